@@ -1,0 +1,59 @@
+-- The transactional outbox of one schema; see cashback.kernel.outbox.
+-- Rows are inserted and never updated. They live in partitions of one day each that are dropped whole: no bloat.
+create table {schema}.outbox_events (
+    position bigint generated always as identity,
+    event_id text collate "C" not null,
+    partition smallint not null constraint outbox_partition_known check (partition between 0 and 255),
+    type text not null,
+    source text not null,
+    key text not null,
+    time timestamptz not null,
+    data bytea not null constraint outbox_data_bounded check (octet_length(data) <= 65536),
+    traceparent text,
+    stored_on date not null default (now() at time zone 'utc')::date,
+    primary key (partition, position, stored_on)
+) partition by range (stored_on);
+
+-- How far each partition was published, and who may go on: the lease and its fencing token.
+create table {schema}.outbox_cursors (
+    partition smallint primary key,
+    position bigint not null default 0,
+    holder text,
+    token bigint not null default 0,
+    expires_at timestamptz not null default '-infinity'
+);
+insert into {schema}.outbox_cursors (partition) select generate_series(0, 3);
+
+-- Makes today's and the next days' partitions and drops those that are older than `keep` and wholly published.
+create function {schema}.rotate_outbox(keep interval) returns integer
+language plpgsql security definer set search_path = {schema}, pg_temp as $$
+declare
+    today date := (now() at time zone 'utc')::date;
+    born date;
+    part record;
+    pending bigint;
+    dropped integer := 0;
+begin
+    perform pg_advisory_xact_lock(hashtext('rotate_outbox:{schema}'));
+    for born in select today + offset_days from generate_series(-1, 3) as offset_days loop
+        execute format(
+            'create table if not exists {schema}.outbox_events_%s partition of {schema}.outbox_events for values from (%L) to (%L)',
+            to_char(born, 'YYYYMMDD'), born, born + 1);
+    end loop;
+    for part in
+        select inhrelid::regclass as name, to_date(right(relname, 8), 'YYYYMMDD') as day
+        from pg_inherits join pg_class on pg_class.oid = inhrelid
+        where inhparent = '{schema}.outbox_events'::regclass
+    loop
+        continue when part.day + 1 > (now() at time zone 'utc' - keep)::date;
+        execute format(
+            'select count(*) from %s as event join {schema}.outbox_cursors using (partition) where event.position > outbox_cursors.position',
+            part.name) into pending;
+        continue when pending > 0;
+        execute format('drop table %s', part.name);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+select {schema}.rotate_outbox(interval '72 hours');

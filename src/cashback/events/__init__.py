@@ -1,0 +1,17 @@
+"""The asynchronous contracts: what is published, by whom, in which words; one module per publisher.
+
+| event                  | publisher | meaning                                               |
+|------------------------|-----------|-------------------------------------------------------|
+| `purchase.created`     | purchases | a purchase was recorded                               |
+| `cashback.approved`    | ledger    | its cashback was calculated and granted, hold passed  |
+| `token.mint.requested` | ledger    | number, recipient and amount are frozen; mint it      |
+| `token.minted`         | minting   | the mint is final on the chain                        |
+| `token.mint.failed`    | minting   | it cannot proceed; says whether it is retried         |
+
+Data is canonical JSON of a frozen struct; amounts are decimal strings, times RFC 3339 UTC. A field is only ever added,
+with a default; anything else is a new version of the type.
+"""
+
+from cashback.events.catalogue import Body, decode, to_event
+
+__all__ = ["Body", "decode", "to_event"]

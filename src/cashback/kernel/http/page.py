@@ -1,0 +1,46 @@
+"""Pages of a list: bounded, continued by an opaque cursor."""
+
+import base64
+import binascii
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from cashback.kernel.errors import Invalid
+
+PAGE_DEFAULT: Final = 50
+PAGE_MAX: Final = 200
+
+T = TypeVar("T")
+
+
+class CursorInvalid(Invalid):
+    """The cursor was not one of ours."""
+
+    code = "cursor_invalid"
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page; `next_cursor` is None on the last one."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+def cursor_of(place: str) -> str:
+    """Return an opaque cursor for the place after which the next page starts."""
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str | None) -> str | None:
+    """Return the place a cursor stands for; None starts at the beginning.
+
+    Raises:
+        CursorInvalid: it is no cursor of ours.
+    """
+    if cursor is None:
+        return None
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError) as cause:
+        raise CursorInvalid("this cursor did not come from a page of ours", pointer="/cursor") from cause

@@ -1,0 +1,34 @@
+"""Identifiers: a prefix that names the kind, and a UUIDv7 (RFC 9562) in 26 characters of Crockford base 32.
+
+Example: `pur_01k9z3v6q8e2r9xw5t4c7m1n0p`. They are never used for ordering: two machines' clocks differ.
+"""
+
+import os
+import re
+import time
+from typing import Final
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [high + low for high in _ALPHABET for low in _ALPHABET]
+_BODY: Final = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
+
+PREFIXES: Final = frozenset({"usr", "mer", "pur", "rfd", "cb", "prg", "rul", "evt", "key", "trf", "epo", "req"})
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh id of the kind `prefix`; two calls never return the same one."""
+    milliseconds = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10))
+    number = milliseconds << 80 | 0x7 << 76 | (noise >> 68) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
+    return f"{prefix}_{_base32(number)}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Tell whether `text` has the shape of an id of the kind `prefix`; it says nothing about existence."""
+    kind, separator, body = text.partition("_")
+    return separator == "_" and kind == prefix and _BODY.fullmatch(body) is not None
+
+
+def _base32(number: int) -> str:
+    """Return 130 bits as 26 characters, two at a time."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

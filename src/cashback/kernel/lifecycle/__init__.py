@@ -1,0 +1,10 @@
+"""The life of a process: start, probes, signals, and an orderly end within five seconds.
+
+start ──▶ tasks run ──SIGTERM/SIGINT──▶ `stop` is set, each task finishes its batch ──4 s──▶ cancelled
+                  └──────a task fails─────▶ the others stop, the process ends with an error
+"""
+
+from cashback.kernel.lifecycle.probe import Check, Probe
+from cashback.kernel.lifecycle.run import Task, run_until_stopped
+
+__all__ = ["Check", "Probe", "Task", "run_until_stopped"]

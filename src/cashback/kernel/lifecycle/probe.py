@@ -1,0 +1,109 @@
+"""`/livez`, `/readyz` and `/metrics` for processes that serve nothing else over HTTP."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from cashback.kernel.errors import CashbackError
+
+Check: TypeAlias = Callable[[], Awaitable[None]]
+"""Returns when a dependency answers, raises a `CashbackError` when it does not."""
+
+CHECK_TIMEOUT_S: Final = 1.0
+
+
+class OwnSignalsServer(uvicorn.Server):
+    """A uvicorn server that leaves signals to `run_until_stopped`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Install nothing."""
+        yield
+
+
+class Probe:
+    """The small HTTP server beside a worker: alive, ready (every dependency answers), metrics."""
+
+    def __init__(self, *, host: str, port: int, checks: Mapping[str, Check]) -> None:
+        """Serve on `host:port`; `checks` are asked at each `/readyz`, each for at most a second."""
+        self._host = host
+        self._port = port
+        self._checks = checks
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set."""
+        await serve_asgi(self._app, host=self._host, port=self._port, stop=stop)
+
+    async def _app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002  # ASGI's types
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/livez":
+            await _answer(send, 200, b'{"status":"alive"}')
+        elif scope["path"] == "/readyz":
+            problems = await problems_of(self._checks)
+            body = json.dumps({"status": "not ready" if problems else "ready", "problems": problems}).encode()
+            await _answer(send, 503 if problems else 200, body)
+        elif scope["path"] == "/metrics":
+            await _answer(send, 200, generate_latest(), CONTENT_TYPE_LATEST)
+        else:
+            await _answer(send, 404, b'{"status":"no such page"}')
+
+
+async def serve_asgi(app: Any, *, host: str, port: int, stop: asyncio.Event) -> None:  # noqa: ANN401  # ASGI's types
+    """Serve an ASGI application until `stop` is set, then let requests in flight finish for three seconds.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=30,
+        server_header=False,
+    )
+    server = OwnSignalsServer(config)
+    serving = asyncio.create_task(server.serve())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopped.cancel()
+    try:
+        await serving
+    except SystemExit as cause:
+        raise OSError(f"cannot serve on {host}:{port}") from cause
+
+
+async def problems_of(checks: Mapping[str, Check]) -> dict[str, str]:
+    """Ask every dependency at once and return the sentence of each that does not answer."""
+    answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
+    return {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
+
+
+async def _ask(check: Check) -> str | None:
+    """Return None when the dependency answered in time, else what is wrong."""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await check()
+    except CashbackError as cause:
+        return cause.detail
+    except TimeoutError:
+        return f"no answer within {CHECK_TIMEOUT_S} s"
+    return None
+
+
+async def _answer(send: Any, status: int, body: bytes, kind: str = "application/json") -> None:  # noqa: ANN401
+    """Send one whole response."""
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

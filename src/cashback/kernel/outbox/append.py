@@ -1,0 +1,68 @@
+"""Storing events: the last statements before commit."""
+
+from collections.abc import Sequence
+from typing import Final
+from zlib import crc32
+
+from cashback.kernel.db import Tx
+from cashback.kernel.outbox.event import Event
+
+PARTITIONS: Final = 4
+"""How many ordered lanes a schema's outbox has; an aggregate always falls into the same one."""
+
+
+def partition_of(key: str) -> int:
+    """Return the partition of an aggregate's key; it never changes, so order per aggregate is order per partition."""
+    return crc32(key.encode()) % PARTITIONS
+
+
+async def append(tx: Tx, schema: str, events: Sequence[Event]) -> None:
+    """Store `events` in the given order; must be the last act before commit, since it holds the partitions' locks.
+
+    Keeps I6: a second transaction that appends to the same partition waits until this one has committed, so the
+    position it gets is higher and visible later. The notification wakes the relay once per transaction.
+    """
+    if not events:
+        return
+    partitions = [partition_of(event.key) for event in events]
+    await _lock(tx, schema, sorted(set(partitions)))
+    await _insert(tx, schema, events, partitions)
+
+
+async def _lock(tx: Tx, schema: str, partitions: Sequence[int]) -> None:
+    """Take the partitions' advisory locks in ascending order, until the transaction ends."""
+    await tx.execute(
+        """
+        select pg_advisory_xact_lock(hashtext('outbox:' || %(schema)s), partition)
+        from unnest(%(partitions)s::int[]) as partition
+        """,
+        {"schema": schema, "partitions": list(partitions)},
+    )
+
+
+async def _insert(tx: Tx, schema: str, events: Sequence[Event], partitions: Sequence[int]) -> None:
+    """Insert the events, numbered in the order given, and wake the relay when the transaction commits."""
+    await tx.execute(
+        f"""
+        with stored as (
+            insert into {schema}.outbox_events (event_id, partition, type, source, key, time, data, traceparent)
+            select event_id, partition, type, source, key, time, data, traceparent
+            from unnest(
+                %(ids)s::text[], %(partitions)s::smallint[], %(types)s::text[], %(sources)s::text[],
+                %(keys)s::text[], %(times)s::timestamptz[], %(data)s::bytea[], %(traces)s::text[]
+            ) with ordinality as given (event_id, partition, type, source, key, time, data, traceparent, place)
+            order by place
+        )
+        select pg_notify('outbox_{schema}', '')
+        """,
+        {
+            "ids": [event.id for event in events],
+            "partitions": list(partitions),
+            "types": [event.type for event in events],
+            "sources": [event.source for event in events],
+            "keys": [event.key for event in events],
+            "times": [event.time for event in events],
+            "data": [event.data for event in events],
+            "traces": [event.traceparent for event in events],
+        },
+    )

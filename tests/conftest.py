@@ -1,0 +1,51 @@
+"""The real servers, started once a session when the first test asks for them, and fresh databases for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cashback.kernel.config import environment
+from cashback.processes.embedded import EmbeddedAnvil, EmbeddedNats, EmbeddedPostgres, cache_dir, find_anvil
+from tests.support.servers import Databases
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """Give a PostgreSQL that survives its own death, though not the machine's."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNats]:
+    """Give a NATS with JetStream; streams are shared, so a test names its own."""
+    with EmbeddedNats(tmp_path_factory.mktemp("nats"), durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def anvil_program() -> Path:
+    """Give the anvil of this machine; the first run on a fresh one fetches it."""
+    environ = environment()
+    return find_anvil(cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))
+
+
+@pytest.fixture(scope="session")
+def anvil(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iterator[EmbeddedAnvil]:
+    """Give a chain that mines each transaction at once; it is shared, so a test deploys its own contracts."""
+    with EmbeddedAnvil(tmp_path_factory.mktemp("anvil"), program=anvil_program, block_time_s=None) as chain:
+        yield chain
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: EmbeddedPostgres) -> Databases:
+    """Give the maker of databases on the session's PostgreSQL."""
+    return Databases(postgres)
+
+
+@pytest.fixture
+def database(databases: Databases) -> Iterator[str]:
+    """Give the superuser's DSN of an empty database that nobody else uses."""
+    with databases.fresh() as dsn:
+        yield dsn

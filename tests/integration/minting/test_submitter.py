@@ -1,0 +1,195 @@
+"""Handing mints over: in the order of numbers, in bounded calls, again after any failure, and never when halted."""
+
+import asyncio
+
+import pytest
+from grpclib.const import Status
+
+from cashback.kernel.errors import Rejected, Unavailable
+from cashback.minting import Halts, MintState, Readings
+from cashback.minting.gateway import SUBMIT_MINTS_MAX
+from cashback.minting.model import MintingHalted
+from cashback.wire.cashback.chain import v1
+from tests.integration.minting.world import TRACE, World, cashback, eventually, request, running
+from tests.support.adapter import Known
+
+
+async def are_accepted(world: World, *numbers: int) -> bool:
+    """Tell whether these numbers, and no others, are accepted."""
+    return await world.states() == dict.fromkeys(numbers, "accepted")
+
+
+async def test_due_mints_are_submitted_in_the_order_of_their_numbers(world: World) -> None:
+    """The adapter packs neighbours cheaply."""
+    await world.take(request(3), request(1))
+    await world.take(request(2))
+    assert await world.submitter().submit_due() == 3
+    assert world.fake.submissions == [[1, 2, 3]]
+    assert await are_accepted(world, 1, 2, 3)
+    assert await world.due() == []
+
+
+async def test_what_is_submitted_is_what_was_requested(world: World) -> None:
+    """Cashback, recipient and amount reach the adapter unchanged."""
+    await world.take(request(5, amount=2**63 - 1))
+    await world.submitter().submit_due()
+    assert world.fake.known == {5: Known(cashback(5), (5).to_bytes(20), 2**63 - 1)}
+
+
+async def test_a_call_has_at_most_five_hundred_mints(world: World) -> None:
+    """The rest follows in the next call, at once."""
+    await world.take(*(request(number) for number in range(1, SUBMIT_MINTS_MAX + 11)))
+    assert await world.submitter().submit_due() == SUBMIT_MINTS_MAX
+    assert await world.submitter().submit_due() == 10
+    assert await world.submitter().submit_due() == 0
+
+
+@pytest.mark.invariant("I2")
+async def test_submitters_side_by_side_share_the_work(world: World) -> None:
+    """None submits what another has claimed."""
+    await world.take(*(request(number) for number in range(1, 2_001)))
+    taken = await asyncio.gather(*(world.submitter(f"worker_{name}").submit_due() for name in range(4)))
+    assert taken == [SUBMIT_MINTS_MAX] * 4
+    submitted = [number for call in world.fake.submissions for number in call]
+    assert sorted(submitted) == list(range(1, 2_001))
+
+
+async def test_the_running_submitter_hears_of_a_request_when_it_commits(world: World) -> None:
+    """It need not look all the time, and does not look before there is something to see."""
+    async with running(world.submitter().run):
+        for number in range(1, 6):
+            await world.take(request(number))
+            await eventually(lambda: are_accepted(world, *range(1, number + 1)))  # noqa: B023  # awaited here
+
+
+@pytest.mark.invariant("I4")
+async def test_an_adapter_that_is_down_costs_time_and_nothing_else(world: World) -> None:
+    """I4: claimed mints are given back, and all are accepted once it is up again."""
+    await world.fake.go_down()
+    await world.take(*(request(number) for number in range(1, 8)))
+    with pytest.raises(Unavailable):
+        await world.submitter().submit_due()
+    assert set((await world.states()).values()) == {"requested"}
+    async with running(world.submitter().run):
+        await eventually(lambda: _was_tried(world, 2))
+        await world.fake.go_up()
+        await eventually(lambda: are_accepted(world, *range(1, 8)))
+
+
+async def _was_tried(world: World, times: int) -> bool:
+    """Tell whether the first mint was submitted at least so often."""
+    return (await Readings(world.auditor).show(1)).submit_attempts >= times
+
+
+async def test_an_adapter_that_dies_after_taking_a_call_is_asked_again_and_mints_once(world: World) -> None:
+    """Its answer is lost, so it is unknown what it took; it knows each number."""
+    await world.take(request(1))
+    world.fake.is_hanging = True
+    asking = asyncio.ensure_future(world.submitter().submit_due())
+    await eventually(lambda: _was_tried(world, 1))
+    world.fake.known[1] = Known(cashback(1), (1).to_bytes(20), 1_000)
+    await world.fake.go_down()
+    with pytest.raises(Unavailable):
+        await asking
+    world.fake.is_hanging = False
+    await world.fake.go_up()
+    async with running(world.submitter().run):
+        await eventually(lambda: are_accepted(world, 1))
+    assert len(world.fake.known) == 1
+
+
+async def test_a_submitter_that_dies_with_a_claim_leaves_it_due_again_later(world: World) -> None:
+    """Nobody need clean up after it: the claim runs out by itself."""
+    await world.take(request(1))
+    world.fake.is_hanging = True
+    dying = asyncio.ensure_future(world.submitter().submit_due())
+    await eventually(lambda: _was_tried(world, 1))
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    world.fake.is_hanging = False
+    assert await world.submitter().submit_due() == 0
+    world.execute("update minting.mints set submit_after = submit_after - interval '15 seconds'")
+    assert await world.submitter().submit_due() == 1
+
+
+async def test_a_call_that_is_refused_as_a_whole_is_repeated_later(world: World) -> None:
+    """The two releases may not fit together for a while; no mint is to blame."""
+    await world.take(request(1))
+    world.fake.refusal = Status.UNIMPLEMENTED
+    with pytest.raises(Rejected):
+        await world.submitter().submit_due()
+    assert await world.states() == {1: "requested"}
+    world.fake.refusal = None
+    async with running(world.submitter().run):
+        await eventually(lambda: are_accepted(world, 1))
+
+
+async def test_a_mint_that_the_adapter_calls_invalid_is_stuck_and_told(world: World) -> None:
+    """Its neighbours are accepted, and the ledger hears that a person must act."""
+    await world.take(request(1), request(2), request(3))
+    world.execute("update minting.mints set recipient = decode(repeat('00', 20), 'hex') where number = 2")
+    await world.submitter().submit_due()
+    assert await world.states() == {1: "accepted", 2: "stuck", 3: "accepted"}
+    told = await world.events()
+    assert [(event["type"], event["mint_number"], event["reason"], event["will_retry"]) for event in told] == [
+        ("token.mint.failed", "2", "recipient_zero", False)
+    ]
+    assert (told[0]["key"], told[0]["traceparent"]) == (cashback(2), TRACE)
+    assert await world.halts() == []
+
+
+async def test_a_number_that_the_adapter_knows_otherwise_is_stuck_and_halts_minting(world: World) -> None:
+    """On divergence nothing more is submitted until a person has looked."""
+    world.fake.known[2] = Known(cashback(9), (9).to_bytes(20), 1)
+    await world.take(request(1), request(2))
+    await world.submitter().submit_due()
+    assert await world.states() == {1: "accepted", 2: "stuck"}
+    assert await world.halts() == [("adapter_conflict", 2, cashback(2))]
+    assert [event["reason"] for event in await world.events()] == ["number_used_otherwise"]
+    await world.take(request(3))
+    assert await world.submitter().submit_due() == 0
+
+
+async def test_a_halt_says_so_and_a_person_lifts_it(world: World) -> None:
+    """The probe turns red, the page lists why, and afterwards everything that waited is submitted."""
+    await world.take(request(1), request(1, cashback_id=cashback(9)))
+    halts = Halts(world.database)
+    with pytest.raises(MintingHalted, match="foreign_fingerprint"):
+        await halts.check()
+    assert [halt.cashback_id for halt in await Halts(world.auditor).list_open()] == [cashback(9)]
+    assert await halts.lift(by="alice") == 1
+    assert await halts.lift(by="alice") == 0
+    await halts.check()
+    assert await world.rows("select lifted_by from minting.halts") == [("alice",)]
+    assert await world.submitter().submit_due() == 1
+
+
+async def test_an_outcome_that_overtakes_the_acceptance_stays(world: World) -> None:
+    """The stream may be faster than the answer to the call."""
+    await world.take(request(1))
+    world.fake.known[1] = Known(cashback(1), (1).to_bytes(20), 1_000)
+    world.fake.mint()
+    await world.follow()
+    assert await world.submitter().submit_due() == 0
+    mint = await Readings(world.auditor).show(1)
+    assert (mint.state, mint.accepted_at) == (MintState.MINTED, None)
+
+
+async def test_a_mint_without_an_answer_in_the_adapters_list_is_submitted_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not answered for was not accepted."""
+    await world.take(request(1), request(2))
+    unanswered = v1.SubmitMintsResponseEntry(number=1, result=v1.SubmitResult.UNSPECIFIED)
+    monkeypatch.setattr(world.fake, "_admit", lambda _: unanswered)
+    assert await world.submitter().submit_due() == 2
+    assert await world.states() == {1: "requested", 2: "requested"}
+
+
+async def test_a_submitter_told_to_stop_in_mid_call_ends_within_two_seconds(world: World) -> None:
+    """The call is given up, the claim runs out later, and nothing is lost."""
+    await world.take(request(1))
+    world.fake.is_hanging = True
+    async with running(world.submitter().run):
+        await eventually(lambda: _was_tried(world, 1))
+    assert await world.states() == {1: "requested"}

@@ -1,0 +1,223 @@
+"""A blockchain adapter without a chain: the whole contract of the two calls that minting makes, over real gRPC.
+
+It passes the suite that the real one passes (tests/integration/minting/test_adapter_contract.py). What a chain decides
+is here decided by the test: `mint` makes accepted numbers final, `fail` refuses them for good, `rebuild` forgets all
+that does not stand on the chain; `is_hanging`, `refusal` and `go_down` are the world's part.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+from grpclib.protocol import H2Protocol
+from grpclib.server import Server
+
+from cashback.kernel.ids import new_id
+from cashback.kernel.money import INT63_MAX
+from cashback.wire.cashback.chain import v1
+from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
+
+HOST: Final = "127.0.0.1"
+SUBMIT_MAX: Final = 1_000
+OUTCOMES_MAX: Final = 500
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What was accepted under a number."""
+
+    cashback_id: str
+    recipient: bytes
+    amount: int
+
+
+class FakeAdapter(ChainAdapterServiceBase):
+    """The adapter's contract, kept by a dictionary; `heartbeat_s` is how often an idle stream says that it lives."""
+
+    def __init__(self, *, heartbeat_s: float = 0.1) -> None:
+        """Know nothing and listen nowhere."""
+        self.known: dict[int, Known] = {}
+        self.submissions: list[list[int]] = []
+        self.epoch = new_id("epo")
+        self.port = 0
+        self.refusal: Status | None = None
+        self.is_hanging = False
+        self._heartbeat_s = heartbeat_s
+        self._final: list[v1.Outcome] = []
+        self._moved = asyncio.Event()
+        self._server: _Server | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def serving(cls, *, heartbeat_s: float = 0.1) -> AsyncIterator["FakeAdapter"]:
+        """Yield an adapter that listens on a free port."""
+        adapter = cls(heartbeat_s=heartbeat_s)
+        await adapter.go_up()
+        try:
+            yield adapter
+        finally:
+            await adapter.go_down()
+
+    async def go_up(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        self._server = _Server([self])
+        await self._server.start(HOST, self.port)
+        self.port = self._server.port
+
+    async def go_down(self) -> None:
+        """Stop as a killed process does: nobody is told, every connection is gone; what was accepted stays."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.kill()
+
+    def mint(self, numbers: Iterable[int] | None = None, *, block_number: int = 7) -> None:
+        """Make accepted numbers (all of them when none is named) final, once each, in ascending order."""
+        done = {outcome.number for outcome in self._final}
+        for number in sorted(self.known if numbers is None else numbers):
+            if number not in done:
+                self._append(_minted(number, self.known[number], block_number))
+
+    def fail(self, number: int, reason: str) -> None:
+        """Refuse an accepted number for good."""
+        known = self.known[number]
+        self._append(
+            v1.Outcome(
+                kind=v1.OutcomeKind.FAILED,
+                number=number,
+                cashback_id=known.cashback_id,
+                recipient=known.recipient,
+                amount=known.amount,
+                reason=reason,
+            )
+        )
+
+    def tell(self, outcome: v1.Outcome) -> None:
+        """Put any outcome on the stream, be it a lie."""
+        self._append(outcome)
+
+    def rebuild(self) -> None:
+        """Lose the database: what is on the chain is found again, in another order and epoch; the rest is forgotten."""
+        minted = [outcome for outcome in self._final if outcome.kind == v1.OutcomeKind.MINTED]
+        self.known = {outcome.number: self.known[outcome.number] for outcome in minted}
+        self.epoch = new_id("epo")
+        self._final = []
+        for outcome in reversed(minted):
+            self._append(outcome)
+
+    async def submit_mints(self, message: v1.SubmitMintsRequest) -> v1.SubmitMintsResponse:
+        """Accept each entry by itself; see the contract."""
+        await self._suffer()
+        if len(message.mints) > SUBMIT_MAX:
+            raise GRPCError(Status.INVALID_ARGUMENT, f"at most {SUBMIT_MAX} mints")
+        self.submissions.append([mint.number for mint in message.mints])
+        return v1.SubmitMintsResponse(entries=[self._admit(mint) for mint in message.mints])
+
+    async def watch_outcomes(self, message: v1.WatchOutcomesRequest) -> AsyncIterator[v1.WatchOutcomesResponse]:
+        """Yield what is final after the cursor, then what becomes final, and heartbeats between."""
+        await self._suffer()
+        epoch = self.epoch
+        sent = message.after_sequence if message.epoch == epoch else 0
+        while self.epoch == epoch:
+            moved = self._moved
+            batch = self._final[sent : sent + OUTCOMES_MAX]
+            yield v1.WatchOutcomesResponse(epoch=epoch, outcomes=batch)
+            sent += len(batch)
+            if not batch:
+                await _set_within(moved, self._heartbeat_s)
+        raise GRPCError(Status.UNAVAILABLE, "the adapter was rebuilt")
+
+    async def get_status(self, message: v1.GetStatusRequest) -> v1.GetStatusResponse:
+        """Return the epoch."""
+        del message
+        await self._suffer()
+        return v1.GetStatusResponse(epoch=self.epoch)
+
+    async def _suffer(self) -> None:
+        """Do what the test wants to see survived."""
+        if self.is_hanging:
+            await asyncio.get_running_loop().create_future()
+        if self.refusal is not None:
+            raise GRPCError(self.refusal, "as the test ordered")
+
+    def _admit(self, mint: v1.Mint) -> v1.SubmitMintsResponseEntry:
+        """Answer for one entry."""
+        reason = _invalidity(mint)
+        if reason is not None:
+            return v1.SubmitMintsResponseEntry(number=mint.number, result=v1.SubmitResult.INVALID, reason=reason)
+        wanted = Known(mint.cashback_id, mint.recipient, mint.amount)
+        is_same = self.known.setdefault(mint.number, wanted) == wanted
+        result = v1.SubmitResult.ACCEPTED if is_same else v1.SubmitResult.CONFLICT
+        return v1.SubmitMintsResponseEntry(number=mint.number, result=result)
+
+    def _append(self, outcome: v1.Outcome) -> None:
+        """Give the outcome the next sequence and wake those who watch."""
+        outcome.sequence = len(self._final) + 1
+        self._final.append(outcome)
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+
+class _Server(Server):
+    """A gRPC server that can vanish."""
+
+    def __init__(self, handlers: list[FakeAdapter]) -> None:
+        """Remember every connection from now on."""
+        super().__init__(handlers)
+        self._connections: list[H2Protocol] = []
+
+    @property
+    def port(self) -> int:
+        """Return the port it listens on."""
+        assert isinstance(self._server, asyncio.Server)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def kill(self) -> None:
+        """Close the port and reset every connection."""
+        self.close()
+        for connection in self._connections:
+            transport = connection.connection._transport
+            transport.abort()
+        await self.wait_closed()
+
+    def _protocol_factory(self) -> H2Protocol:
+        """Note the connection."""
+        connection = super()._protocol_factory()
+        self._connections.append(connection)
+        return connection
+
+
+def _invalidity(mint: v1.Mint) -> str | None:
+    """Return the stable code of why an entry can never be minted."""
+    if not 0 < mint.number <= INT63_MAX:
+        return "number_out_of_range"
+    if not 0 < mint.amount <= INT63_MAX:
+        return "amount_out_of_range"
+    return None if any(mint.recipient) else "recipient_zero"
+
+
+def _minted(number: int, known: Known, block_number: int) -> v1.Outcome:
+    """Return the outcome of a mint; its hashes are those of its number and block."""
+    return v1.Outcome(
+        kind=v1.OutcomeKind.MINTED,
+        number=number,
+        cashback_id=known.cashback_id,
+        recipient=known.recipient,
+        amount=known.amount,
+        transaction_hash=sha256(f"transaction of {number}".encode()).digest(),
+        block_number=block_number,
+        block_hash=sha256(f"block {block_number}".encode()).digest(),
+    )
+
+
+async def _set_within(event: asyncio.Event, timeout_s: float) -> None:
+    """Return when the event is set or the time is over."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return

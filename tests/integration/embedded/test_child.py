@@ -95,11 +95,15 @@ def test_a_paused_child_can_be_stopped(tmp_path: Path) -> None:
 
 
 def test_one_folder_never_serves_two(tmp_path: Path) -> None:
-    """Two servers on the same files destroy them; the second is refused, and the first goes on."""
-    first, second = child(tmp_path / "log", _WAITS), child(tmp_path / "log", _WAITS, stop_within_s=0.2)
+    """Two servers on the same files destroy them; the second is refused before it prepares any, the first goes on."""
+    first = child(tmp_path / "log", _WAITS)
     first.start()
+
+    def prepare() -> Launch:
+        raise AssertionError
+
     with pytest.raises(ChildFailed, match="still runs in"):
-        second.start()
+        Child("rival", tmp_path / "log", prepare, claim_within_s=0.2).start()
     assert first.is_running
     first.stop()
 

@@ -30,6 +30,7 @@ from cashback.processes.embedded.facts import eventually
 _LOG_BYTES_MAX: Final = 16 * 1024**2
 _TAIL_BYTES: Final = 4_096
 _TAIL_LINES: Final = 20
+_CLAIM_WITHIN_S: Final = 30.0
 _FREEZE_WITHIN_S: Final = 5.0
 
 
@@ -65,14 +66,19 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
 class Child:
     """One supervised process; `prepare` is called before each start and says how to do it.
 
+    A start waits up to `claim_within_s` for the last process that still holds the log's folder.
+
     Every call blocks, within its bound; from asyncio use `asyncio.to_thread`. Not to be used by two threads at once.
     """
 
-    def __init__(self, name: str, log: Path, prepare: Callable[[], Launch]) -> None:
+    def __init__(
+        self, name: str, log: Path, prepare: Callable[[], Launch], *, claim_within_s: float = _CLAIM_WITHIN_S
+    ) -> None:
         """Start nothing yet; `log` and its folder are made with the first start, which also empties a large one."""
         self._name = name
         self._log = log
         self._prepare = prepare
+        self._claim_within_s = claim_within_s
         self._launch: Launch | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -101,9 +107,10 @@ class Child:
         if self.is_running:
             return
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        launch = self._launch = self._prepare()
         with self._log.open("ab") as log:
-            self._claim(log, within_s=launch.stop_within_s)
+            self._claim(log, within_s=self._claim_within_s)
+            # Only now, for preparing writes into a folder that somebody else's child may hold.
+            launch = self._launch = self._prepare()
             if log.seek(0, os.SEEK_END) > _LOG_BYTES_MAX:
                 log.truncate(0)
             began_at = log.seek(0, os.SEEK_END)

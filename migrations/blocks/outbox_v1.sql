@@ -24,20 +24,23 @@ create table {schema}.outbox_cursors (
 );
 insert into {schema}.outbox_cursors (partition) select generate_series(0, 3);
 
--- Makes today's and the next days' partitions and drops those that are older than `keep` and wholly published.
+-- Makes the partitions of today and two weeks ahead (so long may every relay be away before an append fails for want of
+-- one), drops those that are older than `keep` and wholly published, and returns how many it dropped. Both lock the table
+-- against writers for a moment, which they do not wait longer than two seconds for: whoever called may call again.
 create function {schema}.rotate_outbox(keep interval) returns integer
-language plpgsql security definer set search_path = {schema}, pg_temp as $$
+language plpgsql security definer set search_path = {schema}, pg_temp set lock_timeout = '2s' as $$
 declare
     today date := (now() at time zone 'utc')::date;
     born date;
     part record;
-    pending bigint;
+    is_pending boolean;
     dropped integer := 0;
 begin
     perform pg_advisory_xact_lock(hashtext('rotate_outbox:{schema}'));
-    for born in select today + offset_days from generate_series(-1, 3) as offset_days loop
+    for born in select today + days from generate_series(-1, 14) as days loop
+        continue when to_regclass(format('{schema}.outbox_events_%s', to_char(born, 'YYYYMMDD'))) is not null;
         execute format(
-            'create table if not exists {schema}.outbox_events_%s partition of {schema}.outbox_events for values from (%L) to (%L)',
+            'create table {schema}.outbox_events_%s partition of {schema}.outbox_events for values from (%L) to (%L)',
             to_char(born, 'YYYYMMDD'), born, born + 1);
     end loop;
     for part in
@@ -47,9 +50,10 @@ begin
     loop
         continue when part.day + 1 > (now() at time zone 'utc' - keep)::date;
         execute format(
-            'select count(*) from %s as event join {schema}.outbox_cursors using (partition) where event.position > outbox_cursors.position',
-            part.name) into pending;
-        continue when pending > 0;
+            'select exists (select from %s as event left join {schema}.outbox_cursors as cursor using (partition)'
+            ' where event.position > coalesce(cursor.position, 0))',
+            part.name) into is_pending;
+        continue when is_pending;
         execute format('drop table %s', part.name);
         dropped := dropped + 1;
     end loop;

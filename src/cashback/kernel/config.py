@@ -7,7 +7,7 @@ secrets mounted by an orchestrator). A field without a default is required. This
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -89,6 +89,7 @@ def _decode(text: str, kind: object) -> object:
     """Return `text` as the field's type; a tuple is comma-separated."""
     if kind is Secret:
         return Secret(text)
-    if getattr(kind, "__origin__", None) is tuple:
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if get_origin(bare) is tuple:
         return msgspec.convert([part.strip() for part in text.split(",") if part.strip()], kind, strict=False)
     return msgspec.convert(text, kind, strict=False)

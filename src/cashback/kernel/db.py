@@ -6,7 +6,7 @@ A parameter of type `Tx` is a connection inside an open transaction: whoever tak
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import psycopg
 from psycopg import errors
@@ -17,11 +17,22 @@ from cashback.kernel.errors import Broken, Unavailable
 
 Tx: TypeAlias = psycopg.AsyncConnection[TupleRow]
 
+Session: TypeAlias = psycopg.AsyncConnection[TupleRow]
+"""A connection in autocommit: each statement stands alone, and is one round trip."""
+
 STATEMENT_TIMEOUT_MS: Final = 30_000
 LOCK_TIMEOUT_MS: Final = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
 POOL_WAIT_S: Final = 5.0
 POOL_WAITERS_MAX: Final = 2_000
+
+_NOTICE_SILENCE: Final = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A lone session waits for ever on a peer that vanished without a word, unless TCP asks (seconds, milliseconds)."""
 
 _inside: ContextVar[bool] = ContextVar("inside_transaction", default=False)
 
@@ -86,6 +97,21 @@ class Database:
             raise DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}") from cause
         finally:
             _inside.reset(token)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Yield a connection of its own beside the pool, in autocommit: for LISTEN, and for loops of lone statements.
+
+        Raises:
+            DatabaseUnavailable: it could not be opened, or was lost on the way; the last statement may have happened.
+        """
+        kwargs: dict[str, Any] = {**cast("dict[str, Any]", self._pool.kwargs), **_NOTICE_SILENCE}
+        try:
+            connection = await psycopg.AsyncConnection.connect(str(self._pool.conninfo), autocommit=True, **kwargs)
+            async with connection:
+                yield connection
+        except psycopg.OperationalError as cause:
+            raise DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}") from cause
 
     async def ping(self) -> None:
         """Return when the database answered a trivial question.

@@ -5,6 +5,7 @@ Example: `pur_01k9z3v6q8e2r9xw5t4c7m1n0p`. They are never used for ordering: two
 
 import os
 import re
+import secrets
 import time
 from typing import Final
 
@@ -21,6 +22,11 @@ def new_id(prefix: str) -> str:
     noise = int.from_bytes(os.urandom(10))
     number = milliseconds << 80 | 0x7 << 76 | (noise >> 68) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
     return f"{prefix}_{_base32(number)}"
+
+
+def new_secret() -> str:
+    """Return 256 bits that nobody can guess, as 43 URL-safe characters."""
+    return secrets.token_urlsafe(32)
 
 
 def is_id(text: str, prefix: str) -> bool:

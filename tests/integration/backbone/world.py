@@ -55,9 +55,10 @@ async def apply(tx: Tx, deliveries: Sequence[Delivery]) -> None:
 
 
 async def rows(database: Database, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """Return the rows of a question."""
+    """Return the rows of a question, none for what gives none."""
     async with database.transaction() as tx:
-        return await (await tx.execute(sql.encode(), parameters)).fetchall()
+        cursor = await tx.execute(sql.encode(), parameters)
+        return await cursor.fetchall() if cursor.description else []
 
 
 async def count_applied(database: Database) -> int:

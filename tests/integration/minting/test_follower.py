@@ -88,7 +88,7 @@ async def test_a_follower_that_dies_before_its_commit_leaves_nothing_behind(worl
         await world.follow()
     assert await world.states() == {1: "accepted", 2: "accepted"}
     assert (await Readings(world.auditor).cursor(), await world.events()) == (Cursor(), [])
-    world.execute("drop trigger dies on minting.outcome_cursor")
+    world.execute("drop function minting.refuse cascade")
     await world.follow("worker_1")
     assert await are_minted(world, 1, 2)
     assert len(await world.events()) == 2

@@ -49,6 +49,16 @@ def give_roles(dsn: str) -> None:
             )
 
 
+def empty(dsn: str) -> None:
+    """Make the schema as empty as after its migration."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "truncate minting.mints, minting.halts, minting.inbox, minting.leases, minting.outbox_events"
+        )
+        connection.execute("update minting.outcome_cursor set epoch = default, sequence = default")
+        connection.execute("update minting.outbox_cursors set position = default, expires_at = default")
+
+
 def dsn_of(role: str, dsn: str) -> str:
     """Return the DSN with which a role reaches the database behind `dsn`."""
     return make_conninfo(dsn, user=role, password=PASSWORD)
@@ -139,7 +149,6 @@ class World(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def a_world(dsn: str) -> AsyncIterator[World]:
     """Give the world around the migrated database behind `dsn`."""
-    give_roles(dsn)
     async with (
         Database.open(dsn_of("minting_worker", dsn), name="minting") as database,
         Database.open(dsn_of("minting_auditor", dsn), name="auditor") as auditor,

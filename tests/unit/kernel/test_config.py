@@ -1,6 +1,7 @@
 """Settings: every problem at once, secrets masked, files for what must not stand in the environment."""
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ class Example(msgspec.Struct, frozen=True):
 
     dsn: Secret
     port: int
-    urls: tuple[str, ...] = ()
+    urls: Annotated[tuple[str, ...], msgspec.Meta(max_length=2)] = ()
     is_verbose: bool = False
 
 
@@ -23,6 +24,12 @@ def test_settings_are_decoded_by_their_types() -> None:
         Example, {"CASHBACK_DSN": "x", "CASHBACK_PORT": "80", "CASHBACK_URLS": "a, b", "CASHBACK_IS_VERBOSE": "true"}
     )
     assert settings == Example(dsn=Secret("x"), port=80, urls=("a", "b"), is_verbose=True)
+
+
+def test_a_list_is_held_to_its_bounds() -> None:
+    """An annotated list is split at commas first and judged afterwards."""
+    with pytest.raises(SettingsInvalid, match="CASHBACK_URLS"):
+        load(Example, {"CASHBACK_DSN": "x", "CASHBACK_PORT": "80", "CASHBACK_URLS": "a,b,c"})
 
 
 def test_every_problem_is_listed_at_once() -> None:

@@ -34,7 +34,7 @@ async def _lock(tx: Tx, schema: str, partitions: Sequence[int]) -> None:
     await tx.execute(
         """
         select pg_advisory_xact_lock(hashtext('outbox:' || %(schema)s), partition)
-        from unnest(%(partitions)s::int[]) as partition
+        from unnest(%(partitions)b::int[]) as partition
         """,
         {"schema": schema, "partitions": list(partitions)},
     )
@@ -48,8 +48,8 @@ async def _insert(tx: Tx, schema: str, events: Sequence[Event], partitions: Sequ
             insert into {schema}.outbox_events (event_id, partition, type, source, key, time, data, traceparent)
             select event_id, partition, type, source, key, time, data, traceparent
             from unnest(
-                %(ids)s::text[], %(partitions)s::smallint[], %(types)s::text[], %(sources)s::text[],
-                %(keys)s::text[], %(times)s::timestamptz[], %(data)s::bytea[], %(traces)s::text[]
+                %(ids)b::text[], %(partitions)b::smallint[], %(types)b::text[], %(sources)b::text[],
+                %(keys)b::text[], %(times)b::timestamptz[], %(data)b::bytea[], %(traces)b::text[]
             ) with ordinality as given (event_id, partition, type, source, key, time, data, traceparent, place)
             order by place
         )

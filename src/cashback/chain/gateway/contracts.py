@@ -1,0 +1,171 @@
+"""Views of the token and the minter, encoded and decoded by hand: they are few and their words are 32 bytes."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cashback.chain.gateway.blocks import header
+from cashback.chain.gateway.endpoint import EndpointRefused, Request
+from cashback.chain.gateway.node import Node
+from cashback.chain.model import Address, Header, Policy, RaceLost, WrongChain
+from cashback.kernel.money import TOKEN_DECIMALS
+
+MINTER_ROLE: Final = bytes.fromhex("9f2df0fed2c77648de5860a4cc508cd0818c85b8b8a1ab4ceeef8d981c8956a6")
+"""`keccak256("MINTER_ROLE")`: may mint, held by the module."""
+OPERATOR_ROLE: Final = bytes.fromhex("97667070c54ef182b0f5858b034beac1b6f3089aa2d3188bb1e8929f4fa9b929")
+"""`keccak256("OPERATOR_ROLE")`: may call the module, held by the signers."""
+
+_PAUSED: Final = bytes.fromhex("5c975abb")
+_AVAILABLE: Final = bytes.fromhex("48a0d754")
+_HAS_ROLE: Final = bytes.fromhex("91d14854")
+_TOTAL_SUPPLY: Final = bytes.fromhex("18160ddd")
+_CAP: Final = bytes.fromhex("ec81b483")
+_TOKEN: Final = bytes.fromhex("82bfefc8")
+_DECIMALS: Final = bytes.fromhex("313ce567")
+_BALANCES_OF: Final = bytes.fromhex("7e20bc2e")
+_LATEST: Final = "latest"
+_WORD_BYTES: Final = 32
+_ADDRESS_BYTES: Final = 20
+
+
+class Contracts:
+    """The token and its minter module on one chain."""
+
+    def __init__(self, node: Node, *, token: Address, minter: Address) -> None:
+        """Read through `node`."""
+        self._node = node
+        self.token = token
+        self.minter = minter
+
+    async def verify(self, signer: Address) -> None:
+        """Return when the contracts at the addresses are ours and `signer` may mint through them.
+
+        Raises:
+            WrongChain: they are not, with what to do about it.
+            ChainUnavailable: no endpoint answered.
+        """
+        await self._verify_code()
+        try:
+            decimals, paired, is_minter, is_operator = await self._node.ask(
+                [
+                    _view(self.token, _DECIMALS),
+                    _view(self.minter, _TOKEN),
+                    _view(self.token, _HAS_ROLE + MINTER_ROLE + _padded(self.minter)),
+                    _view(self.minter, _HAS_ROLE + OPERATOR_ROLE + _padded(signer)),
+                ]
+            )
+        except EndpointRefused as cause:
+            raise WrongChain("the contracts at the addresses are not a token and its minter of ours") from cause
+        if _word(decimals) != TOKEN_DECIMALS:
+            raise WrongChain(f"the token has {_word(decimals)} decimals, the ledger counts in {TOKEN_DECIMALS}")
+        if _bytes(paired)[-_ADDRESS_BYTES:] != self.token:
+            raise WrongChain("the minter mints another token; check both addresses")
+        if not _word(is_minter):
+            raise WrongChain("the minter lacks MINTER_ROLE on the token; its admin must grant it")
+        if not _word(is_operator):
+            raise WrongChain(f"0x{signer.hex()} lacks OPERATOR_ROLE on the minter; its admin must grant it")
+
+    async def policy(self, signer: Address) -> Policy:
+        """Return what `signer` may mint at the head, and what gas costs there; all of it as of one block.
+
+        Raises:
+            RaceLost: the head moved meanwhile; ask again.
+            ChainUnavailable: no endpoint answered.
+        """
+        sender = f"0x{signer.hex()}"
+        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
+        head = header(latest)
+        block = hex(head.number)
+        requests: list[Request] = [
+            _view(self.minter, _PAUSED, block=block),
+            _view(self.minter, _AVAILABLE, block=block),
+            _view(self.minter, _HAS_ROLE + OPERATOR_ROLE + _padded(signer), block=block),
+            _view(self.token, _HAS_ROLE + MINTER_ROLE + _padded(self.minter), block=block),
+            _view(self.token, _TOTAL_SUPPLY, block=block),
+            _view(self.token, _CAP, block=block),
+            ("eth_getBalance", [sender, block]),
+            ("eth_getTransactionCount", [sender, "pending"]),
+        ]
+        try:
+            answers = await self._node.ask(requests)
+        except EndpointRefused as cause:
+            # A block that arrives in between can make a node mix two states, and the limiter's arithmetic fail.
+            raise RaceLost(f"the head moved while the contracts were asked: {cause.detail}") from cause
+        paused, available, is_operator, is_minter, supply, cap, gas_money, pending = answers
+        return Policy(
+            head=head.number,
+            base_fee_wei=head.base_fee_wei,
+            is_paused=bool(_word(paused)),
+            is_operator=bool(_word(is_operator)),
+            is_minter=bool(_word(is_minter)),
+            available=_word(available),
+            supply=_word(supply),
+            cap=_word(cap),
+            gas_money_wei=int(gas_money, 16),
+            pending_nonce=int(pending, 16),
+        )
+
+    async def balances(self, addresses: Sequence[Address]) -> tuple[list[int], Header]:
+        """Return the balances in the order asked, and the block in which they stand."""
+        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
+        block = header(latest)
+        arguments = [_uint(_WORD_BYTES), _uint(len(addresses)), *[_padded(address) for address in addresses]]
+        [answer] = await self._node.ask(
+            [_view(self.token, _BALANCES_OF + b"".join(arguments), block=hex(block.number))]
+        )
+        words = _bytes(answer)
+        starts = range(2 * _WORD_BYTES, len(words), _WORD_BYTES)
+        return [int.from_bytes(words[start : start + _WORD_BYTES]) for start in starts], block
+
+    async def supply(self, block: int) -> int | None:
+        """Return the total supply at a block, None when no endpoint remembers that state."""
+        try:
+            [answer] = await self._node.ask([_view(self.token, _TOTAL_SUPPLY, block=hex(block))])
+        except EndpointRefused:
+            return None
+        return _word(answer)
+
+    async def has_role(self, contract: Address, role: bytes, holder: Address) -> bool:
+        """Tell whether `holder` has `role` on one of the two contracts."""
+        [answer] = await self._node.ask([_view(contract, _HAS_ROLE + role + _padded(holder))])
+        return bool(_word(answer))
+
+    async def paired_token(self) -> Address:
+        """Return the token that the minter mints."""
+        [answer] = await self._node.ask([_view(self.minter, _TOKEN)])
+        return Address(_bytes(answer)[-_ADDRESS_BYTES:])
+
+    async def code(self, address: Address) -> bytes:
+        """Return the code at an address, empty where there is none."""
+        [code] = await self._node.ask([("eth_getCode", [f"0x{address.hex()}", _LATEST])])
+        return _bytes(code)
+
+    async def _verify_code(self) -> None:
+        """Raise `WrongChain` when an address carries no contract."""
+        for name, address in (("token", self.token), ("minter", self.minter)):
+            if not await self.code(address):
+                raise WrongChain(f"there is no contract at the {name}'s address 0x{address.hex()}; deploy it first")
+
+
+def _view(target: Address, calldata: bytes, *, block: str = _LATEST) -> Request:
+    """Return an `eth_call` of a view."""
+    return ("eth_call", [{"to": f"0x{target.hex()}", "data": f"0x{calldata.hex()}"}, block])
+
+
+def _padded(address: Address) -> bytes:
+    """Return an address as one ABI word."""
+    return bytes(_WORD_BYTES - _ADDRESS_BYTES) + address
+
+
+def _uint(value: int) -> bytes:
+    """Return an integer as one ABI word."""
+    return value.to_bytes(_WORD_BYTES)
+
+
+def _word(answer: Any) -> int:  # noqa: ANN401 - parsed JSON
+    """Return the first word of an answer as an integer; an empty answer (no such function) is 0."""
+    return int.from_bytes(_bytes(answer)[:_WORD_BYTES])
+
+
+def _bytes(answer: Any) -> bytes:  # noqa: ANN401 - parsed JSON
+    """Return hexadecimal text as bytes."""
+    return bytes.fromhex(str(answer).removeprefix("0x"))

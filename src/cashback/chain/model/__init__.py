@@ -1,0 +1,71 @@
+"""What the adapter speaks of: mints, slots of a lane, signed attempts, blocks, and what was seen in them."""
+
+from cashback.chain.model.address import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, ZERO_ADDRESS, Address, Hash, Wei
+from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, SkippedLog, TokenLog
+from cashback.chain.model.errors import (
+    ChainDiverged,
+    ChainUnavailable,
+    KeyUnusable,
+    LaneNotReady,
+    LeaseLost,
+    RaceLost,
+    WrongChain,
+)
+from cashback.chain.model.lanes import (
+    Answer,
+    Attempt,
+    Call,
+    Fees,
+    Lane,
+    NodeAnswer,
+    OpenSlot,
+    Signature,
+    Slot,
+    Transaction,
+)
+from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
+from cashback.chain.model.network import Network, Policy
+
+__all__ = [
+    "BATCH_MINTS_MAX",
+    "GAS_PER_TRANSACTION_MAX",
+    "ZERO_ADDRESS",
+    "Address",
+    "Admission",
+    "Admitted",
+    "Answer",
+    "Attempt",
+    "Call",
+    "ChainDiverged",
+    "ChainUnavailable",
+    "Conflicting",
+    "Fees",
+    "Hash",
+    "Header",
+    "Heads",
+    "KeyUnusable",
+    "Lane",
+    "LaneNotReady",
+    "LeaseLost",
+    "Mint",
+    "MintView",
+    "MintedLog",
+    "Network",
+    "NodeAnswer",
+    "OpenSlot",
+    "Outcome",
+    "Place",
+    "Policy",
+    "RaceLost",
+    "Receipt",
+    "RetiredLog",
+    "Signature",
+    "SkippedLog",
+    "Slot",
+    "TokenLog",
+    "Transaction",
+    "Unmintable",
+    "Waiting",
+    "Wei",
+    "WrongChain",
+]

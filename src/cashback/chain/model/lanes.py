@@ -1,0 +1,102 @@
+"""Lanes: the calls that carry mints, the nonces they take, and the signed attempts at each."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from cashback.chain.model.address import Address, Hash
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call of the minter that carries `numbers`; `gas` is the most it can use."""
+
+    calldata: bytes
+    numbers: tuple[int, ...]
+    amount: int
+    gas: int
+
+
+class Fees(msgspec.Struct, frozen=True):
+    """The two prices per gas of an EIP-1559 transaction."""
+
+    max_fee_wei: int
+    tip_wei: int
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt signs; no `target` creates a contract."""
+
+    chain_id: int
+    nonce: int
+    fees: Fees
+    gas: int
+    target: Address | None
+    calldata: bytes
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """A signature on secp256k1 with low s (EIP-2) and the parity of y."""
+
+    y_parity: int
+    r: int
+    s: int
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed transaction at one nonce of one lane: these bytes are what is sent, each time."""
+
+    hash: Hash
+    lane: int
+    nonce: int
+    raw: bytes
+    fees: Fees
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """One nonce of a lane and what it carries, for ever."""
+
+    lane: int
+    nonce: int
+    target: Address
+    call: Call
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """One signer as stored, and how much of it is in flight."""
+
+    id: int
+    address: Address
+    next_nonce: int
+    waits_for: str | None
+    open_slots: int
+
+
+Answer: TypeAlias = Literal["accepted", "known", "nonce_used", "underpriced", "no_funds", "refused", "unknown"]
+"""What a node made of a sent transaction; `unknown` when nobody can tell."""
+
+
+class NodeAnswer(msgspec.Struct, frozen=True):
+    """What one endpoint said to a send: no problem, an error in its own words, or nothing in time."""
+
+    endpoint: str
+    is_accepted: bool
+    problem: str = ""
+    is_answered: bool = True
+
+
+class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
+    """A slot that no block carries yet, its newest attempt, and how long ago things happened."""
+
+    lane: int
+    nonce: int
+    target: Address
+    calldata: bytes
+    gas: int
+    hash: Hash
+    raw: bytes
+    fees: Fees
+    sends: int
+    answer: Answer | None
+    since_stored_ms: int
+    since_sent_ms: int
+    is_first: bool

@@ -1,0 +1,32 @@
+"""The chain as a whole: what its contracts allow, and how far our records of it go."""
+
+import msgspec
+
+from cashback.chain.model.address import Address
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the contracts allow the signer at the head, and what gas costs there."""
+
+    head: int
+    base_fee_wei: int
+    is_paused: bool
+    is_operator: bool
+    is_minter: bool
+    available: int
+    supply: int
+    cap: int
+    gas_money_wei: int
+    pending_nonce: int
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """Which chain and contracts a database is about, and how far it has got."""
+
+    epoch: str
+    chain_id: int
+    token: Address
+    minter: Address
+    safe_block: int
+    final_block: int
+    halted_reason: str | None

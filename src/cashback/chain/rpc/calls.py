@@ -1,0 +1,176 @@
+"""The calls of `ChainAdapterService`: wire in, service, wire out; nothing is decided here."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from cashback.chain.model import Address, Admission, Admitted, Conflicting, Mint, MintView, Outcome
+from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.reading import EndpointStatus, LaneStatus, Reading
+from cashback.chain.service.stream import Stream
+from cashback.kernel.clock import monotonic_s
+from cashback.wire.cashback.chain import v1
+from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
+
+HEARTBEAT_S: Final = 2.0
+
+_STATES: Final = {
+    "unknown": v1.MintState.UNKNOWN,
+    "accepted": v1.MintState.ACCEPTED,
+    "submitted": v1.MintState.SUBMITTED,
+    "included": v1.MintState.INCLUDED,
+    "safe": v1.MintState.SAFE,
+    "final": v1.MintState.FINAL,
+    "refused": v1.MintState.REFUSED,
+}
+_KINDS: Final = {"minted": v1.OutcomeKind.MINTED, "failed": v1.OutcomeKind.FAILED}
+
+
+class Calls(ChainAdapterServiceBase):
+    """Answers the adapter's callers."""
+
+    def __init__(self, *, acceptance: Acceptance, reading: Reading, stream: Stream, stop: asyncio.Event) -> None:
+        """Answer with these services; streams end when `stop` is set."""
+        self._acceptance = acceptance
+        self._reading = reading
+        self._stream = stream
+        self._stop = stop
+
+    async def submit_mints(self, message: v1.SubmitMintsRequest) -> v1.SubmitMintsResponse:
+        """Accept mints, idempotent per number."""
+        admissions = await self._acceptance.submit([_mint(mint) for mint in message.mints])
+        return v1.SubmitMintsResponse(entries=[_entry(admission) for admission in admissions])
+
+    async def get_mints(self, message: v1.GetMintsRequest) -> v1.GetMintsResponse:
+        """Tell how far mints have come."""
+        views = await self._reading.mints(message.numbers)
+        return v1.GetMintsResponse(entries=[_view(view) for view in views])
+
+    async def watch_outcomes(self, message: v1.WatchOutcomesRequest) -> AsyncIterator[v1.WatchOutcomesResponse]:
+        """Stream outcomes after the cursor, at once when they are written; a heartbeat when there are none."""
+        epoch = await self._stream.epoch()
+        after = message.after_sequence if message.epoch == epoch else 0
+        spoke_at_s = float("-inf")
+        while not self._stop.is_set():
+            found = await self._stream.read_or_wait(epoch=epoch, after=after, stop=self._stop)
+            if found or monotonic_s() - spoke_at_s >= HEARTBEAT_S:
+                yield v1.WatchOutcomesResponse(epoch=epoch, outcomes=[_outcome(outcome) for outcome in found])
+                spoke_at_s = monotonic_s()
+                after = found[-1].sequence if found else after
+
+    async def get_balances(self, message: v1.GetBalancesRequest) -> v1.GetBalancesResponse:
+        """Return on-chain balances at one block."""
+        balances, block = await self._reading.balances([Address(address) for address in message.addresses])
+        return v1.GetBalancesResponse(
+            balances=[str(balance) for balance in balances], block_number=block.number, block_hash=block.hash
+        )
+
+    async def list_mint_logs(self, message: v1.ListMintLogsRequest) -> v1.ListMintLogsResponse:
+        """Return the chain's own mints in final blocks."""
+        found = await self._reading.mint_logs(from_block=message.from_block, to_block=message.to_block)
+        return v1.ListMintLogsResponse(
+            logs=[
+                v1.ListMintLogsResponseLog(
+                    number=log.number,
+                    recipient=log.recipient,
+                    amount=str(log.amount),
+                    block_number=log.place.block_number,
+                    transaction_hash=log.place.transaction_hash,
+                )
+                for log in found.logs
+            ],
+            covered_to_block=found.covered_to_block,
+            at_block=found.end.number,
+            at_block_hash=found.end.hash,
+            total_supply="" if found.supply_at_end is None else str(found.supply_at_end),
+            burned=str(found.burned),
+        )
+
+    async def get_status(self, message: v1.GetStatusRequest) -> v1.GetStatusResponse:
+        """Tell the state of this adapter."""
+        del message
+        status = await self._reading.status()
+        return v1.GetStatusResponse(
+            chain_id=status.network.chain_id,
+            token=status.network.token,
+            minter=status.network.minter,
+            head=status.head,
+            safe=max(status.network.safe_block, 0),
+            final=max(status.network.final_block, 0),
+            total_supply="" if status.total_supply is None else str(status.total_supply),
+            halted_reason=status.network.halted_reason or "",
+            epoch=status.network.epoch,
+            lanes=[_lane(lane) for lane in status.lanes],
+            endpoints=[_endpoint(endpoint) for endpoint in status.endpoints],
+            accepted_waiting=status.accepted_waiting,
+        )
+
+
+def _mint(mint: v1.Mint) -> Mint:
+    """Return a submitted entry; whether it can be minted is decided behind."""
+    return Mint(mint.number, mint.cashback_id, Address(mint.recipient), mint.amount, mint.traceparent or None)
+
+
+def _entry(admission: Admission) -> v1.SubmitMintsResponseEntry:
+    """Return what became of one entry."""
+    match admission:
+        case Admitted(number):
+            return v1.SubmitMintsResponseEntry(number=number, result=v1.SubmitResult.ACCEPTED)
+        case Conflicting(number, reason):
+            return v1.SubmitMintsResponseEntry(number=number, result=v1.SubmitResult.CONFLICT, reason=reason)
+        case _:
+            return v1.SubmitMintsResponseEntry(
+                number=admission.number, result=v1.SubmitResult.INVALID, reason=admission.reason
+            )
+
+
+def _view(view: MintView) -> v1.GetMintsResponseEntry:
+    """Return how far one mint has come."""
+    return v1.GetMintsResponseEntry(
+        number=view.number,
+        state=_STATES[view.state],
+        transaction_hash=view.transaction_hash,
+        block_number=view.block_number,
+        block_hash=view.block_hash,
+        accepted_at_ms=view.accepted_at_ms,
+        submitted_at_ms=view.submitted_at_ms,
+        included_at_ms=view.included_at_ms,
+        final_at_ms=view.final_at_ms,
+        reason=view.reason,
+    )
+
+
+def _outcome(outcome: Outcome) -> v1.Outcome:
+    """Return one outcome."""
+    return v1.Outcome(
+        sequence=outcome.sequence,
+        kind=_KINDS[outcome.kind],
+        number=outcome.mint.number,
+        cashback_id=outcome.mint.cashback_id,
+        recipient=outcome.mint.recipient,
+        amount=outcome.mint.amount,
+        transaction_hash=outcome.place.transaction_hash,
+        block_number=outcome.place.block_number,
+        block_hash=outcome.place.block_hash,
+        reason=outcome.reason,
+    )
+
+
+def _lane(status: LaneStatus) -> v1.GetStatusResponseLane:
+    """Return one lane."""
+    return v1.GetStatusResponseLane(
+        address=status.lane.address,
+        next_nonce=status.lane.next_nonce,
+        mined_nonce=status.mined_nonce,
+        final_nonce=status.final_nonce,
+        gas_money_wei=str(status.gas_money_wei),
+        in_flight=status.lane.open_slots,
+        waits_for=status.lane.waits_for or "",
+    )
+
+
+def _endpoint(status: EndpointStatus) -> v1.GetStatusResponseEndpoint:
+    """Return one endpoint."""
+    return v1.GetStatusResponseEndpoint(
+        name=status.name, is_healthy=status.is_healthy, head=status.head, problem=status.problem
+    )

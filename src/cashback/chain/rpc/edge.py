@@ -1,0 +1,112 @@
+"""What every call passes: bounds on size, time and number, the caller's trace, and our failures as statuses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, TypeAlias
+
+from grpclib.const import Cardinality, Status
+from grpclib.events import RecvRequest
+from grpclib.server import Stream
+from prometheus_client import Counter
+
+from cashback.chain.rpc.errors import refused, to_grpc
+from cashback.kernel.errors import Broken, CashbackError
+from cashback.kernel.telemetry import logger, trace
+
+MESSAGE_BYTES_MAX: Final = 1_048_576
+CALLS_MAX: Final = 64
+STREAMS_MAX: Final = 32
+CALL_S_MAX: Final = 20.0
+"""How long one answer may take when the caller sets no deadline."""
+
+CALLS: Final = Counter("cashback_chain_rpc_calls_total", "Calls by method and status.", ["method", "status"])
+
+Method: TypeAlias = Callable[[Stream[Any, Any]], Awaitable[None]]
+
+log = logger(__name__)
+
+
+class Edge:
+    """Wraps every call of one server."""
+
+    def __init__(self) -> None:
+        """Take calls until told to drain."""
+        self._is_draining = False
+        self._calls = 0
+        self._streams = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many calls and streams are being served."""
+        return self._calls + self._streams
+
+    async def drain(self, within_s: float) -> None:
+        """Refuse new calls, and return when none is in flight any more or `within_s` seconds have passed."""
+        self._is_draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._idle.wait()
+
+    async def wrap(self, event: RecvRequest) -> None:
+        """Put the bounds around a call that has just begun; grpclib calls this."""
+        method: Any = event.method_func
+        traceparent: Any = event.metadata.get("traceparent")
+
+        async def bounded(stream: Stream[Any, Any]) -> None:
+            with trace(traceparent if isinstance(traceparent, str) else None):
+                await self._serve(stream, method, name=event.method_name.rpartition("/")[2])
+
+        event.method_func = bounded
+
+    async def _serve(self, stream: Stream[Any, Any], method: Method, *, name: str) -> None:
+        """Serve one call within the bounds, and tell its failure in the caller's words."""
+        is_stream = stream._cardinality is Cardinality.UNARY_STREAM  # noqa: SLF001 - grpclib tells it nowhere else
+        _bound_messages(stream)
+        status = Status.OK
+        try:
+            async with self._counted(is_stream=is_stream), asyncio.timeout(None if is_stream else CALL_S_MAX):
+                await method(stream)
+        except CashbackError as failure:
+            error = to_grpc(failure)
+            status = error.status
+            if isinstance(failure, Broken):
+                log.exception("call.broke", method=name, code=failure.code)
+            raise error from failure
+        finally:
+            CALLS.labels(name, status.name).inc()
+
+    @asynccontextmanager
+    async def _counted(self, *, is_stream: bool) -> AsyncIterator[None]:
+        """Count a call while it is served, and refuse it when there are too many or the server is leaving."""
+        if self._is_draining:
+            raise refused(Status.UNAVAILABLE, code="draining", detail="the adapter is stopping; try another one")
+        if (self._streams >= STREAMS_MAX) if is_stream else (self._calls >= CALLS_MAX):
+            raise refused(Status.RESOURCE_EXHAUSTED, code="too_many_calls", detail="too many calls at once")
+        self._streams += is_stream
+        self._calls += not is_stream
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._streams -= is_stream
+            self._calls -= not is_stream
+            if not self.in_flight:
+                self._idle.set()
+
+
+def _bound_messages(stream: Stream[Any, Any]) -> None:
+    """Refuse a message by the length it announces, before any of it is read: grpclib itself has no limit."""
+    transport: Any = stream._stream  # noqa: SLF001 - grpclib offers no other place
+    receive = transport.recv_data
+
+    async def bounded(size: int) -> bytes:
+        if size > MESSAGE_BYTES_MAX:
+            detail = f"a message is at most {MESSAGE_BYTES_MAX} bytes, not {size}"
+            raise refused(Status.RESOURCE_EXHAUSTED, code="message_too_large", detail=detail)
+        data: bytes = await receive(size)
+        return data
+
+    transport.recv_data = bounded

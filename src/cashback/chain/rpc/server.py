@@ -1,0 +1,99 @@
+"""The gRPC server's life: listening, draining, closed.
+
+listening ──stop──▶ draining: health says NOT_SERVING, streams end, new calls are refused, calls in flight finish
+                        └──nothing in flight, or 2 s──▶ connections are closed
+"""
+
+import asyncio
+from typing import Final
+from weakref import WeakSet
+
+from grpclib.encoding.proto import ProtoCodec
+from grpclib.events import RecvRequest, listen
+from grpclib.protocol import H2Protocol
+from grpclib.server import Server
+
+from cashback.chain.rpc.calls import Calls
+from cashback.chain.rpc.edge import Edge
+from cashback.chain.rpc.errors import DetailsCodec
+from cashback.chain.rpc.health import Health
+from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.reading import Reading
+from cashback.chain.service.stream import Stream
+from cashback.kernel.errors import Unavailable
+from cashback.kernel.telemetry import logger
+
+DRAIN_S: Final = 2.0
+
+log = logger(__name__)
+
+
+class ServerNotReady(Unavailable):
+    """The gRPC server is not listening, or it is draining."""
+
+    code = "server_not_ready"
+
+
+class ClosingServer(Server):
+    """A server that can end its clients' connections: grpclib's own waits until they go by themselves."""
+
+    def __init__(self, *handlers: Calls | Health) -> None:
+        """Serve these."""
+        super().__init__(list(handlers), codec=ProtoCodec(), status_details_codec=DetailsCodec())
+        self._protocols: WeakSet[H2Protocol] = WeakSet()
+
+    def _protocol_factory(self) -> H2Protocol:
+        """Return the protocol of one new connection, and remember it."""
+        protocol = super()._protocol_factory()
+        self._protocols.add(protocol)
+        return protocol
+
+    def end_connections(self) -> None:
+        """Close what is still open; calls in flight are cancelled."""
+        for protocol in list(self._protocols):
+            if hasattr(protocol, "connection"):
+                protocol.connection.close()
+
+
+class AdapterServer:
+    """Serves the adapter's gRPC interface on one address."""
+
+    def __init__(self, *, host: str, port: int, acceptance: Acceptance, reading: Reading, stream: Stream) -> None:
+        """Serve on `host:port` once run."""
+        self._address = (host, port)
+        self._acceptance = acceptance
+        self._reading = reading
+        self._stream = stream
+        self._is_serving = False
+
+    async def check(self) -> None:
+        """Return when calls are taken.
+
+        Raises:
+            ServerNotReady: not yet, or not any more.
+        """
+        if not self._is_serving:
+            raise ServerNotReady("the gRPC server does not take calls")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then drain.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        edge = Edge()
+        calls = Calls(acceptance=self._acceptance, reading=self._reading, stream=self._stream, stop=stop)
+        server = ClosingServer(calls, Health(stop))
+        listen(server, RecvRequest, edge.wrap)
+        host, port = self._address
+        await server.start(host, port)
+        log.info("server.started", host=host, port=port)
+        self._is_serving = True
+        try:
+            await stop.wait()
+            self._is_serving = False
+            await edge.drain(DRAIN_S)
+        finally:
+            server.close()
+            server.end_connections()
+        log.info("server.drained", left=edge.in_flight)

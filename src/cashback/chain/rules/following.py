@@ -1,0 +1,50 @@
+"""Which blocks are ours: links by parent hash, the fork point of a reorganisation, and what counts as final."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cashback.chain.model import Hash, Header, Heads
+from cashback.kernel.errors import Invalid
+
+_DEPTH_PREFIX: Final = "depth:"
+
+
+def is_chain(headers: Sequence[Header], parent: Hash | None) -> bool:
+    """Tell whether `headers` follow one another, and the first one `parent` (None: nothing is known before it)."""
+    expected = parent
+    for header in headers:
+        if expected is not None and header.parent_hash != expected:
+            return False
+        expected = header.hash
+    return True
+
+
+def fork_point(stored: Mapping[int, Hash], canonical: Sequence[Header]) -> int | None:
+    """Return the highest number whose stored hash is canonical, or None when no given header agrees."""
+    agreed = [header.number for header in canonical if stored.get(header.number) == header.hash]
+    return max(agreed, default=None)
+
+
+def check_finality(finality: str) -> None:
+    """Return when `finality` is one of `finalized`, `safe` and `depth:N`.
+
+    Raises:
+        Invalid: it is none of them.
+    """
+    depth = finality.removeprefix(_DEPTH_PREFIX)
+    if finality not in {"finalized", "safe"} and not (finality.startswith(_DEPTH_PREFIX) and depth.isdecimal()):
+        raise Invalid(f"finality must be finalized, safe or depth:N, not {finality!r}")
+
+
+def final_number(heads: Heads, finality: str) -> int:
+    """Return the highest block that the operator calls final; -1 when none is yet.
+
+    `finalized` and `safe` are the node's tags, `depth:N` wants N blocks on top.
+    """
+    match finality:
+        case "finalized":
+            return -1 if heads.final is None else heads.final.number
+        case "safe":
+            return -1 if heads.safe is None else heads.safe.number
+        case _:
+            return max(heads.latest.number - int(finality.removeprefix(_DEPTH_PREFIX)), -1)

@@ -1,0 +1,200 @@
+"""Following the chain: every block from the start to the head, in order, and back when it is no longer canonical.
+
+    tip ──new head──▶ headers link to the tip? ──yes──▶ logs of exactly these blocks ──▶ taken in ──▶ new tip
+                                               └─no───▶ fork point among the stored headers ──▶ unwound ──▶ tip = fork
+
+Far behind the final block, ranges of blocks are read at once: nothing there can move any more.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from prometheus_client import Counter
+
+from cashback.chain.gateway.blocks import Blocks
+from cashback.chain.model import ChainDiverged, Hash, Header, Heads, TokenLog
+from cashback.chain.rules import following as rules
+from cashback.chain.service.halting import Halting
+from cashback.chain.service.inspection import Inspection
+from cashback.chain.service.pulse import Pulse, first_of
+from cashback.chain.service.sighting import OUTCOMES_PER_TRANSACTION_MAX, Sighted, Sighting
+from cashback.chain.service.tenure import Tenure
+from cashback.chain.store import blocks as store
+from cashback.chain.store import network
+from cashback.kernel.db import Database
+from cashback.kernel.errors import Unavailable
+from cashback.kernel.telemetry import logger
+
+HEADERS_PER_TURN_MAX: Final = 32
+RANGE_BLOCKS_MAX: Final = 1_000
+RANGE_FROM_BLOCKS: Final = 64
+"""How far behind the final block the reading of ranges begins."""
+HEADERS_COMPARED_MAX: Final = 1_024
+_TROUBLE_S: Final = 0.5
+
+REORGANISATIONS: Final = Counter("cashback_chain_reorganisations_total", "Times that followed blocks were replaced.")
+
+log = logger(__name__)
+
+
+class FollowerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where following begins in an empty database, how often the head is asked for, and what is called final."""
+
+    start_block: int
+    poll_ms: int
+    finality: str
+
+
+class Follower:
+    """Follows the chain while it holds its lease: one at a time over all processes."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        source: Blocks,
+        tenure: Tenure,
+        sighting: Sighting,
+        inspection: Inspection,
+        halting: Halting,
+        settings: FollowerSettings,
+        wakes: tuple[Pulse, Pulse],
+    ) -> None:
+        """Follow `source`; `wakes` are beaten when slots became free, and when outcomes were written."""
+        self._database = database
+        self._source = source
+        self._tenure = tenure
+        self._sighting = sighting
+        self._inspection = inspection
+        self._halting = halting
+        self._settings = settings
+        self._freed, self._written = wakes
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow until `stop` is set, whatever the world does; then give the lease back."""
+        while not stop.is_set():
+            rest_s = await self._turn()
+            if rest_s > 0:
+                await first_of(stop, timeout_s=rest_s)
+        try:
+            await self._tenure.release()
+        except Unavailable as failure:
+            log.warning("lease.kept", problem=failure.detail)
+
+    async def _turn(self) -> float:
+        """Take in what is new; return for how many seconds to rest."""
+        try:
+            if not await self._tenure.hold():
+                return _TROUBLE_S
+            return 0.0 if await self.advance() else self._settings.poll_ms / 1_000
+        except Unavailable as failure:
+            log.warning("follower.interrupted", problem=failure.detail, code=failure.code)
+            return _TROUBLE_S
+        except ChainDiverged as divergence:
+            return await self._halt(divergence)
+
+    async def advance(self) -> bool:
+        """Take in the next blocks, or unwind what is gone; return whether there may be more to do at once.
+
+        Raises:
+            ChainUnavailable, DatabaseUnavailable, LeaseLost: nothing was stored; ask again.
+            ChainDiverged: blocks that are final were replaced, or a nonce was used by a stranger.
+        """
+        async with self._database.transaction() as tx:
+            tip = await store.tip(tx)
+        latest = await self._source.latest()
+        if tip is not None and latest.hash == tip.hash:
+            return False
+        heads = await self._source.heads()
+        first = self._settings.start_block if tip is None else tip.number + 1
+        final = rules.final_number(heads, self._settings.finality)
+        if tip is not None and not await self._is_canonical(tip, heads):
+            await self._unwind()
+            return True
+        if first + RANGE_FROM_BLOCKS <= final:
+            headers, logs = await self._far(first, min(first + RANGE_BLOCKS_MAX - 1, final))
+        else:
+            headers, logs = await self._near(first, min(first + HEADERS_PER_TURN_MAX - 1, heads.latest.number), tip)
+        if not headers:
+            return False
+        await self._take(headers, logs, heads)
+        return headers[-1].number < heads.latest.number
+
+    async def _is_canonical(self, tip: Header, heads: Heads) -> bool:
+        """Tell whether our tip still stands; a node that is merely behind us proves nothing against it."""
+        number = min(tip.number, heads.latest.number)
+        [canonical] = await self._source.headers(number, number) or [heads.latest]
+        async with self._database.transaction() as tx:
+            stored = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
+        return stored.get(canonical.number, canonical.hash) == canonical.hash
+
+    async def _far(self, first: int, last: int) -> tuple[list[Header], list[TokenLog]]:
+        """Return the logs of many final blocks and the header of the last one."""
+        return await self._source.headers(last, last), await self._source.logs_between(first, last)
+
+    async def _near(self, first: int, last: int, tip: Header | None) -> tuple[list[Header], list[TokenLog]]:
+        """Return the blocks that follow the tip, with exactly their logs; nothing when they do not link up."""
+        headers = await self._source.headers(first, last) if first <= last else []
+        # A node of several answered from another branch, or the chain moved meanwhile: the next turn sees clearer.
+        if not headers or not rules.is_chain(headers, None if tip is None else tip.hash):
+            return [], []
+        return headers, await self._source.logs_of(headers)
+
+    async def _take(self, headers: Sequence[Header], logs: Sequence[TokenLog], heads: Heads) -> None:
+        """Take blocks in, write the outcomes that became due, look into unexplained nonces, and wake who waits."""
+        tip = headers[-1].number
+        final = min(rules.final_number(heads, self._settings.finality), tip)
+        safe = max(final, -1 if heads.safe is None else min(heads.safe.number, tip))
+        sighted = await self._sighting.take(headers, logs, safe=safe, final=final)
+        self._wake(sighted)
+        while sighted.outcomes == OUTCOMES_PER_TRANSACTION_MAX:
+            sighted = await self._sighting.finalise(safe=safe, final=final)
+            self._wake(sighted)
+        if await self._inspection.turn(tip):
+            self._freed.beat()
+
+    def _wake(self, sighted: Sighted) -> None:
+        """Wake the lanes when slots became free, and the watchers when outcomes were written."""
+        if sighted.slots:
+            self._freed.beat()
+        if sighted.outcomes:
+            self._written.beat()
+
+    async def _unwind(self) -> None:
+        """Go back to the last block that is still canonical.
+
+        Raises:
+            ChainDiverged: that is below the last final block, or below everything that is stored.
+        """
+        async with self._database.transaction() as tx:
+            stored = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
+            final_block = (await network.network(tx)).final_block
+        fork = await self._fork(stored)
+        if fork is None or fork < final_block:
+            raise ChainDiverged("reorganised_below_final", fork=fork, final_block=final_block)
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            moved = await store.unwind(tx, above=fork)
+        REORGANISATIONS.inc()
+        log.warning("chain.reorganised", fork=fork, depth=max(stored) - fork, mints=moved)
+        self._freed.beat()
+
+    async def _fork(self, stored: dict[int, Hash]) -> int | None:
+        """Return the highest stored block that is canonical, looking downwards."""
+        numbers = sorted(stored, reverse=True)
+        for start in range(0, len(numbers), HEADERS_PER_TURN_MAX):
+            some = numbers[start : start + HEADERS_PER_TURN_MAX]
+            fork = rules.fork_point(stored, await self._source.headers(some[-1], some[0]))
+            if fork is not None:
+                return fork
+        return None
+
+    async def _halt(self, divergence: ChainDiverged) -> float:
+        """Halt minting; following goes on trying, so that a chain that comes back needs no restart."""
+        try:
+            await self._halting.halt(divergence.detail)
+        except Unavailable as failure:
+            log.warning("follower.interrupted", problem=failure.detail, code=failure.code)
+        return _TROUBLE_S

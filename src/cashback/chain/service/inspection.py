@@ -1,0 +1,93 @@
+"""Looking into slots whose nonce is used although no log told of them: a reverted call, or a stranger with our key.
+
+Logs tell of nearly everything; receipts are asked for only here, a few at a time.
+"""
+
+from typing import Final
+
+from cashback.chain.gateway.blocks import Blocks
+from cashback.chain.model import Address, ChainDiverged, Lane, OpenSlot, Receipt
+from cashback.chain.rules import reverts
+from cashback.chain.service.tenure import Tenure
+from cashback.chain.store import blocks, lanes, network, sightings
+from cashback.kernel.db import Database
+from cashback.kernel.telemetry import logger
+
+SLOTS_PER_TURN_MAX: Final = 64
+MISTAKES_MAX: Final = 3
+"""So many calls in a row may revert for a reason that is not the world's before minting halts."""
+
+log = logger(__name__)
+
+
+class Inspection:
+    """Explains used nonces, for the follower and under its lease."""
+
+    def __init__(self, database: Database, *, source: Blocks, tenure: Tenure) -> None:
+        """Ask `source`, store into `database`."""
+        self._database = database
+        self._source = source
+        self._tenure = tenure
+
+    async def turn(self, tip: int) -> int:
+        """Explain the open slots whose nonce is used at block `tip`; return how many were closed.
+
+        Raises:
+            ChainDiverged: a final nonce was used by a transaction that is not ours, or our calls keep failing.
+        """
+        async with self._database.transaction() as tx:
+            busy = [lane for lane in await lanes.lanes(tx) if lane.open_slots > 0]
+        return sum([await self._lane(lane, tip) for lane in busy])
+
+    async def _lane(self, lane: Lane, tip: int) -> int:
+        """Explain one lane's used nonces."""
+        mined = await self._source.mined_nonce(lane.address, tip)
+        async with self._database.transaction() as tx:
+            slots = await lanes.open_slots(tx, lane=lane.id, limit=SLOTS_PER_TURN_MAX)
+            used = [slot for slot in slots if slot.nonce < mined]
+            attempts = await lanes.attempts_of(tx, lane=lane.id, nonces=[slot.nonce for slot in used])
+            final_block = (await network.network(tx)).final_block
+        if not used:
+            return 0
+        receipts = await self._source.receipts([hash_ for hashes in attempts.values() for hash_ in hashes])
+        found = {nonce: receipts[one] for nonce, hashes in attempts.items() for one in hashes if one in receipts}
+        await self._refuse_strangers(lane, [slot.nonce for slot in used if slot.nonce not in found], final_block)
+        reasons = {
+            slot.nonce: await self._reason(lane.address, slot, found[slot.nonce])
+            for slot in used
+            if slot.nonce in found
+        }
+        return await self._store(lane, found, reasons)
+
+    async def _refuse_strangers(self, lane: Lane, unknown: list[int], final_block: int) -> None:
+        """Raise `ChainDiverged` when a nonce is used for good and none of our attempts used it."""
+        if unknown and await self._source.mined_nonce(lane.address, max(final_block, 0)) > unknown[0]:
+            raise ChainDiverged("nonce_used_by_stranger", lane=lane.id, nonce=unknown[0])
+
+    async def _reason(self, sender: Address, slot: OpenSlot, receipt: Receipt) -> str:
+        """Return why a mined call did nothing, empty when it succeeded."""
+        if receipt.is_success:
+            return ""
+        revert = await self._source.replay(
+            sender=sender, target=slot.target, calldata=slot.calldata, block=receipt.place.block_number - 1
+        )
+        return reverts.reason(revert, gas=slot.gas, gas_used=receipt.gas_used)
+
+    async def _store(self, lane: Lane, found: dict[int, Receipt], reasons: dict[int, str]) -> int:
+        """Close slots whose receipt stands in a block that was followed; the others wait for the next turn."""
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            known = await blocks.hashes(tx, limit=SLOTS_PER_TURN_MAX * 8)
+            places = [
+                (receipt.place, reasons[nonce])
+                for nonce, receipt in found.items()
+                if known.get(receipt.place.block_number) == receipt.place.block_hash
+            ]
+            closed = await sightings.mined(tx, places) if places else 0
+            mistakes = await lanes.mistakes(tx, lane=lane.id, passing=sorted(reverts.PASSING), among=MISTAKES_MAX)
+        for _, reason in places:
+            if reason:
+                log.warning("call.reverted", lane=lane.id, reason=reason)
+        if mistakes >= MISTAKES_MAX:
+            raise ChainDiverged("calls_keep_reverting", lane=lane.id)
+        return closed

@@ -1,0 +1,128 @@
+"""The life of one lane: hold its lease, make sure of where it stands, then fill it and tend it, turn by turn.
+
+    no lease ──▶ held ──recover──▶ open ──turn──▶ open ...        lost lease, failed world: back to the start
+                            └──diverged──▶ minting halted
+
+Keeps I9: the next nonce comes from the database; the chain is only asked whether it has seen more than that.
+"""
+
+import asyncio
+from typing import Final
+
+from cashback.chain.gateway.blocks import Blocks
+from cashback.chain.gateway.keys import Signer
+from cashback.chain.model import ChainDiverged, LaneNotReady, LeaseLost, RaceLost
+from cashback.chain.service.halting import Halting
+from cashback.chain.service.pulse import Pulse, first_of
+from cashback.chain.service.sequencing import Sequencer
+from cashback.chain.service.tending import Tender
+from cashback.chain.service.tenure import Tenure
+from cashback.chain.store import lanes
+from cashback.kernel.db import Database
+from cashback.kernel.errors import Unavailable
+from cashback.kernel.telemetry import logger
+
+_IDLE_S: Final = 0.5
+"""How often an idle lane looks by itself, in case another process accepted something."""
+_TENDING_S: Final = 0.25
+_TROUBLE_S: Final = 0.5
+
+log = logger(__name__)
+
+
+class LaneLoop:
+    """Runs one signer's lane."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        blocks: Blocks,
+        signer: Signer,
+        tenure: Tenure,
+        sequencer: Sequencer,
+        tender: Tender,
+        halting: Halting,
+        wake: Pulse,
+    ) -> None:
+        """Run with the parts of one lane; `wake` beats when there is something to take or a slot became free."""
+        self._database = database
+        self._blocks = blocks
+        self._signer = signer
+        self._tenure = tenure
+        self._sequencer = sequencer
+        self._tender = tender
+        self._halting = halting
+        self._wake = wake
+        self._recovered: int | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve the lane until `stop` is set, whatever the world does; then give the lease back."""
+        while not stop.is_set():
+            ticket = self._wake.ticket()
+            rest_s = await self._turn()
+            if rest_s > 0:
+                await first_of(stop, ticket, timeout_s=rest_s)
+        try:
+            await self._tenure.release()
+        except Unavailable as failure:
+            log.warning("lease.kept", problem=failure.detail)
+
+    async def _turn(self) -> float:
+        """Do what can be done now; return for how many seconds to rest unless woken."""
+        try:
+            if not await self._tenure.hold():
+                return _IDLE_S
+            if self._recovered != self._tenure.token:
+                await self._recover()
+            return await self._serve()
+        except (LeaseLost, RaceLost) as failure:
+            log.info("lane.retried", problem=failure.detail)
+            return 0.05
+        except LaneNotReady as failure:
+            log.info("lane.waited", reason="earlier_transactions_not_final", problem=failure.detail)
+            return _TROUBLE_S
+        except Unavailable as failure:
+            log.warning("lane.interrupted", problem=failure.detail, code=failure.code)
+            return _TROUBLE_S
+        except ChainDiverged as divergence:
+            return await self._halt(divergence)
+
+    async def _serve(self) -> float:
+        """Fill the lane and tend it once."""
+        ripens_in_s = await self._sequencer.turn()
+        await self._tenure.hold()
+        is_busy = await self._tender.turn()
+        rests = [_TENDING_S if is_busy else _IDLE_S, *([] if ripens_in_s is None else [ripens_in_s])]
+        return min(rests)
+
+    async def _recover(self) -> None:
+        """Make sure of the lane after taking its lease: open a new one, or send again what is open.
+
+        Raises:
+            ChainDiverged: the chain has seen nonces that are not in our records.
+            LaneNotReady: the signer is new here and has transactions that are not final yet.
+        """
+        async with self._database.transaction() as tx:
+            lane = next((one for one in await lanes.lanes(tx) if one.address == self._signer.address), None)
+        pending, latest, final = await self._blocks.nonces(self._signer.address, ("pending", "latest", "finalized"))
+        if lane is None:
+            if not pending == latest == final:
+                raise LaneNotReady(f"the signer has {pending} transactions, of which {final} are final")
+            async with self._database.transaction() as tx:
+                await lanes.open_lane(tx, address=self._signer.address, next_nonce=latest)
+            log.info("lane.opened", address=f"0x{self._signer.address.hex()}", next_nonce=latest)
+        elif max(pending, latest) > lane.next_nonce:
+            raise ChainDiverged("nonce_ahead_of_records", seen=max(pending, latest), stored=lane.next_nonce)
+        else:
+            await self._tender.doubt()
+            log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=latest, open_slots=lane.open_slots)
+        self._recovered = self._tenure.token
+
+    async def _halt(self, divergence: ChainDiverged) -> float:
+        """Halt minting; the lane goes on looking, so that a lifted halt needs no restart."""
+        try:
+            await self._halting.halt(divergence.detail)
+        except Unavailable as failure:
+            log.warning("lane.interrupted", problem=failure.detail, code=failure.code)
+        return _TROUBLE_S

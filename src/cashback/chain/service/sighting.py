@@ -1,0 +1,142 @@
+"""Taking blocks in: their logs become verdicts about mints, and what is deep enough becomes final; one transaction.
+
+MintedLog   our mint, same recipient and amount ──▶ included       other recipient or amount ──▶ divergence
+            nobody's mint (yet)                 ──▶ used_numbers
+SkippedLog  in a transaction of the mint's own slot: number used ──▶ whatever used it; else ──▶ included, failed
+RetiredLog  ──▶ included, failed
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+import msgspec
+from prometheus_client import Counter, Gauge
+
+from cashback.chain.model import Header, MintedLog, RetiredLog, SkippedLog, TokenLog
+from cashback.chain.service.halting import HALTED
+from cashback.chain.service.tenure import Tenure
+from cashback.chain.store import blocks, network, outcomes, sightings
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.money import INT63_MAX
+from cashback.kernel.telemetry import logger
+
+OUTCOMES_PER_TRANSACTION_MAX: Final = 4_096
+_HEADERS_KEPT_BELOW_FINAL: Final = 256
+
+INCLUDED: Final = Counter("cashback_chain_mints_included_total", "Mints seen in a block; again after a reorganisation.")
+FINAL: Final = Counter("cashback_chain_outcomes_total", "Outcomes written.")
+HEAD: Final = Gauge("cashback_chain_head", "The block followed to.")
+
+L = TypeVar("L", bound=TokenLog)
+
+log = logger(__name__)
+
+
+class Sighted(msgspec.Struct, frozen=True):
+    """What taking blocks in changed, and which contradictions it met; for those, minting is halted by now."""
+
+    included: int
+    slots: int
+    outcomes: int
+    contradictions: tuple[str, ...]
+
+
+class Sighting:
+    """Takes blocks in while the follower's lease is held."""
+
+    def __init__(self, database: Database, *, tenure: Tenure) -> None:
+        """Store into `database`, fenced by `tenure`."""
+        self._database = database
+        self._tenure = tenure
+
+    async def take(self, headers: Sequence[Header], logs: Sequence[TokenLog], *, safe: int, final: int) -> Sighted:
+        """Take in blocks that follow the tip, and give their outcome to mints up to block `final`.
+
+        A contradiction halts minting and is passed over: the other mints of the block have their truth all the same.
+
+        Raises:
+            LeaseLost: nothing was stored.
+        """
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            await blocks.append(tx, headers)
+            included, contradictions = await _include(tx, _of(MintedLog, logs))
+            slots = await sightings.mined(tx, [(place, "") for place in {one.place for one in logs}]) if logs else 0
+            contradictions += await _refuse(tx, logs)
+            written, more = await self._finalise(tx, safe=safe, final=min(final, headers[-1].number))
+            contradictions += more
+            await self._halt(tx, contradictions)
+        HEAD.set(headers[-1].number)
+        INCLUDED.inc(included)
+        if included:
+            log.info("mints.included", count=included, block=headers[-1].number)
+        return Sighted(included, slots, written, tuple(contradictions))
+
+    async def finalise(self, *, safe: int, final: int) -> Sighted:
+        """Give mints up to block `final`, which was taken in before, their outcome; bounded, so ask until none is left.
+
+        Raises:
+            LeaseLost: nothing was stored.
+        """
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            written, contradictions = await self._finalise(tx, safe=safe, final=final)
+            await self._halt(tx, contradictions)
+        return Sighted(0, 0, written, tuple(contradictions))
+
+    async def _finalise(self, tx: Tx, *, safe: int, final: int) -> tuple[int, list[str]]:
+        """Write outcomes up to `final`, close the slots up to there, and forget headers far below it."""
+        await network.raise_heads(tx, safe_block=safe, final_block=final)
+        written = await outcomes.finalise_mints(tx, final_block=final, limit=OUTCOMES_PER_TRANSACTION_MAX)
+        reverted = await outcomes.finalise_slots(tx, final_block=final)
+        unlogged = await outcomes.carried_without_log(tx, limit=1)
+        await blocks.prune(tx, below=final - _HEADERS_KEPT_BELOW_FINAL)
+        FINAL.inc(written)
+        if written:
+            log.info("outcomes.written", count=written, final_block=final)
+        if reverted:
+            log.warning("mints.requeued", slots=len(reverted), reasons=sorted(set(reverted)))
+        return written, ["mined_without_log"] if unlogged else []
+
+    async def _halt(self, tx: Tx, contradictions: Sequence[str]) -> None:
+        """Halt minting, in the transaction that saw why."""
+        for reason in contradictions:
+            HALTED.set(1)
+            if await network.halt(tx, reason):
+                log.critical("minting.halted", reason=reason)
+
+
+async def _include(tx: Tx, minted: Sequence[MintedLog]) -> tuple[int, list[str]]:
+    """Match mint logs; return how many mints they moved, and whether the chain has minted one of ours otherwise."""
+    if not minted:
+        return 0, []
+    ours = [one for one in minted if one.number <= INT63_MAX]
+    moved = await sightings.include(tx, ours)
+    strange = [one for one in minted if one.number not in moved]
+    if not strange:
+        return len(moved), []
+    await sightings.remember(tx, strange)
+    contradicted = await sightings.contradicted(tx, [one for one in strange if one.number <= INT63_MAX])
+    return len(moved), ["number_minted_otherwise"] if contradicted else []
+
+
+async def _refuse(tx: Tx, logs: Sequence[TokenLog]) -> list[str]:
+    """Match skips and retirements; return a contradiction when a number was used and nothing known tells by what."""
+    retired = [one for one in _of(RetiredLog, logs) if one.number <= INT63_MAX]
+    if retired:
+        await sightings.remember(tx, retired)
+        await sightings.fail(tx, [(one.number, "number_retired", one.place) for one in retired], is_carried=False)
+    skipped = [one for one in _of(SkippedLog, logs) if one.number <= INT63_MAX]
+    failures = [(one.number, one.reason, one.place) for one in skipped if one.reason != "number_used"]
+    if failures:
+        await sightings.fail(tx, failures, is_carried=True)
+    used = [(one.number, one.place) for one in skipped if one.reason == "number_used"]
+    if not used:
+        return []
+    await sightings.settle_used(tx, [number for number, _ in used])
+    return ["number_used_without_log"] if await sightings.unexplained(tx, used) else []
+
+
+def _of(kind: type[L], logs: Sequence[TokenLog]) -> list[L]:
+    """Return the logs of one kind."""
+    return [one for one in logs if isinstance(one, kind)]

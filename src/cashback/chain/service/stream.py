@@ -1,0 +1,41 @@
+"""The stream of outcomes: read from any place, woken when more are written, the same for every reader and for ever."""
+
+import asyncio
+from typing import Final
+
+from cashback.chain.model import Outcome
+from cashback.chain.service.pulse import Pulse, first_of
+from cashback.chain.store import network, outcomes
+from cashback.kernel.db import Database
+
+OUTCOMES_PER_READ_MAX: Final = 500
+_POLL_S: Final = 0.5
+"""How often a reader looks by itself, in case another process follows the chain."""
+
+
+class Stream:
+    """Reads outcomes; reading changes nothing."""
+
+    def __init__(self, database: Database, *, written: Pulse) -> None:
+        """Read from `database`; `written` beats when this process wrote outcomes."""
+        self._database = database
+        self._written = written
+
+    async def epoch(self) -> str:
+        """Return the name of this database's stream: a rebuilt database has another one, and starts at 0."""
+        async with self._database.transaction() as tx:
+            return (await network.network(tx)).epoch
+
+    async def read(self, *, epoch: str, after: int) -> list[Outcome]:
+        """Return the outcomes that come after sequence `after`, at most `OUTCOMES_PER_READ_MAX`, in order."""
+        async with self._database.transaction() as tx:
+            return await outcomes.after(tx, epoch=epoch, sequence=after, limit=OUTCOMES_PER_READ_MAX)
+
+    async def read_or_wait(self, *, epoch: str, after: int, stop: asyncio.Event) -> list[Outcome]:
+        """Return what comes after `after`; when that is nothing, wait a moment for more first, and look again."""
+        ticket = self._written.ticket()
+        found = await self.read(epoch=epoch, after=after)
+        if found or stop.is_set():
+            return found
+        await first_of(ticket, stop, timeout_s=_POLL_S)
+        return await self.read(epoch=epoch, after=after)

@@ -1,0 +1,143 @@
+"""Sending stored attempts until a block carries them: the same bytes again, or a stored replacement at a higher price.
+
+A send that is not answered is unknown, never failed; nothing that was not stored before is ever sent.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from prometheus_client import Counter
+
+from cashback.chain.gateway.keys import Signer
+from cashback.chain.gateway.node import Node
+from cashback.chain.model import Answer, Attempt, ChainDiverged, Hash, Lane, OpenSlot, Transaction
+from cashback.chain.rules import answers, transaction
+from cashback.chain.rules.tending import Bump, GiveUp, Send, Step, Wait, next_step
+from cashback.chain.service.sequencing import LaneLimits
+from cashback.chain.service.tenure import Tenure
+from cashback.chain.store import blocks, lanes, network
+from cashback.kernel.db import Database
+from cashback.kernel.telemetry import logger
+
+SENDS: Final = Counter("cashback_chain_sends_total", "Sends by what the nodes made of them.", ["answer"])
+BUMPS: Final = Counter("cashback_chain_bumps_total", "Replacements at a higher price.")
+
+_OWN_REASONS: Final = frozenset({"fee_above_cap", "no_gas_money"})
+"""What a lane waits for because of what is in flight; the rest is the sequencer's to lift."""
+
+log = logger(__name__)
+
+
+class Tender:
+    """One lane's way from stored attempts to the nodes."""
+
+    def __init__(
+        self, database: Database, *, node: Node, signer: Signer, tenure: Tenure, chain_id: int, limits: LaneLimits
+    ) -> None:
+        """Send what the lane of `signer` has stored while `tenure` is held."""
+        self._database = database
+        self._node = node
+        self._signer = signer
+        self._tenure = tenure
+        self._chain_id = chain_id
+        self._limits = limits
+
+    async def turn(self) -> bool:
+        """Do what is due about every open slot; return whether there are any.
+
+        Raises:
+            LeaseLost: nothing was stored.
+            ChainDiverged: a transaction was refused for good.
+        """
+        lane, slots, base_fee_wei = await self._read()
+        steps = [
+            (slot, next_step(slot, base_fee_wei=base_fee_wei, limits=self._limits.fees, patience=self._limits.patience))
+            for slot in slots
+        ]
+        attempts = [(slot.hash, slot.raw) for slot, step in steps if isinstance(step, Send)]
+        attempts += [(one.hash, one.raw) for one in await self._replace(steps)]
+        await self._send(attempts)
+        await self._note(lane, [step for _, step in steps])
+        return bool(slots)
+
+    async def doubt(self) -> None:
+        """Take every open attempt for unsent, as after a restart: nobody can tell what pools still hold."""
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            await lanes.doubt(tx, address=self._signer.address)
+
+    async def _read(self) -> tuple[Lane | None, list[OpenSlot], int]:
+        """Return the lane, its open slots and the base fee at the head; no slots while minting is halted."""
+        async with self._database.transaction() as tx:
+            if (await network.network(tx)).halted_reason is not None:
+                return None, [], 0
+            lane = next(one for one in await lanes.lanes(tx) if one.address == self._signer.address)
+            slots = await lanes.open_slots(tx, lane=lane.id, limit=self._limits.slots_in_flight)
+            tip = await blocks.tip(tx)
+            return lane, slots, 0 if tip is None else tip.base_fee_wei
+
+    async def _replace(self, steps: Sequence[tuple[OpenSlot, Step]]) -> list[Attempt]:
+        """Sign and store the replacements among the steps; return them, ready to be sent."""
+        signed = [await self._sign(slot, step) for slot, step in steps if isinstance(step, Bump)]
+        if not signed:
+            return []
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            stored = await lanes.store(tx, signed)
+        BUMPS.inc(stored)
+        for attempt in signed:
+            log.info(
+                "attempt.replaced",
+                nonce=attempt.nonce,
+                max_fee_wei=attempt.fees.max_fee_wei,
+                transaction=f"0x{attempt.hash.hex()}",
+            )
+        # A slot that was mined meanwhile took no attempt, and its bytes must not be sent.
+        return signed if stored == len(signed) else []
+
+    async def _sign(self, slot: OpenSlot, bump: Bump) -> Attempt:
+        """Return the slot's call signed at new fees."""
+        unsigned = Transaction(
+            chain_id=self._chain_id,
+            nonce=slot.nonce,
+            fees=bump.fees,
+            gas=slot.gas,
+            target=slot.target,
+            calldata=slot.calldata,
+        )
+        signature = await self._signer.sign(transaction.digest(unsigned))
+        return transaction.attempt(unsigned, signature, lane=slot.lane)
+
+    async def _send(self, attempts: Sequence[tuple[Hash, bytes]]) -> None:
+        """Send stored bytes and note what became of each."""
+        if not attempts:
+            return
+        said = await asyncio.gather(*(self._node.send(raw) for _, raw in attempts))
+        results = [(hash_, *answers.combine(one)) for (hash_, _), one in zip(attempts, said, strict=True)]
+        async with self._database.transaction() as tx:
+            await lanes.record(tx, results)
+        for hash_, answer, detail in results:
+            _tell(hash_, answer, detail)
+
+    async def _note(self, lane: Lane | None, steps: Sequence[Step]) -> None:
+        """Note what the lane waits for besides time, and stop everything when a transaction can never be mined."""
+        for step in steps:
+            if isinstance(step, GiveUp):
+                raise ChainDiverged(step.reason)
+        reason = next((step.reason for step in steps if isinstance(step, Wait) and step.reason), None)
+        if lane is None or reason == lane.waits_for or (reason is None and lane.waits_for not in _OWN_REASONS):
+            return
+        async with self._database.transaction() as tx:
+            is_news = await lanes.wait_for(tx, lane=lane.id, reason=reason)
+        if is_news and reason is not None:
+            log.warning("lane.waited", lane=lane.id, reason=reason)
+
+
+def _tell(hash_: Hash, answer: Answer, detail: str) -> None:
+    """Count a send and log one that was not simply taken."""
+    SENDS.labels(answer).inc()
+    if answer in {"accepted", "known"}:
+        log.info("attempt.sent", transaction=f"0x{hash_.hex()}", answer=answer)
+    else:
+        log.warning("attempt.unaccepted", transaction=f"0x{hash_.hex()}", answer=answer, problem=detail)

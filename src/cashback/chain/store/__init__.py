@@ -1,0 +1,1 @@
+"""The schema `chain` in SQL, each statement directly above its one caller."""

@@ -1,0 +1,94 @@
+"""The one row that says which chain this database is about, and whether minting is halted."""
+
+from typing import Final
+
+from cashback.chain.model import Address, Network, WrongChain
+from cashback.kernel.db import Tx
+
+SCHEMA: Final = "chain"
+
+
+async def establish(tx: Tx, *, epoch: str, chain_id: int, token: Address, minter: Address) -> None:
+    """Make this database that of one chain and token; a second call changes nothing but the minter module.
+
+    `epoch` is used by the first call alone: it names this database's stream of outcomes.
+
+    Raises:
+        WrongChain: the database already belongs to another chain or token.
+    """
+    await tx.execute(
+        """
+        insert into chain.network (epoch, chain_id, token, minter)
+        values (%(epoch)s, %(chain_id)s, %(token)s, %(minter)s)
+        on conflict (singleton) do update
+        set minter = excluded.minter
+        """,
+        {"epoch": epoch, "chain_id": chain_id, "token": token, "minter": minter},
+    )
+    stored = await network(tx)
+    if (stored.chain_id, stored.token) != (chain_id, token):
+        raise WrongChain(
+            f"this database belongs to chain {stored.chain_id} and token 0x{stored.token.hex()}; give it a new one"
+        )
+
+
+async def network(tx: Tx) -> Network:
+    """Return the row that `establish` made."""
+    cursor = await tx.execute(
+        """
+        select epoch, chain_id, token, minter, safe_block, final_block, halted_reason
+        from chain.network
+        """
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise WrongChain("this database belongs to no chain yet")
+    epoch, chain_id, token, minter, safe_block, final_block, halted_reason = row
+    return Network(
+        epoch=epoch,
+        chain_id=chain_id,
+        token=token,
+        minter=minter,
+        safe_block=safe_block,
+        final_block=final_block,
+        halted_reason=halted_reason,
+    )
+
+
+async def halt(tx: Tx, reason: str) -> bool:
+    """Halt minting; return whether it was not halted before: the first reason stays."""
+    cursor = await tx.execute(
+        """
+        update chain.network
+        set halted_reason = %(reason)s,
+            halted_at = clock_timestamp()
+        where halted_reason is null
+        """,
+        {"reason": reason},
+    )
+    return cursor.rowcount == 1
+
+
+async def resume(tx: Tx) -> bool:
+    """Lift the halt; return whether there was one."""
+    cursor = await tx.execute(
+        """
+        update chain.network
+        set halted_reason = null,
+            halted_at = null
+        where halted_reason is not null
+        """
+    )
+    return cursor.rowcount == 1
+
+
+async def raise_heads(tx: Tx, *, safe_block: int, final_block: int) -> None:
+    """Note how far the chain is safe and final; neither ever goes back."""
+    await tx.execute(
+        """
+        update chain.network
+        set safe_block = greatest(safe_block, %(safe_block)s, %(final_block)s),
+            final_block = greatest(final_block, %(final_block)s)
+        """,
+        {"safe_block": safe_block, "final_block": final_block},
+    )

@@ -1,0 +1,129 @@
+"""What became final: mints get their last state and their place in the stream, slots are closed for good."""
+
+from psycopg.rows import TupleRow
+
+from cashback.chain.model import Address, Hash, Mint, Outcome, Place
+from cashback.kernel.db import Tx
+
+
+async def finalise_mints(tx: Tx, *, final_block: int, limit: int) -> int:
+    """Give mints in final blocks their outcome, at most `limit` of them; return how many.
+
+    The counter's row is locked until commit, so sequences are dense and visible in their own order.
+    """
+    cursor = await tx.execute(
+        """
+        with due as (
+            select number
+            from chain.mints
+            where state = 'included'
+              and block_number <= %(final_block)s
+            order by block_number, number
+            limit %(limit)s
+        ),
+        done as (
+            update chain.mints
+            set state = case verdict when 'minted' then 'final' else 'refused' end,
+                final_at = clock_timestamp()
+            from due
+            where mints.number = due.number
+            returning mints.number, mints.verdict, mints.block_number
+        ),
+        counted as (
+            update chain.network
+            set last_sequence = last_sequence + (select count(*) from done)
+            where exists (select from done)
+            returning epoch, last_sequence - (select count(*) from done) as base
+        )
+        insert into chain.outcomes (epoch, sequence, number, kind)
+        select counted.epoch, counted.base + row_number() over (order by done.block_number, done.number),
+               done.number, done.verdict
+        from done
+        cross join counted
+        """,
+        {"final_block": final_block, "limit": limit},
+    )
+    return cursor.rowcount
+
+
+async def finalise_slots(tx: Tx, *, final_block: int) -> list[str]:
+    """Close the slots in final blocks; return why calls reverted, one reason for each that did.
+
+    Only now is a reverted call certainly dead: its mints wait for a slot again.
+    """
+    cursor = await tx.execute(
+        """
+        with closed as (
+            update chain.slots
+            set state = 'final'
+            where state = 'mined'
+              and block_number <= %(final_block)s
+            returning lane, nonce, revert_reason
+        ),
+        requeued as (
+            update chain.mints
+            set state = 'accepted',
+                lane = null,
+                nonce = null,
+                submitted_at = null
+            from closed
+            where closed.revert_reason is not null
+              and mints.state = 'submitted'
+              and mints.lane = closed.lane
+              and mints.nonce = closed.nonce
+        )
+        select revert_reason
+        from closed
+        where revert_reason is not null
+        order by lane, nonce
+        """,
+        {"final_block": final_block},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def carried_without_log(tx: Tx, limit: int) -> list[int]:
+    """Return numbers whose slot is final and succeeded although no log tells what became of them; there are none."""
+    cursor = await tx.execute(
+        """
+        select mints.number
+        from chain.mints
+        join chain.slots using (lane, nonce)
+        where mints.state = 'submitted'
+          and slots.state = 'final'
+        limit %(limit)s
+        """,
+        {"limit": limit},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def after(tx: Tx, *, epoch: str, sequence: int, limit: int) -> list[Outcome]:
+    """Return the outcomes of an epoch that come after `sequence`, in order."""
+    cursor = await tx.execute(
+        """
+        select outcomes.sequence, outcomes.kind,
+               mints.number, mints.cashback_id, mints.recipient, mints.amount, mints.traceparent,
+               mints.block_number, mints.block_hash, mints.transaction_hash, coalesce(mints.reason, '')
+        from chain.outcomes
+        join chain.mints using (number)
+        where outcomes.epoch = %(epoch)s
+          and outcomes.sequence > %(sequence)s
+        order by outcomes.sequence
+        limit %(limit)s
+        """,
+        {"epoch": epoch, "sequence": sequence, "limit": limit},
+    )
+    return [_outcome(row) for row in await cursor.fetchall()]
+
+
+def _outcome(row: TupleRow) -> Outcome:
+    """Return one row as an outcome."""
+    sequence, kind, number, cashback_id, recipient, amount, traceparent, block, block_hash, transaction, reason = row
+    return Outcome(
+        sequence=sequence,
+        kind=kind,
+        mint=Mint(number, cashback_id, Address(recipient), amount, traceparent),
+        place=Place(block, Hash(block_hash), Hash(transaction)),
+        reason=reason,
+    )

@@ -1,0 +1,146 @@
+"""`cashback migrate | contracts | keys | doctor`: what is done once, and the check that it was."""
+
+import asyncio
+from typing import Any
+
+import click
+import msgspec
+
+from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.cli.output import json_option, print_records, say
+from cashback.kernel.config import Secret, load
+
+
+@click.command()
+@click.option("--service", "services", multiple=True, type=click.Choice(["cashback", "minting", "chain"]))
+def migrate(services: tuple[str, ...]) -> None:
+    """Create databases and roles where they are missing and bring every schema to its head; repeatable.
+
+    Example: cashback migrate --service cashback
+    """
+    from cashback.processes import migrate as process
+
+    for schema, revision in process.migrate(load(process.Settings), services).items():
+        say(f"{schema} is at {revision}")
+
+
+@click.group()
+def contracts() -> None:
+    """Deploy or check the token contracts.
+
+    Example: cashback contracts deploy
+    """
+
+
+@contracts.command()
+@json_option
+def deploy(as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
+    """Deploy token and minter and hand the minter its role; what already stands is recognised and left alone.
+
+    Example: CASHBACK_RPC_URLS=http://127.0.0.1:8545 cashback contracts deploy
+    """
+    from cashback.processes import contracts as process
+
+    deployed = asyncio.run(process.deploy(load(process.Settings)))
+    rows = [
+        {"setting": "CASHBACK_TOKEN_ADDRESS", "value": deployed.token},
+        {"setting": "CASHBACK_MINTER_ADDRESS", "value": deployed.minter},
+    ]
+    print_records("contracts", rows, as_json=as_json)
+
+
+class KeySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where API keys are kept and under which pepper."""
+
+    api_dsn: Secret
+    api_key_pepper: Secret
+
+
+@click.group()
+def keys() -> None:
+    """Create, list and revoke API keys.
+
+    Example: cashback keys create --operator --label "the operations team"
+    """
+
+
+@keys.command()
+@click.option("--operator", is_flag=True, help="A key that reaches everything.")
+@click.option("--merchant", "merchant_id", help="A key that reaches this merchant's data only.")
+@click.option("--label", required=True, help="Whose key it is, for people.")
+@json_option
+def create(operator: bool, merchant_id: str | None, label: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Create a key and print its secret, which cannot be shown again.
+
+    Example: cashback keys create --merchant mer_01k... --label "web shop"
+    """
+    if operator == (merchant_id is not None):
+        raise click.UsageError("name exactly one of --operator and --merchant")
+    made = asyncio.run(_with_keys(_create, merchant_id, label))
+    print_records("the new key", [made], as_json=as_json)
+
+
+@keys.command()
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Revoke a key; within seconds it opens nothing.
+
+    Example: cashback keys revoke key_01k...
+    """
+    say(asyncio.run(_with_keys(_revoke, key_id)))
+
+
+@keys.command("list")
+@json_option
+def list_keys(as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List all keys, without their secrets.
+
+    Example: cashback keys list
+    """
+    print_records("API keys", asyncio.run(_with_keys(_list)), as_json=as_json)
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> int:  # noqa: FBT001  # as above
+    """Ask every dependency once and say what is wrong; exits with 3 when something is.
+
+    Example: cashback doctor
+    """
+    from cashback.processes import doctor as process
+
+    examined = asyncio.run(process.examine(load(process.Settings)))
+    rows = [{"what": each.what, "state": "ok" if each.is_well else "WRONG", "detail": each.detail} for each in examined]
+    print_records("examined", rows, as_json=as_json)
+    return 0 if all(each.is_well for each in examined) else EXIT_DIFFERENCE
+
+
+async def _with_keys(act: Any, *arguments: Any) -> Any:  # noqa: ANN401  # hands through whatever `act` takes and returns
+    """Run `act` on the keys of the configured database."""
+    from cashback.kernel.clock import SystemClock
+    from cashback.kernel.db import Database
+    from cashback.purchases.service import ApiKeys
+
+    settings = load(KeySettings)
+    async with Database.open(settings.api_dsn.value, name="cashback keys", connections_max=1) as database:
+        return await act(ApiKeys(database, clock=SystemClock(), pepper=settings.api_key_pepper), *arguments)
+
+
+async def _create(keys: Any, merchant_id: str | None, label: str) -> dict[str, object]:  # noqa: ANN401  # imported late
+    """Create a key for the operator, or for a merchant when one is named."""
+    from cashback.kernel.http import Scope
+
+    scope = Scope.OPERATOR if merchant_id is None else Scope.MERCHANT
+    key, secret = await keys.create(scope=scope, merchant_id=merchant_id, label=label)
+    return {"id": key.id, "scope": key.scope, "label": key.label, "secret": secret.value}
+
+
+async def _revoke(keys: Any, key_id: str) -> str:  # noqa: ANN401  # imported late
+    """Revoke a key and say so."""
+    key = await keys.revoke(key_id)
+    return f"{key.id} ({key.label}) is revoked since {key.revoked_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+async def _list(keys: Any) -> list[dict[str, object]]:  # noqa: ANN401  # imported late
+    """Return every key as a record."""
+    return [msgspec.structs.asdict(key) for key in await keys.list_keys()]

@@ -1,0 +1,39 @@
+"""The event bus: NATS JetStream as this system uses it.
+
+    drain ──publish──▶ CASHBACK ──pull──▶ Consumer ──settle──▶ handler(tx, deliveries)
+                          ▲                   └──given up──▶ CASHBACK_DLQ
+                          └──── replay ◀── dead_letters ─────────┘
+
+At least once on the wire, exactly once in effect (I5): message ids and the duplicate window on the way in, the inbox on
+the way out. A broker that is away stops nothing but the flow: everyone waits and goes on.
+"""
+
+from cashback.kernel.bus.backoff import Backoff
+from cashback.kernel.bus.connection import Bus
+from cashback.kernel.bus.consume import Consumer
+from cashback.kernel.bus.errors import BusRefused, BusUnavailable, EventMalformed, StreamMissing
+from cashback.kernel.bus.message import Delivery, Message, event_message
+from cashback.kernel.bus.publish import publish
+from cashback.kernel.bus.settle import Handler, Retry
+from cashback.kernel.bus.streams import DEAD_LETTERS, EVENTS, STREAMS, Stream, StreamReport
+
+__all__ = [
+    "DEAD_LETTERS",
+    "EVENTS",
+    "STREAMS",
+    "Backoff",
+    "Bus",
+    "BusRefused",
+    "BusUnavailable",
+    "Consumer",
+    "Delivery",
+    "EventMalformed",
+    "Handler",
+    "Message",
+    "Retry",
+    "Stream",
+    "StreamMissing",
+    "StreamReport",
+    "event_message",
+    "publish",
+]

@@ -1,0 +1,121 @@
+"""Consuming: events in micro-batches, each applied exactly once, none held up by another.
+
+    take ──▶ pile up ──▶ transaction: inbox, handler ──committed──▶ ack
+                              │ Unavailable          ──▶ nak, later and later, with jitter
+                              │ Broken               ──▶ stop: an invariant failed
+                              │ anything else        ──▶ halve, until one event is left
+                              └── that one: Rejected, or failed five times ──▶ dead letter
+                                            otherwise                      ──▶ nak
+
+Keeps I5: the broker delivers at least once, the inbox makes it once; an acknowledgement is sent only after the commit,
+and one that gets lost costs a repetition and nothing else.
+"""
+
+import asyncio
+from typing import Final
+
+from nats.aio.msg import Msg
+from prometheus_client import Gauge
+
+from cashback.kernel.bus.backoff import Backoff
+from cashback.kernel.bus.connection import Bus
+from cashback.kernel.bus.durable import ensure_durable, lag
+from cashback.kernel.bus.errors import BusUnavailable
+from cashback.kernel.bus.pull import Pull
+from cashback.kernel.bus.settle import Handler, Retry, Settler, put_back_now
+from cashback.kernel.bus.stopping import pause, until_stopped
+from cashback.kernel.bus.streams import EVENTS
+from cashback.kernel.clock import monotonic_s
+from cashback.kernel.db import Database
+from cashback.kernel.telemetry import logger
+
+WAIT_S: Final = 0.25
+LINGER_S: Final = 0.003
+RECONNECT_WAIT_S: Final = 1.0
+LAG_EVERY_S: Final = 5.0
+RECONNECT: Final = Backoff(base_s=0.05, cap_s=2.0)
+
+log = logger(__name__)
+lag_now = Gauge("cashback_consumer_lag_events", "events published and not yet acknowledged", ["consumer"])
+
+
+class Consumer:
+    """One durable consumer of some event types; any number of processes may run the same one and share the work."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        database: Database,
+        *,
+        schema: str,
+        name: str,
+        types: tuple[str, ...],
+        handler: Handler,
+        batch_max: int = 256,
+        retry: Retry | None = None,
+    ) -> None:
+        """Consume `types` under the durable `name`, with the inbox of `schema`.
+
+        `handler` is called inside the transaction with those events that the inbox had not seen, oldest first.
+        """
+        self._bus = bus
+        self._name = name
+        self._types = types
+        self._pull = Pull(bus, stream=EVENTS.name, consumer=name, batch_max=batch_max)
+        self._settler = Settler(
+            bus, database, schema=schema, name=name, handler=handler, batch_max=batch_max, retry=retry or Retry()
+        )
+        self._rolled_back: list[Msg] = []
+        self._lag_due_s = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set, then finish the batch in hand, or roll it back after 1.5 s, and return.
+
+        The broker may be away, at the start or later: then this waits.
+
+        Raises:
+            Broken: a handler found one of our invariants violated; nothing of its batch was stored or acknowledged.
+        """
+        try:
+            await until_stopped(self._reconnecting(stop), stop)
+        finally:
+            # For others to take now rather than in half a minute; and not before nobody listens here any more, or the
+            # broker hands it to the request that is still open.
+            rest = await self._pull.close()
+            await put_back_now(self._pull.came_on, [*self._rolled_back, *rest])
+
+    async def _reconnecting(self, stop: asyncio.Event) -> None:
+        """Consume, and when the broker is lost wait and begin again, until told to stop."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                await ensure_durable(self._bus, stream=EVENTS.name, name=self._name, types=self._types)
+                failures = 0
+                await self._consume(stop)
+            except BusUnavailable as cause:
+                failures += 1
+                if failures == 1:
+                    log.warning("consumer.waits", consumer=self._name, reason=cause.detail)
+                if await self._bus.wait_connected(at_most_s=RECONNECT_WAIT_S):
+                    await pause(stop, RECONNECT.delay_s(failures))
+
+    async def _consume(self, stop: asyncio.Event) -> None:
+        """Take batches and settle them until told to stop."""
+        while not stop.is_set():
+            taken = await self._pull.take(wait_s=WAIT_S, linger_s=LINGER_S)
+            if taken:
+                await self._settle(taken, stop)
+            if monotonic_s() >= self._lag_due_s:
+                self._lag_due_s = monotonic_s() + LAG_EVERY_S
+                lag_now.labels(self._name).set(await lag(self._bus, stream=EVENTS.name, name=self._name))
+
+    async def _settle(self, taken: list[Msg], stop: asyncio.Event) -> None:
+        """Settle one batch, and pause when the world is not well."""
+        try:
+            pause_s = await self._settler.settle(taken, self._pull.came_on)
+        except asyncio.CancelledError:
+            log.warning("batch.rolled_back", consumer=self._name, events=len(taken))
+            self._rolled_back = taken
+            raise
+        if pause_s > 0:
+            await pause(stop, pause_s)

@@ -1,0 +1,166 @@
+"""Events on the wire: CloudEvents 1.0 in binary mode, attributes in headers, data as it is.
+
+| header              | is                                                                             |
+|---------------------|--------------------------------------------------------------------------------|
+| `ce-id`             | the event's id for ever: inboxes go by it                                      |
+| `Nats-Msg-Id`       | this publication's id: equal to `ce-id`, but new for a replay                   |
+| `ce-partitionkey`   | the aggregate whose events keep their order                                    |
+| `ce-type`, `ce-source`, `ce-time`, `ce-specversion`, `content-type`, `traceparent` | as CloudEvents has them |
+| `replay-of`         | a replayed event's sequence in the stream it was read from                     |
+| `dlq-*`             | why and by whom an event was given up, on dead letters only                    |
+"""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from nats.aio.msg import Msg
+
+from cashback.kernel.bus.errors import EventMalformed
+from cashback.kernel.bus.frame import header_lines, plain_headers
+from cashback.kernel.bus.streams import event_subject
+
+MESSAGE_ID: Final = "Nats-Msg-Id"
+EVENT_ID: Final = "ce-id"
+EVENT_KEY: Final = "ce-partitionkey"
+EVENT_TYPE: Final = "ce-type"
+REPLAY_OF: Final = "replay-of"
+SERVER_PREFIX: Final = "Nats-"
+DEAD_PREFIX: Final = "dlq-"
+
+_ACK_TOKENS: Final = 9
+
+
+class Message(msgspec.Struct, frozen=True):
+    """Something to publish: `id` becomes the `Nats-Msg-Id`, `headers` are encoded lines without it.
+
+    Of two messages of one `key` the second is never sent before the first was stored.
+    """
+
+    subject: str
+    id: str
+    key: str
+    headers: bytes
+    data: bytes
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """An event as a handler sees it; `attempt` counts from 1, `sequence` is its place in the stream."""
+
+    id: str
+    type: str
+    key: str
+    data: bytes
+    time: datetime
+    traceparent: str | None
+    attempt: int
+    sequence: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a delivered message stands: from the reply subject that JetStream gave it."""
+
+    attempt: int
+    sequence: int
+    consumer_sequence: int
+    pending: int
+
+
+def event_message(
+    *,
+    id: str,  # noqa: A002 - CloudEvents' own name
+    type: str,  # noqa: A002 - CloudEvents' own name
+    source: str,
+    key: str,
+    time: datetime,
+    traceparent: str | None,
+    partition: int,
+    data: bytes,
+) -> Message:
+    """Return an event, published for the first time, as a message."""
+    headers = {
+        "ce-specversion": "1.0",
+        EVENT_ID: id,
+        EVENT_TYPE: type,
+        "ce-source": source,
+        "ce-time": rfc3339(time),
+        EVENT_KEY: key,
+        "content-type": "application/json",
+    }
+    if traceparent is not None:
+        headers["traceparent"] = traceparent
+    return Message(subject=event_subject(type, partition), id=id, key=key, headers=header_lines(headers), data=data)
+
+
+def repeated(
+    subject: str, headers: Mapping[str, str], data: bytes, *, run: str, extra: Mapping[str, str] | None = None
+) -> Message:
+    """Return a stored message as one to publish again: the same event, under the message id `<event id>+<run>`.
+
+    A repeated message id inside the duplicate window would be dropped without a word. What the server and the dead
+    letter stream added is left behind.
+    """
+    kept = {
+        name: value
+        for name, value in headers.items()
+        if not name.startswith(SERVER_PREFIX) and not name.startswith(DEAD_PREFIX) and name != REPLAY_OF
+    }
+    event_id = headers.get(EVENT_ID, "")
+    return Message(
+        subject=subject,
+        id=f"{event_id}+{run}",
+        key=headers.get(EVENT_KEY, event_id),
+        headers=header_lines({**kept, **(extra or {})}),
+        data=data,
+    )
+
+
+def read_delivery(message: Msg, place: Place) -> Delivery:
+    """Return a delivered message as an event.
+
+    Raises:
+        EventMalformed: an attribute is missing or cannot be read.
+    """
+    headers = plain_headers(message.headers or {})
+    try:
+        return Delivery(
+            id=headers[EVENT_ID],
+            type=headers[EVENT_TYPE],
+            key=headers[EVENT_KEY],
+            data=message.data,
+            time=datetime.fromisoformat(headers["ce-time"]),
+            traceparent=headers.get("traceparent"),
+            attempt=place.attempt,
+            sequence=place.sequence,
+        )
+    except (KeyError, ValueError) as cause:
+        raise EventMalformed(f"not a CloudEvent in binary mode: {cause}") from cause
+
+
+def read_place(reply: str) -> Place:
+    """Return what a delivered message's reply subject says.
+
+    `$JS.ACK.<stream>.<consumer>.<attempt>.<sequence>.<consumer sequence>.<time>.<pending>`, and with two more tokens
+    (domain, account) before the stream where servers have domains (NATS ADR-15).
+    """
+    tokens = reply.split(".")
+    first = 4 if len(tokens) == _ACK_TOKENS else 6
+    attempt, sequence, consumer_sequence = tokens[first : first + 3]
+    return Place(
+        attempt=int(attempt),
+        sequence=int(sequence),
+        consumer_sequence=int(consumer_sequence),
+        pending=int(tokens[first + 4]),
+    )
+
+
+def rfc3339(time: datetime) -> str:
+    """Return an aware instant as RFC 3339 in UTC."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def new_token() -> str:
+    """Return 16 characters that no other call returns, for names that must be new."""
+    return secrets.token_hex(8)

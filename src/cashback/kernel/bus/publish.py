@@ -1,0 +1,142 @@
+"""Publishing: many messages, stored once each, in the order given for each key.
+
+    atomic batch of up to 500 ──stored──▶ done
+          │ an id is already stored (10201), or the server has no atomic batches
+          ▼
+    one by one, up to 64 in flight, no two of one key
+
+An atomic batch is stored whole or not at all (NATS ADR-50) and costs four fsyncs instead of one per message. After an
+ambiguous end (no answer in time) the caller publishes again: the duplicate window makes it once.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from prometheus_client import Counter, Histogram
+
+from cashback.kernel.bus.connection import Bus, read_answer
+from cashback.kernel.bus.errors import BusRefused, BusUnavailable
+from cashback.kernel.bus.frame import header_value, publish_frame
+from cashback.kernel.bus.link import ASK_TIMEOUT_S, Link
+from cashback.kernel.bus.message import MESSAGE_ID, Message, new_token
+from cashback.kernel.db import forbid_in_transaction
+
+BATCH_MAX: Final = 500
+BATCH_BYTES_MAX: Final = 4 * 1024**2
+IN_FLIGHT_MAX: Final = 64
+
+_ATOMIC_DISABLED: Final = 10_174
+_BATCH_TOO_LARGE: Final = 10_199
+_DUPLICATE_IN_BATCH: Final = 10_201
+_GO_SINGLY: Final = frozenset({_ATOMIC_DISABLED, _BATCH_TOO_LARGE, _DUPLICATE_IN_BATCH})
+
+published = Counter("cashback_bus_published", "messages stored by the broker, by the way they went", ["way"])
+batch_sizes = Histogram(
+    "cashback_bus_batch_messages", "messages in an atomic batch", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+)
+
+
+async def publish(bus: Bus, messages: Sequence[Message]) -> None:
+    """Return when the stream has stored every message; publishing the same ones again soon stores nothing twice.
+
+    Raises:
+        BusUnavailable: it is not known that all were stored; some or all may have been.
+    """
+    forbid_in_transaction("the bus")
+    link = bus.link
+    for batch in batches(messages):
+        if len(batch) > 1 and link.offers_atomic and await _publish_atomically(link, batch):
+            continue
+        for wave in waves(batch):
+            await _publish_wave(link, wave)
+
+
+def batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Cut `messages` into runs of at most `BATCH_MAX` messages and (but for a single one) `BATCH_BYTES_MAX` bytes."""
+    start, size = 0, 0
+    for place, message in enumerate(messages):
+        size += len(message.data)
+        if place > start and (place - start == BATCH_MAX or size > BATCH_BYTES_MAX):
+            yield messages[start:place]
+            start, size = place, len(message.data)
+    if start < len(messages):
+        yield messages[start:]
+
+
+def waves(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Cut `messages` into runs that may be in flight together: at most `IN_FLIGHT_MAX`, no two of one key.
+
+    Of two in flight the first may get lost and the second not, so keys would lose their order.
+    """
+    start = 0
+    keys: set[str] = set()
+    for place, message in enumerate(messages):
+        if message.key in keys or len(keys) == IN_FLIGHT_MAX:
+            yield messages[start:place]
+            start = place
+            keys.clear()
+        keys.add(message.key)
+    if start < len(messages):
+        yield messages[start:]
+
+
+async def _publish_atomically(link: Link, messages: Sequence[Message]) -> bool:
+    """Publish `messages` as one batch and tell whether it was stored; False means that nothing of it was.
+
+    Raises:
+        BusUnavailable: whether it was stored is unknown, or the broker had no room.
+    """
+    address = link.reply_address()
+    frames = list(_batch_frames(messages, new_token(), address))
+    (answer,) = await link.ask(frames, [address], timeout_s=ASK_TIMEOUT_S)
+    try:
+        body = read_answer(answer)
+    except BusRefused as cause:
+        if cause.err_code not in _GO_SINGLY:
+            raise
+        link.offers_atomic = cause.err_code != _ATOMIC_DISABLED
+        return False
+    if not _is_whole(body, len(messages)):
+        # A server that knows nothing of batches took the last message alone, and perhaps the others.
+        link.offers_atomic = False
+        return False
+    batch_sizes.observe(len(messages))
+    published.labels("atomic").inc(len(messages))
+    return True
+
+
+def _is_whole(body: dict[str, Any], count: int) -> bool:
+    """Tell whether the answer to a commit speaks of a batch of `count`."""
+    return "batch" in body and body.get("count") == count
+
+
+def _batch_frames(messages: Sequence[Message], batch: str, address: str) -> Iterator[bytes]:
+    """Return the frames of an atomic batch; only the last, which commits, asks for an answer."""
+    for number, message in enumerate(messages, 1):
+        is_last = number == len(messages)
+        lines = f"Nats-Batch-Id: {batch}\r\nNats-Batch-Sequence: {number}\r\n{'Nats-Batch-Commit: 1' * is_last}"
+        yield _frame(message, lines.rstrip(), reply=address if is_last else "")
+
+
+async def _publish_wave(link: Link, messages: Sequence[Message]) -> None:
+    """Publish messages of different keys at once and wait until each is stored.
+
+    Raises:
+        BusUnavailable: at least one is not known to be.
+    """
+    addresses = [link.reply_address() for _ in messages]
+    frames = [_frame(message, "", reply=address) for message, address in zip(messages, addresses, strict=True)]
+    for answer in await link.ask(frames, addresses, timeout_s=ASK_TIMEOUT_S):
+        if "seq" not in read_answer(answer):
+            raise BusUnavailable("the broker's answer is no acknowledgement")
+    published.labels("single").inc(len(messages))
+
+
+def _frame(message: Message, lines: str, *, reply: str) -> bytes:
+    """Return the protocol bytes of a message with its id and further header lines."""
+    own = (
+        f"{MESSAGE_ID}: {header_value(message.id)}\r\n{lines}\r\n"
+        if lines
+        else f"{MESSAGE_ID}: {header_value(message.id)}\r\n"
+    )
+    return publish_frame(message.subject, message.data, headers=message.headers + own.encode(), reply=reply)

@@ -1,0 +1,154 @@
+"""Replay: stored events published again, so that every consumer sees them again, and nothing changes.
+
+    CASHBACK, from a sequence or a time to its present end ──read in order──▶ same event id, new message id ──▶ CASHBACK
+
+Publishing anew reaches every consumer, running or not, without touching their positions: an inbox that knows an event
+skips it, one that lost it (a restored database) applies it. Replays of events inside the range are left out, so that
+replaying twice does not double what the next replay reads. The outbox's own replay is `outbox.replay`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import msgspec
+from nats.aio.msg import Msg
+
+from cashback.kernel.bus.connection import Bus
+from cashback.kernel.bus.errors import BusUnavailable
+from cashback.kernel.bus.frame import plain_headers
+from cashback.kernel.bus.message import REPLAY_OF, Message, Place, new_token, read_place, repeated, rfc3339
+from cashback.kernel.bus.publish import BATCH_MAX, publish
+from cashback.kernel.bus.pull import Pull
+from cashback.kernel.bus.streams import EVENTS, type_filters
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Is told how many stored events were looked at, and of how many."""
+
+SILENCE_S: Final = 2.0
+INACTIVE_S: Final = 30
+
+_NS_IN_S: Final = 1_000_000_000
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay did, or with `dry_run` would do: events, and the stretch of the stream it looked at."""
+
+    events: int
+    first_sequence: int
+    last_sequence: int
+    dry_run: bool
+
+
+async def replay(
+    bus: Bus,
+    *,
+    start: int | datetime,
+    types: tuple[str, ...] = (),
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Replayed:
+    """Publish again, in order, the stored events from `start` (a sequence, or an aware instant) to the present end.
+
+    `types` limits it to these; `dry_run` counts and publishes nothing. Repeating it is safe and applies nothing twice.
+
+    Raises:
+        StreamMissing: the stream is not there; `outbox.replay` fills it again.
+        BusUnavailable: the broker went away on the way; repeat it.
+    """
+    state = (await bus.api(f"STREAM.INFO.{EVENTS.name}"))["state"]
+    end = int(state["last_seq"])
+    oldest = start if isinstance(start, int) else await _first_since(bus, start, default=end + 1)
+    oldest = max(oldest, int(state["first_seq"]), 1)
+    run = new_token()
+    events = 0
+    async for batch in _read(bus, start=oldest, end=end, types=types, headers_only=dry_run):
+        chosen = [(message, place) for message, place in batch if not _is_replay_of(message, oldest, end)]
+        if not dry_run:
+            await publish(bus, [_again(message, place, run) for message, place in chosen])
+        events += len(chosen)
+        if progress is not None:
+            progress(batch[-1][1].sequence - oldest + 1, end - oldest + 1)
+    return Replayed(events=events, first_sequence=oldest, last_sequence=end, dry_run=dry_run)
+
+
+async def _first_since(bus: Bus, instant: datetime, *, default: int) -> int:
+    """Return the sequence of the first message stored at or after `instant`, or `default` when there is none."""
+    name = new_token()
+    position = {"deliver_policy": "by_start_time", "opt_start_time": rfc3339(instant)}
+    await _create_reader(bus, name, types=(), headers_only=True, position=position)
+    pull = Pull(bus, stream=EVENTS.name, consumer=name, batch_max=1)
+    try:
+        messages = await pull.take(wait_s=SILENCE_S)
+        return read_place(messages[0].reply).sequence if messages else default
+    finally:
+        await pull.close()
+
+
+async def _read(
+    bus: Bus, *, start: int, end: int, types: tuple[str, ...], headers_only: bool
+) -> AsyncIterator[Sequence[tuple[Msg, Place]]]:
+    """Yield what is stored from `start` to `end`, in order.
+
+    Raises:
+        BusUnavailable: the connection broke and may have swallowed messages; nothing acknowledges here, so they would
+            not come again. The consumer's own count betrays it.
+    """
+    if start > end:
+        return
+    name = new_token()
+    position = {"deliver_policy": "by_start_sequence", "opt_start_seq": start}
+    await _create_reader(bus, name, types=types, headers_only=headers_only, position=position)
+    pull = Pull(bus, stream=EVENTS.name, consumer=name, batch_max=BATCH_MAX)
+    read = 0
+    try:
+        while True:
+            messages = await pull.take(wait_s=SILENCE_S)
+            if not messages:
+                return
+            batch = [(message, read_place(message.reply)) for message in messages]
+            read += len(batch)
+            if batch[-1][1].consumer_sequence != read:
+                raise BusUnavailable("the connection broke while the stream was read")
+            inside = [(message, place) for message, place in batch if place.sequence <= end]
+            if inside:
+                yield inside
+            if len(inside) < len(batch) or batch[-1][1].sequence == end or batch[-1][1].pending == 0:
+                return
+    finally:
+        await pull.close()
+
+
+async def _create_reader(
+    bus: Bus, name: str, *, types: tuple[str, ...], headers_only: bool, position: Mapping[str, object]
+) -> None:
+    """Create a consumer for one reading, which the broker forgets half a minute after its last use."""
+    config = {
+        "name": name,
+        "ack_policy": "none",
+        "replay_policy": "instant",
+        "filter_subjects": type_filters(types),
+        "headers_only": headers_only,
+        "mem_storage": True,
+        "num_replicas": 1,
+        "inactive_threshold": INACTIVE_S * _NS_IN_S,
+        **position,
+    }
+    await bus.api(f"CONSUMER.CREATE.{EVENTS.name}.{name}", {"stream_name": EVENTS.name, "config": config})
+
+
+def _is_replay_of(message: Msg, first: int, last: int) -> bool:
+    """Tell whether `message` repeats one that stands in the given stretch of the stream."""
+    original = (message.headers or {}).get(REPLAY_OF, "")
+    return original.isdigit() and first <= int(original) <= last
+
+
+def _again(message: Msg, place: Place, run: str) -> Message:
+    """Return a stored message as one to publish again, marked with where it stood."""
+    return repeated(
+        message.subject,
+        plain_headers(message.headers or {}),
+        message.data,
+        run=run,
+        extra={REPLAY_OF: str(place.sequence)},
+    )

@@ -1,0 +1,35 @@
+"""Ending in good order: a loop is told to stop, and does not get to take its time."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+GRACE_S: Final = 1.5
+
+
+async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, *, grace_s: float = GRACE_S) -> None:
+    """Run `work` to its end and raise what it raises; `grace_s` seconds after `stop` was set it is cancelled.
+
+    Cancelled is what hangs on the world: a transaction in progress rolls back, a publication stays unknown.
+    """
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working}, timeout=grace_s)
+    finally:
+        stopping.cancel()
+        if not working.done():
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+    if not working.cancelled():
+        working.result()
+
+
+async def pause(stop: asyncio.Event, wait_s: float) -> None:
+    """Return after `wait_s`, or as soon as `stop` is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            await stop.wait()

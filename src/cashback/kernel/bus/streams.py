@@ -1,0 +1,86 @@
+"""The streams, declared as data: what the broker must hold, and how what it holds may differ.
+
+| stream       | subjects            | holds                                            |
+|--------------|---------------------|--------------------------------------------------|
+| CASHBACK     | `cashback.v1.>`     | every event, `cashback.v1.<type>.<partition>`    |
+| CASHBACK_DLQ | `cashback.dlq.v1.>` | what a consumer gave up on, with the reason      |
+
+A full stream refuses new messages instead of dropping old ones: then the outbox waits and nothing is lost.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+SUBJECT_PREFIX: Final = "cashback.v1"
+DEAD_SUBJECT_PREFIX: Final = "cashback.dlq.v1"
+
+_GIB: Final = 1024**3
+_HOUR_S: Final = 3_600
+_NS_IN_S: Final = 1_000_000_000
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream as we want it."""
+
+    name: str
+    subjects: tuple[str, ...]
+    bytes_max: int
+    age_max_s: int
+    duplicate_window_s: int = 600
+
+
+class StreamReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found or made; `differences` are sentences, empty when all is as declared."""
+
+    name: str
+    created: bool
+    differences: tuple[str, ...]
+
+
+EVENTS: Final = Stream(
+    name="CASHBACK", subjects=(f"{SUBJECT_PREFIX}.>",), bytes_max=4 * _GIB, age_max_s=7 * 24 * _HOUR_S
+)
+DEAD_LETTERS: Final = Stream(
+    name="CASHBACK_DLQ", subjects=(f"{DEAD_SUBJECT_PREFIX}.>",), bytes_max=1 * _GIB, age_max_s=30 * 24 * _HOUR_S
+)
+STREAMS: Final = (EVENTS, DEAD_LETTERS)
+
+
+def to_config(stream: Stream, *, replicas: int) -> dict[str, object]:
+    """Return the stream in the words of JetStream's API (durations in nanoseconds)."""
+    return {
+        "name": stream.name,
+        "subjects": list(stream.subjects),
+        "retention": "limits",
+        "discard": "new",
+        "storage": "file",
+        "num_replicas": replicas,
+        "max_bytes": stream.bytes_max,
+        "max_age": stream.age_max_s * _NS_IN_S,
+        "duplicate_window": stream.duplicate_window_s * _NS_IN_S,
+        "deny_delete": True,
+        "deny_purge": True,
+        # Servers before 2.12 do not know it, leave it out of their answer, and are published to one by one.
+        "allow_atomic": True,
+    }
+
+
+def differences(declared: Mapping[str, object], found: Mapping[str, object]) -> tuple[str, ...]:
+    """Return a sentence for each declared setting that the broker holds otherwise."""
+    return tuple(
+        f"{name} is {found.get(name)!r}, declared {value!r}"
+        for name, value in declared.items()
+        if found.get(name) != value
+    )
+
+
+def event_subject(type_: str, partition: int) -> str:
+    """Return the subject of an event."""
+    return f"{SUBJECT_PREFIX}.{type_}.{partition}"
+
+
+def type_filters(types: tuple[str, ...]) -> list[str]:
+    """Return the subjects that hold the events of `types`; those of the whole stream when none is named."""
+    return [f"{SUBJECT_PREFIX}.{type_}.*" for type_ in types] or [f"{SUBJECT_PREFIX}.>"]

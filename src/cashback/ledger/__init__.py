@@ -1,0 +1,81 @@
+"""The ledger: what every purchase earned and why, what became of it, and the books that prove it.
+
+A purchase is recorded and its cashback decided in one transaction: `accrue` locks the budget, folds the decisions over
+the batch, and posts budget -> user. The ledger's worker then requests mints for those with a wallet (user -> fx, fx ->
+in flight), and settles them by the outcomes that minting publishes (in flight -> minted, or stuck). A sweep closes the
+loop over whatever an event should have moved and did not.
+
+This module is the front door; nothing else of the ledger is imported from outside, save by `processes`.
+"""
+
+from cashback.ledger.model import (
+    Accrual,
+    Balance,
+    Cashback,
+    CashbackPage,
+    CashbackStory,
+    CashbackUnknown,
+    Claim,
+    Declined,
+    Difference,
+    Facts,
+    Granted,
+    NewProgramme,
+    Programme,
+    ProgrammeExists,
+    ProgrammeInvalid,
+    ProgrammeUnknown,
+    Reason,
+    State,
+    Sum,
+    Transition,
+)
+from cashback.ledger.rules import currency_of, explain, replay
+from cashback.ledger.service import (
+    MintPolicy,
+    Programmes,
+    Readings,
+    Stories,
+    Sweeper,
+    Swept,
+    accrue,
+    announce,
+    explanation_of,
+    link_wallets,
+)
+
+__all__ = [
+    "Accrual",
+    "Balance",
+    "Cashback",
+    "CashbackPage",
+    "CashbackStory",
+    "CashbackUnknown",
+    "Claim",
+    "Declined",
+    "Difference",
+    "Facts",
+    "Granted",
+    "MintPolicy",
+    "NewProgramme",
+    "Programme",
+    "ProgrammeExists",
+    "ProgrammeInvalid",
+    "ProgrammeUnknown",
+    "Programmes",
+    "Readings",
+    "Reason",
+    "State",
+    "Stories",
+    "Sum",
+    "Sweeper",
+    "Swept",
+    "Transition",
+    "accrue",
+    "announce",
+    "currency_of",
+    "explain",
+    "explanation_of",
+    "link_wallets",
+    "replay",
+]

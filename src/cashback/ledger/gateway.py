@@ -1,0 +1,209 @@
+"""Asks the blockchain adapter what stands on the chain; a short deadline, and never inside a transaction."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+from grpclib.client import Channel
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+
+from cashback.kernel.db import forbid_in_transaction
+from cashback.kernel.errors import Unavailable
+from cashback.wire.cashback.chain.v1 import (
+    ChainAdapterServiceStub,
+    GetBalancesRequest,
+    GetMintsRequest,
+    GetMintsResponseEntry,
+    GetStatusRequest,
+    ListMintLogsRequest,
+    MintState,
+)
+
+DEADLINE_S: Final = 0.5
+"""How long an answer for a person may take; after it the ledger's own figure is shown, marked stale."""
+
+AUDIT_DEADLINE_S: Final = 30.0
+"""How long a reading for a comparison may take."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class AdapterUnavailable(Unavailable):
+    """The blockchain adapter did not answer in time."""
+
+    code = "adapter_unavailable"
+
+
+class ChainBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the token contract says an address holds, in base units, at one block."""
+
+    token_units: str
+    block_number: int
+    block_hash: str
+
+
+class MintLog(msgspec.Struct, frozen=True, kw_only=True):
+    """One mint as the chain's own log shows it; the amount is in base units."""
+
+    number: int
+    recipient: str
+    amount: int
+    block_number: int
+    transaction_hash: str
+
+
+class ChainLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """Mint logs up to `covered_to_block`, with what stands at the last final block, `at_block`."""
+
+    logs: list[MintLog]
+    covered_to_block: int
+    at_block: int
+    at_block_hash: str
+    total_supply: int
+    burned: int
+
+
+class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the adapter stands: heads, whether it is halted, what waits, and where nonces do not follow each other."""
+
+    chain_id: int
+    head: int
+    final: int
+    halted_reason: str
+    accepted_waiting: int
+    nonce_gaps: list[str]
+
+
+class LiveMint(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a mint has come on the chain; what it has not reached is None."""
+
+    number: int
+    state: str
+    transaction_hash: str | None
+    block_number: int | None
+    submitted_at: datetime | None
+    included_at: datetime | None
+    final_at: datetime | None
+
+
+class Adapter:
+    """The blockchain adapter as the ledger's readers see it."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Ask over `channel`, which connects by itself and again after each loss."""
+        self._stub = ChainAdapterServiceStub(channel)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, address: str) -> AsyncIterator["Adapter"]:
+        """Yield an adapter at `host:port`; it need not be up yet."""
+        host, _, port = address.rpartition(":")
+        channel = Channel(host, int(port))
+        try:
+            yield cls(channel)
+        finally:
+            channel.close()
+
+    async def balance(self, address: str) -> ChainBalance:
+        """Return what `address` holds on the chain.
+
+        Raises:
+            AdapterUnavailable: no answer within the deadline.
+        """
+        request = GetBalancesRequest(addresses=[bytes.fromhex(address.removeprefix("0x"))])
+        async with _deadline("GetBalances"):
+            answer = await self._stub.get_balances(request, timeout=DEADLINE_S)
+        return ChainBalance(
+            token_units=answer.balances[0], block_number=answer.block_number, block_hash="0x" + answer.block_hash.hex()
+        )
+
+    async def mints(self, numbers: Sequence[int]) -> dict[int, LiveMint]:
+        """Return the live state of the mints under `numbers` (at most 1,000), by number.
+
+        Raises:
+            AdapterUnavailable: no answer within the deadline.
+        """
+        async with _deadline("GetMints"):
+            answer = await self._stub.get_mints(GetMintsRequest(numbers=list(numbers)), timeout=DEADLINE_S)
+        return {entry.number: _live(entry) for entry in answer.entries}
+
+    async def mint_logs(self, *, from_block: int) -> ChainLogs:
+        """Return the mint logs from a block on, as many blocks as the adapter covers in one answer.
+
+        Raises:
+            AdapterUnavailable: no answer within the deadline.
+        """
+        async with _deadline("ListMintLogs", AUDIT_DEADLINE_S):
+            answer = await self._stub.list_mint_logs(
+                ListMintLogsRequest(from_block=from_block), timeout=AUDIT_DEADLINE_S
+            )
+        return ChainLogs(
+            logs=[
+                MintLog(
+                    number=log.number,
+                    recipient="0x" + log.recipient.hex(),
+                    amount=int(log.amount),
+                    block_number=log.block_number,
+                    transaction_hash="0x" + log.transaction_hash.hex(),
+                )
+                for log in answer.logs
+            ],
+            covered_to_block=answer.covered_to_block,
+            at_block=answer.at_block,
+            at_block_hash="0x" + answer.at_block_hash.hex(),
+            total_supply=int(answer.total_supply),
+            burned=int(answer.burned),
+        )
+
+    async def status(self) -> ChainStatus:
+        """Return how the adapter stands.
+
+        Raises:
+            AdapterUnavailable: no answer within the deadline.
+        """
+        async with _deadline("GetStatus", AUDIT_DEADLINE_S):
+            answer = await self._stub.get_status(GetStatusRequest(), timeout=AUDIT_DEADLINE_S)
+        return ChainStatus(
+            chain_id=answer.chain_id,
+            head=answer.head,
+            final=answer.final,
+            halted_reason=answer.halted_reason,
+            accepted_waiting=answer.accepted_waiting,
+            nonce_gaps=[
+                f"lane 0x{lane.address.hex()}: {lane.mined_nonce} mined of {lane.next_nonce} reserved"
+                for lane in answer.lanes
+                if lane.mined_nonce > lane.next_nonce
+            ],
+        )
+
+
+@asynccontextmanager
+async def _deadline(call: str, seconds: float = DEADLINE_S) -> AsyncIterator[None]:
+    """Bound a call, its connecting included, and turn every way in which the world fails into one error."""
+    forbid_in_transaction(call)
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (GRPCError, ProtocolError, StreamTerminatedError, OSError) as cause:
+        raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer ({type(cause).__name__})") from cause
+
+
+def _live(entry: GetMintsResponseEntry) -> LiveMint:
+    """Return one entry of the answer in our words."""
+    return LiveMint(
+        number=entry.number,
+        state=MintState(entry.state).name.lower(),
+        transaction_hash="0x" + entry.transaction_hash.hex() if entry.transaction_hash else None,
+        block_number=entry.block_number or None,
+        submitted_at=_instant(entry.submitted_at_ms),
+        included_at=_instant(entry.included_at_ms),
+        final_at=_instant(entry.final_at_ms),
+    )
+
+
+def _instant(milliseconds: int) -> datetime | None:
+    """Return an instant on the wire as a time; 0 stands for not reached."""
+    return _EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None

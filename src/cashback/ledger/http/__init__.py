@@ -1,0 +1,8 @@
+"""The ledger over REST: cashbacks with their timelines, balances beside the chain's, programmes."""
+
+from cashback.ledger.http.cashbacks import CASHBACK_ROUTES
+from cashback.ledger.http.programmes import PROGRAMME_ROUTES
+
+ROUTES = [*CASHBACK_ROUTES, *PROGRAMME_ROUTES]
+
+__all__ = ["ROUTES"]

@@ -1,0 +1,195 @@
+"""A cashback's words, from the claim of a purchase to the tokens in a wallet.
+
+declined                            nothing was earned, and why
+approved ──▶ mint_requested ──▶ minted
+    │              └──▶ stuck ────▶ minted      a person looks after what is stuck
+    └ waits here while its user has no wallet
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from cashback.kernel.errors import Broken, Invalid, NotFound
+from cashback.kernel.money import Minor, TokenUnits
+from cashback.ledger.model.decisions import Decided, Facts, Granted, Reason
+
+
+class State(StrEnum):
+    """Where a cashback stands."""
+
+    DECLINED = "declined"
+    APPROVED = "approved"
+    MINT_REQUESTED = "mint_requested"
+    MINTED = "minted"
+    STUCK = "stuck"
+
+
+TRANSITIONS: Final[Mapping[State | None, frozenset[State]]] = {
+    None: frozenset({State.DECLINED, State.APPROVED}),
+    State.DECLINED: frozenset(),
+    State.APPROVED: frozenset({State.MINT_REQUESTED}),
+    State.MINT_REQUESTED: frozenset({State.MINTED, State.STUCK}),
+    # Truth about a mint is its log in a final block: a mint that was given up may still turn out to have happened.
+    State.STUCK: frozenset({State.MINTED}),
+    State.MINTED: frozenset(),
+}
+"""Which state may follow which; None stands before the first. The schema refuses every other step."""
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """One recorded purchase that asks for its cashback; `traceparent` is the trace it was recorded in."""
+
+    purchase_id: str
+    user_id: str
+    facts: Facts
+    traceparent: str | None = None
+
+
+class Accrual(msgspec.Struct, frozen=True, kw_only=True):
+    """What a claim came to: a decision, stored as a cashback in its first state."""
+
+    cashback_id: str
+    claim: Claim
+    decided: Decided
+    document: bytes
+
+    @property
+    def state(self) -> State:
+        """Return the cashback's first state; without a hold, what is granted is approved at once."""
+        return State.APPROVED if isinstance(self.decided.decision, Granted) else State.DECLINED
+
+    @property
+    def amount(self) -> Minor:
+        """Return the money granted, 0 when declined."""
+        decision = self.decided.decision
+        return decision.amount if isinstance(decision, Granted) else Minor(0)
+
+    @property
+    def token_units(self) -> TokenUnits:
+        """Return the tokens granted, 0 when declined."""
+        decision = self.decided.decision
+        return decision.token_units if isinstance(decision, Granted) else TokenUnits(0)
+
+
+class Mintable(msgspec.Struct, frozen=True, kw_only=True):
+    """An approved cashback with a wallet, locked, and the number it will be minted under."""
+
+    id: str
+    user_id: str
+    programme_id: str
+    currency: str
+    amount: Minor
+    token_units: TokenUnits
+    traceparent: str | None
+    recipient: str
+    mint_number: int
+
+
+class Requested(msgspec.Struct, frozen=True, kw_only=True):
+    """A cashback whose mint was requested at some time, locked, as its outcome finds it."""
+
+    id: str
+    user_id: str
+    token_units: TokenUnits
+    mint_number: int
+    state: State
+
+
+class Reissue(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that has no outcome yet and is to be published again, byte for byte."""
+
+    id: str
+    request: bytes
+    traceparent: str | None
+    reissues: int
+
+
+class Cashback(msgspec.Struct, frozen=True, kw_only=True):
+    """One cashback as it stands; what a later state adds is None before it. `document` holds its decision."""
+
+    id: str
+    purchase_id: str
+    user_id: str
+    merchant_id: str
+    programme_id: str | None
+    currency: str
+    desired: Minor
+    amount: Minor
+    token_units: TokenUnits
+    state: State
+    reason: Reason
+    document: bytes
+    created_at: datetime
+    mint_number: int | None
+    recipient: str | None
+    requested_at: datetime | None
+    reissues: int
+    failure: str | None
+    transaction_hash: str | None
+    block_number: int | None
+    block_hash: str | None
+    minted_at: datetime | None
+
+
+class CashbackPage(msgspec.Struct, frozen=True):
+    """One page of a list, newest first; `next_place` continues it and is None on the last one."""
+
+    items: list[Cashback]
+    next_place: str | None
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a cashback's life: who took it, and why."""
+
+    from_state: State | None
+    to_state: State
+    actor: str
+    cause: str
+    at: datetime
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """How many cashbacks, and how much they are in money and in tokens."""
+
+    cashbacks: int = 0
+    amount: Minor = Minor(0)
+    token_units: TokenUnits = TokenUnits(0)
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's cashback in one currency; `granted` is the sum of the four others (I1)."""
+
+    currency: str
+    granted: Sum
+    waiting: Sum
+    in_flight: Sum
+    stuck: Sum
+    minted: Sum
+
+
+class CashbackUnknown(NotFound):
+    """There is no such cashback."""
+
+    code = "cashback_unknown"
+
+
+class PlaceInvalid(Invalid):
+    """A list cannot be continued at this place: it was not handed out by us."""
+
+    code = "cursor_invalid"
+
+
+class OutcomeUnknown(NotFound):
+    """An outcome names a mint that was never requested here."""
+
+    code = "outcome_unknown"
+
+
+class OutcomeContradicts(Broken):
+    """An outcome tells of another amount or cashback than was requested under its number."""
+
+    code = "outcome_contradicts"

@@ -1,0 +1,98 @@
+"""A decision's words: what goes in, what comes out, and why."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from cashback.kernel.money import Bps, Currency, Minor, TokenRate, TokenUnits
+
+
+class Reason(StrEnum):
+    """Why a decision fell as it did; the codes are stable, their sentences are those of `rules.explain`."""
+
+    GRANTED = "granted"
+    GRANTED_PARTLY = "granted_partly"
+    NO_PROGRAMME = "no_programme"
+    USER_BLOCKED = "user_blocked"
+    MERCHANT_INACTIVE = "merchant_inactive"
+    CURRENCY_UNSUPPORTED = "currency_unsupported"
+    BELOW_MINOR_UNIT = "below_minor_unit"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    BELOW_TOKEN_UNIT = "below_token_unit"  # noqa: S105  # a code, no password
+    ABOVE_TOKEN_RANGE = "above_token_range"  # noqa: S105  # a code, no password
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision knows of a purchase: nothing that identifies a person."""
+
+    merchant_id: str
+    amount: Minor
+    currency: str
+    occurred_at: datetime
+    is_user_blocked: bool
+    is_merchant_active: bool
+
+
+class Ruleset(msgspec.Struct, frozen=True, kw_only=True):
+    """One published version of a programme's rules: for now one percentage in one currency."""
+
+    id: str
+    programme_id: str
+    version: int
+    currency: Currency
+    rate: Bps
+
+
+class Conversion(msgspec.Struct, frozen=True, kw_only=True):
+    """The rate from money to tokens, where it came from and of when it is."""
+
+    rate: TokenRate
+    source: str
+    as_of: datetime
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """What was left before a decision: the running state of a fold over purchases."""
+
+    budget_left: Minor
+
+
+class Clamp(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit that a grant ran into: what was desired, and what the limit left of it."""
+
+    name: str
+    desired: Minor
+    granted: Minor
+
+
+class Granted(msgspec.Struct, frozen=True, kw_only=True, tag_field="outcome", tag="granted"):
+    """Cashback was earned: `amount` of the `desired` money, which is `token_units`."""
+
+    reason: Reason
+    desired: Minor
+    amount: Minor
+    token_units: TokenUnits
+    clamps: tuple[Clamp, ...] = ()
+
+
+class Declined(msgspec.Struct, frozen=True, kw_only=True, tag_field="outcome", tag="declined"):
+    """Nothing was earned; `desired` is what the percentage alone would have given."""
+
+    reason: Reason
+    desired: Minor = Minor(0)
+
+
+Decision: TypeAlias = Granted | Declined
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision with everything that it saw, which is what is stored and replayed."""
+
+    engine: int
+    facts: Facts
+    ruleset: Ruleset | None
+    counters: Counters
+    conversion: Conversion | None
+    decision: Decision

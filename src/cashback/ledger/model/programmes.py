@@ -1,0 +1,50 @@
+"""A programme's words: what is paid for, from which budget, at which rate."""
+
+from datetime import datetime
+
+import msgspec
+
+from cashback.kernel.errors import Conflict, Invalid, NotFound
+from cashback.kernel.money import Bps, Minor, TokenRate
+from cashback.ledger.model.decisions import Conversion, Ruleset
+
+
+class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
+    """The terms of a programme to be; `budget` is all that it will ever grant."""
+
+    name: str
+    currency: str
+    rate: Bps
+    token_rate: TokenRate
+    budget: Minor
+
+
+class Programme(msgspec.Struct, frozen=True, kw_only=True):
+    """A programme with its rules in force and what is left of its budget."""
+
+    id: str
+    name: str
+    ruleset: Ruleset
+    conversion: Conversion
+    budget: Minor
+    budget_left: Minor
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class ProgrammeUnknown(NotFound):
+    """There is no such programme, or none is in force."""
+
+    code = "programme_unknown"
+
+
+class ProgrammeInvalid(Invalid):
+    """The terms of a programme break a stated bound; `pointer` names the place."""
+
+    code = "programme_invalid"
+
+
+class ProgrammeExists(Conflict):
+    """Another programme is in force, or the name stands for other terms already."""
+
+    code = "programme_exists"

@@ -1,0 +1,118 @@
+"""What the ledger tells the world: amounts as decimal strings, times in RFC 3339, so that nobody's JSON rounds them."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class StepStory(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a cashback's life; `from_state` is null for the first."""
+
+    from_state: str | None
+    to_state: str
+    actor: str
+    cause: str
+    at: datetime
+
+
+class MintStory(msgspec.Struct, frozen=True, kw_only=True):
+    """The mint of a cashback: what was frozen at its request, and how far it has come on the chain.
+
+    `chain_state` is the adapter's live word (`accepted`, `submitted`, `included`, `safe`, `final`), or null and
+    `is_stale` when the adapter did not answer in time; the ledger's own figures are given all the same.
+    """
+
+    number: str
+    recipient: str
+    token_units: str
+    requested_at: datetime
+    chain_state: str | None
+    is_stale: bool
+    transaction_hash: str | None
+    block_number: str | None
+    submitted_at: datetime | None
+    included_at: datetime | None
+    final_at: datetime | None
+    failure: str | None
+
+
+class CashbackStory(msgspec.Struct, frozen=True, kw_only=True):
+    """A cashback, why it is what it is, and its whole timeline."""
+
+    id: str
+    purchase_id: str
+    user_id: str
+    merchant_id: str
+    programme_id: str | None
+    state: str
+    reason: str
+    explanation: str
+    currency: str
+    desired_minor: str
+    amount_minor: str
+    token_units: str
+    created_at: datetime
+    mint: MintStory | None
+    timeline: list[StepStory]
+
+
+class CashbackItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A cashback in a list."""
+
+    id: str
+    purchase_id: str
+    state: str
+    reason: str
+    currency: str
+    amount_minor: str
+    token_units: str
+    created_at: datetime
+    transaction_hash: str | None
+
+
+class SumStory(msgspec.Struct, frozen=True, kw_only=True):
+    """How many cashbacks, and how much they are in money and in base units of the token."""
+
+    cashbacks: int
+    amount_minor: str
+    token_units: str
+
+
+class LedgerFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger's figures in one currency; `granted` is the sum of the four others."""
+
+    currency: str
+    granted: SumStory
+    waiting: SumStory
+    in_flight: SumStory
+    stuck: SumStory
+    minted: SumStory
+
+
+class ChainFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """What the token contract says the wallet holds, in base units, at that block."""
+
+    token_units: str
+    block_number: str
+    block_hash: str
+
+
+class BalanceStory(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's balance, twice: the ledger's figures and the chain's, which is the truth.
+
+    `on_chain` is null when the user has no wallet, or when the adapter did not answer in time; then `is_stale` is true
+    and the ledger's `minted` is the best figure there is.
+    """
+
+    user_id: str
+    wallet: str | None
+    ledger: list[LedgerFigures]
+    on_chain: ChainFigure | None
+    is_stale: bool
+
+
+class CashbackList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a user's cashbacks, newest first; `next_place` continues it and is None on the last one."""
+
+    items: list[CashbackItem]
+    next_place: str | None

@@ -1,0 +1,25 @@
+"""The ledger's use cases: accrue, request, settle, sweep, read, prove."""
+
+from cashback.ledger.service.accruals import accrue, announce, link_wallets
+from cashback.ledger.service.programmes import Programmes
+from cashback.ledger.service.readings import Readings, explanation_of
+from cashback.ledger.service.requests import MintPolicy, request_mints
+from cashback.ledger.service.settlement import settle_failed, settle_minted
+from cashback.ledger.service.stories import Stories
+from cashback.ledger.service.sweep import Sweeper, Swept
+
+__all__ = [
+    "MintPolicy",
+    "Programmes",
+    "Readings",
+    "Stories",
+    "Sweeper",
+    "Swept",
+    "accrue",
+    "announce",
+    "explanation_of",
+    "link_wallets",
+    "request_mints",
+    "settle_failed",
+    "settle_minted",
+]

@@ -1,0 +1,77 @@
+"""From recorded purchases to cashbacks, in the transaction that records them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from cashback.events import to_event
+from cashback.events.ledger import CashbackApproved
+from cashback.kernel.db import Tx
+from cashback.kernel.ids import new_id
+from cashback.kernel.money import Minor
+from cashback.kernel.outbox import Event, append
+from cashback.ledger.model import Accrual, Claim, Counters, Decided, Posting, State
+from cashback.ledger.rules import accrued, document_of, fold
+from cashback.ledger.service.posting import post
+from cashback.ledger.store import accruals as store
+from cashback.ledger.store import programmes
+
+ACTOR: Final = "ledger"
+
+
+async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accrual]:
+    """Decide every claim in order and store cashbacks, decisions and postings; call `announce` as the last act of `tx`.
+
+    The budget is locked before deciding, so the claims of two transactions never spend it together. A purchase that
+    has a cashback already is refused by the schema: the caller's idempotency keys keep that from happening.
+    """
+    if not claims:
+        return []
+    programme = await programmes.lock_in_force(tx)
+    decided = fold(
+        [claim.facts for claim in claims],
+        programme.ruleset if programme else None,
+        Counters(budget_left=programme.budget_left if programme else Minor(0)),
+        programme.conversion if programme else None,
+    )
+    accruals = [_accrual(claim, each) for claim, each in zip(claims, decided, strict=True)]
+    await store.insert(tx, accruals, actor=ACTOR, at=now)
+    await post(tx, [posting for accrual in accruals if (posting := _posting(accrual))], at=now)
+    return accruals
+
+
+async def announce(tx: Tx, accruals: Sequence[Accrual], *, now: datetime) -> None:
+    """Append `cashback.approved` for what was granted; the last act before commit."""
+    await append(tx, "ledger", [_approved(each, now) for each in accruals if each.state is State.APPROVED])
+
+
+async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> None:
+    """Send each user's cashback to this wallet from now on; what waited for one is requested by the next sweep.
+
+    Calling it again with the same wallets changes nothing.
+    """
+    await store.upsert_recipients(tx, wallets, at=now)
+
+
+def _accrual(claim: Claim, decided: Decided) -> Accrual:
+    """Return the cashback-to-be of one decided claim."""
+    return Accrual(cashback_id=new_id("cb"), claim=claim, decided=decided, document=document_of(decided))
+
+
+def _posting(accrual: Accrual) -> Posting | None:
+    """Return what a grant moves; nothing when declined."""
+    ruleset = accrual.decided.ruleset
+    return accrued(accrual, ruleset) if ruleset is not None and accrual.state is State.APPROVED else None
+
+
+def _approved(accrual: Accrual, now: datetime) -> Event:
+    """Return the event of one grant, in the trace of its purchase."""
+    body = CashbackApproved(
+        cashback_id=accrual.cashback_id,
+        purchase_id=accrual.claim.purchase_id,
+        user_id=accrual.claim.user_id,
+        amount_minor=str(accrual.amount),
+        currency=accrual.claim.facts.currency,
+        token_units=str(accrual.token_units),
+    )
+    return to_event(body, key=accrual.cashback_id, time=now, traceparent=accrual.claim.traceparent)

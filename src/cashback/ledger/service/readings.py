@@ -1,0 +1,153 @@
+"""What others may read of the ledger; each reading is a transaction of its own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cashback.kernel.db import Database
+from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, Minor, TokenUnits
+from cashback.ledger.model import (
+    Balance,
+    Cashback,
+    CashbackPage,
+    CashbackUnknown,
+    Difference,
+    PlaceInvalid,
+    Programme,
+    ProgrammeUnknown,
+    State,
+    Sum,
+    Transition,
+)
+from cashback.ledger.rules import decided_of, explain
+from cashback.ledger.store import audit, programmes
+from cashback.ledger.store import readings as store
+
+LIST_MAX: Final = 1_000
+"""Most cashbacks that one reading returns."""
+
+_STANDING: Final = (State.APPROVED, State.MINT_REQUESTED, State.STUCK, State.MINTED)
+
+
+class Readings:
+    """The ledger's reading desk: any role that may select may ask."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    async def cashback(self, cashback_id: str) -> Cashback:
+        """Return one cashback.
+
+        Raises:
+            CashbackUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            found = await store.by_id(tx, cashback_id)
+        if found is None:
+            raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
+        return found
+
+    async def cashback_of_purchase(self, purchase_id: str) -> Cashback:
+        """Return the cashback of one purchase.
+
+        Raises:
+            CashbackUnknown: there is none.
+        """
+        found = await self.cashbacks_of_purchases([purchase_id])
+        if purchase_id not in found:
+            raise CashbackUnknown("there is no cashback of this purchase", purchase_id=purchase_id)
+        return found[purchase_id]
+
+    async def cashbacks_of_purchases(self, purchase_ids: Sequence[str]) -> dict[str, Cashback]:
+        """Return the cashback of each purchase that has one; only the first `LIST_MAX` are looked for."""
+        async with self._database.transaction() as tx:
+            found = await store.by_purchases(tx, purchase_ids[:LIST_MAX])
+        return {cashback.purchase_id: cashback for cashback in found}
+
+    async def cashbacks_of_user(
+        self, user_id: str, *, merchant_id: str | None = None, limit: int = LIST_MAX, place: str | None = None
+    ) -> CashbackPage:
+        """Return a page of a user's cashbacks, newest first, after the `place` that the page before named.
+
+        With a `merchant_id` only what was earned there is listed.
+
+        Raises:
+            PlaceInvalid: `place` is none of ours.
+        """
+        before, most = _position(place), min(limit, LIST_MAX)
+        async with self._database.transaction() as tx:
+            rows = await store.of_user(tx, user_id, merchant_id=merchant_id, before=before, limit=most + 1)
+        kept = rows[:most]
+        return CashbackPage(
+            items=[cashback for _, cashback in kept], next_place=str(kept[-1][0]) if len(rows) > most else None
+        )
+
+    async def mints(self, *, after_number: int = 0, limit: int = LIST_MAX) -> list[Cashback]:
+        """Return what was ever requested, by mint number, from the one after `after_number` on: one stretch of it."""
+        async with self._database.transaction() as tx:
+            return await store.by_numbers(tx, after_number=after_number, limit=min(limit, LIST_MAX))
+
+    async def timeline(self, cashback_id: str) -> list[Transition]:
+        """Return the steps of a cashback's life, first to last; none when there is no such cashback."""
+        async with self._database.transaction() as tx:
+            return await store.transitions(tx, cashback_id)
+
+    async def balances_of_user(self, user_id: str) -> tuple[str | None, list[Balance]]:
+        """Return a user's wallet, and what they earned per currency; neither for a user nobody has heard of."""
+        async with self._database.transaction() as tx:
+            wallet = await store.wallet_of(tx, user_id)
+            sums = await store.sums_of_user(tx, user_id)
+        return wallet, [_balance(sums, currency) for currency in sorted({currency for currency, _ in sums})]
+
+    async def sums(self) -> dict[State, Sum]:
+        """Return how many cashbacks are in each state, and their token units."""
+        async with self._database.transaction() as tx:
+            found = await store.sums(tx)
+        return {state: found.get(state, Sum()) for state in State}
+
+    async def programme(self, programme_id: str | None = None) -> Programme:
+        """Return one programme, or the one in force.
+
+        Raises:
+            ProgrammeUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            programme = await programmes.read(tx, programme_id=programme_id)
+        if programme is None:
+            raise ProgrammeUnknown("there is no such programme, or none is in force", programme_id=programme_id)
+        return programme
+
+    async def differences(self, *, limit: int = LIST_MAX) -> list[Difference]:
+        """Return what does not add up in the books (I1, I8), at most `limit` of a kind; nothing when all is well."""
+        async with self._database.transaction() as tx:
+            return await audit.differences(tx, token=TOKEN_SYMBOL, limit=limit)
+
+
+def explanation_of(document: bytes) -> str:
+    """Return the sentence that explains a stored decision to a customer."""
+    return explain(decided_of(document))
+
+
+def _position(place: str | None) -> int:
+    """Return the position that a page starts below.
+
+    Raises:
+        PlaceInvalid: the text is no position.
+    """
+    if place is None:
+        return INT63_MAX
+    if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
+        raise PlaceInvalid("this cursor did not come from a page of ours", pointer="/cursor")
+    return int(place)
+
+
+def _balance(sums: Mapping[tuple[str, State], Sum], currency: str) -> Balance:
+    """Return one currency's balance from the sums per state."""
+    parts = [sums.get((currency, state), Sum()) for state in _STANDING]
+    granted = Sum(
+        sum(part.cashbacks for part in parts),
+        Minor(sum(part.amount for part in parts)),
+        TokenUnits(sum(part.token_units for part in parts)),
+    )
+    waiting, in_flight, stuck, minted = parts
+    return Balance(currency=currency, granted=granted, waiting=waiting, in_flight=in_flight, stuck=stuck, minted=minted)

@@ -1,0 +1,1 @@
+"""The ledger's SQL, set-based: arrays in, `unnest`, rows out; each statement stands above its one caller."""

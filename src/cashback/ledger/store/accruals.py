@@ -1,0 +1,84 @@
+"""New cashbacks with their decisions, and the wallets they will go to."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cashback.kernel.db import Tx
+from cashback.ledger.model import Accrual
+
+
+async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetime) -> None:
+    """Store a cashback, its decision and its first transition for each accrual, in the order given."""
+    claims = [accrual.claim for accrual in accruals]
+    decisions = [accrual.decided.decision for accrual in accruals]
+    rulesets = [accrual.decided.ruleset for accrual in accruals]
+    await tx.execute(
+        """
+        with given as (
+            select *
+            from unnest(
+                %(ids)b::text[], %(purchases)b::text[], %(users)b::text[], %(merchants)b::text[],
+                %(programmes)b::text[], %(currencies)b::text[], %(desired)b::bigint[], %(amounts)b::bigint[],
+                %(tokens)b::bigint[], %(states)b::text[], %(reasons)b::text[], %(traces)b::text[],
+                %(documents)b::bytea[]
+            ) with ordinality as given (
+                id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
+                token_units, state, reason, traceparent, document, place)
+        ),
+        stored as (
+            insert into ledger.cashback_ledger (
+                id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
+                token_units, state, reason, traceparent, created_at)
+            select id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
+                   token_units, state, reason, traceparent, %(at)s
+            from given
+            order by place
+        ),
+        decided as (
+            insert into ledger.decisions (cashback_id, document)
+            select id, document
+            from given
+            order by place
+        )
+        insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)
+        select id, null, state, %(actor)s, reason, %(at)s
+        from given
+        order by place
+        """,
+        {
+            "ids": [accrual.cashback_id for accrual in accruals],
+            "purchases": [claim.purchase_id for claim in claims],
+            "users": [claim.user_id for claim in claims],
+            "merchants": [claim.facts.merchant_id for claim in claims],
+            "programmes": [ruleset and ruleset.programme_id for ruleset in rulesets],
+            "currencies": [claim.facts.currency for claim in claims],
+            "desired": [decision.desired for decision in decisions],
+            "amounts": [accrual.amount for accrual in accruals],
+            "tokens": [accrual.token_units for accrual in accruals],
+            "states": [accrual.state.value for accrual in accruals],
+            "reasons": [decision.reason.value for decision in decisions],
+            "traces": [claim.traceparent for claim in claims],
+            "documents": [accrual.document for accrual in accruals],
+            "actor": actor,
+            "at": at,
+        },
+    )
+
+
+async def upsert_recipients(tx: Tx, wallets: Mapping[str, str], *, at: datetime) -> None:
+    """Set the wallet of each user from now on; what was requested before keeps its own."""
+    users = sorted(wallets)
+    await tx.execute(
+        """
+        insert into ledger.recipients as known (user_id, wallet, linked_at)
+        select user_id, wallet, %(at)s
+        from unnest(%(users)b::text[], %(wallets)b::text[]) as given (user_id, wallet)
+        order by user_id
+        on conflict (user_id) do update
+        set wallet = excluded.wallet,
+            linked_at = excluded.linked_at,
+            released_at = null
+        where known.wallet <> excluded.wallet
+        """,
+        {"users": users, "wallets": [wallets[user] for user in users], "at": at},
+    )

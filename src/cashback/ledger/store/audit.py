@@ -1,0 +1,142 @@
+"""What must add up in the ledger, each as one question whose answer is the list of exceptions.
+
+| kind                  | invariant | of      | what must be equal                                                     |
+|-----------------------|-----------|---------|------------------------------------------------------------------------|
+| `currency_unbalanced` | I8        | all     | all accounts of a currency together, and 0                             |
+| `balance_unproved`    | I8        | account | its balance, and the sum of its entries                                |
+| `entry_discontinuous` | I8        | account | each entry's balance after, and the one before it plus its amount      |
+| `granted_unaccounted` | I1        | user    | what was ever accrued, and waiting + in flight + stuck + minted        |
+| `state_unbooked`      | I1        | user    | the cashbacks in a state, and the account of that state                |
+| `budget_unaccounted`  | I1        | all     | what a budget was funded with, and left + granted                      |
+| `cost_unbooked`       | I1        | all     | what a programme's requests came to, and its fx accounts               |
+| `history_disagrees`   | I1        | cashback| its state, and where its last transition led                           |
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from cashback.kernel.db import Tx
+from cashback.ledger.model import Difference
+
+_QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("I8", "currency_unbalanced"): """
+        select currency, 0, sum(balance)
+        from ledger.accounts
+        group by currency
+        having sum(balance) <> 0
+    """,
+    ("I8", "balance_unproved"): """
+        select owner || '/' || kind || '/' || account.currency, coalesce(sum(entry.amount), 0), account.balance
+        from ledger.accounts as account
+        left join ledger.entries as entry on entry.account_id = account.id
+        group by account.id
+        having coalesce(sum(entry.amount), 0) <> account.balance
+    """,
+    ("I8", "entry_discontinuous"): """
+        select account_id || '@' || position, computed, balance_after
+        from (
+            select account_id, position, balance_after,
+                   sum(amount) over (partition by account_id order by position) as computed
+            from ledger.entries
+        ) as entry
+        where computed <> balance_after
+    """,
+    ("I1", "granted_unaccounted"): """
+        select user_id || '/' || currency, coalesce(accrued, 0), coalesce(stands, 0)
+        from (
+            select owner as user_id, account.currency, sum(transfer.amount) as accrued
+            from ledger.transfers as transfer
+            join ledger.accounts as account on account.id = transfer.credit_account
+            where cause = 'accrual'
+            group by owner, account.currency
+        ) as books
+        full join (
+            select user_id, currency, sum(amount_minor) as stands
+            from ledger.cashback_ledger
+            where state <> 'declined'
+            group by user_id, currency
+        ) as cashbacks using (user_id, currency)
+        where coalesce(accrued, 0) <> coalesce(stands, 0)
+    """,
+    ("I1", "state_unbooked"): """
+        select owner || '/' || kind || '/' || currency, coalesce(stands, 0), coalesce(balance, 0)
+        from (
+            select user_id as owner,
+                   case state when 'mint_requested' then 'in_flight' else state end as kind,
+                   case state when 'approved' then currency else %(token)s end as currency,
+                   sum(case state when 'approved' then amount_minor else token_units end) as stands
+            from ledger.cashback_ledger
+            where state <> 'declined'
+            group by 1, 2, 3
+        ) as cashbacks
+        full join (
+            select owner, kind, currency, balance
+            from ledger.accounts
+            where kind in ('approved', 'in_flight', 'stuck', 'minted')
+        ) as books using (owner, kind, currency)
+        where coalesce(stands, 0) <> coalesce(balance, 0)
+    """,
+    ("I1", "budget_unaccounted"): """
+        select programme.id, -funding.balance, budget.balance + coalesce(granted.amount, 0)
+        from ledger.programmes as programme
+        join ledger.accounts as funding on funding.owner = programme.id and funding.kind = 'funding'
+        join ledger.accounts as budget on budget.owner = programme.id and budget.kind = 'budget'
+        left join (
+            select programme_id, sum(amount_minor) as amount
+            from ledger.cashback_ledger
+            group by programme_id
+        ) as granted on granted.programme_id = programme.id
+        where -funding.balance <> budget.balance + coalesce(granted.amount, 0)
+    """,
+    ("I1", "cost_unbooked"): """
+        select owner || '/' || currency, coalesce(expected, 0), coalesce(balance, 0)
+        from (
+            select programme_id as owner, currency, sum(amount_minor) as expected
+            from ledger.cashback_ledger
+            where mint_number is not null
+            group by programme_id, currency
+            union all
+            select programme_id, %(token)s, -sum(token_units)
+            from ledger.cashback_ledger
+            where mint_number is not null
+            group by programme_id
+        ) as cashbacks
+        full join (
+            select owner, currency, balance
+            from ledger.accounts
+            where kind = 'fx'
+        ) as books using (owner, currency)
+        where coalesce(expected, 0) <> coalesce(balance, 0)
+    """,
+    ("I1", "history_disagrees"): """
+        select cashback.id || ' is ' || cashback.state || ', not ' || coalesce(last.to_state, 'nothing'), 1, 0
+        from ledger.cashback_ledger as cashback
+        left join lateral (
+            select to_state
+            from ledger.cashback_transitions
+            where cashback_id = cashback.id
+            order by position desc
+            limit 1
+        ) as last on true
+        where cashback.state is distinct from last.to_state
+    """,
+}
+
+
+async def differences(tx: Tx, *, token: str, limit: int) -> list[Difference]:
+    """Return what does not add up, at most `limit` of each kind; nothing when all is well."""
+    found = []
+    for (invariant, kind), question in _QUESTIONS.items():
+        cursor = await tx.execute(
+            f"""
+            select question.*
+            from ({question}) as question
+            limit %(limit)s
+            """,
+            {"token": token, "limit": limit},
+        )
+        found += [
+            Difference(invariant=invariant, kind=kind, place=row[0], expected=int(row[1]), found=int(row[2]))
+            for row in await cursor.fetchall()
+        ]
+    return found

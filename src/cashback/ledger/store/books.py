@@ -1,0 +1,100 @@
+"""Accounts and the transfers between them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cashback.kernel.db import Tx
+from cashback.ledger.model import Account, AccountKind, Transfer
+
+
+async def lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, int]]:
+    """Return number and balance of those accounts that exist, locked in ascending order of number until `tx` ends."""
+    cursor = await tx.execute(
+        """
+        select account.id, account.balance, owner, kind, currency
+        from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[]) as wanted (owner, kind, currency)
+        join ledger.accounts as account using (owner, kind, currency)
+        order by account.id
+        for update of account
+        """,
+        _columns(accounts),
+    )
+    return {Account(row[2], AccountKind(row[3]), row[4]): (row[0], row[1]) for row in await cursor.fetchall()}
+
+
+async def open_accounts(tx: Tx, accounts: Sequence[Account]) -> None:
+    """Make the accounts that do not exist yet; those that someone else is opening are waited for."""
+    await tx.execute(
+        """
+        insert into ledger.accounts (owner, kind, currency)
+        select owner, kind, currency
+        from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[]) as wanted (owner, kind, currency)
+        order by owner, kind, currency
+        on conflict on constraint account_once do nothing
+        """,
+        _columns(accounts),
+    )
+
+
+async def post(
+    tx: Tx,
+    *,
+    numbers: Mapping[Account, int],
+    before: Mapping[Account, int],
+    after: Mapping[Account, int],
+    transfers: Sequence[Transfer],
+    at: datetime,
+) -> int:
+    """Store the transfers in order and set the balances; return how many balances still were as `before` said."""
+    postings = [transfer.posting for transfer in transfers]
+    moved = list(numbers)
+    cursor = await tx.execute(
+        """
+        with posted as (
+            insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
+                                          credit_balance_after, cause, cashback_id, at)
+            select debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, %(at)s
+            from unnest(
+                %(debits)b::bigint[], %(credits)b::bigint[], %(currencies)b::text[], %(amounts)b::bigint[],
+                %(debits_after)b::bigint[], %(credits_after)b::bigint[], %(causes)b::text[], %(cashbacks)b::text[]
+            ) with ordinality
+                as given (debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, place)
+            order by place
+        ),
+        moved as (
+            update ledger.accounts as account
+            set balance = given.after
+            from unnest(%(numbers)b::bigint[], %(before)b::bigint[], %(after)b::bigint[]) as given (id, before, after)
+            where account.id = given.id
+              and account.balance = given.before
+            returning account.id
+        )
+        select count(*)
+        from moved
+        """,
+        {
+            "debits": [numbers[posting.debit] for posting in postings],
+            "credits": [numbers[posting.credit] for posting in postings],
+            "currencies": [posting.debit.currency for posting in postings],
+            "amounts": [posting.amount for posting in postings],
+            "debits_after": [transfer.debit_balance_after for transfer in transfers],
+            "credits_after": [transfer.credit_balance_after for transfer in transfers],
+            "causes": [posting.cause.value for posting in postings],
+            "cashbacks": [posting.cashback_id for posting in postings],
+            "numbers": [numbers[account] for account in moved],
+            "before": [before[account] for account in moved],
+            "after": [after[account] for account in moved],
+            "at": at,
+        },
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _columns(accounts: Sequence[Account]) -> dict[str, list[str]]:
+    """Return the accounts' names as arrays."""
+    return {
+        "owners": [account.owner for account in accounts],
+        "kinds": [account.kind.value for account in accounts],
+        "currencies": [account.currency for account in accounts],
+    }

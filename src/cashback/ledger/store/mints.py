@@ -1,0 +1,201 @@
+"""Cashbacks on their way to the chain: requested, published again, settled."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cashback.kernel.db import Tx
+from cashback.kernel.money import Minor, TokenUnits
+from cashback.ledger.model import Mintable, Requested, State
+
+
+async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Mintable]:
+    """Return those that are approved and have a wallet, locked and numbered; whatever another worker holds is its.
+
+    The numbers are used up even when `tx` rolls back: gaps are normal.
+    """
+    cursor = await tx.execute(
+        """
+        with locked as materialized (
+            select cashback.id, cashback.user_id, cashback.programme_id, cashback.currency, cashback.amount_minor,
+                   cashback.token_units, cashback.traceparent, recipient.wallet
+            from ledger.cashback_ledger as cashback
+            join ledger.recipients as recipient using (user_id)
+            where cashback.id = any(%(ids)b)
+              and cashback.state = 'approved'
+            order by cashback.position
+            for update of cashback skip locked
+        )
+        select id, user_id, programme_id, currency, amount_minor, token_units, traceparent, wallet,
+               nextval('ledger.mint_numbers')
+        from locked
+        """,
+        {"ids": list(cashback_ids)},
+    )
+    return [
+        Mintable(
+            id=row[0],
+            user_id=row[1],
+            programme_id=row[2],
+            currency=row[3],
+            amount=Minor(row[4]),
+            token_units=TokenUnits(row[5]),
+            traceparent=row[6],
+            recipient=row[7],
+            mint_number=row[8],
+        )
+        for row in await cursor.fetchall()
+    ]
+
+
+async def mark_requested(
+    tx: Tx,
+    cashbacks: Sequence[Mintable],
+    requests: Sequence[bytes],
+    *,
+    actor: str,
+    cause: str,
+    at: datetime,
+    reissue_after: datetime,
+) -> int:
+    """Freeze number, recipient and request of each, and return how many were approved until now."""
+    cursor = await tx.execute(
+        """
+        with requested as (
+            update ledger.cashback_ledger as cashback
+            set state = 'mint_requested',
+                mint_number = given.number,
+                recipient = given.recipient,
+                request = given.request,
+                requested_at = %(at)s,
+                reissue_after = %(reissue_after)s
+            from unnest(%(ids)b::text[], %(numbers)b::bigint[], %(recipients)b::text[], %(requests)b::bytea[])
+                as given (id, number, recipient, request)
+            where cashback.id = given.id
+              and cashback.state = 'approved'
+            returning cashback.id
+        ),
+        noted as (
+            insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)
+            select id, 'approved', 'mint_requested', %(actor)s, %(cause)s, %(at)s
+            from requested
+        )
+        select count(*)
+        from requested
+        """,
+        {
+            "ids": [cashback.id for cashback in cashbacks],
+            "numbers": [cashback.mint_number for cashback in cashbacks],
+            "recipients": [cashback.recipient for cashback in cashbacks],
+            "requests": list(requests),
+            "actor": actor,
+            "cause": cause,
+            "at": at,
+            "reissue_after": reissue_after,
+        },
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Requested]:
+    """Return the cashbacks of those numbers, locked in order until `tx` ends."""
+    cursor = await tx.execute(
+        """
+        select id, user_id, token_units, mint_number, state
+        from ledger.cashback_ledger
+        where mint_number = any(%(numbers)b)
+        order by position
+        for update
+        """,
+        {"numbers": list(mint_numbers)},
+    )
+    return {
+        row[3]: Requested(
+            id=row[0], user_id=row[1], token_units=TokenUnits(row[2]), mint_number=row[3], state=State(row[4])
+        )
+        for row in await cursor.fetchall()
+    }
+
+
+async def mark_minted(tx: Tx, places: Mapping[str, tuple[str, int, str]], *, actor: str, at: datetime) -> int:
+    """Note where each cashback was minted, as (transaction hash, block number, block hash); return how many moved."""
+    cursor = await tx.execute(
+        """
+        with found as (
+            select cashback.id, cashback.state, given.transaction_hash, given.block_number, given.block_hash
+            from unnest(%(ids)b::text[], %(hashes)b::text[], %(blocks)b::bigint[], %(block_hashes)b::text[])
+                as given (id, transaction_hash, block_number, block_hash)
+            join ledger.cashback_ledger as cashback using (id)
+        ),
+        minted as (
+            update ledger.cashback_ledger as cashback
+            set state = 'minted',
+                transaction_hash = found.transaction_hash,
+                block_number = found.block_number,
+                block_hash = found.block_hash,
+                minted_at = %(at)s
+            from found
+            where cashback.id = found.id
+              and cashback.state in ('mint_requested', 'stuck')
+            returning cashback.id, found.state as before, found.transaction_hash
+        ),
+        noted as (
+            insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)
+            select id, before, 'minted', %(actor)s, transaction_hash, %(at)s
+            from minted
+        )
+        select count(*)
+        from minted
+        """,
+        {
+            "ids": list(places),
+            "hashes": [place[0] for place in places.values()],
+            "blocks": [place[1] for place in places.values()],
+            "block_hashes": [place[2] for place in places.values()],
+            "actor": actor,
+            "at": at,
+        },
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def mark_stuck(tx: Tx, reasons: Mapping[str, str], *, actor: str, at: datetime) -> int:
+    """Stop each cashback until a person has looked, with the reason; return how many were in flight until now."""
+    cursor = await tx.execute(
+        """
+        with stuck as (
+            update ledger.cashback_ledger as cashback
+            set state = 'stuck',
+                failure = given.reason
+            from unnest(%(ids)b::text[], %(reasons)b::text[]) as given (id, reason)
+            where cashback.id = given.id
+              and cashback.state = 'mint_requested'
+            returning cashback.id, cashback.failure
+        ),
+        noted as (
+            insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)
+            select id, 'mint_requested', 'stuck', %(actor)s, failure, %(at)s
+            from stuck
+        )
+        select count(*)
+        from stuck
+        """,
+        {"ids": list(reasons), "reasons": list(reasons.values()), "actor": actor, "at": at},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def note_failures(tx: Tx, reasons: Mapping[str, str]) -> None:
+    """Remember why each was not minted yet, for those that are still in flight and will be tried again."""
+    await tx.execute(
+        """
+        update ledger.cashback_ledger as cashback
+        set failure = given.reason
+        from unnest(%(ids)b::text[], %(reasons)b::text[]) as given (id, reason)
+        where cashback.id = given.id
+          and cashback.state = 'mint_requested'
+        """,
+        {"ids": list(reasons), "reasons": list(reasons.values())},
+    )

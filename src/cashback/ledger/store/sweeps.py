@@ -1,0 +1,100 @@
+"""What the sweep looks for: whatever an event should have moved and did not."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cashback.kernel.db import Tx
+from cashback.ledger.model import Reissue
+
+
+async def lock_overdue(tx: Tx, *, now: datetime, limit: int) -> list[Reissue]:
+    """Return requests whose outcome is overdue, longest first, locked; whatever another sweep holds is its."""
+    cursor = await tx.execute(
+        """
+        select id, request, traceparent, reissues
+        from ledger.cashback_ledger
+        where state = 'mint_requested'
+          and reissue_after <= %(now)s
+        order by reissue_after
+        limit %(limit)s
+        for update skip locked
+        """,
+        {"now": now, "limit": limit},
+    )
+    return [Reissue(id=row[0], request=row[1], traceparent=row[2], reissues=row[3]) for row in await cursor.fetchall()]
+
+
+async def postpone(tx: Tx, cashback_ids: Sequence[str], reissue_after: Sequence[datetime]) -> None:
+    """Count one more publication of each request, and set when its outcome is overdue again."""
+    await tx.execute(
+        """
+        update ledger.cashback_ledger as cashback
+        set reissues = cashback.reissues + 1,
+            reissue_after = given.reissue_after
+        from unnest(%(ids)b::text[], %(after)b::timestamptz[]) as given (id, reissue_after)
+        where cashback.id = given.id
+          and cashback.state = 'mint_requested'
+        """,
+        {"ids": list(cashback_ids), "after": list(reissue_after)},
+    )
+
+
+async def missed(tx: Tx, *, after_position: int, until: datetime, limit: int) -> list[tuple[int, str, bool]]:
+    """Return (position, id, has a wallet) of approved cashbacks accrued before `until`, by position."""
+    cursor = await tx.execute(
+        """
+        select cashback.position, cashback.id, recipient.user_id is not null
+        from ledger.cashback_ledger as cashback
+        left join ledger.recipients as recipient using (user_id)
+        where cashback.state = 'approved'
+          and cashback.position > %(after)s
+          and cashback.created_at < %(until)s
+        order by cashback.position
+        limit %(limit)s
+        """,
+        {"after": after_position, "until": until, "limit": limit},
+    )
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+
+
+async def lock_linked(tx: Tx, *, users: int) -> list[str]:
+    """Return users whose wallet is new and whose waiting cashbacks nobody requested yet, locked, oldest link first."""
+    cursor = await tx.execute(
+        """
+        select user_id
+        from ledger.recipients
+        where released_at is null
+        order by linked_at
+        limit %(users)s
+        for update skip locked
+        """,
+        {"users": users},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def waiting_of(tx: Tx, users: Sequence[str], *, limit: int) -> list[str]:
+    """Return ids of approved cashbacks of those users, at most `limit`."""
+    cursor = await tx.execute(
+        """
+        select id
+        from ledger.cashback_ledger
+        where user_id = any(%(users)b)
+          and state = 'approved'
+        limit %(limit)s
+        """,
+        {"users": list(users), "limit": limit},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def mark_released(tx: Tx, users: Sequence[str], *, at: datetime) -> None:
+    """Note that nothing of those users waits for their wallet any more."""
+    await tx.execute(
+        """
+        update ledger.recipients
+        set released_at = %(at)s
+        where user_id = any(%(users)b)
+        """,
+        {"users": list(users), "at": at},
+    )

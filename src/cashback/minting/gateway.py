@@ -1,0 +1,195 @@
+"""The way out to the blockchain adapter: gRPC with deadlines, its words checked and turned into ours.
+
+| what happened                                                               | becomes               |
+|-----------------------------------------------------------------------------|-----------------------|
+| the call itself is refused: INVALID_ARGUMENT and its kin (`_REFUSALS`)      | `AdapterRefused`      |
+| no connection, no answer in time, UNAVAILABLE, INTERNAL and all other codes | `AdapterUnavailable`  |
+| an answer that the contract rules out                                       | `AdapterAnswerBroken` |
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+from grpclib.client import Channel
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+
+from cashback.kernel.db import forbid_in_transaction
+from cashback.kernel.money import INT63_MAX, TokenUnits
+from cashback.minting.model import (
+    AdapterAnswerBroken,
+    AdapterRefused,
+    AdapterUnavailable,
+    Cursor,
+    Inclusion,
+    Mint,
+    Outcome,
+    OutcomeBatch,
+    SubmitResult,
+    Verdict,
+)
+from cashback.wire.cashback.chain import v1
+
+SUBMIT_MINTS_MAX: Final = 500
+SUBMIT_DEADLINE_S: Final = 10.0
+STATUS_DEADLINE_S: Final = 1.0
+SILENCE_MAX_S: Final = 30.0
+"""How long the stream of outcomes may bring nothing, heartbeats included, before it counts as lost."""
+
+REASON_LENGTH_MAX: Final = 500
+EPOCH_LENGTH_MAX: Final = 200
+_ADDRESS_BYTES: Final = 20
+_HASH_BYTES: Final = 32
+
+_REFUSALS: Final = frozenset(
+    {
+        Status.INVALID_ARGUMENT,
+        Status.OUT_OF_RANGE,
+        Status.NOT_FOUND,
+        Status.ALREADY_EXISTS,
+        Status.PERMISSION_DENIED,
+        Status.UNAUTHENTICATED,
+        Status.UNIMPLEMENTED,
+    }
+)
+_RESULTS: Final = {
+    v1.SubmitResult.ACCEPTED: SubmitResult.ACCEPTED,
+    v1.SubmitResult.CONFLICT: SubmitResult.CONFLICT,
+    v1.SubmitResult.INVALID: SubmitResult.INVALID,
+}
+
+
+class Adapter:
+    """The blockchain adapter as minting sees it; calls may run at the same time, and a lost connection is renewed."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Speak over `channel`, which connects with the first call."""
+        self._stub = v1.ChainAdapterServiceStub(channel)
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, host: str, port: int) -> AsyncIterator["Adapter"]:
+        """Yield the adapter at `host:port`, at once: one that is down is no error here."""
+        channel = Channel(host, port)
+        try:
+            yield cls(channel)
+        finally:
+            channel.close()
+
+    async def submit(self, mints: Sequence[Mint]) -> list[Verdict]:
+        """Hand over at most 500 mints and return a verdict for each that the adapter answered for.
+
+        Safe to call again: the adapter knows each number. After `AdapterUnavailable` it is unknown what it took.
+
+        Raises:
+            AdapterUnavailable: it did not answer within 10 s.
+            AdapterRefused: it refused the whole call.
+            AdapterAnswerBroken: it answered for a number it was not asked about.
+        """
+        forbid_in_transaction("the blockchain adapter")
+        request = v1.SubmitMintsRequest(mints=[_to_wire(mint) for mint in mints])
+        with _failures_named():
+            answer = await self._stub.submit_mints(request, timeout=SUBMIT_DEADLINE_S)
+        asked = {mint.number for mint in mints}
+        return [_to_verdict(entry, asked) for entry in answer.entries if entry.result in _RESULTS]
+
+    async def watch(self, cursor: Cursor) -> AsyncGenerator[OutcomeBatch, None]:
+        """Yield what became final after `cursor`, for as long as the connection lasts; close it to stop.
+
+        Raises:
+            AdapterUnavailable: the stream ended, or brought nothing for 30 s; watch again.
+            AdapterRefused: the adapter refused the call.
+            AdapterAnswerBroken: an outcome is not what the contract allows.
+        """
+        forbid_in_transaction("the blockchain adapter")
+        request = v1.WatchOutcomesRequest(epoch=cursor.epoch, after_sequence=cursor.sequence)
+        stream = self._stub.watch_outcomes(request)
+        try:
+            while True:
+                yield await _next_batch(stream)
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]  # the stub's type hides that it is a generator
+
+    async def ping(self) -> None:
+        """Return when the adapter answered.
+
+        Raises:
+            AdapterUnavailable: it did not within a second.
+        """
+        forbid_in_transaction("the blockchain adapter")
+        with _failures_named():
+            await self._stub.get_status(timeout=STATUS_DEADLINE_S)
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    """Turn what gRPC raises into what the caller should do."""
+    try:
+        yield
+    except GRPCError as cause:
+        kind = AdapterRefused if cause.status in _REFUSALS else AdapterUnavailable
+        raise kind(f"the adapter answered {cause.status.name}: {cause.message}", status=cause.status.name) from cause
+    except TimeoutError as cause:
+        raise AdapterUnavailable("the adapter did not answer in time") from cause
+    except (OSError, StreamTerminatedError, ProtocolError) as cause:
+        raise AdapterUnavailable(f"the adapter cannot be reached: {cause}") from cause
+
+
+async def _next_batch(stream: AsyncIterator[v1.WatchOutcomesResponse]) -> OutcomeBatch:
+    """Return the next message of the stream."""
+    with _failures_named():
+        async with asyncio.timeout(SILENCE_MAX_S):
+            message = await anext(stream, None)
+    if message is None:
+        raise AdapterUnavailable("the adapter ended its stream of outcomes")
+    if not 0 < len(message.epoch) <= EPOCH_LENGTH_MAX:
+        raise AdapterAnswerBroken("a batch of outcomes has no usable epoch", epoch=message.epoch)
+    return OutcomeBatch(message.epoch, tuple(_to_outcome(outcome) for outcome in message.outcomes))
+
+
+def _to_wire(mint: Mint) -> v1.Mint:
+    """Return a mint in the words of the contract."""
+    return v1.Mint(
+        number=mint.number,
+        cashback_id=mint.cashback_id,
+        recipient=mint.recipient,
+        amount=mint.amount,
+        traceparent=mint.traceparent or "",
+    )
+
+
+def _to_verdict(entry: v1.SubmitMintsResponseEntry, asked: set[int]) -> Verdict:
+    """Return one entry of an answer."""
+    if entry.number not in asked:
+        raise AdapterAnswerBroken("the adapter answered for a number it was not asked about", number=entry.number)
+    return Verdict(entry.number, _RESULTS[entry.result], entry.reason[:REASON_LENGTH_MAX])
+
+
+def _to_outcome(outcome: v1.Outcome) -> Outcome:
+    """Return one outcome, its ranges checked: what is stored as a bigint must fit, and uint64 does not."""
+    numbers = (outcome.sequence, outcome.number, outcome.amount)
+    if any(not 0 < number <= INT63_MAX for number in numbers) or len(outcome.recipient) != _ADDRESS_BYTES:
+        raise AdapterAnswerBroken("an outcome is out of range", sequence=outcome.sequence, number=outcome.number)
+    return Outcome(
+        sequence=outcome.sequence,
+        number=outcome.number,
+        cashback_id=outcome.cashback_id,
+        recipient=outcome.recipient,
+        amount=TokenUnits(outcome.amount),
+        inclusion=_to_inclusion(outcome),
+        reason=outcome.reason[:REASON_LENGTH_MAX],
+    )
+
+
+def _to_inclusion(outcome: v1.Outcome) -> Inclusion | None:
+    """Return where the mint stands on the chain, or None when it failed."""
+    if outcome.kind == v1.OutcomeKind.FAILED:
+        return None
+    hashes = (outcome.transaction_hash, outcome.block_hash)
+    if outcome.kind != v1.OutcomeKind.MINTED or any(len(digest) != _HASH_BYTES for digest in hashes):
+        raise AdapterAnswerBroken("an outcome is neither minted nor failed", number=outcome.number)
+    if outcome.block_number > INT63_MAX:
+        raise AdapterAnswerBroken("an outcome's block is out of range", number=outcome.number)
+    return Inclusion(outcome.transaction_hash, outcome.block_number, outcome.block_hash)

@@ -1,0 +1,169 @@
+"""What minting talks about: requests, mints, the adapter's verdicts and outcomes, and why minting stands still.
+
+    requested ──submitted──▶ accepted ──outcome──▶ minted
+        │                        │                    ▲
+        └───refused──▶ stuck ◀───┘  outcome           │
+                         └────── the chain says so ───┘
+
+An outcome may overtake the acceptance, so each arrow may also start one state earlier. Number, cashback, recipient and
+amount never change. What the chain says wins: a stuck mint whose log turns up is minted.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from cashback.kernel.errors import Broken, NotFound, Rejected, Unavailable
+from cashback.kernel.money import TokenUnits
+
+
+class MintState(StrEnum):
+    """How far a mint has come as minting knows it; the adapter knows the finer states in between."""
+
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    MINTED = "minted"
+    STUCK = "stuck"
+
+
+class MintRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger's wish, as it arrived: `amount` to `recipient` (20 bytes) under `number`, for one cashback."""
+
+    number: int
+    cashback_id: str
+    recipient: bytes
+    amount: TokenUnits
+    requested_at: datetime
+    traceparent: str | None = None
+
+
+class Inclusion(msgspec.Struct, frozen=True):
+    """Where the mint's log stands on the chain; both hashes are 32 bytes."""
+
+    transaction_hash: bytes
+    block_number: int
+    block_hash: bytes
+
+
+class Mint(msgspec.Struct, frozen=True, kw_only=True):
+    """One mint as stored; `submit_after` is set while it is to be handed to the adapter."""
+
+    number: int
+    cashback_id: str
+    recipient: bytes
+    amount: TokenUnits
+    fingerprint: bytes
+    state: MintState
+    submit_attempts: int
+    requested_at: datetime
+    submit_after: datetime | None = None
+    accepted_at: datetime | None = None
+    decided_at: datetime | None = None
+    inclusion: Inclusion | None = None
+    reason: str | None = None
+    traceparent: str | None = None
+
+
+class SubmitResult(StrEnum):
+    """The adapter's word on one submitted mint."""
+
+    ACCEPTED = "accepted"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The adapter's answer for one number."""
+
+    number: int
+    result: SubmitResult
+    reason: str
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The adapter's final word on a number: minted where `inclusion` says, or failed for `reason`."""
+
+    sequence: int
+    number: int
+    cashback_id: str
+    recipient: bytes
+    amount: TokenUnits
+    inclusion: Inclusion | None
+    reason: str
+
+
+class OutcomeBatch(msgspec.Struct, frozen=True):
+    """What the adapter's stream brought at once, in sequence order; no outcomes are a heartbeat."""
+
+    epoch: str
+    outcomes: tuple[Outcome, ...]
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Up to where the stream is applied; a rebuilt adapter counts from 0 in a new epoch."""
+
+    epoch: str = ""
+    sequence: int = 0
+
+
+class HaltKind(StrEnum):
+    """Which of minting's certainties failed."""
+
+    FOREIGN_FINGERPRINT = "foreign_fingerprint"
+    """A request came under a number that another cashback, recipient or amount has."""
+
+    SECOND_NUMBER = "second_number"
+    """A cashback that has a number was requested under another one."""
+
+    ADAPTER_CONFLICT = "adapter_conflict"
+    """The adapter knows the number with another cashback, recipient or amount."""
+
+    UNREQUESTED_OUTCOME = "unrequested_outcome"
+    """The adapter tells of a number that was never requested here."""
+
+    FOREIGN_OUTCOME = "foreign_outcome"
+    """The adapter tells of a requested number with another cashback, recipient or amount."""
+
+    CONTRADICTED_OUTCOME = "contradicted_outcome"
+    """The adapter takes back what it called final."""
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True):
+    """Why nothing is submitted until a person has looked; `number` and `cashback_id` are those of the intruder."""
+
+    kind: HaltKind
+    number: int
+    cashback_id: str
+    detail: str
+    raised_at: datetime | None = None
+
+
+class AdapterUnavailable(Unavailable):
+    """The blockchain adapter is down, too slow, or cannot serve now; the call may or may not have had its effect."""
+
+    code = "adapter_unavailable"
+
+
+class AdapterRefused(Rejected):
+    """The blockchain adapter refused a call as a whole: the two of us do not fit together."""
+
+    code = "adapter_refused"
+
+
+class AdapterAnswerBroken(Broken):
+    """The blockchain adapter answered something that its contract rules out."""
+
+    code = "adapter_answer_broken"
+
+
+class MintingHalted(Broken):
+    """Nothing is submitted until a person has looked at the open halts."""
+
+    code = "minting_halted"
+
+
+class MintNotFound(NotFound):
+    """No mint was requested under this number."""
+
+    code = "mint_not_found"

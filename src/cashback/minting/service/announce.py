@@ -1,0 +1,29 @@
+"""What minting publishes about a mint, every time it is asked under a new event id."""
+
+from datetime import datetime
+
+from cashback.events import to_event
+from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.kernel.outbox import Event
+from cashback.minting.model import Mint, MintRequest
+
+
+def outcome_event(mint: Mint, *, time: datetime) -> Event:
+    """Return the event of a decided mint; repeating it is safe, since its readers go by the number."""
+    if mint.inclusion is None:
+        return failure_event(mint, reason=mint.reason or "", time=time)
+    body = TokenMinted(
+        mint_number=str(mint.number),
+        cashback_id=mint.cashback_id,
+        token_units=str(mint.amount),
+        transaction_hash=f"0x{mint.inclusion.transaction_hash.hex()}",
+        block_number=str(mint.inclusion.block_number),
+        block_hash=f"0x{mint.inclusion.block_hash.hex()}",
+    )
+    return to_event(body, key=mint.cashback_id, time=time, traceparent=mint.traceparent)
+
+
+def failure_event(wish: Mint | MintRequest, *, reason: str, time: datetime) -> Event:
+    """Return the event that a cashback is stuck: a person must act."""
+    body = TokenMintFailed(mint_number=str(wish.number), cashback_id=wish.cashback_id, reason=reason, will_retry=False)
+    return to_event(body, key=wish.cashback_id, time=time, traceparent=wish.traceparent)

@@ -1,0 +1,51 @@
+"""What `cashback mint list`, `mint show` and `reconcile` read; an auditor's role is enough."""
+
+from typing import Final
+
+from cashback.kernel.db import Database
+from cashback.kernel.errors import Invalid
+from cashback.minting.model import Cursor, Mint, MintNotFound, MintState
+from cashback.minting.store import cursor, readings
+
+PAGE_MAX: Final = 1_000
+
+
+class Readings:
+    """Where the mints stand."""
+
+    def __init__(self, database: Database) -> None:
+        """Read minting's database."""
+        self._database = database
+
+    async def page(self, *, after: int = 0, limit: int = 100, state: MintState | None = None) -> list[Mint]:
+        """Return up to `limit` mints (at most 1,000) with numbers above `after`; fewer than `limit` are the last.
+
+        Raises:
+            Invalid: the limit is out of range.
+        """
+        if not 0 < limit <= PAGE_MAX:
+            raise Invalid(f"the limit is between 1 and {PAGE_MAX}", pointer="limit")
+        async with self._database.transaction() as tx:
+            return await readings.page(tx, after=after, limit=limit, state=state)
+
+    async def show(self, number: int) -> Mint:
+        """Return the mint under `number`.
+
+        Raises:
+            MintNotFound: it was never requested.
+        """
+        async with self._database.transaction() as tx:
+            mint = await readings.one(tx, number)
+        if mint is None:
+            raise MintNotFound(f"no mint has the number {number}", number=number)
+        return mint
+
+    async def counts(self) -> dict[MintState, int]:
+        """Return how many mints are in each state; states without any are missing."""
+        async with self._database.transaction() as tx:
+            return await readings.counts(tx)
+
+    async def cursor(self) -> Cursor:
+        """Return up to where the adapter's outcomes are applied."""
+        async with self._database.transaction() as tx:
+            return await cursor.read(tx)

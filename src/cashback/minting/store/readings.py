@@ -1,0 +1,47 @@
+"""What people and the reconciliation read: bounded pages in the order of numbers."""
+
+from cashback.kernel.db import Tx
+from cashback.minting.model import Mint, MintState
+from cashback.minting.store.rows import COLUMNS, to_mint
+
+
+async def page(tx: Tx, *, after: int, limit: int, state: MintState | None) -> list[Mint]:
+    """Return up to `limit` mints with numbers above `after`, of one state or of all."""
+    cursor = await tx.execute(
+        f"""
+        select {COLUMNS}
+        from minting.mints
+        where number > %(after)s
+          and (%(state)s::text is null or state = %(state)s)
+        order by number
+        limit %(limit)s
+        """,
+        {"after": after, "limit": limit, "state": None if state is None else state.value},
+    )
+    return [to_mint(row) for row in await cursor.fetchall()]
+
+
+async def one(tx: Tx, number: int) -> Mint | None:
+    """Return the mint under `number`, or None."""
+    cursor = await tx.execute(
+        f"""
+        select {COLUMNS}
+        from minting.mints
+        where number = %(number)s
+        """,
+        {"number": number},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else to_mint(row)
+
+
+async def counts(tx: Tx) -> dict[MintState, int]:
+    """Return how many mints are in each state; states without any are missing."""
+    cursor = await tx.execute(
+        """
+        select state, count(*)
+        from minting.mints
+        group by state
+        """
+    )
+    return {MintState(row[0]): row[1] for row in await cursor.fetchall()}

@@ -1,0 +1,223 @@
+"""`cashback adapter`: the blockchain adapter, the only process that knows a chain or holds a key.
+
+gRPC ──▶ acceptance ──▶ database ◀── lane (sequencer, tender) ──▶ endpoints
+     ◀── stream     ◀──          ◀── follower (sighting, inspection) ◀── ┘
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from cashback.chain.gateway import keys
+from cashback.chain.gateway.blocks import Blocks
+from cashback.chain.gateway.contracts import Contracts
+from cashback.chain.gateway.node import Node
+from cashback.chain.model import Address, KeyUnusable
+from cashback.chain.rpc.server import AdapterServer
+from cashback.chain.rules.fees import FeeLimits
+from cashback.chain.rules.following import check_finality
+from cashback.chain.rules.tending import Patience
+from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.following import Follower, FollowerSettings
+from cashback.chain.service.halting import Halting
+from cashback.chain.service.inspection import Inspection
+from cashback.chain.service.lane import LaneLoop
+from cashback.chain.service.pulse import Pulse
+from cashback.chain.service.reading import Reading
+from cashback.chain.service.sequencing import LaneLimits, Sequencer
+from cashback.chain.service.sighting import Sighting
+from cashback.chain.service.stream import Stream
+from cashback.chain.service.tending import Tender
+from cashback.chain.service.tenure import Tenure
+from cashback.chain.store import network
+from cashback.kernel.config import Secret
+from cashback.kernel.db import Database
+from cashback.kernel.ids import new_id
+from cashback.kernel.lifecycle import Probe, run_until_stopped
+
+HexAddress = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+GWEI: Final = 1_000_000_000
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which chain, which contracts, which key, and how much of everything.
+
+    The signer is a keystore file with its password, or on a development chain one account of a mnemonic. `finality` is
+    `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
+    """
+
+    chain_dsn: Secret
+    rpc_urls: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)]
+    chain_id: Positive
+    token_address: HexAddress
+    minter_address: HexAddress
+    probe_port: Port
+    key_keystore: str = ""
+    key_password: Secret = Secret("")
+    key_mnemonic: Secret = Secret("")
+    key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1
+    adapter_host: str = "127.0.0.1"
+    adapter_port: Port = 50_051
+    probe_host: str = "127.0.0.1"
+    finality: str = "finalized"
+    start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
+    rpc_timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=30_000)] = 2_500
+    poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 150
+    batch_mints: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
+    batch_age_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
+    batch_gas: Annotated[int, msgspec.Meta(ge=200_000, le=16_777_216)] = 16_000_000
+    slots_in_flight: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
+    tip_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI
+    fee_cap_wei: Annotated[int, msgspec.Meta(ge=1, le=10**15)] = 500 * GWEI
+    resend_ms: Positive = 10_000
+    bump_ms: Positive = 45_000
+    connections: Annotated[int, msgspec.Meta(ge=3, le=64)] = 8
+
+
+class Adapter(msgspec.Struct, frozen=True, kw_only=True):
+    """The assembled adapter: what its server serves, and its loops."""
+
+    acceptance: Acceptance
+    reading: Reading
+    stream: Stream
+    halting: Halting
+    lane: LaneLoop
+    follower: Follower
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; any number of these may run on one database, each lane is led by one of them.
+
+    Raises:
+        WrongChain, KeyUnusable, Invalid: the settings do not fit the chain; each says what to do.
+        ChainUnavailable, DatabaseUnavailable: one of them did not answer at the start.
+    """
+    async with opened(settings) as (adapter, database):
+        server = AdapterServer(
+            host=settings.adapter_host,
+            port=settings.adapter_port,
+            acceptance=adapter.acceptance,
+            reading=adapter.reading,
+            stream=adapter.stream,
+        )
+        checks = {"database": database.ping, "server": server.check}
+        probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
+        await run_until_stopped(
+            {"server": server.run, "lane": adapter.lane.run, "follower": adapter.follower.run, "probe": probe.run}
+        )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
+    """Yield the adapter without its server, verified and ready, and its database.
+
+    Raises:
+        As `run`.
+    """
+    check_finality(settings.finality)
+    signer = _signer(settings)
+    async with (
+        Database.open(settings.chain_dsn.value, name="adapter", connections_max=settings.connections) as database,
+        Node.open(settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_ms / 1_000) as node,
+    ):
+        token, minter = address(settings.token_address), address(settings.minter_address)
+        contracts = Contracts(node, token=token, minter=minter)
+        await contracts.verify(signer.address)
+        async with database.transaction() as tx:
+            await network.establish(tx, epoch=new_id("epo"), chain_id=settings.chain_id, token=token, minter=minter)
+        yield _assemble(settings, database, node=node, contracts=contracts, signer=signer), database
+
+
+def address(text: str) -> Address:
+    """Return hexadecimal text as an address."""
+    return Address(bytes.fromhex(text.removeprefix("0x")))
+
+
+def _signer(settings: Settings) -> keys.Signer:
+    """Return the signer of the settings.
+
+    Raises:
+        KeyUnusable: there is none, or there are two, or it cannot be used.
+    """
+    if bool(settings.key_keystore) == bool(settings.key_mnemonic.value):
+        raise KeyUnusable("set either CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC")
+    if settings.key_keystore:
+        return keys.from_keystore(Path(settings.key_keystore), settings.key_password.value)
+    return keys.from_mnemonic(settings.key_mnemonic.value, index=settings.key_index, chain_id=settings.chain_id)
+
+
+def _assemble(
+    settings: Settings, database: Database, *, node: Node, contracts: Contracts, signer: keys.Signer
+) -> Adapter:
+    """Return the parts, wired."""
+    work, written = Pulse(), Pulse()
+    holder = new_id("adapter")
+    blocks = Blocks(node, token=contracts.token)
+    halting = Halting(database)
+    return Adapter(
+        acceptance=Acceptance(database, reserved=frozenset({contracts.token, contracts.minter}), accepted=work),
+        reading=Reading(database, node=node, source=blocks, contracts=contracts, finality=settings.finality),
+        stream=Stream(database, written=written),
+        halting=halting,
+        lane=_lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work),
+        follower=_follower(settings, database, blocks=blocks, holder=holder, wakes=(work, written)),
+    )
+
+
+def _lane(
+    settings: Settings,
+    database: Database,
+    *,
+    node: Node,
+    contracts: Contracts,
+    signer: keys.Signer,
+    holder: str,
+    work: Pulse,
+) -> LaneLoop:
+    """Return the loop of the signer's lane."""
+    limits = LaneLimits(
+        batch_mints=settings.batch_mints,
+        batch_age_ms=settings.batch_age_ms,
+        batch_gas=settings.batch_gas,
+        slots_in_flight=settings.slots_in_flight,
+        fees=FeeLimits(settings.tip_wei, settings.fee_cap_wei),
+        patience=Patience(settings.resend_ms, settings.bump_ms),
+    )
+    tenure = Tenure(database, name=f"lane:0x{signer.address.hex()}", holder=holder)
+    chain_id = settings.chain_id
+    return LaneLoop(
+        database,
+        blocks=Blocks(node, token=contracts.token),
+        signer=signer,
+        tenure=tenure,
+        sequencer=Sequencer(
+            database, contracts=contracts, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits
+        ),
+        tender=Tender(database, node=node, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits),
+        halting=Halting(database),
+        wake=work,
+    )
+
+
+def _follower(
+    settings: Settings, database: Database, *, blocks: Blocks, holder: str, wakes: tuple[Pulse, Pulse]
+) -> Follower:
+    """Return the follower of the chain."""
+    tenure = Tenure(database, name="follower", holder=holder)
+    return Follower(
+        database,
+        source=blocks,
+        tenure=tenure,
+        sighting=Sighting(database, tenure=tenure),
+        inspection=Inspection(database, source=blocks, tenure=tenure),
+        halting=Halting(database),
+        settings=FollowerSettings(
+            start_block=settings.start_block, poll_ms=settings.poll_ms, finality=settings.finality
+        ),
+        wakes=wakes,
+    )

@@ -1,0 +1,73 @@
+"""The REST API as the command line calls it: answers as documents, problems as our own failures."""
+
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+
+from cashback.kernel.config import Secret
+from cashback.kernel.errors import Rejected, Unavailable
+
+_ANSWER_WITHIN_S: Final = 15.0
+
+
+class ApiRejected(Rejected):
+    """The API refused the request; the detail is its problem's."""
+
+    code = "api_rejected"
+
+
+class ApiUnavailable(Unavailable):
+    """The API cannot be reached, or says that it cannot serve now."""
+
+    code = "api_unavailable"
+
+
+class Client:
+    """A caller with one API key; use it as a context manager."""
+
+    def __init__(self, url: str, api_key: Secret) -> None:
+        """Call the API at `url`."""
+        headers = {"Authorization": f"Bearer {api_key.value}"}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=_ANSWER_WITHIN_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the document at `path`.
+
+        Raises:
+            ApiRejected: the API refused.
+            ApiUnavailable: it did not answer, or cannot serve now.
+        """
+        return self._answer("GET", path)
+
+    def post(self, path: str, body: dict[str, Any], *, idempotency_key: str) -> dict[str, Any]:
+        """Return the answer to a command; repeating it under the same key does nothing twice.
+
+        Raises:
+            As `get`.
+        """
+        return self._answer("POST", path, json=body, headers={"Idempotency-Key": idempotency_key})
+
+    def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401  # httpx's own options
+        """Return the document of a good answer, raise for any other."""
+        try:
+            response = self._http.request(method, path, **request)
+        except httpx.TransportError as cause:
+            raise ApiUnavailable(f"the API at {self._http.base_url} did not answer") from cause
+        try:
+            document: dict[str, Any] = response.json()
+        except ValueError as cause:
+            raise ApiUnavailable(f"{method} {path} was not answered in JSON: {response.status_code}") from cause
+        if response.is_success:
+            return document
+        kind = ApiUnavailable if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiRejected
+        raise kind(f"{document.get('code')}: {document.get('detail')} {document.get('pointer', '')}".rstrip())

@@ -1,0 +1,55 @@
+"""`cashback worker ledger`: requests mints for approved cashback, settles their outcomes, and closes the loop.
+
+cashback.approved ─────▶ approvals ──┐
+                         sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
+token.minted / failed ─▶ outcomes ───┘
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from cashback.kernel.bus import Bus, Consumer
+from cashback.kernel.clock import SystemClock
+from cashback.kernel.config import Secret
+from cashback.kernel.db import Database
+from cashback.kernel.lifecycle import Probe, run_until_stopped
+from cashback.ledger import Sweeper
+from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
+
+SCHEMA: Final = "ledger"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the ledger's database and the broker are, and where the probe answers."""
+
+    ledger_dsn: Secret
+    nats_url: str
+    probe_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    nats_user: str = ""
+    nats_password: Secret = Secret("")
+    probe_host: str = "127.0.0.1"
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; any number of these may run beside each other."""
+    clock = SystemClock()
+    async with (
+        Database.open(settings.ledger_dsn.value, name="worker ledger") as database,
+        Bus.connect(
+            settings.nats_url, name="worker ledger", user=settings.nats_user, password=settings.nats_password.value
+        ) as bus,
+    ):
+        handlers = LedgerConsumer(clock=clock)
+        approvals = Consumer(
+            bus, database, schema=SCHEMA, name="ledger-approvals", types=APPROVED, handler=handlers.on_approved
+        )
+        outcomes = Consumer(
+            bus, database, schema=SCHEMA, name="ledger-outcomes", types=OUTCOMES, handler=handlers.on_outcome
+        )
+        sweeper = Sweeper(database, clock=clock)
+        checks = {"database": database.ping, "broker": bus.ping}
+        probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
+        await run_until_stopped(
+            {"approvals": approvals.run, "outcomes": outcomes.run, "sweeper": sweeper.run, "probe": probe.run}
+        )

@@ -1,0 +1,59 @@
+"""`cashback worker mint`: takes mint requests to the adapter and brings its outcomes back.
+
+token.mint.requested ──▶ requests ──▶ minting.mints ──▶ submitter ──gRPC──▶ adapter
+token.minted / failed ◀── outbox ◀── follower (one at a time) ◀──stream───────┘
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from cashback.kernel.bus import Bus, Consumer
+from cashback.kernel.clock import SystemClock
+from cashback.kernel.config import Secret
+from cashback.kernel.db import Database
+from cashback.kernel.ids import new_id
+from cashback.kernel.lifecycle import Probe, run_until_stopped
+from cashback.minting import Follower, Halts, Requests, Submitter
+from cashback.minting.consumer import NAME, TYPES, MintRequests
+from cashback.minting.gateway import Adapter
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where minting's database, the broker and the adapter are, and where the probe answers."""
+
+    minting_dsn: Secret
+    nats_url: str
+    adapter_address: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:[0-9]{1,5}$")]
+    probe_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    nats_user: str = ""
+    nats_password: Secret = Secret("")
+    probe_host: str = "127.0.0.1"
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; any number of these may run beside each other."""
+    holder = new_id("worker")
+    clock = SystemClock()
+    host, _, port = settings.adapter_address.rpartition(":")
+    async with (
+        Database.open(settings.minting_dsn.value, name="worker mint") as database,
+        Bus.connect(
+            settings.nats_url, name="worker mint", user=settings.nats_user, password=settings.nats_password.value
+        ) as bus,
+        Adapter.connect(host, int(port)) as adapter,
+    ):
+        requests = MintRequests(Requests(clock))
+        consumer = Consumer(bus, database, schema="minting", name=NAME, types=TYPES, handler=requests.handle)
+        submitter = Submitter(database, adapter, clock, holder=holder)
+        follower = Follower(database, adapter, clock, holder=holder)
+        checks = {
+            "database": database.ping,
+            "broker": bus.ping,
+            "adapter": adapter.ping,
+            "minting": Halts(database).check,
+        }
+        probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
+        await run_until_stopped(
+            {"requests": consumer.run, "submitter": submitter.run, "follower": follower.run, "probe": probe.run}
+        )

@@ -1,0 +1,14 @@
+"""The whole system on one machine: embedded servers, migrated databases, deployed contracts, every process of ours.
+
+    Stack(folder)
+    ├── servers      PostgreSQL   NATS JetStream   anvil
+    ├── set-up       migrate ─▶ deploy contracts ─▶ operator's API key
+    └── processes    adapter   api   relay x 2   worker ledger   worker mint
+
+`cashback dev`, the demo, the end-to-end tests, the fault tests and the benchmarks all start this one.
+"""
+
+from cashback.processes.stack.plan import PROCESSES, Plan, Ports
+from cashback.processes.stack.stack import Stack
+
+__all__ = ["PROCESSES", "Plan", "Ports", "Stack"]

@@ -1,0 +1,141 @@
+"""Who gets which settings: each process its own role, its own broker user and nothing that it does not need."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from cashback.kernel.config import Secret
+from cashback.kernel.ids import new_id
+from cashback.processes import migrate
+from cashback.processes.embedded import HOST, EmbeddedNats, EmbeddedPostgres, NatsUser, free_port
+
+PROCESSES: Final[dict[str, tuple[str, ...]]] = {
+    "adapter": ("adapter",),
+    "api": ("api",),
+    "relay-cashback": ("relay",),
+    "relay-minting": ("relay",),
+    "worker-ledger": ("worker", "ledger"),
+    "worker-mint": ("worker", "mint"),
+}
+"""Every process by the name of its service in compose.yaml, and what follows `cashback` on its command line."""
+
+DEVELOPMENT_MNEMONIC: Final = "test test test test test test test test test test test junk"
+"""Foundry's well-known phrase: its accounts hold money on development chains only, and its keys are no secret."""
+
+_REPLIES: Final = "_INBOX.>"
+_BROKER_RIGHTS: Final[dict[str, tuple[str, ...]]] = {
+    "relay-cashback": ("cashback.v1.>", "$JS.API.>"),
+    "relay-minting": ("cashback.v1.>", "$JS.API.>"),
+    "worker-ledger": ("cashback.dlq.v1.>", "$JS.API.>", "$JS.ACK.>"),
+    "worker-mint": ("cashback.dlq.v1.>", "$JS.API.>", "$JS.ACK.>"),
+}
+"""Which subjects each process may publish to: no worker publishes events, no relay consumes them.
+
+Everybody may also write to reply subjects: the watchdog of a connection sends a message to itself."""
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The port of each process: the API's and the adapter's own, everyone else's probe."""
+
+    api: int
+    adapter: int
+    probes: Mapping[str, int]
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Return ports that were free a moment ago."""
+        return cls(free_port(), free_port(), {name: free_port() for name in PROCESSES if name != "api"})
+
+    def ready(self, name: str) -> int:
+        """Return the port at which a process answers `/readyz`."""
+        return self.api if name == "api" else self.probes[name]
+
+
+class Plan:
+    """The secrets and the ports of one stack, made up once, and the settings of each process that follow from them."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Make up every password."""
+        self.ports = ports
+        self.pepper = Secret(new_id("key"))
+        self._roles = {
+            name: Secret(new_id("key")) for name in migrate.Settings.__struct_fields__ if name != "admin_dsn"
+        }
+        self._broker = {name: Secret(new_id("key")) for name in _BROKER_RIGHTS}
+
+    def broker_users(self) -> tuple[NatsUser, ...]:
+        """Return the broker's users with their rights."""
+        return tuple(
+            NatsUser(name=name, password=self._broker[name].value, publish=(*rights, _REPLIES), subscribe=(_REPLIES,))
+            for name, rights in _BROKER_RIGHTS.items()
+        )
+
+    def migration(self, postgres: EmbeddedPostgres) -> migrate.Settings:
+        """Return the settings of `cashback migrate`."""
+        return migrate.Settings(admin_dsn=Secret(postgres.dsn()), **self._roles)
+
+    def dsn(self, postgres: EmbeddedPostgres, database: str, role: str) -> str:
+        """Return how one role reaches its database."""
+        return postgres.dsn(database, user=role, password=self._roles[f"{role}_password"].value)
+
+    def settings(
+        self, name: str, *, postgres: EmbeddedPostgres, nats: EmbeddedNats, chain: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Return the `CASHBACK_*` variables of one process; `chain` are those of the adapter's node and contracts."""
+        adapter = {"CASHBACK_ADAPTER_ADDRESS": f"{HOST}:{self.ports.adapter}"}
+        match name:
+            case "api":
+                return adapter | {
+                    "CASHBACK_API_DSN": self.dsn(postgres, "cashback", "cashback_api"),
+                    "CASHBACK_API_KEY_PEPPER": self.pepper.value,
+                    "CASHBACK_API_PORT": str(self.ports.api),
+                }
+            case "adapter":
+                return (
+                    self._probe(name)
+                    | dict(chain)
+                    | {
+                        "CASHBACK_CHAIN_DSN": self.dsn(postgres, "chain", "chain_adapter"),
+                        "CASHBACK_ADAPTER_PORT": str(self.ports.adapter),
+                    }
+                )
+            case "relay-cashback" | "relay-minting":
+                service = name.removeprefix("relay-")
+                return (
+                    self._probe(name)
+                    | self._nats(name, nats)
+                    | {
+                        "CASHBACK_RELAY_SERVICE": service,
+                        "CASHBACK_RELAY_DSN": self.dsn(postgres, service, f"{service}_relay"),
+                    }
+                )
+            case "worker-ledger":
+                dsn = self.dsn(postgres, "cashback", "cashback_ledger")
+                return self._probe(name) | self._nats(name, nats) | {"CASHBACK_LEDGER_DSN": dsn}
+            case "worker-mint":
+                dsn = self.dsn(postgres, "minting", "minting_worker")
+                return self._probe(name) | self._nats(name, nats) | adapter | {"CASHBACK_MINTING_DSN": dsn}
+            case _:
+                raise KeyError(name)
+
+    def audit(self, postgres: EmbeddedPostgres) -> dict[str, str]:
+        """Return the variables of the operator's reading verbs: `reconcile`, `mint list`, `doctor`."""
+        return {
+            "CASHBACK_ADAPTER_ADDRESS": f"{HOST}:{self.ports.adapter}",
+            "CASHBACK_LEDGER_AUDIT_DSN": self.dsn(postgres, "cashback", "cashback_auditor"),
+            "CASHBACK_MINTING_AUDIT_DSN": self.dsn(postgres, "minting", "minting_auditor"),
+            "CASHBACK_CHAIN_AUDIT_DSN": self.dsn(postgres, "chain", "chain_auditor"),
+        }
+
+    def _probe(self, name: str) -> dict[str, str]:
+        """Return where a worker's probe answers."""
+        return {"CASHBACK_PROBE_PORT": str(self.ports.probes[name])}
+
+    def _nats(self, name: str, nats: EmbeddedNats) -> dict[str, str]:
+        """Return how a process reaches the broker."""
+        return {
+            "CASHBACK_NATS_URL": f"nats://{HOST}:{nats.port}",
+            "CASHBACK_NATS_USER": name,
+            "CASHBACK_NATS_PASSWORD": self._broker[name].value,
+        }

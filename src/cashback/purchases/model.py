@@ -1,0 +1,225 @@
+"""The words of purchases: who buys where, what was bought, and how a command is answered.
+
+Every command carries the `owner` of its idempotency key (`operator` or a merchant's id, so that a rotated API key
+keeps its history) and the `key` itself. It is answered with `Recorded` or `Refused`, which are values.
+"""
+
+from datetime import datetime
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+
+from cashback.kernel.errors import Broken, Conflict, Forbidden, Invalid, NotFound, Rejected, Unavailable
+
+OPERATOR: Final = "operator"
+"""The owner of an operator's idempotency keys; a merchant's are owned by the merchant's id."""
+
+Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$")]
+"""An amount in an answer: a decimal string, so that no JSON reader rounds it."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be done at most once per (owner, key).
+
+    When it arrived and in which trace is not part of what is asked: a repeat may differ in both. None means now.
+    """
+
+    owner: str
+    key: str
+    traceparent: str | None = None
+    received_at: datetime | None = None
+
+
+class NewPurchase(Command, frozen=True, kw_only=True):
+    """A purchase to be recorded; `reference` is the merchant's own name for it."""
+
+    merchant_id: str
+    user_id: str
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+    reference: str | None = None
+
+
+class NewUser(Command, frozen=True, kw_only=True):
+    """A user to be; `reference` is the operator's own name for them, `wallet` an EIP-55 address."""
+
+    reference: str | None = None
+    wallet: str | None = None
+
+
+class NewWallet(Command, frozen=True, kw_only=True):
+    """A wallet to be used for a user's cashback from now on."""
+
+    user_id: str
+    wallet: str
+
+
+class NewMerchant(Command, frozen=True, kw_only=True):
+    """A merchant to be."""
+
+    name: str
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """The command was done, now or (a replay) before: `answer` is the same JSON document each time."""
+
+    answer: bytes
+    is_replay: bool
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The command was not done and nothing of it is stored; `error` says what its caller must change."""
+
+    error: Rejected
+
+
+Outcome: TypeAlias = Recorded | Refused
+
+
+class CashbackAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purchase earned, decided when it was recorded; `reason` is a stable code, `explanation` its sentence."""
+
+    id: str
+    state: str
+    amount_minor: Amount
+    currency: str
+    token_units: Amount
+    reason: str
+    explanation: str
+
+
+class PurchaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a recorded purchase."""
+
+    id: str
+    merchant_id: str
+    user_id: str
+    reference: str | None
+    amount_minor: Amount
+    currency: str
+    occurred_at: datetime
+    received_at: datetime
+    cashback: CashbackAnswer
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A user with the wallet in use; also the answer to creating one or to setting a wallet."""
+
+    id: str
+    reference: str | None
+    wallet: str | None
+    is_blocked: bool
+    created_at: datetime
+
+
+class Merchant(msgspec.Struct, frozen=True, kw_only=True):
+    """A merchant; also the answer to creating one."""
+
+    id: str
+    name: str
+    is_active: bool
+    created_at: datetime
+
+
+class Purchase(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchase as it was recorded."""
+
+    id: str
+    merchant_id: str
+    user_id: str
+    reference: str | None
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+    received_at: datetime
+    created_at: datetime
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key without its secret; `merchant_id` is set exactly when `scope` is `merchant`."""
+
+    id: str
+    scope: str
+    merchant_id: str | None
+    label: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class CurrencyUnknown(Invalid):
+    """The currency is no code of ISO 4217."""
+
+    code = "currency_unknown"
+
+
+class WalletInvalid(Invalid):
+    """The wallet is no EIP-55 address, or one that tokens must not be sent to."""
+
+    code = "wallet_invalid"
+
+
+class FieldInvalid(Invalid):
+    """A field of a command breaks a stated rule; `pointer` names it."""
+
+    code = "field_invalid"
+
+
+class KeyInvalid(Invalid):
+    """The idempotency key is empty, too long, or not printable ASCII."""
+
+    code = "idempotency_key_invalid"
+
+
+class KeyReused(Invalid):
+    """The idempotency key was used with another request before."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyBusy(Conflict):
+    """The first request under this idempotency key is still being answered."""
+
+    code = "idempotency_key_busy"
+
+
+class UserUnknown(NotFound):
+    """There is no such user."""
+
+    code = "user_unknown"
+
+
+class MerchantUnknown(NotFound):
+    """There is no such merchant."""
+
+    code = "merchant_unknown"
+
+
+class PurchaseUnknown(NotFound):
+    """There is no such purchase."""
+
+    code = "purchase_unknown"
+
+
+class ApiKeyUnknown(NotFound):
+    """There is no such API key."""
+
+    code = "api_key_unknown"
+
+
+class NotYours(Forbidden):
+    """A merchant may only act for itself."""
+
+    code = "not_yours"
+
+
+class Overloaded(Unavailable):
+    """Too many purchases are waiting to be recorded; try again shortly."""
+
+    code = "overloaded"
+
+
+class Unstorable(Broken):
+    """The database refused a row that passed our own rules."""
+
+    code = "unstorable"

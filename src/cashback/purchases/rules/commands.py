@@ -1,0 +1,106 @@
+"""Which commands are sound: everything that can be said of one without looking anything up."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cashback.kernel.errors import Rejected
+from cashback.kernel.ids import is_id
+from cashback.kernel.money import INT63_MAX
+from cashback.purchases.model import (
+    OPERATOR,
+    Command,
+    FieldInvalid,
+    KeyInvalid,
+    MerchantUnknown,
+    NewMerchant,
+    NewPurchase,
+    NewUser,
+    NewWallet,
+    NotYours,
+    UserUnknown,
+    WalletInvalid,
+)
+from cashback.purchases.rules.wallets import is_wallet
+
+KEY_LENGTH_MAX: Final = 255
+TEXT_LENGTH_MAX: Final = 200
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_AHEAD: Final = timedelta(days=1)
+"""How far a merchant's clock may run ahead of ours."""
+
+
+def problem_of_key(command: Command) -> Rejected | None:
+    """Return what is wrong with a command's idempotency key, or None."""
+    key = command.key
+    if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
+        return KeyInvalid(
+            f"the key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters", pointer="Idempotency-Key"
+        )
+    return None
+
+
+def problem_of_purchase(purchase: NewPurchase, *, now: datetime) -> Rejected | None:
+    """Return the first thing that is wrong with a purchase, or None; whether user and merchant exist is not asked."""
+    if purchase.owner not in (OPERATOR, purchase.merchant_id):
+        return NotYours("a merchant records its own purchases only", pointer="/merchant_id")
+    if not is_id(purchase.merchant_id, "mer"):
+        return MerchantUnknown("there is no such merchant", pointer="/merchant_id")
+    if not is_id(purchase.user_id, "usr"):
+        return UserUnknown("there is no such user", pointer="/user_id")
+    return (
+        _problem_of_amount(purchase.amount_minor)
+        or _problem_of_time(purchase.occurred_at, now)
+        or _problem_of_text(purchase.reference, "/reference")
+    )
+
+
+def problem_of_user(user: NewUser) -> Rejected | None:
+    """Return the first thing that is wrong with a user to be, or None."""
+    return _problem_of_address(user.wallet) or _problem_of_text(user.reference, "/reference")
+
+
+def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
+    """Return the first thing that is wrong with a wallet to be set, or None."""
+    if not is_id(wallet.user_id, "usr"):
+        return UserUnknown("there is no such user", pointer="/user_id")
+    return _problem_of_address(wallet.wallet)
+
+
+def problem_of_merchant(merchant: NewMerchant) -> Rejected | None:
+    """Return what is wrong with a merchant to be, or None."""
+    return _problem_of_text(merchant.name, "/name")
+
+
+def problem_of_label(label: str) -> Rejected | None:
+    """Return what is wrong with the label of an API key, or None."""
+    return _problem_of_text(label, "/label")
+
+
+def _problem_of_amount(amount_minor: int) -> Rejected | None:
+    """Return what is wrong with an amount that was paid."""
+    if 0 <= amount_minor <= INT63_MAX:
+        return None
+    return FieldInvalid(f"the amount must be 0 to {INT63_MAX} minor units", pointer="/amount_minor")
+
+
+def _problem_of_time(occurred_at: datetime, now: datetime) -> Rejected | None:
+    """Return what is wrong with the time of a purchase."""
+    if occurred_at.tzinfo is None:
+        return FieldInvalid("the time must name its offset", pointer="/occurred_at")
+    if not EARLIEST <= occurred_at <= now + LATEST_AHEAD:
+        return FieldInvalid("a purchase lies between 1970 and tomorrow", pointer="/occurred_at")
+    return None
+
+
+def _problem_of_address(wallet: str | None) -> Rejected | None:
+    """Return what is wrong with an address that may be absent."""
+    if wallet is None or is_wallet(wallet):
+        return None
+    return WalletInvalid("the wallet must be an address with its EIP-55 checksum, and not zero", pointer="/wallet")
+
+
+def _problem_of_text(text: str | None, pointer: str) -> Rejected | None:
+    """Return what is wrong with a text that may be absent."""
+    if text is None or (1 <= len(text) <= TEXT_LENGTH_MAX and text.isprintable()):
+        return None
+    return FieldInvalid(f"this must be 1 to {TEXT_LENGTH_MAX} printable characters", pointer=pointer)

@@ -1,0 +1,9 @@
+"""The use cases of purchases: record them, know who they are of, know who is calling."""
+
+from cashback.purchases.service.api_keys import ApiKeys
+from cashback.purchases.service.committer import Limits
+from cashback.purchases.service.people import People
+from cashback.purchases.service.purchases import Purchases
+from cashback.purchases.service.stories import PurchaseStories, PurchaseStory
+
+__all__ = ["ApiKeys", "Limits", "People", "PurchaseStories", "PurchaseStory", "Purchases"]

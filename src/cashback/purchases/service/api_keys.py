@@ -1,0 +1,106 @@
+"""API keys: made once, shown once, looked up at every request."""
+
+import hmac
+from collections import OrderedDict
+from typing import Final
+
+from cashback.kernel.clock import Clock, monotonic_s
+from cashback.kernel.config import Secret
+from cashback.kernel.db import Database
+from cashback.kernel.http.auth import Principal, Scope
+from cashback.kernel.ids import is_id, new_id, new_secret
+from cashback.purchases.model import ApiKey, ApiKeyUnknown, FieldInvalid, MerchantUnknown
+from cashback.purchases.rules import problem_of_label, secret_hmac
+from cashback.purchases.store import api_keys as store
+from cashback.purchases.store import people
+
+CACHE_TTL_S: Final = 5.0
+"""How long a revoked key may still be let in by another process."""
+
+CACHE_MAX: Final = 10_000
+LIST_MAX: Final = 1_000
+_SEPARATOR: Final = "."
+
+
+class ApiKeys:
+    """Makes, revokes and recognises API keys."""
+
+    def __init__(self, database: Database, *, clock: Clock, pepper: Secret) -> None:
+        """Keep keys in `database` under `pepper`, which must stay the same for as long as they live."""
+        self._database = database
+        self._clock = clock
+        self._pepper = pepper
+        self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
+
+    async def create(self, *, scope: Scope, merchant_id: str | None = None, label: str) -> tuple[ApiKey, Secret]:
+        """Return a new key and its secret, which cannot be shown again; each call makes another key.
+
+        Raises:
+            MerchantUnknown: there is no such merchant.
+            FieldInvalid: a merchant's key names no merchant, an operator's names one, or the label is unsound.
+        """
+        if (scope is Scope.MERCHANT) != (merchant_id is not None):
+            raise FieldInvalid("a merchant's key names its merchant, an operator's none", pointer="/merchant_id")
+        if problem := problem_of_label(label):
+            raise problem
+        key = ApiKey(
+            id=new_id("key"),
+            scope=scope.value,
+            merchant_id=merchant_id,
+            label=label,
+            created_at=self._clock.now(),
+            revoked_at=None,
+        )
+        secret = key.id + _SEPARATOR + new_secret()
+        async with self._database.transaction() as tx:
+            if merchant_id is not None and await people.read_merchant(tx, merchant_id) is None:
+                raise MerchantUnknown("there is no such merchant", pointer="/merchant_id")
+            await store.insert(tx, key, secret_hmac(secret, pepper=self._pepper.value))
+        return key, Secret(secret)
+
+    async def revoke(self, key_id: str) -> ApiKey:
+        """Return the key, revoked now or before: at once in this process, within `CACHE_TTL_S` in every other.
+
+        Raises:
+            ApiKeyUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            key = await store.revoke(tx, key_id, at=self._clock.now())
+        if key is None:
+            raise ApiKeyUnknown("there is no such API key", key_id=key_id)
+        self._cache.clear()
+        return key
+
+    async def list_keys(self) -> list[ApiKey]:
+        """Return the newest `LIST_MAX` keys, revoked ones included."""
+        async with self._database.transaction() as tx:
+            return await store.newest(tx, limit=LIST_MAX)
+
+    async def authenticate(self, secret: str) -> Principal | None:
+        """Return who presents this secret, or None when nobody has it or it was revoked.
+
+        Raises:
+            DatabaseUnavailable: it could not be looked up.
+        """
+        key_id = secret.partition(_SEPARATOR)[0]
+        if not is_id(key_id, "key"):
+            return None
+        presented = secret_hmac(secret, pepper=self._pepper.value)
+        cached = self._cache.get(presented)
+        if cached is not None and cached[0] > monotonic_s():
+            return cached[1]
+        async with self._database.transaction() as tx:
+            found = await store.read(tx, key_id)
+        if found is None or found[0].revoked_at is not None or not hmac.compare_digest(found[1], presented):
+            self._cache.pop(presented, None)
+            return None
+        principal = Principal(key_id=key_id, scope=Scope(found[0].scope), merchant_id=found[0].merchant_id)
+        self._remember(presented, principal)
+        return principal
+
+    def _remember(self, presented: bytes, principal: Principal) -> None:
+        """Spare the next requests of this key the look-up."""
+        self._cache[presented] = (monotonic_s() + CACHE_TTL_S, principal)
+        self._cache.move_to_end(presented)
+        if len(self._cache) > CACHE_MAX:
+            self._cache.popitem(last=False)

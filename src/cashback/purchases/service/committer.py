@@ -1,0 +1,121 @@
+"""Group commit: whoever waits while a commit runs forms the next batch, as databases do with their log.
+
+submit ──▶ waiting (bounded) ──▶ batch (bounded) ──▶ commit ──▶ each caller its own result
+             ▲                      │ at most `in_flight_max` at a time; an idle committer starts at once
+             └──────────────────────┘
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Final, Generic, TypeVar
+
+import msgspec
+from prometheus_client import Counter, Gauge, Histogram
+
+from cashback.kernel.errors import Broken, CashbackError
+from cashback.kernel.telemetry import logger
+from cashback.purchases.model import Overloaded
+
+BATCH_SIZE: Final = Histogram(
+    "purchases_batch_size", "Purchases that were committed together.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+)
+WAITING: Final = Gauge("purchases_waiting", "Purchases that wait for the next batch.")
+OVERLOADED: Final = Counter("purchases_overloaded_total", "Purchases turned away because too many waited.")
+
+T = TypeVar("T")
+R = TypeVar("R")
+log = logger(__name__)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is done together, how much may wait, and how many batches are under way at a time."""
+
+    batch_max: int = 500
+    waiting_max: int = 5_000
+    in_flight_max: int = 2
+
+
+class GroupCommitter(Generic[T, R]):
+    """Collects single items into batches without ever waiting for more of them."""
+
+    def __init__(self, commit: Callable[[Sequence[T]], Awaitable[Sequence[R | CashbackError]]], limits: Limits) -> None:
+        """Commit with `commit`, which returns a result or a failure for each item, in order."""
+        self._commit = commit
+        self._limits = limits
+        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def submit(self, items: Sequence[T]) -> list[R]:
+        """Return a result for each item once it is durable.
+
+        A caller that is cancelled while its item is under way does not stop it, nor its neighbours; one whose item
+        still waits takes it back.
+
+        Raises:
+            Overloaded: too many are waiting, or the process is ending.
+            CashbackError: the failure of one of the items; the others may have been done.
+        """
+        if self._is_closed or len(self._waiting) + len(items) > self._limits.waiting_max:
+            OVERLOADED.inc(len(items))
+            raise Overloaded("too many purchases are waiting; try again shortly")
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[R]] = [loop.create_future() for _ in items]
+        self._waiting.extend(zip(items, futures, strict=True))
+        WAITING.set(len(self._waiting))
+        # Not at once but in the next turn of the loop: whoever submits in this turn shares the commit, at no delay.
+        loop.call_soon(self._start)
+        return list(await asyncio.gather(*futures))
+
+    async def close(self) -> None:
+        """Turn newcomers away and return when every item that waits or is under way has its result."""
+        self._is_closed = True
+        while self._waiting or self._running:
+            self._start()
+            await asyncio.wait(set(self._running))
+
+    def _start(self) -> None:
+        """Start as many batches as may be under way."""
+        while self._waiting and len(self._running) < self._limits.in_flight_max:
+            # An empty context: what a batch logs is nobody's request in particular.
+            task = asyncio.get_running_loop().create_task(self._run(self._take()), context=Context())
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
+        """Take the next batch off the queue, leaving out whoever has gone away meanwhile."""
+        batch: list[tuple[T, asyncio.Future[R]]] = []
+        while self._waiting and len(batch) < self._limits.batch_max:
+            item, future = self._waiting.popleft()
+            if not future.done():
+                batch.append((item, future))
+        WAITING.set(len(self._waiting))
+        return batch
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Make room for the next batch."""
+        self._running.discard(task)
+        self._start()
+
+    async def _run(self, batch: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
+        """Commit one batch and hand out the results."""
+        if not batch:
+            return
+        BATCH_SIZE.observe(len(batch))
+        results: Sequence[R | CashbackError]
+        try:
+            results = await self._commit([item for item, _ in batch])
+        except Exception as error:  # the committer outlives a batch that broke
+            log.exception("batch.broke", size=len(batch))
+            broken = Broken("recording broke")
+            broken.__cause__ = error
+            results = [broken] * len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, CashbackError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

@@ -1,0 +1,205 @@
+"""Users with their wallets, and merchants; each command once, as purchases are."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final, TypeVar
+
+import msgspec
+
+from cashback import ledger
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.ids import new_id
+from cashback.purchases.model import (
+    Command,
+    Merchant,
+    MerchantUnknown,
+    NewMerchant,
+    NewUser,
+    NewWallet,
+    Outcome,
+    Refused,
+    User,
+    UserUnknown,
+)
+from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
+from cashback.purchases.service.once import Applied, Operation, once
+from cashback.purchases.store import people as store
+
+BATCH_MAX: Final = 500
+
+C = TypeVar("C", bound=Command)
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class People:
+    """Creates users and merchants, sets wallets, and reads them."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        """Work on `database`."""
+        self._database = database
+        self._clock = clock
+
+    async def create_users(self, users: Sequence[NewUser]) -> list[Outcome]:
+        """Create each user once, with or without a wallet; the answer is a `User`.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether they were created; the same call again finds out.
+        """
+        return await self._each_once(users, problem_of_user, _UserCreation)
+
+    async def create_user(self, user: NewUser) -> Outcome:
+        """Create one user, as `create_users` does."""
+        return (await self.create_users([user]))[0]
+
+    async def set_wallets(self, wallets: Sequence[NewWallet]) -> list[Outcome]:
+        """Set each wallet once; the answer is the `User`. What was requested before goes where it was going.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether they were set; the same call again finds out.
+        """
+        return await self._each_once(wallets, problem_of_wallet, _WalletChange)
+
+    async def set_wallet(self, wallet: NewWallet) -> Outcome:
+        """Set one wallet, as `set_wallets` does."""
+        return (await self.set_wallets([wallet]))[0]
+
+    async def create_merchants(self, merchants: Sequence[NewMerchant]) -> list[Outcome]:
+        """Create each merchant once; the answer is a `Merchant`.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether they were created; the same call again finds out.
+        """
+        return await self._each_once(merchants, problem_of_merchant, _MerchantCreation)
+
+    async def create_merchant(self, merchant: NewMerchant) -> Outcome:
+        """Create one merchant, as `create_merchants` does."""
+        return (await self.create_merchants([merchant]))[0]
+
+    async def user(self, user_id: str) -> User:
+        """Return one user.
+
+        Raises:
+            UserUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            found = await store.read_users(tx, [user_id])
+        if user_id not in found:
+            raise UserUnknown("there is no such user", user_id=user_id)
+        return found[user_id]
+
+    async def merchant(self, merchant_id: str) -> Merchant:
+        """Return one merchant.
+
+        Raises:
+            MerchantUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            found = await store.read_merchant(tx, merchant_id)
+        if found is None:
+            raise MerchantUnknown("there is no such merchant", merchant_id=merchant_id)
+        return found
+
+    async def _each_once(
+        self,
+        commands: Sequence[C],
+        problem_of: Callable[[C], Rejected | None],
+        operation: Callable[[datetime], Operation[C]],
+    ) -> list[Outcome]:
+        """Refuse what is unsound and do the rest in batches, each command once."""
+        outcomes: list[Outcome] = []
+        for start in range(0, len(commands), BATCH_MAX):
+            batch, now = commands[start : start + BATCH_MAX], self._clock.now()
+            problems = [problem_of_key(command) or problem_of(command) for command in batch]
+            sound = [command for command, problem in zip(batch, problems, strict=True) if not problem]
+            results = iter(await once(self._database, partial(operation, now), sound, now=now))
+            for problem in problems:
+                result = Refused(problem) if problem else next(results)
+                if isinstance(result, CashbackError):
+                    raise result
+                outcomes.append(result)
+        return outcomes
+
+
+class _UserCreation:
+    """Creates users."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    async def screen(self, tx: Tx, commands: Sequence[NewUser]) -> list[Rejected | None]:
+        del tx
+        return [None] * len(commands)
+
+    async def apply(self, tx: Tx, commands: Sequence[NewUser]) -> Applied:
+        users = [
+            User(
+                id=new_id("usr"),
+                reference=command.reference,
+                wallet=command.wallet,
+                is_blocked=False,
+                created_at=self._now,
+            )
+            for command in commands
+        ]
+        await store.insert_users(tx, users)
+        await _link(tx, [(user.id, user.wallet) for user in users if user.wallet is not None], self._now)
+        return _applied(users)
+
+
+class _WalletChange:
+    """Sets wallets."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._users: dict[str, User] = {}
+
+    async def screen(self, tx: Tx, commands: Sequence[NewWallet]) -> list[Rejected | None]:
+        self._users = await store.read_users(tx, sorted({command.user_id for command in commands}))
+        return [
+            None if command.user_id in self._users else UserUnknown("there is no such user", pointer="/user_id")
+            for command in commands
+        ]
+
+    async def apply(self, tx: Tx, commands: Sequence[NewWallet]) -> Applied:
+        await _link(tx, [(command.user_id, command.wallet) for command in commands], self._now)
+        return _applied(
+            [msgspec.structs.replace(self._users[command.user_id], wallet=command.wallet) for command in commands]
+        )
+
+
+class _MerchantCreation:
+    """Creates merchants."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    async def screen(self, tx: Tx, commands: Sequence[NewMerchant]) -> list[Rejected | None]:
+        del tx
+        return [None] * len(commands)
+
+    async def apply(self, tx: Tx, commands: Sequence[NewMerchant]) -> Applied:
+        merchants = [
+            Merchant(id=new_id("mer"), name=command.name, is_active=True, created_at=self._now) for command in commands
+        ]
+        await store.insert_merchants(tx, merchants)
+        return _applied(merchants)
+
+
+async def _link(tx: Tx, wallets: Sequence[tuple[str, str]], now: datetime) -> None:
+    """Note wallets here, and tell the ledger where cashback goes from now on."""
+    if wallets:
+        await store.insert_wallets(tx, wallets, at=now)
+        await ledger.link_wallets(tx, dict(wallets), now=now)
+
+
+def _applied(answers: Sequence[User] | Sequence[Merchant]) -> Applied:
+    """Return what was done; nothing is published of people."""
+    return Applied(answers=[_encoder.encode(answer) for answer in answers], announce=_nothing)
+
+
+async def _nothing(tx: Tx) -> None:
+    """Announce nothing."""
+    del tx

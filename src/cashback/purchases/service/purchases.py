@@ -1,0 +1,107 @@
+"""Recording purchases: the one way in, for a request, a bulk and a file alike."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from cashback import ledger
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Database
+from cashback.kernel.errors import Rejected
+from cashback.purchases.model import CurrencyUnknown, NewPurchase, Outcome, Purchase, PurchaseUnknown, Refused
+from cashback.purchases.rules import problem_of_key, problem_of_purchase
+from cashback.purchases.service.committer import GroupCommitter, Limits
+from cashback.purchases.service.once import Result, once
+from cashback.purchases.service.recording import Recording
+from cashback.purchases.store import purchases as store
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+class Purchases:
+    """Records purchases in batches, and reads them."""
+
+    def __init__(self, database: Database, *, clock: Clock, limits: Limits = DEFAULT_LIMITS) -> None:
+        """Record into `database`; `close` before the process ends."""
+        self._database = database
+        self._clock = clock
+        self._batch_max = limits.batch_max
+        self._committer: GroupCommitter[NewPurchase, Outcome] = GroupCommitter(self._commit, limits)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, database: Database, *, clock: Clock, limits: Limits = DEFAULT_LIMITS
+    ) -> AsyncIterator["Purchases"]:
+        """Yield the recorder, and let what is under way end with the block."""
+        purchases = cls(database, clock=clock, limits=limits)
+        try:
+            yield purchases
+        finally:
+            await purchases.close()
+
+    async def record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
+        """Record each purchase once and return its outcome, in order; what was recorded before is answered as then.
+
+        Callers that come together are committed together. A purchase that is refused harms no other.
+
+        Raises:
+            Overloaded: too many are waiting.
+            DatabaseUnavailable: it is unknown whether they were recorded; the same call again finds out.
+        """
+        outcomes: list[Outcome] = []
+        for start in range(0, len(purchases), self._batch_max):
+            outcomes += await self._record(purchases[start : start + self._batch_max])
+        return outcomes
+
+    async def record_one(self, purchase: NewPurchase) -> Outcome:
+        """Record one purchase, as `record` does."""
+        return (await self._record([purchase]))[0]
+
+    async def purchase(self, purchase_id: str) -> Purchase:
+        """Return one purchase.
+
+        Raises:
+            PurchaseUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            found = await store.read(tx, purchase_id)
+        if found is None:
+            raise PurchaseUnknown("there is no such purchase", purchase_id=purchase_id)
+        return found
+
+    async def close(self) -> None:
+        """Turn newcomers away and return when everything under way is answered."""
+        await self._committer.close()
+
+    async def _record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
+        """Record at most one batch: what is unsound is refused here and never waits for anything."""
+        now = self._clock.now()
+        problems = [_problem(purchase, now) for purchase in purchases]
+        sound = [_arrived(purchase, now) for purchase, problem in zip(purchases, problems, strict=True) if not problem]
+        recorded = iter(await self._committer.submit(sound) if sound else ())
+        return [Refused(problem) if problem else next(recorded) for problem in problems]
+
+    async def _commit(self, purchases: Sequence[NewPurchase]) -> list[Result]:
+        """Commit one batch."""
+        now = self._clock.now()
+        return await once(self._database, partial(Recording, now), purchases, now=now)
+
+
+def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
+    """Return the first thing that is wrong with a purchase as it stands, or None."""
+    problem = problem_of_key(purchase) or problem_of_purchase(purchase, now=now)
+    if problem is None and ledger.currency_of(purchase.currency) is None:
+        return CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
+    return problem
+
+
+def _arrived(purchase: NewPurchase, now: datetime) -> NewPurchase:
+    """Return a sound purchase with its time of arrival, and its own time in UTC: one instant has one fingerprint."""
+    return msgspec.structs.replace(
+        purchase, occurred_at=purchase.occurred_at.astimezone(UTC), received_at=purchase.received_at or now
+    )

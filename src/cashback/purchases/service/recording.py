@@ -1,0 +1,122 @@
+"""What recording a batch of purchases does inside its transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from cashback import ledger
+from cashback.events import to_event
+from cashback.events.purchases import PurchaseCreated
+from cashback.kernel.db import Tx
+from cashback.kernel.errors import Rejected
+from cashback.kernel.ids import new_id
+from cashback.kernel.money import Minor
+from cashback.kernel.outbox import Event, append
+from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchase, PurchaseAnswer, UserUnknown
+from cashback.purchases.service.once import Applied
+from cashback.purchases.store import purchases as store
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class Recording:
+    """Records purchases, has the ledger decide them, and answers with the decisions."""
+
+    def __init__(self, now: datetime) -> None:
+        """Record as of `now`."""
+        self._now = now
+        self._may_earn: dict[str, bool] = {}
+
+    async def screen(self, tx: Tx, commands: Sequence[NewPurchase]) -> list[Rejected | None]:
+        """Refuse what names a user or a merchant that does not exist."""
+        users = sorted({purchase.user_id for purchase in commands})
+        merchants = sorted({purchase.merchant_id for purchase in commands})
+        self._may_earn = await store.standing(tx, users=users, merchants=merchants)
+        return [self._refusal(purchase) for purchase in commands]
+
+    async def apply(self, tx: Tx, commands: Sequence[NewPurchase]) -> Applied:
+        """Store the purchases with their cashback; the events come last."""
+        ids = [new_id("pur") for _ in commands]
+        received = [purchase.received_at or self._now for purchase in commands]
+        await store.insert(tx, commands, ids, received, at=self._now)
+        claims = [self._claim(purchase, id_) for purchase, id_ in zip(commands, ids, strict=True)]
+        accruals = await ledger.accrue(tx, claims, now=self._now)
+        events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]
+
+        async def announce(tx: Tx) -> None:
+            await append(tx, "purchases", events)
+            await ledger.announce(tx, accruals, now=self._now)
+
+        return Applied(
+            answers=[
+                _answer(purchase, accrual, received_at)
+                for purchase, accrual, received_at in zip(commands, accruals, received, strict=True)
+            ],
+            announce=announce,
+        )
+
+    def _refusal(self, purchase: NewPurchase) -> Rejected | None:
+        """Return why a purchase cannot be recorded at all, or None."""
+        if purchase.merchant_id not in self._may_earn:
+            return MerchantUnknown("there is no such merchant", pointer="/merchant_id")
+        if purchase.user_id not in self._may_earn:
+            return UserUnknown("there is no such user", pointer="/user_id")
+        return None
+
+    def _claim(self, purchase: NewPurchase, purchase_id: str) -> ledger.Claim:
+        """Return what the ledger is told of a purchase."""
+        return ledger.Claim(
+            purchase_id=purchase_id,
+            user_id=purchase.user_id,
+            facts=ledger.Facts(
+                merchant_id=purchase.merchant_id,
+                amount=Minor(purchase.amount_minor),
+                currency=purchase.currency,
+                occurred_at=purchase.occurred_at,
+                is_user_blocked=not self._may_earn[purchase.user_id],
+                is_merchant_active=self._may_earn[purchase.merchant_id],
+            ),
+            traceparent=purchase.traceparent,
+        )
+
+    def _created(self, purchase: NewPurchase, accrual: ledger.Accrual) -> Event:
+        """Return the event of one purchase, in the trace of its request."""
+        purchase_id = accrual.claim.purchase_id
+        body = PurchaseCreated(
+            purchase_id=purchase_id,
+            merchant_id=purchase.merchant_id,
+            user_id=purchase.user_id,
+            amount_minor=str(purchase.amount_minor),
+            currency=purchase.currency,
+            occurred_at=purchase.occurred_at,
+            cashback_id=accrual.cashback_id,
+        )
+        return to_event(body, key=purchase_id, time=self._now, traceparent=purchase.traceparent)
+
+
+def _answer(purchase: NewPurchase, accrual: ledger.Accrual, received_at: datetime) -> bytes:
+    """Return the answer to one purchase, as it is stored and given again."""
+    cashback = CashbackAnswer(
+        id=accrual.cashback_id,
+        state=accrual.state.value,
+        amount_minor=str(accrual.amount),
+        currency=purchase.currency,
+        token_units=str(accrual.token_units),
+        reason=accrual.decided.decision.reason.value,
+        explanation=ledger.explain(accrual.decided),
+    )
+    return _encoder.encode(
+        PurchaseAnswer(
+            id=accrual.claim.purchase_id,
+            merchant_id=purchase.merchant_id,
+            user_id=purchase.user_id,
+            reference=purchase.reference,
+            amount_minor=str(purchase.amount_minor),
+            currency=purchase.currency,
+            occurred_at=purchase.occurred_at,
+            received_at=received_at,
+            cashback=cashback,
+        )
+    )

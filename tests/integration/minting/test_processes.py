@@ -1,0 +1,236 @@
+"""`cashback worker mint`, `worker ledger` and `relay` as an operator runs them: from request to outcome to their end."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+from cashback.kernel.bus import Bus, Delivery, event_message, publish
+from cashback.kernel.clock import monotonic_s
+from cashback.kernel.config import environment
+from cashback.kernel.migrations import upgrade
+from cashback.kernel.outbox import partition_of
+from cashback.minting import MintState, Readings
+from cashback.processes.embedded import HOST, CashbackProcess, EmbeddedNats, free_port
+from tests.integration.minting.world import World, cashback, dsn_of, eventually, request
+from tests.support.servers import Databases
+
+STOP_WITHIN_S = 5.0
+
+
+class Line(msgspec.Struct):
+    """The two processes of minting's side, and the broker between."""
+
+    bus: Bus
+    worker: CashbackProcess
+    relay: CashbackProcess
+
+    async def publish(self, *deliveries: Delivery) -> None:
+        """Publish requests as the ledger's relay does."""
+        messages = [
+            event_message(
+                id=each.id,
+                type=each.type,
+                source="/cashback/ledger",
+                key=each.key,
+                time=each.time,
+                traceparent=each.traceparent,
+                partition=partition_of(each.key),
+                data=each.data,
+            )
+            for each in deliveries
+        ]
+        await publish(self.bus, messages)
+
+    async def told(self, type_: str) -> int:
+        """Return how many events of a type the broker holds."""
+        filtered = {"subjects_filter": f"cashback.v1.{type_}.*"}
+        info = await self.bus.api("STREAM.INFO.CASHBACK", filtered)
+        return sum((info["state"].get("subjects") or {}).values())
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedNats]:
+    """Give a NATS server that this test alone uses."""
+    with EmbeddedNats(tmp_path / "nats", durable=False) as server:
+        yield server
+
+
+def a_process(*arguments: str, folder: Path, broker: EmbeddedNats, **settings: str) -> CashbackProcess:
+    """Return one of our processes on that broker, not started."""
+    port = free_port()
+    environ = {"CASHBACK_NATS_URL": broker.url(), "CASHBACK_PROBE_PORT": str(port)}
+    log = folder / "-".join(arguments) / "log"
+    return CashbackProcess(*arguments, log=log, port=port, settings={**environ, **settings})
+
+
+@pytest.fixture
+async def line(world: World, broker: EmbeddedNats, tmp_path: Path) -> AsyncIterator[Line]:
+    """Give the mint worker and minting's relay, running against the fake adapter."""
+    worker = a_process(
+        "worker",
+        "mint",
+        folder=tmp_path,
+        broker=broker,
+        CASHBACK_MINTING_DSN=dsn_of("minting_worker", world.dsn),
+        CASHBACK_ADAPTER_ADDRESS=f"{HOST}:{world.fake.port}",
+    )
+    relay = a_process(
+        "relay",
+        folder=tmp_path,
+        broker=broker,
+        CASHBACK_RELAY_SERVICE="minting",
+        CASHBACK_RELAY_DSN=dsn_of("minting_relay", world.dsn),
+    )
+    async with Bus.connect(broker.url(), name="test") as bus, _started(relay, worker):
+        await bus.wait_connected()
+        await bus.apply_streams()
+        yield Line(bus, worker, relay)
+
+
+@asynccontextmanager
+async def _started(*processes: CashbackProcess) -> AsyncIterator[None]:
+    """Start processes beside the event loop, in which the fake adapter answers them, and stop them afterwards."""
+    try:
+        await asyncio.gather(*(asyncio.to_thread(process.start) for process in processes))
+        yield
+    finally:
+        await asyncio.gather(*(asyncio.to_thread(process.stop) for process in processes))
+
+
+async def all_minted(world: World, count: int) -> bool:
+    """Make what was accepted final, and tell whether so many mints are minted."""
+    world.fake.mint()
+    return (await Readings(world.auditor).counts()).get(MintState.MINTED) == count
+
+
+async def test_a_request_on_the_broker_comes_back_as_an_outcome_on_the_broker(world: World, line: Line) -> None:
+    """Through both processes, each with its own role and no other rights."""
+    await line.publish(*(request(number) for number in range(1, 51)))
+    await eventually(lambda: all_minted(world, 50))
+    await eventually(lambda: _is_told(line, 50))
+    assert await line.told("token.mint.failed") == 0
+
+
+async def _is_told(line: Line, count: int) -> bool:
+    """Tell whether the broker holds so many `token.minted`."""
+    return await line.told("token.minted") == count
+
+
+@pytest.mark.invariant("I4", "I5")
+async def test_a_worker_killed_at_any_moment_loses_and_doubles_nothing(world: World, line: Line) -> None:
+    """I4, I5: what was under way is done by the next one, and each outcome is published once."""
+    for wave in range(3):
+        await line.publish(*(request(number) for number in range(wave * 200 + 1, wave * 200 + 201)))
+        await eventually(lambda: _knows_more_than(world, wave * 200))  # noqa: B023  # awaited here
+        await asyncio.to_thread(line.worker.kill)
+        world.fake.mint()
+        # A claim of the dead worker would run out by itself, only later.
+        world.execute("update minting.mints set submit_after = now() where submit_after is not null")
+        world.execute("update minting.leases set expires_at = now()")
+        await asyncio.to_thread(line.worker.start)
+    await eventually(lambda: all_minted(world, 600), within_s=60)
+    assert sorted(int(event["mint_number"]) for event in await world.events()) == list(range(1, 601))
+    assert await world.halts() == []
+
+
+async def _knows_more_than(world: World, count: int) -> bool:
+    """Tell whether the adapter has taken something of the newest wave."""
+    return len(world.fake.known) > count
+
+
+async def test_sigterm_ends_each_process_within_five_seconds(world: World, line: Line) -> None:
+    """Also with work under way; what was not finished is found again."""
+    await line.publish(*(request(number) for number in range(1, 301)))
+    await eventually(lambda: _knows_more_than(world, 0))
+    for process in (line.worker, line.relay):
+        began_s = monotonic_s()
+        await asyncio.to_thread(process.stop)
+        assert monotonic_s() - began_s < STOP_WITHIN_S
+    await asyncio.to_thread(line.worker.start)
+    await eventually(lambda: all_minted(world, 300), within_s=30)
+
+
+async def test_a_worker_whose_minting_is_halted_is_not_ready(world: World, line: Line) -> None:
+    """An operator sees it where the orchestrator looks."""
+    await line.publish(request(1))
+    await eventually(lambda: _knows_more_than(world, 0))
+    await line.publish(request(1, cashback_id=cashback(9)))
+    await eventually(lambda: _is_halted(world))
+    reader, writer = await asyncio.open_connection(HOST, line.worker.port)
+    writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert b" 503 " in head.splitlines()[0]
+    assert "foreign_fingerprint" in json.loads(body)["problems"]["minting"]
+
+
+async def _is_halted(world: World) -> bool:
+    """Tell whether a halt is open."""
+    return bool(await world.halts())
+
+
+def test_the_ledger_worker_becomes_ready_and_ends(databases: Databases, broker: EmbeddedNats, tmp_path: Path) -> None:
+    """Its work is specified with the ledger; here only its wiring is."""
+    with databases.fresh(databases.template("ledger_worker_template", _prepare_ledger)) as dsn:
+        process = a_process("worker", "ledger", folder=tmp_path, broker=broker, CASHBACK_LEDGER_DSN=dsn)
+        with process:
+            began_s = monotonic_s()
+            process.stop()
+            assert monotonic_s() - began_s < STOP_WITHIN_S
+
+
+def _prepare_ledger(dsn: str) -> None:
+    """Make the ledger's schema and the roles that it grants to; whoever has given them passwords keeps them."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for role in ("cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor"):
+            if connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone() is None:
+                connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+    upgrade(dsn, "ledger")
+
+
+@pytest.mark.parametrize(
+    "arguments, missing",
+    [
+        (("worker", "mint"), ["MINTING_DSN", "NATS_URL", "ADAPTER_ADDRESS", "PROBE_PORT"]),
+        (("worker", "ledger"), ["LEDGER_DSN", "NATS_URL", "PROBE_PORT"]),
+        (("relay",), ["RELAY_SERVICE", "RELAY_DSN", "NATS_URL", "PROBE_PORT"]),
+    ],
+)
+def test_a_process_without_settings_stops_at_its_start_and_lists_them_all(
+    arguments: tuple[str, ...], missing: list[str]
+) -> None:
+    """A person mends them in one go."""
+    environ = {name: value for name, value in environment().items() if not name.startswith("CASHBACK_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "cashback", *arguments], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 6
+    assert [line.split()[1] for line in done.stderr.splitlines() if line.startswith("  - ")] == [
+        f"CASHBACK_{name}" for name in missing
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["localhost", "localhost:", ":50051", "localhost:port"])
+def test_a_wrong_adapter_address_is_told_at_the_start(wrong: str) -> None:
+    """Not when the first mint is submitted."""
+    environ = {
+        **{name: value for name, value in environment().items() if not name.startswith("CASHBACK_")},
+        "CASHBACK_MINTING_DSN": "postgresql://localhost/minting",
+        "CASHBACK_NATS_URL": "nats://localhost",
+        "CASHBACK_PROBE_PORT": "1",
+        "CASHBACK_ADAPTER_ADDRESS": wrong,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "cashback", "worker", "mint"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 6
+    assert "CASHBACK_ADAPTER_ADDRESS is wrong" in done.stderr

@@ -1,0 +1,49 @@
+"""What people and the reconciliation read."""
+
+import pytest
+
+from cashback.kernel.errors import Invalid
+from cashback.minting import Cursor, MintState, Readings
+from cashback.minting.model import MintNotFound
+from tests.integration.minting.world import World, request
+
+
+async def test_mints_are_read_in_pages_in_the_order_of_their_numbers(world: World) -> None:
+    """A page that is not full is the last."""
+    await world.take(*(request(number) for number in (5, 3, 1, 4, 2)))
+    readings = Readings(world.auditor)
+    first = await readings.page(limit=3)
+    rest = await readings.page(after=first[-1].number, limit=3)
+    assert [mint.number for mint in first] == [1, 2, 3]
+    assert [mint.number for mint in rest] == [4, 5]
+
+
+async def test_mints_of_one_state_are_read_alone(world: World) -> None:
+    """An operator looks for the stuck ones."""
+    await world.mint(1, 2)
+    await world.take(request(3))
+    readings = Readings(world.auditor)
+    assert [mint.number for mint in await readings.page(state=MintState.REQUESTED)] == [3]
+    assert await readings.page(state=MintState.STUCK) == []
+    assert await readings.counts() == {MintState.MINTED: 2, MintState.REQUESTED: 1}
+
+
+async def test_the_cursor_tells_how_far_outcomes_were_applied(world: World) -> None:
+    """Nothing at first, then the adapter's epoch and its last sequence."""
+    readings = Readings(world.auditor)
+    assert await readings.cursor() == Cursor()
+    await world.mint(1, 2)
+    assert await readings.cursor() == Cursor(world.fake.epoch, 2)
+
+
+async def test_a_mint_that_nobody_requested_is_not_found(world: World) -> None:
+    """And not made up."""
+    with pytest.raises(MintNotFound):
+        await Readings(world.auditor).show(1)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1_001])
+async def test_a_page_is_bounded(world: World, limit: int) -> None:
+    """Nobody reads everything at once."""
+    with pytest.raises(Invalid):
+        await Readings(world.auditor).page(limit=limit)

@@ -188,7 +188,8 @@ from ledger.transfers;
 
 create function ledger.refuse_change() returns trigger language plpgsql as $$
 begin
-    raise exception 'rows of %.% stay as they are', tg_table_schema, tg_table_name using errcode = 'insufficient_privilege';
+    raise exception 'rows of %.% stay as they are', tg_table_schema, tg_table_name
+        using errcode = 'insufficient_privilege';
 end
 $$;
 create trigger transfers_immutable before update or delete or truncate on ledger.transfers

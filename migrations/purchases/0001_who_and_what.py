@@ -74,7 +74,8 @@ create table purchases.idempotency_keys (
 
 create function purchases.refuse_change() returns trigger language plpgsql as $$
 begin
-    raise exception 'rows of %.% stay as they are', tg_table_schema, tg_table_name using errcode = 'insufficient_privilege';
+    raise exception 'rows of %.% stay as they are', tg_table_schema, tg_table_name
+        using errcode = 'insufficient_privilege';
 end
 $$;
 create trigger purchases_immutable before update or delete or truncate on purchases.purchases

@@ -6,6 +6,7 @@ that does not stand on the chain; `is_hanging`, `refusal` and `go_down` are the 
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -65,8 +66,9 @@ class FakeAdapter(ChainAdapterServiceBase):
     async def go_up(self) -> None:
         """Listen, on the same port as before if there was one."""
         self._server = _Server([self])
-        await self._server.start(HOST, self.port)
-        self.port = self._server.port
+        listener = socket.create_server((HOST, self.port))
+        self.port = listener.getsockname()[1]
+        await self._server.start(sock=listener)
 
     async def go_down(self) -> None:
         """Stop as a killed process does: nobody is told, every connection is gone; what was accepted stays."""
@@ -169,19 +171,14 @@ class _Server(Server):
         super().__init__(handlers)
         self._connections: list[H2Protocol] = []
 
-    @property
-    def port(self) -> int:
-        """Return the port it listens on."""
-        assert isinstance(self._server, asyncio.Server)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
-
     async def kill(self) -> None:
         """Close the port and reset every connection."""
         self.close()
         for connection in self._connections:
-            transport = connection.connection._transport
-            transport.abort()
+            transport = getattr(connection.connection, "_transport", None)
+            # A connection that the client has closed already has none any more.
+            if transport is not None:
+                transport.abort()
         await self.wait_closed()
 
     def _protocol_factory(self) -> H2Protocol:

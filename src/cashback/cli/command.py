@@ -21,6 +21,7 @@ import click
 
 from cashback.kernel.config import SettingsInvalid
 from cashback.kernel.errors import Broken, CashbackError, Unavailable
+from cashback.kernel.telemetry import configure
 
 EXIT_DIFFERENCE: Final = 3
 EXIT_REJECTED: Final = 4
@@ -85,6 +86,7 @@ def root() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; failures become one line on standard error."""
+    configure(process="cashback", level="warning")
     try:
         code = root.main(list(arguments), prog_name="cashback", standalone_mode=False)
     except click.ClickException as error:

@@ -17,7 +17,6 @@ from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import Progress, print_table, say
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.config import environment, load
-from cashback.kernel.telemetry import configure
 from cashback.processes.stack import Stack
 
 SETTLED_WITHIN_S: Final = 240.0
@@ -30,7 +29,6 @@ def _stack(folder: Path | None, block_time_s: float) -> Iterator[Stack]:
     """Yield a running stack, in a temporary folder unless one is named, telling each step and how long it took."""
     from cashback.processes.embedded import cache_dir, find_anvil
 
-    configure(process="dev", level="warning")
     environ = environment()
     with tempfile.TemporaryDirectory(prefix="cashback-") as scratch:
         say("finding anvil, the development chain")
@@ -52,10 +50,13 @@ def dev(folder: Path | None, block_time_s: float) -> None:
 
     Example: cashback dev
     """
+    from cashback.processes.demo import prepare
+
     begun_s = monotonic_s()
     with _ended() as ended, _stack(folder, block_time_s) as stack:
         settings = stack.folder / "dev.env"
         _write_settings(settings, stack.operator_settings())
+        merchant_id, user_id = asyncio.run(prepare(stack.url, stack.operator_key))
         print_table(
             f"cashback is up after {monotonic_s() - begun_s:.1f} s",
             ("what", "where"),
@@ -78,6 +79,7 @@ def dev(folder: Path | None, block_time_s: float) -> None:
             ("command", "what it shows"),
             [
                 ("cashback doctor", "every dependency, asked once"),
+                (f"cashback purchase create --merchant {merchant_id} --user {user_id} --amount 1999", "what it earned"),
                 ("cashback import src/cashback/processes/demo/cdnow.csv --create-users", "6,919 real purchases"),
                 ("cashback mint list", "what became of each mint"),
                 ("cashback reconcile", "ledger, mint records and chain agree at a final block"),

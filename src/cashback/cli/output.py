@@ -84,3 +84,7 @@ class Progress:
     def reach(self, steps: int) -> None:
         """Note that so many steps are done in all."""
         self._bar.update(self._task, completed=steps)
+
+    def reach_of(self, steps: int, total: int) -> None:
+        """Note that so many of so many steps are done, where the number of steps is known only now."""
+        self._bar.update(self._task, completed=steps, total=total)

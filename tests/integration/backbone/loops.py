@@ -22,11 +22,17 @@ QUICKLY = Retry(backoff=Backoff(base_s=0.02, cap_s=0.2))
 
 
 def consumer(
-    database: Database, bus: Bus, *, handler: Handler = apply, name: str = "ledger", batch_max: int = 256
+    database: Database,
+    bus: Bus,
+    *,
+    handler: Handler = apply,
+    name: str = "ledger",
+    types: tuple[str, ...] = (TYPE,),
+    batch_max: int = 256,
 ) -> Consumer:
     """Return a consumer of the small world's events that retries quickly."""
     return Consumer(
-        bus, database, schema=SCHEMA, name=name, types=(TYPE,), handler=handler, batch_max=batch_max, retry=QUICKLY
+        bus, database, schema=SCHEMA, name=name, types=types, handler=handler, batch_max=batch_max, retry=QUICKLY
     )
 
 

@@ -90,6 +90,18 @@ async def test_an_event_that_comes_twice_is_applied_once(shop: Database, bus: Bu
     assert await applied(shop) == [first.id, second.id]
 
 
+async def test_a_consumer_gets_its_types_and_after_an_upgrade_its_new_ones_too(shop: Database, bus: Bus) -> None:
+    """What it had acknowledged stays acknowledged, and the new type flows from then on."""
+    old, new, foreign = (event(type_=type_) for type_ in ("a.done", "b.done", "c.done"))
+    await publish(bus, [to_message(old), to_message(foreign)])
+    async with running(consumer(shop, bus, types=("a.done",)).run):
+        await eventually(lambda: have_applied(shop, 1))
+    await publish(bus, [to_message(new)])
+    async with running(consumer(shop, bus, types=("a.done", "b.done")).run):
+        await eventually(lambda: have_applied(shop, 2))
+    assert await applied(shop) == [old.id, new.id]
+
+
 async def test_two_consumers_of_one_event_apply_it_once_each(shop: Database, bus: Bus) -> None:
     """Their names keep their inboxes and their positions apart."""
     await publish(bus, [to_message(one) for one in some(5)])

@@ -1,9 +1,7 @@
-"""`cashback worker mint`, `worker ledger` and `relay` as an operator runs them: from request to outcome to their end."""
+"""`cashback worker mint`, `worker ledger` and `relay` as an operator runs them: requests in, outcomes out, SIGTERM."""
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +13,6 @@ from psycopg import sql
 
 from cashback.kernel.bus import Bus, Delivery, event_message, publish
 from cashback.kernel.clock import monotonic_s
-from cashback.kernel.config import environment
 from cashback.kernel.migrations import upgrade
 from cashback.kernel.outbox import partition_of
 from cashback.minting import MintState, Readings
@@ -112,11 +109,22 @@ async def all_minted(world: World, count: int) -> bool:
     return (await Readings(world.auditor).counts()).get(MintState.MINTED) == count
 
 
-async def test_a_request_on_the_broker_comes_back_as_an_outcome_on_the_broker(world: World, line: Line) -> None:
-    """Through both processes, each with its own role and no other rights."""
+async def test_a_request_on_the_broker_comes_back_as_an_outcome_and_sigterm_loses_none(
+    world: World, line: Line
+) -> None:
+    """Through both processes, each with its own role; told to end in mid work they do within five seconds."""
     await line.publish(*(request(number) for number in range(1, 51)))
     await eventually(lambda: all_minted(world, 50))
     await eventually(lambda: _is_told(line, 50))
+    await line.publish(*(request(number) for number in range(51, 351)))
+    await eventually(lambda: _knows_more_than(world, 50))
+    for process in (line.worker, line.relay):
+        began_s = monotonic_s()
+        await asyncio.to_thread(process.stop)
+        assert monotonic_s() - began_s < STOP_WITHIN_S
+    async with _started(line.worker, line.relay):
+        await eventually(lambda: all_minted(world, 350), within_s=30)
+        await eventually(lambda: _is_told(line, 350))
     assert await line.told("token.mint.failed") == 0
 
 
@@ -145,18 +153,6 @@ async def test_a_worker_killed_at_any_moment_loses_and_doubles_nothing(world: Wo
 async def _knows_more_than(world: World, count: int) -> bool:
     """Tell whether the adapter has taken something of the newest wave."""
     return len(world.fake.known) > count
-
-
-async def test_sigterm_ends_each_process_within_five_seconds(world: World, line: Line) -> None:
-    """Also with work under way; what was not finished is found again."""
-    await line.publish(*(request(number) for number in range(1, 301)))
-    await eventually(lambda: _knows_more_than(world, 0))
-    for process in (line.worker, line.relay):
-        began_s = monotonic_s()
-        await asyncio.to_thread(process.stop)
-        assert monotonic_s() - began_s < STOP_WITHIN_S
-    await asyncio.to_thread(line.worker.start)
-    await eventually(lambda: all_minted(world, 300), within_s=30)
 
 
 async def test_a_worker_whose_minting_is_halted_is_not_ready(world: World, line: Line) -> None:
@@ -195,42 +191,3 @@ def _prepare_ledger(dsn: str) -> None:
             if connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone() is None:
                 connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
     upgrade(dsn, "ledger")
-
-
-@pytest.mark.parametrize(
-    "arguments, missing",
-    [
-        (("worker", "mint"), ["MINTING_DSN", "NATS_URL", "ADAPTER_ADDRESS", "PROBE_PORT"]),
-        (("worker", "ledger"), ["LEDGER_DSN", "NATS_URL", "PROBE_PORT"]),
-        (("relay",), ["RELAY_SERVICE", "RELAY_DSN", "NATS_URL", "PROBE_PORT"]),
-    ],
-)
-def test_a_process_without_settings_stops_at_its_start_and_lists_them_all(
-    arguments: tuple[str, ...], missing: list[str]
-) -> None:
-    """A person mends them in one go."""
-    environ = {name: value for name, value in environment().items() if not name.startswith("CASHBACK_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "cashback", *arguments], env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 6
-    assert [line.split()[1] for line in done.stderr.splitlines() if line.startswith("  - ")] == [
-        f"CASHBACK_{name}" for name in missing
-    ]
-
-
-@pytest.mark.parametrize("wrong", ["localhost", "localhost:", ":50051", "localhost:port"])
-def test_a_wrong_adapter_address_is_told_at_the_start(wrong: str) -> None:
-    """Not when the first mint is submitted."""
-    environ = {
-        **{name: value for name, value in environment().items() if not name.startswith("CASHBACK_")},
-        "CASHBACK_MINTING_DSN": "postgresql://localhost/minting",
-        "CASHBACK_NATS_URL": "nats://localhost",
-        "CASHBACK_PROBE_PORT": "1",
-        "CASHBACK_ADAPTER_ADDRESS": wrong,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "cashback", "worker", "mint"], env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 6
-    assert "CASHBACK_ADAPTER_ADDRESS is wrong" in done.stderr

@@ -5,7 +5,7 @@ Built on rlp and keccak alone: six times as fast as the library's signer and byt
 
 from typing import Final
 
-import rlp  # type: ignore[import-untyped] - it ships no types
+import rlp
 from eth_utils.crypto import keccak
 
 from cashback.chain.model import Address, Attempt, Hash, Signature, Transaction

@@ -68,10 +68,13 @@ class Inspection:
         """Return why a mined call did nothing, empty when it succeeded."""
         if receipt.is_success:
             return ""
-        revert = await self._source.replay(
-            sender=sender, target=slot.target, calldata=slot.calldata, block=receipt.place.block_number - 1
-        )
-        return reverts.reason(revert, gas=slot.gas, gas_used=receipt.gas_used)
+        block = receipt.place.block_number
+        # What stopped it may stand in the same block before it: then only the state after that block shows it.
+        for state in (block - 1, block):
+            revert = await self._source.replay(sender=sender, target=slot.target, calldata=slot.calldata, block=state)
+            if revert is not None:
+                return reverts.reason(revert, gas=slot.gas, gas_used=receipt.gas_used)
+        return reverts.reason(None, gas=slot.gas, gas_used=receipt.gas_used)
 
     async def _store(self, lane: Lane, found: dict[int, Receipt], reasons: dict[int, str]) -> int:
         """Close slots whose receipt stands in a block that was followed; the others wait for the next turn."""

@@ -133,16 +133,30 @@ class Bus:
         """
         return [await self._apply(stream, replicas) for stream in streams]
 
+    async def examine_streams(self, *, replicas: int = 1, streams: tuple[Stream, ...] = STREAMS) -> list[StreamReport]:
+        """Report how each stream differs from its declaration, without changing or creating any.
+
+        Raises:
+            StreamMissing: one is not there.
+            BusUnavailable: the broker did not answer.
+        """
+        return [await self._examine(stream, replicas) for stream in streams]
+
+    async def _examine(self, stream: Stream, replicas: int) -> StreamReport:
+        """Report on one stream that is there."""
+        found = await self.api(f"STREAM.INFO.{stream.name}")
+        declared = to_config(stream, replicas=replicas)
+        return StreamReport(name=stream.name, created=False, differences=differences(declared, found["config"]))
+
     async def _apply(self, stream: Stream, replicas: int) -> StreamReport:
         """Bring one stream about."""
-        declared = to_config(stream, replicas=replicas)
         try:
-            found = await self.api(f"STREAM.INFO.{stream.name}")
+            return await self._examine(stream, replicas)
         except StreamMissing:
+            declared = to_config(stream, replicas=replicas)
             found = await self.api(f"STREAM.CREATE.{stream.name}", declared)
             log.info("stream.created", stream=stream.name)
             return StreamReport(name=stream.name, created=True, differences=differences(declared, found["config"]))
-        return StreamReport(name=stream.name, created=False, differences=differences(declared, found["config"]))
 
     async def _keep(self) -> None:
         """Open a link, watch it until it is lost, and begin again; ends only by being cancelled."""

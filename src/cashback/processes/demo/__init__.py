@@ -4,7 +4,7 @@ cdnow.csv ─▶ POST /v1/users, /v1/purchases ─▶ the whole system ─▶ fi
 """
 
 from cashback.processes.demo.cdnow import Sample, read_sample
-from cashback.processes.demo.push import Pushed, push
+from cashback.processes.demo.push import Pushed, prepare, push
 from cashback.processes.demo.settle import NotSettled, settle
 
-__all__ = ["NotSettled", "Pushed", "Sample", "push", "read_sample", "settle"]
+__all__ = ["NotSettled", "Pushed", "Sample", "prepare", "push", "read_sample", "settle"]

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from cashback.kernel.errors import Unavailable
-from cashback.processes.demo.cdnow import Sample
+from cashback.processes.demo.cdnow import Sample, read_sample
 
 CONNECTIONS: Final = 32
 _ANSWER_WITHIN_S: Final = 30.0
@@ -45,11 +45,8 @@ async def push(url: str, api_key: str, sample: Sequence[Sample], *, step: Step =
     Raises:
         PushFailed: an answer was not the documented one.
     """
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    headers = {"Authorization": f"Bearer {api_key}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=_ANSWER_WITHIN_S) as client:
-        merchant_id = str((await _post(client, "/v1/merchants", "demo-merchant", {"name": "CDNOW"}))["id"])
-        await _post(client, "/v1/programmes", "demo-programme", PROGRAMME)
+    async with _client(url, api_key) as client:
+        merchant_id = await _terms(client)
         wallets = {purchase.user: purchase.wallet for purchase in sample}
         users = await _each(
             [
@@ -62,6 +59,33 @@ async def push(url: str, api_key: str, sample: Sequence[Sample], *, step: Step =
         answers = await _each([_post_purchase(client, merchant_id, ids, purchase) for purchase in sample], step)
     reasons = Counter(str(answer["cashback"]["reason"]) for answer in answers)
     return Pushed(merchant_id=merchant_id, users=len(users), purchases=len(answers), reasons=dict(reasons))
+
+
+async def prepare(url: str, api_key: str) -> tuple[str, str]:
+    """Return the ids of a merchant and of a user with a wallet, with a programme in force; repeating it is safe.
+
+    Raises:
+        PushFailed: as `push`.
+    """
+    first = read_sample(1)[0]
+    async with _client(url, api_key) as client:
+        merchant_id = await _terms(client)
+        user = await _post(client, "/v1/users", f"demo-{first.user}", {"reference": first.user, "wallet": first.wallet})
+    return merchant_id, str(user["id"])
+
+
+def _client(url: str, api_key: str) -> httpx.AsyncClient:
+    """Return a client that opens at most `CONNECTIONS`."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    headers = {"Authorization": f"Bearer {api_key}"}
+    return httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=_ANSWER_WITHIN_S)
+
+
+async def _terms(client: httpx.AsyncClient) -> str:
+    """Create the merchant and the programme, and return the merchant's id."""
+    merchant = await _post(client, "/v1/merchants", "demo-merchant", {"name": "CDNOW"})
+    await _post(client, "/v1/programmes", "demo-programme", PROGRAMME)
+    return str(merchant["id"])
 
 
 PROGRAMME: Final = {

@@ -13,10 +13,15 @@ _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def fingerprint(command: Command) -> bytes:
-    """Return 32 bytes that are equal for two commands exactly when both ask for the same thing."""
-    content = msgspec.structs.asdict(command)
-    for name in _AROUND:
-        del content[name]
+    """Return 32 bytes that are equal for two commands exactly when both ask for the same thing.
+
+    What is absent counts for nothing, so a field that a later release adds leaves older fingerprints as they are.
+    """
+    content = {
+        name: value
+        for name, value in msgspec.structs.asdict(command).items()
+        if value is not None and name not in _AROUND
+    }
     return hashlib.sha256(_encoder.encode((type(command).__name__, content))).digest()
 
 

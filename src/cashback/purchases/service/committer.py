@@ -30,11 +30,16 @@ log = logger(__name__)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is done together, how much may wait, and how many batches are under way at a time."""
+    """How much is done together, how much may wait, and how many batches are under way at a time.
+
+    A batch is started beside another one only when it would have at least `overlap_min` items: a batch costs as much as
+    a dozen items, so small ones are cheaper together.
+    """
 
     batch_max: int = 500
     waiting_max: int = 5_000
     in_flight_max: int = 2
+    overlap_min: int = 100
 
 
 class GroupCommitter(Generic[T, R]):
@@ -78,11 +83,18 @@ class GroupCommitter(Generic[T, R]):
 
     def _start(self) -> None:
         """Start as many batches as may be under way."""
-        while self._waiting and len(self._running) < self._limits.in_flight_max:
+        while self._may_start():
             # An empty context: what a batch logs is nobody's request in particular.
             task = asyncio.get_running_loop().create_task(self._run(self._take()), context=Context())
             self._running.add(task)
             task.add_done_callback(self._ended)
+
+    def _may_start(self) -> bool:
+        """Tell whether there is something to commit, and room for another batch."""
+        if not self._running:
+            return bool(self._waiting)
+        has_room = len(self._running) < self._limits.in_flight_max
+        return has_room and len(self._waiting) >= self._limits.overlap_min
 
     def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
         """Take the next batch off the queue, leaving out whoever has gone away meanwhile."""

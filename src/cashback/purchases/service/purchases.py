@@ -7,12 +7,13 @@ from functools import partial
 from typing import Final
 
 import msgspec
+from prometheus_client import Counter
 
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Rejected
-from cashback.purchases.model import CurrencyUnknown, NewPurchase, Outcome, Purchase, PurchaseUnknown, Refused
+from cashback.purchases.model import CurrencyUnknown, NewPurchase, Outcome, Purchase, PurchaseUnknown, Recorded, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_purchase
 from cashback.purchases.service.committer import GroupCommitter, Limits
 from cashback.purchases.service.once import Result, once
@@ -20,6 +21,7 @@ from cashback.purchases.service.recording import Recording
 from cashback.purchases.store import purchases as store
 
 DEFAULT_LIMITS: Final = Limits()
+COMMANDS: Final = Counter("purchases_commands_total", "Purchases by what came of them.", ["outcome"])
 
 
 class Purchases:
@@ -89,7 +91,10 @@ class Purchases:
     async def _commit(self, purchases: Sequence[NewPurchase]) -> list[Result]:
         """Commit one batch."""
         now = self._clock.now()
-        return await once(self._database, partial(Recording, now), purchases, now=now)
+        results = await once(self._database, partial(Recording, now), purchases, now=now)
+        for result in results:
+            COMMANDS.labels(_name(result)).inc()
+        return results
 
 
 def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
@@ -98,6 +103,17 @@ def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
     if problem is None and ledger.currency_of(purchase.currency) is None:
         return CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
     return problem
+
+
+def _name(result: Result) -> str:
+    """Return what came of a purchase, in a word for the metrics."""
+    match result:
+        case Recorded(is_replay=is_replay):
+            return "replayed" if is_replay else "recorded"
+        case Refused(error=error):
+            return error.code
+        case _:
+            return result.code
 
 
 def _arrived(purchase: NewPurchase, now: datetime) -> NewPurchase:

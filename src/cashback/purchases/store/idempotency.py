@@ -111,4 +111,3 @@ async def answer(tx: Tx, answers: Mapping[Key, bytes]) -> None:
             "answers": list(answers.values()),
         },
     )
-

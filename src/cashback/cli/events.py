@@ -1,0 +1,185 @@
+"""`cashback dlq` and `cashback replay`: events that were given up, and events once more."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+import msgspec
+
+from cashback.cli.output import Progress, json_option, print_json, print_records, print_table, say
+from cashback.kernel.config import Secret, load
+
+if TYPE_CHECKING:
+    from cashback.kernel.bus import Bus
+
+T = TypeVar("T")
+
+
+class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the broker is, with an operator's rights."""
+
+    nats_url: str
+    nats_user: str = ""
+    nats_password: Secret = Secret("")
+
+
+class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an outbox is, with a relay's rights."""
+
+    relay_dsn: Secret
+
+
+@click.group()
+def dlq() -> None:
+    """List, show and replay dead letters: events that a consumer gave up on, with the reason.
+
+    Example: cashback dlq list
+    """
+
+
+@dlq.command("list")
+@click.option("--after", default=0, show_default=True, help="Only sequences above this one.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200))
+@json_option
+def list_letters(after: int, limit: int, as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
+    """List dead letters, oldest first.
+
+    Example: cashback dlq list --json
+    """
+    from cashback.kernel.bus import dead_letters
+
+    letters = _with_bus(lambda bus: dead_letters.page(bus, limit=limit, after=after))
+    rows = [
+        {
+            "sequence": letter.sequence,
+            "given_up_at": letter.given_up_at.isoformat(timespec="seconds"),
+            "type": letter.type,
+            "consumer": letter.consumer,
+            "attempts": letter.attempts,
+            "reason": letter.reason,
+            "event_id": letter.event_id,
+        }
+        for letter in letters
+    ]
+    print_records("dead letters", rows, as_json=as_json)
+
+
+@dlq.command()
+@click.argument("sequence", type=int)
+@json_option
+def show(sequence: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show one dead letter with its headers and data.
+
+    Example: cashback dlq show 7
+    """
+    from cashback.kernel.bus import dead_letters
+
+    letter = _with_bus(lambda bus: dead_letters.show(bus, sequence))
+    facts = msgspec.structs.asdict(letter) | {"data": letter.data.decode(errors="replace")}
+    if as_json:
+        print_json(facts)
+        return
+    headers = facts.pop("headers")
+    print_table(f"dead letter {sequence}", ("", ""), list(facts.items()))
+    print_table("headers", ("", ""), list(headers.items()))
+
+
+@dlq.command("replay")
+@click.argument("sequences", type=int, nargs=-1, required=True)
+def replay_letters(sequences: tuple[int, ...]) -> None:
+    """Publish the events of dead letters again; a consumer that applied one already skips it.
+
+    Example: cashback dlq replay 7 8 9
+    """
+    from cashback.kernel.bus import dead_letters
+
+    for event_id in _with_bus(lambda bus: dead_letters.replay(bus, sequences)):
+        say(f"published {event_id} again")
+
+
+@click.command()
+@click.option("--from", "start", help="A sequence of the stream, or an RFC 3339 time; its beginning when left out.")
+@click.option("--from-outbox", type=click.Choice(["purchases", "ledger", "minting"]), help="Read this outbox instead.")
+@click.option("--type", "types", multiple=True, help="Only events of this type; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Count only.")
+@json_option
+def replay(start: str | None, from_outbox: str | None, types: tuple[str, ...], dry_run: bool, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Deliver stored events again, from the stream or, after the broker was wiped, from an outbox.
+
+    Consumers know each event by its id and apply it once, so replaying everything changes nothing.
+
+    Example: cashback replay --from 2026-11-22T00:00:00Z --type token.minted --dry-run
+    """
+    place = _place(start)
+    what = "counting events" if dry_run else "replaying events"
+    with Progress(what, 1) as progress:
+        if from_outbox is None:
+            count = _replay_stream(place or 1, types, dry_run=dry_run, progress=progress)
+        elif isinstance(place, int):
+            raise click.UsageError("an outbox is read from a time, not from a sequence")
+        else:
+            count = _replay_outbox(from_outbox, place, types, dry_run=dry_run, progress=progress)
+    if as_json:
+        print_json({"events": count, "dry_run": dry_run})
+    else:
+        say(f"{count:,} events {'would be' if dry_run else 'were'} published again")
+
+
+def _replay_stream(start: int | datetime, types: tuple[str, ...], *, dry_run: bool, progress: Progress) -> int:
+    """Replay from the stream and return how many events that is."""
+    from cashback.kernel.bus.replay import replay as run
+
+    done = _with_bus(lambda bus: run(bus, start=start, types=types, dry_run=dry_run, progress=progress.reach_of))
+    return done.events
+
+
+def _replay_outbox(
+    schema: str, since: datetime | None, types: tuple[str, ...], *, dry_run: bool, progress: Progress
+) -> int:
+    """Replay from an outbox and return how many events that is."""
+    from cashback.kernel.db import Database
+    from cashback.kernel.outbox.replay import replay_outbox
+
+    dsn = load(OutboxSettings).relay_dsn.value
+
+    async def run(bus: "Bus") -> int:
+        async with Database.open(dsn, name="cashback replay", connections_max=1) as database:
+            return await replay_outbox(
+                database, bus, schema=schema, since=since, types=types, dry_run=dry_run, progress=progress.reach_of
+            )
+
+    return _with_bus(run)
+
+
+def _with_bus(act: "Callable[[Bus], Awaitable[T]]") -> T:
+    """Run `act` on a connection to the broker and return what it returns."""
+    from cashback.kernel.bus import Bus
+
+    settings = load(BusSettings)
+
+    async def run() -> T:
+        password = settings.nats_password.value
+        async with Bus.connect(
+            settings.nats_url, name="cashback operator", user=settings.nats_user, password=password
+        ) as bus:
+            await bus.wait_connected(at_most_s=5)
+            return await act(bus)
+
+    return asyncio.run(run())
+
+
+def _place(text: str | None) -> int | datetime | None:
+    """Return a sequence or an instant."""
+    if text is None:
+        return None
+    if text.isdigit():
+        return int(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as cause:
+        raise click.BadParameter("neither a sequence nor an RFC 3339 time", param_hint="--from") from cause
+    if instant.tzinfo is None:
+        raise click.BadParameter("say the time zone, for example by ending in Z", param_hint="--from")
+    return instant

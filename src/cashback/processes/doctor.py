@@ -1,0 +1,120 @@
+"""`cashback doctor`: every dependency asked once, by the operator's reading roles, and what is wrong with it."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final
+
+import msgspec
+
+from cashback.kernel.bus import Bus
+from cashback.kernel.config import Secret
+from cashback.kernel.db import Database
+from cashback.kernel.errors import CashbackError
+from cashback.kernel.migrations import head
+from cashback.ledger.gateway import Adapter
+from cashback.processes.migrate import SERVICES
+
+_ANSWER_WITHIN_S: Final = 5.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where everything is."""
+
+    ledger_audit_dsn: Secret
+    minting_audit_dsn: Secret
+    chain_audit_dsn: Secret
+    nats_url: str
+    adapter_address: str
+    nats_user: str = ""
+    nats_password: Secret = Secret("")
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """One dependency: whether it is well, and what it said."""
+
+    what: str
+    is_well: bool
+    detail: str
+
+
+async def examine(settings: Settings) -> list[Examined]:
+    """Return the state of every dependency; nothing is changed anywhere."""
+    dsns = (settings.ledger_audit_dsn, settings.minting_audit_dsn, settings.chain_audit_dsn)
+    examinations = [
+        _examine(f"database {service.database}", _schemas(dsn, service.schemas))
+        for dsn, service in zip(dsns, SERVICES, strict=True)
+    ]
+    examinations += [
+        _examine("broker", _broker(settings)),
+        _examine("adapter and chain", _adapter(settings.adapter_address)),
+    ]
+    return await asyncio.gather(*examinations)
+
+
+async def _examine(what: str, answer: Awaitable[str]) -> Examined:
+    """Wait for one answer; an answer is well, a failure of ours is told."""
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN_S):
+            return Examined(what, is_well=True, detail=await answer)
+    except CashbackError as error:
+        return Examined(what, is_well=False, detail=error.detail)
+    except TimeoutError:
+        return Examined(what, is_well=False, detail=f"no answer within {_ANSWER_WITHIN_S:g} s")
+
+
+class SchemaBehind(CashbackError):
+    """A schema is not at the revision that this release needs."""
+
+    code = "schema_behind"
+
+
+async def _schemas(dsn: Secret, schemas: tuple[str, ...]) -> str:
+    """Return the revisions of a database's schemas, all at their heads."""
+    said: list[str] = []
+    async with Database.open(dsn.value, name="doctor", connections_max=1) as database, database.transaction() as tx:
+        for schema in schemas:
+            cursor = await tx.execute(
+                f"""
+                select version_num
+                from {schema}.schema_history
+                """
+            )
+            row = await cursor.fetchone()
+            found = None if row is None else str(row[0])
+            if found != head(schema):
+                raise SchemaBehind(f"{schema} is at {found}, this release needs {head(schema)}: run cashback migrate")
+            said.append(f"{schema} at {found}")
+    return ", ".join(said)
+
+
+class StreamDiffers(CashbackError):
+    """A stream is missing, or not as it is declared."""
+
+    code = "stream_differs"
+
+
+async def _broker(settings: Settings) -> str:
+    """Return the streams of the broker, all as declared."""
+    async with Bus.connect(
+        settings.nats_url, name="doctor", user=settings.nats_user, password=settings.nats_password.value
+    ) as bus:
+        await bus.wait_connected(at_most_s=_ANSWER_WITHIN_S)
+        reports = await bus.examine_streams()
+    if wrong := [f"{report.name}: {text}" for report in reports for text in report.differences]:
+        raise StreamDiffers("; ".join(wrong))
+    return ", ".join(report.name for report in reports)
+
+
+class MintingHalted(CashbackError):
+    """The adapter mints nothing until a person has looked."""
+
+    code = "minting_halted"
+
+
+async def _adapter(address: str) -> str:
+    """Return what the adapter serves, minting."""
+    async with Adapter.open(address) as adapter:
+        status = await adapter.status()
+    if status.halted_reason:
+        raise MintingHalted(f"minting is halted: {status.halted_reason}")
+    return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"

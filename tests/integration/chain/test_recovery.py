@@ -1,0 +1,229 @@
+"""Crashes, lost answers, lying and silent endpoints: never two mints, never none, and no gap among the nonces."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from cashback.chain.model import ChainUnavailable, WrongChain
+from cashback.processes import adapter
+from tests.integration.chain.proxy import Proxy
+from tests.integration.chain.support import ACCOUNTS, Bench, assembled, mint, running, serving
+
+SEND = "eth_sendRawTransaction"
+
+
+@pytest.fixture
+async def proxy(settings: adapter.Settings) -> AsyncIterator[Proxy]:
+    """Give a proxy in front of the node."""
+    async with Proxy.before(settings.rpc_urls[0]) as proxy:
+        yield proxy
+
+
+def through(settings: adapter.Settings, proxy: Proxy, **changes: object) -> adapter.Settings:
+    """Return the settings with the proxy as the only endpoint."""
+    return msgspec.structs.replace(settings, rpc_urls=(proxy.url,), **changes)
+
+
+async def attempts(bench: Bench) -> list[tuple[int, int, str | None, bool]]:
+    """Return every attempt: nonce, sends, answer, and whether a block carries it."""
+    rows = await bench.rows(
+        "select nonce, sends, answer, block_number is not null from chain.blockchain_transactions order by stored_at"
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+@pytest.mark.invariant("I2", "I9")
+async def test_an_adapter_that_dies_between_storing_and_sending_mints_once_after_its_restart(
+    settings: adapter.Settings, proxy: Proxy
+) -> None:
+    """The stored bytes are what the next adapter sends, at the same nonce."""
+    proxy.always(SEND, "refuse")
+    async with assembled(through(settings, proxy)) as bench:
+        await bench.submit(mint(1), mint(2))
+        stop = asyncio.Event()
+        dying = asyncio.create_task(bench.adapter.lane.run(stop))
+        await bench.reached([1, 2], "submitted")
+        dying.cancel()
+        await asyncio.gather(dying, return_exceptions=True)
+        [stored] = await bench.rows("select hash from chain.blockchain_transactions")
+    proxy.always(SEND, "pass")
+    async with serving(through(settings, proxy)) as bench:
+        outcomes = await bench.settled([1, 2])
+        assert {outcome.place.transaction_hash for outcome in outcomes} == {stored[0]}
+        assert [attempt[0] for attempt in await attempts(bench)] == [0]
+        assert [await bench.logs_of(1), await bench.logs_of(2)] == [1, 1]
+
+
+@pytest.mark.invariant("I2")
+async def test_a_send_whose_answer_is_lost_is_repeated_with_the_same_bytes(
+    settings: adapter.Settings, proxy: Proxy
+) -> None:
+    """The node took it: whoever calls that failed and signs anew pays twice."""
+    proxy.once(SEND, "swallow")
+    async with serving(through(settings, proxy)) as bench:
+        await bench.submit(mint(1))
+        [outcome] = await bench.settled([1])
+        assert outcome.kind == "minted"
+        assert len(await attempts(bench)) == 1
+        assert await bench.logs_of(1) == 1
+
+
+async def test_a_send_that_never_left_is_unknown_and_then_repeated(settings: adapter.Settings, proxy: Proxy) -> None:
+    """Three silences in a row change nothing but the time it takes."""
+    proxy.once(SEND, "refuse", "refuse", "refuse")
+    async with serving(through(settings, proxy)) as bench:
+        await bench.submit(mint(1))
+        await bench.settled([1])
+        [(nonce, sends, answer, is_mined)] = await attempts(bench)
+        assert (nonce, sends, answer, is_mined) == (0, 4, "accepted", True)
+
+
+async def test_a_node_that_is_down_makes_the_next_endpoint_serve(settings: adapter.Settings, proxy: Proxy) -> None:
+    """Reads and sends go on; the first endpoint is reported as unhealthy."""
+    proxy.always("*", "refuse")
+    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]))
+    async with serving(both) as bench:
+        await bench.submit(mint(1))
+        await bench.settled([1])
+        first, second = (await bench.adapter.reading.status()).endpoints
+        assert not first.is_healthy
+        assert first.problem
+        assert second.is_healthy
+
+
+async def test_an_endpoint_of_another_chain_is_refused(settings: adapter.Settings, proxy: Proxy) -> None:
+    """It gets no question but which chain it is, and above all no transaction."""
+    proxy.always("eth_chainId", {"result": "0x1"})
+    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]))
+    async with serving(both) as bench:
+        await bench.submit(mint(1))
+        await bench.settled([1])
+        [first, _] = (await bench.adapter.reading.status()).endpoints
+        assert "chain 1" in first.problem
+        assert set(proxy.asked) == {"eth_chainId"}
+
+
+async def test_an_adapter_whose_only_endpoint_serves_another_chain_does_not_start(
+    settings: adapter.Settings, proxy: Proxy
+) -> None:
+    """The reason names both chains."""
+    proxy.always("eth_chainId", {"result": "0x1"})
+    with pytest.raises(ChainUnavailable, match="serves chain 1, not 31337"):
+        async with assembled(through(settings, proxy)):
+            pass
+
+
+async def test_addresses_without_contracts_are_refused_at_the_start(settings: adapter.Settings) -> None:
+    """The message says which address is empty."""
+    wrong = msgspec.structs.replace(settings, token_address="0x" + "12" * 20)
+    with pytest.raises(WrongChain, match="token's address"):
+        async with assembled(wrong):
+            pass
+
+
+@pytest.mark.invariant("I9")
+async def test_a_nonce_that_is_not_in_our_records_halts_minting(settings: adapter.Settings) -> None:
+    """Somebody else holds the key, or this database is older than the chain."""
+    async with serving(settings) as bench:
+        await bench.submit(mint(1))
+        await bench.settled([1])
+        await bench.lever.call("eth_sendTransaction", {"from": ACCOUNTS[1], "to": ACCOUNTS[0], "gas": hex(21_000)})
+        await bench.submit(mint(2))
+        assert await bench.halted() == "nonce_ahead_of_records"
+        assert [view.state for view in await bench.views([2])] == ["accepted"]
+
+
+@pytest.mark.invariant("I9")
+async def test_a_stranger_who_uses_our_nonce_halts_minting_once_that_is_final(settings: adapter.Settings) -> None:
+    """Until then it may still be reorganised away; afterwards the attempt is dead and a person must look."""
+    async with serving(settings) as bench:
+        await bench.lever.automine(is_on=False)
+        await bench.submit(mint(1))
+        [view] = await bench.reached([1], "submitted")
+        await bench.sent()
+        await bench.lever.call("anvil_dropTransaction", f"0x{view.transaction_hash.hex()}")
+        await bench.lever.call(
+            "eth_sendTransaction", {"from": ACCOUNTS[1], "to": ACCOUNTS[0], "gas": hex(21_000), "nonce": "0x0"}
+        )
+        await bench.lever.mine(6)
+        assert await bench.halted() == "nonce_used_by_stranger"
+
+
+async def test_a_transaction_that_a_pool_dropped_is_offered_again(settings: adapter.Settings) -> None:
+    """The same bytes, after `resend_ms`."""
+    async with serving(msgspec.structs.replace(settings, resend_ms=200)) as bench:
+        await bench.lever.automine(is_on=False)
+        await bench.submit(mint(1))
+        [view] = await bench.reached([1], "submitted")
+        await bench.sent()
+        await bench.lever.call("anvil_dropTransaction", f"0x{view.transaction_hash.hex()}")
+        await bench.lever.automine(is_on=True)
+        [outcome] = await bench.settled([1])
+        assert outcome.place.transaction_hash == view.transaction_hash
+
+
+@pytest.mark.invariant("I9")
+async def test_a_transaction_that_is_priced_out_is_replaced_and_one_of_the_two_is_mined(
+    settings: adapter.Settings,
+) -> None:
+    """The replacement is stored before it is sent, at the same nonce, at least an eighth dearer."""
+    async with serving(msgspec.structs.replace(settings, resend_ms=200)) as bench:
+        await bench.lever.automine(is_on=False)
+        await bench.submit(mint(1))
+        await bench.reached([1], "submitted")
+        await bench.sent()
+        await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(50 * adapter.GWEI))
+        await bench.lever.mine()
+        await bench.replaced()
+        await bench.lever.automine(is_on=True)
+        await bench.settled([1])
+        found = await attempts(bench)
+        assert [(nonce, is_mined) for nonce, _, _, is_mined in found] == [(0, False), (0, True)]
+        [(first, second)] = await bench.rows(
+            "select min(max_fee_wei), max(max_fee_wei) from chain.blockchain_transactions"
+        )
+        assert second * 8 >= first * 9
+
+
+async def test_fees_above_the_cap_make_the_lane_wait_until_they_fall(settings: adapter.Settings) -> None:
+    """It says so, signs nothing, and goes on by itself."""
+    capped = msgspec.structs.replace(settings, fee_cap_wei=20 * adapter.GWEI)
+    async with serving(capped) as bench:
+        await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(50 * adapter.GWEI))
+        await bench.lever.mine()
+        await bench.submit(mint(1))
+        await bench.waits_for("fee_above_cap")
+        assert await attempts(bench) == []
+        await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(adapter.GWEI))
+        await bench.lever.mine()
+        await bench.settled([1])
+
+
+@pytest.mark.invariant("I2", "I9")
+async def test_of_two_adapters_on_one_database_one_leads_each_lane_and_the_other_takes_over(
+    settings: adapter.Settings,
+) -> None:
+    """Whoever accepts a mint, it is signed once; a dead leader is followed within the lease's time."""
+    async with assembled(settings) as first, assembled(settings) as second:
+        stop = asyncio.Event()
+        leading = [
+            asyncio.create_task(first.adapter.lane.run(stop)),
+            asyncio.create_task(first.adapter.follower.run(stop)),
+        ]
+        await first.submit(mint(1))
+        await first.settled([1])
+        async with running(second.adapter.lane.run, second.adapter.follower.run):
+            await second.submit(mint(2))
+            await second.settled([2])
+            [(leases, holders)] = await second.rows("select count(*), count(distinct holder) from chain.leases")
+            assert (leases, holders) == (2, 1)
+            for task in leading:
+                task.cancel()
+            await asyncio.gather(*leading, return_exceptions=True)
+            await second.submit(mint(3))
+            await second.settled([3])
+        nonces = [row[0] for row in await second.rows("select nonce from chain.slots order by nonce")]
+        assert nonces == [0, 1, 2]
+        assert [await second.logs_of(number) for number in (1, 2, 3)] == [1, 1, 1]

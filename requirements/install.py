@@ -138,7 +138,8 @@ def fill(pip: list[str]) -> None:
     run(*pip, *quiet, "--require-hashes", "--requirement", BOOTSTRAP)
     uv, env = VENV / "bin" / "uv", uv_environment(pip_settings(pip))
     try:
-        run(uv, "pip", "install", "--quiet", *hashed, env=env)
+        # Compiled once, here: half a dozen processes start at once, and some machines never write bytecode.
+        run(uv, "pip", "install", "--quiet", "--compile-bytecode", *hashed, env=env)
     except Failed as failure:
         print(f"{failure}; trying pip, which is slower", file=sys.stderr)
         run(*pip, *quiet, *hashed)

@@ -200,7 +200,7 @@ async def test_lanes_are_read_in_the_order_of_positions(shop: Database) -> None:
     lanes = Lanes(schema=SCHEMA, holder="reader", ttl_s=60)
     async with shop.session() as session:
         await lanes.acquire(session)
-        found = await pending(session, SCHEMA, list(lanes.held.values()), limit=10)
+        found = await pending(session, schema=SCHEMA, lanes=list(lanes.held.values()), limit=10)
     assert [row.position for row in found] == list(range(1, 11))
 
 

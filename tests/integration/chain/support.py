@@ -7,18 +7,16 @@ from itertools import count
 from typing import Any, Final, TypeVar
 
 import msgspec
-from eth_utils.crypto import keccak
 
 from cashback.chain.gateway.blocks import MINTED
-from cashback.chain.gateway.contracts import OPERATOR_ROLE
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, Mint, MintView, Outcome, Waiting
-from cashback.chain.rules.packing import Limits, pack
+from cashback.chain.model import Address, Mint, MintView, Outcome
 from cashback.chain.store import blocks
 from cashback.chain.store import lanes as store_lanes
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
 from cashback.processes import adapter, contracts
+from tests.integration.chain.levers import Lever, People
 
 MNEMONIC: Final = "test test test test test test test test test test test junk"
 CHAIN_ID: Final = 31_337
@@ -27,27 +25,7 @@ _LOOK_EVERY_S: Final = 0.02
 
 T = TypeVar("T")
 
-ACCOUNTS: Final = (
-    "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
-    "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-    "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",
-    "0x90F79bf6EB2c4f870365E785982E1f101E93b906",
-)
-"""The mnemonic's first accounts: deployer and admin, operator, guardian, and one who is nobody yet."""
-
-_ONE_CALL: Final = Limits(calls=1, mints=256, gas=16_000_000, amount=2**63)
-
 _recipients = count(0x1000)
-
-
-def _call(signature: str, *words: bytes) -> bytes:
-    """Return the calldata of a function of static arguments."""
-    return bytes(keccak(text=signature))[:4] + b"".join(words)
-
-
-def _padded(address: str) -> bytes:
-    """Return an address as one ABI word."""
-    return bytes(12) + adapter.address(address)
 
 
 def mint(number: int, *, amount: int = 1_000_000, recipient: bytes | None = None, cashback_id: str = "") -> Mint:
@@ -56,41 +34,13 @@ def mint(number: int, *, amount: int = 1_000_000, recipient: bytes | None = None
     return Mint(number, cashback_id or f"cb_{number}", Address(to), amount)
 
 
-class Lever:
-    """Moves the development node: its own methods, past our gateway's questions."""
-
-    def __init__(self, node: Node) -> None:
-        """Move this node."""
-        self._node = node
-
-    async def call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - parsed JSON
-        """Return the result of one JSON-RPC call."""
-        [result] = await self._node.ask([(method, list(parameters))])
-        return result
-
-    async def mine(self, blocks: int = 1) -> None:
-        """Mine so many blocks now."""
-        await self.call("anvil_mine", hex(blocks))
-
-    async def automine(self, *, is_on: bool) -> None:
-        """Mine each transaction at once, or none until told."""
-        await self.call("evm_setAutomine", is_on)
-
-    async def reorganise(self, depth: int) -> None:
-        """Replace the last `depth` blocks by empty ones; what they carried is dropped, also from the pool."""
-        await self.call("anvil_reorg", depth, [])
-
-    async def head(self) -> int:
-        """Return the newest block's number."""
-        return int(await self.call("eth_blockNumber"), 16)
-
-
 class Bench(msgspec.Struct, frozen=True):
     """One adapter running on one chain and one database."""
 
     adapter: adapter.Adapter
     database: Database
     lever: Lever
+    people: People
     settings: adapter.Settings
 
     async def submit(self, *mints: Mint) -> None:
@@ -187,52 +137,6 @@ class Bench(msgspec.Struct, frozen=True):
         }
         return len(await self.lever.call("eth_getLogs", wanted))
 
-    async def mint_elsewhere(self, asked: Mint) -> None:
-        """Mint through the same contracts with another operator's key, past the adapter."""
-        await self._as_admin(_call("grantRole(bytes32,address)", OPERATOR_ROLE, _padded(ACCOUNTS[3])))
-        [call] = pack([Waiting(asked.number, asked.recipient, asked.amount)], _ONE_CALL)
-        await self._send(ACCOUNTS[3], call.calldata)
-
-    async def retire_elsewhere(self, number: int) -> None:
-        """Retire a number with another operator's key, past the adapter."""
-        await self._as_admin(_call("grantRole(bytes32,address)", OPERATOR_ROLE, _padded(ACCOUNTS[3])))
-        await self._send(ACCOUNTS[3], _call("retire(uint64)", number.to_bytes(32)))
-
-    async def pause(self) -> None:
-        """Pause the minter with the guardian's key, and at a price that goes before everybody else."""
-        await self._send(ACCOUNTS[2], _call("pause()"), is_first=True)
-
-    async def unpause(self) -> None:
-        """Lift the pause."""
-        await self._as_admin(_call("unpause()"))
-
-    async def limit(self, *, capacity: int, window_s: int) -> None:
-        """Set the minter's limit."""
-        await self._as_admin(_call("setLimit(uint208,uint48)", capacity.to_bytes(32), window_s.to_bytes(32)))
-
-    async def revoke_operator(self) -> None:
-        """Take the signer's role away."""
-        await self._as_admin(_call("revokeRole(bytes32,address)", OPERATOR_ROLE, _padded(ACCOUNTS[1])))
-
-    async def _as_admin(self, calldata: bytes) -> None:
-        """Call the minter as its admin."""
-        await self._send(ACCOUNTS[0], calldata)
-
-    async def _send(self, sender: str, calldata: bytes, *, is_first: bool = False) -> None:
-        """Send a call of the minter from one of the development node's own accounts."""
-        tip = 10**11 if is_first else 10**9
-        await self.lever.call(
-            "eth_sendTransaction",
-            {
-                "from": sender,
-                "to": self.settings.minter_address,
-                "data": f"0x{calldata.hex()}",
-                "gas": hex(500_000),
-                "maxPriorityFeePerGas": hex(tip),
-                "maxFeePerGas": hex(tip + 10**11),
-            },
-        )
-
     async def halted(self) -> str:
         """Return why minting is halted, once it is."""
 
@@ -274,7 +178,8 @@ async def assembled(settings: adapter.Settings) -> AsyncIterator[Bench]:
         adapter.opened(settings) as (parts, database),
         Node.open(settings.rpc_urls[-1:], chain_id=CHAIN_ID, timeout_s=10) as node,
     ):
-        yield Bench(parts, database, Lever(node), settings)
+        lever = Lever(node)
+        yield Bench(parts, database, lever, People(lever, settings.minter_address), settings)
 
 
 @asynccontextmanager

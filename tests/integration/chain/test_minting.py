@@ -127,7 +127,7 @@ async def test_a_number_that_the_chain_has_minted_already_gets_its_outcome_witho
     """The truth about a mint is its log, whoever's transaction carried it; as after a rebuilt database."""
     async with serving(settings) as bench:
         asked = mint(5, amount=77)
-        await bench.mint_elsewhere(asked)
+        await bench.people.mint_elsewhere(asked)
         await bench.lever.mine(3)
         await bench.followed()
         await bench.submit(asked)
@@ -140,7 +140,7 @@ async def test_a_number_that_the_chain_has_minted_otherwise_is_a_conflict(settin
     """Another amount under the same number means that somebody else counts with the same numbers."""
     async with serving(settings) as bench:
         asked = mint(5, amount=77)
-        await bench.mint_elsewhere(asked)
+        await bench.people.mint_elsewhere(asked)
         await bench.followed()
         other = mint(5, amount=78, recipient=asked.recipient)
         assert await bench.adapter.acceptance.submit([other]) == [Conflicting(5, "number_minted_otherwise")]
@@ -152,7 +152,7 @@ async def test_a_log_that_contradicts_a_stored_mint_halts_minting(settings: adap
     async with assembled(settings) as bench:
         ours = mint(5, amount=77)
         await bench.submit(ours)
-        await bench.mint_elsewhere(mint(5, amount=78, recipient=ours.recipient))
+        await bench.people.mint_elsewhere(mint(5, amount=78, recipient=ours.recipient))
         async with running(bench.adapter.follower.run):
             assert await bench.halted() == "number_minted_otherwise"
         assert [view.state for view in await bench.views([5])] == ["accepted"]
@@ -161,7 +161,7 @@ async def test_a_log_that_contradicts_a_stored_mint_halts_minting(settings: adap
 async def test_a_retired_number_fails_for_good(settings: adapter.Settings) -> None:
     """Its outcome says so, and nothing is left to wait."""
     async with serving(settings) as bench:
-        await bench.retire_elsewhere(9)
+        await bench.people.retire_elsewhere(9)
         await bench.followed()
         await bench.submit(mint(9), mint(10))
         outcomes = {outcome.mint.number: outcome for outcome in await bench.settled([9, 10])}
@@ -173,11 +173,11 @@ async def test_a_retired_number_fails_for_good(settings: adapter.Settings) -> No
 async def test_a_paused_minter_makes_the_lane_wait_and_costs_no_attempt(settings: adapter.Settings) -> None:
     """After the pause is lifted the lane goes on by itself."""
     async with serving(settings) as bench:
-        await bench.pause()
+        await bench.people.pause()
         await bench.submit(mint(1))
         await bench.waits_for("minter_paused")
         assert (await bench.adapter.reading.status()).lanes[0].lane.next_nonce == 0
-        await bench.unpause()
+        await bench.people.unpause()
         await bench.settled([1])
         assert (await bench.adapter.reading.status()).lanes[0].lane.waits_for is None
 
@@ -185,11 +185,11 @@ async def test_a_paused_minter_makes_the_lane_wait_and_costs_no_attempt(settings
 async def test_an_exhausted_limit_makes_the_lane_wait_and_smaller_mints_pass_it(settings: adapter.Settings) -> None:
     """A mint larger than what is left holds up nobody, and goes when the limit is raised."""
     async with serving(settings) as bench:
-        await bench.limit(capacity=1_000, window_s=86_400)
+        await bench.people.limit(capacity=1_000, window_s=86_400)
         await bench.submit(mint(1, amount=1_001), mint(2, amount=400), mint(3, amount=600))
         await bench.settled([2, 3])
         await bench.waits_for("mint_limit_reached")
-        await bench.limit(capacity=1_000_000, window_s=1)
+        await bench.people.limit(capacity=1_000_000, window_s=1)
         await bench.settled([1])
 
 
@@ -200,13 +200,13 @@ async def test_a_call_that_reverts_is_explained_and_its_mints_are_made_later_onc
         await bench.lever.automine(is_on=False)
         await bench.submit(mint(1), mint(2))
         await bench.reached([1, 2], "submitted")
-        await bench.pause()
+        await bench.people.pause()
         await bench.lever.mine()
         await bench.lever.automine(is_on=True)
         assert await bench.revert_reason() == "minter_paused"
         await bench.lever.mine(5)
         await bench.reached([1, 2], "accepted")
-        await bench.unpause()
+        await bench.people.unpause()
         outcomes = await bench.settled([1, 2])
         assert [outcome.kind for outcome in outcomes] == ["minted", "minted"]
         assert await bench.logs_of(1) == 1
@@ -215,7 +215,7 @@ async def test_a_call_that_reverts_is_explained_and_its_mints_are_made_later_onc
 async def test_a_signer_without_its_role_is_refused_at_the_start(settings: adapter.Settings) -> None:
     """The remedy stands in the message."""
     async with assembled(settings) as bench:
-        await bench.revoke_operator()
+        await bench.people.revoke_operator()
     with pytest.raises(WrongChain, match="OPERATOR_ROLE"):
         async with assembled(settings):
             pass

@@ -8,8 +8,9 @@ import pytest
 
 from cashback.chain.model import ChainUnavailable, WrongChain
 from cashback.processes import adapter
+from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import ACCOUNTS, Bench, assembled, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, mint, running, serving
 
 SEND = "eth_sendRawTransaction"
 

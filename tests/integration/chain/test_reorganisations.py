@@ -44,7 +44,7 @@ async def test_sightings_of_strangers_numbers_are_forgotten_with_their_blocks(se
     """A number that was used only in a block that is gone is free again."""
     async with serving(settings) as bench:
         elsewhere = mint(5, amount=77)
-        await bench.mint_elsewhere(elsewhere)
+        await bench.people.mint_elsewhere(elsewhere)
         await bench.followed()
         assert await bench.rows("select number from chain.used_numbers") == [(5,)]
         await bench.lever.reorganise(1)

@@ -117,7 +117,7 @@ def test_a_message_without_an_attribute_is_no_event(missing: str) -> None:
 def test_a_replayed_message_keeps_the_event_and_sheds_what_others_added() -> None:
     """The server's headers, those of the dead letter and of an earlier replay."""
     headers = {"ce-id": "evt_1", "ce-partitionkey": "Käse", "Nats-Msg-Id": "x", "dlq-reason": "y", "replay-of": "3"}
-    message = repeated("s", headers, b"d", run="r", extra={"replay-of": "4"})
+    message = repeated(subject="s", headers=headers, data=b"d", run="r", extra={"replay-of": "4"})
     assert (message.id, message.key, message.subject, message.data) == ("evt_1+r", "Käse", "s", b"d")
     assert message.headers.decode() == "ce-id: evt_1\r\nce-partitionkey: K%C3%A4se\r\nreplay-of: 4\r\n"
 

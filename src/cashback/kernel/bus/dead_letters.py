@@ -62,7 +62,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-async def bury(bus: Bus, message: Msg, death: Death) -> None:
+async def bury(bus: Bus, message: Msg, *, death: Death) -> None:
     """Store a delivered event as a dead letter; twice for the same delivery stores it once.
 
     Raises:
@@ -135,7 +135,11 @@ async def replay(bus: Bus, sequences: Sequence[int]) -> list[str]:
         raise Invalid(f"at most {PAGE_MAX} dead letters are replayed at once", count=len(sequences))
     run = new_token()
     letters = [await show(bus, sequence) for sequence in sequences]
-    await publish(bus, [repeated(letter.original_subject, letter.headers, letter.data, run=run) for letter in letters])
+    messages = [
+        repeated(subject=letter.original_subject, headers=letter.headers, data=letter.data, run=run)
+        for letter in letters
+    ]
+    await publish(bus, messages)
     return [letter.event_id for letter in letters]
 
 

@@ -95,7 +95,7 @@ def event_message(
 
 
 def repeated(
-    subject: str, headers: Mapping[str, str], data: bytes, *, run: str, extra: Mapping[str, str] | None = None
+    *, subject: str, headers: Mapping[str, str], data: bytes, run: str, extra: Mapping[str, str] | None = None
 ) -> Message:
     """Return a stored message as one to publish again: the same event, under the message id `<event id>+<run>`.
 

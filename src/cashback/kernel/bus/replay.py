@@ -63,9 +63,9 @@ async def replay(
     run = new_token()
     events = 0
     async for batch in _read(bus, start=oldest, end=end, types=types, headers_only=dry_run):
-        chosen = [(message, place) for message, place in batch if not _is_replay_of(message, oldest, end)]
+        chosen = [(message, place) for message, place in batch if not _is_replay_of(message, first=oldest, last=end)]
         if not dry_run:
-            await publish(bus, [_again(message, place, run) for message, place in chosen])
+            await publish(bus, [_again(message, place, run=run) for message, place in chosen])
         events += len(chosen)
         if progress is not None:
             progress(batch[-1][1].sequence - oldest + 1, end - oldest + 1)
@@ -137,18 +137,18 @@ async def _create_reader(
     await bus.api(f"CONSUMER.CREATE.{EVENTS.name}.{name}", {"stream_name": EVENTS.name, "config": config})
 
 
-def _is_replay_of(message: Msg, first: int, last: int) -> bool:
+def _is_replay_of(message: Msg, *, first: int, last: int) -> bool:
     """Tell whether `message` repeats one that stands in the given stretch of the stream."""
     original = (message.headers or {}).get(REPLAY_OF, "")
     return original.isdigit() and first <= int(original) <= last
 
 
-def _again(message: Msg, place: Place, run: str) -> Message:
+def _again(message: Msg, place: Place, *, run: str) -> Message:
     """Return a stored message as one to publish again, marked with where it stood."""
     return repeated(
-        message.subject,
-        plain_headers(message.headers or {}),
-        message.data,
+        subject=message.subject,
+        headers=plain_headers(message.headers or {}),
+        data=message.data,
         run=run,
         extra={REPLAY_OF: str(place.sequence)},
     )

@@ -159,7 +159,7 @@ class Settler:
         before = self._failures.get(one.place.sequence)
         failure = Failure(1, self._clock.now()) if before is None else Failure(before.count + 1, before.since)
         if isinstance(cause, Rejected) or failure.count >= self._retry.attempts_max:
-            await self._give_up(one.message, one.place, failure, cause)
+            await self._give_up(one.message, one.place, failure=failure, cause=cause)
             return
         self._remember(one.place.sequence, failure)
         log.warning(
@@ -172,7 +172,7 @@ class Settler:
         outcomes.labels(self._name, "put_back").inc()
         await self._answer([(one.message, self._later(failure.count))])
 
-    async def _give_up(self, message: Msg, place: Place, failure: Failure, cause: Exception) -> None:
+    async def _give_up(self, message: Msg, place: Place, *, failure: Failure, cause: Exception) -> None:
         """Store the event with the dead letters and take it out of the consumer's way."""
         death = Death(
             reason=f"{type(cause).__name__}: {cause}"[:_REASON_MAX],
@@ -182,7 +182,7 @@ class Settler:
             sequence=place.sequence,
         )
         try:
-            await bury(self._bus, message, death)
+            await bury(self._bus, message, death=death)
         except BusUnavailable:
             # It must not vanish: it stays with the stream and comes again.
             self._remember(place.sequence, failure)
@@ -199,7 +199,7 @@ class Settler:
         try:
             return Taken(message, place, read_delivery(message, place))
         except EventMalformed as cause:
-            await self._give_up(message, place, Failure(1, self._clock.now()), cause)
+            await self._give_up(message, place, failure=Failure(1, self._clock.now()), cause=cause)
             return None
 
     def _remember(self, sequence: int, failure: Failure) -> None:

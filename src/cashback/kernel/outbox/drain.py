@@ -190,7 +190,7 @@ class Drainer:
             for lane in self._lanes.held.values()
         ]
         statements.labels(self._schema).inc()
-        return await pending(session, self._schema, lanes, limit=BATCH_MAX)
+        return await pending(session, schema=self._schema, lanes=lanes, limit=BATCH_MAX)
 
     async def _publish(self, rows: Sequence[Row]) -> None:
         """Have the broker store `rows`, creating its streams first on a connection that is new.
@@ -221,7 +221,7 @@ class Drainer:
         oldest_seconds.labels(self._schema).set(max(0.0, age_s))
 
 
-async def pending(session: Session, schema: str, lanes: Sequence[Lane], *, limit: int) -> list[Row]:
+async def pending(session: Session, *, schema: str, lanes: Sequence[Lane], limit: int) -> list[Row]:
     """Return the first `limit` events, in position order, that follow the positions of `lanes`.
 
     One ordered and limited branch per lane, merged: PostgreSQL then reads no row that it does not return.

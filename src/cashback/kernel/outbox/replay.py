@@ -39,12 +39,12 @@ async def replay_outbox(
     run = new_token()
     if not dry_run:
         await bus.apply_streams()
-    lanes, total = await _published(database, schema, since, types)
+    lanes, total = await _published(database, schema=schema, since=since, types=types)
     done = 0
     for lane in lanes:
-        async for rows in _pages(database, schema, lane, since, types):
+        async for rows in _pages(database, lane, schema=schema, since=since, types=types):
             if not dry_run:
-                await publish(bus, [_again(row, run) for row in rows])
+                await publish(bus, [_again(row, run=run) for row in rows])
             done += len(rows)
             if progress is not None:
                 progress(done, total)
@@ -52,7 +52,7 @@ async def replay_outbox(
 
 
 async def _published(
-    database: Database, schema: str, since: datetime | None, types: tuple[str, ...]
+    database: Database, *, schema: str, since: datetime | None, types: tuple[str, ...]
 ) -> tuple[Sequence[Lane], int]:
     """Return each partition with the position up to which it was published, and how many events that is."""
     async with database.transaction() as tx:
@@ -75,7 +75,7 @@ async def _published(
 
 
 async def _pages(
-    database: Database, schema: str, lane: Lane, since: datetime | None, types: tuple[str, ...]
+    database: Database, lane: Lane, *, schema: str, since: datetime | None, types: tuple[str, ...]
 ) -> AsyncIterator[Sequence[Row]]:
     """Yield one partition's published events in the order they were committed, up to 500 at a time."""
     after = 0
@@ -109,6 +109,6 @@ async def _pages(
         after = rows[-1].position
 
 
-def _again(row: Row, run: str) -> Message:
+def _again(row: Row, *, run: str) -> Message:
     """Return a stored event as a message that the broker has not seen, with the event id it always had."""
     return msgspec.structs.replace(to_message(row), id=f"{row.event_id}+{run}")

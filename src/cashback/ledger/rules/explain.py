@@ -11,7 +11,7 @@ _WITHOUT_RULES: Final = "No cashback programme is in force."
 
 def explain(decided: Decided) -> str:
     """Return what was decided and why, with figures, in English."""
-    if decided.ruleset is None:
+    if decided.ruleset is None or decided.decision.reason is Reason.NO_PROGRAMME:
         return _WITHOUT_RULES
     match decided.decision:
         case Granted() as granted:

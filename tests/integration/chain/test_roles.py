@@ -1,0 +1,84 @@
+"""What the roles of the chain's database may not do, and which states cannot be stored."""
+
+import psycopg
+import pytest
+from psycopg import errors
+from psycopg.conninfo import make_conninfo
+
+from tests.integration.chain.conftest import PASSWORD
+
+ADDRESS = b"\1" * 20
+HASH = b"\2" * 32
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update chain.mints set amount = amount + 1",
+        "update chain.mints set recipient = recipient",
+        "delete from chain.mints",
+        "update chain.slots set calldata = ''",
+        "delete from chain.slots",
+        "update chain.blockchain_transactions set raw = ''",
+        "delete from chain.blockchain_transactions",
+        "update chain.outcomes set kind = 'failed'",
+        "delete from chain.outcomes",
+        "update chain.network set epoch = 'another'",
+        "create table chain.anything ()",
+    ],
+)
+def test_the_adapter_may_not_rewrite_what_it_has_promised(adapter_dsn: str, statement: str) -> None:
+    """Recipients, amounts, calldata, signed bytes and outcomes stay as they were written."""
+    with psycopg.connect(adapter_dsn) as connection, pytest.raises(errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize("table", ["network", "mints", "slots", "lanes", "outcomes", "blockchain_transactions"])
+def test_the_auditor_reads_everything_and_changes_nothing(chain_dsn: str, table: str) -> None:
+    """Every table of money can be looked at."""
+    dsn = make_conninfo(chain_dsn, user="chain_auditor", password=PASSWORD)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"select * from chain.{table}")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute(f"delete from chain.{table}")
+
+
+MINT = "insert into chain.mints (number, cashback_id, recipient, amount) values (%s, 'cb', %s, %s)"
+LANE = "insert into chain.lanes (address, next_nonce) values (%s, 0)"
+SLOT = "insert into chain.slots (lane, nonce, kind, target, calldata, gas) values (1, 0, 'mint', %s, '', 1)"
+ATTEMPT = """
+    insert into chain.blockchain_transactions (hash, lane, nonce, raw, max_fee_wei, tip_wei, block_number)
+    values (%s, 1, 0, '', 1, 1, 7)
+"""
+OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e', %s, 1, 'minted')"
+
+
+@pytest.mark.parametrize(
+    "constraint,statements",
+    [
+        ("mint_number_known_once", [(MINT, (1, ADDRESS, 1)), (MINT, (1, ADDRESS, 2))]),
+        ("mint_number_positive", [(MINT, (0, ADDRESS, 1))]),
+        ("mint_amount_positive", [(MINT, (1, ADDRESS, 0))]),
+        ("mint_recipient_is_address", [(MINT, (1, b"short", 1))]),
+        ("mint_submitted_has_slot", [(MINT, (1, ADDRESS, 1)), ("update chain.mints set state = 'submitted'", ())]),
+        ("mint_on_chain_has_place", [(MINT, (1, ADDRESS, 1)), ("update chain.mints set state = 'included'", ())]),
+        ("lane_address_known_once", [(LANE, (ADDRESS,)), (LANE, (ADDRESS,))]),
+        ("slot_nonce_reserved_once", [(LANE, (ADDRESS,)), (SLOT, (ADDRESS,)), (SLOT, (ADDRESS,))]),
+        ("attempt_has_slot", [(LANE, (ADDRESS,)), (ATTEMPT, (HASH,))]),
+        (
+            "attempt_mined_once_per_nonce",
+            [(LANE, (ADDRESS,)), (SLOT, (ADDRESS,)), (ATTEMPT, (HASH,)), (ATTEMPT, (HASH[::-1][:31] + b"3",))],
+        ),
+        ("outcome_of_number_once", [(MINT, (1, ADDRESS, 1)), (OUTCOME, (1,)), (OUTCOME, (2,))]),
+        ("outcome_sequence_once", [(MINT, (1, ADDRESS, 1)), (OUTCOME, (1,)), (OUTCOME, (1,))]),
+    ],
+)
+@pytest.mark.invariant("I2", "I9")
+def test_an_illegal_state_cannot_be_stored(
+    chain_dsn: str, constraint: str, statements: list[tuple[str, tuple[object, ...]]]
+) -> None:
+    """Not even by the owner: the named constraint refuses it."""
+    with psycopg.connect(chain_dsn) as connection, pytest.raises(errors.IntegrityError) as refusal:
+        for statement, values in statements:
+            connection.execute(statement, values)
+    assert refusal.value.diag.constraint_name == constraint

@@ -1,0 +1,180 @@
+"""The adapter as its callers see it, over real gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from grpclib.client import Channel
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+
+from cashback.chain.rpc.edge import MESSAGE_BYTES_MAX, STREAMS_MAX
+from cashback.chain.rpc.errors import DOMAIN, DetailsCodec
+from cashback.chain.rpc.server import AdapterServer
+from cashback.processes import adapter
+from cashback.processes.embedded import free_port
+from cashback.wire.cashback.chain import v1
+from cashback.wire.google.rpc import ErrorInfo
+from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
+from tests.integration.chain.support import Bench, assembled, mint, running, serving
+
+HOST = "127.0.0.1"
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A caller of an adapter that listens, and the switch that drains it."""
+
+    stub: v1.ChainAdapterServiceStub
+    health: HealthStub
+    stop: asyncio.Event
+
+
+@asynccontextmanager
+async def listening(bench: Bench) -> AsyncIterator[Served]:
+    """Give a caller of the bench's adapter; leaving drains it within two seconds."""
+    port = free_port()
+    parts = bench.adapter
+    server = AdapterServer(
+        host=HOST, port=port, acceptance=parts.acceptance, reading=parts.reading, stream=parts.stream
+    )
+    async with (
+        running(server.run) as stop,
+        Channel(HOST, port, status_details_codec=DetailsCodec(), codec=None) as channel,
+    ):
+        yield Served(v1.ChainAdapterServiceStub(channel), HealthStub(channel), stop)
+
+
+def asked(number: int, **changes: object) -> v1.Mint:
+    """Return a mint on the wire."""
+    one = mint(number)
+    return v1.Mint(
+        **{
+            "number": number,
+            "cashback_id": one.cashback_id,
+            "recipient": one.recipient,
+            "amount": one.amount,
+            **changes,
+        }
+    )
+
+
+async def outcomes(served: Served, *, epoch: str = "", after: int = 0, many: int) -> list[v1.Outcome]:
+    """Return the first `many` outcomes of a stream that begins after a cursor."""
+    found: list[v1.Outcome] = []
+    request = v1.WatchOutcomesRequest(epoch=epoch, after_sequence=after)
+    async for answer in served.stub.watch_outcomes(request):
+        found += answer.outcomes
+        if len(found) >= many:
+            break
+    return found
+
+
+async def test_a_caller_submits_watches_and_asks(settings: adapter.Settings) -> None:
+    """Each call of the contract answers, and they agree."""
+    async with serving(settings) as bench, listening(bench) as served:
+        submitted = await served.stub.submit_mints(v1.SubmitMintsRequest(mints=[asked(1), asked(2, amount=0)]))
+        assert [entry.result for entry in submitted.entries] == [v1.SubmitResult.ACCEPTED, v1.SubmitResult.INVALID]
+        assert submitted.entries[1].reason == "amount_out_of_range"
+        await bench.settled([1])
+        [outcome] = await outcomes(served, many=1)
+        assert (outcome.sequence, outcome.number, outcome.kind) == (1, 1, v1.OutcomeKind.MINTED)
+        got = await served.stub.get_mints(v1.GetMintsRequest(numbers=[1, 2]))
+        assert [entry.state for entry in got.entries] == [v1.MintState.FINAL, v1.MintState.UNKNOWN]
+        assert got.entries[0].accepted_at_ms <= got.entries[0].included_at_ms <= got.entries[0].final_at_ms
+        logs = await served.stub.list_mint_logs(v1.ListMintLogsRequest())
+        assert [(log.number, log.recipient, log.amount) for log in logs.logs] == [
+            (1, outcome.recipient, str(outcome.amount))
+        ]
+        assert logs.covered_to_block == logs.at_block
+        assert (logs.total_supply, logs.burned) == (str(outcome.amount), "0")
+        balances = await served.stub.get_balances(v1.GetBalancesRequest(addresses=[outcome.recipient, b"\7" * 20]))
+        assert balances.balances == [str(outcome.amount), "0"]
+        status = await served.stub.get_status(v1.GetStatusRequest())
+        assert (status.chain_id, status.halted_reason, status.accepted_waiting) == (31_337, "", 0)
+        assert [(lane.next_nonce, lane.mined_nonce, lane.in_flight) for lane in status.lanes] == [(1, 1, 0)]
+        assert [endpoint.is_healthy for endpoint in status.endpoints] == [True]
+
+
+async def test_a_stream_resumes_after_its_cursor_and_starts_over_for_another_epoch(settings: adapter.Settings) -> None:
+    """A cursor of the current epoch is believed; of any other epoch, not even its sequence."""
+    async with serving(settings) as bench:
+        await bench.submit(*[mint(number) for number in range(1, 6)])
+        await bench.settled(range(1, 6))
+        async with listening(bench) as served:
+            status = await served.stub.get_status(v1.GetStatusRequest())
+            assert [one.sequence for one in await outcomes(served, epoch=status.epoch, after=3, many=2)] == [4, 5]
+            assert [one.sequence for one in await outcomes(served, epoch="epo_other", after=3, many=5)] == [
+                1,
+                2,
+                3,
+                4,
+                5,
+            ]
+
+
+async def test_a_waiting_stream_gets_an_outcome_as_soon_as_it_is_written(settings: adapter.Settings) -> None:
+    """It is woken, and otherwise hears a heartbeat."""
+    async with serving(settings) as bench, listening(bench) as served:
+        stream = served.stub.watch_outcomes(v1.WatchOutcomesRequest())
+        assert (await anext(stream)).outcomes == []
+        assert (await anext(stream)).outcomes == []
+        await bench.submit(mint(1))
+        await bench.settled([1])
+        async with asyncio.timeout(1):
+            assert [outcome.number for outcome in (await anext(stream)).outcomes] == [1]
+        await stream.aclose()
+
+
+async def test_a_refused_question_carries_its_stable_code(settings: adapter.Settings) -> None:
+    """`google.rpc.ErrorInfo` says the reason for programs."""
+    async with assembled(settings) as bench, listening(bench) as served:
+        with pytest.raises(GRPCError) as refusal:
+            await served.stub.get_mints(v1.GetMintsRequest(numbers=[*range(1, 1_002)]))
+        assert refusal.value.status is Status.INVALID_ARGUMENT
+        assert refusal.value.details == [ErrorInfo(reason="question_too_large", domain=DOMAIN)]
+
+
+async def test_a_message_beyond_the_limit_is_refused_unread(settings: adapter.Settings) -> None:
+    """Its announced length is enough."""
+    async with assembled(settings) as bench, listening(bench) as served:
+        with pytest.raises(GRPCError) as refusal:
+            await served.stub.submit_mints(v1.SubmitMintsRequest(mints=[asked(1, cashback_id="x" * MESSAGE_BYTES_MAX)]))
+        assert refusal.value.status is Status.RESOURCE_EXHAUSTED
+        [entry] = (await served.stub.submit_mints(v1.SubmitMintsRequest(mints=[asked(1)]))).entries
+        assert entry.result is v1.SubmitResult.ACCEPTED
+
+
+async def test_there_are_at_most_so_many_streams(settings: adapter.Settings) -> None:
+    """One more is told to come back later, and unary calls go on."""
+    async with assembled(settings) as bench, listening(bench) as served:
+        streams = [served.stub.watch_outcomes(v1.WatchOutcomesRequest()) for _ in range(STREAMS_MAX)]
+        await asyncio.gather(*(anext(stream) for stream in streams))
+        with pytest.raises(GRPCError) as refusal:
+            await anext(served.stub.watch_outcomes(v1.WatchOutcomesRequest()))
+        assert refusal.value.status is Status.RESOURCE_EXHAUSTED
+        await served.stub.get_status(v1.GetStatusRequest())
+        for stream in streams:
+            await stream.aclose()
+
+
+async def test_a_draining_server_says_so_ends_streams_and_refuses_calls(settings: adapter.Settings) -> None:
+    """A caller learns at once that it must go elsewhere; the server ends although its clients stay connected."""
+    async with assembled(settings) as bench, listening(bench) as served:
+        assert (await served.health.check(HealthCheckRequest())).status is HealthCheckResponseServingStatus.SERVING
+        stream = served.stub.watch_outcomes(v1.WatchOutcomesRequest())
+        await anext(stream)
+        served.stop.set()
+        async with asyncio.timeout(1):
+            assert [answer async for answer in stream] == []
+        with pytest.raises((GRPCError, StreamTerminatedError, ConnectionError)):
+            await served.stub.submit_mints(v1.SubmitMintsRequest(mints=[asked(1)]), timeout=1)
+
+
+async def test_an_unknown_service_is_not_healthy(settings: adapter.Settings) -> None:
+    """The health service answers for what is served here alone."""
+    async with assembled(settings) as bench, listening(bench) as served:
+        with pytest.raises(GRPCError) as refusal:
+            await served.health.check(HealthCheckRequest(service="other.Service"))
+        assert refusal.value.status is Status.NOT_FOUND

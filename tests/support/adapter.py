@@ -2,7 +2,7 @@
 
 It passes the suite that the real one passes (tests/integration/minting/test_adapter_contract.py). What a chain decides
 is here decided by the test: `mint` makes accepted numbers final, `fail` refuses them for good, `rebuild` forgets all
-that does not stand on the chain; `is_hanging`, `refusal` and `go_down` are the world's part.
+that does not stand on the chain; `is_hanging`, `refusal`, `answering` and `go_down` are the world's part.
 """
 
 import asyncio
@@ -47,6 +47,8 @@ class FakeAdapter(ChainAdapterServiceBase):
         self.port = 0
         self.refusal: Status | None = None
         self.is_hanging = False
+        self.answering = asyncio.Event()
+        self.answering.set()
         self._heartbeat_s = heartbeat_s
         self._final: list[v1.Outcome] = []
         self._moved = asyncio.Event()
@@ -116,7 +118,9 @@ class FakeAdapter(ChainAdapterServiceBase):
         if len(message.mints) > SUBMIT_MAX:
             raise GRPCError(Status.INVALID_ARGUMENT, f"at most {SUBMIT_MAX} mints")
         self.submissions.append([mint.number for mint in message.mints])
-        return v1.SubmitMintsResponse(entries=[self._admit(mint) for mint in message.mints])
+        entries = [self._admit(mint) for mint in message.mints]
+        await self.answering.wait()
+        return v1.SubmitMintsResponse(entries=entries)
 
     async def watch_outcomes(self, message: v1.WatchOutcomesRequest) -> AsyncIterator[v1.WatchOutcomesResponse]:
         """Yield what is final after the cursor, then what becomes final, and heartbeats between."""

@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 
 from cashback.kernel.bus import Bus
 from cashback.kernel.bus.streams import EVENTS
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
 from cashback.processes.embedded import EmbeddedNats
 from tests.integration.backbone.loops import drainer, has_stored
@@ -87,6 +88,22 @@ async def test_a_full_stream_makes_the_outbox_wait_and_loses_nothing(shop: Datab
             await bus.api(f"STREAM.UPDATE.{EVENTS.name}", {**narrow, "max_msgs": 100})
             await eventually(lambda: has_stored(bus, 8))
     assert len(set(await _ids_of(broker))) == 8
+
+
+async def test_a_drainer_stops_soon_though_the_broker_hangs(shop: Database, bus: Bus, broker: EmbeddedNats) -> None:
+    """What it was publishing stays in the outbox, for whoever comes next."""
+    one = event()
+    broker.pause()
+    async with running(drainer(shop, bus).run) as stop:
+        await happened(shop, one)
+        await eventually(_is_waiting)
+        stop.set()
+        stopped_at_s = monotonic_s()
+    assert monotonic_s() - stopped_at_s < 2
+    broker.resume()
+    async with running(drainer(shop, bus).run):
+        await eventually(lambda: has_stored(bus, 1))
+    assert await stored_ids(bus) == [one.id]
 
 
 async def test_a_drainer_survives_the_loss_of_its_database_connections(shop: Database, bus: Bus) -> None:

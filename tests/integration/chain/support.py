@@ -15,7 +15,8 @@ from cashback.chain.store import blocks
 from cashback.chain.store import lanes as store_lanes
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
-from cashback.processes import adapter, contracts
+from cashback.processes import contracts
+from cashback.processes.adapter import Adapter, Settings, opened
 from tests.integration.chain.levers import Lever, People
 
 MNEMONIC: Final = "test test test test test test test test test test test junk"
@@ -37,11 +38,11 @@ def mint(number: int, *, amount: int = 1_000_000, recipient: bytes | None = None
 class Bench(msgspec.Struct, frozen=True):
     """One adapter running on one chain and one database."""
 
-    adapter: adapter.Adapter
+    adapter: Adapter
     database: Database
     lever: Lever
     people: People
-    settings: adapter.Settings
+    settings: Settings
 
     async def submit(self, *mints: Mint) -> None:
         """Submit mints, in one call."""
@@ -172,10 +173,10 @@ async def running(*runs: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIte
 
 
 @asynccontextmanager
-async def assembled(settings: adapter.Settings) -> AsyncIterator[Bench]:
+async def assembled(settings: Settings) -> AsyncIterator[Bench]:
     """Give an adapter whose loops do not run."""
     async with (
-        adapter.opened(settings) as (parts, database),
+        opened(settings) as (parts, database),
         Node.open(settings.rpc_urls[-1:], chain_id=CHAIN_ID, timeout_s=10) as node,
     ):
         lever = Lever(node)
@@ -183,7 +184,7 @@ async def assembled(settings: adapter.Settings) -> AsyncIterator[Bench]:
 
 
 @asynccontextmanager
-async def serving(settings: adapter.Settings) -> AsyncIterator[Bench]:
+async def serving(settings: Settings) -> AsyncIterator[Bench]:
     """Give an adapter that runs."""
     async with assembled(settings) as bench, running(bench.adapter.lane.run, bench.adapter.follower.run):
         yield bench
@@ -196,9 +197,9 @@ async def deployed(url: str) -> contracts.Deployed:
     )
 
 
-def settings_of(dsn: str, url: str, where: contracts.Deployed, **changes: Any) -> adapter.Settings:  # noqa: ANN401 - any setting
+def settings_of(dsn: str, url: str, where: contracts.Deployed, **changes: Any) -> Settings:  # noqa: ANN401 - any setting
     """Return settings that are quick, with `changes`."""
-    settings = adapter.Settings(
+    settings = Settings(
         chain_dsn=Secret(dsn),
         rpc_urls=(url,),
         chain_id=CHAIN_ID,

@@ -78,7 +78,10 @@ def test_an_illegal_state_cannot_be_stored(
     chain_dsn: str, constraint: str, statements: list[tuple[str, tuple[object, ...]]]
 ) -> None:
     """Not even by the owner: the named constraint refuses it."""
-    with psycopg.connect(chain_dsn) as connection, pytest.raises(errors.IntegrityError) as refusal:
-        for statement, values in statements:
+    *preparation, (refused, refused_values) = statements
+    with psycopg.connect(chain_dsn) as connection:
+        for statement, values in preparation:
             connection.execute(statement, values)
+        with pytest.raises(errors.IntegrityError) as refusal:
+            connection.execute(refused, refused_values)
     assert refusal.value.diag.constraint_name == constraint

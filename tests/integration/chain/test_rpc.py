@@ -1,8 +1,9 @@
 """The adapter as its callers see it, over real gRPC."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import cast
 
 import msgspec
 import pytest
@@ -13,12 +14,13 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from cashback.chain.rpc.edge import MESSAGE_BYTES_MAX, STREAMS_MAX
 from cashback.chain.rpc.errors import DOMAIN, DetailsCodec
 from cashback.chain.rpc.server import AdapterServer
+from cashback.kernel.errors import Unavailable
 from cashback.processes import adapter
 from cashback.processes.embedded import free_port
 from cashback.wire.cashback.chain import v1
 from cashback.wire.google.rpc import ErrorInfo
 from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
-from tests.integration.chain.support import Bench, assembled, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, eventually, mint, running, serving
 
 HOST = "127.0.0.1"
 
@@ -39,35 +41,37 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
     server = AdapterServer(
         host=HOST, port=port, acceptance=parts.acceptance, reading=parts.reading, stream=parts.stream
     )
-    async with (
-        running(server.run) as stop,
-        Channel(HOST, port, status_details_codec=DetailsCodec(), codec=None) as channel,
-    ):
+
+    async def look() -> bool | None:
+        with suppress(Unavailable):
+            await server.check()
+            return True
+        return None
+
+    async with running(server.run) as stop, Channel(HOST, port, status_details_codec=DetailsCodec()) as channel:
+        await eventually(look)
         yield Served(v1.ChainAdapterServiceStub(channel), HealthStub(channel), stop)
 
 
-def asked(number: int, **changes: object) -> v1.Mint:
+def watched(served: Served, *, epoch: str = "", after: int = 0) -> AsyncGenerator[v1.WatchOutcomesResponse, None]:
+    """Return a stream of outcomes after a cursor; close it."""
+    answers = served.stub.watch_outcomes(v1.WatchOutcomesRequest(epoch=epoch, after_sequence=after))
+    return cast("AsyncGenerator[v1.WatchOutcomesResponse, None]", answers)
+
+
+def asked(number: int, *, amount: int = 1, cashback_id: str = "cb_1") -> v1.Mint:
     """Return a mint on the wire."""
-    one = mint(number)
-    return v1.Mint(
-        **{
-            "number": number,
-            "cashback_id": one.cashback_id,
-            "recipient": one.recipient,
-            "amount": one.amount,
-            **changes,
-        }
-    )
+    return v1.Mint(number=number, cashback_id=cashback_id, recipient=b"\7" * 20, amount=amount)
 
 
 async def outcomes(served: Served, *, epoch: str = "", after: int = 0, many: int) -> list[v1.Outcome]:
     """Return the first `many` outcomes of a stream that begins after a cursor."""
     found: list[v1.Outcome] = []
-    request = v1.WatchOutcomesRequest(epoch=epoch, after_sequence=after)
-    async for answer in served.stub.watch_outcomes(request):
-        found += answer.outcomes
-        if len(found) >= many:
-            break
+    async with aclosing(watched(served, epoch=epoch, after=after)) as answers:
+        async for answer in answers:
+            found += answer.outcomes
+            if len(found) >= many:
+                break
     return found
 
 
@@ -89,7 +93,7 @@ async def test_a_caller_submits_watches_and_asks(settings: adapter.Settings) -> 
         ]
         assert logs.covered_to_block == logs.at_block
         assert (logs.total_supply, logs.burned) == (str(outcome.amount), "0")
-        balances = await served.stub.get_balances(v1.GetBalancesRequest(addresses=[outcome.recipient, b"\7" * 20]))
+        balances = await served.stub.get_balances(v1.GetBalancesRequest(addresses=[outcome.recipient, b"\10" * 20]))
         assert balances.balances == [str(outcome.amount), "0"]
         status = await served.stub.get_status(v1.GetStatusRequest())
         assert (status.chain_id, status.halted_reason, status.accepted_waiting) == (31_337, "", 0)
@@ -117,7 +121,7 @@ async def test_a_stream_resumes_after_its_cursor_and_starts_over_for_another_epo
 async def test_a_waiting_stream_gets_an_outcome_as_soon_as_it_is_written(settings: adapter.Settings) -> None:
     """It is woken, and otherwise hears a heartbeat."""
     async with serving(settings) as bench, listening(bench) as served:
-        stream = served.stub.watch_outcomes(v1.WatchOutcomesRequest())
+        stream = watched(served)
         assert (await anext(stream)).outcomes == []
         assert (await anext(stream)).outcomes == []
         await bench.submit(mint(1))
@@ -149,10 +153,10 @@ async def test_a_message_beyond_the_limit_is_refused_unread(settings: adapter.Se
 async def test_there_are_at_most_so_many_streams(settings: adapter.Settings) -> None:
     """One more is told to come back later, and unary calls go on."""
     async with assembled(settings) as bench, listening(bench) as served:
-        streams = [served.stub.watch_outcomes(v1.WatchOutcomesRequest()) for _ in range(STREAMS_MAX)]
+        streams = [watched(served) for _ in range(STREAMS_MAX)]
         await asyncio.gather(*(anext(stream) for stream in streams))
         with pytest.raises(GRPCError) as refusal:
-            await anext(served.stub.watch_outcomes(v1.WatchOutcomesRequest()))
+            await anext(watched(served))
         assert refusal.value.status is Status.RESOURCE_EXHAUSTED
         await served.stub.get_status(v1.GetStatusRequest())
         for stream in streams:
@@ -163,7 +167,7 @@ async def test_a_draining_server_says_so_ends_streams_and_refuses_calls(settings
     """A caller learns at once that it must go elsewhere; the server ends although its clients stay connected."""
     async with assembled(settings) as bench, listening(bench) as served:
         assert (await served.health.check(HealthCheckRequest())).status is HealthCheckResponseServingStatus.SERVING
-        stream = served.stub.watch_outcomes(v1.WatchOutcomesRequest())
+        stream = watched(served)
         await anext(stream)
         served.stop.set()
         async with asyncio.timeout(1):

@@ -11,6 +11,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from cashback.events import decode
+from cashback.events.ledger import TokenMintRequested
 from cashback.events.minting import TokenMinted, TokenMintFailed
 from cashback.kernel.bus import Delivery
 from cashback.kernel.clock import ManualClock
@@ -226,6 +228,41 @@ def outcome_delivery(outcome: TokenMinted | TokenMintFailed) -> Delivery:
         attempt=1,
         sequence=next(_numbers),
     )
+
+
+async def requests(world: World) -> list[TokenMintRequested]:
+    """Return every mint request that was published, repetitions included."""
+    return [decode(event.data, TokenMintRequested) for event in await world.events("ledger", TokenMintRequested.TYPE)]
+
+
+async def minted_outcome(world: World, cashback_id: str | None = None) -> TokenMinted:
+    """Return the outcome that a cashback's mint is final; of the only one there is when none is named."""
+    request = await _request_of(world, cashback_id)
+    number = int(request.mint_number)
+    return TokenMinted(
+        mint_number=request.mint_number,
+        cashback_id=request.cashback_id,
+        token_units=request.token_units,
+        transaction_hash=f"0x{number:064x}",
+        block_number=str(100 + number),
+        block_hash=f"0x{100 + number:064x}",
+    )
+
+
+async def failed_outcome(
+    world: World, cashback_id: str | None = None, *, reason: str = "refused", will_retry: bool = False
+) -> TokenMintFailed:
+    """Return the outcome that a cashback's mint failed; of the only one there is when none is named."""
+    request = await _request_of(world, cashback_id)
+    return TokenMintFailed(
+        mint_number=request.mint_number, cashback_id=request.cashback_id, reason=reason, will_retry=will_retry
+    )
+
+
+async def _request_of(world: World, cashback_id: str | None) -> TokenMintRequested:
+    """Return the request of one cashback, or the only one."""
+    found = {each.cashback_id: each for each in await requests(world)}
+    return found[cashback_id] if cashback_id else next(iter(found.values()))
 
 
 def _migrate(dsn: str) -> None:

@@ -9,6 +9,7 @@ from cashback.kernel.errors import Rejected, Unavailable
 from cashback.minting import Halts, MintState, Readings
 from cashback.minting.gateway import SUBMIT_MINTS_MAX
 from cashback.minting.model import MintingHalted
+from cashback.minting.service import submitter
 from cashback.wire.cashback.chain import v1
 from tests.integration.minting.world import TRACE, World, cashback, eventually, request, running
 from tests.support.adapter import Known
@@ -54,12 +55,17 @@ async def test_submitters_side_by_side_share_the_work(world: World) -> None:
     assert sorted(submitted) == list(range(1, 2_001))
 
 
-async def test_the_running_submitter_hears_of_a_request_when_it_commits(world: World) -> None:
-    """It need not look all the time, and does not look before there is something to see."""
-    async with running(world.submitter().run):
+async def test_the_running_submitter_hears_of_a_request_when_it_commits(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It need not look all the time: here it would look again only after a minute."""
+    monkeypatch.setattr(submitter, "POLL_S", 60.0)
+    async with running(world.submitter().run) as stop:
         for number in range(1, 6):
             await world.take(request(number))
             await eventually(lambda: are_accepted(world, *range(1, number + 1)))  # noqa: B023  # awaited here
+        stop.set()
+        await world.take(request(6))
 
 
 @pytest.mark.invariant("I4")
@@ -84,18 +90,23 @@ async def _was_tried(world: World, times: int) -> bool:
 async def test_an_adapter_that_dies_after_taking_a_call_is_asked_again_and_mints_once(world: World) -> None:
     """Its answer is lost, so it is unknown what it took; it knows each number."""
     await world.take(request(1))
-    world.fake.is_hanging = True
+    world.fake.answering.clear()
     asking = asyncio.ensure_future(world.submitter().submit_due())
-    await eventually(lambda: _was_tried(world, 1))
-    world.fake.known[1] = Known(cashback(1), (1).to_bytes(20), 1_000)
+    await eventually(lambda: _has_taken(world, 1))
     await world.fake.go_down()
     with pytest.raises(Unavailable):
         await asking
-    world.fake.is_hanging = False
+    world.fake.answering.set()
     await world.fake.go_up()
     async with running(world.submitter().run):
         await eventually(lambda: are_accepted(world, 1))
+    assert world.fake.submissions == [[1], [1]]
     assert len(world.fake.known) == 1
+
+
+async def _has_taken(world: World, number: int) -> bool:
+    """Tell whether the adapter has a number."""
+    return number in world.fake.known
 
 
 async def test_a_submitter_that_dies_with_a_claim_leaves_it_due_again_later(world: World) -> None:
@@ -167,12 +178,16 @@ async def test_a_halt_says_so_and_a_person_lifts_it(world: World) -> None:
 async def test_an_outcome_that_overtakes_the_acceptance_stays(world: World) -> None:
     """The stream may be faster than the answer to the call."""
     await world.take(request(1))
-    world.fake.known[1] = Known(cashback(1), (1).to_bytes(20), 1_000)
+    world.fake.answering.clear()
+    asking = asyncio.ensure_future(world.submitter().submit_due())
+    await eventually(lambda: _has_taken(world, 1))
     world.fake.mint()
     await world.follow()
-    assert await world.submitter().submit_due() == 0
+    world.fake.answering.set()
+    assert await asking == 1
     mint = await Readings(world.auditor).show(1)
     assert (mint.state, mint.accepted_at) == (MintState.MINTED, None)
+    assert await world.submitter().submit_due() == 0
 
 
 async def test_a_mint_without_an_answer_in_the_adapters_list_is_submitted_again(

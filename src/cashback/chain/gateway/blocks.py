@@ -50,10 +50,10 @@ class Blocks:
         [latest] = await self._node.ask([("eth_getBlockByNumber", ["latest", False])])
         return header(latest)
 
-    async def heads(self) -> Heads:
-        """Return the newest, the safe and the final block; a tag that the node does not know yet is None."""
+    async def heads(self, latest: Header) -> Heads:
+        """Return the safe and the final block beside the newest; a tag that the node does not know yet is None."""
         safe, final = await asyncio.gather(self._tagged("safe"), self._tagged("finalized"))
-        return Heads(await self.latest(), safe, final)
+        return Heads(latest, safe, final)
 
     async def headers(self, first: int, last: int) -> list[Header]:
         """Return the canonical headers from `first` to `last`, as many as the node has."""
@@ -70,10 +70,25 @@ class Blocks:
         requests: list[Request] = [("eth_getLogs", [self._filter(blockHash=f"0x{one.hash.hex()}")]) for one in blocks]
         return [_token_log(log) for logs in await self._node.ask(requests) for log in logs]
 
-    async def logs_between(self, first: int, last: int) -> list[TokenLog]:
-        """Return the token's logs from block `first` to `last`; only for blocks that are final."""
-        [logs] = await self._node.ask([("eth_getLogs", [self._filter(fromBlock=hex(first), toBlock=hex(last))])])
-        return [_token_log(log) for log in logs]
+    async def logs_from(self, first: int, last: int) -> tuple[int, list[TokenLog]]:
+        """Return the token's logs from block `first` on, and the block they reach to; only for blocks that are final.
+
+        That is `last`, or less where the node finds that too much for one answer; every provider has its own limit.
+
+        Raises:
+            ChainUnavailable: not even the first block alone was answered.
+        """
+        while True:
+            try:
+                [logs] = await self._node.ask(
+                    [("eth_getLogs", [self._filter(fromBlock=hex(first), toBlock=hex(last))])]
+                )
+            except EndpointRefused:
+                if last == first:
+                    raise
+                last = (first + last) // 2
+            else:
+                return last, [_token_log(log) for log in logs]
 
     async def burned_between(self, first: int, last: int) -> int:
         """Return the base units that holders burned from block `first` to `last`."""

@@ -154,13 +154,13 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     """Return a response's body.
 
     Raises:
-        ValueError: it is longer than `ANSWER_BYTES_MAX`.
+        EndpointRefused: it is longer than `ANSWER_BYTES_MAX`; ask for less.
     """
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > ANSWER_BYTES_MAX:
-            raise ValueError(f"its answer is longer than {ANSWER_BYTES_MAX} bytes")
+            raise EndpointRefused(f"the answer is longer than {ANSWER_BYTES_MAX} bytes")
     return bytes(body)
 
 

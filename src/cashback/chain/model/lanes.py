@@ -100,3 +100,16 @@ class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
     since_stored_ms: int
     since_sent_ms: int
     is_first: bool
+
+
+class NonceFault(msgspec.Struct, frozen=True, kw_only=True):
+    """A nonce that breaks I9: whether the chain has it in a final block, the slot's state, its attempts mined there.
+
+    `state` is None when nothing is stored at the nonce at all.
+    """
+
+    address: Address
+    nonce: int
+    is_final: bool
+    state: str | None
+    mined: int

@@ -36,6 +36,11 @@ def check_finality(finality: str) -> None:
         raise Invalid(f"finality must be finalized, safe or depth:N, not {finality!r}")
 
 
+def final_header(heads: Heads, finality: str) -> Header | None:
+    """Return the block that the node itself calls final, None where a depth decides or there is none yet."""
+    return {"finalized": heads.final, "safe": heads.safe}.get(finality)
+
+
 def final_number(heads: Heads, finality: str) -> int:
     """Return the highest block that the operator calls final; -1 when none is yet.
 

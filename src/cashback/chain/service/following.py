@@ -14,7 +14,7 @@ import msgspec
 from prometheus_client import Counter
 
 from cashback.chain.gateway.blocks import Blocks
-from cashback.chain.model import ChainDiverged, Hash, Header, Heads, TokenLog
+from cashback.chain.model import ChainDiverged, ChainUnavailable, Hash, Header, Heads, TokenLog
 from cashback.chain.rules import following as rules
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
@@ -107,44 +107,67 @@ class Follower:
         latest = await self._source.latest()
         if tip is not None and latest.hash == tip.hash:
             return False
-        heads = await self._source.heads()
+        heads = await self._source.heads(latest)
         first = self._settings.start_block if tip is None else tip.number + 1
         final = rules.final_number(heads, self._settings.finality)
-        if tip is not None and not await self._is_canonical(tip, heads):
-            await self._unwind()
-            return True
-        if first + RANGE_FROM_BLOCKS <= final:
-            headers, logs = await self._far(first, min(first + RANGE_BLOCKS_MAX - 1, final))
-        else:
-            headers, logs = await self._near(first, min(first + HEADERS_PER_TURN_MAX - 1, heads.latest.number), tip)
+        is_far = first + RANGE_FROM_BLOCKS <= final
+        headers = await (self._far(first, final, tip) if is_far else self._near(first, latest, tip))
         if not headers:
-            return False
+            return await self._unwind_unless_canonical(tip, latest)
+        logs = await self._logs(first, headers, is_far=is_far)
         await self._take(headers, logs, heads)
-        return headers[-1].number < heads.latest.number
+        return headers[-1].number < latest.number
 
-    async def _is_canonical(self, tip: Header, heads: Heads) -> bool:
-        """Tell whether our tip still stands; a node that is merely behind us proves nothing against it."""
-        number = min(tip.number, heads.latest.number)
-        [canonical] = await self._source.headers(number, number) or [heads.latest]
+    async def _far(self, first: int, final: int, tip: Header | None) -> list[Header]:
+        """Return the header that ends the next range of final blocks; nothing when the tip is not canonical."""
+        last = min(first + RANGE_BLOCKS_MAX - 1, final)
+        return [] if tip is not None and not await self._is_canonical(tip) else await self._source.headers(last, last)
+
+    async def _near(self, first: int, latest: Header, tip: Header | None) -> list[Header]:
+        """Return the headers that follow the tip; nothing when they do not link up with it."""
+        last = min(first + HEADERS_PER_TURN_MAX - 1, latest.number)
+        headers = [latest] if first == latest.number else await self._source.headers(first, last)
+        return headers if rules.is_chain(headers, None if tip is None else tip.hash) else []
+
+    async def _logs(self, first: int, headers: list[Header], *, is_far: bool) -> list[TokenLog]:
+        """Return the logs of the blocks that end with `headers`, which are cut short where a node answers less."""
+        if not is_far:
+            return await self._source.logs_of(headers)
+        reached, logs = await self._source.logs_from(first, headers[-1].number)
+        if reached < headers[-1].number:
+            headers[:] = await self._source.headers(reached, reached)
+        return logs
+
+    async def _is_canonical(self, stored: Header) -> bool:
+        """Tell whether a block of ours still stands."""
+        canonical = await self._source.headers(stored.number, stored.number)
+        return bool(canonical) and canonical[0].hash == stored.hash
+
+    async def _unwind_unless_canonical(self, tip: Header | None, latest: Header) -> bool:
+        """Go back to the fork point if the tip is gone; return whether it was.
+
+        A node that is merely behind us, or that answered from another branch, proves nothing: then the next turn asks
+        again.
+        """
+        if tip is None or (latest.number < tip.number and await self._is_behind(latest)) or await self._is_canonical(tip):
+            return False
+        await self._unwind()
+        return True
+
+    async def _is_behind(self, latest: Header) -> bool:
+        """Tell whether a node's newest block is one that we have followed already."""
         async with self._database.transaction() as tx:
             stored = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
-        return stored.get(canonical.number, canonical.hash) == canonical.hash
-
-    async def _far(self, first: int, last: int) -> tuple[list[Header], list[TokenLog]]:
-        """Return the logs of many final blocks and the header of the last one."""
-        return await self._source.headers(last, last), await self._source.logs_between(first, last)
-
-    async def _near(self, first: int, last: int, tip: Header | None) -> tuple[list[Header], list[TokenLog]]:
-        """Return the blocks that follow the tip, with exactly their logs; nothing when they do not link up."""
-        headers = await self._source.headers(first, last) if first <= last else []
-        # A node of several answered from another branch, or the chain moved meanwhile: the next turn sees clearer.
-        if not headers or not rules.is_chain(headers, None if tip is None else tip.hash):
-            return [], []
-        return headers, await self._source.logs_of(headers)
+        return stored.get(latest.number) == latest.hash
 
     async def _take(self, headers: Sequence[Header], logs: Sequence[TokenLog], heads: Heads) -> None:
-        """Take blocks in, write the outcomes that became due, look into unexplained nonces, and wake who waits."""
+        """Take blocks in, write the outcomes that became due, look into unexplained nonces, and wake who waits.
+
+        Raises:
+            ChainUnavailable: what the node calls final is on another branch than ours; nothing was stored.
+        """
         tip = headers[-1].number
+        await self._agree(rules.final_header(heads, self._settings.finality), headers)
         final = min(rules.final_number(heads, self._settings.finality), tip)
         safe = max(final, -1 if heads.safe is None else min(heads.safe.number, tip))
         sighted = await self._sighting.take(headers, logs, safe=safe, final=final)
@@ -154,6 +177,16 @@ class Follower:
             self._wake(sighted)
         if await self._inspection.turn(tip):
             self._freed.beat()
+
+    async def _agree(self, final: Header | None, headers: Sequence[Header]) -> None:
+        """Raise `ChainUnavailable` when the node's final block is not the one that we have followed at that height."""
+        if final is None:
+            return
+        async with self._database.transaction() as tx:
+            stored = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
+        ours = {**stored, **{header.number: header.hash for header in headers}}.get(final.number, final.hash)
+        if ours != final.hash:
+            raise ChainUnavailable(f"the node's final block {final.number} is not the one that was followed")
 
     def _wake(self, sighted: Sighted) -> None:
         """Wake the lanes when slots became free, and the watchers when outcomes were written."""

@@ -8,7 +8,7 @@ import msgspec
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, Header, Lane, MintedLog, MintView, Network
+from cashback.chain.model import Address, ChainUnavailable, Header, Lane, MintedLog, MintView, Network
 from cashback.chain.rules import following as rules
 from cashback.chain.store import lanes, mints, network
 from cashback.kernel.db import Database
@@ -16,7 +16,8 @@ from cashback.kernel.errors import Invalid, Unavailable
 
 NUMBERS_MAX: Final = 1_000
 ADDRESSES_MAX: Final = 500
-LOG_BLOCKS_MAX: Final = 1_000
+LOG_BLOCKS_MAX: Final = 256
+LOGS_MAX: Final = 20_000
 WAITING_COUNTED_MAX: Final = 100_000
 _ADDRESS_BYTES: Final = 20
 
@@ -108,20 +109,22 @@ class Reading:
         return await self._contracts.balances(addresses)
 
     async def mint_logs(self, *, from_block: int, to_block: int) -> MintLogs:
-        """Return the mint logs and burns from `from_block` on, at most `LOG_BLOCKS_MAX` blocks of them.
+        """Return the mint logs and burns from `from_block` on: at most `LOG_BLOCKS_MAX` blocks, about `LOGS_MAX` logs.
 
         `to_block` 0 means the last final block; a later block than that is never read.
 
         Raises:
             ChainUnavailable: no endpoint answered, or no block is final yet.
         """
-        final = rules.final_number(await self._source.heads(), self._finality)
-        end_number = min(to_block or final, final)
-        covered = min(from_block + LOG_BLOCKS_MAX - 1, end_number)
-        [end] = await self._source.headers(max(end_number, 0), max(end_number, 0))
-        logs, burned = [], 0
-        if from_block <= covered:
-            logs = [log for log in await self._source.logs_between(from_block, covered) if isinstance(log, MintedLog)]
+        heads = await self._source.heads(await self._source.latest())
+        final = rules.final_number(heads, self._finality)
+        if final < 0:
+            raise ChainUnavailable("no block is final yet")
+        [end] = await self._source.headers(min(to_block or final, final), min(to_block or final, final))
+        covered, logs, burned = end.number, [], 0
+        if from_block <= end.number:
+            covered, found = await self._source.logs_from(from_block, min(from_block + LOG_BLOCKS_MAX - 1, end.number))
+            covered, logs = _whole_blocks([log for log in found if isinstance(log, MintedLog)], covered)
             burned = await self._source.burned_between(from_block, covered)
         return MintLogs(
             logs=logs,
@@ -143,7 +146,7 @@ class Reading:
             network=stored,
             head=head,
             total_supply=await self._supply(head),
-            lanes=[await self._lane(lane) for lane in own_lanes],
+            lanes=[await self._lane(lane, stored.final_block) for lane in own_lanes],
             endpoints=endpoints,
             accepted_waiting=waiting,
         )
@@ -168,14 +171,22 @@ class Reading:
         except Unavailable:
             return None
 
-    async def _lane(self, lane: Lane) -> LaneStatus:
-        """Return one lane beside what the chain says of its signer, zeros when it says nothing."""
+    async def _lane(self, lane: Lane, final_block: int) -> LaneStatus:
+        """Return one lane beside what the chain says of its signer up to `final_block`; zeros when it says nothing."""
         try:
-            mined, final = await self._source.nonces(lane.address, ("latest", "finalized"))
+            mined, final = await self._source.nonces(lane.address, ("latest", hex(max(final_block, 0))))
             gas_money_wei = await self._source.gas_money_wei(lane.address)
         except Unavailable:
             mined, final, gas_money_wei = 0, 0, 0
         return LaneStatus(lane=lane, mined_nonce=mined, final_nonce=final, gas_money_wei=gas_money_wei)
+
+
+def _whole_blocks(logs: list[MintedLog], covered: int) -> tuple[int, list[MintedLog]]:
+    """Return the logs of as many whole blocks as fit into `LOGS_MAX`, at least one, and the block they reach to."""
+    if len(logs) <= LOGS_MAX:
+        return covered, logs
+    last = max(logs[LOGS_MAX].place.block_number - 1, logs[0].place.block_number)
+    return last, [log for log in logs if log.place.block_number <= last]
 
 
 def _bound(items: Sequence[object], limit: int, what: str) -> None:

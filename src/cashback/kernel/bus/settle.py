@@ -99,15 +99,19 @@ class Settler:
         taken = [await self._read(message) for message in messages]
         readable = [one for one in taken if one is not None]
         redelivered.labels(self._name).inc(sum(one.place.attempt > 1 for one in readable))
-        for pile in piles(readable, self._failures.keys(), batch_max=self._batch_max):
-            if self._outages == outages:
-                await self._settle(pile)
-            else:
-                # Each further attempt would wait for the same outage.
-                await self._put_back(pile)
+        await self._settle_each(piles(readable, self._failures.keys(), batch_max=self._batch_max))
         if self._outages == outages:
             self._outages = 0
         return PAUSE.delay_s(self._outages) if self._outages else 0.0
+
+    async def _settle_each(self, those: Iterable[Sequence[Taken]]) -> None:
+        """Settle piles one after the other, until the world fails: each of the rest would wait for the same outage."""
+        outages = self._outages
+        for pile in those:
+            if self._outages == outages:
+                await self._settle(pile)
+            else:
+                await self._put_back(pile)
 
     async def _settle(self, pile: Sequence[Taken]) -> None:
         """Apply `pile` in one transaction; if that fails for a reason of its own, halve it down to the one to blame."""
@@ -123,8 +127,7 @@ class Settler:
             if len(pile) == 1:
                 await self._failed(pile[0], cause)
             else:
-                for half in (pile[: len(pile) // 2], pile[len(pile) // 2 :]):
-                    await self._settle(half)
+                await self._settle_each([pile[: len(pile) // 2], pile[len(pile) // 2 :]])
         else:
             await self._acknowledge(pile)
 
@@ -231,21 +234,15 @@ def piles(taken: Sequence[Taken], failed: Iterable[int], *, batch_max: int) -> l
     its transaction with half as many others.
     """
     suspects = set(failed)
-    alone = [[one] for one in taken if one.place.sequence in suspects]
-    rest = sorted(
-        (one for one in taken if one.place.sequence not in suspects),
-        key=lambda one: (max(one.place.attempt, _WHOLE_BATCH_ATTEMPTS), one.place.sequence),
-    )
+    ages: dict[int, list[Taken]] = {}
+    for one in sorted(taken, key=lambda one: one.place.sequence):
+        if one.place.sequence not in suspects:
+            ages.setdefault(max(0, one.place.attempt - _WHOLE_BATCH_ATTEMPTS), []).append(one)
     together: list[list[Taken]] = []
-    room, attempts = 0, 0
-    for one in rest:
-        if room == 0 or max(one.place.attempt, _WHOLE_BATCH_ATTEMPTS) != attempts:
-            attempts = max(one.place.attempt, _WHOLE_BATCH_ATTEMPTS)
-            room = max(1, batch_max >> min(attempts - _WHOLE_BATCH_ATTEMPTS, 16))
-            together.append([])
-        together[-1].append(one)
-        room -= 1
-    return together + alone
+    for age in sorted(ages):
+        size = max(1, batch_max >> age)
+        together += [ages[age][start : start + size] for start in range(0, len(ages[age]), size)]
+    return together + [[one] for one in taken if one.place.sequence in suspects]
 
 
 async def put_back_now(link: Link | None, messages: Sequence[Msg]) -> None:

@@ -1,0 +1,58 @@
+"""What must hold of the stored nonces, as a question whose answer is the list of exceptions."""
+
+from collections.abc import Mapping
+
+from cashback.chain.model import Address, NonceFault
+from cashback.kernel.db import Tx
+
+
+async def nonce_faults(
+    tx: Tx, *, final_nonces: Mapping[Address, int], final_block: int, limit: int
+) -> list[NonceFault]:
+    """Return nonces that break I9, at most `limit`; none when all is well.
+
+    `final_nonces` is how many nonces of each lane's signer the chain has used up to `final_block`. Every nonce from the
+    lane's first to its newest has one slot; those the chain has used are final with exactly one mined attempt, and of
+    the others none was mined by then.
+    """
+    cursor = await tx.execute(
+        """
+        with lane as (
+            select lanes.id, lanes.address, lanes.next_nonce, given.final_nonce,
+                   coalesce((select min(nonce) from chain.slots where slots.lane = lanes.id), next_nonce) as first_nonce
+            from unnest(%(addresses)s::bytea[], %(final_nonces)s::bigint[]) as given (address, final_nonce)
+            join chain.lanes using (address)
+        ),
+        walked as (
+            select lane.address, place.nonce, place.nonce < lane.final_nonce as is_final, slots.state,
+                   (select count(*)
+                    from chain.blockchain_transactions as attempts
+                    where attempts.lane = lane.id
+                      and attempts.nonce = place.nonce
+                      and attempts.block_number <= %(final_block)s) as mined
+            from lane
+            cross join lateral generate_series(
+                lane.first_nonce, greatest(lane.next_nonce, lane.final_nonce) - 1) as place (nonce)
+            left join chain.slots
+              on slots.lane = lane.id
+             and slots.nonce = place.nonce
+        )
+        select address, nonce, is_final, state, mined
+        from walked
+        where state is null
+           or mined <> is_final::integer
+           or is_final and state <> 'final'
+        order by address, nonce
+        limit %(limit)s
+        """,
+        {
+            "addresses": list(final_nonces),
+            "final_nonces": list(final_nonces.values()),
+            "final_block": final_block,
+            "limit": limit,
+        },
+    )
+    return [
+        NonceFault(address=Address(row[0]), nonce=row[1], is_final=row[2], state=row[3], mined=row[4])
+        for row in await cursor.fetchall()
+    ]

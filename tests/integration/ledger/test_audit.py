@@ -1,0 +1,51 @@
+"""The proof of the books, and that it can fail: one of each kind of difference is planted and found (I1, I8)."""
+
+import pytest
+
+from tests.integration.ledger.world import World, buy, failed_outcome, minted_outcome
+
+PLANTS = {
+    "currency_unbalanced": "update ledger.accounts set balance = balance + 1 where kind = 'budget'",
+    "balance_unproved": "update ledger.accounts set balance = balance + 1 where kind = 'budget'",
+    "entry_discontinuous": "update ledger.transfers set credit_balance_after = 1 where cause = 'mint'",
+    "granted_unaccounted": "update ledger.transfers set amount = amount + 1 where cause = 'accrual'",
+    "state_unbooked": "update ledger.cashback_ledger set token_units = token_units + 1 where state = 'minted'",
+    "budget_unaccounted": "update ledger.cashback_ledger set amount_minor = amount_minor - 1 where state = 'minted'",
+    "cost_unbooked": "update ledger.accounts set balance = balance - 1 where kind = 'fx' and currency = 'CBK'",
+    "history_disagrees": "delete from ledger.cashback_transitions where to_state = 'minted'",
+}
+
+
+async def lived_in(world: World) -> None:
+    """Leave a cashback in every state."""
+    await world.programme()
+    user, merchant, unreachable = await world.user(), await world.merchant(), await world.user(wallet=None)
+    minted, stuck, _ = await world.record(
+        buy(user, merchant), buy(user, merchant, 20_000), buy(user, merchant, 30_000)
+    )
+    await world.record(buy(unreachable, merchant), buy(user, merchant, 1))
+    await world.request()
+    await world.settle(await minted_outcome(world, minted.cashback.id), await failed_outcome(world, stuck.cashback.id))
+
+
+@pytest.mark.invariant("I1", "I8")
+async def test_books_that_were_lived_in_add_up(world: World) -> None:
+    """Per user and in total: granted = waiting + in flight + stuck + minted, debits = credits (I1, I8)."""
+    await lived_in(world)
+    states = await world.rows("select distinct state from ledger.cashback_ledger order by 1")
+    assert [state for (state,) in states] == ["approved", "declined", "mint_requested", "minted", "stuck"]
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1", "I8")
+@pytest.mark.parametrize("kind", list(PLANTS))
+async def test_a_planted_difference_is_found_and_named(world: World, kind: str) -> None:
+    """Someone who switches triggers and constraints off is found out by the proof (I1, I8)."""
+    await lived_in(world)
+    await world.rows("alter table ledger.cashback_ledger disable trigger all")
+    await world.rows("alter table ledger.transfers disable trigger all")
+    await world.rows("alter table ledger.cashback_transitions disable trigger all")
+    await world.rows(PLANTS[kind])
+    found = await world.readings.differences(limit=10)
+    assert kind in {difference.kind for difference in found}
+    assert all(difference.expected != difference.found for difference in found)

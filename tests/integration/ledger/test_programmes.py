@@ -1,0 +1,64 @@
+"""Programmes: started once, funded, and one at a time."""
+
+import asyncio
+
+import pytest
+
+from cashback.kernel.ids import new_id
+from cashback.kernel.money import Bps, Minor, TokenRate
+from cashback.ledger import NewProgramme, ProgrammeExists, ProgrammeInvalid, ProgrammeUnknown
+from tests.integration.ledger.world import World, buy
+
+TERMS = NewProgramme(
+    name="Spring", currency="USD", rate=Bps(250), token_rate=TokenRate(3, 2), budget=Minor(500_000)
+)
+
+
+async def test_a_programme_starts_with_its_whole_budget(world: World) -> None:
+    """Its terms, its first ruleset and its funding are stored together."""
+    programme = await world.programmes.create(TERMS)
+    assert (programme.budget, programme.budget_left) == (500_000, 500_000)
+    assert (programme.ruleset.version, programme.ruleset.rate, programme.ruleset.currency.exponent) == (1, 250, 2)
+    assert (programme.conversion.rate, programme.conversion.as_of) == (TokenRate(3, 2), world.clock.now())
+    assert await world.readings.programme() == programme
+    assert await world.readings.programme(programme.id) == programme
+    await world.assert_books_prove()
+
+
+async def test_the_same_terms_again_change_nothing(world: World) -> None:
+    """Starting is safe to repeat, also at the same time; the budget is funded once."""
+    first, *others = await asyncio.gather(*[world.programmes.create(TERMS) for _ in range(5)])
+    assert all(other == first for other in others)
+    assert await world.one("select count(*) from ledger.transfers") == 1
+
+
+async def test_a_second_programme_and_other_terms_are_refused(world: World) -> None:
+    """One is in force, and a name stands for its terms."""
+    await world.programmes.create(TERMS)
+    with pytest.raises(ProgrammeExists):
+        await world.programme()
+    with pytest.raises(ProgrammeExists):
+        await world.programmes.create(NewProgramme(**{**_fields(TERMS), "budget": Minor(1)}))
+
+
+async def test_unsound_terms_store_nothing(world: World) -> None:
+    """Refused before anything is looked up."""
+    with pytest.raises(ProgrammeInvalid):
+        await world.programmes.create(NewProgramme(**{**_fields(TERMS), "currency": "ZZZ"}))
+    with pytest.raises(ProgrammeUnknown):
+        await world.readings.programme()
+    with pytest.raises(ProgrammeUnknown):
+        await world.readings.programme(new_id("prg"))
+
+
+async def test_what_is_left_of_a_budget_is_what_was_not_granted(world: World) -> None:
+    """2.5 % of 100.00 USD is granted once."""
+    await world.programmes.create(TERMS)
+    await world.record(buy(await world.user(), await world.merchant()))
+    programme = await world.readings.programme()
+    assert (programme.budget, programme.budget_left) == (500_000, 499_750)
+
+
+def _fields(terms: NewProgramme) -> dict[str, object]:
+    """Return the fields of the terms by name."""
+    return {name: getattr(terms, name) for name in terms.__struct_fields__}

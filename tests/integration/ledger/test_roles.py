@@ -1,0 +1,87 @@
+"""What each role may do, and above all what it may not."""
+
+import psycopg
+import pytest
+
+from tests.integration.ledger.world import ROLES, Dsns, World, buy
+
+FORBIDDEN = {
+    "cashback_api": [
+        "update ledger.cashback_ledger set state = 'minted'",
+        "update ledger.transfers set amount = 1",
+        "insert into ledger.cashback_ledger (id, mint_number) values ('cb_1', 1)",
+        "delete from ledger.transfers",
+        "delete from purchases.purchases",
+        "update purchases.purchases set amount_minor = 1",
+        "update purchases.idempotency_keys set fingerprint = ''",
+        "delete from purchases.idempotency_keys",
+        "update purchases.api_keys set scope = 'operator'",
+        "update ledger.accounts set owner = 'usr_me'",
+        "delete from ledger.accounts",
+        "select nextval('ledger.mint_numbers')",
+        "select * from ledger.inbox",
+        "delete from ledger.outbox_events",
+        "select ledger.rotate_outbox(interval '0')",
+        "update ledger.programmes set ended_at = now()",
+        "create table ledger.mine ()",
+        "create table public.mine ()",
+    ],
+    "cashback_ledger": [
+        "select * from purchases.purchases",
+        "select * from purchases.api_keys",
+        "insert into ledger.cashback_ledger (id) values ('cb_1')",
+        "update ledger.cashback_ledger set token_units = 1",
+        "update ledger.cashback_ledger set user_id = 'usr_me'",
+        "update ledger.recipients set wallet = '0x'",
+        "insert into ledger.recipients (user_id) values ('usr_me')",
+        "update ledger.transfers set amount = 1",
+        "delete from ledger.inbox",
+        "insert into ledger.decisions (cashback_id) values ('cb_1')",
+        "select ledger.rotate_outbox(interval '0')",
+    ],
+    "cashback_relay": [
+        "select * from purchases.purchases",
+        "select * from ledger.cashback_ledger",
+        "insert into ledger.outbox_events (type) values ('x')",
+        "update ledger.outbox_events set data = ''",
+        "delete from ledger.outbox_events",
+    ],
+    "cashback_auditor": [
+        "select secret_hmac from purchases.api_keys",
+        "update ledger.accounts set balance = 0",
+        "insert into ledger.transfers (amount) values (1)",
+        "delete from ledger.cashback_ledger",
+        "select ledger.rotate_outbox(interval '0')",
+    ],
+}
+
+
+@pytest.mark.parametrize("role,statement", [(role, each) for role, some in FORBIDDEN.items() for each in some])
+async def test_a_role_cannot_do_what_is_not_its_part(dsns: Dsns, role: str, statement: str) -> None:
+    """Least privilege, stated one statement at a time: the database refuses, not the code."""
+    async with await psycopg.AsyncConnection.connect(dsns.of(role)) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute(statement.encode())
+
+
+async def test_the_auditor_reads_everything_but_the_hmacs(world: World) -> None:
+    """Whoever checks needs every table, and no key to any door."""
+    await world.programme()
+    await world.record(buy(await world.user(), await world.merchant()))
+    tables = await world.rows(
+        "select table_schema || '.' || table_name from information_schema.tables"
+        " where table_schema in ('ledger', 'purchases') and table_name <> 'api_keys'"
+    )
+    assert len(tables) > 10
+    async with await psycopg.AsyncConnection.connect(world.dsns.of("cashback_auditor")) as connection:
+        for (table,) in tables:
+            await connection.execute(f"select count(*) from {table}".encode())
+
+
+async def test_no_role_owns_anything_save_the_owner(world: World) -> None:
+    """Nobody who runs a process can change a table or switch a trigger off."""
+    owners = await world.rows(
+        "select distinct tableowner from pg_tables where schemaname in ('ledger', 'purchases')"
+    )
+    assert owners == [("cashback_owner",)]
+    assert set(ROLES) - {"cashback_owner"} == set(FORBIDDEN)

@@ -1,0 +1,134 @@
+"""What the schema itself refuses, whoever asks: illegal states cannot be stored."""
+
+import psycopg
+import pytest
+
+from tests.integration.ledger.world import World, buy, minted_outcome
+
+
+async def refused(world: World, statement: str, *parameters: object) -> str:
+    """Return the name of the constraint, or the message, with which the superuser's statement is refused."""
+    with pytest.raises(psycopg.Error) as error:
+        await world.rows(statement, *parameters)
+    return error.value.diag.constraint_name or str(error.value.diag.message_primary)
+
+
+@pytest.mark.parametrize(
+    "change,constraint",
+    [
+        pytest.param("state = 'gone'", "cannot go from approved to gone", id="unknown-state"),
+        pytest.param("state = 'minted'", "cannot go from approved to minted", id="skipped-request"),
+        pytest.param("state = 'mint_requested'", "cashback_request_whole", id="request-without-a-number"),
+        pytest.param("mint_number = 7", "cashback_request_whole", id="number-without-a-request"),
+        pytest.param("amount_minor = amount_minor - 1", "is frozen", id="another-amount"),
+        pytest.param("token_units = token_units + 1", "is frozen", id="other-tokens"),
+        pytest.param("user_id = 'usr_thief'", "is frozen", id="another-user"),
+        pytest.param("reissues = -1", "cashback_reissues_not_negative", id="negative-count"),
+    ],
+)
+async def test_an_approved_cashback_cannot_become_nonsense(world: World, change: str, constraint: str) -> None:
+    """Named constraints and the freeze stand behind every guarded update."""
+    await world.programme()
+    await world.record(buy(await world.user(), await world.merchant()))
+    assert constraint in await refused(world, f"update ledger.cashback_ledger set {change}")
+
+
+@pytest.mark.parametrize(
+    "change,constraint",
+    [
+        pytest.param("recipient = '0x' || repeat('1', 40)", "is frozen", id="another-recipient"),
+        pytest.param("mint_number = mint_number + 1", "is frozen", id="another-number"),
+        pytest.param("request = 'x'", "is frozen", id="another-payload"),
+        pytest.param("state = 'approved'", "cannot go from minted to approved", id="back-to-approved"),
+        pytest.param("transaction_hash = null", "cashback_mint_whole", id="minted-nowhere"),
+    ],
+)
+async def test_what_a_request_froze_stays(world: World, change: str, constraint: str) -> None:
+    """Number, recipient and amount are frozen for ever; a minted cashback never goes back."""
+    await world.programme()
+    await world.record(buy(await world.user(), await world.merchant()))
+    await world.request()
+    await world.settle(await minted_outcome(world))
+    assert constraint in await refused(world, f"update ledger.cashback_ledger set {change}")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "ledger.transfers",
+        "ledger.decisions",
+        "ledger.cashback_transitions",
+        "ledger.rulesets",
+        "purchases.purchases",
+        "purchases.wallets",
+    ],
+)
+async def test_history_cannot_be_rewritten_by_anybody(world: World, table: str) -> None:
+    """Neither the owner nor a superuser updates, deletes or truncates what is immutable."""
+    for statement in (f"delete from {table}", f"truncate {table} cascade"):
+        assert "stay as they are" in await refused(world, statement)
+    column = await world.one(
+        "select column_name from information_schema.columns"
+        " where table_schema || '.' || table_name = %s and is_identity = 'NO' limit 1",
+        table,
+    )
+    assert "stay as they are" in await refused(world, f"update {table} set {column} = {column}")
+
+
+async def test_a_cashback_and_whoever_it_is_of_cannot_be_deleted(world: World) -> None:
+    """A merchant, a user, a programme and a cashback stay, though some of their fields change."""
+    for table in ("ledger.cashback_ledger", "ledger.programmes", "purchases.users", "purchases.merchants"):
+        assert "stay as they are" in await refused(world, f"delete from {table}")
+
+
+@pytest.mark.parametrize(
+    "statement,constraint",
+    [
+        pytest.param(
+            "update ledger.accounts set balance = -1 where kind = 'budget'", "account_not_overdrawn", id="overdrawn"
+        ),
+        pytest.param(
+            "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"
+            " credit_balance_after, cause, at) select id, id, currency, 1, 0, 0, 'funding', now() from ledger.accounts"
+            " limit 1",
+            "transfer_between_two",
+            id="to-itself",
+        ),
+        pytest.param(
+            "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"
+            " credit_balance_after, cause, at) select a.id, b.id, 'EUR', 1, 0, 0, 'funding', now()"
+            " from ledger.accounts a, ledger.accounts b where a.id < b.id limit 1",
+            "transfer_debit_same_currency",
+            id="another-currency",
+        ),
+        pytest.param(
+            "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"
+            " credit_balance_after, cause, at) select a.id, b.id, a.currency, 0, 0, 0, 'funding', now()"
+            " from ledger.accounts a, ledger.accounts b where a.id < b.id limit 1",
+            "transfer_moves_something",
+            id="nothing-moved",
+        ),
+        pytest.param(
+            "insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator,"
+            " token_rate_denominator, created_at) values ('prg_2', 'second', 'USD', 2, 1, 1, now())",
+            "programme_one_in_force",
+            id="two-programmes",
+        ),
+        pytest.param(
+            "insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)"
+            " values ('cb_1', 'minted', 'approved', 'me', 'because', now())",
+            "transition_known",
+            id="impossible-step",
+        ),
+        pytest.param(
+            "insert into ledger.recipients (user_id, wallet, linked_at) values ('usr_1', '0x' || repeat('0', 40), now())",
+            "recipient_wallet_not_zero",
+            id="wallet-of-nobody",
+        ),
+    ],
+)
+async def test_the_books_cannot_hold_nonsense(world: World, statement: str, constraint: str) -> None:
+    """Each illegal row has a constraint with a name (I8)."""
+    await world.programme()
+    await world.record(buy(await world.user(), await world.merchant()))
+    assert await refused(world, statement) == constraint

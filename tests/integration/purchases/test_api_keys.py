@@ -1,0 +1,69 @@
+"""API keys: shown once, stored as an HMAC, recognised, revoked."""
+
+import pytest
+
+from cashback.kernel.config import Secret
+from cashback.kernel.http.auth import Principal, Scope
+from cashback.kernel.ids import new_id
+from cashback.purchases import ApiKeys
+from cashback.purchases.model import ApiKeyUnknown, FieldInvalid, MerchantUnknown
+from tests.integration.ledger.world import World
+
+PEPPER = Secret("a pepper of a test")
+
+
+@pytest.fixture
+def keys(world: World) -> ApiKeys:
+    """Give the keys of one process."""
+    return ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
+
+
+async def test_a_key_is_recognised_by_its_secret(world: World, keys: ApiKeys) -> None:
+    """An operator's key reaches everything, a merchant's names its merchant."""
+    merchant = await world.merchant()
+    operator_key, operator_secret = await keys.create(scope=Scope.OPERATOR, label="ops")
+    merchant_key, merchant_secret = await keys.create(scope=Scope.MERCHANT, merchant_id=merchant.id, label="shop")
+    for _ in range(2):
+        assert await keys.authenticate(operator_secret.value) == Principal(operator_key.id, Scope.OPERATOR, None)
+        assert await keys.authenticate(merchant_secret.value) == Principal(
+            merchant_key.id, Scope.MERCHANT, merchant.id
+        )
+    assert {key.id for key in await keys.list_keys()} == {operator_key.id, merchant_key.id}
+
+
+async def test_nobody_is_let_in_by_anything_else(world: World, keys: ApiKeys) -> None:
+    """Neither by nonsense, nor by a key's id with another secret, nor under another pepper."""
+    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
+    for presented in ("", "nonsense", key.id, f"{key.id}.", f"{key.id}.guess", f"{new_id('key')}.{secret.value[31:]}"):
+        assert await keys.authenticate(presented) is None
+    other = ApiKeys(world.api, clock=world.clock, pepper=Secret("another pepper"))
+    assert await other.authenticate(secret.value) is None
+
+
+async def test_a_revoked_key_lets_nobody_in(keys: ApiKeys) -> None:
+    """At once in this process, though it was remembered; revoking twice is the same as once."""
+    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
+    assert await keys.authenticate(secret.value) is not None
+    revoked = await keys.revoke(key.id)
+    assert await keys.authenticate(secret.value) is None
+    assert await keys.revoke(key.id) == revoked
+    with pytest.raises(ApiKeyUnknown):
+        await keys.revoke(new_id("key"))
+
+
+async def test_a_secret_is_nowhere_in_the_database(world: World, keys: ApiKeys) -> None:
+    """Only an HMAC is stored, so a stolen database opens no door."""
+    _, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
+    stored = await world.one("select string_agg(api_keys::text, '') from purchases.api_keys")
+    assert secret.value.partition(".")[2] not in str(stored)
+    assert secret.value not in repr(secret)
+
+
+async def test_a_key_is_for_the_operator_or_for_one_known_merchant(keys: ApiKeys) -> None:
+    """Anything in between is refused."""
+    with pytest.raises(MerchantUnknown):
+        await keys.create(scope=Scope.MERCHANT, merchant_id=new_id("mer"), label="shop")
+    with pytest.raises(FieldInvalid):
+        await keys.create(scope=Scope.MERCHANT, label="shop")
+    with pytest.raises(FieldInvalid):
+        await keys.create(scope=Scope.OPERATOR, label="")

@@ -1,0 +1,53 @@
+"""When a lane takes mints on, and how much the contracts allow."""
+
+import msgspec
+import pytest
+
+from cashback.chain.model import Policy
+from cashback.chain.rules.batching import budget, wait_ms
+from cashback.chain.rules.fees import Waits
+
+POLICY = Policy(
+    head=1,
+    base_fee_wei=1,
+    is_paused=False,
+    is_operator=True,
+    is_minter=True,
+    available=1_000,
+    supply=5_000,
+    cap=10_000,
+    gas_money_wei=1,
+    pending_nonce=0,
+)
+
+
+@pytest.mark.parametrize("waiting,oldest_ms,expected", [(1, 0, 100), (1, 60, 40), (1, 100, 0), (1, 900, 0), (10, 0, 0)])
+def test_a_queue_ripens_until_it_is_old_or_full(waiting: int, oldest_ms: int, expected: int) -> None:
+    """A hundred milliseconds, or a full call."""
+    assert wait_ms(waiting=waiting, oldest_ms=oldest_ms, full_at=10, age_ms=100) == expected
+
+
+def test_what_is_in_flight_counts_as_minted() -> None:
+    """The limit must not be signed away twice."""
+    assert budget(POLICY, in_flight=0) == 1_000
+    assert budget(POLICY, in_flight=400) == 600
+
+
+def test_the_cap_on_the_supply_binds_when_it_is_nearer() -> None:
+    """Whichever is less."""
+    assert budget(msgspec.structs.replace(POLICY, supply=9_700), in_flight=100) == 200
+
+
+@pytest.mark.parametrize(
+    "changes,in_flight,reason",
+    [
+        ({"is_paused": True}, 0, "minter_paused"),
+        ({"is_operator": False}, 0, "role_missing"),
+        ({"is_minter": False}, 0, "role_missing"),
+        ({}, 1_000, "mint_limit_reached"),
+        ({"supply": 10_000}, 0, "supply_cap_reached"),
+    ],
+)
+def test_what_the_contracts_forbid_makes_the_lane_wait(changes: dict[str, object], in_flight: int, reason: str) -> None:
+    """Each with its own reason, which an operator reads."""
+    assert budget(msgspec.structs.replace(POLICY, **changes), in_flight=in_flight) == Waits(reason)

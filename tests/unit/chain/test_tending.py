@@ -1,0 +1,101 @@
+"""What is done about a slot that no block carries yet."""
+
+import msgspec
+import pytest
+
+from cashback.chain.model import Address, Fees, Hash, OpenSlot
+from cashback.chain.rules.fees import FeeLimits
+from cashback.chain.rules.tending import Bump, GiveUp, Patience, Send, Step, Wait, next_step
+
+LIMITS = FeeLimits(tip_wei=2, cap_wei=1_000)
+PATIENCE = Patience(resend_ms=10_000, bump_ms=45_000)
+SLOT = OpenSlot(
+    lane=1,
+    nonce=7,
+    target=Address(b"\1" * 20),
+    calldata=b"",
+    gas=21_000,
+    hash=Hash(b"\2" * 32),
+    raw=b"raw",
+    fees=Fees(202, 2),
+    sends=1,
+    answer="accepted",
+    since_stored_ms=100,
+    since_sent_ms=100,
+    is_first=True,
+)
+
+
+def step(*, base_fee_wei: int = 100, **changes: object) -> Step:
+    """Return the step for the slot with some changes."""
+    slot = msgspec.structs.replace(SLOT, **changes)
+    return next_step(slot, base_fee_wei=base_fee_wei, limits=LIMITS, patience=PATIENCE)
+
+
+def test_what_was_never_sent_is_sent() -> None:
+    """Stored first, then sent."""
+    assert step(answer=None, sends=0) == Send()
+
+
+def test_what_a_pool_took_is_left_alone() -> None:
+    """Until it has waited long."""
+    assert step() == Wait()
+
+
+def test_what_has_waited_long_is_offered_again() -> None:
+    """A pool may have dropped it; the same bytes do no harm."""
+    assert step(since_sent_ms=10_000, since_stored_ms=10_000) == Send()
+
+
+@pytest.mark.parametrize("sends,wait_ms", [(1, 250), (2, 500), (3, 1_000), (6, 5_000), (1_000, 5_000)])
+def test_an_unknown_send_is_repeated_ever_more_slowly(sends: int, wait_ms: int) -> None:
+    """Doubling, and bounded."""
+    assert step(answer="unknown", sends=sends, since_sent_ms=wait_ms - 1) == Wait()
+    assert step(answer="unknown", sends=sends, since_sent_ms=wait_ms) == Send()
+
+
+def test_an_unknown_send_is_never_replaced_by_others() -> None:
+    """However long it takes: nobody can tell whether it arrived."""
+    assert step(answer="unknown", sends=50, since_stored_ms=10**9, since_sent_ms=10**6) == Send()
+
+
+def test_the_first_nonce_is_bumped_when_it_is_stuck() -> None:
+    """At an eighth more."""
+    assert step(since_stored_ms=45_000, since_sent_ms=1_000) == Bump(Fees(228, 3))
+
+
+def test_a_later_nonce_is_not_bumped_for_waiting() -> None:
+    """It waits for the first one."""
+    assert step(since_stored_ms=45_000, since_sent_ms=1_000, is_first=False) == Wait()
+
+
+def test_whatever_is_priced_out_is_bumped() -> None:
+    """A later nonce too: it could never follow the first one into the same block."""
+    assert step(base_fee_wei=300, since_stored_ms=10_000, is_first=False) == Bump(Fees(602, 3))
+
+
+def test_a_bump_above_the_cap_waits_and_says_so_and_the_same_bytes_are_offered_again() -> None:
+    """Fees fall again; the lane moves by itself then."""
+    assert step(base_fee_wei=999, since_stored_ms=45_000) == Wait("fee_above_cap")
+    assert step(base_fee_wei=999, since_stored_ms=45_000, since_sent_ms=10_000) == Send()
+
+
+def test_an_underpriced_send_is_bumped_at_once() -> None:
+    """The node has said what it wants."""
+    assert step(answer="underpriced") == Bump(Fees(228, 3))
+
+
+def test_a_signer_without_gas_money_waits_and_says_so() -> None:
+    """Somebody must pay in; until then the same bytes are offered from time to time."""
+    assert step(answer="no_funds") == Wait("no_gas_money")
+    assert step(answer="no_funds", since_sent_ms=5_000) == Send()
+
+
+def test_a_used_nonce_is_the_followers_business() -> None:
+    """Ours was mined, or a stranger has the key: blocks tell which."""
+    assert step(answer="nonce_used", since_stored_ms=10**9) == Wait()
+
+
+def test_a_refusal_for_good_is_given_up() -> None:
+    """Minting halts: the nonce is taken in our records and no node will ever use it."""
+    assert step(answer="refused") == GiveUp("transaction_refused")

@@ -56,25 +56,43 @@ class MintLog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChainLogs(msgspec.Struct, frozen=True, kw_only=True):
-    """Mint logs up to `covered_to_block`, with what stands at the last final block, `at_block`."""
+    """Mint logs up to `covered_to_block`, and what holders burned in the same blocks.
+
+    `at_block` is the last block of the whole question; `total_supply` stands there, None when no node tells any more.
+    """
 
     logs: list[MintLog]
     covered_to_block: int
     at_block: int
     at_block_hash: str
-    total_supply: int
+    total_supply: int | None
     burned: int
 
 
+class LaneNonces(msgspec.Struct, frozen=True, kw_only=True):
+    """A signer's nonces: given out by the adapter, used on the chain up to its head, and used up to its final block."""
+
+    address: bytes
+    next_nonce: int
+    mined_nonce: int
+    final_nonce: int
+    gas_money_wei: int
+
+    @property
+    def is_told(self) -> bool:
+        """Tell whether the node said anything about this signer; one that has used nonces has paid for them."""
+        return self.mined_nonce > 0 or self.gas_money_wei > 0
+
+
 class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the adapter stands: heads, whether it is halted, what waits, and where nonces do not follow each other."""
+    """How the adapter stands: heads, whether it is halted, what waits, and its signers."""
 
     chain_id: int
     head: int
     final: int
     halted_reason: str
     accepted_waiting: int
-    nonce_gaps: list[str]
+    lanes: list[LaneNonces]
 
 
 class LiveMint(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,15 +148,18 @@ class Adapter:
             answer = await self._stub.get_mints(GetMintsRequest(numbers=list(numbers)), timeout=DEADLINE_S)
         return {entry.number: _live(entry) for entry in answer.entries}
 
-    async def mint_logs(self, *, from_block: int) -> ChainLogs:
+    async def mint_logs(self, *, from_block: int, to_block: int = 0) -> ChainLogs:
         """Return the mint logs from a block on, as many blocks as the adapter covers in one answer.
+
+        The question ends at `to_block`; 0 means the last final block. Ask on from the block after `covered_to_block`,
+        to the `at_block` of the first answer; the figures burned add up.
 
         Raises:
             AdapterUnavailable: no answer within the deadline.
         """
         async with _deadline("ListMintLogs", AUDIT_DEADLINE_S):
             answer = await self._stub.list_mint_logs(
-                ListMintLogsRequest(from_block=from_block), timeout=AUDIT_DEADLINE_S
+                ListMintLogsRequest(from_block=from_block, to_block=to_block), timeout=AUDIT_DEADLINE_S
             )
         return ChainLogs(
             logs=[
@@ -154,7 +175,7 @@ class Adapter:
             covered_to_block=answer.covered_to_block,
             at_block=answer.at_block,
             at_block_hash="0x" + answer.at_block_hash.hex(),
-            total_supply=int(answer.total_supply),
+            total_supply=int(answer.total_supply) if answer.total_supply else None,
             burned=int(answer.burned),
         )
 
@@ -172,10 +193,15 @@ class Adapter:
             final=answer.final,
             halted_reason=answer.halted_reason,
             accepted_waiting=answer.accepted_waiting,
-            nonce_gaps=[
-                f"lane 0x{lane.address.hex()}: {lane.mined_nonce} mined of {lane.next_nonce} reserved"
+            lanes=[
+                LaneNonces(
+                    address=lane.address,
+                    next_nonce=lane.next_nonce,
+                    mined_nonce=lane.mined_nonce,
+                    final_nonce=lane.final_nonce,
+                    gas_money_wei=int(lane.gas_money_wei),
+                )
                 for lane in answer.lanes
-                if lane.mined_nonce > lane.next_nonce
             ],
         )
 

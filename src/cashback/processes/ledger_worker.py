@@ -5,6 +5,7 @@ cashback.approved ─────▶ approvals ──┐
 token.minted / failed ─▶ outcomes ───┘
 """
 
+from datetime import timedelta
 from typing import Annotated, Final
 
 import msgspec
@@ -14,14 +15,20 @@ from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.ledger import Sweeper
+from cashback.ledger import MintPolicy, Sweeper
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
 
 SCHEMA: Final = "ledger"
 
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the ledger's database and the broker are, and where the probe answers."""
+    """Where the ledger's database and the broker are, where the probe answers, and how patient the sweep is.
+
+    A request without an outcome is published again after `reissue_after_s`, and then later and later; an approved
+    cashback that nobody requested is requested after `missed_after_s`.
+    """
 
     ledger_dsn: Secret
     nats_url: str
@@ -29,25 +36,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_user: str = ""
     nats_password: Secret = Secret("")
     probe_host: str = "127.0.0.1"
+    reissue_after_s: Seconds = 120
+    missed_after_s: Seconds = 30
 
 
 async def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; any number of these may run beside each other."""
     clock = SystemClock()
+    policy = MintPolicy(
+        reissue_first=timedelta(seconds=settings.reissue_after_s),
+        missed_after=timedelta(seconds=settings.missed_after_s),
+    )
     async with (
         Database.open(settings.ledger_dsn.value, name="worker ledger") as database,
         Bus.connect(
             settings.nats_url, name="worker ledger", user=settings.nats_user, password=settings.nats_password.value
         ) as bus,
     ):
-        handlers = LedgerConsumer(clock=clock)
+        handlers = LedgerConsumer(clock=clock, policy=policy)
         approvals = Consumer(
             bus, database, schema=SCHEMA, name="ledger-approvals", types=APPROVED, handler=handlers.on_approved
         )
         outcomes = Consumer(
             bus, database, schema=SCHEMA, name="ledger-outcomes", types=OUTCOMES, handler=handlers.on_outcome
         )
-        sweeper = Sweeper(database, clock=clock)
+        sweeper = Sweeper(database, clock=clock, policy=policy)
         checks = {"database": database.ping, "broker": bus.ping}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(

@@ -85,18 +85,22 @@ class People:
         """Take the signer's role away."""
         await self._as_admin(_call("revokeRole(bytes32,address)", OPERATOR_ROLE, _padded(ACCOUNTS[1])))
 
+    async def burn(self, token: str, amount: int) -> None:
+        """Burn tokens of the stranger's own."""
+        await self._send(ACCOUNTS[3], _call("burn(uint256)", amount.to_bytes(32)), to=token)
+
     async def _as_admin(self, calldata: bytes) -> None:
         """Call the minter as its admin."""
         await self._send(ACCOUNTS[0], calldata)
 
-    async def _send(self, sender: str, calldata: bytes, *, is_first: bool = False) -> None:
-        """Send a call of the minter from one of the development node's own accounts."""
+    async def _send(self, sender: str, calldata: bytes, *, is_first: bool = False, to: str = "") -> None:
+        """Send a call, of the minter unless `to` says of whom, from one of the development node's own accounts."""
         tip = 10**11 if is_first else 10**9
         await self._lever.call(
             "eth_sendTransaction",
             {
                 "from": sender,
-                "to": self._minter,
+                "to": to or self._minter,
                 "data": f"0x{calldata.hex()}",
                 "gas": hex(500_000),
                 "maxPriorityFeePerGas": hex(tip),

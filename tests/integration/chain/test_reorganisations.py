@@ -1,8 +1,10 @@
 """Blocks that are replaced: mints move back and out again by themselves, and what is final never moves."""
 
+import msgspec
 import pytest
 
 from cashback.processes import adapter
+from tests.integration.chain.proxy import Proxy
 from tests.integration.chain.support import mint, serving
 
 
@@ -38,6 +40,23 @@ async def test_a_reorganisation_below_the_final_block_halts_minting(settings: ad
         await bench.lever.mine()
         assert await bench.halted() == "reorganised_below_final"
         assert [view.state for view in await bench.views([1])] == ["final"]
+
+
+async def test_a_node_that_calls_another_branch_final_is_not_believed(settings: adapter.Settings) -> None:
+    """Nothing becomes final on its word; once it agrees again, everything goes on."""
+    async with (
+        Proxy.before(settings.rpc_urls[0]) as proxy,
+        serving(msgspec.structs.replace(settings, rpc_urls=(proxy.url,))) as bench,
+    ):
+        await bench.submit(mint(1))
+        await bench.reached([1], "included")
+        stray = await bench.lever.call("eth_getBlockByNumber", "0x2", False)
+        proxy.tag("finalized", {**stray, "hash": f"0x{'ab' * 32}"})
+        await bench.lever.mine(6)
+        await proxy.met("finalized")
+        assert [view.state for view in await bench.views([1])] == ["included"]
+        proxy.tag("finalized", None)
+        await bench.settled([1])
 
 
 async def test_sightings_of_strangers_numbers_are_forgotten_with_their_blocks(settings: adapter.Settings) -> None:

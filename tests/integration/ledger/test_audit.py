@@ -20,9 +20,7 @@ async def lived_in(world: World) -> None:
     """Leave a cashback in every state."""
     await world.programme()
     user, merchant, unreachable = await world.user(), await world.merchant(), await world.user(wallet=None)
-    minted, stuck, _ = await world.record(
-        buy(user, merchant), buy(user, merchant, 20_000), buy(user, merchant, 30_000)
-    )
+    minted, stuck, _ = await world.record(buy(user, merchant), buy(user, merchant, 20_000), buy(user, merchant, 30_000))
     await world.record(buy(unreachable, merchant), buy(user, merchant, 1))
     await world.request()
     await world.settle(await minted_outcome(world, minted.cashback.id), await failed_outcome(world, stuck.cashback.id))

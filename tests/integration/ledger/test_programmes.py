@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from cashback.kernel.ids import new_id
@@ -9,9 +10,7 @@ from cashback.kernel.money import Bps, Minor, TokenRate
 from cashback.ledger import NewProgramme, ProgrammeExists, ProgrammeInvalid, ProgrammeUnknown
 from tests.integration.ledger.world import World, buy
 
-TERMS = NewProgramme(
-    name="Spring", currency="USD", rate=Bps(250), token_rate=TokenRate(3, 2), budget=Minor(500_000)
-)
+TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(250), token_rate=TokenRate(3, 2), budget=Minor(500_000))
 
 
 async def test_a_programme_starts_with_its_whole_budget(world: World) -> None:
@@ -38,13 +37,13 @@ async def test_a_second_programme_and_other_terms_are_refused(world: World) -> N
     with pytest.raises(ProgrammeExists):
         await world.programme()
     with pytest.raises(ProgrammeExists):
-        await world.programmes.create(NewProgramme(**{**_fields(TERMS), "budget": Minor(1)}))
+        await world.programmes.create(msgspec.structs.replace(TERMS, budget=Minor(1)))
 
 
 async def test_unsound_terms_store_nothing(world: World) -> None:
     """Refused before anything is looked up."""
     with pytest.raises(ProgrammeInvalid):
-        await world.programmes.create(NewProgramme(**{**_fields(TERMS), "currency": "ZZZ"}))
+        await world.programmes.create(msgspec.structs.replace(TERMS, currency="ZZZ"))
     with pytest.raises(ProgrammeUnknown):
         await world.readings.programme()
     with pytest.raises(ProgrammeUnknown):
@@ -57,8 +56,3 @@ async def test_what_is_left_of_a_budget_is_what_was_not_granted(world: World) ->
     await world.record(buy(await world.user(), await world.merchant()))
     programme = await world.readings.programme()
     assert (programme.budget, programme.budget_left) == (500_000, 499_750)
-
-
-def _fields(terms: NewProgramme) -> dict[str, object]:
-    """Return the fields of the terms by name."""
-    return {name: getattr(terms, name) for name in terms.__struct_fields__}

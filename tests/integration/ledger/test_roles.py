@@ -56,12 +56,13 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("role,statement", [(role, each) for role, some in FORBIDDEN.items() for each in some])
-async def test_a_role_cannot_do_what_is_not_its_part(dsns: Dsns, role: str, statement: str) -> None:
+@pytest.mark.parametrize("role", list(FORBIDDEN))
+async def test_a_role_cannot_do_what_is_not_its_part(dsns: Dsns, role: str) -> None:
     """Least privilege, stated one statement at a time: the database refuses, not the code."""
-    async with await psycopg.AsyncConnection.connect(dsns.of(role)) as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            await connection.execute(statement.encode())
+    async with await psycopg.AsyncConnection.connect(dsns.of(role), autocommit=True) as connection:
+        for statement in FORBIDDEN[role]:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await connection.execute(statement.encode())
 
 
 async def test_the_auditor_reads_everything_but_the_hmacs(world: World) -> None:
@@ -80,8 +81,6 @@ async def test_the_auditor_reads_everything_but_the_hmacs(world: World) -> None:
 
 async def test_no_role_owns_anything_save_the_owner(world: World) -> None:
     """Nobody who runs a process can change a table or switch a trigger off."""
-    owners = await world.rows(
-        "select distinct tableowner from pg_tables where schemaname in ('ledger', 'purchases')"
-    )
+    owners = await world.rows("select distinct tableowner from pg_tables where schemaname in ('ledger', 'purchases')")
     assert owners == [("cashback_owner",)]
     assert set(ROLES) - {"cashback_owner"} == set(FORBIDDEN)

@@ -5,6 +5,15 @@ import pytest
 
 from tests.integration.ledger.world import World, buy, minted_outcome
 
+IMMUTABLE = {
+    "ledger.transfers": "amount",
+    "ledger.decisions": "document",
+    "ledger.cashback_transitions": "actor",
+    "ledger.rulesets": "rate_bps",
+    "purchases.purchases": "amount_minor",
+    "purchases.wallets": "address",
+}
+
 
 async def refused(world: World, statement: str, *parameters: object) -> str:
     """Return the name of the constraint, or the message, with which the superuser's statement is refused."""
@@ -52,27 +61,15 @@ async def test_what_a_request_froze_stays(world: World, change: str, constraint:
     assert constraint in await refused(world, f"update ledger.cashback_ledger set {change}")
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        "ledger.transfers",
-        "ledger.decisions",
-        "ledger.cashback_transitions",
-        "ledger.rulesets",
-        "purchases.purchases",
-        "purchases.wallets",
-    ],
-)
-async def test_history_cannot_be_rewritten_by_anybody(world: World, table: str) -> None:
+async def test_history_cannot_be_rewritten_by_anybody(world: World) -> None:
     """Neither the owner nor a superuser updates, deletes or truncates what is immutable."""
-    for statement in (f"delete from {table}", f"truncate {table} cascade"):
-        assert "stay as they are" in await refused(world, statement)
-    column = await world.one(
-        "select column_name from information_schema.columns"
-        " where table_schema || '.' || table_name = %s and is_identity = 'NO' limit 1",
-        table,
-    )
-    assert "stay as they are" in await refused(world, f"update {table} set {column} = {column}")
+    for table, column in IMMUTABLE.items():
+        for statement in (
+            f"delete from {table}",
+            f"truncate {table} cascade",
+            f"update {table} set {column} = {column}",
+        ):
+            assert "stay as they are" in await refused(world, statement)
 
 
 async def test_a_cashback_and_whoever_it_is_of_cannot_be_deleted(world: World) -> None:
@@ -121,7 +118,8 @@ async def test_a_cashback_and_whoever_it_is_of_cannot_be_deleted(world: World) -
             id="impossible-step",
         ),
         pytest.param(
-            "insert into ledger.recipients (user_id, wallet, linked_at) values ('usr_1', '0x' || repeat('0', 40), now())",
+            "insert into ledger.recipients (user_id, wallet, linked_at)"
+            " values ('usr_1', '0x' || repeat('0', 40), now())",
             "recipient_wallet_not_zero",
             id="wallet-of-nobody",
         ),

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.invariant("I4")
 async def test_an_approval_whose_event_was_lost_is_requested_all_the_same(world: World) -> None:
     """Only after a while, so that the sweep does not race the event (I4)."""
     await world.programme()
-    await world.record(buy(await world.user(), await world.merchant()))
+    user = await world.user()
+    await world.sweeper.round()
+    await world.record(buy(user, await world.merchant()))
     assert (await world.sweeper.round()).missed == 0
     world.clock.advance(world.policy.missed_after + timedelta(seconds=1))
     assert (await world.sweeper.round()).missed == 1
@@ -26,6 +28,7 @@ async def test_the_sweep_walks_past_those_who_wait_for_a_wallet(world: World) ->
     """Many who have no wallet never keep the one behind them from being found; each round is bounded (I4)."""
     await world.programme()
     merchant, waiting, ready = await world.merchant(), await world.user(wallet=None), await world.user()
+    await world.sweeper.round()
     await world.record(*[buy(waiting, merchant) for _ in range(7)], buy(ready, merchant))
     world.clock.advance(timedelta(hours=1))
     sweeper = Sweeper(world.worker, clock=world.clock, policy=MintPolicy(batch_max=3))

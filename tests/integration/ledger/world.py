@@ -1,10 +1,10 @@
 """A cashback service for tests: a fresh database with its real roles, and builders for whoever acts in it."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import psycopg
@@ -22,7 +22,6 @@ from cashback.kernel.migrations import upgrade
 from cashback.kernel.money import Bps, Minor, TokenRate
 from cashback.ledger import MintPolicy, NewProgramme, Programme, Programmes, Readings, Sweeper
 from cashback.ledger.consumer import LedgerConsumer
-from cashback.processes.embedded import EmbeddedPostgres
 from cashback.purchases import People, Purchases
 from cashback.purchases.model import (
     OPERATOR,
@@ -44,6 +43,8 @@ PASSWORD: Final = "password-of-a-test"
 START: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TEMPLATE: Final = "cashback_service"
 _numbers: Final = count(1)
+
+T = TypeVar("T")
 
 
 class Dsns(msgspec.Struct, frozen=True):
@@ -144,13 +145,13 @@ class World:
         )
         return [Stored(*row) for row in rows]
 
-    async def rows(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+    async def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return what the superuser sees."""
         async with await psycopg.AsyncConnection.connect(self.dsns.superuser) as connection:
             cursor = await connection.execute(statement.encode(), parameters)
             return list(await cursor.fetchall()) if cursor.description else []
 
-    async def one(self, statement: str, *parameters: object) -> object:
+    async def one(self, statement: str, *parameters: object) -> Any:  # noqa: ANN401  # whatever the statement asks for
         """Return the only value that the superuser sees."""
         return (await self.rows(statement, *parameters))[0][0]
 
@@ -191,7 +192,7 @@ def new_key() -> str:
     return new_id("req")
 
 
-def decoded(outcome: Outcome, kind: type) -> object:
+def decoded(outcome: Outcome, kind: type[T]) -> T:
     """Return the answer of a command that must have been done."""
     assert isinstance(outcome, Recorded), outcome
     return msgspec.json.decode(outcome.answer, type=kind)
@@ -271,9 +272,7 @@ def _migrate(dsn: str) -> None:
         for role in ROLES:
             if not connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone():
                 connection.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
-            connection.execute(
-                sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(PASSWORD))
-            )
+            connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(PASSWORD)))
         connection.execute(sql.SQL("alter database {} owner to cashback_owner").format(sql.Identifier(_TEMPLATE)))
     for schema in ("ledger", "purchases"):
         upgrade(Dsns(dsn).of("cashback_owner"), schema)

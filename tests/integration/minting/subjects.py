@@ -35,6 +35,7 @@ async def a_fake() -> AsyncIterator[Subject]:
     async with FakeAdapter.serving() as fake:
 
         async def advance() -> None:
+            """Make it final at once."""
             fake.mint()
 
         yield Subject(fake.port, advance)
@@ -64,6 +65,7 @@ def a_real_one(folder: Path, databases: Databases, *, program: Path) -> Iterator
         }
 
         async def advance() -> None:
+            """Mine on top of it."""
             await asyncio.to_thread(_mine, chain)
 
         with CashbackProcess("adapter", log=folder / "adapter.log", port=probe, settings=environ):

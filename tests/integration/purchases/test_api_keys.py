@@ -25,9 +25,7 @@ async def test_a_key_is_recognised_by_its_secret(world: World, keys: ApiKeys) ->
     merchant_key, merchant_secret = await keys.create(scope=Scope.MERCHANT, merchant_id=merchant.id, label="shop")
     for _ in range(2):
         assert await keys.authenticate(operator_secret.value) == Principal(operator_key.id, Scope.OPERATOR, None)
-        assert await keys.authenticate(merchant_secret.value) == Principal(
-            merchant_key.id, Scope.MERCHANT, merchant.id
-        )
+        assert await keys.authenticate(merchant_secret.value) == Principal(merchant_key.id, Scope.MERCHANT, merchant.id)
     assert {key.id for key in await keys.list_keys()} == {operator_key.id, merchant_key.id}
 
 

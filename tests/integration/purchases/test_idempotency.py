@@ -1,12 +1,24 @@
 """The same key and body give the same answer and one effect (I7)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import psycopg
 import pytest
 
-from cashback.purchases.model import OPERATOR, KeyBusy, KeyReused, NewMerchant, NewUser, NewWallet, Recorded, Refused
+from cashback.purchases.model import (
+    OPERATOR,
+    KeyBusy,
+    KeyReused,
+    NewMerchant,
+    NewUser,
+    NewWallet,
+    Outcome,
+    Recorded,
+    Refused,
+)
 from tests.integration.ledger.world import Dsns, World, buy, new_key, open_world, wallet_number
 
 pytestmark = pytest.mark.invariant("I7")
@@ -71,12 +83,7 @@ async def test_concurrent_repeats_in_two_processes_have_one_effect(world: World,
     commands = [buy(user, merchant, 10_000 + number) for number in range(10)]
     async with open_world(dsns) as other:
         outcomes = await asyncio.gather(
-            *[
-                each.purchases.record_one(command)
-                for _ in range(5)
-                for command in commands
-                for each in (world, other)
-            ]
+            *[each.purchases.record_one(command) for _ in range(5) for command in commands for each in (world, other)]
         )
     answers = [outcome.answer for outcome in outcomes if isinstance(outcome, Recorded)]
     assert len(answers) == 100
@@ -128,12 +135,13 @@ async def test_people_are_created_once_by_the_same_mechanism(world: World) -> No
     merchant = NewMerchant(owner=OPERATOR, key=new_key(), name="Shop")
     known = await world.user(wallet=None)
     wallet = NewWallet(owner=OPERATOR, key=new_key(), user_id=known.id, wallet=wallet_number(1))
-    for create, command in (
-        (world.people.create_user, user),
-        (world.people.create_merchant, merchant),
-        (world.people.set_wallet, wallet),
-    ):
-        first, again = await create(command), await create(command)  # type: ignore[operator]  # each its own command
+    commands: list[Callable[[], Awaitable[Outcome]]] = [
+        partial(world.people.create_user, user),
+        partial(world.people.create_merchant, merchant),
+        partial(world.people.set_wallet, wallet),
+    ]
+    for create in commands:
+        first, again = await create(), await create()
         assert isinstance(first, Recorded)
         assert again == Recorded(first.answer, is_replay=True)
     crossed = await world.people.create_merchant(msgspec.structs.replace(merchant, key=user.key))

@@ -124,8 +124,7 @@ async def test_a_row_that_the_database_refuses_fails_alone(world: World) -> None
     batch = [buy(user, merchant, reference=f"sound {number}") for number in range(4)]
     poison = buy(user, merchant, reference="poison")
     results = await asyncio.gather(
-        *[world.purchases.record_one(purchase) for purchase in [*batch[:2], poison, *batch[2:]]],
-        return_exceptions=True,
+        *[world.purchases.record_one(purchase) for purchase in [*batch[:2], poison, *batch[2:]]], return_exceptions=True
     )
     assert [type(result) for result in results] == [Recorded, Recorded, Unstorable, Recorded, Recorded]
     assert await world.one("select count(*) from purchases.purchases") == 4

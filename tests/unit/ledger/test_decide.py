@@ -17,9 +17,7 @@ FACTS = Facts(
     is_user_blocked=False,
     is_merchant_active=True,
 )
-RULESET = Ruleset(
-    id="rul_1", programme_id="prg_1", version=1, currency=Currency(code="USD", exponent=2), rate=Bps(150)
-)
+RULESET = Ruleset(id="rul_1", programme_id="prg_1", version=1, currency=Currency(code="USD", exponent=2), rate=Bps(150))
 CONVERSION = Conversion(rate=TokenRate(1, 1), source="prg_1", as_of=datetime(2026, 1, 1, tzinfo=UTC))
 PLENTY = Counters(budget_left=Minor(1_000_000))
 

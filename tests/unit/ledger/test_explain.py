@@ -8,6 +8,8 @@ from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate
 from cashback.ledger.model import Conversion, Counters, Facts, Reason, Ruleset
 from cashback.ledger.rules import explain, fold
 
+PAR = TokenRate(1, 1)
+
 
 def sentence(
     *,
@@ -16,7 +18,7 @@ def sentence(
     is_user_blocked: bool = False,
     is_merchant_active: bool = True,
     left: int = 1_000_000,
-    rate: TokenRate = TokenRate(1, 1),
+    rate: TokenRate = PAR,
     has_programme: bool = True,
 ) -> tuple[Reason, str]:
     """Return reason and explanation of one decision."""
@@ -63,10 +65,7 @@ CASES = {
         {"rate": TokenRate(1, 10**9)},
         "0.29 USD, or what was left of it, is less than the smallest CBK.",
     ),
-    Reason.ABOVE_TOKEN_RANGE: (
-        {"rate": TokenRate(INT63_MAX, 1)},
-        "0.29 USD is more CBK than can be minted at once.",
-    ),
+    Reason.ABOVE_TOKEN_RANGE: ({"rate": TokenRate(INT63_MAX, 1)}, "0.29 USD is more CBK than can be minted at once."),
 }
 
 

@@ -7,9 +7,7 @@ from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate
 from cashback.ledger.model import NewProgramme, ProgrammeInvalid
 from cashback.ledger.rules import check_terms, currency_of
 
-TERMS = NewProgramme(
-    name="Spring", currency="USD", rate=Bps(150), token_rate=TokenRate(1, 1), budget=Minor(1_000_000)
-)
+TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(150), token_rate=TokenRate(1, 1), budget=Minor(1_000_000))
 
 
 def test_sound_terms_come_back_with_their_currency() -> None:

@@ -58,6 +58,8 @@ class Blocks:
     async def headers(self, first: int, last: int) -> list[Header]:
         """Return the canonical headers from `first` to `last`, as many as the node has."""
         numbers = range(first, last + 1)
+        if not numbers:
+            return []
         blocks = await self._node.ask([("eth_getBlockByNumber", [hex(number), False]) for number in numbers])
         return [header(block) for block in blocks if block is not None]
 

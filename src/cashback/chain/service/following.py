@@ -114,7 +114,7 @@ class Follower:
         headers = await (self._far(first, final, tip) if is_far else self._near(first, latest, tip))
         if not headers:
             return await self._unwind_unless_canonical(tip, latest)
-        logs = await self._logs(first, headers, is_far=is_far)
+        headers, logs = await (self._range(first, headers[-1]) if is_far else self._exact(headers))
         await self._take(headers, logs, heads)
         return headers[-1].number < latest.number
 
@@ -129,14 +129,14 @@ class Follower:
         headers = [latest] if first == latest.number else await self._source.headers(first, last)
         return headers if rules.is_chain(headers, None if tip is None else tip.hash) else []
 
-    async def _logs(self, first: int, headers: list[Header], *, is_far: bool) -> list[TokenLog]:
-        """Return the logs of the blocks that end with `headers`, which are cut short where a node answers less."""
-        if not is_far:
-            return await self._source.logs_of(headers)
-        reached, logs = await self._source.logs_from(first, headers[-1].number)
-        if reached < headers[-1].number:
-            headers[:] = await self._source.headers(reached, reached)
-        return logs
+    async def _range(self, first: int, last: Header) -> tuple[list[Header], list[TokenLog]]:
+        """Return the logs from block `first` to `last`, or as far as the node answers at once, and the header there."""
+        reached, logs = await self._source.logs_from(first, last.number)
+        return [last] if reached == last.number else await self._source.headers(reached, reached), logs
+
+    async def _exact(self, headers: list[Header]) -> tuple[list[Header], list[TokenLog]]:
+        """Return the headers with the logs of exactly these blocks."""
+        return headers, await self._source.logs_of(headers)
 
     async def _is_canonical(self, stored: Header) -> bool:
         """Tell whether a block of ours still stands."""
@@ -149,16 +149,16 @@ class Follower:
         A node that is merely behind us, or that answered from another branch, proves nothing: then the next turn asks
         again.
         """
-        if tip is None or (latest.number < tip.number and await self._is_behind(latest)) or await self._is_canonical(tip):
+        is_behind = tip is not None and latest.number < tip.number and await self._is_stored(latest)
+        if tip is None or is_behind or await self._is_canonical(tip):
             return False
         await self._unwind()
         return True
 
-    async def _is_behind(self, latest: Header) -> bool:
-        """Tell whether a node's newest block is one that we have followed already."""
+    async def _is_stored(self, header: Header) -> bool:
+        """Tell whether a block is one that we have followed already."""
         async with self._database.transaction() as tx:
-            stored = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
-        return stored.get(latest.number) == latest.hash
+            return await store.hash_at(tx, header.number) == header.hash
 
     async def _take(self, headers: Sequence[Header], logs: Sequence[TokenLog], heads: Heads) -> None:
         """Take blocks in, write the outcomes that became due, look into unexplained nonces, and wake who waits.
@@ -183,9 +183,9 @@ class Follower:
         if final is None:
             return
         async with self._database.transaction() as tx:
-            stored = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
-        ours = {**stored, **{header.number: header.hash for header in headers}}.get(final.number, final.hash)
-        if ours != final.hash:
+            stored = await store.hash_at(tx, final.number)
+        fresh = next((header.hash for header in headers if header.number == final.number), None)
+        if (fresh or stored or final.hash) != final.hash:
             raise ChainUnavailable(f"the node's final block {final.number} is not the one that was followed")
 
     def _wake(self, sighted: Sighted) -> None:

@@ -121,7 +121,8 @@ class Reading:
         if final < 0:
             raise ChainUnavailable("no block is final yet")
         [end] = await self._source.headers(min(to_block or final, final), min(to_block or final, final))
-        covered, logs, burned = end.number, [], 0
+        covered, burned = end.number, 0
+        logs: list[MintedLog] = []
         if from_block <= end.number:
             covered, found = await self._source.logs_from(from_block, min(from_block + LOG_BLOCKS_MAX - 1, end.number))
             covered, logs = _whole_blocks([log for log in found if isinstance(log, MintedLog)], covered)

@@ -35,6 +35,20 @@ async def hashes(tx: Tx, *, limit: int) -> dict[int, Hash]:
     return {row[0]: Hash(row[1]) for row in await cursor.fetchall()}
 
 
+async def hash_at(tx: Tx, number: int) -> Hash | None:
+    """Return the hash of a followed block, None when its header is not stored."""
+    cursor = await tx.execute(
+        """
+        select hash
+        from chain.blocks
+        where number = %(number)s
+        """,
+        {"number": number},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Hash(row[0])
+
+
 async def append(tx: Tx, headers: Sequence[Header]) -> None:
     """Store headers that follow the tip; a number that is stored already is refused by its key."""
     await tx.execute(

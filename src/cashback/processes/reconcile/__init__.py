@@ -5,7 +5,8 @@
     ledger (requests, books) ──────┘
 
 The chain is read first: whatever it shows was requested before, so a ledger read later must know of it. Mints that are
-under way are no differences; they are counted.
+under way are no differences; they are counted. The nonces of the adapter's own records are held against the chain's
+counts (I9), and the books against themselves (I1, I8).
 """
 
 from cashback.processes.reconcile.compare import Finding, Kind, Requested, Seen, compare

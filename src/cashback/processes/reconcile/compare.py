@@ -15,7 +15,9 @@ class Kind(StrEnum):
     DUPLICATE_LOG = "duplicate_log"
     WRONG_AMOUNT = "wrong_amount"
     WRONG_RECIPIENT = "wrong_recipient"
+    WRONG_PLACE = "wrong_place"
     RECORD_MISSING = "record_missing"
+    RECORD_UNEXPECTED = "record_unexpected"
     RECORD_DIFFERS = "record_differs"
     SUPPLY_DIFFERS = "supply_differs"
     NONCE_GAP = "nonce_gap"
@@ -28,7 +30,9 @@ REMEDIES: Final[Mapping[Kind, str]] = {
     Kind.DUPLICATE_LOG: "pause the minter with the guardian key and page: the token contract is not ours",
     Kind.WRONG_AMOUNT: "pause the minter with the guardian key and page",
     Kind.WRONG_RECIPIENT: "pause the minter with the guardian key and page",
+    Kind.WRONG_PLACE: "page: the ledger names another block or transaction than the one that minted",
     Kind.RECORD_MISSING: "cashback replay --type token.mint.requested",
+    Kind.RECORD_UNEXPECTED: "halt minting and page: a mint is under way that the ledger never requested",
     Kind.RECORD_DIFFERS: "halt minting and page: one number stands for two mints",
     Kind.SUPPLY_DIFFERS: "pause the minter with the guardian key and page: tokens exist that no mint log explains",
     Kind.NONCE_GAP: "cashback doctor, then look at the adapter's lane",
@@ -38,13 +42,14 @@ REMEDIES: Final[Mapping[Kind, str]] = {
 
 
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
-    """A mint as the ledger or as minting knows it; `minted_in_block` is None until it was settled."""
+    """A mint as the ledger or as minting knows it; block and transaction are None until it was settled."""
 
     number: int
     cashback_id: str
     recipient: str
     amount: int
     minted_in_block: int | None
+    transaction_hash: str | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,9 +108,16 @@ def unexpected(logs: Mapping[int, Seen], known: set[int]) -> Iterator[Finding]:
         yield finding(Kind.UNEXPECTED_LOG, f"mint {number}", expected="no mint", found=found)
 
 
-def supply(logs: Mapping[int, Seen], *, total_supply: int, burned: int, at_block: int) -> Iterator[Finding]:
+def unrequested(records: Mapping[int, Requested], known: set[int]) -> Iterator[Finding]:
+    """Yield a difference for every record of minting whose number the ledger never gave out (I3)."""
+    for number in sorted(records.keys() - known):
+        record = records[number]
+        found = f"{record.amount} to {record.recipient} for {record.cashback_id}"
+        yield finding(Kind.RECORD_UNEXPECTED, f"mint {number}", expected="no record", found=found)
+
+
+def supply(*, minted: int, burned: int, total_supply: int, at_block: int) -> Iterator[Finding]:
     """Yield a difference unless supply = minted - burned at that block."""
-    minted = sum(log.amount for log in logs.values())
     if minted - burned != total_supply:
         yield finding(Kind.SUPPLY_DIFFERS, f"block {at_block}", expected=minted - burned, found=total_supply)
 
@@ -120,6 +132,9 @@ def _against_log(mint: Requested, log: Seen | None, place: str, at_block: int) -
         yield finding(Kind.WRONG_AMOUNT, place, expected=mint.amount, found=log.amount)
     if log.recipient.lower() != mint.recipient.lower():
         yield finding(Kind.WRONG_RECIPIENT, place, expected=mint.recipient, found=log.recipient)
+    settled, stands = (mint.minted_in_block, mint.transaction_hash), (log.block_number, log.transaction_hash)
+    if mint.minted_in_block is not None and settled != stands:
+        yield finding(Kind.WRONG_PLACE, place, expected=settled, found=stands)
 
 
 def _against_record(mint: Requested, record: Requested | None, place: str) -> Iterator[Finding]:

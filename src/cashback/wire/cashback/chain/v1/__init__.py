@@ -301,6 +301,10 @@ class GetStatusResponseLane(betterproto2.Message):
     next_nonce: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
 
     mined_nonce: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+    """
+    How many nonces the chain has used: up to its head, and up to block `final`. With `gas_money_wei` 0 as well, the
+    node did not tell.
+    """
 
     final_nonce: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
 

@@ -1,0 +1,130 @@
+"""The cashback service over a PostgreSQL that really writes to disk: a merchant, a programme, users, and its books."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psycopg
+
+from cashback.kernel.clock import SystemClock
+from cashback.kernel.db import Database
+from cashback.kernel.http import Scope
+from cashback.kernel.money import Bps, Minor, TokenRate
+from cashback.ledger import NewProgramme, Programmes
+from cashback.processes import migrate
+from cashback.processes.embedded import EmbeddedPostgres
+from cashback.processes.stack import Plan, Ports
+from cashback.purchases import ApiKeys, People
+from cashback.purchases.model import OPERATOR, Merchant, NewMerchant, NewUser, Outcome, Recorded, User
+from cashback.purchases.rules import checksum_address
+
+USERS: Final = 2_000
+AMOUNT_MINOR: Final = 1_999
+BUDGET: Final = Minor(10**15)
+
+_TABLES: Final = (
+    "purchases.purchases",
+    "purchases.idempotency_keys",
+    "purchases.outbox_events",
+    "ledger.cashback_ledger",
+    "ledger.decisions",
+    "ledger.cashback_transitions",
+    "ledger.transfers",
+    "ledger.outbox_events",
+)
+"""Where every recorded purchase leaves exactly one row."""
+
+
+class Cast(msgspec.Struct, frozen=True):
+    """Who buys where: 5 % of everything for each user, minted to a wallet of their own."""
+
+    merchant_id: str
+    user_ids: list[str]
+
+
+class Shop(msgspec.Struct, frozen=True):
+    """A migrated and furnished cashback service; no process of it runs."""
+
+    postgres: EmbeddedPostgres
+    plan: Plan
+    operator_key: str
+    cast: Cast
+
+    @property
+    def dsn(self) -> str:
+        """Return how the API reaches its database."""
+        return self.plan.dsn(self.postgres, "cashback", "cashback_api")
+
+    async def rows(self) -> dict[str, int]:
+        """Return how many rows each table holds that a purchase leaves one in."""
+        counts = ", ".join(f"(select count(*) from {table})" for table in _TABLES)
+        async with await psycopg.AsyncConnection.connect(self.postgres.dsn("cashback")) as connection:
+            row = await (await connection.execute(f"select {counts}".encode())).fetchone()
+        return dict(zip(_TABLES, row or (), strict=True))
+
+    async def astray(self, before: dict[str, int], recorded: int) -> int:
+        """Return how many rows are too many or too few after so many purchases, and how many balances are wrong (I8)."""
+        after = await self.rows()
+        return sum(abs(after[table] - before[table] - recorded) for table in _TABLES) + await self._wrong_balances()
+
+    async def _wrong_balances(self) -> int:
+        """Return how many accounts do not hold what their transfers add up to."""
+        async with await psycopg.AsyncConnection.connect(self.postgres.dsn("cashback")) as connection:
+            cursor = await connection.execute(
+                """
+                select count(*)
+                from ledger.accounts as account
+                left join (select account_id, sum(amount) as amount from ledger.entries group by account_id) as moved
+                  on moved.account_id = account.id
+                where account.balance <> coalesce(moved.amount, 0)
+                """
+            )
+            row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+
+@asynccontextmanager
+async def open_shop(folder: Path) -> AsyncIterator[Shop]:
+    """Yield a shop on a server of its own, with fsync on."""
+    postgres, plan = EmbeddedPostgres(folder / "postgres"), Plan(Ports.free())
+    await asyncio.to_thread(postgres.start)
+    try:
+        await asyncio.to_thread(migrate.migrate, plan.migration(postgres), ("cashback",))
+        async with Database.open(plan.dsn(postgres, "cashback", "cashback_api"), name="bench") as database:
+            cast = await furnish(database)
+            keys = ApiKeys(database, pepper=plan.pepper, clock=SystemClock())
+            _, secret = await keys.create(scope=Scope.OPERATOR, label="bench")
+        yield Shop(postgres, plan, secret.value, cast)
+    finally:
+        await asyncio.to_thread(postgres.stop)
+
+
+async def furnish(database: Database) -> Cast:
+    """Return merchant and users, with a programme in force whose budget no benchmark exhausts; repeatable."""
+    clock = SystemClock()
+    await Programmes(database, clock=clock).create(
+        NewProgramme(name="bench", currency="USD", rate=Bps(500), token_rate=TokenRate(1, 1), budget=BUDGET)
+    )
+    people = People(database, clock=clock)
+    shop = await people.create_merchant(NewMerchant(owner=OPERATOR, key="bench", name="Bench"))
+    users = await people.create_users(
+        [NewUser(owner=OPERATOR, key=f"bench-{number}", wallet=wallet(number)) for number in range(USERS)]
+    )
+    merchant_id = msgspec.json.decode(_answer(shop), type=Merchant).id
+    return Cast(merchant_id, [msgspec.json.decode(_answer(user), type=User).id for user in users])
+
+
+def wallet(number: int) -> str:
+    """Return an address that looks like any other, the same for the same number."""
+    return checksum_address(f"0x{sha256(f'wallet {number}'.encode()).hexdigest()[:40]}")
+
+
+def _answer(outcome: Outcome) -> bytes:
+    """Return the answer of a command that must have been done."""
+    if not isinstance(outcome, Recorded):
+        raise outcome.error
+    return outcome.answer

@@ -1,0 +1,73 @@
+"""Fallback: what each part does while a neighbour is away, and that nothing is lost by it."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from cashback.processes.embedded import HOST, CashbackProcess, free_port
+from tests.support.chain import ChainReader
+from tests.support.load import Shop
+from tests.support.stack import WholeSystem, stopped
+
+STALE_WITHIN_S = 1.5
+"""The adapter's deadline of half a second, and room for a busy machine."""
+
+
+async def test_without_the_adapter_the_balance_is_the_ledgers_and_says_so(shop: Shop, stack: WholeSystem) -> None:
+    """An adapter that is gone, or that hangs, costs a reader no more than its deadline; the figure is marked stale."""
+    customer = await shop.customer()
+    answer = await shop.buy(customer)
+    await shop.settled(answer["id"])
+    adapter = stack.processes["adapter"]
+    async with stopped(adapter):
+        await assert_stale(shop, customer.id, answer["id"])
+    await asyncio.to_thread(adapter.pause)
+    try:
+        await assert_stale(shop, customer.id, answer["id"])
+    finally:
+        adapter.resume()
+
+
+async def test_without_the_broker_purchases_are_accepted_and_minted_later(shop: Shop, stack: WholeSystem) -> None:
+    """While NATS is down the outbox waits; when it is back, what was bought meanwhile is minted."""
+    customer = await shop.customer()
+    async with stopped(stack.nats):
+        answers = [await shop.buy(customer) for _ in range(5)]
+        assert [answer["cashback"]["state"] for answer in answers] == ["approved"] * 5
+        query = "select count(*) from ledger.cashback_ledger where user_id = %s and state <> 'approved'"
+        assert stack.rows("cashback", query, customer.id) == [(0,)]
+    for answer in answers:
+        await shop.settled(answer["id"])
+
+
+async def test_with_a_node_down_the_adapter_asks_the_next(
+    shop: Shop, stack: WholeSystem, chain: ChainReader, tmp_path: Path
+) -> None:
+    """With two endpoints, of which the preferred one is dead, purchases are minted and balances are shown."""
+    customer = await shop.customer()
+    dead = f"http://{HOST}:{free_port()}"
+    settings = stack.settings("adapter") | {"CASHBACK_RPC_URLS": f"{dead},{stack.anvil.url}"}
+    port = stack.plan.ports.ready("adapter")
+    async with stopped(stack.processes["adapter"]):
+        other = CashbackProcess("adapter", log=tmp_path / "adapter.log", port=port, settings=settings)
+        await asyncio.to_thread(other.start)
+        try:
+            answer = await shop.buy(customer)
+            await shop.settled(answer["id"])
+            assert (await shop.get(f"/v1/users/{customer.id}/balance"))["on_chain"]["token_units"] == "5000000"
+        finally:
+            await asyncio.to_thread(other.stop)
+    assert await chain.balance(str(customer.wallet)) == 5_000_000
+
+
+async def assert_stale(shop: Shop, user_id: str, purchase_id: str) -> None:
+    """Assert that a balance and a timeline are told in time without the chain, from the ledger's figures."""
+    begun_s = time.monotonic()
+    balance = await shop.get(f"/v1/users/{user_id}/balance")
+    told_after_s = time.monotonic() - begun_s
+    assert (balance["is_stale"], balance["on_chain"]) == (True, None)
+    assert balance["ledger"][0]["minted"]["token_units"] == "5000000"
+    assert told_after_s < STALE_WITHIN_S
+    mint = (await shop.get(f"/v1/purchases/{purchase_id}"))["cashback"]["mint"]
+    assert (mint["is_stale"], mint["chain_state"]) == (True, None)
+    assert mint["transaction_hash"]

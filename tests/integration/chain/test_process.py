@@ -1,0 +1,75 @@
+"""The adapter as a process: killed at any moment, told to stop, and started with wrong settings."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from grpclib.client import Channel
+
+from cashback.processes import adapter
+from cashback.processes.embedded import CashbackProcess, free_port
+from cashback.wire.cashback.chain import v1
+from tests.integration.chain.support import MNEMONIC, eventually, mint
+
+HOST = "127.0.0.1"
+MINTS = 600
+
+
+def process(settings: adapter.Settings, folder: Path, *, port: int) -> CashbackProcess:
+    """Return `cashback adapter` with these settings, serving on `port`."""
+    probe = free_port()
+    return CashbackProcess(
+        "adapter",
+        log=folder / "adapter.log",
+        port=probe,
+        settings={
+            "CASHBACK_CHAIN_DSN": settings.chain_dsn.value,
+            "CASHBACK_RPC_URLS": settings.rpc_urls[0],
+            "CASHBACK_CHAIN_ID": str(settings.chain_id),
+            "CASHBACK_TOKEN_ADDRESS": settings.token_address,
+            "CASHBACK_MINTER_ADDRESS": settings.minter_address,
+            "CASHBACK_KEY_MNEMONIC": MNEMONIC,
+            "CASHBACK_ADAPTER_PORT": str(port),
+            "CASHBACK_PROBE_PORT": str(probe),
+            "CASHBACK_BATCH_MINTS": "20",
+            "CASHBACK_POLL_MS": "20",
+        },
+    )
+
+
+@pytest.mark.invariant("I2", "I3", "I9")
+async def test_an_adapter_killed_under_load_mints_everything_once(settings: adapter.Settings, tmp_path: Path) -> None:
+    """Kill -9 while slots are reserved, sent and mined; the restart goes on from what is stored."""
+    port = free_port()
+    asked = [mint(number) for number in range(1, MINTS + 1)]
+    served = process(settings, tmp_path, port=port)
+    with served:
+        async with Channel(HOST, port) as channel:
+            stub = v1.ChainAdapterServiceStub(channel)
+            wire = [
+                v1.Mint(number=one.number, cashback_id=one.cashback_id, recipient=one.recipient, amount=one.amount)
+                for one in asked
+            ]
+            await stub.submit_mints(v1.SubmitMintsRequest(mints=wire))
+            await seen(stub, v1.MintState.SUBMITTED, many=1)
+        await asyncio.to_thread(served.kill)
+        await asyncio.to_thread(served.start)
+        async with Channel(HOST, port) as channel:
+            stub = v1.ChainAdapterServiceStub(channel)
+            await seen(stub, v1.MintState.INCLUDED, many=MINTS)
+            logs = await stub.list_mint_logs(v1.ListMintLogsRequest())
+            status = await stub.get_status(v1.GetStatusRequest())
+        assert sorted({log.number for log in logs.logs}) == sorted(log.number for log in logs.logs)
+        assert status.halted_reason == ""
+        [lane] = status.lanes
+        assert lane.next_nonce == lane.mined_nonce >= MINTS // 20
+
+
+async def seen(stub: v1.ChainAdapterServiceStub, state: v1.MintState, *, many: int) -> None:
+    """Return once so many mints have come at least as far as `state`."""
+
+    async def look() -> bool | None:
+        answer = await stub.get_mints(v1.GetMintsRequest(numbers=[*range(1, MINTS + 1)]))
+        return True if sum(entry.state.value >= state.value for entry in answer.entries) >= many else None
+
+    await eventually(look)

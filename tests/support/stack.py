@@ -1,0 +1,110 @@
+"""The whole system for a test session: impatient where production is patient, and read past its own doors."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import httpx
+import psycopg
+
+from cashback.kernel.clock import SystemClock
+from cashback.kernel.config import load
+from cashback.kernel.db import Database
+from cashback.kernel.errors import Unavailable
+from cashback.kernel.http import Scope
+from cashback.processes.reconcile import Report, Settings, reconcile
+from cashback.processes.stack import Stack
+from cashback.purchases.service import ApiKeys
+from tests.support.chain import ChainReader
+from tests.support.facts import eventually
+
+REISSUE_AFTER_S: Final = 4
+IMPATIENCE: Final = {
+    "worker-ledger": {"CASHBACK_REISSUE_AFTER_S": str(REISSUE_AFTER_S), "CASHBACK_MISSED_AFTER_S": "2"}
+}
+"""What a test does not wait two minutes for."""
+
+
+class Stoppable(Protocol):
+    """A server or process of a stack."""
+
+    def start(self) -> object:
+        """Return it, ready."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+class WholeSystem(Stack):
+    """A stack with impatient settings and doors for an auditor's tests; start it as any stack."""
+
+    def settings(self, name: str) -> dict[str, str]:
+        """Return the `CASHBACK_*` variables of one process."""
+        return super().settings(name) | IMPATIENCE.get(name, {})
+
+    def rows(self, database: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return what the superuser reads in one service's database."""
+        with psycopg.connect(self.postgres.dsn(database), autocommit=True) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    @asynccontextmanager
+    async def chain(self) -> AsyncIterator[ChainReader]:
+        """Yield a reader of the token on the chain, past the adapter."""
+        async with ChainReader.open(self.anvil.url, self.token_address) as reader:
+            yield reader
+
+    async def merchant_key(self, merchant_id: str) -> str:
+        """Return a new API key of one merchant, as `cashback keys create` makes it."""
+        dsn = self.operator_settings()["CASHBACK_API_DSN"]
+        async with Database.open(dsn, name="test", connections_max=1) as database:
+            keys = ApiKeys(database, pepper=self.plan.pepper, clock=SystemClock())
+            _, secret = await keys.create(scope=Scope.MERCHANT, merchant_id=merchant_id, label="of a test")
+        return secret.value
+
+    async def reconciled(self) -> Report:
+        """Return the comparison of ledger, minting and chain, as `cashback reconcile` makes it."""
+        return await reconcile(load(Settings, self.operator_settings()))
+
+    async def drained(self, *, within_s: float = 60) -> Report:
+        """Return the comparison once nothing is under way any more."""
+
+        async def look() -> Report | None:
+            try:
+                report = await self.reconciled()
+            except Unavailable:  # whatever was killed may not be back yet
+                return None
+            return report if report.is_drained else None
+
+        return await eventually(look, within_s=within_s, what="nothing is under way any more")
+
+
+@contextmanager
+def whole_system(folder: Path, anvil: Path) -> Iterator[WholeSystem]:
+    """Give a running system that forgets what it stored when the machine dies, and not before."""
+    stack = WholeSystem(folder, anvil=anvil, durable=False)
+    stack.start()
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+@asynccontextmanager
+async def stopped(one: Stoppable) -> AsyncIterator[None]:
+    """Stop a server or process, and start it again at the end of the block."""
+    await asyncio.to_thread(one.stop)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(one.start)
+
+
+@asynccontextmanager
+async def rest_client(stack: Stack, api_key: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the REST API with one key; it asks once and tells what it is told."""
+    headers = {"Authorization": f"Bearer {api_key}"}
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    async with httpx.AsyncClient(base_url=stack.url, headers=headers, limits=limits, timeout=10) as http:
+        yield http

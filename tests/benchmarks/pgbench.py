@@ -23,8 +23,7 @@ STRIPES: Final = 128
 THREADS: Final = 2
 
 _LOCKS: Final = (
-    "pg_advisory_xact_lock(hashtext('outbox:purchases'), :purchases_lane),"
-    " pg_advisory_xact_lock(hashtext('outbox:ledger'), :ledger_lane)"
+    "pg_advisory_xact_lock(:purchases_outbox, :purchases_lane), pg_advisory_xact_lock(:ledger_outbox, :ledger_lane)"
 )
 _DONE: Final = re.compile(r"number of transactions actually processed: (\d+)")
 _FAILED: Final = re.compile(r"number of failed transactions: (\d+)")
@@ -39,6 +38,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     first_account: int
     last_account: int
     first_stripe: int
+    purchases_outbox: int
+    ledger_outbox: int
     amount: int
     merchant: str
     programme: str
@@ -112,6 +113,7 @@ async def template_of(shop: Shop, key: str) -> Template:
                    (select min(id) from ledger.accounts where kind = 'approved'),
                    (select max(id) from ledger.accounts where kind = 'approved'),
                    (select min(id) from ledger.accounts where owner like 'stripe-%%'),
+                   hashtext('outbox:purchases'), hashtext('outbox:ledger'),
                    transfer.amount, purchase.merchant_id, cashback.programme_id, cashback.traceparent, used.fingerprint,
                    used.answer, decision.document, created.data, approved.data
             from purchases.idempotency_keys as used

@@ -15,9 +15,6 @@ Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$"
 Address: TypeAlias = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
 """A 20-byte EVM address in hexadecimal (EIP-55 checksum when written by us)."""
 
-SUBJECT_PREFIX = "cashback.v1"
-"""Subjects are `cashback.v1.<type>.<partition>`."""
-
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every event's data: `TYPE` is the CloudEvents type, `SOURCE` the publisher."""

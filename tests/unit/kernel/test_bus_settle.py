@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.message import Delivery, Place
 from cashback.kernel.bus.settle import Taken, piles
-from cashback.kernel.bus.stopping import pause, until_stopped
+from cashback.kernel.lifecycle.stopping import pause, until_stopped
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -23,10 +23,10 @@ from cashback.kernel.bus.durable import ensure_durable, lag
 from cashback.kernel.bus.errors import BusUnavailable
 from cashback.kernel.bus.pull import Pull
 from cashback.kernel.bus.settle import Handler, Retry, Settler, put_back_now
-from cashback.kernel.bus.stopping import pause, until_stopped
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
+from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.telemetry import logger
 
 WAIT_S: Final = 0.25

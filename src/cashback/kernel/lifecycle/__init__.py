@@ -6,5 +6,6 @@ start ──▶ tasks run ──SIGTERM/SIGINT──▶ `stop` is set, each task
 
 from cashback.kernel.lifecycle.probe import Check, Probe
 from cashback.kernel.lifecycle.run import Task, run_until_stopped
+from cashback.kernel.lifecycle.stopping import pause, until_stopped
 
-__all__ = ["Check", "Probe", "Task", "run_until_stopped"]
+__all__ = ["Check", "Probe", "Task", "pause", "run_until_stopped", "until_stopped"]

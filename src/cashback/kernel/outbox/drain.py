@@ -20,10 +20,10 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from cashback.kernel.bus import Bus, BusUnavailable, Message, StreamMissing, event_message, publish
 from cashback.kernel.bus.backoff import Backoff
-from cashback.kernel.bus.stopping import pause, until_stopped
 from cashback.kernel.clock import SystemClock, monotonic_s
 from cashback.kernel.db import Database, Session
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.outbox.lanes import Lane, Lanes
 from cashback.kernel.telemetry import logger
 

@@ -13,10 +13,10 @@ from contextlib import aclosing, suppress
 from typing import Final
 
 from cashback.kernel import lease
-from cashback.kernel.bus.stopping import pause
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Rejected, Unavailable
+from cashback.kernel.lifecycle.stopping import pause
 from cashback.kernel.outbox import append
 from cashback.kernel.telemetry import logger
 from cashback.minting.gateway import Adapter

@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from cashback.kernel.bus.stopping import pause, until_stopped
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Session
 from cashback.kernel.errors import Rejected, Unavailable
+from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.outbox import append
 from cashback.kernel.telemetry import logger
 from cashback.minting.gateway import SUBMIT_MINTS_MAX, Adapter

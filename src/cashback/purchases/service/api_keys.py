@@ -4,6 +4,8 @@ import hmac
 from collections import OrderedDict
 from typing import Final
 
+import msgspec
+
 from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
@@ -14,12 +16,19 @@ from cashback.purchases.rules import problem_of_label, secret_hmac
 from cashback.purchases.store import api_keys as store
 from cashback.purchases.store import people
 
-CACHE_TTL_S: Final = 5.0
+CACHE_TTL_S: Final = 5
 """How long a revoked key may still be let in by another process."""
 
 CACHE_MAX: Final = 10_000
 LIST_MAX: Final = 1_000
 _SEPARATOR: Final = "."
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """Who presented a secret, and until when (monotonic seconds) that need not be looked up again."""
+
+    principal: Principal
+    until_s: float
 
 
 class ApiKeys:
@@ -30,7 +39,7 @@ class ApiKeys:
         self._database = database
         self._clock = clock
         self._pepper = pepper
-        self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
+        self._cache: OrderedDict[bytes, Remembered] = OrderedDict()
 
     async def create(self, *, scope: Scope, merchant_id: str | None = None, label: str) -> tuple[ApiKey, Secret]:
         """Return a new key and its secret, which cannot be shown again; each call makes another key.
@@ -87,8 +96,8 @@ class ApiKeys:
             return None
         presented = secret_hmac(secret, pepper=self._pepper.value)
         cached = self._cache.get(presented)
-        if cached is not None and cached[0] > monotonic_s():
-            return cached[1]
+        if cached is not None and cached.until_s > monotonic_s():
+            return cached.principal
         async with self._database.transaction() as tx:
             found = await store.read(tx, key_id)
         if found is None or found[0].revoked_at is not None or not hmac.compare_digest(found[1], presented):
@@ -100,7 +109,7 @@ class ApiKeys:
 
     def _remember(self, presented: bytes, principal: Principal) -> None:
         """Spare the next requests of this key the look-up."""
-        self._cache[presented] = (monotonic_s() + CACHE_TTL_S, principal)
+        self._cache[presented] = Remembered(principal, monotonic_s() + CACHE_TTL_S)
         self._cache.move_to_end(presented)
         if len(self._cache) > CACHE_MAX:
             self._cache.popitem(last=False)

@@ -46,6 +46,7 @@ class Recording:
         events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]
 
         async def announce(tx: Tx) -> None:
+            """Append the events of both contexts, which lock their partitions until the commit."""
             await append(tx, "purchases", events)
             await ledger.announce(tx, accruals, now=self._now)
 

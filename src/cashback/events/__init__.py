@@ -8,7 +8,7 @@
 | `token.minted`         | minting   | the mint is final on the chain                        |
 | `token.mint.failed`    | minting   | it cannot proceed; says whether it is retried         |
 
-Data is canonical JSON of a frozen struct; amounts are decimal strings, times RFC 3339 UTC. A field is only ever added,
+Data is the JSON of a frozen struct, its fields in their declared order; amounts are decimal strings, times RFC 3339 UTC. A field is only ever added,
 with a default; anything else is a new version of the type.
 """
 

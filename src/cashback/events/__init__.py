@@ -8,8 +8,8 @@
 | `token.minted`         | minting   | the mint is final on the chain                        |
 | `token.mint.failed`    | minting   | it cannot proceed; says whether it is retried         |
 
-Data is the JSON of a frozen struct, its fields in their declared order; amounts are decimal strings, times RFC 3339 UTC. A field is only ever added,
-with a default; anything else is a new version of the type.
+Data is the JSON of a frozen struct, its fields in their declared order; amounts are decimal strings, times RFC 3339
+UTC. A field is only ever added, with a default; anything else is a new version of the type.
 """
 
 from cashback.events.catalogue import Body, decode, to_event

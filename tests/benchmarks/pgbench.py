@@ -73,7 +73,7 @@ class Pgbench:
         """
         script = SCRIPT.read_text(encoding="utf-8")
         script = script.replace("{locks}", _LOCKS if is_locking else "1")
-        script = script.replace("{budget}", ":budget" if is_locking else ":first_stripe + :client_id")
+        script = script.replace("{budget}", ":budget" if is_locking else ":first_stripe::bigint + :client_id::bigint")
         file = self._folder / f"record-{'locked' if is_locking else 'striped'}.sql"
         file.write_text(script, encoding="utf-8")
         said = await self._run(

@@ -1,13 +1,26 @@
 """One running system for all end-to-end tests; each test has a shop and customers of its own."""
 
+import asyncio
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.chain import ChainReader
-from tests.support.load import Shop
+from tests.support.load import Customer, Shop
 from tests.support.stack import WholeSystem, whole_system
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """One purchase of 19.99 that went all the way: who bought, what was answered, what became of it, in which trace."""
+
+    customer: Customer
+    answer: dict[str, Any]
+    cashback: dict[str, Any]
+    trace_id: str
 
 
 @pytest.fixture(scope="package")
@@ -15,6 +28,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iter
     """Give the system, with every process ready; blocks of one second."""
     with whole_system(tmp_path_factory.mktemp("e2e"), anvil_program) as system:
         yield system
+
+
+@pytest.fixture(scope="package")
+def minted(stack: WholeSystem) -> Minted:
+    """Give a purchase whose mint is final, for tests that only look at it."""
+    return asyncio.run(_mint(stack))
 
 
 @pytest.fixture
@@ -29,3 +48,13 @@ async def chain(stack: WholeSystem) -> AsyncIterator[ChainReader]:
     """Give the chain, past the adapter."""
     async with stack.chain() as reader:
         yield reader
+
+
+async def _mint(stack: WholeSystem) -> Minted:
+    """Buy, and return when the mint is final."""
+    trace_id = secrets.token_hex(16)
+    headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
+    async with Shop.open(stack) as shop:
+        customer = await shop.customer()
+        answer = await shop.buy(customer, amount_minor=1_999, headers=headers)
+        return Minted(customer, answer, await shop.settled(answer["id"]), trace_id)

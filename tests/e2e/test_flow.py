@@ -1,53 +1,45 @@
 """One purchase, from the REST API to the customer's wallet, and what callers may rely on along the way."""
 
 import asyncio
-import secrets
 
 from cashback.kernel.bus import Bus
 from cashback.kernel.bus.message import Delivery, read_delivery
 from cashback.kernel.bus.replay import _read
+from tests.e2e.conftest import Minted
 from tests.support.chain import ChainReader
 from tests.support.load import Shop, new_key, new_wallet
 from tests.support.stack import WholeSystem, rest_client
 
-OF_CASHBACK = ["cashback.approved", "token.mint.requested", "token.minted"]
 
-
-async def test_one_purchase_becomes_a_final_mint_in_the_customers_wallet(shop: Shop, chain: ChainReader) -> None:
+async def test_one_purchase_becomes_a_final_mint_in_the_customers_wallet(minted: Minted, chain: ChainReader) -> None:
     """What was earned stands in the contract's log and in the wallet, under the number that the ledger gave (I3, I10).
 
     The timeline tells each step, the transaction and the live state; the block that minted is final.
     """
-    customer = await shop.customer()
-    answer = await shop.buy(customer, amount_minor=1_999)
-    assert (answer["cashback"]["state"], answer["cashback"]["amount_minor"]) == ("approved", "99")
-    cashback = await shop.settled(answer["id"])
-    mint = cashback["mint"]
-
+    earned, mint = minted.answer["cashback"], minted.cashback["mint"]
+    assert (earned["state"], earned["amount_minor"], earned["token_units"]) == ("approved", "99", "990000")
     [log] = [log for log in await chain.mint_logs() if log.number == int(mint["number"])]
-    assert (log.recipient, log.amount) == (str(customer.wallet).lower(), 990_000)
+    assert (log.recipient, log.amount) == (str(minted.customer.wallet).lower(), 990_000)
     assert (log.transaction_hash, log.block_number) == (mint["transaction_hash"], int(mint["block_number"]))
     assert log.block_number <= await chain.block("finalized")
-    assert await chain.balance(str(customer.wallet)) == 990_000
-    assert [step["to_state"] for step in cashback["timeline"]] == ["approved", "mint_requested", "minted"]
+    assert await chain.balance(str(minted.customer.wallet)) == 990_000
+    assert [step["to_state"] for step in minted.cashback["timeline"]] == ["approved", "mint_requested", "minted"]
     assert (mint["chain_state"], mint["is_stale"]) == ("final", False)
     assert mint["requested_at"] <= mint["submitted_at"] <= mint["included_at"] <= mint["final_at"]
 
 
-async def test_one_trace_leads_from_the_request_to_the_chain_attempt(shop: Shop, stack: WholeSystem) -> None:
+async def test_one_trace_leads_from_the_request_to_the_chain_attempt(minted: Minted, stack: WholeSystem) -> None:
     """The trace id that the caller sent is in every event of the purchase and beside the mint in the adapter."""
-    trace_id = secrets.token_hex(16)
-    answer = await shop.buy(await shop.customer(), headers={"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"})
-    cashback = await shop.settled(answer["id"])
+    cashback_id = minted.cashback["id"]
     events = await events_in_stream(stack)
-    of_purchase = [event for event in events if event.key == answer["id"]]
-    of_cashback = [event for event in events if event.key == cashback["id"]]
+    of_purchase = [event for event in events if event.key == minted.answer["id"]]
+    of_cashback = [event for event in events if event.key == cashback_id]
     assert [event.type for event in of_purchase] == ["purchase.created"]
-    assert [event.type for event in of_cashback] == OF_CASHBACK
+    assert [event.type for event in of_cashback] == ["cashback.approved", "token.mint.requested", "token.minted"]
     query = "select traceparent from chain.mints where cashback_id = %s"
     told = [event.traceparent for event in (*of_purchase, *of_cashback)]
-    told += [row[0] for row in stack.rows("chain", query, cashback["id"])]
-    assert [str(traceparent).split("-")[1] for traceparent in told] == [trace_id] * 5
+    told += [row[0] for row in stack.rows("chain", query, cashback_id)]
+    assert [str(traceparent).split("-")[1] for traceparent in told] == [minted.trace_id] * 5
 
 
 async def test_cashback_waits_for_a_wallet_and_is_minted_to_it_once_there_is_one(
@@ -57,7 +49,7 @@ async def test_cashback_waits_for_a_wallet_and_is_minted_to_it_once_there_is_one
     customer = await shop.customer(has_wallet=False)
     answers = [await shop.buy(customer), await shop.buy(customer)]
     with_wallet = await shop.buy(await shop.customer())
-    await shop.settled(with_wallet["id"])
+    await shop.settled(with_wallet["id"], "mint_requested")
     waiting = [(await shop.get(f"/v1/purchases/{answer['id']}"))["cashback"] for answer in answers]
     assert [(cashback["state"], cashback["mint"]) for cashback in waiting] == [("approved", None)] * 2
     assert not (await stack.reconciled()).is_drained
@@ -108,18 +100,15 @@ async def test_a_merchant_sees_and_changes_nothing_of_another(shop: Shop, stack:
 
 
 async def test_the_balance_shows_the_chains_figure_with_its_block_beside_the_ledgers(
-    shop: Shop, chain: ChainReader
+    minted: Minted, shop: Shop, chain: ChainReader
 ) -> None:
     """Both figures agree once the mint is final, and the chain's names the block in which it stood."""
-    customer = await shop.customer()
-    answer = await shop.buy(customer)
-    await shop.settled(answer["id"])
-    balance = await shop.get(f"/v1/users/{customer.id}/balance")
+    balance = await shop.get(f"/v1/users/{minted.customer.id}/balance")
     figure = balance["on_chain"]
     block = await chain.call("eth_getBlockByNumber", hex(int(figure["block_number"])), False)
-    assert (figure["token_units"], figure["block_hash"], balance["is_stale"]) == ("5000000", block["hash"], False)
+    assert (figure["token_units"], figure["block_hash"], balance["is_stale"]) == ("990000", block["hash"], False)
     [ledger] = balance["ledger"]
-    assert ledger["minted"] == {"cashbacks": 1, "amount_minor": "500", "token_units": "5000000"}
+    assert ledger["minted"] == {"cashbacks": 1, "amount_minor": "99", "token_units": "990000"}
     assert ledger["granted"] == ledger["minted"]
 
 

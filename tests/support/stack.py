@@ -1,9 +1,10 @@
 """The whole system for a test session: impatient where production is patient, and read past its own doors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import httpx
@@ -20,11 +21,8 @@ from cashback.purchases.service import ApiKeys
 from tests.support.chain import ChainReader
 from tests.support.facts import eventually
 
-REISSUE_AFTER_S: Final = 4
-IMPATIENCE: Final = {
-    "worker-ledger": {"CASHBACK_REISSUE_AFTER_S": str(REISSUE_AFTER_S), "CASHBACK_MISSED_AFTER_S": "2"}
-}
-"""What a test does not wait two minutes for."""
+IMPATIENT: Final = {"worker-ledger": {"CASHBACK_REISSUE_AFTER_S": "8", "CASHBACK_MISSED_AFTER_S": "3"}}
+"""Settings under which what was lost with a broker comes again within seconds; a mint is final sooner than that."""
 
 
 class Stoppable(Protocol):
@@ -38,11 +36,16 @@ class Stoppable(Protocol):
 
 
 class WholeSystem(Stack):
-    """A stack with impatient settings and doors for an auditor's tests; start it as any stack."""
+    """A stack that forgets what it stored when the machine dies, and not before, with an auditor's doors."""
+
+    def __init__(self, folder: Path, *, anvil: Path, changes: Mapping[str, Mapping[str, str]]) -> None:
+        """Start nothing yet; `changes` are further settings of processes, by name."""
+        super().__init__(folder, anvil=anvil, durable=False)
+        self._changes = changes
 
     def settings(self, name: str) -> dict[str, str]:
         """Return the `CASHBACK_*` variables of one process."""
-        return super().settings(name) | IMPATIENCE.get(name, {})
+        return {**super().settings(name), **self._changes.get(name, {})}
 
     def rows(self, database: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return what the superuser reads in one service's database."""
@@ -81,14 +84,12 @@ class WholeSystem(Stack):
 
 
 @contextmanager
-def whole_system(folder: Path, anvil: Path) -> Iterator[WholeSystem]:
-    """Give a running system that forgets what it stored when the machine dies, and not before."""
-    stack = WholeSystem(folder, anvil=anvil, durable=False)
-    stack.start()
-    try:
+def whole_system(
+    folder: Path, anvil: Path, *, changes: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> Iterator[WholeSystem]:
+    """Give a running system."""
+    with WholeSystem(folder, anvil=anvil, changes=changes) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @asynccontextmanager

@@ -74,7 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     slots_in_flight: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
     tip_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI
     fee_cap_wei: Annotated[int, msgspec.Meta(ge=1, le=10**15)] = 500 * GWEI
-    resend_ms: Positive = 10_000
+    resend_ms: Positive = 3_000
     bump_ms: Positive = 45_000
     connections: Annotated[int, msgspec.Meta(ge=3, le=64)] = 8
 

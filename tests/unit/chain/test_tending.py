@@ -47,6 +47,12 @@ def test_what_has_waited_long_is_offered_again() -> None:
     assert step(since_sent_ms=10_000, since_stored_ms=10_000) == Send()
 
 
+def test_a_later_nonce_is_offered_again_less_often() -> None:
+    """It waits for the first one anyhow."""
+    assert step(since_sent_ms=29_999, is_first=False) == Wait()
+    assert step(since_sent_ms=30_000, is_first=False) == Send()
+
+
 @pytest.mark.parametrize("sends,wait_ms", [(1, 250), (2, 500), (3, 1_000), (6, 5_000), (1_000, 5_000)])
 def test_an_unknown_send_is_repeated_ever_more_slowly(sends: int, wait_ms: int) -> None:
     """Doubling, and bounded."""

@@ -17,6 +17,7 @@ from cashback.chain.rules.fees import FeeLimits, Waits, next_bid
 _RETRY_FIRST_MS: Final = 250
 _RETRY_MAX_MS: Final = 5_000
 _RETRY_DOUBLINGS_MAX: Final = 8
+_LATER_PATIENCE: Final = 3
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -76,7 +77,8 @@ def _tend_accepted(slot: OpenSlot, base_fee_wei: int, limits: FeeLimits, patienc
     is_stuck = slot.is_first and slot.since_stored_ms >= patience.bump_ms
     if is_stuck or (is_priced_out and slot.since_stored_ms >= patience.resend_ms):
         return _bump_or_retry(slot, base_fee_wei, limits, retry_ms=patience.resend_ms)
-    return _when(slot, patience.resend_ms)
+    # A pool that lost the first one holds up all; one that lost a later one does not, for now.
+    return _when(slot, patience.resend_ms if slot.is_first else _LATER_PATIENCE * patience.resend_ms)
 
 
 def _bump_or_retry(slot: OpenSlot, base_fee_wei: int, limits: FeeLimits, retry_ms: int = _RETRY_MAX_MS) -> Step:

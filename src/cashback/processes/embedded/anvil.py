@@ -59,6 +59,7 @@ class EmbeddedAnvil:
         self._child = Child("anvil", self._data_dir / "anvil.log", self._prepare)
         # The server's life is its child's life.
         self.stop, self.kill, self.restart = self._child.stop, self._child.kill, self._child.restart
+        self.abandon = self._child.abandon
         self.pause, self.resume = self._child.pause, self._child.resume
 
     def start(self) -> Self:

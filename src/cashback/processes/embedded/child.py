@@ -5,6 +5,7 @@
        ^                 │ it dies, or is late         │                             │
        └─────────────────┴─────────────────────────────┴─────────────────────────────┘
           error with its log's tail             stop (a signal, then SIGKILL) or kill
+          or it is abandoned
 
 The child holds a lock on its own log file, and so does everything it starts: who gets the lock knows that all of them
 are gone, even those of a launcher that was killed. So one folder never serves two children, and a restart after
@@ -68,7 +69,8 @@ class Child:
 
     A start waits up to `claim_within_s` for the last process that still holds the log's folder.
 
-    Every call blocks, within its bound; from asyncio use `asyncio.to_thread`. Not to be used by two threads at once.
+    Every call but `abandon` blocks, within its bound; from asyncio use `asyncio.to_thread`. Only `abandon` may be called
+    while another thread is inside a call.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Child:
         self._claim_within_s = claim_within_s
         self._launch: Launch | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_abandoned = False
 
     @property
     def is_running(self) -> bool:
@@ -102,13 +105,14 @@ class Child:
         """Start and return when ready; a running child is left as it is.
 
         Raises:
-            ChildFailed: it died, was not ready in time, or another one holds its folder; nothing is left running.
+            ChildFailed: it died, was not ready in time, was abandoned, or another one holds its folder; nothing is left
+                running.
         """
         if self.is_running:
             return
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            self._claim(log, within_s=self._claim_within_s)
+            self._claim(log)
             # Only now, for preparing writes into a folder that somebody else's child may hold.
             launch = self._launch = self._prepare()
             if log.seek(0, os.SEEK_END) > _LOG_BYTES_MAX:
@@ -120,6 +124,10 @@ class Child:
         except BaseException:
             self.kill()
             raise
+
+    def abandon(self) -> None:
+        """Make a start that another thread waits in, and every later one, fail soon. Repeatable, also by a signal."""
+        self._is_abandoned = True
 
     def stop(self) -> None:
         """Ask it to end, and end it after its bound; when this returns, it and all it started are gone. Repeatable."""
@@ -169,16 +177,22 @@ class Child:
         if self._process is not None:
             self._process.send_signal(number)
 
-    def _claim(self, log: IO[bytes], *, within_s: float) -> None:
+    def _claim(self, log: IO[bytes]) -> None:
         """Take the lock that the child will inherit with `log`, once all who held it are gone."""
-        if not eventually(partial(_locked, log), within_s=within_s):
-            raise ChildFailed(f"{self._name} or what it started still runs in {self._log.parent}")
+        free = eventually(lambda: self._is_abandoned or _locked(log), within_s=self._claim_within_s)
+        if self._is_abandoned:
+            raise ChildFailed(f"{self._name} was abandoned before its start")
+        if not free:
+            raise self._lingering()
 
     def _await_ready(self, process: subprocess.Popen[bytes], launch: Launch, began_at: int) -> None:
         """Return when the child is ready."""
         settled = eventually(
-            lambda: process.poll() is not None or launch.ready(process.pid), within_s=launch.ready_within_s
+            lambda: self._is_abandoned or process.poll() is not None or launch.ready(process.pid),
+            within_s=launch.ready_within_s,
         )
+        if self._is_abandoned:
+            raise ChildFailed(f"{self._name} was abandoned at its start")
         if process.poll() is not None:
             raise ChildFailed(f"{self._name} ended with {process.returncode} at its start:\n{self._tail(began_at)}")
         if not settled:
@@ -188,8 +202,13 @@ class Child:
         """Return when the process is reaped and nothing that it started holds its log any more."""
         process.wait(timeout=within_s)
         with self._log.open("ab") as log:
-            self._claim(log, within_s=within_s)
+            if not eventually(partial(_locked, log), within_s=within_s):
+                raise self._lingering()
         self._process = None
+
+    def _lingering(self) -> ChildFailed:
+        """Return the failure that somebody still holds the folder."""
+        return ChildFailed(f"{self._name} or what it started still runs in {self._log.parent}")
 
     def _tail(self, began_at: int) -> str:
         """Return the last lines that the child wrote since its start, indented."""

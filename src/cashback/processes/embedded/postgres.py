@@ -62,6 +62,7 @@ class EmbeddedPostgres:
         self._child = Child("postgres", self._data_dir / "postgres.log", self._prepare)
         # The server's life is its child's life.
         self.stop, self.kill, self.restart = self._child.stop, self._child.kill, self._child.restart
+        self.abandon = self._child.abandon
 
     def start(self) -> Self:
         """Return this server, ready for connections.

@@ -27,6 +27,7 @@ class CashbackProcess:
         self._child = Child(f"cashback {self.name}", log.resolve(), self._prepare)
         # The process's life is its child's life.
         self.stop, self.kill, self.restart = self._child.stop, self._child.kill, self._child.restart
+        self.abandon = self._child.abandon
         self.pause, self.resume = self._child.pause, self._child.resume
 
     def start(self) -> Self:

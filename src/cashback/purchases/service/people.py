@@ -25,7 +25,7 @@ from cashback.purchases.model import (
     UserUnknown,
 )
 from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
-from cashback.purchases.service.once import Applied, Operation, once
+from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Applied, Once, Operation
 from cashback.purchases.store import people as store
 
 BATCH_MAX: Final = 500
@@ -114,7 +114,9 @@ class People:
             batch, now = commands[start : start + BATCH_MAX], self._clock.now()
             problems = [problem_of_key(command) or problem_of(command) for command in batch]
             sound = [command for command, problem in zip(batch, problems, strict=True) if not problem]
-            results = iter(await once(self._database, partial(operation, now), sound, now=now))
+            patience_ms = PATIENT_MS if len(sound) == 1 else HASTY_MS
+            once = Once(self._database, partial(operation, now), now=now, patience_ms=patience_ms)
+            results = iter(await once.do(sound))
             for problem in problems:
                 result = Refused(problem) if problem else next(results)
                 if isinstance(result, CashbackError):

@@ -1,5 +1,6 @@
 """Recording purchases: the one way in, for a request, a bulk and a file alike."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,15 +13,27 @@ from prometheus_client import Counter
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
-from cashback.kernel.errors import Rejected
-from cashback.purchases.model import CurrencyUnknown, NewPurchase, Outcome, Purchase, PurchaseUnknown, Recorded, Refused
+from cashback.kernel.errors import CashbackError, Rejected
+from cashback.purchases.model import (
+    CurrencyUnknown,
+    KeyBusy,
+    NewPurchase,
+    Outcome,
+    Purchase,
+    PurchaseUnknown,
+    Recorded,
+    Refused,
+)
 from cashback.purchases.rules import problem_of_key, problem_of_purchase
 from cashback.purchases.service.committer import GroupCommitter, Limits
-from cashback.purchases.service.once import Result, once
+from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Once, Result
 from cashback.purchases.service.recording import Recording
 from cashback.purchases.store import purchases as store
 
 DEFAULT_LIMITS: Final = Limits()
+INSISTING_MAX: Final = 2
+"""How many requests may wait for another process at a time: each of them occupies a connection."""
+
 COMMANDS: Final = Counter("purchases_commands_total", "Purchases by what came of them.", ["outcome"])
 
 
@@ -32,6 +45,7 @@ class Purchases:
         self._database = database
         self._clock = clock
         self._batch_max = limits.batch_max
+        self._insisting = asyncio.Semaphore(INSISTING_MAX)
         self._committer: GroupCommitter[NewPurchase, Outcome] = GroupCommitter(self._commit, limits)
 
     @classmethod
@@ -85,13 +99,29 @@ class Purchases:
         now = self._clock.now()
         problems = [_problem(purchase, now) for purchase in purchases]
         sound = [_arrived(purchase, now) for purchase, problem in zip(purchases, problems, strict=True) if not problem]
-        recorded = iter(await self._committer.submit(sound) if sound else ())
+        outcomes = await self._committer.submit(sound) if sound else []
+        recorded = iter([await self._insisted(*each) for each in zip(sound, outcomes, strict=True)])
         return [Refused(problem) if problem else next(recorded) for problem in problems]
 
-    async def _commit(self, purchases: Sequence[NewPurchase]) -> list[Result]:
+    async def _insisted(self, purchase: NewPurchase, outcome: Outcome) -> Outcome:
+        """Wait for the first answer to a key that another process holds, away from the batches, if few others do.
+
+        Raises:
+            CashbackError: recording it failed.
+        """
+        is_busy = isinstance(outcome, Refused) and isinstance(outcome.error, KeyBusy)
+        if not is_busy or self._insisting.locked():
+            return outcome
+        async with self._insisting:
+            [result] = await self._commit([purchase], patience_ms=PATIENT_MS)
+        if isinstance(result, CashbackError):
+            raise result
+        return result
+
+    async def _commit(self, purchases: Sequence[NewPurchase], patience_ms: int = HASTY_MS) -> list[Result]:
         """Commit one batch."""
         now = self._clock.now()
-        results = await once(self._database, partial(Recording, now), purchases, now=now)
+        results = await Once(self._database, partial(Recording, now), now=now, patience_ms=patience_ms).do(purchases)
         for result in results:
             COMMANDS.labels(_name(result)).inc()
         return results

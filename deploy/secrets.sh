@@ -1,0 +1,63 @@
+#!/bin/sh
+# Makes up every secret that compose.yaml mounts, one file each; what is there already is left alone.
+#
+#   sh deploy/secrets.sh            into ./secrets
+#   sh deploy/secrets.sh FOLDER     into another folder: name it in CASHBACK_SECRETS, too
+#
+# The folder is closed to everybody else. The files in it can be read by all, since a container reads them as another
+# user. A DSN repeats its role's password: whoever changes one deletes both and runs this, `cashback migrate` and the
+# processes again.
+set -eu
+umask 077
+folder=${1:-secrets}
+mkdir -p "$folder"
+chmod 700 "$folder"
+
+# put NAME VALUE
+put() {
+    if [ ! -e "$folder/$1" ]; then
+        printf '%s' "$2" >"$folder/$1"
+        chmod 444 "$folder/$1"
+    fi
+}
+
+# A letter and 48 hexadecimal digits: safe in a URL, in SQL and in nats.conf, where a bare number would not be a string.
+random() {
+    printf 's%s' "$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"
+}
+
+# dsn NAME ROLE DATABASE
+dsn() {
+    put "$1" "postgresql://$2:$(cat "$folder/$2_password")@postgres:5432/$3"
+}
+
+put api_key_pepper "$(random)"
+
+put postgres_password "$(random)"
+put admin_dsn "postgresql://postgres:$(cat "$folder/postgres_password")@postgres:5432/postgres"
+for role in \
+    cashback_owner cashback_api cashback_ledger cashback_relay cashback_auditor \
+    minting_owner minting_worker minting_relay minting_auditor \
+    chain_owner chain_adapter chain_auditor; do
+    put "${role}_password" "$(random)"
+done
+dsn api_dsn cashback_api cashback
+dsn ledger_dsn cashback_ledger cashback
+dsn relay_cashback_dsn cashback_relay cashback
+dsn relay_minting_dsn minting_relay minting
+dsn minting_dsn minting_worker minting
+dsn chain_dsn chain_adapter chain
+dsn ledger_audit_dsn cashback_auditor cashback
+dsn minting_audit_dsn minting_auditor minting
+dsn chain_audit_dsn chain_auditor chain
+
+for user in admin relay_cashback relay_minting worker_ledger worker_mint; do
+    put "nats_${user}_password" "$(random)"
+done
+
+# Empty on a development chain, which takes a mnemonic. Otherwise put keystore files (web3 secret storage, version 3) and
+# their passwords in their place; the deployer's may be taken away once the contracts stand.
+put adapter_keystore ''
+put adapter_keystore_password ''
+put deployer_keystore ''
+put deployer_keystore_password ''

@@ -123,6 +123,7 @@ class _Load:
         self._free: deque[_Desk] = deque()
         self._due: deque[float] = deque()
         self._open = 0
+        self._is_all_sent = False
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._until_s = 0.0
@@ -161,7 +162,8 @@ class _Load:
                 self._send(self._free.popleft(), due_s)
             else:
                 self._due.append(due_s)
-        if due_s < self._until_s:
+        self._is_all_sent = due_s >= self._until_s
+        if not self._is_all_sent:
             self._loop.call_at(due_s, self._pace, begin_s, sent)
 
     def _send(self, desk: _Desk, due_s: float) -> None:
@@ -186,7 +188,7 @@ class _Load:
             self._send(desk, self._due.popleft())
         else:
             self._free.append(desk)
-            if self._open == 0 and now_s >= self._until_s - 1 / (self._offer.pace or 1e9):
+            if self._open == 0 and (self._is_all_sent or self._offer.pace is None):
                 self._ended.set()
 
 

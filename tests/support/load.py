@@ -124,6 +124,20 @@ class Load:
         self._beat_s = 1 / per_second
         self._turns = asyncio.Semaphore(IN_FLIGHT_MAX)
 
+    @classmethod
+    @asynccontextmanager
+    async def on(cls, stack: Stack, *, per_second: float = 40, customers: int = 8) -> AsyncIterator["Load"]:
+        """Yield a load that runs while the block lasts; at its end every purchase that was begun is answered."""
+        async with Shop.open(stack) as shop:
+            load = cls(shop, [await shop.customer() for _ in range(customers)], per_second=per_second)
+            async with load.running():
+                yield load
+
+    @property
+    def merchant_id(self) -> str:
+        """Return the merchant that all of it was bought from, and nothing else."""
+        return self._shop.merchant_id
+
     @property
     def purchases(self) -> list[str]:
         """Return the ids of the purchases that were accepted."""

@@ -6,7 +6,7 @@ Results go to standard output, everything else to standard error, so that a pipe
 import sys
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import click
 import msgspec
@@ -15,7 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
+from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
+
+_AS_WIDE_AS_NEEDED: Final = 10_000
+_WHOLE: Final = 10**TOKEN_DECIMALS
 
 
 def say(text: str) -> None:
@@ -23,15 +28,48 @@ def say(text: str) -> None:
     click.echo(f"· {text}", err=True)
 
 
+def tokens(units: int) -> str:
+    """Return base units as a person reads them.
+
+    >>> tokens(774_120_000)
+    '774.120000 CBK'
+    """
+    return f"{units // _WHOLE:,}.{units % _WHOLE:0{TOKEN_DECIMALS}d} {TOKEN_SYMBOL}"
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table for people; without a terminal it is as wide as its content."""
+    """Print a table for people, on a terminal as wide as that, elsewhere as wide as its content.
+
+    Where the terminal is too narrow, sentences are folded, and ids and hashes, which nobody reads, end in an ellipsis.
+    """
+    cells = [[_text(cell) for cell in row] for row in rows]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width, highlight=False).print(table)
+    for place, column in enumerate(columns):
+        is_prose = any(" " in row[place] for row in cells)
+        numbers = [row[place].replace(",", "") for row in cells if row[place]]
+        justify = "right" if numbers and all(number.isdigit() for number in numbers) else "left"
+        table.add_column(column, overflow="fold" if is_prose else "ellipsis", no_wrap=not is_prose, justify=justify)
+    for row in cells:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else _AS_WIDE_AS_NEEDED
+    Console(width=width, highlight=False, markup=False).print(table)
+
+
+def print_facts(title: str, facts: Mapping[str, object]) -> None:
+    """Print names beside values under a heading, nothing folded: what is copied is copied whole."""
+    width = max((len(name) for name in facts), default=0)
+    click.echo(click.style(title, bold=True))
+    for name, value in facts.items():
+        click.echo(f"  {name:<{width}}  {_text(value)}".rstrip())
+
+
+def print_commands(title: str, commands: Mapping[str, str]) -> None:
+    """Print commands to copy, each on lines of its own under what it shows."""
+    click.echo(click.style(title, bold=True))
+    for command, what in commands.items():
+        click.echo(f"\n  # {what}")
+        for line in command.splitlines():
+            click.echo(f"  {line}")
 
 
 def print_json(document: object) -> None:
@@ -49,13 +87,17 @@ def print_records(title: str, records: Sequence[Mapping[str, object]], *, as_jso
         print_table(title, list(records[0]), [list(record.values()) for record in records])
 
 
+def _text(value: object) -> str:
+    """Return a value as a table shows it."""
+    return "" if value is None else str(value)
+
+
 class Progress:
     """A progress bar on a terminal, a sentence at the start elsewhere."""
 
-    def __init__(self, what: str, total: int) -> None:
-        """Promise `total` steps of `what`."""
+    def __init__(self, what: str, total: int | None) -> None:
+        """Promise `total` steps of `what`; None when nobody knows how many there will be."""
         self._what = what
-        self._total = total
         self._bar = RichProgress(
             TextColumn("· {task.description}"),
             BarColumn(),

@@ -8,6 +8,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from cashback.kernel.db import DatabaseUnavailable
 
 ROOT: Final = Path(__file__).resolve().parents[3] / "migrations"
 _LOCK: Final = 0x6361_7368
@@ -18,6 +21,9 @@ def upgrade(dsn: str, schema: str) -> str:
     """Bring `schema` to the head of its history and return that revision; a second run changes nothing.
 
     `dsn` is a libpq connection URL of the database's owner.
+
+    Raises:
+        DatabaseUnavailable: it cannot be reached, or turned the owner away; nothing of a revision is half done.
     """
     config = _config(schema)
     url = make_url(dsn).set(drivername="postgresql+psycopg")
@@ -28,6 +34,8 @@ def upgrade(dsn: str, schema: str) -> str:
             connection.execute(text(f"create schema if not exists {schema}"))
             config.attributes.update(connection=connection, schema=schema)
             command.upgrade(config, "head")
+    except OperationalError as cause:
+        raise DatabaseUnavailable(f"schema {schema} cannot be migrated: {cause.orig}") from cause
     finally:
         engine.dispose()
     return head(schema)

@@ -11,7 +11,10 @@ This module is the front door; nothing else of the ledger is imported from outsi
 from cashback.ledger.model import (
     Accrual,
     Balance,
+    BalanceStory,
     Cashback,
+    CashbackItem,
+    CashbackList,
     CashbackPage,
     CashbackStory,
     CashbackUnknown,
@@ -47,7 +50,10 @@ from cashback.ledger.service import (
 __all__ = [
     "Accrual",
     "Balance",
+    "BalanceStory",
     "Cashback",
+    "CashbackItem",
+    "CashbackList",
     "CashbackPage",
     "CashbackStory",
     "CashbackUnknown",

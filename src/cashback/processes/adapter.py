@@ -15,7 +15,7 @@ from cashback.chain.gateway import keys
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, KeyUnusable
+from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, Address, KeyUnusable
 from cashback.chain.rpc.server import AdapterServer
 from cashback.chain.rules.fees import FeeLimits
 from cashback.chain.rules.following import check_finality
@@ -39,6 +39,7 @@ from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 
 HexAddress = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+Url = Annotated[str, msgspec.Meta(pattern="^https?://")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 GWEI: Final = 1_000_000_000
@@ -52,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     chain_dsn: Secret
-    rpc_urls: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)]
+    rpc_urls: Annotated[tuple[Url, ...], msgspec.Meta(min_length=1, max_length=8)]
     chain_id: Positive
     token_address: HexAddress
     minter_address: HexAddress
@@ -68,9 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
     rpc_timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=30_000)] = 2_500
     poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 150
-    batch_mints: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
+    batch_mints: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MINTS_MAX)] = 256
     batch_age_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
-    batch_gas: Annotated[int, msgspec.Meta(ge=200_000, le=16_777_216)] = 16_000_000
+    batch_gas: Annotated[int, msgspec.Meta(ge=200_000, le=GAS_PER_TRANSACTION_MAX)] = 16_000_000
     slots_in_flight: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
     tip_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI
     fee_cap_wei: Annotated[int, msgspec.Meta(ge=1, le=10**15)] = 500 * GWEI

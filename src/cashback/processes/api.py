@@ -1,8 +1,8 @@
 """`cashback api`: the REST API. It reaches PostgreSQL and, for live figures, the adapter; no broker and no chain.
 
-HTTP ─▶ Observe ─▶ ApiKeyAuth ─▶ routes ─▶ Purchases, People ─▶ database cashback
-└▶ Readings ───────────▶ database cashback
-└▶ Adapter ────────────▶ blockchain adapter (gRPC, short deadline)
+HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases, People, Programmes ─▶ database cashback
+                                           └─────▶ the stories ─▶ Readings ───────▶ database cashback
+                                                        └───────▶ Adapter ────────▶ gRPC, short deadline
 """
 
 import asyncio
@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-from litestar import Litestar, Response, get
+from litestar import Litestar, Response, Router, get
 from litestar.di import Provide
-from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
+from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, License, SecurityScheme
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import cashback.ledger.http
@@ -23,12 +22,12 @@ import cashback.purchases.http
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
-from cashback.kernel.http import EXCEPTION_HANDLERS, ApiKeyAuth, Observe
+from cashback.kernel.http import EXCEPTION_HANDLERS, ApiKeyAuth, Head, JsonRequest, KnownParameters, Observe
 from cashback.kernel.lifecycle import Check, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import Programmes, Readings, Stories
-from cashback.purchases.service import ApiKeys, People, Purchases, PurchaseStories
+from cashback.purchases.service import ApiKeys, People, Purchases, PurchaseStories, UserStories
 
 BODY_BYTES_MAX: Final = 65_536
 
@@ -52,13 +51,14 @@ async def run(settings: Settings) -> None:
         Adapter.open(settings.adapter_address) as adapter,
         Purchases.open(database, clock=clock) as purchases,
     ):
-        readings = Readings(database)
+        readings, people = Readings(database), People(database, clock=clock)
         stories = Stories(readings, adapter)
         app = application(
             services={
                 "purchases": purchases,
                 "purchase_stories": PurchaseStories(purchases, stories),
-                "people": People(database, clock=clock),
+                "people": people,
+                "user_stories": UserStories(people, stories),
                 "programmes": Programmes(database, clock=clock),
                 "readings": readings,
                 "stories": stories,
@@ -75,16 +75,21 @@ async def run(settings: Settings) -> None:
 
 def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check]) -> Litestar:
     """Return the ASGI application over the given services; `services` are what handlers ask for by name."""
-    return Litestar(
-        route_handlers=[*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES, *_operations(checks)],
+    routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES]
+    app = Litestar(
+        route_handlers=[Router("/", route_handlers=routes, security=[{"api_key": []}]), *_operations(checks)],
         dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in services.items()},
-        middleware=[Observe, DefineMiddleware(ApiKeyAuth, authenticate=keys.authenticate)],
+        middleware=[KnownParameters],
         exception_handlers=EXCEPTION_HANDLERS,
+        request_class=JsonRequest,
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=OPENAPI,
         logging_config=None,
         debug=False,
     )
+    # Around the router and not in it, so that a path without a route is watched, authenticated and answered like any.
+    app.asgi_handler = Observe(Head(ApiKeyAuth(app.asgi_handler, keys.authenticate)))
+    return app
 
 
 def _giving(service: object) -> Any:  # noqa: ANN401  # litestar reads the function, not its type
@@ -99,34 +104,46 @@ def _giving(service: object) -> Any:  # noqa: ANN401  # litestar reads the funct
 def _operations(checks: Mapping[str, Check]) -> list[Any]:
     """Return the routes for those who run this: alive, ready, metrics."""
 
-    @get("/livez", include_in_schema=False)
+    @get("/livez", summary="Is the process alive?", tags=["Operations"])
     async def livez() -> dict[str, str]:
         """Tell that the event loop turns."""
         return {"status": "alive"}
 
-    @get("/readyz", include_in_schema=False)
-    async def readyz() -> Response[dict[str, Any]]:
+    @get("/readyz", summary="Is the process ready?", tags=["Operations"], responses={503: _NOT_READY})
+    async def readyz() -> Response[Readiness]:
         """Tell whether every dependency that a purchase needs answers; the adapter is not one of them."""
         problems = await problems_of(checks)
-        body = {"status": "not ready" if problems else "ready", "problems": problems}
+        body = Readiness("not ready" if problems else "ready", problems)
         return Response(body, status_code=503 if problems else 200)
 
-    @get("/metrics", include_in_schema=False)
+    @get("/metrics", summary="The metrics of this process", tags=["Operations"], media_type=CONTENT_TYPE_LATEST)
     async def metrics() -> Response[bytes]:
-        """Return the metrics of this process."""
+        """Return the metrics in the text format of Prometheus."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return [livez, readyz, metrics]
 
 
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether every dependency answers, and what is wrong with those that do not, by name."""
+
+    status: str
+    problems: dict[str, str]
+
+
+_NOT_READY: Final = ResponseSpec(Readiness, generate_examples=False, description="A dependency does not answer.")
+
 OPENAPI: Final = OpenAPIConfig(
     title="cashback",
     version="1",
-    description="Purchases become tokens in the customer's own wallet. Every error is a problem document (RFC 9457).",
+    description=(
+        "Purchases become tokens in the customer's own wallet. Amounts are decimal strings of whole minor units. Every"
+        " POST needs an `Idempotency-Key` and may be repeated. Every error is a problem document (RFC 9457)."
+    ),
+    license=License(name="Apache-2.0", identifier="Apache-2.0"),
     path="/openapi",
     render_plugins=[JsonRenderPlugin()],
     components=Components(
         security_schemes={"api_key": SecurityScheme(type="http", scheme="bearer", description="An API key.")}
     ),
-    security=[{"api_key": []}],
 )

@@ -18,6 +18,7 @@ from cashback.kernel.config import Secret
 from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL
 
 HexAddress = Annotated[str, msgspec.Meta(pattern="^(0x[0-9a-fA-F]{40})?$")]
+Url = Annotated[str, msgspec.Meta(pattern="^https?://")]
 Units = Annotated[int, msgspec.Meta(ge=1, le=INT63_MAX)]
 WHOLE_TOKEN = 1_000_000
 GWEI = 1_000_000_000
@@ -30,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     account 1 mints and account 2 may pause unless other addresses are given.
     """
 
-    rpc_urls: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)]
+    rpc_urls: Annotated[tuple[Url, ...], msgspec.Meta(min_length=1, max_length=8)]
     chain_id: Annotated[int, msgspec.Meta(ge=1)]
     key_keystore: str = ""
     key_password: Secret = Secret("")

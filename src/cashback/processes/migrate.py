@@ -8,18 +8,21 @@ Running it again changes nothing; two runs side by side take turns. Each service
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote, urlencode
 
 import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
-from sqlalchemy.engine import URL
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cashback.kernel.config import Secret
-from cashback.kernel.migrations import upgrade
+from cashback.kernel.db import DatabaseUnavailable
+from cashback.kernel.errors import Rejected
 from cashback.kernel.telemetry import logger
 
 _PROVISION_LOCK: Final = 0x7072_6F76
+_OF_THE_ADMIN: Final = frozenset({"user", "password", "host", "port", "dbname"})
+"""What of the admin's connection string an owner does not share."""
 
 log = logger(__name__)
 
@@ -68,12 +71,22 @@ SERVICES: Final = (
 )
 
 
+class MigrationRefused(Rejected):
+    """The admin DSN is no connection string, or its user may not create databases and roles."""
+
+    code = "migration_refused"
+
+
 def migrate(settings: Settings, services: Sequence[str] = ()) -> dict[str, str]:
     """Return each schema's revision after bringing it to the head; no service named means all.
 
     Raises:
-        psycopg.OperationalError: a server cannot be reached, or the admin may not do this.
+        DatabaseUnavailable: a server cannot be reached; run it again.
+        MigrationRefused: the admin may not do this.
     """
+    # Alembic with SQLAlchemy is half a second of imports, which the settings of a stack, for one, can do without.
+    from cashback.kernel.migrations import upgrade  # noqa: PLC0415
+
     revisions: dict[str, str] = {}
     for service in SERVICES:
         if services and service.database not in services:
@@ -86,27 +99,33 @@ def migrate(settings: Settings, services: Sequence[str] = ()) -> dict[str, str]:
 
 
 def owner_url(settings: Settings, service: Service) -> str:
-    """Return the connection URL of a database's owner on the server that the admin DSN names."""
-    admin = psycopg.conninfo.conninfo_to_dict(settings.admin_dsn.value)
-    return URL.create(
-        "postgresql",
-        username=service.owner,
-        password=settings.password(service.owner),
-        host=str(admin.get("host", "127.0.0.1")),
-        port=int(str(admin.get("port", 5432))),
-        database=service.database,
-    ).render_as_string(hide_password=False)
+    """Return the connection URL of a database's owner on the server that the admin DSN names, TLS options and all."""
+    admin = conninfo_to_dict(settings.admin_dsn.value)
+    password = quote(settings.password(service.owner), safe="")
+    # In square brackets an IPv6 address is a host, and so is a name without them (RFC 3986).
+    host = str(admin.get("host", "127.0.0.1"))
+    place = f"[{host}]" if ":" in host else quote(host, safe="")
+    options = urlencode({name: str(value) for name, value in admin.items() if name not in _OF_THE_ADMIN})
+    url = f"postgresql://{service.owner}:{password}@{place}:{admin.get('port', 5432)}/{service.database}"
+    return f"{url}?{options}" if options else url
 
 
 def _provision(settings: Settings, service: Service) -> None:
     """Create what is missing of one service: roles with their passwords, the database, who may connect."""
-    with psycopg.connect(settings.admin_dsn.value, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(%s)", (_PROVISION_LOCK,))
-        for role in (service.owner, *service.roles):
-            _ensure_role(connection, role, settings.password(role))
-        _ensure_database(connection, service)
-    with psycopg.connect(make_conninfo(settings.admin_dsn.value, dbname=service.database), autocommit=True) as inside:
-        inside.execute("revoke all on schema public from public")
+    try:
+        with psycopg.connect(settings.admin_dsn.value, autocommit=True) as connection:
+            connection.execute("select pg_advisory_lock(%s)", (_PROVISION_LOCK,))
+            for role in (service.owner, *service.roles):
+                _ensure_role(connection, role, settings.password(role))
+            _ensure_database(connection, service)
+        with psycopg.connect(
+            make_conninfo(settings.admin_dsn.value, dbname=service.database), autocommit=True
+        ) as in_it:
+            in_it.execute("revoke all on schema public from public")
+    except psycopg.OperationalError as cause:
+        raise DatabaseUnavailable(f"database {service.database} cannot be provided: {cause}".strip()) from cause
+    except psycopg.ProgrammingError as cause:
+        raise MigrationRefused(f"database {service.database} cannot be provided: {cause}".strip()) from cause
 
 
 def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> None:

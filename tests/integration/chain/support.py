@@ -21,7 +21,7 @@ from tests.integration.chain.levers import Lever, People
 
 MNEMONIC: Final = "test test test test test test test test test test test junk"
 CHAIN_ID: Final = 31_337
-WITHIN_S: Final = 20.0
+WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.02
 
 T = TypeVar("T")

@@ -12,20 +12,20 @@ from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.support import CHAIN_ID, MNEMONIC, assembled, deployed, mint, running
 
 
-async def test_deploying_twice_finds_what_the_first_time_left(node: EmbeddedAnvil) -> None:
+async def test_deploying_twice_finds_what_the_first_time_left(empty_node: EmbeddedAnvil) -> None:
     """The second time sends nothing and returns the same addresses."""
-    first, second = await deployed(node.url), await deployed(node.url)
+    first, second = await deployed(empty_node.url), await deployed(empty_node.url)
     assert first.is_new
     assert not second.is_new
     assert (first.token, first.minter) == (second.token, second.minter)
-    assert await nonce_of(node, ACCOUNTS[0]) == 3
+    assert await nonce_of(empty_node, ACCOUNTS[0]) == 3
 
 
-async def test_given_addresses_are_checked_instead_of_deployed(node: EmbeddedAnvil) -> None:
+async def test_given_addresses_are_checked_instead_of_deployed(empty_node: EmbeddedAnvil) -> None:
     """Right ones are confirmed; code that is not ours is refused."""
-    first = await deployed(node.url)
+    first = await deployed(empty_node.url)
     asked = contracts.Settings(
-        rpc_urls=(node.url,),
+        rpc_urls=(empty_node.url,),
         chain_id=CHAIN_ID,
         key_mnemonic=Secret(MNEMONIC),
         token_address=first.token,
@@ -37,20 +37,22 @@ async def test_given_addresses_are_checked_instead_of_deployed(node: EmbeddedAnv
         await contracts.deploy(swapped)
 
 
-async def test_an_interrupted_deployment_goes_on_where_it_stopped(node: EmbeddedAnvil) -> None:
+async def test_an_interrupted_deployment_goes_on_where_it_stopped(empty_node: EmbeddedAnvil) -> None:
     """The token that stands is used; a minter that lost its role gets it back."""
-    first = await deployed(node.url)
-    async with Node.open((node.url,), chain_id=CHAIN_ID, timeout_s=5) as reached:
+    first = await deployed(empty_node.url)
+    async with Node.open((empty_node.url,), chain_id=CHAIN_ID, timeout_s=5) as reached:
         await reached.ask([("anvil_rollback", [1])])
-    again = await deployed(node.url)
+    again = await deployed(empty_node.url)
     assert again.is_new
     assert (again.token, again.minter) == (first.token, first.minter)
 
 
-async def test_a_mnemonic_deploys_on_a_development_chain_only(node: EmbeddedAnvil) -> None:
+async def test_a_mnemonic_deploys_on_a_development_chain_only(empty_node: EmbeddedAnvil) -> None:
     """Its keys are known to everybody."""
     with pytest.raises(KeyUnusable, match="must not sign on chain 8453"):
-        await contracts.deploy(contracts.Settings(rpc_urls=(node.url,), chain_id=8_453, key_mnemonic=Secret(MNEMONIC)))
+        await contracts.deploy(
+            contracts.Settings(rpc_urls=(empty_node.url,), chain_id=8_453, key_mnemonic=Secret(MNEMONIC))
+        )
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,6 @@ async def test_no_call_uses_more_gas_than_its_bound(settings: adapter.Settings, 
 
 async def nonce_of(node: EmbeddedAnvil, account: str) -> int:
     """Return how many transactions an account has sent."""
-    async with Node.open((node.url,), chain_id=CHAIN_ID, timeout_s=5) as reached:
+    async with Node.open((empty_node.url,), chain_id=CHAIN_ID, timeout_s=5) as reached:
         [count] = await reached.ask([("eth_getTransactionCount", [account, "latest"])])
     return int(count, 16)

@@ -27,16 +27,17 @@ HASH = b"\2" * 32
         "create table chain.anything ()",
     ],
 )
-def test_the_adapter_may_not_rewrite_what_it_has_promised(adapter_dsn: str, statement: str) -> None:
+def test_the_adapter_may_not_rewrite_what_it_has_promised(shared_dsn: str, statement: str) -> None:
     """Recipients, amounts, calldata, signed bytes and outcomes stay as they were written."""
-    with psycopg.connect(adapter_dsn) as connection, pytest.raises(errors.InsufficientPrivilege):
+    dsn = make_conninfo(shared_dsn, user="chain_adapter", password=PASSWORD)
+    with psycopg.connect(dsn) as connection, pytest.raises(errors.InsufficientPrivilege):
         connection.execute(statement)
 
 
 @pytest.mark.parametrize("table", ["network", "mints", "slots", "lanes", "outcomes", "blockchain_transactions"])
-def test_the_auditor_reads_everything_and_changes_nothing(chain_dsn: str, table: str) -> None:
+def test_the_auditor_reads_everything_and_changes_nothing(shared_dsn: str, table: str) -> None:
     """Every table of money can be looked at."""
-    dsn = make_conninfo(chain_dsn, user="chain_auditor", password=PASSWORD)
+    dsn = make_conninfo(shared_dsn, user="chain_auditor", password=PASSWORD)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"select * from chain.{table}")
         with pytest.raises(errors.InsufficientPrivilege):
@@ -75,11 +76,11 @@ OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e
 )
 @pytest.mark.invariant("I2", "I9")
 def test_an_illegal_state_cannot_be_stored(
-    chain_dsn: str, constraint: str, statements: list[tuple[str, tuple[object, ...]]]
+    shared_dsn: str, constraint: str, statements: list[tuple[str, tuple[object, ...]]]
 ) -> None:
     """Not even by the owner: the named constraint refuses it."""
     *preparation, (refused, refused_values) = statements
-    with psycopg.connect(chain_dsn) as connection:
+    with psycopg.connect(shared_dsn) as connection:
         for statement, values in preparation:
             connection.execute(statement, values)
         with pytest.raises(errors.IntegrityError) as refusal:

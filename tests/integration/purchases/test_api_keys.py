@@ -3,8 +3,8 @@
 import pytest
 
 from cashback.kernel.config import Secret
-from cashback.kernel.http.auth import Principal, Scope
 from cashback.kernel.ids import new_id
+from cashback.kernel.principal import Principal, Scope
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import ApiKeyUnknown, FieldInvalid, MerchantUnknown
 from tests.integration.ledger.world import World

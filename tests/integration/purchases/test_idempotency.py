@@ -14,6 +14,7 @@ from cashback.purchases.model import (
     KeyBusy,
     KeyReused,
     NewMerchant,
+    NewPurchase,
     NewUser,
     NewWallet,
     Outcome,
@@ -127,8 +128,8 @@ async def test_a_repeat_waits_for_the_first_answer_in_another_process(world: Wor
     async with _held(dsns, purchase) as holder:
         repeat = asyncio.create_task(world.purchases.record_one(purchase))
         async with asyncio.timeout(10):
-            while not await world.rows("select from pg_locks where not granted"):
-                await asyncio.sleep(0)
+            while not await world.rows("select pid from pg_locks where not granted"):
+                pass
         await holder.rollback()
         outcome = await repeat
     assert isinstance(outcome, Recorded)

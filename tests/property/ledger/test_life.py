@@ -120,9 +120,12 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.invariant("I1", "I2", "I7", "I8")
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "examples,steps", [pytest.param(8, 25, id="short"), pytest.param(100, 100, id="long", marks=pytest.mark.deep)]
+    "examples,steps",
+    [
+        pytest.param(8, 25, id="short"),
+        pytest.param(100, 100, id="long", marks=[pytest.mark.deep, pytest.mark.timeout(1_800)]),
+    ],
 )
 def test_whatever_happens_in_whatever_order_everything_adds_up(databases: Databases, examples: int, steps: int) -> None:
     """Any sequence of commands, deliveries and sweeps keeps I1, I2, I7 and I8, and the budget."""

@@ -1,6 +1,6 @@
 """What the adapter speaks of: mints, slots of a lane, signed attempts, blocks, and what was seen in them."""
 
-from cashback.chain.model.address import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, ZERO_ADDRESS, Address, Hash, Wei
+from cashback.chain.model.address import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, ZERO_ADDRESS, Address, Hash
 from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, SkippedLog, TokenLog
 from cashback.chain.model.errors import (
     ChainDiverged,
@@ -68,6 +68,5 @@ __all__ = [
     "Transaction",
     "Unmintable",
     "Waiting",
-    "Wei",
     "WrongChain",
 ]

@@ -8,9 +8,6 @@ Address = NewType("Address", bytes)
 Hash = NewType("Hash", bytes)
 """32 bytes: of a block or of a transaction."""
 
-Wei = NewType("Wei", int)
-"""An amount or price in the smallest unit of the chain's own money."""
-
 ZERO_ADDRESS: Final = Address(bytes(20))
 
 BATCH_MINTS_MAX: Final = 256

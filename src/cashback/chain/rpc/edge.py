@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
+from grpclib import GRPCError
 from grpclib.const import Cardinality, Status
 from grpclib.events import RecvRequest
 from grpclib.server import Stream
@@ -65,16 +66,20 @@ class Edge:
         """Serve one call within the bounds, and tell its failure in the caller's words."""
         is_stream = stream._cardinality is Cardinality.UNARY_STREAM  # noqa: SLF001 - grpclib tells it nowhere else
         _bound_messages(stream)
-        status = Status.OK
+        status = Status.UNKNOWN
         try:
-            async with self._counted(is_stream=is_stream), asyncio.timeout(None if is_stream else CALL_S_MAX):
+            async with self._counted(is_stream=is_stream), _bound_time(None if is_stream else CALL_S_MAX):
                 await method(stream)
+            status = Status.OK
         except CashbackError as failure:
-            error = to_grpc(failure)
-            status = error.status
             if isinstance(failure, Broken):
                 log.exception("call.broke", method=name, code=failure.code)
+            error = to_grpc(failure)
+            status = error.status
             raise error from failure
+        except GRPCError as error:
+            status = error.status
+            raise
         finally:
             CALLS.labels(name, status.name).inc()
 
@@ -95,6 +100,19 @@ class Edge:
             self._calls -= not is_stream
             if not self.in_flight:
                 self._idle.set()
+
+
+@asynccontextmanager
+async def _bound_time(within_s: float | None) -> AsyncIterator[None]:
+    """Refuse to go on after `within_s` seconds; a deadline of the caller's own is grpclib's to keep."""
+    bound = asyncio.timeout(within_s)
+    try:
+        async with bound:
+            yield
+    except TimeoutError as cause:
+        if not bound.expired():
+            raise
+        raise refused(Status.DEADLINE_EXCEEDED, code="too_slow", detail="the answer took too long") from cause
 
 
 def _bound_messages(stream: Stream[Any, Any]) -> None:

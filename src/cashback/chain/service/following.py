@@ -27,7 +27,7 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.telemetry import logger
 
-HEADERS_PER_TURN_MAX: Final = 32
+HEADERS_PER_TURN_MAX: Final = 16
 RANGE_BLOCKS_MAX: Final = 1_000
 RANGE_FROM_BLOCKS: Final = 64
 """How far behind the final block the reading of ranges begins."""

@@ -19,7 +19,14 @@ async def nonce_faults(
         """
         with lane as (
             select lanes.id, lanes.address, lanes.next_nonce, given.final_nonce,
-                   coalesce((select min(nonce) from chain.slots where slots.lane = lanes.id), next_nonce) as first_nonce
+                   coalesce(
+                       least(
+                           (select min(nonce) from chain.slots where slots.lane = lanes.id),
+                           (select min(nonce) from chain.blockchain_transactions as attempts
+                            where attempts.lane = lanes.id)
+                       ),
+                       lanes.next_nonce
+                   ) as first_nonce
             from unnest(%(addresses)s::bytea[], %(final_nonces)s::bigint[]) as given (address, final_nonce)
             join chain.lanes using (address)
         ),

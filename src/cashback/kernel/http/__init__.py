@@ -1,20 +1,39 @@
-"""What every HTTP edge shares: problems (RFC 9457), the caller's principal, observation of requests, pages of lists."""
+"""What every HTTP edge shares, from the outside in.
 
-from cashback.kernel.http.auth import ApiKeyAuth, Principal, Scope, principal_of, require_operator
+Observe ─▶ Head ─▶ ApiKeyAuth ─▶ the framework's router ─▶ KnownParameters ─▶ JsonRequest ─▶ handler ─▶ Page
+   └───────────────────┴──────────────────┴─ whatever fails is a problem (RFC 9457) ┴─────────────┘
+"""
+
+from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
+from cashback.kernel.http.body import JsonRequest
+from cashback.kernel.http.head import Head
 from cashback.kernel.http.observe import Observe
-from cashback.kernel.http.page import Page, cursor_of, place_of
-from cashback.kernel.http.problems import EXCEPTION_HANDLERS, Problem
+from cashback.kernel.http.page import CURSOR_LENGTH_MAX, PAGE_DEFAULT, PAGE_MAX, Page, cursor_of, place_of
+from cashback.kernel.http.parameters import Digits, IdempotencyKey, KnownParameters, Reference
+from cashback.kernel.http.problems import EXCEPTION_HANDLERS, problems
+from cashback.kernel.principal import Principal, Scope
+from cashback.kernel.problem import Problem
 
 __all__ = [
+    "CURSOR_LENGTH_MAX",
     "EXCEPTION_HANDLERS",
+    "PAGE_DEFAULT",
+    "PAGE_MAX",
     "ApiKeyAuth",
+    "Digits",
+    "Head",
+    "IdempotencyKey",
+    "JsonRequest",
+    "KnownParameters",
     "Observe",
     "Page",
     "Principal",
     "Problem",
+    "Reference",
     "Scope",
     "cursor_of",
     "place_of",
     "principal_of",
+    "problems",
     "require_operator",
 ]

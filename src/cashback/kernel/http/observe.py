@@ -1,12 +1,14 @@
 """One thin ASGI middleware that watches every request: its trace, its duration, its answer."""
 
+from http import HTTPMethod
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Message, Receive, Send
 from prometheus_client import Histogram
 
 from cashback.kernel.clock import monotonic_s
-from cashback.kernel.telemetry import logger, trace
+from cashback.kernel.http.problems import problem_of, send_problem
+from cashback.kernel.telemetry import trace
 
 DURATION: Final = Histogram(
     "http_server_request_duration_seconds",
@@ -14,11 +16,12 @@ DURATION: Final = Histogram(
     ["method", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-log = logger(__name__)
+_METHODS: Final = frozenset(HTTPMethod)
+"""A client may call its method anything; a label takes few values."""
 
 
 class Observe:
-    """Continues or starts the request's trace, counts and times it, and tells the caller its trace id."""
+    """Continues or starts the request's trace, counts and times it, and answers for what nobody else caught."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Watch `app`."""
@@ -31,7 +34,7 @@ class Observe:
             return
         given = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
         begun_s = monotonic_s()
-        status = 500
+        status = 0
         with trace(given.decode("latin-1") or None) as traceparent:
 
             async def watched(message: Message) -> None:
@@ -44,5 +47,12 @@ class Observe:
 
             try:
                 await self._app(scope, receive, watched)
+            except Exception as error:  # the server outlives a request that broke
+                answer = problem_of(error)
+                if status:
+                    # Half an answer cannot be taken back: the server cuts the connection.
+                    raise
+                await send_problem(watched, answer, has_body=scope["method"] != "HEAD")
             finally:
-                DURATION.labels(scope["method"], str(status)).observe(monotonic_s() - begun_s)
+                method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+                DURATION.labels(method, str(status or 500)).observe(monotonic_s() - begun_s)

@@ -10,6 +10,7 @@ from cashback.kernel.errors import Invalid
 
 PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 200
+CURSOR_LENGTH_MAX: Final = 200
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ class CursorInvalid(Invalid):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page; `next_cursor` is None on the last one."""
+    """One page; `next_cursor` is null on the last one."""
 
     items: list[T]
     next_cursor: str | None
@@ -41,6 +42,10 @@ def place_of(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as cause:
-        raise CursorInvalid("this cursor did not come from a page of ours", pointer="/cursor") from cause
+        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor") from cause
+    # The decoder skips what it does not know: only what we would write ourselves is ours.
+    if cursor_of(place) != cursor:
+        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
+    return place

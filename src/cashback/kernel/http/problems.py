@@ -1,31 +1,33 @@
 """Every error as a problem document (RFC 9457) with a stable `code`; the one table from kind of failure to status.
 
-| failure                         | status | code                                   |
-|---------------------------------|--------|----------------------------------------|
-| `Invalid`                       | 422    | its own                                |
-| `NotFound`                      | 404    | its own                                |
-| `Conflict`                      | 409    | its own                                |
-| `Forbidden`                     | 403    | its own                                |
-| `Unavailable`                   | 503    | its own, with Retry-After              |
-| `Broken`, anything unforeseen   | 500    | `internal`; the cause is only logged   |
-| body is no JSON                 | 400    | `json_malformed`                       |
-| body or parameter of wrong form | 422    | `request_invalid`, `pointer` where known |
-| the framework's own             | as is  | `http_<status>`                        |
+| failure                         | status | code                                                      |
+|---------------------------------|--------|-----------------------------------------------------------|
+| `Invalid`                       | 422    | its own                                                   |
+| `NotFound`                      | 404    | its own                                                   |
+| `Conflict`                      | 409    | its own                                                   |
+| `Forbidden`                     | 403    | its own                                                   |
+| any other `Rejected`            | 400    | its own                                                   |
+| `Unavailable`                   | 503    | its own, with Retry-After                                 |
+| `Broken`, anything unforeseen   | 500    | `internal`; the cause is only logged                      |
+| a parameter of the wrong form   | 422    | `request_invalid`, `parameter` names it                   |
+| a missing header                | 422    | its own where it has one, else `request_invalid`          |
+| the framework's own             | as is  | `route_unknown`, `method_not_allowed`, `body_too_large`,  |
+|                                 |        | else `http_<status>`                                      |
 """
 
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import ResponseSpec
+from litestar.types import Send
 
 from cashback.kernel.errors import Broken, CashbackError, Conflict, Forbidden, Invalid, NotFound, Rejected, Unavailable
-from cashback.kernel.telemetry import current_traceparent, logger
+from cashback.kernel.problem import MEDIA_TYPE, Problem, problem_document
+from cashback.kernel.telemetry import logger
 
-MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1
 
 _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
@@ -38,86 +40,91 @@ _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
     (Broken, 500),
     (CashbackError, 500),
 )
-_PLACE: Final = re.compile(r" - at `(?P<place>[^`]+)`")
+_FRAMEWORK: Final = {404: "route_unknown", 405: "method_not_allowed", 413: "body_too_large"}
+_MISSING: Final = {"idempotency-key": "idempotency_key_missing"}
+_MEANING: Final = {
+    400: "The body is not well-formed JSON, or the request not well-formed HTTP.",
+    401: "No valid API key was presented.",
+    403: "The caller is known and may not do this.",
+    404: "Something that is named does not exist, or the caller may not know of it.",
+    409: "This contradicts what is stored, or the first request under this idempotency key is still being answered.",
+    413: "The body is larger than any sound one.",
+    422: "The request breaks a stated rule; `pointer` or `parameter` names the place.",
+    500: "Something is broken on our side.",
+    503: "The world failed; the same request may work after `Retry-After` seconds.",
+}
+_COMMON: Final = (400, 401, 500, 503)
 log = logger(__name__)
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document: `code` is for programs and never changes, `detail` is for people."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    trace_id: str | None = None
-    pointer: str | None = None
-
-
-def problem(
-    status: int, code: str, detail: str, *, pointer: str | None = None, fields: Mapping[str, object] | None = None
-) -> Response[bytes]:
-    """Return the response of one problem; `fields` become extension members."""
-    traceparent = current_traceparent()
-    document: dict[str, Any] = {
-        "type": f"urn:cashback:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return how a route documents its problems: those that every route has, and the given ones."""
+    return {
+        status: ResponseSpec(Problem, generate_examples=False, description=_MEANING[status], media_type=MEDIA_TYPE)
+        for status in sorted({*_COMMON, *statuses})
     }
-    document |= {name: value for name, value in (fields or {}).items() if name not in document}
-    if pointer is not None:
-        document["pointer"] = pointer
-    if traceparent is not None:
-        document["trace_id"] = traceparent.split("-")[1]
+
+
+def problem(status: int, code: str, detail: str, *, fields: Mapping[str, object] | None = None) -> Response[bytes]:
+    """Return the response of one problem; `fields` become members of its document."""
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return Response(msgspec.json.encode(document), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    document = problem_document(status, code, detail, fields=fields)
+    return Response(document, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def status_of(error: CashbackError) -> int:
+def problem_of(error: Exception) -> Response[bytes]:
+    """Return the response to any failure; what is broken inside is logged, not told."""
+    match error:
+        case CashbackError() if (status := _status_of(error)) != HTTPStatus.INTERNAL_SERVER_ERROR:
+            return problem(status, error.code, error.detail, fields=error.fields)
+        case ValidationException():
+            return _validation(error)
+        case HTTPException() if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _framework(error)
+    log.error("request.broke", code=error.code if isinstance(error, CashbackError) else "internal", exc_info=error)
+    return problem(500, "internal", "something is broken on our side; the operator has been told")
+
+
+async def send_problem(send: Send, answer: Response[bytes], *, has_body: bool = True) -> None:
+    """Send a response from outside any route; without its body to those who asked for the head alone."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+    headers += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(answer.content)).encode())]
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.content if has_body else b"", "more_body": False})
+
+
+def _status_of(error: CashbackError) -> int:
     """Return the HTTP status of one of our failures."""
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
-def _ours(_: Request[Any, Any, Any], error: CashbackError) -> Response[bytes]:
-    """Answer one of our own failures; what is broken inside is logged, not told."""
-    status = status_of(error)
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request.broke", code=error.code, exc_info=error)
-        return problem(500, "internal", "something is broken on our side; the operator has been told")
-    return problem(status, error.code, error.detail, fields=error.fields)
-
-
-def _validation(_: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
-    """Answer a body or parameter that does not have the documented form."""
+def _validation(error: ValidationException) -> Response[bytes]:
+    """Answer a parameter that is missing or does not have the documented form; bodies fail in `kernel.http.body`."""
+    if isinstance(error.__cause__, KeyError):
+        name = str(error.__cause__.args[0])
+        code = _MISSING.get(name, "request_invalid")
+        return problem(422, code, f"the parameter {name} is required", fields={"parameter": name})
     found = error.extra[0] if isinstance(error.extra, list) and error.extra else None
-    if isinstance(found, dict):
-        message, key = str(found.get("message", "")), str(found.get("key", ""))
-        return problem(422, "request_invalid", message or error.detail, pointer="/" + key.replace(".", "/"))
+    if isinstance(found, dict) and "key" in found:
+        return problem(422, "request_invalid", str(found["message"]), fields={"parameter": found["key"]})
     return problem(422, "request_invalid", error.detail)
 
 
-def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Answer the framework's own errors: no such path, wrong method, body too large, malformed JSON."""
-    if isinstance(error.__cause__, SerializationException) or isinstance(error, SerializationException):
-        return problem(400, "json_malformed", "the body is not well-formed JSON")
-    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _unforeseen(request, error)
-    response = problem(error.status_code, f"http_{error.status_code}", error.detail)
+def _framework(error: HTTPException) -> Response[bytes]:
+    """Answer the framework's own errors: no such path, wrong method, body too large."""
+    code = _FRAMEWORK.get(error.status_code, f"http_{error.status_code}")
+    response = problem(error.status_code, code, error.detail)
     response.headers.update(error.headers or {})
     return response
 
 
-def _unforeseen(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Answer what nobody foresaw; the traceback goes to the log only."""
-    log.error("request.broke", code="internal", exc_info=error)
-    return problem(500, "internal", "something is broken on our side; the operator has been told")
+def _answer(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a failure inside a route."""
+    return problem_of(error)
 
 
 EXCEPTION_HANDLERS: Final[dict[int | type[Exception], Any]] = {
-    CashbackError: _ours,
-    ValidationException: _validation,
-    HTTPException: _framework,
-    Exception: _unforeseen,
+    CashbackError: _answer,
+    HTTPException: _answer,
+    Exception: _answer,
 }

@@ -10,6 +10,9 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cashback.kernel.errors import CashbackError
+from cashback.kernel.lifecycle.bounds import BoundedHttp
+from cashback.kernel.problem import MEDIA_TYPE, problem_document
+from cashback.kernel.telemetry import trace
 
 Check: TypeAlias = Callable[[], Awaitable[None]]
 """Returns when a dependency answers, raises a `CashbackError` when it does not."""
@@ -52,7 +55,9 @@ class Probe:
         elif scope["path"] == "/metrics":
             await _answer(send, 200, generate_latest(), CONTENT_TYPE_LATEST)
         else:
-            await _answer(send, 404, b'{"status":"no such page"}')
+            with trace(None):
+                body = problem_document(404, "route_unknown", "there are /livez, /readyz and /metrics")
+            await _answer(send, 404, body, MEDIA_TYPE)
 
 
 async def serve_asgi(app: Any, *, host: str, port: int, stop: asyncio.Event) -> None:  # noqa: ANN401  # ASGI's types
@@ -65,7 +70,11 @@ async def serve_asgi(app: Any, *, host: str, port: int, stop: asyncio.Event) -> 
         app,
         host=host,
         port=port,
+        http=BoundedHttp,
+        ws="none",
         log_config=None,
+        # What a client did wrong it is told; what we did wrong the application logs itself.
+        log_level="critical",
         access_log=False,
         interface="asgi3",
         lifespan="off",

@@ -6,12 +6,10 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, get, post
 
-from cashback.kernel.http import principal_of, require_operator
+from cashback.kernel.http import Digits, IdempotencyKey, principal_of, problems, require_operator
 from cashback.kernel.money import Bps, Minor, TokenRate
 from cashback.ledger.model import NewProgramme, Programme
 from cashback.ledger.service import Programmes, Readings
-
-Digits = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$", description="An integer as a decimal string.")]
 
 
 class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,11 +40,16 @@ class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-@post("/v1/programmes", summary="Start a programme", tags=["Programmes"])
+@post("/v1/programmes", summary="Start a programme", tags=["Programmes"], responses=problems(403, 409, 413, 422))
 async def create_programme(
-    request: Request[Any, Any, Any], programmes: Programmes, data: ProgrammeBody
+    request: Request[Any, Any, Any], programmes: Programmes, data: ProgrammeBody, idempotency_key: IdempotencyKey
 ) -> ProgrammeAnswer:
-    """Start the programme that decides every purchase from now on."""
+    """Start the programme that decides every purchase from now on.
+
+    Its name stands for its terms for ever: the same again is answered with the same programme, others with 409.
+    """
+    # Sent with every POST, but the name already does its work: two programmes of one name cannot be.
+    del idempotency_key
     require_operator(principal_of(request))
     terms = NewProgramme(
         name=data.name,
@@ -58,7 +61,7 @@ async def create_programme(
     return _answer(await programmes.create(terms))
 
 
-@get("/v1/programmes/current", summary="The programme in force", tags=["Programmes"])
+@get("/v1/programmes/current", summary="The programme in force", tags=["Programmes"], responses=problems(403, 404))
 async def show_programme(request: Request[Any, Any, Any], readings: Readings) -> ProgrammeAnswer:
     """Return the programme in force and what is left of its budget."""
     require_operator(principal_of(request))

@@ -137,7 +137,7 @@ def _position(place: str | None) -> int:
     if place is None:
         return INT63_MAX
     if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
-        raise PlaceInvalid("this cursor did not come from a page of ours", pointer="/cursor")
+        raise PlaceInvalid("this cursor did not come from a page of ours", parameter="cursor")
     return int(place)
 
 

@@ -5,6 +5,7 @@ answer the ledger's own figures stand, marked stale (fallback).
 """
 
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.ids import is_id
 from cashback.kernel.telemetry import logger
 from cashback.ledger.gateway import Adapter, ChainBalance, LiveMint
 from cashback.ledger.model import (
@@ -14,6 +15,7 @@ from cashback.ledger.model import (
     CashbackItem,
     CashbackList,
     CashbackStory,
+    CashbackUnknown,
     ChainFigure,
     LedgerFigures,
     MintStory,
@@ -35,13 +37,16 @@ class Stories:
         self._readings = readings
         self._adapter = adapter
 
-    async def cashback(self, cashback_id: str) -> CashbackStory:
-        """Return one cashback with its whole timeline.
+    async def cashback(self, cashback_id: str, *, merchant_id: str | None) -> CashbackStory:
+        """Return one cashback with its whole timeline; only if earned with `merchant_id`, unless that is None.
 
         Raises:
             CashbackUnknown: there is none.
         """
-        return await self._tell(await self._readings.cashback(cashback_id))
+        cashback = await self._readings.cashback(cashback_id) if is_id(cashback_id, "cb") else None
+        if cashback is None or merchant_id not in (None, cashback.merchant_id):
+            raise CashbackUnknown("there is no such cashback", parameter="cashback_id")
+        return await self._tell(cashback)
 
     async def cashback_of_purchase(self, purchase_id: str) -> CashbackStory:
         """Return the cashback of a purchase with its whole timeline.

@@ -1,11 +1,11 @@
 """Pushing purchases through the REST API, as a shop's own systems would."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias, TypeVar
 
-import httpx
+import aiohttp
 import msgspec
 
 from cashback.kernel.errors import Unavailable
@@ -14,29 +14,74 @@ from cashback.processes.demo.cdnow import Sample, read_sample
 CONNECTIONS: Final = 32
 _ANSWER_WITHIN_S: Final = 30.0
 _TRIES_MAX: Final = 10
+_PAUSE_S: Final = 1.0
+_TOLD_MAX: Final = 500
 
+T = TypeVar("T")
 Step: TypeAlias = Callable[[int], None]
 """Is told how many more were answered."""
 
 
+class Sum(msgspec.Struct, frozen=True, kw_only=True):
+    """Some purchases: how many, what was spent and granted in cents, and what that is in base units of the token."""
+
+    purchases: int = 0
+    spent_minor: int = 0
+    granted_minor: int = 0
+    token_units: int = 0
+
+    def __add__(self, other: "Sum") -> "Sum":
+        return Sum(
+            purchases=self.purchases + other.purchases,
+            spent_minor=self.spent_minor + other.spent_minor,
+            granted_minor=self.granted_minor + other.granted_minor,
+            token_units=self.token_units + other.token_units,
+        )
+
+
 class Pushed(msgspec.Struct, frozen=True, kw_only=True):
-    """What the API answered: how many users and purchases, and how many of these per reason."""
+    """What the API answered: to how many users, and to the purchases by decision."""
 
     merchant_id: str
     users: int
-    purchases: int
-    reasons: dict[str, int]
+    decisions: dict[str, Sum]
+
+    @property
+    def total(self) -> Sum:
+        """Return the sum of all decisions."""
+        return sum(self.decisions.values(), start=Sum())
 
     @property
     def granted(self) -> int:
         """Return how many purchases earned something."""
-        return sum(count for reason, count in self.reasons.items() if reason.startswith("granted"))
+        return sum(part.purchases for part in self.decisions.values() if part.token_units)
+
+    @property
+    def token_units(self) -> int:
+        """Return what they earned, in base units."""
+        return self.total.token_units
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to try things on: a merchant, a user with a wallet, and a first purchase."""
+
+    merchant_id: str
+    user_id: str
+    purchase_id: str
 
 
 class PushFailed(Unavailable):
     """The API refused or failed where the demo's own data leave no reason for it."""
 
     code = "push_failed"
+
+
+PROGRAMME: Final = {
+    "name": "Five percent of everything",
+    "currency": "USD",
+    "rate_bps": 500,
+    "budget_minor": "100000000",
+}
 
 
 async def push(url: str, api_key: str, sample: Sequence[Sample], *, step: Step = lambda count: None) -> Pushed:  # noqa: ARG005
@@ -48,21 +93,26 @@ async def push(url: str, api_key: str, sample: Sequence[Sample], *, step: Step =
     async with _client(url, api_key) as client:
         merchant_id = await _terms(client)
         wallets = {purchase.user: purchase.wallet for purchase in sample}
-        users = await _each(
-            [
-                _post(client, "/v1/users", f"demo-{user}", {"reference": user, "wallet": wallet})
-                for user, wallet in wallets.items()
-            ],
-            step,
-        )
-        ids = dict(zip(wallets, (str(user["id"]) for user in users), strict=True))
-        answers = await _each([_post_purchase(client, merchant_id, ids, purchase) for purchase in sample], step)
-    reasons = Counter(str(answer["cashback"]["reason"]) for answer in answers)
-    return Pushed(merchant_id=merchant_id, users=len(users), purchases=len(answers), reasons=dict(reasons))
+
+        async def create(user: str) -> dict[str, Any]:
+            return await _post(client, "/v1/users", f"demo-{user}", {"reference": user, "wallet": wallets[user]})
+
+        async def record(purchase: Sample) -> dict[str, Any]:
+            body = _body(merchant_id, ids[purchase.user], purchase)
+            return await _post(client, "/v1/purchases", purchase.reference, body)
+
+        users = await _each(create, list(wallets), step)
+        ids = {user: str(answer["id"]) for user, answer in zip(wallets, users, strict=True)}
+        answers = await _each(record, sample, step)
+    decisions: dict[str, Sum] = {}
+    for answer in answers:
+        reason = str(answer["cashback"]["reason"])
+        decisions[reason] = decisions.get(reason, Sum()) + _sum(answer)
+    return Pushed(merchant_id=merchant_id, users=len(users), decisions=decisions)
 
 
-async def prepare(url: str, api_key: str) -> tuple[str, str]:
-    """Return the ids of a merchant and of a user with a wallet, with a programme in force; repeating it is safe.
+async def prepare(url: str, api_key: str) -> Prepared:
+    """Return a merchant, a user with a wallet and a purchase, with a programme in force; repeating it is safe.
 
     Raises:
         PushFailed: as `push`.
@@ -70,73 +120,85 @@ async def prepare(url: str, api_key: str) -> tuple[str, str]:
     first = read_sample(1)[0]
     async with _client(url, api_key) as client:
         merchant_id = await _terms(client)
-        user = await _post(client, "/v1/users", f"demo-{first.user}", {"reference": first.user, "wallet": first.wallet})
-    return merchant_id, str(user["id"])
+        user = await _post(client, "/v1/users", "dev-user", {"reference": "somebody", "wallet": first.wallet})
+        body = _body(merchant_id, str(user["id"]), msgspec.structs.replace(first, reference="first"))
+        purchase = await _post(client, "/v1/purchases", "dev-purchase", body)
+    return Prepared(merchant_id=merchant_id, user_id=str(user["id"]), purchase_id=str(purchase["id"]))
 
 
-def _client(url: str, api_key: str) -> httpx.AsyncClient:
+def _client(url: str, api_key: str) -> aiohttp.ClientSession:
     """Return a client that opens at most `CONNECTIONS`."""
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    headers = {"Authorization": f"Bearer {api_key}"}
-    return httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=_ANSWER_WITHIN_S)
+    return aiohttp.ClientSession(
+        url,
+        headers={"Authorization": f"Bearer {api_key}"},
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+        timeout=aiohttp.ClientTimeout(total=_ANSWER_WITHIN_S),
+    )
 
 
-async def _terms(client: httpx.AsyncClient) -> str:
+async def _terms(client: aiohttp.ClientSession) -> str:
     """Create the merchant and the programme, and return the merchant's id."""
     merchant = await _post(client, "/v1/merchants", "demo-merchant", {"name": "CDNOW"})
     await _post(client, "/v1/programmes", "demo-programme", PROGRAMME)
     return str(merchant["id"])
 
 
-PROGRAMME: Final = {
-    "name": "Five percent of everything",
-    "currency": "USD",
-    "rate_bps": 500,
-    "budget_minor": "100000000",
-}
+async def _each(post: Callable[[T], Awaitable[dict[str, Any]]], things: Sequence[T], step: Step) -> list[dict[str, Any]]:
+    """Return the answer to each thing, in order; at most `CONNECTIONS` are under way at once."""
+    answers: list[dict[str, Any]] = [{}] * len(things)
+    places = iter(range(len(things)))
+
+    async def work() -> None:
+        for place in places:
+            answers[place] = await post(things[place])
+            step(1)
+
+    workers = [asyncio.create_task(work()) for _ in range(CONNECTIONS)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    return answers
 
 
-async def _each(calls: Sequence[Any], step: Step) -> list[dict[str, Any]]:
-    """Return every call's answer in order; at most `CONNECTIONS` are under way at once."""
-    turns = asyncio.Semaphore(CONNECTIONS)
-
-    async def one(call: Any) -> dict[str, Any]:  # noqa: ANN401  # an awaitable of the caller's
-        async with turns:
-            answer: dict[str, Any] = await call
-        step(1)
-        return answer
-
-    return list(await asyncio.gather(*(one(call) for call in calls)))
-
-
-async def _post_purchase(
-    client: httpx.AsyncClient, merchant_id: str, users: dict[str, str], purchase: Sample
-) -> dict[str, Any]:
-    """Post one purchase under its own reference as idempotency key."""
-    body = {
+def _body(merchant_id: str, user_id: str, purchase: Sample) -> dict[str, Any]:
+    """Return a purchase as the API takes it."""
+    return {
         "merchant_id": merchant_id,
-        "user_id": users[purchase.user],
+        "user_id": user_id,
         "amount_minor": purchase.amount_minor,
         "currency": purchase.currency,
         "occurred_at": purchase.occurred_at,
         "reference": purchase.reference,
     }
-    return await _post(client, "/v1/purchases", purchase.reference, body)
 
 
-async def _post(client: httpx.AsyncClient, path: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+def _sum(answer: dict[str, Any]) -> Sum:
+    """Return one answered purchase as a sum of one."""
+    cashback = answer["cashback"]
+    return Sum(
+        purchases=1,
+        spent_minor=int(answer["amount_minor"]),
+        granted_minor=int(cashback["amount_minor"]),
+        token_units=int(cashback["token_units"]),
+    )
+
+
+async def _post(client: aiohttp.ClientSession, path: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
     """Return the answer to one command; the key makes repeating it safe while the API is busy or away."""
-    response: httpx.Response | None = None
+    said = "nothing"
     for _ in range(_TRIES_MAX):
         try:
-            response = await client.post(path, json=body, headers={"Idempotency-Key": key})
-        except httpx.TransportError:
-            response = None
-        if response is not None and response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            break
-        await asyncio.sleep(1)
-    if response is None or response.status_code != httpx.codes.CREATED:
-        said = "nothing" if response is None else f"{response.status_code} {response.text[:500]}"
-        raise PushFailed(f"POST {path} was answered with {said}")
-    answer: dict[str, Any] = response.json()
-    return answer
+            async with client.post(path, json=body, headers={"Idempotency-Key": key}) as response:
+                if response.status == HTTPStatus.CREATED:
+                    answer: dict[str, Any] = await response.json()
+                    return answer
+                said = f"{response.status} {(await response.text())[:_TOLD_MAX]}"
+                if response.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                    break
+        except (aiohttp.ClientError, TimeoutError) as error:
+            said = repr(error)
+        await asyncio.sleep(_PAUSE_S)
+    raise PushFailed(f"POST {path} was answered with {said}")

@@ -11,15 +11,16 @@ lost its newest blocks.
 
 import json
 import signal
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from cashback.processes.embedded.child import Child, Launch
 from cashback.processes.embedded.facts import HOST, answers, listening_ports
 
 CHAIN_ID: Final = 31_337
 
-_ASK: Final = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []})
+_ANSWER_WITHIN_S: Final = 10.0
 
 
 class EmbeddedAnvil:
@@ -101,6 +102,24 @@ class EmbeddedAnvil:
         """Return the URL of JSON-RPC over a websocket."""
         return f"ws://{HOST}:{self.port}"
 
+    def mine_pending(self) -> None:
+        """Mine a block now if a transaction waits for one, ahead of the clock; repeatable.
+
+        Raises:
+            OSError: the chain does not answer.
+        """
+        if int(self._call("txpool_status")["pending"], 16) > 0:
+            self._call("evm_mine")
+
+    def _call(self, method: str) -> Any:  # noqa: ANN401  # whatever the method returns
+        """Return the result of a JSON-RPC method without parameters."""
+        connection = HTTPConnection(HOST, self.port, timeout=_ANSWER_WITHIN_S)
+        try:
+            connection.request("POST", "/", body=_question(method), headers={"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())["result"]
+        finally:
+            connection.close()
+
     def _prepare(self) -> Launch:
         """Make the folder, and return how to start in it."""
         (self._data_dir / "cache").mkdir(parents=True, exist_ok=True)
@@ -118,7 +137,12 @@ class EmbeddedAnvil:
     def _is_ready(self, pid: int) -> bool:
         """Tell whether this very process answers, and remember the port that it took."""
         for port in listening_ports(pid):
-            if answers(port, "/", body=_ASK):
+            if answers(port, "/", body=_question("eth_blockNumber")):
                 self.port = port
                 return True
         return False
+
+
+def _question(method: str) -> str:
+    """Return the JSON-RPC request of a method without parameters."""
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": []})

@@ -69,8 +69,8 @@ class Child:
 
     A start waits up to `claim_within_s` for the last process that still holds the log's folder.
 
-    Every call but `abandon` blocks, within its bound; from asyncio use `asyncio.to_thread`. Only `abandon` may be called
-    while another thread is inside a call.
+    Every call blocks, within its bound; from asyncio use `asyncio.to_thread`. Not to be used by two threads at once,
+    except for `abandon`.
     """
 
     def __init__(

@@ -34,7 +34,8 @@ _INITDB_WITHIN_S: Final = 60.0
 _PORT_ATTEMPTS_MAX: Final = 5
 _PORT_TAKEN: Final = "Address already in use"
 _READY_LINE: Final = 7  # of postmaster.pid, counted from 0: LOCK_FILE_LINE_PM_STATUS - 1 in PostgreSQL's pidfile.h
-_NOT_DURABLE: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_NOT_DURABLE: Final = {"fsync": "off", "full_page_writes": "off"}
+"""Never `synchronous_commit` as well: then a commit waits in the server's own memory, and dies with the server."""
 
 
 class EmbeddedPostgres:

@@ -2,13 +2,13 @@
 
     Stack(folder)
     ├── servers      PostgreSQL   NATS JetStream   anvil
-    ├── set-up       migrate ─▶ deploy contracts ─▶ operator's API key
+    ├── furnished    schemas, operator's API key   streams   contracts
     └── processes    adapter   api   relay x 2   worker ledger   worker mint
 
 `cashback dev`, the demo, the end-to-end tests, the fault tests and the benchmarks all start this one.
 """
 
-from cashback.processes.stack.plan import PROCESSES, Plan, Ports
-from cashback.processes.stack.stack import Stack
+from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC, PROCESSES, Plan, Ports
+from cashback.processes.stack.stack import Stack, StackAbandoned
 
-__all__ = ["PROCESSES", "Plan", "Ports", "Stack"]
+__all__ = ["DEVELOPMENT_MNEMONIC", "PROCESSES", "Plan", "Ports", "Stack", "StackAbandoned"]

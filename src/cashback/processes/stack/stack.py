@@ -1,18 +1,17 @@
-"""Starting and stopping it all, in order, each step a fact that is waited for."""
+"""Starting and stopping it all, each step a fact that is waited for, and side by side where nothing waits.
 
-import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+PostgreSQL ─▶ migrate, operator's key ─┐
+NATS ───────▶ streams ─────────────────┼─▶ every process at once ─▶ ready
+anvil ──────▶ contracts ───────────────┘
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, Self, TypeAlias
+from typing import Final, Protocol, Self, TypeAlias
 
-from cashback.kernel.bus import Bus
-from cashback.kernel.clock import SystemClock
-from cashback.kernel.config import Secret
-from cashback.kernel.db import Database
-from cashback.kernel.http import Scope
-from cashback.processes import contracts, migrate
+from cashback.kernel.errors import Unavailable
 from cashback.processes.embedded import (
     ADMIN,
     CHAIN_ID,
@@ -23,12 +22,30 @@ from cashback.processes.embedded import (
     EmbeddedPostgres,
 )
 from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC, PROCESSES, Plan, Ports
-from cashback.purchases.service import ApiKeys
 
 Tell: TypeAlias = Callable[[str], None]
 """Is told each step as it begins, in a few words."""
 
-_STARTERS_MAX: Final = 3
+_SIDE_BY_SIDE_MAX: Final = 8
+
+
+class StackAbandoned(Unavailable):
+    """The stack was told to end before it was up."""
+
+    code = "stack_abandoned"
+
+
+class Child(Protocol):
+    """A server or a process of ours."""
+
+    def start(self) -> object:
+        """Return when it is ready."""
+
+    def stop(self) -> None:
+        """End it; repeatable."""
+
+    def abandon(self) -> None:
+        """Make a start that is under way fail soon."""
 
 
 def _to_nobody(step: str) -> None:
@@ -39,7 +56,7 @@ def _to_nobody(step: str) -> None:
 class Stack:
     """Everything that `cashback dev` starts, in one folder; use it as a context manager.
 
-    `servers` and `processes` may be stopped, killed, paused and restarted one by one, which is what fault tests do.
+    The servers and `processes` may be stopped, killed, paused and restarted one by one, which is what fault tests do.
     """
 
     def __init__(
@@ -56,28 +73,35 @@ class Stack:
         self.token_address = ""
         self.minter_address = ""
         self._life = ExitStack()
+        self._is_abandoned = False
 
     def start(self, tell: Tell = _to_nobody) -> Self:
         """Return this stack with every process ready.
 
         Raises:
             ChildFailed: a server or process did not start; what did start is stopped again.
+            StackAbandoned: it was told to end meanwhile; nothing is left running.
         """
         with ExitStack() as life:
             tell("starting PostgreSQL, NATS and the chain")
-            self._start_servers(life)
-            tell("migrating four schemas in three databases")
-            migrate.migrate(self.plan.migration(self.postgres))
-            tell("deploying the token contracts, declaring streams")
-            asyncio.run(self._set_up())
+            life.callback(_stop_all, (self.postgres, self.nats, self.anvil))
+            self._start_servers(tell)
             tell("starting " + ", ".join(PROCESSES))
-            self._start_processes(life)
+            life.callback(_stop_all, self.processes.values())
+            self._start_processes()
             self._life = life.pop_all()
         return self
 
     def stop(self) -> None:
         """Stop every process, then every server; repeatable."""
         self._life.close()
+
+    def abandon(self) -> None:
+        """Make a start that is under way fail soon, and leave nothing running. Repeatable, also by a signal."""
+        self._is_abandoned = True
+        children: tuple[Child, ...] = (self.postgres, self.nats, self.anvil, *self.processes.values())
+        for child in children:
+            child.abandon()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -118,42 +142,47 @@ class Stack:
             "CASHBACK_MINTER_ADDRESS": self.minter_address,
         }
 
-    def _start_servers(self, life: ExitStack) -> None:
-        """Start the three servers at once."""
-        servers = (self.postgres, self.nats, self.anvil)
-        for server in servers:
-            life.callback(server.stop)
-        with ThreadPoolExecutor(max_workers=len(servers)) as starters:
-            for started in [starters.submit(server.start) for server in servers]:
-                started.result()
+    def _start_servers(self, tell: Tell) -> None:
+        """Start the three servers, and give each what it lacks as soon as it is up."""
+        with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE_MAX) as starters:
+            postgres, nats, anvil = (starters.submit(server.start) for server in (self.postgres, self.nats, self.anvil))
+            from cashback.processes.stack import furnish  # noqa: PLC0415 - a second of imports, while the servers start
 
-    async def _set_up(self) -> None:
-        """Deploy the contracts, declare the streams, make the operator's key."""
-        deployed = await contracts.deploy(
-            contracts.Settings(rpc_urls=(self.anvil.url,), chain_id=CHAIN_ID, key_mnemonic=Secret(DEVELOPMENT_MNEMONIC))
-        )
-        self.token_address, self.minter_address = deployed.token, deployed.minter
-        async with Bus.connect(self.nats.url(ADMIN), name="cashback dev") as bus:
-            await bus.wait_connected()
-            await bus.apply_streams()
-        dsn = self.plan.dsn(self.postgres, "cashback", "cashback_api")
-        async with Database.open(dsn, name="cashback dev", connections_max=1) as database:
-            keys = ApiKeys(database, pepper=self.plan.pepper, clock=SystemClock())
-            _, secret = await keys.create(scope=Scope.OPERATOR, label="made by cashback dev")
-            self.operator_key = secret.value
+            nats.result()
+            streams = starters.submit(furnish.streams, self.nats.url(ADMIN))
+            anvil.result()
+            tell("deploying the token contracts, migrating four schemas in three databases")
+            chain = starters.submit(furnish.chain, self.anvil)
+            postgres.result()
+            api_dsn = self.plan.dsn(self.postgres, "cashback", "cashback_api")
+            key = furnish.databases(self.plan.migration(self.postgres), api_dsn=api_dsn, pepper=self.plan.pepper)
+            self.operator_key = key.value
+            self.token_address, self.minter_address = chain.result().token, chain.result().minter
+            streams.result()
 
-    def _start_processes(self, life: ExitStack) -> None:
-        """Start our own processes; the adapter first, since the mint worker is only ready when it answers."""
+    def _start_processes(self) -> None:
+        """Start our own processes, all at once: each waits for what it needs."""
         for name, arguments in PROCESSES.items():
-            process = CashbackProcess(
+            self.processes[name] = CashbackProcess(
                 *arguments,
                 log=self.folder / "logs" / f"{name}.log",
                 port=self.plan.ports.ready(name),
                 settings=self.settings(name),
             )
-            self.processes[name] = process
-            life.callback(process.stop)
-        self.processes["adapter"].start()
-        with ThreadPoolExecutor(max_workers=_STARTERS_MAX) as starters:
-            for started in [starters.submit(process.start) for process in self.processes.values()]:
-                started.result()
+        if self._is_abandoned:
+            raise StackAbandoned("the stack was told to end before it was up")
+        with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE_MAX) as starters:
+            started = [starters.submit(process.start) for process in self.processes.values()]
+            done, waiting = wait(started, return_when=FIRST_EXCEPTION)
+            if waiting:  # one has failed; the others need not be waited for
+                self.abandon()
+        for each in done:
+            each.result()
+
+
+def _stop_all(children: Iterable[Child]) -> None:
+    """Stop all of them at once, and return when the last is gone."""
+    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE_MAX) as stoppers:
+        stopped = [stoppers.submit(child.stop) for child in children]
+    for each in stopped:
+        each.result()

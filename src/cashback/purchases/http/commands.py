@@ -1,13 +1,13 @@
-"""What every command over REST shares: its idempotency key, its owner, and the way its outcome becomes an answer."""
+"""What every command over REST shares: its owner, and the way its outcome becomes an answer."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import msgspec
 from litestar import Request, Response
 from litestar.datastructures import ResponseHeader
-from litestar.params import Parameter
 
+from cashback.kernel.errors import NotFound
 from cashback.kernel.http import Principal, Scope, principal_of
+from cashback.kernel.ids import is_id
 from cashback.purchases.model import OPERATOR, FieldInvalid, Outcome, Refused
 
 REPLAYED: Final = "Idempotency-Replayed"
@@ -16,35 +16,6 @@ REPLAYED: Final = "Idempotency-Replayed"
 REPLAY_HEADER: Final = ResponseHeader(
     name=REPLAYED, description="`true` when this very answer was given before.", documentation_only=True, required=False
 )
-
-IdempotencyKey = Annotated[
-    str | None,
-    Parameter(
-        header="Idempotency-Key",
-        required=False,
-        description="Required. Names this command: the same key and body give the same answer and one effect.",
-    ),
-]
-
-Digits = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$", description="An integer as a decimal string.")]
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-
-
-class IdempotencyKeyMissing(FieldInvalid):
-    """A command came without its idempotency key."""
-
-    code = "idempotency_key_missing"
-
-
-def key_of(given: str | None) -> str:
-    """Return the idempotency key of a command.
-
-    Raises:
-        IdempotencyKeyMissing: there is none.
-    """
-    if given is None:
-        raise IdempotencyKeyMissing("send an Idempotency-Key header that names this command", pointer="Idempotency-Key")
-    return given
 
 
 def owner_of(principal: Principal) -> str:
@@ -64,6 +35,17 @@ def merchant_of(request: Request[Any, Any, Any], given: str | None) -> str:
     if principal.scope is Scope.MERCHANT and principal.merchant_id is not None:
         return principal.merchant_id
     raise FieldInvalid("an operator says which merchant the purchase is for", pointer="/merchant_id")
+
+
+def in_path(text: str, *, prefix: str, parameter: str, unknown: type[NotFound]) -> str:
+    """Return an id of the path that has an id's form; nothing else can exist.
+
+    Raises:
+        NotFound: of the kind `unknown`.
+    """
+    if not is_id(text, prefix):
+        raise unknown("there is nothing under this id", parameter=parameter)
+    return text
 
 
 def answer(outcome: Outcome) -> Response[Any]:

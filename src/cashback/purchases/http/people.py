@@ -1,20 +1,37 @@
-"""Users with their wallets, and merchants, over REST: the operator's to create, since users belong to the operator."""
+"""Users and merchants over REST: the operator's to create, since users belong to the operator."""
 
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import principal_of, require_operator
+from cashback.kernel.http import (
+    CURSOR_LENGTH_MAX,
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    IdempotencyKey,
+    Page,
+    Reference,
+    cursor_of,
+    place_of,
+    principal_of,
+    problems,
+    require_operator,
+)
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, IdempotencyKey, Reference, answer, key_of, owner_of
-from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User
-from cashback.purchases.service import People
+from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, owner_of
+from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User, UserUnknown
+from cashback.purchases.service import BalanceStory, CashbackItem, People, UserStories
 
-UserId = Annotated[str, Parameter(description="A user's id, `usr_...`.", max_length=64)]
-MerchantId = Annotated[str, Parameter(description="A merchant's id, `mer_...`.", max_length=64)]
+UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
+MerchantId = Annotated[str, PathParameter(description="A merchant's id, `mer_...`.")]
 Wallet = Annotated[str, msgspec.Meta(max_length=64, description="An EVM address with its EIP-55 checksum.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
+]
 
 
 class UserBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,16 +53,22 @@ class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-@post("/v1/users", summary="Create a user", tags=["Users"], response_headers=[REPLAY_HEADER])
+@post(
+    "/v1/users",
+    summary="Create a user",
+    tags=["Users"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 409, 413, 422),
+)
 async def create_user(
-    request: Request[Any, Any, Any], people: People, data: UserBody, idempotency_key: IdempotencyKey = None
+    request: Request[Any, Any, Any], people: People, data: UserBody, idempotency_key: IdempotencyKey
 ) -> Response[User]:
     """Create a user, with a wallet or without one for now."""
     principal = principal_of(request)
     require_operator(principal)
     command = NewUser(
         owner=owner_of(principal),
-        key=key_of(idempotency_key),
+        key=idempotency_key,
         traceparent=current_traceparent(),
         reference=data.reference,
         wallet=data.wallet,
@@ -53,53 +76,93 @@ async def create_user(
     return answer(await people.create_user(command))
 
 
-@post("/v1/users/{user_id:str}/wallet", summary="Set a user's wallet", tags=["Users"], response_headers=[REPLAY_HEADER])
+@post(
+    "/v1/users/{user_id:str}/wallet",
+    summary="Set a user's wallet",
+    tags=["Users"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413, 422),
+)
 async def set_wallet(
-    request: Request[Any, Any, Any],
-    people: People,
-    user_id: UserId,
-    data: WalletBody,
-    idempotency_key: IdempotencyKey = None,
+    request: Request[Any, Any, Any], people: People, user_id: UserId, data: WalletBody, idempotency_key: IdempotencyKey
 ) -> Response[User]:
     """Use this wallet from now on; cashback that waited for one is minted to it."""
     principal = principal_of(request)
     require_operator(principal)
     command = NewWallet(
         owner=owner_of(principal),
-        key=key_of(idempotency_key),
+        key=idempotency_key,
         traceparent=current_traceparent(),
-        user_id=user_id,
+        user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown),
         wallet=data.wallet,
     )
     return answer(await people.set_wallet(command))
 
 
-@get("/v1/users/{user_id:str}", summary="One user", tags=["Users"])
+@get("/v1/users/{user_id:str}", summary="One user", tags=["Users"], responses=problems(403, 404))
 async def show_user(request: Request[Any, Any, Any], people: People, user_id: UserId) -> User:
     """Return a user with the wallet in use."""
     require_operator(principal_of(request))
-    return await people.user(user_id)
+    return await people.user(in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown))
 
 
-@post("/v1/merchants", summary="Create a merchant", tags=["Merchants"], response_headers=[REPLAY_HEADER])
+@get(
+    "/v1/users/{user_id:str}/cashback",
+    summary="A user's cashback, newest first",
+    tags=["Users"],
+    responses=problems(404, 422),
+)
+async def list_cashback(
+    request: Request[Any, Any, Any],
+    user_stories: UserStories,
+    user_id: UserId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> Page[CashbackItem]:
+    """Return one page; a merchant sees only what was earned with it."""
+    found = await user_stories.cashbacks(
+        user_id, merchant_id=principal_of(request).merchant_id, after=place_of(cursor), limit=limit
+    )
+    return Page(items=found.items, next_cursor=None if found.next_place is None else cursor_of(found.next_place))
+
+
+@get(
+    "/v1/users/{user_id:str}/balance",
+    summary="A user's balance, in the ledger and on the chain",
+    tags=["Users"],
+    responses=problems(403, 404),
+)
+async def show_balance(request: Request[Any, Any, Any], user_stories: UserStories, user_id: UserId) -> BalanceStory:
+    """Return both figures; when the adapter does not answer in time, the ledger's alone, marked stale."""
+    require_operator(principal_of(request))
+    return await user_stories.balance(user_id)
+
+
+@post(
+    "/v1/merchants",
+    summary="Create a merchant",
+    tags=["Merchants"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 409, 413, 422),
+)
 async def create_merchant(
-    request: Request[Any, Any, Any], people: People, data: MerchantBody, idempotency_key: IdempotencyKey = None
+    request: Request[Any, Any, Any], people: People, data: MerchantBody, idempotency_key: IdempotencyKey
 ) -> Response[Merchant]:
     """Create a merchant; `cashback keys create` then gives it an API key."""
     principal = principal_of(request)
     require_operator(principal)
     command = NewMerchant(
-        owner=owner_of(principal), key=key_of(idempotency_key), traceparent=current_traceparent(), name=data.name
+        owner=owner_of(principal), key=idempotency_key, traceparent=current_traceparent(), name=data.name
     )
     return answer(await people.create_merchant(command))
 
 
-@get("/v1/merchants/{merchant_id:str}", summary="One merchant", tags=["Merchants"])
+@get("/v1/merchants/{merchant_id:str}", summary="One merchant", tags=["Merchants"], responses=problems(404))
 async def show_merchant(request: Request[Any, Any, Any], people: People, merchant_id: MerchantId) -> Merchant:
     """Return a merchant; a merchant sees itself only."""
     if not principal_of(request).may_see(merchant_id):
-        raise MerchantUnknown(f"there is no merchant {merchant_id}")
-    return await people.merchant(merchant_id)
+        raise MerchantUnknown("there is nothing under this id", parameter="merchant_id")
+    return await people.merchant(in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown))
 
 
-PEOPLE_ROUTES = [create_user, set_wallet, show_user, create_merchant, show_merchant]
+PEOPLE_ROUTES = [create_user, set_wallet, show_user, list_cashback, show_balance, create_merchant, show_merchant]

@@ -5,24 +5,15 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
-from cashback.kernel.http import principal_of
+from cashback.kernel.http import Digits, IdempotencyKey, Reference, principal_of, problems
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import (
-    REPLAY_HEADER,
-    Digits,
-    IdempotencyKey,
-    Reference,
-    answer,
-    key_of,
-    merchant_of,
-    owner_of,
-)
-from cashback.purchases.model import NewPurchase, NotYours, PurchaseAnswer, PurchaseUnknown
+from cashback.purchases.http.commands import REPLAY_HEADER, answer, merchant_of, owner_of
+from cashback.purchases.model import NewPurchase, NotYours, PurchaseAnswer
 from cashback.purchases.service import Purchases, PurchaseStories, PurchaseStory
 
-PurchaseId = Annotated[str, Parameter(description="A purchase's id, `pur_...`.", max_length=64)]
+PurchaseId = Annotated[str, PathParameter(description="A purchase's id, `pur_...`.")]
 
 
 class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,15 +21,27 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     user_id: Annotated[str, msgspec.Meta(max_length=64)]
     amount_minor: Digits
-    currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
-    occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3, description="A code of ISO 4217.")]
+    occurred_at: Annotated[
+        datetime,
+        msgspec.Meta(
+            tz=True,
+            description="When it was bought, with its offset: from 1970 on, and at most a day ahead of our clock.",
+        ),
+    ]
     merchant_id: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     reference: Reference | None = None
 
 
-@post("/v1/purchases", summary="Record a purchase", tags=["Purchases"], response_headers=[REPLAY_HEADER])
+@post(
+    "/v1/purchases",
+    summary="Record a purchase",
+    tags=["Purchases"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413, 422),
+)
 async def create_purchase(
-    request: Request[Any, Any, Any], purchases: Purchases, data: PurchaseBody, idempotency_key: IdempotencyKey = None
+    request: Request[Any, Any, Any], purchases: Purchases, data: PurchaseBody, idempotency_key: IdempotencyKey
 ) -> Response[PurchaseAnswer]:
     """Record a purchase and answer with its cashback decision, made in the same transaction."""
     principal = principal_of(request)
@@ -47,7 +50,7 @@ async def create_purchase(
         raise NotYours("a merchant records its own purchases only", pointer="/merchant_id")
     command = NewPurchase(
         owner=owner_of(principal),
-        key=key_of(idempotency_key),
+        key=idempotency_key,
         traceparent=current_traceparent(),
         merchant_id=merchant_id,
         user_id=data.user_id,
@@ -59,15 +62,17 @@ async def create_purchase(
     return answer(await purchases.record_one(command))
 
 
-@get("/v1/purchases/{purchase_id:str}", summary="One purchase with its cashback's timeline", tags=["Purchases"])
+@get(
+    "/v1/purchases/{purchase_id:str}",
+    summary="One purchase with its cashback's timeline",
+    tags=["Purchases"],
+    responses=problems(404),
+)
 async def show_purchase(
     request: Request[Any, Any, Any], purchase_stories: PurchaseStories, purchase_id: PurchaseId
 ) -> PurchaseStory:
-    """Return a purchase as it was recorded, and everything that became of it."""
-    story = await purchase_stories.purchase(purchase_id)
-    if not principal_of(request).may_see(story.merchant_id):
-        raise PurchaseUnknown("there is no such purchase", purchase_id=purchase_id)
-    return story
+    """Return a purchase as it was recorded, and everything that became of it; a merchant sees its own."""
+    return await purchase_stories.purchase(purchase_id, merchant_id=principal_of(request).merchant_id)
 
 
 PURCHASE_ROUTES = [create_purchase, show_purchase]

@@ -34,7 +34,7 @@ def problem_of_key(command: Command) -> Rejected | None:
     key = command.key
     if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
         return KeyInvalid(
-            f"the key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters", pointer="Idempotency-Key"
+            f"the key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters", parameter="Idempotency-Key"
         )
     return None
 
@@ -62,7 +62,7 @@ def problem_of_user(user: NewUser) -> Rejected | None:
 def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
     """Return the first thing that is wrong with a wallet to be set, or None."""
     if not is_id(wallet.user_id, "usr"):
-        return UserUnknown("there is no such user", pointer="/user_id")
+        return UserUnknown("there is no such user", parameter="user_id")
     return _problem_of_address(wallet.wallet)
 
 

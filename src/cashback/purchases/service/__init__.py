@@ -4,6 +4,16 @@ from cashback.purchases.service.api_keys import ApiKeys
 from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.people import People
 from cashback.purchases.service.purchases import Purchases
-from cashback.purchases.service.stories import PurchaseStories, PurchaseStory
+from cashback.purchases.service.stories import BalanceStory, CashbackItem, PurchaseStories, PurchaseStory, UserStories
 
-__all__ = ["ApiKeys", "Limits", "People", "PurchaseStories", "PurchaseStory", "Purchases"]
+__all__ = [
+    "ApiKeys",
+    "BalanceStory",
+    "CashbackItem",
+    "Limits",
+    "People",
+    "PurchaseStories",
+    "PurchaseStory",
+    "Purchases",
+    "UserStories",
+]

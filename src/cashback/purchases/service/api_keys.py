@@ -9,8 +9,8 @@ import msgspec
 from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
-from cashback.kernel.http.auth import Principal, Scope
 from cashback.kernel.ids import is_id, new_id, new_secret
+from cashback.kernel.principal import Principal, Scope
 from cashback.purchases.model import ApiKey, ApiKeyUnknown, FieldInvalid, MerchantUnknown
 from cashback.purchases.rules import problem_of_label, secret_hmac
 from cashback.purchases.store import api_keys as store

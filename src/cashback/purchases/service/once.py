@@ -136,5 +136,5 @@ async def _do(tx: Tx, operation: Operation[C], doing: dict[Key, C], prints: dict
 def _outcome(answered: Answered, print_: bytes, *, is_new: bool) -> Outcome:
     """Return the outcome of a command whose key stands for `answered`."""
     if answered.fingerprint != print_:
-        return Refused(KeyReused("this key was used with another request", pointer="Idempotency-Key"))
+        return Refused(KeyReused("this key was used with another request", parameter="Idempotency-Key"))
     return Recorded(answer=answered.answer, is_replay=not is_new)

@@ -161,7 +161,7 @@ class _WalletChange:
     async def screen(self, tx: Tx, commands: Sequence[NewWallet]) -> list[Rejected | None]:
         self._users = await store.read_users(tx, sorted({command.user_id for command in commands}))
         return [
-            None if command.user_id in self._users else UserUnknown("there is no such user", pointer="/user_id")
+            None if command.user_id in self._users else UserUnknown("there is no such user", parameter="user_id")
             for command in commands
         ]
 

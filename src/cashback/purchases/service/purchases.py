@@ -100,7 +100,9 @@ class Purchases:
         problems = [_problem(purchase, now) for purchase in purchases]
         sound = [_arrived(purchase, now) for purchase, problem in zip(purchases, problems, strict=True) if not problem]
         outcomes = await self._committer.submit(sound) if sound else []
-        recorded = iter([await self._insisted(*each) for each in zip(sound, outcomes, strict=True)])
+        if len(outcomes) == 1:
+            outcomes = [await self._insisted(sound[0], outcomes[0])]
+        recorded = iter(outcomes)
         return [Refused(problem) if problem else next(recorded) for problem in problems]
 
     async def _insisted(self, purchase: NewPurchase, outcome: Outcome) -> Outcome:

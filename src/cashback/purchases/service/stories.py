@@ -1,11 +1,16 @@
-"""A purchase with all that became of it, in the words that leave the house."""
+"""Purchases and users with all that became of them, in the words that leave the house."""
 
 from datetime import datetime
 
 import msgspec
 
-from cashback.ledger import CashbackStory, Stories
+from cashback.kernel.ids import is_id
+from cashback.ledger import BalanceStory, CashbackItem, CashbackList, CashbackStory, Stories
+from cashback.purchases.model import Amount, PurchaseUnknown, UserUnknown
+from cashback.purchases.service.people import People
 from cashback.purchases.service.purchases import Purchases
+
+__all__ = ["BalanceStory", "CashbackItem", "PurchaseStories", "PurchaseStory", "UserStories"]
 
 
 class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,7 +20,7 @@ class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True):
     merchant_id: str
     user_id: str
     reference: str | None
-    amount_minor: str
+    amount_minor: Amount
     currency: str
     occurred_at: datetime
     received_at: datetime
@@ -30,13 +35,15 @@ class PurchaseStories:
         self._purchases = purchases
         self._stories = stories
 
-    async def purchase(self, purchase_id: str) -> PurchaseStory:
-        """Return one purchase with its whole story.
+    async def purchase(self, purchase_id: str, *, merchant_id: str | None) -> PurchaseStory:
+        """Return one purchase with its whole story; only if made with `merchant_id`, unless that is None.
 
         Raises:
             PurchaseUnknown: there is none.
         """
-        purchase = await self._purchases.purchase(purchase_id)
+        purchase = await self._purchases.purchase(purchase_id) if is_id(purchase_id, "pur") else None
+        if purchase is None or merchant_id not in (None, purchase.merchant_id):
+            raise PurchaseUnknown("there is no such purchase", parameter="purchase_id")
         return PurchaseStory(
             id=purchase.id,
             merchant_id=purchase.merchant_id,
@@ -48,3 +55,41 @@ class PurchaseStories:
             received_at=purchase.received_at,
             cashback=await self._stories.cashback_of_purchase(purchase.id),
         )
+
+
+class UserStories:
+    """Tells what users earned; the ledger knows of nobody who has earned nothing yet, so they are looked up first."""
+
+    def __init__(self, people: People, stories: Stories) -> None:
+        """Tell of those whom `people` knows what `stories` does."""
+        self._people = people
+        self._stories = stories
+
+    async def cashbacks(self, user_id: str, *, merchant_id: str | None, after: str | None, limit: int) -> CashbackList:
+        """Return a page of a user's cashbacks, newest first; only those earned with `merchant_id` unless it is None.
+
+        Raises:
+            UserUnknown: there is no such user.
+            PlaceInvalid: `after` is no place of ours.
+        """
+        await self._must_exist(user_id)
+        return await self._stories.cashbacks_of_user(user_id, merchant_id=merchant_id, after=after, limit=limit)
+
+    async def balance(self, user_id: str) -> BalanceStory:
+        """Return a user's balance in the ledger and on the chain.
+
+        Raises:
+            UserUnknown: there is no such user.
+        """
+        await self._must_exist(user_id)
+        return await self._stories.balance(user_id)
+
+    async def _must_exist(self, user_id: str) -> None:
+        """Return when there is such a user.
+
+        Raises:
+            UserUnknown: there is none.
+        """
+        if not is_id(user_id, "usr"):
+            raise UserUnknown("there is no such user", parameter="user_id")
+        await self._people.user(user_id)

@@ -1,0 +1,58 @@
+"""The whole system as the child of one command, from its first process to the last one's end."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from cashback.cli.ending import Ending
+from cashback.cli.output import say
+from cashback.kernel.config import environment
+from cashback.kernel.errors import Unavailable
+from cashback.processes.stack import Stack
+
+
+@contextmanager
+def whole_system(ending: Ending, *, folder: Path | None = None, block_time_s: float = 1) -> Iterator[Stack]:
+    """Yield the running system, telling each step; nothing of it is left when the block ends, however it ends.
+
+    Without a `folder` all data live in a temporary one and go with it, so nothing waits for a disk to have them.
+
+    Raises:
+        click.Abort: `ending` was told before it was up.
+        Unavailable: something could not be started; the detail says what and why.
+    """
+    with tempfile.TemporaryDirectory(prefix="cashback-", ignore_cleanup_errors=True) as scratch:
+        anvil = _anvil(ending)
+        stack = Stack(folder or Path(scratch), anvil=anvil, block_time_s=block_time_s, durable=folder is not None)
+        try:
+            _start(stack, ending)
+            yield stack
+        finally:
+            say("stopping everything")
+            stack.stop()
+
+
+def _anvil(ending: Ending) -> Path:
+    """Return the development chain's program, which may have to be fetched first."""
+    from cashback.processes.embedded import cache_dir, find_anvil
+
+    environ = environment()
+    say("finding anvil, the development chain")
+    # Fetching it takes a while, and has nothing to lose but a temporary folder: the one place where a signal may raise.
+    with ending.means(ending.check):
+        return find_anvil(cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))
+
+
+def _start(stack: Stack, ending: Ending) -> None:
+    """Start the stack, or leave nothing of it."""
+    with ending.means(stack.abandon):
+        try:
+            stack.start(say)
+        except Unavailable as failure:
+            if ending.is_told:
+                raise click.Abort from failure
+            raise
+    ending.check()

@@ -1,0 +1,85 @@
+"""Parameters that routes share, and the refusal of those that no route knows."""
+
+from functools import cache
+from typing import Annotated, Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar.params import HeaderParameter, ParameterKwarg, QueryParameter
+from litestar.types import ASGIApp, Receive, Send
+
+from cashback.kernel.errors import Invalid
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+_NAME_MAX: Final = 100
+
+IdempotencyKey: TypeAlias = Annotated[
+    str,
+    HeaderParameter(
+        name=IDEMPOTENCY_KEY,
+        description=(
+            "Names this command, in 1 to 255 printable ASCII characters: the same key and body give the same answer and"
+            " one effect, for ever."
+        ),
+        # For the document only: what breaks it has a code of its own.
+        schema_extra={"min_length": 1, "max_length": 255},
+    ),
+]
+
+# The last group keeps out what `$` lets in: one line feed at the end.
+Digits: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,18})$(?!\n)", description="An integer as a decimal string.")
+]
+Reference: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class ParameterInvalid(Invalid):
+    """The query names a parameter twice, or one that its route does not know; `parameter` names it."""
+
+    code = "request_invalid"
+
+
+class KnownParameters:
+    """ASGI middleware inside the router that refuses a query its route would not read: a typo is no wish."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Guard `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
+        """Pass the request on.
+
+        Raises:
+            ParameterInvalid: it is not to be passed on.
+        """
+        # What is open to everyone (health, metrics) is asked by others' programs, which say more than we know.
+        if scope["query_string"] and "user" in scope:
+            _check(scope["query_string"], _known(scope["route_handler"]))
+        await self._app(scope, receive, send)
+
+
+def _check(query: bytes, known: frozenset[str]) -> None:
+    """Return when every parameter is known and named once.
+
+    Raises:
+        ParameterInvalid: one is not.
+    """
+    seen: set[str] = set()
+    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name not in known:
+            raise ParameterInvalid("this route knows no such parameter", parameter=name[:_NAME_MAX])
+        if name in seen:
+            raise ParameterInvalid("name the parameter once", parameter=name)
+        seen.add(name)
+
+
+@cache
+def _known(route_handler: Any) -> frozenset[str]:  # noqa: ANN401  # litestar's, with three type variables
+    """Return the query parameters of one route; there are as many as routes."""
+    fields = route_handler.parsed_fn_signature.parameters.values()
+    return frozenset(
+        field.kwarg_definition.name or field.name
+        for field in fields
+        if isinstance(field.kwarg_definition, ParameterKwarg)
+        and field.kwarg_definition.param_type is QueryParameter.param_type
+    )

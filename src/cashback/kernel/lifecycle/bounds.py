@@ -1,0 +1,106 @@
+"""What a client may send before anyone looks at it: a bounded head, within a bounded time, in well-formed HTTP/1.1.
+
+    connection ──▶ head ──────────────▶ body ──────────▶ whole ──▶ the next one
+        │ idle        │ too large: 431     │
+        │             │ malformed: 400     │
+        └── closed ───┴── late: closed ────┘
+
+What the body may hold is the application's to say.
+"""
+
+import asyncio
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from cashback.kernel.problem import MEDIA_TYPE, problem_document
+from cashback.kernel.telemetry import trace
+
+HEAD_BYTES_MAX: Final = 32_768
+"""Request line and headers together."""
+
+REQUEST_WITHIN_S: Final = 30.0
+"""How long a request may take to arrive, from its first byte to its last."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with the bounds that it lacks, and with problems as its own refusals."""
+
+    _head_bytes = 0
+    _is_in_head = False
+    _is_too_large = False
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Give a connection that says nothing as long as one that has nothing more to say."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head has grown too large without ever ending."""
+        super().data_received(data)
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+                self._is_too_large = True
+                self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """Start to count, and to wait."""
+        super().on_message_begin()
+        self._head_bytes, self._is_in_head = 0, True
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self.transport.close)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a header; what comes after a chunked body (a trailer) is none, and would else reach the application."""
+        if self._is_in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Hand a head of bounded size to the application.
+
+        Raises:
+            ValueError: it is too large; the parser turns this into its own failure.
+        """
+        self._is_in_head = False
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
+            self._is_too_large = True
+            raise ValueError("the head is too large")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, as a problem, and end the connection."""
+        del msg
+        if self._is_too_large:
+            self._refuse(431, "head_too_large", f"request line and headers may have {HEAD_BYTES_MAX} bytes together")
+        else:
+            self._refuse(400, "http_malformed", "this is not well-formed HTTP/1.1")
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        """Write one whole response and close."""
+        with trace(None):
+            body = problem_document(status, code, detail)
+        head = (
+            b"content-type: " + MEDIA_TYPE.encode(),
+            b"content-length: " + str(len(body)).encode(),
+            b"connection: close",
+        )
+        self.transport.write(STATUS_LINE[status] + b"\r\n".join(head) + b"\r\n\r\n" + body)
+        self.transport.close()
+
+    def _stop_waiting(self) -> None:
+        """Let the request that arrived take as long as it needs."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

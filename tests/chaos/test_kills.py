@@ -1,0 +1,78 @@
+"""Kill -9 and SIGTERM at random moments under load."""
+
+import asyncio
+import random
+
+import pytest
+
+from cashback.kernel.clock import monotonic_s
+from cashback.processes.embedded import CashbackProcess, EmbeddedNats
+from cashback.processes.stack import PROCESSES
+from tests.chaos.verdict import assert_nothing_lost_or_doubled
+from tests.support.facts import pause
+from tests.support.load import Load
+from tests.support.stack import WholeSystem
+
+ENDS_WITHIN_S = 5.0
+
+
+@pytest.mark.invariant("I2", "I4", "I5", "I7")
+async def test_every_process_and_the_broker_killed_once_under_load_lose_and_double_nothing(
+    stack: WholeSystem, chance: random.Random
+) -> None:
+    """Whatever was between two writes when it died, every accepted purchase is minted exactly once."""
+    await kill_all(stack, chance)
+
+
+@pytest.mark.deep
+@pytest.mark.invariant("I2", "I4", "I5", "I7")
+@pytest.mark.parametrize("round_number", range(6))
+async def test_killing_all_over_and_over_loses_and_doubles_nothing(
+    stack: WholeSystem, chance: random.Random, round_number: int
+) -> None:
+    """As above at other moments, on what the rounds before left behind."""
+    await kill_all(stack, chance)
+
+
+@pytest.mark.invariant("I4", "I5")
+async def test_sigterm_ends_each_process_within_5_s_and_nothing_is_lost(
+    stack: WholeSystem, chance: random.Random
+) -> None:
+    """In the middle of work each one ends by itself, in time, and its successor goes on."""
+    took_s: dict[str, float] = {}
+    async with Load.on(stack) as load:
+        for name in chance.sample(list(PROCESSES), k=len(PROCESSES)):
+            await pause(chance.uniform(0.1, 0.6))
+            begun_s = monotonic_s()
+            await asyncio.to_thread(stack.processes[name].stop)
+            took_s[name] = monotonic_s() - begun_s
+            await asyncio.to_thread(stack.processes[name].start)
+    assert {name: ended_s for name, ended_s in took_s.items() if ended_s >= ENDS_WITHIN_S} == {}
+    await assert_nothing_lost_or_doubled(stack, load)
+
+
+@pytest.mark.deep
+@pytest.mark.invariant("I2", "I4", "I5", "I7")
+@pytest.mark.parametrize("round_number", range(3))
+async def test_killing_postgresql_under_load_loses_and_doubles_nothing(
+    stack: WholeSystem, chance: random.Random, round_number: int
+) -> None:
+    """What was acknowledged survives; what was not is repeated under its key, by everyone who talks to a database."""
+    async with Load.on(stack) as load:
+        await pause(chance.uniform(0.5, 1.5))
+        await asyncio.to_thread(stack.postgres.kill)
+        await pause(chance.uniform(0.0, 1.0))
+        await asyncio.to_thread(stack.postgres.start)
+        await pause(1)
+    await assert_nothing_lost_or_doubled(stack, load)
+
+
+async def kill_all(stack: WholeSystem, chance: random.Random) -> None:
+    """Kill and restart every process and the broker, one after the other, and see that nothing was lost or doubled."""
+    victims: list[CashbackProcess | EmbeddedNats] = [*stack.processes.values(), stack.nats]
+    async with Load.on(stack) as load:
+        for victim in chance.sample(victims, k=len(victims)):
+            await pause(chance.uniform(0.1, 0.6))
+            await asyncio.to_thread(victim.kill)
+            await asyncio.to_thread(victim.start)
+    await assert_nothing_lost_or_doubled(stack, load)

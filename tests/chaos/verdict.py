@@ -1,0 +1,35 @@
+"""What must be true after every fault, once the system has drained."""
+
+from collections import Counter
+
+from cashback.kernel.bus import Bus
+from tests.support.load import Load
+from tests.support.stack import WholeSystem
+
+
+async def assert_nothing_lost_or_doubled(stack: WholeSystem, load: Load) -> None:
+    """Assert that every accepted purchase is minted exactly once (I2, I4, I5), that all agree, and nobody gave up."""
+    report = await stack.drained()
+    assert report.findings == []
+    assert await dead_letters(stack) == 0
+    assert stack.rows("minting", "select kind, detail from minting.halts") == []
+    assert stack.rows("chain", "select halted_reason from chain.network") == [(None,)]
+
+    assert load.purchases
+    recorded = stack.rows("cashback", "select id from purchases.purchases where merchant_id = %s", load.merchant_id)
+    assert sorted(row[0] for row in recorded) == sorted(load.purchases)
+    query = "select mint_number, recipient, token_units, state from ledger.cashback_ledger where purchase_id = any(%s)"
+    cashbacks = stack.rows("cashback", query, load.purchases)
+    assert Counter(row[3] for row in cashbacks) == {"minted": len(load.purchases)}
+    async with stack.chain() as chain:
+        logs = await chain.mint_logs()
+    minted = Counter((log.number, log.recipient, log.amount) for log in logs)
+    assert all(minted[number, recipient.lower(), amount] == 1 for number, recipient, amount, _ in cashbacks)
+
+
+async def dead_letters(stack: WholeSystem) -> int:
+    """Return how many events were given up since the broker's storage is what it is."""
+    async with Bus.connect(stack.nats.url(), name="verdict") as bus:
+        await bus.wait_connected()
+        state = (await bus.api("STREAM.INFO.CASHBACK_DLQ"))["state"]
+    return int(state["messages"])

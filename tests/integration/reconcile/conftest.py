@@ -1,0 +1,26 @@
+"""A story that is told once, and a copy of it for each test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from cashback.processes.embedded import EmbeddedAnvil, EmbeddedPostgres
+from tests.integration.reconcile.story import HISTORY_BLOCKS, Scene, Story, retold, tell
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iterator[Story]:
+    """Give a history on servers of its own: its roles have the passwords of one plan."""
+    folder = tmp_path_factory.mktemp("reconcile")
+    node = EmbeddedAnvil(folder / "anvil", program=anvil_program, block_time_s=None, history_blocks=HISTORY_BLOCKS)
+    with EmbeddedPostgres(folder / "postgres", durable=False) as server, node:
+        yield asyncio.run(tell(server, node))
+
+
+@pytest.fixture
+async def scene(story: Story) -> AsyncIterator[Scene]:
+    """Give this test's own copy."""
+    async with retold(story) as scene:
+        yield scene

@@ -1,0 +1,186 @@
+"""One lie of each kind, planted into databases or chain behind everybody's back; each returns where it is told of."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+
+from eth_utils.crypto import keccak
+
+from cashback.chain.model import Address, Mint
+from cashback.events.minting import TokenMinted
+from cashback.kernel.money import TokenUnits
+from cashback.minting import MintRequest, Requests
+from cashback.processes.reconcile import Kind
+from tests.integration.ledger.world import START
+from tests.integration.reconcile.story import CLOCK, Scene
+
+FOREIGN: Final = 999
+"""A number that the ledger never gave out."""
+
+STRANGER: Final = Address(b"\x99" * 20)
+_SLOTS_MAX: Final = 32
+
+Plant: TypeAlias = Callable[[Scene], Awaitable[str]]
+
+
+async def missing_log(scene: Scene) -> str:
+    """Tell the ledger of a mint that the chain never saw."""
+    number = scene.story.requested[0]
+    await _settle(scene, number, block_number=3)
+    return f"mint {number} "
+
+
+async def unexpected_log(scene: Scene) -> str:
+    """Mint past everybody with another operator's key."""
+    await _mint_elsewhere(scene, FOREIGN, STRANGER, 1)
+    return f"mint {FOREIGN}"
+
+
+async def duplicate_log(scene: Scene) -> str:
+    """Make the contract forget its numbers, and mint one of them again."""
+    number = scene.story.minted[0]
+    await _forget_numbers(scene)
+    recipient, amount = _terms(scene, number)
+    await _mint_elsewhere(scene, number, recipient, amount)
+    return f"mint {number}"
+
+
+async def wrong_amount(scene: Scene) -> str:
+    """Mint one unit more than was requested."""
+    number = scene.story.requested[0]
+    recipient, amount = _terms(scene, number)
+    await _mint_elsewhere(scene, number, recipient, amount + 1)
+    return f"mint {number} "
+
+
+async def wrong_recipient(scene: Scene) -> str:
+    """Mint what was requested to somebody else."""
+    number = scene.story.requested[0]
+    _, amount = _terms(scene, number)
+    await _mint_elsewhere(scene, number, STRANGER, amount)
+    return f"mint {number} "
+
+
+async def wrong_place(scene: Scene) -> str:
+    """Mint what was requested, and tell the ledger of another block."""
+    number = scene.story.requested[0]
+    recipient, amount = _terms(scene, number)
+    await _mint_elsewhere(scene, number, recipient, amount)
+    await _settle(scene, number, block_number=1)
+    return f"mint {number} "
+
+
+async def record_missing(scene: Scene) -> str:
+    """Have minting forget a mint that it reported."""
+    number = scene.story.minted[0]
+    scene.spoil("minting", "delete from minting.mints where number = %s", number)
+    return f"mint {number} "
+
+
+async def record_unexpected(scene: Scene) -> str:
+    """Hand minting a request that the ledger never made."""
+    await _take(scene, FOREIGN, STRANGER, 1)
+    return f"mint {FOREIGN}"
+
+
+async def record_differs(scene: Scene) -> str:
+    """Have minting remember another amount than was requested."""
+    number = scene.story.minted[0]
+    scene.spoil("minting", "update minting.mints set amount = amount + 1 where number = %s", number)
+    return f"mint {number} "
+
+
+async def supply_differs(scene: Scene) -> str:
+    """Make a unit out of nothing, in the contract's own storage."""
+    status = await scene.bench.adapter.reading.status()
+    token, lever = scene.bench.settings.token_address, scene.bench.lever
+    for slot in range(_SLOTS_MAX):
+        value = int(await lever.call("eth_getStorageAt", token, hex(slot), "latest"), 16)
+        if value == status.total_supply:
+            await lever.call("anvil_setStorageAt", token, f"0x{slot:064x}", f"0x{value + 1:064x}")
+            await scene.finalise()
+            return "block "
+    raise AssertionError("the supply stands nowhere in the contract's storage")
+
+
+async def nonce_gap(scene: Scene) -> str:
+    """Have the adapter forget the slot of a nonce that the chain has used."""
+    scene.spoil("chain", "delete from chain.slots where nonce = 0")
+    return "nonce 0 of 0x"
+
+
+async def books_differ(scene: Scene) -> str:
+    """Give a user money that nobody posted."""
+    query = "select id from ledger.accounts where kind = 'approved' order by id limit 1"
+    [account] = scene.one("cashback", query)
+    scene.spoil("cashback", "update ledger.accounts set balance = balance + 1 where id = %s", account)
+    return "I8 balance_unproved"
+
+
+PLANTS: Final[Mapping[Kind, Plant]] = {
+    Kind.MISSING_LOG: missing_log,
+    Kind.UNEXPECTED_LOG: unexpected_log,
+    Kind.DUPLICATE_LOG: duplicate_log,
+    Kind.WRONG_AMOUNT: wrong_amount,
+    Kind.WRONG_RECIPIENT: wrong_recipient,
+    Kind.WRONG_PLACE: wrong_place,
+    Kind.RECORD_MISSING: record_missing,
+    Kind.RECORD_UNEXPECTED: record_unexpected,
+    Kind.RECORD_DIFFERS: record_differs,
+    Kind.SUPPLY_DIFFERS: supply_differs,
+    Kind.NONCE_GAP: nonce_gap,
+    Kind.BOOKS_DIFFER: books_differ,
+}
+
+
+async def _settle(scene: Scene, number: int, *, block_number: int) -> None:
+    """Have the ledger believe that a number was minted, in a transaction and a block of our choice; so does minting."""
+    recipient, amount = _terms(scene, number)
+    await _take(scene, number, recipient, amount)
+    [cashback_id] = scene.one("cashback", "select id from ledger.cashback_ledger where mint_number = %s", number)
+    async with scene.ledger() as ledger:
+        await ledger.settle(
+            TokenMinted(
+                mint_number=str(number),
+                cashback_id=cashback_id,
+                token_units=str(amount),
+                transaction_hash=f"0x{'ab' * 32}",
+                block_number=str(block_number),
+                block_hash=f"0x{'cd' * 32}",
+            )
+        )
+
+
+async def _take(scene: Scene, number: int, recipient: Address, amount: int) -> None:
+    """Hand minting a request."""
+    found = "select id from ledger.cashback_ledger where mint_number = %s union all select 'cb_foreign' limit 1"
+    [cashback_id] = scene.one("cashback", found, number)
+    request = MintRequest(
+        number=number, cashback_id=cashback_id, recipient=recipient, amount=TokenUnits(amount), requested_at=START
+    )
+    async with scene.minting() as database, database.transaction() as tx:
+        await Requests(CLOCK).take(tx, [request])
+
+
+async def _mint_elsewhere(scene: Scene, number: int, recipient: Address, amount: int) -> None:
+    """Mint past the adapter, and let it become final."""
+    await scene.bench.people.mint_elsewhere(Mint(number, "nobody's", recipient, amount))
+    await scene.finalise()
+
+
+async def _forget_numbers(scene: Scene) -> None:
+    """Clear the contract's bitmap of used numbers: the word of the lowest ones, wherever the compiler put it."""
+    token, lever = scene.bench.settings.token_address, scene.bench.lever
+    used = sum(1 << number for number in scene.story.minted)
+    for slot in range(_SLOTS_MAX):
+        place = f"0x{keccak(bytes(32) + slot.to_bytes(32)).hex()}"
+        if int(await lever.call("eth_getStorageAt", token, place, "latest"), 16) == used:
+            await lever.call("anvil_setStorageAt", token, place, f"0x{0:064x}")
+            return
+    raise AssertionError("the bitmap stands nowhere in the contract's storage")
+
+
+def _terms(scene: Scene, number: int) -> tuple[Address, int]:
+    """Return recipient and amount that were requested under a number."""
+    query = "select recipient, token_units from ledger.cashback_ledger where mint_number = %s"
+    recipient, amount = scene.one("cashback", query, number)
+    return Address(bytes.fromhex(recipient.removeprefix("0x"))), amount

@@ -6,12 +6,15 @@ import click
 
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.ending import Ending
-from cashback.cli.output import Progress, json_option, print_json, print_table, say, tokens
+from cashback.cli.output import Progress, amounts, json_option, print_json, print_table, say
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.config import load
 
 if TYPE_CHECKING:
-    from cashback.processes.demo import Pushed
+    from collections.abc import Sequence
+
+    from cashback.processes.demo import Pushed, Sample
+    from cashback.processes.reconcile import Report
 
 SETTLED_WITHIN_S: Final = 240.0
 PART: Final = 500
@@ -28,23 +31,12 @@ def demo(all_of_it: bool, as_json: bool) -> int:  # noqa: FBT001  # click hands 
 
     Example: cashback demo --all
     """
-    from cashback.cli.local import whole_system
     from cashback.cli.reconcile import document, show
-    from cashback.processes.demo import push, read_sample, settle
-    from cashback.processes.reconcile import Settings
+    from cashback.processes.demo import read_sample
 
-    sample = read_sample(None if all_of_it else PART)
-    users = len({purchase.user for purchase in sample})
     begun_s = monotonic_s()
     with Ending.awaited() as ending:
-        with whole_system(ending) as stack:
-            say(f"everything is up after {monotonic_s() - begun_s:.1f} s")
-            with Progress(f"posting {users:,} users and their {len(sample):,} purchases", users + len(sample)) as bar:
-                pushed = ending.run(push(stack.url, stack.operator_key, sample, step=bar.advance))
-            say(f"everything is answered after {monotonic_s() - begun_s:.1f} s")
-            settings = load(Settings, stack.operator_settings())
-            with Progress("waiting until every mint is in a final block", len(sample)) as bar:
-                report = ending.run(settle(settings, len(sample), within_s=SETTLED_WITHIN_S, reached=bar.reach))
+        pushed, report = _push(ending, read_sample(None if all_of_it else PART), begun_s)
     agrees = not report.findings and (report.minted, report.minted_amount) == (pushed.granted, pushed.token_units)
     if as_json:
         print_json({"pushed": pushed, "report": document(report), "agrees": agrees})
@@ -55,23 +47,48 @@ def demo(all_of_it: bool, as_json: bool) -> int:  # noqa: FBT001  # click hands 
     return 0 if agrees else EXIT_DIFFERENCE
 
 
+def _push(ending: Ending, sample: "Sequence[Sample]", begun_s: float) -> "tuple[Pushed, Report]":
+    """Return what the API answered to the sample, and the comparison once all of it is final."""
+    from cashback.cli.local import whole_system
+    from cashback.processes.demo import push, settle
+    from cashback.processes.reconcile import Settings
+
+    users = len({purchase.user for purchase in sample})
+    with whole_system(ending) as stack:
+        say(f"everything is up after {monotonic_s() - begun_s:.1f} s")
+        with Progress(f"posting {users:,} users and their {len(sample):,} purchases", users + len(sample)) as progress:
+            pushed = ending.run(push(stack.url, stack.operator_key, sample, step=progress.advance))
+        say(f"everything is answered after {monotonic_s() - begun_s:.1f} s")
+        settings = load(Settings, stack.operator_settings())
+        with Progress("waiting until every mint is in a final block", len(sample)) as progress:
+            report = ending.run(settle(settings, len(sample), within_s=SETTLED_WITHIN_S, reached=progress.reach))
+    return pushed, report
+
+
 def _show_answers(pushed: "Pushed") -> None:
     """Print what the API answered to the purchases, by decision."""
     rows = [
-        (reason, f"{sum_.purchases:,}", _dollars(sum_.spent_minor), _dollars(sum_.granted_minor), *_both(sum_.token_units))
+        (
+            reason,
+            f"{sum_.purchases:,}",
+            _dollars(sum_.spent_minor),
+            _dollars(sum_.granted_minor),
+            *amounts(sum_.token_units),
+        )
         for reason, sum_ in sorted(pushed.decisions.items(), key=lambda decision: -decision[1].purchases)
     ]
     total = pushed.total
     rows.append(
-        ("sum", f"{total.purchases:,}", _dollars(total.spent_minor), _dollars(total.granted_minor), *_both(total.token_units))
+        (
+            "sum",
+            f"{total.purchases:,}",
+            _dollars(total.spent_minor),
+            _dollars(total.granted_minor),
+            *amounts(total.token_units),
+        )
     )
     columns = ("decision", "purchases", "spent", "cashback", "base units", "tokens")
     print_table("what happened to every purchase", columns, rows)
-
-
-def _both(units: int) -> tuple[str, str]:
-    """Return base units as digits and as tokens."""
-    return f"{units:,}", tokens(units)
 
 
 def _dollars(cents: int) -> str:

@@ -3,6 +3,7 @@
 Results go to standard output, everything else to standard error, so that a pipe only ever sees results.
 """
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -21,6 +22,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 _AS_WIDE_AS_NEEDED: Final = 10_000
 _WHOLE: Final = 10**TOKEN_DECIMALS
+_AMOUNT: Final = re.compile(rf"\$?[0-9][0-9,]*(\.[0-9]+)?( {TOKEN_SYMBOL})?")
 
 
 def say(text: str) -> None:
@@ -37,6 +39,11 @@ def tokens(units: int) -> str:
     return f"{units // _WHOLE:,}.{units % _WHOLE:0{TOKEN_DECIMALS}d} {TOKEN_SYMBOL}"
 
 
+def amounts(units: int) -> tuple[str, str]:
+    """Return base units in two columns: as digits, and as a person reads them."""
+    return f"{units:,}", tokens(units)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table for people, on a terminal as wide as that, elsewhere as wide as its content.
 
@@ -45,10 +52,13 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     cells = [[_text(cell) for cell in row] for row in rows]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for place, column in enumerate(columns):
-        is_prose = any(" " in row[place] for row in cells)
-        numbers = [row[place].replace(",", "") for row in cells if row[place]]
-        justify = "right" if numbers and all(number.isdigit() for number in numbers) else "left"
-        table.add_column(column, overflow="fold" if is_prose else "ellipsis", no_wrap=not is_prose, justify=justify)
+        filled = [row[place] for row in cells if row[place]]
+        if filled and all(_AMOUNT.fullmatch(text) for text in filled):
+            table.add_column(column, justify="right", no_wrap=True)
+        elif any(" " in text for text in filled):
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, overflow="ellipsis", no_wrap=True)
     for row in cells:
         table.add_row(*row)
     width = None if sys.stdout.isatty() else _AS_WIDE_AS_NEEDED

@@ -29,12 +29,24 @@ AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HASH_BYTES: Final = 32
+_DIGITS_MAX: Final = 78
+"""Of 2^256 - 1, the most that a contract can answer."""
+
+_NONSENSE: Final = (ArithmeticError, EOFError, LookupError, TypeError, ValueError)
+"""What decoding and reading an answer raises when it is none of the contract's."""
 
 
 class AdapterUnavailable(Unavailable):
     """The blockchain adapter did not answer in time."""
 
     code = "adapter_unavailable"
+
+
+class AdapterUnintelligible(AdapterUnavailable):
+    """The blockchain adapter answered what its contract does not allow."""
+
+    code = "adapter_unintelligible"
 
 
 class ChainBalance(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,24 +141,25 @@ class Adapter:
         """Return what `address` holds on the chain.
 
         Raises:
-            AdapterUnavailable: no answer within the deadline.
+            AdapterUnavailable: no intelligible answer within the deadline.
         """
         request = GetBalancesRequest(addresses=[bytes.fromhex(address.removeprefix("0x"))])
         async with _deadline("GetBalances"):
             answer = await self._stub.get_balances(request, timeout=DEADLINE_S)
-        return ChainBalance(
-            token_units=answer.balances[0], block_number=answer.block_number, block_hash="0x" + answer.block_hash.hex()
-        )
+            [units] = answer.balances
+            return ChainBalance(
+                token_units=_digits(units), block_number=answer.block_number, block_hash=_hash(answer.block_hash)
+            )
 
     async def mints(self, numbers: Sequence[int]) -> dict[int, LiveMint]:
         """Return the live state of the mints under `numbers` (at most 1,000), by number.
 
         Raises:
-            AdapterUnavailable: no answer within the deadline.
+            AdapterUnavailable: no intelligible answer within the deadline.
         """
         async with _deadline("GetMints"):
             answer = await self._stub.get_mints(GetMintsRequest(numbers=list(numbers)), timeout=DEADLINE_S)
-        return {entry.number: _live(entry) for entry in answer.entries}
+            return {entry.number: _live(entry) for entry in answer.entries}
 
     async def mint_logs(self, *, from_block: int, to_block: int = 0) -> ChainLogs:
         """Return the mint logs from a block on, as many blocks as the adapter covers in one answer.
@@ -207,22 +220,31 @@ class Adapter:
 
 
 @asynccontextmanager
-async def _deadline(call: str, seconds: float = DEADLINE_S) -> AsyncIterator[None]:
+async def _deadline(call: str, within_s: float = DEADLINE_S) -> AsyncIterator[None]:
     """Bound a call, its connecting included, and turn every way in which the world fails into one error."""
     forbid_in_transaction(call)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(within_s):
             yield
     except (GRPCError, ProtocolError, StreamTerminatedError, OSError) as cause:
         raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer ({type(cause).__name__})") from cause
+    except _NONSENSE as cause:
+        raise AdapterUnintelligible(f"{call}: the blockchain adapter answered nonsense ({cause!r:.200})") from cause
 
 
 def _live(entry: GetMintsResponseEntry) -> LiveMint:
-    """Return one entry of the answer in our words."""
+    """Return one entry of the answer in our words.
+
+    Raises:
+        ValueError: it says what no entry may say.
+    """
+    state = MintState(entry.state)
+    if state is MintState.UNSPECIFIED or not state.name:
+        raise ValueError(f"{entry.state} is no state")
     return LiveMint(
         number=entry.number,
-        state=MintState(entry.state).name.lower(),
-        transaction_hash="0x" + entry.transaction_hash.hex() if entry.transaction_hash else None,
+        state=state.name.lower(),
+        transaction_hash=_hash(entry.transaction_hash) if entry.transaction_hash else None,
         block_number=entry.block_number or None,
         submitted_at=_instant(entry.submitted_at_ms),
         included_at=_instant(entry.included_at_ms),
@@ -230,6 +252,32 @@ def _live(entry: GetMintsResponseEntry) -> LiveMint:
     )
 
 
+def _hash(data: bytes) -> str:
+    """Return a hash on the wire as people write it.
+
+    Raises:
+        ValueError: it has another length.
+    """
+    if len(data) != _HASH_BYTES:
+        raise ValueError(f"a hash has {_HASH_BYTES} bytes, not {len(data)}")
+    return "0x" + data.hex()
+
+
+def _digits(text: str) -> str:
+    """Return a whole number on the wire as it stands.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        raise ValueError(f"{text!r:.100} is no whole number")
+    return text
+
+
 def _instant(milliseconds: int) -> datetime | None:
-    """Return an instant on the wire as a time; 0 stands for not reached."""
+    """Return an instant on the wire as a time; 0 stands for not reached.
+
+    Raises:
+        OverflowError: no calendar reaches that far.
+    """
     return _EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None

@@ -22,7 +22,15 @@ import cashback.purchases.http
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
-from cashback.kernel.http import EXCEPTION_HANDLERS, ApiKeyAuth, Head, JsonRequest, KnownParameters, Observe
+from cashback.kernel.http import (
+    EXCEPTION_HANDLERS,
+    ApiKeyAuth,
+    Head,
+    JsonRequest,
+    KnownParameters,
+    Observe,
+    StructDocumentation,
+)
 from cashback.kernel.lifecycle import Check, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
@@ -80,6 +88,7 @@ def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mappin
         route_handlers=[Router("/", route_handlers=routes, security=[{"api_key": []}]), *_operations(checks)],
         dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in services.items()},
         middleware=[KnownParameters],
+        plugins=[StructDocumentation()],
         exception_handlers=EXCEPTION_HANDLERS,
         request_class=JsonRequest,
         request_max_body_size=BODY_BYTES_MAX,
@@ -104,19 +113,31 @@ def _giving(service: object) -> Any:  # noqa: ANN401  # litestar reads the funct
 def _operations(checks: Mapping[str, Check]) -> list[Any]:
     """Return the routes for those who run this: alive, ready, metrics."""
 
-    @get("/livez", summary="Is the process alive?", tags=["Operations"])
+    @get("/livez", operation_id="livez", summary="Is the process alive?", tags=["Operations"])
     async def livez() -> dict[str, str]:
         """Tell that the event loop turns."""
         return {"status": "alive"}
 
-    @get("/readyz", summary="Is the process ready?", tags=["Operations"], responses={503: _NOT_READY})
+    @get(
+        "/readyz",
+        operation_id="readyz",
+        summary="Is the process ready?",
+        tags=["Operations"],
+        responses={503: _NOT_READY},
+    )
     async def readyz() -> Response[Readiness]:
         """Tell whether every dependency that a purchase needs answers; the adapter is not one of them."""
         problems = await problems_of(checks)
         body = Readiness("not ready" if problems else "ready", problems)
         return Response(body, status_code=503 if problems else 200)
 
-    @get("/metrics", summary="The metrics of this process", tags=["Operations"], media_type=CONTENT_TYPE_LATEST)
+    @get(
+        "/metrics",
+        operation_id="metrics",
+        summary="The metrics of this process",
+        tags=["Operations"],
+        media_type=CONTENT_TYPE_LATEST,
+    )
     async def metrics() -> Response[bytes]:
         """Return the metrics in the text format of Prometheus."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

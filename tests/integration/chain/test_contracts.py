@@ -79,6 +79,6 @@ async def test_no_call_uses_more_gas_than_its_bound(settings: adapter.Settings, 
 
 async def nonce_of(node: EmbeddedAnvil, account: str) -> int:
     """Return how many transactions an account has sent."""
-    async with Node.open((empty_node.url,), chain_id=CHAIN_ID, timeout_s=5) as reached:
+    async with Node.open((node.url,), chain_id=CHAIN_ID, timeout_s=5) as reached:
         [count] = await reached.ask([("eth_getTransactionCount", [account, "latest"])])
     return int(count, 16)

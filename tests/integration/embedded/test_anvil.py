@@ -23,10 +23,15 @@ def call(chain: EmbeddedAnvil, method: str, *params: object, timeout_s: float = 
 
 
 def transfer(chain: EmbeddedAnvil) -> object:
-    """Send one wei between the chain's own accounts, and return the transaction's hash."""
+    """Send one wei between the chain's own accounts, and return the transaction's hash once a block has it.
+
+    The node answers before it mines, automatically or not.
+    """
     accounts = call(chain, "eth_accounts")
     assert isinstance(accounts, list)
-    return call(chain, "eth_sendTransaction", {"from": accounts[0], "to": accounts[1], "value": "0x1"})
+    sent = call(chain, "eth_sendTransaction", {"from": accounts[0], "to": accounts[1], "value": "0x1"})
+    assert eventually(lambda: call(chain, "eth_getTransactionReceipt", sent) is not None, within_s=20)
+    return sent
 
 
 def test_it_is_the_chain_that_was_asked_for(chain: EmbeddedAnvil) -> None:

@@ -6,6 +6,7 @@ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ the framework's router ─▶ Known
 
 from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
+from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.head import Head
 from cashback.kernel.http.observe import Observe
 from cashback.kernel.http.page import CURSOR_LENGTH_MAX, PAGE_DEFAULT, PAGE_MAX, Page, cursor_of, place_of
@@ -31,6 +32,7 @@ __all__ = [
     "Problem",
     "Reference",
     "Scope",
+    "StructDocumentation",
     "cursor_of",
     "place_of",
     "principal_of",

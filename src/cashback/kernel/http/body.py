@@ -46,7 +46,7 @@ class JsonRequest(Request[Any, Any, Any]):
         """
         if self._body is Empty:
             self._body = await self._read()
-        return self._body  # type: ignore[return-value]  # mypy does not know that Empty is gone
+        return self._body
 
     async def json(self) -> Any:  # noqa: ANN401  # a struct of the handler's own
         """Return the body as the struct that the handler asks for.

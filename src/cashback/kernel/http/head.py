@@ -23,4 +23,5 @@ class Head:
                 message["body"] = b""
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, headless)
+        asked: Any = {**scope, "method": "GET"}
+        await self._app(asked, receive, headless)

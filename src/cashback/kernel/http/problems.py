@@ -53,7 +53,7 @@ _MEANING: Final = {
     500: "Something is broken on our side.",
     503: "The world failed; the same request may work after `Retry-After` seconds.",
 }
-_COMMON: Final = (400, 401, 500, 503)
+_COMMON: Final = (400, 401, 422, 500, 503)
 log = logger(__name__)
 
 
@@ -87,10 +87,12 @@ def problem_of(error: Exception) -> Response[bytes]:
 
 async def send_problem(send: Send, answer: Response[bytes], *, has_body: bool = True) -> None:
     """Send a response from outside any route; without its body to those who asked for the head alone."""
+    content = bytes(answer.content)
     headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-    headers += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(answer.content)).encode())]
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.content if has_body else b"", "more_body": False})
+    headers += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(content)).encode())]
+    start: Any = {"type": "http.response.start", "status": answer.status_code, "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": content if has_body else b"", "more_body": False})
 
 
 def _status_of(error: CashbackError) -> int:

@@ -14,6 +14,7 @@ CashbackId = Annotated[str, Parameter(description="A cashback's id, `cb_...`.")]
 
 @get(
     "/v1/cashback/{cashback_id:str}",
+    operation_id="showCashback",
     summary="One cashback with its whole timeline",
     tags=["Cashback"],
     responses=problems(404),

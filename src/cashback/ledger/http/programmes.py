@@ -35,12 +35,18 @@ class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     ruleset_version: int
     token_rate_numerator: int
     token_rate_denominator: int
-    budget_minor: str
-    budget_left_minor: str
+    budget_minor: Digits
+    budget_left_minor: Digits
     created_at: datetime
 
 
-@post("/v1/programmes", summary="Start a programme", tags=["Programmes"], responses=problems(403, 409, 413, 422))
+@post(
+    "/v1/programmes",
+    operation_id="createProgramme",
+    summary="Start a programme",
+    tags=["Programmes"],
+    responses=problems(403, 409, 413),
+)
 async def create_programme(
     request: Request[Any, Any, Any], programmes: Programmes, data: ProgrammeBody, idempotency_key: IdempotencyKey
 ) -> ProgrammeAnswer:
@@ -61,7 +67,13 @@ async def create_programme(
     return _answer(await programmes.create(terms))
 
 
-@get("/v1/programmes/current", summary="The programme in force", tags=["Programmes"], responses=problems(403, 404))
+@get(
+    "/v1/programmes/current",
+    operation_id="showProgramme",
+    summary="The programme in force",
+    tags=["Programmes"],
+    responses=problems(403, 404),
+)
 async def show_programme(request: Request[Any, Any, Any], readings: Readings) -> ProgrammeAnswer:
     """Return the programme in force and what is left of its budget."""
     require_operator(principal_of(request))

@@ -1,15 +1,22 @@
 """What the ledger tells the world: amounts as decimal strings, times in RFC 3339, so that nobody's JSON rounds them."""
 
 from datetime import datetime
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+from cashback.ledger.model.cashbacks import State
+from cashback.ledger.model.decisions import Reason
+
+Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]*)$", description="A whole number, in decimal.")]
+"""An amount or number as it leaves the house: no JSON reader rounds a string."""
 
 
 class StepStory(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a cashback's life; `from_state` is null for the first."""
 
-    from_state: str | None
-    to_state: str
+    from_state: State | None
+    to_state: State
     actor: str
     cause: str
     at: datetime
@@ -18,18 +25,19 @@ class StepStory(msgspec.Struct, frozen=True, kw_only=True):
 class MintStory(msgspec.Struct, frozen=True, kw_only=True):
     """The mint of a cashback: what was frozen at its request, and how far it has come on the chain.
 
-    `chain_state` is the adapter's live word (`accepted`, `submitted`, `included`, `safe`, `final`), or null and
-    `is_stale` when the adapter did not answer in time; the ledger's own figures are given all the same.
+    `chain_state` is the adapter's live word (`unknown`, `accepted`, `submitted`, `included`, `safe`, `final`,
+    `refused`), or null and `is_stale` when the adapter did not answer in time; the ledger's own figures are given all
+    the same.
     """
 
-    number: str
+    number: Amount
     recipient: str
-    token_units: str
+    token_units: Amount
     requested_at: datetime
     chain_state: str | None
     is_stale: bool
     transaction_hash: str | None
-    block_number: str | None
+    block_number: Amount | None
     submitted_at: datetime | None
     included_at: datetime | None
     final_at: datetime | None
@@ -44,13 +52,13 @@ class CashbackStory(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     merchant_id: str
     programme_id: str | None
-    state: str
-    reason: str
+    state: State
+    reason: Reason
     explanation: str
     currency: str
-    desired_minor: str
-    amount_minor: str
-    token_units: str
+    desired_minor: Amount
+    amount_minor: Amount
+    token_units: Amount
     created_at: datetime
     mint: MintStory | None
     timeline: list[StepStory]
@@ -61,11 +69,11 @@ class CashbackItem(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     purchase_id: str
-    state: str
-    reason: str
+    state: State
+    reason: Reason
     currency: str
-    amount_minor: str
-    token_units: str
+    amount_minor: Amount
+    token_units: Amount
     created_at: datetime
     transaction_hash: str | None
 
@@ -74,8 +82,8 @@ class SumStory(msgspec.Struct, frozen=True, kw_only=True):
     """How many cashbacks, and how much they are in money and in base units of the token."""
 
     cashbacks: int
-    amount_minor: str
-    token_units: str
+    amount_minor: Amount
+    token_units: Amount
 
 
 class LedgerFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,8 +100,8 @@ class LedgerFigures(msgspec.Struct, frozen=True, kw_only=True):
 class ChainFigure(msgspec.Struct, frozen=True, kw_only=True):
     """What the token contract says the wallet holds, in base units, at that block."""
 
-    token_units: str
-    block_number: str
+    token_units: Amount
+    block_number: Amount
     block_hash: str
 
 

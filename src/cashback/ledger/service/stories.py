@@ -111,8 +111,8 @@ def _story(cashback: Cashback, steps: list[Transition], live: LiveMint | None) -
         user_id=cashback.user_id,
         merchant_id=cashback.merchant_id,
         programme_id=cashback.programme_id,
-        state=cashback.state.value,
-        reason=cashback.reason.value,
+        state=cashback.state,
+        reason=cashback.reason,
         explanation=explanation_of(cashback.document),
         currency=cashback.currency,
         desired_minor=str(cashback.desired),
@@ -126,13 +126,7 @@ def _story(cashback: Cashback, steps: list[Transition], live: LiveMint | None) -
 
 def _step(step: Transition) -> StepStory:
     """Return one step of a cashback's life."""
-    return StepStory(
-        from_state=None if step.from_state is None else step.from_state.value,
-        to_state=step.to_state.value,
-        actor=step.actor,
-        cause=step.cause,
-        at=step.at,
-    )
+    return StepStory(from_state=step.from_state, to_state=step.to_state, actor=step.actor, cause=step.cause, at=step.at)
 
 
 def _mint(cashback: Cashback, live: LiveMint | None) -> MintStory | None:
@@ -161,8 +155,8 @@ def _item(cashback: Cashback) -> CashbackItem:
     return CashbackItem(
         id=cashback.id,
         purchase_id=cashback.purchase_id,
-        state=cashback.state.value,
-        reason=cashback.reason.value,
+        state=cashback.state,
+        reason=cashback.reason,
         currency=cashback.currency,
         amount_minor=str(cashback.amount),
         token_units=str(cashback.token_units),

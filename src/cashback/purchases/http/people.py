@@ -55,10 +55,11 @@ class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 @post(
     "/v1/users",
+    operation_id="createUser",
     summary="Create a user",
     tags=["Users"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413, 422),
+    responses=problems(403, 409, 413),
 )
 async def create_user(
     request: Request[Any, Any, Any], people: People, data: UserBody, idempotency_key: IdempotencyKey
@@ -78,10 +79,11 @@ async def create_user(
 
 @post(
     "/v1/users/{user_id:str}/wallet",
+    operation_id="setWallet",
     summary="Set a user's wallet",
     tags=["Users"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 422),
+    responses=problems(403, 404, 409, 413),
 )
 async def set_wallet(
     request: Request[Any, Any, Any], people: People, user_id: UserId, data: WalletBody, idempotency_key: IdempotencyKey
@@ -99,7 +101,9 @@ async def set_wallet(
     return answer(await people.set_wallet(command))
 
 
-@get("/v1/users/{user_id:str}", summary="One user", tags=["Users"], responses=problems(403, 404))
+@get(
+    "/v1/users/{user_id:str}", operation_id="showUser", summary="One user", tags=["Users"], responses=problems(403, 404)
+)
 async def show_user(request: Request[Any, Any, Any], people: People, user_id: UserId) -> User:
     """Return a user with the wallet in use."""
     require_operator(principal_of(request))
@@ -108,9 +112,10 @@ async def show_user(request: Request[Any, Any, Any], people: People, user_id: Us
 
 @get(
     "/v1/users/{user_id:str}/cashback",
+    operation_id="listCashback",
     summary="A user's cashback, newest first",
     tags=["Users"],
-    responses=problems(404, 422),
+    responses=problems(404),
 )
 async def list_cashback(
     request: Request[Any, Any, Any],
@@ -128,6 +133,7 @@ async def list_cashback(
 
 @get(
     "/v1/users/{user_id:str}/balance",
+    operation_id="showBalance",
     summary="A user's balance, in the ledger and on the chain",
     tags=["Users"],
     responses=problems(403, 404),
@@ -140,10 +146,11 @@ async def show_balance(request: Request[Any, Any, Any], user_stories: UserStorie
 
 @post(
     "/v1/merchants",
+    operation_id="createMerchant",
     summary="Create a merchant",
     tags=["Merchants"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413, 422),
+    responses=problems(403, 409, 413),
 )
 async def create_merchant(
     request: Request[Any, Any, Any], people: People, data: MerchantBody, idempotency_key: IdempotencyKey
@@ -157,7 +164,13 @@ async def create_merchant(
     return answer(await people.create_merchant(command))
 
 
-@get("/v1/merchants/{merchant_id:str}", summary="One merchant", tags=["Merchants"], responses=problems(404))
+@get(
+    "/v1/merchants/{merchant_id:str}",
+    operation_id="showMerchant",
+    summary="One merchant",
+    tags=["Merchants"],
+    responses=problems(404),
+)
 async def show_merchant(request: Request[Any, Any, Any], people: People, merchant_id: MerchantId) -> Merchant:
     """Return a merchant; a merchant sees itself only."""
     if not principal_of(request).may_see(merchant_id):

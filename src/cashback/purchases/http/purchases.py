@@ -35,10 +35,11 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 @post(
     "/v1/purchases",
+    operation_id="createPurchase",
     summary="Record a purchase",
     tags=["Purchases"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 422),
+    responses=problems(403, 404, 409, 413),
 )
 async def create_purchase(
     request: Request[Any, Any, Any], purchases: Purchases, data: PurchaseBody, idempotency_key: IdempotencyKey
@@ -64,6 +65,7 @@ async def create_purchase(
 
 @get(
     "/v1/purchases/{purchase_id:str}",
+    operation_id="showPurchase",
     summary="One purchase with its cashback's timeline",
     tags=["Purchases"],
     responses=problems(404),

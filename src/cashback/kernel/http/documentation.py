@@ -1,0 +1,30 @@
+"""What the OpenAPI document says of our structs beyond their fields: their own words, and that they are closed."""
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar.openapi.spec import Schema
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.typing import FieldDefinition
+
+if TYPE_CHECKING:
+    from litestar._openapi.schema_generation import SchemaCreator
+
+
+class StructDocumentation(OpenAPISchemaPlugin):
+    """Adds each struct's docstring, and `additionalProperties: false` where an unknown field is refused."""
+
+    def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
+        """Tell whether the field is a struct."""
+        return not field_definition.is_union and field_definition.is_subclass_of(msgspec.Struct)
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: "SchemaCreator") -> Schema:
+        """Return the schema that the framework's own plugin makes, completed."""
+        others: list[Any] = [plugin for plugin in schema_creator.plugins if plugin is not self]
+        maker = next(plugin for plugin in others if schema_creator.plugin_supports_field(plugin, field_definition))
+        schema: Schema = maker.to_openapi_schema(field_definition, schema_creator)
+        schema.description = inspect.getdoc(field_definition.type_)
+        if field_definition.type_.__struct_config__.forbid_unknown_fields:
+            schema.additional_properties = False
+        return schema

@@ -1,0 +1,67 @@
+"""Processes that stand still for longer than their leases, are replaced, and wake up believing they still lead."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cashback.processes.embedded import CashbackProcess, free_port
+from cashback.processes.stack import PROCESSES
+from tests.chaos.verdict import assert_nothing_lost_or_doubled
+from tests.support.facts import eventually, pause
+from tests.support.load import Load
+from tests.support.stack import WholeSystem
+
+LEASES = {
+    "adapter": ("chain", "chain.leases", 2),
+    "relay-cashback": ("cashback", "ledger.outbox_cursors", 4),
+    "relay-minting": ("minting", "minting.outbox_cursors", 4),
+    "worker-mint": ("minting", "minting.leases", 1),
+}
+"""In which database and table each process's leases are, and how many its replacement must have taken."""
+
+TAKEN_OVER_WITHIN_S = 30.0
+
+pytestmark = pytest.mark.deep
+
+
+@pytest.mark.invariant("I2", "I4", "I5", "I9")
+@pytest.mark.parametrize("name", LEASES)
+async def test_a_process_paused_beyond_its_lease_and_replaced_does_no_harm_when_it_wakes(
+    stack: WholeSystem, chance: random.Random, tmp_path: Path, name: str
+) -> None:
+    """Its token is old: what it writes is a no-op, what it sends is known already, and it stands by from then on."""
+    database, table, count = LEASES[name]
+    taken = f"select count(*) from {table} where expires_at > now() and holder <> all(%s)"
+    async with Load.on(stack) as load:
+        await pause(chance.uniform(0.5, 1.5))
+        before = [row[0] for row in stack.rows(database, f"select holder from {table} where holder is not null")]
+        await asyncio.to_thread(stack.processes[name].pause)
+        async with replaced(stack, name, tmp_path):
+
+            async def look() -> bool | None:
+                return True if stack.rows(database, taken, before) == [(count,)] else None
+
+            await eventually(look, within_s=TAKEN_OVER_WITHIN_S, what=f"another {name} holds the leases")
+            await pause(1)
+            stack.processes[name].resume()
+            await pause(2)
+    await assert_nothing_lost_or_doubled(stack, load)
+
+
+@asynccontextmanager
+async def replaced(stack: WholeSystem, name: str, folder: Path) -> AsyncIterator[None]:
+    """Run another process of the same kind, on ports of its own, while the block lasts."""
+    probe = free_port()
+    settings = stack.settings(name) | {"CASHBACK_PROBE_PORT": str(probe)}
+    if name == "adapter":
+        settings["CASHBACK_ADAPTER_PORT"] = str(free_port())
+    other = CashbackProcess(*PROCESSES[name], log=folder / f"{name}.log", port=probe, settings=settings)
+    await asyncio.to_thread(other.start)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(other.stop)

@@ -20,6 +20,7 @@ create table purchases.users (
     is_blocked boolean not null default false,
     created_at timestamptz not null
 );
+create index user_by_reference on purchases.users (reference) where reference is not null;
 
 -- Every wallet a user ever had; the newest is the one in use.
 create table purchases.wallets (

@@ -85,8 +85,9 @@ async def offered(offer: Offer) -> Answers:
 class _Desk(asyncio.Protocol):
     """One kept-alive connection, one request at a time."""
 
-    def __init__(self, answered: Callable[["_Desk", int, bytes], None]) -> None:
+    def __init__(self, answered: Callable[["_Desk", int, bytes], None], lost: Callable[[], None]) -> None:
         self._answered = answered
+        self._lost = lost
         self._transport: asyncio.WriteTransport | None = None
         self._body: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
@@ -96,10 +97,13 @@ class _Desk(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a TCP transport writes
 
     def send(self, request: bytes, *, due_s: float) -> None:
-        if self._transport is None or self._transport.is_closing():
-            raise ConnectionError("the API closed a connection")
         self.due_s = due_s
-        self._transport.write(request)
+        if self._transport is not None:
+            self._transport.write(request)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._lost()
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -124,8 +128,8 @@ class _Load:
         self._due: deque[float] = deque()
         self._open = 0
         self._is_all_sent = False
-        self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
         self._until_s = 0.0
         self._epoch_s = time.time() - self._loop.time()
         self._posted: list[Posted] = []
@@ -135,7 +139,9 @@ class _Load:
     async def run(self) -> Answers:
         """Send everything, wait for every answer, and return them."""
         for _ in range(CONNECTIONS):
-            _, desk = await self._loop.create_connection(lambda: _Desk(self._answered), HOST, self._offer.port)
+            _, desk = await self._loop.create_connection(
+                lambda: _Desk(self._answered, self._lost), HOST, self._offer.port
+            )
             self._free.append(desk)
         begin_s = self._loop.time()
         self._until_s = begin_s + self._offer.duration_s
@@ -145,7 +151,7 @@ class _Load:
         else:
             self._pace(begin_s, 0)
         async with asyncio.timeout(self._offer.duration_s + _PATIENCE_S):
-            await self._ended.wait()
+            await self._ended
         return Answers(
             posted=self._posted,
             refused=self._refused,
@@ -189,7 +195,13 @@ class _Load:
         else:
             self._free.append(desk)
             if self._open == 0 and (self._is_all_sent or self._offer.pace is None):
-                self._ended.set()
+                self._ended.set_result(None)
+
+
+    def _lost(self) -> None:
+        """End with an error: every connection is kept alive, and nobody here closes one before the end."""
+        if not self._ended.done():
+            self._ended.set_exception(ConnectionError("the API closed a connection"))
 
 
 def _head(offer: Offer) -> bytes:

@@ -5,22 +5,29 @@
 | 0         | done                                                                        |
 | 1         | something unforeseen failed; the traceback says where                       |
 | 2         | the command line is wrong                                                   |
-| 3         | a check found a difference (`reconcile`, `demo`, `doctor`)                  |
+| 3         | a check found a difference (`reconcile`, `demo`, `doctor`), or an import    |
+|           | refused rows; each is listed                                                |
 | 4         | the request was rejected; change it                                         |
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |
-| 130       | interrupted                                                                 |
+| 130       | interrupted: Ctrl-C, or SIGTERM where a verb had something to put away      |
+| 141       | whoever read the output left before its end                                 |
+
+A process that serves (`api`, `relay`, `worker`, `adapter`) ends with 0 after SIGTERM or Ctrl-C, and so does `dev` once it
+was up: that is how they are meant to end.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Final
 
 import click
 
 from cashback.kernel.config import SettingsInvalid
-from cashback.kernel.errors import Broken, CashbackError, Unavailable
+from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.telemetry import configure
 
 EXIT_DIFFERENCE: Final = 3
@@ -28,6 +35,7 @@ EXIT_REJECTED: Final = 4
 EXIT_UNAVAILABLE: Final = 5
 EXIT_SETTINGS: Final = 6
 EXIT_INTERRUPTED: Final = 130
+EXIT_UNREAD: Final = 141
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "api": ("cashback.cli.run:api", "Serve the REST API."),
@@ -35,8 +43,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "worker": ("cashback.cli.run:worker", "Run a worker: `mint` or `ledger`."),
     "adapter": ("cashback.cli.run:adapter", "Serve the blockchain adapter over gRPC."),
     "migrate": ("cashback.cli.setup:migrate", "Create databases and roles, bring schemas to their heads."),
-    "contracts": ("cashback.cli.setup:contracts", "Deploy or check the token contracts."),
-    "keys": ("cashback.cli.setup:keys", "Create and revoke API keys."),
+    "contracts": ("cashback.cli.setup:contracts", "Deploy the token contracts, or check those that stand."),
+    "keys": ("cashback.cli.setup:keys", "Create, list and revoke API keys."),
     "doctor": ("cashback.cli.setup:doctor", "Check settings and every dependency of this machine."),
     "dev": ("cashback.cli.dev:dev", "Start the whole system here, on embedded servers."),
     "demo": ("cashback.cli.demo:demo", "Push real purchases through the whole system and prove the result."),
@@ -73,8 +81,21 @@ class Verbs(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
 
+def _tell_version(context: click.Context, option: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's way
+    """Print the installed release and leave, when asked to."""
+    del option
+    if value and not context.resilient_parsing:
+        try:
+            click.echo(f"cashback {metadata.version('cashback')}")
+        except metadata.PackageNotFoundError:
+            click.echo("cashback, of a folder that is not installed")
+        context.exit()
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(package_name="cashback")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Show the release."
+)
 def root() -> None:
     """Turn purchases into tokens in the customer's own wallet.
 
@@ -85,34 +106,35 @@ def root() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; failures become one line on standard error."""
+    """Run one command line and return its exit code; what its caller can mend becomes one line on standard error.
+
+    Anything else is raised, for the interpreter to show and to exit with 1.
+    """
     configure(process="cashback", level="warning")
     try:
         code = root.main(list(arguments), prog_name="cashback", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffer would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNREAD
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except CashbackError as error:
+    except (Rejected, Unavailable) as error:
         click.echo(f"cashback: {error.code}: {error.detail}", err=True)
         return _exit_code(error)
     return code if isinstance(code, int) else 0
 
 
-def _exit_code(error: CashbackError) -> int:
-    """Return the exit code of one of our failures."""
+def _exit_code(error: Rejected | Unavailable) -> int:
+    """Return the exit code of a failure that its receiver can do something about."""
     match error:
         case SettingsInvalid():
             return EXIT_SETTINGS
         case Unavailable():
             return EXIT_UNAVAILABLE
-        case Broken():
-            return EXIT_DIFFERENCE
-        case _:
+        case Rejected():
             return EXIT_REJECTED
-
-
-def is_interactive() -> bool:
-    """Tell whether a person looks at standard error, so that a progress bar makes sense."""
-    return sys.stderr.isatty()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
-from cashback.cli.output import Progress, json_option, print_json, print_records, print_table, say
+from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say
 from cashback.kernel.config import Secret, load
 
 if TYPE_CHECKING:
@@ -25,10 +25,16 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
     nats_password: Secret = Secret("")
 
 
-class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an outbox is, with a relay's rights."""
+class CashbackOutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the outboxes of purchases and ledger are; a reading role is enough."""
 
-    relay_dsn: Secret
+    ledger_audit_dsn: Secret
+
+
+class MintingOutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the outbox of minting is; a reading role is enough."""
+
+    minting_audit_dsn: Secret
 
 
 @click.group()
@@ -82,8 +88,8 @@ def show(sequence: int, as_json: bool) -> None:  # noqa: FBT001  # as above
         print_json(facts)
         return
     headers = facts.pop("headers")
-    print_table(f"dead letter {sequence}", ("", ""), list(facts.items()))
-    print_table("headers", ("", ""), list(headers.items()))
+    print_facts(f"dead letter {sequence}", facts)
+    print_facts("headers", headers)
 
 
 @dlq.command("replay")
@@ -113,12 +119,11 @@ def replay(start: str | None, from_outbox: str | None, types: tuple[str, ...], d
     Example: cashback replay --from 2026-11-22T00:00:00Z --type token.minted --dry-run
     """
     place = _place(start)
-    what = "counting events" if dry_run else "replaying events"
-    with Progress(what, 1) as progress:
-        if from_outbox is None:
+    if from_outbox is not None and isinstance(place, int):
+        raise click.UsageError("an outbox is read from a time, not from a sequence")
+    with Progress("counting events" if dry_run else "replaying events", None) as progress:
+        if from_outbox is None or isinstance(place, int):
             count = _replay_stream(place or 1, types, dry_run=dry_run, progress=progress)
-        elif isinstance(place, int):
-            raise click.UsageError("an outbox is read from a time, not from a sequence")
         else:
             count = _replay_outbox(from_outbox, place, types, dry_run=dry_run, progress=progress)
     if as_json:
@@ -142,7 +147,10 @@ def _replay_outbox(
     from cashback.kernel.db import Database
     from cashback.kernel.outbox.replay import replay_outbox
 
-    dsn = load(OutboxSettings).relay_dsn.value
+    if schema == "minting":
+        dsn = load(MintingOutboxSettings).minting_audit_dsn.value
+    else:
+        dsn = load(CashbackOutboxSettings).ledger_audit_dsn.value
 
     async def run(bus: "Bus") -> int:
         async with Database.open(dsn, name="cashback replay", connections_max=1) as database:

@@ -5,7 +5,7 @@ import asyncio
 import click
 import msgspec
 
-from cashback.cli.output import json_option, print_records
+from cashback.cli.output import json_option, print_records, tokens
 from cashback.kernel.config import Secret, load
 
 
@@ -53,10 +53,11 @@ async def _list(state: str | None, after: int, limit: int) -> list[dict[str, obj
             "cashback": mint.cashback_id,
             "recipient": "0x" + mint.recipient.hex(),
             "token_units": str(mint.amount),
+            "tokens": tokens(mint.amount),
             "state": mint.state.value,
-            "transaction": "0x" + mint.inclusion.transaction_hash.hex() if mint.inclusion else "",
-            "block": mint.inclusion.block_number if mint.inclusion else "",
-            "reason": mint.reason or "",
+            "transaction": "0x" + mint.inclusion.transaction_hash.hex() if mint.inclusion else None,
+            "block": mint.inclusion.block_number if mint.inclusion else None,
+            "reason": mint.reason,
         }
         for mint in page
     ]

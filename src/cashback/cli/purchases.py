@@ -1,13 +1,16 @@
 """`cashback purchase` and `cashback import`: purchases from the command line, one over REST or a whole file."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import click
 import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE
-from cashback.cli.output import Progress, json_option, print_json, print_records, print_table, say
+from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say, tokens
 from cashback.kernel.config import Secret, load
 from cashback.kernel.ids import new_id
 
@@ -15,7 +18,7 @@ from cashback.kernel.ids import new_id
 class RestSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the REST API is, and with which key."""
 
-    api_url: str
+    api_url: Annotated[str, msgspec.Meta(pattern="^https?://")]
     api_key: Secret
 
 
@@ -23,7 +26,7 @@ class RestSettings(msgspec.Struct, frozen=True, kw_only=True):
 def purchase() -> None:
     """Create and show purchases over the REST API.
 
-    Example: cashback purchase show pur_01k...
+    Example: cashback purchase show pur_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
 
 
@@ -39,7 +42,7 @@ def purchase() -> None:
 def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, **body: str | None) -> None:  # noqa: FBT001  # click's way
     """Record a purchase and print what it earned.
 
-    Example: cashback purchase create --user usr_01k... --merchant mer_01k... --amount 1999
+    Example: cashback purchase create --user usr_01k9z3v6q8e2r9xw5t4c7m1n0p --amount 1999
     """
     from cashback.kernel.clock import SystemClock
     from cashback.processes.client import Client
@@ -52,8 +55,9 @@ def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, 
     if as_json:
         print_json(answer)
         return
-    cashback = answer["cashback"]
-    print_table(f"purchase {answer['id']}", ("", ""), [(name, value) for name, value in cashback.items()])
+    cashback = answer.pop("cashback")
+    print_facts("purchase", answer)
+    print_facts("cashback", _with_tokens(cashback))
 
 
 @purchase.command()
@@ -62,35 +66,36 @@ def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, 
 def show(purchase_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
     """Show a purchase, its cashback and how far its mint has come.
 
-    Example: cashback purchase show pur_01k...
+    Example: cashback purchase show pur_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
     from cashback.processes.client import Client
 
     settings = load(RestSettings)
     with Client(settings.api_url, settings.api_key) as client:
-        story = client.get(f"/v1/purchases/{purchase_id}")
+        story = client.get(f"/v1/purchases/{quote(purchase_id, safe='')}")
     if as_json:
         print_json(story)
         return
     cashback = story.pop("cashback")
     timeline, mint = cashback.pop("timeline"), cashback.pop("mint")
-    for title, facts in ((f"purchase {purchase_id}", story), ("cashback", cashback), ("mint", mint or {})):
-        if facts:
-            print_table(title, ("", ""), list(facts.items()))
+    print_facts("purchase", story)
+    print_facts("cashback", _with_tokens(cashback))
+    if mint:
+        print_facts("mint", mint)
     print_records("timeline", timeline, as_json=False)
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
 @click.option("--merchant", "merchant_id", help="Whose they are; when left out, a merchant named after the file.")
 @click.option("--create-users", is_flag=True, help="Create the users that are not known, with their wallets.")
 @json_option
 def import_(file: Path, merchant_id: str | None, create_users: bool, as_json: bool) -> int:  # noqa: FBT001  # click's way
     """Record the purchases of a CSV file; running it again records nothing twice.
 
-    Columns: reference, user (the operator's reference of it), occurred_at, amount_minor, currency, and wallet for new
-    users. A row that cannot be read or is refused is reported with its line and the rest goes on; then the exit code
-    is 3.
+    Columns: reference, user (an id, or the operator's own name of the user), occurred_at, amount_minor, currency, and
+    wallet for users who are created. A row that cannot be read or is refused is reported with its line and the rest
+    goes on; then the exit code is 3.
 
     Example: cashback import purchases.csv --create-users
     """
@@ -102,8 +107,25 @@ def import_(file: Path, merchant_id: str | None, create_users: bool, as_json: bo
         result = asyncio.run(importing.import_file(settings, file, options, step=progress.advance))
     if as_json:
         print_json(result)
-    else:
-        say(f"{result.recorded:,} recorded, {result.replayed:,} known before, {result.refused:,} refused")
-        print_records("granted and declined", result.reasons_as_records(), as_json=False)
+        return EXIT_DIFFERENCE if result.refused else 0
+    counts = {
+        "recorded now": f"{result.recorded:,}",
+        "recorded before": f"{result.replayed:,}",
+        "refused": f"{result.refused:,}",
+        "users created": f"{result.users_created:,}",
+        "merchant": result.merchant_id,
+    }
+    print_facts(file.name, counts)
+    decisions = [{"decision": reason, "purchases": f"{count:,}"} for reason, count in result.reasons.items()]
+    if decisions:
+        print_records("granted and declined", decisions, as_json=False)
+    if result.problems:
         print_records("refused rows", [msgspec.structs.asdict(row) for row in result.problems], as_json=False)
+    if result.refused > len(result.problems):
+        say(f"{result.refused - len(result.problems):,} more rows were refused and are not listed")
     return EXIT_DIFFERENCE if result.refused else 0
+
+
+def _with_tokens(cashback: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a cashback with its tokens as a person reads them."""
+    return {**cashback, "token_units": f"{cashback['token_units']} ({tokens(int(cashback['token_units']))})"}

@@ -26,7 +26,7 @@ def migrate(services: tuple[str, ...]) -> None:
 
 @click.group()
 def contracts() -> None:
-    """Deploy or check the token contracts.
+    """Deploy the token contracts, or check those that stand.
 
     Example: cashback contracts deploy
     """

@@ -19,7 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import cashback.ledger.http
 import cashback.purchases.http
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import Clock, SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
 from cashback.kernel.http import (
@@ -59,18 +59,8 @@ async def run(settings: Settings) -> None:
         Adapter.open(settings.adapter_address) as adapter,
         Purchases.open(database, clock=clock) as purchases,
     ):
-        readings, people = Readings(database), People(database, clock=clock)
-        stories = Stories(readings, adapter)
         app = application(
-            services={
-                "purchases": purchases,
-                "purchase_stories": PurchaseStories(purchases, stories),
-                "people": people,
-                "user_stories": UserStories(people, stories),
-                "programmes": Programmes(database, clock=clock),
-                "readings": readings,
-                "stories": stories,
-            },
+            services=services_over(database, adapter, purchases, clock=clock),
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=clock),
             checks={"database": database.ping},
         )
@@ -79,6 +69,21 @@ async def run(settings: Settings) -> None:
             await serve_asgi(app, host=settings.api_host, port=settings.api_port, stop=stop)
 
         await run_until_stopped({"http": serve})
+
+
+def services_over(database: Database, adapter: Adapter, purchases: Purchases, *, clock: Clock) -> dict[str, object]:
+    """Return what handlers ask for, by name."""
+    readings, people = Readings(database), People(database, clock=clock)
+    stories = Stories(readings, adapter)
+    return {
+        "people": people,
+        "programmes": Programmes(database, clock=clock),
+        "purchase_stories": PurchaseStories(purchases, stories),
+        "purchases": purchases,
+        "readings": readings,
+        "stories": stories,
+        "user_stories": UserStories(people, stories),
+    }
 
 
 def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check]) -> Litestar:

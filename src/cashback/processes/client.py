@@ -28,7 +28,13 @@ class Client:
     """A caller with one API key; use it as a context manager."""
 
     def __init__(self, url: str, api_key: Secret) -> None:
-        """Call the API at `url`."""
+        """Call the API at `url`.
+
+        Raises:
+            ApiRejected: the key cannot even be sent.
+        """
+        if not api_key.value.isascii():
+            raise ApiRejected("an API key is of ASCII characters only")
         headers = {"Authorization": f"Bearer {api_key.value}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=_ANSWER_WITHIN_S)
 

@@ -189,6 +189,12 @@ class UserUnknown(NotFound):
     code = "user_unknown"
 
 
+class UserAmbiguous(Conflict):
+    """Several users have the operator's name that is given; only an id tells them apart."""
+
+    code = "user_ambiguous"
+
+
 class MerchantUnknown(NotFound):
     """There is no such merchant."""
 

@@ -175,7 +175,8 @@ class Follower:
         while sighted.outcomes == OUTCOMES_PER_TRANSACTION_MAX:
             sighted = await self._sighting.finalise(safe=safe, final=final)
             self._wake(sighted)
-        if await self._inspection.turn(tip):
+        # Far behind the head a node may no longer have the state that the inspection asks for.
+        if tip == heads.latest.number and await self._inspection.turn(tip):
             self._freed.beat()
 
     async def _agree(self, final: Header | None, headers: Sequence[Header]) -> None:

@@ -28,6 +28,7 @@ class Inspection:
         self._database = database
         self._source = source
         self._tenure = tenure
+        self._suspects: dict[tuple[int, int], int] = {}
 
     async def turn(self, tip: int) -> int:
         """Explain the open slots whose nonce is used at block `tip`; return how many were closed.
@@ -48,10 +49,11 @@ class Inspection:
             attempts = await lanes.attempts_of(tx, lane=lane.id, nonces=[slot.nonce for slot in used])
             final_block = (await network.network(tx)).final_block
         if not used:
+            self._refuse_strangers(lane, set(), tip, final_block)
             return 0
         receipts = await self._source.receipts([hash_ for hashes in attempts.values() for hash_ in hashes])
         found = {nonce: receipts[one] for nonce, hashes in attempts.items() for one in hashes if one in receipts}
-        await self._refuse_strangers(lane, [slot.nonce for slot in used if slot.nonce not in found], final_block)
+        self._refuse_strangers(lane, {slot.nonce for slot in used if slot.nonce not in found}, tip, final_block)
         reasons = {
             slot.nonce: await self._reason(lane.address, slot, found[slot.nonce])
             for slot in used
@@ -59,10 +61,16 @@ class Inspection:
         }
         return await self._store(lane, found, reasons)
 
-    async def _refuse_strangers(self, lane: Lane, unknown: list[int], final_block: int) -> None:
-        """Raise `ChainDiverged` when a nonce is used for good and none of our attempts used it."""
-        if unknown and await self._source.mined_nonce(lane.address, max(final_block, 0)) > unknown[0]:
-            raise ChainDiverged("nonce_used_by_stranger", lane=lane.id, nonce=unknown[0])
+    def _refuse_strangers(self, lane: Lane, unknown: set[int], tip: int, final_block: int) -> None:
+        """Raise `ChainDiverged` when a nonce is used for good and none of our attempts used it.
+
+        That is so once the block is final at which it was first seen used; a node need not remember old states.
+        """
+        for suspect in [one for one in self._suspects if one[0] == lane.id and one[1] not in unknown]:
+            del self._suspects[suspect]
+        for nonce in sorted(unknown):
+            if self._suspects.setdefault((lane.id, nonce), tip) <= final_block:
+                raise ChainDiverged("nonce_used_by_stranger", lane=lane.id, nonce=nonce)
 
     async def _reason(self, sender: Address, slot: OpenSlot, receipt: Receipt) -> str:
         """Return why a mined call did nothing, empty when it succeeded."""

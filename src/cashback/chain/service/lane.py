@@ -17,7 +17,7 @@ from cashback.chain.service.pulse import Pulse, first_of
 from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import lanes
+from cashback.chain.store import lanes, network
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.telemetry import logger
@@ -55,6 +55,7 @@ class LaneLoop:
         self._halting = halting
         self._wake = wake
         self._recovered: int | None = None
+        self._quiet_since: tuple[int, int] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve the lane until `stop` is set, whatever the world does; then give the lease back."""
@@ -105,19 +106,33 @@ class LaneLoop:
         """
         async with self._database.transaction() as tx:
             lane = next((one for one in await lanes.lanes(tx) if one.address == self._signer.address), None)
-        pending, latest, final = await self._blocks.nonces(self._signer.address, ("pending", "latest", "finalized"))
+            final_block = (await network.network(tx)).final_block
+        pending, latest = await self._blocks.nonces(self._signer.address, ("pending", "latest"))
         if lane is None:
-            if not pending == latest == final:
-                raise LaneNotReady(f"the signer has {pending} transactions, of which {final} are final")
-            async with self._database.transaction() as tx:
-                await lanes.open_lane(tx, address=self._signer.address, next_nonce=latest)
-            log.info("lane.opened", address=f"0x{self._signer.address.hex()}", next_nonce=latest)
+            await self._open(pending, latest, final_block)
         elif max(pending, latest) > lane.next_nonce:
             raise ChainDiverged("nonce_ahead_of_records", seen=max(pending, latest), stored=lane.next_nonce)
         else:
             await self._tender.doubt()
             log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=latest, open_slots=lane.open_slots)
         self._recovered = self._tenure.token
+
+    async def _open(self, pending: int, latest: int, final_block: int) -> None:
+        """Open a new lane once every transaction that its signer ever sent is final, at once when there is none.
+
+        They are when a block is final at which they were all mined already: a node need not remember old states.
+        """
+        if pending != latest:
+            self._quiet_since = None
+            raise LaneNotReady(f"the signer has {pending - latest} transactions that no block carries")
+        if latest > 0:
+            since = self._quiet_since or (latest, (await self._blocks.latest()).number)
+            self._quiet_since = since if since[0] == latest else None
+            if self._quiet_since is None or final_block < since[1]:
+                raise LaneNotReady(f"the signer's {latest} transactions are certain once block {since[1]} is final")
+        async with self._database.transaction() as tx:
+            await lanes.open_lane(tx, address=self._signer.address, next_nonce=latest)
+        log.info("lane.opened", address=f"0x{self._signer.address.hex()}", next_nonce=latest)
 
     async def _halt(self, divergence: ChainDiverged) -> float:
         """Halt minting; the lane goes on looking, so that a lifted halt needs no restart."""

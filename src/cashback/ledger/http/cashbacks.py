@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Request, get
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from cashback.kernel.http import principal_of, problems
@@ -19,7 +20,9 @@ CashbackId = Annotated[str, Parameter(description="A cashback's id, `cb_...`.")]
     tags=["Cashback"],
     responses=problems(404),
 )
-async def show_cashback(request: Request[Any, Any, Any], stories: Stories, cashback_id: CashbackId) -> CashbackStory:
+async def show_cashback(
+    request: Request[Any, Any, Any], stories: NamedDependency[Stories], cashback_id: CashbackId
+) -> CashbackStory:
     """Return a cashback, why it was granted or declined, and how far its mint has come; a merchant sees its own."""
     return await stories.cashback(cashback_id, merchant_id=principal_of(request).merchant_id)
 

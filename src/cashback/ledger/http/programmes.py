@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
+from litestar.di import NamedDependency
 
 from cashback.kernel.http import Digits, IdempotencyKey, principal_of, problems, require_operator
 from cashback.kernel.money import Bps, Minor, TokenRate
@@ -48,7 +49,10 @@ class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     responses=problems(403, 409, 413),
 )
 async def create_programme(
-    request: Request[Any, Any, Any], programmes: Programmes, data: ProgrammeBody, idempotency_key: IdempotencyKey
+    request: Request[Any, Any, Any],
+    programmes: NamedDependency[Programmes],
+    data: ProgrammeBody,
+    idempotency_key: IdempotencyKey,
 ) -> ProgrammeAnswer:
     """Start the programme that decides every purchase from now on.
 
@@ -74,7 +78,7 @@ async def create_programme(
     tags=["Programmes"],
     responses=problems(403, 404),
 )
-async def show_programme(request: Request[Any, Any, Any], readings: Readings) -> ProgrammeAnswer:
+async def show_programme(request: Request[Any, Any, Any], readings: NamedDependency[Readings]) -> ProgrammeAnswer:
     """Return the programme in force and what is left of its budget."""
     require_operator(principal_of(request))
     return _answer(await readings.programme())

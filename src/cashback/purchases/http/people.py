@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from cashback.kernel.http import (
@@ -62,7 +63,7 @@ class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     responses=problems(403, 409, 413),
 )
 async def create_user(
-    request: Request[Any, Any, Any], people: People, data: UserBody, idempotency_key: IdempotencyKey
+    request: Request[Any, Any, Any], people: NamedDependency[People], data: UserBody, idempotency_key: IdempotencyKey
 ) -> Response[User]:
     """Create a user, with a wallet or without one for now."""
     principal = principal_of(request)
@@ -86,7 +87,11 @@ async def create_user(
     responses=problems(403, 404, 409, 413),
 )
 async def set_wallet(
-    request: Request[Any, Any, Any], people: People, user_id: UserId, data: WalletBody, idempotency_key: IdempotencyKey
+    request: Request[Any, Any, Any],
+    people: NamedDependency[People],
+    user_id: UserId,
+    data: WalletBody,
+    idempotency_key: IdempotencyKey,
 ) -> Response[User]:
     """Use this wallet from now on; cashback that waited for one is minted to it."""
     principal = principal_of(request)
@@ -104,7 +109,7 @@ async def set_wallet(
 @get(
     "/v1/users/{user_id:str}", operation_id="showUser", summary="One user", tags=["Users"], responses=problems(403, 404)
 )
-async def show_user(request: Request[Any, Any, Any], people: People, user_id: UserId) -> User:
+async def show_user(request: Request[Any, Any, Any], people: NamedDependency[People], user_id: UserId) -> User:
     """Return a user with the wallet in use."""
     require_operator(principal_of(request))
     return await people.user(in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown))
@@ -119,7 +124,7 @@ async def show_user(request: Request[Any, Any, Any], people: People, user_id: Us
 )
 async def list_cashback(
     request: Request[Any, Any, Any],
-    user_stories: UserStories,
+    user_stories: NamedDependency[UserStories],
     user_id: UserId,
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
@@ -138,7 +143,9 @@ async def list_cashback(
     tags=["Users"],
     responses=problems(403, 404),
 )
-async def show_balance(request: Request[Any, Any, Any], user_stories: UserStories, user_id: UserId) -> BalanceStory:
+async def show_balance(
+    request: Request[Any, Any, Any], user_stories: NamedDependency[UserStories], user_id: UserId
+) -> BalanceStory:
     """Return both figures; when the adapter does not answer in time, the ledger's alone, marked stale."""
     require_operator(principal_of(request))
     return await user_stories.balance(user_id)
@@ -153,7 +160,10 @@ async def show_balance(request: Request[Any, Any, Any], user_stories: UserStorie
     responses=problems(403, 409, 413),
 )
 async def create_merchant(
-    request: Request[Any, Any, Any], people: People, data: MerchantBody, idempotency_key: IdempotencyKey
+    request: Request[Any, Any, Any],
+    people: NamedDependency[People],
+    data: MerchantBody,
+    idempotency_key: IdempotencyKey,
 ) -> Response[Merchant]:
     """Create a merchant; `cashback keys create` then gives it an API key."""
     principal = principal_of(request)
@@ -171,7 +181,9 @@ async def create_merchant(
     tags=["Merchants"],
     responses=problems(404),
 )
-async def show_merchant(request: Request[Any, Any, Any], people: People, merchant_id: MerchantId) -> Merchant:
+async def show_merchant(
+    request: Request[Any, Any, Any], people: NamedDependency[People], merchant_id: MerchantId
+) -> Merchant:
     """Return a merchant; a merchant sees itself only."""
     if not principal_of(request).may_see(merchant_id):
         raise MerchantUnknown("there is nothing under this id", parameter="merchant_id")

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
 from cashback.kernel.http import Digits, IdempotencyKey, Reference, principal_of, problems
@@ -42,7 +43,10 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     responses=problems(403, 404, 409, 413),
 )
 async def create_purchase(
-    request: Request[Any, Any, Any], purchases: Purchases, data: PurchaseBody, idempotency_key: IdempotencyKey
+    request: Request[Any, Any, Any],
+    purchases: NamedDependency[Purchases],
+    data: PurchaseBody,
+    idempotency_key: IdempotencyKey,
 ) -> Response[PurchaseAnswer]:
     """Record a purchase and answer with its cashback decision, made in the same transaction."""
     principal = principal_of(request)
@@ -71,7 +75,7 @@ async def create_purchase(
     responses=problems(404),
 )
 async def show_purchase(
-    request: Request[Any, Any, Any], purchase_stories: PurchaseStories, purchase_id: PurchaseId
+    request: Request[Any, Any, Any], purchase_stories: NamedDependency[PurchaseStories], purchase_id: PurchaseId
 ) -> PurchaseStory:
     """Return a purchase as it was recorded, and everything that became of it; a merchant sees its own."""
     return await purchase_stories.purchase(purchase_id, merchant_id=principal_of(request).merchant_id)

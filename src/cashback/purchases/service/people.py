@@ -90,6 +90,13 @@ class People:
             raise UserUnknown("there is no such user", user_id=user_id)
         return found[user_id]
 
+    async def users_named(self, references: Sequence[str]) -> dict[str, list[str]]:
+        """Return the ids of the users that the operator calls so; more than one where a name was given twice."""
+        if not references:
+            return {}
+        async with self._database.transaction() as tx:
+            return await store.read_ids_by_reference(tx, references)
+
     async def merchant(self, merchant_id: str) -> Merchant:
         """Return one merchant.
 

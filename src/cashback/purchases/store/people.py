@@ -61,6 +61,20 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
     }
 
 
+async def read_ids_by_reference(tx: Tx, references: Sequence[str]) -> dict[str, list[str]]:
+    """Return the ids of the users that the operator calls so, of each name the oldest user first."""
+    cursor = await tx.execute(
+        """
+        select reference, array_agg(id order by created_at, id)
+        from purchases.users
+        where reference = any(%(references)b)
+        group by reference
+        """,
+        {"references": list(references)},
+    )
+    return dict(await cursor.fetchall())
+
+
 async def insert_merchants(tx: Tx, merchants: Sequence[Merchant]) -> None:
     """Store new merchants."""
     await tx.execute(

@@ -1,0 +1,275 @@
+"""What is wrong with a request is told by a stable code and a place, and nothing of it is stored."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from cashback.kernel.ids import new_id
+from cashback.processes.api import BODY_BYTES_MAX
+from cashback.purchases.model import Merchant, User
+from tests.contract.rest.document import assert_problem
+from tests.contract.rest.world import Rest, a_purchase
+from tests.integration.ledger.world import Dsns, fresh_database, new_key, open_world, wallet_number
+from tests.support.servers import Databases
+
+PURCHASE = a_purchase("usr_" + 26 * "0", merchant_id="mer_" + 26 * "0")
+PROGRAMME = {"name": "p", "currency": "USD", "rate_bps": 150, "budget_minor": "1000"}
+
+
+class Shop(msgspec.Struct, frozen=True):
+    """Whom a sound purchase names."""
+
+    user: User
+    merchant: Merchant
+
+
+@pytest.fixture(scope="module")
+def dsns(databases: Databases) -> Iterator[Dsns]:
+    """Give one database to all of these tests, since none of them may change it."""
+    with fresh_database(databases) as ways:
+        yield ways
+
+
+@pytest.fixture(scope="module")
+def shop(dsns: Dsns) -> Shop:
+    """Give a user and a merchant."""
+
+    async def found() -> Shop:
+        async with open_world(dsns) as world:
+            return Shop(await world.user(), await world.merchant())
+
+    return asyncio.run(found())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"{", id="cut-off"),
+        pytest.param(b"{'user_id': 'x'}", id="single-quotes"),
+        pytest.param(b'{"user_id": "x"} {}', id="two-documents"),
+        pytest.param(b'{"user_id": NaN}', id="not-a-number"),
+        pytest.param(b'{"user_id": "\xff"}', id="not-utf-8"),
+        pytest.param(b'{"user_id": "a\x00"}', id="control-character"),
+        pytest.param(b'{"user_id": "\\ud800"}', id="lone-surrogate"),
+        pytest.param(b"\xef\xbb\xbf{}", id="byte-order-mark"),
+        pytest.param(b"user_id=x&amount_minor=1", id="a-form"),
+        pytest.param(b"\x81\xa1a\x01", id="msgpack"),
+    ],
+)
+async def test_what_is_no_json_is_refused(rest: Rest, body: bytes) -> None:
+    """400: nobody can say which field is wrong, for there is none."""
+    before = await rest.stored()
+    response = await (await rest.operator()).post("/v1/purchases", body)
+    assert_problem(response, 400, "json_malformed")
+    assert await rest.stored() == before
+
+
+@pytest.mark.parametrize(
+    "changes,pointer",
+    [
+        pytest.param({"amount_minor": 1999}, "/amount_minor", id="amount-as-a-number"),
+        pytest.param({"amount_minor": 19.99}, "/amount_minor", id="amount-as-a-float"),
+        pytest.param({"amount_minor": None}, "/amount_minor", id="amount-null"),
+        pytest.param({"amount_minor": "19.99"}, "/amount_minor", id="fractional"),
+        pytest.param({"amount_minor": "-1"}, "/amount_minor", id="negative"),
+        pytest.param({"amount_minor": "+1"}, "/amount_minor", id="signed"),
+        pytest.param({"amount_minor": "1e3"}, "/amount_minor", id="exponent"),
+        pytest.param({"amount_minor": "007"}, "/amount_minor", id="leading-zeros"),
+        pytest.param({"amount_minor": "1_000"}, "/amount_minor", id="underscore"),
+        pytest.param({"amount_minor": "1999\n"}, "/amount_minor", id="line-feed"),
+        pytest.param({"amount_minor": "١٩"}, "/amount_minor", id="other-digits"),
+        pytest.param({"amount_minor": ""}, "/amount_minor", id="empty-amount"),
+        pytest.param({"amount_minor": "9" * 20}, "/amount_minor", id="twenty-digits"),
+        pytest.param({"occurred_at": "2026-03-01T12:00:00"}, "/occurred_at", id="naive-time"),
+        pytest.param({"occurred_at": 1_772_366_400}, "/occurred_at", id="time-as-a-number"),
+        pytest.param({"occurred_at": "yesterday"}, "/occurred_at", id="time-in-words"),
+        pytest.param({"currency": "US"}, "/currency", id="short-currency"),
+        pytest.param({"currency": 840}, "/currency", id="numeric-currency"),
+        pytest.param({"user_id": ["usr_x"]}, "/user_id", id="list-for-a-string"),
+        pytest.param({"reference": {"a": 1}}, "/reference", id="object-for-a-string"),
+        pytest.param({"reference": ""}, "/reference", id="empty-reference"),
+        pytest.param({"reference": "x" * 201}, "/reference", id="long-reference"),
+        pytest.param({"amount": "1999"}, "/amount", id="unknown-field"),
+        pytest.param({"a/b~c": 1}, "/a~1b~0c", id="unknown-field-escaped"),
+    ],
+)
+async def test_a_field_of_the_wrong_form_is_named_by_a_json_pointer(
+    rest: Rest, shop: Shop, changes: dict[str, object], pointer: str
+) -> None:
+    """422 with the place (RFC 6901): nothing is converted, rounded or ignored."""
+    before = await rest.stored()
+    response = await (await rest.operator()).post("/v1/purchases", a_purchase(shop.user, shop.merchant, **changes))
+    assert_problem(response, 422, "request_invalid", pointer=pointer)
+    assert await rest.stored() == before
+
+
+@pytest.mark.parametrize("field", sorted(a_purchase("usr_x")))
+async def test_a_missing_field_is_named(rest: Rest, shop: Shop, field: str) -> None:
+    """The pointer says where it should have been."""
+    body = {name: value for name, value in a_purchase(shop.user, shop.merchant).items() if name != field}
+    response = await (await rest.operator()).post("/v1/purchases", body)
+    assert_problem(response, 422, "request_invalid", pointer=f"/{field}")
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"[" * 60_000, b"7"])
+async def test_a_body_that_is_no_object_is_refused_as_a_whole(rest: Rest, body: bytes) -> None:
+    """The empty pointer is the whole document (RFC 6901, section 5)."""
+    response = await (await rest.operator()).post("/v1/purchases", body)
+    assert_problem(response, 422, "request_invalid", pointer="")
+
+
+@pytest.mark.parametrize(
+    "changes,status,code,pointer",
+    [
+        pytest.param({"amount_minor": str(2**63)}, 422, "field_invalid", "/amount_minor", id="beyond-63-bits"),
+        pytest.param({"currency": "XXX"}, 422, "currency_unknown", "/currency", id="no-currency"),
+        pytest.param({"currency": "usd"}, 422, "currency_unknown", "/currency", id="lower-case-currency"),
+        pytest.param({"occurred_at": "2026-03-03T12:00:00Z"}, 422, "field_invalid", "/occurred_at", id="in-two-days"),
+        pytest.param({"occurred_at": "9999-12-31T23:59:59Z"}, 422, "field_invalid", "/occurred_at", id="last-year"),
+        pytest.param({"occurred_at": "1969-12-31T23:59:59Z"}, 422, "field_invalid", "/occurred_at", id="before-1970"),
+        pytest.param({"reference": "a\u2028b"}, 422, "field_invalid", "/reference", id="line-separator"),
+        pytest.param({"user_id": "customer-1"}, 404, "user_unknown", "/user_id", id="no-user-id"),
+        pytest.param({"user_id": new_id("usr")}, 404, "user_unknown", "/user_id", id="unknown-user"),
+        pytest.param({"merchant_id": new_id("mer")}, 404, "merchant_unknown", "/merchant_id", id="unknown-merchant"),
+        pytest.param({"merchant_id": None}, 422, "field_invalid", "/merchant_id", id="whose-purchase"),
+    ],
+)
+async def test_a_purchase_against_the_rules_is_refused(
+    rest: Rest, shop: Shop, changes: dict[str, object], status: int, code: str, pointer: str
+) -> None:
+    """Each rule has its code; a clock may run a day ahead of ours, and no further."""
+    before = await rest.stored()
+    response = await (await rest.operator()).post("/v1/purchases", a_purchase(shop.user, shop.merchant, **changes))
+    assert_problem(response, status, code, pointer=pointer)
+    assert await rest.stored() == before
+
+
+@pytest.mark.parametrize(
+    "path,body,code,pointer",
+    [
+        pytest.param("/v1/users", {"wallet": wallet_number(1).lower()}, "wallet_invalid", "/wallet", id="no-checksum"),
+        pytest.param("/v1/users", {"wallet": "0x" + 40 * "0"}, "wallet_invalid", "/wallet", id="zero-address"),
+        pytest.param("/v1/users", {"wallet": wallet_number(1)[:-1]}, "wallet_invalid", "/wallet", id="short-address"),
+        pytest.param("/v1/users", {"wallet": "0x" + 400 * "0"}, "request_invalid", "/wallet", id="long-address"),
+        pytest.param("/v1/users", {"wallet": 7}, "request_invalid", "/wallet", id="numeric-address"),
+        pytest.param("/v1/users", {"name": "Ann"}, "request_invalid", "/name", id="unknown-field-of-a-user"),
+        pytest.param("/v1/merchants", {"name": ""}, "request_invalid", "/name", id="nameless"),
+        pytest.param("/v1/merchants", {"name": "a\tb"}, "field_invalid", "/name", id="unprintable-name"),
+        pytest.param(
+            "/v1/programmes", {**PROGRAMME, "rate_bps": "150"}, "request_invalid", "/rate_bps", id="text-rate"
+        ),
+        pytest.param("/v1/programmes", {**PROGRAMME, "rate_bps": 1.5}, "request_invalid", "/rate_bps", id="float-rate"),
+        pytest.param(
+            "/v1/programmes", {**PROGRAMME, "rate_bps": 10_001}, "request_invalid", "/rate_bps", id="over-all"
+        ),
+        pytest.param(
+            "/v1/programmes", {**PROGRAMME, "budget_minor": 5}, "request_invalid", "/budget_minor", id="number"
+        ),
+        pytest.param(
+            "/v1/programmes", {**PROGRAMME, "budget_minor": "0"}, "programme_invalid", "/budget_minor", id="no-budget"
+        ),
+        pytest.param(
+            "/v1/programmes", {**PROGRAMME, "currency": "XXX"}, "programme_invalid", "/currency", id="no-money"
+        ),
+    ],
+)
+async def test_people_and_programmes_are_refused_alike(
+    rest: Rest, path: str, body: object, code: str, pointer: str
+) -> None:
+    """Wallets need their EIP-55 checksum; terms have bounds."""
+    before = await rest.stored()
+    assert_problem(await (await rest.operator()).post(path, body), 422, code, pointer=pointer)
+    assert await rest.stored() == before
+
+
+async def test_the_wallet_of_a_user_is_checked_alike(rest: Rest, shop: Shop) -> None:
+    """A bad address is the body's fault, an unknown user the path's."""
+    operator, before = await rest.operator(), await rest.stored()
+    bad = await operator.post(f"/v1/users/{shop.user.id}/wallet", {"wallet": wallet_number(1).lower()})
+    assert_problem(bad, 422, "wallet_invalid", pointer="/wallet")
+    for stranger in (new_id("usr"), "customer-1"):
+        nobody = await operator.post(f"/v1/users/{stranger}/wallet", {"wallet": wallet_number(1)})
+        assert_problem(nobody, 404, "user_unknown", parameter="user_id")
+    assert await rest.stored() == before
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_a_huge_body_is_refused_unread(rest: Rest, is_announced: bool) -> None:
+    """413, whether its length is told or found out."""
+    operator, before = await rest.operator(), await rest.stored()
+    huge = json.dumps({**PURCHASE, "reference": "x" * BODY_BYTES_MAX}).encode()
+    read = 0
+
+    async def chunks() -> object:
+        nonlocal read
+        for start in range(0, 100 * len(huge), 8_192):
+            read += 8_192
+            yield huge[start % len(huge) : start % len(huge) + 8_192]
+
+    content = huge if is_announced else chunks()
+    response = await operator.ask("POST", "/v1/purchases", content=content, headers={"Idempotency-Key": new_key()})
+    assert_problem(response, 413, "body_too_large")
+    assert read <= 3 * BODY_BYTES_MAX
+    assert await rest.stored() == before
+
+
+@pytest.mark.parametrize(
+    "path,code,parameter",
+    [
+        pytest.param("/v1/purchases/{pur}", "purchase_unknown", "purchase_id", id="purchase"),
+        pytest.param("/v1/cashback/{cb}", "cashback_unknown", "cashback_id", id="cashback"),
+        pytest.param("/v1/users/{usr}", "user_unknown", "user_id", id="user"),
+        pytest.param("/v1/users/{usr}/cashback", "user_unknown", "user_id", id="list"),
+        pytest.param("/v1/users/{usr}/balance", "user_unknown", "user_id", id="balance"),
+        pytest.param("/v1/merchants/{mer}", "merchant_unknown", "merchant_id", id="merchant"),
+    ],
+)
+async def test_what_does_not_exist_is_not_found(rest: Rest, path: str, code: str, parameter: str) -> None:
+    """404 for a well-formed id of nothing, an id of another kind, and what no id can be."""
+    operator = await rest.operator()
+    for make in (new_id, lambda kind: f"{kind}_1", lambda _: new_id("rul"), lambda _: "a%00b", lambda _: "%FF" * 500):
+        asked = path.format(pur=make("pur"), cb=make("cb"), usr=make("usr"), mer=make("mer"))
+        problem = (await operator.get(asked)).json()
+        assert (problem["status"], problem["code"]) == (404, code), asked
+        assert problem.get("parameter", parameter) == parameter
+
+
+async def test_a_path_without_a_route_is_a_problem_like_any(rest: Rest) -> None:
+    """404 for those with a key; others are not told which paths there are."""
+    operator = await rest.operator()
+    for path in ("/", "/v1", "/v1/purchase", "/v1/purchases/x/y", "/favicon.ico", "/v2/purchases"):
+        assert_problem(await operator.get(path), 404, "route_unknown")
+        assert_problem(await rest.nobody.get(path), 401, "api_key_invalid")
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "POST"])
+async def test_a_wrong_method_is_told_the_right_ones(rest: Rest, method: str) -> None:
+    """405 with Allow (RFC 9110, section 15.5.6)."""
+    response = await (await rest.operator()).ask(method, f"/v1/users/{new_id('usr')}")
+    assert_problem(response, 405, "method_not_allowed")
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize(
+    "query,parameter",
+    [
+        pytest.param("limit=0", "limit", id="none"),
+        pytest.param("limit=201", "limit", id="too-many"),
+        pytest.param("limit=-5", "limit", id="negative"),
+        pytest.param("limit=ten", "limit", id="in-words"),
+        pytest.param("limit=1.5", "limit", id="fractional"),
+        pytest.param("limit=", "limit", id="empty"),
+        pytest.param("limit=5&limit=6", "limit", id="twice"),
+        pytest.param("limt=5", "limt", id="typo"),
+        pytest.param("user_id=usr_1", "user_id", id="not-of-the-query"),
+        pytest.param("cursor=" + "x" * 201, "cursor", id="long-cursor"),
+    ],
+)
+async def test_a_query_of_the_wrong_form_is_named(rest: Rest, shop: Shop, query: str, parameter: str) -> None:
+    """422 with the parameter's name; what a route does not know it does not ignore."""
+    response = await (await rest.operator()).get(f"/v1/users/{shop.user.id}/cashback?{query}")
+    assert_problem(response, 422, "request_invalid", parameter=parameter)

@@ -1,0 +1,118 @@
+"""The REST API for tests: the production wiring over a fresh database, called in-process by whoever holds a key."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import count
+from typing import Any, Final
+
+import httpx
+import msgspec
+from litestar import Litestar
+
+from cashback.kernel.config import Secret
+from cashback.kernel.http import Scope
+from cashback.ledger.gateway import Adapter
+from cashback.processes.api import application, services_over
+from cashback.purchases import ApiKeys
+from cashback.purchases.model import Merchant, User
+from tests.contract.rest.document import Document
+from tests.integration.ledger.world import World, new_key
+
+PEPPER: Final = Secret("pepper-of-a-test")
+NOWHERE: Final = "127.0.0.1:1"
+"""Where no adapter listens."""
+
+_names: Final = count(1)
+
+
+class Caller:
+    """Somebody with an API key, or without one; every answer is held against the OpenAPI document."""
+
+    def __init__(self, app: Litestar, document: Document, secret: str | None) -> None:
+        """Call `app`."""
+        headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers)
+        self.secret = secret or ""
+        self._document = document
+
+    async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
+        """Return the answer, which must be one that the document promises."""
+        response = await self.http.request(method, path, **request)
+        assert self._document.complaints(response) == []
+        return response
+
+    async def get(self, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # as `ask`
+        """Return the answer to a question."""
+        return await self.ask("GET", path, **request)
+
+    async def post(
+        self, path: str, body: object, *, key: str | None = "", headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Return the answer to a command, under a key of its own unless told otherwise; None sends none."""
+        named = {} if key is None else {"Idempotency-Key": key or new_key()}
+        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return await self.ask("POST", path, content=content, headers={**named, **(headers or {})})
+
+
+class Rest:
+    """The API over one database, its operator, one user and one merchant; `keys` are those of its own process."""
+
+    def __init__(self, world: World, adapter: Adapter) -> None:
+        """Serve `world`."""
+        self.world = world
+        self.keys = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
+        self.app = application(
+            services=services_over(world.api, adapter, world.purchases, clock=world.clock),
+            keys=self.keys,
+            checks={"database": world.api.ping},
+        )
+        self.document = Document(self.app.openapi_schema.to_schema())
+        self.nobody = self.caller(None)
+
+    def caller(self, secret: str | None) -> Caller:
+        """Return whoever presents `secret`."""
+        return Caller(self.app, self.document, secret)
+
+    async def operator(self) -> Caller:
+        """Return an operator with a key of their own."""
+        _, secret = await self.keys.create(scope=Scope.OPERATOR, label=f"operator {next(_names)}")
+        return self.caller(secret.value)
+
+    async def merchant(self, merchant: Merchant) -> Caller:
+        """Return a merchant with a key of their own."""
+        _, secret = await self.keys.create(scope=Scope.MERCHANT, merchant_id=merchant.id, label=f"shop {next(_names)}")
+        return self.caller(secret.value)
+
+    async def stored(self) -> tuple[object, ...]:
+        """Return how many rows there are of all that a request could leave behind."""
+        tables = ("purchases.users", "purchases.wallets", "purchases.merchants", "purchases.purchases")
+        tables += ("purchases.idempotency_keys", "purchases.outbox_events", "ledger.cashback_ledger")
+        tables += ("ledger.programmes", "ledger.entries", "ledger.outbox_events")
+        counts = ", ".join(f"(select count(*) from {table})" for table in tables)
+        return (await self.world.rows(f"select {counts}"))[0]
+
+
+@asynccontextmanager
+async def open_rest(world: World, *, adapter_address: str = NOWHERE) -> AsyncIterator[Rest]:
+    """Give the API over `world`; several over the same database are several processes."""
+    async with Adapter.open(adapter_address) as adapter:
+        yield Rest(world, adapter)
+
+
+def a_purchase(user: User | str, merchant: Merchant | None = None, **changes: object) -> dict[str, object]:
+    """Return the body of a purchase of 19.99 USD, save for `changes`; without a merchant it is the caller's own."""
+    body: dict[str, object] = {
+        "user_id": user if isinstance(user, str) else user.id,
+        "amount_minor": "1999",
+        "currency": "USD",
+        "occurred_at": "2026-03-01T12:00:00Z",
+    }
+    if merchant is not None:
+        body["merchant_id"] = merchant.id
+    return {**body, **changes}
+
+
+def instant(text: str) -> datetime:
+    """Return the time that an answer names."""
+    return datetime.fromisoformat(text)

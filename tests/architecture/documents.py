@@ -3,7 +3,7 @@
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,10 +19,9 @@ ENDS = frozenset({"|", "||", "&&", ";", ">", "#"})
 
 
 def documents() -> list[Path]:
-    """Return every document that people read here."""
-    folders = ("docs", "deploy", "contracts", "migrations", "src", "changelog.d")
-    found = [path for folder in folders for path in (ROOT / folder).rglob("*.md") if "node_modules" not in path.parts]
-    return sorted([*ROOT.glob("*.md"), *found])
+    """Return every document of the project, and those that lie beside what they are about."""
+    beside = [ROOT / "contracts" / "README.md", ROOT / "migrations" / "README.md"]
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").glob("*.md"), *beside])
 
 
 def name_of(document: Path) -> str:
@@ -58,14 +57,19 @@ def broken_links(text: str, place: Path) -> Iterator[str]:
             yield found["target"]
 
 
-def commands(text: str) -> Iterator[list[str]]:
-    """Yield the arguments of each `cashback ...` command that a document shows, in a line of a block or in its prose."""
-    lines = [line for block in blocks(text) for line in block.replace("\\\n", " ").splitlines()]
-    lines += INLINE.findall(prose(text))
-    for line in lines:
-        command = _arguments(line)
-        if command is not None:
-            yield command
+def called(text: str) -> list[list[str]]:
+    """Return the arguments of each `cashback ...` command in a document's blocks: to be typed as it stands."""
+    return _commands(line for block in blocks(text) for line in block.replace("\\\n", " ").splitlines())
+
+
+def mentioned(text: str) -> list[list[str]]:
+    """Return the arguments of each `cashback ...` command in a document's prose: perhaps without all that it needs."""
+    return _commands(INLINE.findall(prose(text)))
+
+
+def _commands(lines: Iterable[str]) -> list[list[str]]:
+    """Return the arguments of the lines that are commands of ours."""
+    return [command for command in map(_arguments, lines) if command is not None]
 
 
 def _arguments(line: str) -> list[str] | None:
@@ -114,7 +118,7 @@ def _names(node: ast.stmt) -> list[str]:
 
 def section(text: str, heading: str) -> str:
     """Return what stands under a heading, down to the next one of its rank."""
-    mark = heading.split()[0]
+    mark = heading.split(maxsplit=1)[0]
     _, found, rest = text.partition(f"{heading}\n")
     assert found, heading
     return re.split(rf"^#{{1,{len(mark)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]

@@ -23,7 +23,7 @@ import uvloop
 from cashback.cli.output import print_table, say
 from tests.benchmarks import api, end_to_end, gas, mint, record, relay
 from tests.benchmarks.checks import Check, cells
-from tests.benchmarks.machine import ROOT, Machine, load_average, machine
+from tests.benchmarks.machine import ROOT, Machine, Usage, machine
 
 Measure: TypeAlias = Callable[[Path], Awaitable[list[Check]]]
 
@@ -39,7 +39,7 @@ RESULTS: Final = ROOT / "build" / "bench"
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One benchmark's figures and what they were measured on; the load averages tell of disturbance."""
+    """One benchmark's figures and what they were measured on; `others_cores` were busy with something else."""
 
     name: str
     began_at: datetime
@@ -47,15 +47,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     hardware: Machine
     commit: str
     python: str
-    load_before: float
-    load_after: float
+    others_cores: float
     checks: list[Check]
 
 
 def run(name: str) -> Report:
     """Measure one benchmark in a folder of its own, write its report and return it."""
-    began_at, load_before = datetime.now(UTC), load_average()
-    say(f"{name}: measuring, load {load_before}")
+    began_at, usage = datetime.now(UTC), Usage.now()
+    say(f"{name}: measuring")
     with (
         tempfile.TemporaryDirectory(prefix=f"cashback-bench-{name}-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -69,8 +68,7 @@ def run(name: str) -> Report:
         hardware=hardware,
         commit=hardware.commit,
         python=hardware.python,
-        load_before=load_before,
-        load_after=load_average(),
+        others_cores=usage.others_cores(),
         checks=checks,
     )
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -90,13 +88,13 @@ def show(report: Report) -> None:
     dirty = " with changes" if on.is_dirty else ""
     title = (
         f"{report.name} · {on.cores} x {on.processor}, {on.memory_gib} GiB, {on.filesystem} · Python {on.python}"
-        f" · commit {on.commit[:8]}{dirty} · load {report.load_before} to {report.load_after}"
+        f" · commit {on.commit[:8]}{dirty} · others had {report.others_cores} cores"
     )
     print_table(title, ("figure", "value", "target", ""), cells(report.checks))
 
 
 def main(names: Sequence[str]) -> int:
-    """Run the named benchmarks, all when none is named; return 0 when every check holds, 1 when not, 2 for a bad name."""
+    """Run the named benchmarks or all; return 0 when every check holds, 1 when one does not, 2 for an unknown name."""
     wanted = list(names) or os.environ.get("ONLY", "").split() or list(BENCHMARKS)
     if unknown := [name for name in wanted if name not in BENCHMARKS]:
         click.echo(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", err=True)

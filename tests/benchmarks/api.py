@@ -19,7 +19,15 @@ from statistics import median, quantiles
 from typing import Final
 
 from cashback.kernel.config import PREFIX, environment
-from cashback.processes.embedded import CashbackProcess, Child, EmbeddedNats, Launch, answers, free_port, listening_ports
+from cashback.processes.embedded import (
+    CashbackProcess,
+    Child,
+    EmbeddedNats,
+    Launch,
+    answers,
+    free_port,
+    listening_ports,
+)
 from tests.benchmarks.checks import Check, at_least, exactly, reported
 from tests.benchmarks.load import Answers, Offer, offered
 from tests.benchmarks.pairs import Pairs, best, in_turns
@@ -42,7 +50,9 @@ class Desk:
         self.accepted = 0
         self.refused = 0
 
-    async def answers(self, *, duration_s: float = ROUND_S, pace: float | None = None, path: str | None = None) -> Answers:
+    async def answers(
+        self, *, duration_s: float = ROUND_S, pace: float | None = None, path: str | None = None
+    ) -> Answers:
         """Return what one round brought."""
         shop = self._shop
         given = Offer(
@@ -77,12 +87,12 @@ async def measure(folder: Path) -> list[Check]:
             calm = await ours.answers(duration_s=LATENCY_S, pace=median(pairs.ours) / 2)
         desks = (ours, theirs, *tried)
         astray = await shop.astray(before, sum(desk.accepted for desk in desks))
-    return _checks(pairs, calm, empty=empty, transactions=transactions, astray=astray, refused=sum(d.refused for d in desks))
+    return _checks(
+        pairs, calm, empty=empty, transactions=transactions, astray=astray, refused=sum(d.refused for d in desks)
+    )
 
 
-def _checks(
-    pairs: Pairs, calm: Answers, *, empty: float, transactions: int, astray: int, refused: int
-) -> list[Check]:
+def _checks(pairs: Pairs, calm: Answers, *, empty: float, transactions: int, astray: int, refused: int) -> list[Check]:
     """Return the figures of the whole run."""
     percentiles = quantiles(calm.latencies_s, n=100)
     return [

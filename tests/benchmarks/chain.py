@@ -66,9 +66,7 @@ async def open_chain(
 ) -> AsyncIterator[Chain]:
     """Yield a chain of its own with fresh contracts."""
     environ = environment()
-    program = await asyncio.to_thread(
-        find_anvil, cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL")
-    )
+    program = await asyncio.to_thread(find_anvil, cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))
     anvil = EmbeddedAnvil(folder / "anvil", program=program, block_time_s=block_time_s, gas_limit=gas_limit)
     await asyncio.to_thread(anvil.start)
     try:

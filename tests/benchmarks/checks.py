@@ -55,6 +55,6 @@ def cells(checks: Sequence[Check]) -> list[tuple[str, str, str, str]]:
 
 def _digits(value: float) -> str:
     """Return a number with as many digits as a person reads."""
-    if value == int(value) or abs(value) >= 1_000:  # noqa: PLR2004  # four digits say enough
+    if value == int(value) or abs(value) >= 1_000:  # four digits say enough
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"

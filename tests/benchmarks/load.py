@@ -25,7 +25,7 @@ from tests.benchmarks.shop import AMOUNT_MINOR, Cast
 
 CONNECTIONS: Final = 64
 _CREATED: Final = 201
-_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 120.0
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +177,9 @@ class _Load:
         number = next(self._numbers)
         body = self._bodies[number % len(self._bodies)]
         self._open += 1
-        desk.send(b"%sIdempotency-Key: %s-%d\r\n\r\n%s" % (self._head, self._offer.run.encode(), number, body), due_s=due_s)
+        desk.send(
+            b"%sIdempotency-Key: %s-%d\r\n\r\n%s" % (self._head, self._offer.run.encode(), number, body), due_s=due_s
+        )
 
     def _answered(self, desk: _Desk, status: int, body: bytes) -> None:
         """Note an answer and put the connection to its next use."""
@@ -196,7 +198,6 @@ class _Load:
             self._free.append(desk)
             if self._open == 0 and (self._is_all_sent or self._offer.pace is None):
                 self._ended.set_result(None)
-
 
     def _lost(self) -> None:
         """End with an error: every connection is kept alive, and nobody here closes one before the end."""

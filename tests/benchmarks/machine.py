@@ -1,12 +1,15 @@
-"""What a figure was measured on: hardware, versions, commit, and who else was at work."""
+"""What a figure was measured on: hardware, versions, commit, and how much of the machine others had meanwhile."""
 
 import os
 import platform
+import resource
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
+
+from cashback.kernel.clock import monotonic_s
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -38,9 +41,33 @@ def machine(folder: Path) -> Machine:
     )
 
 
-def load_average() -> float:
-    """Return how many processes wanted to run, on average over the last minute: above the cores, we were disturbed."""
-    return round(os.getloadavg()[0], 2)
+class Usage(msgspec.Struct, frozen=True):
+    """Processor time used since the machine started, by everybody and by this process and its children that ended."""
+
+    at_s: float
+    everybody_s: float
+    ours_s: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Return the usage up to now; only children that have ended count as ours."""
+        ours = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return cls(monotonic_s(), _busy_s(), sum(one.ru_utime + one.ru_stime for one in ours))
+
+    def others_cores(self) -> float:
+        """Return how many cores others have used on average since then: the disturbance of a measurement."""
+        now = Usage.now()
+        others_s = (now.everybody_s - self.everybody_s) - (now.ours_s - self.ours_s)
+        return round(max(0.0, others_s) / (now.at_s - self.at_s), 2)
+
+
+def _busy_s() -> float:
+    """Return for how long the machine's cores were busy, those that the host took away included (proc(5))."""
+    user, nice, system, _, _, *rest = (
+        int(part) for part in Path("/proc/stat").read_text(encoding="ascii").split("\n")[0].split()[1:]
+    )
+    interrupts_and_stolen = rest[:3]
+    return (user + nice + system + sum(interrupts_and_stolen)) / os.sysconf("SC_CLK_TCK")
 
 
 def _field(file: Path, name: str) -> str | None:

@@ -1,5 +1,4 @@
-"""`relay`: how many events a second the drainer publishes, and what it costs a statement and a round trip, beside
-awaiting every publication by itself.
+"""`relay`: how many events a second the drainer publishes, and in how many round trips, beside awaiting each by itself.
 
 Method. PostgreSQL and NATS with fsync on (`sync_interval: always`). Events are committed to the outbox of `purchases`
 as recording does, in transactions of 500; then the real `Drainer` starts and is timed from its start until its cursors

@@ -67,7 +67,7 @@ class Shop(msgspec.Struct, frozen=True):
         return dict(zip(_TABLES, row or (), strict=True))
 
     async def astray(self, before: dict[str, int], recorded: int) -> int:
-        """Return how many rows are too many or too few after so many purchases, and how many balances are wrong (I8)."""
+        """Return how many rows are too many or too few after so many purchases, plus how many balances are wrong."""
         after = await self.rows()
         return sum(abs(after[table] - before[table] - recorded) for table in _TABLES) + await self._wrong_balances()
 

@@ -15,7 +15,8 @@ from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import run_until_stopped
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.kernel.telemetry import configure
-from cashback.processes.api import Settings, application
+from cashback.ledger.gateway import Adapter
+from cashback.processes.api import Settings, application, services_over
 from cashback.purchases import ApiKeys, Limits, Purchases
 
 
@@ -31,10 +32,12 @@ async def run(settings: Settings) -> None:
     singly = Limits(batch_max=1, in_flight_max=settings.api_connections_max, overlap_min=1)
     async with (
         Database.open(settings.api_dsn.value, name="single", connections_max=settings.api_connections_max) as database,
+        Adapter.open(settings.adapter_address) as adapter,
         Purchases.open(database, clock=clock, limits=singly) as purchases,
     ):
         keys = ApiKeys(database, pepper=settings.api_key_pepper, clock=clock)
-        app = application(services={"purchases": purchases}, keys=keys, checks={"database": database.ping})
+        services = services_over(database, adapter, purchases, clock=clock)
+        app = application(services=services, keys=keys, checks={"database": database.ping})
         app.register(nothing)
 
         async def serve(stop: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
 from tests.support.facts import eventually, pause
-from tests.support.load import Load, Shop
+from tests.support.load import Customer, Load, Shop
 from tests.support.stack import WholeSystem, stopped
 
 PUBLISHED_WITHIN_S = 20.0
@@ -23,14 +23,42 @@ UNPUBLISHED = """
 @pytest.mark.invariant("I2", "I4", "I5")
 async def test_requests_lost_with_the_brokers_storage_are_issued_again_and_minted_once(stack: WholeSystem) -> None:
     """Published and consumed by nobody, then wiped: the ledger's sweep publishes the stored requests again."""
-    await wipe_while_asleep(stack, "worker-mint")
+    load = await wipe_while_asleep(stack, "worker-mint")
+    query = "select count(*) from ledger.cashback_ledger where purchase_id = any(%s) and reissues = 0"
+    assert stack.rows("cashback", query, load.purchases) == [(0,)]
 
 
 @pytest.mark.deep
 @pytest.mark.invariant("I2", "I4", "I5")
-async def test_approvals_and_outcomes_lost_with_the_brokers_storage_are_made_up_for(stack: WholeSystem) -> None:
-    """Approved and never requested, or minted and never told: the sweep requests, and minting tells again."""
-    await wipe_while_asleep(stack, "worker-ledger")
+async def test_approvals_lost_with_the_brokers_storage_are_requested_by_the_sweep(stack: WholeSystem) -> None:
+    """Approved and never requested: the sweep requests them."""
+    load = await wipe_while_asleep(stack, "worker-ledger")
+    query = """
+        select distinct cause
+        from ledger.cashback_transitions
+        join ledger.cashback_ledger as cashback on cashback.id = cashback_id
+        where purchase_id = any(%s)
+          and to_state = 'mint_requested'
+    """
+    assert stack.rows("cashback", query, load.purchases) == [("swept",)]
+
+
+@pytest.mark.deep
+@pytest.mark.invariant("I2", "I4", "I5")
+async def test_outcomes_lost_with_the_brokers_storage_are_told_again(stack: WholeSystem) -> None:
+    """Minted and never told: the sweep asks again, and minting answers with the outcome that it has stored."""
+    async with Shop.open(stack) as shop:
+        answer = await shop.buy(await shop.customer())
+        await shop.settled(answer["id"], "mint_requested")
+        async with stopped(stack.processes["worker-ledger"]):
+            await minted(stack, answer["cashback"]["id"])
+            await published(stack)
+            await lose_storage(stack)
+        cashback = await shop.settled(answer["id"])
+    query = "select count(*) from minting.outbox_events where key = %s and type = 'token.minted'"
+    [(told,)] = stack.rows("minting", query, cashback["id"])
+    assert told > 1
+    assert (await stack.drained()).findings == []
 
 
 @pytest.mark.deep
@@ -41,11 +69,8 @@ async def test_a_broker_killed_and_wiped_under_load_loses_and_doubles_nothing(
     """Whatever was published, delivered or acknowledged at that moment."""
     async with Load.on(stack) as load:
         await pause(chance.uniform(0.5, 2.0))
-        await asyncio.to_thread(stack.nats.kill)
-        stack.nats.wipe()
-        await pause(chance.uniform(0.0, 2.0))
-        await asyncio.to_thread(stack.nats.start)
-        await pause(1)
+        await lose_storage(stack)
+        await pause(2)
     await assert_nothing_lost_or_doubled(stack, load)
 
 
@@ -64,19 +89,46 @@ async def test_a_broker_that_hangs_under_load_loses_and_doubles_nothing(
     await assert_nothing_lost_or_doubled(stack, load)
 
 
-async def wipe_while_asleep(stack: WholeSystem, consumer: str) -> None:
+async def wipe_while_asleep(stack: WholeSystem, consumer: str) -> Load:
     """Lose the broker's storage while it holds what `consumer` has not taken, and see that nothing is lost by it."""
     async with Shop.open(stack) as shop:
         customer = await shop.customer()
+        await swept(stack, customer)
         async with stopped(stack.processes[consumer]):
             load = Load(shop, [customer], per_second=40)
             async with load.running():
                 await pause(0.5)
             await published(stack)
-            await asyncio.to_thread(stack.nats.kill)
-            stack.nats.wipe()
-            await asyncio.to_thread(stack.nats.start)
+            await lose_storage(stack)
     await assert_nothing_lost_or_doubled(stack, load)
+    return load
+
+
+async def lose_storage(stack: WholeSystem) -> None:
+    """Kill the broker, wipe it and start it anew: whoever publishes next makes its streams again."""
+    await asyncio.to_thread(stack.nats.kill)
+    stack.nats.wipe()
+    await asyncio.to_thread(stack.nats.start)
+
+
+async def swept(stack: WholeSystem, customer: Customer) -> None:
+    """Return once the sweep has seen a new wallet: until then it requests, unasked, whatever its owner earns."""
+
+    async def look() -> bool | None:
+        query = "select 1 from ledger.recipients where user_id = %s and released_at is not null"
+        return True if stack.rows("cashback", query, customer.id) else None
+
+    await eventually(look, within_s=PUBLISHED_WITHIN_S, what="the sweep has seen a new wallet")
+
+
+async def minted(stack: WholeSystem, cashback_id: str) -> None:
+    """Return once minting knows that a mint is final."""
+
+    async def look() -> bool | None:
+        query = "select 1 from minting.mints where cashback_id = %s and state = 'minted'"
+        return True if stack.rows("minting", query, cashback_id) else None
+
+    await eventually(look, within_s=PUBLISHED_WITHIN_S, what=f"{cashback_id} is minted")
 
 
 async def published(stack: WholeSystem) -> None:

@@ -13,8 +13,8 @@
 | 130       | interrupted: Ctrl-C, or SIGTERM where a verb had something to put away      |
 | 141       | whoever read the output left before its end                                 |
 
-A process that serves (`api`, `relay`, `worker`, `adapter`) ends with 0 after SIGTERM or Ctrl-C, and so does `dev` once it
-was up: that is how they are meant to end.
+A process that serves (`api`, `relay`, `worker`, `adapter`) ends with 0 after SIGTERM or Ctrl-C, and so does `dev` once
+it was up: that is how they are meant to end.
 """
 
 import importlib

@@ -48,6 +48,8 @@ def dev(folder: Path | None, block_time_s: float) -> None:
         click.echo()
         print_facts(f"cashback is up after {monotonic_s() - begun_s:.1f} s", _places(stack, settings))
         click.echo()
+        print_facts("how each process is", _health(stack))
+        click.echo()
         print_commands("try next, in another terminal", _commands(settings, prepared))
         click.echo()
         say("press Ctrl-C to stop")
@@ -70,10 +72,14 @@ def _places(stack: "Stack", settings: Path) -> Mapping[str, object]:
         "": "account 0 deploys, 1 mints, 2 may pause",
         "PostgreSQL": f"127.0.0.1:{stack.postgres.port}, databases cashback, minting, chain",
         "NATS": f"127.0.0.1:{stack.nats.port}, monitoring {stack.nats.monitoring_url}",
-        **{f"{name}, /metrics": process.url for name, process in stack.processes.items() if name != "api"},
         "settings": settings,
         "logs": (stack.folder / "logs").resolve(),
     }
+
+
+def _health(stack: "Stack") -> Mapping[str, object]:
+    """Return where each process says how it is."""
+    return {name: f"{process.url}/readyz  {process.url}/metrics" for name, process in stack.processes.items()}
 
 
 def _commands(settings: Path, prepared: "Prepared") -> Mapping[str, str]:

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say
-from cashback.kernel.config import Secret, load
+from cashback.kernel.config import Dsn, NatsUrl, Secret, load
 
 if TYPE_CHECKING:
     from cashback.kernel.bus import Bus
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the broker is, with an operator's rights."""
 
-    nats_url: str
+    nats_url: NatsUrl
     nats_user: str = ""
     nats_password: Secret = Secret("")
 
@@ -28,13 +28,13 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
 class CashbackOutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the outboxes of purchases and ledger are; a reading role is enough."""
 
-    ledger_audit_dsn: Secret
+    ledger_audit_dsn: Dsn
 
 
 class MintingOutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the outbox of minting is; a reading role is enough."""
 
-    minting_audit_dsn: Secret
+    minting_audit_dsn: Dsn
 
 
 @click.group()

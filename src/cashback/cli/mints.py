@@ -6,13 +6,13 @@ import click
 import msgspec
 
 from cashback.cli.output import json_option, print_records, tokens
-from cashback.kernel.config import Secret, load
+from cashback.kernel.config import Dsn, load
 
 
 class MintSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where minting's records are; a reading role is enough."""
 
-    minting_audit_dsn: Secret
+    minting_audit_dsn: Dsn
 
 
 @click.group()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
 import click
@@ -11,14 +11,14 @@ import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say, tokens
-from cashback.kernel.config import Secret, load
+from cashback.kernel.config import HttpUrl, Secret, load
 from cashback.kernel.ids import new_id
 
 
 class RestSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the REST API is, and with which key."""
 
-    api_url: Annotated[str, msgspec.Meta(pattern="^https?://")]
+    api_url: HttpUrl
     api_key: Secret
 
 

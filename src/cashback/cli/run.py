@@ -2,51 +2,78 @@
 
 import asyncio
 import importlib
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import click
+import msgspec
 import uvloop
 
-from cashback.kernel.config import load
+from cashback.kernel.config import SettingsInvalid, load
 from cashback.kernel.telemetry import configure
 
+T = TypeVar("T", bound=msgspec.Struct)
+U = TypeVar("U", bound=msgspec.Struct)
 
-def _start(module: str, *, process: str, level: str) -> None:
-    """Load one process's settings and run it until a signal ends it."""
-    root: Any = importlib.import_module(f"cashback.processes.{module}")
-    configure(process=process, level=level)
-    settings = load(root.Settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(root.run(settings))
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a process tells."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 log_level = click.option(
     "--log-level",
+    "level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    envvar="CASHBACK_LOG_LEVEL",
+    help="How much to tell; CASHBACK_LOG_LEVEL, or else info, when left out.",
 )
+
+
+def _start(module: str, *, process: str, level: str | None) -> None:
+    """Load one process's settings and run it until a signal ends it.
+
+    Raises:
+        SettingsInvalid: with every problem of all its settings.
+    """
+    root: Any = importlib.import_module(f"cashback.processes.{module}")
+    settings, log = _load_both(root.Settings, LogSettings)
+    configure(process=process, level=level or log.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(root.run(settings))
+
+
+def _load_both(one: type[T], other: type[U]) -> tuple[T, U]:
+    """Return both settings, or raise what is wrong with either."""
+    problems: list[str] = []
+    loaded: list[Any] = []
+    for kind in (one, other):
+        try:
+            loaded.append(load(kind))
+        except SettingsInvalid as error:
+            problems += error.problems
+    if problems:
+        raise SettingsInvalid(problems)
+    return loaded[0], loaded[1]
 
 
 @click.command()
 @log_level
-def api(log_level: str) -> None:
+def api(level: str | None) -> None:
     """Serve the REST API.
 
     Example: CASHBACK_API_PORT=8080 cashback api
     """
-    _start("api", process="api", level=log_level)
+    _start("api", process="api", level=level)
 
 
 @click.command()
 @log_level
-def relay(log_level: str) -> None:
+def relay(level: str | None) -> None:
     """Publish a service's outbox to the broker; start as many as wanted.
 
     Example: CASHBACK_RELAY_SERVICE=cashback cashback relay
     """
-    _start("relay", process="relay", level=log_level)
+    _start("relay", process="relay", level=level)
 
 
 @click.group()
@@ -59,29 +86,29 @@ def worker() -> None:
 
 @worker.command()
 @log_level
-def mint(log_level: str) -> None:
+def mint(level: str | None) -> None:
     """Take mint requests to the adapter and its outcomes back.
 
     Example: cashback worker mint
     """
-    _start("mint_worker", process="worker mint", level=log_level)
+    _start("mint_worker", process="worker mint", level=level)
 
 
 @worker.command()
 @log_level
-def ledger(log_level: str) -> None:
+def ledger(level: str | None) -> None:
     """Request mints for approved cashback and settle their outcomes.
 
     Example: cashback worker ledger
     """
-    _start("ledger_worker", process="worker ledger", level=log_level)
+    _start("ledger_worker", process="worker ledger", level=level)
 
 
 @click.command()
 @log_level
-def adapter(log_level: str) -> None:
+def adapter(level: str | None) -> None:
     """Serve the blockchain adapter over gRPC; the only process that knows a chain or holds a key.
 
     Example: CASHBACK_RPC_URLS=http://127.0.0.1:8545 cashback adapter
     """
-    _start("adapter", process="adapter", level=log_level)
+    _start("adapter", process="adapter", level=level)

@@ -7,21 +7,29 @@ import click
 import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE
-from cashback.cli.output import json_option, print_records, say
-from cashback.kernel.config import Secret, load
+from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+from cashback.kernel.config import Dsn, Secret, load
 
 
 @click.command()
-@click.option("--service", "services", multiple=True, type=click.Choice(["cashback", "minting", "chain"]))
-def migrate(services: tuple[str, ...]) -> None:
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    type=click.Choice(["cashback", "minting", "chain"]),
+    help="Only this service's database; may be repeated.",
+)
+@json_option
+def migrate(services: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
     """Create databases and roles where they are missing and bring every schema to its head; repeatable.
 
     Example: cashback migrate --service cashback
     """
     from cashback.processes import migrate as process
 
-    for schema, revision in process.migrate(load(process.Settings), services).items():
-        say(f"{schema} is at {revision}")
+    revisions = process.migrate(load(process.Settings), services)
+    rows = [{"schema": schema, "revision": revision} for schema, revision in revisions.items()]
+    print_records("schemas", rows, as_json=as_json)
 
 
 @click.group()
@@ -42,17 +50,19 @@ def deploy(as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by 
     from cashback.processes import contracts as process
 
     deployed = asyncio.run(process.deploy(load(process.Settings)))
-    rows = [
-        {"setting": "CASHBACK_TOKEN_ADDRESS", "value": deployed.token},
-        {"setting": "CASHBACK_MINTER_ADDRESS", "value": deployed.minter},
-    ]
-    print_records("contracts", rows, as_json=as_json)
+    if as_json:
+        print_json(deployed)
+        return
+    print_facts(
+        "now deployed" if deployed.is_new else "deployed before",
+        {"CASHBACK_TOKEN_ADDRESS": deployed.token, "CASHBACK_MINTER_ADDRESS": deployed.minter},
+    )
 
 
 class KeySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where API keys are kept and under which pepper."""
 
-    api_dsn: Secret
+    api_dsn: Dsn
     api_key_pepper: Secret
 
 
@@ -72,12 +82,15 @@ def keys() -> None:
 def create(operator: bool, merchant_id: str | None, label: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Create a key and print its secret, which cannot be shown again.
 
-    Example: cashback keys create --merchant mer_01k... --label "web shop"
+    Example: cashback keys create --merchant mer_01k9z3v6q8e2r9xw5t4c7m1n0p --label "web shop"
     """
     if operator == (merchant_id is not None):
         raise click.UsageError("name exactly one of --operator and --merchant")
     made = asyncio.run(_with_keys(_create, merchant_id, label))
-    print_records("the new key", [made], as_json=as_json)
+    if as_json:
+        print_json(made)
+    else:
+        print_facts("a new key; its secret is not kept", made)
 
 
 @keys.command()
@@ -85,7 +98,7 @@ def create(operator: bool, merchant_id: str | None, label: str, as_json: bool) -
 def revoke(key_id: str) -> None:
     """Revoke a key; within seconds it opens nothing.
 
-    Example: cashback keys revoke key_01k...
+    Example: cashback keys revoke key_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
     say(asyncio.run(_with_keys(_revoke, key_id)))
 
@@ -128,7 +141,7 @@ async def _with_keys(act: Any, *arguments: Any) -> Any:  # noqa: ANN401  # hands
 
 async def _create(keys: Any, merchant_id: str | None, label: str) -> dict[str, object]:  # noqa: ANN401  # imported late
     """Create a key for the operator, or for a merchant when one is named."""
-    from cashback.kernel.http import Scope
+    from cashback.kernel.principal import Scope
 
     scope = Scope.OPERATOR if merchant_id is None else Scope.MERCHANT
     key, secret = await keys.create(scope=scope, merchant_id=merchant_id, label=label)

@@ -1,13 +1,15 @@
 """Settings: one frozen struct per process, decoded from `CASHBACK_*` at start, every problem listed at once.
 
 A field `nats_url` is read from `CASHBACK_NATS_URL`, and `CASHBACK_NATS_URL_FILE` names a file that holds it (for
-secrets mounted by an orchestrator). A field without a default is required. This module alone reads the environment.
+secrets mounted by an orchestrator). A field without a default is required, and what is empty is not set. This module
+alone reads the environment.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, TypeVar, get_args, get_origin
+from typing import Annotated, Final, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -40,6 +42,23 @@ class Secret(msgspec.Struct, frozen=True):
         return "Secret('***')"
 
 
+class Shape(msgspec.Struct, frozen=True):
+    """What a setting's text must look like: a pattern for all of it, and the words to ask a person for it."""
+
+    pattern: str
+    wanted: str
+
+
+Dsn: TypeAlias = Annotated[
+    Secret,
+    Shape(r"postgres(ql)?://\S+|\w+ ?=.+", "a PostgreSQL connection string, postgresql://USER:PASSWORD@HOST/NAME"),
+]
+NatsUrl: TypeAlias = Annotated[str, Shape(r"(nats|tls)://\S+", "the URL of a NATS server, nats://HOST:PORT")]
+HttpUrl: TypeAlias = Annotated[str, Shape(r"https?://\S+", "a URL, https://HOST")]
+HostPort: TypeAlias = Annotated[str, Shape(r"[^:\s]+:[0-9]{1,5}", "HOST:PORT")]
+Port: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+
+
 def environment() -> Mapping[str, str]:
     """Return the process environment; the one door to it."""
     return os.environ
@@ -57,8 +76,8 @@ def load(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
     for field in msgspec.structs.fields(kind):
         name = PREFIX + field.name.upper()
         text = _read(source, name, problems)
-        if text is None:
-            if field.required and not any(name in problem for problem in problems):
+        if not text:
+            if field.required and not any(problem.startswith(f"{name}_FILE ") for problem in problems):
                 problems.append(f"{name} is required")
             continue
         try:
@@ -86,10 +105,23 @@ def _read(source: Mapping[str, str], name: str, problems: list[str]) -> str | No
 
 
 def _decode(text: str, kind: object) -> object:
-    """Return `text` as the field's type; a tuple is comma-separated."""
-    if kind is Secret:
-        return Secret(text)
+    """Return `text` as the field's type; a tuple is comma-separated.
+
+    Raises:
+        ValueError: it is none; the message says what is wanted.
+    """
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if get_origin(bare) is tuple:
-        return msgspec.convert([part.strip() for part in text.split(",") if part.strip()], kind, strict=False)
-    return msgspec.convert(text, kind, strict=False)
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        for part in parts:
+            _check_shape(part, get_args(bare)[0])
+        return msgspec.convert(parts, kind, strict=False)
+    _check_shape(text, kind)
+    return Secret(text) if bare is Secret else msgspec.convert(text, kind, strict=False)
+
+
+def _check_shape(text: str, kind: object) -> None:
+    """Raise `ValueError` unless `text` has the shape that the field's type asks for."""
+    for shape in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
+        if isinstance(shape, Shape) and re.fullmatch(shape.pattern, text) is None:
+            raise ValueError(f"it must be {shape.wanted}")

@@ -33,7 +33,7 @@ from cashback.chain.service.stream import Stream
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import network
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
@@ -52,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
     """
 
-    chain_dsn: Secret
+    chain_dsn: Dsn
     rpc_urls: Annotated[tuple[Url, ...], msgspec.Meta(min_length=1, max_length=8)]
     chain_id: Positive
     token_address: HexAddress

@@ -20,7 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 import cashback.ledger.http
 import cashback.purchases.http
 from cashback.kernel.clock import Clock, SystemClock
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn, HostPort, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.http import (
     EXCEPTION_HANDLERS,
@@ -43,11 +43,11 @@ BODY_BYTES_MAX: Final = 65_536
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the API needs to know."""
 
-    api_dsn: Secret
+    api_dsn: Dsn
     api_key_pepper: Secret
-    adapter_address: str
+    adapter_address: HostPort
     api_host: str = "127.0.0.1"
-    api_port: int = 8080
+    api_port: Port = 8080
     api_connections_max: int = 8
 
 

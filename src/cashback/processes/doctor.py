@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable
+from http import HTTPStatus
 from typing import Final
 
+import httpx
 import msgspec
+import psycopg
 
 from cashback.kernel.bus import Bus
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn, HostPort, HttpUrl, NatsUrl, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
@@ -18,15 +21,16 @@ _ANSWER_WITHIN_S: Final = 5.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where everything is."""
+    """Where everything is; the API is asked when it is named."""
 
-    ledger_audit_dsn: Secret
-    minting_audit_dsn: Secret
-    chain_audit_dsn: Secret
-    nats_url: str
-    adapter_address: str
+    ledger_audit_dsn: Dsn
+    minting_audit_dsn: Dsn
+    chain_audit_dsn: Dsn
+    nats_url: NatsUrl
+    adapter_address: HostPort
     nats_user: str = ""
     nats_password: Secret = Secret("")
+    api_url: HttpUrl | None = None
 
 
 class Examined(msgspec.Struct, frozen=True):
@@ -48,16 +52,21 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine("broker", _broker(settings)),
         _examine("adapter and chain", _adapter(settings.adapter_address)),
     ]
+    if settings.api_url is not None:
+        examinations.append(_examine("REST API", _api(settings.api_url)))
     return await asyncio.gather(*examinations)
 
 
 async def _examine(what: str, answer: Awaitable[str]) -> Examined:
-    """Wait for one answer; an answer is well, a failure of ours is told."""
+    """Wait for one answer; an answer is well, a failure is told."""
     try:
         async with asyncio.timeout(_ANSWER_WITHIN_S):
             return Examined(what, is_well=True, detail=await answer)
     except CashbackError as error:
         return Examined(what, is_well=False, detail=error.detail)
+    except psycopg.Error as error:
+        # No table, no right to read it, no such database: a person has to see the server's own words.
+        return Examined(what, is_well=False, detail=str(error).strip().splitlines()[0])
     except TimeoutError:
         return Examined(what, is_well=False, detail=f"no answer within {_ANSWER_WITHIN_S:g} s")
 
@@ -118,3 +127,21 @@ async def _adapter(address: str) -> str:
     if status.halted_reason:
         raise MintingHalted(f"minting is halted: {status.halted_reason}")
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"
+
+
+class ApiUnwell(CashbackError):
+    """The API does not answer, or says that it is not ready."""
+
+    code = "api_unwell"
+
+
+async def _api(url: str) -> str:
+    """Return that the API is ready."""
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=_ANSWER_WITHIN_S) as http:
+            response = await http.get("/readyz")
+    except httpx.HTTPError as cause:
+        raise ApiUnwell(f"{url} does not answer: {cause}") from cause
+    if response.status_code != HTTPStatus.OK:
+        raise ApiUnwell(f"{url} is not ready: {response.text[:200]}")
+    return f"{url} is ready"

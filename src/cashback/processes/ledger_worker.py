@@ -12,7 +12,7 @@ import msgspec
 
 from cashback.kernel.bus import Bus, Consumer
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger import MintPolicy, Sweeper
@@ -30,9 +30,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cashback that nobody requested is requested after `missed_after_s`.
     """
 
-    ledger_dsn: Secret
-    nats_url: str
-    probe_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    ledger_dsn: Dsn
+    nats_url: NatsUrl
+    probe_port: Port
     nats_user: str = ""
     nats_password: Secret = Secret("")
     probe_host: str = "127.0.0.1"

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn, Secret
 from cashback.kernel.db import DatabaseUnavailable
 from cashback.kernel.errors import Rejected
 from cashback.kernel.telemetry import logger
@@ -30,7 +30,7 @@ log = logger(__name__)
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Who may create databases and roles, and the password that each role gets."""
 
-    admin_dsn: Secret
+    admin_dsn: Dsn
     cashback_owner_password: Secret
     cashback_api_password: Secret
     cashback_ledger_password: Secret

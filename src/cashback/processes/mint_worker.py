@@ -4,13 +4,11 @@ token.mint.requested ──▶ requests ──▶ minting.mints ──▶ submit
 token.minted / failed ◀── outbox ◀── follower (one at a time) ◀──stream───────┘
 """
 
-from typing import Annotated
-
 import msgspec
 
 from cashback.kernel.bus import Bus, Consumer
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
@@ -22,10 +20,10 @@ from cashback.minting.gateway import Adapter
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where minting's database, the broker and the adapter are, and where the probe answers."""
 
-    minting_dsn: Secret
-    nats_url: str
-    adapter_address: Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+:[0-9]{1,5}$")]
-    probe_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    minting_dsn: Dsn
+    nats_url: NatsUrl
+    adapter_address: HostPort
+    probe_port: Port
     nats_user: str = ""
     nats_password: Secret = Secret("")
     probe_host: str = "127.0.0.1"

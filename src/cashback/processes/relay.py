@@ -6,12 +6,12 @@
 | `minting`  | `minting`               |
 """
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from cashback.kernel.bus import Bus
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
@@ -24,9 +24,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whose outboxes are drained, as which role, and to where."""
 
     relay_service: Literal["cashback", "minting"]
-    relay_dsn: Secret
-    nats_url: str
-    probe_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    relay_dsn: Dsn
+    nats_url: NatsUrl
+    probe_port: Port
     nats_user: str = ""
     nats_password: Secret = Secret("")
     probe_host: str = "127.0.0.1"

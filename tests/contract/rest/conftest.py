@@ -1,30 +1,38 @@
-"""A fresh REST API for each test."""
+"""A REST API for each module, over a database of its own; each test makes its own people in it."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
-from tests.contract.rest.world import Rest, open_rest
+from tests.contract.rest.world import Caller, Rest, open_rest
 from tests.integration.ledger.world import Dsns, World, fresh_database, open_world
 from tests.support.servers import Databases
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dsns(databases: Databases) -> Iterator[Dsns]:
     """Give the ways into a fresh, migrated database."""
     with fresh_database(databases) as ways:
         yield ways
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(dsns: Dsns) -> AsyncIterator[World]:
     """Give the services over that database."""
     async with open_world(dsns) as service:
         yield service
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rest(world: World) -> AsyncIterator[Rest]:
-    """Give the API over those services, with no adapter behind it."""
+    """Give the API over those services, with a programme in force and no adapter behind it."""
+    await world.programme()
     async with open_rest(world) as api:
         yield api
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def operator(rest: Rest) -> Caller:
+    """Give an operator."""
+    return await rest.operator()

@@ -138,10 +138,12 @@ class Bench(msgspec.Struct, frozen=True):
         }
         return len(await self.lever.call("eth_getLogs", wanted))
 
-    async def halted(self) -> str:
-        """Return why minting is halted, once it is."""
+    async def halted(self, *, mining: bool = False) -> str:
+        """Return why minting is halted, once it is; with `mining`, blocks are made meanwhile."""
 
         async def look() -> str | None:
+            if mining:
+                await self.lever.mine()
             return (await self.adapter.reading.status()).network.halted_reason
 
         return await eventually(look)

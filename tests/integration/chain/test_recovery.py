@@ -8,6 +8,7 @@ import pytest
 
 from cashback.chain.model import ChainUnavailable, WrongChain
 from cashback.processes import adapter
+from cashback.processes.embedded import EmbeddedAnvil
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Proxy
 from tests.integration.chain.support import Bench, assembled, mint, running, serving
@@ -148,8 +149,25 @@ async def test_a_stranger_who_uses_our_nonce_halts_minting_once_that_is_final(se
         await bench.lever.call(
             "eth_sendTransaction", {"from": ACCOUNTS[1], "to": ACCOUNTS[0], "gas": hex(21_000), "nonce": "0x0"}
         )
-        await bench.lever.mine(6)
-        assert await bench.halted() == "nonce_used_by_stranger"
+        assert await bench.halted(mining=True) == "nonce_used_by_stranger"
+
+
+@pytest.mark.invariant("I2", "I9")
+async def test_a_node_that_restarts_without_its_pool_and_its_old_states_is_served_again(
+    settings: adapter.Settings, node: EmbeddedAnvil
+) -> None:
+    """The transaction in the pool is gone and offered again (raiden-network/raiden#2933), the same bytes."""
+    async with serving(msgspec.structs.replace(settings, resend_ms=200)) as bench:
+        await bench.submit(mint(1))
+        await bench.settled([1])
+        await bench.lever.automine(is_on=False)
+        await bench.submit(mint(2))
+        [view] = await bench.reached([2], "submitted")
+        await bench.sent()
+        await asyncio.to_thread(node.restart)
+        outcomes = await bench.settled([2])
+        assert outcomes[-1].place.transaction_hash == view.transaction_hash
+        assert [attempt[0] for attempt in await attempts(bench)] == [0, 1]
 
 
 async def test_a_transaction_that_a_pool_dropped_is_offered_again(settings: adapter.Settings) -> None:

@@ -46,10 +46,13 @@ def test_the_auditor_reads_everything_and_changes_nothing(shared_dsn: str, table
 
 MINT = "insert into chain.mints (number, cashback_id, recipient, amount) values (%s, 'cb', %s, %s)"
 LANE = "insert into chain.lanes (address, next_nonce) values (%s, 0)"
-SLOT = "insert into chain.slots (lane, nonce, kind, target, calldata, gas) values (1, 0, 'mint', %s, '', 1)"
+SLOT = """
+    insert into chain.slots (lane, nonce, kind, target, calldata, gas)
+    select max(id), 0, 'mint', %s, '', 1 from chain.lanes
+"""
 ATTEMPT = """
     insert into chain.blockchain_transactions (hash, lane, nonce, raw, max_fee_wei, tip_wei, block_number)
-    values (%s, 1, 0, '', 1, 1, 7)
+    select %s, max(id), 0, '', 1, 1, 7 from chain.lanes
 """
 OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e', %s, 1, 'minted')"
 

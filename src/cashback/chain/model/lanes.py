@@ -62,11 +62,12 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """One signer as stored, and how much of it is in flight."""
+    """One signer as stored: its next nonce, the first that is not final, and how many no block carries."""
 
     id: int
     address: Address
     next_nonce: int
+    final_nonce: int
     waits_for: str | None
     open_slots: int
 

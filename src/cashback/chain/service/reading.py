@@ -173,12 +173,19 @@ class Reading:
             return None
 
     async def _lane(self, lane: Lane, final_block: int) -> LaneStatus:
-        """Return one lane beside what the chain says of its signer up to `final_block`; zeros when it says nothing."""
+        """Return one lane beside what the chain says of its signer up to `final_block`.
+
+        Where it says nothing just now: zeros, and our own record of what is final.
+        """
         try:
-            mined, final = await self._source.nonces(lane.address, ("latest", hex(max(final_block, 0))))
+            [mined] = await self._source.nonces(lane.address, ("latest",))
             gas_money_wei = await self._source.gas_money_wei(lane.address)
         except Unavailable:
-            mined, final, gas_money_wei = 0, 0, 0
+            mined, gas_money_wei = 0, 0
+        try:
+            [final] = await self._source.nonces(lane.address, (hex(max(final_block, 0)),))
+        except Unavailable:
+            final = lane.final_nonce
         return LaneStatus(lane=lane, mined_nonce=mined, final_nonce=final, gas_money_wei=gas_money_wei)
 
 

@@ -19,17 +19,36 @@ async def open_lane(tx: Tx, *, address: Address, next_nonce: int) -> None:
 
 
 async def lanes(tx: Tx) -> list[Lane]:
-    """Return every lane with the number of its open slots."""
+    """Return every lane, and where its slots stand."""
     cursor = await tx.execute(
         """
         select lanes.id, lanes.address, lanes.next_nonce, lanes.waits_for,
-               (select count(*) from chain.slots where slots.lane = lanes.id and slots.state = 'open')
+               coalesce(least(opened.first, mined.first), lanes.next_nonce), opened.count
         from chain.lanes
+        cross join lateral (
+            select min(nonce) as first, count(*) as count
+            from chain.slots
+            where slots.lane = lanes.id
+              and slots.state = 'open'
+        ) as opened
+        cross join lateral (
+            select min(nonce) as first
+            from chain.slots
+            where slots.lane = lanes.id
+              and slots.state = 'mined'
+        ) as mined
         order by lanes.id
         """
     )
     return [
-        Lane(id=row[0], address=Address(row[1]), next_nonce=row[2], waits_for=row[3], open_slots=row[4])
+        Lane(
+            id=row[0],
+            address=Address(row[1]),
+            next_nonce=row[2],
+            waits_for=row[3],
+            final_nonce=row[4],
+            open_slots=row[5],
+        )
         for row in await cursor.fetchall()
     ]
 

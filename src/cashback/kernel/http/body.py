@@ -42,7 +42,7 @@ class JsonRequest(Request[Any, Any, Any]):
 
         Raises:
             RequestEntityTooLarge: it has more bytes than the route allows.
-            JsonMalformed: the caller went away before its end.
+            JsonMalformed: it is missing, or the caller went away before its end.
         """
         if self._body is Empty:
             self._body = await self._read()
@@ -73,6 +73,8 @@ class JsonRequest(Request[Any, Any, Any]):
             if len(body) > most:
                 raise RequestEntityTooLarge
             has_more = message.get("more_body", False)
+        if not body and self.route_handler.parsed_data_field is not None:
+            raise JsonMalformed("the body is missing")
         return body
 
 

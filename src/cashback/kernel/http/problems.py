@@ -25,6 +25,7 @@ from litestar.openapi import ResponseSpec
 from litestar.types import Send
 
 from cashback.kernel.errors import Broken, CashbackError, Conflict, Forbidden, Invalid, NotFound, Rejected, Unavailable
+from cashback.kernel.http.head import allowed
 from cashback.kernel.problem import MEDIA_TYPE, Problem, problem_document
 from cashback.kernel.telemetry import logger
 
@@ -116,8 +117,13 @@ def _framework(error: HTTPException) -> Response[bytes]:
     """Answer the framework's own errors: no such path, wrong method, body too large."""
     code = _FRAMEWORK.get(error.status_code, f"http_{error.status_code}")
     response = problem(error.status_code, code, error.detail)
-    response.headers.update(error.headers or {})
+    response.headers.update({name: _header(name, value) for name, value in (error.headers or {}).items()})
     return response
+
+
+def _header(name: str, value: str) -> str:
+    """Return the value of one of the framework's own headers."""
+    return allowed(value) if name.lower() == "allow" else value
 
 
 def _answer(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, get, post
 from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from cashback.kernel.http import Digits, IdempotencyKey, principal_of, problems, require_operator
 from cashback.kernel.money import Bps, Minor, TokenRate
@@ -51,7 +52,7 @@ class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
 async def create_programme(
     request: Request[Any, Any, Any],
     programmes: NamedDependency[Programmes],
-    data: ProgrammeBody,
+    data: JSONBody[ProgrammeBody],
     idempotency_key: IdempotencyKey,
 ) -> ProgrammeAnswer:
     """Start the programme that decides every purchase from now on.

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.ids import is_id
@@ -42,7 +42,7 @@ Step: TypeAlias = Callable[[int], None]
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where purchases are recorded."""
 
-    api_dsn: Secret
+    api_dsn: Dsn
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

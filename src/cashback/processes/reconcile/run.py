@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from cashback.chain.service.auditing import Audit
-from cashback.kernel.config import Secret
+from cashback.kernel.config import Dsn, HostPort
 from cashback.kernel.db import Database
 from cashback.ledger import Difference
 from cashback.ledger.gateway import Adapter
@@ -30,10 +30,10 @@ from cashback.processes.reconcile.sources import ChainSeen, Sources, chain_seen,
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the sources are; every role may only read."""
 
-    ledger_audit_dsn: Secret
-    minting_audit_dsn: Secret
-    chain_audit_dsn: Secret
-    adapter_address: str
+    ledger_audit_dsn: Dsn
+    minting_audit_dsn: Dsn
+    chain_audit_dsn: Dsn
+    adapter_address: HostPort
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

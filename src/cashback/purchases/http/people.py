@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cashback.kernel.http import (
     CURSOR_LENGTH_MAX,
@@ -63,7 +63,10 @@ class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     responses=problems(403, 409, 413),
 )
 async def create_user(
-    request: Request[Any, Any, Any], people: NamedDependency[People], data: UserBody, idempotency_key: IdempotencyKey
+    request: Request[Any, Any, Any],
+    people: NamedDependency[People],
+    data: JSONBody[UserBody],
+    idempotency_key: IdempotencyKey,
 ) -> Response[User]:
     """Create a user, with a wallet or without one for now."""
     principal = principal_of(request)
@@ -90,7 +93,7 @@ async def set_wallet(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],
     user_id: UserId,
-    data: WalletBody,
+    data: JSONBody[WalletBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[User]:
     """Use this wallet from now on; cashback that waited for one is minted to it."""
@@ -162,7 +165,7 @@ async def show_balance(
 async def create_merchant(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],
-    data: MerchantBody,
+    data: JSONBody[MerchantBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[Merchant]:
     """Create a merchant; `cashback keys create` then gives it an API key."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 
 from cashback.kernel.http import Digits, IdempotencyKey, Reference, principal_of, problems
 from cashback.kernel.telemetry import current_traceparent
@@ -45,7 +45,7 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 async def create_purchase(
     request: Request[Any, Any, Any],
     purchases: NamedDependency[Purchases],
-    data: PurchaseBody,
+    data: JSONBody[PurchaseBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[PurchaseAnswer]:
     """Record a purchase and answer with its cashback decision, made in the same transaction."""

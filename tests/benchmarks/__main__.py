@@ -21,6 +21,7 @@ import msgspec
 import uvloop
 
 from cashback.cli.output import print_table, say
+from cashback.kernel.telemetry import configure
 from tests.benchmarks import api, end_to_end, gas, mint, record, relay
 from tests.benchmarks.checks import Check, cells
 from tests.benchmarks.machine import ROOT, Machine, Usage, machine
@@ -99,6 +100,7 @@ def main(names: Sequence[str]) -> int:
     if unknown := [name for name in wanted if name not in BENCHMARKS]:
         click.echo(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", err=True)
         return 2
+    configure(process="bench", level="warning")
     missed = []
     for name in wanted:
         report = run(name)

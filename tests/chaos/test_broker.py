@@ -6,7 +6,7 @@ import random
 import pytest
 
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
-from tests.support.facts import eventually, pause
+from tests.support.facts import eventually
 from tests.support.load import Customer, Load, Shop
 from tests.support.stack import WholeSystem, stopped
 
@@ -68,9 +68,9 @@ async def test_a_broker_killed_and_wiped_under_load_loses_and_doubles_nothing(
 ) -> None:
     """Whatever was published, delivered or acknowledged at that moment."""
     async with Load.on(stack) as load:
-        await pause(chance.uniform(0.5, 2.0))
+        await load.goes_on(chance.randint(10, 60))
         await lose_storage(stack)
-        await pause(2)
+        await load.goes_on(60)
     await assert_nothing_lost_or_doubled(stack, load)
 
 
@@ -81,11 +81,11 @@ async def test_a_broker_that_hangs_under_load_loses_and_doubles_nothing(
 ) -> None:
     """Paused for longer than any deadline, so that nobody knows what it has stored."""
     async with Load.on(stack) as load:
-        await pause(chance.uniform(0.5, 2.0))
+        await load.goes_on(chance.randint(10, 60))
         await asyncio.to_thread(stack.nats.pause)
-        await pause(8)
+        await load.goes_on(300)
         stack.nats.resume()
-        await pause(1)
+        await load.goes_on(20)
     await assert_nothing_lost_or_doubled(stack, load)
 
 
@@ -97,7 +97,7 @@ async def wipe_while_asleep(stack: WholeSystem, consumer: str) -> Load:
         async with stopped(stack.processes[consumer]):
             load = Load(shop, [customer], per_second=40)
             async with load.running():
-                await pause(0.5)
+                await load.goes_on(20)
             await published(stack)
             await lose_storage(stack)
     await assert_nothing_lost_or_doubled(stack, load)

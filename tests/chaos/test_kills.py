@@ -9,7 +9,6 @@ from cashback.kernel.clock import monotonic_s
 from cashback.processes.embedded import CashbackProcess, EmbeddedNats
 from cashback.processes.stack import PROCESSES
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
-from tests.support.facts import pause
 from tests.support.load import Load
 from tests.support.stack import WholeSystem
 
@@ -42,7 +41,7 @@ async def test_sigterm_ends_each_process_within_5_s_and_nothing_is_lost(
     took_s: dict[str, float] = {}
     async with Load.on(stack) as load:
         for name in chance.sample(list(PROCESSES), k=len(PROCESSES)):
-            await pause(chance.uniform(0.1, 0.6))
+            await load.goes_on(chance.randint(1, 20))
             begun_s = monotonic_s()
             await asyncio.to_thread(stack.processes[name].stop)
             took_s[name] = monotonic_s() - begun_s
@@ -59,11 +58,10 @@ async def test_killing_postgresql_under_load_loses_and_doubles_nothing(
 ) -> None:
     """What was acknowledged survives; what was not is repeated under its key, by everyone who talks to a database."""
     async with Load.on(stack) as load:
-        await pause(chance.uniform(0.5, 1.5))
+        await load.goes_on(chance.randint(10, 60))
         await asyncio.to_thread(stack.postgres.kill)
-        await pause(chance.uniform(0.0, 1.0))
         await asyncio.to_thread(stack.postgres.start)
-        await pause(1)
+        await load.goes_on(20)
     await assert_nothing_lost_or_doubled(stack, load)
 
 
@@ -72,7 +70,7 @@ async def kill_all(stack: WholeSystem, chance: random.Random) -> None:
     victims: list[CashbackProcess | EmbeddedNats] = [*stack.processes.values(), stack.nats]
     async with Load.on(stack) as load:
         for victim in chance.sample(victims, k=len(victims)):
-            await pause(chance.uniform(0.1, 0.6))
+            await load.goes_on(chance.randint(1, 20))
             await asyncio.to_thread(victim.kill)
             await asyncio.to_thread(victim.start)
     await assert_nothing_lost_or_doubled(stack, load)

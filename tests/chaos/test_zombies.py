@@ -11,7 +11,7 @@ import pytest
 from cashback.processes.embedded import CashbackProcess, free_port
 from cashback.processes.stack import PROCESSES
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
-from tests.support.facts import eventually, pause
+from tests.support.facts import eventually
 from tests.support.load import Load
 from tests.support.stack import WholeSystem
 
@@ -37,7 +37,7 @@ async def test_a_process_paused_beyond_its_lease_and_replaced_does_no_harm_when_
     database, table, count = LEASES[name]
     taken = f"select count(*) from {table} where expires_at > now() and holder <> all(%s)"
     async with Load.on(stack) as load:
-        await pause(chance.uniform(0.5, 1.5))
+        await load.goes_on(chance.randint(10, 60))
         before = [row[0] for row in stack.rows(database, f"select holder from {table} where holder is not null")]
         await asyncio.to_thread(stack.processes[name].pause)
         async with replaced(stack, name, tmp_path):
@@ -46,9 +46,28 @@ async def test_a_process_paused_beyond_its_lease_and_replaced_does_no_harm_when_
                 return True if stack.rows(database, taken, before) == [(count,)] else None
 
             await eventually(look, within_s=TAKEN_OVER_WITHIN_S, what=f"another {name} holds the leases")
-            await pause(1)
+            await load.goes_on(30)
             stack.processes[name].resume()
-            await pause(2)
+            await load.goes_on(60)
+    await assert_nothing_lost_or_doubled(stack, load)
+
+
+@pytest.mark.invariant("I2", "I4", "I5")
+async def test_a_ledger_worker_that_sleeps_through_the_work_of_another_does_no_harm_when_it_wakes(
+    stack: WholeSystem, chance: random.Random, tmp_path: Path
+) -> None:
+    """It leads nothing; what it had taken was done by the other one, or by the sweep, long before it wakes."""
+    sleeper = stack.processes["worker-ledger"]
+    async with replaced(stack, "worker-ledger", tmp_path):
+        async with Load.on(stack) as load:
+            await load.goes_on(chance.randint(10, 60))
+            await asyncio.to_thread(sleeper.pause)
+            await load.goes_on(60)
+        await assert_nothing_lost_or_doubled(stack, load)
+        async with Load.on(stack) as load:
+            await load.goes_on(20)
+            sleeper.resume()
+            await load.goes_on(60)
     await assert_nothing_lost_or_doubled(stack, load)
 
 

@@ -143,6 +143,15 @@ class Load:
         """Return the ids of the purchases that were accepted."""
         return [str(answer["id"]) for answer in self.answers.values()]
 
+    async def goes_on(self, purchases: int) -> None:
+        """Return when so many more purchases were answered: the clock by which faults are timed."""
+        wanted = len(self.answers) + purchases
+
+        async def look() -> bool | None:
+            return True if len(self.answers) >= wanted else None
+
+        await eventually(look, within_s=ANSWERED_WITHIN_S, what=f"{purchases} more purchases are answered")
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Buy while the block lasts; at its end wait until the last purchase is answered."""

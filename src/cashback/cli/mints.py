@@ -33,7 +33,11 @@ def list_mints(state: str | None, after: int, limit: int, as_json: bool) -> None
 
     Example: cashback mint list --state stuck --json
     """
-    print_records("mints", asyncio.run(_list(state, after, limit)), as_json=as_json)
+    mints = asyncio.run(_list(state, after, limit))
+    if not as_json:
+        for each in mints:
+            each["tokens"] = tokens(int(str(each.pop("token_units"))))
+    print_records("mints", mints, as_json=as_json)
 
 
 async def _list(state: str | None, after: int, limit: int) -> list[dict[str, object]]:
@@ -53,7 +57,6 @@ async def _list(state: str | None, after: int, limit: int) -> list[dict[str, obj
             "cashback": mint.cashback_id,
             "recipient": "0x" + mint.recipient.hex(),
             "token_units": str(mint.amount),
-            "tokens": tokens(mint.amount),
             "state": mint.state.value,
             "transaction": "0x" + mint.inclusion.transaction_hash.hex() if mint.inclusion else None,
             "block": mint.inclusion.block_number if mint.inclusion else None,

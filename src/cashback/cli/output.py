@@ -11,6 +11,7 @@ from typing import Final, Self
 
 import click
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
@@ -21,7 +22,12 @@ from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 
 _AS_WIDE_AS_NEEDED: Final = 10_000
+_SHORT: Final = 20
+"""What is not longer is never cut or folded."""
+
+_CUT_MIN: Final = 10
 _WHOLE: Final = 10**TOKEN_DECIMALS
+_INSTANT: Final = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)")
 _AMOUNT: Final = re.compile(rf"\$?[0-9][0-9,]*(\.[0-9]+)?( {TOKEN_SYMBOL})?")
 
 
@@ -49,16 +55,18 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 
     Where the terminal is too narrow, sentences are folded, and ids and hashes, which nobody reads, end in an ellipsis.
     """
-    cells = [[_text(cell) for cell in row] for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    cells = [[_brief(cell) for cell in row] for row in rows]
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=box.SIMPLE_HEAD)
     for place, column in enumerate(columns):
         filled = [row[place] for row in cells if row[place]]
         if filled and all(_AMOUNT.fullmatch(text) for text in filled):
             table.add_column(column, justify="right", no_wrap=True)
+        elif max(map(len, filled), default=0) <= _SHORT:
+            table.add_column(column, no_wrap=True)
         elif any(" " in text for text in filled):
             table.add_column(column, overflow="fold")
         else:
-            table.add_column(column, overflow="ellipsis", no_wrap=True)
+            table.add_column(column, overflow="ellipsis", min_width=_CUT_MIN)
     for row in cells:
         table.add_row(*row)
     width = None if sys.stdout.isatty() else _AS_WIDE_AS_NEEDED
@@ -88,18 +96,28 @@ def print_json(document: object) -> None:
 
 
 def print_records(title: str, records: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
-    """Print records of one shape as a table, or as a JSON array; none is said as such."""
+    """Print records of one shape as a JSON array, or as a table without what is empty in all; none is said as such."""
     if as_json:
         print_json(list(records))
     elif not records:
         say(f"{title}: none")
     else:
-        print_table(title, list(records[0]), [list(record.values()) for record in records])
+        columns = [name for name in records[0] if any(_text(record[name]) for record in records)]
+        print_table(title, columns, [[record[name] for name in columns] for record in records])
 
 
 def _text(value: object) -> str:
-    """Return a value as a table shows it."""
+    """Return a value as a person reads it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "" if value is None else str(value)
+
+
+def _brief(value: object) -> str:
+    """Return a value as a cell shows it: of an instant no more than its second, in UTC."""
+    text = _text(value)
+    instant = _INSTANT.fullmatch(text)
+    return f"{instant['date']} {instant['time']}" if instant else text
 
 
 class Progress:
@@ -108,10 +126,11 @@ class Progress:
     def __init__(self, what: str, total: int | None) -> None:
         """Promise `total` steps of `what`; None when nobody knows how many there will be."""
         self._what = what
+        counted = () if total is None else (MofNCompleteColumn(),)
         self._bar = RichProgress(
             TextColumn("· {task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            *counted,
             TimeElapsedColumn(),
             console=Console(stderr=True),
             disable=not sys.stderr.isatty(),

@@ -145,7 +145,8 @@ def _operations(checks: Mapping[str, Check]) -> list[Any]:
     )
     async def metrics() -> Response[bytes]:
         """Return the metrics in the text format of Prometheus."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        # The framework adds the character set to every text itself.
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8"))
 
     return [livez, readyz, metrics]
 

@@ -39,7 +39,8 @@ class Caller:
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
         """Return the answer, which must be one that the document promises."""
         response = await self.http.request(method, path, **request)
-        assert self._document.complaints(response) == []
+        complaints = self._document.complaints(response)
+        assert complaints == [], complaints
         return response
 
     async def get(self, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # as `ask`

@@ -188,9 +188,11 @@ async def show_merchant(
     request: Request[Any, Any, Any], people: NamedDependency[People], merchant_id: MerchantId
 ) -> Merchant:
     """Return a merchant; a merchant sees itself only."""
-    if not principal_of(request).may_see(merchant_id):
-        raise MerchantUnknown("there is nothing under this id", parameter="merchant_id")
-    return await people.merchant(in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown))
+    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    if not principal_of(request).may_see(asked):
+        # In the very words of what does not exist, or they would tell that it does.
+        raise MerchantUnknown("there is no such merchant", merchant_id=asked)
+    return await people.merchant(asked)
 
 
 PEOPLE_ROUTES = [create_user, set_wallet, show_user, list_cashback, show_balance, create_merchant, show_merchant]

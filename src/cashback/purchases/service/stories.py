@@ -41,9 +41,12 @@ class PurchaseStories:
         Raises:
             PurchaseUnknown: there is none.
         """
-        purchase = await self._purchases.purchase(purchase_id) if is_id(purchase_id, "pur") else None
-        if purchase is None or merchant_id not in (None, purchase.merchant_id):
+        if not is_id(purchase_id, "pur"):
             raise PurchaseUnknown("there is no such purchase", parameter="purchase_id")
+        purchase = await self._purchases.purchase(purchase_id)
+        if merchant_id not in (None, purchase.merchant_id):
+            # In the very words of what does not exist, or they would tell that it does.
+            raise PurchaseUnknown("there is no such purchase", purchase_id=purchase_id)
         return PurchaseStory(
             id=purchase.id,
             merchant_id=purchase.merchant_id,

@@ -1,0 +1,110 @@
+"""Lists: bounded pages, continued by opaque cursors."""
+
+from base64 import urlsafe_b64encode
+
+import pytest
+import pytest_asyncio
+
+from cashback.purchases.model import User
+from tests.contract.rest.document import assert_problem
+from tests.contract.rest.world import Caller
+from tests.integration.ledger.world import World, buy
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EARNED = 123
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def user(world: World, operator: Caller) -> User:
+    """Give a user who bought often, in turns with somebody else."""
+    user, somebody, merchant = await world.user(), await world.user(), await world.merchant()
+    await world.record(*[buy(who, merchant) for _ in range(EARNED) for who in (user, somebody)])
+    return user
+
+
+async def pages_of(caller: Caller, user: User, **query: object) -> list[list[str]]:
+    """Return the ids on every page of a user's cashback."""
+    pages: list[list[str]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        response = await caller.get(f"/v1/users/{user.id}/cashback", params={**query, **cursor})
+        assert response.status_code == 200
+        page = response.json()
+        pages.append([item["id"] for item in page["items"]])
+        if page["next_cursor"] is None:
+            return pages
+        cursor = {"cursor": page["next_cursor"]}
+
+
+@pytest.mark.parametrize(
+    "query,sizes",
+    [
+        pytest.param({}, [50, 50, 23], id="fifty-unless-told-otherwise"),
+        pytest.param({"limit": 200}, [123], id="the-most"),
+        pytest.param({"limit": 41}, [41, 41, 41], id="to-the-last-one"),
+        pytest.param({"limit": 122}, [122, 1], id="all-but-one"),
+    ],
+)
+async def test_pages_follow_each_other_without_gap_or_repeat(
+    world: World, operator: Caller, user: User, query: dict[str, object], sizes: list[int]
+) -> None:
+    """Newest first, and no page after the last one."""
+    pages = await pages_of(operator, user, **query)
+    assert [len(page) for page in pages] == sizes
+    rows = await world.rows("select id from ledger.cashback_ledger where user_id = %s order by position desc", user.id)
+    assert [id_ for page in pages for id_ in page] == [row[0] for row in rows]
+
+
+async def test_what_is_earned_meanwhile_moves_no_page(world: World, operator: Caller) -> None:
+    """A cursor is a place and not a number of rows to skip."""
+    user, merchant = await world.user(), await world.merchant()
+    await world.record(*[buy(user, merchant) for _ in range(20)])
+    first = (await operator.get(f"/v1/users/{user.id}/cashback", params={"limit": 10})).json()
+    [newer] = await world.record(buy(user, merchant))
+    query = {"limit": 10, "cursor": first["next_cursor"]}
+    second = (await operator.get(f"/v1/users/{user.id}/cashback", params=query)).json()
+    seen = [item["id"] for item in first["items"] + second["items"]]
+    assert len(set(seen)) == 20
+    assert newer.cashback.id not in seen
+
+
+async def test_a_user_who_earned_nothing_has_an_empty_list(world: World, operator: Caller) -> None:
+    """200 and no items; whoever does not exist has no list."""
+    response = await operator.get(f"/v1/users/{(await world.user()).id}/cashback")
+    assert response.json() == {"items": [], "next_cursor": None}
+
+
+def forged(place: str) -> str:
+    """Return a place as a cursor writes it."""
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("nonsense", id="nonsense"),
+        pytest.param("!!!", id="no-base64"),
+        pytest.param("a", id="a-single-character"),
+        pytest.param("MQ==", id="padded"),
+        pytest.param("M!Q", id="noise-between"),
+        pytest.param(forged("-1"), id="negative"),
+        pytest.param(forged("1 or true"), id="injection"),
+        pytest.param(forged("9" * 19), id="beyond-63-bits"),
+        pytest.param(forged("٣"), id="other-digits"),
+    ],
+)
+async def test_a_forged_cursor_is_refused(operator: Caller, user: User, cursor: str) -> None:
+    """Only what a page handed out continues one."""
+    response = await operator.get(f"/v1/users/{user.id}/cashback", params={"cursor": cursor})
+    assert_problem(response, 422, "cursor_invalid", parameter="cursor")
+
+
+async def test_a_cursor_of_another_list_opens_no_door(world: World, operator: Caller, user: User) -> None:
+    """It is a place in time: whoever uses it sees their own items below it, and no one else's."""
+    cursor = (await operator.get(f"/v1/users/{user.id}/cashback", params={"limit": 1})).json()["next_cursor"]
+    stranger, merchant = await world.user(), await world.merchant()
+    await world.record(buy(stranger, merchant))
+    page = (await operator.get(f"/v1/users/{stranger.id}/cashback", params={"cursor": cursor})).json()
+    assert page == {"items": [], "next_cursor": None}

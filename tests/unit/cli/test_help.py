@@ -1,0 +1,99 @@
+"""Help: every verb says what it does and shows an example that can be pasted."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from cashback.cli.command import VERBS, root
+
+EXAMPLE = re.compile(r"^Example: (?P<line>.+)$", re.MULTILINE)
+
+
+def commands(group: click.Group = root, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every group and verb below `group` with the words that lead to it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield (*path, name), found
+        if isinstance(found, click.Group):
+            yield from commands(found, (*path, name))
+
+
+ALL = dict(commands())
+LEAVES = {path: command for path, command in ALL.items() if not isinstance(command, click.Group)}
+
+
+def examples(command: click.Command) -> list[str]:
+    """Return the command lines that a verb's help gives as examples."""
+    return [found["line"] for found in EXAMPLE.finditer(command.help or "")]
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Have every verb note that it was reached with arguments it can read, instead of running."""
+    reached: list[tuple[str, ...]] = []
+    for path, command in LEAVES.items():
+        monkeypatch.setattr(command, "callback", lambda _path=path, **_: reached.append(_path))
+    return reached
+
+
+def test_the_issue_s_verbs_are_all_there() -> None:
+    """Each of them, and `keys list`, which revoking needs."""
+    words = {" ".join(path) for path in LEAVES}
+    assert words == {
+        *("api", "relay", "worker mint", "worker ledger", "adapter", "migrate", "contracts deploy", "dev", "demo"),
+        *("import", "purchase create", "purchase show", "mint list", "dlq list", "dlq show", "dlq replay", "replay"),
+        *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
+    }
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_verb_has_help_with_an_example_of_itself(
+    path: tuple[str, ...], parsed: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The example parses, and leads to the verb whose help it stands in, or into the group."""
+    monkeypatch.chdir(tmp_path)
+    Path("purchases.csv").touch()
+    lines = examples(ALL[path])
+    assert lines, f"cashback {' '.join(path)} shows no example"
+    for line in lines:
+        words = [word for word in shlex.split(line) if not re.match(r"[A-Z_]+=", word)]
+        assert words[0] == "cashback"
+        root.main(words[1:], prog_name="cashback", standalone_mode=False)
+        assert parsed[-1][: len(path)] == path
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_every_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
+    """An option without help is one that nobody dares to use; `--limit` tells its range."""
+    silent = [
+        option.name
+        for option in LEAVES[path].params
+        if isinstance(option, click.Option) and not option.help and not option.show_default
+    ]
+    assert silent == []
+
+
+def test_the_table_of_verbs_says_what_each_verb_s_own_help_begins_with_or_sums_up() -> None:
+    """The table is written without importing a verb, so a verb that is gone would be told to nobody."""
+    context = click.Context(root)
+    assert all(root.get_command(context, name) is not None for name in VERBS)
+    assert root.get_command(context, "nothing") is None
+
+
+READING = {
+    *(("purchase", "create"), ("purchase", "show"), ("import",), ("mint", "list"), ("dlq", "list"), ("dlq", "show")),
+    *(("replay",), ("keys", "create"), ("keys", "list"), ("reconcile",), ("doctor",), ("migrate",)),
+    *(("contracts", "deploy"), ("demo",)),
+}
+
+
+@pytest.mark.parametrize("path", sorted(READING), ids=" ".join)
+def test_every_verb_that_shows_something_can_show_it_as_json(path: tuple[str, ...]) -> None:
+    """Programs read JSON, and never a table."""
+    assert any("--json" in option.opts for option in LEAVES[path].params)

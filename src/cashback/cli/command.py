@@ -3,7 +3,8 @@
 | exit code | meaning                                                                     |
 |-----------|-----------------------------------------------------------------------------|
 | 0         | done                                                                        |
-| 1         | something unforeseen failed; the traceback says where                       |
+| 1         | something unforeseen failed, the traceback says where; or whoever read the  |
+|           | output left before its end                                                  |
 | 2         | the command line is wrong                                                   |
 | 3         | a check found a difference (`reconcile`, `demo`, `doctor`), or an import    |
 |           | refused rows; each is listed                                                |
@@ -11,7 +12,6 @@
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |
 | 130       | interrupted: Ctrl-C, or SIGTERM where a verb had something to put away      |
-| 141       | whoever read the output left before its end                                 |
 
 A process that serves (`api`, `relay`, `worker`, `adapter`) ends with 0 after SIGTERM or Ctrl-C, and so does `dev` once
 it was up: that is how they are meant to end.
@@ -30,12 +30,12 @@ from cashback.kernel.config import SettingsInvalid
 from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.telemetry import configure
 
+EXIT_UNFORESEEN: Final = 1
 EXIT_DIFFERENCE: Final = 3
 EXIT_REJECTED: Final = 4
 EXIT_UNAVAILABLE: Final = 5
 EXIT_SETTINGS: Final = 6
 EXIT_INTERRUPTED: Final = 130
-EXIT_UNREAD: Final = 141
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "api": ("cashback.cli.run:api", "Serve the REST API."),
@@ -117,7 +117,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # What is still in the buffer would fail once more when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_UNREAD
+        return EXIT_UNFORESEEN
     except click.ClickException as error:
         error.show()
         return error.exit_code

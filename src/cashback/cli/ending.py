@@ -71,11 +71,14 @@ class Ending:
             self._reactions.remove(reaction)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what `work` returns; it is cancelled when a signal comes.
+        """Return what `work` returns; it is cancelled when a signal comes, and not begun after one.
 
         Raises:
             click.Abort: one came.
         """
+        if self.is_told:
+            work.close()
+            raise click.Abort
         with asyncio.Runner() as runner:
             loop = runner.get_loop()
             task = loop.create_task(work)

@@ -62,7 +62,7 @@ def trace(traceparent: str | None) -> Iterator[str]:
         _traceparent.reset(token)
 
 
-def _with_trace(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401  # structlog's own types
+def _with_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Name the trace in each line: the id that a caller was told is the one to search for."""
     traceparent = _traceparent.get()
     if traceparent is not None:

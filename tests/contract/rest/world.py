@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import msgspec
@@ -32,7 +32,9 @@ class Caller:
     def __init__(self, app: Litestar, document: Document, secret: str | None) -> None:
         """Call `app`."""
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers)
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(cast("Any", app)), base_url="http://api", headers=headers
+        )
         self.secret = secret or ""
         self._document = document
 
@@ -87,7 +89,7 @@ class Rest:
 
     async def stored(self) -> tuple[object, ...]:
         """Return how many rows there are of all that a request could leave behind."""
-        tables = ("purchases.users", "purchases.wallets", "purchases.merchants", "purchases.purchases")
+        tables: tuple[str, ...] = ("purchases.users", "purchases.wallets", "purchases.merchants", "purchases.purchases")
         tables += ("purchases.idempotency_keys", "purchases.outbox_events", "ledger.cashback_ledger")
         tables += ("ledger.programmes", "ledger.entries", "ledger.outbox_events")
         counts = ", ".join(f"(select count(*) from {table})" for table in tables)

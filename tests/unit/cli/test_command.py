@@ -79,7 +79,7 @@ def test_help_needs_no_setting_and_loads_no_verb() -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_failure_of_ours() -> None:
-    """`cashback ... | head -1` shows no traceback, and says by its code that not all was read."""
+    """`cashback ... | head -1` shows no traceback, and tells by its code that not all was read."""
     program = (
         "import sys, click; from cashback.cli import command\n"
         "def verb(**_):\n  [click.echo('x' * 1000) for _ in range(10_000)]\n"
@@ -94,7 +94,7 @@ def test_a_reader_that_leaves_early_is_no_failure_of_ours() -> None:
         writer.stdout.readline()
         writer.stdout.close()
         assert writer.stderr.read() == ""
-        assert writer.wait(20) == command.EXIT_UNREAD
+        assert writer.wait(20) == command.EXIT_UNFORESEEN
 
 
 def test_the_release_is_told() -> None:

@@ -65,7 +65,7 @@ def test_a_signal_cancels_what_runs_and_its_cleaning_up_is_done() -> None:
             asyncio.get_running_loop().call_soon(tell)
             await asyncio.Event().wait()
         finally:
-            await asyncio.to_thread(cleaned.append, True)  # noqa: FBT003  # the list is one of booleans
+            await asyncio.to_thread(cleaned.append, True)  # the list is one of booleans
 
     with Ending.awaited() as ending:
         with pytest.raises(click.Abort):

@@ -1,5 +1,6 @@
 """Help: every verb says what it does and shows an example that can be pasted."""
 
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ LEAVES = {path: command for path, command in ALL.items() if not isinstance(comma
 
 def examples(command: click.Command) -> list[str]:
     """Return the command lines that a verb's help gives as examples."""
-    return [found["line"] for found in EXAMPLE.finditer(command.help or "")]
+    return [found["line"] for found in EXAMPLE.finditer(inspect.cleandoc(command.help or ""))]
 
 
 @pytest.fixture

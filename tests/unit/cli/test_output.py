@@ -2,11 +2,11 @@
 
 import io
 import json
+import sys
 from collections.abc import Callable
 
 import pytest
 
-from cashback.cli import output
 from cashback.cli.output import amounts, print_commands, print_facts, print_json, print_records, print_table, tokens
 
 HASH = "0x" + "5f" * 32
@@ -27,7 +27,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Show:
         terminal = Terminal()
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setenv("TERM", "dumb")
-        monkeypatch.setattr(output.sys, "stdout", terminal)
+        monkeypatch.setattr(sys, "stdout", terminal)
         print_table(*table)  # type: ignore[arg-type]  # handed through
         return terminal.getvalue()
 

@@ -1,0 +1,91 @@
+"""A blockchain adapter that says what the test wants said, byte for byte, over real gRPC."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from grpclib.const import Cardinality, Handler, Status
+from grpclib.encoding.base import CodecBase
+from grpclib.exceptions import GRPCError
+from grpclib.server import Server, Stream
+
+HOST: Final = "127.0.0.1"
+_SERVICE: Final = "/cashback.chain.v1.ChainAdapterService/"
+
+
+class Bytes(CodecBase):
+    """Messages as they travel."""
+
+    __content_subtype__ = "proto"
+
+    def encode(self, message: Any, message_type: Any) -> bytes:  # noqa: ANN401  # grpclib's own signature
+        """Return the message as it is."""
+        del message_type
+        return bytes(message)
+
+    def decode(self, data: bytes, message_type: Any) -> Any:  # noqa: ANN401  # grpclib's own signature
+        """Return the message as it is."""
+        del message_type
+        return data
+
+
+class ScriptedAdapter:
+    """Answers each call with `answers[call]`, once for each request; it may hang, refuse, or be down."""
+
+    def __init__(self) -> None:
+        """Listen nowhere and know no answer."""
+        self.answers: dict[str, bytes] = {}
+        self.asked: list[tuple[str, bytes]] = []
+        self.is_hanging = False
+        self.refusal: Status | None = None
+        self.port = 0
+        self._server: Server | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def serving(cls) -> AsyncIterator["ScriptedAdapter"]:
+        """Yield an adapter that listens on a free port."""
+        adapter = cls()
+        await adapter.go_up()
+        try:
+            yield adapter
+        finally:
+            await adapter.go_down()
+
+    @property
+    def address(self) -> str:
+        """Return where it listens, or did."""
+        return f"{HOST}:{self.port}"
+
+    async def go_up(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        self._server = Server([self], codec=Bytes())
+        listener = socket.create_server((HOST, self.port))
+        self.port = listener.getsockname()[1]
+        await self._server.start(sock=listener)
+
+    async def go_down(self) -> None:
+        """Stop listening and end what is connected."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+            await server.wait_closed()
+
+    def __mapping__(self) -> Mapping[str, Handler]:
+        """Return the calls, as grpclib asks for them."""
+        return {_SERVICE + call: self._handler(call) for call in ("GetBalances", "GetMints")}
+
+    def _handler(self, call: str) -> Handler:
+        """Return the handler of one call."""
+
+        async def answer(stream: Stream[Any, Any]) -> None:
+            self.asked.append((call, await stream.recv_message()))
+            if self.is_hanging:
+                await asyncio.get_running_loop().create_future()
+            if self.refusal is not None:
+                raise GRPCError(self.refusal, "as the test ordered")
+            await stream.send_message(self.answers[call])
+
+        return Handler(answer, Cardinality.UNARY_UNARY, bytes, bytes)

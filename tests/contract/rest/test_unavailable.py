@@ -1,0 +1,152 @@
+"""When the world fails the answer says so, nothing is stored, and no secret gets out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import psycopg
+import pytest
+import pytest_asyncio
+import structlog
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from cashback.kernel.clock import monotonic_s
+from cashback.kernel.ids import new_id
+from tests.contract.rest.document import assert_problem
+from tests.contract.rest.world import PEPPER, Caller, Rest, a_purchase, open_rest
+from tests.integration.ledger.world import OPERATOR, PASSWORD, Dsns, World, new_key, open_world
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GIVES_UP_WITHIN_S = 8.0
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def narrow(dsns: Dsns) -> AsyncIterator[Rest]:
+    """Give a process with a single connection."""
+    async with open_world(dsns, connections_max=1) as world, open_rest(world) as api:
+        yield api
+
+
+async def shut(dsns: Dsns, *, is_open: bool) -> None:
+    """Let nobody into the database and throw everybody out, or let them in again."""
+    name = str(conninfo_to_dict(dsns.superuser)["dbname"])
+    elsewhere = make_conninfo(dsns.superuser, dbname="postgres")
+    async with await psycopg.AsyncConnection.connect(elsewhere, autocommit=True) as connection:
+        await connection.execute(
+            sql.SQL("alter database {} with allow_connections {}").format(sql.Identifier(name), sql.Literal(is_open))
+        )
+        if not is_open:
+            await connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
+            )
+
+
+def assert_may_retry(response: httpx.Response, code: str) -> None:
+    """Assert that the caller is told to come back, and nothing of our insides."""
+    assert_problem(response, 503, code)
+    assert int(response.headers["retry-after"]) >= 1
+    for secret in (PASSWORD, PEPPER.value, "psycopg", "127.0.0.1", "cashback_api"):
+        assert secret not in response.text
+
+
+async def test_without_the_database_every_request_may_be_retried(rest: Rest, dsns: Dsns, operator: Caller) -> None:
+    """503 for known and unknown keys alike, not ready but alive; afterwards the same request is done once (I7)."""
+    user, merchant = await rest.world.user(), await rest.world.merchant()
+    newcomer = await rest.operator()
+    await operator.get("/v1/programmes/current")
+    key, body, before = new_key(), a_purchase(user, merchant), await rest.stored()
+    await shut(dsns, is_open=False)
+    began_s = monotonic_s()
+    posted, asked, unknown, ready, alive = await asyncio.gather(
+        operator.post("/v1/purchases", body, key=key),
+        operator.get(f"/v1/users/{user.id}/balance"),
+        newcomer.post("/v1/users", {}),
+        rest.nobody.get("/readyz"),
+        rest.nobody.get("/livez"),
+    )
+    assert monotonic_s() - began_s < GIVES_UP_WITHIN_S
+    for response in (posted, asked, unknown):
+        assert_may_retry(response, "database_unavailable")
+    assert (ready.status_code, sorted(ready.json()["problems"])) == (503, ["database"])
+    assert alive.status_code == 200
+    await shut(dsns, is_open=True)
+    async with asyncio.timeout(30):
+        while (await rest.nobody.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0)
+    assert await rest.stored() == before
+    again = await operator.post("/v1/purchases", body, key=key)
+    assert again.status_code == 201
+    assert "idempotency-replayed" not in again.headers
+    assert (await operator.get(f"/v1/users/{user.id}/balance")).status_code == 200
+
+
+async def test_without_a_free_connection_a_request_may_be_retried(narrow: Rest) -> None:
+    """Whoever waits for the pool is told after five seconds, and nothing is stored."""
+    operator = await narrow.operator()
+    user, merchant = await narrow.world.user(), await narrow.world.merchant()
+    await operator.get("/v1/programmes/current")
+    before = await narrow.stored()
+    async with narrow.world.api.transaction():
+        began_s = monotonic_s()
+        posted, asked = await asyncio.gather(
+            asyncio.create_task(operator.post("/v1/purchases", a_purchase(user, merchant))),
+            asyncio.create_task(operator.get(f"/v1/users/{user.id}")),
+            return_exceptions=True,
+        )
+        assert monotonic_s() - began_s < GIVES_UP_WITHIN_S
+    assert isinstance(posted, httpx.Response)
+    assert isinstance(asked, httpx.Response)
+    assert_may_retry(posted, "database_unavailable")
+    assert_may_retry(asked, "database_unavailable")
+    assert await narrow.stored() == before
+
+
+async def test_a_key_whose_first_request_takes_too_long_is_busy(rest: Rest, dsns: Dsns, operator: Caller) -> None:
+    """409 after five seconds of waiting for the first answer, and then nothing was done twice (I7)."""
+    user, merchant, key = await rest.world.user(), await rest.world.merchant(), new_key()
+    before = await rest.stored()
+    async with await psycopg.AsyncConnection.connect(dsns.superuser) as holder:
+        await holder.execute(
+            "insert into purchases.idempotency_keys (owner, key, fingerprint, created_at)"
+            " values (%s, %s, sha256('first'), now())",
+            (OPERATOR, key),
+        )
+        busy = await operator.post("/v1/purchases", a_purchase(user, merchant), key=key)
+        await holder.rollback()
+    assert_problem(busy, 409, "idempotency_key_busy")
+    assert await rest.stored() == before
+    assert (await operator.post("/v1/purchases", a_purchase(user, merchant), key=key)).status_code == 201
+
+
+async def test_what_breaks_inside_is_logged_and_not_told(rest: Rest, world: World, operator: Caller) -> None:
+    """500 with the trace's id, under which the log has the cause; a refused row and a broken statement alike."""
+    user, merchant = await world.user(), await world.merchant()
+    await world.rows("alter table purchases.purchases add constraint planted check (reference <> 'poison')")
+    await world.rows("alter table purchases.merchants rename column name to planted")
+    before = await rest.stored()
+    with structlog.testing.capture_logs() as lines:
+        refused = await operator.post("/v1/purchases", a_purchase(user, merchant, reference="poison"))
+        broken = await operator.get(f"/v1/merchants/{merchant.id}")
+    await world.rows("alter table purchases.merchants rename column planted to name")
+    for response in (refused, broken):
+        assert_problem(response, 500, "internal")
+        for inside in ("planted", "psycopg", "purchases.", "select", "Traceback", operator.secret):
+            assert inside not in response.text
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["request.broke", "request.broke"]
+    assert operator.secret not in repr(lines)
+    assert await rest.stored() == before
+
+
+async def test_an_unforeseen_failure_of_authentication_is_a_problem_too(
+    rest: Rest, world: World, operator: Caller
+) -> None:
+    """Nothing escapes to the server, whose own words are no problem document."""
+    await world.rows("alter table purchases.api_keys rename to planted")
+    try:
+        response = await rest.caller(f"{new_id('key')}.guess").get("/v1/programmes/current")
+    finally:
+        await world.rows("alter table purchases.planted rename to api_keys")
+    assert_problem(response, 500, "internal")
+    assert (await operator.get("/v1/programmes/current")).status_code == 200

@@ -63,7 +63,7 @@ async def test_a_ledger_worker_that_sleeps_through_the_work_of_another_does_no_h
             await load.goes_on(chance.randint(10, 60))
             await asyncio.to_thread(sleeper.pause)
             await load.goes_on(60)
-        await assert_nothing_lost_or_doubled(stack, load)
+        await assert_nothing_lost_or_doubled(stack, load, asleep="worker-ledger")
         async with Load.on(stack) as load:
             await load.goes_on(20)
             sleeper.resume()

@@ -3,14 +3,20 @@
 from collections import Counter
 
 from cashback.kernel.bus import Bus
+from cashback.processes.embedded import answers
 from tests.support.load import Load
 from tests.support.stack import WholeSystem
 
 
-async def assert_nothing_lost_or_doubled(stack: WholeSystem, load: Load) -> None:
-    """Assert that every accepted purchase is minted exactly once (I2, I4, I5), that all agree, and nobody gave up."""
+async def assert_nothing_lost_or_doubled(stack: WholeSystem, load: Load, *, asleep: str = "") -> None:
+    """Assert that every accepted purchase is minted exactly once (I2, I4, I5), that all agree, and nobody gave up.
+
+    Every process is ready again, but for the one that is meant to be asleep.
+    """
     report = await stack.drained()
     assert report.findings == []
+    awake = [name for name in stack.processes if name != asleep]
+    assert [name for name in awake if not answers(stack.processes[name].port, "/readyz")] == []
     assert await dead_letters(stack) == 0
     assert stack.rows("minting", "select kind, detail from minting.halts") == []
     assert stack.rows("chain", "select halted_reason from chain.network") == [(None,)]

@@ -5,14 +5,21 @@ from collections import defaultdict
 
 import pytest
 
+from cashback.kernel.bus import Bus
+from cashback.kernel.bus.durable import lag
 from cashback.kernel.bus.message import Delivery
+from cashback.kernel.bus.replay import replay
+from cashback.kernel.bus.streams import EVENTS
 from tests.e2e.test_flow import events_in_stream
 from tests.support.chain import ChainReader
+from tests.support.facts import eventually
 from tests.support.load import Shop
 from tests.support.stack import WholeSystem
 
 TERMINAL = {"declined", "minted"}
 PURCHASES = 40
+CONSUMERS = ("ledger-approvals", "ledger-outcomes", "minting-requests")
+DELIVERED_WITHIN_S = 20.0
 SOURCES = {
     "purchase.created": "purchases",
     "cashback.approved": "ledger",
@@ -96,6 +103,24 @@ async def test_every_committed_event_is_published_in_order_and_applied_once(
     assert stack.rows("cashback", twice) == []
 
 
+@pytest.mark.invariant("I5", "I7")
+async def test_replaying_everything_changes_nothing(purchases: list[str], stack: WholeSystem) -> None:
+    """Every event of the stream delivered again, to everyone: no state, no posting, no mint is added (I5)."""
+    before = counts(stack)
+    async with Bus.connect(stack.nats.url(), name="test") as bus:
+        await bus.wait_connected()
+        replayed = await replay(bus, start=1)
+
+        async def look() -> bool | None:
+            lags = [await lag(bus, stream=EVENTS.name, name=name) for name in CONSUMERS]
+            return None if any(lags) else True
+
+        await eventually(look, within_s=DELIVERED_WITHIN_S, what="everything is delivered again")
+    assert replayed.events >= 4 * len(purchases) - PURCHASES // 10
+    assert counts(stack) == before
+    assert (await stack.drained()).findings == []
+
+
 @pytest.mark.invariant("I9")
 async def test_nonces_follow_each_other_with_one_mined_transaction_each(
     purchases: list[str], stack: WholeSystem, chain: ChainReader
@@ -116,6 +141,20 @@ async def test_nonces_follow_each_other_with_one_mined_transaction_each(
             mined[nonce].append(attempt)
     assert sorted(mined) == list(range(next_nonce))
     assert all(len(attempts) == 1 for attempts in mined.values())
+
+
+def counts(stack: WholeSystem) -> dict[str, int]:
+    """Return how many rows each table has that an event may add to."""
+    tables = {
+        "cashback": ("ledger.cashback_transitions", "ledger.transfers", "ledger.inbox", "ledger.outbox_events"),
+        "minting": ("minting.mints", "minting.inbox", "minting.outbox_events"),
+        "chain": ("chain.mints", "chain.slots", "chain.outcomes"),
+    }
+    return {
+        table: stack.rows(database, f"select count(*) from {table}")[0][0]
+        for database, names in tables.items()
+        for table in names
+    }
 
 
 def source_of(event: Delivery) -> str:

@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-LOOK_EVERY_S: Final = 0.05
+LOOK_EVERY_S: Final = 0.1
 
 T = TypeVar("T")
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], *, within_s: float, what: str) -> T:
-    """Return what `look` finds as soon as it finds something.
+async def eventually(
+    look: Callable[[], Awaitable[T | None]], *, within_s: float, what: str, every_s: float = LOOK_EVERY_S
+) -> T:
+    """Return what `look` finds as soon as it finds something; a look that costs is taken less often.
 
     Raises:
         AssertionError: it has found nothing for `within_s` seconds; it says `what` was awaited.
@@ -22,7 +24,7 @@ async def eventually(look: Callable[[], Awaitable[T | None]], *, within_s: float
                 found = await look()
                 if found is not None:
                     return found
-                await pause(LOOK_EVERY_S)
+                await pause(every_s)
     except TimeoutError as cause:
         raise AssertionError(f"not within {within_s:g} s: {what}") from cause
 

@@ -126,7 +126,7 @@ class Load:
 
     @classmethod
     @asynccontextmanager
-    async def on(cls, stack: Stack, *, per_second: float = 40, customers: int = 8) -> AsyncIterator["Load"]:
+    async def on(cls, stack: Stack, *, per_second: float = 30, customers: int = 8) -> AsyncIterator["Load"]:
         """Yield a load that runs while the block lasts; at its end every purchase that was begun is answered."""
         async with Shop.open(stack) as shop:
             load = cls(shop, [await shop.customer() for _ in range(customers)], per_second=per_second)

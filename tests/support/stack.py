@@ -80,7 +80,7 @@ class WholeSystem(Stack):
                 return None
             return report if report.is_drained else None
 
-        return await eventually(look, within_s=within_s, what="nothing is under way any more")
+        return await eventually(look, within_s=within_s, what="nothing is under way any more", every_s=0.5)
 
 
 @contextmanager

@@ -24,7 +24,10 @@ _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 def configure(*, process: str, level: str = "info") -> None:
     """Send structured logs of this process to standard error: lines for a person on a terminal, JSON elsewhere."""
-    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    renderer: Any = structlog.processors.JSONRenderer()
+    if sys.stderr.isatty():
+        # The pretty tracebacks print local variables, and among those are API keys.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

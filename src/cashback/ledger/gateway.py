@@ -33,8 +33,8 @@ _HASH_BYTES: Final = 32
 _DIGITS_MAX: Final = 78
 """Of 2^256 - 1, the most that a contract can answer."""
 
-_NONSENSE: Final = (ArithmeticError, EOFError, LookupError, TypeError, ValueError)
-"""What decoding and reading an answer raises when it is none of the contract's."""
+_NONSENSE: Final = (ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError)
+"""What decoding and reading an answer raises when it is none of the contract's; its decoder checks no types."""
 
 
 class AdapterUnavailable(Unavailable):
@@ -148,7 +148,7 @@ class Adapter:
             answer = await self._stub.get_balances(request, timeout=DEADLINE_S)
             [units] = answer.balances
             return ChainBalance(
-                token_units=_digits(units), block_number=answer.block_number, block_hash=_hash(answer.block_hash)
+                token_units=_digits(units), block_number=int(answer.block_number), block_hash=_hash(answer.block_hash)
             )
 
     async def mints(self, numbers: Sequence[int]) -> dict[int, LiveMint]:
@@ -245,7 +245,7 @@ def _live(entry: GetMintsResponseEntry) -> LiveMint:
         number=entry.number,
         state=state.name.lower(),
         transaction_hash=_hash(entry.transaction_hash) if entry.transaction_hash else None,
-        block_number=entry.block_number or None,
+        block_number=int(entry.block_number) or None,
         submitted_at=_instant(entry.submitted_at_ms),
         included_at=_instant(entry.included_at_ms),
         final_at=_instant(entry.final_at_ms),

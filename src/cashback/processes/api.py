@@ -169,6 +169,7 @@ OPENAPI: Final = OpenAPIConfig(
     ),
     license=License(name="Apache-2.0", identifier="Apache-2.0"),
     path="/openapi",
+    use_handler_docstrings=True,
     render_plugins=[JsonRenderPlugin()],
     components=Components(
         security_schemes={"api_key": SecurityScheme(type="http", scheme="bearer", description="An API key.")}

@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     adapter_address: HostPort
     nats_user: str = ""
     nats_password: Secret = Secret("")
-    api_url: HttpUrl | None = None
+    api_url: HttpUrl = ""
 
 
 class Examined(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine("broker", _broker(settings)),
         _examine("adapter and chain", _adapter(settings.adapter_address)),
     ]
-    if settings.api_url is not None:
+    if settings.api_url:
         examinations.append(_examine("REST API", _api(settings.api_url)))
     return await asyncio.gather(*examinations)
 

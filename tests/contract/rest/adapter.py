@@ -4,11 +4,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any, Final
 
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import GRPCError
+from grpclib.protocol import H2Protocol
 from grpclib.server import Server, Stream
 
 HOST: Final = "127.0.0.1"
@@ -31,6 +33,31 @@ class Bytes(CodecBase):
         return data
 
 
+class _Server(Server):
+    """A gRPC server that can vanish."""
+
+    async def kill(self) -> None:
+        """Close the port and reset every connection."""
+        self.close()
+        for connection in self._connections:
+            transport = getattr(connection.connection, "_transport", None)
+            # A connection that the client has closed already has none any more.
+            if transport is not None:
+                transport.abort()
+        await self.wait_closed()
+
+    @cached_property
+    def _connections(self) -> list[H2Protocol]:
+        """Return every connection so far."""
+        return []
+
+    def _protocol_factory(self) -> H2Protocol:
+        """Note the connection."""
+        connection = super()._protocol_factory()
+        self._connections.append(connection)
+        return connection
+
+
 class ScriptedAdapter:
     """Answers each call with `answers[call]`, once for each request; it may hang, refuse, or be down."""
 
@@ -41,7 +68,7 @@ class ScriptedAdapter:
         self.is_hanging = False
         self.refusal: Status | None = None
         self.port = 0
-        self._server: Server | None = None
+        self._server: _Server | None = None
 
     @classmethod
     @asynccontextmanager
@@ -61,17 +88,16 @@ class ScriptedAdapter:
 
     async def go_up(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = Server([self], codec=Bytes())
+        self._server = _Server([self], codec=Bytes())
         listener = socket.create_server((HOST, self.port))
         self.port = listener.getsockname()[1]
         await self._server.start(sock=listener)
 
     async def go_down(self) -> None:
-        """Stop listening and end what is connected."""
+        """Stop as a killed process does."""
         server, self._server = self._server, None
         if server is not None:
-            server.close()
-            await server.wait_closed()
+            await server.kill()
 
     def __mapping__(self) -> Mapping[str, Handler]:
         """Return the calls, as grpclib asks for them."""
@@ -81,7 +107,7 @@ class ScriptedAdapter:
         """Return the handler of one call."""
 
         async def answer(stream: Stream[Any, Any]) -> None:
-            self.asked.append((call, await stream.recv_message()))
+            self.asked.append((call, await stream.recv_message() or b""))
             if self.is_hanging:
                 await asyncio.get_running_loop().create_future()
             if self.refusal is not None:

@@ -69,7 +69,8 @@ class BoundedHttp(HttpToolsProtocol):
             ValueError: it is too large; the parser turns this into its own failure.
         """
         self._is_in_head = False
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
+        # Four more for each: a colon, a blank, the end of the line.
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX:
             self._is_too_large = True
             raise ValueError("the head is too large")
         super().on_headers_complete()

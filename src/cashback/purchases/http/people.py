@@ -54,6 +54,10 @@ class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
+class CashbackPage(Page[CashbackItem], frozen=True):
+    """One page of a user's cashback; `next_cursor` is null on the last one."""
+
+
 @post(
     "/v1/users",
     operation_id="createUser",
@@ -131,12 +135,14 @@ async def list_cashback(
     user_id: UserId,
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
-) -> Page[CashbackItem]:
+) -> CashbackPage:
     """Return one page; a merchant sees only what was earned with it."""
     found = await user_stories.cashbacks(
         user_id, merchant_id=principal_of(request).merchant_id, after=place_of(cursor), limit=limit
     )
-    return Page(items=found.items, next_cursor=None if found.next_place is None else cursor_of(found.next_place))
+    return CashbackPage(
+        items=found.items, next_cursor=None if found.next_place is None else cursor_of(found.next_place)
+    )
 
 
 @get(

@@ -1,0 +1,217 @@
+"""`cashback api` as a process: what its server lets in, what its log keeps to itself, how it ends."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+
+from cashback.kernel.clock import SystemClock, monotonic_s
+from cashback.kernel.db import Database
+from cashback.kernel.http import Scope
+from cashback.kernel.lifecycle.bounds import HEAD_BYTES_MAX
+from cashback.processes.api import BODY_BYTES_MAX
+from cashback.processes.embedded import HOST, CashbackProcess, free_port
+from cashback.purchases import ApiKeys
+from tests.contract.rest.world import NOWHERE, PEPPER
+from tests.integration.ledger.world import PASSWORD, Dsns
+from tests.support.facts import eventually
+
+STOP_WITHIN_S = 5.0
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A running API, an operator's secret, and where it logs."""
+
+    process: CashbackProcess
+    secret: str
+    log: Path
+
+    def head(self, *lines: str, method: str = "GET", path: str = "/v1/programmes/current") -> bytes:
+        """Return the head of a request with the operator's key."""
+        told = [f"{method} {path} HTTP/1.1", "Host: api", f"Authorization: Bearer {self.secret}", *lines]
+        return "\r\n".join([*told, "", ""]).encode("latin-1")
+
+    async def say(self, *chunks: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body of the last answer on a connection of its own."""
+        reader, writer = await asyncio.open_connection(HOST, self.process.port)
+        try:
+            for chunk in chunks:
+                writer.write(chunk)
+                await writer.drain()
+        except ConnectionError:
+            pass  # it has heard enough; what it answered is still to be read
+        async with asyncio.timeout(10):
+            head = await reader.readuntil(b"\r\n\r\n")
+            lines = head.decode("latin-1").split("\r\n")
+            headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+        writer.close()
+        return int(lines[0].split(" ")[1]), headers, body
+
+
+@pytest.fixture(scope="module")
+def served(dsns: Dsns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Give a running API over the module's database."""
+    port, log = free_port(), tmp_path_factory.mktemp("api") / "log"
+    settings = {
+        "CASHBACK_API_DSN": dsns.of("cashback_api"),
+        "CASHBACK_API_KEY_PEPPER": PEPPER.value,
+        "CASHBACK_ADAPTER_ADDRESS": NOWHERE,
+        "CASHBACK_API_PORT": str(port),
+    }
+    secret = asyncio.run(_operators_secret(dsns))
+    with CashbackProcess("api", log=log, port=port, settings=settings) as process:
+        yield Served(process, secret, log)
+
+
+async def _operators_secret(dsns: Dsns) -> str:
+    """Return a new operator's key."""
+    async with Database.open(dsns.of("cashback_api"), name="test", connections_max=1) as database:
+        keys = ApiKeys(database, pepper=PEPPER, clock=SystemClock())
+        return (await keys.create(scope=Scope.OPERATOR, label="of a test"))[1].value
+
+
+def assert_refused(answer: tuple[int, dict[str, str], bytes], status: int, code: str) -> None:
+    """Assert that the server refused with that problem."""
+    told, headers, body = answer
+    assert (told, headers["content-type"]) == (status, "application/problem+json")
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"], len(problem["trace_id"])) == (status, code, 32)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + 40 * b"\x00"], id="tls"),
+        pytest.param([b"hello\r\n\r\n"], id="prose"),
+        pytest.param([b"GET / HTTP/9.9\r\n\r\n"], id="another-version"),
+        pytest.param([b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"], id="negative-length"),
+        pytest.param(
+            [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+            id="two-lengths",
+        ),
+        pytest.param([b"GET / HTTP/1.1\r\nHost : a\r\n\r\n"], id="blank-before-colon"),
+    ],
+)
+async def test_what_is_no_http_is_refused_and_cut_off(served: Served, sent: list[bytes]) -> None:
+    """400, as a problem like any other."""
+    answer = await served.say(*sent)
+    assert_refused(answer, 400, "http_malformed")
+    assert answer[1]["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(["X-Long: " + "x" * HEAD_BYTES_MAX], id="one-long-header"),
+        pytest.param([f"X-{number}: {'x' * 100}" for number in range(320)], id="many-headers"),
+        pytest.param(["Idempotency-Key: " + "x" * HEAD_BYTES_MAX], id="a-header-we-read"),
+    ],
+)
+async def test_a_huge_head_is_refused(served: Served, lines: list[str]) -> None:
+    """431, whichever header it is."""
+    assert_refused(await served.say(served.head(*lines)), 431, "head_too_large")
+
+
+async def test_a_long_path_is_part_of_the_head(served: Served) -> None:
+    """Path and query count as the headers do."""
+    assert_refused(await served.say(served.head(path="/v1/" + "x" * HEAD_BYTES_MAX)), 431, "head_too_large")
+
+
+async def test_a_head_without_an_end_is_refused_when_it_is_too_large(served: Served) -> None:
+    """Nobody keeps us collecting: many short headers, and never the blank line."""
+    endless = b"".join(f"X-{number}: {'x' * 100}\r\n".encode() for number in range(400))[:HEAD_BYTES_MAX]
+    assert_refused(await served.say(served.head()[:-2], endless[:1_000], endless[1_000:]), 431, "head_too_large")
+
+
+async def test_a_head_of_ordinary_size_is_let_in(served: Served) -> None:
+    """Cookies and tracing of many proxies included."""
+    status, _, _ = await served.say(served.head("X-Long: " + "x" * (HEAD_BYTES_MAX - 500)))
+    assert status == 404  # there is no programme yet
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_a_huge_body_is_refused_before_it_is_whole(served: Served, is_announced: bool) -> None:
+    """413, though most of it was never sent."""
+    length = f"Content-Length: {10**9}" if is_announced else "Transfer-Encoding: chunked"
+    head = served.head(length, "Idempotency-Key: k", method="POST", path="/v1/purchases")
+    half = BODY_BYTES_MAX // 2
+    body = b" " * half if is_announced else f"{half:x}\r\n".encode() + b" " * half + b"\r\n"
+    assert_refused(await served.say(head, body, body, body), 413, "body_too_large")
+
+
+async def test_a_trailer_is_no_header(served: Served) -> None:
+    """What comes after the body can neither authenticate nor name a command."""
+    anonymous = b"POST /v1/users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    trailer = f"Authorization: Bearer {served.secret}\r\nIdempotency-Key: k\r\n\r\n".encode()
+    assert_refused(await served.say(anonymous + trailer), 401, "api_key_invalid")
+
+
+async def test_an_expectation_is_answered_before_the_body_is_sent(served: Served) -> None:
+    """100 Continue (RFC 9110, section 10.1.1), but not for what is refused anyway."""
+    head = served.head(
+        "Content-Length: 2", "Expect: 100-continue", "Idempotency-Key: k-100", method="POST", path="/v1/users"
+    )
+    status, _, _ = await served.say(head)
+    assert status == 100
+    assert_refused(await served.say(head.replace(b"Bearer", b"Basic")), 401, "api_key_invalid")
+
+
+async def test_a_websocket_is_not_spoken(served: Served) -> None:
+    """An upgrade is ignored: the request is answered as the request it is."""
+    asked = served.head(
+        "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", path="/nowhere"
+    )
+    assert_refused(await served.say(asked), 404, "route_unknown")
+
+
+async def test_the_log_names_the_trace_of_a_failure_and_no_secret(served: Served, dsns: Dsns) -> None:
+    """An operator finds the cause by the id that the caller was told; nobody finds a key there."""
+    body = b'{"reference": "poison"}'
+    with psycopg.connect(dsns.superuser, autocommit=True) as connection:
+        connection.execute("alter table purchases.users add constraint planted check (reference <> 'poison')")
+    head = served.head(f"Content-Length: {len(body)}", "Idempotency-Key: k-500", method="POST", path="/v1/users")
+    answer = await served.say(head, body)
+    assert_refused(answer, 500, "internal")
+    trace_id = json.loads(answer[2])["trace_id"]
+
+    async def logged() -> str | None:
+        text = served.log.read_text()
+        return text if trace_id in text else None
+
+    text = await eventually(logged, within_s=5, what="the failure is logged")
+    [line] = [json.loads(line) for line in text.splitlines() if trace_id in line]
+    assert (line["event"], line["level"], line["process"]) == ("request.broke", "error", "api")
+    assert "planted" in line["exception"]
+    for secret in (served.secret, served.secret.partition(".")[2], PEPPER.value, PASSWORD):
+        assert secret not in text
+
+
+async def test_a_stopping_api_answers_what_is_under_way(served: Served) -> None:
+    """SIGTERM in the middle of a hundred requests: each that was let in is answered, and it is gone within 5 s."""
+
+    async def one(number: int) -> int | None:
+        body = msgspec.json.encode({"reference": f"customer {number}"})
+        head = served.head(
+            f"Content-Length: {len(body)}", f"Idempotency-Key: s-{number}", method="POST", path="/v1/users"
+        )
+        try:
+            return (await served.say(head, body))[0]
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return None  # the door was closed already
+
+    calls = [asyncio.create_task(one(number)) for number in range(100)]
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    began_s = monotonic_s()
+    await asyncio.to_thread(served.process.stop)
+    assert monotonic_s() - began_s < STOP_WITHIN_S
+    answers = await asyncio.gather(*calls)
+    assert set(answers) <= {201, 503, None}
+    assert 201 in answers
+    await asyncio.to_thread(served.process.start)
+    repeated = await asyncio.gather(*(one(number) for number in range(100)))
+    assert set(repeated) == {201}

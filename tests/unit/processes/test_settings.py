@@ -1,0 +1,120 @@
+"""The settings of every process and verb: what is missing or wrong is told at the start, all of it at once."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from cashback.cli.events import BusSettings, CashbackOutboxSettings, MintingOutboxSettings
+from cashback.cli.mints import MintSettings
+from cashback.cli.purchases import RestSettings
+from cashback.cli.run import LogSettings
+from cashback.cli.setup import KeySettings
+from cashback.kernel.config import PREFIX, SettingsInvalid, load
+from cashback.processes import (
+    adapter,
+    api,
+    contracts,
+    doctor,
+    importing,
+    ledger_worker,
+    migrate,
+    mint_worker,
+    reconcile,
+    relay,
+)
+
+KINDS: dict[str, type[msgspec.Struct]] = {
+    "api": api.Settings,
+    "relay": relay.Settings,
+    "worker ledger": ledger_worker.Settings,
+    "worker mint": mint_worker.Settings,
+    "adapter": adapter.Settings,
+    "migrate": migrate.Settings,
+    "contracts deploy": contracts.Settings,
+    "doctor": doctor.Settings,
+    "reconcile": reconcile.Settings,
+    "import": importing.Settings,
+    "purchase": RestSettings,
+    "mint list": MintSettings,
+    "keys": KeySettings,
+    "dlq, replay": BusSettings,
+    "replay of purchases and ledger": CashbackOutboxSettings,
+    "replay of minting": MintingOutboxSettings,
+    "log": LogSettings,
+}
+
+
+def problems(kind: type[msgspec.Struct], **settings: str) -> list[str]:
+    """Return what is wrong with these settings."""
+    try:
+        load(kind, {f"{PREFIX}{name.upper()}": value for name, value in settings.items()})
+    except SettingsInvalid as error:
+        return error.problems
+    return []
+
+
+def required(kind: type[msgspec.Struct]) -> list[str]:
+    """Return the settings that have no default."""
+    return [f"{PREFIX}{field.name.upper()}" for field in msgspec.structs.fields(kind) if field.required]
+
+
+@pytest.mark.parametrize("verb", KINDS)
+def test_everything_that_is_missing_is_listed_at_once(verb: str) -> None:
+    """Nobody starts a process five times to learn of five settings."""
+    assert problems(KINDS[verb]) == [f"{name} is required" for name in required(KINDS[verb])]
+
+
+@pytest.mark.parametrize("verb", KINDS)
+def test_a_setting_that_is_empty_is_not_set(verb: str) -> None:
+    """So says whoever writes `NAME=` into a file of them, or leaves a variable of compose.yaml out."""
+    empty = {field.name: "" for field in msgspec.structs.fields(KINDS[verb])}
+    assert problems(KINDS[verb], **empty) == problems(KINDS[verb])
+
+
+WRONG = {
+    "dsn": "localhost",
+    "nats_url": "localhost:4222",
+    "api_url": "localhost:8080",
+    "rpc_urls": "localhost:8545",
+    "address": "nowhere",
+    "port": "65536",
+    "chain_id": "mainnet",
+    "relay_service": "chain",
+}
+"""What is wrong for every setting whose name ends so."""
+
+
+def wrong_value(name: str) -> str | None:
+    """Return a value that cannot be right for a setting of this name, None where any text may be."""
+    return next((value for ending, value in WRONG.items() if name.endswith(ending)), None)
+
+
+@pytest.mark.parametrize("verb", KINDS)
+def test_everything_that_is_wrong_is_listed_with_what_is_missing(verb: str) -> None:
+    """At the start and by name, not when the first purchase comes; what was given is not repeated: it may be secret."""
+    wrong = {
+        field.name: value
+        for field in msgspec.structs.fields(KINDS[verb])
+        if (value := wrong_value(field.name)) is not None
+    }
+    told = problems(KINDS[verb], **wrong)
+    named = {line.split()[0] for line in told}
+    assert {f"{PREFIX}{name.upper()}" for name in wrong} <= named
+    assert {name for name in required(KINDS[verb]) if wrong_value(name.lower()) is None} <= named
+    assert not any("localhost" in line or "nowhere" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://api:word@db.example/cashback?sslmode=require", "postgres://db/cashback", "host=db dbname=x"]
+)
+def test_every_way_to_write_a_connection_string_is_taken(dsn: str) -> None:
+    """There are two."""
+    assert problems(MintSettings, minting_audit_dsn=dsn) == []
+
+
+def test_no_secret_shows_in_any_settings() -> None:
+    """They may be logged."""
+    given: dict[str, Any] = {"ledger_audit_dsn": "postgresql://hunter2@db/x"}
+    environ = {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
+    assert "hunter2" not in repr(load(CashbackOutboxSettings, environ))

@@ -44,8 +44,8 @@ PLANTED = [
     (sleep, "tests/support/nats.py", "from time import sleep\nsleep(1)"),
     (silent_test, "tests/unit/test_ids.py", "def test_an_id_is_unique(): ..."),
     (silent_test, "tests/unit/test_ids.py", "class TestIds:\n    async def test_an_id_is_unique(self): ..."),
-    (unexplained_ignore, "src/cashback/kernel/ids.py", "import random  # noqa: TID251"),
-    (unexplained_ignore, "src/cashback/kernel/ids.py", "id = 1  # type: ignore[assignment]"),
+    (unexplained_ignore, "src/cashback/kernel/ids.py", "import random  # noqa: TID251"),  # planted
+    (unexplained_ignore, "src/cashback/kernel/ids.py", "id = 1  # type: ignore[assignment]"),  # planted
 ]
 
 PERMITTED = [

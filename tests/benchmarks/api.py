@@ -35,7 +35,7 @@ from tests.benchmarks.shop import Shop, open_shop
 
 ROUND_S: Final = 2.5
 LATENCY_S: Final = 6.0
-SINGLE_TRANSACTIONS: Final = (4, 8, 16, 32)
+SINGLE_TRANSACTIONS: Final = (2, 8, 32)
 
 _runs: Final = count(1)
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.stack import IMPATIENT, WholeSystem, whole_system
 
+pytest.register_assert_rewrite("tests.chaos.verdict")
+
 SEED_VARIABLE = "CASHBACK_CHAOS_SEED"
 
 

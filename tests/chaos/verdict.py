@@ -1,11 +1,17 @@
 """What must be true after every fault, once the system has drained."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from typing import Final
 
 from cashback.kernel.bus import Bus
 from cashback.processes.embedded import answers
+from tests.support.facts import eventually
 from tests.support.load import Load
 from tests.support.stack import WholeSystem
+
+READY_WITHIN_S: Final = 15.0
 
 
 async def assert_nothing_lost_or_doubled(stack: WholeSystem, load: Load, *, asleep: str = "") -> None:
@@ -15,8 +21,7 @@ async def assert_nothing_lost_or_doubled(stack: WholeSystem, load: Load, *, asle
     """
     report = await stack.drained()
     assert report.findings == []
-    awake = [name for name in stack.processes if name != asleep]
-    assert [name for name in awake if not answers(stack.processes[name].port, "/readyz")] == []
+    await ready(stack, [name for name in stack.processes if name != asleep])
     assert await dead_letters(stack) == 0
     assert stack.rows("minting", "select kind, detail from minting.halts") == []
     assert stack.rows("chain", "select halted_reason from chain.network") == [(None,)]
@@ -31,6 +36,16 @@ async def assert_nothing_lost_or_doubled(stack: WholeSystem, load: Load, *, asle
         logs = await chain.mint_logs()
     minted = Counter((log.number, log.recipient, log.amount) for log in logs)
     assert all(minted[number, recipient.lower(), amount] == 1 for number, recipient, amount, _ in cashbacks)
+
+
+async def ready(stack: WholeSystem, names: Sequence[str]) -> None:
+    """Return once all of these processes say that every neighbour answers them."""
+    for name in names:
+
+        async def look(port: int = stack.processes[name].port) -> bool | None:
+            return True if await asyncio.to_thread(answers, port, "/readyz") else None
+
+        await eventually(look, within_s=READY_WITHIN_S, what=f"{name} is ready")
 
 
 async def dead_letters(stack: WholeSystem) -> int:

@@ -11,7 +11,6 @@ import psycopg
 
 from cashback.kernel.bus import Bus
 from cashback.kernel.config import Dsn, HostPort, HttpUrl, NatsUrl, Secret
-from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
 from cashback.ledger.gateway import Adapter
@@ -80,13 +79,14 @@ class SchemaBehind(CashbackError):
 async def _schemas(dsn: Secret, schemas: tuple[str, ...]) -> str:
     """Return the revisions of a database's schemas, all at their heads."""
     said: list[str] = []
-    async with Database.open(dsn.value, name="doctor", connections_max=1) as database, database.transaction() as tx:
+    # Not through a pool, which tries again instead of telling why it could not connect.
+    async with await psycopg.AsyncConnection.connect(dsn.value, application_name="doctor") as connection:
         for schema in schemas:
-            cursor = await tx.execute(
+            cursor = await connection.execute(
                 f"""
                 select version_num
                 from {schema}.schema_history
-                """
+                """.encode()
             )
             row = await cursor.fetchone()
             found = None if row is None else str(row[0])

@@ -85,7 +85,7 @@ def migrate(settings: Settings, services: Sequence[str] = ()) -> dict[str, str]:
         MigrationRefused: the admin may not do this.
     """
     # Alembic with SQLAlchemy is half a second of imports, which the settings of a stack, for one, can do without.
-    from cashback.kernel.migrations import upgrade  # noqa: PLC0415
+    from cashback.kernel.migrations import upgrade  # noqa: PLC0415  # late, as said above
 
     revisions: dict[str, str] = {}
     for service in SERVICES:

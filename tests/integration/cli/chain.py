@@ -23,7 +23,7 @@ class Chain(msgspec.Struct, frozen=True):
 
     def total_supply(self) -> int:
         """Return the token's supply, 0 before the token stands."""
-        return int(str(self._ask("eth_call", {"to": TOKEN, "data": _TOTAL_SUPPLY}, "latest")) + "", 16)
+        return int(str(self._ask("eth_call", {"to": TOKEN, "data": _TOTAL_SUPPLY}, "latest")), 16)
 
     def plant_supply(self, more: int) -> None:
         """Have the token say that there is so much more than was minted."""
@@ -41,10 +41,10 @@ class Chain(msgspec.Struct, frozen=True):
     def _ask(self, method: str, *parameters: object) -> object:
         """Return the result of a JSON-RPC call."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
-        request = urllib.request.Request(  # noqa: S310  # a URL of our own
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}", data=body, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # as above
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # a URL of our own
             return json.load(answer)["result"]
 
 

@@ -79,11 +79,14 @@ def test_a_signal_cancels_what_runs_and_its_cleaning_up_is_done() -> None:
 def test_work_that_nobody_interrupts_gives_its_result() -> None:
     """And its failures, unchanged."""
 
+    async def succeed() -> str:
+        return "done"
+
     async def fail() -> None:
         raise LookupError
 
     with Ending.awaited() as ending:
-        assert ending.run(asyncio.sleep(0, "done")) == "done"
+        assert ending.run(succeed()) == "done"
         with pytest.raises(LookupError):
             ending.run(fail())
 

@@ -22,6 +22,9 @@ OPEN_TIMEOUT_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 1.0
 ASK_TIMEOUT_S: Final = 2.5
 
+LOST: Final = (nats.errors.Error, OSError, RuntimeError)
+"""What nats-py raises on a connection that is gone; the last is uvloop's word for a socket that was closed already."""
+
 log = logger(__name__)
 
 Listener: TypeAlias = Callable[[Msg], Awaitable[None]]
@@ -82,7 +85,7 @@ class Link:
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 await self._wire.send_frames(b"".join(frames))
-        except (TimeoutError, nats.errors.Error, OSError) as cause:
+        except LOST as cause:
             self.drop()
             raise BusUnavailable("the connection to the broker was lost") from cause
 
@@ -114,7 +117,7 @@ class Link:
         """
         try:
             return await self._wire.subscribe(subject, cb=listener)
-        except (nats.errors.Error, OSError) as cause:
+        except LOST as cause:
             raise BusUnavailable("the connection to the broker was lost") from cause
 
     def new_inbox(self) -> str:
@@ -137,7 +140,7 @@ class Link:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._wire.abandon()
-        except (TimeoutError, nats.errors.Error, OSError):
+        except LOST:
             pass
 
     async def open(self, url: str, *, name: str, user: str, password: str) -> None:

@@ -13,14 +13,13 @@ from contextlib import suppress
 from typing import Final
 
 import msgspec
-import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable, StreamMissing
 from cashback.kernel.bus.frame import publish_frame
-from cashback.kernel.bus.link import Link
+from cashback.kernel.bus.link import LOST, Link
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.telemetry import logger
 
@@ -131,7 +130,7 @@ class Pull:
             return
         try:
             await subscription.unsubscribe()
-        except (nats.errors.Error, OSError):
+        except LOST:
             return
 
     async def _forget(self, link: Link) -> None:

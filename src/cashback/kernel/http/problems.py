@@ -42,7 +42,7 @@ _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
     (CashbackError, 500),
 )
 _FRAMEWORK: Final = {404: "route_unknown", 405: "method_not_allowed", 413: "body_too_large"}
-_MISSING: Final = {"idempotency-key": ("Idempotency-Key", "idempotency_key_missing")}
+_MISSING: Final = {"idempotency-key": "idempotency_key_missing"}
 _MEANING: Final = {
     400: "The body is not well-formed JSON, or the request not well-formed HTTP.",
     401: "No valid API key was presented.",
@@ -105,8 +105,8 @@ def _validation(error: ValidationException) -> Response[bytes]:
     """Answer a parameter that is missing or does not have the documented form; bodies fail in `kernel.http.body`."""
     if isinstance(error.__cause__, KeyError):
         asked = str(error.__cause__.args[0])
-        name, code = _MISSING.get(asked, (asked, "request_invalid"))
-        return problem(422, code, f"the parameter {name} is required", fields={"parameter": name})
+        code, name = _MISSING.get(asked, "request_invalid"), asked.title()
+        return problem(422, code, f"the header {name} is required", fields={"parameter": name})
     found = error.extra[0] if isinstance(error.extra, list) and error.extra else None
     if isinstance(found, dict) and "key" in found:
         return problem(422, "request_invalid", str(found["message"]), fields={"parameter": found["key"]})

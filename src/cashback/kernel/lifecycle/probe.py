@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
@@ -66,10 +67,10 @@ async def serve_asgi(app: Any, *, host: str, port: int, stop: asyncio.Event) -> 
     Raises:
         OSError: the port is taken.
     """
+    # Bound here: uvicorn would end the process, in the middle of everybody's work, where we raise.
+    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http=BoundedHttp,
         ws="none",
         log_config=None,
@@ -84,15 +85,12 @@ async def serve_asgi(app: Any, *, host: str, port: int, stop: asyncio.Event) -> 
         server_header=False,
     )
     server = OwnSignalsServer(config)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     stopped.cancel()
-    try:
-        await serving
-    except SystemExit as cause:
-        raise OSError(f"cannot serve on {host}:{port}") from cause
+    await serving
 
 
 async def problems_of(checks: Mapping[str, Check]) -> dict[str, str]:
@@ -113,7 +111,7 @@ async def _ask(check: Check) -> str | None:
     return None
 
 
-async def _answer(send: Any, status: int, body: bytes, kind: str = "application/json") -> None:  # noqa: ANN401
+async def _answer(send: Any, status: int, body: bytes, kind: str = "application/json") -> None:  # noqa: ANN401  # its own
     """Send one whole response."""
     headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

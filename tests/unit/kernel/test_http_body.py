@@ -1,0 +1,94 @@
+"""A body is decoded strictly, and what is wrong with it is named by a JSON pointer (RFC 6901)."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cashback.kernel.http.body import BodyInvalid, JsonMalformed, decode_body
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of an order."""
+
+    count: int
+    tags: dict[str, int] = {}
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A body with something in it."""
+
+    amount: Annotated[str, msgspec.Meta(pattern="^[0-9]+$")] = "0"
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    lines: list[Line] = []
+
+
+@pytest.mark.parametrize(
+    "body,pointer",
+    [
+        pytest.param(b"[]", "", id="the-whole"),
+        pytest.param(b'{"amount": 5}', "/amount", id="field"),
+        pytest.param(b'{"amount": "5 - at `$.lines[0]`"}', "/amount", id="value-that-looks-like-a-place"),
+        pytest.param(b'{"lines": {}}', "/lines", id="list"),
+        pytest.param(b'{"lines": [{"count": 1}, {"count": "2"}]}', "/lines/1/count", id="field-of-an-item"),
+        pytest.param(b'{"lines": [7]}', "/lines/0", id="item"),
+        pytest.param(b'{"lines": [{}]}', "/lines/0/count", id="missing-in-an-item"),
+        pytest.param(b'{"lines": [{"count": 1, "x": 2}]}', "/lines/0/x", id="unknown-in-an-item"),
+        pytest.param(b'{"a/b": 1}', "/a~1b", id="slash"),
+        pytest.param(b'{"a~b": 1}', "/a~0b", id="tilde"),
+        pytest.param(b'{"~1": 1}', "/~01", id="looks-escaped"),
+        pytest.param(b'{"": 1}', "/", id="nameless-field"),
+        pytest.param(b'{"a\\nb": 1}', "/a\nb", id="line-feed"),
+        pytest.param(b'{"at": "2026-01-01T00:00:00"}', "/at", id="naive-time"),
+        pytest.param(b'{"at": 1767225600}', "/at", id="time-as-a-number"),
+    ],
+)
+def test_the_pointer_names_the_place(body: bytes, pointer: str) -> None:
+    """Missing and unknown fields are pointed at as if they were there and known."""
+    with pytest.raises(BodyInvalid) as refused:
+        decode_body(body, Order)
+    assert refused.value.fields == {"pointer": pointer}
+    assert " - at `" not in refused.value.detail
+
+
+def test_what_a_stranger_wrote_is_told_back_in_moderation() -> None:
+    """A field's name of sixty thousand letters is not repeated to its author."""
+    with pytest.raises(BodyInvalid) as refused:
+        decode_body(b'{"%s": 1}' % (b"x" * 60_000), Order)
+    assert len(refused.value.detail) <= 300
+    assert refused.value.fields == {}
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_whatever_break_the_decoder(body: bytes) -> None:
+    """An order, or one of the two refusals."""
+    try:
+        assert isinstance(decode_body(body, Order), Order)
+    except (BodyInvalid, JsonMalformed):
+        return
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_no_json_whatever_breaks_the_decoder(document: object) -> None:
+    """Well-formed JSON is never called malformed."""
+    try:
+        assert isinstance(decode_body(msgspec.json.encode(document), Order), Order)
+    except BodyInvalid as refused:
+        pointer = refused.fields.get("pointer", "")
+        assert pointer == "" or str(pointer).startswith("/")
+
+
+def test_nesting_without_end_is_refused() -> None:
+    """However deep, it is a wrong type where it begins."""
+    with pytest.raises((BodyInvalid, JsonMalformed)):
+        decode_body(b'{"lines": ' + b"[" * 60_000, Order)
+    with pytest.raises((BodyInvalid, JsonMalformed)):
+        decode_body(b"[" * 60_000, dict)

@@ -1,0 +1,65 @@
+"""The outermost layer answers for what nobody caught, and never twice."""
+
+from typing import Any
+
+import pytest
+import structlog
+from litestar.types import ASGIApp
+
+from cashback.kernel.http import Observe
+
+SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+
+async def ask(app: Any, **changes: object) -> list[dict[str, Any]]:  # noqa: ANN401  # any ASGI application
+    """Return what an application under observation sends."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    observed: Any = Observe(app)
+    with structlog.testing.capture_logs() as lines:
+        try:
+            await observed({**SCOPE, **changes}, receive, send)
+        finally:
+            sent.append({"logged": [line["event"] for line in lines]})
+    return sent
+
+
+async def breaking(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+    """Fail before anything is said."""
+    raise RuntimeError("planted")
+
+
+async def half(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+    """Fail in the middle of an answer."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise RuntimeError("planted")
+
+
+async def test_what_nobody_caught_is_a_problem() -> None:
+    """500, logged, traced."""
+    start, body, told = await ask(breaking)
+    assert start["status"] == 500
+    assert (b"content-type", b"application/problem+json") in start["headers"]
+    assert b"traceparent" in dict(start["headers"])
+    assert b'"internal"' in body["body"]
+    assert told["logged"] == ["request.broke"]
+
+
+async def test_head_is_answered_without_a_body_even_then() -> None:
+    """The length is that of the body that GET would have had."""
+    start, body, _ = await ask(breaking, method="HEAD")
+    assert (start["status"], body["body"]) == (500, b"")
+    assert int(dict(start["headers"])[b"content-length"]) > 0
+
+
+@pytest.mark.parametrize("app", [half])
+async def test_half_an_answer_is_cut_off(app: ASGIApp) -> None:
+    """It cannot be taken back: the server is told, which ends the connection."""
+    with pytest.raises(RuntimeError, match="planted"):
+        await ask(app)

@@ -76,4 +76,5 @@ class Client:
         if response.is_success:
             return document
         kind = ApiUnavailable if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiRejected
-        raise kind(f"{document.get('code')}: {document.get('detail')} {document.get('pointer', '')}".rstrip())
+        place = document.get("pointer") or document.get("parameter") or ""
+        raise kind(f"{document.get('code')}: {document.get('detail')} {place}".rstrip())

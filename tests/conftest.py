@@ -4,10 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from cashback.kernel.config import environment
 from cashback.processes.embedded import EmbeddedAnvil, EmbeddedNats, EmbeddedPostgres, cache_dir, find_anvil
 from tests.support.servers import Databases
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a test's command line made of the logs, so that no test depends on who ran before."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

@@ -122,6 +122,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
+        click.echo("cashback: interrupted", err=True)
         return EXIT_INTERRUPTED
     except (Rejected, Unavailable) as error:
         click.echo(f"cashback: {error.code}: {error.detail}", err=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 import msgspec
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cashback.kernel.bus import Bus
 
 T = TypeVar("T")
+_CONNECTED_WITHIN_S: Final = 3.0
 
 
 class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +173,7 @@ def _with_bus(act: "Callable[[Bus], Awaitable[T]]") -> T:
         async with Bus.connect(
             settings.nats_url, name="cashback operator", user=settings.nats_user, password=password
         ) as bus:
-            await bus.wait_connected(at_most_s=5)
+            await bus.wait_connected(at_most_s=_CONNECTED_WITHIN_S)
             return await act(bus)
 
     return asyncio.run(run())

@@ -40,7 +40,7 @@ def _anvil(ending: Ending) -> Path:
     from cashback.processes.embedded import cache_dir, find_anvil
 
     environ = environment()
-    say("finding anvil, the development chain")
+    say("finding anvil, the development chain; where there is none it is fetched, once")
     # Fetching it takes a while, and has nothing to lose but a temporary folder: the one place where a signal may raise.
     with ending.means(ending.check):
         return find_anvil(cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))

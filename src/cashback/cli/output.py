@@ -57,6 +57,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     """
     cells = [[_brief(cell) for cell in row] for row in rows]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=box.SIMPLE_HEAD)
+    table.show_edge = False
     for place, column in enumerate(columns):
         filled = [row[place] for row in cells if row[place]]
         if filled and all(_AMOUNT.fullmatch(text) for text in filled):

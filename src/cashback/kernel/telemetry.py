@@ -38,7 +38,7 @@ def configure(*, process: str, level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_standard_error,
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(process=process)
@@ -63,6 +63,11 @@ def trace(traceparent: str | None) -> Iterator[str]:
         yield value
     finally:
         _traceparent.reset(token)
+
+
+def _standard_error(*_: object) -> structlog.PrintLogger:
+    """Return a logger that writes to what standard error is by now, which need not be what it was at the start."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def _with_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -16,7 +16,7 @@ from cashback.kernel.migrations import head
 from cashback.ledger.gateway import Adapter
 from cashback.processes.migrate import SERVICES
 
-_ANSWER_WITHIN_S: Final = 5.0
+_ANSWER_WITHIN_S: Final = 3.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -191,6 +191,21 @@ async def test_the_log_names_the_trace_of_a_failure_and_no_secret(served: Served
         assert secret not in text
 
 
+async def test_a_client_that_goes_away_is_no_failure_of_ours(served: Served) -> None:
+    """Half a body and no more of it: nothing is stored, nobody is paged."""
+    before = served.log.read_text()
+    head = served.head("Content-Length: 500", "Idempotency-Key: k-gone", method="POST", path="/v1/users")
+    for _ in range(5):
+        _, writer = await asyncio.open_connection(HOST, served.process.port)
+        writer.write(head + b'{"reference": ')
+        await writer.drain()
+        writer.close()
+    whole = served.head("Content-Length: 2", "Idempotency-Key: k-gone", method="POST", path="/v1/users")
+    status, headers, _ = await served.say(whole, b"{}")
+    assert (status, "idempotency-replayed" in headers) == (201, False)
+    assert served.log.read_text() == before
+
+
 async def test_a_stopping_api_answers_what_is_under_way(served: Served) -> None:
     """SIGTERM in the middle of a hundred requests: each that was let in is answered, and it is gone within 5 s."""
 
@@ -215,3 +230,31 @@ async def test_a_stopping_api_answers_what_is_under_way(served: Served) -> None:
     await asyncio.to_thread(served.process.start)
     repeated = await asyncio.gather(*(one(number) for number in range(100)))
     assert set(repeated) == {201}
+
+
+async def test_a_request_that_outlasts_a_stopping_api_may_be_retried(served: Served, dsns: Dsns) -> None:
+    """One that waits for a lock when SIGTERM comes is told to ask again, as a problem, and nothing of it is stored."""
+    head = served.head("Content-Length: 2", "Idempotency-Key: k-late", method="POST", path="/v1/users")
+    async with await psycopg.AsyncConnection.connect(dsns.superuser) as holder:
+        await holder.execute(
+            "insert into purchases.idempotency_keys (owner, key, fingerprint, created_at)"
+            " values ('operator', 'k-late', sha256('first'), now())"
+        )
+        waiting = asyncio.create_task(served.say(head, b"{}"))
+        await eventually(lambda: _somebody_waits(dsns), within_s=5, what="the request waits")
+        began_s = monotonic_s()
+        await asyncio.to_thread(served.process.stop)
+        assert monotonic_s() - began_s < STOP_WITHIN_S
+        assert_refused(await waiting, 503, "stopping")
+        await holder.rollback()
+    await asyncio.to_thread(served.process.start)
+    assert (await served.say(head, b"{}"))[0] == 201
+
+
+async def _somebody_waits(dsns: Dsns) -> bool | None:
+    """Tell whether the API waits for a lock."""
+    async with await psycopg.AsyncConnection.connect(dsns.superuser) as connection:
+        cursor = await connection.execute(
+            "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        return True if await cursor.fetchone() else None

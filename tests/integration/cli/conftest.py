@@ -50,7 +50,8 @@ def dev(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iterat
     """Give the whole system."""
     home = tmp_path_factory.mktemp("dev")
     folder = home / "data of dev"  # a blank in it, which what is printed has to survive
-    with launched(home, "dev", "--folder", str(folder), settings={"CASHBACK_ANVIL": str(anvil_program)}) as running:
+    words = ("dev", "--folder", str(folder), "--block-time", "0.25")
+    with launched(home, *words, settings={"CASHBACK_ANVIL": str(anvil_program)}) as running:
         running.await_said(UP)
         ids = {kind: _first(rf"{kind}_[0-9a-z]{{26}}", running.printed) for kind in ("mer", "usr", "pur")}
         yield Dev(running, folder, settings_in(folder / "dev.env"), ids["mer"], ids["usr"], ids["pur"])

@@ -1,5 +1,6 @@
 """The outermost layer answers for what nobody caught, and never twice."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -49,6 +50,28 @@ async def test_what_nobody_caught_is_a_problem() -> None:
     assert b"traceparent" in dict(start["headers"])
     assert b'"internal"' in body["body"]
     assert told["logged"] == ["request.broke"]
+
+
+async def test_what_is_cut_short_may_be_retried() -> None:
+    """503 when the process ends under a request, which is cancelled all the same."""
+    sent: list[dict[str, Any]] = []
+    begun = asyncio.Event()
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    observed: Any = Observe(endless)
+    task = asyncio.create_task(observed(SCOPE, None, send))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (sent[0]["status"], b'"stopping"' in sent[1]["body"]) == (503, True)
+    assert dict(sent[0]["headers"])[b"retry-after"] == b"1"
 
 
 async def test_head_is_answered_without_a_body_even_then() -> None:

@@ -1,5 +1,6 @@
 """One thin ASGI middleware that watches every request: its trace, its duration, its answer."""
 
+import asyncio
 from http import HTTPMethod
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ from litestar.types import ASGIApp, Message, Receive, Send
 from prometheus_client import Histogram
 
 from cashback.kernel.clock import monotonic_s
-from cashback.kernel.http.problems import problem_of, send_problem
+from cashback.kernel.http.problems import problem, problem_of, send_problem
 from cashback.kernel.telemetry import trace
 
 DURATION: Final = Histogram(
@@ -47,6 +48,11 @@ class Observe:
 
             try:
                 await self._app(scope, receive, watched)
+            except asyncio.CancelledError:
+                # The process is ending and its patience is over; whether it was done, the same request finds out.
+                if not status:
+                    await send_problem(watched, problem(503, "stopping", "this process is ending; try again"))
+                raise
             except Exception as error:  # the server outlives a request that broke
                 answer = problem_of(error)
                 if status:

@@ -1,0 +1,254 @@
+"""The operator's verbs on a running system: tables for people, JSON for programs, and an exit code for each outcome."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from cashback.cli.command import EXIT_DIFFERENCE, EXIT_REJECTED, EXIT_SETTINGS, EXIT_UNAVAILABLE
+from cashback.events.ledger import CashbackApproved
+from cashback.kernel.bus import Bus, event_message, publish
+from cashback.kernel.clock import SystemClock
+from cashback.kernel.ids import new_id
+from cashback.processes.embedded import eventually, free_port
+from tests.integration.cli.conftest import Cashback, Dev, Said
+
+WITHIN_S: Final = 60.0
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(dev: Dev, cashback: Cashback) -> Ask:
+    """Give a way to run a reading verb with --json and to see what a program sees."""
+
+    def run(*arguments: str, code: int = 0) -> Any:  # noqa: ANN401  # whatever the verb tells
+        said = cashback(*arguments, "--json", settings=dev.settings)
+        assert said.code == code, said.err
+        return msgspec.json.decode(said.out)
+
+    return run
+
+
+def drained(ask: Ask) -> dict[str, Any]:
+    """Return what `reconcile` tells once nothing is under way."""
+    found: list[dict[str, Any]] = []
+
+    def look() -> bool:
+        found[:] = [ask("reconcile")]
+        return (found[0]["in_flight"], found[0]["settling"], found[0]["waiting"]) == (0, 0, 0)
+
+    assert eventually(look, within_s=WITHIN_S), found
+    return found[0]
+
+
+READING: Final = (
+    ("doctor",),
+    ("mint", "list"),
+    ("keys", "list"),
+    ("dlq", "list"),
+    ("reconcile",),
+    ("replay", "--dry-run"),
+    ("replay", "--dry-run", "--from-outbox", "purchases"),
+    ("replay", "--dry-run", "--from-outbox", "minting"),
+)
+
+
+@pytest.mark.parametrize("verb", READING, ids=" ".join)
+def test_a_reading_verb_tells_people_and_programs(verb: tuple[str, ...], dev: Dev, cashback: Cashback) -> None:
+    """With --json there is one document on standard output and nothing else; without it there are words."""
+    told = cashback(*verb, "--json", settings=dev.settings)
+    assert told.code == 0, told.err
+    assert isinstance(told.json, dict | list)
+    shown = cashback(*verb, settings=dev.settings)
+    assert shown.code == 0
+    assert (shown.out + shown.err).strip()
+    assert "{" not in shown.out
+
+
+def test_a_purchase_is_created_once_per_key_and_shown_until_it_is_minted(dev: Dev, ask: Ask) -> None:
+    """Its answer carries the decision; its story ends with a mint in a final block."""
+    words = [*("purchase", "create", "--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "1999")]
+    words += ("--idempotency-key", "cli-1", "--reference", "order 1", "--occurred-at", "2026-11-22T10:00:00Z")
+    made = ask(*words)
+    assert (made["cashback"]["reason"], made["cashback"]["token_units"]) == ("granted", "990000")
+    assert ask(*words) == made
+    drained(ask)
+    story = ask("purchase", "show", made["id"])
+    assert (story["cashback"]["state"], story["cashback"]["mint"]["chain_state"]) == ("minted", "final")
+    [minted] = ask("mint", "list", "--after", str(int(story["cashback"]["mint"]["number"]) - 1), "--limit", "1")
+    assert (minted["transaction"], minted["token_units"]) == (story["cashback"]["mint"]["transaction_hash"], "990000")
+
+
+@pytest.mark.parametrize(
+    "changes, problem",
+    [
+        ({"--amount": "-5"}, "request_invalid"),
+        ({"--amount": "19.99"}, "request_invalid"),
+        ({"--currency": "XXX"}, "currency_unknown"),
+        ({"--user": "usr_01k9z3v6q8e2r9xw5t4c7m1n0p"}, "user_unknown"),
+        ({"--merchant": "nobody"}, "merchant_unknown"),
+        ({"--occurred-at": "yesterday"}, "request_invalid"),
+        ({"--idempotency-key": "k" * 256}, "idempotency_key_invalid"),
+    ],
+)
+def test_a_purchase_that_is_refused_is_refused_by_its_code(
+    changes: dict[str, str], problem: str, dev: Dev, cashback: Cashback
+) -> None:
+    """Exit code 4, the API's own code and sentence, and no results."""
+    options = {"--merchant": dev.merchant_id, "--user": dev.user_id, "--amount": "1999", **changes}
+    said = cashback("purchase", "create", *(word for pair in options.items() for word in pair), settings=dev.settings)
+    assert (said.code, said.out) == (EXIT_REJECTED, "")
+    assert problem in said.err
+
+
+def test_what_does_not_exist_is_said_not_to(dev: Dev, cashback: Cashback) -> None:
+    """Ids of all kinds, and words that are none."""
+    for verb in (
+        ("purchase", "show", "pur_01k9z3v6q8e2r9xw5t4c7m1n0p"),
+        ("purchase", "show", "../users"),
+        ("keys", "revoke", "key_01k9z3v6q8e2r9xw5t4c7m1n0p"),
+        ("dlq", "show", "4711"),
+        ("keys", "create", "--merchant", "mer_01k9z3v6q8e2r9xw5t4c7m1n0p", "--label", "x"),
+    ):
+        assert cashback(*verb, settings=dev.settings).code == EXIT_REJECTED, verb
+
+
+def test_who_is_not_there_can_be_asked_again_later(dev: Dev, cashback: Cashback) -> None:
+    """API, broker, databases and adapter, each at a port where nobody answers: exit code 5, in seconds."""
+    nobody = f"127.0.0.1:{free_port()}"
+    dsn = f"postgresql://nobody@{nobody}/nothing"
+    for verb, changes in (
+        (("purchase", "show", "pur_1"), {"CASHBACK_API_URL": f"http://{nobody}"}),
+        (("dlq", "list"), {"CASHBACK_NATS_URL": f"nats://{nobody}"}),
+        (("mint", "list"), {"CASHBACK_MINTING_AUDIT_DSN": dsn}),
+        (("reconcile",), {"CASHBACK_ADAPTER_ADDRESS": nobody}),
+    ):
+        said = cashback(*verb, settings=dev.settings, **changes)
+        assert (said.code, said.out) == (EXIT_UNAVAILABLE, ""), said.err
+
+
+def test_doctor_finds_what_is_wrong_and_says_the_rest_is_well(dev: Dev, cashback: Cashback) -> None:
+    """Exit code 3; a database that was never migrated, a broker and an API that are away."""
+    nobody = f"127.0.0.1:{free_port()}"
+    said = cashback(
+        "doctor",
+        "--json",
+        settings=dev.settings,
+        CASHBACK_CHAIN_AUDIT_DSN=dev.settings["CASHBACK_CHAIN_AUDIT_DSN"].removesuffix("chain") + "postgres",
+        CASHBACK_NATS_URL=f"nats://{nobody}",
+        CASHBACK_API_URL=f"http://{nobody}",
+    )
+    assert said.code == EXIT_DIFFERENCE
+    rows = msgspec.json.decode(said.out)
+    assert {row["what"]: row["state"] for row in rows} == {
+        "database cashback": "ok",
+        "database minting": "ok",
+        "database chain": "WRONG",
+        "broker": "WRONG",
+        "adapter and chain": "ok",
+        "REST API": "WRONG",
+    }
+    assert "chain.schema_history" in next(row["detail"] for row in rows if row["what"] == "database chain")
+
+
+def test_a_verb_without_settings_lists_what_it_needs(cashback: Cashback) -> None:
+    """Exit code 6, and every one of them."""
+    said = cashback("doctor", settings={})
+    assert (said.code, said.out) == (EXIT_SETTINGS, "")
+    assert said.err.count("is required") == 5
+
+
+def test_a_key_opens_what_it_is_for_until_it_is_revoked(dev: Dev, ask: Ask, cashback: Cashback) -> None:
+    """Its secret is told once, and never listed."""
+    made = ask("keys", "create", "--merchant", dev.merchant_id, "--label", "web shop")
+    with_it = {**dev.settings, "CASHBACK_API_KEY": made["secret"]}
+    revoked = ask("keys", "create", "--operator", "--label", "gone")
+    said = cashback("keys", "revoke", revoked["id"], settings=dev.settings)
+    assert (said.code, "is revoked" in said.err) == (0, True)
+    assert cashback("purchase", "show", dev.purchase_id, settings=with_it).code == 0
+    refused = cashback("purchase", "show", dev.purchase_id, settings={**with_it, "CASHBACK_API_KEY": revoked["secret"]})
+    assert (refused.code, "api_key_invalid" in refused.err) == (EXIT_REJECTED, True)
+    listed = {key["id"]: key for key in ask("keys", "list")}
+    assert (listed[made["id"]]["revoked_at"], listed[made["id"]]["label"]) == (None, "web shop")
+    assert listed[revoked["id"]]["revoked_at"] is not None
+    assert made["secret"] not in cashback("keys", "list", settings=dev.settings).out
+
+
+@pytest.mark.parametrize("which", [(), ("--operator", "--merchant", "mer_1")])
+def test_a_key_is_for_the_operator_or_for_one_merchant(which: tuple[str, ...], dev: Dev, cashback: Cashback) -> None:
+    """Neither and both are a mistake on the command line."""
+    assert cashback("keys", "create", *which, "--label", "x", settings=dev.settings).code == 2
+
+
+@pytest.mark.invariant("I5")
+def test_replaying_everything_changes_nothing(dev: Dev, ask: Ask, cashback: Cashback) -> None:
+    """From the stream, and from each outbox; afterwards the books and the chain are what they were."""
+    before = drained(ask)
+    assert ask("replay", "--dry-run")["events"] >= 4
+    assert ask("replay")["events"] >= 4
+    assert all(ask("replay", "--from-outbox", outbox)["events"] >= 1 for outbox in ("purchases", "ledger", "minting"))
+    after = drained(ask)
+    same = ("requested", "minted", "minted_amount", "logs", "logs_amount", "total_supply", "stuck", "findings")
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert ask("replay", "--from", "2100-01-01T00:00:00Z", "--dry-run")["events"] == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--from", "2026-11-22"),
+        ("--from", "soon"),
+        ("--from-outbox", "chain"),
+        ("--from-outbox", "ledger", "--from", "7"),
+    ],
+)
+def test_a_replay_from_nowhere_is_a_mistake_on_the_command_line(
+    words: tuple[str, ...], dev: Dev, cashback: Cashback
+) -> None:
+    """An instant has a zone, an outbox no sequence, and the chain no outbox."""
+    assert cashback("replay", *words, settings=dev.settings).code == 2
+
+
+def test_an_event_that_nobody_can_read_is_listed_shown_and_replayed_as_a_dead_letter(
+    dev: Dev, ask: Ask, cashback: Cashback
+) -> None:
+    """With its reason; replayed unchanged it fails again, and is a dead letter again."""
+    event_id = asyncio.run(_publish_nonsense(dev.settings["CASHBACK_NATS_URL"]))
+    assert eventually(lambda: event_id in _dead(ask), within_s=WITHIN_S)
+    sequence = _dead(ask)[event_id]["sequence"]
+    letter = ask("dlq", "show", str(sequence))
+    assert (letter["event_id"], letter["data"], letter["consumer"]) == (event_id, "nonsense", "ledger-approvals")
+    shown = cashback("dlq", "show", str(sequence), settings=dev.settings)
+    assert event_id in shown.out
+    assert "reason" in shown.out
+    assert event_id in cashback("dlq", "list", settings=dev.settings).out
+    said: Said = cashback("dlq", "replay", str(sequence), settings=dev.settings)
+    assert (said.code, f"published {event_id} again" in said.err) == (0, True)
+    assert eventually(lambda: _dead(ask)[event_id]["sequence"] > sequence, within_s=WITHIN_S)
+
+
+def _dead(ask: Ask) -> dict[str, dict[str, Any]]:
+    """Return the last dead letter of each event."""
+    return {letter["event_id"]: letter for letter in ask("dlq", "list", "--limit", "200")}
+
+
+async def _publish_nonsense(nats_url: str) -> str:
+    """Publish an event whose data nobody can read; return its id."""
+    event_id = new_id("evt")
+    message = event_message(
+        id=event_id,
+        type=CashbackApproved.TYPE,
+        source="/cashback/test",
+        key="cb_nobody",
+        time=SystemClock().now(),
+        traceparent=None,
+        partition=0,
+        data=b"nonsense",
+    )
+    async with Bus.connect(nats_url, name="test") as bus:
+        await bus.wait_connected()
+        await publish(bus, [message])
+    return event_id

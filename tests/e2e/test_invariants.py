@@ -116,7 +116,8 @@ async def test_replaying_everything_changes_nothing(purchases: list[str], stack:
             return None if any(lags) else True
 
         await eventually(look, within_s=DELIVERED_WITHIN_S, what="everything is delivered again")
-    assert replayed.events >= 4 * len(purchases) - PURCHASES // 10
+    declined = PURCHASES // 10  # of which there is only the purchase to tell
+    assert replayed.events >= 4 * len(purchases) - 3 * declined
     assert counts(stack) == before
     assert (await stack.drained()).findings == []
 

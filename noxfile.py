@@ -30,6 +30,8 @@ LINTERS = (
     ("lint-imports", "--no-logo", "--cache-dir", "build/import-linter"),
     ("mypy",),
 )
+# Two workers with servers of their own; a file stays with one of them, since its tests may share a running system.
+WORKERS = ("--numprocesses", "2", "--dist", "loadfile")
 LOCK = (
     *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
     # No comments and no index: the files say what is installed, the machine says from where.
@@ -53,7 +55,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The first tier: everything CI runs, within ten minutes on two cores."""
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *WORKERS, *session.posargs)
     # The runner's own summary is to be the last line; failures of other sessions are still told.
     logging.getLogger("nox").setLevel(logging.ERROR)
 

@@ -6,7 +6,7 @@ SHELL := /bin/sh
 
 # The Python to set up with; empty means the first one that will do.
 PYTHON ?=
-# Passed on: `make demo ARGS=--all`, `make test ARGS="-k refund"`.
+# Passed on: `make demo ARGS=--all`, `make test ARGS="-k idempotency"`.
 ARGS ?=
 # One benchmark instead of all: `make bench ONLY=end_to_end`.
 ONLY ?=
@@ -19,7 +19,7 @@ help:
 	  'make demo            real purchases through every process to the chain, then a proof that ledger and chain agree' \
 	  'make demo ARGS=--all the same with all 6,919 purchases' \
 	  'make dev             the whole system, up until Ctrl-C; prints addresses, keys and what to try next' \
-	  'make test            linters, then the tests (10 minutes); ARGS="-k refund" picks some' \
+	  'make test            linters, then the tests (10 minutes); ARGS="-k idempotency" picks some' \
 	  'make bench           every measurement against its target; ONLY=end_to_end picks one' \
 	  'make clean           remove all that make made: .venv, build and caches' \
 	  '' \

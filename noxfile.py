@@ -1,7 +1,7 @@
 """Every check and chore, one session each; `make test` runs `lint` and `tests`.
 
     nox --list                 what there is
-    nox -s tests -- -k refund  arguments after -- go to the tool
+    nox -s tests -- -k idempotency  arguments after -- go to the tool
 
 Sessions run in the environment that `make` set up (requirements/install.py) and install nothing.
 """

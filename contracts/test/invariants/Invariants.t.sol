@@ -7,8 +7,8 @@ import {CashbackTest} from "../CashbackTest.sol";
 import {Handler} from "./Handler.sol";
 
 /**
- * @notice What holds after any sequence of calls, whoever made them. In brackets the invariant of the design that it
- * is the chain's part of.
+ * @notice What holds after any sequence of calls, whoever made them. In brackets the invariant of ARCHITECTURE.md that
+ * it is the chain's part of.
  */
 contract InvariantsTest is CashbackTest {
     /// @dev Above the capacity of one module and below that of both, so that sequences meet the limit and the cap.

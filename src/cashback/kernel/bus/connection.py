@@ -1,6 +1,6 @@
 """The bus: a connection to the broker that is replaced for as long as the process lives.
 
-    opening ──▶ up ──lost, or three round trips failed──▶ opening (50 ms .. 2 s apart, with jitter, for ever)
+    opening ──▶ up ──lost, or three round trips failed──▶ opening (50 ms .. 1 s apart, with jitter, for ever)
 
 A process starts without the broker and waits; what it asks meanwhile is refused at once with `BusUnavailable`.
 """

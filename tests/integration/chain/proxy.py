@@ -3,13 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import aiohttp
 import msgspec
 
-Whim: TypeAlias = Literal["pass", "refuse", "swallow"] | dict[str, Any]
-"""Forward; hang up before anything was forwarded; forward and hang up without an answer; answer with this error."""
+
+class Http(msgspec.Struct, frozen=True):
+    """What something in front of a node answers in its place: a status and a body, such as a limiter's."""
+
+    status: int
+    body: bytes
+
+
+Whim: TypeAlias = Literal["pass", "refuse", "swallow", "hang"] | dict[str, Any] | Http
+"""Forward; hang up before anything was forwarded; forward and hang up without an answer; take the question and say
+nothing; answer each call with this result or error; answer the request with this."""
+
+_TOO_MUCH: Final = {"error": {"code": -32_005, "message": "query exceeds max block range"}}
+_NO_BLOCK: Final = 2**40
 
 
 class Proxy:
@@ -22,6 +34,8 @@ class Proxy:
         self._upstream = upstream
         self._whims: dict[str, list[Whim]] = {}
         self._lasting: dict[str, Whim] = {}
+        self._stale_at: int | None = None
+        self._blocks_max: int | None = None
         self._tags: dict[str, dict[str, Any] | None] = {}
         self._tag_met: dict[str, asyncio.Event] = {}
 
@@ -37,6 +51,14 @@ class Proxy:
         """Answer the block of a tag such as `finalized` with this one; None lets the node answer again."""
         self._tags[tag] = block
         self._tag_met[tag] = asyncio.Event()
+
+    def stale(self, at: int | None) -> None:
+        """Know no block after this one, and none that is final before it; None lets the node answer again."""
+        self._stale_at = at
+
+    def limit_logs(self, blocks: int) -> None:
+        """Refuse questions for logs of more blocks than so many, as providers do."""
+        self._blocks_max = blocks
 
     async def met(self, tag: str) -> None:
         """Return once that answer was given three times: by then somebody has acted on it."""
@@ -65,36 +87,64 @@ class Proxy:
             length = int(next(line for line in head.lower().split(b"\r\n") if b"content-length" in line).split(b":")[1])
             body = await reader.readexactly(length)
             answer = await self._answer(body, session)
-            if answer is not None:
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n")
-                writer.write(b"content-length: %d\r\n\r\n%s" % (len(answer), answer))
+            if answer == "hang":
+                # Until the other side gives up.
+                await reader.read()
+            elif isinstance(answer, Http):
+                writer.write(b"HTTP/1.1 %d Status\r\ncontent-type: application/json\r\n" % answer.status)
+                writer.write(b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(answer.body), answer.body))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def _answer(self, body: bytes, session: aiohttp.ClientSession) -> bytes | None:
-        """Return what to answer, None to hang up."""
+    async def _answer(self, body: bytes, session: aiohttp.ClientSession) -> Http | Literal["hang"] | None:
+        """Return what to answer, None to hang up, `hang` to say nothing."""
         asked = msgspec.json.decode(body)
         calls: list[dict[str, Any]] = asked if isinstance(asked, list) else [asked]
         self.asked += [call["method"] for call in calls]
         tag = str(calls[0]["params"][0]) if calls[0]["method"] == "eth_getBlockByNumber" else ""
         if self._tags.get(tag):
             self._tag_met[tag].set()
-            return msgspec.json.encode({"jsonrpc": "2.0", "id": calls[0]["id"], "result": self._tags[tag]})
-        whim = next((found for call in calls if (found := self._whim(call["method"])) != "pass"), "pass")
+            return _well({"jsonrpc": "2.0", "id": calls[0]["id"], "result": self._tags[tag]})
+        whim = next((found for call in calls if (found := self._whim(call)) != "pass"), "pass")
         if whim == "refuse":
             return None
+        if whim == "hang":
+            return "hang"
+        if isinstance(whim, Http):
+            return whim
         if isinstance(whim, dict):
             answers = [{"jsonrpc": "2.0", "id": call["id"], **whim} for call in calls]
-            return msgspec.json.encode(answers if isinstance(asked, list) else answers[0])
-        async with session.post(self._upstream, data=body, headers={"content-type": "application/json"}) as response:
+            return _well(answers if isinstance(asked, list) else answers[0])
+        for call in calls:
+            self._age(call)
+        headers = {"content-type": "application/json"}
+        async with session.post(self._upstream, data=msgspec.json.encode(asked), headers=headers) as response:
             answer = await response.read()
-        return None if whim == "swallow" else answer
+        return None if whim == "swallow" else Http(200, answer)
 
-    def _whim(self, method: str) -> Whim:
-        """Return what the next call of `method` meets."""
+    def _age(self, call: dict[str, Any]) -> None:
+        """Turn a question about a block into one about what a stale node knows."""
+        if self._stale_at is None or call["method"] != "eth_getBlockByNumber":
+            return
+        place = str(call["params"][0])
+        number = int(place, 16) if place.startswith("0x") else self._stale_at
+        call["params"][0] = hex(number if number <= self._stale_at else _NO_BLOCK)
+
+    def _whim(self, call: dict[str, Any]) -> Whim:
+        """Return what this call meets."""
+        method = call["method"]
+        if method == "eth_getLogs" and self._blocks_max and "toBlock" in call["params"][0]:
+            first, last = (int(call["params"][0][edge], 16) for edge in ("fromBlock", "toBlock"))
+            if last - first + 1 > self._blocks_max:
+                return _TOO_MUCH
         if self._whims.get(method):
             return self._whims[method].pop(0)
         return self._lasting.get(method, self._lasting.get("*", "pass"))
+
+
+def _well(answer: object) -> Http:
+    """Return an answer as a healthy node sends it."""
+    return Http(200, msgspec.json.encode(answer))

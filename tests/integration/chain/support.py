@@ -13,6 +13,7 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, Mint, MintView, Outcome
 from cashback.chain.store import blocks
 from cashback.chain.store import lanes as store_lanes
+from cashback.chain.store import mints as store_mints
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
 from cashback.processes import contracts
@@ -100,6 +101,23 @@ class Bench(msgspec.Struct, frozen=True):
         async with self.database.transaction() as tx:
             return await (await tx.execute(query)).fetchall()
 
+    async def ripe(self) -> None:
+        """Return once the oldest waiting mint is old enough for a batch of its own."""
+
+        async def look() -> bool | None:
+            async with self.database.transaction() as tx:
+                _, oldest_ms = await store_mints.waiting(tx, 1)
+            return True if oldest_ms >= self.settings.batch_age_ms else None
+
+        await eventually(look)
+
+    async def attempts(self) -> list[tuple[int, int, str | None, bool]]:
+        """Return every attempt: nonce, sends, answer, and whether a block carries it."""
+        rows = await self.rows(
+            "select nonce, sends, answer, block_number is not null from chain.blockchain_transactions order by place"
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
     async def sent(self) -> None:
         """Return once a node has taken every stored attempt."""
 
@@ -111,12 +129,21 @@ class Bench(msgspec.Struct, frozen=True):
 
         await eventually(look)
 
-    async def replaced(self) -> None:
-        """Return once a replacement was taken by a node."""
+    async def answered(self, answer: str) -> None:
+        """Return once a node has said this to an attempt."""
+
+        async def look() -> bool | None:
+            found = await self.rows("select answer from chain.blockchain_transactions")
+            return True if (answer,) in found else None
+
+        await eventually(look)
+
+    async def replaced(self, *, many: int = 2) -> None:
+        """Return once so many attempts, replacements all but the first, were sent to a node."""
 
         async def look() -> bool | None:
             found = await self.rows("select from chain.blockchain_transactions where sends > 0")
-            return True if len(found) > 1 else None
+            return True if len(found) >= many else None
 
         await eventually(look)
 

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import KeyUnusable, WrongChain
-from cashback.kernel.config import Secret
+from cashback.chain.model import WrongChain
+from cashback.kernel.config import Secret, SettingsInvalid
 from cashback.processes import adapter, contracts
 from cashback.processes.embedded import EmbeddedAnvil
 from tests.integration.chain.levers import ACCOUNTS
@@ -49,7 +49,7 @@ async def test_an_interrupted_deployment_goes_on_where_it_stopped(empty_node: Em
 
 async def test_a_mnemonic_deploys_on_a_development_chain_only(empty_node: EmbeddedAnvil) -> None:
     """Its keys are known to everybody."""
-    with pytest.raises(KeyUnusable, match="must not sign on chain 8453"):
+    with pytest.raises(SettingsInvalid, match="must not sign on chain 8453"):
         await contracts.deploy(
             contracts.Settings(rpc_urls=(empty_node.url,), chain_id=8_453, key_mnemonic=Secret(MNEMONIC))
         )

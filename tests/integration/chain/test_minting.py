@@ -5,7 +5,7 @@ import pytest
 from cashback.chain.model import Admitted, Conflicting, Unmintable, WrongChain
 from cashback.chain.service.acceptance import SUBMITTED_MAX, TooManyMints
 from cashback.kernel.money import INT63_MAX
-from cashback.processes import adapter
+from cashback.processes import adapter, signing
 from tests.integration.chain.support import assembled, mint, running, serving
 
 
@@ -64,7 +64,7 @@ async def test_entries_that_can_never_be_minted_are_refused_and_their_neighbours
 ) -> None:
     """Each refusal has its stable reason; nothing of them is stored."""
     async with assembled(settings) as bench:
-        token, minter = adapter.address(settings.token_address), adapter.address(settings.minter_address)
+        token, minter = signing.address(settings.token_address), signing.address(settings.minter_address)
         admissions = await bench.adapter.acceptance.submit(
             [
                 mint(1, recipient=bytes(20)),

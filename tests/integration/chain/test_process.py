@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import httpx
+import psycopg
 import pytest
 from grpclib.client import Channel
 
@@ -63,6 +65,21 @@ async def test_an_adapter_killed_under_load_mints_everything_once(settings: adap
         assert status.halted_reason == ""
         [lane] = status.lanes
         assert lane.next_nonce == lane.mined_nonce >= MINTS // 20
+
+
+async def test_an_adapter_that_is_halted_is_not_ready_and_says_why(
+    settings: adapter.Settings, chain_dsn: str, tmp_path: Path
+) -> None:
+    """It is well otherwise: it accepts and follows, and is ready again as soon as the halt is lifted."""
+    with process(settings, tmp_path, port=free_port()) as served, httpx.Client(base_url=served.url) as probe:
+        assert (await asyncio.to_thread(probe.get, "/readyz")).is_success
+        with psycopg.connect(chain_dsn) as connection:
+            connection.execute("update chain.network set halted_reason = 'by hand', halted_at = now()")
+        halted = await asyncio.to_thread(probe.get, "/readyz")
+        assert (halted.status_code, halted.json()["problems"]) == (503, {"minting": "minting is halted: by hand"})
+        with psycopg.connect(chain_dsn) as connection:
+            connection.execute("update chain.network set halted_reason = null, halted_at = null")
+        assert (await asyncio.to_thread(probe.get, "/readyz")).status_code == 200
 
 
 async def seen(stub: v1.ChainAdapterServiceStub, state: v1.MintState, *, many: int) -> None:

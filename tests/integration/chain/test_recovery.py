@@ -11,7 +11,7 @@ from cashback.processes import adapter
 from cashback.processes.embedded import EmbeddedAnvil
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import Bench, assembled, mint, running, serving
+from tests.integration.chain.support import assembled, mint, running, serving
 
 SEND = "eth_sendRawTransaction"
 
@@ -26,14 +26,6 @@ async def proxy(settings: adapter.Settings) -> AsyncIterator[Proxy]:
 def through(settings: adapter.Settings, proxy: Proxy, **changes: object) -> adapter.Settings:
     """Return the settings with the proxy as the only endpoint."""
     return msgspec.structs.replace(settings, rpc_urls=(proxy.url,), **changes)
-
-
-async def attempts(bench: Bench) -> list[tuple[int, int, str | None, bool]]:
-    """Return every attempt: nonce, sends, answer, and whether a block carries it."""
-    rows = await bench.rows(
-        "select nonce, sends, answer, block_number is not null from chain.blockchain_transactions order by stored_at"
-    )
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 @pytest.mark.invariant("I2", "I9")
@@ -54,32 +46,8 @@ async def test_an_adapter_that_dies_between_storing_and_sending_mints_once_after
     async with serving(through(settings, proxy)) as bench:
         outcomes = await bench.settled([1, 2])
         assert {outcome.place.transaction_hash for outcome in outcomes} == {stored[0]}
-        assert [attempt[0] for attempt in await attempts(bench)] == [0]
+        assert [attempt[0] for attempt in await bench.attempts()] == [0]
         assert [await bench.logs_of(1), await bench.logs_of(2)] == [1, 1]
-
-
-@pytest.mark.invariant("I2")
-async def test_a_send_whose_answer_is_lost_is_repeated_with_the_same_bytes(
-    settings: adapter.Settings, proxy: Proxy
-) -> None:
-    """The node took it: whoever calls that failed and signs anew pays twice."""
-    proxy.once(SEND, "swallow")
-    async with serving(through(settings, proxy)) as bench:
-        await bench.submit(mint(1))
-        [outcome] = await bench.settled([1])
-        assert outcome.kind == "minted"
-        assert len(await attempts(bench)) == 1
-        assert await bench.logs_of(1) == 1
-
-
-async def test_a_send_that_never_left_is_unknown_and_then_repeated(settings: adapter.Settings, proxy: Proxy) -> None:
-    """Three silences in a row change nothing but the time it takes."""
-    proxy.once(SEND, "refuse", "refuse", "refuse")
-    async with serving(through(settings, proxy)) as bench:
-        await bench.submit(mint(1))
-        await bench.settled([1])
-        [(nonce, sends, answer, is_mined)] = await attempts(bench)
-        assert (nonce, sends, answer, is_mined) == (0, 4, "accepted", True)
 
 
 async def test_a_node_that_is_down_makes_the_next_endpoint_serve(settings: adapter.Settings, proxy: Proxy) -> None:
@@ -167,57 +135,7 @@ async def test_a_node_that_restarts_without_its_pool_and_its_old_states_is_serve
         await asyncio.to_thread(node.restart)
         outcomes = await bench.settled([2])
         assert outcomes[-1].place.transaction_hash == view.transaction_hash
-        assert [attempt[0] for attempt in await attempts(bench)] == [0, 1]
-
-
-async def test_a_transaction_that_a_pool_dropped_is_offered_again(settings: adapter.Settings) -> None:
-    """The same bytes, after `resend_ms`."""
-    async with serving(msgspec.structs.replace(settings, resend_ms=200)) as bench:
-        await bench.lever.automine(is_on=False)
-        await bench.submit(mint(1))
-        [view] = await bench.reached([1], "submitted")
-        await bench.sent()
-        await bench.lever.call("anvil_dropTransaction", f"0x{view.transaction_hash.hex()}")
-        await bench.lever.automine(is_on=True)
-        [outcome] = await bench.settled([1])
-        assert outcome.place.transaction_hash == view.transaction_hash
-
-
-@pytest.mark.invariant("I9")
-async def test_a_transaction_that_is_priced_out_is_replaced_and_one_of_the_two_is_mined(
-    settings: adapter.Settings,
-) -> None:
-    """The replacement is stored before it is sent, at the same nonce, at least an eighth dearer."""
-    async with serving(msgspec.structs.replace(settings, resend_ms=200)) as bench:
-        await bench.lever.automine(is_on=False)
-        await bench.submit(mint(1))
-        await bench.reached([1], "submitted")
-        await bench.sent()
-        await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(50 * adapter.GWEI))
-        await bench.lever.mine()
-        await bench.replaced()
-        await bench.lever.automine(is_on=True)
-        await bench.settled([1])
-        found = await attempts(bench)
-        assert [(nonce, is_mined) for nonce, _, _, is_mined in found] == [(0, False), (0, True)]
-        [(first, second)] = await bench.rows(
-            "select min(max_fee_wei), max(max_fee_wei) from chain.blockchain_transactions"
-        )
-        assert second * 8 >= first * 9
-
-
-async def test_fees_above_the_cap_make_the_lane_wait_until_they_fall(settings: adapter.Settings) -> None:
-    """It says so, signs nothing, and goes on by itself."""
-    capped = msgspec.structs.replace(settings, fee_cap_wei=20 * adapter.GWEI)
-    async with serving(capped) as bench:
-        await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(50 * adapter.GWEI))
-        await bench.lever.mine()
-        await bench.submit(mint(1))
-        await bench.waits_for("fee_above_cap")
-        assert await attempts(bench) == []
-        await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(adapter.GWEI))
-        await bench.lever.mine()
-        await bench.settled([1])
+        assert [attempt[0] for attempt in await bench.attempts()] == [0, 1]
 
 
 @pytest.mark.invariant("I2", "I9")

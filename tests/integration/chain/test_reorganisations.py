@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
+from cashback.chain.model import ChainUnavailable
 from cashback.processes import adapter
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import mint, serving
+from tests.integration.chain.support import eventually, mint, serving
 
 
 @pytest.mark.invariant("I2", "I9")
@@ -40,6 +41,95 @@ async def test_a_reorganisation_below_the_final_block_halts_minting(settings: ad
         await bench.lever.mine()
         assert await bench.halted() == "reorganised_below_final"
         assert [view.state for view in await bench.views([1])] == ["final"]
+
+
+@pytest.mark.parametrize("at", [6, 390], ids=["far below the stored blocks", "among the stored blocks"])
+async def test_a_node_that_lags_behind_proves_nothing(settings: adapter.Settings, at: int) -> None:
+    """Behind a load balancer the next answer may come from one that is still syncing: nothing is unwound nor halted."""
+    async with (
+        Proxy.before(settings.rpc_urls[0]) as proxy,
+        serving(msgspec.structs.replace(settings, rpc_urls=(proxy.url,))) as bench,
+    ):
+        await bench.lever.mine(400)
+        await bench.submit(mint(1))
+        await bench.reached([1], "included", "safe")
+        await bench.followed()
+        followed = await bench.rows("select max(number), min(number), count(*) from chain.blocks")
+        proxy.stale(at)
+        await asked(proxy, turns=3)
+        assert await bench.rows("select max(number), min(number), count(*) from chain.blocks") == followed
+        assert (await bench.adapter.reading.status()).network.halted_reason is None
+        assert [view.state in {"included", "safe"} for view in await bench.views([1])] == [True]
+        proxy.stale(None)
+        await bench.settled([1])
+
+
+async def test_a_node_that_loses_its_newest_blocks_between_two_answers_proves_nothing(
+    settings: adapter.Settings,
+) -> None:
+    """The newest block is from one node and does not link up; the one asked about our tip has no such block."""
+    async with (
+        Proxy.before(settings.rpc_urls[0]) as proxy,
+        serving(msgspec.structs.replace(settings, rpc_urls=(proxy.url,))) as bench,
+    ):
+        await bench.lever.mine(40)
+        await bench.followed()
+        head = await bench.lever.head()
+        newest = await bench.lever.call("eth_getBlockByNumber", hex(head), False)
+        strange = {"number": hex(head + 1), "hash": f"0x{'ab' * 32}", "parentHash": f"0x{'cd' * 32}"}
+        proxy.tag("latest", {**newest, **strange})
+        proxy.stale(head - 30)
+        await asked(proxy, turns=3)
+        assert await bench.rows("select max(number) from chain.blocks") == [(head,)]
+        assert (await bench.adapter.reading.status()).network.halted_reason is None
+        proxy.tag("latest", None)
+        proxy.stale(None)
+        await bench.submit(mint(1))
+        await bench.settled([1])
+
+
+async def test_a_branch_that_is_shorter_than_ours_is_followed_at_once(settings: adapter.Settings) -> None:
+    """Its head is another block than ours at the same height: that is proof, however high our own tip was."""
+    async with serving(settings) as bench:
+        await bench.submit(mint(1))
+        await bench.reached([1], "included", "safe")
+        await bench.lever.mine(2)
+        await bench.followed()
+        await bench.lever.automine(is_on=False)
+        await bench.lever.call("anvil_rollback", 3)
+        await bench.lever.mine()
+        await bench.reached([1], "submitted")
+        await bench.lever.automine(is_on=True)
+        await bench.settled([1])
+        assert await bench.logs_of(1) == 1
+
+
+async def test_a_block_that_the_node_does_not_have_is_no_answer(settings: adapter.Settings) -> None:
+    """Its own final block may be missing on the next node behind the same address."""
+    async with (
+        Proxy.before(settings.rpc_urls[0]) as proxy,
+        serving(msgspec.structs.replace(settings, rpc_urls=(proxy.url,))) as bench,
+    ):
+        await bench.followed()
+        missing = await bench.lever.call("eth_getBlockByNumber", "0x1", False)
+        proxy.tag("finalized", {**missing, "number": hex(10_000)})
+        with pytest.raises(ChainUnavailable, match="no such block"):
+            await bench.adapter.reading.mint_logs(from_block=0, to_block=0)
+        await bench.lever.mine()
+        await proxy.met("finalized")
+        proxy.tag("finalized", None)
+        await bench.submit(mint(1))
+        await bench.settled([1])
+
+
+async def asked(proxy: Proxy, *, turns: int) -> None:
+    """Return once the follower has asked for so many blocks more, and so has acted on some of the answers."""
+    before = proxy.asked.count("eth_getBlockByNumber")
+
+    async def look() -> bool | None:
+        return True if proxy.asked.count("eth_getBlockByNumber") >= before + 4 * turns else None
+
+    await eventually(look)
 
 
 async def test_a_node_that_calls_another_branch_final_is_not_believed(settings: adapter.Settings) -> None:

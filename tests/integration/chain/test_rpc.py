@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import cast
 
 import msgspec
+import psycopg
 import pytest
 from grpclib.client import Channel
 from grpclib.const import Status
@@ -31,6 +32,7 @@ class Served(msgspec.Struct, frozen=True):
     stub: v1.ChainAdapterServiceStub
     health: HealthStub
     stop: asyncio.Event
+    port: int
 
 
 @asynccontextmanager
@@ -50,7 +52,7 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
 
     async with running(server.run) as stop, Channel(HOST, port, status_details_codec=DetailsCodec()) as channel:
         await eventually(look)
-        yield Served(v1.ChainAdapterServiceStub(channel), HealthStub(channel), stop)
+        yield Served(v1.ChainAdapterServiceStub(channel), HealthStub(channel), stop, port)
 
 
 def watched(served: Served, *, epoch: str = "", after: int = 0) -> AsyncGenerator[v1.WatchOutcomesResponse, None]:
@@ -116,6 +118,39 @@ async def test_a_stream_resumes_after_its_cursor_and_starts_over_for_another_epo
                 4,
                 5,
             ]
+
+
+@pytest.mark.invariant("I5")
+async def test_a_stream_whose_database_was_restored_refuses_who_has_read_further(settings: adapter.Settings) -> None:
+    """I5: also one that was open all the while: the next outcomes would stand where it has been read already."""
+    async with serving(settings) as bench:
+        await bench.submit(mint(1), mint(2))
+        await bench.settled([1, 2])
+        async with listening(bench) as served:
+            status = await served.stub.get_status(v1.GetStatusRequest())
+            stream = watched(served, epoch=status.epoch, after=2)
+            assert (await anext(stream)).outcomes == []
+            await bench.rows("update chain.network set last_sequence = 1 returning 1")
+            with pytest.raises(GRPCError) as refusal:
+                await anext(stream)
+            assert refusal.value.status is Status.FAILED_PRECONDITION
+            assert refusal.value.details == [ErrorInfo(reason="cursor_ahead", domain=DOMAIN)]
+
+
+@pytest.mark.invariant("I5")
+async def test_a_restored_stream_with_a_new_name_is_told_from_its_beginning(
+    settings: adapter.Settings, chain_dsn: str
+) -> None:
+    """I5: what deploy/README.md says of backups: whatever the cursor, nothing is missed."""
+    async with serving(settings) as bench:
+        await bench.submit(mint(1), mint(2))
+        await bench.settled([1, 2])
+        async with listening(bench) as served:
+            before = (await served.stub.get_status(v1.GetStatusRequest())).epoch
+            with psycopg.connect(chain_dsn) as connection:
+                connection.execute("update chain.network set epoch = 'epo_' || gen_random_uuid()")
+                connection.execute("update chain.outcomes set epoch = (select epoch from chain.network)")
+            assert [one.sequence for one in await outcomes(served, epoch=before, after=9, many=2)] == [1, 2]
 
 
 async def test_a_waiting_stream_gets_an_outcome_as_soon_as_it_is_written(settings: adapter.Settings) -> None:

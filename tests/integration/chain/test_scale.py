@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 
+from cashback.chain.model import ChainUnavailable
 from cashback.kernel.config import Secret
-from cashback.processes import adapter
+from cashback.processes import adapter, signing
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import Bench, eventually, mint, serving
+from tests.integration.chain.support import Bench, assembled, eventually, mint, serving
 from tests.support.servers import Databases
 
 
@@ -97,10 +98,66 @@ async def test_a_new_lane_does_not_open_before_its_signers_transactions_are_fina
 async def test_what_holders_burn_is_told_beside_the_mint_logs(settings: adapter.Settings) -> None:
     """Supply is minted less burned: the answers of one question add up to it."""
     async with serving(settings) as bench:
-        holder = adapter.address(ACCOUNTS[3])
+        holder = signing.address(ACCOUNTS[3])
         await bench.submit(mint(1, amount=1_000, recipient=holder))
         await bench.settled([1])
         await bench.people.burn(settings.token_address, 300)
         await bench.lever.mine(5)
         logs = await bench.adapter.reading.mint_logs(from_block=0, to_block=0)
         assert ([log.amount for log in logs.logs], logs.burned, logs.supply_at_end) == ([1_000], 300, 700)
+
+
+async def test_a_question_about_mint_logs_begins_at_the_start_block_and_says_so(settings: adapter.Settings) -> None:
+    """Before it there is no token: years of empty blocks are not searched."""
+    async with serving(msgspec.structs.replace(settings, start_block=5)) as bench:
+        await bench.submit(mint(1))
+        await bench.settled([1])
+        first = await bench.adapter.reading.mint_logs(from_block=0, to_block=0)
+        assert (first.from_block, [log.number for log in first.logs]) == (5, [1])
+        later = await bench.adapter.reading.mint_logs(from_block=6, to_block=first.end.number)
+        assert later.from_block == 6
+
+
+async def test_a_long_question_about_mint_logs_is_answered_in_ranges_that_the_provider_allows(
+    settings: adapter.Settings,
+) -> None:
+    """Logs and burns alike; what was too much once is not asked for again, and what is known is not asked twice."""
+    async with Proxy.before(settings.rpc_urls[0]) as proxy, serving(settings) as bench:
+        holder = signing.address(ACCOUNTS[3])
+        await bench.submit(mint(1, amount=1_000, recipient=holder))
+        await bench.settled([1])
+        for _ in range(3):
+            await bench.people.burn(settings.token_address, 100)
+            await bench.lever.mine(100)
+        await bench.followed()
+        proxy.limit_logs(50)
+        async with assembled(msgspec.structs.replace(settings, rpc_urls=(proxy.url,))) as limited:
+            reading = limited.adapter.reading
+            page = first = await reading.mint_logs(from_block=0, to_block=0)
+            numbers, burned = [log.number for log in first.logs], first.burned
+            proxy.asked.clear()
+            pages = 0
+            while page.covered_to_block < first.end.number:
+                page = await reading.mint_logs(from_block=page.covered_to_block + 1, to_block=first.end.number)
+                numbers += [log.number for log in page.logs]
+                burned += page.burned
+                pages += 1
+            assert (numbers, burned, first.supply_at_end) == ([1], 300, 700)
+            assert (page.supply_at_end, page.end) == (None, first.end)
+            assert set(proxy.asked) == {"eth_getBlockByNumber", "eth_getLogs"}
+            assert proxy.asked.count("eth_getBlockByNumber") == pages
+            assert proxy.asked.count("eth_getLogs") < 5 * pages
+
+
+async def test_a_range_that_takes_a_node_too_long_is_asked_for_again_in_small(settings: adapter.Settings) -> None:
+    """Silence may mean that it was too much; a node that is down is still found out at once."""
+    async with Proxy.before(settings.rpc_urls[0]) as proxy, serving(settings) as bench:
+        await bench.lever.mine(600)
+        await bench.followed()
+        async with assembled(msgspec.structs.replace(settings, rpc_urls=(proxy.url,))) as slow:
+            proxy.once("eth_getLogs", "refuse")
+            page = await slow.adapter.reading.mint_logs(from_block=0, to_block=0)
+            assert page.covered_to_block == 255
+            proxy.always("eth_getLogs", "refuse")
+            with pytest.raises(ChainUnavailable):
+                await slow.adapter.reading.mint_logs(from_block=0, to_block=0)

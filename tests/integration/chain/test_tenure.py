@@ -1,5 +1,7 @@
 """Leases over a loop's life: one holder at a time, and a zombie that stores nothing."""
 
+import asyncio
+
 import psycopg
 import pytest
 
@@ -37,3 +39,27 @@ async def test_a_released_lease_is_free_at_once(adapter_dsn: str) -> None:
         assert await second.hold()
         assert earlier is not None
         assert second.token == earlier + 1
+
+
+async def test_work_under_a_lease_that_another_took_is_stopped(chain_dsn: str, adapter_dsn: str) -> None:
+    """The renewal beside it notices; what the work would have stored the fence refuses anyway."""
+    async with Database.open(adapter_dsn, name="a test") as database:
+        sleeper = Tenure(database, name="lane:1", holder="first")
+        successor = Tenure(database, name="lane:1", holder="second")
+        stopped = asyncio.Event()
+
+        async def work() -> None:
+            with psycopg.connect(chain_dsn) as connection:
+                connection.execute("update chain.leases set expires_at = now()")
+            assert await successor.hold()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stopped.set()
+
+        assert await sleeper.hold()
+        async with asyncio.timeout(10):
+            with pytest.raises(LeaseLost):
+                await sleeper.keep(work())
+        assert stopped.is_set()
+        assert sleeper.token is None

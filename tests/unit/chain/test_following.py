@@ -35,9 +35,28 @@ def test_the_fork_point_is_the_highest_block_that_still_stands() -> None:
     assert fork_point(stored, canonical) == 3
 
 
-def test_there_is_no_fork_point_where_nothing_agrees() -> None:
-    """Then one must look further down, or halt."""
-    assert fork_point({5: hashed(5, 0)}, [header(5, branch=1)]) is None
+def test_where_every_stored_block_was_replaced_the_fork_is_below_them() -> None:
+    """Whoever asked compares that with what is final."""
+    assert fork_point({5: hashed(5, 0), 6: hashed(6, 0)}, [header(5, branch=1), header(6, branch=1)]) == 4
+
+
+@pytest.mark.parametrize("known", [[], [6, 5, 4], [3, 2]], ids=["nothing", "only above", "only below"])
+def test_a_height_without_a_header_shows_no_fork_point(known: list[int]) -> None:
+    """A node that has no block there lags behind, or asks another one each time: nothing was shown to be replaced."""
+    stored = {number: hashed(number, 0) for number in range(1, 7)}
+    told = [header(number, branch=1 if number > 3 else 0) for number in known]
+    assert fork_point(stored, told) is None
+
+
+def test_a_tip_that_still_stands_is_the_fork_point_itself() -> None:
+    """Then nothing has to be unwound."""
+    assert fork_point({5: hashed(5, 0), 6: hashed(6, 0)}, [header(6)]) == 6
+
+
+def test_a_shorter_branch_shows_its_fork_point_once_the_block_above_is_told_or_ours_ends() -> None:
+    """Above its own head it has no block, and it need not: the block below its head is what shows the fork."""
+    stored = {number: hashed(number, 0) for number in range(1, 7)}
+    assert fork_point(stored, [header(3), header(4, branch=1, parent_branch=0)]) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,15 @@
 """Settings of the adapter and of the deployment that cannot work: refused before anything is reached."""
 
-import msgspec
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from cashback.chain.model import KeyUnusable
-from cashback.kernel.config import Secret, SettingsInvalid, load
-from cashback.kernel.errors import Invalid
+from cashback.cli import command
+from cashback.kernel.config import SettingsInvalid, load
 from cashback.processes import adapter, contracts
 
-MNEMONIC = Secret("test test test test test test test test test test test junk")
+MNEMONIC = "test test test test test test test test test test test junk"
 NOWHERE = "0x" + "11" * 20
 GOOD = {
     "CASHBACK_CHAIN_DSN": "postgresql://nowhere",
@@ -17,7 +18,16 @@ GOOD = {
     "CASHBACK_TOKEN_ADDRESS": NOWHERE,
     "CASHBACK_MINTER_ADDRESS": NOWHERE,
     "CASHBACK_PROBE_PORT": "9105",
+    "CASHBACK_KEY_MNEMONIC": MNEMONIC,
 }
+DEPLOYMENT = {name: GOOD[name] for name in ("CASHBACK_RPC_URLS", "CASHBACK_CHAIN_ID")}
+
+
+def problems(kind: Any, environ: dict[str, str]) -> list[str]:  # noqa: ANN401  # either of the two
+    """Return what is wrong with these settings."""
+    with pytest.raises(SettingsInvalid) as refusal:
+        load(kind, environ)
+    return refusal.value.problems
 
 
 def test_settings_are_read_from_the_environment() -> None:
@@ -36,27 +46,83 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         assert name in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"key_keystore": "/a/file", "key_mnemonic": MNEMONIC}], ids=["no key", "two keys"]
-)
-async def test_an_adapter_wants_exactly_one_key(changes: dict[str, object]) -> None:
+@pytest.fixture
+def keystore(tmp_path: Path) -> str:
+    """Give a file in the place of a keystore; nobody opens it before the settings are right."""
+    place = tmp_path / "keystore"
+    place.write_text("{}")
+    return str(place)
+
+
+KEYS = "CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC"
+
+
+@pytest.mark.parametrize("kind, good", [(adapter.Settings, GOOD), (contracts.Settings, DEPLOYMENT)])
+def test_exactly_one_key_is_wanted(kind: Any, good: dict[str, str], keystore: str) -> None:  # noqa: ANN401  # as above
     """A keystore file, or on a development chain a mnemonic."""
-    settings = msgspec.structs.replace(load(adapter.Settings, GOOD), **changes)
-    with pytest.raises(KeyUnusable, match="CASHBACK_KEY_KEYSTORE"):
-        async with adapter.opened(settings):
-            pass
+    assert f"{KEYS} is required" in problems(kind, good | {"CASHBACK_KEY_MNEMONIC": ""})
+    both = good | {"CASHBACK_KEY_KEYSTORE": keystore, "CASHBACK_KEY_MNEMONIC": MNEMONIC}
+    assert problems(kind, both) == [f"{KEYS} is one too many"]
 
 
-async def test_an_unknown_finality_is_refused() -> None:
-    """Before any key is opened."""
-    settings = msgspec.structs.replace(load(adapter.Settings, GOOD), finality="latest")
-    with pytest.raises(Invalid, match="finality"):
-        async with adapter.opened(settings):
-            pass
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ({"KEY_MNEMONIC": "test test junk"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic has 12"),
+        ({"CHAIN_ID": "8453"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic must not sign on chain 8453"),
+        ({"KEY_MNEMONIC": "", "KEY_KEYSTORE": "/nowhere/at/all"}, "CASHBACK_KEY_KEYSTORE cannot be read: No such file"),
+        ({"TIP_WEI": "2", "FEE_CAP_WEI": "1"}, "CASHBACK_TIP_WEI is wrong"),
+        ({"FINALITY": "finalised"}, "CASHBACK_FINALITY is wrong"),
+        ({"FINALITY": "latest"}, "CASHBACK_FINALITY is wrong"),
+        ({"FINALITY": "depth:few"}, "CASHBACK_FINALITY is wrong"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_refused_when_they_are_read(changes: dict[str, str], told: str) -> None:
+    """A tip above the cap would wait for ever, and the rest would fail after the first look at the chain."""
+    [problem] = problems(adapter.Settings, GOOD | {f"CASHBACK_{name}": value for name, value in changes.items()})
+    assert problem.startswith(told)
 
 
-async def test_a_deployment_with_a_keystore_must_name_who_may_mint(tmp_path: object) -> None:
-    """The deployer's own key should not."""
-    settings = contracts.Settings(rpc_urls=("http://127.0.0.1:1",), chain_id=8_453, key_keystore=f"{tmp_path}/none")
-    with pytest.raises(KeyUnusable):
-        await contracts.deploy(settings)
+def test_problems_of_one_setting_and_of_several_are_told_together() -> None:
+    """Whatever is wrong, a person mends it in one go."""
+    wrong = {"CASHBACK_FINALITY": "finalised", "CASHBACK_KEY_MNEMONIC": "", "CASHBACK_TIP_WEI": "1000000000000000"}
+    told = problems(adapter.Settings, GOOD | wrong | {"CASHBACK_PROBE_PORT": "0"})
+    assert [line.split()[0] for line in told] == [
+        "CASHBACK_PROBE_PORT",
+        "CASHBACK_KEY_KEYSTORE",
+        "CASHBACK_TIP_WEI",
+        "CASHBACK_FINALITY",
+    ]
+
+
+def test_a_deployment_with_a_keystore_must_name_who_may_mint_and_who_may_pause(keystore: str) -> None:
+    """The deployer's own key, which is taken away afterwards, must be neither."""
+    alone = DEPLOYMENT | {"CASHBACK_CHAIN_ID": "8453", "CASHBACK_KEY_KEYSTORE": keystore}
+    assert [line.split(":")[0] for line in problems(contracts.Settings, alone)] == [
+        "CASHBACK_OPERATOR_ADDRESSES is required",
+        "CASHBACK_GUARDIAN_ADDRESS is required",
+    ]
+    load(contracts.Settings, alone | {"CASHBACK_OPERATOR_ADDRESSES": NOWHERE, "CASHBACK_GUARDIAN_ADDRESS": NOWHERE})
+
+
+@pytest.mark.parametrize(
+    "words, good", [(["adapter"], GOOD), (["contracts", "deploy"], DEPLOYMENT)], ids=["adapter", "deploy"]
+)
+@pytest.mark.parametrize(
+    "key", [{"KEY_MNEMONIC": ""}, {"KEY_MNEMONIC": "", "KEY_KEYSTORE": "damaged"}], ids=["none", "damaged"]
+)
+def test_a_key_that_cannot_be_used_is_a_wrong_setting(
+    words: list[str],
+    good: dict[str, str],
+    key: dict[str, str],
+    keystore: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It exits as every wrong setting does, also where only the password can tell."""
+    named = {"OPERATOR_ADDRESSES": NOWHERE, "GUARDIAN_ADDRESS": NOWHERE} | key
+    changes = {f"CASHBACK_{name}": keystore if value == "damaged" else value for name, value in named.items()}
+    for name, value in (good | changes).items():
+        monkeypatch.setenv(name, value)
+    assert command.run(words) == command.EXIT_SETTINGS
+    assert "CASHBACK_KEY_KEYSTORE" in capsys.readouterr().err

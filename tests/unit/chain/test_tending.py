@@ -56,13 +56,14 @@ def test_a_later_nonce_is_offered_again_less_often() -> None:
 @pytest.mark.parametrize("sends,wait_ms", [(1, 250), (2, 500), (3, 1_000), (6, 5_000), (1_000, 5_000)])
 def test_an_unknown_send_is_repeated_ever_more_slowly(sends: int, wait_ms: int) -> None:
     """Doubling, and bounded."""
-    assert step(answer="unknown", sends=sends, since_sent_ms=wait_ms - 1) == Wait()
-    assert step(answer="unknown", sends=sends, since_sent_ms=wait_ms) == Send()
+    assert isinstance(step(answer="unknown", sends=sends, since_sent_ms=wait_ms - 1), Wait)
+    assert isinstance(step(answer="unknown", sends=sends, since_sent_ms=wait_ms), Send)
 
 
 def test_an_unknown_send_is_never_replaced_by_others() -> None:
     """However long it takes: nobody can tell whether it arrived."""
-    assert step(answer="unknown", sends=50, since_stored_ms=10**9, since_sent_ms=10**6) == Send()
+    found = step(answer="unknown", sends=50, since_stored_ms=10**9, since_sent_ms=10**6)
+    assert found == Send("send_not_taken")
 
 
 def test_the_first_nonce_is_bumped_when_it_is_stuck() -> None:
@@ -83,23 +84,69 @@ def test_whatever_is_priced_out_is_bumped() -> None:
 def test_a_bump_above_the_cap_waits_and_says_so_and_the_same_bytes_are_offered_again() -> None:
     """Fees fall again; the lane moves by itself then."""
     assert step(base_fee_wei=999, since_stored_ms=45_000) == Wait("fee_above_cap")
-    assert step(base_fee_wei=999, since_stored_ms=45_000, since_sent_ms=10_000) == Send()
+    assert step(base_fee_wei=999, since_stored_ms=45_000, since_sent_ms=10_000) == Send("fee_above_cap")
 
 
-def test_an_underpriced_send_is_bumped_at_once() -> None:
-    """The node has said what it wants."""
-    assert step(answer="underpriced") == Bump(Fees(228, 3))
+def test_what_keeps_being_unanswered_makes_the_lane_say_so() -> None:
+    """Not the first hiccup; but a provider that refuses every call would else be seen by nobody."""
+    assert step(answer="unknown", sends=2, since_sent_ms=499) == Wait()
+    assert step(answer="unknown", sends=3, since_sent_ms=999) == Wait("send_not_taken")
+    assert step(answer="unknown", sends=3, since_sent_ms=1_000) == Send("send_not_taken")
+
+
+def test_an_underpriced_send_follows_the_market_and_keeps_its_tip() -> None:
+    """No pool holds it, so there is nothing to outbid; once per `resend_ms`, since the market moves with blocks."""
+    assert step(answer="underpriced", base_fee_wei=300, since_stored_ms=9_999) == Wait("fee_below_minimum")
+    assert step(answer="underpriced", base_fee_wei=300, since_stored_ms=10_000) == Bump(Fees(602, 2))
+
+
+def test_an_underpriced_send_at_the_markets_price_is_offered_again_as_it_is() -> None:
+    """The pool wants more than the market: that may pass, and the lane says what it waits for."""
+    assert step(answer="underpriced", since_stored_ms=44_999) == Wait("fee_below_minimum")
+    assert step(answer="underpriced", since_stored_ms=44_999, since_sent_ms=10_000) == Send("fee_below_minimum")
+
+
+def test_a_lane_stuck_behind_an_underpriced_send_offers_more_than_the_market() -> None:
+    """An eighth each `bump_ms`, and only for the first nonce: a pool's own minimum is met in the end."""
+    assert step(answer="underpriced", since_stored_ms=45_000) == Bump(Fees(228, 3))
+    assert step(answer="underpriced", since_stored_ms=45_000, is_first=False) == Wait("fee_below_minimum")
+
+
+def test_an_underpriced_send_above_the_cap_waits_and_says_so() -> None:
+    """Fees fall again."""
+    assert step(answer="underpriced", base_fee_wei=999, since_stored_ms=10_000) == Wait("fee_above_cap")
+    assert step(answer="underpriced", base_fee_wei=999, since_sent_ms=10_000) == Send("fee_above_cap")
+
+
+def test_an_outbid_replacement_raises_both_prices_once_per_resend() -> None:
+    """The node has said what it wants; the lane turns many times a second, and each turn would pay an eighth more."""
+    assert step(answer="outbid", since_stored_ms=9_999) == Wait()
+    assert step(answer="outbid", since_stored_ms=10_000) == Bump(Fees(228, 3))
+
+
+@pytest.mark.parametrize("answer", ["underpriced", "outbid", "accepted", "known"])
+@pytest.mark.parametrize("base_fee_wei", [0, 100, 300, 900])
+def test_nothing_is_priced_anew_within_resend_of_being_stored(answer: str, base_fee_wei: int) -> None:
+    """Whatever nodes say: the cap must not be reached in seconds."""
+    found = step(answer=answer, base_fee_wei=base_fee_wei, since_stored_ms=9_999, since_sent_ms=9_999)
+    assert not isinstance(found, Bump)
 
 
 def test_a_signer_without_gas_money_waits_and_says_so() -> None:
     """Somebody must pay in; until then the same bytes are offered from time to time."""
     assert step(answer="no_funds") == Wait("no_gas_money")
-    assert step(answer="no_funds", since_sent_ms=5_000) == Send()
+    assert step(answer="no_funds", since_sent_ms=5_000) == Send("no_gas_money")
 
 
 def test_a_used_nonce_is_the_followers_business() -> None:
     """Ours was mined, or a stranger has the key: blocks tell which."""
     assert step(answer="nonce_used", since_stored_ms=10**9) == Wait()
+
+
+def test_a_used_nonce_is_offered_again_in_case_its_block_is_replaced() -> None:
+    """Before the follower took it in: pools may have dropped the transaction, and only a send brings it back."""
+    assert step(answer="nonce_used", since_sent_ms=29_999) == Wait()
+    assert step(answer="nonce_used", since_sent_ms=30_000) == Send()
 
 
 def test_a_refusal_for_good_is_given_up() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from cashback.chain.gateway.endpoint import EndpointRefused, Request
+from cashback.chain.gateway.endpoint import EndpointRefused, EndpointSilent, Request
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import (
     Address,
@@ -33,8 +33,13 @@ SKIP_REASONS: Final = ("number_used", "recipient_invalid", "amount_zero")
 """By the value of `CashbackToken.SkipReason`."""
 
 _LIFE_OF_A_NUMBER: Final = [[f"0x{topic.hex()}" for topic in (MINTED, SKIPPED, RETIRED)]]
+LOG_BLOCKS_MAX: Final = 10_000
+"""The most blocks that one question about logs spans."""
+_LOG_BLOCKS_EASY: Final = 256
+"""So few are never too many for an answer in time."""
 _ZERO_TOPIC: Final = f"0x{bytes(32).hex()}"
 _ADDRESS_BYTES: Final = 20
+_WORD_BYTES: Final = 32
 
 
 class Blocks:
@@ -44,6 +49,7 @@ class Blocks:
         """Read through `node` about `token`."""
         self._node = node
         self._token = f"0x{token.hex()}"
+        self._span = LOG_BLOCKS_MAX
 
     async def latest(self) -> Header:
         """Return the newest block's header: the one question that is asked all the time."""
@@ -54,6 +60,15 @@ class Blocks:
         """Return the safe and the final block beside the newest; a tag that the node does not know yet is None."""
         safe, final = await asyncio.gather(self._tagged("safe"), self._tagged("finalized"))
         return Heads(latest, safe, final)
+
+    async def header_at(self, number: int) -> Header:
+        """Return the canonical header at a height.
+
+        Raises:
+            ChainUnavailable: the node has no such block, which says nothing about the chain: it may merely lag behind.
+        """
+        [block] = await self._node.ask([("eth_getBlockByNumber", [hex(number), False])])
+        return header(block)
 
     async def headers(self, first: int, last: int) -> list[Header]:
         """Return the canonical headers from `first` to `last`, as many as the node has."""
@@ -78,30 +93,23 @@ class Blocks:
         That is `last`, or less where the node finds that too much for one answer; every provider has its own limit.
 
         Raises:
-            ChainUnavailable: not even the first block alone was answered.
+            ChainUnavailable: not even the first block alone was answered, or no endpoint answers at all.
         """
-        while True:
-            try:
-                [logs] = await self._node.ask(
-                    [("eth_getLogs", [self._filter(fromBlock=hex(first), toBlock=hex(last))])]
-                )
-            except EndpointRefused:
-                if last == first:
-                    raise
-                last = (first + last) // 2
-            else:
-                return last, [_token_log(log) for log in logs]
+        reached, logs = await self._logs(self._filter(), first, last)
+        return reached, [_token_log(log) for log in logs]
 
     async def burned_between(self, first: int, last: int) -> int:
-        """Return the base units that holders burned from block `first` to `last`."""
-        wanted = {
-            "address": self._token,
-            "topics": [f"0x{TRANSFER.hex()}", None, _ZERO_TOPIC],
-            "fromBlock": hex(first),
-            "toBlock": hex(last),
-        }
-        [logs] = await self._node.ask([("eth_getLogs", [wanted])])
-        return sum(int(log["data"], 16) for log in logs)
+        """Return the base units that holders burned from block `first` to `last`, however many questions that takes.
+
+        Raises:
+            ChainUnavailable: as `logs_from`.
+        """
+        wanted: dict[str, object] = {"address": self._token, "topics": [f"0x{TRANSFER.hex()}", None, _ZERO_TOPIC]}
+        burned, reached = 0, first - 1
+        while reached < last:
+            reached, logs = await self._logs(wanted, reached + 1, last)
+            burned += sum(int.from_bytes(_bytes(log["data"])) for log in logs)
+        return burned
 
     async def receipts(self, hashes: Sequence[Hash]) -> dict[Hash, Receipt]:
         """Return the receipts of those transactions that a block carries."""
@@ -152,6 +160,30 @@ class Blocks:
             return None
         return None if block is None else header(block)
 
+    async def _logs(self, wanted: dict[str, object], first: int, last: int) -> tuple[int, list[dict[str, Any]]]:
+        """Return the logs from block `first` on that a filter wants, and the block they reach to.
+
+        What was too much is remembered, so that the next question begins with what was answered, and a little more.
+        """
+        while True:
+            reached = min(last, first + self._span - 1)
+            where = {"fromBlock": hex(first), "toBlock": hex(reached)}
+            try:
+                [logs] = await self._node.ask([("eth_getLogs", [{**wanted, **where}])])
+            except EndpointRefused:
+                if reached == first:
+                    raise
+                self._span = (reached - first + 1) // 2
+            except EndpointSilent:
+                if reached - first < _LOG_BLOCKS_EASY:
+                    raise
+                # Nobody says "too much" who is still searching when the time is up.
+                self._span = _LOG_BLOCKS_EASY
+            else:
+                if reached - first + 1 == self._span:
+                    self._span = min(self._span + self._span // 4 + 1, LOG_BLOCKS_MAX)
+                return reached, logs
+
     def _filter(self, **where: str) -> dict[str, object]:
         """Return a log filter for the life of numbers."""
         return {"address": self._token, "topics": _LIFE_OF_A_NUMBER, **where}
@@ -175,15 +207,21 @@ def header(block: dict[str, Any] | None) -> Header:
 
 
 def _token_log(log: dict[str, Any]) -> TokenLog:
-    """Return one log of the token as what it says."""
-    topic, number, *rest = [_bytes(one) for one in log["topics"]]
+    """Return one log of the token as what it says.
+
+    Raises:
+        ChainUnavailable: the token's contract writes no such log, so the node has not answered what was asked.
+    """
     place = Place(int(log["blockNumber"], 16), Hash(_bytes(log["blockHash"])), Hash(_bytes(log["transactionHash"])))
-    if topic == MINTED:
-        recipient = Address(rest[0][-_ADDRESS_BYTES:])
-        return MintedLog(int.from_bytes(number), recipient, int(log["data"], 16), place)
-    if topic == SKIPPED:
-        return SkippedLog(int.from_bytes(number), SKIP_REASONS[int(log["data"], 16)], place)
-    return RetiredLog(int.from_bytes(number), place)
+    match [_bytes(one) for one in log["topics"]], _bytes(log["data"]):
+        case [topic, number, recipient], amount if topic == MINTED and len(amount) == _WORD_BYTES:
+            to = Address(recipient[-_ADDRESS_BYTES:])
+            return MintedLog(int.from_bytes(number), to, int.from_bytes(amount), place)
+        case [topic, number], reason if topic == SKIPPED and reason and int.from_bytes(reason) < len(SKIP_REASONS):
+            return SkippedLog(int.from_bytes(number), SKIP_REASONS[int.from_bytes(reason)], place)
+        case [topic, number], _ if topic == RETIRED:
+            return RetiredLog(int.from_bytes(number), place)
+    raise ChainUnavailable(f"the node answers with a log in block {place.block_number} that is not the token's")
 
 
 def _receipt(receipt: dict[str, Any]) -> Receipt:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from cashback.chain.gateway.blocks import header
 from cashback.chain.gateway.endpoint import EndpointRefused, Request
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, Header, Policy, RaceLost, WrongChain
+from cashback.chain.model import Address, ChainUnavailable, Header, Policy, RaceLost, WrongChain
 from cashback.kernel.money import TOKEN_DECIMALS
 
 MINTER_ROLE: Final = bytes.fromhex("9f2df0fed2c77648de5860a4cc508cd0818c85b8b8a1ab4ceeef8d981c8956a6")
@@ -69,7 +69,7 @@ class Contracts:
 
         Raises:
             RaceLost: the head moved meanwhile; ask again.
-            ChainUnavailable: no endpoint answered.
+            ChainUnavailable: no endpoint answered, or each that did refused: it limits us, or lacks what was asked for.
         """
         sender = f"0x{signer.hex()}"
         [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
@@ -88,6 +88,8 @@ class Contracts:
         try:
             answers = await self._node.ask(requests)
         except EndpointRefused as cause:
+            if cause.revert is None:
+                raise
             # A block that arrives in between can make a node mix two states, and the limiter's arithmetic fail.
             raise RaceLost(f"the head moved while the contracts were asked: {cause.detail}") from cause
         paused, available, is_operator, is_minter, supply, cap, gas_money, pending = answers
@@ -105,7 +107,11 @@ class Contracts:
         )
 
     async def balances(self, addresses: Sequence[Address]) -> tuple[list[int], Header]:
-        """Return the balances in the order asked, and the block in which they stand."""
+        """Return the balances in the order asked, and the block in which they stand.
+
+        Raises:
+            ChainUnavailable: no endpoint answered, or the one that did does not know the token yet.
+        """
         [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
         block = header(latest)
         arguments = [_uint(_WORD_BYTES), _uint(len(addresses)), *[_padded(address) for address in addresses]]
@@ -114,6 +120,8 @@ class Contracts:
         )
         words = _bytes(answer)
         starts = range(2 * _WORD_BYTES, len(words), _WORD_BYTES)
+        if len(starts) != len(addresses):
+            raise ChainUnavailable(f"at block {block.number} the node does not know the token")
         return [int.from_bytes(words[start : start + _WORD_BYTES]) for start in starts], block
 
     async def supply(self, block: int) -> int | None:

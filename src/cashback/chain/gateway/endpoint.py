@@ -7,12 +7,14 @@ A request is made once: no library repeats it, adds to it or fills in fees, so e
 
 import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
+from cashback.chain.gateway import shapes
 from cashback.chain.model import ChainUnavailable
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
@@ -26,15 +28,29 @@ _COOLDOWN_FIRST_S: Final = 0.25
 _COOLDOWN_MAX_S: Final = 8.0
 _COOLDOWN_DOUBLINGS_MAX: Final = 6
 _HEADERS: Final = {"content-type": "application/json"}
-_SILENT: Final = (aiohttp.ClientError, msgspec.DecodeError, TimeoutError, OSError, ValueError)
+_SILENT: Final = (aiohttp.ClientError, msgspec.DecodeError, OSError, ValueError)
+
+
+class Error(msgspec.Struct, frozen=True):
+    """A JSON-RPC error; nodes disagree about the types of its members."""
+
+    code: Any = None
+    message: Any = None
+    data: Any = None
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One JSON-RPC answer: a result, or an error in the node's own shape."""
+    """One JSON-RPC answer: a result, which may be null, or an error; some nodes write the other one as null."""
 
     id: int | None = None
-    result: Any = None
-    error: Any = None
+    result: Any = msgspec.UNSET
+    error: Error | None = None
+
+    def is_to(self, requests: int) -> bool:
+        """Tell whether this answers one of so many requests, with a result or an error; an error may lack the id."""
+        if self.error is None:
+            return self.result is not msgspec.UNSET and self.id in range(requests)
+        return (self.result is msgspec.UNSET or self.result is None) and (self.id is None or self.id in range(requests))
 
 
 _answers: Final = msgspec.json.Decoder(Answer | list[Answer])
@@ -79,23 +95,33 @@ class Endpoint:
         """Tell whether the last request was answered, or the pause after a failure is over."""
         return self._failures == 0 or monotonic_s() >= self._rests_until_s
 
-    async def ask(self, requests: Sequence[Request]) -> list[Any]:
-        """Return the results of `requests`, made in one HTTP exchange, in their order.
+    async def ask(self, requests: Sequence[Request], *, within_s: float | None = None) -> list[Any]:
+        """Return the results of `requests`, made in one HTTP exchange, in their order, each of its method's shape.
+
+        A null is a result where the method allows it. `within_s` shortens how long an answer is waited for.
 
         Raises:
             EndpointSilent: no usable answer; what was sent may or may not have been acted on.
             EndpointRefused: the first JSON-RPC error among the answers.
         """
         forbid_in_transaction("a chain endpoint")
+        if self._failures:
+            # Whoever asks first after a failure finds out how it is; the others need not hang along with it.
+            self._rests_until_s = monotonic_s() + self._timeout_s
+        bound_s = min(within_s or self._timeout_s, self._timeout_s)
         try:
-            async with asyncio.timeout(self._timeout_s), self._gate:
+            async with asyncio.timeout(bound_s), self._gate:
                 await self._verify()
-                answers = await self._exchange(requests)
+                results = await self._exchange(requests)
+        except EndpointRefused:
+            self._answered()
+            raise
+        except TimeoutError as cause:
+            raise self._failed(f"no answer within {bound_s:g} s") from cause
         except _SILENT as cause:
             raise self._failed(str(cause) or type(cause).__name__) from cause
-        self._failures = 0
-        self.problem = ""
-        return [_result(answer) for answer in answers]
+        self._answered()
+        return results
 
     async def close(self) -> None:
         """Close the connections; asking again would open new ones."""
@@ -107,14 +133,22 @@ class Endpoint:
         """Make sure once after every failure that this is the chain of the settings."""
         if self._is_verified:
             return
-        [answer] = await self._exchange([("eth_chainId", [])])
-        served = int(_result(answer), 16)
+        try:
+            [chain_id] = await self._exchange([("eth_chainId", [])])
+        except EndpointRefused as refusal:
+            raise ValueError(f"it does not tell its chain: {refusal.detail}") from refusal
+        served = int(chain_id, 16)
         if served != self._chain_id:
             raise ValueError(f"it serves chain {served}, not {self._chain_id}")
         self._is_verified = True
 
-    async def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
-        """Return the raw answers of one HTTP exchange, in the order of the requests."""
+    async def _exchange(self, requests: Sequence[Request]) -> list[Any]:
+        """Return the results of one HTTP exchange, in the order of the requests.
+
+        Raises:
+            EndpointRefused: the first error among the answers.
+            ValueError: that is no answer to these requests.
+        """
         calls = [
             {"jsonrpc": "2.0", "id": place, "method": method, "params": parameters}
             for place, (method, parameters) in enumerate(requests)
@@ -123,13 +157,10 @@ class Endpoint:
         body = msgspec.json.encode(calls[0] if len(calls) == 1 else calls)
         async with self._connected().post(self._url, data=body, headers=_HEADERS) as response:
             text = await _bounded(response)
-        if not text.startswith((b"{", b"[")):
-            raise ValueError(f"HTTP {response.status}")
-        said = _answers.decode(text)
-        answers = sorted(said, key=_place) if isinstance(said, list) else [said] * len(requests)
-        if len(answers) != len(requests):
-            raise ValueError(f"{len(requests)} requests got {len(answers)} answers")
-        return answers
+        results = _results(_said(text, response.status), requests=len(requests), status=response.status)
+        for (method, _), result in zip(requests, results, strict=True):
+            shapes.check(method, result)
+        return results
 
     def _connected(self) -> aiohttp.ClientSession:
         """Return the session, which keeps its connections."""
@@ -137,6 +168,11 @@ class Endpoint:
             connector = aiohttp.TCPConnector(limit=REQUESTS_IN_FLIGHT_MAX)
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session
+
+    def _answered(self) -> None:
+        """Note that it is well."""
+        self._failures = 0
+        self.problem = ""
 
     def _failed(self, problem: str) -> EndpointSilent:
         """Note a failure, rest for a while that doubles each time, and return what to raise."""
@@ -164,24 +200,41 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _place(answer: Answer) -> int:
-    """Return an answer's place among the requests; nodes may answer a batch in any order."""
-    return -1 if answer.id is None else answer.id
-
-
-def _result(answer: Answer) -> Any:  # noqa: ANN401 - parsed JSON
-    """Return an answer's result.
+def _said(text: bytes, status: int) -> list[Answer]:
+    """Return the answers in a response's body.
 
     Raises:
-        EndpointRefused: the answer is an error.
+        ValueError: there are none; gateways and limiters in front of nodes say such things, also in JSON.
     """
-    error = answer.error
-    if error is None:
-        return answer.result
-    if not isinstance(error, dict):
-        raise EndpointRefused(str(error))
-    problem = f"{error.get('code')}: {error.get('message')}"
-    raise EndpointRefused(problem, revert=_revert_of(error.get("data")))
+    if status == HTTPStatus.TOO_MANY_REQUESTS or not text.startswith((b"{", b"[")):
+        raise ValueError(f"HTTP {status}")
+    try:
+        said = _answers.decode(text)
+    except msgspec.DecodeError as cause:
+        raise ValueError(f"HTTP {status}, and no JSON-RPC: {cause}") from cause
+    return said if isinstance(said, list) else [said]
+
+
+def _results(answers: Sequence[Answer], *, requests: int, status: int) -> list[Any]:
+    """Return the results in the order of the requests; nodes may answer a batch in any order.
+
+    Raises:
+        EndpointRefused: the first error among the answers; one may stand for the whole batch.
+        ValueError: these are not the answers to so many requests.
+    """
+    ordered = sorted(answers, key=lambda answer: -1 if answer.id is None else answer.id)
+    if any(not answer.is_to(requests) for answer in ordered):
+        raise ValueError(f"HTTP {status}, and no answer to what was asked")
+    error = next((answer.error for answer in ordered if answer.error is not None), None)
+    if error is not None:
+        problem = f"{error.code}: {error.message}"
+        words = problem if status == HTTPStatus.OK else f"HTTP {status}: {problem}"
+        raise EndpointRefused(words, revert=_revert_of(error.data))
+    if status != HTTPStatus.OK:
+        raise ValueError(f"HTTP {status}")
+    if [answer.id for answer in ordered] != list(range(requests)):
+        raise ValueError(f"{requests} requests got {len(ordered)} answers, or one of them twice")
+    return [answer.result for answer in ordered]
 
 
 def _revert_of(data: object) -> bytes | None:

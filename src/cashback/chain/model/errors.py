@@ -6,10 +6,13 @@ RaceLost           Unavailable   what was read has changed before it could be ac
 LaneNotReady       Unavailable   the signer's earlier transactions are not final yet
 KeyUnusable        Invalid       the signer's key cannot be read, or is not for this chain
 WrongChain         Invalid       the endpoint, the contracts or the roles are not those of the settings
+DeploymentUnknown  Invalid       whether the contracts stand already cannot be told; name their addresses
 ChainDiverged      Broken        what the chain shows contradicts what is stored; minting halts
+MintingHalted      Broken        minting is halted until a person has looked
+CursorAhead        Rejected      a reader has read further than this stream of outcomes goes
 """
 
-from cashback.kernel.errors import Broken, Invalid, Unavailable
+from cashback.kernel.errors import Broken, Invalid, Rejected, Unavailable
 
 
 class ChainUnavailable(Unavailable):
@@ -48,7 +51,25 @@ class WrongChain(Invalid):
     code = "wrong_chain"
 
 
+class DeploymentUnknown(Invalid):
+    """The deployer's key has sent more than is searched for the contracts: they may stand already, or not."""
+
+    code = "deployment_unknown"
+
+
 class ChainDiverged(Broken):
     """The chain and our records contradict each other; minting must halt until a person has looked."""
 
     code = "chain_diverged"
+
+
+class MintingHalted(Broken):
+    """Nothing is signed or sent until a person has looked at the reason and lifted the halt."""
+
+    code = "minting_halted"
+
+
+class CursorAhead(Rejected):
+    """A reader has read further than this stream goes: other outcomes than it knows will stand at those places."""
+
+    code = "cursor_ahead"

@@ -72,8 +72,11 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     open_slots: int
 
 
-Answer: TypeAlias = Literal["accepted", "known", "nonce_used", "underpriced", "no_funds", "refused", "unknown"]
-"""What a node made of a sent transaction; `unknown` when nobody can tell."""
+Answer: TypeAlias = Literal[
+    "accepted", "known", "nonce_used", "outbid", "underpriced", "no_funds", "refused", "unknown"
+]
+"""What a node made of a sent transaction: `outbid` when it does not pay enough more than the one that the pool holds at
+its nonce, `underpriced` when it is too cheap by itself, `refused` for good, `unknown` when nobody can tell."""
 
 
 class NodeAnswer(msgspec.Struct, frozen=True):

@@ -21,9 +21,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """Which chain and contracts a database is about, and how far it has got."""
+    """Which chain and contracts a database is about, and how far it has got; outcomes count from 1 in each epoch."""
 
     epoch: str
+    last_sequence: int
     chain_id: int
     token: Address
     minter: Address

@@ -47,7 +47,11 @@ class Calls(ChainAdapterServiceBase):
         return v1.GetMintsResponse(entries=[_view(view) for view in views])
 
     async def watch_outcomes(self, message: v1.WatchOutcomesRequest) -> AsyncIterator[v1.WatchOutcomesResponse]:
-        """Stream outcomes after the cursor, at once when they are written; a heartbeat when there are none."""
+        """Stream outcomes after the cursor, at once when they are written; a heartbeat when there are none.
+
+        A cursor of this epoch that is ahead of the stream is refused as `cursor_ahead`, at any time: the database was
+        restored to before what the caller has read, and other outcomes will get the same sequences.
+        """
         epoch = await self._stream.epoch()
         after = message.after_sequence if message.epoch == epoch else 0
         spoke_at_s = float("-inf")
@@ -84,6 +88,8 @@ class Calls(ChainAdapterServiceBase):
             at_block_hash=found.end.hash,
             total_supply="" if found.supply_at_end is None else str(found.supply_at_end),
             burned=str(found.burned),
+            from_block=found.from_block,
+            at_block_mined_at_s=found.end.timestamp,
         )
 
     async def get_status(self, message: v1.GetStatusRequest) -> v1.GetStatusResponse:

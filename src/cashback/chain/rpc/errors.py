@@ -1,13 +1,14 @@
 """What our failures are called in gRPC, with `google.rpc.ErrorInfo` as their detail.
 
-| failure     | status               |
-|-------------|----------------------|
-| Invalid     | INVALID_ARGUMENT     |
-| NotFound    | NOT_FOUND            |
-| Conflict    | ALREADY_EXISTS       |
-| Forbidden   | PERMISSION_DENIED    |
-| Unavailable | UNAVAILABLE          |
-| Broken      | INTERNAL             |
+| failure        | status               |
+|----------------|----------------------|
+| Invalid        | INVALID_ARGUMENT     |
+| NotFound       | NOT_FOUND            |
+| Conflict       | ALREADY_EXISTS       |
+| Forbidden      | PERMISSION_DENIED    |
+| other Rejected | FAILED_PRECONDITION  |
+| Unavailable    | UNAVAILABLE          |
+| Broken         | INTERNAL             |
 """
 
 from collections.abc import Sequence

@@ -20,9 +20,21 @@ def is_chain(headers: Sequence[Header], parent: Hash | None) -> bool:
 
 
 def fork_point(stored: Mapping[int, Hash], canonical: Sequence[Header]) -> int | None:
-    """Return the highest number whose stored hash is canonical, or None when no given header agrees."""
-    agreed = [header.number for header in canonical if stored.get(header.number) == header.hash]
-    return max(agreed, default=None)
+    """Return the number above which every stored block is shown to be replaced, None when nothing shows where that is.
+
+    Only another hash at its height shows that a block was replaced. A height about which no header is given shows
+    nothing: who gave them may merely lag behind. The highest stored number means that nothing was replaced.
+    """
+    told = {header.number: header.hash for header in canonical}
+    fork: int | None = max(stored)
+    for number in sorted(stored, reverse=True):
+        if number not in told:
+            fork = None
+        elif told[number] == stored[number]:
+            return None if fork is None else number
+        else:
+            fork = number - 1
+    return fork
 
 
 def check_finality(finality: str) -> None:

@@ -2,10 +2,16 @@
 
     token ──▶ minter(token, operators) ──▶ MINTER_ROLE for the minter ──▶ OPERATOR_ROLE for each signer ──▶ verified
 
+A contract's address follows from its creator and the creator's nonce. So the key's own past says whether it stands, as
+soon as none of its transactions waits any more; and a creation is signed for the nonce at which that past ended: of two
+deployments at once, or of one that was interrupted and its repetition, only one can be mined.
+
 The deployer is the admin of both; passing that on is a delayed step of the contracts' own, done by people.
 """
 
 import asyncio
+from collections.abc import Iterator
+from itertools import count
 from typing import Final
 
 import msgspec
@@ -16,7 +22,7 @@ from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import MINTER_ROLE, OPERATOR_ROLE, Contracts
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, ChainUnavailable, Hash, Receipt, Transaction, WrongChain
+from cashback.chain.model import Address, Attempt, ChainUnavailable, DeploymentUnknown, Receipt, Transaction, WrongChain
 from cashback.chain.rules import fees, transaction
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.telemetry import logger
@@ -25,15 +31,18 @@ _GRANT_ROLE: Final = bytes.fromhex("2f2ff15d")
 _GAS_NUMERATOR: Final = 6
 _GAS_DENOMINATOR: Final = 5
 """An estimate is taken with a fifth on top."""
-_OWN_NONCES_SEARCHED: Final = 16
-_MINED_WITHIN_S: Final = 90.0
+OWN_TRANSACTIONS_MAX: Final = 1_000
+"""So many of a key's own transactions, the newest, are searched for the contracts, at a question to the node each."""
+_SEARCHED_AT_ONCE: Final = 16
+MINED_WITHIN_S: Final = 90.0
 _POLL_S: Final = 0.1
+_SETTINGS: Final = {"CashbackToken": "CASHBACK_TOKEN_ADDRESS", "CashbackMinter": "CASHBACK_MINTER_ADDRESS"}
 
 log = logger(__name__)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to deploy: names, limits in base units and seconds, and who may do what."""
+    """What to deploy: names, limits in base units and seconds, who may do what, and where it stands if known."""
 
     name: str
     symbol: str
@@ -58,47 +67,117 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
 class Deployer:
     """Deploys with one key; running it again, after whatever failure, goes on where it stopped."""
 
-    def __init__(self, node: Node, *, signer: Signer, chain_id: int, limits: fees.FeeLimits) -> None:
-        """Send through `node` as `signer`, within the fee limits."""
+    def __init__(
+        self,
+        node: Node,
+        *,
+        signer: Signer,
+        chain_id: int,
+        limits: fees.FeeLimits,
+        mined_within_s: float = MINED_WITHIN_S,
+    ) -> None:
+        """Send through `node` as `signer`, within the fee limits; wait so long for each transaction to be mined."""
         self._node = node
         self._signer = signer
         self._chain_id = chain_id
         self._limits = limits
+        self._mined_within_s = mined_within_s
 
     async def deploy(self, plan: Plan) -> Deployed:
         """Make sure that token, minter and roles are as planned.
 
         Raises:
             WrongChain: something else stands at the given addresses, or the deployer may not grant a role.
+            DeploymentUnknown: this key has sent more than is searched, so the contracts may stand already.
             ChainUnavailable: no endpoint answered, or a transaction was not mined in time; run it again.
         """
-        token = plan.token or await self._find("CashbackToken")
-        minter = plan.minter or (None if token is None else await self._find("CashbackMinter", token=token))
-        is_new = token is None or minter is None
+        nonce = await self._settled_nonce()
+        token = await self._standing("CashbackToken", plan.token, nonce=nonce)
+        # A token that is yet to be created has no minter yet; where that will stand may be known all the same.
+        minter = None
+        if token is not None or plan.minter is not None:
+            minter = await self._standing("CashbackMinter", plan.minter, nonce=nonce + (token is None), token=token)
+        if token is None and minter is not None:
+            raise WrongChain(
+                f"the minter at 0x{minter.hex()} mints a token that is not named: set CASHBACK_TOKEN_ADDRESS"
+            )
+        nonces = count(nonce)
         if token is None:
-            token = await self._create(artefact("CashbackToken"), self._token_arguments(plan))
+            token = await self._create(next(nonces), artefact("CashbackToken"), self._token_arguments(plan))
+        is_new = minter is None
         if minter is None:
-            minter = await self._create(artefact("CashbackMinter"), self._minter_arguments(plan, token))
+            minter = await self._create(next(nonces), artefact("CashbackMinter"), self._minter_arguments(plan, token))
         await self._check_code(token, minter)
         for operator in plan.operators:
-            is_new |= await self._grant(token, MINTER_ROLE, minter)
-            is_new |= await self._grant(minter, OPERATOR_ROLE, operator)
+            is_new |= await self._grant(nonces, token, MINTER_ROLE, minter)
+            is_new |= await self._grant(nonces, minter, OPERATOR_ROLE, operator)
             await Contracts(self._node, token=token, minter=minter).verify(operator)
         log.info("contracts.deployed", token=f"0x{token.hex()}", minter=f"0x{minter.hex()}", is_new=is_new)
         return Deployed(token=token, minter=minter, is_new=is_new)
 
-    async def _find(self, contract: str, *, token: Address | None = None) -> Address | None:
-        """Return where this key's early transactions have put the contract already, the minter only for its token."""
-        wanted = artefact(contract)
-        [sent] = await self._blocks(Address(b"")).nonces(self._signer.address, ["latest"])
-        for nonce in range(min(sent, _OWN_NONCES_SEARCHED)):
-            address = transaction.created_address(self._signer.address, nonce)
-            contracts = Contracts(self._node, token=token or address, minter=address)
-            if wanted.is_code(await contracts.code(address)) and (
-                token is None or await contracts.paired_token() == token
-            ):
-                return address
+    async def _settled_nonce(self) -> int:
+        """Return this key's next nonce once none of its transactions waits to be mined.
+
+        Raises:
+            ChainUnavailable: one still does.
+        """
+        deadline_s = monotonic_s() + self._mined_within_s
+        while True:
+            mined, sent = await self._blocks(Address(b"")).nonces(self._signer.address, ["latest", "pending"])
+            if sent <= mined:
+                return mined
+            if monotonic_s() >= deadline_s:
+                raise ChainUnavailable(
+                    f"transactions of 0x{self._signer.address.hex()} with nonces {mined} to {sent - 1} are not mined "
+                    "yet; run it again when they are, or when the pool has dropped them"
+                )
+            await asyncio.sleep(_POLL_S)
+
+    async def _standing(
+        self, contract: str, given: Address | None, *, nonce: int, token: Address | None = None
+    ) -> Address | None:
+        """Return where a contract stands, the minter only for its token; None when this key is to create it at `nonce`.
+
+        Raises:
+            WrongChain: an address is given, nothing stands there, and nothing would come to stand there.
+            DeploymentUnknown: no address is given, and this key's past is too long to search.
+        """
+        if given is None:
+            return await self._find(contract, nonce=nonce, token=token)
+        if given == transaction.created_address(self._signer.address, nonce):
+            return None
+        if await Contracts(self._node, token=given, minter=given).code(given):
+            return given
+        setting = _SETTINGS[contract]
+        raise WrongChain(f"nothing stands at 0x{given.hex()}; leave {setting} empty to deploy a new {contract}")
+
+    async def _find(self, contract: str, *, nonce: int, token: Address | None) -> Address | None:
+        """Return where this key's transactions before `nonce` have put the contract, the newest if there are several.
+
+        Raises:
+            DeploymentUnknown: it is not among the newest, and there are older ones.
+        """
+        oldest = max(nonce - OWN_TRANSACTIONS_MAX, 0)
+        for last in range(nonce - 1, oldest - 1, -_SEARCHED_AT_ONCE):
+            own = range(last, max(last - _SEARCHED_AT_ONCE, oldest - 1), -1)
+            created = [transaction.created_address(self._signer.address, one) for one in own]
+            stands = await asyncio.gather(*(self._is(contract, address, token) for address in created))
+            if found := [address for address, is_it in zip(created, stands, strict=True) if is_it]:
+                return found[0]
+        if oldest > 0:
+            raise DeploymentUnknown(
+                f"0x{self._signer.address.hex()} has sent {nonce} transactions, and among its newest "
+                f"{OWN_TRANSACTIONS_MAX} is no {contract}: name it in {_SETTINGS[contract]}, or deploy with another key"
+            )
         return None
+
+    async def _is(self, contract: str, address: Address, token: Address | None) -> bool:
+        """Tell whether this release's contract stands at an address, and is the token's own if there is one."""
+        contracts = Contracts(self._node, token=token or address, minter=address)
+        code = await contracts.code(address)
+        if not code or not artefact(contract).is_code(code):
+            return False
+        return token is None or await contracts.paired_token() == token
 
     async def _check_code(self, token: Address, minter: Address) -> None:
         """Raise `WrongChain` unless the committed contracts' code stands at both addresses."""
@@ -107,23 +186,22 @@ class Deployer:
             if not artefact(contract).is_code(await contracts.code(address)):
                 raise WrongChain(f"the code at 0x{address.hex()} is not this release's {contract}")
 
-    async def _grant(self, contract: Address, role: bytes, to: Address) -> bool:
+    async def _grant(self, nonces: Iterator[int], contract: Address, role: bytes, to: Address) -> bool:
         """Give a role to an address; return whether it lacked it."""
         contracts = Contracts(self._node, token=contract, minter=contract)
         if await contracts.has_role(contract, role, to):
             return False
-        await self._transact(contract, _GRANT_ROLE + encode(["bytes32", "address"], [role, to]))
+        await self._transact(next(nonces), contract, _GRANT_ROLE + encode(["bytes32", "address"], [role, to]))
         return True
 
-    async def _create(self, what: Artefact, arguments: bytes) -> Address:
+    async def _create(self, nonce: int, what: Artefact, arguments: bytes) -> Address:
         """Create a contract and return its address."""
-        nonce, _ = await self._transact(None, what.creation(arguments))
+        await self._transact(nonce, None, what.creation(arguments))
         return transaction.created_address(self._signer.address, nonce)
 
-    async def _transact(self, target: Address | None, calldata: bytes) -> tuple[int, Receipt]:
-        """Send one transaction and return its nonce and receipt once it is mined."""
+    async def _transact(self, nonce: int, target: Address | None, calldata: bytes) -> None:
+        """Send one transaction, and return when it is mined and did what it should."""
         blocks = self._blocks(target or Address(b""))
-        [nonce] = await blocks.nonces(self._signer.address, ["pending"])
         estimate = await blocks.estimate(sender=self._signer.address, target=target, calldata=calldata)
         bid = fees.first_bid((await blocks.latest()).base_fee_wei, self._limits)
         if isinstance(bid, fees.Waits):
@@ -138,18 +216,23 @@ class Deployer:
         )
         attempt = transaction.attempt(unsigned, await self._signer.sign(transaction.digest(unsigned)), lane=0)
         answers = await self._node.send(attempt.raw)
-        receipt = await self._mined(blocks, attempt.hash)
-        if receipt is None or not receipt.is_success:
+        receipt = await self._mined(blocks, attempt)
+        if receipt is None:
             problems = "; ".join(answer.problem for answer in answers if answer.problem)
-            raise ChainUnavailable(f"transaction 0x{attempt.hash.hex()} did not succeed: {problems or 'reverted'}")
-        return nonce, receipt
+            raise ChainUnavailable(
+                f"transaction 0x{attempt.hash.hex()} was not mined within {self._mined_within_s:g} s, or another one "
+                f"was in its place{f' ({problems})' if problems else ''}; run it again, it goes on from there"
+            )
+        if not receipt.is_success:
+            raise ChainUnavailable(f"transaction 0x{attempt.hash.hex()} was mined and reverted")
 
-    async def _mined(self, blocks: Blocks, hash_: Hash) -> Receipt | None:
-        """Return a transaction's receipt as soon as a block carries it, None when that takes too long."""
-        deadline_s = monotonic_s() + _MINED_WITHIN_S
+    async def _mined(self, blocks: Blocks, attempt: Attempt) -> Receipt | None:
+        """Return the receipt as soon as a block carries the attempt, None when that takes too long, or another has."""
+        deadline_s = monotonic_s() + self._mined_within_s
         while monotonic_s() < deadline_s:
-            receipt = (await blocks.receipts([hash_])).get(hash_)
-            if receipt is not None:
+            [mined] = await blocks.nonces(self._signer.address, ["latest"])
+            receipt = (await blocks.receipts([attempt.hash])).get(attempt.hash)
+            if receipt is not None or mined > attempt.nonce:
                 return receipt
             await asyncio.sleep(_POLL_S)
         return None

@@ -3,6 +3,9 @@
     tip ──new head──▶ headers link to the tip? ──yes──▶ logs of exactly these blocks ──▶ taken in ──▶ new tip
                                                └─no───▶ fork point among the stored headers ──▶ unwound ──▶ tip = fork
 
+Only another hash at the height of one of our blocks proves that it was replaced. A node that has no block there may be
+stale or still syncing: then the next turn asks again, and nothing is unwound.
+
 Far behind the final block, ranges of blocks are read at once: nothing there can move any more.
 """
 
@@ -113,15 +116,16 @@ class Follower:
         is_far = first + RANGE_FROM_BLOCKS <= final
         headers = await (self._far(first, final, tip) if is_far else self._near(first, latest, tip))
         if not headers:
-            return await self._unwind_unless_canonical(tip, latest)
+            return await self._unwind_if_replaced(tip, latest)
         headers, logs = await (self._range(first, headers[-1]) if is_far else self._exact(headers))
         await self._take(headers, logs, heads)
         return headers[-1].number < latest.number
 
     async def _far(self, first: int, final: int, tip: Header | None) -> list[Header]:
-        """Return the header that ends the next range of final blocks; nothing when the tip is not canonical."""
-        last = min(first + RANGE_BLOCKS_MAX - 1, final)
-        return [] if tip is not None and not await self._is_canonical(tip) else await self._source.headers(last, last)
+        """Return the header that ends the next range of final blocks; nothing when the tip was replaced."""
+        if tip is not None and (await self._source.header_at(tip.number)).hash != tip.hash:
+            return []
+        return [await self._source.header_at(min(first + RANGE_BLOCKS_MAX - 1, final))]
 
     async def _near(self, first: int, latest: Header, tip: Header | None) -> list[Header]:
         """Return the headers that follow the tip; nothing when they do not link up with it."""
@@ -132,33 +136,33 @@ class Follower:
     async def _range(self, first: int, last: Header) -> tuple[list[Header], list[TokenLog]]:
         """Return the logs from block `first` to `last`, or as far as the node answers at once, and the header there."""
         reached, logs = await self._source.logs_from(first, last.number)
-        return [last] if reached == last.number else await self._source.headers(reached, reached), logs
+        return [last if reached == last.number else await self._source.header_at(reached)], logs
 
     async def _exact(self, headers: list[Header]) -> tuple[list[Header], list[TokenLog]]:
         """Return the headers with the logs of exactly these blocks."""
         return headers, await self._source.logs_of(headers)
 
-    async def _is_canonical(self, stored: Header) -> bool:
-        """Tell whether a block of ours still stands."""
-        canonical = await self._source.headers(stored.number, stored.number)
-        return bool(canonical) and canonical[0].hash == stored.hash
+    async def _unwind_if_replaced(self, tip: Header | None, latest: Header) -> bool:
+        """Go back to the fork point if the tip is on another branch than the node's `latest`; return whether it was.
 
-    async def _unwind_unless_canonical(self, tip: Header | None, latest: Header) -> bool:
-        """Go back to the fork point if the tip is gone; return whether it was.
-
-        A node that is merely behind us, or that answered from another branch, proves nothing: then the next turn asks
-        again.
+        Raises:
+            ChainUnavailable: the node tells nothing at a height that we have followed, so it proves nothing.
         """
-        is_behind = tip is not None and latest.number < tip.number and await self._is_stored(latest)
-        if tip is None or is_behind or await self._is_canonical(tip):
-            return False
-        await self._unwind()
-        return True
+        return tip is not None and await self._is_replaced(tip, latest) and await self._unwind()
 
-    async def _is_stored(self, header: Header) -> bool:
-        """Tell whether a block is one that we have followed already."""
+    async def _is_replaced(self, tip: Header, latest: Header) -> bool:
+        """Tell whether the node has another block than ours at the tip's height, or at its own head when that is lower.
+
+        Raises:
+            ChainUnavailable: it has none at the tip's height, or is so far behind that ours is not stored any more.
+        """
+        if latest.number >= tip.number:
+            return (await self._source.header_at(tip.number)).hash != tip.hash
         async with self._database.transaction() as tx:
-            return await store.hash_at(tx, header.number) == header.hash
+            ours = await store.hash_at(tx, latest.number)
+        if ours is None:
+            raise ChainUnavailable(f"the node is at block {latest.number}, far behind {tip.number} that was followed")
+        return ours != latest.hash
 
     async def _take(self, headers: Sequence[Header], logs: Sequence[TokenLog], heads: Heads) -> None:
         """Take blocks in, write the outcomes that became due, look into unexplained nonces, and wake who waits.
@@ -196,34 +200,43 @@ class Follower:
         if sighted.outcomes:
             self._written.beat()
 
-    async def _unwind(self) -> None:
-        """Go back to the last block that is still canonical.
+    async def _unwind(self) -> bool:
+        """Go back to the last block that is still canonical; return whether that is another one than the tip.
 
         Raises:
-            ChainDiverged: that is below the last final block, or below everything that is stored.
+            ChainDiverged: another block stands where the last final one was.
+            ChainUnavailable: the node does not show how far down our blocks were replaced; nothing was changed.
         """
         async with self._database.transaction() as tx:
-            stored = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
             final_block = (await network.network(tx)).final_block
+            newest = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
+        stored = {number: hash_ for number, hash_ in newest.items() if number >= final_block}
         fork = await self._fork(stored)
-        if fork is None or fork < final_block:
-            raise ChainDiverged("reorganised_below_final", fork=fork, final_block=final_block)
+        if fork is None:
+            raise ChainUnavailable("the node has another block than ours, but does not show since when")
+        if fork < final_block:
+            raise ChainDiverged("reorganised_below_final", final_block=final_block)
+        depth = max(stored) - fork
+        if depth == 0:
+            return False
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             moved = await store.unwind(tx, above=fork)
         REORGANISATIONS.inc()
-        log.warning("chain.reorganised", fork=fork, depth=max(stored) - fork, mints=moved)
+        log.warning("chain.reorganised", fork=fork, depth=depth, mints=moved)
         self._freed.beat()
+        return True
 
     async def _fork(self, stored: dict[int, Hash]) -> int | None:
-        """Return the highest stored block that is canonical, looking downwards."""
+        """Return the number above which our blocks were replaced, looking downwards; None when that is not shown."""
         numbers = sorted(stored, reverse=True)
+        canonical: list[Header] = []
         for start in range(0, len(numbers), HEADERS_PER_TURN_MAX):
             some = numbers[start : start + HEADERS_PER_TURN_MAX]
-            fork = rules.fork_point(stored, await self._source.headers(some[-1], some[0]))
-            if fork is not None:
-                return fork
-        return None
+            canonical += await self._source.headers(some[-1], some[0])
+            if any(stored.get(header.number) == header.hash for header in canonical):
+                break
+        return rules.fork_point(stored, canonical)
 
     async def _halt(self, divergence: ChainDiverged) -> float:
         """Halt minting; following goes on trying, so that a chain that comes back needs no restart."""

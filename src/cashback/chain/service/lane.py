@@ -3,6 +3,8 @@
     no lease ──▶ held ──recover──▶ open ──turn──▶ open ...        lost lease, failed world: back to the start
                             └──diverged──▶ minting halted
 
+A turn may take longer than the lease lasts, when a node hangs: the lease is renewed beside it.
+
 Keeps I9: the next nonce comes from the database; the chain is only asked whether it has seen more than that.
 """
 
@@ -26,6 +28,9 @@ _IDLE_S: Final = 0.5
 """How often an idle lane looks by itself, in case another process accepted something."""
 _TENDING_S: Final = 0.25
 _TROUBLE_S: Final = 0.5
+_RETRY_FIRST_S: Final = 0.05
+_RETRIES_UNREMARKABLE: Final = 3
+_RETRY_DOUBLINGS_MAX: Final = 8
 
 log = logger(__name__)
 
@@ -56,6 +61,7 @@ class LaneLoop:
         self._wake = wake
         self._recovered: int | None = None
         self._quiet_since: tuple[int, int] | None = None
+        self._retries = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve the lane until `stop` is set, whatever the world does; then give the lease back."""
@@ -72,27 +78,34 @@ class LaneLoop:
     async def _turn(self) -> float:
         """Do what can be done now; return for how many seconds to rest unless woken."""
         try:
-            if not await self._tenure.hold():
-                return _IDLE_S
-            if self._recovered != self._tenure.token:
-                await self._recover()
-            return await self._serve()
+            await self._halting.look()
+            rest_s = await self._tenure.keep(self._serve()) if await self._tenure.hold() else _IDLE_S
         except (LeaseLost, RaceLost) as failure:
-            log.info("lane.retried", problem=failure.detail)
-            return 0.05
+            return self._retry(failure)
         except LaneNotReady as failure:
             log.info("lane.waited", reason="earlier_transactions_not_final", problem=failure.detail)
             return _TROUBLE_S
         except Unavailable as failure:
             log.warning("lane.interrupted", problem=failure.detail, code=failure.code)
             return _TROUBLE_S
-        except ChainDiverged as divergence:
-            return await self._halt(divergence)
+        except ChainDiverged:
+            # Minting is halted where this was seen. The lane goes on looking, so that a lifted halt needs no restart.
+            return _TROUBLE_S
+        self._retries = 0
+        return rest_s
+
+    def _retry(self, failure: LeaseLost | RaceLost) -> float:
+        """Return when to try again what was overtaken: soon at first, then more and more slowly, and saying so once."""
+        self._retries += 1
+        tell = log.warning if self._retries == _RETRIES_UNREMARKABLE + 1 else log.info
+        tell("lane.retried", problem=failure.detail, times=self._retries)
+        return min(_RETRY_FIRST_S * (1 << min(self._retries - 1, _RETRY_DOUBLINGS_MAX)), _IDLE_S)
 
     async def _serve(self) -> float:
-        """Fill the lane and tend it once."""
+        """Make sure of the lane if it was just taken; then fill it and tend it once."""
+        if self._recovered != self._tenure.token:
+            await self._recover()
         ripens_in_s = await self._sequencer.turn()
-        await self._tenure.hold()
         is_busy = await self._tender.turn()
         rests = [_TENDING_S if is_busy else _IDLE_S, *([] if ripens_in_s is None else [ripens_in_s])]
         return min(rests)
@@ -104,18 +117,18 @@ class LaneLoop:
             ChainDiverged: the chain has seen nonces that are not in our records.
             LaneNotReady: the signer is new here and has transactions that are not final yet.
         """
+        token = self._tenure.token
         async with self._database.transaction() as tx:
             lane = next((one for one in await lanes.lanes(tx) if one.address == self._signer.address), None)
             final_block = (await network.network(tx)).final_block
         pending, latest = await self._blocks.nonces(self._signer.address, ("pending", "latest"))
         if lane is None:
             await self._open(pending, latest, final_block)
-        elif max(pending, latest) > lane.next_nonce:
-            raise ChainDiverged("nonce_ahead_of_records", seen=max(pending, latest), stored=lane.next_nonce)
         else:
+            await self._sequencer.account_for(max(pending, latest))
             await self._tender.doubt()
             log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=latest, open_slots=lane.open_slots)
-        self._recovered = self._tenure.token
+        self._recovered = token
 
     async def _open(self, pending: int, latest: int, final_block: int) -> None:
         """Open a new lane once every transaction that its signer ever sent is final, at once when there is none.
@@ -131,13 +144,6 @@ class LaneLoop:
             if self._quiet_since is None or final_block < since[1]:
                 raise LaneNotReady(f"the signer's {latest} transactions are certain once block {since[1]} is final")
         async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
             await lanes.open_lane(tx, address=self._signer.address, next_nonce=latest)
         log.info("lane.opened", address=f"0x{self._signer.address.hex()}", next_nonce=latest)
-
-    async def _halt(self, divergence: ChainDiverged) -> float:
-        """Halt minting; the lane goes on looking, so that a lifted halt needs no restart."""
-        try:
-            await self._halting.halt(divergence.detail)
-        except Unavailable as failure:
-            log.warning("lane.interrupted", problem=failure.detail, code=failure.code)
-        return _TROUBLE_S

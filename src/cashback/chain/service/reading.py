@@ -1,12 +1,14 @@
 """Questions about mints, balances, the chain's own logs and the state of this adapter; answering changes nothing."""
 
-from collections.abc import Sequence
-from typing import Final
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
-from cashback.chain.gateway.blocks import Blocks
+from cashback.chain.gateway.blocks import LOG_BLOCKS_MAX, Blocks
 from cashback.chain.gateway.contracts import Contracts
+from cashback.chain.gateway.endpoint import Endpoint
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, ChainUnavailable, Header, Lane, MintedLog, MintView, Network
 from cashback.chain.rules import following as rules
@@ -16,10 +18,15 @@ from cashback.kernel.errors import Invalid, Unavailable
 
 NUMBERS_MAX: Final = 1_000
 ADDRESSES_MAX: Final = 500
-LOG_BLOCKS_MAX: Final = 256
 LOGS_MAX: Final = 20_000
 WAITING_COUNTED_MAX: Final = 100_000
+ENDPOINT_ANSWERS_WITHIN_S: Final = 1.0
+"""How long the state of this adapter waits for each endpoint; all are asked at the same time."""
+CHAIN_ANSWERS_WITHIN_S: Final = 1.5
+"""How long it waits then for what the chain says of supply and signers."""
 _ADDRESS_BYTES: Final = 20
+
+T = TypeVar("T")
 
 
 class QuestionTooLarge(Invalid):
@@ -35,10 +42,14 @@ class AddressInvalid(Invalid):
 
 
 class MintLogs(msgspec.Struct, frozen=True, kw_only=True):
-    """The chain's own mints in some of its final blocks; `end` is the last block of the whole question."""
+    """The chain's own mints in its final blocks from `from_block` to `covered_to_block`, and what was burned in them.
+
+    `end` is the last block of the whole question; the supply there is told with the answer that begins it.
+    """
 
     logs: list[MintedLog]
     burned: int
+    from_block: int
     covered_to_block: int
     end: Header
     supply_at_end: int | None
@@ -76,13 +87,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Reading:
     """Answers questions from the database and from the chain."""
 
-    def __init__(self, database: Database, *, node: Node, source: Blocks, contracts: Contracts, finality: str) -> None:
-        """Read through these."""
+    def __init__(
+        self, database: Database, *, node: Node, source: Blocks, contracts: Contracts, finality: str, start_block: int
+    ) -> None:
+        """Read through these; before `start_block` there is no token."""
         self._database = database
         self._node = node
         self._source = source
         self._contracts = contracts
         self._finality = finality
+        self._start_block = start_block
 
     async def mints(self, numbers: Sequence[int]) -> list[MintView]:
         """Return how far each mint has come, in the order asked; numbers never seen are `unknown`.
@@ -109,84 +123,109 @@ class Reading:
         return await self._contracts.balances(addresses)
 
     async def mint_logs(self, *, from_block: int, to_block: int) -> MintLogs:
-        """Return the mint logs and burns from `from_block` on: at most `LOG_BLOCKS_MAX` blocks, about `LOGS_MAX` logs.
+        """Return the mint logs and burns from `from_block` on, or from the start block when that is later.
 
-        `to_block` 0 means the last final block; a later block than that is never read.
+        At most `LOG_BLOCKS_MAX` blocks, about `LOGS_MAX` logs, or as many blocks as the node answers for at once.
+        `to_block` 0 means the last final block and begins a question; a later block than that is never read.
 
         Raises:
             ChainUnavailable: no endpoint answered, or no block is final yet.
         """
-        heads = await self._source.heads(await self._source.latest())
-        final = rules.final_number(heads, self._finality)
-        if final < 0:
-            raise ChainUnavailable("no block is final yet")
-        [end] = await self._source.headers(min(to_block or final, final), min(to_block or final, final))
+        first = max(from_block, self._start_block)
+        end = await self._source.header_at(await self._end(to_block))
         covered, burned = end.number, 0
         logs: list[MintedLog] = []
-        if from_block <= end.number:
-            covered, found = await self._source.logs_from(from_block, min(from_block + LOG_BLOCKS_MAX - 1, end.number))
+        if first <= end.number:
+            covered, found = await self._source.logs_from(first, min(first + LOG_BLOCKS_MAX - 1, end.number))
             covered, logs = _whole_blocks([log for log in found if isinstance(log, MintedLog)], covered)
-            burned = await self._source.burned_between(from_block, covered)
+            burned = await self._source.burned_between(first, covered)
         return MintLogs(
             logs=logs,
             burned=burned,
+            from_block=first,
             covered_to_block=covered,
             end=end,
-            supply_at_end=await self._contracts.supply(end.number),
+            supply_at_end=None if to_block else await self._contracts.supply(end.number),
         )
 
+    async def _end(self, to_block: int) -> int:
+        """Return the last block of a question about final blocks; the node is asked unless it is known to be final.
+
+        Raises:
+            ChainUnavailable: no endpoint answered, or no block is final yet.
+        """
+        async with self._database.transaction() as tx:
+            known = (await network.network(tx)).final_block
+        if 0 < to_block <= known:
+            return to_block
+        final = rules.final_number(await self._source.heads(await self._source.latest()), self._finality)
+        if final < 0:
+            raise ChainUnavailable("no block is final yet")
+        return min(to_block or final, final)
+
     async def status(self) -> Status:
-        """Return the state of this adapter; what the chain does not tell just now is 0 or None."""
+        """Return the state of this adapter within 3 s; what the chain does not tell just now is 0 or None.
+
+        An endpoint that hangs holds up nobody but is told as one that does not answer.
+        """
         async with self._database.transaction() as tx:
             stored = await network.network(tx)
             own_lanes = await lanes.lanes(tx)
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
-        endpoints = [await self._endpoint(place) for place in range(len(self._node.endpoints))]
+        endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
         head = max((one.head for one in endpoints), default=0)
+        total_supply, told = await asyncio.gather(
+            self._supply(head), asyncio.gather(*(self._lane(lane, stored.final_block) for lane in own_lanes))
+        )
         return Status(
             network=stored,
             head=head,
-            total_supply=await self._supply(head),
-            lanes=[await self._lane(lane, stored.final_block) for lane in own_lanes],
+            total_supply=total_supply,
+            lanes=told,
             endpoints=endpoints,
             accepted_waiting=waiting,
         )
 
-    async def _endpoint(self, place: int) -> EndpointStatus:
-        """Ask one endpoint for its head, and tell how it is."""
-        endpoint = self._node.endpoints[place]
-        head = 0
-        try:
-            [number] = await endpoint.ask([("eth_blockNumber", [])])
-            head = int(number, 16)
-        except Unavailable:
-            pass
-        return EndpointStatus(
-            name=endpoint.name, is_healthy=endpoint.is_healthy and head > 0, head=head, problem=endpoint.problem
-        )
-
     async def _supply(self, head: int) -> int | None:
         """Return the supply at the head, None when nobody tells."""
-        try:
-            return await self._contracts.supply(head)
-        except Unavailable:
-            return None
+        return await _told(self._contracts.supply(head))
 
     async def _lane(self, lane: Lane, final_block: int) -> LaneStatus:
         """Return one lane beside what the chain says of its signer up to `final_block`.
 
         Where it says nothing just now: zeros, and our own record of what is final.
         """
-        try:
-            [mined] = await self._source.nonces(lane.address, ("latest",))
-            gas_money_wei = await self._source.gas_money_wei(lane.address)
-        except Unavailable:
-            mined, gas_money_wei = 0, 0
-        try:
-            [final] = await self._source.nonces(lane.address, (hex(max(final_block, 0)),))
-        except Unavailable:
-            final = lane.final_nonce
-        return LaneStatus(lane=lane, mined_nonce=mined, final_nonce=final, gas_money_wei=gas_money_wei)
+        mined, gas_money_wei, final = await asyncio.gather(
+            _told(self._source.nonces(lane.address, ("latest",))),
+            _told(self._source.gas_money_wei(lane.address)),
+            _told(self._source.nonces(lane.address, (hex(max(final_block, 0)),))),
+        )
+        is_told = mined is not None and gas_money_wei is not None
+        return LaneStatus(
+            lane=lane,
+            mined_nonce=mined[0] if mined is not None and is_told else 0,
+            final_nonce=lane.final_nonce if final is None else final[0],
+            gas_money_wei=gas_money_wei if gas_money_wei is not None and is_told else 0,
+        )
+
+
+async def _endpoint(endpoint: Endpoint) -> EndpointStatus:
+    """Ask one endpoint for its head, and tell how it is."""
+    try:
+        [number] = await endpoint.ask([("eth_blockNumber", [])], within_s=ENDPOINT_ANSWERS_WITHIN_S)
+    except Unavailable as failure:
+        problem = endpoint.problem or failure.detail
+        return EndpointStatus(name=endpoint.name, is_healthy=False, head=0, problem=problem)
+    return EndpointStatus(name=endpoint.name, is_healthy=True, head=int(number, 16), problem="")
+
+
+async def _told(answer: Awaitable[T]) -> T | None:
+    """Return what the chain answers, None when it does not in time for the state of this adapter."""
+    try:
+        async with asyncio.timeout(CHAIN_ANSWERS_WITHIN_S):
+            return await answer
+    except (Unavailable, TimeoutError):
+        return None
 
 
 def _whole_blocks(logs: list[MintedLog], covered: int) -> tuple[int, list[MintedLog]]:

@@ -4,7 +4,7 @@
 
 Between reading and storing no transaction is open, so that a key may live in a service far away; what has changed
 meanwhile makes the storing fail as a whole (I2, I9): the next nonce must be the one that was read, every mint must
-still wait, the lease must still be ours.
+still wait, the lease must still be ours, and minting not halted.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from cashback.chain.gateway.keys import Signer
 from cashback.chain.model import Attempt, Call, ChainDiverged, Fees, Lane, Policy, RaceLost, Slot, Transaction, Waiting
 from cashback.chain.rules import batching, fees, packing, transaction
 from cashback.chain.rules.tending import Patience
+from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import lanes, mints, network
 from cashback.kernel.db import Database, Tx
@@ -80,7 +81,7 @@ class Sequencer:
 
         Raises:
             RaceLost, LeaseLost: nothing was stored.
-            ChainDiverged: the chain has seen nonces of this signer that are not in our records.
+            ChainDiverged: as `account_for`.
         """
         queue = await self._read()
         if queue is None or not queue.waiting:
@@ -94,6 +95,24 @@ class Sequencer:
         if ripens_in_ms > 0:
             return ripens_in_ms / 1_000
         return await self._take(queue)
+
+    async def account_for(self, seen_nonce: int) -> None:
+        """Return when every nonce below `seen_nonce`, which the chain has seen, is in our records, as they are now.
+
+        What was read before the chain was asked proves nothing: the lease may have been another's since, who has sent.
+
+        Raises:
+            LeaseLost: it is for the holder to judge.
+            ChainDiverged: minting is halted, in the transaction that saw why.
+        """
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            stored_nonce = (await self._lane(tx)).next_nonce
+            if seen_nonce <= stored_nonce:
+                return
+            divergence = ChainDiverged("nonce_ahead_of_records", seen=seen_nonce, stored=stored_nonce)
+            await halt(tx, divergence.detail)
+        raise divergence
 
     async def _read(self) -> Queue | None:
         """Return what could be taken, None while minting is halted or the lane is full."""
@@ -116,7 +135,8 @@ class Sequencer:
         """Pack, price, sign and store what the contracts allow of the queue."""
         policy = await self._contracts.policy(self._signer.address)
         if policy.pending_nonce > queue.lane.next_nonce:
-            raise ChainDiverged("nonce_ahead_of_records", seen=policy.pending_nonce, stored=queue.lane.next_nonce)
+            await self.account_for(policy.pending_nonce)
+            raise RaceLost("the lane's next nonce has changed")
         bid = fees.first_bid(policy.base_fee_wei, self._limits.fees)
         calls = self._calls(queue, policy)
         if isinstance(calls, fees.Waits):
@@ -169,6 +189,8 @@ class Sequencer:
             if await mints.assign(tx, slots) != carried:
                 raise RaceLost("a mint no longer waits")
             await lanes.wait_for(tx, lane=lane.id, reason=None)
+            if await network.is_halted(tx):
+                raise RaceLost("minting was halted meanwhile")
         for slot, attempt in zip(slots, attempts, strict=True):
             SLOTS.inc()
             BATCH_MINTS.observe(len(slot.call.numbers))

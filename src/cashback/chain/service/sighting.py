@@ -13,7 +13,7 @@ import msgspec
 from prometheus_client import Counter, Gauge
 
 from cashback.chain.model import Header, MintedLog, RetiredLog, SkippedLog, TokenLog
-from cashback.chain.service.halting import HALTED
+from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, network, outcomes, sightings
 from cashback.kernel.db import Database, Tx
@@ -65,7 +65,8 @@ class Sighting:
             contradictions += await _refuse(tx, logs)
             written, more = await self._finalise(tx, safe=safe, final=min(final, headers[-1].number))
             contradictions += more
-            await self._halt(tx, contradictions)
+            for reason in contradictions:
+                await halt(tx, reason)
         HEAD.set(headers[-1].number)
         INCLUDED.inc(included)
         if included:
@@ -81,7 +82,8 @@ class Sighting:
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             written, contradictions = await self._finalise(tx, safe=safe, final=final)
-            await self._halt(tx, contradictions)
+            for reason in contradictions:
+                await halt(tx, reason)
         return Sighted(0, 0, written, tuple(contradictions))
 
     async def _finalise(self, tx: Tx, *, safe: int, final: int) -> tuple[int, list[str]]:
@@ -97,13 +99,6 @@ class Sighting:
         if reverted:
             log.warning("mints.requeued", slots=len(reverted), reasons=sorted(set(reverted)))
         return written, ["mined_without_log"] if unlogged else []
-
-    async def _halt(self, tx: Tx, contradictions: Sequence[str]) -> None:
-        """Halt minting, in the transaction that saw why."""
-        for reason in contradictions:
-            HALTED.set(1)
-            if await network.halt(tx, reason):
-                log.critical("minting.halted", reason=reason)
 
 
 async def _include(tx: Tx, minted: Sequence[MintedLog]) -> tuple[int, list[str]]:

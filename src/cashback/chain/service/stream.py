@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from cashback.chain.model import Outcome
+from cashback.chain.model import CursorAhead, Outcome, RaceLost
 from cashback.chain.service.pulse import Pulse, first_of
 from cashback.chain.store import network, outcomes
 from cashback.kernel.db import Database
@@ -27,12 +27,28 @@ class Stream:
             return (await network.network(tx)).epoch
 
     async def read(self, *, epoch: str, after: int) -> list[Outcome]:
-        """Return the outcomes that come after sequence `after`, at most `OUTCOMES_PER_READ_MAX`, in order."""
+        """Return the outcomes that come after sequence `after`, at most `OUTCOMES_PER_READ_MAX`, in order.
+
+        Asked with every reading: a database may be restored under a reader who is connected.
+
+        Raises:
+            CursorAhead: the stream does not go as far as `after`.
+            RaceLost: the stream has another epoch by now.
+        """
         async with self._database.transaction() as tx:
+            stored = await network.network(tx)
+            if stored.epoch != epoch:
+                raise RaceLost(f"the epoch of this stream is {stored.epoch}, and {epoch} no more")
+            if after > stored.last_sequence:
+                raise CursorAhead(f"this stream goes to {stored.last_sequence}, and was read up to {after}")
             return await outcomes.after(tx, epoch=epoch, sequence=after, limit=OUTCOMES_PER_READ_MAX)
 
     async def read_or_wait(self, *, epoch: str, after: int, stop: asyncio.Event) -> list[Outcome]:
-        """Return what comes after `after`; when that is nothing, wait a moment for more first, and look again."""
+        """Return what comes after `after`; when that is nothing, wait a moment for more first, and look again.
+
+        Raises:
+            CursorAhead, RaceLost: as `read`.
+        """
         ticket = self._written.ticket()
         found = await self.read(epoch=epoch, after=after)
         if found or stop.is_set():

@@ -11,9 +11,10 @@ from prometheus_client import Counter
 
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Answer, Attempt, ChainDiverged, Hash, Lane, OpenSlot, Transaction
+from cashback.chain.model import Answer, Attempt, Hash, Lane, OpenSlot, RaceLost, Transaction
 from cashback.chain.rules import answers, transaction
-from cashback.chain.rules.tending import Bump, GiveUp, Send, Step, Wait, next_step
+from cashback.chain.rules.tending import OWN_REASONS, Bump, GiveUp, Send, Step, Wait, next_step
+from cashback.chain.service.halting import halt
 from cashback.chain.service.sequencing import LaneLimits
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network
@@ -22,9 +23,6 @@ from cashback.kernel.telemetry import logger
 
 SENDS: Final = Counter("cashback_chain_sends_total", "Sends by what the nodes made of them.", ["answer"])
 BUMPS: Final = Counter("cashback_chain_bumps_total", "Replacements at a higher price.")
-
-_OWN_REASONS: Final = frozenset({"fee_above_cap", "no_gas_money"})
-"""What a lane waits for because of what is in flight; the rest is the sequencer's to lift."""
 
 log = logger(__name__)
 
@@ -42,13 +40,15 @@ class Tender:
         self._tenure = tenure
         self._chain_id = chain_id
         self._limits = limits
+        self._told: frozenset[Answer] = frozenset()
 
     async def turn(self) -> bool:
         """Do what is due about every open slot; return whether there are any.
 
+        A transaction that no node will ever take halts minting.
+
         Raises:
-            LeaseLost: nothing was stored.
-            ChainDiverged: a transaction was refused for good.
+            LeaseLost, RaceLost: nothing was stored.
         """
         lane, slots, base_fee_wei = await self._read()
         steps = [
@@ -85,6 +85,8 @@ class Tender:
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             stored = await lanes.store(tx, signed)
+            if await network.is_halted(tx):
+                raise RaceLost("minting was halted meanwhile")
         BUMPS.inc(stored)
         for attempt in signed:
             log.info(
@@ -117,27 +119,48 @@ class Tender:
         results = [(hash_, *answers.combine(one)) for (hash_, _), one in zip(attempts, said, strict=True)]
         async with self._database.transaction() as tx:
             await lanes.record(tx, results)
+        self._tell(results)
+
+    def _tell(self, results: Sequence[tuple[Hash, Answer, str]]) -> None:
+        """Count and log sends; what was not simply taken is a warning with the node's words, once while it lasts."""
+        told: set[Answer] = set()
         for hash_, answer, detail in results:
-            _tell(hash_, answer, detail)
+            SENDS.labels(answer).inc()
+            if answer in {"accepted", "known"}:
+                log.info("attempt.sent", transaction=f"0x{hash_.hex()}", answer=answer)
+                continue
+            tell = log.info if answer in self._told | told else log.warning
+            tell("attempt.unaccepted", transaction=f"0x{hash_.hex()}", answer=answer, problem=detail)
+            told.add(answer)
+        self._told = frozenset(told)
 
     async def _note(self, lane: Lane | None, steps: Sequence[Step]) -> None:
         """Note what the lane waits for besides time, and stop everything when a transaction can never be mined."""
-        for step in steps:
-            if isinstance(step, GiveUp):
-                raise ChainDiverged(step.reason)
-        reason = next((step.reason for step in steps if isinstance(step, Wait) and step.reason), None)
-        if lane is None or reason == lane.waits_for or (reason is None and lane.waits_for not in _OWN_REASONS):
+        if lane is None:
+            return
+        given_up = next((step for step in steps if isinstance(step, GiveUp)), None)
+        if given_up is not None:
+            await self._halt(lane, given_up.reason)
+            return
+        reason = next((step.reason for step in steps if isinstance(step, Wait | Send) and step.reason), None)
+        if reason == lane.waits_for or (reason is None and lane.waits_for not in OWN_REASONS):
             return
         async with self._database.transaction() as tx:
             is_news = await lanes.wait_for(tx, lane=lane.id, reason=reason)
         if is_news and reason is not None:
             log.warning("lane.waited", lane=lane.id, reason=reason)
 
+    async def _halt(self, lane: Lane, reason: str) -> None:
+        """Halt minting if a refused attempt is still the newest of a slot that no block carries.
 
-def _tell(hash_: Hash, answer: Answer, detail: str) -> None:
-    """Count a send and log one that was not simply taken."""
-    SENDS.labels(answer).inc()
-    if answer in {"accepted", "known"}:
-        log.info("attempt.sent", transaction=f"0x{hash_.hex()}", answer=answer)
-    else:
-        log.warning("attempt.unaccepted", transaction=f"0x{hash_.hex()}", answer=answer, problem=detail)
+        Its answer is taken back with that, so that lifting the halt has the same bytes offered again.
+
+        Raises:
+            LeaseLost: it is for the holder to judge.
+        """
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            slots = await lanes.open_slots(tx, lane=lane.id, limit=self._limits.slots_in_flight)
+            if any(slot.answer == "refused" for slot in slots):
+                await lanes.doubt(tx, address=self._signer.address)
+                await halt(tx, reason)

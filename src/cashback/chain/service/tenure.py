@@ -1,6 +1,8 @@
-"""Holding a lease over a loop's life: taken, renewed in time, and checked inside every transaction that it guards."""
+"""Holding a lease over a loop's life: taken, renewed beside the work, checked inside every transaction it guards."""
 
-from typing import Final
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from cashback.chain.model import LeaseLost
 from cashback.chain.store.network import SCHEMA
@@ -11,6 +13,8 @@ from cashback.kernel.db import Database, Tx
 TTL_S: Final = 4.0
 """How long a dead holder keeps the others waiting."""
 RENEW_AFTER_S: Final = 1.0
+
+T = TypeVar("T")
 
 
 class Tenure:
@@ -30,13 +34,29 @@ class Tenure:
         Raises:
             DatabaseUnavailable: nobody can tell.
         """
-        if self._token is not None and monotonic_s() - self._renewed_at_s < RENEW_AFTER_S:
-            return True
-        asked_at_s = monotonic_s()
-        async with self._database.transaction() as tx:
-            self._token = await lease.acquire(tx, schema=SCHEMA, name=self._name, holder=self._holder, ttl_s=TTL_S)
-        self._renewed_at_s = asked_at_s
+        if self._token is None or monotonic_s() - self._renewed_at_s >= RENEW_AFTER_S:
+            self._token = await self._acquire()
         return self._token is not None
+
+    async def keep(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what `work` returns, renewing the held lease beside it for as long as it takes.
+
+        Raises:
+            LeaseLost, DatabaseUnavailable: the lease could not be renewed; `work` was cancelled.
+            As `work`.
+        """
+        working, renewing = asyncio.create_task(work), asyncio.create_task(self._renew())
+        try:
+            await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            is_done = working.done()
+        finally:
+            for task in (working, renewing):
+                task.cancel()
+            await asyncio.gather(working, renewing, return_exceptions=True)
+        if not is_done:
+            renewing.result()
+            raise LeaseLost(f"the lease {self._name} was lost")
+        return working.result()
 
     @property
     def token(self) -> int | None:
@@ -60,3 +80,19 @@ class Tenure:
         async with self._database.transaction() as tx:
             await lease.release(tx, schema=SCHEMA, name=self._name, token=self._token)
         self._token = None
+
+    async def _renew(self) -> None:
+        """Keep the lease; return once it is lost. With a higher token, too: somebody may have held it in between."""
+        while True:
+            await asyncio.sleep(RENEW_AFTER_S)
+            if await self._acquire() != self._token:
+                self._token = None
+                return
+
+    async def _acquire(self) -> int | None:
+        """Return the token when the lease is ours for another `TTL_S`, else None."""
+        asked_at_s = monotonic_s()
+        async with self._database.transaction() as tx:
+            token = await lease.acquire(tx, schema=SCHEMA, name=self._name, holder=self._holder, ttl_s=TTL_S)
+        self._renewed_at_s = asked_at_s
+        return token

@@ -102,7 +102,10 @@ async def reserve(tx: Tx, slots: Sequence[Slot]) -> None:
 
 
 async def store(tx: Tx, attempts: Sequence[Attempt]) -> int:
-    """Store signed attempts at slots that are still open; return how many were."""
+    """Store signed attempts at slots that are still open; return how many were new.
+
+    The order of storing is that of the attempts at a nonce: their times are for people, a clock may step back.
+    """
     cursor = await tx.execute(
         """
         insert into chain.blockchain_transactions (hash, lane, nonce, raw, max_fee_wei, tip_wei)
@@ -115,6 +118,7 @@ async def store(tx: Tx, attempts: Sequence[Attempt]) -> int:
           on slots.lane = given.lane
          and slots.nonce = given.nonce
          and slots.state = 'open'
+        on conflict (hash) do nothing
         """,
         {
             "hashes": [attempt.hash for attempt in attempts],
@@ -142,7 +146,7 @@ async def open_slots(tx: Tx, *, lane: int, limit: int) -> list[OpenSlot]:
             from chain.blockchain_transactions as attempts
             where attempts.lane = slots.lane
               and attempts.nonce = slots.nonce
-            order by attempts.stored_at desc
+            order by attempts.place desc
             limit 1
         ) as newest
         where slots.lane = %(lane)s
@@ -215,7 +219,7 @@ async def attempts_of(tx: Tx, *, lane: int, nonces: Sequence[int]) -> dict[int, 
     """Return the hashes of every attempt at some nonces of a lane."""
     cursor = await tx.execute(
         """
-        select nonce, array_agg(hash order by stored_at)
+        select nonce, array_agg(hash order by place)
         from chain.blockchain_transactions
         where lane = %(lane)s
           and nonce = any (%(nonces)s::bigint[])

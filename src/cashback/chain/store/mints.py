@@ -146,7 +146,7 @@ async def views(tx: Tx, numbers: Sequence[int]) -> dict[int, MintView]:
             where mints.transaction_hash is null
               and attempts.lane = mints.lane
               and attempts.nonce = mints.nonce
-            order by attempts.stored_at desc
+            order by attempts.place desc
             limit 1
         ) as newest on true
         where mints.number = any (%(numbers)s::bigint[])

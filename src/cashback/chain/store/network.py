@@ -36,16 +36,17 @@ async def network(tx: Tx) -> Network:
     """Return the row that `establish` made."""
     cursor = await tx.execute(
         """
-        select epoch, chain_id, token, minter, safe_block, final_block, halted_reason
+        select epoch, last_sequence, chain_id, token, minter, safe_block, final_block, halted_reason
         from chain.network
         """
     )
     row = await cursor.fetchone()
     if row is None:
         raise WrongChain("this database belongs to no chain yet")
-    epoch, chain_id, token, minter, safe_block, final_block, halted_reason = row
+    epoch, last_sequence, chain_id, token, minter, safe_block, final_block, halted_reason = row
     return Network(
         epoch=epoch,
+        last_sequence=last_sequence,
         chain_id=chain_id,
         token=token,
         minter=minter,
@@ -53,6 +54,22 @@ async def network(tx: Tx) -> Network:
         final_block=final_block,
         halted_reason=halted_reason,
     )
+
+
+async def is_halted(tx: Tx) -> bool:
+    """Tell whether minting is halted, and keep that so until `tx` ends: the last question of a transaction that signs.
+
+    Asked last, since those who halt have touched their mints before.
+    """
+    cursor = await tx.execute(
+        """
+        select halted_reason is not null
+        from chain.network
+        for share
+        """
+    )
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
 
 
 async def halt(tx: Tx, reason: str) -> bool:

@@ -352,12 +352,24 @@ class ListMintLogsResponse(betterproto2.Message):
 
     total_supply: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    At `at_block`; empty when the node no longer has the state of that block.
+    At `at_block`, in the answer that begins a question, with `to_block` 0; empty in the others, and when the node no
+    longer has the state of that block.
     """
 
     burned: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
     Burned by holders from `from_block` to `covered_to_block`: the answers of one question add up.
+    """
+
+    from_block: "int" = betterproto2.field(7, betterproto2.TYPE_UINT64)
+    """
+    The first block that was read: the one asked for, or the adapter's start block when that is later. Nothing is known
+    here of earlier blocks.
+    """
+
+    at_block_mined_at_s: "int" = betterproto2.field(8, betterproto2.TYPE_UINT64)
+    """
+    When `at_block` was mined, by its own header: seconds since the epoch.
     """
 
 
@@ -551,7 +563,8 @@ class ChainAdapterServiceStub(ServiceStub):
     ) -> "AsyncIterator[WatchOutcomesResponse]":
         """
         Streams outcomes in sequence order after the given cursor and then as they happen; an empty batch is a heartbeat,
-        sent every 2 seconds when there is nothing else.
+        sent every 2 seconds when there is nothing else. A cursor of the current epoch beyond the last outcome is refused:
+        FAILED_PRECONDITION, `cursor_ahead`.
         """
 
         async for response in self._unary_stream(

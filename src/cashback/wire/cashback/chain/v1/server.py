@@ -49,7 +49,8 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
     async def watch_outcomes(self, message: "WatchOutcomesRequest") -> "AsyncIterator[WatchOutcomesResponse]":
         """
         Streams outcomes in sequence order after the given cursor and then as they happen; an empty batch is a heartbeat,
-        sent every 2 seconds when there is nothing else.
+        sent every 2 seconds when there is nothing else. A cursor of the current epoch beyond the last outcome is refused:
+        FAILED_PRECONDITION, `cursor_ahead`.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)

@@ -24,15 +24,23 @@ create table {schema}.outbox_cursors (
 );
 insert into {schema}.outbox_cursors (partition) select generate_series(0, 3);
 
+-- Since when each past day is known to be wholly published.
+create table {schema}.outbox_days (
+    day date primary key,
+    published_at timestamptz not null default now()
+);
+
 -- Makes the partitions of today and two weeks ahead (so long may every relay be away before an append fails for want of
--- one), drops those that are older than `keep` and wholly published, and returns how many it dropped. Both lock the table
--- against writers for a moment, which they do not wait longer than two seconds for: whoever called may call again.
+-- one), notes the past days that are wholly published, drops those that have been so for `keep`, and returns how many it
+-- dropped. Making and dropping lock the table against writers for a moment, which they do not wait longer than two
+-- seconds for: whoever called may call again.
 create function {schema}.rotate_outbox(keep interval) returns integer
 language plpgsql security definer set search_path = {schema}, pg_temp set lock_timeout = '2s' as $$
 declare
     today date := (now() at time zone 'utc')::date;
     born date;
     part record;
+    since timestamptz;
     is_pending boolean;
     dropped integer := 0;
 begin
@@ -48,13 +56,21 @@ begin
         from pg_inherits join pg_class on pg_class.oid = inhrelid
         where inhparent = '{schema}.outbox_events'::regclass
     loop
-        continue when part.day + 1 > (now() at time zone 'utc' - keep)::date;
+        continue when part.day >= today;
+        select published_at into since from {schema}.outbox_days where day = part.day;
+        continue when since > now() - keep;
         execute format(
             'select exists (select from %s as event left join {schema}.outbox_cursors as cursor using (partition)'
             ' where event.position > coalesce(cursor.position, 0))',
             part.name) into is_pending;
-        continue when is_pending;
+        if is_pending then
+            delete from {schema}.outbox_days where day = part.day;
+            continue;
+        end if;
+        insert into {schema}.outbox_days (day) values (part.day) on conflict do nothing;
+        continue when coalesce(since, now()) > now() - keep;
         execute format('drop table %s', part.name);
+        delete from {schema}.outbox_days where day = part.day;
         dropped := dropped + 1;
     end loop;
     return dropped;

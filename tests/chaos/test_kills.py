@@ -6,9 +6,10 @@ import random
 import pytest
 
 from cashback.kernel.clock import monotonic_s
-from cashback.processes.embedded import CashbackProcess, EmbeddedNats
+from cashback.processes.embedded import CashbackProcess, EmbeddedNats, answers
 from cashback.processes.stack import PROCESSES
-from tests.chaos.verdict import assert_nothing_lost_or_doubled
+from tests.chaos.verdict import READY_WITHIN_S, assert_nothing_lost_or_doubled
+from tests.support.facts import eventually
 from tests.support.load import Load
 from tests.support.stack import WholeSystem
 
@@ -50,6 +51,31 @@ async def test_sigterm_ends_each_process_within_5_s_and_nothing_is_lost(
     await assert_nothing_lost_or_doubled(stack, load)
 
 
+@pytest.mark.invariant("I4", "I5", "I7")
+async def test_sigterm_ends_each_process_within_5_s_though_the_database_is_frozen_and_nothing_is_lost(
+    stack: WholeSystem, chance: random.Random
+) -> None:
+    """Each is in the middle of a statement that nobody answers; what it began is unknown, and repeated."""
+    took_s: dict[str, float] = {}
+
+    async with Load.on(stack) as load:
+        await load.goes_on(chance.randint(1, 20))
+        await asyncio.to_thread(stack.postgres.pause)
+        try:
+            await asyncio.gather(*[not_ready(process.port) for process in stack.processes.values()])
+            for name in chance.sample(list(PROCESSES), k=len(PROCESSES)):
+                begun_s = monotonic_s()
+                await asyncio.to_thread(stack.processes[name].stop)
+                took_s[name] = monotonic_s() - begun_s
+        finally:
+            stack.postgres.resume()
+        for process in stack.processes.values():
+            await asyncio.to_thread(process.start)
+        await load.goes_on(20)
+    assert {name: ended_s for name, ended_s in took_s.items() if ended_s >= ENDS_WITHIN_S} == {}
+    await assert_nothing_lost_or_doubled(stack, load)
+
+
 @pytest.mark.deep
 @pytest.mark.invariant("I2", "I4", "I5", "I7")
 @pytest.mark.parametrize("round_number", range(3))
@@ -74,3 +100,12 @@ async def kill_all(stack: WholeSystem, chance: random.Random) -> None:
             await asyncio.to_thread(victim.kill)
             await asyncio.to_thread(victim.start)
     await assert_nothing_lost_or_doubled(stack, load)
+
+
+async def not_ready(port: int) -> None:
+    """Return when a process says that a neighbour does not answer it."""
+
+    async def look() -> bool | None:
+        return None if await asyncio.to_thread(answers, port, "/readyz") else True
+
+    await eventually(look, within_s=READY_WITHIN_S, what="it has noticed")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from cashback.processes.embedded import CashbackProcess, free_port
@@ -24,6 +25,7 @@ LEASES = {
 """In which database and table each process's leases are, and how many its replacement must have taken."""
 
 TAKEN_OVER_WITHIN_S = 30.0
+THROWN_OUT_WITHIN_S = 30.0
 
 pytestmark = pytest.mark.deep
 
@@ -49,6 +51,7 @@ async def test_a_process_paused_beyond_its_lease_and_replaced_does_no_harm_when_
             await load.goes_on(30)
             stack.processes[name].resume()
             await load.goes_on(60)
+            assert stack.processes[name].is_running
     await assert_nothing_lost_or_doubled(stack, load)
 
 
@@ -68,7 +71,48 @@ async def test_a_ledger_worker_that_sleeps_through_the_work_of_another_does_no_h
             await load.goes_on(20)
             sleeper.resume()
             await load.goes_on(60)
+            assert sleeper.is_running
     await assert_nothing_lost_or_doubled(stack, load)
+
+
+@pytest.mark.invariant("I2", "I4", "I5", "I7")
+async def test_an_api_paused_in_a_transaction_until_the_database_throws_it_out_lives_on(
+    stack: WholeSystem, chance: random.Random
+) -> None:
+    """Nobody is told 500: the batch under way may be repeated under its keys, which the load does."""
+    api = stack.processes["api"]
+    async with Load.on(stack) as load:
+        await load.goes_on(chance.randint(10, 30))
+        async with caught_in_a_transaction(stack) as pids:
+            await asyncio.to_thread(api.pause)
+        try:
+
+            async def look() -> bool | None:
+                left = stack.rows("cashback", "select 1 from pg_stat_activity where pid = any(%s)", pids)
+                return None if left else True
+
+            await eventually(look, within_s=THROWN_OUT_WITHIN_S, what="the database has ended its transactions")
+        finally:
+            api.resume()
+        await load.goes_on(60)
+        assert api.is_running
+    await assert_nothing_lost_or_doubled(stack, load)
+
+
+@asynccontextmanager
+async def caught_in_a_transaction(stack: WholeSystem) -> AsyncIterator[list[int]]:
+    """Yield the API's backends that wait inside a transaction for a lock that is let go at the end of the block."""
+    waiting = (
+        "select pid from pg_stat_activity where usename = 'cashback_api' and wait_event_type = 'Lock'"
+        " and xact_start is not null"
+    )
+    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("cashback")) as connection:
+        await connection.execute("lock table purchases.purchases in share row exclusive mode")
+
+        async def look() -> list[int] | None:
+            return [row[0] for row in stack.rows("cashback", waiting)] or None
+
+        yield await eventually(look, within_s=THROWN_OUT_WITHIN_S, what="the API is in the middle of a transaction")
 
 
 @asynccontextmanager

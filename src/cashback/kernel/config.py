@@ -1,15 +1,16 @@
 """Settings: one frozen struct per process, decoded from `CASHBACK_*` at start, every problem listed at once.
 
 A field `nats_url` is read from `CASHBACK_NATS_URL`, and `CASHBACK_NATS_URL_FILE` names a file that holds it (for
-secrets mounted by an orchestrator). A field without a default is required, and what is empty is not set. This module
-alone reads the environment.
+secrets mounted by an orchestrator). A field without a default is required, and what is empty is not set. A struct with
+settings that may contradict each other says so in a static method `contradictions`. This module alone reads the
+environment.
 """
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -17,8 +18,15 @@ from cashback.kernel.errors import Invalid
 
 PREFIX: Final = "CASHBACK_"
 _FILE_BYTES_MAX: Final = 65_536
+_PORT_MAX: Final = 65_535
+_PLACE: Final = r"\S+?(:(?P<port>[0-9]+))?([/?#]\S*)?"
+"""The rest of a URL; a colon in a password or in a path is before no port."""
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+Contradictions: TypeAlias = Callable[[Mapping[str, Any]], Iterator[str]]
+"""Is told every setting by its field's name, defaults included, but for those that are missing or wrong already; yields
+one line for each that does not go with the others."""
 
 
 class SettingsInvalid(Invalid):
@@ -43,7 +51,10 @@ class Secret(msgspec.Struct, frozen=True):
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What a setting's text must look like: a pattern for all of it, and the words to ask a person for it."""
+    """What a setting's text must look like: a pattern for all of it, and the words to ask a person for it.
+
+    What the pattern calls `port` must be one.
+    """
 
     pattern: str
     wanted: str
@@ -53,10 +64,10 @@ Dsn: TypeAlias = Annotated[
     Secret,
     Shape(r"postgres(ql)?://\S+|\w+ ?=.+", "a PostgreSQL connection string, postgresql://USER:PASSWORD@HOST/NAME"),
 ]
-NatsUrl: TypeAlias = Annotated[str, Shape(r"(nats|tls)://\S+", "the URL of a NATS server, nats://HOST:PORT")]
-HttpUrl: TypeAlias = Annotated[str, Shape(r"https?://\S+", "a URL, https://HOST")]
-HostPort: TypeAlias = Annotated[str, Shape(r"[^:\s]+:[0-9]{1,5}", "HOST:PORT")]
-Port: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+NatsUrl: TypeAlias = Annotated[str, Shape(rf"(nats|tls)://{_PLACE}", "the URL of a NATS server, nats://HOST:PORT")]
+HttpUrl: TypeAlias = Annotated[str, Shape(rf"https?://{_PLACE}", "a URL, https://HOST")]
+HostPort: TypeAlias = Annotated[str, Shape(r"[^:\s]+:(?P<port>[0-9]+)", "HOST:PORT")]
+Port: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=_PORT_MAX)]
 
 
 def environment() -> Mapping[str, str]:
@@ -75,15 +86,20 @@ def load(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         name = PREFIX + field.name.upper()
+        known = len(problems)
         text = _read(source, name, problems)
-        if not text:
-            if field.required and not any(problem.startswith(f"{name}_FILE ") for problem in problems):
-                problems.append(f"{name} is required")
-            continue
-        try:
-            values[field.name] = _decode(text, field.type)
-        except (msgspec.ValidationError, ValueError) as cause:
-            problems.append(f"{name} is wrong: {cause}")
+        if text:
+            try:
+                values[field.name] = _decode(text, field.type)
+            except (msgspec.ValidationError, ValueError) as cause:
+                problems.append(f"{name} is wrong: {cause}")
+        elif field.required and len(problems) == known:
+            problems.append(f"{name} is required")
+        elif not field.required and len(problems) == known:
+            values[field.name] = field.default
+    contradictions: Contradictions | None = getattr(kind, "contradictions", None)
+    if contradictions is not None:
+        problems += contradictions(values)
     if problems:
         raise SettingsInvalid(problems)
     return kind(**values)
@@ -91,11 +107,9 @@ def load(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
 
 def _read(source: Mapping[str, str], name: str, problems: list[str]) -> str | None:
     """Return the text of one setting, from the variable or from the file that `NAME_FILE` points to."""
-    if name in source:
-        return source[name]
-    path = source.get(f"{name}_FILE")
-    if path is None:
-        return None
+    text, path = source.get(name), source.get(f"{name}_FILE")
+    if text or not path:
+        return text
     try:
         with Path(path).open(encoding="utf-8") as file:
             return file.read(_FILE_BYTES_MAX).strip()
@@ -123,5 +137,11 @@ def _decode(text: str, kind: object) -> object:
 def _check_shape(text: str, kind: object) -> None:
     """Raise `ValueError` unless `text` has the shape that the field's type asks for."""
     for shape in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
-        if isinstance(shape, Shape) and re.fullmatch(shape.pattern, text) is None:
+        if not isinstance(shape, Shape):
+            continue
+        found = re.fullmatch(shape.pattern, text)
+        if found is None:
             raise ValueError(f"it must be {shape.wanted}")
+        port = found.groupdict().get("port")
+        if port is not None and not 1 <= int(port) <= _PORT_MAX:
+            raise ValueError(f"a port is a number from 1 to {_PORT_MAX}")

@@ -1,17 +1,24 @@
 """PostgreSQL: a bounded pool, transactions, and the promise that nobody talks to the network inside one.
 
 A parameter of type `Tx` is a connection inside an open transaction: whoever takes one joins the caller's atomicity.
+
+Nothing here waits without bound, not even for a server that vanished without a word: a free connection is had within
+`POOL_WAIT_S` and a check, a statement is answered within `ANSWER_WITHIN_S`, and whoever is cancelled hangs up at once.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any, Final, TypeAlias, cast
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, waiting
+from psycopg.abc import RV, PQGen
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool
 
 from cashback.kernel.errors import Broken, Unavailable
 
@@ -23,8 +30,16 @@ Session: TypeAlias = psycopg.AsyncConnection[TupleRow]
 STATEMENT_TIMEOUT_MS: Final = 30_000
 LOCK_TIMEOUT_MS: Final = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
+CLIENT_GONE_WITHIN_MS: Final = 1_000
+"""How soon the server ends the statement of a client that hung up; between statements it notices at once."""
+
+ANSWER_WITHIN_S: Final = STATEMENT_TIMEOUT_MS / 1_000 + 2.0
+"""A server that is well ends a statement before; this is for one that is frozen or out of reach."""
+
 POOL_WAIT_S: Final = 5.0
 POOL_WAITERS_MAX: Final = 2_000
+CHECK_WITHIN_S: Final = 2.0
+CLOSE_WITHIN_S: Final = 0.25
 
 _NOTICE_SILENCE: Final = {
     "keepalives_idle": 5,
@@ -32,15 +47,59 @@ _NOTICE_SILENCE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""A lone session waits for ever on a peer that vanished without a word, unless TCP asks (seconds, milliseconds)."""
+"""How TCP finds out that the peer vanished without a word, long before the system's quarter of an hour (s, ms)."""
+
+_WORLD_FAILED: Final = (
+    psycopg.OperationalError,
+    # These three are "internal" to psycopg, by their class 25. We were stopped for too long inside a transaction, or
+    # the server is no primary any more.
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+    errors.ReadOnlySqlTransaction,
+)
 
 _inside: ContextVar[bool] = ContextVar("inside_transaction", default=False)
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached, is shutting down, or a lock or the pool took too long."""
+    """The database cannot be reached, is shutting down, lacks a partition, or a lock or the pool took too long."""
 
     code = "database_unavailable"
+
+
+class Line(psycopg.AsyncConnection[TupleRow]):
+    """A connection that hangs up where psycopg would ask the server to cancel and stay for the answer, up to 10 s.
+
+    A server that lives notices and rolls back; one that does not is not waited for.
+    """
+
+    longer_by_s = 0.0
+
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - psycopg's signature
+        """Return the answer; after `ANSWER_WITHIN_S` without one, or the caller's own `timeout` (s), there is none.
+
+        Raises:
+            ConnectionTimeout: the connection is closed, and what became of the statement is unknown.
+        """
+        within_s = ANSWER_WITHIN_S + self.longer_by_s
+        try:
+            async with asyncio.timeout(within_s if timeout is None else None):
+                return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except TimeoutError as cause:
+            self.pgconn.finish()
+            raise errors.ConnectionTimeout(f"no answer within {within_s:g} s") from cause
+        except asyncio.CancelledError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        """Commit or roll back; whoever is cancelled does not wait for the rollback."""
+        if isinstance(exc_val, asyncio.CancelledError):
+            self.pgconn.finish()
+        await super().__aexit__(exc_type, exc_val, exc_tb)
 
 
 class Database:
@@ -59,24 +118,26 @@ class Database:
         """
         options = (
             f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
-            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS} -c timezone=UTC"
+            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+            f" -c client_connection_check_interval={CLIENT_GONE_WITHIN_MS} -c timezone=UTC"
         )
         pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             dsn,
-            kwargs={"application_name": name, "options": options, "connect_timeout": 5},
+            connection_class=Line,
+            kwargs={"application_name": name, "options": options, "connect_timeout": 5, **_NOTICE_SILENCE},
             min_size=1,
             max_size=connections_max,
             max_waiting=POOL_WAITERS_MAX,
             timeout=POOL_WAIT_S,
             reconnect_timeout=5,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             open=False,
         )
         await pool.open()
         try:
             yield cls(pool)
         finally:
-            await pool.close(timeout=2)
+            await pool.close(timeout=CLOSE_WITHIN_S)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -92,9 +153,19 @@ class Database:
         token = _inside.set(True)
         try:
             async with self._pool.connection() as connection:
-                yield connection
-        except (psycopg.OperationalError, errors.AdminShutdown, PoolTimeout, TooManyRequests) as cause:
+                try:
+                    yield connection
+                except errors.ReadOnlySqlTransaction:
+                    # Not for the next one to fail on: a new connection may find the new primary.
+                    await connection.close()
+                    raise
+        except _WORLD_FAILED as cause:
             raise DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}") from cause
+        except errors.CheckViolation as cause:
+            # Without a constraint it is no row's fault: a partitioned table lacks the partition of today.
+            if cause.diag.constraint_name is not None:
+                raise
+            raise DatabaseUnavailable("the database lacks a partition for a row") from cause
         finally:
             _inside.reset(token)
 
@@ -105,12 +176,12 @@ class Database:
         Raises:
             DatabaseUnavailable: it could not be opened, or was lost on the way; the last statement may have happened.
         """
-        kwargs: dict[str, Any] = {**cast("dict[str, Any]", self._pool.kwargs), **_NOTICE_SILENCE}
+        kwargs = cast("dict[str, Any]", self._pool.kwargs)
         try:
-            connection = await psycopg.AsyncConnection.connect(str(self._pool.conninfo), autocommit=True, **kwargs)
+            connection = await Line.connect(str(self._pool.conninfo), autocommit=True, **kwargs)
             async with connection:
                 yield connection
-        except psycopg.OperationalError as cause:
+        except _WORLD_FAILED as cause:
             raise DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}") from cause
 
     async def ping(self) -> None:
@@ -121,6 +192,31 @@ class Database:
         """
         async with self.transaction() as tx:
             await tx.execute("select 1")
+
+
+@asynccontextmanager
+async def long_statements(tx: Tx, *, within_s: int) -> AsyncIterator[None]:
+    """Let each statement of the block take up to `within_s` seconds: for a question about the whole of large tables.
+
+    What follows the block in the same transaction has as long on the server, and the usual time here.
+    """
+    await tx.execute("select set_config('statement_timeout', %(ms)s, true)", {"ms": str(within_s * 1_000)})
+    line = cast("Line", tx)
+    line.longer_by_s = within_s - STATEMENT_TIMEOUT_MS / 1_000
+    try:
+        yield
+    finally:
+        line.longer_by_s = 0.0
+
+
+async def _check(connection: Tx) -> None:
+    """Return when a connection of the pool still answers; the pool itself would wait for that without a bound.
+
+    Raises:
+        TimeoutError, OperationalError: it does not; it is closed, and the pool makes another one.
+    """
+    async with asyncio.timeout(CHECK_WITHIN_S):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def forbid_in_transaction(what: str) -> None:

@@ -5,6 +5,7 @@
     │   ├── Invalid       422 the request itself is wrong
     │   ├── NotFound      404 it names something that is not there
     │   ├── Conflict      409 it contradicts what is already stored
+    │   │   └── Busy          409 for as long as something else is being done
     │   └── Forbidden     403 the caller may not do this
     ├── Unavailable   the world failed; the same call may work later     HTTP 503   bus: nak           gRPC UNAVAILABLE
     └── Broken        one of our invariants failed; stop and page        HTTP 500   bus: stop          gRPC INTERNAL
@@ -49,6 +50,12 @@ class Conflict(Rejected):
     """The request contradicts what is already stored."""
 
     code = "conflict"
+
+
+class Busy(Conflict):
+    """The request contradicts what is being done right now: once that is over, the same request will do."""
+
+    code = "busy"
 
 
 class Forbidden(Rejected):

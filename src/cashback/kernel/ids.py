@@ -13,8 +13,6 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [high + low for high in _ALPHABET for low in _ALPHABET]
 _BODY: Final = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 
-PREFIXES: Final = frozenset({"usr", "mer", "pur", "rfd", "cb", "prg", "rul", "evt", "key", "trf", "epo", "req"})
-
 
 def new_id(prefix: str) -> str:
     """Return a fresh id of the kind `prefix`; two calls never return the same one."""

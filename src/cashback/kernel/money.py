@@ -3,7 +3,7 @@
 There is no float here and no rounding but down, at the places the design states.
 """
 
-from typing import Final, NewType
+from typing import Annotated, Final, NewType, TypeAlias
 
 import msgspec
 
@@ -15,6 +15,12 @@ TokenUnits = NewType("TokenUnits", int)
 
 Bps = NewType("Bps", int)
 """A rate in basis points: 10,000 are the whole."""
+
+# The last group keeps out what `$` lets in: one line feed at the end.
+Amount: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,18})$(?!\n)", description="An integer as a decimal string.")
+]
+"""An amount as text, in minor units or base units: no JSON reader rounds a string."""
 
 BPS_IN_WHOLE: Final = 10_000
 TOKEN_DECIMALS: Final = 6

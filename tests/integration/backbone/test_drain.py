@@ -174,25 +174,6 @@ async def test_a_drainer_that_stops_gives_its_lanes_back(shop: Database, bus: Bu
     assert await rows(shop, f"select distinct expires_at = '-infinity' from {SCHEMA}.outbox_cursors") == [(True,)]
 
 
-async def test_old_partitions_are_dropped_whole_once_they_are_published(shop: Database) -> None:
-    """What is not yet published stays however old it is; what is published goes after its time."""
-    await rows(
-        shop,
-        f"create table {SCHEMA}.outbox_events_20200101 partition of {SCHEMA}.outbox_events"
-        " for values from ('2020-01-01') to ('2020-01-02')",
-    )
-    await rows(
-        shop,
-        f"insert into {SCHEMA}.outbox_events (event_id, partition, type, source, key, time, data, stored_on)"
-        " values ('evt_old', 0, 't', 's', 'k', now(), '', '2020-01-01')",
-    )
-    rotate = f"select {SCHEMA}.rotate_outbox(interval '72 hours')"
-    assert await rows(shop, rotate) == [(0,)]
-    await rows(shop, f"update {SCHEMA}.outbox_cursors set position = 1 where partition = 0")
-    assert await rows(shop, rotate) == [(1,)]
-    assert await rows(shop, f"select to_regclass('{SCHEMA}.outbox_events_20200101')") == [(None,)]
-
-
 async def test_lanes_are_read_in_the_order_of_positions(shop: Database) -> None:
     """The merge of four lanes is the order in which the transactions committed, up to the limit."""
     for number in range(12):

@@ -1,12 +1,13 @@
 """Settings: every problem at once, secrets masked, files for what must not stand in the environment."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 
-from cashback.kernel.config import Secret, SettingsInvalid, load
+from cashback.kernel.config import HostPort, HttpUrl, NatsUrl, Secret, SettingsInvalid, load
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -59,3 +60,84 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid) as caught:
         load(Example, {"CASHBACK_DSN_FILE": str(tmp_path / "absent"), "CASHBACK_PORT": "1"})
     assert len(caught.value.problems) == 1
+
+
+def test_an_empty_variable_does_not_hide_its_file(tmp_path: Path) -> None:
+    """What is empty is not set, be it the variable or the name of the file."""
+    place = tmp_path / "dsn"
+    place.write_text("postgresql://x\n", encoding="utf-8")
+    settings = load(Example, {"CASHBACK_DSN": "", "CASHBACK_DSN_FILE": str(place), "CASHBACK_PORT": "1"})
+    assert settings.dsn.value == "postgresql://x"
+    with pytest.raises(SettingsInvalid) as caught:
+        load(Example, {"CASHBACK_DSN_FILE": "", "CASHBACK_PORT": "1"})
+    assert caught.value.problems == ["CASHBACK_DSN is required"]
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """Where others are."""
+
+    one: HostPort = ""
+    web: HttpUrl = ""
+    broker: NatsUrl = ""
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "ONE=host:0",
+        "ONE=host:99999",
+        "ONE=host:655360",
+        "WEB=https://host:65536/path",
+        "BROKER=nats://user:7@host:70000",
+    ],
+)
+def test_a_port_that_cannot_exist_is_refused_when_it_is_read(setting: str) -> None:
+    """And not when something is to be reached there."""
+    name, _, value = f"CASHBACK_{setting}".partition("=")
+    with pytest.raises(SettingsInvalid) as caught:
+        load(Places, {name: value})
+    assert caught.value.problems == [f"{name} is wrong: a port is a number from 1 to 65535"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("ONE=host:1", "ONE=10.0.0.1:65535", "WEB=https://host", "WEB=http://[::1]:8545", "WEB=http://[::1]/v3:99999"),
+        *(
+            "WEB=https://user:99999@host/v3/key?x=a:99999",
+            "WEB=http://host:8080?x",
+            "BROKER=tls://user:99999@host:4222",
+        ),
+    ],
+)
+def test_a_colon_that_is_before_no_port_is_none_of_its_business(setting: str) -> None:
+    """Passwords, paths, queries and IPv6 addresses have colons of their own."""
+    name, _, value = f"CASHBACK_{setting}".partition("=")
+    assert value in msgspec.structs.astuple(load(Places, {name: value}))
+
+
+class Both(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings that may contradict each other."""
+
+    least: int
+    most: int = 10
+
+    @staticmethod
+    def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
+        """Yield that there is nothing in between."""
+        if "least" not in settings:
+            yield "nobody knows"
+        elif settings["least"] > settings.get("most", 0):
+            yield "CASHBACK_LEAST is above CASHBACK_MOST"
+
+
+def test_what_contradicts_is_listed_with_what_is_missing_or_wrong() -> None:
+    """The check sees defaults, and not what is wrong already."""
+    for environ, problems in (
+        ({"CASHBACK_LEAST": "11"}, ["CASHBACK_LEAST is above CASHBACK_MOST"]),
+        ({"CASHBACK_MOST": "x"}, ["CASHBACK_LEAST is required", "CASHBACK_MOST is wrong", "nobody knows"]),
+    ):
+        with pytest.raises(SettingsInvalid) as caught:
+            load(Both, environ)
+        assert [line.split(":")[0] for line in caught.value.problems] == problems
+    assert load(Both, {"CASHBACK_LEAST": "10"}) == Both(least=10)

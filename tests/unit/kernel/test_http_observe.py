@@ -58,6 +58,7 @@ async def test_what_is_cut_short_may_be_retried() -> None:
     begun = asyncio.Event()
 
     async def endless(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+        """Never answer."""
         begun.set()
         await asyncio.get_running_loop().create_future()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cashback.kernel.ids import PREFIXES, is_id, new_id
+from cashback.kernel.ids import is_id, new_id
 
 
 def test_a_new_id_is_recognised_by_its_own_kind_only() -> None:
@@ -30,8 +30,3 @@ def test_ids_made_together_differ_and_carry_version_seven() -> None:
 def test_what_is_no_id_is_not_taken_for_one(text: str) -> None:
     """Too short, wrong case, and 130 bits that overflow 128 are all refused."""
     assert not is_id(text, "pur")
-
-
-def test_prefixes_are_lower_case_words() -> None:
-    """A prefix never holds the separator."""
-    assert all(prefix.isalpha() and prefix.islower() for prefix in PREFIXES)

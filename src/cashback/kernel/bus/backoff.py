@@ -1,11 +1,12 @@
 """How long to wait before trying again."""
 
 import random
-from typing import Final
 
 import msgspec
 
-_DOUBLINGS_MAX: Final = 32
+from cashback.kernel.backoff import PER_MILLE, delay_ms
+
+_MS_IN_S = 1_000
 
 
 class Backoff(msgspec.Struct, frozen=True):
@@ -16,8 +17,13 @@ class Backoff(msgspec.Struct, frozen=True):
 
     def ceiling_s(self, attempt: int) -> float:
         """Return the longest wait after the given failed attempt (1 is the first)."""
-        return float(min(self.cap_s, self.base_s * 2 ** min(attempt - 1, _DOUBLINGS_MAX)))
+        return self._delay_s(attempt, jitter_per_mille=0)
 
     def delay_s(self, attempt: int) -> float:
         """Return a wait between half of the ceiling and all of it."""
-        return self.ceiling_s(attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter needs no secrecy
+        return self._delay_s(attempt, jitter_per_mille=random.randrange(PER_MILLE))  # noqa: S311 - jitter needs no secrecy
+
+    def _delay_s(self, attempt: int, *, jitter_per_mille: int) -> float:
+        """Return the wait after a failed attempt, cut by so much."""
+        first_ms, longest_ms = int(self.base_s * _MS_IN_S), int(self.cap_s * _MS_IN_S)
+        return delay_ms(attempt, first_ms=first_ms, longest_ms=longest_ms, jitter_per_mille=jitter_per_mille) / _MS_IN_S

@@ -45,7 +45,11 @@ redelivered = Counter("cashback_consumer_redelivered", "deliveries that were not
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """How often an event may fail before it is given up, and how far apart; outages of the world do not count."""
+    """How often an event may fail in one process before it is given up, and how far apart; outages do not count.
+
+    The count is kept in memory: not shared among the processes of a consumer, and gone with a restart. The broker's own
+    count is no substitute, since outages raise it.
+    """
 
     attempts_max: int = 5
     backoff: Backoff = Backoff(base_s=0.5, cap_s=30.0)

@@ -9,9 +9,9 @@ from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.head import Head
 from cashback.kernel.http.observe import Observe
-from cashback.kernel.http.page import CURSOR_LENGTH_MAX, PAGE_DEFAULT, PAGE_MAX, Page, cursor_of, place_of
-from cashback.kernel.http.parameters import Digits, IdempotencyKey, KnownParameters, Reference
+from cashback.kernel.http.parameters import IdempotencyKey, KnownParameters, Reference
 from cashback.kernel.http.problems import EXCEPTION_HANDLERS, problems
+from cashback.kernel.page import CURSOR_LENGTH_MAX, PAGE_DEFAULT, PAGE_MAX, Page, cursor_of, place_of
 from cashback.kernel.principal import Principal, Scope
 from cashback.kernel.problem import Problem
 
@@ -21,7 +21,6 @@ __all__ = [
     "PAGE_DEFAULT",
     "PAGE_MAX",
     "ApiKeyAuth",
-    "Digits",
     "Head",
     "IdempotencyKey",
     "JsonRequest",

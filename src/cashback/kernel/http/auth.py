@@ -12,7 +12,7 @@ from cashback.kernel.errors import Forbidden
 from cashback.kernel.http.problems import problem, send_problem
 from cashback.kernel.principal import Principal, Scope
 
-OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics", "/openapi"})
+OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi"})
 _OPEN_FOLDER: Final = "/openapi/"
 _CHALLENGE: Final = 'Bearer realm="cashback"'
 _ERROR: Final = ', error="invalid_token"'
@@ -43,7 +43,7 @@ def require_operator(principal: Principal) -> None:
 
 
 class ApiKeyAuth:
-    """ASGI middleware that lets nobody past without a valid key, save for health, metrics and the documentation."""
+    """ASGI middleware that lets nobody past without a valid key, save for health and the documentation."""
 
     def __init__(self, app: ASGIApp, authenticate: Authenticate) -> None:
         """Guard `app`; `authenticate` returns None for an unknown or revoked key."""

@@ -26,10 +26,6 @@ IdempotencyKey: TypeAlias = Annotated[
     ),
 ]
 
-# The last group keeps out what `$` lets in: one line feed at the end.
-Digits: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,18})$(?!\n)", description="An integer as a decimal string.")
-]
 Reference: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
@@ -52,7 +48,7 @@ class KnownParameters:
         Raises:
             ParameterInvalid: it is not to be passed on.
         """
-        # What is open to everyone (health, metrics) is asked by others' programs, which say more than we know.
+        # What is open to everyone (health) is asked by others' programs, which say more than we know.
         if scope["query_string"] and "user" in scope:
             _check(scope["query_string"], _known(scope["route_handler"]))
         await self._app(scope, receive, send)

@@ -4,7 +4,7 @@
 |---------------------------------|--------|-----------------------------------------------------------|
 | `Invalid`                       | 422    | its own                                                   |
 | `NotFound`                      | 404    | its own                                                   |
-| `Conflict`                      | 409    | its own                                                   |
+| `Conflict`                      | 409    | its own; a `Busy` with Retry-After                        |
 | `Forbidden`                     | 403    | its own                                                   |
 | any other `Rejected`            | 400    | its own                                                   |
 | `Unavailable`                   | 503    | its own, with Retry-After                                 |
@@ -24,7 +24,17 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
 from litestar.types import Send
 
-from cashback.kernel.errors import Broken, CashbackError, Conflict, Forbidden, Invalid, NotFound, Rejected, Unavailable
+from cashback.kernel.errors import (
+    Broken,
+    Busy,
+    CashbackError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
 from cashback.kernel.http.head import allowed
 from cashback.kernel.problem import MEDIA_TYPE, Problem, problem_document
 from cashback.kernel.telemetry import logger
@@ -48,7 +58,10 @@ _MEANING: Final = {
     401: "No valid API key was presented.",
     403: "The caller is known and may not do this.",
     404: "Something that is named does not exist, or the caller may not know of it.",
-    409: "This contradicts what is stored, or the first request under this idempotency key is still being answered.",
+    409: (
+        "This contradicts what is stored; or the first request under this idempotency key is still being answered, and"
+        " the same request will do after `Retry-After` seconds."
+    ),
     413: "The body is larger than any sound one.",
     422: "The request breaks a stated rule; `pointer` or `parameter` names the place.",
     500: "Something is broken on our side.",
@@ -77,7 +90,10 @@ def problem_of(error: Exception) -> Response[bytes]:
     """Return the response to any failure; what is broken inside is logged, not told."""
     match error:
         case CashbackError() if (status := _status_of(error)) != HTTPStatus.INTERNAL_SERVER_ERROR:
-            return problem(status, error.code, error.detail, fields=error.fields)
+            response = problem(status, error.code, error.detail, fields=error.fields)
+            if isinstance(error, Busy):
+                response.headers["Retry-After"] = str(RETRY_AFTER_S)
+            return response
         case ValidationException():
             return _validation(error)
         case HTTPException() if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -1,6 +1,6 @@
 """The life of a process: start, probes, signals, and an orderly end within five seconds.
 
-start ──▶ tasks run ──SIGTERM/SIGINT──▶ `stop` is set, each task finishes its batch ──4 s──▶ cancelled
+start ──▶ tasks run ──SIGTERM/SIGINT──▶ `stop` is set, each task finishes its batch ──2.5 s──▶ cancelled
                   └──────a task fails─────▶ the others stop, the process ends with an error
 """
 

@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics` for processes that serve nothing else over HTTP."""
+"""`/livez`, `/readyz` and `/metrics` of every process, at a port of their own that is not for callers."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ class OwnSignalsServer(uvicorn.Server):
 
 
 class Probe:
-    """The small HTTP server beside a worker: alive, ready (every dependency answers), metrics."""
+    """The small HTTP server beside a process: alive, ready (every dependency answers), metrics."""
 
     def __init__(self, *, host: str, port: int, checks: Mapping[str, Check]) -> None:
         """Serve on `host:port`; `checks` are asked at each `/readyz`, each for at most a second."""
@@ -62,7 +62,7 @@ class Probe:
 
 
 async def serve_asgi(app: Any, *, host: str, port: int, stop: asyncio.Event) -> None:  # noqa: ANN401  # ASGI's types
-    """Serve an ASGI application until `stop` is set, then let requests in flight finish for three seconds.
+    """Serve an ASGI application until `stop` is set, then let requests in flight finish for two seconds.
 
     Raises:
         OSError: the port is taken.
@@ -80,7 +80,7 @@ async def serve_asgi(app: Any, *, host: str, port: int, stop: asyncio.Event) -> 
         interface="asgi3",
         lifespan="off",
         proxy_headers=False,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=2,
         timeout_keep_alive=30,
         server_header=False,
     )

@@ -10,8 +10,11 @@ from cashback.kernel.telemetry import logger
 Task: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 """A coroutine function that runs until the event it is given is set, and then returns soon."""
 
-GRACE_S: Final = 4.0
+GRACE_S: Final = 2.5
 """How long tasks may go on after a signal; orchestrators are told five seconds."""
+
+CANCELLED_S: Final = 0.5
+"""How long a cancelled task may take to end; then the process ends without it."""
 
 log = logger(__name__)
 
@@ -59,6 +62,9 @@ async def _end(running: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
     for task in late:
         log.warning("task.cancelled", task=task.get_name(), grace_s=GRACE_S)
         task.cancel()
-    for result in await asyncio.gather(*running, return_exceptions=True):
-        if isinstance(result, Exception):
-            log.error("task.failed", exc_info=result)
+    ended, stuck = await asyncio.wait(running, timeout=CANCELLED_S)
+    for task in stuck:
+        log.error("task.left_behind", task=task.get_name())
+    for task in ended:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.error("task.failed", exc_info=failure)

@@ -48,6 +48,11 @@ statements = Counter("cashback_outbox_statements", "SQL statements, each one rou
 oldest_seconds = Gauge(
     "cashback_outbox_oldest_seconds", "age of the oldest event read and not yet published", ["schema"]
 )
+days_left = Gauge(
+    "cashback_outbox_days_left",
+    "days after today for which there is a partition; at 0 appends fail tomorrow",
+    ["schema"],
+)
 lanes_held = Gauge("cashback_outbox_lanes_held", "partitions that this process publishes", ["schema"])
 
 
@@ -131,9 +136,17 @@ class Drainer:
                 self._ahead = []
             lanes_held.labels(self._schema).set(len(self._lanes.held))
         if monotonic_s() >= self._rotate_at_s:
-            statements.labels(self._schema).inc()
-            rotated = await rotate(session, self._schema)
-            self._rotate_at_s = monotonic_s() + (ROTATE_EVERY_S if rotated else ROTATE_AGAIN_S)
+            await self._rotate(session)
+
+    async def _rotate(self, session: Session) -> None:
+        """Rotate the outbox's partitions, and tell how long it may go on without."""
+        statements.labels(self._schema).inc(2)
+        rotated = await rotate(session, self._schema)
+        self._rotate_at_s = monotonic_s() + (ROTATE_EVERY_S if rotated else ROTATE_AGAIN_S)
+        left = await days_ahead(session, self._schema)
+        days_left.labels(self._schema).set(left)
+        if not rotated:
+            log.warning("rotation.postponed", schema=self._schema, reason="writers hold the table", days_left=left)
 
     async def _step(self, session: Session, stop: asyncio.Event) -> None:
         """Publish what has come, or wait until something may have."""
@@ -252,6 +265,21 @@ async def rotate(session: Session, schema: str) -> bool:
     except psycopg.errors.LockNotAvailable:
         return False
     return True
+
+
+async def days_ahead(session: Session, schema: str) -> int:
+    """Return for how many days after today there is a partition, so long do appends work without another rotation."""
+    cursor = await session.execute(
+        """
+        select coalesce(max(to_date(right(relname, 8), 'YYYYMMDD')) - (now() at time zone 'utc')::date, -1)
+        from pg_inherits
+        join pg_class on pg_class.oid = inhrelid
+        where inhparent = %(outbox)s::regclass
+        """,
+        {"outbox": f"{schema}.outbox_events"},
+    )
+    ((days,),) = await cursor.fetchall()
+    return int(days)
 
 
 def to_message(row: Row) -> Message:

@@ -1,6 +1,7 @@
 """Replay from the outbox: what was published is published once more, after the broker has lost it.
 
-The outbox keeps its rows for 72 hours after they were published. What lies beyond the cursors is left to the drainer.
+The outbox keeps a day's rows for 72 hours after all of them were published, however late that was. What lies beyond the
+cursors is left to the drainer.
 Event ids stay, so consumers that applied an event skip it; message ids are new, so the broker takes it.
 """
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.kernel.http.page import CursorInvalid, cursor_of, place_of
+from cashback.kernel.page import CursorInvalid, cursor_of, place_of
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=50))

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class CursorInvalid(Invalid):
-    """The cursor was not one of ours."""
+    """A list cannot be continued there: the cursor, or the place in it, was not handed out by us."""
 
     code = "cursor_invalid"
 

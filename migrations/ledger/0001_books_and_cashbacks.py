@@ -85,7 +85,8 @@ create table ledger.cashback_ledger (
     constraint cashback_mint_whole check (
         num_nonnulls(transaction_hash, block_number, block_hash, minted_at)
         = case when state = 'minted' then 4 else 0 end),
-    constraint cashback_stuck_says_why check (state <> 'stuck' or failure is not null)
+    constraint cashback_stuck_says_why check (state <> 'stuck' or failure is not null),
+    constraint cashback_minted_without_failure check (state <> 'minted' or failure is null)
 );
 create index cashback_of_user on ledger.cashback_ledger (user_id, position);
 create index cashback_waiting on ledger.cashback_ledger (position) where state = 'approved';

@@ -9,10 +9,7 @@ from cashback.kernel.errors import Invalid
 from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import Event
 
-Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$")]
-"""A non-negative integer as a decimal string, at most 19 digits, so that no JSON reader rounds it."""
-
-Address: TypeAlias = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+Address: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{40}$(?!\n)")]
 """A 20-byte EVM address in hexadecimal (EIP-55 checksum when written by us)."""
 
 

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from cashback.events.catalogue import Address, Amount, Body
+from cashback.events.catalogue import Address, Body
+from cashback.kernel.money import Amount
 
 
 class CashbackApproved(Body, frozen=True, kw_only=True):

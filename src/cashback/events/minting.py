@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from cashback.events.catalogue import Amount, Body
+from cashback.events.catalogue import Body
+from cashback.kernel.money import Amount
 
-TxHash = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-f]{64}$")]
+TxHash = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-f]{64}$(?!\n)")]
 
 
 class TokenMinted(Body, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import ClassVar
 
-from cashback.events.catalogue import Amount, Body
+from cashback.events.catalogue import Body
+from cashback.kernel.money import Amount
 
 
 class PurchaseCreated(Body, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from cashback.ledger.model import (
     Granted,
     NewProgramme,
     Programme,
+    ProgrammeAnswer,
     ProgrammeExists,
     ProgrammeInvalid,
     ProgrammeUnknown,
@@ -36,7 +37,6 @@ from cashback.ledger.model import (
 from cashback.ledger.rules import currency_of, explain, replay
 from cashback.ledger.service import (
     MintPolicy,
-    Programmes,
     Readings,
     Stories,
     Sweeper,
@@ -45,6 +45,8 @@ from cashback.ledger.service import (
     announce,
     explanation_of,
     link_wallets,
+    programme_answer,
+    start_programme,
 )
 
 __all__ = [
@@ -65,10 +67,10 @@ __all__ = [
     "MintPolicy",
     "NewProgramme",
     "Programme",
+    "ProgrammeAnswer",
     "ProgrammeExists",
     "ProgrammeInvalid",
     "ProgrammeUnknown",
-    "Programmes",
     "Readings",
     "Reason",
     "State",
@@ -83,5 +85,7 @@ __all__ = [
     "explain",
     "explanation_of",
     "link_wallets",
+    "programme_answer",
     "replay",
+    "start_programme",
 ]

@@ -13,7 +13,7 @@ from cashback.kernel.bus import Delivery
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Tx
 from cashback.ledger.service.requests import MintPolicy, request_mints
-from cashback.ledger.service.settlement import settle_failed, settle_minted
+from cashback.ledger.service.settlement import settle
 
 APPROVED = (CashbackApproved.TYPE,)
 OUTCOMES = (TokenMinted.TYPE, TokenMintFailed.TYPE)
@@ -47,5 +47,4 @@ class LedgerConsumer:
         now = self._clock.now()
         minted = [decode(each.data, TokenMinted) for each in deliveries if each.type == TokenMinted.TYPE]
         failed = [decode(each.data, TokenMintFailed) for each in deliveries if each.type == TokenMintFailed.TYPE]
-        await settle_minted(tx, minted, now=now)
-        await settle_failed(tx, failed, now=now)
+        await settle(tx, minted_outcomes=minted, failed_outcomes=failed, now=now)

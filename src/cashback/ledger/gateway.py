@@ -6,19 +6,30 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import msgspec
 from grpclib.client import Channel
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from cashback.kernel.db import forbid_in_transaction
-from cashback.kernel.errors import Unavailable
+from cashback.ledger.model import (
+    AdapterUnavailable,
+    AdapterUnintelligible,
+    ChainBalance,
+    ChainLogs,
+    ChainStatus,
+    LaneNonces,
+    LiveMint,
+    MintLog,
+)
+from cashback.wire.answers import AnswerCodec, Unintelligible, understood
 from cashback.wire.cashback.chain.v1 import (
     ChainAdapterServiceStub,
     GetBalancesRequest,
     GetMintsRequest,
     GetMintsResponseEntry,
     GetStatusRequest,
+    GetStatusResponse,
     ListMintLogsRequest,
+    ListMintLogsResponse,
     MintState,
 )
 
@@ -29,94 +40,10 @@ AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ADDRESS_BYTES: Final = 20
 _HASH_BYTES: Final = 32
 _DIGITS_MAX: Final = 78
 """Of 2^256 - 1, the most that a contract can answer."""
-
-_NONSENSE: Final = (ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError)
-"""What decoding and reading an answer raises when it is none of the contract's; its decoder checks no types."""
-
-
-class AdapterUnavailable(Unavailable):
-    """The blockchain adapter did not answer in time."""
-
-    code = "adapter_unavailable"
-
-
-class AdapterUnintelligible(AdapterUnavailable):
-    """The blockchain adapter answered what its contract does not allow."""
-
-    code = "adapter_unintelligible"
-
-
-class ChainBalance(msgspec.Struct, frozen=True, kw_only=True):
-    """What the token contract says an address holds, in base units, at one block."""
-
-    token_units: str
-    block_number: int
-    block_hash: str
-
-
-class MintLog(msgspec.Struct, frozen=True, kw_only=True):
-    """One mint as the chain's own log shows it; the amount is in base units."""
-
-    number: int
-    recipient: str
-    amount: int
-    block_number: int
-    transaction_hash: str
-
-
-class ChainLogs(msgspec.Struct, frozen=True, kw_only=True):
-    """Mint logs up to `covered_to_block`, and what holders burned in the same blocks.
-
-    `at_block` is the last block of the whole question; `total_supply` stands there, None when no node tells any more.
-    """
-
-    logs: list[MintLog]
-    covered_to_block: int
-    at_block: int
-    at_block_hash: str
-    total_supply: int | None
-    burned: int
-
-
-class LaneNonces(msgspec.Struct, frozen=True, kw_only=True):
-    """A signer's nonces: given out by the adapter, used on the chain up to its head, and used up to its final block."""
-
-    address: bytes
-    next_nonce: int
-    mined_nonce: int
-    final_nonce: int
-    gas_money_wei: int
-
-    @property
-    def is_told(self) -> bool:
-        """Tell whether the node said anything about this signer; one that has used nonces has paid for them."""
-        return self.mined_nonce > 0 or self.gas_money_wei > 0
-
-
-class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the adapter stands: heads, whether it is halted, what waits, and its signers."""
-
-    chain_id: int
-    head: int
-    final: int
-    halted_reason: str
-    accepted_waiting: int
-    lanes: list[LaneNonces]
-
-
-class LiveMint(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a mint has come on the chain; what it has not reached is None."""
-
-    number: int
-    state: str
-    transaction_hash: str | None
-    block_number: int | None
-    submitted_at: datetime | None
-    included_at: datetime | None
-    final_at: datetime | None
 
 
 class Adapter:
@@ -131,7 +58,7 @@ class Adapter:
     async def open(cls, address: str) -> AsyncIterator["Adapter"]:
         """Yield an adapter at `host:port`; it need not be up yet."""
         host, _, port = address.rpartition(":")
-        channel = Channel(host, int(port))
+        channel = Channel(host, int(port), codec=AnswerCodec())
         try:
             yield cls(channel)
         finally:
@@ -146,10 +73,13 @@ class Adapter:
         request = GetBalancesRequest(addresses=[bytes.fromhex(address.removeprefix("0x"))])
         async with _deadline("GetBalances"):
             answer = await self._stub.get_balances(request, timeout=DEADLINE_S)
-            [units] = answer.balances
-            return ChainBalance(
-                token_units=_digits(units), block_number=int(answer.block_number), block_hash=_hash(answer.block_hash)
-            )
+            with understood():
+                [units] = answer.balances
+                return ChainBalance(
+                    token_units=_digits(units),
+                    block_number=int(answer.block_number),
+                    block_hash=_hash(answer.block_hash),
+                )
 
     async def mints(self, numbers: Sequence[int]) -> dict[int, LiveMint]:
         """Return the live state of the mints under `numbers` (at most 1,000), by number.
@@ -157,9 +87,11 @@ class Adapter:
         Raises:
             AdapterUnavailable: no intelligible answer within the deadline.
         """
+        request = GetMintsRequest(numbers=list(numbers))
         async with _deadline("GetMints"):
-            answer = await self._stub.get_mints(GetMintsRequest(numbers=list(numbers)), timeout=DEADLINE_S)
-            return {entry.number: _live(entry) for entry in answer.entries}
+            answer = await self._stub.get_mints(request, timeout=DEADLINE_S)
+            with understood():
+                return {entry.number: _live(entry) for entry in answer.entries}
 
     async def mint_logs(self, *, from_block: int, to_block: int = 0) -> ChainLogs:
         """Return the mint logs from a block on, as many blocks as the adapter covers in one answer.
@@ -168,55 +100,24 @@ class Adapter:
         to the `at_block` of the first answer; the figures burned add up.
 
         Raises:
-            AdapterUnavailable: no answer within the deadline.
+            AdapterUnavailable: no intelligible answer within the deadline.
         """
+        request = ListMintLogsRequest(from_block=from_block, to_block=to_block)
         async with _deadline("ListMintLogs", AUDIT_DEADLINE_S):
-            answer = await self._stub.list_mint_logs(
-                ListMintLogsRequest(from_block=from_block, to_block=to_block), timeout=AUDIT_DEADLINE_S
-            )
-        return ChainLogs(
-            logs=[
-                MintLog(
-                    number=log.number,
-                    recipient="0x" + log.recipient.hex(),
-                    amount=int(log.amount),
-                    block_number=log.block_number,
-                    transaction_hash="0x" + log.transaction_hash.hex(),
-                )
-                for log in answer.logs
-            ],
-            covered_to_block=answer.covered_to_block,
-            at_block=answer.at_block,
-            at_block_hash="0x" + answer.at_block_hash.hex(),
-            total_supply=int(answer.total_supply) if answer.total_supply else None,
-            burned=int(answer.burned),
-        )
+            answer = await self._stub.list_mint_logs(request, timeout=AUDIT_DEADLINE_S)
+            with understood():
+                return _logs(answer)
 
     async def status(self) -> ChainStatus:
         """Return how the adapter stands.
 
         Raises:
-            AdapterUnavailable: no answer within the deadline.
+            AdapterUnavailable: no intelligible answer within the deadline.
         """
         async with _deadline("GetStatus", AUDIT_DEADLINE_S):
             answer = await self._stub.get_status(GetStatusRequest(), timeout=AUDIT_DEADLINE_S)
-        return ChainStatus(
-            chain_id=answer.chain_id,
-            head=answer.head,
-            final=answer.final,
-            halted_reason=answer.halted_reason,
-            accepted_waiting=answer.accepted_waiting,
-            lanes=[
-                LaneNonces(
-                    address=lane.address,
-                    next_nonce=lane.next_nonce,
-                    mined_nonce=lane.mined_nonce,
-                    final_nonce=lane.final_nonce,
-                    gas_money_wei=int(lane.gas_money_wei),
-                )
-                for lane in answer.lanes
-            ],
-        )
+            with understood():
+                return _status(answer)
 
 
 @asynccontextmanager
@@ -228,8 +129,60 @@ async def _deadline(call: str, within_s: float = DEADLINE_S) -> AsyncIterator[No
             yield
     except (GRPCError, ProtocolError, StreamTerminatedError, OSError) as cause:
         raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer ({type(cause).__name__})") from cause
-    except _NONSENSE as cause:
-        raise AdapterUnintelligible(f"{call}: the blockchain adapter answered nonsense ({cause!r:.200})") from cause
+    except Unintelligible as cause:
+        raise AdapterUnintelligible(f"{call}: the blockchain adapter answered nonsense ({cause})") from cause
+
+
+def _logs(answer: ListMintLogsResponse) -> ChainLogs:
+    """Return one page of logs in our words.
+
+    Raises:
+        ValueError: it says what no page may say.
+    """
+    return ChainLogs(
+        logs=[
+            MintLog(
+                number=int(log.number),
+                recipient=_address(log.recipient),
+                amount=int(_digits(log.amount)),
+                block_number=int(log.block_number),
+                transaction_hash=_hash(log.transaction_hash),
+            )
+            for log in answer.logs
+        ],
+        from_block=int(answer.from_block),
+        covered_to_block=int(answer.covered_to_block),
+        at_block=int(answer.at_block),
+        at_block_hash=_hash(answer.at_block_hash),
+        at_block_mined_at=_EPOCH + timedelta(seconds=answer.at_block_mined_at_s),
+        total_supply=int(_digits(answer.total_supply)) if answer.total_supply else None,
+        burned=int(_digits(answer.burned)),
+    )
+
+
+def _status(answer: GetStatusResponse) -> ChainStatus:
+    """Return the adapter's state in our words.
+
+    Raises:
+        ValueError: it says what no state may say.
+    """
+    return ChainStatus(
+        chain_id=int(answer.chain_id),
+        head=int(answer.head),
+        final=int(answer.final),
+        halted_reason=answer.halted_reason,
+        accepted_waiting=int(answer.accepted_waiting),
+        lanes=[
+            LaneNonces(
+                address=_octets(lane.address, _ADDRESS_BYTES),
+                next_nonce=int(lane.next_nonce),
+                mined_nonce=int(lane.mined_nonce),
+                final_nonce=int(lane.final_nonce),
+                gas_money_wei=int(_digits(lane.gas_money_wei)),
+            )
+            for lane in answer.lanes
+        ],
+    )
 
 
 def _live(entry: GetMintsResponseEntry) -> LiveMint:
@@ -252,15 +205,25 @@ def _live(entry: GetMintsResponseEntry) -> LiveMint:
     )
 
 
+def _address(data: bytes) -> str:
+    """Return an address on the wire as people write it; see `_octets`."""
+    return "0x" + _octets(data, _ADDRESS_BYTES).hex()
+
+
 def _hash(data: bytes) -> str:
-    """Return a hash on the wire as people write it.
+    """Return a hash on the wire as people write it; see `_octets`."""
+    return "0x" + _octets(data, _HASH_BYTES).hex()
+
+
+def _octets(data: bytes, length: int) -> bytes:
+    """Return bytes on the wire as they are.
 
     Raises:
-        ValueError: it has another length.
+        ValueError: they are more or fewer than `length`.
     """
-    if len(data) != _HASH_BYTES:
-        raise ValueError(f"a hash has {_HASH_BYTES} bytes, not {len(data)}")
-    return "0x" + data.hex()
+    if len(data) != length:
+        raise ValueError(f"{length} bytes were expected, not {len(data)}")
+    return data
 
 
 def _digits(text: str) -> str:

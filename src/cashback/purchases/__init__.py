@@ -6,6 +6,6 @@ decisions and postings, answers, events. Its answer carries the decision, and is
 repeats the request.
 """
 
-from cashback.purchases.service import ApiKeys, Limits, People, Purchases
+from cashback.purchases.service import ApiKeys, Limits, People, Programmes, Purchases
 
-__all__ = ["ApiKeys", "Limits", "People", "Purchases"]
+__all__ = ["ApiKeys", "Limits", "People", "Programmes", "Purchases"]

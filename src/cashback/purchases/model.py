@@ -5,17 +5,15 @@ keeps its history) and the `key` itself. It is answered with `Recorded` or `Refu
 """
 
 from datetime import datetime
-from typing import Annotated, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from cashback.kernel.errors import Broken, Conflict, Forbidden, Invalid, NotFound, Rejected, Unavailable
+from cashback.kernel.errors import Broken, Busy, Conflict, Forbidden, Invalid, NotFound, Rejected, Unavailable
+from cashback.kernel.money import Amount, Bps, Minor, TokenRate
 
 OPERATOR: Final = "operator"
 """The owner of an operator's idempotency keys; a merchant's are owned by the merchant's id."""
-
-Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$")]
-"""An amount in an answer: a decimal string, so that no JSON reader rounds it."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +57,16 @@ class NewMerchant(Command, frozen=True, kw_only=True):
     """A merchant to be."""
 
     name: str
+
+
+class ProgrammeStart(Command, frozen=True, kw_only=True):
+    """The terms of a programme to be; `budget` is all that it will ever grant."""
+
+    name: str
+    currency: str
+    rate: Bps
+    token_rate: TokenRate
+    budget: Minor
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -177,7 +185,7 @@ class KeyReused(Invalid):
     code = "idempotency_key_reused"
 
 
-class KeyBusy(Conflict):
+class KeyBusy(Busy):
     """The first request under this idempotency key is still being answered."""
 
     code = "idempotency_key_busy"

@@ -15,6 +15,14 @@ from grpclib.server import Server, Stream
 
 HOST: Final = "127.0.0.1"
 _SERVICE: Final = "/cashback.chain.v1.ChainAdapterService/"
+_CALLS: Final = {
+    "SubmitMints": Cardinality.UNARY_UNARY,
+    "GetMints": Cardinality.UNARY_UNARY,
+    "WatchOutcomes": Cardinality.UNARY_STREAM,
+    "GetBalances": Cardinality.UNARY_UNARY,
+    "ListMintLogs": Cardinality.UNARY_UNARY,
+    "GetStatus": Cardinality.UNARY_UNARY,
+}
 
 
 class Bytes(CodecBase):
@@ -101,9 +109,9 @@ class ScriptedAdapter:
 
     def __mapping__(self) -> Mapping[str, Handler]:
         """Return the calls, as grpclib asks for them."""
-        return {_SERVICE + call: self._handler(call) for call in ("GetBalances", "GetMints")}
+        return {_SERVICE + call: self._handler(call, cardinality) for call, cardinality in _CALLS.items()}
 
-    def _handler(self, call: str) -> Handler:
+    def _handler(self, call: str, cardinality: Cardinality) -> Handler:
         """Return the handler of one call."""
 
         async def answer(stream: Stream[Any, Any]) -> None:
@@ -114,4 +122,4 @@ class ScriptedAdapter:
                 raise GRPCError(self.refusal, "as the test ordered")
             await stream.send_message(self.answers[call])
 
-        return Handler(answer, Cardinality.UNARY_UNARY, bytes, bytes)
+        return Handler(answer, cardinality, bytes, bytes)

@@ -130,12 +130,17 @@ async def test_every_command_needs_a_key(rest: Rest, operator: Caller, shop: Sho
         pytest.param(b"a\tb", id="not-printable"),
     ],
 )
-@pytest.mark.parametrize("path", ["/v1/purchases", "/v1/merchants"])
+@pytest.mark.parametrize("path", ["/v1/purchases", "/v1/merchants", "/v1/programmes"])
 async def test_a_key_is_1_to_255_printable_characters(
     rest: Rest, operator: Caller, shop: Shop, path: str, key: bytes
 ) -> None:
     """What cannot stand in a header or in the table is no key (I7)."""
-    body = a_purchase(shop.user, shop.merchant) if path == "/v1/purchases" else {"name": "Shop"}
+    bodies = {
+        "/v1/purchases": a_purchase(shop.user, shop.merchant),
+        "/v1/merchants": {"name": "Shop"},
+        "/v1/programmes": await _terms(operator),
+    }
+    body = bodies[path]
     before = await rest.stored()
     response = await operator.ask("POST", path, content=msgspec.json.encode(body), headers=[(b"Idempotency-Key", key)])
     assert_problem(response, 422, "idempotency_key_invalid", parameter="Idempotency-Key")
@@ -188,13 +193,39 @@ async def _twice(rest: Rest, operator: Caller, path: str, body: object) -> dict[
     return answer
 
 
+async def _terms(operator: Caller) -> dict[str, object]:
+    """Return the terms of the programme in force."""
+    current = (await operator.get("/v1/programmes/current")).json()
+    return {name: current[name] for name in ("name", "currency", "rate_bps", "budget_minor")}
+
+
+async def test_a_programme_is_answered_once_under_its_key(rest: Rest, operator: Caller, shop: Shop) -> None:
+    """The same bytes again, marked, though its budget has moved since; another body under the key is refused (I7)."""
+    key, terms = new_key(), await _terms(operator)
+    first = await operator.post("/v1/programmes", terms, key=key)
+    await operator.post("/v1/purchases", a_purchase(shop.user, shop.merchant))
+    before = await rest.stored()
+    again = await operator.post("/v1/programmes", terms, key=key)
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
+    assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (None, "true")
+    left = int((await operator.get("/v1/programmes/current")).json()["budget_left_minor"])
+    assert left < int(first.json()["budget_left_minor"])
+    for changes in ({"rate_bps": 1}, {"name": "another"}, {"token_rate_numerator": 2}):
+        reused = await operator.post("/v1/programmes", {**terms, **changes}, key=key)
+        assert_problem(reused, 422, "idempotency_key_reused", parameter="Idempotency-Key")
+    crossed = await operator.post("/v1/merchants", {"name": "Shop"}, key=key)
+    assert_problem(crossed, 422, "idempotency_key_reused", parameter="Idempotency-Key")
+    assert await rest.stored() == before
+
+
 async def test_a_programme_is_started_once_by_its_name(rest: Rest, operator: Caller) -> None:
     """The same terms again are the same programme; another beside it, or its name with other terms, is a conflict."""
     current = (await operator.get("/v1/programmes/current")).json()
-    terms = {name: current[name] for name in ("name", "currency", "rate_bps", "budget_minor")}
-    before = await rest.stored()
+    terms = await _terms(operator)
     again = await operator.post("/v1/programmes", terms)
     assert (again.status_code, again.json()["id"]) == (201, current["id"])
+    assert REPLAYED not in again.headers
+    before = await rest.stored()
     for changes in ({"name": "another"}, {"rate_bps": 1}, {"budget_minor": "7"}):
         assert_problem(await operator.post("/v1/programmes", {**terms, **changes}), 409, "programme_exists")
     assert await rest.stored() == before

@@ -17,7 +17,7 @@ from tests.contract.rest.world import Rest
 
 # The OpenAPI Initiative's own schema of OpenAPI 3.1 documents (Apache-2.0).
 SCHEMA = Path(__file__).with_name("openapi-3.1.schema.json")
-OPEN = {"/livez", "/readyz", "/metrics"}
+OPEN = {"/livez", "/readyz"}
 MONEY = re.compile(r"(amount|budget|desired|left|units|supply|number|_minor)(_|$)")
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import psycopg
 import pytest
@@ -29,6 +30,7 @@ class Served(msgspec.Struct, frozen=True):
     process: CashbackProcess
     secret: str
     log: Path
+    probe_port: int
 
     def head(self, *lines: str, method: str = "GET", path: str = "/v1/programmes/current") -> bytes:
         """Return the head of a request with the operator's key."""
@@ -56,16 +58,17 @@ class Served(msgspec.Struct, frozen=True):
 @pytest.fixture(scope="module")
 def served(dsns: Dsns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Give a running API over the module's database."""
-    port, log = free_port(), tmp_path_factory.mktemp("api") / "log"
+    port, probe_port, log = free_port(), free_port(), tmp_path_factory.mktemp("api") / "log"
     settings = {
         "CASHBACK_API_DSN": dsns.of("cashback_api"),
         "CASHBACK_API_KEY_PEPPER": PEPPER.value,
         "CASHBACK_ADAPTER_ADDRESS": NOWHERE,
         "CASHBACK_API_PORT": str(port),
+        "CASHBACK_PROBE_PORT": str(probe_port),
     }
     secret = asyncio.run(_operators_secret(dsns))
     with CashbackProcess("api", log=log, port=port, settings=settings) as process:
-        yield Served(process, secret, log)
+        yield Served(process, secret, log, probe_port)
 
 
 async def _operators_secret(dsns: Dsns) -> str:
@@ -73,6 +76,19 @@ async def _operators_secret(dsns: Dsns) -> str:
     async with Database.open(dsns.of("cashback_api"), name="test", connections_max=1) as database:
         keys = ApiKeys(database, pepper=PEPPER, clock=SystemClock())
         return (await keys.create(scope=Scope.OPERATOR, label="of a test"))[1].value
+
+
+async def test_the_metrics_are_at_the_probe_and_not_where_callers_are(served: Served) -> None:
+    """Every call but health needs a key, and at the API's port there is no such route with one either."""
+    await served.say(served.head())
+    async with httpx.AsyncClient() as http:
+        scraped = await http.get(f"http://{HOST}:{served.probe_port}/metrics")
+        assert 'http_server_request_duration_seconds_count{method="GET",status="404"}' in scraped.text
+        assert "purchases_waiting" in scraped.text
+        for path in ("/livez", "/readyz"):
+            assert (await http.get(f"http://{HOST}:{served.probe_port}{path}")).status_code == 200
+        assert (await http.get(f"{served.process.url}/metrics")).status_code == 401
+    assert_refused(await served.say(served.head(path="/metrics")), 404, "route_unknown")
 
 
 def assert_refused(answer: tuple[int, dict[str, str], bytes], status: int, code: str) -> None:

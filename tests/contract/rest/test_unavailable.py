@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
+from cashback.processes.embedded import EmbeddedPostgres
 from cashback.purchases.model import OPERATOR
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.world import PEPPER, Caller, Rest, a_purchase, open_rest
@@ -107,6 +108,33 @@ async def test_without_the_database_every_request_may_be_retried(rest: Rest, dsn
     assert (await operator.get(f"/v1/users/{user.id}/balance")).status_code == 200
 
 
+async def test_with_a_frozen_database_a_request_may_be_retried_soon(
+    rest: Rest, postgres: EmbeddedPostgres, operator: Caller
+) -> None:
+    """503 in bounded time though no connection breaks; when the database goes on, so does the API, and all is once."""
+    user, merchant = await rest.world.user(), await rest.world.merchant()
+    await operator.get("/v1/programmes/current")
+    key, body, before = new_key(), a_purchase(user, merchant), await rest.stored()
+    await asyncio.to_thread(postgres.pause)
+    try:
+        began_s = monotonic_s()
+        posted, asked = await asyncio.gather(
+            operator.post("/v1/purchases", body, key=key), operator.get(f"/v1/users/{user.id}")
+        )
+        assert monotonic_s() - began_s < GIVES_UP_WITHIN_S
+    finally:
+        postgres.resume()
+    assert_may_retry(posted, "database_unavailable")
+    assert_may_retry(asked, "database_unavailable")
+
+    async def is_ready() -> bool | None:
+        return True if (await rest.nobody.get("/readyz")).status_code == 200 else None
+
+    await eventually(is_ready, within_s=30, what="the database is back")
+    assert await rest.stored() == before
+    assert (await operator.post("/v1/purchases", body, key=key)).status_code == 201
+
+
 async def test_without_a_free_connection_a_request_may_be_retried(narrow: Rest) -> None:
     """Whoever waits for the pool is told after five seconds, and nothing is stored."""
     operator = await narrow.operator()
@@ -125,7 +153,7 @@ async def test_without_a_free_connection_a_request_may_be_retried(narrow: Rest) 
 
 
 async def test_a_key_whose_first_request_takes_too_long_is_busy(rest: Rest, dsns: Dsns, operator: Caller) -> None:
-    """409 after five seconds of waiting for the first answer, and then nothing was done twice (I7)."""
+    """409 after five seconds of waiting, saying when to ask again, and then nothing was done twice (I7)."""
     user, merchant, key = await rest.world.user(), await rest.world.merchant(), new_key()
     before = await rest.stored()
     async with await psycopg.AsyncConnection.connect(dsns.superuser) as holder:
@@ -137,6 +165,7 @@ async def test_a_key_whose_first_request_takes_too_long_is_busy(rest: Rest, dsns
         busy = await operator.post("/v1/purchases", a_purchase(user, merchant), key=key)
         await holder.rollback()
     assert_problem(busy, 409, "idempotency_key_busy")
+    assert int(busy.headers["retry-after"]) >= 1
     assert await rest.stored() == before
     assert (await operator.post("/v1/purchases", a_purchase(user, merchant), key=key)).status_code == 201
 

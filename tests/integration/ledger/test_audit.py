@@ -1,8 +1,14 @@
 """The proof of the books, and that it can fail: one of each kind of difference is planted and found (I1, I8)."""
 
+import asyncio
+
+import psycopg
 import pytest
 
-from tests.integration.ledger.world import World, buy, failed_outcome, minted_outcome
+from cashback.kernel import db
+from cashback.ledger import Readings
+from tests.integration.ledger.world import Dsns, World, buy, failed_outcome, minted_outcome
+from tests.support.facts import eventually
 
 PLANTS = {
     "currency_unbalanced": "update ledger.accounts set balance = balance + 1 where kind = 'budget'",
@@ -47,3 +53,29 @@ async def test_a_planted_difference_is_found_and_named(world: World, kind: str) 
     found = await world.readings.differences(limit=10)
     assert kind in {difference.kind for difference in found}
     assert all(difference.expected != difference.found for difference in found)
+
+
+async def test_the_proof_may_take_longer_than_other_statements(
+    world: World, dsns: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads everything there is: neither the server nor we give it up after the usual time."""
+    await lived_in(world)
+    monkeypatch.setattr(db, "STATEMENT_TIMEOUT_MS", 200)
+    monkeypatch.setattr(db, "ANSWER_WITHIN_S", 0.3)
+
+    async def is_slow() -> bool | None:
+        """Tell whether a statement has waited for a second."""
+        slow = "wait_event_type = 'Lock' and query_start < clock_timestamp() - interval '1 second'"
+        found = f"select count(*) from pg_stat_activity where datname = current_database() and {slow}"
+        return True if await world.one(found) else None
+
+    async with (
+        db.Database.open(dsns.of("cashback_auditor"), name="audit", connections_max=1) as database,
+        await psycopg.AsyncConnection.connect(dsns.superuser) as holder,
+    ):
+        await holder.execute("lock table ledger.transfers in access exclusive mode")
+        proof = asyncio.create_task(Readings(database).differences())
+        await eventually(is_slow, within_s=4, what="the proof has waited longer than a statement may")
+        await holder.rollback()
+        assert await proof == []
+        assert await Readings(database).sums() == await world.readings.sums()

@@ -22,6 +22,7 @@ from tests.integration.ledger.world import (
     requests,
     wallet_number,
 )
+from tests.support.facts import eventually
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -136,6 +137,62 @@ async def test_a_mint_that_cannot_proceed_is_stuck_and_says_why(world: World) ->
     _, [balance] = await world.readings.balances_of_user(user.id)
     assert balance.stuck == balance.granted
     await world.assert_books_prove()
+
+
+async def test_a_mint_that_was_stuck_and_then_minted_failed_no_more(world: World) -> None:
+    """The reason goes with the state it was of; the timeline keeps it, and the schema lets no minted one have any."""
+    await world.programme()
+    [answer] = await world.record(buy(await world.user(), await world.merchant()))
+    await world.request()
+    await world.settle(await failed_outcome(world, reason="recipient refused"))
+    await world.settle(await minted_outcome(world))
+    cashback = await world.readings.cashback(answer.cashback.id)
+    assert (cashback.state, cashback.failure) == (State.MINTED, None)
+    causes = [step.cause for step in await world.readings.timeline(cashback.id)]
+    assert "recipient refused" in causes
+    with pytest.raises(psycopg.errors.CheckViolation, match="cashback_minted_without_failure"):
+        await world.rows("update ledger.cashback_ledger set failure = 'nothing' where state = 'minted'")
+
+
+async def test_a_batch_of_both_outcomes_settles_each_and_a_mint_outdoes_a_failure(world: World) -> None:
+    """Minted, stuck and to be retried in one transaction; a failure beside its mint changes nothing (I6)."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    one, two, three = [answer.cashback.id for answer in await world.record(*[buy(user, merchant) for _ in range(3)])]
+    await world.request()
+    await world.settle(
+        await failed_outcome(world, one),
+        await failed_outcome(world, two, will_retry=True),
+        await minted_outcome(world, one),
+        await failed_outcome(world, three, will_retry=True),
+        await failed_outcome(world, two, reason="in the end"),
+    )
+    assert await states(world) == ["minted", "stuck", "mint_requested"]
+    found = [(await world.readings.cashback(cashback_id)).failure for cashback_id in (one, two, three)]
+    assert found == [None, "in the end", "refused"]
+    await world.assert_books_prove()
+
+
+async def test_a_batch_of_both_outcomes_locks_its_cashbacks_in_one_order(world: World, dsns: Dsns) -> None:
+    """Whoever waits for the first of them holds none of the later ones: no two batches wait in a circle."""
+    await world.programme()
+    merchant = await world.merchant()
+    first, second = await world.record(buy(await world.user(), merchant), buy(await world.user(), merchant))
+    await world.request()
+    outcomes = await failed_outcome(world, first.cashback.id), await minted_outcome(world, second.cashback.id)
+    lock = "select id from ledger.cashback_ledger where id = %s for update skip locked"
+
+    async def look() -> bool | None:
+        return bool(await world.rows("select pid from pg_stat_activity where wait_event_type = 'Lock'")) or None
+
+    async with await psycopg.AsyncConnection.connect(dsns.superuser) as holder:
+        await holder.execute(lock.encode(), (first.cashback.id,))
+        settling = asyncio.create_task(world.settle(*outcomes))
+        await eventually(look, within_s=10, what="the batch waits for the first cashback")
+        assert await world.rows(lock, second.cashback.id) == [(second.cashback.id,)]
+        await holder.rollback()
+    await settling
+    assert await states(world) == ["stuck", "minted"]
 
 
 async def test_an_outcome_of_nothing_or_of_something_else_is_refused(world: World) -> None:

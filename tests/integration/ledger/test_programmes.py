@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cashback.kernel.ids import new_id
-from cashback.kernel.money import Bps, Minor, TokenRate
+from cashback.kernel.money import INT63_MAX, Bps, Minor, TokenRate
 from cashback.ledger import NewProgramme, ProgrammeExists, ProgrammeInvalid, ProgrammeUnknown
 from tests.integration.ledger.world import World, buy
 
@@ -15,7 +15,7 @@ TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(250), token_rate=To
 
 async def test_a_programme_starts_with_its_whole_budget(world: World) -> None:
     """Its terms, its first ruleset and its funding are stored together."""
-    programme = await world.programmes.create(TERMS)
+    programme = await world.start(TERMS)
     assert (programme.budget, programme.budget_left) == (500_000, 500_000)
     assert (programme.ruleset.version, programme.ruleset.rate, programme.ruleset.currency.exponent) == (1, 250, 2)
     assert (programme.conversion.rate, programme.conversion.as_of) == (TokenRate(3, 2), world.clock.now())
@@ -26,33 +26,51 @@ async def test_a_programme_starts_with_its_whole_budget(world: World) -> None:
 
 async def test_the_same_terms_again_change_nothing(world: World) -> None:
     """Starting is safe to repeat, also at the same time; the budget is funded once."""
-    first, *others = await asyncio.gather(*[world.programmes.create(TERMS) for _ in range(5)])
+    first, *others = await asyncio.gather(*[world.start(TERMS) for _ in range(5)])
     assert all(other == first for other in others)
     assert await world.one("select count(*) from ledger.transfers") == 1
 
 
 async def test_a_second_programme_and_other_terms_are_refused(world: World) -> None:
     """One is in force, and a name stands for its terms."""
-    await world.programmes.create(TERMS)
+    await world.start(TERMS)
     with pytest.raises(ProgrammeExists):
         await world.programme()
     with pytest.raises(ProgrammeExists):
-        await world.programmes.create(msgspec.structs.replace(TERMS, budget=Minor(1)))
+        await world.start(msgspec.structs.replace(TERMS, budget=Minor(1)))
 
 
 async def test_unsound_terms_store_nothing(world: World) -> None:
     """Refused before anything is looked up."""
     with pytest.raises(ProgrammeInvalid):
-        await world.programmes.create(msgspec.structs.replace(TERMS, currency="ZZZ"))
+        await world.start(msgspec.structs.replace(TERMS, currency="ZZZ"))
     with pytest.raises(ProgrammeUnknown):
         await world.readings.programme()
     with pytest.raises(ProgrammeUnknown):
         await world.readings.programme(new_id("prg"))
 
 
+async def test_programmes_one_after_the_other_stay_within_the_books(world: World) -> None:
+    """Budgets that are over count on, in every currency: one that would be too much is refused and leaves nothing."""
+    most = msgspec.structs.replace(TERMS, token_rate=TokenRate(1, 1), budget=Minor(INT63_MAX // 20_000))
+    merchant, user = await world.merchant(), await world.user()
+    for name, currency in (("one", "USD"), ("two", "EUR")):
+        await world.start(msgspec.structs.replace(most, name=name, currency=currency, rate=Bps(10_000)))
+        await world.record(*[buy(user, merchant, INT63_MAX // 40_000, currency=currency) for _ in range(3)])
+        await world.rows("update ledger.programmes set ended_at = now() where ended_at is null")
+    with pytest.raises(ProgrammeInvalid) as refused:
+        await world.start(msgspec.structs.replace(most, name="three", currency="JPY", budget=Minor(10)))
+    assert refused.value.fields["pointer"] == "/budget_minor"
+    assert await world.one("select count(*) from ledger.programmes") == 2
+    await world.request()
+    _, balances = await world.readings.balances_of_user(user.id)
+    assert sum(balance.granted.token_units for balance in balances) > INT63_MAX - 10**6
+    await world.assert_books_prove()
+
+
 async def test_what_is_left_of_a_budget_is_what_was_not_granted(world: World) -> None:
     """2.5 % of 100.00 USD is granted once."""
-    await world.programmes.create(TERMS)
+    await world.start(TERMS)
     await world.record(buy(await world.user(), await world.merchant()))
     programme = await world.readings.programme()
     assert (programme.budget, programme.budget_left) == (500_000, 499_750)

@@ -3,8 +3,8 @@
 import pytest
 
 from cashback.kernel.ids import new_id
+from cashback.kernel.page import CursorInvalid
 from cashback.ledger import CashbackUnknown, State, explanation_of, replay
-from cashback.ledger.model import PlaceInvalid
 from tests.integration.ledger.world import World, buy, minted_outcome
 
 
@@ -37,7 +37,7 @@ async def test_a_merchant_sees_its_own_cashbacks_only(world: World) -> None:
 @pytest.mark.parametrize("place", ["", "x", "-1", "1.5", "9" * 30, "٣"])
 async def test_a_place_that_is_none_of_ours_is_refused(world: World, place: str) -> None:
     """A cursor that was made up names no position."""
-    with pytest.raises(PlaceInvalid):
+    with pytest.raises(CursorInvalid):
         await world.readings.cashbacks_of_user(new_id("usr"), place=place)
 
 

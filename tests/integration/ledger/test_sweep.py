@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from cashback.ledger import MintPolicy, Sweeper
-from tests.integration.ledger.world import World, buy, minted_outcome, open_world, requests
+from cashback.ledger import MintPolicy, State, Sweeper
+from cashback.ledger.service.sweep import SKIPPED
+from tests.integration.ledger.world import World, buy, minted_outcome, open_world, requests, wallet_number
 
 pytestmark = pytest.mark.invariant("I4")
 
@@ -72,6 +73,33 @@ async def test_two_sweeps_at_once_repeat_nothing(world: World) -> None:
         rounds = await asyncio.gather(*[each.sweeper.round() for each in (world, other) for _ in range(2)])
     assert sum(each.linked + each.missed for each in rounds) == 30
     assert len(await requests(world)) == 30
+    await world.assert_books_prove()
+
+
+@pytest.mark.parametrize("found", ["linked", "missed", "reissued"])
+async def test_one_bad_cashback_holds_up_no_other(world: World, found: str) -> None:
+    """Each part of a round finds the one that fails, leaves it out for a while, and moves its neighbours (I4)."""
+    await world.programme()
+    merchant = await world.merchant()
+    users = [await world.user(wallet=None if found == "linked" else "any") for _ in range(9)]
+    await world.sweeper.round()
+    bad, *_ = [answer.cashback.id for answer in await world.record(*[buy(user, merchant) for user in users])]
+    if found == "reissued":
+        await world.request()
+    for number, user in enumerate(users if found == "linked" else []):
+        await world.link(user, wallet_number(number))
+    sound = "reissues = 0" if found == "reissued" else "state = 'approved'"
+    await world.rows(f"alter table ledger.cashback_ledger add constraint planted check (id <> '{bad}' or {sound})")
+    world.clock.advance(timedelta(minutes=3))
+    before = SKIPPED.labels(found)._value.get()
+    rounds = [await world.sweeper.round() for _ in range(2)]
+    assert [each.linked + each.missed + each.reissued for each in rounds] == [8, 0]
+    assert SKIPPED.labels(found)._value.get() == before + 1
+    await world.rows("alter table ledger.cashback_ledger drop constraint planted")
+    world.clock.advance(world.policy.skip_for)
+    await world.sweeper.round()
+    cashback = await world.readings.cashback(bad)
+    assert (cashback.state, cashback.reissues) == (State.MINT_REQUESTED, int(found == "reissued"))
     await world.assert_books_prove()
 
 

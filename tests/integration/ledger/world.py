@@ -20,9 +20,9 @@ from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.migrations import upgrade
 from cashback.kernel.money import Bps, Minor, TokenRate
-from cashback.ledger import MintPolicy, NewProgramme, Programme, Programmes, Readings, Sweeper
+from cashback.ledger import MintPolicy, NewProgramme, Programme, ProgrammeAnswer, Readings, Sweeper
 from cashback.ledger.consumer import LedgerConsumer
-from cashback.purchases import People, Purchases
+from cashback.purchases import People, Programmes, Purchases
 from cashback.purchases.model import (
     OPERATOR,
     Merchant,
@@ -31,8 +31,10 @@ from cashback.purchases.model import (
     NewUser,
     NewWallet,
     Outcome,
+    ProgrammeStart,
     PurchaseAnswer,
     Recorded,
+    Refused,
     User,
 )
 from cashback.purchases.rules import checksum_address
@@ -102,7 +104,19 @@ class World:
             token_rate=TokenRate(1, 1),
             budget=Minor(budget),
         )
-        return await self.programmes.create(terms)
+        return await self.start(terms)
+
+    async def start(self, terms: NewProgramme) -> Programme:
+        """Give the programme of these terms, under a key of its own.
+
+        Raises:
+            Rejected: why it was refused.
+        """
+        command = ProgrammeStart(owner=OPERATOR, key=new_key(), **msgspec.structs.asdict(terms))
+        outcome = await self.programmes.create(command)
+        if isinstance(outcome, Refused):
+            raise outcome.error
+        return await self.readings.programme(decoded(outcome, ProgrammeAnswer).id)
 
     async def user(self, *, wallet: str | None = "any") -> User:
         """Give a user, with a wallet of their own unless told otherwise."""

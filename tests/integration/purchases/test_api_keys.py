@@ -1,13 +1,14 @@
 """API keys: shown once, stored as an HMAC, recognised, revoked."""
 
 import pytest
+import structlog
 
 from cashback.kernel.config import Secret
 from cashback.kernel.ids import new_id
 from cashback.kernel.principal import Principal, Scope
 from cashback.purchases import ApiKeys
-from cashback.purchases.model import ApiKeyUnknown, FieldInvalid, MerchantUnknown
-from tests.integration.ledger.world import World
+from cashback.purchases.model import OPERATOR, ApiKeyUnknown, FieldInvalid, MerchantUnknown, NewWallet
+from tests.integration.ledger.world import World, wallet_number
 
 PEPPER = Secret("a pepper of a test")
 
@@ -55,6 +56,26 @@ async def test_a_secret_is_nowhere_in_the_database(world: World, keys: ApiKeys) 
     stored = await world.one("select string_agg(api_keys::text, '') from purchases.api_keys")
     assert secret.value.partition(".")[2] not in str(stored)
     assert secret.value not in repr(secret)
+
+
+async def test_what_opens_doors_and_sends_tokens_leaves_a_line_with_ids_alone(world: World, keys: ApiKeys) -> None:
+    """Keys, wallets and programmes: who looks into it later finds what was changed, and neither secret nor address."""
+    user = await world.user(wallet=None)
+    with structlog.testing.capture_logs() as lines:
+        key, secret = await keys.create(scope=Scope.OPERATOR, label="Anna of operations")
+        await keys.revoke(key.id)
+        await world.link(user, wallet_number(7))
+        programme = await world.programme()
+        await world.people.set_wallet(NewWallet(owner=OPERATOR, key="", user_id=user.id, wallet=wallet_number(8)))
+    told = [(line["event"], line.get("key_id") or line.get("user_id") or line.get("programme_id")) for line in lines]
+    assert told == [
+        ("key.created", key.id),
+        ("key.revoked", key.id),
+        ("wallet.linked", user.id),
+        ("programme.started", programme.id),
+    ]
+    for private in (secret.value.partition(".")[2], "Anna", wallet_number(7)):
+        assert private not in repr(lines)
 
 
 async def test_a_key_is_for_the_operator_or_for_one_known_merchant(keys: ApiKeys) -> None:

@@ -1,26 +1,13 @@
 """The same key and body give the same answer and one effect (I7)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
-import psycopg
 import pytest
 
-from cashback.purchases.model import (
-    OPERATOR,
-    KeyBusy,
-    KeyReused,
-    NewMerchant,
-    NewPurchase,
-    NewUser,
-    NewWallet,
-    Outcome,
-    Recorded,
-    Refused,
-)
+from cashback.purchases.model import OPERATOR, KeyReused, NewMerchant, NewUser, NewWallet, Outcome, Recorded, Refused
 from tests.integration.ledger.world import Dsns, World, buy, new_key, open_world, wallet_number
 
 pytestmark = pytest.mark.invariant("I7")
@@ -103,50 +90,6 @@ async def test_a_refused_request_does_not_use_up_its_key(world: World) -> None:
     mended = await world.purchases.record_one(msgspec.structs.replace(wrong, user_id=user.id))
     assert isinstance(refused, Refused)
     assert isinstance(mended, Recorded)
-
-
-async def test_a_key_that_another_process_holds_delays_its_own_request_only(world: World, dsns: Dsns) -> None:
-    """Neighbours of the same batch are answered while the repeat still waits; after five seconds it is told so (I7)."""
-    user, merchant = await world.user(), await world.merchant()
-    busy, *others = [buy(user, merchant) for _ in range(4)]
-    async with _held(dsns, busy):
-        repeat, *neighbours = [
-            asyncio.create_task(world.purchases.record_one(purchase)) for purchase in (busy, *others)
-        ]
-        assert all(isinstance(outcome, Recorded) for outcome in await asyncio.gather(*neighbours))
-        assert not repeat.done()
-        outcome = await repeat
-    assert isinstance(outcome, Refused)
-    assert isinstance(outcome.error, KeyBusy)
-    assert isinstance(await world.purchases.record_one(busy), Recorded)
-
-
-async def test_a_repeat_waits_for_the_first_answer_in_another_process(world: World, dsns: Dsns) -> None:
-    """When the other process gives up, the one that waited records the purchase (I7)."""
-    user, merchant = await world.user(), await world.merchant()
-    purchase = buy(user, merchant)
-    async with _held(dsns, purchase) as holder:
-        repeat = asyncio.create_task(world.purchases.record_one(purchase))
-        async with asyncio.timeout(10):
-            while not await world.rows("select pid from pg_locks where not granted"):
-                pass
-        await holder.rollback()
-        outcome = await repeat
-    assert isinstance(outcome, Recorded)
-    assert not outcome.is_replay
-
-
-@asynccontextmanager
-async def _held(dsns: Dsns, purchase: NewPurchase) -> AsyncIterator[psycopg.AsyncConnection]:
-    """Hold a purchase's key as another process does that is slow to answer and gives up in the end."""
-    async with await psycopg.AsyncConnection.connect(dsns.superuser) as holder:
-        await holder.execute(
-            "insert into purchases.idempotency_keys (owner, key, fingerprint, created_at)"
-            " values (%s, %s, sha256('first'), now())",
-            (purchase.owner, purchase.key),
-        )
-        yield holder
-        await holder.rollback()
 
 
 async def test_every_answered_key_has_its_answer(world: World) -> None:

@@ -11,7 +11,9 @@ from cashback.events.ledger import CashbackApproved
 from cashback.events.purchases import PurchaseCreated
 from cashback.kernel.db import DatabaseUnavailable
 from cashback.kernel.ids import new_id
-from cashback.purchases.model import PurchaseAnswer, PurchaseUnknown, Recorded, Refused, Unstorable
+from cashback.purchases.model import NewPurchase, PurchaseAnswer, PurchaseUnknown, Recorded, Refused, Unstorable
+from cashback.purchases.service.once import Once
+from cashback.purchases.service.recording import Recording
 from tests.integration.ledger.world import START, Dsns, World, buy, decoded, open_world
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -128,6 +130,29 @@ async def test_a_row_that_the_database_refuses_fails_alone(world: World) -> None
     )
     assert [type(result) for result in results] == [Recorded, Recorded, Unstorable, Recorded, Recorded]
     assert await world.one("select count(*) from purchases.purchases") == 4
+    await world.assert_books_prove()
+
+
+async def test_an_outbox_without_a_partition_is_nobodys_fault(world: World) -> None:
+    """The world failed for the batch as a whole: one transaction, and each may be tried again; then all are done."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    batch = [buy(user, merchant) for _ in range(8)]
+    begun: list[Recording] = []
+
+    def create() -> Recording:
+        begun.append(Recording(world.clock.now()))
+        return begun[-1]
+
+    once: Once[NewPurchase] = Once(world.api, create, now=world.clock.now())
+    partitions = "select inhrelid::regclass::text from pg_inherits where inhparent = 'ledger.outbox_events'::regclass"
+    for (name,) in await world.rows(partitions):
+        await world.rows(f"drop table {name}")
+    results = await once.do(batch)
+    assert [type(result) for result in results] == [DatabaseUnavailable] * len(batch)
+    assert len(begun) == 1
+    await world.rows("select ledger.rotate_outbox(interval '72 hours')")
+    assert all(isinstance(result, Recorded) for result in await once.do(batch))
     await world.assert_books_prove()
 
 

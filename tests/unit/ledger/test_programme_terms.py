@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate
-from cashback.ledger.model import NewProgramme, ProgrammeInvalid
-from cashback.ledger.rules import check_terms, currency_of
+from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits
+from cashback.ledger.model import Commitments, NewProgramme, ProgrammeInvalid
+from cashback.ledger.rules import check_room, check_terms, currency_of
 
 TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(150), token_rate=TokenRate(1, 1), budget=Minor(1_000_000))
 
@@ -26,6 +26,8 @@ def test_sound_terms_come_back_with_their_currency() -> None:
         pytest.param({"rate": Bps(10_001)}, "/rate_bps", id="more-than-everything"),
         pytest.param({"budget": Minor(0)}, "/budget_minor", id="no-budget"),
         pytest.param({"budget": Minor(INT63_MAX + 1)}, "/budget_minor", id="too-large"),
+        pytest.param({"budget": Minor(INT63_MAX // 10_000 + 1)}, "/budget_minor", id="too-many-tokens"),
+        pytest.param({"token_rate": TokenRate(10**12, 1)}, "/budget_minor", id="too-dear"),
         pytest.param({"token_rate": TokenRate(0, 1)}, "/token_rate/numerator", id="free"),
         pytest.param({"token_rate": TokenRate(1, 0)}, "/token_rate/denominator", id="infinite"),
     ],
@@ -35,6 +37,32 @@ def test_an_unsound_term_is_refused_with_its_place(changes: dict[str, object], p
     with pytest.raises(ProgrammeInvalid) as refused:
         check_terms(msgspec.structs.replace(TERMS, **changes))
     assert refused.value.fields["pointer"] == pointer
+
+
+def test_the_last_budget_that_fits_is_sound() -> None:
+    """One cent is 10,000 base units at one token a dollar: the bound is exact."""
+    assert check_terms(msgspec.structs.replace(TERMS, budget=Minor(INT63_MAX // 10_000))).code == "USD"
+
+
+@pytest.mark.parametrize(
+    "before,is_sound",
+    [
+        pytest.param(Commitments(), True, id="the-first"),
+        pytest.param(Commitments(budget=Minor(INT63_MAX - 1_000_000)), True, id="the-last-money"),
+        pytest.param(Commitments(budget=Minor(INT63_MAX - 999_999)), False, id="too-much-money"),
+        pytest.param(Commitments(token_units=TokenUnits(INT63_MAX - 10**10)), True, id="the-last-tokens"),
+        pytest.param(Commitments(token_units=TokenUnits(INT63_MAX - 10**10 + 1)), False, id="too-many-tokens"),
+    ],
+)
+def test_all_budgets_together_stay_within_63_bits(before: Commitments, is_sound: bool) -> None:
+    """What users hold adds up over programmes, and no column of the books may overflow."""
+    currency = check_terms(TERMS)
+    if is_sound:
+        check_room(TERMS, currency, before)
+    else:
+        with pytest.raises(ProgrammeInvalid) as refused:
+            check_room(TERMS, currency, before)
+        assert refused.value.fields["pointer"] == "/budget_minor"
 
 
 @pytest.mark.parametrize(

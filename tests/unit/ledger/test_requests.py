@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from cashback.kernel.ids import new_id
 from cashback.kernel.money import TokenUnits
 from cashback.ledger.model import TRANSITIONS, OutcomeContradicts, Requested, State
 from cashback.ledger.rules import backoff, settles
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
@@ -18,7 +20,7 @@ def requested(state: State = State.MINT_REQUESTED) -> Requested:
 
 
 @pytest.mark.parametrize(
-    "reissues,wait",
+    "reissues,ceiling",
     [
         pytest.param(0, MINUTE, id="first"),
         pytest.param(3, 8 * MINUTE, id="doubled-thrice"),
@@ -26,9 +28,19 @@ def requested(state: State = State.MINT_REQUESTED) -> Requested:
         pytest.param(10**6, HOUR, id="bounded-for-ever"),
     ],
 )
-def test_the_wait_for_an_outcome_doubles_and_is_bounded(reissues: int, wait: timedelta) -> None:
-    """A chain that is down for a day is not asked every minute of it."""
-    assert backoff(reissues, first=MINUTE, longest=HOUR) == wait
+def test_the_wait_for_an_outcome_doubles_and_is_bounded(reissues: int, ceiling: timedelta) -> None:
+    """A chain that is down for a day is not asked every minute of it; jitter takes off at most a half."""
+    waits = [backoff(new_id("cb"), reissues, first=MINUTE, longest=HOUR) for _ in range(200)]
+    assert all(ceiling / 2 <= wait <= ceiling for wait in waits)
+
+
+def test_what_was_requested_together_does_not_come_due_as_one() -> None:
+    """Hundreds of cashbacks of one transaction are spread over half of the wait, each always in the same place."""
+    ids = [new_id("cb") for _ in range(500)]
+    waits = {id_: backoff(id_, 2, first=MINUTE, longest=HOUR) for id_ in ids}
+    assert waits == {id_: backoff(id_, 2, first=MINUTE, longest=HOUR) for id_ in ids}
+    quarters = [sum(wait <= 2 * MINUTE + part * 30 * SECOND for wait in waits.values()) for part in (1, 2, 3, 4)]
+    assert [later - earlier > 50 for earlier, later in zip([0, *quarters], quarters, strict=False)] == [True] * 4
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+import structlog
 
 from cashback.kernel.errors import Broken, CashbackError, Unavailable
 from cashback.purchases.model import Overloaded
@@ -126,6 +127,18 @@ async def test_a_commit_that_breaks_fails_its_batch_and_not_the_committer() -> N
     assert await committer.submit([5]) == ["2"]
 
 
+async def test_a_batch_logs_as_the_process_and_as_no_request() -> None:
+    """What is bound at the start stands in its lines, what a request bound does not."""
+
+    async def commit(items: Sequence[int]) -> list[str | CashbackError]:
+        return [str(structlog.contextvars.get_contextvars()) for _ in items]
+
+    with structlog.contextvars.bound_contextvars(process="api"):
+        committer: GroupCommitter[int, str] = GroupCommitter(commit, Limits())
+        with structlog.contextvars.bound_contextvars(request="of a client"):
+            assert await committer.submit([1]) == ["{'process': 'api'}"]
+
+
 async def test_closing_answers_everybody_who_is_in_and_nobody_who_comes_after() -> None:
     """SIGTERM loses nothing that was taken on."""
     gate = Gate()
@@ -142,3 +155,18 @@ async def test_closing_answers_everybody_who_is_in_and_nobody_who_comes_after() 
     await closing
     assert first.result() == ["done 0"]
     assert second.result() == ["done 1"]
+
+
+async def test_closing_does_not_wait_for_a_commit_that_hangs() -> None:
+    """It is cancelled and rolls back; callers who stayed are told to ask again, and nothing new is begun."""
+    gate = Gate()
+    committer: GroupCommitter[int, str] = GroupCommitter(gate.commit, Limits())
+    under_way = asyncio.create_task(committer.submit([0]))
+    await turn()
+    waiting = asyncio.create_task(committer.submit([1]))
+    await turn()
+    async with asyncio.timeout(5):
+        await committer.close(within_s=0.01)
+        told = await asyncio.gather(under_way, waiting, return_exceptions=True)
+    assert [type(answer) for answer in told] == [Unavailable, Unavailable]
+    assert gate.batches == [[0]]

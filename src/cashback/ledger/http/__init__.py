@@ -1,4 +1,4 @@
-"""The ledger over REST: cashbacks with their timelines, and programmes."""
+"""The ledger over REST: cashbacks with their timelines, and the programme in force."""
 
 from cashback.ledger.http.cashbacks import CASHBACK_ROUTES
 from cashback.ledger.http.programmes import PROGRAMME_ROUTES

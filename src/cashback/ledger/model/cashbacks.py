@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.errors import Broken, Invalid, NotFound
+from cashback.kernel.errors import Broken, NotFound
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model.decisions import Decided, Facts, Granted, Reason
 
@@ -175,12 +175,6 @@ class CashbackUnknown(NotFound):
     """There is no such cashback."""
 
     code = "cashback_unknown"
-
-
-class PlaceInvalid(Invalid):
-    """A list cannot be continued at this place: it was not handed out by us."""
-
-    code = "cursor_invalid"
 
 
 class OutcomeUnknown(NotFound):

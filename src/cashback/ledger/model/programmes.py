@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from cashback.kernel.errors import Conflict, Invalid, NotFound
-from cashback.kernel.money import Bps, Minor, TokenRate
+from cashback.kernel.money import Amount, Bps, Minor, TokenRate, TokenUnits
 from cashback.ledger.model.decisions import Conversion, Ruleset
 
 
@@ -19,6 +19,14 @@ class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
     budget: Minor
 
 
+class InForce(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides a purchase now: the rules in force, the rate, and what is left of the budget, locked."""
+
+    ruleset: Ruleset
+    conversion: Conversion
+    budget_left: Minor
+
+
 class Programme(msgspec.Struct, frozen=True, kw_only=True):
     """A programme with its rules in force and what is left of its budget."""
 
@@ -30,6 +38,30 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True):
     budget_left: Minor
     created_at: datetime
     ended_at: datetime | None
+
+
+class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A programme with what is left of its budget, in the words that leave the house."""
+
+    id: str
+    name: str
+    currency: str
+    exponent: int
+    rate_bps: int
+    ruleset_id: str
+    ruleset_version: int
+    token_rate_numerator: int
+    token_rate_denominator: int
+    budget_minor: Amount
+    budget_left_minor: Amount
+    created_at: datetime
+
+
+class Commitments(msgspec.Struct, frozen=True, kw_only=True):
+    """What all programmes so far may pay: their budgets in one currency, and in tokens those of every currency."""
+
+    budget: Minor = Minor(0)
+    token_units: TokenUnits = TokenUnits(0)
 
 
 class ProgrammeUnknown(NotFound):

@@ -8,7 +8,10 @@ import msgspec
 from cashback.ledger.model.cashbacks import State
 from cashback.ledger.model.decisions import Reason
 
-Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]*)$", description="A whole number, in decimal.")]
+# Of any length: what an address holds on a chain has no bound of ours. `money.Amount` says what the last group is for.
+Amount: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]*)$(?!\n)", description="A whole number, in decimal.")
+]
 """An amount or number as it leaves the house: no JSON reader rounds a string."""
 
 

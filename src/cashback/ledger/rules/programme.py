@@ -1,9 +1,9 @@
-"""What the terms of a programme must be like."""
+"""What the terms of a programme must be like, alone and beside all programmes before it."""
 
 from typing import Final
 
-from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Currency
-from cashback.ledger.model import NewProgramme, ProgrammeInvalid
+from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Currency, to_token
+from cashback.ledger.model import Commitments, NewProgramme, ProgrammeInvalid
 from cashback.ledger.rules.currencies import currency_of
 
 NAME_LENGTH_MAX: Final = 200
@@ -30,4 +30,22 @@ def check_terms(terms: NewProgramme) -> Currency:
             raise ProgrammeInvalid(f"{pointer} must be between 1 and {most}", pointer=pointer)
     if not terms.name.isprintable():
         raise ProgrammeInvalid("the name must be printable", pointer="/name")
+    check_room(terms, currency, Commitments())
     return currency
+
+
+def check_room(terms: NewProgramme, currency: Currency, before: Commitments) -> None:
+    """Return when all budgets ever, this one included, stay within 63 bits, in their money and in tokens.
+
+    Every balance and every sum of the books is a part of one of the two, so none can outgrow its column: what users
+    hold adds up over programmes, and so does the supply. A budget counts whole, spent or not.
+
+    Raises:
+        ProgrammeInvalid: with a pointer to the budget.
+    """
+    tokens = to_token(terms.budget, exponent=currency.exponent, rate=terms.token_rate)
+    if before.budget + terms.budget > INT63_MAX or before.token_units + tokens > INT63_MAX:
+        raise ProgrammeInvalid(
+            "all budgets together must stay below 2^63, in minor units and in base units of the token",
+            pointer="/budget_minor",
+        )

@@ -1,18 +1,27 @@
 """When a mint request is published again, and what an outcome does to a cashback."""
 
 from datetime import timedelta
+from zlib import crc32
 
+from cashback.kernel.backoff import PER_MILLE, delay_ms
 from cashback.ledger.model import TRANSITIONS, OutcomeContradicts, Requested, State
 
+_MILLISECOND = timedelta(milliseconds=1)
 
-def backoff(reissues: int, *, first: timedelta, longest: timedelta) -> timedelta:
-    """Return how long to wait for an outcome after `reissues` repetitions: doubling, and never above `longest`.
 
-    >>> backoff(2, first=timedelta(seconds=60), longest=timedelta(hours=1))
-    datetime.timedelta(seconds=240)
+def backoff(cashback_id: str, reissues: int, *, first: timedelta, longest: timedelta) -> timedelta:
+    """Return how long to wait for an outcome after `reissues` repetitions: doubling up to `longest`, less up to a half.
+
+    How much less is spread by the cashback's id, which is random: what was requested in one transaction does not come
+    due again as one. The same arguments give the same wait.
     """
-    doublings = min(reissues, 32)
-    return min(first * (1 << doublings), longest)
+    wait_ms = delay_ms(
+        reissues + 1,
+        first_ms=first // _MILLISECOND,
+        longest_ms=longest // _MILLISECOND,
+        jitter_per_mille=crc32(f"{cashback_id}:{reissues}".encode()) % PER_MILLE,
+    )
+    return wait_ms * _MILLISECOND
 
 
 def settles(cashback: Requested, *, cashback_id: str, token_units: int | None, to: State) -> bool:

@@ -1,16 +1,15 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
-from cashback.ledger.service.programmes import Programmes
+from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.requests import MintPolicy, request_mints
-from cashback.ledger.service.settlement import settle_failed, settle_minted
+from cashback.ledger.service.settlement import settle
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
 
 __all__ = [
     "MintPolicy",
-    "Programmes",
     "Readings",
     "Stories",
     "Sweeper",
@@ -19,7 +18,8 @@ __all__ = [
     "announce",
     "explanation_of",
     "link_wallets",
+    "programme_answer",
     "request_mints",
-    "settle_failed",
-    "settle_minted",
+    "settle",
+    "start_programme",
 ]

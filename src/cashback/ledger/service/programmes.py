@@ -1,45 +1,55 @@
-"""Programmes: the terms under which cashback is granted, and the budget it comes from."""
+"""Programmes: the terms under which cashback is granted, and the budget it comes from; one is in force at a time."""
 
 from datetime import datetime
 
-from cashback.kernel.clock import Clock
-from cashback.kernel.db import Database, Tx
+from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Currency
-from cashback.ledger.model import NewProgramme, Programme, ProgrammeExists, Ruleset
-from cashback.ledger.rules import check_terms, funded
+from cashback.ledger.model import NewProgramme, Programme, ProgrammeAnswer, ProgrammeExists, Ruleset
+from cashback.ledger.rules import check_room, check_terms, funded
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import programmes as store
 
 
-class Programmes:
-    """Starts programmes; one is in force at a time, for now."""
+async def start_programme(tx: Tx, terms: NewProgramme, *, now: datetime) -> Programme:
+    """Return the programme of those terms, in force and its budget funded; calling it again changes nothing.
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
-        """Write to `database`."""
-        self._database = database
-        self._clock = clock
-
-    async def create(self, terms: NewProgramme) -> Programme:
-        """Return the programme of those terms, in force and its budget funded; calling it again changes nothing.
-
-        Raises:
-            ProgrammeInvalid: a term breaks a bound.
-            ProgrammeExists: another programme is in force, or the name stands for other terms.
-        """
-        currency = check_terms(terms)
-        async with self._database.transaction() as tx:
-            await _create(tx, terms, currency, self._clock.now())
-            programme = await store.read(tx, name=terms.name)
-        if programme is None or terms != _terms(programme):
-            raise ProgrammeExists("another programme is in force, or this name stands for other terms", name=terms.name)
-        return programme
+    Raises:
+        ProgrammeInvalid: a term breaks a bound, alone or with the programmes before; roll `tx` back.
+        ProgrammeExists: another programme is in force, or the name stands for other terms.
+    """
+    currency = check_terms(terms)
+    await _start(tx, terms, currency, now)
+    programme = await store.read(tx, name=terms.name)
+    if programme is None or terms != _terms(programme):
+        raise ProgrammeExists("another programme is in force, or this name stands for other terms", name=terms.name)
+    return programme
 
 
-async def _create(tx: Tx, terms: NewProgramme, currency: Currency, now: datetime) -> None:
+def programme_answer(programme: Programme) -> ProgrammeAnswer:
+    """Return a programme in the words that leave the house."""
+    return ProgrammeAnswer(
+        id=programme.id,
+        name=programme.name,
+        currency=programme.ruleset.currency.code,
+        exponent=programme.ruleset.currency.exponent,
+        rate_bps=programme.ruleset.rate,
+        ruleset_id=programme.ruleset.id,
+        ruleset_version=programme.ruleset.version,
+        token_rate_numerator=programme.conversion.rate.numerator,
+        token_rate_denominator=programme.conversion.rate.denominator,
+        budget_minor=str(programme.budget),
+        budget_left_minor=str(programme.budget_left),
+        created_at=programme.created_at,
+    )
+
+
+async def _start(tx: Tx, terms: NewProgramme, currency: Currency, now: datetime) -> None:
     """Store and fund a programme unless one is in the way."""
     ruleset = Ruleset(id=new_id("rul"), programme_id=new_id("prg"), version=1, currency=currency, rate=terms.rate)
     if await store.insert(tx, terms, ruleset, at=now):
+        # Only now: whoever else starts one waits for this row, so nobody's budget is overlooked.
+        check_room(terms, currency, await store.commitments(tx, currency=currency.code))
         await post(tx, [funded(ruleset, terms.budget)], at=now)
 
 

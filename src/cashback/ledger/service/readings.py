@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, long_statements
 from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, Minor, TokenUnits
+from cashback.kernel.page import CursorInvalid
 from cashback.ledger.model import (
     Balance,
     Cashback,
     CashbackPage,
     CashbackUnknown,
     Difference,
-    PlaceInvalid,
     Programme,
     ProgrammeUnknown,
     State,
@@ -24,6 +24,9 @@ from cashback.ledger.store import readings as store
 
 LIST_MAX: Final = 1_000
 """Most cashbacks that one reading returns."""
+
+WHOLE_LEDGER_S_MAX: Final = 3_600
+"""How long one question about everything there is may take; there are no checkpoints from which to go on."""
 
 _STANDING: Final = (State.APPROVED, State.MINT_REQUESTED, State.STUCK, State.MINTED)
 
@@ -72,7 +75,7 @@ class Readings:
         With a `merchant_id` only what was earned there is listed.
 
         Raises:
-            PlaceInvalid: `place` is none of ours.
+            CursorInvalid: `place` is none of ours.
         """
         before, most = _position(place), min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
@@ -100,8 +103,12 @@ class Readings:
         return wallet, [_balance(sums, currency) for currency in sorted({currency for currency, _ in sums})]
 
     async def sums(self) -> dict[State, Sum]:
-        """Return how many cashbacks are in each state, and their token units."""
-        async with self._database.transaction() as tx:
+        """Return how many cashbacks are in each state, and their token units.
+
+        Raises:
+            Unavailable: the database did not answer within `WHOLE_LEDGER_S_MAX` seconds.
+        """
+        async with self._database.transaction() as tx, long_statements(tx, within_s=WHOLE_LEDGER_S_MAX):
             found = await store.sums(tx)
         return {state: found.get(state, Sum()) for state in State}
 
@@ -118,8 +125,12 @@ class Readings:
         return programme
 
     async def differences(self, *, limit: int = LIST_MAX) -> list[Difference]:
-        """Return what does not add up in the books (I1, I8), at most `limit` of a kind; nothing when all is well."""
-        async with self._database.transaction() as tx:
+        """Return what does not add up in the books (I1, I8), at most `limit` of a kind; nothing when all is well.
+
+        Raises:
+            Unavailable: the database did not answer a question within `WHOLE_LEDGER_S_MAX` seconds.
+        """
+        async with self._database.transaction() as tx, long_statements(tx, within_s=WHOLE_LEDGER_S_MAX):
             return await audit.differences(tx, token=TOKEN_SYMBOL, limit=limit)
 
 
@@ -132,12 +143,12 @@ def _position(place: str | None) -> int:
     """Return the position that a page starts below.
 
     Raises:
-        PlaceInvalid: the text is no position.
+        CursorInvalid: the text is no position.
     """
     if place is None:
         return INT63_MAX
     if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
-        raise PlaceInvalid("this cursor did not come from a page of ours", parameter="cursor")
+        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
     return int(place)
 
 

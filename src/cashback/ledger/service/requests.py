@@ -12,7 +12,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import Event, append
 from cashback.ledger.model import Mintable, Reissue
-from cashback.ledger.rules import requested
+from cashback.ledger.rules import backoff, requested
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import mints
 
@@ -20,11 +20,12 @@ ACTOR: Final = "ledger"
 
 
 class MintPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How patient the ledger is with its mints, and how much it does at once."""
+    """How patient the ledger is with its mints, and how much it does at once; what fails alone is skipped."""
 
     reissue_first: timedelta = timedelta(minutes=2)
     reissue_longest: timedelta = timedelta(hours=1)
     missed_after: timedelta = timedelta(seconds=30)
+    skip_for: timedelta = timedelta(minutes=10)
     sweep_every_s: float = 1.0
     batch_max: int = 500
 
@@ -45,11 +46,16 @@ async def request_mints(tx: Tx, cashback_ids: Sequence[str], *, cause: str, now:
         actor=ACTOR,
         cause=cause,
         at=now,
-        reissue_after=now + policy.reissue_first,
+        reissue_after=[now + overdue_after(cashback.id, 0, policy) for cashback in mintable],
     )
     await post(tx, [posting for cashback in mintable for posting in requested(cashback)], at=now)
     await append(tx, "ledger", events)
     return count
+
+
+def overdue_after(cashback_id: str, reissues: int, policy: MintPolicy) -> timedelta:
+    """Return how long the outcome of a request may take that was published again so often."""
+    return backoff(cashback_id, reissues, first=policy.reissue_first, longest=policy.reissue_longest)
 
 
 def reissued(request: Reissue, now: datetime) -> Event:

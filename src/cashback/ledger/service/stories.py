@@ -7,7 +7,7 @@ answer the ledger's own figures stand, marked stale (fallback).
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.ids import is_id
 from cashback.kernel.telemetry import logger
-from cashback.ledger.gateway import Adapter, ChainBalance, LiveMint
+from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import (
     Balance,
     BalanceStory,
@@ -16,8 +16,10 @@ from cashback.ledger.model import (
     CashbackList,
     CashbackStory,
     CashbackUnknown,
+    ChainBalance,
     ChainFigure,
     LedgerFigures,
+    LiveMint,
     MintStory,
     StepStory,
     Sum,
@@ -65,7 +67,7 @@ class Stories:
         """Return a page of a user's cashbacks, newest first; only those earned with `merchant_id` unless it is None.
 
         Raises:
-            PlaceInvalid: `after` is no place of ours.
+            CursorInvalid: `after` is no place of ours.
         """
         page = await self._readings.cashbacks_of_user(user_id, merchant_id=merchant_id, limit=limit, place=after)
         return CashbackList(items=[_item(cashback) for cashback in page.items], next_place=page.next_place)

@@ -6,27 +6,35 @@
 | approved cashbacks nobody requested               | their event may be lost with the broker's storage           |
 | requests whose outcome is overdue                 | request or outcome may be lost; the same bytes go out again |
 
-Each round is bounded, runs beside other sweeps, and repeats nothing.
+Each round is bounded, runs beside other sweeps, and repeats nothing. What fails for a reason of its own is found by
+halving, logged, and left out for a while: it holds up none of the others.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from datetime import datetime
+from typing import Final, TypeAlias
 
 import msgspec
 from prometheus_client import Counter
 
 from cashback.kernel.clock import Clock
-from cashback.kernel.db import Database
-from cashback.kernel.errors import Unavailable
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import Broken, Unavailable
 from cashback.kernel.outbox import append
 from cashback.kernel.telemetry import logger
-from cashback.ledger.rules import backoff
-from cashback.ledger.service.requests import MintPolicy, reissued, request_mints
+from cashback.ledger.service.requests import MintPolicy, overdue_after, reissued, request_mints
 from cashback.ledger.store import sweeps
 
 SWEPT: Final = Counter("ledger_swept_total", "Cashbacks that the sweep moved, by what it found.", ["found"])
+SKIPPED: Final = Counter("ledger_sweep_skipped_total", "What the sweep left out because it failed alone.", ["found"])
 USERS_MAX: Final = 100
+SKIPPED_MAX: Final = 1_000
+"""How many of those it remembers; the oldest is tried again early when there are more."""
+
+Move: TypeAlias = Callable[[Tx, Sequence[str]], Awaitable[int]]
+"""Moves what these ids name, as far as it still has to be moved, and returns how many cashbacks did."""
 
 log = logger(__name__)
 
@@ -48,9 +56,14 @@ class Sweeper:
         self._clock = clock
         self._policy = policy or MintPolicy()
         self._position = 0
+        self._skipped: dict[str, datetime] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweep every `sweep_every_s` until `stop` is set; a database that is down is tried again."""
+        """Sweep every `sweep_every_s` until `stop` is set; a database that is down is tried again.
+
+        Raises:
+            Broken: one of our invariants does not hold.
+        """
         while not stop.is_set():
             try:
                 await self.round()
@@ -64,6 +77,7 @@ class Sweeper:
 
         Raises:
             Unavailable: the database failed; what the round had done so far stays.
+            Broken: one of our invariants does not hold.
         """
         swept = Swept(linked=await self._linked(), missed=await self._missed(), reissued=await self._overdue())
         for found, count in msgspec.structs.asdict(swept).items():
@@ -74,15 +88,9 @@ class Sweeper:
 
     async def _linked(self) -> int:
         """Request what had waited for wallets that are known now."""
-        now, most = self._clock.now(), self._policy.batch_max
         async with self._database.transaction() as tx:
-            users = await sweeps.lock_linked(tx, users=USERS_MAX)
-            if not users:
-                return 0
-            waiting = await sweeps.waiting_of(tx, users, limit=most)
-            if len(waiting) < most:
-                await sweeps.mark_released(tx, users, at=now)
-            return await request_mints(tx, waiting, cause="wallet_linked", now=now, policy=self._policy)
+            users = await sweeps.linked(tx, besides=self._left_out(), limit=USERS_MAX)
+        return await self._move("linked", users, self._release)
 
     async def _missed(self) -> int:
         """Request the next stretch of approved cashbacks that have a wallet; start over after the last one."""
@@ -90,22 +98,72 @@ class Sweeper:
         async with self._database.transaction() as tx:
             until = now - self._policy.missed_after
             rows = await sweeps.missed(tx, after_position=self._position, until=until, limit=most)
-            due = [cashback_id for _, cashback_id, has_wallet in rows if has_wallet]
-            count = await request_mints(tx, due, cause="swept", now=now, policy=self._policy) if due else 0
+        left_out = set(self._left_out())
+        due = [cashback_id for _, cashback_id, has_wallet in rows if has_wallet and cashback_id not in left_out]
+        count = await self._move("missed", due, self._request)
         self._position = rows[-1][0] if len(rows) == most else 0
         return count
 
     async def _overdue(self) -> int:
         """Publish overdue requests again, each later than the time before."""
-        now, policy = self._clock.now(), self._policy
+        now, most = self._clock.now(), self._policy.batch_max
         async with self._database.transaction() as tx:
-            overdue = await sweeps.lock_overdue(tx, now=now, limit=policy.batch_max)
-            if not overdue:
+            overdue = await sweeps.overdue(tx, now=now, besides=self._left_out(), limit=most)
+        return await self._move("reissued", overdue, self._reissue)
+
+    async def _move(self, found: str, ids: Sequence[str], move: Move) -> int:
+        """Move all of these in one transaction; if that fails for a reason of its own, halve down to the one to blame.
+
+        Raises:
+            Unavailable: the database failed.
+            Broken: one of our invariants does not hold.
+        """
+        if not ids:
+            return 0
+        try:
+            async with self._database.transaction() as tx:
+                return await move(tx, ids)
+        except (Unavailable, Broken):
+            raise
+        except Exception as error:  # noqa: BLE001 - one row may fail in any way, and the sweep outlives it
+            if len(ids) == 1:
+                self._skip(found, ids[0], error)
                 return 0
-            again = [
-                now + backoff(request.reissues + 1, first=policy.reissue_first, longest=policy.reissue_longest)
-                for request in overdue
-            ]
-            await sweeps.postpone(tx, [request.id for request in overdue], again)
-            await append(tx, "ledger", [reissued(request, now) for request in overdue])
+        middle = len(ids) // 2
+        return await self._move(found, ids[:middle], move) + await self._move(found, ids[middle:], move)
+
+    async def _release(self, tx: Tx, user_ids: Sequence[str]) -> int:
+        """Request what these users earned before they had a wallet."""
+        now, most = self._clock.now(), self._policy.batch_max
+        users = await sweeps.lock_linked(tx, user_ids)
+        waiting = await sweeps.waiting_of(tx, users, limit=most)
+        if len(waiting) < most:
+            await sweeps.mark_released(tx, users, at=now)
+        return await request_mints(tx, waiting, cause="wallet_linked", now=now, policy=self._policy)
+
+    async def _request(self, tx: Tx, cashback_ids: Sequence[str]) -> int:
+        """Request the mints of these."""
+        return await request_mints(tx, cashback_ids, cause="swept", now=self._clock.now(), policy=self._policy)
+
+    async def _reissue(self, tx: Tx, cashback_ids: Sequence[str]) -> int:
+        """Publish the requests of these again."""
+        now = self._clock.now()
+        overdue = await sweeps.lock_overdue(tx, cashback_ids, now=now)
+        again = [now + overdue_after(request.id, request.reissues + 1, self._policy) for request in overdue]
+        await sweeps.postpone(tx, [request.id for request in overdue], again)
+        await append(tx, "ledger", [reissued(request, now) for request in overdue])
         return len(overdue)
+
+    def _skip(self, found: str, id_: str, error: Exception) -> None:
+        """Leave out for a while what failed alone; if too many are, the oldest is tried again early."""
+        SKIPPED.labels(found).inc()
+        log.error("sweep.skipped", found=found, id=id_, exc_info=error)
+        self._skipped[id_] = self._clock.now() + self._policy.skip_for
+        if len(self._skipped) > SKIPPED_MAX:
+            del self._skipped[next(iter(self._skipped))]
+
+    def _left_out(self) -> list[str]:
+        """Return what is left out at present, and forget what no longer is."""
+        now = self._clock.now()
+        self._skipped = {id_: until for id_, until in self._skipped.items() if until > now}
+        return list(self._skipped)

@@ -55,7 +55,7 @@ async def mark_requested(
     actor: str,
     cause: str,
     at: datetime,
-    reissue_after: datetime,
+    reissue_after: Sequence[datetime],
 ) -> int:
     """Freeze number, recipient and request of each, and return how many were approved until now."""
     cursor = await tx.execute(
@@ -67,9 +67,11 @@ async def mark_requested(
                 recipient = given.recipient,
                 request = given.request,
                 requested_at = %(at)s,
-                reissue_after = %(reissue_after)s
-            from unnest(%(ids)b::text[], %(numbers)b::bigint[], %(recipients)b::text[], %(requests)b::bytea[])
-                as given (id, number, recipient, request)
+                reissue_after = given.reissue_after
+            from unnest(
+                %(ids)b::text[], %(numbers)b::bigint[], %(recipients)b::text[], %(requests)b::bytea[],
+                %(reissue_after)b::timestamptz[]
+            ) as given (id, number, recipient, request, reissue_after)
             where cashback.id = given.id
               and cashback.state = 'approved'
             returning cashback.id
@@ -90,7 +92,7 @@ async def mark_requested(
             "actor": actor,
             "cause": cause,
             "at": at,
-            "reissue_after": reissue_after,
+            "reissue_after": list(reissue_after),
         },
     )
     row = await cursor.fetchone()
@@ -118,7 +120,10 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
 
 
 async def mark_minted(tx: Tx, places: Mapping[str, tuple[str, int, str]], *, actor: str, at: datetime) -> int:
-    """Note where each cashback was minted, as (transaction hash, block number, block hash); return how many moved."""
+    """Note where each cashback was minted, as (transaction hash, block number, block hash); return how many moved.
+
+    What had failed on the way is no longer so; the transitions remember it.
+    """
     cursor = await tx.execute(
         """
         with found as (
@@ -130,6 +135,7 @@ async def mark_minted(tx: Tx, places: Mapping[str, tuple[str, int, str]], *, act
         minted as (
             update ledger.cashback_ledger as cashback
             set state = 'minted',
+                failure = null,
                 transaction_hash = found.transaction_hash,
                 block_number = found.block_number,
                 block_hash = found.block_hash,

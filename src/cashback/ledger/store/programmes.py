@@ -1,55 +1,53 @@
 """Programmes, their rules and what their budgets hold."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from cashback.kernel.db import Tx
-from cashback.kernel.money import Bps, Currency, Minor, TokenRate
-from cashback.ledger.model import Conversion, NewProgramme, Programme, Ruleset
+from cashback.kernel.money import TOKEN_DECIMALS, Bps, Currency, Minor, TokenRate, TokenUnits
+from cashback.ledger.model import Commitments, Conversion, InForce, NewProgramme, Programme, Ruleset
+
+_TERMS: Final = """
+    programme.id, programme.currency, programme.exponent, programme.token_rate_numerator,
+    programme.token_rate_denominator, programme.created_at, ruleset.id, ruleset.version, ruleset.rate_bps,
+    budget.balance
+"""
+_FROM: Final = """
+    ledger.programmes as programme
+    cross join lateral (
+        select id, version, rate_bps
+        from ledger.rulesets
+        where programme_id = programme.id
+        order by version desc
+        limit 1
+    ) as ruleset
+    join ledger.accounts as budget
+      on budget.owner = programme.id and budget.kind = 'budget' and budget.currency = programme.currency
+"""
 
 
-async def lock_in_force(tx: Tx) -> Programme | None:
-    """Return the programme in force with its budget locked until `tx` ends, or None when there is none."""
+async def lock_in_force(tx: Tx) -> InForce | None:
+    """Return what decides purchases now, its budget locked until `tx` ends, or None when no programme is in force."""
     cursor = await tx.execute(
-        """
-        select programme.id, programme.name, programme.currency, programme.exponent, programme.token_rate_numerator,
-               programme.token_rate_denominator, programme.created_at, programme.ended_at,
-               ruleset.id, ruleset.version, ruleset.rate_bps, 0::bigint, budget.balance
-        from ledger.programmes as programme
-        cross join lateral (
-            select id, version, rate_bps
-            from ledger.rulesets
-            where programme_id = programme.id
-            order by version desc
-            limit 1
-        ) as ruleset
-        join ledger.accounts as budget
-          on budget.owner = programme.id and budget.kind = 'budget' and budget.currency = programme.currency
+        f"""
+        select {_TERMS}
+        from {_FROM}
         where programme.ended_at is null
         for update of budget
         """
     )
     row = await cursor.fetchone()
-    return None if row is None else _programme(row)
+    if row is None:
+        return None
+    return InForce(ruleset=_ruleset(row), conversion=_conversion(row), budget_left=Minor(row[9]))
 
 
 async def read(tx: Tx, *, programme_id: str | None = None, name: str | None = None) -> Programme | None:
     """Return one programme by id or by name, or the one in force when neither is given; None when there is none."""
     cursor = await tx.execute(
-        """
-        select programme.id, programme.name, programme.currency, programme.exponent, programme.token_rate_numerator,
-               programme.token_rate_denominator, programme.created_at, programme.ended_at,
-               ruleset.id, ruleset.version, ruleset.rate_bps, -funding.balance, budget.balance
-        from ledger.programmes as programme
-        cross join lateral (
-            select id, version, rate_bps
-            from ledger.rulesets
-            where programme_id = programme.id
-            order by version desc
-            limit 1
-        ) as ruleset
-        join ledger.accounts as budget
-          on budget.owner = programme.id and budget.kind = 'budget' and budget.currency = programme.currency
+        f"""
+        select {_TERMS}, programme.name, -funding.balance, programme.ended_at
+        from {_FROM}
         join ledger.accounts as funding
           on funding.owner = programme.id and funding.kind = 'funding' and funding.currency = programme.currency
         where case
@@ -60,7 +58,38 @@ async def read(tx: Tx, *, programme_id: str | None = None, name: str | None = No
         {"id": programme_id, "name": name},
     )
     row = await cursor.fetchone()
-    return None if row is None else _programme(row)
+    if row is None:
+        return None
+    return Programme(
+        id=row[0],
+        name=row[10],
+        ruleset=_ruleset(row),
+        conversion=_conversion(row),
+        budget=Minor(row[11]),
+        budget_left=Minor(row[9]),
+        created_at=row[5],
+        ended_at=row[12],
+    )
+
+
+async def commitments(tx: Tx, *, currency: str) -> Commitments:
+    """Return what every funded programme may pay in all: the budgets in `currency`, and all of them in tokens."""
+    cursor = await tx.execute(
+        """
+        select coalesce(sum(-funding.balance) filter (where programme.currency = %(currency)s), 0),
+               coalesce(sum(div(
+                   -funding.balance * 10::numeric ^ %(decimals)s * token_rate_numerator,
+                   10::numeric ^ exponent * token_rate_denominator)), 0)
+        from ledger.programmes as programme
+        join ledger.accounts as funding
+          on funding.owner = programme.id and funding.kind = 'funding' and funding.currency = programme.currency
+        """,
+        {"currency": currency, "decimals": TOKEN_DECIMALS},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return Commitments()
+    return Commitments(budget=Minor(int(row[0])), token_units=TokenUnits(int(row[1])))
 
 
 async def insert(tx: Tx, terms: NewProgramme, ruleset: Ruleset, *, at: datetime) -> bool:
@@ -95,24 +124,17 @@ async def insert(tx: Tx, terms: NewProgramme, ruleset: Ruleset, *, at: datetime)
     return await cursor.fetchone() is not None
 
 
-def _programme(row: tuple[Any, ...]) -> Programme:
-    """Return one row of the two statements above as a programme."""
-    ruleset = Ruleset(
-        id=row[8],
+def _ruleset(row: tuple[Any, ...]) -> Ruleset:
+    """Return the rules of a row that begins with `_TERMS`."""
+    return Ruleset(
+        id=row[6],
         programme_id=row[0],
-        version=row[9],
-        currency=Currency(code=row[2], exponent=row[3]),
-        rate=Bps(row[10]),
+        version=row[7],
+        currency=Currency(code=row[1], exponent=row[2]),
+        rate=Bps(row[8]),
     )
-    # Without a market for the token, its rate is a term of the programme and as old as that.
-    conversion = Conversion(rate=TokenRate(row[4], row[5]), source=row[0], as_of=row[6])
-    return Programme(
-        id=row[0],
-        name=row[1],
-        ruleset=ruleset,
-        conversion=conversion,
-        budget=Minor(row[11]),
-        budget_left=Minor(row[12]),
-        created_at=row[6],
-        ended_at=row[7],
-    )
+
+
+def _conversion(row: tuple[Any, ...]) -> Conversion:
+    """Return the rate of such a row; without a market for the token it is a term of the programme, and as old."""
+    return Conversion(rate=TokenRate(row[3], row[4]), source=row[0], as_of=row[5])

@@ -7,19 +7,36 @@ from cashback.kernel.db import Tx
 from cashback.ledger.model import Reissue
 
 
-async def lock_overdue(tx: Tx, *, now: datetime, limit: int) -> list[Reissue]:
-    """Return requests whose outcome is overdue, longest first, locked; whatever another sweep holds is its."""
+async def overdue(tx: Tx, *, now: datetime, besides: Sequence[str], limit: int) -> list[str]:
+    """Return requests whose outcome is overdue, longest first, save those named."""
+    cursor = await tx.execute(
+        """
+        select id
+        from ledger.cashback_ledger
+        where state = 'mint_requested'
+          and reissue_after <= %(now)s
+          and id <> all(%(besides)b)
+        order by reissue_after
+        limit %(limit)s
+        """,
+        {"now": now, "besides": list(besides), "limit": limit},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def lock_overdue(tx: Tx, cashback_ids: Sequence[str], *, now: datetime) -> list[Reissue]:
+    """Return those of these whose outcome is still overdue, locked; whatever another sweep holds is its."""
     cursor = await tx.execute(
         """
         select id, request, traceparent, reissues
         from ledger.cashback_ledger
-        where state = 'mint_requested'
+        where id = any(%(ids)b)
+          and state = 'mint_requested'
           and reissue_after <= %(now)s
-        order by reissue_after
-        limit %(limit)s
+        order by position
         for update skip locked
         """,
-        {"now": now, "limit": limit},
+        {"ids": list(cashback_ids), "now": now},
     )
     return [Reissue(id=row[0], request=row[1], traceparent=row[2], reissues=row[3]) for row in await cursor.fetchall()]
 
@@ -57,18 +74,34 @@ async def missed(tx: Tx, *, after_position: int, until: datetime, limit: int) ->
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
-async def lock_linked(tx: Tx, *, users: int) -> list[str]:
-    """Return users whose wallet is new and whose waiting cashbacks nobody requested yet, locked, oldest link first."""
+async def linked(tx: Tx, *, besides: Sequence[str], limit: int) -> list[str]:
+    """Return users whose wallet is new and whose waiting cashbacks nobody requested yet, oldest link first."""
     cursor = await tx.execute(
         """
         select user_id
         from ledger.recipients
         where released_at is null
+          and user_id <> all(%(besides)b)
         order by linked_at
-        limit %(users)s
+        limit %(limit)s
+        """,
+        {"besides": list(besides), "limit": limit},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def lock_linked(tx: Tx, users: Sequence[str]) -> list[str]:
+    """Return those of these users who still wait for their release, locked; whatever another sweep holds is its."""
+    cursor = await tx.execute(
+        """
+        select user_id
+        from ledger.recipients
+        where user_id = any(%(users)b)
+          and released_at is null
+        order by user_id
         for update skip locked
         """,
-        {"users": users},
+        {"users": list(users)},
     )
     return [row[0] for row in await cursor.fetchall()]
 

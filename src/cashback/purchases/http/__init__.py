@@ -1,8 +1,9 @@
-"""Purchases, users and merchants over REST: every POST needs an `Idempotency-Key` and may be repeated safely."""
+"""Purchases, users, merchants and new programmes over REST: every POST may be repeated under its key."""
 
 from cashback.purchases.http.people import PEOPLE_ROUTES
+from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
 
-ROUTES = [*PURCHASE_ROUTES, *PEOPLE_ROUTES]
+ROUTES = [*PURCHASE_ROUTES, *PEOPLE_ROUTES, *PROGRAMME_ROUTES]
 
 __all__ = ["ROUTES"]

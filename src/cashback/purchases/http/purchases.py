@@ -8,7 +8,8 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import Digits, IdempotencyKey, Reference, principal_of, problems
+from cashback.kernel.http import IdempotencyKey, Reference, principal_of, problems
+from cashback.kernel.money import Amount
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import REPLAY_HEADER, answer, merchant_of, owner_of
 from cashback.purchases.model import NewPurchase, NotYours, PurchaseAnswer
@@ -21,7 +22,7 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A purchase; `merchant_id` may be left out by a merchant's own key."""
 
     user_id: Annotated[str, msgspec.Meta(max_length=64)]
-    amount_minor: Digits
+    amount_minor: Amount
     currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3, description="A code of ISO 4217.")]
     occurred_at: Annotated[
         datetime,

@@ -3,6 +3,7 @@
 from cashback.purchases.service.api_keys import ApiKeys
 from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.people import People
+from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
 from cashback.purchases.service.purchases import Purchases
 from cashback.purchases.service.stories import BalanceStory, CashbackItem, PurchaseStories, PurchaseStory, UserStories
 
@@ -12,6 +13,8 @@ __all__ = [
     "CashbackItem",
     "Limits",
     "People",
+    "ProgrammeAnswer",
+    "Programmes",
     "PurchaseStories",
     "PurchaseStory",
     "Purchases",

@@ -11,6 +11,7 @@ from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import is_id, new_id, new_secret
 from cashback.kernel.principal import Principal, Scope
+from cashback.kernel.telemetry import logger
 from cashback.purchases.model import ApiKey, ApiKeyUnknown, FieldInvalid, MerchantUnknown
 from cashback.purchases.rules import problem_of_label, secret_hmac
 from cashback.purchases.store import api_keys as store
@@ -22,6 +23,7 @@ CACHE_TTL_S: Final = 5
 CACHE_MAX: Final = 10_000
 LIST_MAX: Final = 1_000
 _SEPARATOR: Final = "."
+log = logger(__name__)
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -65,6 +67,7 @@ class ApiKeys:
             if merchant_id is not None and await people.read_merchant(tx, merchant_id) is None:
                 raise MerchantUnknown("there is no such merchant", pointer="/merchant_id")
             await store.insert(tx, key, secret_hmac(secret, pepper=self._pepper.value))
+        log.info("key.created", key_id=key.id, scope=key.scope, merchant_id=merchant_id)
         return key, Secret(secret)
 
     async def revoke(self, key_id: str) -> ApiKey:
@@ -78,6 +81,7 @@ class ApiKeys:
         if key is None:
             raise ApiKeyUnknown("there is no such API key", key_id=key_id)
         self._cache.clear()
+        log.info("key.revoked", key_id=key.id)
         return key
 
     async def list_keys(self) -> list[ApiKey]:

@@ -8,13 +8,14 @@ submit ──▶ waiting (bounded) ──▶ batch (bounded) ──▶ commit �
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Context
+from contextlib import suppress
+from contextvars import copy_context
 from typing import Final, Generic, TypeVar
 
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
-from cashback.kernel.errors import Broken, CashbackError
+from cashback.kernel.errors import Broken, CashbackError, Unavailable
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import Overloaded
 
@@ -23,6 +24,9 @@ BATCH_SIZE: Final = Histogram(
 )
 WAITING: Final = Gauge("purchases_waiting", "Purchases that wait for the next batch.")
 OVERLOADED: Final = Counter("purchases_overloaded_total", "Purchases turned away because too many waited.")
+
+CLOSE_WITHIN_S: Final = 0.5
+"""How long closing waits for batches under way, and then for those that it cancelled: whoever asks has left already."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,6 +56,8 @@ class GroupCommitter(Generic[T, R]):
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        # That of whoever made us, the process: what a batch logs is nobody's request in particular.
+        self._context = copy_context()
 
     async def submit(self, items: Sequence[T]) -> list[R]:
         """Return a result for each item once it is durable.
@@ -74,18 +80,32 @@ class GroupCommitter(Generic[T, R]):
         loop.call_soon(self._start)
         return list(await asyncio.gather(*futures))
 
-    async def close(self) -> None:
-        """Turn newcomers away and return when every item that waits or is under way has its result."""
+    async def close(self, *, within_s: float = CLOSE_WITHIN_S) -> None:
+        """Turn newcomers away and return when every item that waits or is under way has its result.
+
+        After `within_s` seconds what is still under way is cancelled, and every caller left is told `Unavailable`: it
+        is unknown whether the item was stored, and the same request again finds out. Takes at most twice as long.
+        """
         self._is_closed = True
-        while self._waiting or self._running:
-            self._start()
-            await asyncio.wait(set(self._running))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._waiting or self._running:
+                    self._start()
+                    await asyncio.wait(set(self._running))
+                return
+        left, late = list(self._waiting), set(self._running)
+        self._waiting.clear()
+        _hand_out(left, [Unavailable("the process ended first; ask again under the same key")] * len(left))
+        log.warning("batches.cancelled", batches=len(late), left=len(left))
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=within_s)
 
     def _start(self) -> None:
         """Start as many batches as may be under way."""
         while self._may_start():
-            # An empty context: what a batch logs is nobody's request in particular.
-            task = asyncio.get_running_loop().create_task(self._run(self._take()), context=Context())
+            task = asyncio.get_running_loop().create_task(self._run(self._take()), context=self._context.copy())
             self._running.add(task)
             task.add_done_callback(self._ended)
 
@@ -119,15 +139,23 @@ class GroupCommitter(Generic[T, R]):
         results: Sequence[R | CashbackError]
         try:
             results = await self._commit([item for item, _ in batch])
+        except asyncio.CancelledError:
+            _hand_out(batch, [Unavailable("the process ended on the way; ask again under the same key")] * len(batch))
+            raise
         except Exception as error:  # the committer outlives a batch that broke
             log.exception("batch.broke", size=len(batch))
             broken = Broken("recording broke")
             broken.__cause__ = error
             results = [broken] * len(batch)
-        for (_, future), result in zip(batch, results, strict=True):
-            if future.done():
-                continue
-            if isinstance(result, CashbackError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        _hand_out(batch, results)
+
+
+def _hand_out(batch: Sequence[tuple[T, asyncio.Future[R]]], results: Sequence[R | CashbackError]) -> None:
+    """Give each caller its result, unless it has gone."""
+    for (_, future), result in zip(batch, results, strict=True):
+        if future.done():
+            continue
+        if isinstance(result, CashbackError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

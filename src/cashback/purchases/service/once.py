@@ -1,18 +1,21 @@
 """Every command once: the one mechanism behind each idempotency key (I7).
 
 screen ──▶ reserve the keys ──▶ apply what is fresh ──▶ store the answers ──▶ announce ──▶ commit
-   │            └ known ──▶ the stored answer again, or "reused with another request"
+   │            ├ known ──▶ the stored answer again, or "reused with another request"
+   │            └ held by another process ──▶ refused as busy, every repeat of it in the batch at once
    └ names what does not exist ──▶ refused, nothing stored
 
-A batch is one transaction. When it fails for a reason of one command, it is split and decided anew, so that nobody pays
-for a neighbour.
+A batch is one transaction. When a row of one command is refused by the database, it is split and decided anew; when a
+key is held elsewhere for longer than our patience, it is done anew without the keys that are held. So nobody pays for a
+neighbour, and nobody waits for somebody else's key twice.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from prometheus_client import Counter
 
 from cashback.kernel.db import LOCK_TIMEOUT_MS, Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
@@ -22,23 +25,46 @@ from cashback.purchases.store import idempotency
 from cashback.purchases.store.idempotency import Answered, Key
 
 HASTY_MS: Final = 250
-"""How long a batch waits for a key that another process holds, before it is split so that only the repeat waits on."""
+"""How long a batch waits for a key that another process holds, before it is done without that key."""
+
+PROBE_MS: Final = 2
+"""How long it waits for each of its keys, or some of them together, while it finds out which are held."""
 
 PATIENT_MS: Final = LOCK_TIMEOUT_MS
 """How long a command that has nobody beside it waits for the first answer to its key."""
 
+KEY_WAITS: Final = Counter(
+    "purchases_key_waits_total", "Waits for idempotency keys of other processes that were given up.", ["patience"]
+)
+
 C = TypeVar("C", bound=Command)
 C_contra = TypeVar("C_contra", bound=Command, contravariant=True)
 
+Reserve: TypeAlias = Callable[[Tx, Mapping[Key, bytes]], Awaitable["_Reserved"]]
+"""Reserves the keys of a batch, with the fingerprints of what they are to stand for."""
+
 Result: TypeAlias = Outcome | CashbackError
 """An outcome, or the failure that kept one command of a batch from having one."""
+
+
+async def _nothing(tx: Tx) -> None:
+    """Publish nothing."""
+    del tx
 
 
 class Applied(msgspec.Struct, frozen=True):
     """What applying commands came to: an answer for each, and what is to be published as the last act."""
 
     answers: list[bytes]
-    announce: Callable[[Tx], Awaitable[None]]
+    announce: Callable[[Tx], Awaitable[None]] = _nothing
+
+
+class _Reserved(msgspec.Struct, frozen=True):
+    """What became of the keys of a batch: ours to use, standing for an answer, or held by another process."""
+
+    fresh: set[Key]
+    answered: dict[Key, Answered]
+    busy: set[Key]
 
 
 class Operation(Protocol[C_contra]):
@@ -69,21 +95,28 @@ class Once(Generic[C]):
         """Return a result for each command, in order; what was done before is answered as it was then.
 
         Commands that share a key with another one of the batch are repeats of the first. A key that another process
-        holds for longer than our patience is refused as busy. Nothing is raised but bugs.
+        holds for longer than our patience is refused as busy, its repeats with it. Nothing is raised but bugs.
         """
-        if not commands:
-            return []
+        return await self._attempt(commands, self._reserved_together) if commands else []
+
+    async def _attempt(self, commands: Sequence[C], reserve: Reserve) -> list[Result]:
+        """Do a batch, and when one of it is in the way of the others, do it again without that one."""
         try:
-            return list(await self._transact(commands))
-        except (KeyBusy, Unstorable) as error:
+            return list(await self._transact(commands, reserve))
+        except KeyBusy as error:
+            KEY_WAITS.labels("whole").inc()
+            if len({_key(command) for command in commands}) == 1:
+                return [Refused(error)] * len(commands)
+            return await self._attempt(commands, self._reserved_apart)
+        except Unstorable as error:
             if len(commands) == 1:
-                return [Refused(error) if isinstance(error, KeyBusy) else error]
+                return [error]
             middle = len(commands) // 2
-            return await self.do(commands[:middle]) + await self.do(commands[middle:])
+            return await self._attempt(commands[:middle], reserve) + await self._attempt(commands[middle:], reserve)
         except CashbackError as error:
             return [error] * len(commands)
 
-    async def _transact(self, commands: Sequence[C]) -> list[Outcome]:
+    async def _transact(self, commands: Sequence[C], reserve: Reserve) -> list[Outcome]:
         """Do a batch in one transaction."""
         operation = self._operation()
         prints = [fingerprint(command) for command in commands]
@@ -91,23 +124,48 @@ class Once(Generic[C]):
             with idempotency.storing():
                 refusals = await operation.screen(tx, commands)
                 firsts = _firsts(commands, refusals)
-                fresh, answered = await self._reserve(tx, {key: prints[place] for key, place in firsts.items()})
-                doing = {key: commands[place] for key, place in firsts.items() if key in fresh}
-                if doing:
-                    answered |= await _do(tx, operation, doing, {key: prints[firsts[key]] for key in doing})
+                reserved = await reserve(tx, {key: prints[place] for key, place in firsts.items()})
+                doing = {key: commands[place] for key, place in firsts.items() if key in reserved.fresh}
+                announce, answers = await _do(tx, operation, doing)
+            # A refused row would be one command's fault; an outbox that takes no event is nobody's.
+            await announce(tx)
+        answered = reserved.answered | {
+            key: Answered(fingerprint=prints[firsts[key]], answer=answer) for key, answer in answers.items()
+        }
         begun = {firsts[key] for key in doing}
         return [
-            Refused(refusal) if refusal else _outcome(answered[_key(command)], print_, is_new=place in begun)
+            Refused(refusal) if refusal else _outcome(answered.get(_key(command)), print_, is_new=place in begun)
             for place, (command, refusal, print_) in enumerate(zip(commands, refusals, prints, strict=True))
         ]
 
-    async def _reserve(self, tx: Tx, prints: dict[Key, bytes]) -> tuple[set[Key], dict[Key, Answered]]:
-        """Return the keys that are ours to use, and what the others stand for."""
-        if not prints:
-            return set(), {}
-        fresh = await idempotency.reserve(tx, prints, at=self._now, patience_ms=self._patience_ms)
-        known = [key for key in prints if key not in fresh]
-        return fresh, await idempotency.read(tx, known) if known else {}
+    async def _reserved_together(self, tx: Tx, prints: Mapping[Key, bytes]) -> _Reserved:
+        """Reserve the keys in one statement.
+
+        Raises:
+            KeyBusy: another process has held one of them for longer than our patience; `tx` is spoilt.
+        """
+        fresh = await idempotency.reserve(tx, prints, at=self._now, patience_ms=self._patience_ms) if prints else set()
+        return await _with_known(tx, prints, fresh=fresh, busy=set())
+
+    async def _reserved_apart(self, tx: Tx, prints: Mapping[Key, bytes]) -> _Reserved:
+        """Reserve the keys that nobody else holds, halving down to those that somebody does."""
+        fresh: set[Key] = set()
+        busy: set[Key] = set()
+        # Taken from the end: the keys in ascending order, as everybody locks them.
+        unknown = [sorted(prints)] if prints else []
+        while unknown:
+            keys = unknown.pop()
+            part = {key: prints[key] for key in keys}
+            try:
+                fresh |= await idempotency.reserve_or_undo(tx, part, at=self._now, patience_ms=PROBE_MS)
+            except KeyBusy:
+                KEY_WAITS.labels("probe").inc()
+                middle = len(keys) // 2
+                if middle:
+                    unknown += [keys[middle:], keys[:middle]]
+                else:
+                    busy |= part.keys()
+        return await _with_known(tx, prints, fresh=fresh, busy=busy)
 
 
 def _key(command: Command) -> Key:
@@ -124,17 +182,28 @@ def _firsts(commands: Sequence[Command], refusals: Sequence[Rejected | None]) ->
     return firsts
 
 
-async def _do(tx: Tx, operation: Operation[C], doing: dict[Key, C], prints: dict[Key, bytes]) -> dict[Key, Answered]:
-    """Apply fresh commands, store their answers and announce them; return what their keys stand for from now on."""
+async def _with_known(tx: Tx, prints: Mapping[Key, bytes], *, fresh: set[Key], busy: set[Key]) -> _Reserved:
+    """Return what became of the keys, reading what the others stand for."""
+    known = [key for key in prints if key not in fresh and key not in busy]
+    return _Reserved(fresh=fresh, answered=await idempotency.read(tx, known) if known else {}, busy=busy)
+
+
+async def _do(
+    tx: Tx, operation: Operation[C], doing: Mapping[Key, C]
+) -> tuple[Callable[[Tx], Awaitable[None]], dict[Key, bytes]]:
+    """Apply fresh commands and store their answers; return what is left to publish, and the answers."""
+    if not doing:
+        return _nothing, {}
     applied = await operation.apply(tx, list(doing.values()))
     answers = dict(zip(doing, applied.answers, strict=True))
     await idempotency.answer(tx, answers)
-    await applied.announce(tx)
-    return {key: Answered(fingerprint=prints[key], answer=answer) for key, answer in answers.items()}
+    return applied.announce, answers
 
 
-def _outcome(answered: Answered, print_: bytes, *, is_new: bool) -> Outcome:
-    """Return the outcome of a command whose key stands for `answered`."""
+def _outcome(answered: Answered | None, print_: bytes, *, is_new: bool) -> Outcome:
+    """Return the outcome of a command whose key stands for `answered`, or for nothing yet."""
+    if answered is None:
+        return Refused(KeyBusy("the first request under this key is still being answered"))
     if answered.fingerprint != print_:
         return Refused(KeyReused("this key was used with another request", parameter="Idempotency-Key"))
     return Recorded(answer=answered.answer, is_replay=not is_new)

@@ -12,6 +12,7 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
 from cashback.kernel.ids import new_id
+from cashback.kernel.telemetry import logger
 from cashback.purchases.model import (
     Command,
     Merchant,
@@ -20,6 +21,7 @@ from cashback.purchases.model import (
     NewUser,
     NewWallet,
     Outcome,
+    Recorded,
     Refused,
     User,
     UserUnknown,
@@ -32,6 +34,7 @@ BATCH_MAX: Final = 500
 
 C = TypeVar("C", bound=Command)
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
+log = logger(__name__)
 
 
 class People:
@@ -60,7 +63,11 @@ class People:
         Raises:
             DatabaseUnavailable: it is unknown whether they were set; the same call again finds out.
         """
-        return await self._each_once(wallets, problem_of_wallet, _WalletChange)
+        outcomes = await self._each_once(wallets, problem_of_wallet, _WalletChange)
+        for command, outcome in zip(wallets, outcomes, strict=True):
+            if isinstance(outcome, Recorded) and not outcome.is_replay:
+                log.info("wallet.linked", user_id=command.user_id)
+        return outcomes
 
     async def set_wallet(self, wallet: NewWallet) -> Outcome:
         """Set one wallet, as `set_wallets` does."""
@@ -173,6 +180,9 @@ class _WalletChange:
         ]
 
     async def apply(self, tx: Tx, commands: Sequence[NewWallet]) -> Applied:
+        # Whoever comes second must be second both here and in the ledger, or one would show a wallet and the other mint
+        # to another. Taken after the keys and before any wallet, as by everybody: nobody waits in a circle.
+        await store.lock_users(tx, sorted({command.user_id for command in commands}))
         await _link(tx, [(command.user_id, command.wallet) for command in commands], self._now)
         return _applied(
             [msgspec.structs.replace(self._users[command.user_id], wallet=command.wallet) for command in commands]
@@ -206,9 +216,4 @@ async def _link(tx: Tx, wallets: Sequence[tuple[str, str]], now: datetime) -> No
 
 def _applied(answers: Sequence[User] | Sequence[Merchant]) -> Applied:
     """Return what was done; nothing is published of people."""
-    return Applied(answers=[_encoder.encode(answer) for answer in answers], announce=_nothing)
-
-
-async def _nothing(tx: Tx) -> None:
-    """Announce nothing."""
-    del tx
+    return Applied(answers=[_encoder.encode(answer) for answer in answers])

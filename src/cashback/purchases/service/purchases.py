@@ -14,26 +14,15 @@ from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError, Rejected
-from cashback.purchases.model import (
-    CurrencyUnknown,
-    KeyBusy,
-    NewPurchase,
-    Outcome,
-    Purchase,
-    PurchaseUnknown,
-    Recorded,
-    Refused,
-)
+from cashback.purchases.model import CurrencyUnknown, NewPurchase, Outcome, Purchase, PurchaseUnknown, Recorded, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_purchase
 from cashback.purchases.service.committer import GroupCommitter, Limits
-from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Once, Result
+from cashback.purchases.service.first_answers import FirstAnswers, is_busy
+from cashback.purchases.service.once import HASTY_MS, Once, Result
 from cashback.purchases.service.recording import Recording
 from cashback.purchases.store import purchases as store
 
 DEFAULT_LIMITS: Final = Limits()
-INSISTING_MAX: Final = 2
-"""How many requests may wait for another process at a time: each of them occupies a connection."""
-
 COMMANDS: Final = Counter("purchases_commands_total", "Purchases by what came of them.", ["outcome"])
 
 
@@ -45,8 +34,8 @@ class Purchases:
         self._database = database
         self._clock = clock
         self._batch_max = limits.batch_max
-        self._insisting = asyncio.Semaphore(INSISTING_MAX)
         self._committer: GroupCommitter[NewPurchase, Outcome] = GroupCommitter(self._commit, limits)
+        self._first_answers: FirstAnswers[NewPurchase] = FirstAnswers(self._insist, self._again)
 
     @classmethod
     @asynccontextmanager
@@ -91,34 +80,50 @@ class Purchases:
         return found
 
     async def close(self) -> None:
-        """Turn newcomers away and return when everything under way is answered."""
+        """Turn newcomers away and return when everything under way is answered, or cancelled because it is late."""
         await self._committer.close()
+        await self._first_answers.close()
 
     async def _record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
         """Record at most one batch: what is unsound is refused here and never waits for anything."""
         now = self._clock.now()
         problems = [_problem(purchase, now) for purchase in purchases]
         sound = [_arrived(purchase, now) for purchase, problem in zip(purchases, problems, strict=True) if not problem]
-        outcomes = await self._committer.submit(sound) if sound else []
-        if len(outcomes) == 1:
-            outcomes = [await self._insisted(sound[0], outcomes[0])]
-        recorded = iter(outcomes)
-        return [Refused(problem) if problem else next(recorded) for problem in problems]
+        outcomes = iter(await self._outcomes(sound))
+        return [Refused(problem) if problem else next(outcomes) for problem in problems]
 
-    async def _insisted(self, purchase: NewPurchase, outcome: Outcome) -> Outcome:
-        """Wait for the first answer to a key that another process holds, away from the batches, if few others do.
+    async def _outcomes(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
+        """Record sound purchases; those whose keys other processes hold wait away from the batches.
+
+        Raises:
+            CashbackError: recording one of them failed.
+        """
+        awaited = [self._first_answers.is_awaited(purchase) for purchase in purchases]
+        prompt = [purchase for purchase, is_awaited in zip(purchases, awaited, strict=True) if not is_awaited]
+        done = iter(await self._committer.submit(prompt) if prompt else [])
+        outcomes = [None if is_awaited else next(done) for is_awaited in awaited]
+        busy = [place for place, outcome in enumerate(outcomes) if outcome is None or is_busy(outcome)]
+        late = iter(await asyncio.gather(*[self._late(purchases[place]) for place in busy]) if busy else [])
+        return [next(late) if outcome is None or is_busy(outcome) else outcome for outcome in outcomes]
+
+    async def _late(self, purchase: NewPurchase) -> Outcome:
+        """Return the outcome of a purchase whose key another process holds, or held.
 
         Raises:
             CashbackError: recording it failed.
         """
-        is_busy = isinstance(outcome, Refused) and isinstance(outcome.error, KeyBusy)
-        if not is_busy or self._insisting.locked():
-            return outcome
-        async with self._insisting:
-            [result] = await self._commit([purchase], patience_ms=PATIENT_MS)
+        result = await self._first_answers.result(purchase)
         if isinstance(result, CashbackError):
             raise result
         return result
+
+    async def _insist(self, purchase: NewPurchase, *, patience_ms: int) -> Result:
+        """Record one purchase by itself, waiting so long for its key."""
+        return (await self._commit([purchase], patience_ms=patience_ms))[0]
+
+    async def _again(self, purchase: NewPurchase) -> Result:
+        """Record one purchase with whoever else comes."""
+        return (await self._committer.submit([purchase]))[0]
 
     async def _commit(self, purchases: Sequence[NewPurchase], patience_ms: int = HASTY_MS) -> list[Result]:
         """Commit one batch."""

@@ -5,8 +5,9 @@ from datetime import datetime
 import msgspec
 
 from cashback.kernel.ids import is_id
+from cashback.kernel.money import Amount
 from cashback.ledger import BalanceStory, CashbackItem, CashbackList, CashbackStory, Stories
-from cashback.purchases.model import Amount, PurchaseUnknown, UserUnknown
+from cashback.purchases.model import PurchaseUnknown, UserUnknown
 from cashback.purchases.service.people import People
 from cashback.purchases.service.purchases import Purchases
 
@@ -73,7 +74,7 @@ class UserStories:
 
         Raises:
             UserUnknown: there is no such user.
-            PlaceInvalid: `after` is no place of ours.
+            CursorInvalid: `after` is no place of ours.
         """
         await self._must_exist(user_id)
         return await self._stories.cashbacks_of_user(user_id, merchant_id=merchant_id, after=after, limit=limit)

@@ -82,6 +82,16 @@ async def reserve(
     return set() if row is None or row[0] is None else set(zip(row[0], row[1], strict=True))
 
 
+async def reserve_or_undo(tx: Tx, fingerprints: Mapping[Key, bytes], *, at: datetime, patience_ms: int) -> set[Key]:
+    """Reserve as `reserve` does; when a key is busy none of these is reserved, and `tx` goes on.
+
+    Raises:
+        KeyBusy: as `reserve`.
+    """
+    async with tx.transaction():
+        return await reserve(tx, fingerprints, at=at, patience_ms=patience_ms)
+
+
 async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:
     """Return what those keys stand for; a key that is not there stands for nothing."""
     cursor = await tx.execute(

@@ -25,6 +25,20 @@ async def insert_users(tx: Tx, users: Sequence[User]) -> None:
     )
 
 
+async def lock_users(tx: Tx, user_ids: Sequence[str]) -> None:
+    """Have everybody else who changes one of these users wait until `tx` ends; locked in order of id."""
+    await tx.execute(
+        """
+        select
+        from purchases.users
+        where id = any(%(ids)b)
+        order by id
+        for no key update
+        """,
+        {"ids": list(user_ids)},
+    )
+
+
 async def insert_wallets(tx: Tx, wallets: Sequence[tuple[str, str]], *, at: datetime) -> None:
     """Note wallets as (user, address), in order: a user's last one is in use from now on."""
     await tx.execute(

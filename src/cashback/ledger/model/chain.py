@@ -1,0 +1,92 @@
+"""What the chain says of us, as the blockchain adapter tells it, and that it does not tell."""
+
+from datetime import datetime
+
+import msgspec
+
+from cashback.kernel.errors import Unavailable
+
+
+class ChainBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the token contract says an address holds, in base units, at one block."""
+
+    token_units: str
+    block_number: int
+    block_hash: str
+
+
+class MintLog(msgspec.Struct, frozen=True, kw_only=True):
+    """One mint as the chain's own log shows it; the amount is in base units."""
+
+    number: int
+    recipient: str
+    amount: int
+    block_number: int
+    transaction_hash: str
+
+
+class ChainLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """Mint logs from `from_block` to `covered_to_block`, and what holders burned in the same blocks.
+
+    The adapter begins at its start block at the earliest. `at_block` is the last block of the whole question;
+    `total_supply` stands there, told when the question begins, None when no node tells any more.
+    """
+
+    logs: list[MintLog]
+    from_block: int
+    covered_to_block: int
+    at_block: int
+    at_block_hash: str
+    at_block_mined_at: datetime
+    total_supply: int | None
+    burned: int
+
+
+class LaneNonces(msgspec.Struct, frozen=True, kw_only=True):
+    """A signer's nonces: given out by the adapter, used on the chain up to its head, and used up to its final block."""
+
+    address: bytes
+    next_nonce: int
+    mined_nonce: int
+    final_nonce: int
+    gas_money_wei: int
+
+    @property
+    def is_told(self) -> bool:
+        """Tell whether the node said anything about this signer; one that has used nonces has paid for them."""
+        return self.mined_nonce > 0 or self.gas_money_wei > 0
+
+
+class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the adapter stands: heads, whether it is halted, what waits, and its signers."""
+
+    chain_id: int
+    head: int
+    final: int
+    halted_reason: str
+    accepted_waiting: int
+    lanes: list[LaneNonces]
+
+
+class LiveMint(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a mint has come on the chain; what it has not reached is None."""
+
+    number: int
+    state: str
+    transaction_hash: str | None
+    block_number: int | None
+    submitted_at: datetime | None
+    included_at: datetime | None
+    final_at: datetime | None
+
+
+class AdapterUnavailable(Unavailable):
+    """The blockchain adapter did not answer in time."""
+
+    code = "adapter_unavailable"
+
+
+class AdapterUnintelligible(AdapterUnavailable):
+    """The blockchain adapter answered what its contract does not allow."""
+
+    code = "adapter_unintelligible"

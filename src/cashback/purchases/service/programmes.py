@@ -1,0 +1,78 @@
+"""Starting programmes: a command like any other, done by the ledger in the transaction of its key."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from cashback import ledger
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.telemetry import logger
+from cashback.ledger import ProgrammeAnswer
+from cashback.purchases.model import Outcome, ProgrammeStart, Recorded, Refused
+from cashback.purchases.rules import problem_of_key
+from cashback.purchases.service.once import PATIENT_MS, Applied, Once
+
+__all__ = ["ProgrammeAnswer", "Programmes"]
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+log = logger(__name__)
+
+
+class Programmes:
+    """Starts programmes; one is in force at a time, for now."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        """Work on `database`."""
+        self._database = database
+        self._clock = clock
+
+    async def create(self, start: ProgrammeStart) -> Outcome:
+        """Start a programme once; the answer is a `ProgrammeAnswer`. The same terms under another key change nothing.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether it was started; the same call again finds out.
+        """
+        if problem := problem_of_key(start):
+            return Refused(problem)
+        now = self._clock.now()
+        [result] = await Once(self._database, partial(_Start, now), now=now, patience_ms=PATIENT_MS).do([start])
+        if isinstance(result, Rejected):
+            return Refused(result)
+        if isinstance(result, CashbackError):
+            raise result
+        if isinstance(result, Recorded) and not result.is_replay:
+            _log(msgspec.json.decode(result.answer, type=ProgrammeAnswer), now)
+        return result
+
+
+class _Start:
+    """Starts the programmes of some terms; what the ledger refuses takes the whole transaction with it."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    async def screen(self, tx: Tx, commands: Sequence[ProgrammeStart]) -> list[Rejected | None]:
+        del tx
+        return [None] * len(commands)
+
+    async def apply(self, tx: Tx, commands: Sequence[ProgrammeStart]) -> Applied:
+        programmes = [await ledger.start_programme(tx, _terms(command), now=self._now) for command in commands]
+        return Applied(answers=[_encoder.encode(ledger.programme_answer(programme)) for programme in programmes])
+
+
+def _log(programme: ProgrammeAnswer, now: datetime) -> None:
+    """Note a programme that was started just now; the same terms again are answered with the one that there is."""
+    if programme.created_at == now:
+        log.info("programme.started", programme_id=programme.id)
+
+
+def _terms(start: ProgrammeStart) -> ledger.NewProgramme:
+    """Return the terms of a programme to be."""
+    return ledger.NewProgramme(
+        name=start.name, currency=start.currency, rate=start.rate, token_rate=start.token_rate, budget=start.budget
+    )

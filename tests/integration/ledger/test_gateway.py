@@ -1,0 +1,94 @@
+"""The way to the adapter: nonsense is named as what it is, and a mistake of ours is not taken for the adapter's."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeAlias
+
+import pytest
+
+from cashback.ledger.gateway import Adapter
+from cashback.ledger.model import AdapterUnintelligible
+from cashback.wire.cashback.chain import v1
+from tests.contract.rest.adapter import ScriptedAdapter
+
+NO_MESSAGE: Final = b"\x0a\x02\x0a\xff"
+NO_TEXT: Final = b"\x0a\x02\xff\xfe"
+ANOTHER_TYPE: Final = b"\x08\x01"
+HASH: Final = bytes(32)
+LOG: Final = v1.ListMintLogsResponseLog(number=1, recipient=bytes(20), amount="1", transaction_hash=HASH)
+
+Call: TypeAlias = Callable[[Adapter], Awaitable[object]]
+
+CALLS: Final[dict[str, Call]] = {
+    "GetBalances": lambda adapter: adapter.balance("0x" + "ab" * 20),
+    "GetMints": lambda adapter: adapter.mints([1]),
+    "ListMintLogs": lambda adapter: adapter.mint_logs(from_block=0),
+    "GetStatus": lambda adapter: adapter.status(),
+}
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedAdapter]:
+    """Give an adapter that answers what the test wants."""
+    async with ScriptedAdapter.serving() as adapter:
+        yield adapter
+
+
+def logs(*found: v1.ListMintLogsResponseLog, supply: str = "1", burned: str = "0", block_hash: bytes = HASH) -> bytes:
+    """Return an answer to ListMintLogs."""
+    return bytes(
+        v1.ListMintLogsResponse(
+            logs=list(found),
+            covered_to_block=9,
+            at_block=9,
+            at_block_hash=block_hash,
+            total_supply=supply,
+            burned=burned,
+        )
+    )
+
+
+def status(gas_money_wei: str) -> bytes:
+    """Return an answer to GetStatus."""
+    return bytes(v1.GetStatusResponse(lanes=[v1.GetStatusResponseLane(address=HASH[:20], gas_money_wei=gas_money_wei)]))
+
+
+async def test_what_the_contract_allows_is_understood(scripted: ScriptedAdapter) -> None:
+    """Or the refusals below would mean nothing."""
+    scripted.answers = {"ListMintLogs": logs(LOG), "GetStatus": status("7")}
+    async with Adapter.open(scripted.address) as adapter:
+        [log] = (await adapter.mint_logs(from_block=0)).logs
+        [lane] = (await adapter.status()).lanes
+    assert (log.number, log.amount, lane.gas_money_wei) == (1, 1, 7)
+
+
+@pytest.mark.parametrize(
+    "call, answer",
+    [
+        *((call, NO_MESSAGE) for call in CALLS),
+        *((call, ANOTHER_TYPE) for call in ("GetBalances", "GetMints", "ListMintLogs")),
+        ("GetBalances", NO_TEXT),
+        ("GetBalances", b""),
+        ("ListMintLogs", logs(LOG, burned="")),
+        ("ListMintLogs", logs(LOG, burned="-1")),
+        ("ListMintLogs", logs(LOG, supply="1.5")),
+        ("ListMintLogs", logs(LOG, block_hash=b"short")),
+        ("ListMintLogs", logs(v1.ListMintLogsResponseLog(number=1, recipient=bytes(20), amount="x"))),
+        ("ListMintLogs", logs(v1.ListMintLogsResponseLog(number=1, recipient=b"", amount="1", transaction_hash=HASH))),
+        ("GetStatus", status("x")),
+        ("GetStatus", status("")),
+    ],
+)
+async def test_nonsense_is_called_unintelligible(scripted: ScriptedAdapter, call: str, answer: bytes) -> None:
+    """Whatever is wrong with it, and whoever asked: people get the ledger's figures, operators exit code 5."""
+    scripted.answers = {call: answer}
+    async with Adapter.open(scripted.address) as adapter:
+        with pytest.raises(AdapterUnintelligible):
+            await CALLS[call](adapter)
+
+
+async def test_a_mistake_of_ours_is_not_the_adapters(scripted: ScriptedAdapter) -> None:
+    """It must be seen, rather than told as stale for ever."""
+    scripted.answers = {"GetMints": b""}
+    async with Adapter.open(scripted.address) as adapter:
+        with pytest.raises(TypeError):
+            await adapter.mints(["one"])  # type: ignore[list-item]  # the mistake

@@ -51,7 +51,7 @@ create table minting.halts (
     id bigint generated always as identity primary key,
     kind text collate "C" not null constraint halt_kind_known check (kind in (
         'foreign_fingerprint', 'second_number', 'adapter_conflict', 'unrequested_outcome', 'foreign_outcome',
-        'contradicted_outcome')),
+        'contradicted_outcome', 'cursor_ahead')),
     number bigint not null,
     cashback_id text collate "C" not null,
     detail text not null constraint halt_detail_bounded check (length(detail) <= 2000),

@@ -7,20 +7,13 @@ from cashback.events import decode
 from cashback.events.ledger import TokenMintRequested
 from cashback.kernel.bus import Delivery
 from cashback.kernel.db import Tx
-from cashback.kernel.errors import Invalid
 from cashback.kernel.ids import is_id
 from cashback.kernel.money import TokenUnits
-from cashback.minting.model import MintRequest
+from cashback.minting.model import MintRequest, RequestUnreadable
 from cashback.minting.service.requests import Requests
 
 NAME: Final = "minting-requests"
 TYPES: Final = (TokenMintRequested.TYPE,)
-
-
-class RequestUnreadable(Invalid):
-    """A mint request names something that is no cashback; it belongs to the dead letters."""
-
-    code = "mint_request_unreadable"
 
 
 class MintRequests:

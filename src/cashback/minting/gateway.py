@@ -1,10 +1,12 @@
 """The way out to the blockchain adapter: gRPC with deadlines, its words checked and turned into ours.
 
-| what happened                                                               | becomes               |
-|-----------------------------------------------------------------------------|-----------------------|
-| the call itself is refused: INVALID_ARGUMENT and its kin (`_REFUSALS`)      | `AdapterRefused`      |
-| no connection, no answer in time, UNAVAILABLE, INTERNAL and all other codes | `AdapterUnavailable`  |
-| an answer that the contract rules out                                       | `AdapterAnswerBroken` |
+| what happened                                                               | becomes                 |
+|-----------------------------------------------------------------------------|-------------------------|
+| the call itself is refused: INVALID_ARGUMENT and its kin (`_REFUSALS`)      | `AdapterRefused`        |
+| the cursor is ahead of the adapter's stream                                 | `CursorAhead`           |
+| no connection, no answer in time, UNAVAILABLE, INTERNAL and all other codes | `AdapterUnavailable`    |
+| an answer that is no message of the contract                                | `AdapterUnintelligible` |
+| a message that says what the contract rules out                             | `AdapterAnswerBroken`   |
 """
 
 import asyncio
@@ -22,7 +24,9 @@ from cashback.minting.model import (
     AdapterAnswerBroken,
     AdapterRefused,
     AdapterUnavailable,
+    AdapterUnintelligible,
     Cursor,
+    CursorAhead,
     Inclusion,
     Mint,
     Outcome,
@@ -30,7 +34,9 @@ from cashback.minting.model import (
     SubmitResult,
     Verdict,
 )
+from cashback.wire.answers import AnswerCodec, ReasonCodec, Unintelligible, reason_of, understood
 from cashback.wire.cashback.chain import v1
+from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
 
 SUBMIT_MINTS_MAX: Final = 500
 SUBMIT_DEADLINE_S: Final = 10.0
@@ -67,12 +73,13 @@ class Adapter:
     def __init__(self, channel: Channel) -> None:
         """Speak over `channel`, which connects with the first call."""
         self._stub = v1.ChainAdapterServiceStub(channel)
+        self._health = HealthStub(channel)
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, host: str, port: int) -> AsyncIterator["Adapter"]:
         """Yield the adapter at `host:port`, at once: one that is down is no error here."""
-        channel = Channel(host, port)
+        channel = Channel(host, port, codec=AnswerCodec(), status_details_codec=ReasonCodec())
         try:
             yield cls(channel)
         finally:
@@ -87,13 +94,15 @@ class Adapter:
             AdapterUnavailable: it did not answer within 10 s.
             AdapterRefused: it refused the whole call.
             AdapterAnswerBroken: it answered for a number it was not asked about.
+            AdapterUnintelligible: it answered nonsense; likewise it is unknown what it took.
         """
         forbid_in_transaction("the blockchain adapter")
         request = v1.SubmitMintsRequest(mints=[_to_wire(mint) for mint in mints])
         with _failures_named():
             answer = await self._stub.submit_mints(request, timeout=SUBMIT_DEADLINE_S)
         asked = {mint.number for mint in mints}
-        return [_to_verdict(entry, asked) for entry in answer.entries if entry.result in _RESULTS]
+        with _failures_named(), understood():
+            return [_to_verdict(entry, asked) for entry in answer.entries if entry.result in _RESULTS]
 
     async def watch(self, cursor: Cursor) -> AsyncGenerator[OutcomeBatch, None]:
         """Yield what became final after `cursor`, for as long as the connection lasts; close it to stop.
@@ -101,7 +110,9 @@ class Adapter:
         Raises:
             AdapterUnavailable: the stream ended, or brought nothing for 30 s; watch again.
             AdapterRefused: the adapter refused the call.
+            CursorAhead: its stream does not go as far as `cursor`.
             AdapterAnswerBroken: an outcome is not what the contract allows.
+            AdapterUnintelligible: it answered nonsense; watch again.
         """
         forbid_in_transaction("the blockchain adapter")
         request = v1.WatchOutcomesRequest(epoch=cursor.epoch, after_sequence=cursor.sequence)
@@ -113,14 +124,16 @@ class Adapter:
             await stream.aclose()  # type: ignore[attr-defined]  # the stub's type hides that it is a generator
 
     async def ping(self) -> None:
-        """Return when the adapter answered.
+        """Return when the adapter takes calls; how its endpoints are is no part of the question.
 
         Raises:
-            AdapterUnavailable: it did not within a second.
+            AdapterUnavailable: it did not say so within a second, or it is stopping.
         """
         forbid_in_transaction("the blockchain adapter")
         with _failures_named():
-            await self._stub.get_status(timeout=STATUS_DEADLINE_S)
+            answer = await self._health.check(HealthCheckRequest(), timeout=STATUS_DEADLINE_S)
+        if answer.status is not HealthCheckResponseServingStatus.SERVING:
+            raise AdapterUnavailable("the adapter takes no calls: it is starting or stopping")
 
 
 @contextmanager
@@ -129,12 +142,22 @@ def _failures_named() -> Iterator[None]:
     try:
         yield
     except GRPCError as cause:
-        kind = AdapterRefused if cause.status in _REFUSALS else AdapterUnavailable
-        raise kind(f"the adapter answered {cause.status.name}: {cause.message}", status=cause.status.name) from cause
+        raise _kind(cause)(
+            f"the adapter answered {cause.status.name}: {cause.message}", status=cause.status.name
+        ) from cause
+    except Unintelligible as cause:
+        raise AdapterUnintelligible(f"the adapter answered nonsense: {cause}") from cause
     except TimeoutError as cause:
         raise AdapterUnavailable("the adapter did not answer in time") from cause
     except (OSError, StreamTerminatedError, ProtocolError) as cause:
         raise AdapterUnavailable(f"the adapter cannot be reached: {cause}") from cause
+
+
+def _kind(failure: GRPCError) -> type[AdapterRefused | AdapterUnavailable | CursorAhead]:
+    """Return what a status means to the caller."""
+    if reason_of(failure) == CursorAhead.code:
+        return CursorAhead
+    return AdapterRefused if failure.status in _REFUSALS else AdapterUnavailable
 
 
 async def _next_batch(stream: AsyncIterator[v1.WatchOutcomesResponse]) -> OutcomeBatch:
@@ -144,6 +167,12 @@ async def _next_batch(stream: AsyncIterator[v1.WatchOutcomesResponse]) -> Outcom
             message = await anext(stream, None)
     if message is None:
         raise AdapterUnavailable("the adapter ended its stream of outcomes")
+    with _failures_named(), understood():
+        return _to_batch(message)
+
+
+def _to_batch(message: v1.WatchOutcomesResponse) -> OutcomeBatch:
+    """Return one message of the stream."""
     if not 0 < len(message.epoch) <= EPOCH_LENGTH_MAX:
         raise AdapterAnswerBroken("a batch of outcomes has no usable epoch", epoch=message.epoch)
     return OutcomeBatch(message.epoch, tuple(_to_outcome(outcome) for outcome in message.outcomes))

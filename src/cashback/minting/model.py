@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from cashback.kernel.errors import Broken, NotFound, Rejected, Unavailable
+from cashback.kernel.errors import Broken, Invalid, NotFound, Rejected, Unavailable
 from cashback.kernel.money import TokenUnits
 
 
@@ -128,9 +128,15 @@ class HaltKind(StrEnum):
     CONTRADICTED_OUTCOME = "contradicted_outcome"
     """The adapter takes back what it called final."""
 
+    CURSOR_AHEAD = "cursor_ahead"
+    """The adapter tells fewer outcomes than were applied here: its database is older than ours."""
+
 
 class Halt(msgspec.Struct, frozen=True, kw_only=True):
-    """Why nothing is submitted until a person has looked; `number` and `cashback_id` are those of the intruder."""
+    """Why nothing is submitted until a person has looked.
+
+    `number` and `cashback_id` are those of the intruder; 0 and empty when it is about no mint.
+    """
 
     kind: HaltKind
     number: int
@@ -145,10 +151,28 @@ class AdapterUnavailable(Unavailable):
     code = "adapter_unavailable"
 
 
+class AdapterUnintelligible(AdapterUnavailable):
+    """The blockchain adapter, or whoever listens in its place, answered what is no message of the contract."""
+
+    code = "adapter_unintelligible"
+
+
 class AdapterRefused(Rejected):
     """The blockchain adapter refused a call as a whole: the two of us do not fit together."""
 
     code = "adapter_refused"
+
+
+class CursorAhead(Rejected):
+    """The adapter's stream of outcomes does not go as far as it was applied here."""
+
+    code = "cursor_ahead"
+
+
+class RequestUnreadable(Invalid):
+    """A mint request names something that is no cashback; it belongs to the dead letters."""
+
+    code = "mint_request_unreadable"
 
 
 class AdapterAnswerBroken(Broken):

@@ -6,19 +6,18 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from cashback.kernel.backoff import delay_ms
 from cashback.kernel.money import INT63_MAX
 from cashback.minting.model import Halt, HaltKind, Inclusion, Mint, MintRequest, MintState, Outcome
 
 RETRY_FIRST_MS: Final = 250
 RETRY_LONGEST_MS: Final = 10_000
-PER_MILLE: Final = 1_000
 NO_REASON: Final = "unexplained"
 NUMBER_USED_OTHERWISE: Final = "number_used_otherwise"
 OPEN: Final = frozenset({MintState.REQUESTED, MintState.ACCEPTED})
 """States in which a mint has no outcome yet."""
 
 _FINGERPRINT_DOMAIN: Final = b"cashback.mint.v1\0"
-_DOUBLINGS_MAX: Final = 16
 
 
 class Hasten(msgspec.Struct, frozen=True):
@@ -145,8 +144,7 @@ def retry_delay_ms(failures: int, *, jitter_per_mille: int) -> int:
     >>> retry_delay_ms(1, jitter_per_mille=0), retry_delay_ms(3, jitter_per_mille=500)
     (250, 750)
     """
-    longest_ms = min(RETRY_FIRST_MS << min(max(failures, 1) - 1, _DOUBLINGS_MAX), RETRY_LONGEST_MS)
-    return longest_ms - longest_ms * jitter_per_mille // (2 * PER_MILLE)
+    return delay_ms(failures, first_ms=RETRY_FIRST_MS, longest_ms=RETRY_LONGEST_MS, jitter_per_mille=jitter_per_mille)
 
 
 def _settle_failed(mint: Mint, outcome: Outcome) -> Settlement:

@@ -13,6 +13,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from cashback.processes.embedded import HOST
+from cashback.wire.answers import ReasonCodec, reason_of
 from cashback.wire.cashback.chain import v1
 from tests.integration.minting.subjects import Subject, a_fake, a_real_one
 from tests.support.servers import Databases
@@ -53,7 +54,7 @@ async def subject(chosen: Subject | None) -> AsyncIterator[Subject]:
 @pytest.fixture
 async def stub(subject: Subject) -> AsyncIterator[v1.ChainAdapterServiceStub]:
     """Give a client that adds nothing of its own."""
-    channel = Channel(HOST, subject.port)
+    channel = Channel(HOST, subject.port, status_details_codec=ReasonCodec())
     yield v1.ChainAdapterServiceStub(channel, timeout=WITHIN_S)
     channel.close()
 
@@ -176,6 +177,18 @@ async def test_a_cursor_of_another_epoch_starts_from_the_beginning(
     epoch, found = await outcomes(stub, subject, mint.number)
     other, again = await outcomes(stub, subject, mint.number, epoch="epo_another", after=found[-1].sequence)
     assert (other, again) == (epoch, found)
+
+
+async def test_a_cursor_ahead_of_the_stream_is_refused_by_its_code(
+    stub: v1.ChainAdapterServiceStub, subject: Subject
+) -> None:
+    """What comes next would stand before the cursor, and never be told."""
+    mint = a_mint()
+    await submit(stub, mint)
+    epoch, found = await outcomes(stub, subject, mint.number)
+    with pytest.raises(GRPCError) as caught:
+        await outcomes(stub, subject, epoch=epoch, after=found[-1].sequence + 1)
+    assert (caught.value.status, reason_of(caught.value)) == (Status.FAILED_PRECONDITION, "cursor_ahead")
 
 
 async def test_a_stream_without_news_gives_signs_of_life(stub: v1.ChainAdapterServiceStub, subject: Subject) -> None:

@@ -207,21 +207,6 @@ async def test_after_a_lifted_halt_the_outcomes_are_read_again(world: World) -> 
     assert [event["mint_number"] for event in await world.events()] == ["9"]
 
 
-async def test_a_follower_whose_cursor_was_set_back_applies_nothing_more_from_where_it_was(world: World) -> None:
-    """Otherwise the cursor would jump over what is to be read again."""
-    await world.mint(1)
-    await accepted(world, 2)
-    follower = world.follower()
-    token = await follower.acquire()
-    assert token is not None
-    world.fake.mint()
-    batch = await world.told()
-    world.execute("update minting.outcome_cursor set sequence = 0")
-    assert not await follower.apply(token, batch)
-    assert await world.states() == {1: "minted", 2: "accepted"}
-    assert await Readings(world.auditor).cursor() == Cursor(world.fake.epoch, 0)
-
-
 async def _is_halted(world: World) -> bool:
     """Tell whether a halt is open."""
     return bool(await world.halts())

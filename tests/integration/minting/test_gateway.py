@@ -9,8 +9,16 @@ from grpclib.const import Status
 
 from cashback.kernel.errors import Broken
 from cashback.minting import Cursor, Readings, gateway
-from cashback.minting.model import AdapterAnswerBroken, AdapterRefused, AdapterUnavailable, Mint, OutcomeBatch
+from cashback.minting.model import (
+    AdapterAnswerBroken,
+    AdapterRefused,
+    AdapterUnavailable,
+    AdapterUnintelligible,
+    Mint,
+    OutcomeBatch,
+)
 from cashback.wire.cashback.chain import v1
+from tests.contract.rest.adapter import ScriptedAdapter
 from tests.integration.minting.world import World, cashback, request
 from tests.support.adapter import HOST
 
@@ -133,6 +141,21 @@ async def test_an_answer_for_a_number_that_was_not_asked_about_is_not_believed(
     monkeypatch.setattr(world.fake, "_admit", lambda _: wrong)
     with pytest.raises(AdapterAnswerBroken):
         await world.adapter.submit([await a_mint(world)])
+
+
+@pytest.mark.parametrize("answer", [b"\x0a\x02\x0a\xff", b"\x08\x01"], ids=["no message", "another type"])
+async def test_an_answer_that_is_no_message_is_told_as_nonsense_and_asked_for_again(
+    world: World, answer: bytes
+) -> None:
+    """Somebody else on the adapter's port is no reason to die: the worker waits until the adapter is back."""
+    mint = await a_mint(world)
+    async with ScriptedAdapter.serving() as scripted, gateway.Adapter.connect(HOST, scripted.port) as adapter:
+        scripted.answers = {"SubmitMints": answer, "WatchOutcomes": answer}
+        with pytest.raises(AdapterUnintelligible):
+            await adapter.submit([mint])
+        async with aclosing(adapter.watch(Cursor())) as batches:
+            with pytest.raises(AdapterUnintelligible):
+                await anext(batches)
 
 
 async def test_nobody_at_the_address_is_found_out_by_the_first_call(world: World) -> None:

@@ -41,6 +41,7 @@ def test_what_is_missing_is_told_at_once(process: Any, required: list[str]) -> N
         (mint_worker, "ADAPTER_ADDRESS", "localhost:"),
         (mint_worker, "ADAPTER_ADDRESS", ":50051"),
         (mint_worker, "ADAPTER_ADDRESS", "localhost:port"),
+        (mint_worker, "ADAPTER_ADDRESS", "localhost:99999"),
         (ledger_worker, "PROBE_PORT", "0"),
         (relay, "PROBE_PORT", "65536"),
         (relay, "RELAY_SERVICE", "chain"),

@@ -20,7 +20,7 @@ from cashback.kernel.lifecycle.stopping import pause
 from cashback.kernel.outbox import append
 from cashback.kernel.telemetry import logger
 from cashback.minting.gateway import Adapter
-from cashback.minting.model import Cursor, Outcome, OutcomeBatch
+from cashback.minting.model import Cursor, CursorAhead, Halt, HaltKind, Outcome, OutcomeBatch
 from cashback.minting.rules import Settled, settle_all
 from cashback.minting.service import metrics
 from cashback.minting.service.announce import outcome_event
@@ -134,22 +134,40 @@ class Follower:
                 raise result
 
     async def _read(self, token: int) -> None:
-        """Apply batch after batch; return when this process may not go on from here."""
-        async with aclosing(self._adapter.watch(self._at)) as batches:
-            async for batch in batches:
-                self._failures = 0
-                if not await self.apply(token, batch):
-                    log.warning("outcomes.superseded", epoch=self._at.epoch, sequence=self._at.sequence)
-                    return
+        """Apply batch after batch; return when this process may not go on from here.
+
+        Raises:
+            CursorAhead: the adapter's stream does not go as far as the cursor; minting is halted.
+        """
+        try:
+            async with aclosing(self._adapter.watch(self._at)) as batches:
+                async for batch in batches:
+                    self._failures = 0
+                    if not await self.apply(token, batch):
+                        log.warning("outcomes.superseded", epoch=self._at.epoch, sequence=self._at.sequence)
+                        return
+        except CursorAhead as cause:
+            await self._halt_ahead(token, cause)
+            raise
+
+    async def _halt_ahead(self, token: int, cause: CursorAhead) -> None:
+        """Halt minting: what the adapter will tell at places that were read already would never be seen."""
+        detail = f"outcomes were applied up to {self._at.sequence} of epoch {self._at.epoch}; {cause.detail}"
+        async with self._database.transaction() as tx:
+            is_ours = await lease.is_held(tx, schema=SCHEMA, name=LEASE, token=token)
+            if is_ours and await cursors.read(tx) == self._at:
+                await halt(tx, [Halt(kind=HaltKind.CURSOR_AHEAD, number=0, cashback_id="", detail=detail)])
 
     async def _renew(self, token: int) -> None:
         """Keep the lease; return when it is lost or the cursor was set back."""
         while True:
             await asyncio.sleep(RENEW_S)
+            # Taken first: an application beside this may go on after the cursor was read, and is no setting back.
+            at = self._at
             async with self._database.transaction() as tx:
                 held = await lease.acquire(tx, schema=SCHEMA, name=LEASE, holder=self._holder, ttl_s=LEASE_TTL_S)
                 stored = await cursors.read(tx)
-            is_set_back = stored.epoch == self._at.epoch and stored.sequence < self._at.sequence
+            is_set_back = stored.epoch == at.epoch and stored.sequence < at.sequence
             if held != token or is_set_back:
                 return
 

@@ -2,7 +2,8 @@
 
 from zlib import crc32
 
-from cashback.minting.rules import PER_MILLE, retry_delay_ms
+from cashback.kernel.backoff import PER_MILLE
+from cashback.minting.rules import retry_delay_ms
 
 
 def retry_after_ms(failures: int, *, holder: str) -> int:

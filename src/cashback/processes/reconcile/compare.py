@@ -11,6 +11,7 @@ class Kind(StrEnum):
     """What can differ; the codes are stable."""
 
     MISSING_LOG = "missing_log"
+    UNSETTLED_LOG = "unsettled_log"
     UNEXPECTED_LOG = "unexpected_log"
     DUPLICATE_LOG = "duplicate_log"
     WRONG_AMOUNT = "wrong_amount"
@@ -22,21 +23,33 @@ class Kind(StrEnum):
     SUPPLY_DIFFERS = "supply_differs"
     NONCE_GAP = "nonce_gap"
     BOOKS_DIFFER = "books_differ"
+    WALLET_DIFFERS = "wallet_differs"
 
+
+UNSETTLED_AFTER_S: Final = 21_600
+"""From how much before the final block compared at on a log must be settled, by the blocks' own times: 6 hours.
+
+Longer than the longest pause after which the ledger asks again (an hour), and than the steps in which finality comes.
+"""
 
 REMEDIES: Final[Mapping[Kind, str]] = {
-    Kind.MISSING_LOG: "page: the ledger settled what the chain does not show (docs/runbooks/reconcile.md)",
+    Kind.MISSING_LOG: "page: the ledger or minting settled what the chain does not show (docs/runbooks/reconcile.md)",
+    Kind.UNSETTLED_LOG: (
+        "cashback replay --from-outbox minting when minting has settled it, otherwise set the outcome cursor back"
+        " (docs/runbooks/reconcile.md)"
+    ),
     Kind.UNEXPECTED_LOG: "pause the minter with the guardian key and page: somebody else minted",
     Kind.DUPLICATE_LOG: "pause the minter with the guardian key and page: the token contract is not ours",
     Kind.WRONG_AMOUNT: "pause the minter with the guardian key and page",
     Kind.WRONG_RECIPIENT: "pause the minter with the guardian key and page",
-    Kind.WRONG_PLACE: "page: the ledger names another block or transaction than the one that minted",
+    Kind.WRONG_PLACE: "page: the ledger or minting names another block or transaction than the one that minted",
     Kind.RECORD_MISSING: "cashback replay --type token.mint.requested",
     Kind.RECORD_UNEXPECTED: "halt minting and page: a mint is under way that the ledger never requested",
     Kind.RECORD_DIFFERS: "halt minting and page: one number stands for two mints",
     Kind.SUPPLY_DIFFERS: "pause the minter with the guardian key and page: tokens exist that no mint log explains",
     Kind.NONCE_GAP: "cashback doctor, then look at the adapter's lane",
     Kind.BOOKS_DIFFER: "stop the ledger worker and page: the books contradict themselves",
+    Kind.WALLET_DIFFERS: "ask the user for the wallet, and set it again (docs/runbooks/reconcile.md)",
 }
 """What a person does about each kind."""
 
@@ -60,6 +73,14 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     block_number: int
     transaction_hash: str
+
+
+class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
+    """A mint whose log stands in a final block, and that the ledger or minting's record has not settled."""
+
+    mint: Requested
+    record: Requested | None
+    log: Seen
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +117,27 @@ def compare(
     """Yield every difference about the `requested` mints, one stretch of the ledger at a time."""
     for mint in requested:
         place = f"mint {mint.number} ({mint.cashback_id})"
-        yield from _against_log(mint, logs.get(mint.number), place, at_block)
+        yield from _against_log(mint, records.get(mint.number), logs.get(mint.number), place, at_block)
         yield from _against_record(mint, records.get(mint.number), place)
+
+
+def settling(
+    requested: Sequence[Requested], records: Mapping[int, Requested], logs: Mapping[int, Seen]
+) -> Iterator[Unsettled]:
+    """Yield the mints that the chain shows and that ledger or minting has not settled: normal for a while."""
+    for mint in requested:
+        log, record = logs.get(mint.number), records.get(mint.number)
+        if log is not None and not (_is_settled(mint) and _is_settled(record)):
+            yield Unsettled(mint=mint, record=record, log=log)
+
+
+def unsettled(found: Sequence[Unsettled], *, until_block: int) -> Iterator[Finding]:
+    """Yield a difference for each of those whose log stands in `until_block` or before: too long ago to be normal."""
+    for one in found:
+        if one.log.block_number <= until_block:
+            place = f"mint {one.mint.number} ({one.mint.cashback_id})"
+            told = f"ledger: {_settled(one.mint)}, minting: {_settled(one.record)}"
+            yield finding(Kind.UNSETTLED_LOG, place, expected=f"settled in block {one.log.block_number}", found=told)
 
 
 def unexpected(logs: Mapping[int, Seen], known: set[int]) -> Iterator[Finding]:
@@ -122,19 +162,45 @@ def supply(*, minted: int, burned: int, total_supply: int, at_block: int) -> Ite
         yield finding(Kind.SUPPLY_DIFFERS, f"block {at_block}", expected=minted - burned, found=total_supply)
 
 
-def _against_log(mint: Requested, log: Seen | None, place: str, at_block: int) -> Iterator[Finding]:
-    """Yield what differs between the ledger and the chain; a mint settled above the block is not judged by it."""
+def _against_log(
+    mint: Requested, record: Requested | None, log: Seen | None, place: str, at_block: int
+) -> Iterator[Finding]:
+    """Yield what differs between ledger or minting and the chain; what was settled above the block is not judged."""
     if log is None:
-        if mint.minted_in_block is not None and mint.minted_in_block <= at_block:
-            yield finding(Kind.MISSING_LOG, place, expected=f"a log in block {mint.minted_in_block}", found="none")
+        for block_number, transaction_hash in _places(mint, record):
+            if block_number <= at_block:
+                expected = f"a log in block {block_number}, {transaction_hash}"
+                yield finding(Kind.MISSING_LOG, place, expected=expected, found="none")
         return
     if log.amount != mint.amount:
         yield finding(Kind.WRONG_AMOUNT, place, expected=mint.amount, found=log.amount)
     if log.recipient.lower() != mint.recipient.lower():
         yield finding(Kind.WRONG_RECIPIENT, place, expected=mint.recipient, found=log.recipient)
-    settled, stands = (mint.minted_in_block, mint.transaction_hash), (log.block_number, log.transaction_hash)
-    if mint.minted_in_block is not None and settled != stands:
-        yield finding(Kind.WRONG_PLACE, place, expected=settled, found=stands)
+    stands = (log.block_number, log.transaction_hash)
+    for settled in _places(mint, record):
+        if settled != stands:
+            yield finding(Kind.WRONG_PLACE, place, expected=settled, found=stands)
+
+
+def _places(mint: Requested, record: Requested | None) -> list[tuple[int, str | None]]:
+    """Return where ledger and minting say that a mint stands: one place when they agree, none before it is settled."""
+    places: dict[tuple[int, str | None], None] = {}
+    for one in (mint, record):
+        if one is not None and one.minted_in_block is not None:
+            places[one.minted_in_block, one.transaction_hash] = None
+    return list(places)
+
+
+def _is_settled(one: Requested | None) -> bool:
+    """Tell whether ledger or minting has settled a mint."""
+    return one is not None and one.minted_in_block is not None
+
+
+def _settled(one: Requested | None) -> str:
+    """Return what ledger or minting knows of a mint's end."""
+    if one is None:
+        return "no record"
+    return "not settled" if one.minted_in_block is None else f"settled in block {one.minted_in_block}"
 
 
 def _against_record(mint: Requested, record: Requested | None, place: str) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """One comparison: the sources read in order, and what differs between them."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 
@@ -13,18 +14,30 @@ from cashback.ledger.model import State, Sum
 from cashback.ledger.service import Readings as LedgerReadings
 from cashback.minting import Readings as MintingReadings
 from cashback.processes.reconcile.compare import (
+    UNSETTLED_AFTER_S,
     Finding,
     Kind,
     Requested,
     Seen,
+    Unsettled,
     compare,
     finding,
     index,
+    settling,
     supply,
     unexpected,
     unrequested,
+    unsettled,
 )
-from cashback.processes.reconcile.sources import ChainSeen, Sources, chain_seen, nonce_findings, stretches
+from cashback.processes.reconcile.sources import (
+    ChainSeen,
+    Sources,
+    chain_seen,
+    last_mined_before,
+    nonce_findings,
+    stretches,
+)
+from cashback.processes.reconcile.wallets import wallet_findings
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +76,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """What going through all requests brought: how many there are, how many are not settled yet, what differs."""
+    """What going through all requests brought: how many there are, which are not settled yet, and what differs."""
 
     requested: int
-    settling: int
+    settling: list[Unsettled]
     findings: list[Finding]
 
 
@@ -84,7 +97,11 @@ async def reconcile(settings: Settings) -> Report:
     ):
         return await compare_all(
             Sources(
-                ledger=LedgerReadings(ledger), minting=MintingReadings(minting), chain=Audit(chain), adapter=adapter
+                cashback=ledger,
+                ledger=LedgerReadings(ledger),
+                minting=MintingReadings(minting),
+                chain=Audit(chain),
+                adapter=adapter,
             )
         )
 
@@ -97,9 +114,11 @@ async def compare_all(sources: Sources) -> Report:
     findings += await nonce_findings(sources.chain, status)
     compared = await _compare_requests(sources, logs, at_block=chain.at_block)
     findings += compared.findings
+    findings += await _overdue(sources, chain, compared.settling)
     minted = sum(log.amount for log in chain.logs)
     findings += supply(minted=minted, burned=chain.burned, total_supply=chain.total_supply, at_block=chain.at_block)
     findings += [_unbalanced(difference) for difference in await sources.ledger.differences()]
+    findings += await wallet_findings(sources.cashback)
     return _report(chain, compared, await sources.ledger.sums(), findings)
 
 
@@ -108,16 +127,23 @@ async def _compare_requests(sources: Sources, logs: Mapping[int, Seen], *, at_bl
     findings: list[Finding] = []
     known: set[int] = set()
     strays: dict[int, Requested] = {}
-    settling = 0
+    under_way: list[Unsettled] = []
     async for stretch in stretches(sources.ledger, sources.minting):
         findings += compare(stretch.requested, stretch.records, logs, at_block=at_block)
         numbers = {mint.number for mint in stretch.requested}
         strays |= {number: record for number, record in stretch.records.items() if number not in numbers}
         known |= numbers
-        settling += sum(mint.minted_in_block is None and mint.number in logs for mint in stretch.requested)
+        under_way += settling(stretch.requested, stretch.records, logs)
     findings += unexpected(logs, known)
     findings += unrequested(strays, known)
-    return Compared(requested=len(known), settling=settling, findings=findings)
+    return Compared(requested=len(known), settling=under_way, findings=findings)
+
+
+async def _overdue(sources: Sources, chain: ChainSeen, under_way: list[Unsettled]) -> list[Finding]:
+    """Return a difference for every mint that should have been settled long ago."""
+    instant = chain.at_block_mined_at - timedelta(seconds=UNSETTLED_AFTER_S)
+    blocks = {one.log.block_number for one in under_way}
+    return list(unsettled(under_way, until_block=await last_mined_before(sources.adapter, instant, blocks)))
 
 
 def _unbalanced(difference: Difference) -> Finding:
@@ -138,7 +164,7 @@ def _report(chain: ChainSeen, compared: Compared, sums: Mapping[State, Sum], fin
         requested=compared.requested,
         minted=sums[State.MINTED].cashbacks,
         minted_amount=sums[State.MINTED].token_units,
-        settling=compared.settling,
+        settling=sum(one.mint.minted_in_block is None for one in compared.settling),
         in_flight=sums[State.MINT_REQUESTED].cashbacks,
         in_flight_amount=sums[State.MINT_REQUESTED].token_units,
         stuck=sums[State.STUCK].cashbacks,

@@ -3,16 +3,18 @@
 Whatever an earlier source shows was known to every later one before, so nothing under way looks like a difference.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from cashback.chain.model import Address, NonceFault
 from cashback.chain.service.auditing import Audit
+from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
-from cashback.ledger.gateway import Adapter, ChainLogs, ChainStatus
-from cashback.ledger.model import Cashback
+from cashback.ledger.gateway import Adapter
+from cashback.ledger.model import Cashback, ChainLogs, ChainStatus
 from cashback.ledger.service import Readings as LedgerReadings
 from cashback.minting import Readings as MintingReadings
 from cashback.minting.model import Mint
@@ -36,8 +38,9 @@ class NodeSilent(Unavailable):
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
-    """The doors to everything that is compared."""
+    """The doors to everything that is compared; `cashback` is the database of purchases and ledger."""
 
+    cashback: Database
     ledger: LedgerReadings
     minting: MintingReadings
     chain: Audit
@@ -45,10 +48,15 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChainSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The chain up to one final block: its mint logs in order, the supply there, and what holders burned until then."""
+    """The chain up to one final block: its mint logs in order, the supply there, and what holders burned until then.
 
+    `from_block` is where the adapter begins; of mints before it nothing is known here.
+    """
+
+    from_block: int
     at_block: int
     at_block_hash: str
+    at_block_mined_at: datetime
     total_supply: int
     burned: int
     logs: list[Seen]
@@ -66,12 +74,15 @@ async def chain_seen(adapter: Adapter) -> ChainSeen:
 
     Raises:
         TooManyLogs: there are more logs than one run may hold.
+        NodeSilent: the node does not tell the supply, or lags behind what it told before.
         Unavailable: adapter or node did not answer.
     """
     page = first = await adapter.mint_logs(from_block=0)
     logs, burned = list(_seen(first)), first.burned
     while page.covered_to_block < first.at_block:
         page = await adapter.mint_logs(from_block=page.covered_to_block + 1, to_block=first.at_block)
+        if page.at_block != first.at_block:
+            raise NodeSilent(f"the node has not got as far as block {first.at_block} any more")
         logs += _seen(page)
         burned += page.burned
         if len(logs) > LOGS_MAX:
@@ -79,12 +90,33 @@ async def chain_seen(adapter: Adapter) -> ChainSeen:
     if first.total_supply is None:
         raise NodeSilent(f"the node does not tell the supply at block {first.at_block}")
     return ChainSeen(
+        from_block=first.from_block,
         at_block=first.at_block,
         at_block_hash=first.at_block_hash,
+        at_block_mined_at=first.at_block_mined_at,
         total_supply=first.total_supply,
         burned=burned,
         logs=logs,
     )
+
+
+async def last_mined_before(adapter: Adapter, instant: datetime, blocks: Collection[int]) -> int:
+    """Return the last of some final `blocks` that was mined before `instant`, -1 when none was; asks about few of them.
+
+    Raises:
+        Unavailable: adapter or node did not answer.
+    """
+    candidates = sorted(blocks)
+    low, high = 0, len(candidates)
+    while low < high:
+        middle = (low + high) // 2
+        # The shortest question there is; its answer tells the time of the block that it ends at.
+        page = await adapter.mint_logs(from_block=candidates[middle], to_block=candidates[middle])
+        if page.at_block_mined_at < instant:
+            low = middle + 1
+        else:
+            high = middle
+    return candidates[low - 1] if low else -1
 
 
 async def nonce_findings(chain: Audit, status: ChainStatus) -> list[Finding]:

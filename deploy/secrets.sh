@@ -55,6 +55,12 @@ for user in admin relay_cashback relay_minting worker_ledger worker_mint; do
     put "nats_${user}_password" "$(random)"
 done
 
+# The chain's endpoints, comma-separated: a provider's key is in their path. This is the development chain.
+put rpc_urls http://anvil:8545
+
+# An operator's API key for those verbs that call the API, once `cashback keys create` has made one.
+put api_key ''
+
 # Empty on a development chain, which takes a mnemonic. Otherwise put keystore files (web3 secret storage, version 3) and
 # their passwords in their place; the deployer's may be taken away once the contracts stand.
 put adapter_keystore ''

@@ -148,6 +148,29 @@ def test_a_service_starts_on_the_example_settings_and_made_up_secrets(name: str,
         assert settings.nats_user == name
 
 
+@pytest.mark.parametrize("name", STRUCTS)
+def test_what_is_secret_comes_in_a_file(name: str) -> None:
+    """Neither .env nor `docker inspect` shows it; RPC URLs have a provider's key in their path."""
+    given = services()[name]["environment"]
+    secret = {field.name for field in msgspec.structs.fields(STRUCTS[name]) if "Secret" in repr(field.type)}
+    by_value = {one for one in secret | {"rpc_urls"} if f"{PREFIX}{one.upper()}" in given}
+    assert by_value <= {"key_mnemonic"}, "a mnemonic is taken on development chains only, and known to everybody"
+
+
+def test_no_variable_of_the_example_is_a_secret() -> None:
+    """The operator's API key is one, too."""
+    names = {name for name in example() if name != f"{PREFIX}KEY_MNEMONIC"}
+    assert [name for name in names if re.search(r"URL|DSN|PASSWORD|PEPPER|MNEMONIC|API_KEY", name)] == []
+    assert f"{PREFIX}API_KEY_FILE" in services()["operator"]["environment"]
+
+
+def test_the_deployment_and_the_adapter_are_told_of_the_same_contracts() -> None:
+    """What was deployed once is named to whoever deploys again."""
+    adapters, deployments = (services()[name]["environment"] for name in ("adapter", "contracts-deploy"))
+    for name in (f"{PREFIX}TOKEN_ADDRESS", f"{PREFIX}MINTER_ADDRESS"):
+        assert deployments[name] == adapters[name] == f"${{{name}:-}}"
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_what_dev_sets_is_set_here(name: str, stack: Stack) -> None:
     """Whatever variable `cashback dev` gives to a process, its service has too."""
@@ -225,8 +248,9 @@ def test_a_service_is_bounded_watched_and_has_no_rights_to_spare(name: str) -> N
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    if name in STRUCTS:
+    if name in {*STRUCTS, "operator"}:
         assert service["user"] == "10001:10001"
+        assert service["init"], "what handles no signal does not end by one as the first process of its container"
 
 
 def test_only_who_must_reaches_a_server() -> None:

@@ -125,6 +125,7 @@ async def _single(folder: Path, shop: Shop, transactions: int) -> AsyncIterator[
     port = free_port()
     settings = _settings(folder, shop) | {
         "CASHBACK_API_PORT": str(port),
+        "CASHBACK_PROBE_PORT": str(free_port()),
         "CASHBACK_API_CONNECTIONS_MAX": str(transactions),
     }
     inherited = {name: value for name, value in environment().items() if not name.startswith(PREFIX)}

@@ -14,8 +14,8 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, MintedLog, Waiting
 from cashback.kernel.config import Secret, environment
 from cashback.processes import contracts
-from cashback.processes.adapter import address
 from cashback.processes.embedded import CHAIN_ID, EmbeddedAnvil, cache_dir, find_anvil
+from cashback.processes.signing import address
 from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC
 from tests.benchmarks.shop import wallet
 

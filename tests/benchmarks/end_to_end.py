@@ -31,10 +31,10 @@ from cashback.chain.gateway.node import Node
 from cashback.kernel.config import environment, load
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle.stopping import pause
-from cashback.processes.adapter import address
 from cashback.processes.demo import settle
 from cashback.processes.embedded import CHAIN_ID, cache_dir, find_anvil
 from cashback.processes.reconcile import Report, Settings
+from cashback.processes.signing import address
 from cashback.processes.stack import Stack
 from tests.benchmarks.chain import FINAL_AFTER_BLOCKS
 from tests.benchmarks.checks import Check, at_least, below, exactly, reported

@@ -14,17 +14,16 @@ from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database
 from cashback.kernel.http import Scope
 from cashback.kernel.money import Bps, Minor, TokenRate
-from cashback.ledger import NewProgramme, Programmes
 from cashback.processes import migrate
 from cashback.processes.embedded import EmbeddedPostgres
 from cashback.processes.stack import Plan, Ports
-from cashback.purchases import ApiKeys, People
-from cashback.purchases.model import OPERATOR, Merchant, NewMerchant, NewUser, Outcome, Recorded, User
+from cashback.purchases import ApiKeys, People, Programmes
+from cashback.purchases.model import OPERATOR, Merchant, NewMerchant, NewUser, Outcome, ProgrammeStart, Recorded, User
 from cashback.purchases.rules import checksum_address
 
 USERS: Final = 2_000
 AMOUNT_MINOR: Final = 1_999
-BUDGET: Final = Minor(10**15)
+BUDGET: Final = Minor(10**14)
 
 _TABLES: Final = (
     "purchases.purchases",
@@ -106,9 +105,16 @@ async def open_shop(folder: Path) -> AsyncIterator[Shop]:
 async def furnish(database: Database) -> Cast:
     """Return merchant and users, with a programme in force whose budget no benchmark exhausts; repeatable."""
     clock = SystemClock()
-    await Programmes(database, clock=clock).create(
-        NewProgramme(name="bench", currency="USD", rate=Bps(500), token_rate=TokenRate(1, 1), budget=BUDGET)
+    start = ProgrammeStart(
+        owner=OPERATOR,
+        key="bench-programme",
+        name="bench",
+        currency="USD",
+        rate=Bps(500),
+        token_rate=TokenRate(1, 1),
+        budget=BUDGET,
     )
+    _answer(await Programmes(database, clock=clock).create(start))
     people = People(database, clock=clock)
     shop = await people.create_merchant(NewMerchant(owner=OPERATOR, key="bench", name="Bench"))
     users = await people.create_users(

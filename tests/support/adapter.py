@@ -7,21 +7,25 @@ that does not stand on the chain; `is_hanging`, `refusal`, `answering` and `go_d
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Final
 
 import msgspec
 from grpclib.const import Status
+from grpclib.encoding.proto import ProtoCodec
 from grpclib.exceptions import GRPCError
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
+from cashback.chain.rpc.errors import DetailsCodec, refused
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import INT63_MAX
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
+from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse, HealthCheckResponseServingStatus
+from cashback.wire.grpc.health.v1.server import HealthBase
 
 HOST: Final = "127.0.0.1"
 SUBMIT_MAX: Final = 1_000
@@ -43,6 +47,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         """Know nothing and listen nowhere."""
         self.known: dict[int, Known] = {}
         self.submissions: list[list[int]] = []
+        self.watches = 0
         self.epoch = new_id("epo")
         self.port = 0
         self.refusal: Status | None = None
@@ -67,7 +72,7 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     async def go_up(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = _Server([self])
+        self._server = _Server([self, FakeHealth(self.suffer)])
         listener = socket.create_server((HOST, self.port))
         self.port = listener.getsockname()[1]
         await self._server.start(sock=listener)
@@ -103,6 +108,12 @@ class FakeAdapter(ChainAdapterServiceBase):
         """Put any outcome on the stream, be it a lie."""
         self._append(outcome)
 
+    def restore(self, sequence: int) -> None:
+        """Have a backup of the same epoch, from when there were so many outcomes; what was final since is not known."""
+        for outcome in self._final[sequence:]:
+            del self.known[outcome.number]
+        del self._final[sequence:]
+
     def rebuild(self) -> None:
         """Lose the database: what is on the chain is found again, in another order and epoch; the rest is forgotten."""
         minted = [outcome for outcome in self._final if outcome.kind == v1.OutcomeKind.MINTED]
@@ -114,7 +125,7 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     async def submit_mints(self, message: v1.SubmitMintsRequest) -> v1.SubmitMintsResponse:
         """Accept each entry by itself; see the contract."""
-        await self._suffer()
+        await self.suffer()
         if len(message.mints) > SUBMIT_MAX:
             raise GRPCError(Status.INVALID_ARGUMENT, f"at most {SUBMIT_MAX} mints")
         self.submissions.append([mint.number for mint in message.mints])
@@ -124,9 +135,12 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     async def watch_outcomes(self, message: v1.WatchOutcomesRequest) -> AsyncIterator[v1.WatchOutcomesResponse]:
         """Yield what is final after the cursor, then what becomes final, and heartbeats between."""
-        await self._suffer()
+        self.watches += 1
+        await self.suffer()
         epoch = self.epoch
         sent = message.after_sequence if message.epoch == epoch else 0
+        if sent > len(self._final):
+            raise refused(Status.FAILED_PRECONDITION, code="cursor_ahead", detail="as the contract says")
         while self.epoch == epoch:
             moved = self._moved
             batch = self._final[sent : sent + OUTCOMES_MAX]
@@ -139,10 +153,10 @@ class FakeAdapter(ChainAdapterServiceBase):
     async def get_status(self, message: v1.GetStatusRequest) -> v1.GetStatusResponse:
         """Return the epoch."""
         del message
-        await self._suffer()
+        await self.suffer()
         return v1.GetStatusResponse(epoch=self.epoch)
 
-    async def _suffer(self) -> None:
+    async def suffer(self) -> None:
         """Do what the test wants to see survived."""
         if self.is_hanging:
             await asyncio.get_running_loop().create_future()
@@ -167,12 +181,26 @@ class FakeAdapter(ChainAdapterServiceBase):
         self._moved = asyncio.Event()
 
 
+class FakeHealth(HealthBase):
+    """The health service beside it, which suffers as it does."""
+
+    def __init__(self, suffer: Callable[[], Awaitable[None]]) -> None:
+        """Serve as long as `suffer` lets it."""
+        self._suffer = suffer
+
+    async def check(self, message: HealthCheckRequest) -> HealthCheckResponse:
+        """Say that calls are taken."""
+        del message
+        await self._suffer()
+        return HealthCheckResponse(status=HealthCheckResponseServingStatus.SERVING)
+
+
 class _Server(Server):
     """A gRPC server that can vanish."""
 
-    def __init__(self, handlers: list[FakeAdapter]) -> None:
+    def __init__(self, handlers: "list[FakeAdapter | FakeHealth]") -> None:
         """Remember every connection from now on."""
-        super().__init__(handlers)
+        super().__init__(handlers, codec=ProtoCodec(), status_details_codec=DetailsCodec())
         self._connections: list[H2Protocol] = []
 
     async def kill(self) -> None:

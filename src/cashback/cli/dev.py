@@ -21,7 +21,11 @@ _LOOK_EVERY_S: Final = 1.0
 
 
 @click.command()
-@click.option("--folder", type=click.Path(path_type=Path), help="Keep all data here instead of a temporary folder.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Keep all data, passwords and API keys here instead of in a temporary folder.",
+)
 @click.option(
     "--block-time",
     "block_time_s",
@@ -78,8 +82,14 @@ def _places(stack: "Stack", settings: Path) -> Mapping[str, object]:
 
 
 def _health(stack: "Stack") -> Mapping[str, object]:
-    """Return where each process says how it is."""
-    return {name: f"{process.url}/readyz  {process.url}/metrics" for name, process in stack.processes.items()}
+    """Return where each process says how it is, the API where it is called and its metrics at its probe."""
+    from cashback.processes.embedded import HOST
+
+    ports = stack.plan.ports
+    return {
+        name: f"{process.url}/readyz  http://{HOST}:{ports.probes[name]}/metrics"
+        for name, process in stack.processes.items()
+    }
 
 
 def _commands(settings: Path, prepared: "Prepared") -> Mapping[str, str]:

@@ -95,14 +95,19 @@ def show(sequence: int, as_json: bool) -> None:  # noqa: FBT001  # as above
 
 @dlq.command("replay")
 @click.argument("sequences", type=int, nargs=-1, required=True)
-def replay_letters(sequences: tuple[int, ...]) -> None:
+@json_option
+def replay_letters(sequences: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001  # as above
     """Publish the events of dead letters again; a consumer that applied one already skips it.
 
     Example: cashback dlq replay 7 8 9
     """
     from cashback.kernel.bus import dead_letters
 
-    for event_id in _with_bus(lambda bus: dead_letters.replay(bus, sequences)):
+    published = _with_bus(lambda bus: dead_letters.replay(bus, sequences))
+    if as_json:
+        print_json({"published": published})
+        return
+    for event_id in published:
         say(f"published {event_id} again")
 
 

@@ -95,12 +95,17 @@ def create(operator: bool, merchant_id: str | None, label: str, as_json: bool) -
 
 @keys.command()
 @click.argument("key_id")
-def revoke(key_id: str) -> None:
+@json_option
+def revoke(key_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Revoke a key; within seconds it opens nothing.
 
     Example: cashback keys revoke key_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    say(asyncio.run(_with_keys(_revoke, key_id)))
+    key = asyncio.run(_with_keys(_revoke, key_id))
+    if as_json:
+        print_json(key)
+    else:
+        say(f"{key['id']} ({key['label']}) is revoked since {key['revoked_at']:%Y-%m-%d %H:%M:%S} UTC")
 
 
 @keys.command("list")
@@ -148,10 +153,9 @@ async def _create(keys: Any, merchant_id: str | None, label: str) -> dict[str, o
     return {"id": key.id, "scope": key.scope, "label": key.label, "secret": secret.value}
 
 
-async def _revoke(keys: Any, key_id: str) -> str:  # noqa: ANN401  # imported late
-    """Revoke a key and say so."""
-    key = await keys.revoke(key_id)
-    return f"{key.id} ({key.label}) is revoked since {key.revoked_at:%Y-%m-%d %H:%M:%S} UTC"
+async def _revoke(keys: Any, key_id: str) -> dict[str, Any]:  # noqa: ANN401  # imported late
+    """Revoke a key and return it as a record."""
+    return msgspec.structs.asdict(await keys.revoke(key_id))
 
 
 async def _list(keys: Any) -> list[dict[str, object]]:  # noqa: ANN401  # imported late

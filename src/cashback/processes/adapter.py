@@ -4,20 +4,18 @@ gRPC ──▶ acceptance ──▶ database ◀── lane (sequencer, tender) 
      ◀── stream     ◀──          ◀── follower (sighting, inspection) ◀── ┘
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any
 
 import msgspec
 
-from cashback.chain.gateway import keys
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
+from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, Address, KeyUnusable
+from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX
 from cashback.chain.rpc.server import AdapterServer
-from cashback.chain.rules.fees import FeeLimits
 from cashback.chain.rules.following import check_finality
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
@@ -33,34 +31,27 @@ from cashback.chain.service.stream import Stream
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import network
-from cashback.kernel.config import Dsn, Secret
+from cashback.kernel.config import Dsn, Port
 from cashback.kernel.db import Database
+from cashback.kernel.errors import Invalid
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
+from cashback.processes import signing
+from cashback.processes.signing import HexAddress, SigningSettings, address
 
-HexAddress = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
-Url = Annotated[str, msgspec.Meta(pattern="^https?://")]
-Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
-GWEI: Final = 1_000_000_000
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(SigningSettings, frozen=True, kw_only=True):
     """Which chain, which contracts, which key, and how much of everything.
 
-    The signer is a keystore file with its password, or on a development chain one account of a mnemonic. `finality` is
-    `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
+    `finality` is `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
     """
 
     chain_dsn: Dsn
-    rpc_urls: Annotated[tuple[Url, ...], msgspec.Meta(min_length=1, max_length=8)]
-    chain_id: Positive
     token_address: HexAddress
     minter_address: HexAddress
     probe_port: Port
-    key_keystore: str = ""
-    key_password: Secret = Secret("")
-    key_mnemonic: Secret = Secret("")
     key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1
     adapter_host: str = "127.0.0.1"
     adapter_port: Port = 50_051
@@ -73,11 +64,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_age_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
     batch_gas: Annotated[int, msgspec.Meta(ge=200_000, le=GAS_PER_TRANSACTION_MAX)] = 16_000_000
     slots_in_flight: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
-    tip_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI
-    fee_cap_wei: Annotated[int, msgspec.Meta(ge=1, le=10**15)] = 500 * GWEI
     resend_ms: Positive = 3_000
     bump_ms: Positive = 45_000
     connections: Annotated[int, msgspec.Meta(ge=3, le=64)] = 8
+
+    @staticmethod
+    def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what does not go together, and a finality that is none."""
+        yield from signing.contradictions(settings)
+        try:
+            check_finality(settings["finality"])
+        except Invalid as cause:
+            yield f"CASHBACK_FINALITY is wrong: {cause.detail}"
 
 
 class Adapter(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +93,8 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; any number of these may run on one database, each lane is led by one of them.
 
     Raises:
-        WrongChain, KeyUnusable, Invalid: the settings do not fit the chain; each says what to do.
+        SettingsInvalid: the keystore's password does not open it.
+        WrongChain: the settings do not fit the chain; it says what to do.
         ChainUnavailable, DatabaseUnavailable: one of them did not answer at the start.
     """
     async with opened(settings) as (adapter, database):
@@ -106,7 +105,7 @@ async def run(settings: Settings) -> None:
             reading=adapter.reading,
             stream=adapter.stream,
         )
-        checks = {"database": database.ping, "server": server.check}
+        checks = {"database": database.ping, "server": server.check, "minting": adapter.halting.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
             {"server": server.run, "lane": adapter.lane.run, "follower": adapter.follower.run, "probe": probe.run}
@@ -120,8 +119,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
     Raises:
         As `run`.
     """
-    check_finality(settings.finality)
-    signer = _signer(settings)
+    signer = settings.signer()
     async with (
         Database.open(settings.chain_dsn.value, name="adapter", connections_max=settings.connections) as database,
         Node.open(settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_ms / 1_000) as node,
@@ -134,27 +132,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
         yield _assemble(settings, database, node=node, contracts=contracts, signer=signer), database
 
 
-def address(text: str) -> Address:
-    """Return hexadecimal text as an address."""
-    return Address(bytes.fromhex(text.removeprefix("0x")))
-
-
-def _signer(settings: Settings) -> keys.Signer:
-    """Return the signer of the settings.
-
-    Raises:
-        KeyUnusable: there is none, or there are two, or it cannot be used.
-    """
-    if bool(settings.key_keystore) == bool(settings.key_mnemonic.value):
-        raise KeyUnusable("set either CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC")
-    if settings.key_keystore:
-        return keys.from_keystore(Path(settings.key_keystore), settings.key_password.value)
-    return keys.from_mnemonic(settings.key_mnemonic.value, index=settings.key_index, chain_id=settings.chain_id)
-
-
-def _assemble(
-    settings: Settings, database: Database, *, node: Node, contracts: Contracts, signer: keys.Signer
-) -> Adapter:
+def _assemble(settings: Settings, database: Database, *, node: Node, contracts: Contracts, signer: Signer) -> Adapter:
     """Return the parts, wired."""
     work, written = Pulse(), Pulse()
     holder = new_id("adapter")
@@ -162,7 +140,14 @@ def _assemble(
     halting = Halting(database)
     return Adapter(
         acceptance=Acceptance(database, reserved=frozenset({contracts.token, contracts.minter}), accepted=work),
-        reading=Reading(database, node=node, source=blocks, contracts=contracts, finality=settings.finality),
+        reading=Reading(
+            database,
+            node=node,
+            source=blocks,
+            contracts=contracts,
+            finality=settings.finality,
+            start_block=settings.start_block,
+        ),
         stream=Stream(database, written=written),
         halting=halting,
         lane=_lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work),
@@ -176,7 +161,7 @@ def _lane(
     *,
     node: Node,
     contracts: Contracts,
-    signer: keys.Signer,
+    signer: Signer,
     holder: str,
     work: Pulse,
 ) -> LaneLoop:
@@ -186,7 +171,7 @@ def _lane(
         batch_age_ms=settings.batch_age_ms,
         batch_gas=settings.batch_gas,
         slots_in_flight=settings.slots_in_flight,
-        fees=FeeLimits(settings.tip_wei, settings.fee_cap_wei),
+        fees=settings.fee_limits,
         patience=Patience(settings.resend_ms, settings.bump_ms),
     )
     tenure = Tenure(database, name=f"lane:0x{signer.address.hex()}", holder=holder)

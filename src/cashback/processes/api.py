@@ -15,7 +15,6 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import cashback.ledger.http
 import cashback.purchases.http
@@ -31,11 +30,11 @@ from cashback.kernel.http import (
     Observe,
     StructDocumentation,
 )
-from cashback.kernel.lifecycle import Check, run_until_stopped
+from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import Programmes, Readings, Stories
-from cashback.purchases.service import ApiKeys, People, Purchases, PurchaseStories, UserStories
+from cashback.ledger.service import Readings, Stories
+from cashback.purchases.service import ApiKeys, People, Programmes, Purchases, PurchaseStories, UserStories
 
 BODY_BYTES_MAX: Final = 65_536
 
@@ -46,29 +45,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_dsn: Dsn
     api_key_pepper: Secret
     adapter_address: HostPort
+    probe_port: Port
     api_host: str = "127.0.0.1"
     api_port: Port = 8080
+    probe_host: str = "127.0.0.1"
     api_connections_max: int = 8
 
 
 async def run(settings: Settings) -> None:
-    """Serve until a signal ends it; commits in flight are answered first."""
+    """Serve until a signal ends it; commits in flight are answered first, unless the database keeps them too long."""
     clock = SystemClock()
     async with (
         Database.open(settings.api_dsn.value, name="api", connections_max=settings.api_connections_max) as database,
         Adapter.open(settings.adapter_address) as adapter,
         Purchases.open(database, clock=clock) as purchases,
     ):
+        checks = {"database": database.ping}
         app = application(
             services=services_over(database, adapter, purchases, clock=clock),
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=clock),
-            checks={"database": database.ping},
+            checks=checks,
         )
+        probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
 
         async def serve(stop: asyncio.Event) -> None:
             await serve_asgi(app, host=settings.api_host, port=settings.api_port, stop=stop)
 
-        await run_until_stopped({"http": serve})
+        await run_until_stopped({"http": serve, "probe": probe.run})
 
 
 def services_over(database: Database, adapter: Adapter, purchases: Purchases, *, clock: Clock) -> dict[str, object]:
@@ -116,7 +119,7 @@ def _giving(service: object) -> Any:  # noqa: ANN401  # litestar reads the funct
 
 
 def _operations(checks: Mapping[str, Check]) -> list[Any]:
-    """Return the routes for those who run this: alive, ready, metrics."""
+    """Return the routes for whoever balances the load: alive, ready. The metrics are at the probe alone."""
 
     @get("/livez", operation_id="livez", summary="Is the process alive?", tags=["Operations"])
     async def livez() -> dict[str, str]:
@@ -136,19 +139,7 @@ def _operations(checks: Mapping[str, Check]) -> list[Any]:
         body = Readiness("not ready" if problems else "ready", problems)
         return Response(body, status_code=503 if problems else 200)
 
-    @get(
-        "/metrics",
-        operation_id="metrics",
-        summary="The metrics of this process",
-        tags=["Operations"],
-        media_type=CONTENT_TYPE_LATEST,
-    )
-    async def metrics() -> Response[bytes]:
-        """Return the metrics in the text format of Prometheus."""
-        # The framework adds the character set to every text itself.
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8"))
-
-    return [livez, readyz, metrics]
+    return [livez, readyz]
 
 
 class Readiness(msgspec.Struct, frozen=True):

@@ -168,6 +168,8 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(dev: Dev, ask: Ask, cash
     revoked = ask("keys", "create", "--operator", "--label", "gone")
     said = cashback("keys", "revoke", revoked["id"], settings=dev.settings)
     assert (said.code, "is revoked" in said.err) == (0, True)
+    again = ask("keys", "revoke", revoked["id"])
+    assert (again["id"], again["label"], again["revoked_at"] is None) == (revoked["id"], "gone", False)
     assert cashback("purchase", "show", dev.purchase_id, settings=with_it).code == 0
     refused = cashback("purchase", "show", dev.purchase_id, settings={**with_it, "CASHBACK_API_KEY": revoked["secret"]})
     assert (refused.code, "api_key_invalid" in refused.err) == (EXIT_REJECTED, True)
@@ -228,6 +230,7 @@ def test_an_event_that_nobody_can_read_is_listed_shown_and_replayed_as_a_dead_le
     said: Said = cashback("dlq", "replay", str(sequence), settings=dev.settings)
     assert (said.code, f"published {event_id} again" in said.err) == (0, True)
     assert eventually(lambda: _dead(ask)[event_id]["sequence"] > sequence, within_s=WITHIN_S)
+    assert ask("dlq", "replay", str(sequence)) == {"published": [event_id]}
 
 
 def _dead(ask: Ask) -> dict[str, dict[str, Any]]:

@@ -132,6 +132,34 @@ def test_the_whole_server_goes_with_its_postmaster(tmp_path: Path) -> None:
             connection.execute("select 1")
 
 
+def test_a_paused_server_answers_nobody_until_it_is_resumed(tmp_path: Path) -> None:
+    """Neither those who are connected nor newcomers; and what was asked meanwhile is answered afterwards."""
+    with EmbeddedPostgres(tmp_path, durable=False) as server, psycopg.connect(server.dsn()) as connection:
+        server.pause()
+        connection.pgconn.send_query(b"select 1")
+        with pytest.raises(psycopg.errors.ConnectionTimeout):
+            psycopg.connect(server.dsn(), connect_timeout=2)
+        connection.pgconn.consume_input()
+        assert connection.pgconn.is_busy()
+        server.resume()
+        answer, end = connection.pgconn.get_result(), connection.pgconn.get_result()
+    assert answer is not None
+    assert answer.get_value(0, 0) == b"1"
+    assert end is None
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_paused_server_can_be_ended(tmp_path: Path, end: str) -> None:
+    """Its backends go with it, and the next one serves the same folder."""
+    with EmbeddedPostgres(tmp_path, durable=False) as server:
+        write(server.dsn())
+        server.pause()
+        getattr(server, end)()
+        assert not server.is_running
+        server.start()
+        assert written(server.dsn()) == 1
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only a launcher that is root has to change the user")
 def test_launched_by_root_it_runs_as_nobody_in_its_own_eyes(tmp_path: Path) -> None:
     """PostgreSQL refuses root, and root's folder stays root's."""

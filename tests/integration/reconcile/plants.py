@@ -29,6 +29,14 @@ async def missing_log(scene: Scene) -> str:
     return f"mint {number} "
 
 
+async def unsettled_log(scene: Scene) -> str:
+    """Mint what was requested, tell nobody, and let a day pass on the chain."""
+    number = scene.story.requested[0]
+    await mint_silently(scene, number)
+    await scene.bench.lever.call("anvil_mine", hex(24), hex(3_600))
+    return f"mint {number} "
+
+
 async def unexpected_log(scene: Scene) -> str:
     """Mint past everybody with another operator's key."""
     await _mint_elsewhere(scene, FOREIGN, STRANGER, 1)
@@ -108,6 +116,14 @@ async def nonce_gap(scene: Scene) -> str:
     return "nonce 0 of 0x"
 
 
+async def wallet_differs(scene: Scene) -> str:
+    """Note another wallet of a user in purchases alone."""
+    [user] = scene.one("cashback", "select user_id from ledger.recipients order by user_id limit 1")
+    statement = "insert into purchases.wallets (user_id, address, linked_at) values (%s, %s, now())"
+    scene.spoil("cashback", statement, user, f"0x{STRANGER.hex()}")
+    return f"user {user}"
+
+
 async def books_differ(scene: Scene) -> str:
     """Give a user money that nobody posted."""
     query = "select id from ledger.accounts where kind = 'approved' order by id limit 1"
@@ -118,6 +134,7 @@ async def books_differ(scene: Scene) -> str:
 
 PLANTS: Final[Mapping[Kind, Plant]] = {
     Kind.MISSING_LOG: missing_log,
+    Kind.UNSETTLED_LOG: unsettled_log,
     Kind.UNEXPECTED_LOG: unexpected_log,
     Kind.DUPLICATE_LOG: duplicate_log,
     Kind.WRONG_AMOUNT: wrong_amount,
@@ -129,7 +146,14 @@ PLANTS: Final[Mapping[Kind, Plant]] = {
     Kind.SUPPLY_DIFFERS: supply_differs,
     Kind.NONCE_GAP: nonce_gap,
     Kind.BOOKS_DIFFER: books_differ,
+    Kind.WALLET_DIFFERS: wallet_differs,
 }
+
+
+async def mint_silently(scene: Scene, number: int) -> None:
+    """Mint what was requested past everybody who should know, and let it become final."""
+    recipient, amount = _terms(scene, number)
+    await _mint_elsewhere(scene, number, recipient, amount)
 
 
 async def _settle(scene: Scene, number: int, *, block_number: int) -> None:

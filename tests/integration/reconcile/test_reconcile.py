@@ -6,7 +6,7 @@ import pytest
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.reconcile import show
 from cashback.processes.reconcile import Kind
-from tests.integration.reconcile.plants import PLANTS
+from tests.integration.reconcile.plants import PLANTS, mint_silently
 from tests.integration.reconcile.story import Scene
 
 TRANSFER_TO_BURN = 1_000
@@ -69,6 +69,27 @@ async def test_a_nonce_used_by_a_stranger_with_our_key_is_a_nonce_at_fault(scene
     scene.spoil("chain", "update chain.network set final_block = %s", head)
     [finding] = (await scene.reconciled()).findings
     assert (finding.kind, finding.found) == (Kind.NONCE_GAP, "no slot, 0 mined attempts")
+
+
+async def test_what_became_final_a_moment_ago_and_is_not_settled_yet_is_no_difference(scene: Scene) -> None:
+    """A system in motion stays clean: outcomes take their way through minting and broker."""
+    await mint_silently(scene, scene.story.requested[0])
+    report = await scene.reconciled()
+    assert (report.findings, report.settling) == ([], 1)
+
+
+async def test_a_log_of_long_ago_that_is_settled_in_minting_alone_is_told_with_both(scene: Scene) -> None:
+    """Who lost the outcome decides what mends it."""
+    number = scene.story.minted[0]
+    scene.spoil(
+        "cashback",
+        "update ledger.cashback_ledger set state = 'mint_requested', transaction_hash = null, block_number = null,"
+        " block_hash = null, minted_at = null where mint_number = %s",
+        number,
+    )
+    await scene.bench.lever.call("anvil_mine", hex(24), hex(3_600))
+    of_log = [one for one in (await scene.reconciled()).findings if one.kind is Kind.UNSETTLED_LOG]
+    assert [one.found.split(" in ")[0] for one in of_log] == ["ledger: not settled, minting: settled"]
 
 
 async def test_what_holders_burned_long_ago_is_no_difference(scene: Scene) -> None:

@@ -90,7 +90,7 @@ def test_the_table_of_verbs_says_what_each_verb_s_own_help_begins_with_or_sums_u
 READING = {
     *(("purchase", "create"), ("purchase", "show"), ("import",), ("mint", "list"), ("dlq", "list"), ("dlq", "show")),
     *(("replay",), ("keys", "create"), ("keys", "list"), ("reconcile",), ("doctor",), ("migrate",)),
-    *(("contracts", "deploy"), ("demo",)),
+    *(("contracts", "deploy"), ("demo",), ("dlq", "replay"), ("keys", "revoke")),
 }
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cashback.processes.reconcile import Finding, Kind, Requested, Seen, compare
-from cashback.processes.reconcile.compare import REMEDIES, index, supply, unexpected, unrequested
+from cashback.processes.reconcile.compare import REMEDIES, index, settling, supply, unexpected, unrequested, unsettled
 
 FINAL = 100
 TRANSACTION = "0xaa"
@@ -73,6 +73,48 @@ def test_a_difference_about_a_settled_mint_is_named(kind: Kind, seen: Seen | Non
     [difference] = found(mint(), seen, record)
     assert (difference.kind, difference.place, difference.remedy) == (kind, "mint 1 (cb_1)", REMEDIES[kind])
     assert difference.expected != difference.found
+
+
+@pytest.mark.parametrize(
+    "kind, seen",
+    [
+        (Kind.MISSING_LOG, None),
+        (Kind.WRONG_PLACE, log(block=51)),
+        (Kind.WRONG_PLACE, msgspec.structs.replace(log(), transaction_hash="0xbb")),
+    ],
+)
+def test_what_minting_alone_has_settled_is_held_against_the_log_too(kind: Kind, seen: Seen | None) -> None:
+    """Minting knows the place before the ledger does, and may be wrong about it."""
+    [difference] = found(mint(block=None), seen, mint())
+    assert (difference.kind, difference.place) == (kind, "mint 1 (cb_1)")
+
+
+def test_two_places_for_one_mint_are_two_differences_where_neither_is_right() -> None:
+    """The ledger names one block, minting another, and the log stands in a third."""
+    differences = found(mint(block=48), log(), mint(block=49))
+    assert [one.kind for one in differences] == [Kind.WRONG_PLACE, Kind.WRONG_PLACE]
+
+
+@pytest.mark.parametrize(
+    "requested, record, told",
+    [
+        (mint(block=None), None, "ledger: not settled, minting: no record"),
+        (mint(block=None), mint(block=None), "ledger: not settled, minting: not settled"),
+        (mint(block=None), mint(), "ledger: not settled, minting: settled in block 50"),
+        (mint(), mint(block=None), "ledger: settled in block 50, minting: not settled"),
+    ],
+)
+def test_a_log_of_long_ago_must_be_settled_by_both(requested: Requested, record: Requested | None, told: str) -> None:
+    """Up to that block it is a difference, above it merely under way."""
+    under_way = list(settling([requested], {} if record is None else {1: record}, {1: log()}))
+    assert list(unsettled(under_way, until_block=49)) == []
+    [difference] = unsettled(under_way, until_block=50)
+    assert (difference.kind, difference.place, difference.found) == (Kind.UNSETTLED_LOG, "mint 1 (cb_1)", told)
+
+
+def test_what_both_have_settled_or_the_chain_does_not_show_is_not_settling() -> None:
+    """However long ago it was."""
+    assert list(settling([mint(), mint(2, block=None)], {1: mint()}, {1: log()})) == []
 
 
 def test_a_number_with_two_logs_is_a_duplicate_and_the_first_one_counts() -> None:

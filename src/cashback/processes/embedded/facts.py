@@ -21,6 +21,7 @@ _NEVER: Final = threading.Event()
 
 _ANSWER_WITHIN_S: Final = 2.0
 _LISTEN: Final = "0A"
+_STOPPED_OR_DEAD: Final = "TtZX"
 
 
 def eventually(fact: Callable[[], bool], *, within_s: float) -> bool:
@@ -57,6 +58,24 @@ def listening_ports(pid: int) -> frozenset[int]:
     return frozenset(
         int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTEN and f"socket:[{row[9]}]" in sockets
     )
+
+
+def children(pid: int) -> tuple[int, ...]:
+    """Return the process ids of what the main thread of a process started; none when it is gone (proc(5))."""
+    try:
+        return tuple(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split())
+    except OSError:
+        return ()
+
+
+def stands_still(pid: int) -> bool:
+    """Tell whether a process has been stopped by a signal, or is gone (proc(5))."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("ascii")
+    except OSError:
+        return True
+    # Behind the name, which is in parentheses and may contain anything.
+    return status.rpartition(")")[2].split()[0] in _STOPPED_OR_DEAD
 
 
 def answers(port: int, path: str, *, body: str | None = None) -> bool:

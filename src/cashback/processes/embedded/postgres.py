@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
@@ -25,12 +26,13 @@ from urllib.parse import quote
 from cashback.kernel.ids import new_id
 from cashback.processes.embedded import leash
 from cashback.processes.embedded.child import BinaryMissing, Child, ChildFailed, Launch
-from cashback.processes.embedded.facts import HOST, free_port
+from cashback.processes.embedded.facts import HOST, children, eventually, free_port, stands_still
 
 SUPERUSER: Final = "postgres"
 
 _ROOT: Final = 0
 _INITDB_WITHIN_S: Final = 60.0
+_FREEZE_WITHIN_S: Final = 5.0
 _PORT_ATTEMPTS_MAX: Final = 5
 _PORT_TAKEN: Final = "Address already in use"
 _READY_LINE: Final = 7  # of postmaster.pid, counted from 0: LOCK_FILE_LINE_PM_STATUS - 1 in PostgreSQL's pidfile.h
@@ -61,8 +63,6 @@ class EmbeddedPostgres:
         bargain = {} if durable else _NOT_DURABLE
         self._settings = {"max_connections": str(max_connections), **bargain, **settings}
         self._child = Child("postgres", self._data_dir / "postgres.log", self._prepare)
-        # The server's life is its child's life.
-        self.stop, self.kill, self.restart = self._child.stop, self._child.kill, self._child.restart
         self.abandon = self._child.abandon
 
     def start(self) -> Self:
@@ -83,6 +83,48 @@ class EmbeddedPostgres:
             else:
                 break
         return self
+
+    def stop(self) -> None:
+        """Shut it down; when this returns, it and all its backends are gone. Repeatable."""
+        self.resume()
+        self._child.stop()
+
+    def kill(self) -> None:
+        """End it by SIGKILL; when this returns, it and all its backends are gone. Repeatable."""
+        # Backends end when they notice that the postmaster is gone, and a paused one notices nothing.
+        self.resume()
+        self._child.kill()
+
+    def restart(self) -> None:
+        """Stop it, if it runs, and start it again.
+
+        Raises:
+            ChildFailed: as `start`.
+        """
+        self.stop()
+        self.start()
+
+    def pause(self) -> None:
+        """Freeze the server and every backend where it is: connections stay, and nobody answers. Repeatable.
+
+        Raises:
+            Conflict: it does not run.
+            ChildFailed: one of them would not stand still.
+        """
+        # The postmaster first: from then on there are no new backends.
+        self._child.pause()
+        backends = children(self.pid)
+        for pid in backends:
+            _tell(pid, signal.SIGSTOP)
+        if not eventually(lambda: all(stands_still(pid) for pid in backends), within_s=_FREEZE_WITHIN_S):
+            raise ChildFailed("a backend of postgres would not pause")
+
+    def resume(self) -> None:
+        """Let it go on after `pause`. Repeatable."""
+        if self.is_running:
+            for pid in children(self.pid):
+                _tell(pid, signal.SIGCONT)
+            self._child.resume()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -169,6 +211,12 @@ class EmbeddedPostgres:
                 return
             refusals.append(f"{identity}:\n{refusal}")
         raise ChildFailed("initdb failed as " + "\nand as ".join(refusals))
+
+
+def _tell(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a backend, which may have ended meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _initdb(cluster: Path, password: Path, *, identity: str, durable: bool) -> str | None:

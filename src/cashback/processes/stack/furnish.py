@@ -12,16 +12,18 @@ from cashback.kernel.db import Database
 from cashback.kernel.principal import Scope
 from cashback.processes import contracts, migrate
 from cashback.processes.embedded import CHAIN_ID, EmbeddedAnvil
+from cashback.processes.stack.keeping import Kept
 from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC
 from cashback.purchases.service import ApiKeys
 
 _MINE_EVERY_S = 0.05
+_OPERATOR_KEY = "operator_api_key"
 
 
-def databases(settings: migrate.Settings, *, api_dsn: str, pepper: Secret) -> Secret:
-    """Bring every schema to its head, and return an operator's API key made for this run."""
+def databases(settings: migrate.Settings, *, api_dsn: str, pepper: Secret, kept: Kept) -> Secret:
+    """Bring every schema to its head, and return an operator's API key: the one that is kept, as long as it opens."""
     migrate.migrate(settings)
-    return asyncio.run(_operator_key(api_dsn, pepper))
+    return asyncio.run(_operator_key(api_dsn, pepper, kept))
 
 
 def streams(nats_url: str) -> None:
@@ -34,11 +36,16 @@ def chain(anvil: EmbeddedAnvil) -> contracts.Deployed:
     return asyncio.run(_contracts(anvil))
 
 
-async def _operator_key(dsn: str, pepper: Secret) -> Secret:
-    """Make a key."""
+async def _operator_key(dsn: str, pepper: Secret, kept: Kept) -> Secret:
+    """Return the kept key, or make one and keep it."""
     async with Database.open(dsn, name="cashback dev", connections_max=1) as database:
         keys = ApiKeys(database, pepper=pepper, clock=SystemClock())
+        known = kept.found(_OPERATOR_KEY)
+        # It may have been revoked.
+        if known is not None and await keys.authenticate(known.value) is not None:
+            return known
         _, secret = await keys.create(scope=Scope.OPERATOR, label="made by cashback dev")
+    kept.keep(_OPERATOR_KEY, secret)
     return secret
 
 

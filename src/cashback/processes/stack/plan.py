@@ -1,12 +1,12 @@
 """Who gets which settings: each process its own role, its own broker user and nothing that it does not need."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 import msgspec
 
 from cashback.kernel.config import Secret
-from cashback.kernel.ids import new_id
+from cashback.kernel.ids import new_secret
 from cashback.processes import migrate
 from cashback.processes.embedded import HOST, EmbeddedNats, EmbeddedPostgres, NatsUser, free_port
 
@@ -36,7 +36,7 @@ Everybody may also write to reply subjects: the watchdog of a connection sends a
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """The port of each process: the API's and the adapter's own, everyone else's probe."""
+    """The ports of the processes: the API's and the adapter's own, and each one's probe."""
 
     api: int
     adapter: int
@@ -45,24 +45,32 @@ class Ports(msgspec.Struct, frozen=True):
     @classmethod
     def free(cls) -> "Ports":
         """Return ports that were free a moment ago."""
-        return cls(free_port(), free_port(), {name: free_port() for name in PROCESSES if name != "api"})
+        return cls(free_port(), free_port(), {name: free_port() for name in PROCESSES})
 
     def ready(self, name: str) -> int:
-        """Return the port at which a process answers `/readyz`."""
+        """Return the port at which `/readyz` says that a process does its work: the API's is where it is called."""
         return self.api if name == "api" else self.probes[name]
 
 
-class Plan:
-    """The secrets and the ports of one stack, made up once, and the settings of each process that follow from them."""
+Secrets: TypeAlias = Callable[[str], Secret]
+"""Gives the secret of a name."""
 
-    def __init__(self, ports: Ports) -> None:
-        """Make up every password."""
+
+def _made_up(name: str) -> Secret:
+    """Return a secret that is nowhere kept."""
+    del name
+    return Secret(new_secret())
+
+
+class Plan:
+    """The secrets and the ports of one stack, and the settings of each process that follow from them."""
+
+    def __init__(self, ports: Ports, secrets: Secrets = _made_up) -> None:
+        """Ask for every password, once."""
         self.ports = ports
-        self.pepper = Secret(new_id("key"))
-        self._roles = {
-            name: Secret(new_id("key")) for name in migrate.Settings.__struct_fields__ if name != "admin_dsn"
-        }
-        self._broker = {name: Secret(new_id("key")) for name in _BROKER_RIGHTS}
+        self.pepper = secrets("api_key_pepper")
+        self._roles = {name: secrets(name) for name in migrate.Settings.__struct_fields__ if name != "admin_dsn"}
+        self._broker = {name: secrets(f"nats_{name}_password") for name in _BROKER_RIGHTS}
 
     def broker_users(self) -> tuple[NatsUser, ...]:
         """Return the broker's users with their rights."""
@@ -86,11 +94,15 @@ class Plan:
         adapter = {"CASHBACK_ADAPTER_ADDRESS": f"{HOST}:{self.ports.adapter}"}
         match name:
             case "api":
-                return adapter | {
-                    "CASHBACK_API_DSN": self.dsn(postgres, "cashback", "cashback_api"),
-                    "CASHBACK_API_KEY_PEPPER": self.pepper.value,
-                    "CASHBACK_API_PORT": str(self.ports.api),
-                }
+                return (
+                    self._probe(name)
+                    | adapter
+                    | {
+                        "CASHBACK_API_DSN": self.dsn(postgres, "cashback", "cashback_api"),
+                        "CASHBACK_API_KEY_PEPPER": self.pepper.value,
+                        "CASHBACK_API_PORT": str(self.ports.api),
+                    }
+                )
             case "adapter":
                 return (
                     self._probe(name)
@@ -129,7 +141,7 @@ class Plan:
         }
 
     def _probe(self, name: str) -> dict[str, str]:
-        """Return where a worker's probe answers."""
+        """Return where a process's probe answers."""
         return {"CASHBACK_PROBE_PORT": str(self.ports.probes[name])}
 
     def _nats(self, name: str, nats: EmbeddedNats) -> dict[str, str]:

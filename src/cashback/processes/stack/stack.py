@@ -21,6 +21,7 @@ from cashback.processes.embedded import (
     EmbeddedNats,
     EmbeddedPostgres,
 )
+from cashback.processes.stack.keeping import Kept
 from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC, PROCESSES, Plan, Ports
 
 Tell: TypeAlias = Callable[[str], None]
@@ -56,6 +57,7 @@ def _to_nobody(step: str) -> None:
 class Stack:
     """Everything that `cashback dev` starts, in one folder; use it as a context manager.
 
+    A folder that served before serves on, with the data, the passwords and the API keys that it has; ports are new.
     The servers and `processes` may be stopped, killed, paused and restarted one by one, which is what fault tests do.
     """
 
@@ -64,7 +66,8 @@ class Stack:
     ) -> None:
         """Start nothing yet; `anvil` is the program, `durable` False trades fsync for speed in tests."""
         self.folder = folder
-        self.plan = Plan(Ports.free())
+        self._kept = Kept(folder / "secrets")
+        self.plan = Plan(Ports.free(), self._kept.secret)
         self.postgres = EmbeddedPostgres(folder / "postgres", durable=durable)
         self.nats = EmbeddedNats(folder / "nats", users=self.plan.broker_users(), durable=durable)
         self.anvil = EmbeddedAnvil(folder / "anvil", program=anvil, block_time_s=block_time_s, gas_limit=gas_limit)
@@ -155,7 +158,9 @@ class Stack:
             chain = starters.submit(furnish.chain, self.anvil)
             postgres.result()
             api_dsn = self.plan.dsn(self.postgres, "cashback", "cashback_api")
-            key = furnish.databases(self.plan.migration(self.postgres), api_dsn=api_dsn, pepper=self.plan.pepper)
+            key = furnish.databases(
+                self.plan.migration(self.postgres), api_dsn=api_dsn, pepper=self.plan.pepper, kept=self._kept
+            )
             self.operator_key = key.value
             self.token_address, self.minter_address = chain.result().token, chain.result().minter
             streams.result()

@@ -1,0 +1,91 @@
+"""Which chain, and whose key signs on it: the settings that the adapter and the deployment share."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from cashback.chain.gateway import keys
+from cashback.chain.model import Address, KeyUnusable
+from cashback.chain.rules.fees import FeeLimits
+from cashback.kernel.config import HttpUrl, Secret, SettingsInvalid, Shape
+
+HexAddress: TypeAlias = Annotated[str, Shape(r"0x[0-9a-fA-F]{40}", "an address, 0x and 40 hexadecimal digits")]
+
+GWEI: Final = 1_000_000_000
+_KEYS: Final = "CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC"
+
+
+class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a chain is, the key that signs there, and what gas may cost.
+
+    The key is a keystore file with its password, or on a development chain the account `key_index` of a mnemonic.
+    """
+
+    rpc_urls: Annotated[tuple[HttpUrl, ...], msgspec.Meta(min_length=1, max_length=8)]
+    chain_id: Annotated[int, msgspec.Meta(ge=1)]
+    key_keystore: str = ""
+    key_password: Secret = Secret("")
+    key_mnemonic: Secret = Secret("")
+    key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 0
+    tip_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI
+    fee_cap_wei: Annotated[int, msgspec.Meta(ge=1, le=10**15)] = 500 * GWEI
+
+    @property
+    def fee_limits(self) -> FeeLimits:
+        """Return what is bid for gas at most."""
+        return FeeLimits(self.tip_wei, self.fee_cap_wei)
+
+    def signer(self) -> keys.Signer:
+        """Return the key.
+
+        Raises:
+            SettingsInvalid: it cannot be used; whether a password opens a keystore is known only when it is tried.
+        """
+        if not self.key_keystore:
+            return self.account(self.key_index)
+        try:
+            return keys.from_keystore(Path(self.key_keystore), self.key_password.value)
+        except KeyUnusable as cause:
+            raise SettingsInvalid([f"CASHBACK_KEY_KEYSTORE is wrong: {cause.detail}"]) from cause
+
+    def account(self, index: int) -> keys.Signer:
+        """Return one account of the mnemonic.
+
+        Raises:
+            SettingsInvalid: there is no mnemonic, or not one for this chain.
+        """
+        try:
+            return keys.from_mnemonic(self.key_mnemonic.value, index=index, chain_id=self.chain_id)
+        except KeyUnusable as cause:
+            raise SettingsInvalid([f"CASHBACK_KEY_MNEMONIC is wrong: {cause.detail}"]) from cause
+
+
+def address(text: str) -> Address:
+    """Return hexadecimal text as an address."""
+    return Address(bytes.fromhex(text.removeprefix("0x")))
+
+
+def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of the key and the fees does not go together; what is missing is wrong already, or not known."""
+    if "key_keystore" in settings and "key_mnemonic" in settings:
+        yield from _problems_of_key(settings["key_keystore"], settings["key_mnemonic"].value, settings.get("chain_id"))
+    if "tip_wei" in settings and "fee_cap_wei" in settings and settings["tip_wei"] > settings["fee_cap_wei"]:
+        yield "CASHBACK_TIP_WEI is wrong: the tip is part of the fee, it cannot exceed CASHBACK_FEE_CAP_WEI"
+
+
+def _problems_of_key(keystore: str, mnemonic: str, chain_id: int | None) -> Iterator[str]:
+    """Yield what is wrong with the key, as far as that is seen without opening a keystore, which takes a second."""
+    if bool(keystore) == bool(mnemonic):
+        yield f"{_KEYS} is {'one too many' if keystore else 'required'}"
+    elif keystore:
+        try:
+            Path(keystore).open("rb").close()
+        except OSError as cause:
+            yield f"CASHBACK_KEY_KEYSTORE cannot be read: {cause.strerror}"
+    elif chain_id is not None:
+        try:
+            keys.from_mnemonic(mnemonic, index=0, chain_id=chain_id)
+        except KeyUnusable as cause:
+            yield f"CASHBACK_KEY_MNEMONIC is wrong: {cause.detail}"

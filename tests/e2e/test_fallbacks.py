@@ -34,8 +34,9 @@ async def test_without_the_broker_purchases_are_accepted_and_minted_later(shop: 
     async with stopped(stack.nats):
         answers = [await shop.buy(customer) for _ in range(5)]
         assert [answer["cashback"]["state"] for answer in answers] == ["approved"] * 5
-        query = "select count(*) from ledger.cashback_ledger where user_id = %s and state <> 'approved'"
-        assert stack.rows("cashback", query, customer.id) == [(0,)]
+        # The sweep may have requested some by now; without a broker no request leaves the outbox.
+        query = "select distinct state from ledger.cashback_ledger where user_id = %s"
+        assert {state for (state,) in stack.rows("cashback", query, customer.id)} <= {"approved", "mint_requested"}
     for answer in answers:
         await shop.settled(answer["id"])
 

@@ -54,8 +54,12 @@ class ReasonCodec(StatusDetailsCodecBase):
     """Reads the `google.rpc.ErrorInfo` of a status that is not OK."""
 
     def encode(self, status: Status, message: str | None, details: Sequence[Any]) -> bytes:
-        """Write nothing: a client sends no status."""
-        raise NotImplementedError
+        """Never called: only servers send a status, and this codec is given to channels alone.
+
+        Raises:
+            NotImplementedError: somebody gave it to a server.
+        """
+        raise NotImplementedError("ReasonCodec reads statuses; a server needs grpclib's own codec")
 
     def decode(self, status: Status, message: str | None, data: bytes) -> Sequence[Any]:
         """Return the reasons that are given; other details are not for us.

@@ -35,8 +35,12 @@ async def test_without_the_broker_purchases_are_accepted_and_minted_later(shop: 
         answers = [await shop.buy(customer) for _ in range(5)]
         assert [answer["cashback"]["state"] for answer in answers] == ["approved"] * 5
         # The sweep may have requested some by now; without a broker no request leaves the outbox.
-        query = "select distinct state from ledger.cashback_ledger where user_id = %s"
-        assert {state for (state,) in stack.rows("cashback", query, customer.id)} <= {"approved", "mint_requested"}
+        query = "select state from ledger.cashback_ledger where user_id = %s"
+        states = [state for (state,) in stack.rows("cashback", query, customer.id)]
+        assert len(states) == 5
+        assert set(states) <= {"approved", "mint_requested"}
+        arrived = "select count(*) from minting.mints where cashback_id = any(%s)"
+        assert stack.rows("minting", arrived, [answer["cashback"]["id"] for answer in answers]) == [(0,)]
     for answer in answers:
         await shop.settled(answer["id"])
 

@@ -9,6 +9,7 @@ import msgspec
 import uvloop
 
 from cashback.kernel.config import SettingsInvalid, load
+from cashback.kernel.lifecycle import ended_in_time
 from cashback.kernel.telemetry import configure
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -38,7 +39,7 @@ def _start(module: str, *, process: str, level: str | None) -> None:
     root: Any = importlib.import_module(f"cashback.processes.{module}")
     settings, log = _load_both(root.Settings, LogSettings)
     configure(process=process, level=level or log.log_level)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with ended_in_time(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(root.run(settings))
 
 

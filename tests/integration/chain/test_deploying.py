@@ -114,8 +114,22 @@ async def test_what_stays_in_the_pool_is_told_instead_of_a_second_token(lever: L
     await lever.automine(is_on=False)
     for words in ("not mined within", "are not mined yet"):
         with pytest.raises(ChainUnavailable, match=words):
-            await impatient(node_of).deploy(PLAN)
+            await deployer(node_of, mined_within_s=0.5).deploy(PLAN)
     assert (await sent(lever), await sent(lever, "pending")) == (0, 1)
+
+
+async def test_what_the_pool_drops_is_offered_again_until_it_is_mined(lever: Lever, node_of: Node) -> None:
+    """The same bytes each time: a node that forgot what it accepted makes neither a failure nor a second token."""
+    await lever.automine(is_on=False)
+    deploying = asyncio.create_task(deployer(node_of, mined_within_s=30, offered_again_s=0.1).deploy(PLAN))
+    for nonce in range(3):
+        await eventually(lambda: _is_pending(lever))
+        await lever.call("anvil_dropAllTransactions")
+        assert await sent(lever, "pending") == nonce
+        await eventually(lambda: _is_pending(lever))
+        await lever.mine()
+    assert (await deploying).token == created_address(DEPLOYER, 0)
+    assert await sent(lever) == 3
 
 
 async def test_two_deployments_side_by_side_make_one_token(empty_node: EmbeddedAnvil, lever: Lever) -> None:
@@ -155,7 +169,14 @@ PLAN = Plan(
 )
 
 
-def impatient(node: Node) -> Deployer:
-    """Return a deployer that gives a block half a second."""
+def deployer(node: Node, *, mined_within_s: float, offered_again_s: float = 3.0) -> Deployer:
+    """Return a deployer that waits so long."""
     settings = contracts.Settings(rpc_urls=("http://127.0.0.1:1",), chain_id=CHAIN_ID, key_mnemonic=Secret(MNEMONIC))
-    return Deployer(node, signer=settings.signer(), chain_id=CHAIN_ID, limits=settings.fee_limits, mined_within_s=0.5)
+    return Deployer(
+        node,
+        signer=settings.signer(),
+        chain_id=CHAIN_ID,
+        limits=settings.fee_limits,
+        mined_within_s=mined_within_s,
+        offered_again_s=offered_again_s,
+    )

@@ -22,7 +22,16 @@ from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import MINTER_ROLE, OPERATOR_ROLE, Contracts
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, Attempt, ChainUnavailable, DeploymentUnknown, Receipt, Transaction, WrongChain
+from cashback.chain.model import (
+    Address,
+    Attempt,
+    ChainUnavailable,
+    DeploymentUnknown,
+    NodeAnswer,
+    Receipt,
+    Transaction,
+    WrongChain,
+)
 from cashback.chain.rules import fees, transaction
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.telemetry import logger
@@ -35,6 +44,7 @@ OWN_TRANSACTIONS_MAX: Final = 1_000
 """So many of a key's own transactions, the newest, are searched for the contracts, at a question to the node each."""
 _SEARCHED_AT_ONCE: Final = 16
 MINED_WITHIN_S: Final = 90.0
+OFFERED_AGAIN_S: Final = 3.0
 _POLL_S: Final = 0.1
 _SETTINGS: Final = {"CashbackToken": "CASHBACK_TOKEN_ADDRESS", "CashbackMinter": "CASHBACK_MINTER_ADDRESS"}
 
@@ -75,13 +85,18 @@ class Deployer:
         chain_id: int,
         limits: fees.FeeLimits,
         mined_within_s: float = MINED_WITHIN_S,
+        offered_again_s: float = OFFERED_AGAIN_S,
     ) -> None:
-        """Send through `node` as `signer`, within the fee limits; wait so long for each transaction to be mined."""
+        """Send through `node` as `signer`, within the fee limits.
+
+        Wait `mined_within_s` for each transaction to be mined, and offer it again every `offered_again_s` until then.
+        """
         self._node = node
         self._signer = signer
         self._chain_id = chain_id
         self._limits = limits
         self._mined_within_s = mined_within_s
+        self._offered_again_s = offered_again_s
 
     async def deploy(self, plan: Plan) -> Deployed:
         """Make sure that token, minter and roles are as planned.
@@ -215,27 +230,35 @@ class Deployer:
             calldata=calldata,
         )
         attempt = transaction.attempt(unsigned, await self._signer.sign(transaction.digest(unsigned)), lane=0)
-        answers = await self._node.send(attempt.raw)
-        receipt = await self._mined(blocks, attempt)
-        if receipt is None:
-            problems = "; ".join(answer.problem for answer in answers if answer.problem)
-            raise ChainUnavailable(
-                f"transaction 0x{attempt.hash.hex()} was not mined within {self._mined_within_s:g} s, or another one "
-                f"was in its place{f' ({problems})' if problems else ''}; run it again, it goes on from there"
-            )
+        receipt = await self._mine(blocks, attempt)
         if not receipt.is_success:
             raise ChainUnavailable(f"transaction 0x{attempt.hash.hex()} was mined and reverted")
 
-    async def _mined(self, blocks: Blocks, attempt: Attempt) -> Receipt | None:
-        """Return the receipt as soon as a block carries the attempt, None when that takes too long, or another has."""
+    async def _mine(self, blocks: Blocks, attempt: Attempt) -> Receipt:
+        """Offer an attempt until a block carries it, and return its receipt: pools drop what they once accepted.
+
+        Raises:
+            ChainUnavailable: that took too long, or a block carries another one in its place.
+        """
         deadline_s = monotonic_s() + self._mined_within_s
-        while monotonic_s() < deadline_s:
+        offered_s: float | None = None
+        answers: list[NodeAnswer] = []
+        while True:
+            if offered_s is None or monotonic_s() - offered_s >= self._offered_again_s:
+                answers = await self._node.send(attempt.raw)
+                offered_s = monotonic_s()
             [mined] = await blocks.nonces(self._signer.address, ["latest"])
             receipt = (await blocks.receipts([attempt.hash])).get(attempt.hash)
-            if receipt is not None or mined > attempt.nonce:
+            if receipt is not None:
                 return receipt
+            if mined > attempt.nonce or monotonic_s() >= deadline_s:
+                break
             await asyncio.sleep(_POLL_S)
-        return None
+        problems = "; ".join(answer.problem for answer in answers if answer.problem)
+        raise ChainUnavailable(
+            f"transaction 0x{attempt.hash.hex()} was not mined within {self._mined_within_s:g} s, or another one "
+            f"was in its place{f' ({problems})' if problems else ''}; run it again, it goes on from there"
+        )
 
     def _token_arguments(self, plan: Plan) -> bytes:
         """Return the token's constructor arguments."""

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
+from cashback.kernel.lifecycle import last_resort
 from cashback.kernel.telemetry import logger
 
 Task: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
@@ -57,6 +58,7 @@ async def _wait_for_end(running: set[asyncio.Task[None]], stop: asyncio.Event) -
 
 async def _end(running: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
     """Let the tasks finish their batch, cancel what has not after the grace, and log what failed on the way."""
+    last_resort.begin()
     stop.set()
     _, late = await asyncio.wait(running, timeout=GRACE_S)
     for task in late:

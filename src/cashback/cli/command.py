@@ -3,8 +3,8 @@
 | exit code | meaning                                                                     |
 |-----------|-----------------------------------------------------------------------------|
 | 0         | done                                                                        |
-| 1         | something unforeseen failed, the traceback says where; or whoever read the  |
-|           | output left before its end                                                  |
+| 1         | something unforeseen failed, the traceback or the log says where; or        |
+|           | whoever read the output left before its end                                 |
 | 2         | the command line is wrong                                                   |
 | 3         | a check found a difference (`reconcile`, `demo`, `doctor`), or an import    |
 |           | refused rows; each is listed                                                |

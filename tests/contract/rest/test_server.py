@@ -239,7 +239,7 @@ async def test_a_stopping_api_answers_what_is_under_way(served: Served) -> None:
     await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
     began_s = monotonic_s()
     await asyncio.to_thread(served.process.stop)
-    assert monotonic_s() - began_s < STOP_WITHIN_S
+    assert (monotonic_s() - began_s < STOP_WITHIN_S, served.process.exit_code) == (True, 0)
     answers = await asyncio.gather(*calls)
     assert set(answers) <= {201, 503, None}
     assert 201 in answers
@@ -257,10 +257,10 @@ async def test_a_request_that_outlasts_a_stopping_api_may_be_retried(served: Ser
             " values ('operator', 'k-late', sha256('first'), now())"
         )
         waiting = asyncio.create_task(served.say(head, b"{}"))
-        await eventually(lambda: _somebody_waits(dsns), within_s=5, what="the request waits")
+        await eventually(lambda: _somebody_waits(dsns), within_s=30, what="the request waits")
         began_s = monotonic_s()
         await asyncio.to_thread(served.process.stop)
-        assert monotonic_s() - began_s < STOP_WITHIN_S
+        assert (monotonic_s() - began_s < STOP_WITHIN_S, served.process.exit_code) == (True, 0)
         assert_refused(await waiting, 503, "stopping")
         await holder.rollback()
     await asyncio.to_thread(served.process.start)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 import pytest
@@ -16,9 +17,11 @@ from cashback.processes import contracts
 from cashback.processes.embedded import EmbeddedAnvil
 from cashback.processes.signing import address
 from tests.integration.chain.levers import ACCOUNTS, Lever
+from tests.integration.chain.proxy import Proxy
 from tests.integration.chain.support import CHAIN_ID, MNEMONIC, deployed, eventually
 
 DEPLOYER = address(ACCOUNTS[0])
+OFFER = "eth_sendRawTransaction"
 
 
 @pytest.fixture
@@ -118,18 +121,24 @@ async def test_what_stays_in_the_pool_is_told_instead_of_a_second_token(lever: L
     assert (await sent(lever), await sent(lever, "pending")) == (0, 1)
 
 
-async def test_what_the_pool_drops_is_offered_again_until_it_is_mined(lever: Lever, node_of: Node) -> None:
+async def test_what_the_pool_drops_is_offered_again_until_it_is_mined(empty_node: EmbeddedAnvil, lever: Lever) -> None:
     """The same bytes each time: a node that forgot what it accepted makes neither a failure nor a second token."""
     await lever.automine(is_on=False)
-    deploying = asyncio.create_task(deployer(node_of, mined_within_s=30, offered_again_s=0.1).deploy(PLAN))
-    for nonce in range(3):
-        await eventually(lambda: _is_pending(lever))
-        await lever.call("anvil_dropAllTransactions")
-        assert await sent(lever, "pending") == nonce
-        await eventually(lambda: _is_pending(lever))
-        await lever.mine()
-    assert (await deploying).token == created_address(DEPLOYER, 0)
+    async with Proxy.before(empty_node.url) as proxy, Node.open((proxy.url,), chain_id=CHAIN_ID, timeout_s=5) as node:
+        deploying = asyncio.create_task(deployer(node, mined_within_s=60, offered_again_s=0.1).deploy(PLAN))
+        for _ in range(3):
+            await eventually(lambda: _is_pending(lever))
+            await lever.call("anvil_dropAllTransactions")
+            offers = proxy.asked.count(OFFER)
+            await eventually(partial(_is_offered_again, lever, proxy, offers))
+            await lever.mine()
+        assert (await deploying).token == created_address(DEPLOYER, 0)
     assert await sent(lever) == 3
+
+
+async def _is_offered_again(lever: Lever, proxy: Proxy, offers: int) -> bool | None:
+    """Tell whether more than so many offers were made, and the last one waits to be mined."""
+    return await _is_pending(lever) if proxy.asked.count(OFFER) > offers else None
 
 
 async def test_two_deployments_side_by_side_make_one_token(empty_node: EmbeddedAnvil, lever: Lever) -> None:

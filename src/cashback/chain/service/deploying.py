@@ -33,6 +33,7 @@ from cashback.chain.model import (
     WrongChain,
 )
 from cashback.chain.rules import fees, transaction
+from cashback.chain.rules.answers import classify
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.telemetry import logger
 
@@ -254,7 +255,7 @@ class Deployer:
             if mined > attempt.nonce or monotonic_s() >= deadline_s:
                 break
             await asyncio.sleep(_POLL_S)
-        problems = "; ".join(answer.problem for answer in answers if answer.problem)
+        problems = "; ".join(answer.problem for answer in answers if classify(answer) not in {"accepted", "known"})
         raise ChainUnavailable(
             f"transaction 0x{attempt.hash.hex()} was not mined within {self._mined_within_s:g} s, or another one "
             f"was in its place{f' ({problems})' if problems else ''}; run it again, it goes on from there"

@@ -1,7 +1,7 @@
-"""The last resort at the end of a process: whatever hangs is left behind in time, and the log says where it hung.
+"""The last resort at the end of a process: a task that hangs is left behind in time, and the log says where it hung.
 
-Every wait of ours is bounded, but libraries swallow cancellations, and `asyncio` waits for the last task without a
-bound. What is cut off here is what kill -9 would cut off at any moment, and that loses nothing.
+Every wait of ours is bounded, but libraries swallow cancellations, `asyncio` waits for the last task without a bound,
+and bounds add up. What is cut off here is what kill -9 would cut off at any moment, and that loses nothing.
 """
 
 import asyncio
@@ -18,6 +18,9 @@ ENDS_WITHIN_S: Final = 4.25
 """Orchestrators are told five seconds; the interpreter needs the rest."""
 
 EXIT_CUT_OFF: Final = 1
+THREAD_NAME: Final = "last resort"
+_TOLD_WITHIN_S: Final = 0.25
+"""The log may be what hangs."""
 _FRAMES_MAX: Final = 8
 _TASKS_MAX: Final = 50
 
@@ -46,12 +49,11 @@ def ended_in_time(*, within_s: float = ENDS_WITHIN_S, cut_off: Callable[[int], o
     def watch() -> None:
         end.has_begun.wait()
         if not end.is_over.wait(within_s):
-            try:
-                log.error("process.cut_off", within_s=within_s, hanging=_hanging(end.loop))
-            finally:
-                cut_off(EXIT_CUT_OFF)
+            telling = _thread(lambda: log.error("process.cut_off", within_s=within_s, hanging=_hanging(end.loop)))
+            telling.join(_TOLD_WITHIN_S)
+            cut_off(EXIT_CUT_OFF)
 
-    threading.Thread(target=watch, name="last resort", daemon=True).start()
+    _thread(watch)
     try:
         yield
     finally:
@@ -66,6 +68,13 @@ def begin() -> None:
     if end is not None:
         end.loop = asyncio.get_running_loop()
         end.has_begun.set()
+
+
+def _thread(target: Callable[[], object]) -> threading.Thread:
+    """Return a started thread that keeps no process alive."""
+    thread = threading.Thread(target=target, name=THREAD_NAME, daemon=True)
+    thread.start()
+    return thread
 
 
 def _hanging(loop: asyncio.AbstractEventLoop | None) -> dict[str, list[str]]:

@@ -84,6 +84,8 @@ class Child:
         self._launch: Launch | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._is_abandoned = False
+        self.exit_code: int | None = None
+        """What the last one that ended here ended with, minus the signal when one ended it; None before."""
 
     @property
     def is_running(self) -> bool:
@@ -200,7 +202,7 @@ class Child:
 
     def _await_gone(self, process: subprocess.Popen[bytes], within_s: float) -> None:
         """Return when the process is reaped and nothing that it started holds its log any more."""
-        process.wait(timeout=within_s)
+        self.exit_code = process.wait(timeout=within_s)
         with self._log.open("ab") as log:
             if not eventually(partial(_locked, log), within_s=within_s):
                 raise self._lingering()

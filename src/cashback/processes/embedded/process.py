@@ -60,6 +60,11 @@ class CashbackProcess:
         return self._child.is_running
 
     @property
+    def exit_code(self) -> int | None:
+        """Return what it ended with the last time, minus the signal when one ended it; None before."""
+        return self._child.exit_code
+
+    @property
     def url(self) -> str:
         """Return its base URL."""
         return f"http://{HOST}:{self.port}"

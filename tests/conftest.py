@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from cashback.kernel.config import environment
 from cashback.processes.embedded import EmbeddedAnvil, EmbeddedNats, EmbeddedPostgres, cache_dir, find_anvil
 from tests.support.servers import Databases
+
+# How fast something is says a benchmark, never a test: on a loaded machine any example may take its time.
+settings.register_profile("cashback", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("cashback")
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,16 @@ from tests.support.stack import IMPATIENT, WholeSystem, whole_system
 pytest.register_assert_rewrite("tests.chaos.verdict")
 
 SEED_VARIABLE = "CASHBACK_CHAOS_SEED"
+TIMEOUT_S = 300
+"""A load is answered within 200 s, whatever was killed, and then it has to drain."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the fault tests of the first tier longer than other tests; the tiers above bring timeouts of their own."""
+    for item in items:
+        is_ours = item.path.is_relative_to(Path(__file__).parent)
+        if is_ours and not any(item.get_closest_marker(name) for name in ("deep", "soak", "timeout")):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.fixture(scope="package")

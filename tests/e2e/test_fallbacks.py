@@ -10,8 +10,8 @@ from tests.support.chain import ChainReader
 from tests.support.load import Shop
 from tests.support.stack import WholeSystem, stopped
 
-STALE_WITHIN_S = 1.5
-"""The adapter's deadline of half a second, and room for a busy machine."""
+STALE_WITHIN_S = 5.0
+"""The adapter's deadline of half a second, and room for a busy machine: without one, the answer would never come."""
 
 
 async def test_without_the_adapter_the_balance_is_the_ledgers_and_says_so(
@@ -59,14 +59,14 @@ async def test_with_a_node_down_the_adapter_asks_the_next(
         try:
             answer = await shop.buy(customer)
             await shop.settled(answer["id"])
-            assert (await shop.get(f"/v1/users/{customer.id}/balance"))["on_chain"]["token_units"] == "5000000"
+            assert (await shop.live_balance(customer.id))["on_chain"]["token_units"] == "5000000"
         finally:
             await asyncio.to_thread(other.stop)
     assert await chain.balance(str(customer.wallet)) == 5_000_000
 
 
 async def assert_stale(shop: Shop, minted: Minted) -> None:
-    """Assert that a balance and a timeline are told in time without the chain, from the ledger's figures."""
+    """Assert that a balance and a timeline are told in time, while the adapter is away, from the ledger's figures."""
     begun_s = monotonic_s()
     balance = await shop.get(f"/v1/users/{minted.customer.id}/balance")
     told_after_s = monotonic_s() - begun_s

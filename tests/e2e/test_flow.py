@@ -103,7 +103,7 @@ async def test_the_balance_shows_the_chains_figure_with_its_block_beside_the_led
     minted: Minted, shop: Shop, chain: ChainReader
 ) -> None:
     """Both figures agree once the mint is final, and the chain's names the block in which it stood."""
-    balance = await shop.get(f"/v1/users/{minted.customer.id}/balance")
+    balance = await shop.live_balance(minted.customer.id)
     figure = balance["on_chain"]
     block = await chain.call("eth_getBlockByNumber", hex(int(figure["block_number"])), False)
     assert (figure["token_units"], figure["block_hash"], balance["is_stale"]) == ("990000", block["hash"], False)

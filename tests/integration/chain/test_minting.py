@@ -1,4 +1,7 @@
-"""From an accepted mint to its outcome, on a real chain."""
+"""From an accepted mint to its outcome, on a real chain.
+
+The node answers a transaction of somebody else's before it has mined it, so each of those is followed by a block.
+"""
 
 import pytest
 
@@ -141,6 +144,7 @@ async def test_a_number_that_the_chain_has_minted_otherwise_is_a_conflict(settin
     async with serving(settings) as bench:
         asked = mint(5, amount=77)
         await bench.people.mint_elsewhere(asked)
+        await bench.lever.mine()
         await bench.followed()
         other = mint(5, amount=78, recipient=asked.recipient)
         assert await bench.adapter.acceptance.submit([other]) == [Conflicting(5, "number_minted_otherwise")]
@@ -153,6 +157,7 @@ async def test_a_log_that_contradicts_a_stored_mint_halts_minting(settings: adap
         ours = mint(5, amount=77)
         await bench.submit(ours)
         await bench.people.mint_elsewhere(mint(5, amount=78, recipient=ours.recipient))
+        await bench.lever.mine()
         async with running(bench.adapter.follower.run):
             assert await bench.halted() == "number_minted_otherwise"
         assert [view.state for view in await bench.views([5])] == ["accepted"]
@@ -162,6 +167,7 @@ async def test_a_retired_number_fails_for_good(settings: adapter.Settings) -> No
     """Its outcome says so, and nothing is left to wait."""
     async with serving(settings) as bench:
         await bench.people.retire_elsewhere(9)
+        await bench.lever.mine()
         await bench.followed()
         await bench.submit(mint(9), mint(10))
         outcomes = {outcome.mint.number: outcome for outcome in await bench.settled([9, 10])}
@@ -174,6 +180,7 @@ async def test_a_paused_minter_makes_the_lane_wait_and_costs_no_attempt(settings
     """After the pause is lifted the lane goes on by itself."""
     async with serving(settings) as bench:
         await bench.people.pause()
+        await bench.lever.mine()
         await bench.submit(mint(1))
         await bench.waits_for("minter_paused")
         assert (await bench.adapter.reading.status()).lanes[0].lane.next_nonce == 0
@@ -186,6 +193,7 @@ async def test_an_exhausted_limit_makes_the_lane_wait_and_smaller_mints_pass_it(
     """A mint larger than what is left holds up nobody, and goes when the limit is raised."""
     async with serving(settings) as bench:
         await bench.people.limit(capacity=1_000, window_s=86_400)
+        await bench.lever.mine()
         await bench.submit(mint(1, amount=1_001), mint(2, amount=400), mint(3, amount=600))
         await bench.settled([2, 3])
         await bench.waits_for("mint_limit_reached")
@@ -216,6 +224,7 @@ async def test_a_signer_without_its_role_is_refused_at_the_start(settings: adapt
     """The remedy stands in the message."""
     async with assembled(settings) as bench:
         await bench.people.revoke_operator()
+        await bench.lever.mine()
     with pytest.raises(WrongChain, match="OPERATOR_ROLE"):
         async with assembled(settings):
             pass

@@ -21,7 +21,7 @@ from cashback.processes.embedded import free_port
 from cashback.wire.cashback.chain import v1
 from cashback.wire.google.rpc import ErrorInfo
 from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
-from tests.integration.chain.support import Bench, assembled, eventually, mint, running, serving
+from tests.integration.chain.support import WITHIN_S, Bench, assembled, eventually, mint, running, serving
 
 HOST = "127.0.0.1"
 
@@ -37,7 +37,7 @@ class Served(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def listening(bench: Bench) -> AsyncIterator[Served]:
-    """Give a caller of the bench's adapter; leaving drains it within two seconds."""
+    """Give a caller of the bench's adapter; leaving drains it."""
     port = free_port()
     parts = bench.adapter
     server = AdapterServer(
@@ -153,16 +153,23 @@ async def test_a_restored_stream_with_a_new_name_is_told_from_its_beginning(
             assert [one.sequence for one in await outcomes(served, epoch=before, after=9, many=2)] == [1, 2]
 
 
-async def test_a_waiting_stream_gets_an_outcome_as_soon_as_it_is_written(settings: adapter.Settings) -> None:
+async def test_a_waiting_stream_gets_an_outcome_as_soon_as_it_is_written(
+    settings: adapter.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is woken, and otherwise hears a heartbeat."""
     async with serving(settings) as bench, listening(bench) as served:
         stream = watched(served)
         assert (await anext(stream)).outcomes == []
         assert (await anext(stream)).outcomes == []
+        # From now on it does not look by itself: what it tells, it tells because it was woken.
+        monkeypatch.setattr("cashback.chain.service.stream._POLL_S", 600.0)
         await bench.submit(mint(1))
         await bench.settled([1])
-        async with asyncio.timeout(1):
-            assert [outcome.number for outcome in (await anext(stream)).outcomes] == [1]
+        async with asyncio.timeout(WITHIN_S):
+            # Heartbeats may lie before it, as many as the mint took.
+            while not (told := (await anext(stream)).outcomes):
+                pass
+        assert [outcome.number for outcome in told] == [1]
         await stream.aclose()
 
 
@@ -205,10 +212,11 @@ async def test_a_draining_server_says_so_ends_streams_and_refuses_calls(settings
         stream = watched(served)
         await anext(stream)
         served.stop.set()
-        async with asyncio.timeout(1):
-            assert [answer async for answer in stream] == []
+        async with asyncio.timeout(WITHIN_S):
+            # A heartbeat may still have been on its way.
+            assert not any([answer.outcomes async for answer in stream])
         with pytest.raises((GRPCError, StreamTerminatedError, ConnectionError)):
-            await served.stub.submit_mints(v1.SubmitMintsRequest(mints=[asked(1)]), timeout=1)
+            await served.stub.submit_mints(v1.SubmitMintsRequest(mints=[asked(1)]), timeout=WITHIN_S)
 
 
 async def test_an_unknown_service_is_not_healthy(settings: adapter.Settings) -> None:

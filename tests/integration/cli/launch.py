@@ -39,9 +39,9 @@ class Launched:
         """Return the folder in which it makes its temporary ones."""
         return self.home / "tmp"
 
-    def await_said(self, text: str) -> None:
+    def await_said(self, text: str, *, within_s: float = WITHIN_S) -> None:
         """Return as soon as it has said this; fail when it ends before, or is too late."""
-        eventually(lambda: text in self.said or self.process.poll() is not None, within_s=WITHIN_S)
+        eventually(lambda: text in self.said or self.process.poll() is not None, within_s=within_s)
         assert text in self.said, self.said
 
     def tell(self, number: signal.Signals) -> None:

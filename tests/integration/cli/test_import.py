@@ -181,15 +181,30 @@ def test_people_see_counts_decisions_and_refused_rows(dev: Dev, cashback: Cashba
 
 @pytest.mark.invariant("I7")
 def test_an_import_that_was_killed_is_completed_by_the_next_one(dev: Dev, imports: Import, tmp_path: Path) -> None:
-    """Killed by -9 somewhere in the middle; afterwards each of the rows is there, once."""
+    """Killed by -9 somewhere in the middle; afterwards each of the rows is there, once.
+
+    It cannot have come to its end before, however late we look: as far as it can see, somebody else is just creating
+    the user of the last row.
+    """
     sample = read_sample(MANY)
+    last = sample[-1].user
+    assert last not in {each.user for each in sample[:-1]}
     rows = [row(each.reference, each.user, amount=each.amount_minor, wallet=each.wallet) for each in sample]
     file = written(tmp_path / "killed.csv", rows)
-    with launched(tmp_path / "home", "import", str(file), "--create-users", settings=dev.settings) as running:
-        assert eventually(lambda: len(_of(imports, "killed")) > 0, within_s=WITHIN_S), running.said
-        running.tell(signal.SIGKILL)
-        running.ended()
-    before = len(_of(imports, "killed"))
+    with psycopg.connect(dev.settings["CASHBACK_API_DSN"]) as somebody:
+        somebody.execute(
+            "insert into purchases.idempotency_keys (owner, key, fingerprint, created_at)"
+            " values (%s, %s, sha256('somebody'), now())",
+            (OPERATOR, f"import-user-{last}"),
+        )
+        with launched(tmp_path / "home", "import", str(file), "--create-users", settings=dev.settings) as running:
+            assert eventually(lambda: len(_of(imports, "killed")) > 0, within_s=WITHIN_S), running.said
+            running.tell(signal.SIGKILL)
+            running.ended()
+        # What it had sent may yet be committed without it.
+        assert eventually(lambda: not _sessions(imports), within_s=WITHIN_S)
+        before = len(_of(imports, "killed"))
+        somebody.rollback()
     assert 0 < before < MANY
     told = imports(file, "--create-users")
     assert (told["recorded"], told["replayed"], told["refused"]) == (MANY - before, before, 0)
@@ -200,6 +215,11 @@ def _of(imports: Import, merchant: str) -> list[tuple[Any, ...]]:
     """Return the recorded purchases of a merchant, none before there is one."""
     merchant_id = imports.merchant_named(merchant)
     return [] if merchant_id is None else imports.recorded(merchant_id)
+
+
+def _sessions(imports: Import) -> list[tuple[Any, ...]]:
+    """Return the database sessions of imports, also of those whose process is gone."""
+    return imports.rows("select pid from pg_stat_activity where application_name = 'import'")
 
 
 async def _create(dev: Dev, references: Sequence[str]) -> None:

@@ -18,10 +18,28 @@ from tests.support.facts import eventually
 NAME = "of-a-test"
 Part = Callable[[Database, asyncio.Event], Awaitable[None]]
 
-HANGS_UP_WITHIN_S = 1.0
-GIVES_UP_WITHIN_S = db.POOL_WAIT_S + db.CHECK_WITHIN_S + 1.0
+HANGS_UP_WITHIN_S = 5.0
+"""Halfway to the 10 s for which psycopg would wait for the answer to its own cancellation."""
+GIVES_UP_WITHIN_S = 20.0
+"""Halfway between the pool's patience with one check, 7 s, and what a statement would be waited for, 32 s."""
+UNBOUNDED_S = 60.0
+"""In place of a bound that must not be what ends a test."""
 WELL_AGAIN_WITHIN_S = 20.0
 IMPATIENT_S = 0.5
+
+
+class Impatience(asyncio.Event):
+    """Is set when a statement comes next; from then on no answer is waited for longer than `IMPATIENT_S`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Be patient with what leads to the statement, however long that takes."""
+        super().__init__()
+        self._monkeypatch = monkeypatch
+
+    def set(self) -> None:
+        """Lose patience."""
+        self._monkeypatch.setattr(db, "ANSWER_WITHIN_S", IMPATIENT_S)
+        super().set()
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +129,10 @@ async def test_whoever_is_cancelled_does_not_wait_for_a_frozen_server(
 
 
 async def test_a_probe_of_a_frozen_server_takes_no_longer_than_its_own_deadline(
-    server: EmbeddedPostgres, database: Database
+    server: EmbeddedPostgres, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`/readyz` gives each dependency a second, and the pool's check of a connection gives way to that."""
+    monkeypatch.setattr(db, "CHECK_WITHIN_S", UNBOUNDED_S)
     with paused(server):
         began_s = monotonic_s()
         with pytest.raises(TimeoutError):
@@ -153,8 +172,7 @@ async def test_a_statement_is_not_waited_for_much_longer_than_the_server_would_l
 ) -> None:
     """The server's own timeout bounds nothing when the server is frozen."""
     assert db.STATEMENT_TIMEOUT_MS / 1_000 < db.ANSWER_WITHIN_S < db.STATEMENT_TIMEOUT_MS / 1_000 + 5
-    monkeypatch.setattr(db, "ANSWER_WITHIN_S", IMPATIENT_S)
-    begun = asyncio.Event()
+    begun = Impatience(monkeypatch)
     working = asyncio.ensure_future(part(database, begun))
     await begun.wait()
     with paused(server):

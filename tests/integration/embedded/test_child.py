@@ -79,7 +79,7 @@ def test_starting_and_stopping_may_be_repeated(tmp_path: Path) -> None:
 
 def test_a_child_that_ignores_the_request_to_end_is_killed_at_its_bound(tmp_path: Path) -> None:
     """Stopping is a request first and a fact in the end."""
-    clerk = child(tmp_path / "log", _HEARS_NOTHING, stop_within_s=0.3)
+    clerk = child(tmp_path / "log", _HEARS_NOTHING, stop_within_s=2)
     clerk.start()
     clerk.stop()
     assert not clerk.is_running
@@ -110,7 +110,7 @@ def test_one_folder_never_serves_two(tmp_path: Path) -> None:
 
 def test_killing_returns_only_when_what_the_child_started_is_gone_too(tmp_path: Path) -> None:
     """A restart must not meet the orphans of the life before: here one stays, and that is said."""
-    clerk = child(tmp_path / "log", _HAS_A_CHILD, _WAITS, stop_within_s=0.3)
+    clerk = child(tmp_path / "log", _HAS_A_CHILD, _WAITS, stop_within_s=2)
     clerk.start()
     assert eventually(lambda: len((tmp_path / "log").read_text().splitlines()) > 1, within_s=10)
     orphan = int(next(line for line in (tmp_path / "log").read_text().splitlines() if line.isdigit()))

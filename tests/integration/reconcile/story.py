@@ -191,7 +191,7 @@ async def _adapter(
             return True
 
         async with running(doors.run):
-            await eventually(look, within_s=5, what="the adapter answers")
+            await eventually(look, within_s=30, what="the adapter answers")
             yield bench
 
 

@@ -60,7 +60,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     identity: str = leash.SAME
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
-    ready_within_s: float = 30.0
+    ready_within_s: float = 120.0
     stop_within_s: float = 10.0
 
 

@@ -127,7 +127,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         """Accept each entry by itself; see the contract."""
         await self.suffer()
         if len(message.mints) > SUBMIT_MAX:
-            raise GRPCError(Status.INVALID_ARGUMENT, f"at most {SUBMIT_MAX} mints")
+            raise refused(Status.INVALID_ARGUMENT, code="too_many_mints", detail=f"at most {SUBMIT_MAX} mints")
         self.submissions.append([mint.number for mint in message.mints])
         entries = [self._admit(mint) for mint in message.mints]
         await self.answering.wait()
@@ -161,7 +161,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         if self.is_hanging:
             await asyncio.get_running_loop().create_future()
         if self.refusal is not None:
-            raise GRPCError(self.refusal, "as the test ordered")
+            raise refused(self.refusal, code="ordered", detail="as the test ordered")
 
     def _admit(self, mint: v1.Mint) -> v1.SubmitMintsResponseEntry:
         """Answer for one entry."""

@@ -16,11 +16,13 @@ from cashback.ledger.model import (
     ChainBalance,
     ChainLogs,
     ChainStatus,
+    ChainUnavailable,
+    EndpointHealth,
     LaneNonces,
     LiveMint,
     MintLog,
 )
-from cashback.wire.answers import AnswerCodec, Unintelligible, understood
+from cashback.wire.answers import AnswerCodec, ReasonCodec, Unintelligible, reason_of, understood
 from cashback.wire.cashback.chain.v1 import (
     ChainAdapterServiceStub,
     GetBalancesRequest,
@@ -58,7 +60,7 @@ class Adapter:
     async def open(cls, address: str) -> AsyncIterator["Adapter"]:
         """Yield an adapter at `host:port`; it need not be up yet."""
         host, _, port = address.rpartition(":")
-        channel = Channel(host, int(port), codec=AnswerCodec())
+        channel = Channel(host, int(port), codec=AnswerCodec(), status_details_codec=ReasonCodec())
         try:
             yield cls(channel)
         finally:
@@ -127,10 +129,20 @@ async def _deadline(call: str, within_s: float = DEADLINE_S) -> AsyncIterator[No
     try:
         async with asyncio.timeout(within_s):
             yield
-    except (GRPCError, ProtocolError, StreamTerminatedError, OSError) as cause:
+    except GRPCError as cause:
+        raise _failure(call, cause) from cause
+    except (ProtocolError, StreamTerminatedError, OSError) as cause:
         raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer ({type(cause).__name__})") from cause
     except Unintelligible as cause:
         raise AdapterUnintelligible(f"{call}: the blockchain adapter answered nonsense ({cause})") from cause
+
+
+def _failure(call: str, status: GRPCError) -> AdapterUnavailable:
+    """Return what a status that is not OK means; it is an answer of the adapter, who may tell that the node failed."""
+    said = f"{call}: {status.message}" if status.message else call
+    if reason_of(status) == ChainUnavailable.code:
+        return ChainUnavailable(f"the blockchain adapter answered, but no node of the chain did ({said})")
+    return AdapterUnavailable(f"the blockchain adapter answered {status.status.name} ({said})")
 
 
 def _logs(answer: ListMintLogsResponse) -> ChainLogs:
@@ -181,6 +193,10 @@ def _status(answer: GetStatusResponse) -> ChainStatus:
                 gas_money_wei=int(_digits(lane.gas_money_wei)),
             )
             for lane in answer.lanes
+        ],
+        endpoints=[
+            EndpointHealth(name=one.name, is_healthy=bool(one.is_healthy), problem=one.problem)
+            for one in answer.endpoints
         ],
     )
 

@@ -120,12 +120,22 @@ class MintingHalted(CashbackError):
     code = "minting_halted"
 
 
+class ChainUnwell(CashbackError):
+    """Nodes of the chain do not answer the adapter as they should."""
+
+    code = "chain_unwell"
+
+
 async def _adapter(address: str) -> str:
-    """Return what the adapter serves, minting."""
+    """Return what the adapter serves, minting, with every node well."""
     async with Adapter.open(address) as adapter:
         status = await adapter.status()
     if status.halted_reason:
         raise MintingHalted(f"minting is halted: {status.halted_reason}")
+    if unwell := [f"{one.name}: {one.problem}" for one in status.endpoints if not one.is_healthy]:
+        alive = len(status.endpoints) - len(unwell)
+        which = f"{alive} of {len(status.endpoints)} nodes answer" if alive else "no node of the chain answers"
+        raise ChainUnwell(f"the adapter is up, but {which}; {'; '.join(unwell)}")
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"
 
 

@@ -13,6 +13,8 @@ from grpclib.exceptions import GRPCError
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server, Stream
 
+from cashback.chain.rpc.errors import DetailsCodec
+
 HOST: Final = "127.0.0.1"
 _SERVICE: Final = "/cashback.chain.v1.ChainAdapterService/"
 _CALLS: Final = {
@@ -74,7 +76,7 @@ class ScriptedAdapter:
         self.answers: dict[str, bytes] = {}
         self.asked: list[tuple[str, bytes]] = []
         self.is_hanging = False
-        self.refusal: Status | None = None
+        self.refusal: Status | GRPCError | None = None
         self.port = 0
         self._server: _Server | None = None
 
@@ -96,7 +98,7 @@ class ScriptedAdapter:
 
     async def go_up(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = _Server([self], codec=Bytes())
+        self._server = _Server([self], codec=Bytes(), status_details_codec=DetailsCodec())
         listener = socket.create_server((HOST, self.port))
         self.port = listener.getsockname()[1]
         await self._server.start(sock=listener)
@@ -119,7 +121,8 @@ class ScriptedAdapter:
             if self.is_hanging:
                 await asyncio.get_running_loop().create_future()
             if self.refusal is not None:
-                raise GRPCError(self.refusal, "as the test ordered")
+                ordered = self.refusal
+                raise ordered if isinstance(ordered, GRPCError) else GRPCError(ordered, "as the test ordered")
             await stream.send_message(self.answers[call])
 
         return Handler(answer, cardinality, bytes, bytes)

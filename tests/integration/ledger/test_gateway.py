@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeAlias
 
 import pytest
+from grpclib.const import Status
 
+from cashback.chain.rpc.errors import refused
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import AdapterUnintelligible
+from cashback.ledger.model import AdapterUnavailable, AdapterUnintelligible, ChainUnavailable
 from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 
@@ -84,6 +86,29 @@ async def test_nonsense_is_called_unintelligible(scripted: ScriptedAdapter, call
     async with Adapter.open(scripted.address) as adapter:
         with pytest.raises(AdapterUnintelligible):
             await CALLS[call](adapter)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_node_that_does_not_answer_is_not_called_a_silent_adapter(scripted: ScriptedAdapter, call: str) -> None:
+    """Whoever mends it has to know which of the two to look at."""
+    scripted.refusal = refused(Status.UNAVAILABLE, code="chain_unavailable", detail="rpc1 timed out")
+    async with Adapter.open(scripted.address) as adapter:
+        with pytest.raises(ChainUnavailable) as caught:
+            await CALLS[call](adapter)
+    assert "answered, but no node of the chain did" in caught.value.detail
+    assert (call in caught.value.detail, "rpc1 timed out" in caught.value.detail) == (True, True)
+
+
+async def test_what_else_the_adapter_refuses_is_told_in_its_own_words(scripted: ScriptedAdapter) -> None:
+    """It did answer; only silence is called so."""
+    scripted.refusal = refused(Status.INTERNAL, code="chain_diverged", detail="block 7 is another one")
+    async with Adapter.open(scripted.address) as adapter:
+        with pytest.raises(AdapterUnavailable, match="answered INTERNAL") as caught:
+            await adapter.status()
+        assert "block 7 is another one" in caught.value.detail
+        await scripted.go_down()
+        with pytest.raises(AdapterUnavailable, match="did not answer"):
+            await adapter.status()
 
 
 async def test_a_mistake_of_ours_is_not_the_adapters(scripted: ScriptedAdapter) -> None:

@@ -131,10 +131,11 @@ async def test_what_can_never_be_minted_is_invalid_with_a_stable_reason_and_harm
 
 
 async def test_more_than_a_thousand_mints_are_refused_as_a_whole(stub: v1.ChainAdapterServiceStub) -> None:
-    """Everything is bounded."""
+    """Everything is bounded, and a refusal says by a stable code and a sentence who refused what."""
     with pytest.raises(GRPCError) as caught:
         await submit(stub, *(a_mint(2 * 10**6 + number) for number in range(1_001)))
-    assert caught.value.status is Status.INVALID_ARGUMENT
+    assert (caught.value.status, reason_of(caught.value)) == (Status.INVALID_ARGUMENT, "too_many_mints")
+    assert "1,000" in str(caught.value.message).replace("1000", "1,000")
 
 
 @pytest.mark.invariant("I3")

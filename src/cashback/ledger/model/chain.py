@@ -57,8 +57,16 @@ class LaneNonces(msgspec.Struct, frozen=True, kw_only=True):
         return self.mined_nonce > 0 or self.gas_money_wei > 0
 
 
+class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether one of the adapter's nodes answers as it should; `problem` says why not."""
+
+    name: str
+    is_healthy: bool
+    problem: str
+
+
 class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the adapter stands: heads, whether it is halted, what waits, and its signers."""
+    """How the adapter stands: heads, whether it is halted, what waits, its signers and its nodes."""
 
     chain_id: int
     head: int
@@ -66,6 +74,7 @@ class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
     halted_reason: str
     accepted_waiting: int
     lanes: list[LaneNonces]
+    endpoints: list[EndpointHealth]
 
 
 class LiveMint(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +93,12 @@ class AdapterUnavailable(Unavailable):
     """The blockchain adapter did not answer in time."""
 
     code = "adapter_unavailable"
+
+
+class ChainUnavailable(AdapterUnavailable):
+    """The blockchain adapter answered that no node of the chain does."""
+
+    code = "chain_unavailable"
 
 
 class AdapterUnintelligible(AdapterUnavailable):

@@ -1,0 +1,48 @@
+"""What `cashback doctor` says of adapter and chain: a node that is away is no healthy chain."""
+
+from cashback.kernel.config import Secret
+from cashback.processes import doctor
+from cashback.wire.cashback.chain import v1
+from tests.contract.rest.adapter import ScriptedAdapter
+
+
+async def examined(*endpoints: v1.GetStatusResponseEndpoint) -> doctor.Examined:
+    """Return what the doctor says of an adapter with these nodes; all else is away."""
+    nowhere = "127.0.0.1:1"
+    dsn = Secret(f"postgresql://nobody@{nowhere}/nothing")
+    async with ScriptedAdapter.serving() as adapter:
+        adapter.answers = {"GetStatus": bytes(v1.GetStatusResponse(chain_id=1, head=9, endpoints=list(endpoints)))}
+        settings = doctor.Settings(
+            ledger_audit_dsn=dsn,
+            minting_audit_dsn=dsn,
+            chain_audit_dsn=dsn,
+            nats_url=f"nats://{nowhere}",
+            adapter_address=adapter.address,
+        )
+        [found] = [each for each in await doctor.examine(settings) if each.what == "adapter and chain"]
+    return found
+
+
+def node(name: str, problem: str = "") -> v1.GetStatusResponseEndpoint:
+    """Return a node that is well unless it has a problem."""
+    return v1.GetStatusResponseEndpoint(name=name, is_healthy=not problem, head=0 if problem else 9, problem=problem)
+
+
+async def test_nodes_that_all_answer_are_well() -> None:
+    """Or the findings below would mean nothing."""
+    found = await examined(node("rpc1"), node("rpc2"))
+    assert (found.is_well, "at block 9" in found.detail) == (True, True)
+
+
+async def test_a_chain_of_which_no_node_answers_is_wrong() -> None:
+    """However healthy the adapter is."""
+    found = await examined(node("rpc1", "rpc1 timed out"))
+    assert not found.is_well
+    assert found.detail == "the adapter is up, but no node of the chain answers; rpc1: rpc1 timed out"
+
+
+async def test_of_several_nodes_the_one_that_is_away_is_named() -> None:
+    """Minting goes on by the other, and somebody has to mend this one."""
+    found = await examined(node("rpc1"), node("rpc2", "refused"))
+    assert not found.is_well
+    assert found.detail == "the adapter is up, but 1 of 2 nodes answer; rpc2: refused"

@@ -43,6 +43,7 @@ NOT_OVER_REST = {
     "adapter_unavailable": "the ledger's figures are shown instead, marked stale",
     "api_key_unknown": "keys are made and revoked by `cashback keys`",
     "adapter_unintelligible": "as adapter_unavailable",
+    "chain_unavailable": "as adapter_unavailable",
     "event_unreadable": "of consumers",
     "outcome_unknown": "of the ledger worker",
     "settings_invalid": "ends the process at its start",

@@ -16,10 +16,16 @@ TokenUnits = NewType("TokenUnits", int)
 Bps = NewType("Bps", int)
 """A rate in basis points: 10,000 are the whole."""
 
-# The last group keeps out what `$` lets in: one line feed at the end.
-Amount: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,18})$(?!\n)", description="An integer as a decimal string.")
-]
+# The last group of each keeps out what `$` lets in: one line feed at the end.
+AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,18})$(?!\n)"
+CURRENCY_PATTERN: Final = r"^[A-Z]{3}$(?!\n)"
+WANTED: Final = {
+    AMOUNT_PATTERN: "a whole number of minor units, such as 2973 for 29.73",
+    CURRENCY_PATTERN: "a code of ISO 4217 in capital letters",
+}
+"""What each pattern wants, in the words of somebody who never saw it."""
+
+Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern=AMOUNT_PATTERN, description="An integer as a decimal string.")]
 """An amount as text, in minor units or base units: no JSON reader rounds a string."""
 
 BPS_IN_WHOLE: Final = 10_000

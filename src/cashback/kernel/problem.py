@@ -9,6 +9,7 @@ from cashback.kernel.telemetry import current_traceparent
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+_ACRONYMS: Final = frozenset({"api", "http", "json"})
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -36,13 +37,23 @@ def problem_document(status: int, code: str, detail: str, *, fields: Mapping[str
     """
     members: dict[str, Any] = {
         "type": f"urn:cashback:problem:{code}",
-        "title": code.replace("_", " ").capitalize(),
+        "title": _title(code),
         "status": status,
         "code": code,
         "detail": detail,
         "trace_id": _trace_id(),
     }
     return _encoder.encode(members | {name: value for name, value in (fields or {}).items() if name not in members})
+
+
+def _title(code: str) -> str:
+    """Return a code in words.
+
+    >>> _title("json_malformed")
+    'JSON malformed'
+    """
+    first, *others = (word.upper() if word in _ACRONYMS else word for word in code.split("_"))
+    return " ".join([first[:1].upper() + first[1:], *others])
 
 
 def _trace_id() -> str:

@@ -53,6 +53,7 @@ async def nothing_is_stored(rest: Rest, shop: Shop) -> AsyncIterator[None]:
         pytest.param(b'{"user_id": "a\x00"}', id="control-character"),
         pytest.param(b'{"user_id": "\\ud800"}', id="lone-surrogate"),
         pytest.param(b"\xef\xbb\xbf{}", id="byte-order-mark"),
+        pytest.param(b'{"nobody_knows": "\xff"}', id="not-utf-8-in-an-unknown-field"),
         pytest.param(b"user_id=x&amount_minor=1", id="a-form"),
         pytest.param(b"\x81\xa1a\x01", id="msgpack"),
     ],
@@ -98,6 +99,26 @@ async def test_a_field_of_the_wrong_form_is_named_by_a_json_pointer(
     """422 with the place (RFC 6901): nothing is converted, rounded or ignored."""
     response = await operator.post("/v1/purchases", a_purchase(shop.user, shop.merchant, **changes))
     assert_problem(response, 422, "request_invalid", pointer=pointer)
+
+
+async def test_a_member_that_is_named_twice_is_refused(operator: Caller, shop: Shop) -> None:
+    """400: one of the two amounts is not what the shop meant, and nobody can say which."""
+    body = msgspec.json.encode(a_purchase(shop.user, shop.merchant))
+    twice = body.replace(b'"amount_minor":', b'"amount_minor":"5","amount_minor":')
+    assert twice != body
+    assert_problem(await operator.post("/v1/purchases", twice), 400, "json_member_repeated")
+
+
+async def test_every_pattern_is_told_in_words(operator: Caller, shop: Shop) -> None:
+    """`detail` is for people."""
+    for path, body in (
+        ("/v1/purchases", a_purchase(shop.user, shop.merchant, amount_minor="-1")),
+        ("/v1/programmes", {**PROGRAMME, "currency": "usd"}),
+        ("/v1/programmes", {**PROGRAMME, "budget_minor": "1.5"}),
+    ):
+        detail = (await operator.post(path, body)).json()["detail"]
+        assert " must be " in detail
+        assert "regex" not in detail
 
 
 @pytest.mark.parametrize("field", sorted(a_purchase("usr_x")))
@@ -199,6 +220,7 @@ async def test_a_huge_body_is_refused_unread(operator: Caller, is_announced: boo
     content = huge if is_announced else chunks()
     response = await operator.ask("POST", "/v1/purchases", content=content, headers={"Idempotency-Key": new_key()})
     assert_problem(response, 413, "body_too_large")
+    assert response.json()["detail"] == "the body is larger than 64 KiB"
     assert read <= 3 * BODY_BYTES_MAX
 
 

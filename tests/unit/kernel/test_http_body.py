@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.kernel.http.body import BodyInvalid, JsonMalformed, decode_body
+from cashback.kernel.http.body import BodyInvalid, JsonMalformed, JsonMemberRepeated, decode_body
+from cashback.kernel.money import Amount
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,7 +22,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A body with something in it."""
 
-    amount: Annotated[str, msgspec.Meta(pattern="^[0-9]+$")] = "0"
+    amount: Amount = "0"
     at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     lines: list[Line] = []
 
@@ -54,6 +55,52 @@ def test_the_pointer_names_the_place(body: bytes, pointer: str) -> None:
     assert " - at `" not in refused.value.detail
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"amount": "100", "amount": "5"}', id="twice"),
+        pytest.param(b'{"amount": "5", "amount": "5"}', id="the-same-twice"),
+        pytest.param(b'{"am\\u006funt": "100", "amount": "5"}', id="escaped"),
+        pytest.param(b'{"lines": [{"count": 1, "count": 2}]}', id="in-an-item"),
+        pytest.param(b'{"lines": [{"count": 1, "tags": {"a": 1, "a": 2}}]}', id="in-a-map"),
+    ],
+)
+def test_a_member_that_is_named_twice_is_refused(body: bytes) -> None:
+    """RFC 8259, section 4: what a reader makes of it is unpredictable, and one of the two amounts is wrong."""
+    with pytest.raises(JsonMemberRepeated):
+        decode_body(body, Order)
+
+
+def test_the_same_name_in_two_objects_is_no_repetition() -> None:
+    """Nor is a value that looks like a name."""
+    body = b'{"lines": [{"count": 1, "tags": {"count": 2}}, {"count": 123456789012345678}]}'
+    assert decode_body(body, Order).lines[1].count == 123456789012345678
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"x": "\xff"}', id="value-of-an-unknown-field"),
+        pytest.param(b'{"\xff": 1}', id="name"),
+        pytest.param(b'{"x": 1', id="cut-off-after-it"),
+        pytest.param(b'{"amount": 5}{}', id="two-documents"),
+    ],
+)
+def test_what_is_no_json_is_malformed_even_behind_another_fault(body: bytes) -> None:
+    """A field that nobody knows does not make text of it."""
+    with pytest.raises(JsonMalformed):
+        decode_body(body, Order)
+
+
+@pytest.mark.parametrize("amount", ["-1", "19.99", "", "1\n"])
+def test_a_pattern_is_told_in_words(amount: str) -> None:
+    """Nobody has to read a regular expression to learn what an amount is."""
+    with pytest.raises(BodyInvalid) as refused:
+        decode_body(msgspec.json.encode({"amount": amount}), Order)
+    assert refused.value.detail.startswith("amount must be a string: a whole number of minor units")
+    assert "regex" not in refused.value.detail
+
+
 def test_what_a_stranger_wrote_is_told_back_in_moderation() -> None:
     """A field's name of sixty thousand letters is not repeated to its author."""
     with pytest.raises(BodyInvalid) as refused:
@@ -67,7 +114,7 @@ def test_no_bytes_whatever_break_the_decoder(body: bytes) -> None:
     """An order, or one of the two refusals."""
     try:
         assert isinstance(decode_body(body, Order), Order)
-    except (BodyInvalid, JsonMalformed):
+    except (BodyInvalid, JsonMalformed, JsonMemberRepeated):
         return
 
 

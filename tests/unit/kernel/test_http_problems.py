@@ -64,6 +64,27 @@ def test_a_problem_names_its_trace() -> None:
     assert (inside.type, inside.title) == ("urn:cashback:problem:gone", "Gone")
 
 
+@pytest.mark.parametrize(
+    "code,title",
+    [
+        ("json_malformed", "JSON malformed"),
+        ("api_key_invalid", "API key invalid"),
+        ("body_too_large", "Body too large"),
+    ],
+)
+def test_a_title_is_written_as_people_write_it(code: str, title: str) -> None:
+    """Acronyms in capitals."""
+    assert msgspec.json.decode(problem_document(400, code, "no"), type=Problem).title == title
+
+
+def test_the_frameworks_own_problems_speak_in_our_words() -> None:
+    """A sentence says more than the status' phrase once more."""
+    for error in (NotFoundException(), MethodNotAllowedException()):
+        detail = msgspec.json.decode(problem_of(error).content, type=Problem).detail
+        assert detail not in {"Not Found", "Method Not Allowed"}
+        assert detail.startswith(("there is", "this path"))
+
+
 def test_further_members_never_hide_the_documents_own() -> None:
     """Whatever a failure carries can be told, or it would break the answer to it."""
     fields = {"status": 200, "code": "fine", "pointer": "/a", "thing": object, "amount": 2**70}

@@ -4,6 +4,7 @@ The framework would first decode to dictionaries and then convert leniently: a n
 a number. Here the bytes are decoded once, strictly, into the handler's own struct.
 """
 
+import json
 import re
 from functools import cache
 from typing import Any, Final
@@ -14,9 +15,11 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty
 
 from cashback.kernel.errors import Invalid, Rejected
+from cashback.kernel.money import WANTED
 
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
+_UNMATCHED: Final = {f"Expected `str` matching regex {pattern!r}": wanted for pattern, wanted in WANTED.items()}
 _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]+)\]")
 _TEXT_MAX: Final = 300
@@ -26,6 +29,12 @@ class JsonMalformed(Rejected):
     """The body is not well-formed JSON, or ended early."""
 
     code = "json_malformed"
+
+
+class JsonMemberRepeated(Rejected):
+    """An object of the body names a member twice, and its author may have meant either (RFC 8259, section 4)."""
+
+    code = "json_member_repeated"
 
 
 class BodyInvalid(Invalid):
@@ -53,6 +62,7 @@ class JsonRequest(Request[Any, Any, Any]):
 
         Raises:
             JsonMalformed: it is not well-formed JSON.
+            JsonMemberRepeated: it names a member twice.
             BodyInvalid: it has another form; with a JSON pointer to the first place that has.
         """
         wanted = self.route_handler.parsed_data_field
@@ -62,7 +72,7 @@ class JsonRequest(Request[Any, Any, Any]):
         """Read to the end, and no further than allowed."""
         most = self.route_handler.resolve_request_max_body_size() or 0
         if (self.content_length or 0) > most:
-            raise RequestEntityTooLarge
+            raise _too_large(most)
         body = b""
         has_more = True
         while has_more:
@@ -71,7 +81,7 @@ class JsonRequest(Request[Any, Any, Any]):
                 raise JsonMalformed("the request ended before its body did")
             body += message["body"]
             if len(body) > most:
-                raise RequestEntityTooLarge
+                raise _too_large(most)
             has_more = message.get("more_body", False)
         if not body and self.route_handler.parsed_data_field is not None:
             raise JsonMalformed("the body is missing")
@@ -83,14 +93,59 @@ def decode_body(body: bytes, kind: Any) -> Any:  # noqa: ANN401  # whatever the 
 
     Raises:
         JsonMalformed: it is not well-formed JSON in UTF-8.
+        JsonMemberRepeated: one of its objects names a member twice.
         BodyInvalid: it has another form.
     """
     try:
-        return _decoder(kind).decode(body)
+        decoded = _decoder(kind).decode(body)
+        _members.decode(body.decode())
     except msgspec.ValidationError as cause:
+        _check_well_formed(body)
         raise _invalid(str(cause)) from cause
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
-        raise JsonMalformed("the body is not well-formed JSON in UTF-8") from cause
+        raise _malformed() from cause
+    return decoded
+
+
+def _check_well_formed(body: bytes) -> None:
+    """Return when what was found to be of another form is JSON at all: a typed decoder stops at the first fault.
+
+    Raises:
+        JsonMalformed: it is not well-formed JSON in UTF-8.
+    """
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.ValidationError, RecursionError):
+        # A number beyond any range, or nested deeper than anybody reads: well-formed all the same, as far as one sees.
+        return
+    except (msgspec.DecodeError, UnicodeDecodeError) as cause:
+        raise _malformed() from cause
+
+
+def _malformed() -> JsonMalformed:
+    """Return the failure of a body that is no JSON."""
+    return JsonMalformed("the body is not well-formed JSON in UTF-8")
+
+
+def _too_large(most: int) -> RequestEntityTooLarge:
+    """Return the failure of a body of more than `most` bytes."""
+    return RequestEntityTooLarge(f"the body is larger than {most >> 10} KiB")
+
+
+def _each_once(members: list[tuple[str, object]]) -> None:
+    """Return when the members of one object have different names.
+
+    Raises:
+        JsonMemberRepeated: two have the same.
+    """
+    names = [name for name, _ in members]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise JsonMemberRepeated(f"the body names the member {twice[:_TEXT_MAX]} twice")
+
+
+_members: Final = json.JSONDecoder(object_pairs_hook=_each_once, parse_int=len, parse_float=len)
+"""Reads what msgspec has read already, to see what it does not tell: it takes the last of two members silently."""
 
 
 @cache
@@ -107,5 +162,7 @@ def _invalid(message: str) -> BodyInvalid:
     named = _UNKNOWN.fullmatch(what) or _MISSING.fullmatch(what)
     if named:
         steps.append(named["name"])
+    if wanted := _UNMATCHED.get(what):
+        what = f"{steps[-1] if steps else 'the body'} must be a string: {wanted}"
     pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
     return BodyInvalid(what[:_TEXT_MAX], **({"pointer": pointer} if len(pointer) <= _TEXT_MAX else {}))

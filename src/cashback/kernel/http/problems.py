@@ -52,6 +52,7 @@ _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
     (CashbackError, 500),
 )
 _FRAMEWORK: Final = {404: "route_unknown", 405: "method_not_allowed", 413: "body_too_large"}
+_DETAILS: Final = {404: "there is no such path", 405: "this path takes other methods, which Allow names"}
 _MISSING: Final = {"idempotency-key": "idempotency_key_missing"}
 _MEANING: Final = {
     400: "The body is not well-formed JSON, or the request not well-formed HTTP.",
@@ -132,7 +133,7 @@ def _validation(error: ValidationException) -> Response[bytes]:
 def _framework(error: HTTPException) -> Response[bytes]:
     """Answer the framework's own errors: no such path, wrong method, body too large."""
     code = _FRAMEWORK.get(error.status_code, f"http_{error.status_code}")
-    response = problem(error.status_code, code, error.detail)
+    response = problem(error.status_code, code, _DETAILS.get(error.status_code, error.detail))
     response.headers.update({name: _header(name, value) for name, value in (error.headers or {}).items()})
     return response
 

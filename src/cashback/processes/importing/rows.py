@@ -24,6 +24,7 @@ from typing import Annotated, BinaryIO, Final
 import msgspec
 
 from cashback.kernel.errors import Invalid
+from cashback.kernel.money import AMOUNT_PATTERN, CURRENCY_PATTERN, WANTED
 
 COLUMNS: Final = ("reference", "user", "occurred_at", "amount_minor", "currency")
 OPTIONAL_COLUMNS: Final = ("wallet",)
@@ -38,8 +39,8 @@ _WANTED: Final = {
     "reference": "1 to 200 characters",
     "user": "1 to 200 characters",
     "occurred_at": "a time of RFC 3339 with its offset, such as 1997-01-18T00:00:00Z",
-    "amount_minor": "a whole number of minor units, such as 2973 for 29.73",
-    "currency": "a code of ISO 4217",
+    "amount_minor": WANTED[AMOUNT_PATTERN],
+    "currency": WANTED[CURRENCY_PATTERN],
 }
 
 
@@ -50,7 +51,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     reference: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     user: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    amount_minor: Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$")]
+    amount_minor: Annotated[str, msgspec.Meta(pattern=AMOUNT_PATTERN)]
     currency: str
     wallet: str | None = None
 

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
-from cashback.kernel.money import Amount, Bps, Minor, TokenRate
+from cashback.kernel.money import CURRENCY_PATTERN, Amount, Bps, Minor, TokenRate
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import REPLAY_HEADER, answer, owner_of
 from cashback.purchases.model import ProgrammeStart
@@ -19,7 +19,7 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The terms of a new programme; the same name with the same terms again changes nothing."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
+    currency: Annotated[str, msgspec.Meta(pattern=CURRENCY_PATTERN)]
     rate_bps: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
     budget_minor: Amount
     token_rate_numerator: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 1

@@ -23,6 +23,7 @@ _UNMATCHED: Final = {f"Expected `str` matching regex {pattern!r}": wanted for pa
 _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]+)\]")
 _TEXT_MAX: Final = 300
+_BRACKETS_MAX: Final = 100
 
 
 class JsonMalformed(Rejected):
@@ -114,9 +115,12 @@ def _check_well_formed(body: bytes) -> None:
         JsonMalformed: it is not well-formed JSON in UTF-8.
     """
     try:
-        msgspec.json.decode(body)
-    except (msgspec.ValidationError, RecursionError):
-        # A number beyond any range, or nested deeper than anybody reads: well-formed all the same, as far as one sees.
+        body.decode()
+        # An untyped decoder follows a stranger's brackets as deep as they go; nobody sound has that many.
+        if body.count(b"[") + body.count(b"{") <= _BRACKETS_MAX:
+            msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        # A number beyond any range is well-formed all the same.
         return
     except (msgspec.DecodeError, UnicodeDecodeError) as cause:
         raise _malformed() from cause

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import psycopg
 
+from cashback.kernel.addresses import checksum_address
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database
 from cashback.kernel.http import Scope
@@ -19,7 +20,6 @@ from cashback.processes.embedded import EmbeddedPostgres
 from cashback.processes.stack import Plan, Ports
 from cashback.purchases import ApiKeys, People, Programmes
 from cashback.purchases.model import OPERATOR, Merchant, NewMerchant, NewUser, Outcome, ProgrammeStart, Recorded, User
-from cashback.purchases.rules import checksum_address
 
 USERS: Final = 2_000
 AMOUNT_MINOR: Final = 1_999

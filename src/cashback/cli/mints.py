@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from cashback.cli.output import json_option, print_records, tokens
+from cashback.kernel.addresses import address_text
 from cashback.kernel.config import Dsn, load
 
 
@@ -53,9 +54,9 @@ async def _list(state: str | None, after: int, limit: int) -> list[dict[str, obj
         )
     return [
         {
-            "number": mint.number,
+            "number": str(mint.number),
             "cashback": mint.cashback_id,
-            "recipient": "0x" + mint.recipient.hex(),
+            "recipient": address_text(mint.recipient),
             "token_units": str(mint.amount),
             "state": mint.state.value,
             "transaction": "0x" + mint.inclusion.transaction_hash.hex() if mint.inclusion else None,

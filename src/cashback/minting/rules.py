@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from cashback.kernel.addresses import address_text
 from cashback.kernel.backoff import delay_ms
 from cashback.kernel.money import INT63_MAX
 from cashback.minting.model import Halt, HaltKind, Inclusion, Mint, MintRequest, MintState, Outcome
@@ -108,7 +109,7 @@ def settle(mint: Mint | None, outcome: Outcome) -> Settlement:
     if mint is None:
         return Contradiction(_halt(HaltKind.UNREQUESTED_OUTCOME, outcome, "nobody requested this number"), None)
     if mint.fingerprint != fingerprint_of(outcome):
-        detail = f"requested for {mint.cashback_id}: {mint.amount} to 0x{mint.recipient.hex()}"
+        detail = f"requested for {mint.cashback_id}: {mint.amount} to {address_text(mint.recipient)}"
         stuck = _stuck(mint, NUMBER_USED_OTHERWISE) if mint.state in OPEN else None
         return Contradiction(_halt(HaltKind.FOREIGN_OUTCOME, outcome, detail), stuck)
     if outcome.inclusion is None:
@@ -185,8 +186,8 @@ def _foreign(request: MintRequest, holder: Mint) -> Halt:
     """Return the halt for a number that is to be used for two different mints."""
     detail = (
         f"number {request.number} was requested for {holder.cashback_id}"
-        f" ({holder.amount} to 0x{holder.recipient.hex()})"
-        f" and then for {request.cashback_id} ({request.amount} to 0x{request.recipient.hex()})"
+        f" ({holder.amount} to {address_text(holder.recipient)})"
+        f" and then for {request.cashback_id} ({request.amount} to {address_text(request.recipient)})"
     )
     return Halt(
         kind=HaltKind.FOREIGN_FINGERPRINT, number=request.number, cashback_id=request.cashback_id, detail=detail
@@ -202,5 +203,5 @@ def _halt(kind: HaltKind, outcome: Outcome, detail: str) -> Halt:
         kind=kind,
         number=outcome.number,
         cashback_id=outcome.cashback_id,
-        detail=f"{outcome.amount} to 0x{outcome.recipient.hex()} was reported {fact}; {detail}",
+        detail=f"{outcome.amount} to {address_text(outcome.recipient)} was reported {fact}; {detail}",
     )

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from cashback.events import decode
 from cashback.events.ledger import TokenMintRequested
 from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.kernel.addresses import checksum_address
 from cashback.kernel.bus import Delivery
 from cashback.kernel.clock import ManualClock
 from cashback.kernel.db import Database
@@ -37,7 +38,6 @@ from cashback.purchases.model import (
     Refused,
     User,
 )
-from cashback.purchases.rules import checksum_address
 from tests.support.servers import Databases
 
 ROLES: Final = ("cashback_owner", "cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor")

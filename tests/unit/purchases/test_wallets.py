@@ -2,7 +2,8 @@
 
 import pytest
 
-from cashback.purchases.rules import checksum_address, is_wallet
+from cashback.kernel.addresses import address_text, checksum_address
+from cashback.purchases.rules import is_wallet
 
 # The examples of EIP-55: https://eips.ethereum.org/EIPS/eip-55
 EXAMPLES = [
@@ -22,6 +23,7 @@ def test_the_examples_of_eip_55_are_wallets(address: str) -> None:
     """The standard's own examples, in upper, lower and mixed case."""
     assert is_wallet(address)
     assert checksum_address(address.lower()) == address
+    assert address_text(bytes.fromhex(address[2:])) == address
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from cashback.kernel.addresses import address_text
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Session
 from cashback.kernel.errors import Rejected, Unavailable
@@ -146,7 +147,7 @@ def _reason(verdict: Verdict) -> str:
 
 def _conflict(mint: Mint) -> Halt:
     """Return the halt for a number that the adapter knows otherwise."""
-    detail = f"the adapter knows this number otherwise; requested is {mint.amount} to 0x{mint.recipient.hex()}"
+    detail = f"the adapter knows this number otherwise; requested is {mint.amount} to {address_text(mint.recipient)}"
     return Halt(kind=HaltKind.ADAPTER_CONFLICT, number=mint.number, cashback_id=mint.cashback_id, detail=detail)
 
 

@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from cashback.kernel.addresses import checksum_address
+
 
 class Kind(StrEnum):
     """What can differ; the codes are stable."""
@@ -144,7 +146,7 @@ def unexpected(logs: Mapping[int, Seen], known: set[int]) -> Iterator[Finding]:
     """Yield a difference for every log whose number the ledger never gave out."""
     for number in sorted(logs.keys() - known):
         log = logs[number]
-        found = f"{log.amount} to {log.recipient} in {log.transaction_hash}"
+        found = f"{log.amount} to {checksum_address(log.recipient)} in {log.transaction_hash}"
         yield finding(Kind.UNEXPECTED_LOG, f"mint {number}", expected="no mint", found=found)
 
 
@@ -152,7 +154,7 @@ def unrequested(records: Mapping[int, Requested], known: set[int]) -> Iterator[F
     """Yield a difference for every record of minting whose number the ledger never gave out (I3)."""
     for number in sorted(records.keys() - known):
         record = records[number]
-        found = f"{record.amount} to {record.recipient} for {record.cashback_id}"
+        found = f"{record.amount} to {checksum_address(record.recipient)} for {record.cashback_id}"
         yield finding(Kind.RECORD_UNEXPECTED, f"mint {number}", expected="no record", found=found)
 
 
@@ -175,7 +177,7 @@ def _against_log(
     if log.amount != mint.amount:
         yield finding(Kind.WRONG_AMOUNT, place, expected=mint.amount, found=log.amount)
     if log.recipient.lower() != mint.recipient.lower():
-        yield finding(Kind.WRONG_RECIPIENT, place, expected=mint.recipient, found=log.recipient)
+        yield finding(Kind.WRONG_RECIPIENT, place, expected=mint.recipient, found=checksum_address(log.recipient))
     stands = (log.block_number, log.transaction_hash)
     for settled in _places(mint, record):
         if settled != stands:
@@ -212,4 +214,6 @@ def _against_record(mint: Requested, record: Requested | None, place: str) -> It
     ours = (mint.cashback_id, mint.recipient.lower(), mint.amount)
     theirs = (record.cashback_id, record.recipient.lower(), record.amount)
     if ours != theirs:
-        yield finding(Kind.RECORD_DIFFERS, place, expected=ours, found=theirs)
+        written = (record.cashback_id, checksum_address(record.recipient), record.amount)
+        expected = (mint.cashback_id, mint.recipient, mint.amount)
+        yield finding(Kind.RECORD_DIFFERS, place, expected=expected, found=written)

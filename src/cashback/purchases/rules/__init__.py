@@ -9,10 +9,9 @@ from cashback.purchases.rules.commands import (
     problem_of_wallet,
 )
 from cashback.purchases.rules.secrecy import fingerprint, secret_hmac
-from cashback.purchases.rules.wallets import checksum_address, is_wallet
+from cashback.purchases.rules.wallets import is_wallet
 
 __all__ = [
-    "checksum_address",
     "fingerprint",
     "is_wallet",
     "problem_of_key",

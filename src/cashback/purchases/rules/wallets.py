@@ -3,28 +3,12 @@
 import re
 from typing import Final
 
-from Crypto.Hash import keccak
+from cashback.kernel.addresses import checksum_address
 
 _SHAPE: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _ZERO: Final = "0x" + 40 * "0"
-_UPPER_FROM: Final = 8
-"""EIP-55: a letter is upper case where the hash of the lower-case address has a hexadecimal digit of at least 8."""
 
 
 def is_wallet(text: str) -> bool:
     """Tell whether `text` is an address with its EIP-55 checksum, and not the zero address, which nobody owns."""
     return _SHAPE.fullmatch(text) is not None and text != _ZERO and text == checksum_address(text)
-
-
-def checksum_address(address: str) -> str:
-    """Return a well-formed address with its EIP-55 checksum, whatever the case of its letters was.
-
-    >>> checksum_address("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed")
-    '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed'
-    """
-    digits = address[2:].lower()
-    nibbles = keccak.new(data=digits.encode(), digest_bits=256).hexdigest()
-    return "0x" + "".join(
-        digit.upper() if int(nibble, 16) >= _UPPER_FROM else digit
-        for digit, nibble in zip(digits, nibbles[: len(digits)], strict=True)
-    )

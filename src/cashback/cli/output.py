@@ -6,13 +6,16 @@ Results go to standard output, everything else to standard error, so that a pipe
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from textwrap import TextWrapper
 from types import TracebackType
 from typing import Final, Self
 
 import click
 import msgspec
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
@@ -22,10 +25,16 @@ from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 
 _AS_WIDE_AS_NEEDED: Final = 10_000
-_SHORT: Final = 20
-"""What is not longer is never cut or folded."""
+_INDENT: Final = 2
+_BETWEEN: Final = 2
+"""How many characters stand between two columns."""
 
-_CUT_MIN: Final = 10
+_SHORT: Final = 20
+"""What is not longer is never wrapped."""
+
+_SENTENCE_MIN: Final = 24
+"""A column of sentences that would be narrower is no pleasure to read."""
+
 _WHOLE: Final = 10**TOKEN_DECIMALS
 _INSTANT: Final = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)")
 _AMOUNT: Final = re.compile(rf"\$?[0-9][0-9,]*(\.[0-9]+)?( {TOKEN_SYMBOL})?")
@@ -51,27 +60,74 @@ def amounts(units: int) -> tuple[str, str]:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table for people, on a terminal as wide as that, elsewhere as wide as its content.
+    """Print a table for people, on a terminal as wide as that, elsewhere as wide as its content; nothing is ever cut.
 
-    Where the terminal is too narrow, sentences are folded, and ids and hashes, which nobody reads, end in an ellipsis.
+    Where the terminal is too narrow, sentences are wrapped between words. Where that does not suffice, each row becomes
+    a block of lines with a name and a value: an id or a hash is there to be copied, and a number to be read whole.
     """
     cells = [[_brief(cell) for cell in row] for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=box.SIMPLE_HEAD)
-    table.show_edge = False
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for place, column in enumerate(columns):
-        filled = [row[place] for row in cells if row[place]]
-        if filled and all(_AMOUNT.fullmatch(text) for text in filled):
-            table.add_column(column, justify="right", no_wrap=True)
-        elif max(map(len, filled), default=0) <= _SHORT:
-            table.add_column(column, no_wrap=True)
-        elif any(" " in text for text in filled):
-            table.add_column(column, overflow="fold")
-        else:
-            table.add_column(column, overflow="ellipsis", min_width=_CUT_MIN)
+        _add_column(table, column, [row[place] for row in cells if row[place]])
     for row in cells:
         table.add_row(*row)
-    width = None if sys.stdout.isatty() else _AS_WIDE_AS_NEEDED
-    Console(width=width, highlight=False, markup=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else _AS_WIDE_AS_NEEDED, highlight=False, markup=False)
+    click.echo(click.style(title, bold=True))
+    click.echo()
+    if _least_width(columns, cells) > console.width:
+        _print_blocks(columns, cells, width=console.width)
+        return
+    with console.capture() as drawn:
+        console.print(Padding(table, (0, 0, 1, _INDENT), expand=False))
+    for line in drawn.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def _add_column(table: Table, name: str, filled: Sequence[str]) -> None:
+    """Add a column that is at least as wide as its heading and its longest word, and whole unless of sentences."""
+    least = _least_of_column(name, filled)
+    if filled and all(_AMOUNT.fullmatch(text) for text in filled):
+        table.add_column(name, justify="right", no_wrap=True, min_width=least)
+    elif _is_of_sentences(filled):
+        table.add_column(name, overflow="fold", min_width=least)
+    else:
+        table.add_column(name, no_wrap=True, min_width=least)
+
+
+def _is_of_sentences(filled: Sequence[str]) -> bool:
+    """Tell whether a column's cells may be wrapped."""
+    return any(" " in text for text in filled) and max(map(cell_len, filled)) > _SHORT
+
+
+def _least_of_column(name: str, filled: Sequence[str]) -> int:
+    """Return how many characters a column needs, so that nothing of it is cut."""
+    texts = filled
+    if _is_of_sentences(filled):
+        texts = [
+            " " * min(_SENTENCE_MIN, max(map(cell_len, filled))),
+            *(word for text in filled for word in text.split()),
+        ]
+    return max(map(cell_len, (name, *texts)))
+
+
+def _least_width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """Return how many characters the whole table needs."""
+    least = [_least_of_column(name, [row[place] for row in cells]) for place, name in enumerate(columns)]
+    return _INDENT + sum(least) + _BETWEEN * (len(least) - 1)
+
+
+def _print_blocks(columns: Sequence[str], cells: Sequence[Sequence[str]], *, width: int) -> None:
+    """Print each row as lines of a name and a value, without what is empty; sentences are wrapped between words."""
+    longest = max(map(cell_len, columns))
+    indent = " " * (longest + 2 * _INDENT)
+    wrapper = TextWrapper(width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    for row in cells:
+        for name, text in zip(columns, row, strict=True):
+            if text:
+                head = f"{' ' * _INDENT}{name:<{longest}}{' ' * _INDENT}"
+                # A line without blanks is one word, and stands beside its name however long it is.
+                click.echo(wrapper.fill(head + text) if " " in text else head + text)
+        click.echo()
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:

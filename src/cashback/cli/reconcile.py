@@ -44,7 +44,7 @@ def show(report: "Report") -> None:
     """Print a report: both sides beside each other, then every difference with its remedy."""
     nothing = ("", "")
     print_table(
-        f"ledger and chain at final block {report.at_block} ({report.at_block_hash[:18]}…)",
+        f"ledger and chain at final block {report.at_block}, {report.at_block_hash}",
         ("", "mints", "base units", "tokens"),
         [
             ("minted, says the ledger", f"{report.minted:,}", *amounts(report.minted_amount)),

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
+import click
 import pytest
 
 from cashback.cli.output import amounts, print_commands, print_facts, print_json, print_records, print_table, tokens
@@ -26,10 +27,10 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Show:
     def show(columns: int, *table: object) -> str:
         terminal = Terminal()
         monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.setenv("TERM", "dumb")
+        monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setattr(sys, "stdout", terminal)
         print_table(*table)  # type: ignore[arg-type]  # handed through
-        return terminal.getvalue()
+        return click.unstyle(terminal.getvalue())
 
     return show
 
@@ -73,16 +74,67 @@ def test_a_table_without_a_terminal_holds_everything_whole(capsys: pytest.Captur
     assert "empty" not in "".join(lines)
 
 
-@pytest.mark.parametrize("columns", [100, 160])
-def test_a_table_on_a_terminal_fits_it(columns: int, on_terminal: Show) -> None:
-    """Hashes are cut, sentences folded, numbers and short words never."""
-    rows = [(1_234_567, "mint_requested", HASH, "the chain refused it because of " * 4, "1,460.000000 CBK")] * 3
-    shown = on_terminal(columns, "mints", ("number", "state", "transaction", "reason", "tokens"), rows)
-    lines = shown.splitlines()
-    assert max(len(line) for line in lines) <= columns
-    assert sum("1234567" in line and "mint_requested" in line and "1,460.000000 CBK" in line for line in lines) == 3
-    assert "…" in shown
-    assert shown.count("because") == 12
+WALLET = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+
+
+@pytest.mark.parametrize("columns", [90, 120])
+def test_a_sentence_is_wrapped_where_all_else_fits_the_terminal(columns: int, on_terminal: Show) -> None:
+    """Numbers, headings and short words stand whole in their line; so does an id."""
+    rows = [(1_234_567, "mint_requested", "pur_01m82sq578eyzt64gm2avbfgbt", "the chain refused it because of " * 4)] * 3
+    lines = on_terminal(columns, "mints", ("number", "state", "purchase", "reason"), rows).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert sum("1234567" in line and "mint_requested" in line and "pur_01m82sq5" in line for line in lines) == 3
+    assert sum("number" in line and "reason" in line for line in lines) == 1
+    assert " ".join(lines).count("because") == 12
+    assert "…" not in "".join(lines)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_table_that_does_not_fit_becomes_a_block_for_each_row(columns: int, on_terminal: Show) -> None:
+    """What is copied is whole in one line, under its name; what is empty is not told."""
+    rows = [
+        (1, "cb_01m82sq57aevhveq2bjmtfsr85", WALLET, HASH, "12.000000 CBK", None),
+        (2, "cb", WALLET, HASH, "", "why"),
+    ]
+    shown = on_terminal(columns, "mints", ("number", "cashback", "recipient", "transaction", "tokens", "reason"), rows)
+    assert shown.splitlines() == [
+        "mints",
+        "",
+        "  number       1",
+        "  cashback     cb_01m82sq57aevhveq2bjmtfsr85",
+        f"  recipient    {WALLET}",
+        f"  transaction  {HASH}",
+        "  tokens       12.000000 CBK",
+        "",
+        "  number       2",
+        "  cashback     cb",
+        f"  recipient    {WALLET}",
+        f"  transaction  {HASH}",
+        "  reason       why",
+        "",
+    ]
+
+
+def test_a_sentence_in_a_block_is_wrapped_between_words(on_terminal: Show) -> None:
+    """Under where it begins."""
+    lines = on_terminal(80, "found", ("id", "why"), [(HASH, "because of this " * 8)]).splitlines()
+    assert lines[3].startswith("  why  because")
+    assert lines[4].startswith("       ")
+    assert max(map(len, lines)) <= 80
+
+
+def test_an_id_inside_a_sentence_is_not_folded_either(on_terminal: Show) -> None:
+    """A word is as long as it is."""
+    rows = [("a rather long name of a thing", f"it was sent in {HASH} and never seen again")]
+    assert HASH in on_terminal(80, "found", ("what", "detail"), rows)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_demo_s_tables_fit_eighty_columns(columns: int, on_terminal: Show) -> None:
+    """Their headings and amounts are what one looks at."""
+    rows = [("below_minor_unit", "6,919", "$15,550.56", "$774.12", *amounts(774_120_000))]
+    lines = on_terminal(columns, "all", ("decision", "purchases", "spent", "cashback", "base units", "tokens"), rows)
+    assert any("774,120,000" in line and "774.120000 CBK" in line for line in lines.splitlines())
 
 
 def test_facts_and_commands_are_never_folded(capsys: pytest.CaptureFixture[str]) -> None:

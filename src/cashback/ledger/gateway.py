@@ -41,6 +41,9 @@ DEADLINE_S: Final = 0.5
 AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""
 
+CHAIN_FAILURES: Final = frozenset({"chain_unavailable", "endpoint_refused", "endpoint_silent"})
+"""The adapter's codes for nodes that gave it no usable answer."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ADDRESS_BYTES: Final = 20
 _HASH_BYTES: Final = 32
@@ -140,8 +143,8 @@ async def _deadline(call: str, within_s: float = DEADLINE_S) -> AsyncIterator[No
 def _failure(call: str, status: GRPCError) -> AdapterUnavailable:
     """Return what a status that is not OK means; it is an answer of the adapter, who may tell that the node failed."""
     said = f"{call}: {status.message}" if status.message else call
-    if reason_of(status) == ChainUnavailable.code:
-        return ChainUnavailable(f"the blockchain adapter answered, but no node of the chain did ({said})")
+    if reason_of(status) in CHAIN_FAILURES:
+        return ChainUnavailable(f"the blockchain adapter answered, but no node of the chain did as it should ({said})")
     return AdapterUnavailable(f"the blockchain adapter answered {status.status.name} ({said})")
 
 

@@ -6,8 +6,10 @@ from typing import Final, TypeAlias
 import pytest
 from grpclib.const import Status
 
+from cashback.chain import model as chain_model
+from cashback.chain.gateway import endpoint
 from cashback.chain.rpc.errors import refused
-from cashback.ledger.gateway import Adapter
+from cashback.ledger.gateway import CHAIN_FAILURES, Adapter
 from cashback.ledger.model import AdapterUnavailable, AdapterUnintelligible, ChainUnavailable
 from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
@@ -88,14 +90,21 @@ async def test_nonsense_is_called_unintelligible(scripted: ScriptedAdapter, call
             await CALLS[call](adapter)
 
 
+def test_every_failure_of_a_node_is_known_by_its_code() -> None:
+    """A kind more, and the adapter would be blamed for it."""
+    kinds = [chain_model.ChainUnavailable, endpoint.EndpointSilent, endpoint.EndpointRefused]
+    assert {*chain_model.ChainUnavailable.__subclasses__()} <= {*kinds}
+    assert {kind.code for kind in kinds} == CHAIN_FAILURES
+
+
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_node_that_does_not_answer_is_not_called_a_silent_adapter(scripted: ScriptedAdapter, call: str) -> None:
     """Whoever mends it has to know which of the two to look at."""
-    scripted.refusal = refused(Status.UNAVAILABLE, code="chain_unavailable", detail="rpc1 timed out")
+    scripted.refusal = refused(Status.UNAVAILABLE, code="endpoint_silent", detail="rpc1 timed out")
     async with Adapter.open(scripted.address) as adapter:
         with pytest.raises(ChainUnavailable) as caught:
             await CALLS[call](adapter)
-    assert "answered, but no node of the chain did" in caught.value.detail
+    assert "answered, but no node of the chain did as it should" in caught.value.detail
     assert (call in caught.value.detail, "rpc1 timed out" in caught.value.detail) == (True, True)
 
 

@@ -77,4 +77,5 @@ class Client:
             return document
         kind = ApiUnavailable if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiRejected
         place = document.get("pointer") or document.get("parameter") or ""
-        raise kind(f"{document.get('code')}: {document.get('detail')} {place}".rstrip())
+        where = f" ({place})" if place else ""
+        raise kind(f"{document.get('code')}: {document.get('detail')}{where}")

@@ -110,7 +110,8 @@ def run(arguments: Sequence[str]) -> int:
 
     Anything else is raised, for the interpreter to show and to exit with 1.
     """
-    configure(process="cashback", level="warning")
+    # A verb says what failed in a sentence of its own, at its end; a process that serves sets its own level.
+    configure(process="cashback", level="error")
     try:
         code = root.main(list(arguments), prog_name="cashback", standalone_mode=False)
         sys.stdout.flush()

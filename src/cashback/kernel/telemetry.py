@@ -41,6 +41,8 @@ def configure(*, process: str, level: str = "info") -> None:
         logger_factory=_standard_error,
         cache_logger_on_first_use=False,
     )
+    # What libraries say by Python's own logging is held to the same level.
+    logging.getLogger().setLevel(level.upper())
     structlog.contextvars.bind_contextvars(process=process)
 
 

@@ -1,6 +1,7 @@
 """The operator's verbs on a running system: tables for people, JSON for programs, and an exit code for each outcome."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -117,6 +118,8 @@ def test_a_purchase_that_is_refused_is_refused_by_its_code(
     said = cashback("purchase", "create", *(word for pair in options.items() for word in pair), settings=dev.settings)
     assert (said.code, said.out) == (EXIT_REJECTED, "")
     assert problem in said.err
+    # One sentence, and the place where it is in brackets.
+    assert re.fullmatch(r"cashback: api_rejected: [a-z_]+: [^\n]+ \((/[a-z_]+|Idempotency-Key)\)\n", said.err)
 
 
 def test_what_does_not_exist_is_said_not_to(dev: Dev, cashback: Cashback) -> None:
@@ -143,6 +146,8 @@ def test_who_is_not_there_can_be_asked_again_later(dev: Dev, cashback: Cashback)
     ):
         said = cashback(*verb, settings=dev.settings, **changes)
         assert (said.code, said.out) == (EXIT_UNAVAILABLE, ""), said.err
+        told = [line for line in said.err.splitlines() if not line.startswith("· ")]
+        assert [line.startswith("cashback: ") and "{" not in line for line in told] == [True], said.err
 
 
 def test_doctor_finds_what_is_wrong_and_says_the_rest_is_well(dev: Dev, cashback: Cashback) -> None:

@@ -169,7 +169,7 @@ class Link:
         except Exception as cause:
             # nats-py raises what it likes, and the keeper of the bus must outlive all of it.
             await self.close()
-            raise BusUnavailable(f"the broker cannot be reached: {type(cause).__name__} {cause}") from cause
+            raise BusUnavailable(f"the broker cannot be reached: {type(cause).__name__} {cause}".rstrip()) from cause
         except asyncio.CancelledError:
             await self.close()
             raise

@@ -11,7 +11,7 @@ from cashback.cli.ending import Ending
 from cashback.cli.output import say
 from cashback.kernel.config import environment
 from cashback.kernel.errors import Unavailable
-from cashback.processes.stack import Stack
+from cashback.processes.stack import Stack, sole_use
 
 
 @contextmanager
@@ -21,10 +21,14 @@ def whole_system(ending: Ending, *, folder: Path | None = None, block_time_s: fl
     Without a `folder` all data live in a temporary one and go with it, so nothing waits for a disk to have them.
 
     Raises:
+        FolderInUse: another system runs in that folder; it is left alone.
         click.Abort: `ending` was told before it was up.
         Unavailable: something could not be started; the detail says what and why.
     """
-    with tempfile.TemporaryDirectory(prefix="cashback-", ignore_cleanup_errors=True) as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="cashback-", ignore_cleanup_errors=True) as scratch,
+        sole_use(folder or Path(scratch)),
+    ):
         anvil = _anvil(ending)
         stack = Stack(folder or Path(scratch), anvil=anvil, block_time_s=block_time_s, durable=folder is not None)
         try:

@@ -41,8 +41,9 @@ def configure(*, process: str, level: str = "info") -> None:
         logger_factory=_standard_error,
         cache_logger_on_first_use=False,
     )
-    # What libraries say by Python's own logging is held to the same level.
-    logging.getLogger().setLevel(level.upper())
+    if logging.lastResort is not None:
+        # By this alone do libraries that log in Python's own way reach standard error, from warnings on.
+        logging.lastResort.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
     structlog.contextvars.bind_contextvars(process=process)
 
 

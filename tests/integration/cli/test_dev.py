@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
+from cashback.cli.command import EXIT_REJECTED
 from cashback.processes.stack import PROCESSES
-from tests.integration.cli.conftest import Dev
+from tests.integration.cli.conftest import Cashback, Dev
 from tests.integration.cli.launch import WITHIN_S
 
 COLUMNS = 100
@@ -33,6 +34,18 @@ def test_dev_says_where_everything_is(dev: Dev) -> None:
     assert all(f"  {name}" in dev.launched.printed for name in PROCESSES)
     assert stat.S_IMODE((dev.folder / "dev.env").stat().st_mode) == 0o600
     assert sorted(log.stem for log in (dev.folder / "logs").iterdir()) == sorted(PROCESSES)
+
+
+def test_a_second_dev_on_the_same_folder_is_refused_at_once(dev: Dev, cashback: Cashback) -> None:
+    """Exit code 4 before anything is started; the first goes on, and its settings stay."""
+    settings = (dev.folder / "dev.env").read_text()
+    said = cashback("dev", "--folder", str(dev.folder), settings={})
+    assert (said.code, said.out) == (EXIT_REJECTED, "")
+    assert said.err == (
+        f"cashback: folder_in_use: another `cashback dev`, process {dev.launched.process.pid},"
+        f" uses {dev.folder}; stop it or name another --folder\n"
+    )
+    assert (dev.folder / "dev.env").read_text() == settings
 
 
 def paste(commands: list[str]) -> tuple[list[str], str]:

@@ -1,10 +1,46 @@
-"""Secrets that outlive a stack: made up once, one file each that only its owner may read, and found again."""
+"""The data folder of a stack: one stack at a time, and secrets that outlive it.
 
+A secret is made up once, in a file that only its owner may read, and found again.
+"""
+
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cashback.kernel.config import Secret
+from cashback.kernel.errors import Busy
 from cashback.kernel.ids import new_secret
+
+
+class FolderInUse(Busy):
+    """Another stack runs in this folder."""
+
+    code = "folder_in_use"
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Have the folder, which is made when it is missing, to oneself until the block or this process ends.
+
+    The lock (flock) lies on the file `lock` in it and goes with its holder, however that dies; the file stays.
+
+    Raises:
+        FolderInUse: somebody else has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as cause:
+            lock.seek(0)
+            other = f"another `cashback dev`, process {lock.read().strip()},"
+            raise FolderInUse(f"{other} uses {folder}; stop it or name another --folder") from cause
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 class Kept:

@@ -1,0 +1,40 @@
+"""A data folder serves one system at a time."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cashback.processes.stack import FolderInUse, sole_use
+
+HOLD = (
+    "import sys, pathlib; from cashback.processes.stack import sole_use\n"
+    "with sole_use(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+)
+
+
+def test_a_folder_in_use_is_refused_at_once_and_its_holder_named(tmp_path: Path) -> None:
+    """Two databases in one folder would end both."""
+    folder = tmp_path / "dev"
+    named = rf"process {os.getpid()}, uses {folder}"
+    with sole_use(folder), pytest.raises(FolderInUse, match=named), sole_use(folder):
+        pytest.fail("it was given twice")
+    with sole_use(folder):
+        assert (folder / "lock").exists()
+
+
+def test_a_holder_that_is_killed_holds_nothing(tmp_path: Path) -> None:
+    """No file that a crash left behind keeps anybody out."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(FolderInUse, match=f"process {holder.pid}"), sole_use(tmp_path):
+            pytest.fail("it was given twice")
+        holder.kill()
+        holder.wait()
+        with sole_use(tmp_path):
+            assert (tmp_path / "lock").read_text() == str(os.getpid())

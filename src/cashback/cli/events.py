@@ -93,7 +93,7 @@ def show(sequence: int, as_json: bool) -> None:  # noqa: FBT001  # as above
     print_facts("headers", headers)
 
 
-@dlq.command("replay")
+@dlq.command("replay", short_help="Publish the events of dead letters again.")
 @click.argument("sequences", type=int, nargs=-1, required=True)
 @json_option
 def replay_letters(sequences: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001  # as above

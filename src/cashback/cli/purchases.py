@@ -42,7 +42,7 @@ def purchase() -> None:
 def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, **body: str | None) -> None:  # noqa: FBT001  # click's way
     """Record a purchase and print what it earned.
 
-    Example: cashback purchase create --user usr_01k9z3v6q8e2r9xw5t4c7m1n0p --amount 1999
+    Example: cashback purchase create --merchant $merchant --user $user --amount 1999
     """
     from cashback.kernel.clock import SystemClock
     from cashback.processes.client import Client

@@ -40,7 +40,7 @@ def contracts() -> None:
     """
 
 
-@contracts.command()
+@contracts.command(short_help="Deploy token and minter, or find them there.")
 @json_option
 def deploy(as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
     """Deploy token and minter and hand the minter its role; what already stands is recognised and left alone.

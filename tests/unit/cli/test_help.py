@@ -69,6 +69,20 @@ def test_every_verb_has_help_with_an_example_of_itself(
         assert parsed[-1][: len(path)] == path
 
 
+@pytest.mark.parametrize("path", [(), *(path for path in ALL if path not in LEAVES)], ids=" ".join)
+def test_no_sentence_in_a_list_of_verbs_is_cut_at_eighty_columns(path: tuple[str, ...]) -> None:
+    """Half a sentence says less than a short one."""
+    group = ALL[path] if path else root
+    told = group.get_help(click.Context(group, info_name="cashback", terminal_width=80))
+    assert "..." not in told.replace("[ARGS]...", "")
+
+
+def test_the_example_of_a_purchase_names_what_an_operator_s_key_needs() -> None:
+    """It is the operator's key that `cashback dev` loads."""
+    [example] = examples(LEAVES["purchase", "create"])
+    assert all(f" {option} " in example for option in ("--merchant", "--user", "--amount"))
+
+
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_every_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
     """An option without help is one that nobody dares to use; `--limit` tells its range."""

@@ -37,7 +37,7 @@ put postgres_password "$(random)"
 put admin_dsn "postgresql://postgres:$(cat "$folder/postgres_password")@postgres:5432/postgres"
 for role in \
     cashback_owner cashback_api cashback_ledger cashback_relay cashback_auditor \
-    minting_owner minting_worker minting_relay minting_auditor \
+    minting_owner minting_worker minting_relay minting_auditor minting_operator \
     chain_owner chain_adapter chain_auditor; do
     put "${role}_password" "$(random)"
 done
@@ -49,6 +49,7 @@ dsn minting_dsn minting_worker minting
 dsn chain_dsn chain_adapter chain
 dsn ledger_audit_dsn cashback_auditor cashback
 dsn minting_audit_dsn minting_auditor minting
+dsn minting_operator_dsn minting_operator minting
 dsn chain_audit_dsn chain_auditor chain
 
 for user in admin relay_cashback relay_minting worker_ledger worker_mint; do

@@ -51,6 +51,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "purchase": ("cashback.cli.purchases:purchase", "Create and show purchases over the REST API."),
     "import": ("cashback.cli.purchases:import_", "Record the purchases of a CSV file."),
     "mint": ("cashback.cli.mints:mint", "List mints and their state."),
+    "chain": ("cashback.cli.chain:chain", "Halt minting, and let it go on."),
     "dlq": ("cashback.cli.events:dlq", "List, show and replay dead letters."),
     "replay": ("cashback.cli.events:replay", "Deliver stored events again; consumers apply each once."),
     "reconcile": ("cashback.cli.reconcile:reconcile", "Compare ledger, mint records and chain at a final block."),

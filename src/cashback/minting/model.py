@@ -128,6 +128,9 @@ class HaltKind(StrEnum):
     CONTRADICTED_OUTCOME = "contradicted_outcome"
     """The adapter takes back what it called final."""
 
+    BY_HAND = "by_hand"
+    """A person ordered it."""
+
     CURSOR_AHEAD = "cursor_ahead"
     """The adapter tells fewer outcomes than were applied here: its database is older than ours."""
 
@@ -135,7 +138,8 @@ class HaltKind(StrEnum):
 class Halt(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing is submitted until a person has looked.
 
-    `number` and `cashback_id` are those of the intruder; 0 and empty when it is about no mint.
+    `number` and `cashback_id` are those of the intruder; 0 and empty when it is about no mint. `raised_by` is who
+    ordered it, None when it was seen that something cannot be true.
     """
 
     kind: HaltKind
@@ -143,6 +147,7 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     cashback_id: str
     detail: str
     raised_at: datetime | None = None
+    raised_by: str | None = None
 
 
 class AdapterUnavailable(Unavailable):

@@ -104,6 +104,7 @@ async def run(settings: Settings) -> None:
             acceptance=adapter.acceptance,
             reading=adapter.reading,
             stream=adapter.stream,
+            halting=adapter.halting,
         )
         checks = {"database": database.ping, "server": server.check, "minting": adapter.halting.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     minting_worker_password: Secret
     minting_relay_password: Secret
     minting_auditor_password: Secret
+    minting_operator_password: Secret
     chain_owner_password: Secret
     chain_adapter_password: Secret
     chain_auditor_password: Secret
@@ -66,7 +67,12 @@ SERVICES: Final = (
         ("cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor"),
         ("ledger", "purchases"),
     ),
-    Service("minting", "minting_owner", ("minting_worker", "minting_relay", "minting_auditor"), ("minting",)),
+    Service(
+        "minting",
+        "minting_owner",
+        ("minting_worker", "minting_relay", "minting_auditor", "minting_operator"),
+        ("minting",),
+    ),
     Service("chain", "chain_owner", ("chain_adapter", "chain_auditor"), ("chain",)),
 )
 

@@ -5,7 +5,7 @@ The node answers a transaction of somebody else's before it has mined it, so eac
 
 import pytest
 
-from cashback.chain.model import Admitted, Conflicting, Unmintable, WrongChain
+from cashback.chain.model import Admitted, Conflicting, Person, Unmintable, WrongChain
 from cashback.chain.service.acceptance import SUBMITTED_MAX, TooManyMints
 from cashback.kernel.money import INT63_MAX
 from cashback.processes import adapter, signing
@@ -58,7 +58,7 @@ async def test_another_fingerprint_for_a_number_is_refused_and_halts_minting(set
         assert await bench.halted() == "number_with_other_fingerprint"
         await bench.settled([1])
         assert [view.state for view in await bench.views([2])] == ["accepted"]
-        await bench.adapter.halting.resume(by="a test", reason="the first one was right")
+        await bench.adapter.halting.resume(by=Person("a test"), because="the first one was right")
         await bench.settled([2])
 
 

@@ -41,7 +41,12 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
     port = free_port()
     parts = bench.adapter
     server = AdapterServer(
-        host=HOST, port=port, acceptance=parts.acceptance, reading=parts.reading, stream=parts.stream
+        host=HOST,
+        port=port,
+        acceptance=parts.acceptance,
+        reading=parts.reading,
+        stream=parts.stream,
+        halting=parts.halting,
     )
 
     async def look() -> bool | None:

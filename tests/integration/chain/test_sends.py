@@ -7,7 +7,7 @@ import psycopg
 import pytest
 import structlog
 
-from cashback.chain.model import Attempt
+from cashback.chain.model import Attempt, Person
 from cashback.chain.store import lanes
 from cashback.processes import adapter, signing
 from tests.integration.chain.proxy import Proxy
@@ -87,7 +87,7 @@ async def test_a_send_that_is_refused_for_good_halts_minting_and_is_offered_agai
         await bench.submit(mint(1))
         assert await bench.halted() == "transaction_refused"
         proxy.always(SEND, "pass")
-        await bench.adapter.halting.resume(by="a test", reason="the node's limit was raised")
+        await bench.adapter.halting.resume(by=Person("a test"), because="the node's limit was raised")
         await bench.settled([1])
         assert [nonce for nonce, _, _, _ in await bench.attempts()] == [0]
 

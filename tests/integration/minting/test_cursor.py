@@ -105,7 +105,7 @@ async def test_a_cursor_ahead_of_the_stream_halts_minting_until_the_outcomes_are
         world.fake.mint([4])
         assert await world.states() == {1: "minted", 2: "minted", 3: "minted", 4: "accepted", 5: "requested"}
         assert await world.halts() == [("cursor_ahead", 0, "")]
-        await Halts(world.database).lift(by="alice")
+        await Halts(world.operator).lift(by="alice", because="the cause is mended")
         await eventually(lambda: _knows(world, 5))
         world.fake.mint([5])
         await eventually(lambda: _are_minted(world, 5))

@@ -205,7 +205,7 @@ async def test_after_a_lifted_halt_the_outcomes_are_read_again(world: World) -> 
     async with running(world.follower().run):
         await eventually(lambda: _is_halted(world))
         await world.take(request(9))
-        await Halts(world.database).lift(by="alice")
+        await Halts(world.operator).lift(by="alice", because="the cause is mended")
         await eventually(lambda: are_minted(world, 9))
     assert [event["mint_number"] for event in await world.events()] == ["9"]
 

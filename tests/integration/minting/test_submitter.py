@@ -168,10 +168,11 @@ async def test_a_halt_says_so_and_a_person_lifts_it(world: World) -> None:
     with pytest.raises(MintingHalted, match="foreign_fingerprint"):
         await halts.check()
     assert [halt.cashback_id for halt in await Halts(world.auditor).list_open()] == [cashback(9)]
-    assert await halts.lift(by="alice") == 1
-    assert await halts.lift(by="alice") == 0
+    operator = Halts(world.operator)
+    assert [halt.kind for halt in await operator.lift(by="alice", because="a test")] == ["foreign_fingerprint"]
+    assert await operator.lift(by="alice", because="a test") == []
     await halts.check()
-    assert await world.rows("select lifted_by from minting.halts") == [("alice",)]
+    assert await world.rows("select lifted_by, lifted_because from minting.halts") == [("alice", "a test")]
     assert await world.submitter().submit_due() == 1
 
 

@@ -23,7 +23,7 @@ from cashback.minting.gateway import Adapter
 from cashback.minting.model import OutcomeBatch
 from tests.support.adapter import HOST, FakeAdapter
 
-ROLES: Final = ("minting_worker", "minting_relay", "minting_auditor")
+ROLES: Final = ("minting_worker", "minting_relay", "minting_auditor", "minting_operator")
 PASSWORD: Final = "minting in tests"
 NOON: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -72,6 +72,7 @@ class World(msgspec.Struct, frozen=True):
     dsn: str
     database: Database
     auditor: Database
+    operator: Database
     fake: FakeAdapter
     adapter: Adapter
     clock: ManualClock
@@ -154,10 +155,11 @@ async def a_world(dsn: str) -> AsyncIterator[World]:
     async with (
         Database.open(dsn_of("minting_worker", dsn), name="minting") as database,
         Database.open(dsn_of("minting_auditor", dsn), name="auditor") as auditor,
+        Database.open(dsn_of("minting_operator", dsn), name="operator", connections_max=1) as operator,
         FakeAdapter.serving() as fake,
         Adapter.connect(HOST, fake.port) as adapter,
     ):
-        yield World(dsn, database, auditor, fake, adapter, ManualClock(NOON))
+        yield World(dsn, database, auditor, operator, fake, adapter, ManualClock(NOON))
 
 
 def cashback(number: int) -> str:

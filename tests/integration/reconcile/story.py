@@ -181,6 +181,7 @@ async def _adapter(
             acceptance=bench.adapter.acceptance,
             reading=bench.adapter.reading,
             stream=bench.adapter.stream,
+            halting=bench.adapter.halting,
         )
 
         async def look() -> bool | None:

@@ -50,6 +50,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
         *("api", "relay", "worker mint", "worker ledger", "adapter", "migrate", "contracts deploy", "dev", "demo"),
         *("import", "purchase create", "purchase show", "mint list", "dlq list", "dlq show", "dlq replay", "replay"),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
+        *("chain halt", "chain resume"),
     }
 
 
@@ -104,7 +105,14 @@ def test_the_table_of_verbs_says_what_each_verb_s_own_help_begins_with_or_sums_u
 READING = {
     *(("purchase", "create"), ("purchase", "show"), ("import",), ("mint", "list"), ("dlq", "list"), ("dlq", "show")),
     *(("replay",), ("keys", "create"), ("keys", "list"), ("reconcile",), ("doctor",), ("migrate",)),
-    *(("contracts", "deploy"), ("demo",), ("dlq", "replay"), ("keys", "revoke")),
+    *(
+        ("contracts", "deploy"),
+        ("demo",),
+        ("dlq", "replay"),
+        ("keys", "revoke"),
+        ("chain", "halt"),
+        ("chain", "resume"),
+    ),
 }
 
 

@@ -3,6 +3,8 @@
 from cashback.chain.model.address import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, ZERO_ADDRESS, Address, Hash
 from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, SkippedLog, TokenLog
 from cashback.chain.model.errors import (
+    AdapterRefused,
+    AdapterUnavailable,
     ChainDiverged,
     ChainUnavailable,
     CursorAhead,
@@ -11,6 +13,7 @@ from cashback.chain.model.errors import (
     LaneNotReady,
     LeaseLost,
     MintingHalted,
+    NotHalted,
     RaceLost,
     WrongChain,
 )
@@ -28,12 +31,14 @@ from cashback.chain.model.lanes import (
     Transaction,
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
-from cashback.chain.model.network import Network, Policy
+from cashback.chain.model.network import Halt, Network, Person, Policy
 
 __all__ = [
     "BATCH_MINTS_MAX",
     "GAS_PER_TRANSACTION_MAX",
     "ZERO_ADDRESS",
+    "AdapterRefused",
+    "AdapterUnavailable",
     "Address",
     "Admission",
     "Admitted",
@@ -46,6 +51,7 @@ __all__ = [
     "CursorAhead",
     "DeploymentUnknown",
     "Fees",
+    "Halt",
     "Hash",
     "Header",
     "Heads",
@@ -60,8 +66,10 @@ __all__ = [
     "Network",
     "NodeAnswer",
     "NonceFault",
+    "NotHalted",
     "OpenSlot",
     "Outcome",
+    "Person",
     "Place",
     "Policy",
     "RaceLost",

@@ -9,6 +9,9 @@ WrongChain         Invalid       the endpoint, the contracts or the roles are no
 DeploymentUnknown  Invalid       whether the contracts stand already cannot be told; name their addresses
 ChainDiverged      Broken        what the chain shows contradicts what is stored; minting halts
 MintingHalted      Broken        minting is halted until a person has looked
+AdapterUnavailable Unavailable   the running adapter did not answer the operator
+AdapterRefused     Rejected      the running adapter refused the operator's call
+NotHalted          Rejected      there is no halt to lift
 CursorAhead        Rejected      a reader has read further than this stream of outcomes goes
 """
 
@@ -67,6 +70,24 @@ class MintingHalted(Broken):
     """Nothing is signed or sent until a person has looked at the reason and lifted the halt."""
 
     code = "minting_halted"
+
+
+class AdapterUnavailable(Unavailable):
+    """The running adapter did not answer the operator; the call may or may not have had its effect."""
+
+    code = "adapter_unavailable"
+
+
+class AdapterRefused(Rejected):
+    """The running adapter refused the operator's call."""
+
+    code = "adapter_refused"
+
+
+class NotHalted(Rejected):
+    """Minting is not halted: there is nothing to lift."""
+
+    code = "not_halted"
 
 
 class CursorAhead(Rejected):

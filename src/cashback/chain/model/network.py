@@ -5,6 +5,22 @@ import msgspec
 from cashback.chain.model.address import Address
 
 
+class Person(msgspec.Struct, frozen=True):
+    """Who turns a switch: the name that was given, and that of the client certificate, None without one."""
+
+    name: str
+    certificate: str | None = None
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True):
+    """Why minting stands still: a stable `reason`, what `by` said about it, and since when (ms since the epoch)."""
+
+    reason: str
+    detail: str
+    by: Person
+    at_ms: int
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What the contracts allow the signer at the head, and what gas costs there."""
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from cashback.chain.model import Address, Admission, Admitted, Conflicting, Mint, MintView, Outcome
+from cashback.chain.rpc.administration import on_the_wire
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.reading import EndpointStatus, LaneStatus, Reading
 from cashback.chain.service.stream import Stream
@@ -109,6 +110,7 @@ class Calls(ChainAdapterServiceBase):
             lanes=[_lane(lane) for lane in status.lanes],
             endpoints=[_endpoint(endpoint) for endpoint in status.endpoints],
             accepted_waiting=status.accepted_waiting,
+            halts=[on_the_wire(halt) for halt in status.halts],
         )
 
 

@@ -10,7 +10,9 @@ from cashback.chain.rpc.errors import refused
 from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse, HealthCheckResponseServingStatus
 from cashback.wire.grpc.health.v1.server import HealthBase
 
-SERVED: Final = frozenset({"", "cashback.chain.v1.ChainAdapterService", "grpc.health.v1.Health"})
+SERVED: Final = frozenset(
+    {"", "cashback.chain.v1.ChainAdapterService", "cashback.chain.v1.ChainAdminService", "grpc.health.v1.Health"}
+)
 
 
 class Health(HealthBase):

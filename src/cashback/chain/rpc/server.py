@@ -13,11 +13,13 @@ from grpclib.events import RecvRequest, listen
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
+from cashback.chain.rpc.administration import Administration
 from cashback.chain.rpc.calls import Calls
 from cashback.chain.rpc.edge import Edge
 from cashback.chain.rpc.errors import DetailsCodec
 from cashback.chain.rpc.health import Health
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.halting import Halting
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.stream import Stream
 from cashback.kernel.errors import Unavailable
@@ -37,7 +39,7 @@ class ServerNotReady(Unavailable):
 class ClosingServer(Server):
     """A server that can end its clients' connections: grpclib's own waits until they go by themselves."""
 
-    def __init__(self, *handlers: Calls | Health) -> None:
+    def __init__(self, *handlers: Calls | Administration | Health) -> None:
         """Serve these."""
         super().__init__(list(handlers), codec=ProtoCodec(), status_details_codec=DetailsCodec())
         self._protocols: WeakSet[H2Protocol] = WeakSet()
@@ -58,12 +60,15 @@ class ClosingServer(Server):
 class AdapterServer:
     """Serves the adapter's gRPC interface on one address."""
 
-    def __init__(self, *, host: str, port: int, acceptance: Acceptance, reading: Reading, stream: Stream) -> None:
+    def __init__(
+        self, *, host: str, port: int, acceptance: Acceptance, reading: Reading, stream: Stream, halting: Halting
+    ) -> None:
         """Serve on `host:port` once run."""
         self._address = (host, port)
         self._acceptance = acceptance
         self._reading = reading
         self._stream = stream
+        self._halting = halting
         self._is_serving = False
 
     async def check(self) -> None:
@@ -83,7 +88,7 @@ class AdapterServer:
         """
         edge = Edge()
         calls = Calls(acceptance=self._acceptance, reading=self._reading, stream=self._stream, stop=stop)
-        server = ClosingServer(calls, Health(stop))
+        server = ClosingServer(calls, Administration(self._halting), Health(stop))
         listen(server, RecvRequest, edge.wrap)
         host, port = self._address
         await server.start(host, port)

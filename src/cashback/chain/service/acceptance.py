@@ -12,8 +12,8 @@ from cashback.chain.model import Address, Admission, Admitted, Conflicting, Mint
 from cashback.chain.rules.admission import refusal
 from cashback.chain.service.halting import HALTED
 from cashback.chain.service.pulse import Pulse
+from cashback.chain.store import halts, sightings
 from cashback.chain.store import mints as store
-from cashback.chain.store import network, sightings
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Invalid
 from cashback.kernel.telemetry import logger
@@ -58,7 +58,7 @@ class Acceptance:
             admissions = [refused[place] or _admission(mint, known) for place, mint in enumerate(mints)]
             conflicts = [one for one in admissions if isinstance(one, Conflicting)]
             if conflicts:
-                await network.halt(tx, "number_with_other_fingerprint")
+                await halts.halt(tx, "number_with_other_fingerprint")
         self._tell(admissions, conflicts, fresh)
         return admissions
 

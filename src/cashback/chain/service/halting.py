@@ -4,10 +4,14 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from cashback.chain.model import MintingHalted
-from cashback.chain.store import network
+from cashback.chain.model import Halt, MintingHalted, NotHalted, Person
+from cashback.chain.store import halts, network
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import Invalid
 from cashback.kernel.telemetry import logger
+
+NAME_LENGTH_MAX: Final = 200
+REASON_LENGTH_MAX: Final = 500
 
 log = logger(__name__)
 
@@ -16,7 +20,7 @@ HALTED: Final = Gauge("cashback_chain_halted", "1 while minting is halted.")
 
 async def halt(tx: Tx, reason: str) -> None:
     """Halt minting with `tx`, for a stable `reason`, and say so; the first reason stays until the halt is lifted."""
-    is_news = await network.halt(tx, reason)
+    is_news = await halts.halt(tx, reason)
     HALTED.set(1)
     if is_news:
         log.critical("minting.halted", reason=reason)
@@ -54,11 +58,50 @@ class Halting:
         if reason is not None:
             raise MintingHalted(f"minting is halted: {reason}")
 
-    async def resume(self, *, by: str, reason: str) -> bool:
-        """Lift the halt on a person's word; return whether there was one."""
+    async def halt_by_hand(self, *, by: Person, detail: str) -> list[Halt]:
+        """Halt minting in the name of a person; return every halt that is open now, oldest first.
+
+        From then on no transaction that signs can commit; a lane sees it before its next send.
+
+        Raises:
+            Invalid: who or why is empty or too long.
+        """
+        _check(by, detail)
         async with self._database.transaction() as tx:
-            is_news = await network.resume(tx)
+            is_news = await halts.halt_by_hand(tx, by=by, detail=detail)
+            found = await halts.list_open(tx)
+        HALTED.set(1)
+        log.critical("minting.halted", reason=halts.BY_HAND, why=detail, is_news=is_news, **_who(by))
+        return found
+
+    async def resume(self, *, by: Person, because: str) -> list[Halt]:
+        """Lift every open halt in the name of a person, and return them, oldest first.
+
+        Raises:
+            NotHalted: there is none.
+            Invalid: who or why is empty or too long.
+        """
+        _check(by, because)
+        async with self._database.transaction() as tx:
+            # First, so that no halt is lifted that came after the ones that are told.
+            await halts.lock(tx)
+            found = await halts.list_open(tx)
+            reason = await halts.resume(tx, by=by, because=because)
+        if reason is None:
+            raise NotHalted("minting is not halted; there is nothing to lift")
         HALTED.set(0)
-        if is_news:
-            log.warning("minting.resumed", by=by, reason=reason)
-        return is_news
+        log.warning("minting.resumed", was=reason, halts=len(found), why=because, **_who(by))
+        return found
+
+
+def _check(by: Person, words: str) -> None:
+    """Raise `Invalid` unless a person is named and gives a reason, both short enough to be kept."""
+    if not 0 < len(by.name.strip()) <= NAME_LENGTH_MAX:
+        raise Invalid(f"say who you are, in at most {NAME_LENGTH_MAX} characters", pointer="by")
+    if not 0 < len(words.strip()) <= REASON_LENGTH_MAX:
+        raise Invalid(f"give a reason, in at most {REASON_LENGTH_MAX} characters", pointer="reason")
+
+
+def _who(by: Person) -> dict[str, str]:
+    """Return a person as a log line names them."""
+    return {"by": by.name} | ({"certificate": by.certificate} if by.certificate else {})

@@ -10,9 +10,9 @@ from cashback.chain.gateway.blocks import LOG_BLOCKS_MAX, Blocks
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.endpoint import Endpoint
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, ChainUnavailable, Header, Lane, MintedLog, MintView, Network
+from cashback.chain.model import Address, ChainUnavailable, Halt, Header, Lane, MintedLog, MintView, Network
 from cashback.chain.rules import following as rules
-from cashback.chain.store import lanes, mints, network
+from cashback.chain.store import halts, lanes, mints, network
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
 
@@ -77,6 +77,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """This adapter at one moment."""
 
     network: Network
+    halts: list[Halt]
     head: int
     total_supply: int | None
     lanes: list[LaneStatus]
@@ -170,6 +171,7 @@ class Reading:
         """
         async with self._database.transaction() as tx:
             stored = await network.network(tx)
+            open_halts = await halts.list_open(tx)
             own_lanes = await lanes.lanes(tx)
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
         endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
@@ -179,6 +181,7 @@ class Reading:
         )
         return Status(
             network=stored,
+            halts=open_halts,
             head=head,
             total_supply=total_supply,
             lanes=told,

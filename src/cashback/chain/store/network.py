@@ -72,33 +72,6 @@ async def is_halted(tx: Tx) -> bool:
     return row is not None and bool(row[0])
 
 
-async def halt(tx: Tx, reason: str) -> bool:
-    """Halt minting; return whether it was not halted before: the first reason stays."""
-    cursor = await tx.execute(
-        """
-        update chain.network
-        set halted_reason = %(reason)s,
-            halted_at = clock_timestamp()
-        where halted_reason is null
-        """,
-        {"reason": reason},
-    )
-    return cursor.rowcount == 1
-
-
-async def resume(tx: Tx) -> bool:
-    """Lift the halt; return whether there was one."""
-    cursor = await tx.execute(
-        """
-        update chain.network
-        set halted_reason = null,
-            halted_at = null
-        where halted_reason is not null
-        """
-    )
-    return cursor.rowcount == 1
-
-
 async def raise_heads(tx: Tx, *, safe_block: int, final_block: int) -> None:
     """Note how far the chain is safe and final; neither ever goes back."""
     await tx.execute(

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import Invalid
 from cashback.kernel.telemetry import logger
-from cashback.minting.model import Halt, MintingHalted
+from cashback.minting.model import Halt, HaltKind, MintingHalted
 from cashback.minting.service import metrics
 from cashback.minting.store import cursor, halts
 
 LISTED_MAX: Final = 100
+NAME_LENGTH_MAX: Final = 200
+REASON_LENGTH_MAX: Final = 500
 
 log = logger(__name__)
 
@@ -46,15 +49,43 @@ class Halts:
         async with self._database.transaction() as tx:
             return await halts.list_open(tx, limit=LISTED_MAX)
 
-    async def lift(self, *, by: str) -> int:
-        """Lift every open halt in the name of a person, and return how many there were; none left changes nothing.
+    async def halt_by_hand(self, *, by: str, detail: str) -> list[Halt]:
+        """Halt in the name of a person, and return every halt that is open now; takes the operator's role.
 
-        The outcomes are read again from their beginning, so that one that was refused is judged anew.
+        From then on nothing more is handed to the adapter; what it has is followed.
+
+        Raises:
+            Invalid: who or why is empty or too long.
         """
+        _check(by, detail)
         async with self._database.transaction() as tx:
-            lifted = await halts.lift(tx, by=by)
+            await halts.raise_by_hand(tx, by=by, detail=detail)
+            found = await halts.list_open(tx, limit=LISTED_MAX)
+        log.warning("minting.halted", kind=HaltKind.BY_HAND.value, by=by, why=detail)
+        return found
+
+    async def lift(self, *, by: str, because: str) -> list[Halt]:
+        """Lift every open halt in the name of a person, and return them; none changes nothing.
+
+        Takes the operator's role. The outcomes are read again from their beginning, so that one that was refused is
+        judged anew.
+
+        Raises:
+            Invalid: who or why is empty or too long.
+        """
+        _check(by, because)
+        async with self._database.transaction() as tx:
+            lifted = await halts.lift(tx, by=by, because=because)
             if lifted:
                 await cursor.set_back(tx)
         if lifted:
-            log.warning("minting.resumed", halts=lifted, by=by)
+            log.warning("minting.resumed", halts=len(lifted), by=by, why=because)
         return lifted
+
+
+def _check(by: str, words: str) -> None:
+    """Raise `Invalid` unless a person is named and gives a reason, both short enough to be kept."""
+    if not 0 < len(by.strip()) <= NAME_LENGTH_MAX:
+        raise Invalid(f"say who you are, in at most {NAME_LENGTH_MAX} characters", pointer="by")
+    if not 0 < len(words.strip()) <= REASON_LENGTH_MAX:
+        raise Invalid(f"give a reason, in at most {REASON_LENGTH_MAX} characters", pointer="reason")

@@ -1,6 +1,7 @@
 """The halts: why nothing is submitted, until a person lifts them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from cashback.kernel.db import Tx
 from cashback.minting.model import Halt, HaltKind
@@ -30,7 +31,7 @@ async def list_open(tx: Tx, *, limit: int) -> list[Halt]:
     """Return the open halts, oldest first."""
     cursor = await tx.execute(
         """
-        select kind, number, cashback_id, detail, raised_at
+        select kind, number, cashback_id, detail, raised_at, raised_by
         from minting.halts
         where lifted_at is null
         order by id
@@ -38,10 +39,7 @@ async def list_open(tx: Tx, *, limit: int) -> list[Halt]:
         """,
         {"limit": limit},
     )
-    return [
-        Halt(kind=HaltKind(row[0]), number=row[1], cashback_id=row[2], detail=row[3], raised_at=row[4])
-        for row in await cursor.fetchall()
-    ]
+    return [_to_halt(row) for row in await cursor.fetchall()]
 
 
 async def are_open(tx: Tx) -> bool:
@@ -55,15 +53,35 @@ async def are_open(tx: Tx) -> bool:
     return row is not None and bool(row[0])
 
 
-async def lift(tx: Tx, *, by: str) -> int:
-    """Lift every open halt in the name of a person, and return how many there were."""
+async def raise_by_hand(tx: Tx, *, by: str, detail: str) -> None:
+    """Halt in the name of a person, about no mint."""
+    await tx.execute(
+        """
+        insert into minting.halts (kind, number, cashback_id, detail, raised_by)
+        values ('by_hand', 0, '', %(detail)s, %(by)s)
+        """,
+        {"detail": detail, "by": by},
+    )
+
+
+async def lift(tx: Tx, *, by: str, because: str) -> list[Halt]:
+    """Lift every open halt in the name of a person, and return them, oldest first."""
     cursor = await tx.execute(
         """
         update minting.halts
         set lifted_at = now(),
-            lifted_by = %(by)s
+            lifted_by = %(by)s,
+            lifted_because = %(because)s
         where lifted_at is null
+        returning kind, number, cashback_id, detail, raised_at, raised_by, id
         """,
-        {"by": by},
+        {"by": by, "because": because},
     )
-    return cursor.rowcount
+    return [_to_halt(row) for row in sorted(await cursor.fetchall(), key=lambda row: row[6])]
+
+
+def _to_halt(row: Sequence[Any]) -> Halt:
+    """Return the halt in a row of kind, number, cashback, detail, instant and person."""
+    return Halt(
+        kind=HaltKind(row[0]), number=row[1], cashback_id=row[2], detail=row[3], raised_at=row[4], raised_by=row[5]
+    )

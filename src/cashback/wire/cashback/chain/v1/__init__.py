@@ -5,6 +5,7 @@
 
 __all__ = (
     "ChainAdapterServiceStub",
+    "ChainAdminServiceStub",
     "GetBalancesRequest",
     "GetBalancesResponse",
     "GetMintsRequest",
@@ -14,6 +15,9 @@ __all__ = (
     "GetStatusResponse",
     "GetStatusResponseEndpoint",
     "GetStatusResponseLane",
+    "Halt",
+    "HaltRequest",
+    "HaltResponse",
     "ListMintLogsRequest",
     "ListMintLogsResponse",
     "ListMintLogsResponseLog",
@@ -21,6 +25,8 @@ __all__ = (
     "MintState",
     "Outcome",
     "OutcomeKind",
+    "ResumeRequest",
+    "ResumeResponse",
     "SubmitMintsRequest",
     "SubmitMintsResponse",
     "SubmitMintsResponseEntry",
@@ -276,6 +282,11 @@ class GetStatusResponse(betterproto2.Message):
 
     accepted_waiting: "int" = betterproto2.field(12, betterproto2.TYPE_UINT64)
 
+    halts: "list[Halt]" = betterproto2.field(13, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    All that are open, oldest first, at most 100; none when `halted_reason` is empty.
+    """
+
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse", GetStatusResponse)
 
@@ -319,6 +330,68 @@ class GetStatusResponseLane(betterproto2.Message):
 
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse.Lane", GetStatusResponseLane)
+
+
+@dataclass(eq=False, repr=False)
+class Halt(betterproto2.Message):
+    """
+    Why minting stands still.
+    """
+
+    reason: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Stable: `by_hand` for a person's order.
+    """
+
+    detail: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    A person's own words.
+    """
+
+    by: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The name that was given, or `adapter`.
+    """
+
+    certificate: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    The name in the caller's certificate; empty without one.
+    """
+
+    at_ms: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+    """
+    Milliseconds since the epoch.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "Halt", Halt)
+
+
+@dataclass(eq=False, repr=False)
+class HaltRequest(betterproto2.Message):
+    by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Who orders it, at most 200 characters.
+    """
+
+    reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Why, at most 500 characters.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "HaltRequest", HaltRequest)
+
+
+@dataclass(eq=False, repr=False)
+class HaltResponse(betterproto2.Message):
+    halts: "list[Halt]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    All that are open now, oldest first, at most 100.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "HaltResponse", HaltResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -440,6 +513,33 @@ class Outcome(betterproto2.Message):
 
 
 default_message_pool.register_message("cashback.chain.v1", "Outcome", Outcome)
+
+
+@dataclass(eq=False, repr=False)
+class ResumeRequest(betterproto2.Message):
+    by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Who orders it, at most 200 characters.
+    """
+
+    reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Why it is safe now, at most 500 characters.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "ResumeRequest", ResumeRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ResumeResponse(betterproto2.Message):
+    halts: "list[Halt]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    All that were open until now, oldest first, at most 100.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "ResumeResponse", ResumeResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -638,6 +738,55 @@ class ChainAdapterServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdapterService/GetStatus",
             message,
             GetStatusResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+
+class ChainAdminServiceStub(ServiceStub):
+    """
+    Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed. Where callers are
+    known by their certificates, only those that the adapter is told of as administrators may call this.
+    """
+
+    async def halt(
+        self,
+        message: "HaltRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "HaltResponse":
+        """
+        Halts minting. Halting what is halted adds a reason to those that are known; the first one stays.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdminService/Halt",
+            message,
+            HaltResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def resume(
+        self,
+        message: "ResumeRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ResumeResponse":
+        """
+        Lifts every open halt. FAILED_PRECONDITION, `not_halted`, when there is none.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdminService/Resume",
+            message,
+            ResumeResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

@@ -17,8 +17,12 @@ from . import (
     GetMintsResponse,
     GetStatusRequest,
     GetStatusResponse,
+    HaltRequest,
+    HaltResponse,
     ListMintLogsRequest,
     ListMintLogsResponse,
+    ResumeRequest,
+    ResumeResponse,
     SubmitMintsRequest,
     SubmitMintsResponse,
     WatchOutcomesRequest,
@@ -162,5 +166,54 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetStatusRequest,
                 GetStatusResponse,
+            ),
+        }
+
+
+class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
+    """
+    Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed. Where callers are
+    known by their certificates, only those that the adapter is told of as administrators may call this.
+    """
+
+    async def halt(self, message: "HaltRequest") -> "HaltResponse":
+        """
+        Halts minting. Halting what is halted adds a reason to those that are known; the first one stays.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def resume(self, message: "ResumeRequest") -> "ResumeResponse":
+        """
+        Lifts every open halt. FAILED_PRECONDITION, `not_halted`, when there is none.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def __rpc_halt(self, stream: "grpclib.server.Stream[HaltRequest, HaltResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.halt(request)
+        await stream.send_message(response)
+
+    async def __rpc_resume(self, stream: "grpclib.server.Stream[ResumeRequest, ResumeResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.resume(request)
+        await stream.send_message(response)
+
+    def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
+        return {
+            "/cashback.chain.v1.ChainAdminService/Halt": grpclib.const.Handler(
+                self.__rpc_halt,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                HaltRequest,
+                HaltResponse,
+            ),
+            "/cashback.chain.v1.ChainAdminService/Resume": grpclib.const.Handler(
+                self.__rpc_resume,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ResumeRequest,
+                ResumeResponse,
             ),
         }

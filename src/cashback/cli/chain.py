@@ -1,0 +1,77 @@
+"""`cashback chain halt | resume`: the halt switches, for a person with a reason."""
+
+import asyncio
+import os
+import pwd
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from cashback.cli.output import json_option, print_json, print_records, say
+from cashback.kernel.config import load
+
+if TYPE_CHECKING:
+    from cashback.processes.halting import Turned
+
+
+def _login() -> str:
+    """Return the name under which this process runs, or its number where nobody has named it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+by_option = click.option("--by", default=_login, help="Who you are; your name on this machine when left out.")
+
+
+@click.group()
+def chain() -> None:
+    """Stop minting and let it go on.
+
+    Example: cashback chain halt --reason "the hot key may be stolen"
+    """
+
+
+@chain.command()
+@click.option("--reason", required=True, help="Why; it is kept, and told to whoever lifts the halt.")
+@by_option
+@json_option
+def halt(reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Halt minting: nothing more is handed over, signed or sent; what was sent is followed to its end.
+
+    Halting what is halted adds this reason to those that are known.
+
+    Example: cashback chain halt --by alice --reason "the supply does not add up"
+    """
+    from cashback.processes import halting as process
+
+    halts = asyncio.run(process.halt(load(process.Settings), by=by, reason=reason))
+    _show(halts, "minting is halted", as_json=as_json)
+
+
+@chain.command()
+@click.option("--reason", required=True, help="Why it is safe now; it is kept.")
+@by_option
+@json_option
+def resume(reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Lift every halt and tell what it was; refused when there is none.
+
+    Example: cashback chain resume --by alice --reason "the key was rotated, reconcile finds no difference"
+    """
+    from cashback.processes import halting as process
+
+    halts = asyncio.run(process.resume(load(process.Settings), by=by, reason=reason))
+    _show(halts, "lifted", as_json=as_json)
+    if not as_json:
+        say("minting goes on; if a cause is still there it halts again: look at `cashback doctor`")
+
+
+def _show(halts: Sequence["Turned"], title: str, *, as_json: bool) -> None:
+    """Print halts, one a line."""
+    if as_json:
+        print_json(halts)
+    else:
+        print_records(title, [msgspec.structs.asdict(one) for one in halts], as_json=False)

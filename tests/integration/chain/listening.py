@@ -1,0 +1,36 @@
+"""An adapter that listens, for those who call it over gRPC."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from cashback.chain.rpc.server import AdapterServer
+from cashback.kernel.errors import Unavailable
+from cashback.processes.embedded import free_port
+from tests.integration.chain.support import Bench, eventually, running
+
+HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def listening_at(bench: Bench) -> AsyncIterator[str]:
+    """Give the address at which the bench's adapter takes calls; leaving drains it within two seconds."""
+    port = free_port()
+    parts = bench.adapter
+    server = AdapterServer(
+        host=HOST,
+        port=port,
+        acceptance=parts.acceptance,
+        reading=parts.reading,
+        stream=parts.stream,
+        halting=parts.halting,
+    )
+
+    async def look() -> bool | None:
+        with suppress(Unavailable):
+            await server.check()
+            return True
+        return None
+
+    async with running(server.run):
+        await eventually(look)
+        yield f"{HOST}:{port}"

@@ -1,0 +1,49 @@
+"""`cashback chain` on a running system: the halt switches turned and shown, by a person with a reason."""
+
+from cashback.cli.command import EXIT_DIFFERENCE, EXIT_REJECTED, EXIT_SETTINGS, EXIT_UNAVAILABLE
+from cashback.processes.embedded import free_port
+from tests.integration.cli.conftest import Cashback, Dev
+
+
+def test_minting_is_halted_and_goes_on_and_both_are_told(dev: Dev, cashback: Cashback) -> None:
+    """Both switches are turned; `doctor` sees it; lifting tells who had halted it and why, once."""
+    halted = cashback("chain", "halt", "--by", "alice", "--reason", "a drill", "--json", settings=dev.settings)
+    assert halted.code == 0, halted.err
+    assert isinstance(halted.json, list)
+    assert [(one["switch"], one["by"], one["reason"], one["detail"]) for one in halted.json] == [
+        ("adapter", "alice", "by_hand", "a drill"),
+        ("mint worker", "alice", "by_hand", "a drill"),
+    ]
+    doctor = cashback("doctor", settings=dev.settings)
+    assert doctor.code == EXIT_DIFFERENCE
+    assert "minting is halted: by_hand" in doctor.out
+    resumed = cashback("chain", "resume", "--by", "bob", "--reason", "it is over", settings=dev.settings)
+    assert resumed.code == 0, resumed.err
+    assert resumed.out.count("a drill") == 2
+    again = cashback("chain", "resume", "--reason", "once more", settings=dev.settings)
+    assert again.code == EXIT_REJECTED
+    assert "nothing to lift" in again.err
+    assert cashback("doctor", settings=dev.settings).code == 0
+
+
+def test_a_switch_that_does_not_answer_keeps_the_other_from_nothing(dev: Dev, cashback: Cashback) -> None:
+    """With the adapter out of reach the mint worker is halted all the same, and nothing is lifted half."""
+    away = {"CASHBACK_ADAPTER_ADDRESS": f"127.0.0.1:{free_port()}"}
+    half = cashback("chain", "halt", "--reason", "a drill", settings=dev.settings, **away)
+    assert half.code == EXIT_UNAVAILABLE
+    assert "the mint worker is halted, the adapter is not" in half.err
+    assert cashback("chain", "resume", "--reason", "over", settings=dev.settings, **away).code == EXIT_UNAVAILABLE
+    lifted = cashback("chain", "resume", "--reason", "it is over", "--json", settings=dev.settings)
+    assert lifted.code == 0, lifted.err
+    assert isinstance(lifted.json, list)
+    assert [one["switch"] for one in lifted.json] == ["mint worker"]
+
+
+def test_the_verbs_that_turn_the_switches_want_a_reason_and_their_settings(dev: Dev, cashback: Cashback) -> None:
+    """A reason that says nothing is refused, and every missing setting is listed."""
+    assert cashback("chain", "halt", "--reason", " ", settings=dev.settings).code == EXIT_REJECTED
+    assert cashback("chain", "halt", settings=dev.settings).code == 2
+    bare = cashback("chain", "halt", "--reason", "a drill", settings={})
+    assert bare.code == EXIT_SETTINGS
+    assert "CASHBACK_ADAPTER_ADDRESS" in bare.err
+    assert "CASHBACK_MINTING_OPERATOR_DSN" in bare.err

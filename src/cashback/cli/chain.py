@@ -1,4 +1,4 @@
-"""`cashback chain halt | resume`: the halt switches, for a person with a reason."""
+"""`cashback chain status | halt | resume`: how the chain side stands, and its halt switches, turned with a reason."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import json_option, print_json, print_records, say
 from cashback.kernel.config import load
 
@@ -29,10 +30,28 @@ by_option = click.option("--by", default=_login, help="Who you are; your name on
 
 @click.group()
 def chain() -> None:
-    """Stop minting and let it go on.
+    """Show how the chain side stands; stop minting and let it go on.
 
-    Example: cashback chain halt --reason "the hot key may be stolen"
+    Example: cashback chain status
     """
+
+
+@chain.command()
+@json_option
+def status(as_json: bool) -> int:  # noqa: FBT001  # click's way
+    """Show lanes, nonces, fees, endpoints, supply and limits; exits with 3 when something needs a person.
+
+    Example: cashback chain status
+    """
+    from cashback.cli import standing
+    from cashback.processes import chain_status as process
+
+    found = asyncio.run(process.standing(load(process.Settings)))
+    if as_json:
+        print_json(standing.document(found))
+    else:
+        standing.show(found)
+    return EXIT_DIFFERENCE if found.worries else 0
 
 
 @chain.command()

@@ -6,8 +6,8 @@
 | 1         | something unforeseen failed, the traceback or the log says where; or        |
 |           | whoever read the output left before its end                                 |
 | 2         | the command line is wrong                                                   |
-| 3         | a check found a difference (`reconcile`, `demo`, `doctor`), or an import    |
-|           | refused rows; each is listed                                                |
+| 3         | a check found a difference (`reconcile`, `demo`, `doctor`, `chain status`), |
+|           | or an import refused rows; each is listed                                   |
 | 4         | the request was rejected; change it                                         |
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |
@@ -51,7 +51,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "purchase": ("cashback.cli.purchases:purchase", "Create and show purchases over the REST API."),
     "import": ("cashback.cli.purchases:import_", "Record the purchases of a CSV file."),
     "mint": ("cashback.cli.mints:mint", "List mints and their state."),
-    "chain": ("cashback.cli.chain:chain", "Halt minting, and let it go on."),
+    "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),
     "dlq": ("cashback.cli.events:dlq", "List, show and replay dead letters."),
     "replay": ("cashback.cli.events:replay", "Deliver stored events again; consumers apply each once."),
     "reconcile": ("cashback.cli.reconcile:reconcile", "Compare ledger, mint records and chain at a final block."),

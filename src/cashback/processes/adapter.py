@@ -146,6 +146,7 @@ def _assemble(settings: Settings, database: Database, *, node: Node, contracts: 
             node=node,
             source=blocks,
             contracts=contracts,
+            fees=settings.fee_limits,
             finality=settings.finality,
             start_block=settings.start_block,
         ),

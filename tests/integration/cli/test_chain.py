@@ -14,6 +14,9 @@ def test_minting_is_halted_and_goes_on_and_both_are_told(dev: Dev, cashback: Cas
         ("adapter", "alice", "by_hand", "a drill"),
         ("mint worker", "alice", "by_hand", "a drill"),
     ]
+    status = cashback("chain", "status", settings=dev.settings)
+    assert status.code == EXIT_DIFFERENCE
+    assert "needs a person: minting is halted by alice: a drill" in status.out
     doctor = cashback("doctor", settings=dev.settings)
     assert doctor.code == EXIT_DIFFERENCE
     assert "minting is halted: by_hand" in doctor.out

@@ -59,6 +59,7 @@ def live(ask: Ask, purchase_id: str) -> dict[str, Any]:
 
 READING: Final = (
     ("doctor",),
+    ("chain", "status"),
     ("mint", "list"),
     ("keys", "list"),
     ("dlq", "list"),

@@ -50,7 +50,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
         *("api", "relay", "worker mint", "worker ledger", "adapter", "migrate", "contracts deploy", "dev", "demo"),
         *("import", "purchase create", "purchase show", "mint list", "dlq list", "dlq show", "dlq replay", "replay"),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
-        *("chain halt", "chain resume"),
+        *("chain status", "chain halt", "chain resume"),
     }
 
 
@@ -110,6 +110,7 @@ READING = {
         ("demo",),
         ("dlq", "replay"),
         ("keys", "revoke"),
+        ("chain", "status"),
         ("chain", "halt"),
         ("chain", "resume"),
     ),

@@ -9,12 +9,24 @@ from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
-from cashback.chain.model import AdapterRefused, AdapterUnavailable, Halt, NotHalted, Person
+from cashback.chain.model import (
+    AdapterRefused,
+    AdapterUnavailable,
+    AdapterView,
+    Address,
+    Allowance,
+    EndpointView,
+    Halt,
+    LaneView,
+    NotHalted,
+    Person,
+)
 from cashback.kernel.db import forbid_in_transaction
 from cashback.wire.answers import AnswerCodec, ReasonCodec, Unintelligible, reason_of, understood
 from cashback.wire.cashback.chain import v1
 
 DEADLINE_S: Final = 5.0
+_ADDRESS_BYTES: Final = 20
 
 _WORLD: Final = frozenset(
     {
@@ -49,8 +61,8 @@ class Adapter:
         finally:
             channel.close()
 
-    async def halts(self) -> list[Halt]:
-        """Return the open halts, oldest first; none when minting goes on.
+    async def status(self) -> AdapterView:
+        """Return how the adapter stands.
 
         Raises:
             AdapterUnavailable: no intelligible answer within 5 s.
@@ -59,7 +71,15 @@ class Adapter:
         async with _failures_named("GetStatus"):
             answer = await self._stub.get_status(v1.GetStatusRequest(), timeout=DEADLINE_S)
             with understood():
-                return _halts(answer.halts)
+                return _status(answer)
+
+    async def halts(self) -> list[Halt]:
+        """Return the open halts, oldest first; none when minting goes on.
+
+        Raises:
+            As `status`.
+        """
+        return (await self.status()).halts
 
     async def halt(self, *, by: str, reason: str) -> list[Halt]:
         """Halt minting in the name of a person, and return every halt that is open now; safe to repeat.
@@ -121,3 +141,77 @@ def _halts(messages: Iterable[v1.Halt]) -> list[Halt]:
         )
         for one in messages
     ]
+
+
+def _status(answer: v1.GetStatusResponse) -> AdapterView:
+    """Return the adapter's state in our words.
+
+    Raises:
+        ValueError: it says what no state may say.
+    """
+    return AdapterView(
+        chain_id=int(answer.chain_id),
+        token=_address(answer.token),
+        minter=_address(answer.minter),
+        epoch=str(answer.epoch),
+        head=int(answer.head),
+        safe=int(answer.safe),
+        final=int(answer.final),
+        accepted_waiting=int(answer.accepted_waiting),
+        total_supply=int(answer.total_supply) if answer.total_supply else None,
+        tip_wei=int(answer.tip_wei or 0),
+        fee_cap_wei=int(answer.fee_cap_wei or 0),
+        allowance=None if answer.allowance is None else _allowance(answer.allowance),
+        lanes=[_lane(lane) for lane in answer.lanes],
+        endpoints=[_endpoint(one, furthest=int(answer.head)) for one in answer.endpoints],
+        halts=_halts(answer.halts),
+    )
+
+
+def _allowance(message: v1.Allowance) -> Allowance:
+    """Return what gas costs and what may be minted."""
+    return Allowance(
+        base_fee_wei=int(message.base_fee_wei),
+        is_paused=bool(message.is_paused),
+        capacity=int(message.capacity),
+        window_s=int(message.window_s),
+        available=int(message.available),
+        supply_cap=int(message.supply_cap),
+    )
+
+
+def _lane(lane: v1.GetStatusResponseLane) -> LaneView:
+    """Return one lane; without gas money and mined nonces the node did not tell."""
+    is_told = bool(lane.mined_nonce or int(lane.gas_money_wei))
+    return LaneView(
+        address=_address(lane.address),
+        next_nonce=int(lane.next_nonce),
+        final_nonce=int(lane.final_nonce),
+        latest_nonce=int(lane.mined_nonce) if is_told else None,
+        pending_nonce=int(lane.pending_nonce) if is_told else None,
+        open_slots=int(lane.in_flight),
+        waits_for=str(lane.waits_for),
+        gas_money_wei=int(lane.gas_money_wei) if is_told else None,
+    )
+
+
+def _endpoint(endpoint: v1.GetStatusResponseEndpoint, *, furthest: int) -> EndpointView:
+    """Return one endpoint, beside the furthest one."""
+    return EndpointView(
+        name=str(endpoint.name),
+        is_healthy=bool(endpoint.is_healthy),
+        head=int(endpoint.head),
+        lag=max(furthest - int(endpoint.head), 0) if endpoint.is_healthy else 0,
+        problem=str(endpoint.problem),
+    )
+
+
+def _address(data: bytes) -> Address:
+    """Return an address on the wire.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(data) != _ADDRESS_BYTES:
+        raise ValueError(f"an address is {_ADDRESS_BYTES} bytes, not {len(data)}")
+    return Address(data)

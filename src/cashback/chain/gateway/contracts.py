@@ -6,7 +6,7 @@ from typing import Any, Final
 from cashback.chain.gateway.blocks import header
 from cashback.chain.gateway.endpoint import EndpointRefused, Request
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, ChainUnavailable, Header, Policy, RaceLost, WrongChain
+from cashback.chain.model import Address, Allowance, ChainUnavailable, Header, Policy, RaceLost, WrongChain
 from cashback.kernel.money import TOKEN_DECIMALS
 
 MINTER_ROLE: Final = bytes.fromhex("9f2df0fed2c77648de5860a4cc508cd0818c85b8b8a1ab4ceeef8d981c8956a6")
@@ -16,6 +16,7 @@ OPERATOR_ROLE: Final = bytes.fromhex("97667070c54ef182b0f5858b034beac1b6f3089aa2
 
 _PAUSED: Final = bytes.fromhex("5c975abb")
 _AVAILABLE: Final = bytes.fromhex("48a0d754")
+_LIMIT: Final = bytes.fromhex("a4d66daf")
 _HAS_ROLE: Final = bytes.fromhex("91d14854")
 _TOTAL_SUPPLY: Final = bytes.fromhex("18160ddd")
 _CAP: Final = bytes.fromhex("ec81b483")
@@ -104,6 +105,33 @@ class Contracts:
             cap=_word(cap),
             gas_money_wei=int(gas_money, 16),
             pending_nonce=int(pending, 16),
+        )
+
+    async def allowance(self) -> Allowance:
+        """Return what gas costs at the head and what may be minted there, all of it as of one block.
+
+        Raises:
+            RaceLost: the head moved meanwhile; ask again.
+            ChainUnavailable: no endpoint answered, or each that did lacks what was asked for.
+        """
+        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
+        head = header(latest)
+        block = hex(head.number)
+        views = [(self.minter, _PAUSED), (self.minter, _LIMIT), (self.minter, _AVAILABLE), (self.token, _CAP)]
+        try:
+            answers = await self._node.ask([_view(target, selector, block=block) for target, selector in views])
+        except EndpointRefused as cause:
+            if cause.revert is None:
+                raise
+            raise RaceLost(f"the head moved while the contracts were asked: {cause.detail}") from cause
+        paused, limit, available, cap = answers
+        return Allowance(
+            base_fee_wei=head.base_fee_wei,
+            is_paused=bool(_word(paused)),
+            capacity=_word(limit),
+            window_s=int.from_bytes(_bytes(limit)[_WORD_BYTES : 2 * _WORD_BYTES]),
+            available=_word(available),
+            supply_cap=_word(cap),
         )
 
     async def balances(self, addresses: Sequence[Address]) -> tuple[list[int], Header]:

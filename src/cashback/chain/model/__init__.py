@@ -31,7 +31,8 @@ from cashback.chain.model.lanes import (
     Transaction,
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
-from cashback.chain.model.network import Halt, Network, Person, Policy
+from cashback.chain.model.network import Allowance, Halt, Network, Person, Policy
+from cashback.chain.model.views import AdapterView, EndpointView, LaneView
 
 __all__ = [
     "BATCH_MINTS_MAX",
@@ -39,9 +40,11 @@ __all__ = [
     "ZERO_ADDRESS",
     "AdapterRefused",
     "AdapterUnavailable",
+    "AdapterView",
     "Address",
     "Admission",
     "Admitted",
+    "Allowance",
     "Answer",
     "Attempt",
     "Call",
@@ -50,6 +53,7 @@ __all__ = [
     "Conflicting",
     "CursorAhead",
     "DeploymentUnknown",
+    "EndpointView",
     "Fees",
     "Halt",
     "Hash",
@@ -58,6 +62,7 @@ __all__ = [
     "KeyUnusable",
     "Lane",
     "LaneNotReady",
+    "LaneView",
     "LeaseLost",
     "Mint",
     "MintView",

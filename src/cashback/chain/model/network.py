@@ -36,6 +36,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     pending_nonce: int
 
 
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """What gas costs at a block, and what the contracts allow anybody there, in base units; the limiter is a bucket."""
+
+    base_fee_wei: int
+    is_paused: bool
+    capacity: int
+    window_s: int
+    available: int
+    supply_cap: int
+
+
 class Network(msgspec.Struct, frozen=True, kw_only=True):
     """Which chain and contracts a database is about, and how far it has got; outcomes count from 1 in each epoch."""
 

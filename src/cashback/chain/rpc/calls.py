@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
-from cashback.chain.model import Address, Admission, Admitted, Conflicting, Mint, MintView, Outcome
+from cashback.chain.model import Address, Admission, Admitted, Allowance, Conflicting, Mint, MintView, Outcome
 from cashback.chain.rpc.administration import on_the_wire
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.reading import EndpointStatus, LaneStatus, Reading
@@ -110,6 +110,9 @@ class Calls(ChainAdapterServiceBase):
             lanes=[_lane(lane) for lane in status.lanes],
             endpoints=[_endpoint(endpoint) for endpoint in status.endpoints],
             accepted_waiting=status.accepted_waiting,
+            tip_wei=str(status.fees.tip_wei),
+            fee_cap_wei=str(status.fees.cap_wei),
+            allowance=None if status.allowance is None else _allowance(status.allowance),
             halts=[on_the_wire(halt) for halt in status.halts],
         )
 
@@ -164,6 +167,18 @@ def _outcome(outcome: Outcome) -> v1.Outcome:
     )
 
 
+def _allowance(allowance: Allowance) -> v1.Allowance:
+    """Return what gas costs and what may be minted."""
+    return v1.Allowance(
+        base_fee_wei=str(allowance.base_fee_wei),
+        is_paused=allowance.is_paused,
+        capacity=str(allowance.capacity),
+        window_s=allowance.window_s,
+        available=str(allowance.available),
+        supply_cap=str(allowance.supply_cap),
+    )
+
+
 def _lane(status: LaneStatus) -> v1.GetStatusResponseLane:
     """Return one lane."""
     return v1.GetStatusResponseLane(
@@ -171,6 +186,7 @@ def _lane(status: LaneStatus) -> v1.GetStatusResponseLane:
         next_nonce=status.lane.next_nonce,
         mined_nonce=status.mined_nonce,
         final_nonce=status.final_nonce,
+        pending_nonce=status.pending_nonce,
         gas_money_wei=str(status.gas_money_wei),
         in_flight=status.lane.open_slots,
         waits_for=status.lane.waits_for or "",

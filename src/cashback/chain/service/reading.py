@@ -10,8 +10,9 @@ from cashback.chain.gateway.blocks import LOG_BLOCKS_MAX, Blocks
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.endpoint import Endpoint
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, ChainUnavailable, Halt, Header, Lane, MintedLog, MintView, Network
+from cashback.chain.model import Address, Allowance, ChainUnavailable, Halt, Header, Lane, MintedLog, MintView, Network
 from cashback.chain.rules import following as rules
+from cashback.chain.rules.fees import FeeLimits
 from cashback.chain.store import halts, lanes, mints, network
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
@@ -60,6 +61,7 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     lane: Lane
     mined_nonce: int
+    pending_nonce: int
     final_nonce: int
     gas_money_wei: int
 
@@ -80,6 +82,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     halts: list[Halt]
     head: int
     total_supply: int | None
+    allowance: Allowance | None
+    fees: FeeLimits
     lanes: list[LaneStatus]
     endpoints: list[EndpointStatus]
     accepted_waiting: int
@@ -89,13 +93,22 @@ class Reading:
     """Answers questions from the database and from the chain."""
 
     def __init__(
-        self, database: Database, *, node: Node, source: Blocks, contracts: Contracts, finality: str, start_block: int
+        self,
+        database: Database,
+        *,
+        node: Node,
+        source: Blocks,
+        contracts: Contracts,
+        fees: FeeLimits,
+        finality: str,
+        start_block: int,
     ) -> None:
-        """Read through these; before `start_block` there is no token."""
+        """Read through these; before `start_block` there is no token. `fees` are told, not used."""
         self._database = database
         self._node = node
         self._source = source
         self._contracts = contracts
+        self._fees = fees
         self._finality = finality
         self._start_block = start_block
 
@@ -176,14 +189,18 @@ class Reading:
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
         endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
         head = max((one.head for one in endpoints), default=0)
-        total_supply, told = await asyncio.gather(
-            self._supply(head), asyncio.gather(*(self._lane(lane, stored.final_block) for lane in own_lanes))
+        total_supply, allowance, told = await asyncio.gather(
+            self._supply(head),
+            _told(self._contracts.allowance()),
+            asyncio.gather(*(self._lane(lane, stored.final_block) for lane in own_lanes)),
         )
         return Status(
             network=stored,
             halts=open_halts,
             head=head,
             total_supply=total_supply,
+            allowance=allowance,
+            fees=self._fees,
             lanes=told,
             endpoints=endpoints,
             accepted_waiting=waiting,
@@ -199,7 +216,7 @@ class Reading:
         Where it says nothing just now: zeros, and our own record of what is final.
         """
         mined, gas_money_wei, final = await asyncio.gather(
-            _told(self._source.nonces(lane.address, ("latest",))),
+            _told(self._source.nonces(lane.address, ("latest", "pending"))),
             _told(self._source.gas_money_wei(lane.address)),
             _told(self._source.nonces(lane.address, (hex(max(final_block, 0)),))),
         )
@@ -207,6 +224,7 @@ class Reading:
         return LaneStatus(
             lane=lane,
             mined_nonce=mined[0] if mined is not None and is_told else 0,
+            pending_nonce=mined[1] if mined is not None and is_told else 0,
             final_nonce=lane.final_nonce if final is None else final[0],
             gas_money_wei=gas_money_wei if gas_money_wei is not None and is_told else 0,
         )

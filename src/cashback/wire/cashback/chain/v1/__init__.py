@@ -4,6 +4,7 @@
 # This file has been @generated
 
 __all__ = (
+    "Allowance",
     "ChainAdapterServiceStub",
     "ChainAdminServiceStub",
     "GetBalancesRequest",
@@ -169,6 +170,34 @@ class SubmitResult(betterproto2.Enum):
 
 
 @dataclass(eq=False, repr=False)
+class Allowance(betterproto2.Message):
+    """
+    What gas costs at a block and what may be minted there; amounts are base units as decimal strings.
+    """
+
+    base_fee_wei: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    is_paused: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+
+    capacity: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The limiter: the most that can be minted at once, in how many seconds it fills up again, and what is left now.
+    """
+
+    window_s: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
+
+    available: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    supply_cap: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    The most that may ever exist.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "Allowance", Allowance)
+
+
+@dataclass(eq=False, repr=False)
 class GetBalancesRequest(betterproto2.Message):
     addresses: "list[bytes]" = betterproto2.field(1, betterproto2.TYPE_BYTES, repeated=True)
     """
@@ -287,6 +316,19 @@ class GetStatusResponse(betterproto2.Message):
     All that are open, oldest first, at most 100; none when `halted_reason` is empty.
     """
 
+    tip_wei: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+    """
+    What this adapter bids for gas, in wei: its tip, and the most that it pays per gas, tip included.
+    """
+
+    fee_cap_wei: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    allowance: "Allowance | None" = betterproto2.field(16, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    What the chain says at its head: the price of gas and what the minter's contracts allow. Absent when the node did
+    not tell.
+    """
+
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse", GetStatusResponse)
 
@@ -326,6 +368,11 @@ class GetStatusResponseLane(betterproto2.Message):
     waits_for: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
     """
     What the lane waits for, such as `minter_paused`, `mint_limit_reached`, `fee_above_cap`; empty when for nothing.
+    """
+
+    pending_nonce: "int" = betterproto2.field(8, betterproto2.TYPE_UINT64)
+    """
+    How many nonces the chain has used or waiting in its pools; 0 as well when the node did not tell.
     """
 
 

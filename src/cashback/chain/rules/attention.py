@@ -1,0 +1,50 @@
+"""What of an adapter's state needs a person, and what passes by itself."""
+
+from typing import Final
+
+from cashback.chain.model import AdapterView, EndpointView, LaneView
+
+LAG_BLOCKS_MAX: Final = 5
+"""An endpoint that is further behind answers for a chain that nobody is on any more."""
+
+_FOR_A_PERSON: Final = {
+    "minter_paused": "the minter is paused; its admin lifts that",
+    "role_missing": "the signer or the minter has lost its role; an admin grants it",
+    "supply_cap_reached": "the token's supply cap is reached; nothing more can ever be minted with it",
+    "no_gas_money": "its gas money is used up; send some to the signer's address",
+    "fee_below_minimum": "its fee is below what the nodes take; raise CASHBACK_TIP_WEI",
+    "send_not_taken": "no node takes what it sends; the log has their words",
+}
+"""What a lane waits for and does not get without a person. Whatever else it waits for passes: fees fall again, the
+limiter refills."""
+
+
+def worries(view: AdapterView) -> list[str]:
+    """Return what needs a person, one sentence each; empty when nothing does."""
+    found = [f"minting is halted by {halt.by.name}: {halt.detail or halt.reason}" for halt in view.halts]
+    for endpoint in view.endpoints:
+        found += _of_endpoint(endpoint)
+    for lane in view.lanes:
+        found += _of_lane(lane)
+    if view.allowance is None:
+        found.append("no node tells what the contracts allow")
+    elif view.allowance.is_paused and not any(lane.waits_for == "minter_paused" for lane in view.lanes):
+        found.append(_FOR_A_PERSON["minter_paused"])
+    return found
+
+
+def _of_endpoint(endpoint: EndpointView) -> list[str]:
+    """Return what is wrong with one endpoint."""
+    if not endpoint.is_healthy:
+        return [f"endpoint {endpoint.name} does not answer: {endpoint.problem}"]
+    if endpoint.lag > LAG_BLOCKS_MAX:
+        return [f"endpoint {endpoint.name} is {endpoint.lag} blocks behind"]
+    return []
+
+
+def _of_lane(lane: LaneView) -> list[str]:
+    """Return what one lane waits for and does not get by itself."""
+    name = f"lane 0x{lane.address.hex()}"
+    if lane.waits_for in _FOR_A_PERSON:
+        return [f"{name}: {_FOR_A_PERSON[lane.waits_for]}"]
+    return [f"{name}: no node tells its nonces"] if lane.latest_nonce is None else []

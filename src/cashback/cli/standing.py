@@ -1,0 +1,163 @@
+"""How `cashback chain status` shows an adapter: tables for people, one document for programs."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cashback.cli.output import print_facts, print_table, say, tokens
+
+if TYPE_CHECKING:
+    from cashback.chain.model import AdapterView, Halt, LaneView
+    from cashback.processes.chain_status import Standing
+
+_GWEI: Final = 10**9
+_ETHER: Final = 10**18
+_UNTOLD: Final = "not told"
+
+
+def document(standing: "Standing") -> dict[str, object]:
+    """Return a standing for JSON: amounts and prices are decimal strings, so that no reader rounds them."""
+    view = standing.view
+    allowance = view.allowance
+    return {
+        "worries": standing.worries,
+        "halts": [_halt(halt) for halt in view.halts],
+        "chain_id": view.chain_id,
+        "token": _hex(view.token),
+        "minter": _hex(view.minter),
+        "epoch": view.epoch,
+        "head": view.head,
+        "safe": view.safe,
+        "final": view.final,
+        "accepted_waiting": view.accepted_waiting,
+        "total_supply": None if view.total_supply is None else str(view.total_supply),
+        "supply_cap": None if allowance is None else str(allowance.supply_cap),
+        "limiter": None
+        if allowance is None
+        else {
+            "capacity": str(allowance.capacity),
+            "window_s": allowance.window_s,
+            "available": str(allowance.available),
+            "is_paused": allowance.is_paused,
+        },
+        "fees": {
+            "base_fee_wei": None if allowance is None else str(allowance.base_fee_wei),
+            "tip_wei": str(view.tip_wei),
+            "fee_cap_wei": str(view.fee_cap_wei),
+        },
+        "lanes": [_lane(lane) for lane in view.lanes],
+        "endpoints": [
+            {
+                "name": one.name,
+                "is_healthy": one.is_healthy,
+                "head": one.head,
+                "lag_blocks": one.lag,
+                "problem": one.problem,
+            }
+            for one in view.endpoints
+        ],
+    }
+
+
+def show(standing: "Standing") -> None:
+    """Print a standing for a person, what needs one last."""
+    view = standing.view
+    print_facts(f"chain {view.chain_id}", _facts(view))
+    click.echo()
+    print_table(
+        "lanes",
+        ("signer", "next", "pending", "latest", "final", "gap", "open", "ether for gas", "waits for"),
+        [_row(lane) for lane in view.lanes],
+    )
+    click.echo()
+    print_table(
+        "endpoints",
+        ("endpoint", "state", "head", "blocks behind", "problem"),
+        [
+            (one.name, "ok" if one.is_healthy else "WRONG", one.head if one.is_healthy else "", one.lag, one.problem)
+            for one in view.endpoints
+        ],
+    )
+    click.echo()
+    for worry in standing.worries:
+        click.echo(f"{click.style('needs a person:', bold=True)} {worry}")
+    if not standing.worries:
+        say("nothing needs a person")
+
+
+def _facts(view: "AdapterView") -> dict[str, object]:
+    """Return what is one figure."""
+    allowance = view.allowance
+    halted = "; ".join(f"{one.reason} by {one.by.name} at {_instant(one.at_ms)}: {one.detail}" for one in view.halts)
+    return {
+        "minting": f"HALTED: {halted}" if view.halts else "goes on",
+        "token": _hex(view.token),
+        "minter": _hex(view.minter) + (" (paused)" if allowance is not None and allowance.is_paused else ""),
+        "blocks": f"head {view.head:,}, safe {view.safe:,}, final {view.final:,}",
+        "mints not signed yet": f"{view.accepted_waiting:,}",
+        "supply": _UNTOLD if view.total_supply is None else tokens(view.total_supply),
+        "supply cap": _UNTOLD if allowance is None else tokens(allowance.supply_cap),
+        "limit": _UNTOLD
+        if allowance is None
+        else f"{tokens(allowance.available)} left of {tokens(allowance.capacity)} per {allowance.window_s:,} s",
+        "gas": f"base fee {_UNTOLD if allowance is None else _gwei(allowance.base_fee_wei)}, "
+        f"tip {_gwei(view.tip_wei)}, at most {_gwei(view.fee_cap_wei)} in all",
+    }
+
+
+def _row(lane: "LaneView") -> tuple[object, ...]:
+    """Return a lane as a row."""
+    gas_money = "?" if lane.gas_money_wei is None else f"{lane.gas_money_wei / _ETHER:,.6f}"
+    nonces = (_told(lane.pending_nonce), _told(lane.latest_nonce), str(lane.final_nonce), _told(lane.gap))
+    return (_hex(lane.address), str(lane.next_nonce), *nonces, str(lane.open_slots), gas_money, lane.waits_for)
+
+
+def _lane(lane: "LaneView") -> dict[str, object]:
+    """Return a lane as a record."""
+    return {
+        "signer": _hex(lane.address),
+        "next_nonce": lane.next_nonce,
+        "pending_nonce": lane.pending_nonce,
+        "latest_nonce": lane.latest_nonce,
+        "final_nonce": lane.final_nonce,
+        "gap": lane.gap,
+        "open_slots": lane.open_slots,
+        "waits_for": lane.waits_for or None,
+        "gas_money_wei": None if lane.gas_money_wei is None else str(lane.gas_money_wei),
+    }
+
+
+def _halt(halt: "Halt") -> dict[str, object]:
+    """Return a halt as a record."""
+    return {
+        "reason": halt.reason,
+        "detail": halt.detail,
+        "by": halt.by.name,
+        "certificate": halt.by.certificate,
+        "at": datetime.fromtimestamp(halt.at_ms / 1_000, UTC),
+    }
+
+
+def _told(figure: int | None) -> str:
+    """Return a figure, or that nobody told it."""
+    return "?" if figure is None else str(figure)
+
+
+def _gwei(wei: int) -> str:
+    """Return a price per gas as people speak of it.
+
+    >>> _gwei(1_500_000_000)
+    '1.5 gwei'
+    """
+    return f"{wei / _GWEI:,.9f}".rstrip("0").rstrip(".") + " gwei"
+
+
+def _hex(address: bytes) -> str:
+    """Return an address as people write it."""
+    return f"0x{address.hex()}"
+
+
+def _instant(at_ms: int) -> str:
+    """Return an instant to the second, in UTC."""
+    return f"{datetime.fromtimestamp(at_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,13 +1,23 @@
-"""`cashback mint list`: what became of each mint."""
+"""`cashback mint list | show`: what became of each mint, and of one in every detail."""
 
 import asyncio
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
-from cashback.cli.output import json_option, print_records, tokens
+from cashback.cli.output import json_option, print_facts, print_json, print_records, tokens
 from cashback.kernel.addresses import address_text
 from cashback.kernel.config import Dsn, load
+from cashback.kernel.money import INT63_MAX
+
+if TYPE_CHECKING:
+    from cashback.chain.model import AttemptView, MintView
+    from cashback.minting import Mint
+
+_CASHBACK: Final = re.compile("cb_[0-9a-z]{1,61}")
 
 
 class MintSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +28,7 @@ class MintSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group()
 def mint() -> None:
-    """List mints and their state.
+    """List mints and their state, or show one.
 
     Example: cashback mint list --state minted
     """
@@ -65,3 +75,86 @@ async def _list(state: str | None, after: int, limit: int) -> list[dict[str, obj
         }
         for mint in page
     ]
+
+
+@mint.command()
+@click.argument("name", metavar="NUMBER|cb_...")
+@json_option
+def show(name: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Show one mint as minting and the adapter know it, by its number or its cashback.
+
+    The attempts are those at the nonce that carries it now: hash, prices, what nodes answered, and when.
+
+    Example: cashback mint show 17 --json
+    """
+    from cashback.processes import mint_story as process
+
+    if not _CASHBACK.fullmatch(name) and not (name.isascii() and name.isdecimal() and int(name) <= INT63_MAX):
+        raise click.BadParameter("name a mint by its number, or by its cashback: cb_...", param_hint="NUMBER|cb_...")
+    story = asyncio.run(process.story(load(process.Settings), name))
+    minting = _as_minting_knows(story.minting)
+    adapter = None if story.adapter is None else _as_the_adapter_knows(story.adapter.mint)
+    attempts = [] if story.adapter is None else [_attempt(one) for one in story.adapter.attempts]
+    if as_json:
+        print_json({"minting": minting, "adapter": adapter, "attempts": attempts})
+        return
+    print_facts("as minting knows it", minting | {"token_units": tokens(story.minting.amount)})
+    print_facts("as the adapter knows it", adapter or {"state": "unknown: it was not handed over yet"})
+    print_records("attempts", attempts, as_json=False)
+
+
+def _as_minting_knows(mint: "Mint") -> dict[str, object]:
+    """Return minting's record."""
+    return {
+        "number": mint.number,
+        "cashback": mint.cashback_id,
+        "recipient": "0x" + mint.recipient.hex(),
+        "token_units": str(mint.amount),
+        "state": mint.state.value,
+        "reason": mint.reason,
+        "submit_attempts": mint.submit_attempts,
+        "requested_at": mint.requested_at,
+        "submit_after": mint.submit_after,
+        "accepted_at": mint.accepted_at,
+        "decided_at": mint.decided_at,
+        "transaction": "0x" + mint.inclusion.transaction_hash.hex() if mint.inclusion else None,
+        "block": mint.inclusion.block_number if mint.inclusion else None,
+        "traceparent": mint.traceparent,
+    }
+
+
+def _as_the_adapter_knows(mint: "MintView") -> dict[str, object]:
+    """Return the adapter's record; what was not reached is None."""
+    return {
+        "state": mint.state,
+        "reason": mint.reason or None,
+        "transaction": "0x" + mint.transaction_hash.hex() if mint.transaction_hash else None,
+        "block": mint.block_number or None,
+        "block_hash": "0x" + mint.block_hash.hex() if mint.block_hash else None,
+        "accepted_at": _instant(mint.accepted_at_ms),
+        "submitted_at": _instant(mint.submitted_at_ms),
+        "included_at": _instant(mint.included_at_ms),
+        "final_at": _instant(mint.final_at_ms),
+    }
+
+
+def _attempt(attempt: "AttemptView") -> dict[str, object]:
+    """Return one attempt; prices are decimal strings, as amounts are."""
+    return {
+        "transaction": "0x" + attempt.hash.hex(),
+        "signer": "0x" + attempt.signer.hex(),
+        "nonce": attempt.nonce,
+        "max_fee_wei": str(attempt.max_fee_wei),
+        "tip_wei": str(attempt.tip_wei),
+        "stored_at": attempt.stored_at,
+        "sends": attempt.sends,
+        "sent_at": attempt.sent_at,
+        "answer": attempt.answer,
+        "problem": attempt.answer_detail or None,
+        "block": attempt.block_number,
+    }
+
+
+def _instant(milliseconds: int) -> datetime | None:
+    """Return an instant; 0 stands for not reached."""
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC) if milliseconds else None

@@ -4,6 +4,7 @@ import msgspec
 
 from cashback.chain.gateway.adapter import Adapter
 from cashback.chain.rules.attention import worries
+from cashback.chain.service.auditing import Audit
 from cashback.processes import adapter
 from tests.integration.chain.listening import listening_at
 from tests.integration.chain.proxy import Proxy
@@ -78,3 +79,24 @@ async def test_with_no_node_at_all_the_adapter_still_says_how_it_stands(settings
             assert (lane.next_nonce, lane.latest_nonce, lane.pending_nonce, lane.gap) == (1, None, None, None)
             assert (view.allowance, view.total_supply) == (None, None)
             assert len(worries(view)) == 3
+
+
+async def test_a_mint_is_shown_with_each_attempt_that_carried_it(settings: adapter.Settings) -> None:
+    """The replacement stands after the first one, dearer, and exactly one of them is in a block."""
+    quick = msgspec.structs.replace(settings, bump_ms=1)
+    async with serving(quick) as bench:
+        await bench.lever.automine(is_on=False)
+        await bench.submit(mint(1))
+        await bench.replaced()
+        await bench.settled([1])
+        story = await Audit(bench.database).mint(1)
+        assert story is not None
+        assert story.mint == (await bench.views([1]))[0]
+        first, second = story.attempts[:2]
+        assert (first.nonce, first.answer, second.nonce) == (0, "accepted", 0)
+        assert first.max_fee_wei < second.max_fee_wei
+        assert first.stored_at < second.stored_at
+        assert first.sent_at is not None
+        [mined] = [one for one in story.attempts if one.block_number is not None]
+        assert (mined.hash, mined.block_number) == (story.mint.transaction_hash, story.mint.block_number)
+        assert await Audit(bench.database).mint(2) is None

@@ -82,7 +82,9 @@ def test_a_reading_verb_tells_people_and_programs(verb: tuple[str, ...], dev: De
     assert "{" not in shown.out
 
 
-def test_a_purchase_is_created_once_per_key_and_shown_until_it_is_minted(dev: Dev, ask: Ask) -> None:
+def test_a_purchase_is_created_once_per_key_and_shown_until_it_is_minted(
+    dev: Dev, ask: Ask, cashback: Cashback
+) -> None:
     """Its answer carries the decision; its story ends with a mint in a final block."""
     words = [*("purchase", "create", "--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "1999")]
     words += ("--idempotency-key", "cli-1", "--reference", "order 1", "--occurred-at", "2026-11-22T10:00:00Z")
@@ -92,6 +94,14 @@ def test_a_purchase_is_created_once_per_key_and_shown_until_it_is_minted(dev: De
     drained(ask)
     story = live(ask, made["id"])
     assert (story["cashback"]["state"], story["cashback"]["mint"]["chain_state"]) == ("minted", "final")
+    shown = ask("mint", "show", made["cashback"]["id"])
+    assert shown == ask("mint", "show", str(shown["minting"]["number"]))
+    assert (shown["minting"]["state"], shown["adapter"]["state"]) == ("minted", "final")
+    assert shown["adapter"]["transaction"] == story["cashback"]["mint"]["transaction_hash"]
+    assert shown["adapter"]["transaction"] in [one["transaction"] for one in shown["attempts"]]
+    assert all(one["answer"] for one in shown["attempts"])
+    told = cashback("mint", "show", made["cashback"]["id"], settings=dev.settings)
+    assert shown["adapter"]["transaction"] in told.out
     [minted] = ask("mint", "list", "--after", str(int(story["cashback"]["mint"]["number"]) - 1), "--limit", "1")
     told = story["cashback"]["mint"]
     assert (minted["transaction"], minted["token_units"]) == (told["transaction_hash"], "990000")
@@ -129,6 +139,8 @@ def test_what_does_not_exist_is_said_not_to(dev: Dev, cashback: Cashback) -> Non
         ("purchase", "show", "pur_01k9z3v6q8e2r9xw5t4c7m1n0p"),
         ("purchase", "show", "../users"),
         ("keys", "revoke", "key_01k9z3v6q8e2r9xw5t4c7m1n0p"),
+        ("mint", "show", "4711000"),
+        ("mint", "show", "cb_01k9z3v6q8e2r9xw5t4c7m1n0p"),
         ("dlq", "show", "4711"),
         ("keys", "create", "--merchant", "mer_01k9z3v6q8e2r9xw5t4c7m1n0p", "--label", "x"),
     ):

@@ -5,7 +5,7 @@ import pytest
 from cashback.kernel.errors import Invalid
 from cashback.minting import Cursor, MintState, Readings
 from cashback.minting.model import MintNotFound
-from tests.integration.minting.world import World, request
+from tests.integration.minting.world import World, cashback, request
 
 
 async def test_mints_are_read_in_pages_in_the_order_of_their_numbers(world: World) -> None:
@@ -34,6 +34,16 @@ async def test_the_cursor_tells_how_far_outcomes_were_applied(world: World) -> N
     assert await readings.cursor() == Cursor()
     await world.mint(1, 2)
     assert await readings.cursor() == Cursor(world.fake.epoch, 2)
+
+
+async def test_a_mint_is_found_by_its_number_and_by_its_cashback(world: World) -> None:
+    """Both lead to the same one; a cashback without a mint is said to have none."""
+    await world.take(request(7))
+    readings = Readings(world.auditor)
+    mint = await readings.show(7)
+    assert await readings.show_for(mint.cashback_id) == mint
+    with pytest.raises(MintNotFound, match=cashback(8)):
+        await readings.show_for(cashback(8))
 
 
 async def test_a_mint_that_nobody_requested_is_not_found(world: World) -> None:

@@ -48,7 +48,17 @@ def test_the_issue_s_verbs_are_all_there() -> None:
     words = {" ".join(path) for path in LEAVES}
     assert words == {
         *("api", "relay", "worker mint", "worker ledger", "adapter", "migrate", "contracts deploy", "dev", "demo"),
-        *("import", "purchase create", "purchase show", "mint list", "dlq list", "dlq show", "dlq replay", "replay"),
+        *(
+            "import",
+            "purchase create",
+            "purchase show",
+            "mint list",
+            "mint show",
+            "dlq list",
+            "dlq show",
+            "dlq replay",
+            "replay",
+        ),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
         *("chain status", "chain halt", "chain resume"),
     }
@@ -103,7 +113,15 @@ def test_the_table_of_verbs_says_what_each_verb_s_own_help_begins_with_or_sums_u
 
 
 READING = {
-    *(("purchase", "create"), ("purchase", "show"), ("import",), ("mint", "list"), ("dlq", "list"), ("dlq", "show")),
+    *(
+        ("purchase", "create"),
+        ("purchase", "show"),
+        ("import",),
+        ("mint", "show"),
+        ("mint", "list"),
+        ("dlq", "list"),
+        ("dlq", "show"),
+    ),
     *(("replay",), ("keys", "create"), ("keys", "list"), ("reconcile",), ("doctor",), ("migrate",)),
     *(
         ("contracts", "deploy"),

@@ -32,7 +32,7 @@ from cashback.chain.model.lanes import (
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
 from cashback.chain.model.network import Allowance, Halt, Network, Person, Policy
-from cashback.chain.model.views import AdapterView, EndpointView, LaneView
+from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, LaneView, MintStory
 
 __all__ = [
     "BATCH_MINTS_MAX",
@@ -47,6 +47,7 @@ __all__ = [
     "Allowance",
     "Answer",
     "Attempt",
+    "AttemptView",
     "Call",
     "ChainDiverged",
     "ChainUnavailable",
@@ -65,6 +66,7 @@ __all__ = [
     "LaneView",
     "LeaseLost",
     "Mint",
+    "MintStory",
     "MintView",
     "MintedLog",
     "MintingHalted",

@@ -1,9 +1,35 @@
-"""The adapter at one moment, as its operator sees it from outside."""
+"""The adapter, and one mint in it, as a person sees them from outside."""
+
+from datetime import datetime
 
 import msgspec
 
-from cashback.chain.model.address import Address
+from cashback.chain.model.address import Address, Hash
+from cashback.chain.model.mints import MintView
 from cashback.chain.model.network import Allowance, Halt
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed transaction that carries a mint: when it was stored and sent, what nodes answered, and its block."""
+
+    hash: Hash
+    signer: Address
+    nonce: int
+    max_fee_wei: int
+    tip_wei: int
+    stored_at: datetime
+    sends: int
+    sent_at: datetime | None
+    answer: str | None
+    answer_detail: str | None
+    block_number: int | None
+
+
+class MintStory(msgspec.Struct, frozen=True):
+    """A mint as the adapter knows it, and the attempts at the nonce that carries it now, oldest first."""
+
+    mint: MintView
+    attempts: list[AttemptView]
 
 
 class LaneView(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cashback.chain.model import Address, NonceFault
-from cashback.chain.store import audit
+from cashback.chain.model import Address, MintStory, NonceFault
+from cashback.chain.store import audit, mints
 from cashback.kernel.db import Database
 
 FAULTS_MAX: Final = 1_000
+ATTEMPTS_MAX: Final = 100
 
 
 class Audit:
@@ -25,3 +26,10 @@ class Audit:
         """
         async with self._database.transaction() as tx:
             return await audit.nonce_faults(tx, final_nonces=final_nonces, final_block=final_block, limit=FAULTS_MAX)
+
+    async def mint(self, number: int) -> MintStory | None:
+        """Return a mint as the adapter knows it, at most `ATTEMPTS_MAX` attempts; None when it never came there."""
+        async with self._database.transaction() as tx:
+            views = await mints.views(tx, [number])
+            attempts = await audit.attempts_at(tx, number, limit=ATTEMPTS_MAX)
+        return MintStory(views[number], attempts) if number in views else None

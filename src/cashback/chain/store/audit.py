@@ -1,8 +1,8 @@
-"""What must hold of the stored nonces, as a question whose answer is the list of exceptions."""
+"""What an auditor asks: which nonces break what must hold of them, and which attempts carried a mint."""
 
 from collections.abc import Mapping
 
-from cashback.chain.model import Address, NonceFault
+from cashback.chain.model import Address, AttemptView, Hash, NonceFault
 from cashback.kernel.db import Tx
 
 
@@ -61,5 +61,42 @@ async def nonce_faults(
     )
     return [
         NonceFault(address=Address(row[0]), nonce=row[1], is_final=row[2], state=row[3], mined=row[4])
+        for row in await cursor.fetchall()
+    ]
+
+
+async def attempts_at(tx: Tx, number: int, *, limit: int) -> list[AttemptView]:
+    """Return the attempts at the nonce that carries a mint now, oldest first, at most `limit`; none when none does."""
+    cursor = await tx.execute(
+        """
+        select attempts.hash, lanes.address, attempts.nonce, attempts.max_fee_wei, attempts.tip_wei,
+               attempts.stored_at, attempts.sends, attempts.sent_at, attempts.answer, attempts.answer_detail,
+               attempts.block_number
+        from chain.mints
+        join chain.lanes
+          on lanes.id = mints.lane
+        join chain.blockchain_transactions as attempts
+          on attempts.lane = mints.lane
+         and attempts.nonce = mints.nonce
+        where mints.number = %(number)s
+        order by attempts.place
+        limit %(limit)s
+        """,
+        {"number": number, "limit": limit},
+    )
+    return [
+        AttemptView(
+            hash=Hash(row[0]),
+            signer=Address(row[1]),
+            nonce=row[2],
+            max_fee_wei=row[3],
+            tip_wei=row[4],
+            stored_at=row[5],
+            sends=row[6],
+            sent_at=row[7],
+            answer=row[8],
+            answer_detail=row[9],
+            block_number=row[10],
+        )
         for row in await cursor.fetchall()
     ]

@@ -40,6 +40,18 @@ class Readings:
             raise MintNotFound(f"no mint has the number {number}", number=number)
         return mint
 
+    async def show_for(self, cashback_id: str) -> Mint:
+        """Return the mint for a cashback.
+
+        Raises:
+            MintNotFound: none was ever requested for it.
+        """
+        async with self._database.transaction() as tx:
+            mint = await readings.one_for(tx, cashback_id)
+        if mint is None:
+            raise MintNotFound(f"no mint was requested for {cashback_id}", cashback_id=cashback_id)
+        return mint
+
     async def counts(self) -> dict[MintState, int]:
         """Return how many mints are in each state; states without any are missing."""
         async with self._database.transaction() as tx:

@@ -35,6 +35,20 @@ async def one(tx: Tx, number: int) -> Mint | None:
     return None if row is None else to_mint(row)
 
 
+async def one_for(tx: Tx, cashback_id: str) -> Mint | None:
+    """Return the mint for a cashback, or None."""
+    cursor = await tx.execute(
+        f"""
+        select {COLUMNS}
+        from minting.mints
+        where cashback_id = %(cashback_id)s
+        """,
+        {"cashback_id": cashback_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else to_mint(row)
+
+
 async def counts(tx: Tx) -> dict[MintState, int]:
     """Return how many mints are in each state; states without any are missing."""
     cursor = await tx.execute(

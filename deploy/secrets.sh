@@ -56,6 +56,28 @@ for user in admin relay_cashback relay_minting worker_ledger worker_mint; do
     put "nats_${user}_password" "$(random)"
 done
 
+# Certificates by which the adapter and its callers know each other, each named after its service and good for ten years.
+# They are made together: the authority's key is thrown away with it, so nobody can add a caller later. Whoever wants
+# another one, or new ones, deletes every *_tls_* file and runs this again.
+if [ ! -e "$folder/adapter_tls_ca" ]; then
+    command -v openssl >/dev/null || { echo "openssl is needed for certificates: apt-get install openssl" >&2; exit 1; }
+    rm -f "$folder"/*_tls_*
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
+    openssl req -x509 $key -days 3650 -subj "/CN=cashback adapter" -keyout "$work/ca.key" -out "$work/ca" 2>/dev/null
+    for name in adapter api worker-mint operator; do
+        file="$work/$(printf '%s' "$name" | tr - _)"
+        printf 'subjectAltName=DNS:%s\n' "$name" >"$work/names"
+        openssl req $key -subj "/CN=$name" -keyout "$file.key" -out "$work/request" 2>/dev/null
+        openssl x509 -req -in "$work/request" -CA "$work/ca" -CAkey "$work/ca.key" -days 3650 -extfile "$work/names" \
+            -out "$file.cert" 2>/dev/null
+        put "${file##*/}_tls_cert" "$(cat "$file.cert")"
+        put "${file##*/}_tls_key" "$(cat "$file.key")"
+    done
+    put adapter_tls_ca "$(cat "$work/ca")"
+fi
+
 # The chain's endpoints, comma-separated: a provider's key is in their path. This is the development chain.
 put rpc_urls http://anvil:8545
 

@@ -14,11 +14,14 @@ from cashback.kernel.config import PREFIX, load
 from cashback.processes import (
     adapter,
     api,
+    chain_status,
     contracts,
     doctor,
+    halting,
     importing,
     ledger_worker,
     migrate,
+    mint_story,
     mint_worker,
     reconcile,
     relay,
@@ -41,7 +44,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "contracts-deploy": contracts.Settings,
 }
 # Where the verbs that are no process say what they want to know.
-VERBS = (doctor, reconcile, importing, events, mints, purchases, setup)
+VERBS = (doctor, reconcile, chain_status, halting, mint_story, importing, events, mints, purchases, setup)
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::?(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 
 
@@ -254,7 +257,7 @@ def test_a_service_is_bounded_watched_and_has_no_rights_to_spare(name: str) -> N
 
 
 def test_only_who_must_reaches_a_server() -> None:
-    """The adapter, which asks nobody who calls, is reached by the two that call it and by the operator."""
+    """The adapter is reached by the two that call it and by the operator, each with a certificate that it knows."""
     members = {name: set(service["networks"]) for name, service in services().items()}
     assert {name for name, networks in members.items() if "adapter" in networks} == {
         "adapter",
@@ -268,6 +271,20 @@ def test_only_who_must_reaches_a_server() -> None:
         "anvil",
         "contracts-deploy",
     }
+
+
+def test_who_calls_the_adapter_is_on_its_list_by_the_name_in_its_certificate(secrets: Path) -> None:
+    """Every service with the adapter's address shows a certificate named after it; the operator alone is an admin."""
+    settings = {name: service.get("environment", {}) for name, service in services().items()}
+    callers = {name: given for name, given in settings.items() if f"{PREFIX}ADAPTER_ADDRESS" in given}
+    for name, given in callers.items():
+        path = given[f"{PREFIX}CLIENT_TLS_CERT"].replace(str(SECRETS), str(secrets))
+        words = ["openssl", "x509", "-in", path, "-noout", "-subject", "-nameopt", "multiline"]
+        subject = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        assert subject.split("=")[-1].strip() == name
+    adapters = settings["adapter"]
+    assert set(adapters[f"{PREFIX}ADAPTER_CLIENTS"].split(",")) == callers.keys()
+    assert adapters[f"{PREFIX}ADAPTER_ADMINS"] == "operator"
 
 
 def test_the_development_chain_is_the_one_of_dev(tmp_path: Path) -> None:

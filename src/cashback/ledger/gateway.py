@@ -1,6 +1,7 @@
 """Asks the blockchain adapter what stands on the chain; a short deadline, and never inside a transaction."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -60,10 +61,10 @@ class Adapter:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, address: str) -> AsyncIterator["Adapter"]:
-        """Yield an adapter at `host:port`; it need not be up yet."""
+    async def open(cls, address: str, *, tls: ssl.SSLContext | None = None) -> AsyncIterator["Adapter"]:
+        """Yield an adapter at `host:port`; it need not be up yet. Without `tls` in plain text."""
         host, _, port = address.rpartition(":")
-        channel = Channel(host, int(port), codec=AnswerCodec(), status_details_codec=ReasonCodec())
+        channel = Channel(host, int(port), codec=AnswerCodec(), status_details_codec=ReasonCodec(), ssl=tls)
         try:
             yield cls(channel)
         finally:

@@ -10,6 +10,7 @@
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
@@ -77,9 +78,9 @@ class Adapter:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, host: str, port: int) -> AsyncIterator["Adapter"]:
-        """Yield the adapter at `host:port`, at once: one that is down is no error here."""
-        channel = Channel(host, port, codec=AnswerCodec(), status_details_codec=ReasonCodec())
+    async def connect(cls, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> AsyncIterator["Adapter"]:
+        """Yield the adapter at `host:port`, at once: one that is down is no error here. Without `tls` in plain text."""
+        channel = Channel(host, port, codec=AnswerCodec(), status_details_codec=ReasonCodec(), ssl=tls)
         try:
             yield cls(channel)
         finally:

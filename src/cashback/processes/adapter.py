@@ -15,7 +15,8 @@ from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX
-from cashback.chain.rpc.server import AdapterServer
+from cashback.chain.rpc.callers import Callers
+from cashback.chain.rpc.server import OPEN, AdapterServer, Door
 from cashback.chain.rules.following import check_finality
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
@@ -36,7 +37,7 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.processes import signing
+from cashback.processes import signing, tls
 from cashback.processes.signing import HexAddress, SigningSettings, address
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -46,6 +47,7 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
     """Which chain, which contracts, which key, and how much of everything.
 
     `finality` is `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
+    `adapter_tls_*` are PEM files; `adapter_clients` and `adapter_admins` are names in the callers' certificates.
     """
 
     chain_dsn: Dsn
@@ -55,6 +57,11 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
     key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1
     adapter_host: str = "127.0.0.1"
     adapter_port: Port = 50_051
+    adapter_tls_cert: str = ""
+    adapter_tls_key: str = ""
+    adapter_tls_ca: str = ""
+    adapter_clients: tuple[str, ...] = ()
+    adapter_admins: tuple[str, ...] = ()
     probe_host: str = "127.0.0.1"
     finality: str = "finalized"
     start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -72,10 +79,19 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield what does not go together, and a finality that is none."""
         yield from signing.contradictions(settings)
+        yield from tls.server_problems(settings)
         try:
             check_finality(settings["finality"])
         except Invalid as cause:
             yield f"CASHBACK_FINALITY is wrong: {cause.detail}"
+
+    @property
+    def door(self) -> Door:
+        """Return who may call, and how they are known."""
+        context = tls.server_context(cert=self.adapter_tls_cert, key=self.adapter_tls_key, ca=self.adapter_tls_ca)
+        if context is None:
+            return OPEN
+        return Door(Callers(frozenset(self.adapter_clients), frozenset(self.adapter_admins)), context)
 
 
 class Adapter(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +121,7 @@ async def run(settings: Settings) -> None:
             reading=adapter.reading,
             stream=adapter.stream,
             halting=adapter.halting,
+            door=settings.door,
         )
         checks = {"database": database.ping, "server": server.check, "minting": adapter.halting.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)

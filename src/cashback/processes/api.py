@@ -34,12 +34,13 @@ from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import Readings, Stories
+from cashback.processes.tls import ClientTls
 from cashback.purchases.service import ApiKeys, People, Programmes, Purchases, PurchaseStories, UserStories
 
 BODY_BYTES_MAX: Final = 65_536
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ClientTls, frozen=True, kw_only=True):
     """What the API needs to know."""
 
     api_dsn: Dsn
@@ -57,7 +58,7 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     async with (
         Database.open(settings.api_dsn.value, name="api", connections_max=settings.api_connections_max) as database,
-        Adapter.open(settings.adapter_address) as adapter,
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
         Purchases.open(database, clock=clock) as purchases,
     ):
         checks = {"database": database.ping}

@@ -6,9 +6,10 @@ from cashback.chain.gateway.adapter import Adapter
 from cashback.chain.model import AdapterView
 from cashback.chain.rules.attention import worries
 from cashback.kernel.config import HostPort
+from cashback.processes.tls import ClientTls
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ClientTls, frozen=True, kw_only=True):
     """Where the adapter is."""
 
     adapter_address: HostPort
@@ -28,6 +29,6 @@ async def standing(settings: Settings) -> Standing:
         AdapterUnavailable: it did not answer.
         AdapterRefused: this caller may not ask.
     """
-    async with Adapter.open(settings.adapter_address) as adapter:
+    async with Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter:
         view = await adapter.status()
     return Standing(view, worries(view))

@@ -15,11 +15,12 @@ from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
 from cashback.ledger.gateway import Adapter
 from cashback.processes.migrate import SERVICES
+from cashback.processes.tls import ClientTls
 
 _ANSWER_WITHIN_S: Final = 3.0
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ClientTls, frozen=True, kw_only=True):
     """Where everything is; the API is asked when it is named."""
 
     ledger_audit_dsn: Dsn
@@ -47,10 +48,7 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine(f"database {service.database}", _schemas(dsn, service.schemas))
         for dsn, service in zip(dsns, SERVICES, strict=True)
     ]
-    examinations += [
-        _examine("broker", _broker(settings)),
-        _examine("adapter and chain", _adapter(settings.adapter_address)),
-    ]
+    examinations += [_examine("broker", _broker(settings)), _examine("adapter and chain", _adapter(settings))]
     if settings.api_url:
         examinations.append(_examine("REST API", _api(settings.api_url)))
     return await asyncio.gather(*examinations)
@@ -126,9 +124,9 @@ class ChainUnwell(CashbackError):
     code = "chain_unwell"
 
 
-async def _adapter(address: str) -> str:
+async def _adapter(settings: Settings) -> str:
     """Return what the adapter serves, minting, with every node well."""
-    async with Adapter.open(address) as adapter:
+    async with Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter:
         status = await adapter.status()
     if status.halted_reason:
         raise MintingHalted(f"minting is halted: {status.halted_reason}")

@@ -22,12 +22,13 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError, Unavailable
 from cashback.minting import Halt as MintingHalt
 from cashback.minting import Halts
+from cashback.processes.tls import ClientTls
 
 ADAPTER: Final = "adapter"
 MINTING: Final = "mint worker"
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ClientTls, frozen=True, kw_only=True):
     """Where the two switches are, and who may turn minting's."""
 
     adapter_address: HostPort
@@ -91,7 +92,7 @@ async def resume(settings: Settings, *, by: str, reason: str) -> list[Turned]:
 async def _switches(settings: Settings) -> AsyncIterator[tuple[Adapter, Halts]]:
     """Yield the two switches; neither need answer."""
     async with (
-        Adapter.open(settings.adapter_address) as adapter,
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
         Database.open(settings.minting_operator_dsn.value, name="cashback chain", connections_max=1) as database,
     ):
         yield adapter, Halts(database)

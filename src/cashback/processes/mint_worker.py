@@ -4,8 +4,6 @@ token.mint.requested ──▶ requests ──▶ minting.mints ──▶ submit
 token.minted / failed ◀── outbox ◀── follower (one at a time) ◀──stream───────┘
 """
 
-import msgspec
-
 from cashback.kernel.bus import Bus, Consumer
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
@@ -15,9 +13,10 @@ from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.minting import Follower, Halts, Requests, Submitter
 from cashback.minting.consumer import NAME, TYPES, MintRequests
 from cashback.minting.gateway import Adapter
+from cashback.processes.tls import ClientTls
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ClientTls, frozen=True, kw_only=True):
     """Where minting's database, the broker and the adapter are, and where the probe answers."""
 
     minting_dsn: Dsn
@@ -39,7 +38,7 @@ async def run(settings: Settings) -> None:
         Bus.connect(
             settings.nats_url, name="worker mint", user=settings.nats_user, password=settings.nats_password.value
         ) as bus,
-        Adapter.connect(host, int(port)) as adapter,
+        Adapter.connect(host, int(port), tls=settings.client_tls) as adapter,
     ):
         requests = MintRequests(Requests(clock))
         consumer = Consumer(bus, database, schema="minting", name=NAME, types=TYPES, handler=requests.handle)

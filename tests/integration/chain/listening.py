@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from cashback.chain.rpc.server import AdapterServer
+from cashback.chain.rpc.server import OPEN, AdapterServer, Door
 from cashback.kernel.errors import Unavailable
 from cashback.processes.embedded import free_port
 from tests.integration.chain.support import Bench, eventually, running
@@ -12,7 +12,7 @@ HOST = "127.0.0.1"
 
 
 @asynccontextmanager
-async def listening_at(bench: Bench) -> AsyncIterator[str]:
+async def listening_at(bench: Bench, door: Door = OPEN) -> AsyncIterator[str]:
     """Give the address at which the bench's adapter takes calls; leaving drains it within two seconds."""
     port = free_port()
     parts = bench.adapter
@@ -23,6 +23,7 @@ async def listening_at(bench: Bench) -> AsyncIterator[str]:
         reading=parts.reading,
         stream=parts.stream,
         halting=parts.halting,
+        door=door,
     )
 
     async def look() -> bool | None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from cashback.chain.rpc.server import OPEN
 from cashback.cli import command
 from cashback.kernel.config import SettingsInvalid, load
-from cashback.processes import adapter, contracts
+from cashback.processes import adapter, chain_status, contracts
+from tests.support.certificates import Authority
 
 MNEMONIC = "test test test test test test test test test test test junk"
 NOWHERE = "0x" + "11" * 20
@@ -44,6 +46,60 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         load(adapter.Settings, {name: value for name, value in wrong.items() if name != "CASHBACK_PROBE_PORT"})
     for name in ("CASHBACK_RPC_URLS", "CASHBACK_CHAIN_ID", "CASHBACK_TOKEN_ADDRESS", "CASHBACK_PROBE_PORT"):
         assert name in str(refusal.value)
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # nothing listens: it is what is refused
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "10.1.2.3", "::", "adapter.internal"])
+def test_plain_text_beyond_this_machine_is_refused_with_the_remedy(host: str) -> None:
+    """Whoever reached the port could mint."""
+    [problem] = problems(adapter.Settings, GOOD | {"CASHBACK_ADAPTER_HOST": host})
+    assert problem.startswith("CASHBACK_ADAPTER_HOST is wrong: ")
+    assert "CASHBACK_ADAPTER_TLS_CERT" in problem
+    assert "bind to 127.0.0.1" in problem
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
+def test_plain_text_on_this_machine_alone_is_allowed(host: str) -> None:
+    """A development system has no certificates; everybody who reaches the port is let in."""
+    settings = load(adapter.Settings, GOOD | {"CASHBACK_ADAPTER_HOST": host})
+    assert settings.door == OPEN
+
+
+def test_certificates_are_asked_for_whole_and_must_fit(tmp_path: Path) -> None:
+    """Three files or none, all readable, the key that of the certificate, and a list of who may call."""
+    own, other = (Authority(tmp_path / name).sign("adapter") for name in ("one", "two"))
+    whole = {
+        "CASHBACK_ADAPTER_HOST": EVERYWHERE,
+        "CASHBACK_ADAPTER_TLS_CERT": own.cert,
+        "CASHBACK_ADAPTER_TLS_KEY": own.key,
+        "CASHBACK_ADAPTER_TLS_CA": own.ca,
+        "CASHBACK_ADAPTER_CLIENTS": "api,worker-mint",
+    }
+    settings = load(adapter.Settings, GOOD | whole)
+    assert settings.door.callers.clients == {"api", "worker-mint"}
+    assert problems(adapter.Settings, GOOD | whole | {"CASHBACK_ADAPTER_TLS_KEY": ""}) == [
+        "CASHBACK_ADAPTER_TLS_KEY is required with the other two"
+    ]
+    for name, path in (("KEY", other.key), ("CERT", str(tmp_path)), ("CA", own.key)):
+        [problem] = problems(adapter.Settings, GOOD | whole | {f"CASHBACK_ADAPTER_TLS_{name}": path})
+        assert problem.startswith("CASHBACK_ADAPTER_TLS_CERT, _KEY or _CA cannot be used: "), problem
+    [problem] = problems(adapter.Settings, GOOD | whole | {"CASHBACK_ADAPTER_CLIENTS": ""})
+    assert problem.startswith("CASHBACK_ADAPTER_CLIENTS is required")
+    [problem] = problems(adapter.Settings, GOOD | {"CASHBACK_ADAPTER_ADMINS": "alice"})
+    assert "name certificates" in problem
+
+
+def test_a_callers_certificate_is_checked_at_its_start_as_well(tmp_path: Path) -> None:
+    """Not when the first call fails."""
+    own = Authority(tmp_path / "one").sign("operator")
+    place = {"CASHBACK_ADAPTER_ADDRESS": "127.0.0.1:1"}
+    files = {"CASHBACK_CLIENT_TLS_CERT": own.cert, "CASHBACK_CLIENT_TLS_KEY": own.key, "CASHBACK_CLIENT_TLS_CA": own.ca}
+    assert load(chain_status.Settings, place | files).client_tls is not None
+    assert load(chain_status.Settings, place).client_tls is None
+    [problem] = problems(chain_status.Settings, place | files | {"CASHBACK_CLIENT_TLS_CA": ""})
+    assert problem == "CASHBACK_CLIENT_TLS_CA is required with the other two"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The running adapter as its operator reaches it: over gRPC, from another process, with no chain and no key at hand."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -52,10 +53,10 @@ class Adapter:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, address: str) -> AsyncIterator["Adapter"]:
-        """Yield the adapter at `host:port`; one that is down is no error here."""
+    async def open(cls, address: str, *, tls: ssl.SSLContext | None = None) -> AsyncIterator["Adapter"]:
+        """Yield the adapter at `host:port`; one that is down is no error here. Without `tls` in plain text."""
         host, _, port = address.rpartition(":")
-        channel = Channel(host, int(port), codec=AnswerCodec(), status_details_codec=ReasonCodec())
+        channel = Channel(host, int(port), codec=AnswerCodec(), status_details_codec=ReasonCodec(), ssl=tls)
         try:
             yield cls(channel)
         finally:

@@ -1,4 +1,4 @@
-"""What every call passes: bounds on size, time and number, the caller's trace, and our failures as statuses."""
+"""What every call passes: who calls, bounds on size, time and number, the caller's trace, our failures as statuses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +11,7 @@ from grpclib.events import RecvRequest
 from grpclib.server import Stream
 from prometheus_client import Counter
 
+from cashback.chain.rpc.callers import Callers, known_as
 from cashback.chain.rpc.errors import refused, to_grpc
 from cashback.kernel.errors import Broken, CashbackError
 from cashback.kernel.telemetry import logger, trace
@@ -31,8 +32,9 @@ log = logger(__name__)
 class Edge:
     """Wraps every call of one server."""
 
-    def __init__(self) -> None:
-        """Take calls until told to drain."""
+    def __init__(self, callers: Callers) -> None:
+        """Take calls of these callers until told to drain."""
+        self._callers = callers
         self._is_draining = False
         self._calls = 0
         self._streams = 0
@@ -58,18 +60,21 @@ class Edge:
 
         async def bounded(stream: Stream[Any, Any]) -> None:
             with trace(traceparent if isinstance(traceparent, str) else None):
-                await self._serve(stream, method, name=event.method_name.rpartition("/")[2])
+                await self._serve(stream, method, event)
 
         event.method_func = bounded
 
-    async def _serve(self, stream: Stream[Any, Any], method: Method, *, name: str) -> None:
+    async def _serve(self, stream: Stream[Any, Any], method: Method, event: RecvRequest) -> None:
         """Serve one call within the bounds, and tell its failure in the caller's words."""
         is_stream = stream._cardinality is Cardinality.UNARY_STREAM  # noqa: SLF001 - grpclib tells it nowhere else
+        name = event.method_name.rpartition("/")[2]
         _bound_messages(stream)
         status = Status.UNKNOWN
         try:
+            caller = self._callers.admit(event.peer.cert(), method=event.method_name)
             async with self._counted(is_stream=is_stream), _bound_time(None if is_stream else CALL_S_MAX):
-                await method(stream)
+                with known_as(caller):
+                    await method(stream)
             status = Status.OK
         except CashbackError as failure:
             if isinstance(failure, Broken):

@@ -5,15 +5,18 @@ listening ──stop──▶ draining: health says NOT_SERVING, streams end, ne
 """
 
 import asyncio
+import ssl
 from typing import Final
 from weakref import WeakSet
 
+import msgspec
 from grpclib.encoding.proto import ProtoCodec
 from grpclib.events import RecvRequest, listen
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
 from cashback.chain.rpc.administration import Administration
+from cashback.chain.rpc.callers import Callers
 from cashback.chain.rpc.calls import Calls
 from cashback.chain.rpc.edge import Edge
 from cashback.chain.rpc.errors import DetailsCodec
@@ -34,6 +37,16 @@ class ServerNotReady(Unavailable):
     """The gRPC server is not listening, or it is draining."""
 
     code = "server_not_ready"
+
+
+class Door(msgspec.Struct, frozen=True):
+    """Who is let in, and how certificates are asked for; without `tls` nobody has one."""
+
+    callers: Callers
+    tls: ssl.SSLContext | None = None
+
+
+OPEN: Final = Door(Callers(is_open=True))
 
 
 class ClosingServer(Server):
@@ -61,10 +74,19 @@ class AdapterServer:
     """Serves the adapter's gRPC interface on one address."""
 
     def __init__(
-        self, *, host: str, port: int, acceptance: Acceptance, reading: Reading, stream: Stream, halting: Halting
+        self,
+        *,
+        host: str,
+        port: int,
+        acceptance: Acceptance,
+        reading: Reading,
+        stream: Stream,
+        halting: Halting,
+        door: Door = OPEN,
     ) -> None:
-        """Serve on `host:port` once run."""
+        """Serve on `host:port` once run, in plain text to everybody unless a `door` is given."""
         self._address = (host, port)
+        self._door = door
         self._acceptance = acceptance
         self._reading = reading
         self._stream = stream
@@ -86,13 +108,13 @@ class AdapterServer:
         Raises:
             OSError: the port is taken.
         """
-        edge = Edge()
+        edge = Edge(self._door.callers)
         calls = Calls(acceptance=self._acceptance, reading=self._reading, stream=self._stream, stop=stop)
         server = ClosingServer(calls, Administration(self._halting), Health(stop))
         listen(server, RecvRequest, edge.wrap)
         host, port = self._address
-        await server.start(host, port)
-        log.info("server.started", host=host, port=port)
+        await server.start(host, port, ssl=self._door.tls)
+        log.info("server.started", host=host, port=port, is_tls=self._door.tls is not None)
         self._is_serving = True
         try:
             await stop.wait()

@@ -38,9 +38,10 @@ from cashback.processes.reconcile.sources import (
     stretches,
 )
 from cashback.processes.reconcile.wallets import wallet_findings
+from cashback.processes.tls import ClientTls
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ClientTls, frozen=True, kw_only=True):
     """Where the sources are; every role may only read."""
 
     ledger_audit_dsn: Dsn
@@ -93,7 +94,7 @@ async def reconcile(settings: Settings) -> Report:
         Database.open(settings.ledger_audit_dsn.value, name="reconcile", connections_max=1) as ledger,
         Database.open(settings.minting_audit_dsn.value, name="reconcile", connections_max=1) as minting,
         Database.open(settings.chain_audit_dsn.value, name="reconcile", connections_max=1) as chain,
-        Adapter.open(settings.adapter_address) as adapter,
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
     ):
         return await compare_all(
             Sources(

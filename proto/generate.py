@@ -4,18 +4,23 @@
                                              v1/server.py     the service's base, split off
     stub.py ───────────────────────────────> stub.py          what the stub builds on
     answers.py ────────────────────────────> answers.py       how its callers read answers
+    every .proto ──> protoc ───────────────> descriptors.json what reflection tells: each file with its symbols
 
 The same input gives the same bytes, which tests/architecture/test_generated.py holds against what is committed.
 """
 
 import argparse
 import ast
+import base64
+import json
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from pathlib import Path
+
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 HERE = Path(__file__).resolve().parent
 WIRE = HERE.parent / "src" / "cashback" / "wire"
@@ -68,6 +73,32 @@ def compile_protos(out: Path) -> None:
     )
 
 
+def describe(out: Path) -> None:
+    """Write `descriptors.json` into `out`: each file with its imports, its symbols and its descriptor."""
+    with tempfile.TemporaryDirectory() as scratch:
+        described = Path(scratch) / "descriptors"
+        protos = sorted(str(path.relative_to(HERE)) for path in HERE.rglob("*.proto"))
+        words = (f"--proto_path={HERE}", "--include_imports", f"--descriptor_set_out={described}", *protos)
+        subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *words], check=True)
+        files = FileDescriptorSet.FromString(described.read_bytes()).file
+    document = {
+        file.name: {
+            "dependencies": list(file.dependency),
+            "symbols": symbols(file),
+            "descriptor": base64.b64encode(file.SerializeToString(deterministic=True)).decode(),
+        }
+        for file in files
+    }
+    (out / "descriptors.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def symbols(file: FileDescriptorProto) -> list[str]:
+    """Return the full names of a file's services, methods, messages and enums that stand in no other message."""
+    names = [one.name for one in (*file.message_type, *file.enum_type, *file.service)]
+    names += [f"{service.name}.{method.name}" for service in file.service for method in service.method]
+    return sorted(f"{file.package}.{name}" for name in names)
+
+
 def split_server_off(module: Path) -> None:
     """Move each service's base class from a generated `__init__.py` to a `server.py` beside it, if there is one."""
     text = module.read_text()
@@ -96,6 +127,7 @@ def generate(out: Path) -> None:
         fresh = Path(scratch) / "wire"
         fresh.mkdir()
         compile_protos(fresh)
+        describe(fresh)
         for module in sorted(fresh.rglob("__init__.py")):
             split_server_off(module)
         for name, sentence in DOCUMENTED.items():

@@ -4,10 +4,11 @@ betterproto2's own brings grpclib's server along; a process that only asks must 
 tests/architecture/test_footprints.py are the service boundary).
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Protocol, Self, TypeVar
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
+from typing import Any, Protocol, Self, TypeVar
 
-from grpclib.client import Channel
+from grpclib.client import Channel, Stream
 from grpclib.const import Cardinality
 from grpclib.metadata import Deadline
 
@@ -93,3 +94,39 @@ class ServiceStub:
             await stream.send_message(request, end=True)
             async for message in stream:
                 yield message
+
+    async def _stream_stream(
+        self,
+        route: str,
+        messages: AsyncIterable[Message],
+        request: type[Message],
+        answer: type[Answer],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - sent to the server as the call's deadline
+        deadline: Deadline | None = None,
+        metadata: Metadata | None = None,
+    ) -> AsyncIterator[Answer]:
+        async with self.channel.request(
+            route,
+            Cardinality.STREAM_STREAM,
+            request,
+            answer,
+            timeout=self.timeout if timeout is None else timeout,
+            deadline=self.deadline if deadline is None else deadline,
+            metadata=self.metadata if metadata is None else metadata,
+        ) as stream:
+            await stream.send_request()
+            sending = asyncio.ensure_future(_send_all(stream, messages))
+            try:
+                async for message in stream:
+                    yield message
+            finally:
+                sending.cancel()
+                await asyncio.wait({sending})
+
+
+async def _send_all(stream: Stream[Any, Any], messages: AsyncIterable[Message]) -> None:
+    """Send every message, then say that there are no more."""
+    async for message in messages:
+        await stream.send_message(message)
+    await stream.end()

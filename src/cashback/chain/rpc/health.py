@@ -11,7 +11,13 @@ from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
 from cashback.wire.grpc.health.v1.server import HealthBase
 
 SERVED: Final = frozenset(
-    {"", "cashback.chain.v1.ChainAdapterService", "cashback.chain.v1.ChainAdminService", "grpc.health.v1.Health"}
+    {
+        "",
+        "cashback.chain.v1.ChainAdapterService",
+        "cashback.chain.v1.ChainAdminService",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+    }
 )
 
 

@@ -21,6 +21,7 @@ from cashback.chain.rpc.calls import Calls
 from cashback.chain.rpc.edge import Edge
 from cashback.chain.rpc.errors import DetailsCodec
 from cashback.chain.rpc.health import Health
+from cashback.chain.rpc.reflection import Reflection
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.reading import Reading
@@ -52,7 +53,7 @@ OPEN: Final = Door(Callers(is_open=True))
 class ClosingServer(Server):
     """A server that can end its clients' connections: grpclib's own waits until they go by themselves."""
 
-    def __init__(self, *handlers: Calls | Administration | Health) -> None:
+    def __init__(self, *handlers: Calls | Administration | Health | Reflection) -> None:
         """Serve these."""
         super().__init__(list(handlers), codec=ProtoCodec(), status_details_codec=DetailsCodec())
         self._protocols: WeakSet[H2Protocol] = WeakSet()
@@ -110,7 +111,7 @@ class AdapterServer:
         """
         edge = Edge(self._door.callers)
         calls = Calls(acceptance=self._acceptance, reading=self._reading, stream=self._stream, stop=stop)
-        server = ClosingServer(calls, Administration(self._halting), Health(stop))
+        server = ClosingServer(calls, Administration(self._halting), Health(stop), Reflection())
         listen(server, RecvRequest, edge.wrap)
         host, port = self._address
         await server.start(host, port, ssl=self._door.tls)

@@ -106,9 +106,9 @@ def show(name: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
 def _as_minting_knows(mint: "Mint") -> dict[str, object]:
     """Return minting's record."""
     return {
-        "number": mint.number,
+        "number": str(mint.number),
         "cashback": mint.cashback_id,
-        "recipient": "0x" + mint.recipient.hex(),
+        "recipient": address_text(mint.recipient),
         "token_units": str(mint.amount),
         "state": mint.state.value,
         "reason": mint.reason,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cashback.cli.output import print_facts, print_table, say, tokens
+from cashback.kernel.addresses import address_text
 
 if TYPE_CHECKING:
     from cashback.chain.model import AdapterView, Halt, LaneView
@@ -24,8 +25,8 @@ def document(standing: "Standing") -> dict[str, object]:
         "worries": standing.worries,
         "halts": [_halt(halt) for halt in view.halts],
         "chain_id": view.chain_id,
-        "token": _hex(view.token),
-        "minter": _hex(view.minter),
+        "token": address_text(view.token),
+        "minter": address_text(view.minter),
         "epoch": view.epoch,
         "head": view.head,
         "safe": view.safe,
@@ -92,8 +93,8 @@ def _facts(view: "AdapterView") -> dict[str, object]:
     halted = "; ".join(f"{one.reason} by {one.by.name} at {_instant(one.at_ms)}: {one.detail}" for one in view.halts)
     return {
         "minting": f"HALTED: {halted}" if view.halts else "goes on",
-        "token": _hex(view.token),
-        "minter": _hex(view.minter) + (" (paused)" if allowance is not None and allowance.is_paused else ""),
+        "token": address_text(view.token),
+        "minter": address_text(view.minter) + (" (paused)" if allowance is not None and allowance.is_paused else ""),
         "blocks": f"head {view.head:,}, safe {view.safe:,}, final {view.final:,}",
         "mints not signed yet": f"{view.accepted_waiting:,}",
         "supply": _UNTOLD if view.total_supply is None else tokens(view.total_supply),
@@ -110,13 +111,13 @@ def _row(lane: "LaneView") -> tuple[object, ...]:
     """Return a lane as a row."""
     gas_money = "?" if lane.gas_money_wei is None else f"{lane.gas_money_wei / _ETHER:,.6f}"
     nonces = (_told(lane.pending_nonce), _told(lane.latest_nonce), str(lane.final_nonce), _told(lane.gap))
-    return (_hex(lane.address), str(lane.next_nonce), *nonces, str(lane.open_slots), gas_money, lane.waits_for)
+    return (address_text(lane.address), str(lane.next_nonce), *nonces, str(lane.open_slots), gas_money, lane.waits_for)
 
 
 def _lane(lane: "LaneView") -> dict[str, object]:
     """Return a lane as a record."""
     return {
-        "signer": _hex(lane.address),
+        "signer": address_text(lane.address),
         "next_nonce": lane.next_nonce,
         "pending_nonce": lane.pending_nonce,
         "latest_nonce": lane.latest_nonce,
@@ -151,11 +152,6 @@ def _gwei(wei: int) -> str:
     '1.5 gwei'
     """
     return f"{wei / _GWEI:,.9f}".rstrip("0").rstrip(".") + " gwei"
-
-
-def _hex(address: bytes) -> str:
-    """Return an address as people write it."""
-    return f"0x{address.hex()}"
 
 
 def _instant(at_ms: int) -> str:

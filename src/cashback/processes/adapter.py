@@ -6,7 +6,7 @@ gRPC ──▶ acceptance ──▶ database ◀── lane (sequencer, tender) 
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -17,6 +17,7 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX
 from cashback.chain.rpc.callers import Callers
 from cashback.chain.rpc.server import OPEN, AdapterServer, Door
+from cashback.chain.rules.batching import GuardRails
 from cashback.chain.rules.following import check_finality
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
@@ -38,23 +39,26 @@ from cashback.kernel.errors import Invalid
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.processes import signing, tls
-from cashback.processes.signing import HexAddress, SigningSettings, address
+from cashback.processes.signing import WHOLE_TOKEN, HexAddress, LaneSettings, Units, address
+
+_CONNECTIONS_BESIDE_LANES: Final = 2
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Settings(SigningSettings, frozen=True, kw_only=True):
-    """Which chain, which contracts, which key, and how much of everything.
+class Settings(LaneSettings, frozen=True, kw_only=True):
+    """Which chain, which contracts, which keys, and how much of everything.
 
     `finality` is `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
     `adapter_tls_*` are PEM files; `adapter_clients` and `adapter_admins` are names in the callers' certificates.
+    `batch_*` and `slots_in_flight` are per lane. `mint_hour_max` and `mint_day_max` bound the base units that all lanes
+    together sign for, whatever the contracts allow.
     """
 
     chain_dsn: Dsn
     token_address: HexAddress
     minter_address: HexAddress
     probe_port: Port
-    key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1
     adapter_host: str = "127.0.0.1"
     adapter_port: Port = 50_051
     adapter_tls_cert: str = ""
@@ -71,6 +75,8 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
     batch_age_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
     batch_gas: Annotated[int, msgspec.Meta(ge=200_000, le=GAS_PER_TRANSACTION_MAX)] = 16_000_000
     slots_in_flight: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
+    mint_hour_max: Units = 2_500_000 * WHOLE_TOKEN
+    mint_day_max: Units = 10_000_000 * WHOLE_TOKEN
     resend_ms: Positive = 3_000
     bump_ms: Positive = 45_000
     connections: Annotated[int, msgspec.Meta(ge=3, le=64)] = 8
@@ -84,6 +90,13 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
             check_finality(settings["finality"])
         except Invalid as cause:
             yield f"CASHBACK_FINALITY is wrong: {cause.detail}"
+        if {"connections", "key_count", "key_more_keystores"} <= settings.keys():
+            lanes = max(settings["key_count"], 1 + len(settings["key_more_keystores"]))
+            if settings["connections"] < lanes + _CONNECTIONS_BESIDE_LANES:
+                yield (
+                    f"CASHBACK_CONNECTIONS is wrong: {lanes} lanes want {lanes + _CONNECTIONS_BESIDE_LANES} at least,"
+                    " one each and some for everybody"
+                )
 
     @property
     def door(self) -> Door:
@@ -101,7 +114,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading
     stream: Stream
     halting: Halting
-    lane: LaneLoop
+    lanes: tuple[LaneLoop, ...]
     follower: Follower
 
 
@@ -126,7 +139,12 @@ async def run(settings: Settings) -> None:
         checks = {"database": database.ping, "server": server.check, "minting": adapter.halting.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
-            {"server": server.run, "lane": adapter.lane.run, "follower": adapter.follower.run, "probe": probe.run}
+            {
+                "server": server.run,
+                **{f"lane {lane.name}": lane.run for lane in adapter.lanes},
+                "follower": adapter.follower.run,
+                "probe": probe.run,
+            }
         )
 
 
@@ -137,20 +155,23 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
     Raises:
         As `run`.
     """
-    signer = settings.signer()
+    signers = settings.signers()
     async with (
         Database.open(settings.chain_dsn.value, name="adapter", connections_max=settings.connections) as database,
         Node.open(settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_ms / 1_000) as node,
     ):
         token, minter = address(settings.token_address), address(settings.minter_address)
         contracts = Contracts(node, token=token, minter=minter)
-        await contracts.verify(signer.address)
+        for signer in signers:
+            await contracts.verify(signer.address)
         async with database.transaction() as tx:
             await network.establish(tx, epoch=new_id("epo"), chain_id=settings.chain_id, token=token, minter=minter)
-        yield _assemble(settings, database, node=node, contracts=contracts, signer=signer), database
+        yield _assemble(settings, database, node=node, contracts=contracts, signers=signers), database
 
 
-def _assemble(settings: Settings, database: Database, *, node: Node, contracts: Contracts, signer: Signer) -> Adapter:
+def _assemble(
+    settings: Settings, database: Database, *, node: Node, contracts: Contracts, signers: tuple[Signer, ...]
+) -> Adapter:
     """Return the parts, wired."""
     work, written = Pulse(), Pulse()
     holder = new_id("adapter")
@@ -169,7 +190,10 @@ def _assemble(settings: Settings, database: Database, *, node: Node, contracts: 
         ),
         stream=Stream(database, written=written),
         halting=halting,
-        lane=_lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work),
+        lanes=tuple(
+            _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
+            for signer in signers
+        ),
         follower=_follower(settings, database, blocks=blocks, holder=holder, wakes=(work, written)),
     )
 
@@ -192,6 +216,7 @@ def _lane(
         slots_in_flight=settings.slots_in_flight,
         fees=settings.fee_limits,
         patience=Patience(settings.resend_ms, settings.bump_ms),
+        rails=GuardRails(settings.mint_hour_max, settings.mint_day_max),
     )
     tenure = Tenure(database, name=f"lane:0x{signer.address.hex()}", holder=holder)
     chain_id = settings.chain_id

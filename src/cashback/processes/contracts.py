@@ -11,12 +11,9 @@ from eth_utils.address import to_checksum_address
 
 from cashback.chain.gateway.node import Node
 from cashback.chain.service.deploying import Deployer, Plan
-from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL
+from cashback.kernel.money import TOKEN_SYMBOL
 from cashback.processes import signing
-from cashback.processes.signing import HexAddress, SigningSettings, address
-
-Units = Annotated[int, msgspec.Meta(ge=1, le=INT63_MAX)]
-WHOLE_TOKEN = 1_000_000
+from cashback.processes.signing import WHOLE_TOKEN, HexAddress, SigningSettings, Units, address
 
 
 class Settings(SigningSettings, frozen=True, kw_only=True):

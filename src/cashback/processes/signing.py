@@ -10,10 +10,16 @@ from cashback.chain.gateway import keys
 from cashback.chain.model import Address, KeyUnusable
 from cashback.chain.rules.fees import FeeLimits
 from cashback.kernel.config import HttpUrl, Secret, SettingsInvalid, Shape
+from cashback.kernel.money import INT63_MAX
 
 HexAddress: TypeAlias = Annotated[str, Shape(r"0x[0-9a-fA-F]{40}", "an address, 0x and 40 hexadecimal digits")]
 
+Units: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=INT63_MAX)]
+"""Base units of the token."""
+
+WHOLE_TOKEN: Final = 1_000_000
 GWEI: Final = 1_000_000_000
+LANES_MAX: Final = 32
 _KEYS: Final = "CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC"
 
 
@@ -45,10 +51,7 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not self.key_keystore:
             return self.account(self.key_index)
-        try:
-            return keys.from_keystore(Path(self.key_keystore), self.key_password.value)
-        except KeyUnusable as cause:
-            raise SettingsInvalid([f"CASHBACK_KEY_KEYSTORE is wrong: {cause.detail}"]) from cause
+        return _opened("CASHBACK_KEY_KEYSTORE", self.key_keystore, self.key_password)
 
     def account(self, index: int) -> keys.Signer:
         """Return one account of the mnemonic.
@@ -62,6 +65,44 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsInvalid([f"CASHBACK_KEY_MNEMONIC is wrong: {cause.detail}"]) from cause
 
 
+class LaneSettings(SigningSettings, frozen=True, kw_only=True):
+    """The keys of an adapter, a lane each.
+
+    These are keystore files, which all open with the one password, or on a development chain `key_count` accounts of a
+    mnemonic from `key_index` on.
+    """
+
+    key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1
+    key_count: Annotated[int, msgspec.Meta(ge=1, le=LANES_MAX)] = 1
+    key_more_keystores: Annotated[tuple[str, ...], msgspec.Meta(max_length=LANES_MAX - 1)] = ()
+
+    def signers(self) -> tuple[keys.Signer, ...]:
+        """Return the keys, in the order of the settings.
+
+        Raises:
+            SettingsInvalid: one cannot be used, or two are the same.
+        """
+        if not self.key_keystore:
+            return tuple(self.account(self.key_index + place) for place in range(self.key_count))
+        more = [_opened("CASHBACK_KEY_MORE_KEYSTORES", one, self.key_password) for one in self.key_more_keystores]
+        signers = (self.signer(), *more)
+        if len({signer.address for signer in signers}) < len(signers):
+            raise SettingsInvalid(["CASHBACK_KEY_MORE_KEYSTORES is wrong: a key is named twice"])
+        return signers
+
+
+def _opened(setting: str, keystore: str, password: Secret) -> keys.Signer:
+    """Return the key of a keystore file.
+
+    Raises:
+        SettingsInvalid: it does not open.
+    """
+    try:
+        return keys.from_keystore(Path(keystore), password.value)
+    except KeyUnusable as cause:
+        raise SettingsInvalid([f"{setting} is wrong: {cause.detail}"]) from cause
+
+
 def address(text: str) -> Address:
     """Return hexadecimal text as an address."""
     return Address(bytes.fromhex(text.removeprefix("0x")))
@@ -71,8 +112,28 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield what of the key and the fees does not go together; what is missing is wrong already, or not known."""
     if "key_keystore" in settings and "key_mnemonic" in settings:
         yield from _problems_of_key(settings["key_keystore"], settings["key_mnemonic"].value, settings.get("chain_id"))
+    yield from _problems_of_lanes(settings)
     if "tip_wei" in settings and "fee_cap_wei" in settings and settings["tip_wei"] > settings["fee_cap_wei"]:
         yield "CASHBACK_TIP_WEI is wrong: the tip is part of the fee, it cannot exceed CASHBACK_FEE_CAP_WEI"
+
+
+def _problems_of_lanes(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the keys of further lanes, as far as that is seen without opening any."""
+    keystore, more = settings.get("key_keystore", ""), settings.get("key_more_keystores", ())
+    if keystore and settings.get("key_count", 1) > 1:
+        yield "CASHBACK_KEY_COUNT is wrong: it counts accounts of a mnemonic; name CASHBACK_KEY_MORE_KEYSTORES instead"
+    if more and not keystore:
+        yield "CASHBACK_KEY_MORE_KEYSTORES is wrong: the first file is CASHBACK_KEY_KEYSTORE, and that is missing"
+    for one in more:
+        yield from _unreadable("CASHBACK_KEY_MORE_KEYSTORES", one)
+
+
+def _unreadable(setting: str, keystore: str) -> Iterator[str]:
+    """Yield why a keystore file cannot be read, if it cannot."""
+    try:
+        Path(keystore).open("rb").close()
+    except OSError as cause:
+        yield f"{setting} cannot be read: {cause.strerror}"
 
 
 def _problems_of_key(keystore: str, mnemonic: str, chain_id: int | None) -> Iterator[str]:
@@ -80,10 +141,7 @@ def _problems_of_key(keystore: str, mnemonic: str, chain_id: int | None) -> Iter
     if bool(keystore) == bool(mnemonic):
         yield f"{_KEYS} is {'one too many' if keystore else 'required'}"
     elif keystore:
-        try:
-            Path(keystore).open("rb").close()
-        except OSError as cause:
-            yield f"CASHBACK_KEY_KEYSTORE cannot be read: {cause.strerror}"
+        yield from _unreadable("CASHBACK_KEY_KEYSTORE", keystore)
     elif chain_id is not None:
         try:
             keys.from_mnemonic(mnemonic, index=0, chain_id=chain_id)

@@ -69,6 +69,11 @@ class People:
         await self._as_admin(_call("grantRole(bytes32,address)", OPERATOR_ROLE, _padded(ACCOUNTS[3])))
         await self._send(ACCOUNTS[3], _call("retire(uint64)", number.to_bytes(32)))
 
+    async def employ(self, address: bytes) -> None:
+        """Let another key mint through the minter, and give it gas money."""
+        await self._as_admin(_call("grantRole(bytes32,address)", OPERATOR_ROLE, address.rjust(32, b"\0")))
+        await self._lever.call("anvil_setBalance", f"0x{address.hex()}", hex(10**21))
+
     async def pause(self) -> None:
         """Pause the minter with the guardian's key, and at a price that goes before everybody else."""
         await self._send(ACCOUNTS[2], _call("pause()"), is_first=True)

@@ -217,8 +217,13 @@ async def assembled(settings: Settings) -> AsyncIterator[Bench]:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Bench]:
     """Give an adapter that runs."""
-    async with assembled(settings) as bench, running(bench.adapter.lane.run, bench.adapter.follower.run):
+    async with assembled(settings) as bench, running(*loops(bench)):
         yield bench
+
+
+def loops(bench: Bench) -> list[Callable[[asyncio.Event], Awaitable[None]]]:
+    """Return the loops of an adapter: its lanes and its follower."""
+    return [*(lane.run for lane in bench.adapter.lanes), bench.adapter.follower.run]
 
 
 async def deployed(url: str) -> contracts.Deployed:

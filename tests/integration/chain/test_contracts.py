@@ -65,7 +65,7 @@ async def test_no_call_uses_more_gas_than_its_bound(settings: adapter.Settings, 
     async with assembled(settings) as bench:
         await bench.people.limit(capacity=2**63, window_s=1)
         await bench.submit(*[mint(number, amount=0x1111_1111_1111 + number) for number in numbers])
-        async with running(bench.adapter.lane.run, bench.adapter.follower.run):
+        async with running(bench.adapter.lanes[0].run, bench.adapter.follower.run):
             await bench.settled(numbers)
         [(hash_, gas)] = await bench.rows(
             "select hash, gas from chain.blockchain_transactions join chain.slots using (lane, nonce)"

@@ -43,7 +43,7 @@ async def test_no_turn_of_a_lane_after_a_halt_signs_or_sends(settings: adapter.S
         await bench.lever.automine(is_on=False)
         await bench.submit(mint(1))
         await bench.ripe()
-        await bench.adapter.lane._turn()
+        await bench.adapter.lanes[0]._turn()
         [(nonce, sends, answer, _)] = await bench.attempts()
         assert (nonce, answer) == (0, "accepted")
         await bench.adapter.halting.halt_by_hand(by=Person("alice"), detail="a drill")
@@ -51,8 +51,8 @@ async def test_no_turn_of_a_lane_after_a_halt_signs_or_sends(settings: adapter.S
         await bench.ripe()
         async with bench.database.transaction() as tx:
             await tx.execute("update chain.blockchain_transactions set sent_at = sent_at - interval '1 hour'")
-        await bench.adapter.lane._turn()
-        await bench.adapter.lane._turn()
+        await bench.adapter.lanes[0]._turn()
+        await bench.adapter.lanes[0]._turn()
         assert await bench.attempts() == [(nonce, sends, answer, False)]
 
 

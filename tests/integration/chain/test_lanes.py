@@ -1,7 +1,7 @@
 """Who may act on a lane: holders that stood still, halts that come in between, turns longer than the lease."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import msgspec
 import psycopg
@@ -9,48 +9,15 @@ import pytest
 import structlog
 from prometheus_client import REGISTRY
 
-from cashback.chain.gateway.contracts import Contracts
-from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, ChainDiverged, LeaseLost, MintingHalted, Policy, RaceLost, Signature
+from cashback.chain.model import ChainDiverged, LeaseLost, MintingHalted, RaceLost
 from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.tenure import TTL_S
 from cashback.processes import adapter, signing
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Proxy
+from tests.integration.chain.slow import SlowContracts, SlowSigner
 from tests.integration.chain.support import CHAIN_ID, Bench, assembled, eventually, mint, running, serving
-
-Meanwhile = Callable[[], Awaitable[None]]
-
-
-class SlowContracts(Contracts):
-    """Contracts that are asked only after something else has happened: the process stood still in between."""
-
-    def __init__(self, node: Node, *, settings: adapter.Settings, meanwhile: Meanwhile) -> None:
-        """Let `meanwhile` happen before each question about the policy."""
-        token, minter = signing.address(settings.token_address), signing.address(settings.minter_address)
-        super().__init__(node, token=token, minter=minter)
-        self._meanwhile = meanwhile
-
-    async def policy(self, signer: Address) -> Policy:
-        """Return the policy as it is afterwards."""
-        await self._meanwhile()
-        return await super().policy(signer)
-
-
-class SlowSigner:
-    """A signer that signs only after something else has happened, as a key in a service far away."""
-
-    def __init__(self, signer: Signer, meanwhile: Meanwhile) -> None:
-        """Let `meanwhile` happen before each signature."""
-        self.address = signer.address
-        self._signer = signer
-        self._meanwhile = meanwhile
-
-    async def sign(self, digest: bytes) -> Signature:
-        """Return the signature, late."""
-        await self._meanwhile()
-        return await self._signer.sign(digest)
 
 
 @pytest.fixture
@@ -62,7 +29,7 @@ async def node_of(settings: adapter.Settings) -> AsyncIterator[Node]:
 
 async def prepared(bench: Bench) -> Sequencer:
     """Return the sequencer of an adapter that holds its lane, opened, with one ripe mint waiting."""
-    lane = bench.adapter.lane
+    lane = bench.adapter.lanes[0]
     assert await lane._tenure.hold()
     await lane._serve()
     await bench.submit(mint(1))
@@ -86,7 +53,7 @@ async def test_a_holder_that_wakes_after_another_has_sent_halts_nothing(
             """Let the other adapter take the lease and send."""
             with psycopg.connect(chain_dsn) as connection:
                 connection.execute("update chain.leases set expires_at = now()")
-            async with running(successor.adapter.lane.run):
+            async with running(successor.adapter.lanes[0].run):
                 await successor.reached([1], "submitted")
                 await successor.sent()
 
@@ -104,12 +71,12 @@ async def test_a_holder_that_has_the_lease_again_after_another_has_sent_halts_no
 ) -> None:
     """The records hold the nonces by now; what it read before it stood still proves nothing."""
     async with assembled(settings) as sleeper, assembled(settings) as successor:
-        tenure = sleeper.adapter.lane._tenure
+        tenure = sleeper.adapter.lanes[0]._tenure
 
         async def succeeded() -> None:
             """Let the other adapter take the lease and send."""
             await tenure.release()
-            async with running(successor.adapter.lane.run):
+            async with running(successor.adapter.lanes[0].run):
                 await successor.reached([1], "submitted")
                 await successor.sent()
             assert await tenure.hold()
@@ -162,7 +129,7 @@ async def test_no_replacement_is_stored_after_a_halt(settings: adapter.Settings)
     async with assembled(msgspec.structs.replace(settings, resend_ms=1)) as bench, assembled(settings) as other:
         await bench.lever.automine(is_on=False)
         await (await prepared(bench)).turn()
-        tender = bench.adapter.lane._tender
+        tender = bench.adapter.lanes[0]._tender
         await tender.turn()
 
         async def halted() -> None:
@@ -190,7 +157,7 @@ async def test_a_lease_is_renewed_beside_a_turn_that_hangs_for_longer_than_it_la
                 assert await bench.lever.head() > 0
             proxy.always("*", "hang")
             stop = asyncio.Event()
-            runs = [asyncio.create_task(one.adapter.lane.run(stop)) for one in (first, second)]
+            runs = [asyncio.create_task(one.adapter.lanes[0].run(stop)) for one in (first, second)]
             await first.submit(mint(1))
             await first.reached([1], "submitted")
             assert await first.rows("select token from chain.leases where name like 'lane:%'") == [(1,)]
@@ -204,7 +171,7 @@ async def test_a_lane_that_is_overtaken_again_and_again_slows_down_and_says_so_o
     async with Proxy.before(settings.rpc_urls[0]) as proxy:
         through = msgspec.structs.replace(settings, rpc_urls=(proxy.url,))
         with structlog.testing.capture_logs() as lines:
-            async with assembled(through) as bench, running(bench.adapter.lane.run):
+            async with assembled(through) as bench, running(bench.adapter.lanes[0].run):
                 proxy.always("eth_call", {"error": {"code": 3, "message": "execution reverted", "data": "0x4e487b71"}})
                 await bench.submit(mint(1))
 

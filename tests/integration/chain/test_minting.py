@@ -115,7 +115,7 @@ async def test_a_batch_mints_exactly_its_numbers(settings: adapter.Settings, num
     async with assembled(settings) as bench:
         asked = [mint(number, amount=number % 1_000 + 1) for number in numbers]
         await bench.submit(*asked)
-        async with running(bench.adapter.lane.run, bench.adapter.follower.run):
+        async with running(bench.adapter.lanes[0].run, bench.adapter.follower.run):
             outcomes = await bench.settled(numbers)
         assert {outcome.mint.number for outcome in outcomes} == set(numbers)
         assert [outcome.sequence for outcome in outcomes] == [*range(1, len(numbers) + 1)]

@@ -37,7 +37,7 @@ async def test_an_adapter_that_dies_between_storing_and_sending_mints_once_after
     async with assembled(through(settings, proxy)) as bench:
         await bench.submit(mint(1), mint(2))
         stop = asyncio.Event()
-        dying = asyncio.create_task(bench.adapter.lane.run(stop))
+        dying = asyncio.create_task(bench.adapter.lanes[0].run(stop))
         await bench.reached([1, 2], "submitted")
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
@@ -146,12 +146,12 @@ async def test_of_two_adapters_on_one_database_one_leads_each_lane_and_the_other
     async with assembled(settings) as first, assembled(settings) as second:
         stop = asyncio.Event()
         leading = [
-            asyncio.create_task(first.adapter.lane.run(stop)),
+            asyncio.create_task(first.adapter.lanes[0].run(stop)),
             asyncio.create_task(first.adapter.follower.run(stop)),
         ]
         await first.submit(mint(1))
         await first.settled([1])
-        async with running(second.adapter.lane.run, second.adapter.follower.run):
+        async with running(second.adapter.lanes[0].run, second.adapter.follower.run):
             await second.submit(mint(2))
             await second.settled([2])
             [(leases, holders)] = await second.rows("select count(*), count(distinct holder) from chain.leases")

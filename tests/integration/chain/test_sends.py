@@ -175,7 +175,7 @@ async def test_a_transaction_whose_block_is_replaced_before_it_was_followed_is_o
     """The node said that the nonce is used, and forgot: nothing tells the lane that this is no longer so."""
     async with assembled(msgspec.structs.replace(settings, resend_ms=200)) as bench:
         await bench.submit(mint(1))
-        async with running(bench.adapter.lane.run):
+        async with running(bench.adapter.lanes[0].run):
             await bench.answered("nonce_used")
             await bench.lever.reorganise(1)
 

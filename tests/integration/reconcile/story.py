@@ -119,7 +119,7 @@ async def tell(server: EmbeddedPostgres, node: EmbeddedAnvil) -> Story:
         open_world(Ways(dsns["cashback"], plan, server)) as ledger,
         _minting(plan, server, dsns["minting"]) as minting,
         _adapter(plan, server, node, where, dsns["chain"]) as bench,
-        running(bench.adapter.lane.run, bench.adapter.follower.run),
+        running(bench.adapter.lanes[0].run, bench.adapter.follower.run),
         Adapter.connect(HOST, plan.ports.adapter) as gateway,
     ):
         await ledger.programme()

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cashback.chain.model import Policy
-from cashback.chain.rules.batching import budget, wait_ms
+from cashback.chain.rules.batching import GuardRails, budget, guarded, wait_ms
 from cashback.chain.rules.fees import Waits
 
 POLICY = Policy(
@@ -51,3 +51,23 @@ def test_the_cap_on_the_supply_binds_when_it_is_nearer() -> None:
 def test_what_the_contracts_forbid_makes_the_lane_wait(changes: dict[str, object], in_flight: int, reason: str) -> None:
     """Each with its own reason, which an operator reads."""
     assert budget(msgspec.structs.replace(POLICY, **changes), in_flight=in_flight) == Waits(reason)
+
+
+@pytest.mark.parametrize(
+    "allowed,hour,day,expected",
+    [
+        (50, 0, 0, 50),
+        (500, 0, 0, 100),
+        (500, 40, 40, 60),
+        (500, 0, 970, 30),
+        (500, 100, 100, Waits("hourly_guard_reached")),
+        (500, 130, 130, Waits("hourly_guard_reached")),
+        (500, 0, 1_000, Waits("daily_guard_reached")),
+        (Waits("minter_paused"), 100, 1_000, Waits("minter_paused")),
+    ],
+)
+def test_the_guard_rails_bound_what_the_contracts_allow(
+    allowed: int | Waits, hour: int, day: int, expected: int | Waits
+) -> None:
+    """A hundred an hour and a thousand a day; what the contracts forbid is told first."""
+    assert guarded(allowed, GuardRails(100, 1_000), hour=hour, day=day) == expected

@@ -61,6 +61,10 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     call: Call
 
 
+LaneState: TypeAlias = Literal["active", "draining"]
+"""A lane that is `draining` finishes what it has and takes nothing new, so that its key may be put away."""
+
+
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """One signer as stored: its next nonce, the first that is not final, and how many no block carries."""
 
@@ -69,7 +73,13 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     next_nonce: int
     final_nonce: int
     waits_for: str | None
+    state: LaneState
     open_slots: int
+
+    @property
+    def is_drained(self) -> bool:
+        """Tell whether it is draining and every nonce it ever used is final: its key is not needed any more."""
+        return self.state == "draining" and self.final_nonce == self.next_nonce
 
 
 Answer: TypeAlias = Literal[

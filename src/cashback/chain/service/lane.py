@@ -63,6 +63,11 @@ class LaneLoop:
         self._quiet_since: tuple[int, int] | None = None
         self._retries = 0
 
+    @property
+    def name(self) -> str:
+        """Return the signer's address, 0x and 40 digits."""
+        return f"0x{self._signer.address.hex()}"
+
     async def run(self, stop: asyncio.Event) -> None:
         """Serve the lane until `stop` is set, whatever the world does; then give the lease back."""
         while not stop.is_set():

@@ -1,10 +1,11 @@
 """Taking waiting mints onto a lane: packed, signed, and stored as one transaction before anything is sent.
 
-    read (free slots, queue) ──▶ ripe? ──▶ what do the contracts allow? ──▶ pack, price, sign ──▶ store
+    read (free slots, queue) ──▶ ripe? announce ──▶ what do the contracts allow? ──▶ pack, price, sign ──▶ store
 
 Between reading and storing no transaction is open, so that a key may live in a service far away; what has changed
 meanwhile makes the storing fail as a whole (I2, I9): the next nonce must be the one that was read, every mint must
-still wait, the lease must still be ours, and minting not halted.
+still wait, the lease must still be ours, and minting not halted. What a lane is about to take it announces as it reads,
+and the other lanes pass over it: they all fill at the same time, and none spends what another counts on.
 """
 
 from collections.abc import Sequence
@@ -20,11 +21,13 @@ from cashback.chain.rules import batching, fees, packing, transaction
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import lanes, mints, network
+from cashback.chain.store import lanes, mints, network, taking
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.telemetry import logger
 
 CALLS_PER_TURN_MAX: Final = 4
+TAKING_FOR_S: Final = 5.0
+"""How long a lane may take from reading to storing; after that others may take the same, and it stores nothing."""
 _LOOK_AGAIN_S: Final = 0.5
 
 SLOTS: Final = Counter("cashback_chain_slots_total", "Nonces reserved.")
@@ -44,15 +47,21 @@ class LaneLimits(msgspec.Struct, frozen=True, kw_only=True):
     slots_in_flight: int
     fees: fees.FeeLimits
     patience: Patience
+    rails: batching.GuardRails
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """What a lane saw when it looked: itself, the mints it could take, and what all lanes have in flight."""
+    """What a lane saw when it looked: itself, the mints that are its to take, and base units that are spoken for.
+
+    `in_flight` is signed and in no block, or about to be signed by other lanes; `hour` and `day` are what was signed
+    for within these, with the latter.
+    """
 
     lane: Lane
     waiting: list[Waiting]
-    oldest_ms: int
     in_flight: int
+    hour: int
+    day: int
 
 
 class Sequencer:
@@ -84,17 +93,9 @@ class Sequencer:
             ChainDiverged: as `account_for`.
         """
         queue = await self._read()
-        if queue is None or not queue.waiting:
-            return None
-        ripens_in_ms = batching.wait_ms(
-            waiting=len(queue.waiting),
-            oldest_ms=queue.oldest_ms,
-            full_at=self._limits.batch_mints,
-            age_ms=self._limits.batch_age_ms,
-        )
-        if ripens_in_ms > 0:
-            return ripens_in_ms / 1_000
-        return await self._take(queue)
+        if isinstance(queue, Queue):
+            return await self._take(queue)
+        return queue
 
     async def account_for(self, seen_nonce: int) -> None:
         """Return when every nonce below `seen_nonce`, which the chain has seen, is in our records, as they are now.
@@ -114,18 +115,34 @@ class Sequencer:
             await halt(tx, divergence.detail)
         raise divergence
 
-    async def _read(self) -> Queue | None:
-        """Return what could be taken, None while minting is halted or the lane is full."""
+    async def _read(self) -> Queue | float | None:
+        """Announce and return what can be taken, or in how many seconds something is ripe; None when nothing waits.
+
+        Nor is there anything to take while minting is halted, the lane is full, or it is draining.
+        """
         async with self._database.transaction() as tx:
             halted_reason = (await network.network(tx)).halted_reason
             lane = await self._lane(tx)
             free = self._limits.slots_in_flight - lane.open_slots
-            if halted_reason is not None or free <= 0:
+            if halted_reason is not None or free <= 0 or lane.state == "draining":
                 return None
+            taken = await taking.taken_by_others(tx, lane=lane.id)
             wanted = min(free, CALLS_PER_TURN_MAX) * self._limits.batch_mints
-            waiting, oldest_ms = await mints.waiting(tx, wanted)
-            in_flight = await mints.in_flight_amount(tx) if waiting else 0
-            return Queue(lane, waiting, oldest_ms, in_flight)
+            waiting, oldest_ms = await mints.waiting(tx, wanted, outside=taken.ranges)
+            if not waiting:
+                return None
+            if ripens_in_ms := self._ripens_in_ms(len(waiting), oldest_ms):
+                return ripens_in_ms / 1_000
+            await taking.announce(tx, lane=lane.id, waiting=waiting, for_s=TAKING_FOR_S)
+            in_flight = await mints.in_flight_amount(tx) + taken.amount
+            hour, day = await taking.signed(tx)
+            return Queue(lane, waiting, in_flight, hour + taken.amount, day + taken.amount)
+
+    def _ripens_in_ms(self, waiting: int, oldest_ms: int) -> int:
+        """Return how long to wait for a fuller call."""
+        return batching.wait_ms(
+            waiting=waiting, oldest_ms=oldest_ms, full_at=self._limits.batch_mints, age_ms=self._limits.batch_age_ms
+        )
 
     async def _lane(self, tx: Tx) -> Lane:
         """Return this signer's lane, which was opened before."""
@@ -153,7 +170,8 @@ class Sequencer:
 
     def _calls(self, queue: Queue, policy: Policy) -> list[Call] | fees.Waits:
         """Return the calls that the contracts allow now, or what the lane waits for."""
-        budget = batching.budget(policy, in_flight=queue.in_flight)
+        allowed = batching.budget(policy, in_flight=queue.in_flight)
+        budget = batching.guarded(allowed, self._limits.rails, hour=queue.hour, day=queue.day)
         if isinstance(budget, fees.Waits):
             return budget
         limits = packing.Limits(
@@ -183,11 +201,12 @@ class Sequencer:
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             if not await lanes.advance(tx, lane=lane.id, expected=lane.next_nonce, by=len(slots)):
-                raise RaceLost("the lane's next nonce has changed")
+                raise RaceLost("the lane's next nonce has changed, or it took too long")
             await lanes.reserve(tx, slots)
             await lanes.store(tx, attempts)
             if await mints.assign(tx, slots) != carried:
                 raise RaceLost("a mint no longer waits")
+            await taking.sign_for(tx, sum(slot.call.amount for slot in slots))
             await lanes.wait_for(tx, lane=lane.id, reason=None)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
@@ -201,6 +220,7 @@ class Sequencer:
     async def _wait_for(self, lane: Lane, waits: fees.Waits) -> float:
         """Note and say once what the lane waits for; return in how many seconds to look again."""
         async with self._database.transaction() as tx:
+            await taking.withdraw(tx, lane=lane.id)
             is_news = await lanes.wait_for(tx, lane=lane.id, reason=waits.reason)
         if is_news:
             log.warning("lane.waited", lane=lane.id, reason=waits.reason)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cashback.chain.model import Address, Answer, Attempt, Fees, Hash, Lane, OpenSlot, Slot
+from cashback.chain.model import Address, Answer, Attempt, Fees, Hash, Lane, LaneState, OpenSlot, Slot
 from cashback.kernel.db import Tx
 
 
@@ -22,7 +22,7 @@ async def lanes(tx: Tx) -> list[Lane]:
     """Return every lane, and where its slots stand."""
     cursor = await tx.execute(
         """
-        select lanes.id, lanes.address, lanes.next_nonce, lanes.waits_for,
+        select lanes.id, lanes.address, lanes.next_nonce, lanes.waits_for, lanes.state,
                coalesce(least(opened.first, mined.first), lanes.next_nonce), opened.count
         from chain.lanes
         cross join lateral (
@@ -46,21 +46,30 @@ async def lanes(tx: Tx) -> list[Lane]:
             address=Address(row[1]),
             next_nonce=row[2],
             waits_for=row[3],
-            final_nonce=row[4],
-            open_slots=row[5],
+            state=row[4],
+            final_nonce=row[5],
+            open_slots=row[6],
         )
         for row in await cursor.fetchall()
     ]
 
 
 async def advance(tx: Tx, *, lane: int, expected: int, by: int) -> bool:
-    """Reserve `by` nonces from `expected` on; False when the lane's next nonce is another by now (I9)."""
+    """Reserve `by` nonces from `expected` on, and end what the lane had announced to take.
+
+    False when its next nonce is another by now (I9), or the announcement ran out: others may take the same since.
+    """
     cursor = await tx.execute(
         """
         update chain.lanes
-        set next_nonce = next_nonce + %(by)s
+        set next_nonce = next_nonce + %(by)s,
+            taking_first = null,
+            taking_last = null,
+            taking_amount = null,
+            taking_until = null
         where id = %(lane)s
           and next_nonce = %(expected)s
+          and taking_until > clock_timestamp()
         """,
         {"lane": lane, "expected": expected, "by": by},
     )
@@ -77,6 +86,23 @@ async def wait_for(tx: Tx, *, lane: int, reason: str | None) -> bool:
           and waits_for is distinct from %(reason)s
         """,
         {"lane": lane, "reason": reason},
+    )
+    return cursor.rowcount == 1
+
+
+async def set_state(tx: Tx, *, address: Address, state: LaneState) -> bool:
+    """Let a lane take mints (`active`) or only finish what it has (`draining`); return whether that is news.
+
+    False, too, when there is no such lane.
+    """
+    cursor = await tx.execute(
+        """
+        update chain.lanes
+        set state = %(state)s
+        where address = %(address)s
+          and state <> %(state)s
+        """,
+        {"address": address, "state": state},
     )
     return cursor.rowcount == 1
 

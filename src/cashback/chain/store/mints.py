@@ -49,18 +49,26 @@ async def stored(tx: Tx, numbers: Sequence[int]) -> dict[int, Mint]:
     return {row[0]: Mint(row[0], row[1], Address(row[2]), row[3]) for row in await cursor.fetchall()}
 
 
-async def waiting(tx: Tx, limit: int) -> tuple[list[Waiting], int]:
-    """Return the first waiting mints by number, and how many milliseconds ago the oldest of them was accepted."""
+async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()) -> tuple[list[Waiting], int]:
+    """Return the first waiting mints by number, and how many milliseconds ago the oldest of them was accepted.
+
+    Numbers in the ranges `outside` (first, last) are passed over.
+    """
     cursor = await tx.execute(
         """
         select number, recipient, amount,
                (extract(epoch from clock_timestamp() - accepted_at) * 1000)::bigint
         from chain.mints
         where state = 'accepted'
+          and not exists (
+              select
+              from unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) as taken (first, last)
+              where number between first and last
+          )
         order by number
         limit %(limit)s
         """,
-        {"limit": limit},
+        {"limit": limit, "firsts": [first for first, _ in outside], "lasts": [last for _, last in outside]},
     )
     rows = await cursor.fetchall()
     return [Waiting(row[0], Address(row[1]), row[2]) for row in rows], max((row[3] for row in rows), default=0)

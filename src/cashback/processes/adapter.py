@@ -27,6 +27,7 @@ from cashback.chain.service.inspection import Inspection
 from cashback.chain.service.lane import LaneLoop
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
+from cashback.chain.service.recovery import Recovery
 from cashback.chain.service.sequencing import LaneLimits, Sequencer
 from cashback.chain.service.sighting import Sighting
 from cashback.chain.service.stream import Stream
@@ -218,17 +219,26 @@ def _lane(
         patience=Patience(settings.resend_ms, settings.bump_ms),
         rails=GuardRails(settings.mint_hour_max, settings.mint_day_max),
     )
-    tenure = Tenure(database, name=f"lane:0x{signer.address.hex()}", holder=holder)
+    name = f"0x{signer.address.hex()}"
+    tenure = Tenure(database, name=f"lane:{name}", holder=holder)
     chain_id = settings.chain_id
-    return LaneLoop(
+    sequencer = Sequencer(database, contracts=contracts, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits)
+    tender = Tender(database, node=node, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits)
+    recovery = Recovery(
         database,
         blocks=Blocks(node, token=contracts.token),
         signer=signer,
         tenure=tenure,
-        sequencer=Sequencer(
-            database, contracts=contracts, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits
-        ),
-        tender=Tender(database, node=node, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits),
+        sequencer=sequencer,
+        tender=tender,
+        patience_s=settings.bump_ms / 1_000,
+    )
+    return LaneLoop(
+        name=name,
+        tenure=tenure,
+        recovery=recovery,
+        sequencer=sequencer,
+        tender=tender,
         halting=Halting(database),
         wake=work,
     )

@@ -124,7 +124,7 @@ def _problems_of_lanes(settings: Mapping[str, Any]) -> Iterator[str]:
         yield "CASHBACK_KEY_COUNT is wrong: it counts accounts of a mnemonic; name CASHBACK_KEY_MORE_KEYSTORES instead"
     if more and not keystore:
         yield "CASHBACK_KEY_MORE_KEYSTORES is wrong: the first file is CASHBACK_KEY_KEYSTORE, and that is missing"
-    for one in more:
+    for one in more if keystore else ():
         yield from _unreadable("CASHBACK_KEY_MORE_KEYSTORES", one)
 
 

@@ -9,6 +9,7 @@ import structlog
 
 from cashback.chain.model import Attempt, Person
 from cashback.chain.store import lanes
+from cashback.chain.store import slots as stored_slots
 from cashback.processes import adapter, signing
 from tests.integration.chain.proxy import Proxy
 from tests.integration.chain.support import assembled, eventually, mint, running, serving
@@ -163,9 +164,9 @@ async def test_storing_an_attempt_again_stores_nothing(settings: adapter.Setting
         await bench.reached([1], "submitted")
         async with bench.database.transaction() as tx:
             [lane] = await lanes.lanes(tx)
-            [slot] = await lanes.open_slots(tx, lane=lane.id, limit=1)
+            [slot] = await stored_slots.open_slots(tx, lane=lane.id, limit=1)
             again = Attempt(hash=slot.hash, lane=slot.lane, nonce=slot.nonce, raw=slot.raw, fees=slot.fees)
-            assert await lanes.store(tx, [again]) == 0
+            assert await stored_slots.store(tx, [again]) == 0
 
 
 @pytest.mark.invariant("I2", "I9")

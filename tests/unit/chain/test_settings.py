@@ -131,7 +131,7 @@ def test_exactly_one_key_is_wanted(kind: Any, good: dict[str, str], keystore: st
         ({"FINALITY": "finalised"}, "CASHBACK_FINALITY is wrong"),
         ({"KEY_COUNT": "7"}, "CASHBACK_CONNECTIONS is wrong: 7 lanes want 9 at least"),
         ({"KEY_COUNT": "33"}, "CASHBACK_KEY_COUNT"),
-        ({"KEY_MORE_KEYSTORES": "/nowhere/at/all"}, "the first file is CASHBACK_KEY_KEYSTORE, and that is missing"),
+        ({"KEY_MORE_KEYSTORES": "/nowhere/at/all"}, "CASHBACK_KEY_MORE_KEYSTORES is wrong: the first file is"),
         ({"MINT_DAY_MAX": "0"}, "CASHBACK_MINT_DAY_MAX"),
         ({"FINALITY": "latest"}, "CASHBACK_FINALITY is wrong"),
         ({"FINALITY": "depth:few"}, "CASHBACK_FINALITY is wrong"),

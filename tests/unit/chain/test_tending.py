@@ -12,6 +12,7 @@ PATIENCE = Patience(resend_ms=10_000, bump_ms=45_000)
 SLOT = OpenSlot(
     lane=1,
     nonce=7,
+    kind="mint",
     target=Address(b"\1" * 20),
     calldata=b"",
     gas=21_000,

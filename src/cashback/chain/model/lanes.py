@@ -99,10 +99,14 @@ class NodeAnswer(msgspec.Struct, frozen=True):
 
 
 class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
-    """A slot that no block carries yet, its newest attempt, and how long ago things happened."""
+    """A slot that no block carries yet, its newest attempt, and how long ago things happened.
+
+    A `noop` moves nothing: it takes a nonce at which pools hold something that our records do not know.
+    """
 
     lane: int
     nonce: int
+    kind: Literal["mint", "noop"]
     target: Address
     calldata: bytes
     gas: int

@@ -3,6 +3,7 @@
 Logs tell of nearly everything; receipts are asked for only here, a few at a time.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from cashback.chain.gateway.blocks import Blocks
@@ -10,6 +11,7 @@ from cashback.chain.model import Address, ChainDiverged, Lane, OpenSlot, Receipt
 from cashback.chain.rules import reverts
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network, sightings
+from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
 from cashback.kernel.telemetry import logger
 
@@ -44,33 +46,48 @@ class Inspection:
         """Explain one lane's used nonces."""
         mined = await self._source.mined_nonce(lane.address, tip)
         async with self._database.transaction() as tx:
-            slots = await lanes.open_slots(tx, lane=lane.id, limit=SLOTS_PER_TURN_MAX)
+            slots = await stored_slots.open_slots(tx, lane=lane.id, limit=SLOTS_PER_TURN_MAX)
             used = [slot for slot in slots if slot.nonce < mined]
-            attempts = await lanes.attempts_of(tx, lane=lane.id, nonces=[slot.nonce for slot in used])
+            attempts = await stored_slots.attempts_of(tx, lane=lane.id, nonces=[slot.nonce for slot in used])
             final_block = (await network.network(tx)).final_block
         if not used:
-            self._refuse_strangers(lane, set(), tip, final_block)
+            self._strange(lane, set(), tip, final_block)
             return 0
         receipts = await self._source.receipts([hash_ for hashes in attempts.values() for hash_ in hashes])
         found = {nonce: receipts[one] for nonce, hashes in attempts.items() for one in hashes if one in receipts}
-        self._refuse_strangers(lane, {slot.nonce for slot in used if slot.nonce not in found}, tip, final_block)
+        strange = self._strange(lane, {slot.nonce for slot in used if slot.nonce not in found}, tip, final_block)
+        superseded = await self._supersede(lane, [slot for slot in used if slot.nonce in strange], final_block)
         reasons = {
             slot.nonce: await self._reason(lane.address, slot, found[slot.nonce])
             for slot in used
             if slot.nonce in found
         }
-        return await self._store(lane, found, reasons)
+        return superseded + await self._store(lane, found, reasons)
 
-    def _refuse_strangers(self, lane: Lane, unknown: set[int], tip: int, final_block: int) -> None:
-        """Raise `ChainDiverged` when a nonce is used for good and none of our attempts used it.
+    def _strange(self, lane: Lane, unknown: set[int], tip: int, final_block: int) -> set[int]:
+        """Return which of the nonces that no attempt of ours used are used for good.
 
-        That is so once the block is final at which it was first seen used; a node need not remember old states.
+        They are once the block is final at which they were first seen used; a node need not remember old states.
         """
         for suspect in [one for one in self._suspects if one[0] == lane.id and one[1] not in unknown]:
             del self._suspects[suspect]
-        for nonce in sorted(unknown):
-            if self._suspects.setdefault((lane.id, nonce), tip) <= final_block:
-                raise ChainDiverged("nonce_used_by_stranger", lane=lane.id, nonce=nonce)
+        return {nonce for nonce in unknown if self._suspects.setdefault((lane.id, nonce), tip) <= final_block}
+
+    async def _supersede(self, lane: Lane, slots: Sequence[OpenSlot], final_block: int) -> int:
+        """Close no-ops that were overtaken by what they were to replace; return how many.
+
+        Raises:
+            ChainDiverged: one is no no-op, so whoever used its nonce has our key.
+        """
+        for slot in slots:
+            if slot.kind != "noop":
+                raise ChainDiverged("nonce_used_by_stranger", lane=lane.id, nonce=slot.nonce)
+        if not slots:
+            return 0
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            nonces = [slot.nonce for slot in slots]
+            return await stored_slots.supersede(tx, lane=lane.id, nonces=nonces, block_number=final_block)
 
     async def _reason(self, sender: Address, slot: OpenSlot, receipt: Receipt) -> str:
         """Return why a mined call did nothing, empty when it succeeded."""
@@ -95,7 +112,9 @@ class Inspection:
                 if known.get(receipt.place.block_number) == receipt.place.block_hash
             ]
             closed = await sightings.mined(tx, places) if places else 0
-            mistakes = await lanes.mistakes(tx, lane=lane.id, passing=sorted(reverts.PASSING), among=MISTAKES_MAX)
+            mistakes = await stored_slots.mistakes(
+                tx, lane=lane.id, passing=sorted(reverts.PASSING), among=MISTAKES_MAX
+            )
         for _, reason in places:
             if reason:
                 log.warning("call.reverted", lane=lane.id, reason=reason)

@@ -4,23 +4,18 @@
                             └──diverged──▶ minting halted
 
 A turn may take longer than the lease lasts, when a node hangs: the lease is renewed beside it.
-
-Keeps I9: the next nonce comes from the database; the chain is only asked whether it has seen more than that.
 """
 
 import asyncio
 from typing import Final
 
-from cashback.chain.gateway.blocks import Blocks
-from cashback.chain.gateway.keys import Signer
 from cashback.chain.model import ChainDiverged, LaneNotReady, LeaseLost, RaceLost
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.pulse import Pulse, first_of
+from cashback.chain.service.recovery import Recovery
 from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import lanes, network
-from cashback.kernel.db import Database
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.telemetry import logger
 
@@ -40,33 +35,25 @@ class LaneLoop:
 
     def __init__(
         self,
-        database: Database,
         *,
-        blocks: Blocks,
-        signer: Signer,
+        name: str,
         tenure: Tenure,
+        recovery: Recovery,
         sequencer: Sequencer,
         tender: Tender,
         halting: Halting,
         wake: Pulse,
     ) -> None:
         """Run with the parts of one lane; `wake` beats when there is something to take or a slot became free."""
-        self._database = database
-        self._blocks = blocks
-        self._signer = signer
+        self.name = name
         self._tenure = tenure
+        self._recovery = recovery
         self._sequencer = sequencer
         self._tender = tender
         self._halting = halting
         self._wake = wake
         self._recovered: int | None = None
-        self._quiet_since: tuple[int, int] | None = None
         self._retries = 0
-
-    @property
-    def name(self) -> str:
-        """Return the signer's address, 0x and 40 digits."""
-        return f"0x{self._signer.address.hex()}"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve the lane until `stop` is set, whatever the world does; then give the lease back."""
@@ -109,46 +96,10 @@ class LaneLoop:
     async def _serve(self) -> float:
         """Make sure of the lane if it was just taken; then fill it and tend it once."""
         if self._recovered != self._tenure.token:
-            await self._recover()
+            token = self._tenure.token
+            await self._recovery.make_sure()
+            self._recovered = token
         ripens_in_s = await self._sequencer.turn()
         is_busy = await self._tender.turn()
         rests = [_TENDING_S if is_busy else _IDLE_S, *([] if ripens_in_s is None else [ripens_in_s])]
         return min(rests)
-
-    async def _recover(self) -> None:
-        """Make sure of the lane after taking its lease: open a new one, or send again what is open.
-
-        Raises:
-            ChainDiverged: the chain has seen nonces that are not in our records.
-            LaneNotReady: the signer is new here and has transactions that are not final yet.
-        """
-        token = self._tenure.token
-        async with self._database.transaction() as tx:
-            lane = next((one for one in await lanes.lanes(tx) if one.address == self._signer.address), None)
-            final_block = (await network.network(tx)).final_block
-        pending, latest = await self._blocks.nonces(self._signer.address, ("pending", "latest"))
-        if lane is None:
-            await self._open(pending, latest, final_block)
-        else:
-            await self._sequencer.account_for(max(pending, latest))
-            await self._tender.doubt()
-            log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=latest, open_slots=lane.open_slots)
-        self._recovered = token
-
-    async def _open(self, pending: int, latest: int, final_block: int) -> None:
-        """Open a new lane once every transaction that its signer ever sent is final, at once when there is none.
-
-        They are when a block is final at which they were all mined already: a node need not remember old states.
-        """
-        if pending != latest:
-            self._quiet_since = None
-            raise LaneNotReady(f"the signer has {pending - latest} transactions that no block carries")
-        if latest > 0:
-            since = self._quiet_since or (latest, (await self._blocks.latest()).number)
-            self._quiet_since = since if since[0] == latest else None
-            if self._quiet_since is None or final_block < since[1]:
-                raise LaneNotReady(f"the signer's {latest} transactions are certain once block {since[1]} is final")
-        async with self._database.transaction() as tx:
-            await self._tenure.fence(tx)
-            await lanes.open_lane(tx, address=self._signer.address, next_nonce=latest)
-        log.info("lane.opened", address=f"0x{self._signer.address.hex()}", next_nonce=latest)

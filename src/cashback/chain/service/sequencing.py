@@ -16,12 +16,25 @@ from prometheus_client import Counter, Histogram
 
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.keys import Signer
-from cashback.chain.model import Attempt, Call, ChainDiverged, Fees, Lane, Policy, RaceLost, Slot, Transaction, Waiting
+from cashback.chain.model import (
+    Attempt,
+    Call,
+    ChainDiverged,
+    Fees,
+    Lane,
+    LaneNotReady,
+    Policy,
+    RaceLost,
+    Slot,
+    Transaction,
+    Waiting,
+)
 from cashback.chain.rules import batching, fees, packing, transaction
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import lanes, mints, network, taking
+from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.telemetry import logger
 
@@ -29,6 +42,8 @@ CALLS_PER_TURN_MAX: Final = 4
 TAKING_FOR_S: Final = 5.0
 """How long a lane may take from reading to storing; after that others may take the same, and it stores nothing."""
 _LOOK_AGAIN_S: Final = 0.5
+_NOTHING: Final = Call(calldata=b"", numbers=(), amount=0, gas=21_000)
+"""What a no-op calls: its own signer, for the price of a transaction."""
 
 SLOTS: Final = Counter("cashback_chain_slots_total", "Nonces reserved.")
 BATCH_MINTS: Final = Histogram(
@@ -96,6 +111,29 @@ class Sequencer:
         if isinstance(queue, Queue):
             return await self._take(queue)
         return queue
+
+    async def open_over(self, first_nonce: int, next_nonce: int) -> None:
+        """Open the lane at `next_nonce`, with a no-op at each nonce from `first_nonce` on that pools hold elsewhere.
+
+        The no-ops bid as every slot does, up to the fee cap: either one is mined, or what it was to replace.
+
+        Raises:
+            LaneNotReady: gas costs more than the cap.
+            LeaseLost: nothing was stored.
+        """
+        policy = await self._contracts.policy(self._signer.address)
+        bid = fees.first_bid(policy.base_fee_wei, self._limits.fees)
+        if isinstance(bid, fees.Waits):
+            raise LaneNotReady(f"earlier transactions cannot be replaced: {bid.reason}")
+        address = self._signer.address
+        slots = [Slot(lane=0, nonce=nonce, target=address, call=_NOTHING) for nonce in range(first_nonce, next_nonce)]
+        attempts = [await self._sign(slot, bid) for slot in slots]
+        async with self._database.transaction() as tx:
+            await self._tenure.fence(tx)
+            await lanes.open_lane(tx, address=address, next_nonce=next_nonce)
+            lane = await self._lane(tx)
+            await stored_slots.reserve(tx, [msgspec.structs.replace(slot, lane=lane.id) for slot in slots])
+            await stored_slots.store(tx, [msgspec.structs.replace(attempt, lane=lane.id) for attempt in attempts])
 
     async def account_for(self, seen_nonce: int) -> None:
         """Return when every nonce below `seen_nonce`, which the chain has seen, is in our records, as they are now.
@@ -202,8 +240,8 @@ class Sequencer:
             await self._tenure.fence(tx)
             if not await lanes.advance(tx, lane=lane.id, expected=lane.next_nonce, by=len(slots)):
                 raise RaceLost("the lane's next nonce has changed, or it took too long")
-            await lanes.reserve(tx, slots)
-            await lanes.store(tx, attempts)
+            await stored_slots.reserve(tx, slots)
+            await stored_slots.store(tx, attempts)
             if await mints.assign(tx, slots) != carried:
                 raise RaceLost("a mint no longer waits")
             await taking.sign_for(tx, sum(slot.call.amount for slot in slots))

@@ -18,6 +18,7 @@ from cashback.chain.service.halting import halt
 from cashback.chain.service.sequencing import LaneLimits
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network
+from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
 from cashback.kernel.telemetry import logger
 
@@ -65,7 +66,7 @@ class Tender:
         """Take every open attempt for unsent, as after a restart: nobody can tell what pools still hold."""
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
-            await lanes.doubt(tx, address=self._signer.address)
+            await stored_slots.doubt(tx, address=self._signer.address)
 
     async def _read(self) -> tuple[Lane | None, list[OpenSlot], int]:
         """Return the lane, its open slots and the base fee at the head; no slots while minting is halted."""
@@ -73,7 +74,7 @@ class Tender:
             if (await network.network(tx)).halted_reason is not None:
                 return None, [], 0
             lane = next(one for one in await lanes.lanes(tx) if one.address == self._signer.address)
-            slots = await lanes.open_slots(tx, lane=lane.id, limit=self._limits.slots_in_flight)
+            slots = await stored_slots.open_slots(tx, lane=lane.id, limit=self._limits.slots_in_flight)
             tip = await blocks.tip(tx)
             return lane, slots, 0 if tip is None else tip.base_fee_wei
 
@@ -84,7 +85,7 @@ class Tender:
             return []
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
-            stored = await lanes.store(tx, signed)
+            stored = await stored_slots.store(tx, signed)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
         BUMPS.inc(stored)
@@ -118,7 +119,7 @@ class Tender:
         said = await asyncio.gather(*(self._node.send(raw) for _, raw in attempts))
         results = [(hash_, *answers.combine(one)) for (hash_, _), one in zip(attempts, said, strict=True)]
         async with self._database.transaction() as tx:
-            await lanes.record(tx, results)
+            await stored_slots.record(tx, results)
         self._tell(results)
 
     def _tell(self, results: Sequence[tuple[Hash, Answer, str]]) -> None:
@@ -160,7 +161,7 @@ class Tender:
         """
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
-            slots = await lanes.open_slots(tx, lane=lane.id, limit=self._limits.slots_in_flight)
+            slots = await stored_slots.open_slots(tx, lane=lane.id, limit=self._limits.slots_in_flight)
             if any(slot.answer == "refused" for slot in slots):
-                await lanes.doubt(tx, address=self._signer.address)
+                await stored_slots.doubt(tx, address=self._signer.address)
                 await halt(tx, reason)

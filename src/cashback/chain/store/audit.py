@@ -13,7 +13,7 @@ async def nonce_faults(
 
     `final_nonces` is how many nonces of each lane's signer the chain has used up to `final_block`. Every nonce from the
     lane's first to its newest has one slot; those the chain has used are final with exactly one mined attempt, and of
-    the others none was mined by then.
+    the others none was mined by then. A no-op may have been overtaken by what it was to replace.
     """
     cursor = await tx.execute(
         """
@@ -31,7 +31,7 @@ async def nonce_faults(
             join chain.lanes using (address)
         ),
         walked as (
-            select lane.address, place.nonce, place.nonce < lane.final_nonce as is_final, slots.state,
+            select lane.address, place.nonce, place.nonce < lane.final_nonce as is_final, slots.state, slots.kind,
                    (select count(*)
                     from chain.blockchain_transactions as attempts
                     where attempts.lane = lane.id
@@ -47,7 +47,7 @@ async def nonce_faults(
         select address, nonce, is_final, state, mined
         from walked
         where state is null
-           or mined <> is_final::integer
+           or mined <> is_final::integer and not (kind = 'noop' and mined = 0)
            or is_final and state <> 'final'
         order by address, nonce
         limit %(limit)s

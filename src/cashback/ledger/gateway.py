@@ -11,6 +11,7 @@ from grpclib.client import Channel
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from cashback.kernel.db import forbid_in_transaction
+from cashback.kernel.money import TokenUnits
 from cashback.ledger.model import (
     AdapterUnavailable,
     AdapterUnintelligible,
@@ -188,6 +189,7 @@ def _status(answer: GetStatusResponse) -> ChainStatus:
         final=int(answer.final),
         halted_reason=answer.halted_reason,
         accepted_waiting=int(answer.accepted_waiting),
+        limit=None if answer.allowance is None else TokenUnits(int(_digits(answer.allowance.capacity))),
         lanes=[
             LaneNonces(
                 address=_octets(lane.address, _ADDRESS_BYTES),

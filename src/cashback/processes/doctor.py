@@ -11,9 +11,14 @@ import psycopg
 
 from cashback.kernel.bus import Bus
 from cashback.kernel.config import Dsn, HostPort, HttpUrl, NatsUrl, Secret
+from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
+from cashback.kernel.money import TokenUnits
 from cashback.ledger.gateway import Adapter
+from cashback.ledger.model import AdapterUnavailable, Programme, ProgrammeUnknown
+from cashback.ledger.rules import largest_grant
+from cashback.ledger.service import Readings
 from cashback.processes.migrate import SERVICES
 from cashback.processes.tls import ClientTls
 
@@ -48,7 +53,11 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine(f"database {service.database}", _schemas(dsn, service.schemas))
         for dsn, service in zip(dsns, SERVICES, strict=True)
     ]
-    examinations += [_examine("broker", _broker(settings)), _examine("adapter and chain", _adapter(settings))]
+    examinations += [
+        _examine("broker", _broker(settings)),
+        _examine("adapter and chain", _adapter(settings)),
+        _examine("programme and mint limit", _limit(settings)),
+    ]
     if settings.api_url:
         examinations.append(_examine("REST API", _api(settings.api_url)))
     return await asyncio.gather(*examinations)
@@ -135,6 +144,44 @@ async def _adapter(settings: Settings) -> str:
         which = f"{alive} of {len(status.endpoints)} nodes answer" if alive else "no node of the chain answers"
         raise ChainUnwell(f"the adapter is up, but {which}; {'; '.join(unwell)}")
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"
+
+
+class GrantAboveLimit(CashbackError):
+    """The programme may grant at once more than the minter may mint at once."""
+
+    code = "grant_above_limit"
+
+
+async def _limit(settings: Settings) -> str:
+    """Return that the largest grant of the programme in force fits through the minter's limit."""
+    async with (
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
+        Database.open(settings.ledger_audit_dsn.value, name="doctor", connections_max=1) as database,
+    ):
+        limit = (await adapter.status()).limit
+        try:
+            programme = await Readings(database).programme()
+        except ProgrammeUnknown:
+            return "no programme is in force"
+    if limit is None:
+        raise AdapterUnavailable("no node tells the minter's limit")
+    return fitting(programme, limit)
+
+
+def fitting(programme: Programme, limit: TokenUnits) -> str:
+    """Return that one grant of a programme is never more than `limit`, the most that is minted at once.
+
+    Raises:
+        GrantAboveLimit: one can be; its mint would wait for ever.
+    """
+    most = largest_grant(programme)
+    if most > limit:
+        raise GrantAboveLimit(
+            f"one purchase can earn {most} base units in the programme {programme.name!r}, and the minter mints at "
+            f"most {limit} at once, so that mint would wait for ever: have the minter's admin call setLimit with a "
+            "capacity of at least that, or end the programme and start one with a smaller budget"
+        )
+    return f"one purchase earns at most {most} base units, and {limit} are minted at once"
 
 
 class ApiUnwell(CashbackError):

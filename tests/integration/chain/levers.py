@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from eth_utils.crypto import keccak
 
-from cashback.chain.gateway.contracts import OPERATOR_ROLE
+from cashback.chain.gateway.contracts import MINTER_ROLE, OPERATOR_ROLE
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Mint, Waiting
 from cashback.chain.rules.packing import Limits, pack
@@ -89,6 +89,11 @@ class People:
     async def revoke_operator(self) -> None:
         """Take the signer's role away."""
         await self._as_admin(_call("revokeRole(bytes32,address)", OPERATOR_ROLE, _padded(ACCOUNTS[1])))
+
+    async def revoke_minter(self, token: str) -> None:
+        """Take the minter's role on the token away, as the token's admin."""
+        calldata = _call("revokeRole(bytes32,address)", MINTER_ROLE, _padded(self._minter))
+        await self._send(ACCOUNTS[0], calldata, to=token)
 
     async def burn(self, token: str, amount: int) -> None:
         """Burn tokens of the stranger's own."""

@@ -88,7 +88,7 @@ async def test_an_adapter_whose_only_endpoint_serves_another_chain_does_not_star
 async def test_addresses_without_contracts_are_refused_at_the_start(settings: adapter.Settings) -> None:
     """The message says which address is empty."""
     wrong = msgspec.structs.replace(settings, token_address="0x" + "12" * 20)
-    with pytest.raises(WrongChain, match="token's address"):
+    with pytest.raises(WrongChain, match="no contract at CASHBACK_TOKEN_ADDRESS"):
         async with assembled(wrong):
             pass
 

@@ -65,7 +65,7 @@ async def test_a_file_is_found_by_its_name_and_a_symbol_inside_a_message(setting
 async def test_a_stream_of_questions_is_bounded(settings: adapter.Settings) -> None:
     """The one too many is refused, and the stream ends; our own stub reads it."""
 
-    async def questions() -> AsyncIterator[v1.ServerReflectionRequest]:
+    async def send() -> AsyncIterator[v1.ServerReflectionRequest]:
         for _ in range(QUESTIONS_MAX + 1):
             yield v1.ServerReflectionRequest(list_services="*")
 
@@ -73,7 +73,7 @@ async def test_a_stream_of_questions_is_bounded(settings: adapter.Settings) -> N
         host, _, port = address.rpartition(":")
         async with Channel(host, int(port)) as channel:
             stub = v1.ServerReflectionStub(channel)
-            answers = [answer async for answer in stub.server_reflection_info(questions())]
+            answers = [answer async for answer in stub.server_reflection_info(send())]
     assert len(answers) == QUESTIONS_MAX + 1
     assert answers[-1].error_response is not None
     assert answers[-1].error_response.error_code == Status.RESOURCE_EXHAUSTED.value

@@ -12,6 +12,7 @@ from tests.integration.cli.launch import WITHIN_S, Launched
 TOKEN: Final = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 """Where the first contract of a development chain's first account always stands."""
 
+_SET_LIMIT: Final = "0x3d26a243"
 _TOTAL_SUPPLY: Final = "0x18160ddd"
 _SLOTS_MAX: Final = 32
 
@@ -29,6 +30,14 @@ class Chain(msgspec.Struct, frozen=True):
         """Have the token say that there is so much more than was minted."""
         while (supply := self.total_supply()) and not self._plant(supply, supply + more):
             pass
+
+    def limit(self, minter: str, *, capacity: int) -> None:
+        """Have the minter's admin, the development chain's first account, set its limit; return once that is mined."""
+        admin = msgspec.convert(self._ask("eth_accounts"), list[str])[0]
+        data = f"{_SET_LIMIT}{capacity:064x}{86_400:064x}"
+        call = {"from": admin, "to": minter, "data": data}
+        sent = self._ask("eth_sendTransaction", call)
+        assert eventually(lambda: self._ask("eth_getTransactionReceipt", sent) is not None, within_s=WITHIN_S)
 
     def _plant(self, old: int, new: int) -> bool:
         """Replace a number in the token's storage; False when it has changed meanwhile."""

@@ -14,6 +14,7 @@ from cashback.kernel.bus import Bus, event_message, publish
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.ids import new_id
 from cashback.processes.embedded import eventually, free_port
+from tests.integration.cli.chain import chain_of
 from tests.integration.cli.conftest import Cashback, Dev, Said
 
 WITHIN_S: Final = 60.0
@@ -182,9 +183,27 @@ def test_doctor_finds_what_is_wrong_and_says_the_rest_is_well(dev: Dev, cashback
         "database chain": "WRONG",
         "broker": "WRONG",
         "adapter and chain": "ok",
+        "programme and mint limit": "ok",
         "REST API": "WRONG",
     }
     assert "chain.schema_history" in next(row["detail"] for row in rows if row["what"] == "database chain")
+
+
+def test_doctor_finds_a_programme_that_grants_more_at_once_than_is_minted_at_once(
+    dev: Dev, ask: Ask, cashback: Cashback
+) -> None:
+    """That mint would wait for ever; who can mend it, and how, stands beside it."""
+    chain, minter = chain_of(dev.launched), ask("chain", "status")["minter"]
+    was = int(ask("chain", "status")["limiter"]["capacity"])
+    chain.limit(minter, capacity=1_000_000)
+    try:
+        [row] = [row for row in ask("doctor", code=EXIT_DIFFERENCE) if row["what"] == "programme and mint limit"]
+    finally:
+        chain.limit(minter, capacity=was)
+    assert row["state"] == "WRONG"
+    assert "mints at most 1000000 at once" in row["detail"]
+    assert "setLimit" in row["detail"]
+    assert ask("doctor")
 
 
 def test_a_verb_without_settings_lists_what_it_needs(cashback: Cashback) -> None:

@@ -1,12 +1,15 @@
 """Which terms of a programme are sound."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
 from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits
-from cashback.ledger.model import Commitments, NewProgramme, ProgrammeInvalid
-from cashback.ledger.rules import check_room, check_terms, currency_of
+from cashback.ledger.model import Commitments, Conversion, NewProgramme, Programme, ProgrammeInvalid, Ruleset
+from cashback.ledger.rules import check_room, check_terms, currency_of, largest_grant
 
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(150), token_rate=TokenRate(1, 1), budget=Minor(1_000_000))
 
 
@@ -72,3 +75,35 @@ def test_currencies_are_those_in_use_with_their_exponents(code: str, exponent: i
     """Metals, funds, withdrawn currencies and nonsense are none."""
     currency = currency_of(code)
     assert (currency and currency.exponent) == exponent
+
+
+def programme(*, rate: int, budget_left: int, token_rate: TokenRate) -> Programme:
+    """Return a programme in dollars."""
+    return Programme(
+        id="prg_1",
+        name="Spring",
+        ruleset=Ruleset(
+            id="rul_1", programme_id="prg_1", version=1, currency=Currency(code="USD", exponent=2), rate=Bps(rate)
+        ),
+        conversion=Conversion(rate=token_rate, source="a test", as_of=NOON),
+        budget=Minor(budget_left),
+        budget_left=Minor(budget_left),
+        created_at=NOON,
+        ended_at=None,
+    )
+
+
+@pytest.mark.parametrize(
+    "rate,budget_left,token_rate,expected",
+    [
+        pytest.param(500, 100_000_000, TokenRate(1, 1), 10**12, id="one-purchase-may-take-all-that-is-left"),
+        pytest.param(500, 100_000_000, TokenRate(2, 1), 2 * 10**12, id="at-two-tokens-a-dollar"),
+        pytest.param(500, 0, TokenRate(1, 1), 0, id="nothing-is-left"),
+        pytest.param(1, INT63_MAX, TokenRate(1, 10_000), INT63_MAX // 10_000, id="what-the-largest-purchase-earns"),
+    ],
+)
+def test_the_largest_grant_is_what_is_left_or_what_the_largest_purchase_earns(
+    rate: int, budget_left: int, token_rate: TokenRate, expected: int
+) -> None:
+    """Whichever is less, in base units of the token."""
+    assert largest_grant(programme(rate=rate, budget_left=budget_left, token_rate=token_rate)) == expected

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from cashback.chain.gateway.artefact import artefact
 from cashback.chain.gateway.blocks import header
 from cashback.chain.gateway.endpoint import EndpointRefused, Request
 from cashback.chain.gateway.node import Node
@@ -55,11 +56,20 @@ class Contracts:
                 ]
             )
         except EndpointRefused as cause:
-            raise WrongChain("the contracts at the addresses are not a token and its minter of ours") from cause
+            raise WrongChain(
+                "what stands at CASHBACK_TOKEN_ADDRESS and CASHBACK_MINTER_ADDRESS does not answer as token and minter"
+            ) from cause
         if _word(decimals) != TOKEN_DECIMALS:
-            raise WrongChain(f"the token has {_word(decimals)} decimals, the ledger counts in {TOKEN_DECIMALS}")
-        if _bytes(paired)[-_ADDRESS_BYTES:] != self.token:
-            raise WrongChain("the minter mints another token; check both addresses")
+            raise WrongChain(
+                f"the token at CASHBACK_TOKEN_ADDRESS has {_word(decimals)} decimals, and the ledger counts in "
+                f"{TOKEN_DECIMALS}: name the token that `cashback contracts deploy` printed"
+            )
+        minted = _bytes(paired)[-_ADDRESS_BYTES:]
+        if minted != self.token:
+            raise WrongChain(
+                f"the minter at CASHBACK_MINTER_ADDRESS mints the token 0x{minted.hex()}, not "
+                "the one at CASHBACK_TOKEN_ADDRESS: name the pair that `cashback contracts deploy` printed"
+            )
         if not _word(is_minter):
             raise WrongChain("the minter lacks MINTER_ROLE on the token; its admin must grant it")
         if not _word(is_operator):
@@ -176,10 +186,20 @@ class Contracts:
         return _bytes(code)
 
     async def _verify_code(self) -> None:
-        """Raise `WrongChain` when an address carries no contract."""
-        for name, address in (("token", self.token), ("minter", self.minter)):
-            if not await self.code(address):
-                raise WrongChain(f"there is no contract at the {name}'s address 0x{address.hex()}; deploy it first")
+        """Raise `WrongChain` when an address carries no contract, or not this release's."""
+        for contract, name, address in (
+            ("CashbackToken", "TOKEN", self.token),
+            ("CashbackMinter", "MINTER", self.minter),
+        ):
+            code = await self.code(address)
+            place = f"CASHBACK_{name}_ADDRESS, 0x{address.hex()}"
+            if not code:
+                raise WrongChain(f"there is no contract at {place}: deploy it first, or check the address")
+            if not artefact(contract).is_code(code):
+                raise WrongChain(
+                    f"the code at {place}, is not this release's {contract}: name what `cashback contracts deploy` "
+                    "printed; contracts of another release are served by that release"
+                )
 
 
 def _view(target: Address, calldata: bytes, *, block: str = _LATEST) -> Request:

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.money import TokenUnits
 
 
 class ChainBalance(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +67,10 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the adapter stands: heads, whether it is halted, what waits, its signers and its nodes."""
+    """How the adapter stands: heads, whether it is halted, what waits, its signers and its nodes.
+
+    `limit` is the most that the minter mints at once, None when no node told.
+    """
 
     chain_id: int
     head: int
@@ -75,6 +79,7 @@ class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
     accepted_waiting: int
     lanes: list[LaneNonces]
     endpoints: list[EndpointHealth]
+    limit: TokenUnits | None
 
 
 class LiveMint(msgspec.Struct, frozen=True, kw_only=True):

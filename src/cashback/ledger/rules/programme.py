@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Currency, to_token
-from cashback.ledger.model import Commitments, NewProgramme, ProgrammeInvalid
+from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Currency, Minor, TokenUnits, share, to_token
+from cashback.ledger.model import Commitments, NewProgramme, Programme, ProgrammeInvalid
 from cashback.ledger.rules.currencies import currency_of
 
 NAME_LENGTH_MAX: Final = 200
@@ -49,3 +49,12 @@ def check_room(terms: NewProgramme, currency: Currency, before: Commitments) -> 
             "all budgets together must stay below 2^63, in minor units and in base units of the token",
             pointer="/budget_minor",
         )
+
+
+def largest_grant(programme: Programme) -> TokenUnits:
+    """Return the most that one purchase can still earn: what the largest purchase there is earns, or all that is left.
+
+    The minter must be able to mint that at once, or the mint waits for ever: a grant is never split.
+    """
+    earned = min(share(Minor(INT63_MAX), programme.ruleset.rate), programme.budget_left)
+    return to_token(Minor(earned), exponent=programme.ruleset.currency.exponent, rate=programme.conversion.rate)

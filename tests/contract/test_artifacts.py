@@ -74,3 +74,16 @@ def test_every_leaf_of_a_tree_is_one_solidity_test(tree: Path) -> None:
     assert leaves
     assert re.findall(r"/// (it .+)\n    function test", tests) == leaves
     assert len(re.findall(r"\n    function test", tests)) == len(leaves)
+
+
+def test_every_function_of_the_sources_has_a_tree_of_its_own() -> None:
+    """Each constructor and each function that a caller can reach is the heading of exactly one tree."""
+    headings = [line for tree in TREES for line in tree.read_text().splitlines() if "::" in line]
+    assert len(headings) == len(set(headings))
+    for source in sorted((CONTRACTS / "src").glob("*.sol")):
+        declared = re.findall(r"\n    (?:function )?(\w+)\([^{;]*\{", source.read_text())
+        callable_ = [name for name in declared if not name.startswith("_")]
+        assert "constructor" in callable_
+        assert "mintBatch" in callable_
+        missing = [name for name in callable_ if f"{source.stem}::{name}" not in headings]
+        assert not missing, f"{source.name}: no tree of {missing}"

@@ -24,9 +24,7 @@ contract PolicyTest is MinterTest {
 
     /// it starts full and unpaused with its roles given
     function test_WhenEverythingIsRight() external view {
-        (uint208 capacity, uint48 window) = minter.limit();
-        assertEq(capacity, CAPACITY, "capacity");
-        assertEq(window, WINDOW, "window");
+        assertLimit(CAPACITY, WINDOW);
         assertEq(minter.available(), CAPACITY, "available");
         assertEq(address(minter.TOKEN()), address(token), "token");
         assertTrue(!minter.paused(), "unpaused");
@@ -157,5 +155,24 @@ contract PolicyTest is MinterTest {
             assertEq(minter.available(), amount > before ? before : before - amount, "available");
         }
         assertTrue(token.totalSupply() <= 2 * CAPACITY, "bounded");
+    }
+
+    /// it says the capacity and window of the deployment whatever was used
+    function test_GivenTheLimitWasNeverChanged() external {
+        mint(1, ALICE, CAPACITY);
+        assertLimit(CAPACITY, WINDOW);
+    }
+
+    /// it says the new capacity and window
+    function test_WhenTheAdminChangesTheLimit() external {
+        vm.prank(ADMIN);
+        minter.setLimit(7, 9);
+        assertLimit(7, 9);
+    }
+
+    function assertLimit(uint208 expectedCapacity, uint48 expectedWindow) private view {
+        (uint208 capacity, uint48 window) = minter.limit();
+        assertEq(capacity, expectedCapacity, "capacity");
+        assertEq(window, expectedWindow, "window");
     }
 }

@@ -44,4 +44,9 @@ contract ViewsTest is CashbackTest {
         assertEq(balances[2], 5, "alice");
         assertEq(balances[3], 7, "bob again");
     }
+
+    /// it says six
+    function test_WhenAWalletAsks() external view {
+        assertEq(token.decimals(), 6, "decimals");
+    }
 }

@@ -3,7 +3,7 @@
     nox --list                 what there is
     nox -s tests -- -k idempotency  arguments after -- go to the tool
 
-Sessions run in the environment that `make` set up (requirements/install.py) and install nothing.
+Sessions run in the environment that `make` set up (requirements/install.py) and install nothing into it.
 """
 
 import logging
@@ -32,6 +32,7 @@ LINTERS = (
 )
 # Two workers with servers of their own; a file stays with one of them, since its tests may share a running system.
 WORKERS = ("--numprocesses", "2", "--dist", "loadfile")
+DEEP = ("pytest", "-m", "deep", "-o", "timeout=1800", "-o", "faulthandler_timeout=1780")
 LOCK = (
     *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
     # No comments and no index: the files say what is installed, the machine says from where.
@@ -63,7 +64,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def deep(session: nox.Session) -> None:
     """The second tier: a quarter of an hour, before an issue is called done."""
-    session.run("pytest", "-m", "deep", "-o", "timeout=1800", "-o", "faulthandler_timeout=1780", *session.posargs)
+    session.run(*DEEP, *session.posargs)
 
 
 @nox.session
@@ -97,13 +98,21 @@ def contracts(session: nox.Session) -> None:
 
 
 @nox.session
+def slither(session: nox.Session) -> None:
+    """Hold contracts/ against slither, in an environment of its own; fails on a finding without a written answer."""
+    session.run(*DEEP, *session.posargs, "tests/contract/test_slither.py")
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew; `-- --upgrade` moves to the newest versions that pyproject.toml allows."""
-    bootstrap, development, runtime = (f"requirements/{name}.txt" for name in ("bootstrap", "development", "runtime"))
+    names = ("bootstrap", "development", "runtime", "slither")
+    bootstrap, development, runtime, analyser = (f"requirements/{name}.txt" for name in names)
     session.run(*LOCK, *session.posargs, "requirements/bootstrap.in", "-o", bootstrap)
     session.run(*LOCK, *session.posargs, "pyproject.toml", "--extra", "dev", "--extra", "test", "-o", development)
     # What runs in production is what was tested.
     session.run(*LOCK, "--constraint", development, "pyproject.toml", "-o", runtime)
+    session.run(*LOCK, *session.posargs, "requirements/slither.in", "-o", analyser)
 
 
 @nox.session

@@ -20,7 +20,7 @@ ENDS = frozenset({"|", "||", "&&", ";", ">", "#"})
 
 def documents() -> list[Path]:
     """Return every document of the project, and those that lie beside what they are about."""
-    beside = [ROOT / "contracts" / "README.md", ROOT / "migrations" / "README.md"]
+    beside = [*(ROOT / "contracts").glob("*.md"), ROOT / "migrations" / "README.md"]
     return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").glob("*.md"), *beside])
 
 

@@ -2,29 +2,18 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.contract.forge_reports import branches, gas_changes, uncovered
-from tests.support.node import npm_ci, run_program
+from tests.support.node import run_program
 
 CONTRACTS: Final = Path(__file__).resolve().parents[2] / "contracts"
-MADE_BY_TOOLS: Final = shutil.ignore_patterns("node_modules", "out", "cache")
 FORGE_WITHIN_S: Final = 600
 # Without `--ir-minimum` forge counts a `continue` as taken each time its condition is asked.
 COVERAGE: Final = ("--ir-minimum", "--no-match-contract", "Gas|Invariants", "--no-match-coverage", "test/")
-
-
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the contracts to a folder of their own, with the locked compiler, library and forge installed."""
-    folder = tmp_path_factory.mktemp("contracts") / "contracts"
-    shutil.copytree(CONTRACTS, folder, ignore=MADE_BY_TOOLS)
-    npm_ci(folder, within_s=FORGE_WITHIN_S)
-    return folder
 
 
 def forge(workshop: Path, verb: str, *arguments: str, **settings: str) -> str:

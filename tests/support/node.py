@@ -22,7 +22,7 @@ def run_node(*arguments: str, folder: Path, within_s: float) -> str:
 
 def run_program(*command: str, folder: Path, within_s: float, **settings: str) -> str:
     """Run a command that may want node on its path; `settings` are environment variables. Otherwise as `run_node`."""
-    path = os.pathsep.join([str(_home() / "bin"), environment()["PATH"]])
+    path = os.pathsep.join([str(_home() / "bin"), settings.get("PATH", environment()["PATH"])])
     done = subprocess.run(
         command,
         cwd=folder,

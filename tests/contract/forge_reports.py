@@ -3,6 +3,7 @@
 Pure functions from a report's text; test_forge_reports.py plants what each must see, test_solidity.py asks forge.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
@@ -38,6 +39,12 @@ def gas_changes(*, committed: Mapping[str, str], measured: Mapping[str, str]) ->
         elif int(after) < int(before):
             changes.append(f"{name}: fell from {before} to {after}; {_ACCEPT}")
     return changes
+
+
+def broken_invariants(told: str) -> dict[str, str]:
+    """Return the reason by invariant of each that forge saw broken; a compiler's error names none."""
+    events = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    return {event["invariant"]: event["reason"] for event in events if event.get("event") == "failure"}
 
 
 _ACCEPT = "accept it with `npm run gas` in contracts/ and commit the snapshot"

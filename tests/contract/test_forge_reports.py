@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.forge_reports import branches, gas_changes, uncovered
+from tests.contract.forge_reports import branches, broken_invariants, gas_changes, uncovered
 
 COVERED = """\
 SF:src/Token.sol
@@ -58,3 +58,10 @@ def test_a_planted_change_of_gas_is_told_with_what_to_do(measured: dict[str, str
     """A rise must be argued for; a fall is accepted by a command that stands in the message."""
     [change] = gas_changes(committed={"mint": "10"}, measured=measured)
     assert change.startswith(told)
+
+
+def test_a_broken_invariant_is_read_from_the_event_that_tells_it() -> None:
+    """With its reason; a source that does not compile breaks none."""
+    told = 'Compiling\n{"event":"failure","invariant":"invariant_C1_Supply","reason":"Unequal(1, 2)"}\n[FAIL] ...\n'
+    assert broken_invariants(told) == {"invariant_C1_Supply": "Unequal(1, 2)"}
+    assert broken_invariants("Compiler run failed:\nError (7576): Undeclared identifier.") == {}

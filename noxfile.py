@@ -87,7 +87,7 @@ def generate(session: nox.Session) -> None:
 
 @nox.session
 def contracts(session: nox.Session) -> None:
-    """Compile contracts/ anew into src/cashback/chain/artifacts; npm fetches the compiler the first time."""
+    """Compile contracts/ anew into src/cashback/chain/artifacts, and what they are measured against for `bench`."""
     for program, *arguments in (
         ("npm", "ci", "--prefix", "contracts", "--ignore-scripts", "--omit=optional"),
         ("node", "contracts/build.mjs"),

@@ -1,6 +1,7 @@
-// Compiles the contracts with fixed settings and writes the artefacts that the product ships.
+// Compiles the contracts with fixed settings and writes the artefacts that the product ships, and the one that its gas
+// is measured against.
 //
-//     node build.mjs [FOLDER]        default: ../src/cashback/chain/artifacts
+//     node build.mjs [FOLDER [REFERENCE_FOLDER]]     default: ../src/cashback/chain/artifacts ../tests/benchmarks/artifacts
 //
 // The same sources and the same lock file give the same bytes on every machine: source names are relative, keys are
 // in a fixed order, and no hash of metadata is part of the code. Building twice changes nothing.
@@ -11,7 +12,8 @@ import { fileURLToPath } from "node:url";
 import solc from "solc";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const CONTRACTS = ["CashbackMinter", "CashbackToken"];
+const CONTRACTS = { "src/CashbackMinter.sol": "CashbackMinter", "src/CashbackToken.sol": "CashbackToken" };
+const REFERENCES = { "bench/BareMint.sol": "BareMint" };
 const SETTINGS = JSON.parse(readFileSync(join(HERE, "settings.json"), "utf8"));
 
 /** Returns the text of a source by its unit name: ours by path, the others' from node_modules. */
@@ -20,13 +22,14 @@ function read(name) {
   return path === undefined ? { error: `no source ${name}` } : { contents: readFileSync(path, "utf8") };
 }
 
-/** Returns the compiler's output; throws with its words on any error, and on a warning about a source of ours. */
-function compile() {
-  const sources = Object.fromEntries(CONTRACTS.map((name) => [`src/${name}.sol`, { content: read(`src/${name}.sol`).contents }]));
+/** Returns the compiler's output for units; throws with its words on any error, and on a warning about a source of ours. */
+function compile(units) {
+  const sources = Object.fromEntries(units.map((unit) => [unit, { content: read(unit).contents }]));
   const outputSelection = { "*": { "*": ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"] } };
   const input = { language: "Solidity", sources, settings: { ...SETTINGS, outputSelection } };
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: read }));
-  const problems = (output.errors ?? []).filter((e) => e.severity === "error" || e.sourceLocation?.file.startsWith("src/"));
+  const isOurs = (problem) => /^(src|bench)\//.test(problem.sourceLocation?.file ?? "");
+  const problems = (output.errors ?? []).filter((e) => e.severity === "error" || isOurs(e));
   if (problems.length) throw new Error(problems.map((problem) => problem.formattedMessage).join("\n"));
   return output;
 }
@@ -46,10 +49,15 @@ function artefact(name, compiled) {
   };
 }
 
-const folder = resolve(process.argv[2] ?? join(HERE, "../src/cashback/chain/artifacts"));
-const output = compile();
-mkdirSync(folder, { recursive: true });
-for (const name of CONTRACTS) {
-  const text = JSON.stringify(artefact(name, output.contracts[`src/${name}.sol`][name]), null, 1);
-  writeFileSync(join(folder, `${name}.json`), `${text}\n`);
+/** Writes the artefact of each contract to a folder; compiled apart from the others, whose code it must not touch. */
+function build(contracts, folder) {
+  const output = compile(Object.keys(contracts));
+  mkdirSync(folder, { recursive: true });
+  for (const [unit, name] of Object.entries(contracts)) {
+    const text = JSON.stringify(artefact(name, output.contracts[unit][name]), null, 1);
+    writeFileSync(join(folder, `${name}.json`), `${text}\n`);
+  }
 }
+
+build(CONTRACTS, resolve(process.argv[2] ?? join(HERE, "../src/cashback/chain/artifacts")));
+build(REFERENCES, resolve(process.argv[3] ?? join(HERE, "../tests/benchmarks/artifacts")));

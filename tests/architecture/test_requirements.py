@@ -104,6 +104,15 @@ def test_the_pins_satisfy_the_project() -> None:
         assert runtime[canonicalize_name(asked.name)] in asked.specifier, asked
 
 
+@pytest.mark.parametrize("name", ["bootstrap", "slither"])
+def test_the_pins_satisfy_what_a_file_of_its_own_asks_for(name: str) -> None:
+    """requirements/NAME.in says what would do, NAME.txt what is used."""
+    asked = [Requirement(line) for line in requirements((ROOT / "requirements" / f"{name}.in").read_text())]
+    assert asked
+    for one in asked:
+        assert pins(name)[canonicalize_name(one.name)] in one.specifier, one
+
+
 def test_production_runs_what_was_tested() -> None:
     """Every package of the production image has the version that the tests ran with."""
     assert pins("runtime").items() <= pins("development").items()

@@ -72,6 +72,14 @@ def test_only_what_harms_nobody_is_answered_instead_of_fixed() -> None:
     assert all(len(answer.split()) >= 4 for answer in answers.values())
 
 
+def test_the_answers_name_the_version_that_is_pinned() -> None:
+    """Another release has other detectors: its findings are looked at anew."""
+    [pinned] = re.findall(
+        r"^slither-analyzer==(\S+)", (ROOT / "requirements" / "slither.txt").read_text(), re.MULTILINE
+    )
+    assert f"slither {pinned} with all of its" in ANSWERS.read_text()
+
+
 @pytest.mark.deep
 def test_every_finding_of_slither_is_answered_and_every_answer_is_of_a_finding(
     slither: Path, workshop: Path, tmp_path: Path

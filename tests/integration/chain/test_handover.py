@@ -89,7 +89,7 @@ async def test_the_role_passes_on_while_mints_are_in_flight_and_nothing_is_lost_
     async with assembled(new) as bench:
         await bench.lever.automine(is_on=True)
         await bench.submit(*(mint(number, amount=number) for number in AFTER))
-        async with running(bench.adapter.lane.run, bench.adapter.follower.run):
+        async with running(bench.adapter.lanes[0].run, bench.adapter.follower.run):
             everything = [*BEFORE, *IN_FLIGHT, *AFTER]
             outcomes = await bench.settled(everything)
             assert await bench.revert_reason() == "role_missing"

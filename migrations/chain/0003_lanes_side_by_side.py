@@ -22,6 +22,16 @@ alter table chain.lanes
         check (num_nulls(taking_first, taking_last, taking_amount, taking_until) in (0, 4)),
     add constraint lane_taking_in_order check (taking_first <= taking_last and taking_amount > 0);
 
+create table chain.lane_journal (
+    id bigint generated always as identity primary key,
+    lane smallint not null references chain.lanes,
+    state text not null constraint lane_journal_state_known check (state in ('active', 'draining')),
+    reason text not null constraint lane_journal_reason_bounded check (length(reason) between 1 and 500),
+    person text not null constraint lane_journal_person_bounded check (length(person) between 1 and 200),
+    certificate text constraint lane_journal_certificate_bounded check (length(certificate) between 1 and 200),
+    at timestamptz not null default clock_timestamp()
+);
+
 create table chain.signed_amounts (
     minute timestamptz primary key
         constraint signed_minute_is_one check (minute = date_trunc('minute', minute, 'UTC')),
@@ -31,6 +41,8 @@ create table chain.signed_amounts (
 
 GRANTS = """
 grant update (state, taking_first, taking_last, taking_amount, taking_until) on chain.lanes to chain_adapter;
+grant select on chain.lane_journal to chain_adapter, chain_auditor;
+grant insert (lane, state, reason, person, certificate) on chain.lane_journal to chain_adapter;
 grant select on chain.signed_amounts to chain_adapter, chain_auditor;
 grant insert, delete on chain.signed_amounts to chain_adapter;
 grant update (amount) on chain.signed_amounts to chain_adapter;

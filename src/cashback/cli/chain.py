@@ -1,4 +1,4 @@
-"""`cashback chain status | halt | resume`: how the chain side stands, and its halt switches, turned with a reason."""
+"""`cashback chain status | halt | resume | rotate`: how the chain side stands, its halt switches, its signers."""
 
 import asyncio
 import os
@@ -86,6 +86,31 @@ def resume(reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # clic
     _show(halts, "lifted", as_json=as_json)
     if not as_json:
         say("minting goes on; if a cause is still there it halts again: look at `cashback doctor`")
+
+
+@chain.command()
+@click.argument("signer")
+@click.option("--reason", required=True, help="Why; it is kept.")
+@click.option("--undo", is_flag=True, help="Let the signer take mints again.")
+@by_option
+@json_option
+def rotate(signer: str, reason: str, undo: bool, by: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Let a signer finish what it has and take nothing new, while the others go on.
+
+    Name its successor in the adapter's settings first. Once `cashback chain status` calls the signer drained, its key
+    is not needed any more.
+
+    Example: cashback chain rotate 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed --reason "yearly rotation"
+    """
+    from cashback.processes import rotating as process
+
+    settings = load(process.Settings)
+    is_news = asyncio.run(process.set_lane(settings, signer, is_draining=not undo, by=by, reason=reason))
+    if as_json:
+        print_json({"signer": signer, "is_draining": not undo, "is_news": is_news})
+        return
+    state = "takes mints again" if undo else "finishes what it has and takes nothing new"
+    say(f"{signer} {state}" if is_news else f"{signer} was told so before; it {state}")
 
 
 def _show(halts: Sequence["Turned"], title: str, *, as_json: bool) -> None:

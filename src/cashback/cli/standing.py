@@ -111,7 +111,14 @@ def _row(lane: "LaneView") -> tuple[object, ...]:
     """Return a lane as a row."""
     gas_money = "?" if lane.gas_money_wei is None else f"{lane.gas_money_wei / _ETHER:,.6f}"
     nonces = (_told(lane.pending_nonce), _told(lane.latest_nonce), str(lane.final_nonce), _told(lane.gap))
-    return (address_text(lane.address), str(lane.next_nonce), *nonces, str(lane.open_slots), gas_money, lane.waits_for)
+    return (address_text(lane.address), str(lane.next_nonce), *nonces, str(lane.open_slots), gas_money, _state(lane))
+
+
+def _state(lane: "LaneView") -> str:
+    """Return what a lane waits for, or that it leaves; empty when it simply works."""
+    if lane.is_drained:
+        return "drained: its key may be put away"
+    return "; ".join(word for word in ("draining" if lane.is_draining else "", lane.waits_for) if word)
 
 
 def _lane(lane: "LaneView") -> dict[str, object]:
@@ -125,6 +132,8 @@ def _lane(lane: "LaneView") -> dict[str, object]:
         "gap": lane.gap,
         "open_slots": lane.open_slots,
         "waits_for": lane.waits_for or None,
+        "is_draining": lane.is_draining,
+        "is_drained": lane.is_drained,
         "gas_money_wei": None if lane.gas_money_wei is None else str(lane.gas_money_wei),
     }
 

@@ -15,6 +15,7 @@ from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX
+from cashback.chain.rpc.administration import Administration
 from cashback.chain.rpc.callers import Callers
 from cashback.chain.rpc.server import OPEN, AdapterServer, Door
 from cashback.chain.rules.batching import GuardRails
@@ -28,6 +29,7 @@ from cashback.chain.service.lane import LaneLoop
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.recovery import Recovery
+from cashback.chain.service.rotation import Rotation
 from cashback.chain.service.sequencing import LaneLimits, Sequencer
 from cashback.chain.service.sighting import Sighting
 from cashback.chain.service.stream import Stream
@@ -115,6 +117,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading
     stream: Stream
     halting: Halting
+    rotation: Rotation
     lanes: tuple[LaneLoop, ...]
     follower: Follower
 
@@ -134,7 +137,7 @@ async def run(settings: Settings) -> None:
             acceptance=adapter.acceptance,
             reading=adapter.reading,
             stream=adapter.stream,
-            halting=adapter.halting,
+            administration=Administration(adapter.halting, adapter.rotation),
             door=settings.door,
         )
         checks = {"database": database.ping, "server": server.check, "minting": adapter.halting.check}
@@ -167,7 +170,9 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
             await contracts.verify(signer.address)
         async with database.transaction() as tx:
             await network.establish(tx, epoch=new_id("epo"), chain_id=settings.chain_id, token=token, minter=minter)
-        yield _assemble(settings, database, node=node, contracts=contracts, signers=signers), database
+        adapter = _assemble(settings, database, node=node, contracts=contracts, signers=signers)
+        await adapter.rotation.tell_unattended({signer.address for signer in signers})
+        yield adapter, database
 
 
 def _assemble(
@@ -191,6 +196,7 @@ def _assemble(
         ),
         stream=Stream(database, written=written),
         halting=halting,
+        rotation=Rotation(database),
         lanes=tuple(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
             for signer in signers

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from cashback.chain.rpc.administration import Administration
 from cashback.chain.rpc.server import OPEN, AdapterServer, Door
 from cashback.kernel.errors import Unavailable
 from cashback.processes.embedded import free_port
@@ -22,7 +23,7 @@ async def listening_at(bench: Bench, door: Door = OPEN) -> AsyncIterator[str]:
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
-        halting=parts.halting,
+        administration=Administration(parts.halting, parts.rotation),
         door=door,
     )
 

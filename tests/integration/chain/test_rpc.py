@@ -12,6 +12,7 @@ from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
+from cashback.chain.rpc.administration import Administration
 from cashback.chain.rpc.edge import MESSAGE_BYTES_MAX, STREAMS_MAX
 from cashback.chain.rpc.errors import DOMAIN, DetailsCodec
 from cashback.chain.rpc.server import AdapterServer
@@ -46,7 +47,7 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
-        halting=parts.halting,
+        administration=Administration(parts.halting, parts.rotation),
     )
 
     async def look() -> bool | None:

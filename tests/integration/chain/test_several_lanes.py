@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import structlog
 
-from cashback.chain.model import Address, Lane, LaneState, RaceLost
+from cashback.chain.model import Lane, Person, RaceLost
 from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.store import lanes as store
 from cashback.processes import adapter
@@ -16,6 +16,7 @@ from tests.integration.chain.slow import SlowSigner
 from tests.integration.chain.support import Bench, assembled, eventually, loops, mint, running, serving
 
 WHOLE = 1_000_000
+ALICE = Person("alice")
 
 
 @pytest.fixture
@@ -48,12 +49,6 @@ async def lanes_of(bench: Bench) -> list[Lane]:
     """Return every lane, as stored."""
     async with bench.database.transaction() as tx:
         return await store.lanes(tx)
-
-
-async def state_of(bench: Bench, address: Address, state: LaneState) -> bool:
-    """Set a lane's state; return whether it was another before."""
-    async with bench.database.transaction() as tx:
-        return await store.set_state(tx, address=address, state=state)
 
 
 @pytest.mark.invariant("I2", "I9")
@@ -140,11 +135,12 @@ async def test_a_draining_lane_finishes_what_it_has_while_another_takes_over(man
     async with serving(both) as bench:
         await bench.lever.automine(is_on=False)
         await eventually(lambda: _are_open(bench, 2))
-        await state_of(bench, new, "draining")
+        rotation = bench.adapter.rotation
+        assert await rotation.drain(new, by=ALICE, because="the old one first")
         await bench.submit(*[mint(number) for number in range(1, 6)])
         await bench.reached(range(1, 6), "submitted")
-        assert await state_of(bench, old, "draining")
-        assert await state_of(bench, new, "active")
+        assert await rotation.restore(new, by=ALICE, because="it takes over")
+        assert await rotation.drain(old, by=ALICE, because="yearly rotation")
         await bench.submit(*[mint(number) for number in range(6, 11)])
         await bench.reached(range(6, 11), "submitted")
         await bench.lever.automine(is_on=True)

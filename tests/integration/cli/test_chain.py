@@ -50,3 +50,19 @@ def test_the_verbs_that_turn_the_switches_want_a_reason_and_their_settings(dev: 
     assert bare.code == EXIT_SETTINGS
     assert "CASHBACK_ADAPTER_ADDRESS" in bare.err
     assert "CASHBACK_MINTING_OPERATOR_DSN" in bare.err
+
+
+def test_a_signer_is_rotated_only_when_another_one_takes_its_place(dev: Dev, cashback: Cashback) -> None:
+    """The only one, a stranger and a mistyped one are refused, each with what to do; a lane can be restored always."""
+    status = cashback("chain", "status", "--json", settings=dev.settings).json
+    assert isinstance(status, dict)
+    [lane] = status["lanes"]
+    refused = cashback("chain", "rotate", lane["signer"], "--reason", "yearly rotation", settings=dev.settings)
+    assert refused.code == EXIT_REJECTED
+    assert "is the last signer that takes mints: name its successor" in refused.err
+    stranger = cashback("chain", "rotate", "0x" + "11" * 20, "--reason", "yearly rotation", settings=dev.settings)
+    assert (stranger.code, "no lane has the signer" in stranger.err) == (EXIT_REJECTED, True)
+    typed = cashback("chain", "rotate", lane["signer"].swapcase(), "--reason", "a slip", settings=dev.settings)
+    assert (typed.code, "EIP-55" in typed.err) == (EXIT_REJECTED, True)
+    same = cashback("chain", "rotate", lane["signer"], "--undo", "--reason", "it is active", settings=dev.settings)
+    assert (same.code, "was told so before" in same.out + same.err) == (0, True)

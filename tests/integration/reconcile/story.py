@@ -13,6 +13,7 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from cashback.chain.rpc.administration import Administration
 from cashback.chain.rpc.server import AdapterServer
 from cashback.events.minting import TokenMinted
 from cashback.kernel.clock import ManualClock
@@ -181,7 +182,7 @@ async def _adapter(
             acceptance=bench.adapter.acceptance,
             reading=bench.adapter.reading,
             stream=bench.adapter.stream,
-            halting=bench.adapter.halting,
+            administration=Administration(bench.adapter.halting, bench.adapter.rotation),
         )
 
         async def look() -> bool | None:

@@ -107,6 +107,19 @@ class Adapter:
             with understood():
                 return _halts(answer.halts)
 
+    async def set_lane(self, signer: Address, *, is_draining: bool, by: str, reason: str) -> bool:
+        """Let a signer's lane only finish what it has, or take mints again; return whether that is news.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within 5 s; it may be set or not.
+            AdapterRefused: this caller may not, no lane has this signer, or no other lane would be left.
+        """
+        request = v1.SetLaneRequest(by=by, reason=reason, address=signer, is_draining=is_draining)
+        async with _failures_named("SetLane"):
+            answer = await self._admin.set_lane(request, timeout=DEADLINE_S)
+            with understood():
+                return bool(answer.is_news)
+
 
 @asynccontextmanager
 async def _failures_named(call: str) -> AsyncIterator[None]:
@@ -193,6 +206,8 @@ def _lane(lane: v1.GetStatusResponseLane) -> LaneView:
         open_slots=int(lane.in_flight),
         waits_for=str(lane.waits_for),
         gas_money_wei=int(lane.gas_money_wei) if is_told else None,
+        is_draining=bool(lane.is_draining),
+        is_drained=bool(lane.is_drained),
     )
 
 

@@ -12,10 +12,12 @@ MintingHalted      Broken        minting is halted until a person has looked
 AdapterUnavailable Unavailable   the running adapter did not answer the operator
 AdapterRefused     Rejected      the running adapter refused the operator's call
 NotHalted          Rejected      there is no halt to lift
+LaneUnknown        NotFound      no lane has this signer
+LastLane           Rejected      no other lane would be left to take mints
 CursorAhead        Rejected      a reader has read further than this stream of outcomes goes
 """
 
-from cashback.kernel.errors import Broken, Invalid, Rejected, Unavailable
+from cashback.kernel.errors import Broken, Invalid, NotFound, Rejected, Unavailable
 
 
 class ChainUnavailable(Unavailable):
@@ -94,3 +96,15 @@ class CursorAhead(Rejected):
     """A reader has read further than this stream goes: other outcomes than it knows will stand at those places."""
 
     code = "cursor_ahead"
+
+
+class LaneUnknown(NotFound):
+    """No lane of this adapter has the signer that was named."""
+
+    code = "lane_unknown"
+
+
+class LastLane(Rejected):
+    """The lane is the last one that takes mints; another key has to be there first."""
+
+    code = "last_lane"

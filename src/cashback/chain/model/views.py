@@ -35,7 +35,8 @@ class MintStory(msgspec.Struct, frozen=True):
 class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     """One signer: our next nonce beside the chain's three, what is open, and its gas money.
 
-    The chain's figures are None when no node told them.
+    The chain's figures are None when no node told them. A lane that is draining takes nothing new; once it is drained,
+    its key is not needed any more.
     """
 
     address: Address
@@ -46,6 +47,8 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     open_slots: int
     waits_for: str
     gas_money_wei: int | None
+    is_draining: bool = False
+    is_drained: bool = False
 
     @property
     def gap(self) -> int | None:

@@ -1,8 +1,9 @@
-"""The calls of `ChainAdminService`: the halt switch, turned by a person; nothing is decided here."""
+"""The calls of `ChainAdminService`: the halt switch and the lanes, set by a person; nothing is decided here."""
 
-from cashback.chain.model import Halt, Person
+from cashback.chain.model import Address, Halt, Person
 from cashback.chain.rpc.callers import certificate
 from cashback.chain.service.halting import Halting
+from cashback.chain.service.rotation import Rotation
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdminServiceBase
 
@@ -10,9 +11,10 @@ from cashback.wire.cashback.chain.v1.server import ChainAdminServiceBase
 class Administration(ChainAdminServiceBase):
     """Answers the operator."""
 
-    def __init__(self, halting: Halting) -> None:
-        """Turn this switch."""
+    def __init__(self, halting: Halting, rotation: Rotation) -> None:
+        """Turn this switch, and set these lanes."""
         self._halting = halting
+        self._rotation = rotation
 
     async def halt(self, message: v1.HaltRequest) -> v1.HaltResponse:
         """Halt minting."""
@@ -23,6 +25,12 @@ class Administration(ChainAdminServiceBase):
         """Lift every halt."""
         lifted = await self._halting.resume(by=_person(message.by), because=message.reason)
         return v1.ResumeResponse(halts=[on_the_wire(halt) for halt in lifted])
+
+    async def set_lane(self, message: v1.SetLaneRequest) -> v1.SetLaneResponse:
+        """Take a lane out of service, or back in."""
+        act = self._rotation.drain if message.is_draining else self._rotation.restore
+        is_news = await act(Address(message.address), by=_person(message.by), because=message.reason)
+        return v1.SetLaneResponse(is_news=is_news)
 
 
 def _person(name: str) -> Person:

@@ -190,6 +190,8 @@ def _lane(status: LaneStatus) -> v1.GetStatusResponseLane:
         gas_money_wei=str(status.gas_money_wei),
         in_flight=status.lane.open_slots,
         waits_for=status.lane.waits_for or "",
+        is_draining=status.lane.state == "draining",
+        is_drained=status.lane.is_drained,
     )
 
 

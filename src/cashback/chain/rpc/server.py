@@ -23,7 +23,6 @@ from cashback.chain.rpc.errors import DetailsCodec
 from cashback.chain.rpc.health import Health
 from cashback.chain.rpc.reflection import Reflection
 from cashback.chain.service.acceptance import Acceptance
-from cashback.chain.service.halting import Halting
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.stream import Stream
 from cashback.kernel.errors import Unavailable
@@ -82,7 +81,7 @@ class AdapterServer:
         acceptance: Acceptance,
         reading: Reading,
         stream: Stream,
-        halting: Halting,
+        administration: Administration,
         door: Door = OPEN,
     ) -> None:
         """Serve on `host:port` once run, in plain text to everybody unless a `door` is given."""
@@ -91,7 +90,7 @@ class AdapterServer:
         self._acceptance = acceptance
         self._reading = reading
         self._stream = stream
-        self._halting = halting
+        self._administration = administration
         self._is_serving = False
 
     async def check(self) -> None:
@@ -111,7 +110,7 @@ class AdapterServer:
         """
         edge = Edge(self._door.callers)
         calls = Calls(acceptance=self._acceptance, reading=self._reading, stream=self._stream, stop=stop)
-        server = ClosingServer(calls, Administration(self._halting), Health(stop), Reflection())
+        server = ClosingServer(calls, self._administration, Health(stop), Reflection())
         listen(server, RecvRequest, edge.wrap)
         host, port = self._address
         await server.start(host, port, ssl=self._door.tls)

@@ -66,7 +66,7 @@ class Halting:
         Raises:
             Invalid: who or why is empty or too long.
         """
-        _check(by, detail)
+        check_order(by, detail)
         async with self._database.transaction() as tx:
             is_news = await halts.halt_by_hand(tx, by=by, detail=detail)
             found = await halts.list_open(tx)
@@ -81,7 +81,7 @@ class Halting:
             NotHalted: there is none.
             Invalid: who or why is empty or too long.
         """
-        _check(by, because)
+        check_order(by, because)
         async with self._database.transaction() as tx:
             # First, so that no halt is lifted that came after the ones that are told.
             await halts.lock(tx)
@@ -94,7 +94,7 @@ class Halting:
         return found
 
 
-def _check(by: Person, words: str) -> None:
+def check_order(by: Person, words: str) -> None:
     """Raise `Invalid` unless a person is named and gives a reason, both short enough to be kept."""
     if not 0 < len(by.name.strip()) <= NAME_LENGTH_MAX:
         raise Invalid(f"say who you are, in at most {NAME_LENGTH_MAX} characters", pointer="by")

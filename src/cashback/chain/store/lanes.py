@@ -1,6 +1,6 @@
 """Lanes: one per signer, with its next nonce, what it waits for, and whether it takes anything new."""
 
-from cashback.chain.model import Address, Lane, LaneState
+from cashback.chain.model import Address, Lane, LaneState, Person
 from cashback.kernel.db import Tx
 
 
@@ -88,18 +88,35 @@ async def wait_for(tx: Tx, *, lane: int, reason: str | None) -> bool:
     return cursor.rowcount == 1
 
 
-async def set_state(tx: Tx, *, address: Address, state: LaneState) -> bool:
-    """Let a lane take mints (`active`) or only finish what it has (`draining`); return whether that is news.
+async def set_state(tx: Tx, *, lane: int, state: LaneState, by: Person, because: str) -> bool:
+    """Let a lane take mints (`active`) or only finish what it has (`draining`), and journal it.
 
-    False, too, when there is no such lane.
+    Return whether that is news; what is none is not journaled.
     """
     cursor = await tx.execute(
         """
-        update chain.lanes
-        set state = %(state)s
-        where address = %(address)s
-          and state <> %(state)s
+        with changed as (
+            update chain.lanes
+            set state = %(state)s
+            where id = %(lane)s
+              and state <> %(state)s
+            returning id, state
+        )
+        insert into chain.lane_journal (lane, state, reason, person, certificate)
+        select id, state, %(because)s, %(person)s, %(certificate)s
+        from changed
         """,
-        {"address": address, "state": state},
+        {"lane": lane, "state": state, "because": because, "person": by.name, "certificate": by.certificate},
     )
     return cursor.rowcount == 1
+
+
+async def lock_all(tx: Tx) -> None:
+    """Keep every lane as it is until `tx` ends: of two that are to drain at once, one is looked at after the other."""
+    await tx.execute(
+        """
+        select from chain.lanes
+        order by id
+        for update
+        """
+    )

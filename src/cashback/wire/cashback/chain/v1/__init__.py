@@ -28,6 +28,8 @@ __all__ = (
     "OutcomeKind",
     "ResumeRequest",
     "ResumeResponse",
+    "SetLaneRequest",
+    "SetLaneResponse",
     "SubmitMintsRequest",
     "SubmitMintsResponse",
     "SubmitMintsResponseEntry",
@@ -375,6 +377,13 @@ class GetStatusResponseLane(betterproto2.Message):
     How many nonces the chain has used or waiting in its pools; 0 as well when the node did not tell.
     """
 
+    is_draining: "bool" = betterproto2.field(9, betterproto2.TYPE_BOOL)
+    """
+    Whether it takes nothing new; and whether, then, all that it had is final: its key is not needed any more.
+    """
+
+    is_drained: "bool" = betterproto2.field(10, betterproto2.TYPE_BOOL)
+
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse.Lane", GetStatusResponseLane)
 
@@ -590,6 +599,43 @@ default_message_pool.register_message("cashback.chain.v1", "ResumeResponse", Res
 
 
 @dataclass(eq=False, repr=False)
+class SetLaneRequest(betterproto2.Message):
+    by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Who orders it, at most 200 characters.
+    """
+
+    reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Why, at most 500 characters.
+    """
+
+    address: "bytes" = betterproto2.field(3, betterproto2.TYPE_BYTES)
+    """
+    The signer.
+    """
+
+    is_draining: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+    """
+    Whether it takes nothing new from now on.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "SetLaneRequest", SetLaneRequest)
+
+
+@dataclass(eq=False, repr=False)
+class SetLaneResponse(betterproto2.Message):
+    is_news: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Whether it was otherwise before.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "SetLaneResponse", SetLaneResponse)
+
+
+@dataclass(eq=False, repr=False)
 class SubmitMintsRequest(betterproto2.Message):
     mints: "list[Mint]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -793,7 +839,8 @@ class ChainAdapterServiceStub(ServiceStub):
 
 class ChainAdminServiceStub(ServiceStub):
     """
-    Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed. Where callers are
+    Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed; and takes lanes in and
+    out of service. Where callers are
     known by their certificates, only those that the adapter is told of as administrators may call this.
     """
 
@@ -834,6 +881,28 @@ class ChainAdminServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdminService/Resume",
             message,
             ResumeResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def set_lane(
+        self,
+        message: "SetLaneRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "SetLaneResponse":
+        """
+        Lets a signer's lane only finish what it has, so that its key may be put away, or take mints again. NOT_FOUND,
+        `lane_unknown`; FAILED_PRECONDITION, `last_lane`, when no other lane would be left to take mints.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdminService/SetLane",
+            message,
+            SetLaneResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

@@ -23,6 +23,8 @@ from . import (
     ListMintLogsResponse,
     ResumeRequest,
     ResumeResponse,
+    SetLaneRequest,
+    SetLaneResponse,
     SubmitMintsRequest,
     SubmitMintsResponse,
     WatchOutcomesRequest,
@@ -172,7 +174,8 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
 
 class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
     """
-    Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed. Where callers are
+    Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed; and takes lanes in and
+    out of service. Where callers are
     known by their certificates, only those that the adapter is told of as administrators may call this.
     """
 
@@ -190,6 +193,14 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def set_lane(self, message: "SetLaneRequest") -> "SetLaneResponse":
+        """
+        Lets a signer's lane only finish what it has, so that its key may be put away, or take mints again. NOT_FOUND,
+        `lane_unknown`; FAILED_PRECONDITION, `last_lane`, when no other lane would be left to take mints.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_halt(self, stream: "grpclib.server.Stream[HaltRequest, HaltResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
@@ -200,6 +211,12 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
         request = await stream.recv_message()
         assert request is not None
         response = await self.resume(request)
+        await stream.send_message(response)
+
+    async def __rpc_set_lane(self, stream: "grpclib.server.Stream[SetLaneRequest, SetLaneResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.set_lane(request)
         await stream.send_message(response)
 
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
@@ -215,5 +232,11 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ResumeRequest,
                 ResumeResponse,
+            ),
+            "/cashback.chain.v1.ChainAdminService/SetLane": grpclib.const.Handler(
+                self.__rpc_set_lane,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                SetLaneRequest,
+                SetLaneResponse,
             ),
         }

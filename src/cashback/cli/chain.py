@@ -36,7 +36,7 @@ def chain() -> None:
     """
 
 
-@chain.command()
+@chain.command(short_help="Show lanes, nonces, fees, endpoints, supply and limits.")
 @json_option
 def status(as_json: bool) -> int:  # noqa: FBT001  # click's way
     """Show lanes, nonces, fees, endpoints, supply and limits; exits with 3 when something needs a person.
@@ -54,7 +54,7 @@ def status(as_json: bool) -> int:  # noqa: FBT001  # click's way
     return EXIT_DIFFERENCE if found.worries else 0
 
 
-@chain.command()
+@chain.command(short_help="Halt minting; what was sent is followed to its end.")
 @click.option("--reason", required=True, help="Why; it is kept, and told to whoever lifts the halt.")
 @by_option
 @json_option
@@ -88,7 +88,7 @@ def resume(reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # clic
         say("minting goes on; if a cause is still there it halts again: look at `cashback doctor`")
 
 
-@chain.command()
+@chain.command(short_help="Let a signer finish what it has; others take over.")
 @click.argument("signer")
 @click.option("--reason", required=True, help="Why; it is kept.")
 @click.option("--undo", is_flag=True, help="Let the signer take mints again.")

@@ -77,7 +77,7 @@ async def _list(state: str | None, after: int, limit: int) -> list[dict[str, obj
     ]
 
 
-@mint.command()
+@mint.command(short_help="Show one mint, and what was sent for it.")
 @click.argument("name", metavar="NUMBER|cb_...")
 @json_option
 def show(name: str, as_json: bool) -> None:  # noqa: FBT001  # click's way

@@ -68,7 +68,7 @@ def show(standing: "Standing") -> None:
     click.echo()
     print_table(
         "lanes",
-        ("signer", "next", "pending", "latest", "final", "gap", "open", "ether for gas", "waits for"),
+        ("signer", "next", "pending", "latest", "final", "gap", "open", "ether for gas", "batches", "waits for"),
         [_row(lane) for lane in view.lanes],
     )
     click.echo()
@@ -111,7 +111,15 @@ def _row(lane: "LaneView") -> tuple[object, ...]:
     """Return a lane as a row."""
     gas_money = "?" if lane.gas_money_wei is None else f"{lane.gas_money_wei / _ETHER:,.6f}"
     nonces = (_told(lane.pending_nonce), _told(lane.latest_nonce), str(lane.final_nonce), _told(lane.gap))
-    return (address_text(lane.address), str(lane.next_nonce), *nonces, str(lane.open_slots), gas_money, _state(lane))
+    return (
+        address_text(lane.address),
+        str(lane.next_nonce),
+        *nonces,
+        str(lane.open_slots),
+        gas_money,
+        _told(lane.gas_batches),
+        _state(lane),
+    )
 
 
 def _state(lane: "LaneView") -> str:
@@ -135,6 +143,8 @@ def _lane(lane: "LaneView") -> dict[str, object]:
         "is_draining": lane.is_draining,
         "is_drained": lane.is_drained,
         "gas_money_wei": None if lane.gas_money_wei is None else str(lane.gas_money_wei),
+        "gas_batches": lane.gas_batches,
+        "gas_level": lane.gas_level or None,
     }
 
 

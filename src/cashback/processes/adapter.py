@@ -20,9 +20,11 @@ from cashback.chain.rpc.callers import Callers
 from cashback.chain.rpc.server import OPEN, AdapterServer, Door
 from cashback.chain.rules.batching import GuardRails
 from cashback.chain.rules.following import check_finality
+from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.following import Follower, FollowerSettings
+from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
 from cashback.chain.service.lane import LaneLoop
@@ -77,6 +79,8 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
     batch_mints: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MINTS_MAX)] = 256
     batch_age_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
     batch_gas: Annotated[int, msgspec.Meta(ge=200_000, le=GAS_PER_TRANSACTION_MAX)] = 16_000_000
+    gas_low_batches: Annotated[int, msgspec.Meta(ge=0)] = 50
+    gas_critical_batches: Annotated[int, msgspec.Meta(ge=0)] = 10
     slots_in_flight: Annotated[int, msgspec.Meta(ge=1, le=64)] = 16
     mint_hour_max: Units = 2_500_000 * WHOLE_TOKEN
     mint_day_max: Units = 10_000_000 * WHOLE_TOKEN
@@ -89,6 +93,8 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
         """Yield what does not go together, and a finality that is none."""
         yield from signing.contradictions(settings)
         yield from tls.server_problems(settings)
+        if settings.get("gas_critical_batches", 0) > settings.get("gas_low_batches", 0):
+            yield "CASHBACK_GAS_CRITICAL_BATCHES is wrong: it cannot exceed CASHBACK_GAS_LOW_BATCHES"
         try:
             check_finality(settings["finality"])
         except Invalid as cause:
@@ -100,6 +106,16 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
                     f"CASHBACK_CONNECTIONS is wrong: {lanes} lanes want {lanes + _CONNECTIONS_BESIDE_LANES} at least,"
                     " one each and some for everybody"
                 )
+
+    @property
+    def gas_limits(self) -> GasLimits:
+        """Return what a batch may cost, and when gas money is low."""
+        return GasLimits(
+            fees=self.fee_limits,
+            batch_gas=self.batch_gas,
+            low_batches=self.gas_low_batches,
+            critical_batches=self.gas_critical_batches,
+        )
 
     @property
     def door(self) -> Door:
@@ -118,6 +134,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     stream: Stream
     halting: Halting
     rotation: Rotation
+    gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
     follower: Follower
 
@@ -147,6 +164,7 @@ async def run(settings: Settings) -> None:
                 "server": server.run,
                 **{f"lane {lane.name}": lane.run for lane in adapter.lanes},
                 "follower": adapter.follower.run,
+                "gas_money": adapter.gas_money.run,
                 "probe": probe.run,
             }
         )
@@ -190,13 +208,14 @@ def _assemble(
             node=node,
             source=blocks,
             contracts=contracts,
-            fees=settings.fee_limits,
+            gas=settings.gas_limits,
             finality=settings.finality,
             start_block=settings.start_block,
         ),
         stream=Stream(database, written=written),
         halting=halting,
         rotation=Rotation(database),
+        gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         lanes=tuple(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
             for signer in signers

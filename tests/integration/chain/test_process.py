@@ -17,8 +17,8 @@ HOST = "127.0.0.1"
 MINTS = 600
 
 
-def process(settings: adapter.Settings, folder: Path, *, port: int) -> CashbackProcess:
-    """Return `cashback adapter` with these settings, serving on `port`."""
+def process(settings: adapter.Settings, folder: Path, *, port: int, **changes: str) -> CashbackProcess:
+    """Return `cashback adapter` with these settings and further variables, serving on `port`."""
     probe = free_port()
     return CashbackProcess(
         "adapter",
@@ -35,6 +35,7 @@ def process(settings: adapter.Settings, folder: Path, *, port: int) -> CashbackP
             "CASHBACK_PROBE_PORT": str(probe),
             "CASHBACK_BATCH_MINTS": "20",
             "CASHBACK_POLL_MS": "20",
+            **changes,
         },
     )
 

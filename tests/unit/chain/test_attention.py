@@ -51,6 +51,8 @@ def changed(struct: msgspec.Struct, **changes: object) -> msgspec.Struct:
         ({"endpoints": [changed(ENDPOINT, is_healthy=False, problem="refused")]}, "does not answer: refused"),
         ({"endpoints": [changed(ENDPOINT, lag=LAG_BLOCKS_MAX + 1)]}, f"{LAG_BLOCKS_MAX + 1} blocks behind"),
         ({"lanes": [changed(LANE, waits_for="no_gas_money")]}, "gas money"),
+        ({"lanes": [changed(LANE, gas_level="low", gas_batches=7)]}, "gas money is low, it certainly pays for 7 more"),
+        ({"lanes": [changed(LANE, gas_level="critical", waits_for="no_gas_money")]}, "used up"),
         ({"lanes": [changed(LANE, waits_for="role_missing")]}, "role"),
         ({"lanes": [changed(LANE, latest_nonce=None, pending_nonce=None)]}, "no node tells its nonces"),
         ({"allowance": None}, "what the contracts allow"),

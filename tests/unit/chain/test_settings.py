@@ -102,6 +102,12 @@ def test_a_callers_certificate_is_checked_at_its_start_as_well(tmp_path: Path) -
     assert problem == "CASHBACK_CLIENT_TLS_CA is required with the other two"
 
 
+def test_gas_money_is_low_before_it_is_critical() -> None:
+    """Otherwise the warning came after the alarm."""
+    [problem] = problems(adapter.Settings, GOOD | {"CASHBACK_GAS_LOW_BATCHES": "5"})
+    assert problem.startswith("CASHBACK_GAS_CRITICAL_BATCHES is wrong: ")
+
+
 @pytest.fixture
 def keystore(tmp_path: Path) -> str:
     """Give a file in the place of a keystore; nobody opens it before the settings are right."""

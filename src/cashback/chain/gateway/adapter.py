@@ -208,6 +208,8 @@ def _lane(lane: v1.GetStatusResponseLane) -> LaneView:
         gas_money_wei=int(lane.gas_money_wei) if is_told else None,
         is_draining=bool(lane.is_draining),
         is_drained=bool(lane.is_drained),
+        gas_batches=int(lane.gas_batches) if is_told else None,
+        gas_level=str(lane.gas_level),
     )
 
 

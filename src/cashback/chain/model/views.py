@@ -36,7 +36,8 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     """One signer: our next nonce beside the chain's three, what is open, and its gas money.
 
     The chain's figures are None when no node told them. A lane that is draining takes nothing new; once it is drained,
-    its key is not needed any more.
+    its key is not needed any more. `gas_batches` is how many batches the gas money pays for at the fee cap, `gas_level`
+    what the adapter calls that: `enough`, `low` or `critical`.
     """
 
     address: Address
@@ -49,6 +50,8 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     gas_money_wei: int | None
     is_draining: bool = False
     is_drained: bool = False
+    gas_batches: int | None = None
+    gas_level: str = ""
 
     @property
     def gap(self) -> int | None:

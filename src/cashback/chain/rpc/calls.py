@@ -6,6 +6,8 @@ from typing import Final
 
 from cashback.chain.model import Address, Admission, Admitted, Allowance, Conflicting, Mint, MintView, Outcome
 from cashback.chain.rpc.administration import on_the_wire
+from cashback.chain.rules import gas_money
+from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.reading import EndpointStatus, LaneStatus, Reading
 from cashback.chain.service.stream import Stream
@@ -107,11 +109,11 @@ class Calls(ChainAdapterServiceBase):
             total_supply="" if status.total_supply is None else str(status.total_supply),
             halted_reason=status.network.halted_reason or "",
             epoch=status.network.epoch,
-            lanes=[_lane(lane) for lane in status.lanes],
+            lanes=[_lane(lane, status.gas) for lane in status.lanes],
             endpoints=[_endpoint(endpoint) for endpoint in status.endpoints],
             accepted_waiting=status.accepted_waiting,
-            tip_wei=str(status.fees.tip_wei),
-            fee_cap_wei=str(status.fees.cap_wei),
+            tip_wei=str(status.gas.fees.tip_wei),
+            fee_cap_wei=str(status.gas.fees.cap_wei),
             allowance=None if status.allowance is None else _allowance(status.allowance),
             halts=[on_the_wire(halt) for halt in status.halts],
         )
@@ -179,9 +181,12 @@ def _allowance(allowance: Allowance) -> v1.Allowance:
     )
 
 
-def _lane(status: LaneStatus) -> v1.GetStatusResponseLane:
+def _lane(status: LaneStatus, limits: GasLimits) -> v1.GetStatusResponseLane:
     """Return one lane."""
+    is_told = bool(status.mined_nonce or status.gas_money_wei)
     return v1.GetStatusResponseLane(
+        gas_batches=gas_money.batches_left(status.gas_money_wei, limits),
+        gas_level=gas_money.level(status.gas_money_wei, limits) if is_told else "",
         address=status.lane.address,
         next_nonce=status.lane.next_nonce,
         mined_nonce=status.mined_nonce,

@@ -47,4 +47,9 @@ def _of_lane(lane: LaneView) -> list[str]:
     name = f"lane 0x{lane.address.hex()}"
     if lane.waits_for in _FOR_A_PERSON:
         return [f"{name}: {_FOR_A_PERSON[lane.waits_for]}"]
-    return [f"{name}: no node tells its nonces"] if lane.latest_nonce is None else []
+    if lane.latest_nonce is None:
+        return [f"{name}: no node tells its nonces"]
+    if lane.gas_level in {"low", "critical"}:
+        lasting = f"certainly pays for {lane.gas_batches} more batches only"
+        return [f"{name}: its gas money is {lane.gas_level}, it {lasting}; send some to the signer's address"]
+    return []

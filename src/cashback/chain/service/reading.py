@@ -12,7 +12,7 @@ from cashback.chain.gateway.endpoint import Endpoint
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, Allowance, ChainUnavailable, Halt, Header, Lane, MintedLog, MintView, Network
 from cashback.chain.rules import following as rules
-from cashback.chain.rules.fees import FeeLimits
+from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.store import halts, lanes, mints, network
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
@@ -83,7 +83,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     head: int
     total_supply: int | None
     allowance: Allowance | None
-    fees: FeeLimits
+    gas: GasLimits
     lanes: list[LaneStatus]
     endpoints: list[EndpointStatus]
     accepted_waiting: int
@@ -99,16 +99,16 @@ class Reading:
         node: Node,
         source: Blocks,
         contracts: Contracts,
-        fees: FeeLimits,
+        gas: GasLimits,
         finality: str,
         start_block: int,
     ) -> None:
-        """Read through these; before `start_block` there is no token. `fees` are told, not used."""
+        """Read through these; before `start_block` there is no token. `gas` is told, not used."""
         self._database = database
         self._node = node
         self._source = source
         self._contracts = contracts
-        self._fees = fees
+        self._gas = gas
         self._finality = finality
         self._start_block = start_block
 
@@ -200,7 +200,7 @@ class Reading:
             head=head,
             total_supply=total_supply,
             allowance=allowance,
-            fees=self._fees,
+            gas=self._gas,
             lanes=told,
             endpoints=endpoints,
             accepted_waiting=waiting,

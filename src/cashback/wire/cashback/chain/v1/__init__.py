@@ -384,6 +384,14 @@ class GetStatusResponseLane(betterproto2.Message):
 
     is_drained: "bool" = betterproto2.field(10, betterproto2.TYPE_BOOL)
 
+    gas_batches: "int" = betterproto2.field(11, betterproto2.TYPE_UINT64)
+    """
+    How many batches of the configured gas the gas money pays for at the fee cap, and what that is called by the
+    adapter's settings: `enough`, `low` or `critical`; empty when the node did not tell.
+    """
+
+    gas_level: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse.Lane", GetStatusResponseLane)
 

@@ -46,7 +46,7 @@ class Turned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HalfHalted(Unavailable):
-    """One of the two switches is on, the other did not answer."""
+    """One of the two switches is on, the other did not answer or refused."""
 
     code = "half_halted"
 
@@ -55,7 +55,7 @@ async def halt(settings: Settings, *, by: str, reason: str) -> list[Turned]:
     """Turn both switches on, each whatever becomes of the other; return every halt that is open now.
 
     Raises:
-        HalfHalted: one is on, the other did not answer; run it again.
+        HalfHalted: one is on, the other did not answer or refused; it says which. Run it again.
         Unavailable: neither answered.
         Rejected: who or why is not as it must be, or this caller may not.
     """

@@ -12,10 +12,12 @@ from cashback.chain.rpc.server import Door
 from cashback.ledger import gateway as ledger
 from cashback.minting import gateway as minting
 from cashback.minting.model import AdapterRefused as MintingRefused
-from cashback.processes import adapter
+from cashback.processes import adapter, chain_status
+from cashback.processes.embedded import free_port
 from cashback.processes.tls import ClientTls
 from tests.integration.chain.listening import listening_at
 from tests.integration.chain.support import assembled
+from tests.integration.chain.test_process import process
 from tests.support.certificates import Authority, Certificate
 
 
@@ -155,3 +157,27 @@ async def test_only_an_admin_turns_the_halt_switch_and_the_certificates_name_is_
             with pytest.raises(AdapterRefused):
                 await caller.resume(by="worker", reason="why not")
             assert await caller.halts() == [told]
+
+
+async def test_the_running_process_asks_for_certificates_and_its_operators_verb_shows_one(
+    settings: adapter.Settings, world: World, tmp_path: Path
+) -> None:
+    """From the variables of both sides, on the event loop that they run on in production."""
+    own, alice = world.authority.sign("localhost"), world.authority.sign("alice")
+    port = free_port()
+    served = process(
+        settings,
+        tmp_path,
+        port=port,
+        CASHBACK_ADAPTER_TLS_CERT=own.cert,
+        CASHBACK_ADAPTER_TLS_KEY=own.key,
+        CASHBACK_ADAPTER_TLS_CA=own.ca,
+        CASHBACK_ADAPTER_CLIENTS="worker-mint",
+        CASHBACK_ADAPTER_ADMINS="alice",
+    )
+    bare = chain_status.Settings(adapter_address=f"127.0.0.1:{port}")
+    shows = msgspec.structs.replace(bare, client_tls_cert=alice.cert, client_tls_key=alice.key, client_tls_ca=alice.ca)
+    with served:
+        assert (await chain_status.standing(shows)).view.chain_id == settings.chain_id
+        with pytest.raises(AdapterUnavailable):
+            await chain_status.standing(bare)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from cashback.cli.output import json_option, print_facts, print_json, print_records, tokens
+from cashback.cli.output import gwei, json_option, print_facts, print_json, print_records, tokens
 from cashback.kernel.addresses import address_text
 from cashback.kernel.config import Dsn, load
 from cashback.kernel.money import INT63_MAX
@@ -99,8 +99,10 @@ def show(name: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
         print_json({"minting": minting, "adapter": adapter, "attempts": attempts})
         return
     print_facts("as minting knows it", minting | {"token_units": tokens(story.minting.amount)})
-    print_facts("as the adapter knows it", adapter or {"state": "unknown: it was not handed over yet"})
-    print_records("attempts", attempts, as_json=False)
+    # All attempts at one nonce have one signer: told once, the table fits a terminal.
+    slot = {name: one.pop(name) for one in attempts for name in ("signer", "nonce")}
+    print_facts("as the adapter knows it", (adapter or {"state": "unknown: it was not handed over yet"}) | slot)
+    print_records("attempts", [_in_gwei(one) for one in attempts], as_json=False)
 
 
 def _as_minting_knows(mint: "Mint") -> dict[str, object]:
@@ -153,6 +155,13 @@ def _attempt(attempt: "AttemptView") -> dict[str, object]:
         "problem": attempt.answer_detail or None,
         "block": attempt.block_number,
     }
+
+
+def _in_gwei(attempt: dict[str, object]) -> dict[str, object]:
+    """Return an attempt with its prices as people speak of them."""
+    prices = {name: gwei(int(str(attempt.pop(f"{name}_wei")))) for name in ("max_fee", "tip")}
+    transaction = {"transaction": attempt.pop("transaction")}
+    return transaction | prices | attempt
 
 
 def _instant(milliseconds: int) -> datetime | None:

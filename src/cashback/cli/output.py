@@ -36,6 +36,7 @@ _SENTENCE_MIN: Final = 24
 """A column of sentences that would be narrower is no pleasure to read."""
 
 _WHOLE: Final = 10**TOKEN_DECIMALS
+_GWEI: Final = 10**9
 _INSTANT: Final = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)")
 _AMOUNT: Final = re.compile(rf"\$?[0-9][0-9,]*(\.[0-9]+)?( {TOKEN_SYMBOL})?")
 
@@ -52,6 +53,15 @@ def tokens(units: int) -> str:
     '774.120000 CBK'
     """
     return f"{units // _WHOLE:,}.{units % _WHOLE:0{TOKEN_DECIMALS}d} {TOKEN_SYMBOL}"
+
+
+def gwei(wei: int) -> str:
+    """Return a price per gas as people speak of it.
+
+    >>> gwei(1_500_000_000)
+    '1.5 gwei'
+    """
+    return f"{wei // _GWEI:,}.{wei % _GWEI:09d}".rstrip("0").rstrip(".") + " gwei"
 
 
 def amounts(units: int) -> tuple[str, str]:

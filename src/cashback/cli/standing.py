@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cashback.cli.output import print_facts, print_table, say, tokens
+from cashback.cli.output import gwei, print_facts, print_table, say, tokens
 from cashback.kernel.addresses import address_text
 
 if TYPE_CHECKING:
     from cashback.chain.model import AdapterView, Halt, LaneView
     from cashback.processes.chain_status import Standing
 
-_GWEI: Final = 10**9
 _ETHER: Final = 10**18
 _UNTOLD: Final = "not told"
 
@@ -102,8 +101,8 @@ def _facts(view: "AdapterView") -> dict[str, object]:
         "limit": _UNTOLD
         if allowance is None
         else f"{tokens(allowance.available)} left of {tokens(allowance.capacity)} per {allowance.window_s:,} s",
-        "gas": f"base fee {_UNTOLD if allowance is None else _gwei(allowance.base_fee_wei)}, "
-        f"tip {_gwei(view.tip_wei)}, at most {_gwei(view.fee_cap_wei)} in all",
+        "gas": f"base fee {_UNTOLD if allowance is None else gwei(allowance.base_fee_wei)}, "
+        f"tip {gwei(view.tip_wei)}, at most {gwei(view.fee_cap_wei)} in all",
     }
 
 
@@ -162,15 +161,6 @@ def _halt(halt: "Halt") -> dict[str, object]:
 def _told(figure: int | None) -> str:
     """Return a figure, or that nobody told it."""
     return "?" if figure is None else str(figure)
-
-
-def _gwei(wei: int) -> str:
-    """Return a price per gas as people speak of it.
-
-    >>> _gwei(1_500_000_000)
-    '1.5 gwei'
-    """
-    return f"{wei / _GWEI:,.9f}".rstrip("0").rstrip(".") + " gwei"
 
 
 def _instant(at_ms: int) -> str:

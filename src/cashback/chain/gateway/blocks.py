@@ -52,13 +52,16 @@ class Blocks:
         self._span = LOG_BLOCKS_MAX
 
     async def latest(self) -> Header:
-        """Return the newest block's header: the one question that is asked all the time."""
+        """Return the newest block's header."""
         [latest] = await self._node.ask([("eth_getBlockByNumber", ["latest", False])])
         return header(latest)
 
-    async def heads(self, latest: Header) -> Heads:
-        """Return the safe and the final block beside the newest; a tag that the node does not know yet is None."""
-        safe, final = await asyncio.gather(self._tagged("safe"), self._tagged("finalized"))
+    async def heads(self) -> Heads:
+        """Return the newest, the safe and the final block: the one question that is asked all the time.
+
+        A tag that the node does not know yet is None.
+        """
+        latest, safe, final = await asyncio.gather(self.latest(), self._tagged("safe"), self._tagged("finalized"))
         return Heads(latest, safe, final)
 
     async def header_at(self, number: int) -> Header:

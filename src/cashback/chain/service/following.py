@@ -17,7 +17,7 @@ import msgspec
 from prometheus_client import Counter
 
 from cashback.chain.gateway.blocks import Blocks
-from cashback.chain.model import ChainDiverged, ChainUnavailable, Hash, Header, Heads, TokenLog
+from cashback.chain.model import ChainDiverged, ChainUnavailable, Hash, Header, Heads, Network, TokenLog
 from cashback.chain.rules import following as rules
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
@@ -107,10 +107,13 @@ class Follower:
         """
         async with self._database.transaction() as tx:
             tip = await store.tip(tx)
-        latest = await self._source.latest()
+            known = await network.network(tx)
+        heads = await self._source.heads()
+        latest = heads.latest
         if tip is not None and latest.hash == tip.hash:
+            # What is final moves by itself, also while no block comes.
+            await self._settle(heads, tip, known)
             return False
-        heads = await self._source.heads(latest)
         first = self._settings.start_block if tip is None else tip.number + 1
         final = rules.final_number(heads, self._settings.finality)
         is_far = first + RANGE_FROM_BLOCKS <= final
@@ -164,6 +167,25 @@ class Follower:
             raise ChainUnavailable(f"the node is at block {latest.number}, far behind {tip.number} that was followed")
         return ours != latest.hash
 
+    async def _settle(self, heads: Heads, tip: Header, known: Network) -> None:
+        """Write the outcomes that became due since the tip was taken in, if the node calls more of our blocks final.
+
+        Raises:
+            ChainUnavailable: as `_take`.
+        """
+        safe, final = self._depths(heads, tip.number)
+        if safe <= known.safe_block and final <= known.final_block:
+            return
+        await self._agree(rules.final_header(heads, self._settings.finality), [tip])
+        await self._finalise(safe=safe, final=final)
+        if await self._inspection.turn(tip.number):
+            self._freed.beat()
+
+    def _depths(self, heads: Heads, tip: int) -> tuple[int, int]:
+        """Return how far our blocks up to `tip` are safe and final; -1 where none is yet."""
+        final = min(rules.final_number(heads, self._settings.finality), tip)
+        return max(final, -1 if heads.safe is None else min(heads.safe.number, tip)), final
+
     async def _take(self, headers: Sequence[Header], logs: Sequence[TokenLog], heads: Heads) -> None:
         """Take blocks in, write the outcomes that became due, look into unexplained nonces, and wake who waits.
 
@@ -172,16 +194,22 @@ class Follower:
         """
         tip = headers[-1].number
         await self._agree(rules.final_header(heads, self._settings.finality), headers)
-        final = min(rules.final_number(heads, self._settings.finality), tip)
-        safe = max(final, -1 if heads.safe is None else min(heads.safe.number, tip))
+        safe, final = self._depths(heads, tip)
         sighted = await self._sighting.take(headers, logs, safe=safe, final=final)
         self._wake(sighted)
-        while sighted.outcomes == OUTCOMES_PER_TRANSACTION_MAX:
-            sighted = await self._sighting.finalise(safe=safe, final=final)
-            self._wake(sighted)
+        if sighted.outcomes == OUTCOMES_PER_TRANSACTION_MAX:
+            await self._finalise(safe=safe, final=final)
         # Far behind the head a node may no longer have the state that the inspection asks for.
         if tip == heads.latest.number and await self._inspection.turn(tip):
             self._freed.beat()
+
+    async def _finalise(self, *, safe: int, final: int) -> None:
+        """Write the outcomes up to block `final`, as many transactions as that takes."""
+        while True:
+            sighted = await self._sighting.finalise(safe=safe, final=final)
+            self._wake(sighted)
+            if sighted.outcomes < OUTCOMES_PER_TRANSACTION_MAX:
+                return
 
     async def _agree(self, final: Header | None, headers: Sequence[Header]) -> None:
         """Raise `ChainUnavailable` when the node's final block is not the one that we have followed at that height."""

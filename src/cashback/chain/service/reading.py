@@ -158,7 +158,7 @@ class Reading:
             known = (await network.network(tx)).final_block
         if 0 < to_block <= known:
             return to_block
-        final = rules.final_number(await self._source.heads(await self._source.latest()), self._finality)
+        final = rules.final_number(await self._source.heads(), self._finality)
         if final < 0:
             raise ChainUnavailable("no block is final yet")
         return min(to_block or final, final)

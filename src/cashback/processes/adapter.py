@@ -12,6 +12,7 @@ import msgspec
 
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
+from cashback.chain.gateway.endpoint import LAG_BLOCKS_MAX
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX
@@ -36,7 +37,7 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.processes import signing
+from cashback.processes import endpoints, signing
 from cashback.processes.signing import HexAddress, SigningSettings, address
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -46,6 +47,8 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
     """Which chain, which contracts, which key, and how much of everything.
 
     `finality` is `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
+    `rpc_quorum` endpoints must tell the same before it is believed: more than half of them, as it is for 0, and two at
+    least. On the development chain one is enough.
     """
 
     chain_dsn: Dsn
@@ -58,6 +61,8 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
     probe_host: str = "127.0.0.1"
     finality: str = "finalized"
     start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
+    rpc_quorum: Annotated[int, msgspec.Meta(ge=0, le=signing.ENDPOINTS_MAX)] = 0
+    rpc_lag_blocks: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = LAG_BLOCKS_MAX
     rpc_timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=30_000)] = 2_500
     poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 150
     batch_mints: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MINTS_MAX)] = 256
@@ -68,10 +73,16 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
     bump_ms: Positive = 45_000
     connections: Annotated[int, msgspec.Meta(ge=3, le=64)] = 8
 
+    @property
+    def quorum(self) -> int:
+        """Return how many endpoints must tell the same."""
+        return self.rpc_quorum or endpoints.majority(self.rpc_urls)
+
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield what does not go together, and a finality that is none."""
         yield from signing.contradictions(settings)
+        yield from endpoints.contradictions(settings)
         try:
             check_finality(settings["finality"])
         except Invalid as cause:
@@ -122,7 +133,13 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
     signer = settings.signer()
     async with (
         Database.open(settings.chain_dsn.value, name="adapter", connections_max=settings.connections) as database,
-        Node.open(settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_ms / 1_000) as node,
+        Node.open(
+            settings.rpc_urls,
+            chain_id=settings.chain_id,
+            timeout_s=settings.rpc_timeout_ms / 1_000,
+            quorum=settings.quorum,
+            lag_max=settings.rpc_lag_blocks,
+        ) as node,
     ):
         token, minter = address(settings.token_address), address(settings.minter_address)
         contracts = Contracts(node, token=token, minter=minter)

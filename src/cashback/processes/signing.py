@@ -14,6 +14,7 @@ from cashback.kernel.config import HttpUrl, Secret, SettingsInvalid, Shape
 HexAddress: TypeAlias = Annotated[str, Shape(r"0x[0-9a-fA-F]{40}", "an address, 0x and 40 hexadecimal digits")]
 
 GWEI: Final = 1_000_000_000
+ENDPOINTS_MAX: Final = 8
 _KEYS: Final = "CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC"
 
 
@@ -23,7 +24,7 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
     The key is a keystore file with its password, or on a development chain the account `key_index` of a mnemonic.
     """
 
-    rpc_urls: Annotated[tuple[HttpUrl, ...], msgspec.Meta(min_length=1, max_length=8)]
+    rpc_urls: Annotated[tuple[HttpUrl, ...], msgspec.Meta(min_length=1, max_length=ENDPOINTS_MAX)]
     chain_id: Annotated[int, msgspec.Meta(ge=1)]
     key_keystore: str = ""
     key_password: Secret = Secret("")

@@ -1,7 +1,7 @@
 """A JSON-RPC endpoint between the adapter and the node that misbehaves on command, over real HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, TypeAlias
 
@@ -20,6 +20,9 @@ Whim: TypeAlias = Literal["pass", "refuse", "swallow", "hang"] | dict[str, Any] 
 """Forward; hang up before anything was forwarded; forward and hang up without an answer; take the question and say
 nothing; answer each call with this result or error; answer the request with this."""
 
+Lie: TypeAlias = Callable[[Any], Any]
+"""Makes another result of a result."""
+
 _TOO_MUCH: Final = {"error": {"code": -32_005, "message": "query exceeds max block range"}}
 _NO_BLOCK: Final = 2**40
 
@@ -36,6 +39,7 @@ class Proxy:
         self._lasting: dict[str, Whim] = {}
         self._stale_at: int | None = None
         self._blocks_max: int | None = None
+        self._lies: dict[str, Lie | None] = {}
         self._tags: dict[str, dict[str, Any] | None] = {}
         self._tag_met: dict[str, asyncio.Event] = {}
 
@@ -46,6 +50,10 @@ class Proxy:
     def always(self, method: str, whim: Whim) -> None:
         """Let every call of `method` meet this whim; `*` means every method."""
         self._lasting[method] = whim
+
+    def lie(self, method: str, lie: Lie | None) -> None:
+        """Answer with what `lie` makes of the node's result, unless that is null; None tells the truth again."""
+        self._lies[method] = lie
 
     def tag(self, tag: str, block: dict[str, Any] | None) -> None:
         """Answer the block of a tag such as `finalized` with this one; None lets the node answer again."""
@@ -104,26 +112,37 @@ class Proxy:
         asked = msgspec.json.decode(body)
         calls: list[dict[str, Any]] = asked if isinstance(asked, list) else [asked]
         self.asked += [call["method"] for call in calls]
-        tag = str(calls[0]["params"][0]) if calls[0]["method"] == "eth_getBlockByNumber" else ""
-        if self._tags.get(tag):
-            self._tag_met[tag].set()
-            return _well({"jsonrpc": "2.0", "id": calls[0]["id"], "result": self._tags[tag]})
-        whim = next((found for call in calls if (found := self._whim(call)) != "pass"), "pass")
-        if whim == "refuse":
+        whims = [self._whim(call) for call in calls]
+        of_all = next((whim for whim in whims if not isinstance(whim, dict) and whim != "pass"), "pass")
+        if of_all == "refuse":
             return None
-        if whim == "hang":
+        if of_all == "hang":
             return "hang"
-        if isinstance(whim, Http):
-            return whim
-        if isinstance(whim, dict):
-            answers = [{"jsonrpc": "2.0", "id": call["id"], **whim} for call in calls]
-            return _well(answers if isinstance(asked, list) else answers[0])
+        if isinstance(of_all, Http):
+            return of_all
+        forwarded = [call for call, whim in zip(calls, whims, strict=True) if not isinstance(whim, dict)]
+        results = await self._forward(forwarded, session) if forwarded else {}
+        if of_all == "swallow":
+            return None
+        own = {call["id"]: whim for call, whim in zip(calls, whims, strict=True) if isinstance(whim, dict)}
+        answers = [{"jsonrpc": "2.0", "id": call["id"], **{**results, **own}[call["id"]]} for call in calls]
+        return _well(answers if isinstance(asked, list) else answers[0])
+
+    async def _forward(self, calls: list[dict[str, Any]], session: aiohttp.ClientSession) -> dict[int, dict[str, Any]]:
+        """Return the node's results and errors by the ids of the calls, the results as they are told here."""
         for call in calls:
             self._age(call)
         headers = {"content-type": "application/json"}
-        async with session.post(self._upstream, data=msgspec.json.encode(asked), headers=headers) as response:
-            answer = await response.read()
-        return None if whim == "swallow" else Http(200, answer)
+        async with session.post(self._upstream, data=msgspec.json.encode(calls), headers=headers) as response:
+            answers = msgspec.json.decode(await response.read())
+        lies = {call["id"]: self._lies.get(call["method"]) for call in calls}
+        told: dict[int, dict[str, Any]] = {}
+        for answer in answers:
+            lie = lies[answer["id"]]
+            if lie is not None and answer.get("result") is not None:
+                answer["result"] = lie(answer["result"])
+            told[answer["id"]] = {name: answer[name] for name in ("result", "error") if name in answer}
+        return told
 
     def _age(self, call: dict[str, Any]) -> None:
         """Turn a question about a block into one about what a stale node knows."""
@@ -136,6 +155,10 @@ class Proxy:
     def _whim(self, call: dict[str, Any]) -> Whim:
         """Return what this call meets."""
         method = call["method"]
+        tag = str(call["params"][0]) if method == "eth_getBlockByNumber" else ""
+        if self._tags.get(tag):
+            self._tag_met[tag].set()
+            return {"result": self._tags[tag]}
         if method == "eth_getLogs" and self._blocks_max and "toBlock" in call["params"][0]:
             first, last = (int(call["params"][0][edge], 16) for edge in ("fromBlock", "toBlock"))
             if last - first + 1 > self._blocks_max:

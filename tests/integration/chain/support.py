@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from cashback.chain.gateway.blocks import MINTED
+from cashback.chain.gateway.decoding import MINTED
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, Mint, MintView, Outcome
 from cashback.chain.store import blocks

@@ -26,7 +26,7 @@ async def test_a_block_that_becomes_final_while_no_block_comes_is_seen_at_once(s
         assert await bench.lever.head() == head
         epoch = await bench.adapter.stream.epoch()
 
-        async def told() -> bool | None:
+        async def look() -> bool | None:
             return True if await bench.adapter.stream.read(epoch=epoch, after=0) else None
 
-        assert await eventually(told)
+        assert await eventually(look)

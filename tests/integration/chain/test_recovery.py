@@ -53,7 +53,7 @@ async def test_an_adapter_that_dies_between_storing_and_sending_mints_once_after
 async def test_a_node_that_is_down_makes_the_next_endpoint_serve(settings: adapter.Settings, proxy: Proxy) -> None:
     """Reads and sends go on; the first endpoint is reported as unhealthy."""
     proxy.always("*", "refuse")
-    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]))
+    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]), rpc_quorum=1)
     async with serving(both) as bench:
         await bench.submit(mint(1))
         await bench.settled([1])
@@ -66,7 +66,7 @@ async def test_a_node_that_is_down_makes_the_next_endpoint_serve(settings: adapt
 async def test_an_endpoint_of_another_chain_is_refused(settings: adapter.Settings, proxy: Proxy) -> None:
     """It gets no question but which chain it is, and above all no transaction."""
     proxy.always("eth_chainId", {"result": "0x1"})
-    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]))
+    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]), rpc_quorum=1)
     async with serving(both) as bench:
         await bench.submit(mint(1))
         await bench.settled([1])

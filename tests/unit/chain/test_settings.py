@@ -37,6 +37,37 @@ def test_settings_are_read_from_the_environment() -> None:
     assert (settings.finality, settings.batch_age_ms) == ("finalized", 100)
 
 
+@pytest.mark.parametrize(
+    "urls,quorum,needed", [(1, "", 1), (2, "", 2), (3, "", 2), (4, "", 3), (8, "", 5), (2, "1", 1), (3, "3", 3)]
+)
+def test_more_than_half_of_the_endpoints_must_agree_unless_more_are_wanted(urls: int, quorum: str, needed: int) -> None:
+    """On the development chain also fewer."""
+    named = ",".join(f"http://127.0.0.1:{place}" for place in range(1, urls + 1))
+    settings = load(adapter.Settings, GOOD | {"CASHBACK_RPC_URLS": named, "CASHBACK_RPC_QUORUM": quorum})
+    assert settings.quorum == needed
+
+
+@pytest.mark.parametrize(
+    "changes,names",
+    [
+        ({"RPC_URLS": "http://a", "CHAIN_ID": "1"}, {"RPC_URLS"}),
+        ({"RPC_URLS": "http://a,http://b", "RPC_QUORUM": "1", "CHAIN_ID": "1"}, {"RPC_QUORUM"}),
+        ({"RPC_URLS": "http://a,http://b,http://c,http://d", "RPC_QUORUM": "2"}, {"RPC_QUORUM"}),
+        ({"RPC_URLS": "http://a,http://b", "RPC_QUORUM": "3"}, {"RPC_QUORUM"}),
+        ({"RPC_URLS": "http://a,http://a"}, {"RPC_URLS"}),
+        ({"RPC_URLS": "http://a", "RPC_QUORUM": "1", "CHAIN_ID": "1"}, {"RPC_URLS", "RPC_QUORUM"}),
+    ],
+    ids=["one endpoint", "one decides", "two halves", "more than there are", "the same twice", "both"],
+)
+def test_a_quorum_that_is_none_is_refused_with_what_to_do(changes: dict[str, str], names: set[str]) -> None:
+    """Every problem at once; only the development chain may do with one endpoint."""
+    key = {"CASHBACK_KEY_MNEMONIC": "", "CASHBACK_KEY_KEYSTORE": __file__}
+    wrong = GOOD | key | {f"CASHBACK_{name}": value for name, value in changes.items()}
+    found = problems(adapter.Settings, wrong)
+    assert {line.split(" ", 1)[0].removeprefix("CASHBACK_") for line in found} == names
+    assert all(any(word in line for word in ("another", "leave it", "least", "twice", "names")) for line in found)
+
+
 def test_every_wrong_setting_is_named_at_once() -> None:
     """Not one after the other."""
     wrong = GOOD | {"CASHBACK_RPC_URLS": "ws://node", "CASHBACK_CHAIN_ID": "0", "CASHBACK_TOKEN_ADDRESS": "0x12"}

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from cashback.chain.gateway.blocks import header
+import msgspec
+
+from cashback.chain.gateway import decoding
+from cashback.chain.gateway.decoding import octets
 from cashback.chain.gateway.endpoint import EndpointRefused, Request
+from cashback.chain.gateway.heads import HeadsOfChain
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, ChainUnavailable, Header, Policy, RaceLost, WrongChain
 from cashback.kernel.money import TOKEN_DECIMALS
@@ -33,6 +37,7 @@ class Contracts:
     def __init__(self, node: Node, *, token: Address, minter: Address) -> None:
         """Read through `node`."""
         self._node = node
+        self._heads = HeadsOfChain(node)
         self.token = token
         self.minter = minter
 
@@ -45,23 +50,24 @@ class Contracts:
         """
         await self._verify_code()
         try:
-            decimals, paired, is_minter, is_operator = await self._node.ask(
+            [(decimals, paired, is_minter, is_operator), *_] = await self._node.agree(
                 [
                     _view(self.token, _DECIMALS),
                     _view(self.minter, _TOKEN),
                     _view(self.token, _HAS_ROLE + MINTER_ROLE + _padded(self.minter)),
                     _view(self.minter, _HAS_ROLE + OPERATOR_ROLE + _padded(signer)),
-                ]
+                ],
+                _all_octets,
             )
         except EndpointRefused as cause:
             raise WrongChain("the contracts at the addresses are not a token and its minter of ours") from cause
-        if _word(decimals) != TOKEN_DECIMALS:
-            raise WrongChain(f"the token has {_word(decimals)} decimals, the ledger counts in {TOKEN_DECIMALS}")
-        if _bytes(paired)[-_ADDRESS_BYTES:] != self.token:
+        if _number(decimals) != TOKEN_DECIMALS:
+            raise WrongChain(f"the token has {_number(decimals)} decimals, the ledger counts in {TOKEN_DECIMALS}")
+        if paired[-_ADDRESS_BYTES:] != self.token:
             raise WrongChain("the minter mints another token; check both addresses")
-        if not _word(is_minter):
+        if not _number(is_minter):
             raise WrongChain("the minter lacks MINTER_ROLE on the token; its admin must grant it")
-        if not _word(is_operator):
+        if not _number(is_operator):
             raise WrongChain(f"0x{signer.hex()} lacks OPERATOR_ROLE on the minter; its admin must grant it")
 
     async def policy(self, signer: Address) -> Policy:
@@ -72,8 +78,7 @@ class Contracts:
             ChainUnavailable: no endpoint answered, or each that did refused: it limits us, or lacks what was asked for.
         """
         sender = f"0x{signer.hex()}"
-        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
-        head = header(latest)
+        head = await self._heads.latest()
         block = hex(head.number)
         requests: list[Request] = [
             _view(self.minter, _PAUSED, block=block),
@@ -86,24 +91,14 @@ class Contracts:
             ("eth_getTransactionCount", [sender, "pending"]),
         ]
         try:
-            answers = await self._node.ask(requests)
+            told = await self._node.agree(requests, lambda answers: _policy(answers, head), key=_of_block)
         except EndpointRefused as cause:
             if cause.revert is None:
                 raise
             # A block that arrives in between can make a node mix two states, and the limiter's arithmetic fail.
             raise RaceLost(f"the head moved while the contracts were asked: {cause.detail}") from cause
-        paused, available, is_operator, is_minter, supply, cap, gas_money, pending = answers
-        return Policy(
-            head=head.number,
-            base_fee_wei=head.base_fee_wei,
-            is_paused=bool(_word(paused)),
-            is_operator=bool(_word(is_operator)),
-            is_minter=bool(_word(is_minter)),
-            available=_word(available),
-            supply=_word(supply),
-            cap=_word(cap),
-            gas_money_wei=int(gas_money, 16),
-            pending_nonce=int(pending, 16),
+        return msgspec.structs.replace(
+            told[0], available=min(one.available for one in told), pending_nonce=min(one.pending_nonce for one in told)
         )
 
     async def balances(self, addresses: Sequence[Address]) -> tuple[list[int], Header]:
@@ -112,13 +107,12 @@ class Contracts:
         Raises:
             ChainUnavailable: no endpoint answered, or the one that did does not know the token yet.
         """
-        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
-        block = header(latest)
+        block = decoding.header((await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])]))[0])
         arguments = [_uint(_WORD_BYTES), _uint(len(addresses)), *[_padded(address) for address in addresses]]
         [answer] = await self._node.ask(
             [_view(self.token, _BALANCES_OF + b"".join(arguments), block=hex(block.number))]
         )
-        words = _bytes(answer)
+        words = octets(answer)
         starts = range(2 * _WORD_BYTES, len(words), _WORD_BYTES)
         if len(starts) != len(addresses):
             raise ChainUnavailable(f"at block {block.number} the node does not know the token")
@@ -140,18 +134,48 @@ class Contracts:
     async def paired_token(self) -> Address:
         """Return the token that the minter mints."""
         [answer] = await self._node.ask([_view(self.minter, _TOKEN)])
-        return Address(_bytes(answer)[-_ADDRESS_BYTES:])
+        return Address(octets(answer)[-_ADDRESS_BYTES:])
 
     async def code(self, address: Address) -> bytes:
         """Return the code at an address, empty where there is none."""
-        [code] = await self._node.ask([("eth_getCode", [f"0x{address.hex()}", _LATEST])])
-        return _bytes(code)
+        [code, *_] = await self._node.agree([("eth_getCode", [f"0x{address.hex()}", _LATEST])], _all_octets)
+        return code[0]
 
     async def _verify_code(self) -> None:
         """Raise `WrongChain` when an address carries no contract."""
         for name, address in (("token", self.token), ("minter", self.minter)):
             if not await self.code(address):
                 raise WrongChain(f"there is no contract at the {name}'s address 0x{address.hex()}; deploy it first")
+
+
+def _policy(answers: list[Any], head: Header) -> Policy:
+    """Return what one endpoint says that the contracts allow, at one block."""
+    paused, available, is_operator, is_minter, supply, cap, gas_money, pending = answers
+    return Policy(
+        head=head.number,
+        base_fee_wei=head.base_fee_wei,
+        is_paused=bool(_word(paused)),
+        is_operator=bool(_word(is_operator)),
+        is_minter=bool(_word(is_minter)),
+        available=_word(available),
+        supply=_word(supply),
+        cap=_word(cap),
+        gas_money_wei=int(gas_money, 16),
+        pending_nonce=int(pending, 16),
+    )
+
+
+def _of_block(policy: Policy) -> Policy:
+    """Return what of a policy is the same at every endpoint that has the block.
+
+    Pools differ, and so does the clock by which a node lets the limit refill: of these each has seen so much at least.
+    """
+    return msgspec.structs.replace(policy, available=0, pending_nonce=0)
+
+
+def _all_octets(answers: list[Any]) -> list[bytes]:
+    """Return what several views answer."""
+    return [octets(answer) for answer in answers]
 
 
 def _view(target: Address, calldata: bytes, *, block: str = _LATEST) -> Request:
@@ -169,11 +193,11 @@ def _uint(value: int) -> bytes:
     return value.to_bytes(_WORD_BYTES)
 
 
-def _word(answer: Any) -> int:  # noqa: ANN401 - parsed JSON
+def _word(answer: str) -> int:
     """Return the first word of an answer as an integer; an empty answer (no such function) is 0."""
-    return int.from_bytes(_bytes(answer)[:_WORD_BYTES])
+    return _number(octets(answer))
 
 
-def _bytes(answer: Any) -> bytes:  # noqa: ANN401 - parsed JSON
-    """Return hexadecimal text as bytes."""
-    return bytes.fromhex(str(answer).removeprefix("0x"))
+def _number(answer: bytes) -> int:
+    """Return the first word of a decoded answer as an integer."""
+    return int.from_bytes(answer[:_WORD_BYTES])

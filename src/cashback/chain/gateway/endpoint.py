@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 
 from cashback.chain.gateway import shapes
+from cashback.chain.gateway.standing import Standing
 from cashback.chain.model import ChainUnavailable
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
@@ -23,6 +24,8 @@ Request: TypeAlias = tuple[str, Sequence[object]]
 """A method and its parameters."""
 
 REQUESTS_IN_FLIGHT_MAX: Final = 16
+LAG_BLOCKS_MAX: Final = 8
+"""An endpoint whose head is further off the others' is reported, unless the settings say otherwise."""
 ANSWER_BYTES_MAX: Final = 64 * 1_048_576
 _COOLDOWN_FIRST_S: Final = 0.25
 _COOLDOWN_MAX_S: Final = 8.0
@@ -76,10 +79,10 @@ class EndpointRefused(ChainUnavailable):
 class Endpoint:
     """One URL. Its name is the host: paths and passwords of a URL are secrets and appear nowhere."""
 
-    def __init__(self, url: str, *, place: int, chain_id: int, timeout_s: float) -> None:
+    def __init__(self, url: str, *, place: int, chain_id: int, timeout_s: float, lag_max: int = LAG_BLOCKS_MAX) -> None:
         """Wrap the URL that stands at `place` in the settings; nothing is asked yet."""
         self.name = f"{place}:{urlsplit(url).hostname}:{urlsplit(url).port}"
-        self.head = 0
+        self.standing = Standing(self.name, lag_max=lag_max)
         self.problem = ""
         self._chain_id = chain_id
         self._is_verified = False
@@ -103,6 +106,19 @@ class Endpoint:
         Raises:
             EndpointSilent: no usable answer; what was sent may or may not have been acted on.
             EndpointRefused: the first JSON-RPC error among the answers.
+        """
+        answers = await self.ask_each(requests, within_s=within_s)
+        refusal = next((answer for answer in answers if isinstance(answer, EndpointRefused)), None)
+        if refusal is not None:
+            raise refusal
+        return answers
+
+    async def ask_each(self, requests: Sequence[Request], *, within_s: float | None = None) -> list[Any]:
+        """Return what `ask` returns, but with the refusal in the place of each result that was refused.
+
+        Raises:
+            EndpointSilent: as `ask`.
+            EndpointRefused: all of it was refused as one.
         """
         forbid_in_transaction("a chain endpoint")
         if self._failures:
@@ -136,17 +152,19 @@ class Endpoint:
         try:
             [chain_id] = await self._exchange([("eth_chainId", [])])
         except EndpointRefused as refusal:
-            raise ValueError(f"it does not tell its chain: {refusal.detail}") from refusal
-        served = int(chain_id, 16)
+            chain_id = refusal
+        served = 0 if isinstance(chain_id, EndpointRefused) else int(chain_id, 16)
+        if served == 0:
+            raise ValueError(f"it does not tell its chain: {chain_id}")
         if served != self._chain_id:
             raise ValueError(f"it serves chain {served}, not {self._chain_id}")
         self._is_verified = True
 
     async def _exchange(self, requests: Sequence[Request]) -> list[Any]:
-        """Return the results of one HTTP exchange, in the order of the requests.
+        """Return the results of one HTTP exchange, in the order of the requests, refusals in their places.
 
         Raises:
-            EndpointRefused: the first error among the answers.
+            EndpointRefused: all of it was refused as one.
             ValueError: that is no answer to these requests.
         """
         calls = [
@@ -159,7 +177,8 @@ class Endpoint:
             text = await _bounded(response)
         results = _results(_said(text, response.status), requests=len(requests), status=response.status)
         for (method, _), result in zip(requests, results, strict=True):
-            shapes.check(method, result)
+            if not isinstance(result, EndpointRefused):
+                shapes.check(method, result)
         return results
 
     def _connected(self) -> aiohttp.ClientSession:
@@ -216,25 +235,31 @@ def _said(text: bytes, status: int) -> list[Answer]:
 
 
 def _results(answers: Sequence[Answer], *, requests: int, status: int) -> list[Any]:
-    """Return the results in the order of the requests; nodes may answer a batch in any order.
+    """Return the results and refusals in the order of the requests; nodes may answer a batch in any order.
 
     Raises:
-        EndpointRefused: the first error among the answers; one may stand for the whole batch.
+        EndpointRefused: one error stands for the whole batch, or comes with a status of failure.
         ValueError: these are not the answers to so many requests.
     """
     ordered = sorted(answers, key=lambda answer: -1 if answer.id is None else answer.id)
     if any(not answer.is_to(requests) for answer in ordered):
         raise ValueError(f"HTTP {status}, and no answer to what was asked")
     error = next((answer.error for answer in ordered if answer.error is not None), None)
-    if error is not None:
-        problem = f"{error.code}: {error.message}"
-        words = problem if status == HTTPStatus.OK else f"HTTP {status}: {problem}"
-        raise EndpointRefused(words, revert=_revert_of(error.data))
+    is_whole = [answer.id for answer in ordered] == list(range(requests))
+    if error is not None and not (is_whole and status == HTTPStatus.OK):
+        raise _refusal(error, status)
     if status != HTTPStatus.OK:
         raise ValueError(f"HTTP {status}")
-    if [answer.id for answer in ordered] != list(range(requests)):
+    if not is_whole:
         raise ValueError(f"{requests} requests got {len(ordered)} answers, or one of them twice")
-    return [answer.result for answer in ordered]
+    return [answer.result if answer.error is None else _refusal(answer.error, status) for answer in ordered]
+
+
+def _refusal(error: Error, status: int) -> EndpointRefused:
+    """Return an answer's error in the node's words, with the HTTP status where that is one of failure."""
+    problem = f"{error.code}: {error.message}"
+    words = problem if status == HTTPStatus.OK else f"HTTP {status}: {problem}"
+    return EndpointRefused(words, revert=_revert_of(error.data))
 
 
 def _revert_of(data: object) -> bytes | None:

@@ -1,7 +1,7 @@
 """What the adapter speaks of: mints, slots of a lane, signed attempts, blocks, and what was seen in them."""
 
 from cashback.chain.model.address import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, ZERO_ADDRESS, Address, Hash
-from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, SkippedLog, TokenLog
+from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, Seen, SkippedLog, TokenLog
 from cashback.chain.model.errors import (
     ChainDiverged,
     ChainUnavailable,
@@ -67,6 +67,7 @@ __all__ = [
     "RaceLost",
     "Receipt",
     "RetiredLog",
+    "Seen",
     "Signature",
     "SkippedLog",
     "Slot",

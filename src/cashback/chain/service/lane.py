@@ -121,13 +121,13 @@ class LaneLoop:
         async with self._database.transaction() as tx:
             lane = next((one for one in await lanes.lanes(tx) if one.address == self._signer.address), None)
             final_block = (await network.network(tx)).final_block
-        pending, latest = await self._blocks.nonces(self._signer.address, ("pending", "latest"))
+        seen = await self._blocks.seen_nonces(self._signer.address)
         if lane is None:
-            await self._open(pending, latest, final_block)
+            await self._open(seen.rumoured, seen.mined, final_block)
         else:
-            await self._sequencer.account_for(max(pending, latest))
+            await self._sequencer.account_for(seen.sent)
             await self._tender.doubt()
-            log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=latest, open_slots=lane.open_slots)
+            log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=seen.mined, open_slots=lane.open_slots)
         self._recovered = token
 
     async def _open(self, pending: int, latest: int, final_block: int) -> None:

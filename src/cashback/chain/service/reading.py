@@ -65,11 +65,12 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint as it last showed itself."""
+    """One endpoint as it last showed itself; `lag` is how many blocks it is behind what a quorum agrees on."""
 
     name: str
     is_healthy: bool
     head: int
+    lag: int
     problem: str
 
 
@@ -173,7 +174,7 @@ class Reading:
             own_lanes = await lanes.lanes(tx)
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
         endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
-        head = max((one.head for one in endpoints), default=0)
+        head = max((one.head for one in endpoints if one.is_healthy), default=0)
         total_supply, told = await asyncio.gather(
             self._supply(head), asyncio.gather(*(self._lane(lane, stored.final_block) for lane in own_lanes))
         )
@@ -215,8 +216,11 @@ async def _endpoint(endpoint: Endpoint) -> EndpointStatus:
         [number] = await endpoint.ask([("eth_blockNumber", [])], within_s=ENDPOINT_ANSWERS_WITHIN_S)
     except Unavailable as failure:
         problem = endpoint.problem or failure.detail
-        return EndpointStatus(name=endpoint.name, is_healthy=False, head=0, problem=problem)
-    return EndpointStatus(name=endpoint.name, is_healthy=True, head=int(number, 16), problem="")
+        return EndpointStatus(name=endpoint.name, is_healthy=False, head=0, lag=0, problem=problem)
+    fault = endpoint.standing.fault
+    return EndpointStatus(
+        name=endpoint.name, is_healthy=not fault, head=int(number, 16), lag=endpoint.standing.lag, problem=fault
+    )
 
 
 async def _told(answer: Awaitable[T]) -> T | None:

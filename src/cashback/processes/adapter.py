@@ -143,6 +143,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
     ):
         token, minter = address(settings.token_address), address(settings.minter_address)
         contracts = Contracts(node, token=token, minter=minter)
+        await node.verify()
         await contracts.verify(signer.address)
         async with database.transaction() as tx:
             await network.establish(tx, epoch=new_id("epo"), chain_id=settings.chain_id, token=token, minter=minter)

@@ -14,11 +14,12 @@ class Http(msgspec.Struct, frozen=True):
 
     status: int
     body: bytes
+    headers: bytes = b""
 
 
-Whim: TypeAlias = Literal["pass", "refuse", "swallow", "hang"] | dict[str, Any] | Http
+Whim: TypeAlias = Literal["pass", "refuse", "swallow", "hang"] | dict[str, Any] | Http | asyncio.Event
 """Forward; hang up before anything was forwarded; forward and hang up without an answer; take the question and say
-nothing; answer each call with this result or error; answer the request with this."""
+nothing; answer each call with this result or error; answer the request with this; forward once this is set."""
 
 Lie: TypeAlias = Callable[[Any], Any]
 """Makes another result of a result."""
@@ -34,6 +35,8 @@ class Proxy:
         """Forward everything to `upstream`, for now."""
         self.url = ""
         self.asked: list[str] = []
+        self.in_flight_max = 0
+        self._in_flight = 0
         self._upstream = upstream
         self._whims: dict[str, list[Whim]] = {}
         self._lasting: dict[str, Whim] = {}
@@ -94,12 +97,18 @@ class Proxy:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(next(line for line in head.lower().split(b"\r\n") if b"content-length" in line).split(b":")[1])
             body = await reader.readexactly(length)
-            answer = await self._answer(body, session)
+            self._in_flight += 1
+            self.in_flight_max = max(self.in_flight_max, self._in_flight)
+            try:
+                answer = await self._answer(body, session)
+            finally:
+                self._in_flight -= 1
             if answer == "hang":
                 # Until the other side gives up.
                 await reader.read()
             elif isinstance(answer, Http):
                 writer.write(b"HTTP/1.1 %d Status\r\ncontent-type: application/json\r\n" % answer.status)
+                writer.write(answer.headers)
                 writer.write(b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(answer.body), answer.body))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -120,6 +129,8 @@ class Proxy:
             return "hang"
         if isinstance(of_all, Http):
             return of_all
+        if isinstance(of_all, asyncio.Event):
+            await of_all.wait()
         forwarded = [call for call, whim in zip(calls, whims, strict=True) if not isinstance(whim, dict)]
         results = await self._forward(forwarded, session) if forwarded else {}
         if of_all == "swallow":

@@ -10,7 +10,8 @@ import pytest
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.decoding import MINTED, SKIPPED
-from cashback.chain.gateway.endpoint import Endpoint, EndpointRefused, EndpointSilent
+from cashback.chain.gateway.endpoint import Endpoint
+from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, ChainUnavailable, RaceLost
 from cashback.processes import adapter

@@ -11,7 +11,7 @@ import structlog
 
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
-from cashback.chain.gateway.endpoint import EndpointRefused
+from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.gateway.node import Node
 from cashback.chain.gateway.quorum import QuorumMissing
 from cashback.chain.model import ChainUnavailable, Hash

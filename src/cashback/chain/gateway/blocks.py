@@ -5,8 +5,9 @@ from typing import Any, Final, TypeVar
 
 from cashback.chain.gateway import decoding
 from cashback.chain.gateway.decoding import MINTED, RETIRED, SKIPPED
-from cashback.chain.gateway.endpoint import EndpointRefused, EndpointSilent, Request
+from cashback.chain.gateway.endpoint import Request
 from cashback.chain.gateway.heads import HeadsOfChain
+from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
 from cashback.chain.gateway.node import Node
 from cashback.chain.gateway.quorum import QuorumMissing, vouched
 from cashback.chain.model import Address, ChainUnavailable, Hash, Header, Heads, Receipt, Seen, TokenLog

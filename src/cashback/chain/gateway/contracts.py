@@ -7,8 +7,9 @@ import msgspec
 
 from cashback.chain.gateway import decoding
 from cashback.chain.gateway.decoding import octets
-from cashback.chain.gateway.endpoint import EndpointRefused, Request
+from cashback.chain.gateway.endpoint import Request
 from cashback.chain.gateway.heads import HeadsOfChain
+from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, ChainUnavailable, Header, Policy, RaceLost, WrongChain
 from cashback.kernel.money import TOKEN_DECIMALS

@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from cashback.chain.gateway.decoding import header
-from cashback.chain.gateway.endpoint import Endpoint, EndpointRefused, Request
+from cashback.chain.gateway.endpoint import Endpoint, Request
+from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.gateway.node import Node
 from cashback.chain.gateway.quorum import vouched
 from cashback.chain.model import Header, Heads

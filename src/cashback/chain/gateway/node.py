@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from cashback.chain.gateway.endpoint import LAG_BLOCKS_MAX, Endpoint, EndpointRefused, EndpointSilent, Request
+from cashback.chain.gateway.endpoint import LAG_BLOCKS_MAX, Endpoint, Request
+from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
 from cashback.chain.gateway.polling import Polling
 from cashback.chain.gateway.quorum import Ballot, QuorumMissing, Refused, Silent, Told, is_same, quorate, told
-from cashback.chain.model import ChainUnavailable, NodeAnswer
+from cashback.chain.model import ChainUnavailable, NodeAnswer, WrongChain
 
 T = TypeVar("T")
 
@@ -43,6 +44,19 @@ class Node:
             yield node
         finally:
             await node.close()
+
+    async def verify(self) -> None:
+        """Return when no endpoint is known to serve another chain; those that are down are asked again when needed.
+
+        Raises:
+            WrongChain: some do, with what to do about it.
+        """
+        await asyncio.gather(*(_settles(endpoint) for endpoint in self.endpoints))
+        wrong = [
+            f"{one.name} serves chain {one.serves}, not {one.chain_id}" for one in self.endpoints if one.is_elsewhere
+        ]
+        if wrong:
+            raise WrongChain(f"{'; '.join(wrong)}: take it out of CASHBACK_RPC_URLS, or correct CASHBACK_CHAIN_ID")
 
     async def ask(self, requests: Sequence[Request]) -> list[Any]:
         """Return the results of `requests` from the first endpoint that answers all of them; they decide nothing.
@@ -175,6 +189,15 @@ def _judge(ballot: Ballot[T], agreed: Ballot[T], method: str, key: Callable[[T],
         standing.agreed(method)
     elif isinstance(ballot.vote, Told):
         standing.contradicted(method)
+
+
+async def _settles(endpoint: Endpoint) -> bool:
+    """Ask one endpoint which chain it serves; return whether it has told the right one."""
+    try:
+        await endpoint.ask([("eth_chainId", [])])
+    except ChainUnavailable:
+        return False
+    return True
 
 
 async def _offer(endpoint: Endpoint, raw: bytes) -> NodeAnswer:

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from cashback.chain.gateway.endpoint import Endpoint, EndpointRefused
+from cashback.chain.gateway.endpoint import Endpoint
+from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.gateway.quorum import Ballot, Refused, Silent, Told, Vote
 from cashback.chain.model import ChainUnavailable
 

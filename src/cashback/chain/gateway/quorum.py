@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from cashback.chain.gateway.endpoint import Endpoint, EndpointRefused
+from cashback.chain.gateway.endpoint import Endpoint
+from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.model import ChainUnavailable
 
 T = TypeVar("T")

@@ -13,6 +13,7 @@ import msgspec
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.endpoint import LAG_BLOCKS_MAX
+from cashback.chain.gateway.hints import HeadHints
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX
@@ -20,7 +21,7 @@ from cashback.chain.rpc.server import AdapterServer
 from cashback.chain.rules.following import check_finality
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
-from cashback.chain.service.following import Follower, FollowerSettings
+from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
 from cashback.chain.service.lane import LaneLoop
@@ -32,7 +33,7 @@ from cashback.chain.service.stream import Stream
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import network
-from cashback.kernel.config import Dsn, Port
+from cashback.kernel.config import Dsn, Port, WsUrl
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid
 from cashback.kernel.ids import new_id
@@ -48,7 +49,7 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
 
     `finality` is `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
     `rpc_quorum` endpoints must tell the same before it is believed: more than half of them, as it is for 0, and two at
-    least. On the development chain one is enough.
+    least. On the development chain one is enough. Heads announced at `ws_urls` are asked about before the next poll.
     """
 
     chain_dsn: Dsn
@@ -61,6 +62,7 @@ class Settings(SigningSettings, frozen=True, kw_only=True):
     probe_host: str = "127.0.0.1"
     finality: str = "finalized"
     start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
+    ws_urls: Annotated[tuple[WsUrl, ...], msgspec.Meta(max_length=signing.ENDPOINTS_MAX)] = ()
     rpc_quorum: Annotated[int, msgspec.Meta(ge=0, le=signing.ENDPOINTS_MAX)] = 0
     rpc_lag_blocks: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = LAG_BLOCKS_MAX
     rpc_timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=30_000)] = 2_500
@@ -98,6 +100,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     halting: Halting
     lane: LaneLoop
     follower: Follower
+    hints: tuple[HeadHints, ...]
 
 
 async def run(settings: Settings) -> None:
@@ -120,6 +123,7 @@ async def run(settings: Settings) -> None:
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
             {"server": server.run, "lane": adapter.lane.run, "follower": adapter.follower.run, "probe": probe.run}
+            | {f"hints_{place}": hints.run for place, hints in enumerate(adapter.hints)}
         )
 
 
@@ -153,6 +157,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
 def _assemble(settings: Settings, database: Database, *, node: Node, contracts: Contracts, signer: Signer) -> Adapter:
     """Return the parts, wired."""
     work, written = Pulse(), Pulse()
+    pulses = Pulses(hinted=Pulse(), freed=work, written=written)
     holder = new_id("adapter")
     blocks = Blocks(node, token=contracts.token)
     halting = Halting(database)
@@ -169,7 +174,8 @@ def _assemble(settings: Settings, database: Database, *, node: Node, contracts: 
         stream=Stream(database, written=written),
         halting=halting,
         lane=_lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work),
-        follower=_follower(settings, database, blocks=blocks, holder=holder, wakes=(work, written)),
+        follower=_follower(settings, database, blocks=blocks, holder=holder, pulses=pulses),
+        hints=tuple(HeadHints(url, place=place, beat=pulses.hinted.beat) for place, url in enumerate(settings.ws_urls)),
     )
 
 
@@ -208,9 +214,7 @@ def _lane(
     )
 
 
-def _follower(
-    settings: Settings, database: Database, *, blocks: Blocks, holder: str, wakes: tuple[Pulse, Pulse]
-) -> Follower:
+def _follower(settings: Settings, database: Database, *, blocks: Blocks, holder: str, pulses: Pulses) -> Follower:
     """Return the follower of the chain."""
     tenure = Tenure(database, name="follower", holder=holder)
     return Follower(
@@ -223,5 +227,5 @@ def _follower(
         settings=FollowerSettings(
             start_block=settings.start_block, poll_ms=settings.poll_ms, finality=settings.finality
         ),
-        wakes=wakes,
+        pulses=pulses,
     )

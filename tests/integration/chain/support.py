@@ -215,8 +215,10 @@ async def assembled(settings: Settings) -> AsyncIterator[Bench]:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Bench]:
     """Give an adapter that runs."""
-    async with assembled(settings) as bench, running(bench.adapter.lane.run, bench.adapter.follower.run):
-        yield bench
+    async with assembled(settings) as bench:
+        hints = [one.run for one in bench.adapter.hints]
+        async with running(bench.adapter.lane.run, bench.adapter.follower.run, *hints):
+            yield bench
 
 
 async def deployed(url: str) -> contracts.Deployed:

@@ -50,6 +50,14 @@ class FollowerSettings(msgspec.Struct, frozen=True, kw_only=True):
     finality: str
 
 
+class Pulses(msgspec.Struct, frozen=True, kw_only=True):
+    """What wakes the follower, a head that was announced, and what it beats: slots became free, outcomes written."""
+
+    hinted: Pulse
+    freed: Pulse
+    written: Pulse
+
+
 class Follower:
     """Follows the chain while it holds its lease: one at a time over all processes."""
 
@@ -63,9 +71,9 @@ class Follower:
         inspection: Inspection,
         halting: Halting,
         settings: FollowerSettings,
-        wakes: tuple[Pulse, Pulse],
+        pulses: Pulses,
     ) -> None:
-        """Follow `source`; `wakes` are beaten when slots became free, and when outcomes were written."""
+        """Follow `source`, woken by one of `pulses` and beating the others."""
         self._database = database
         self._source = source
         self._tenure = tenure
@@ -73,14 +81,15 @@ class Follower:
         self._inspection = inspection
         self._halting = halting
         self._settings = settings
-        self._freed, self._written = wakes
+        self._pulses = pulses
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until `stop` is set, whatever the world does; then give the lease back."""
         while not stop.is_set():
+            ticket = self._pulses.hinted.ticket()
             rest_s = await self._turn()
             if rest_s > 0:
-                await first_of(stop, timeout_s=rest_s)
+                await first_of(stop, ticket, timeout_s=rest_s)
         try:
             await self._tenure.release()
         except Unavailable as failure:
@@ -179,7 +188,7 @@ class Follower:
         await self._agree(rules.final_header(heads, self._settings.finality), [tip])
         await self._finalise(safe=safe, final=final)
         if await self._inspection.turn(tip.number):
-            self._freed.beat()
+            self._pulses.freed.beat()
 
     def _depths(self, heads: Heads, tip: int) -> tuple[int, int]:
         """Return how far our blocks up to `tip` are safe and final; -1 where none is yet."""
@@ -201,7 +210,7 @@ class Follower:
             await self._finalise(safe=safe, final=final)
         # Far behind the head a node may no longer have the state that the inspection asks for.
         if tip == heads.latest.number and await self._inspection.turn(tip):
-            self._freed.beat()
+            self._pulses.freed.beat()
 
     async def _finalise(self, *, safe: int, final: int) -> None:
         """Write the outcomes up to block `final`, as many transactions as that takes."""
@@ -224,9 +233,9 @@ class Follower:
     def _wake(self, sighted: Sighted) -> None:
         """Wake the lanes when slots became free, and the watchers when outcomes were written."""
         if sighted.slots:
-            self._freed.beat()
+            self._pulses.freed.beat()
         if sighted.outcomes:
-            self._written.beat()
+            self._pulses.written.beat()
 
     async def _unwind(self) -> bool:
         """Go back to the last block that is still canonical; return whether that is another one than the tip.
@@ -252,7 +261,7 @@ class Follower:
             moved = await store.unwind(tx, above=fork)
         REORGANISATIONS.inc()
         log.warning("chain.reorganised", fork=fork, depth=depth, mints=moved)
-        self._freed.beat()
+        self._pulses.freed.beat()
         return True
 
     async def _fork(self, stored: dict[int, Hash]) -> int | None:

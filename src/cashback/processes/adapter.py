@@ -25,6 +25,7 @@ from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
 from cashback.chain.service.lane import LaneLoop
+from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.sequencing import LaneLimits, Sequencer
@@ -198,17 +199,26 @@ def _lane(
         fees=settings.fee_limits,
         patience=Patience(settings.resend_ms, settings.bump_ms),
     )
+    blocks = Blocks(node, token=contracts.token)
     tenure = Tenure(database, name=f"lane:0x{signer.address.hex()}", holder=holder)
     chain_id = settings.chain_id
     return LaneLoop(
         database,
-        blocks=Blocks(node, token=contracts.token),
+        blocks=blocks,
         signer=signer,
         tenure=tenure,
         sequencer=Sequencer(
             database, contracts=contracts, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits
         ),
-        tender=Tender(database, node=node, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits),
+        tender=Tender(
+            database,
+            node=node,
+            pricing=Pricing(blocks, limits=limits.fees),
+            signer=signer,
+            tenure=tenure,
+            chain_id=chain_id,
+            limits=limits,
+        ),
         halting=Halting(database),
         wake=work,
     )

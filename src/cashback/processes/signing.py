@@ -30,13 +30,14 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
     key_password: Secret = Secret("")
     key_mnemonic: Secret = Secret("")
     key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 0
-    tip_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI
+    tip_floor_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI // 1_000
+    tip_cap_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = 100 * GWEI
     fee_cap_wei: Annotated[int, msgspec.Meta(ge=1, le=10**15)] = 500 * GWEI
 
     @property
     def fee_limits(self) -> FeeLimits:
         """Return what is bid for gas at most."""
-        return FeeLimits(self.tip_wei, self.fee_cap_wei)
+        return FeeLimits(tip_floor_wei=self.tip_floor_wei, tip_cap_wei=self.tip_cap_wei, cap_wei=self.fee_cap_wei)
 
     def signer(self) -> keys.Signer:
         """Return the key.
@@ -72,8 +73,12 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield what of the key and the fees does not go together; what is missing is wrong already, or not known."""
     if "key_keystore" in settings and "key_mnemonic" in settings:
         yield from _problems_of_key(settings["key_keystore"], settings["key_mnemonic"].value, settings.get("chain_id"))
-    if "tip_wei" in settings and "fee_cap_wei" in settings and settings["tip_wei"] > settings["fee_cap_wei"]:
-        yield "CASHBACK_TIP_WEI is wrong: the tip is part of the fee, it cannot exceed CASHBACK_FEE_CAP_WEI"
+    caps = [settings[name] for name in ("tip_cap_wei", "fee_cap_wei") if name in settings]
+    if "tip_floor_wei" in settings and any(settings["tip_floor_wei"] > cap for cap in caps):
+        yield (
+            "CASHBACK_TIP_FLOOR_WEI is wrong: the lowest tip can exceed neither CASHBACK_TIP_CAP_WEI nor "
+            "CASHBACK_FEE_CAP_WEI, of which it is part"
+        )
 
 
 def _problems_of_key(keystore: str, mnemonic: str, chain_id: int | None) -> Iterator[str]:

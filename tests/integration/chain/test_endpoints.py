@@ -23,6 +23,9 @@ CHAIN_ID: Final = 31_337
 LIMITED: Final = Http(429, b'{"message": "Too Many Requests"}')
 BROKEN: Final = Http(502, b'{"message": "Bad Gateway"}')
 SOMEBODY: Final = Address(b"\7" * 20)
+HISTORY: Final = {
+    "result": {"oldestBlock": "0x7", "baseFeePerGas": ["0x1", "0x1"], "gasUsedRatio": [0], "reward": [["0x0"]]}
+}
 HEAD: Final = {
     "result": {"number": "0x7", "hash": f"0x{'ab' * 32}", "parentHash": f"0x{'aa' * 32}", "timestamp": "0x1"}
 }
@@ -171,6 +174,7 @@ async def test_only_a_call_that_was_executed_and_reverted_has_lost_a_race(
     proxy.always("eth_getBlockByNumber", HEAD)
     proxy.always("eth_getBalance", {"result": "0x1"})
     proxy.always("eth_getTransactionCount", {"result": "0x0"})
+    proxy.always("eth_feeHistory", HISTORY)
     proxy.always("eth_call", refusal)
     async with Node.open([proxy.url], chain_id=CHAIN_ID, timeout_s=5) as node:
         with pytest.raises(kind):

@@ -102,7 +102,8 @@ def test_exactly_one_key_is_wanted(kind: Any, good: dict[str, str], keystore: st
         ({"KEY_MNEMONIC": "test test junk"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic has 12"),
         ({"CHAIN_ID": "8453"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic must not sign on chain 8453"),
         ({"KEY_MNEMONIC": "", "KEY_KEYSTORE": "/nowhere/at/all"}, "CASHBACK_KEY_KEYSTORE cannot be read: No such file"),
-        ({"TIP_WEI": "2", "FEE_CAP_WEI": "1"}, "CASHBACK_TIP_WEI is wrong"),
+        ({"TIP_FLOOR_WEI": "2", "FEE_CAP_WEI": "1"}, "CASHBACK_TIP_FLOOR_WEI is wrong"),
+        ({"TIP_FLOOR_WEI": "2", "TIP_CAP_WEI": "1"}, "CASHBACK_TIP_FLOOR_WEI is wrong"),
         ({"FINALITY": "finalised"}, "CASHBACK_FINALITY is wrong"),
         ({"FINALITY": "latest"}, "CASHBACK_FINALITY is wrong"),
         ({"FINALITY": "depth:few"}, "CASHBACK_FINALITY is wrong"),
@@ -116,12 +117,16 @@ def test_settings_that_do_not_fit_each_other_are_refused_when_they_are_read(chan
 
 def test_problems_of_one_setting_and_of_several_are_told_together() -> None:
     """Whatever is wrong, a person mends it in one go."""
-    wrong = {"CASHBACK_FINALITY": "finalised", "CASHBACK_KEY_MNEMONIC": "", "CASHBACK_TIP_WEI": "1000000000000000"}
+    wrong = {
+        "CASHBACK_FINALITY": "finalised",
+        "CASHBACK_KEY_MNEMONIC": "",
+        "CASHBACK_TIP_FLOOR_WEI": "1000000000000000",
+    }
     told = problems(adapter.Settings, GOOD | wrong | {"CASHBACK_PROBE_PORT": "0"})
     assert [line.split()[0] for line in told] == [
         "CASHBACK_PROBE_PORT",
         "CASHBACK_KEY_KEYSTORE",
-        "CASHBACK_TIP_WEI",
+        "CASHBACK_TIP_FLOOR_WEI",
         "CASHBACK_FINALITY",
     ]
 

@@ -10,7 +10,7 @@ from cashback.chain.gateway.heads import HeadsOfChain
 from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
 from cashback.chain.gateway.node import Node
 from cashback.chain.gateway.quorum import QuorumMissing, vouched
-from cashback.chain.model import Address, ChainUnavailable, Hash, Header, Heads, Receipt, Seen, TokenLog
+from cashback.chain.model import Address, ChainUnavailable, Hash, Header, Heads, Prices, Receipt, Seen, TokenLog
 
 L = TypeVar("L")
 
@@ -20,6 +20,10 @@ TRANSFER: Final = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11
 _LIFE_OF_A_NUMBER: Final = [[f"0x{topic.hex()}" for topic in (MINTED, SKIPPED, RETIRED)]]
 LOG_BLOCKS_MAX: Final = 10_000
 """The most blocks that one question about logs spans."""
+FEE_BLOCKS: Final = 20
+"""How many blocks tell what a tip is worth: four minutes of Ethereum, forty seconds of a rollup."""
+REWARD_PERCENTILE: Final = 50
+"""Of each block's gas so much, in per cent, was had for the tip that is looked at, or less."""
 _LOG_BLOCKS_EASY: Final = 256
 """So few are never too many for an answer in time."""
 _ZERO_TOPIC: Final = f"0x{bytes(32).hex()}"
@@ -147,6 +151,15 @@ class Blocks:
         counts = await self._node.ask([_count(address, tag) for tag in tags])
         return [int(count, 16) for count in counts]
 
+    async def prices(self, head: Header) -> Prices:
+        """Return what gas has cost up to `head`, and the base fee of the block after it (EIP-1559)."""
+        told = await self._node.agree(
+            [fee_history(head.number)],
+            lambda answers: decoding.prices(answers[0], head),
+            key=lambda prices: prices.base_fee_wei,
+        )
+        return decoding.agreed_prices(told)
+
     async def gas_money_wei(self, address: Address) -> int:
         """Return what `address` has for gas at the head."""
         return decoding.quantity(await self._node.ask([("eth_getBalance", [f"0x{address.hex()}", "latest"])]))
@@ -204,6 +217,11 @@ class Blocks:
     def _filter(self, **where: str) -> dict[str, object]:
         """Return a log filter for the life of numbers."""
         return {"address": self._token, "topics": _LIFE_OF_A_NUMBER, **where}
+
+
+def fee_history(block: int) -> Request:
+    """Return the question for the fees of recent blocks up to one."""
+    return ("eth_feeHistory", [hex(FEE_BLOCKS), hex(block), [REWARD_PERCENTILE]])
 
 
 def _smaller(failure: ChainUnavailable, span: int) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from cashback.chain.gateway import decoding
+from cashback.chain.gateway.blocks import fee_history
 from cashback.chain.gateway.decoding import octets
 from cashback.chain.gateway.endpoint import Request
 from cashback.chain.gateway.heads import HeadsOfChain
@@ -90,6 +91,7 @@ class Contracts:
             _view(self.token, _CAP, block=block),
             ("eth_getBalance", [sender, block]),
             ("eth_getTransactionCount", [sender, "pending"]),
+            fee_history(head.number),
         ]
         try:
             told = await self._node.agree(requests, lambda answers: _policy(answers, head), key=_of_block)
@@ -99,7 +101,10 @@ class Contracts:
             # A block that arrives in between can make a node mix two states, and the limiter's arithmetic fail.
             raise RaceLost(f"the head moved while the contracts were asked: {cause.detail}") from cause
         return msgspec.structs.replace(
-            told[0], available=min(one.available for one in told), pending_nonce=min(one.pending_nonce for one in told)
+            told[0],
+            available=min(one.available for one in told),
+            pending_nonce=min(one.pending_nonce for one in told),
+            prices=decoding.agreed_prices([one.prices for one in told]),
         )
 
     async def balances(self, addresses: Sequence[Address]) -> tuple[list[int], Header]:
@@ -151,10 +156,10 @@ class Contracts:
 
 def _policy(answers: list[Any], head: Header) -> Policy:
     """Return what one endpoint says that the contracts allow, at one block."""
-    paused, available, is_operator, is_minter, supply, cap, gas_money, pending = answers
+    paused, available, is_operator, is_minter, supply, cap, gas_money, pending, history = answers
     return Policy(
         head=head.number,
-        base_fee_wei=head.base_fee_wei,
+        prices=decoding.prices(history, head),
         is_paused=bool(_word(paused)),
         is_operator=bool(_word(is_operator)),
         is_minter=bool(_word(is_minter)),
@@ -170,8 +175,10 @@ def _of_block(policy: Policy) -> Policy:
     """Return what of a policy is the same at every endpoint that has the block.
 
     Pools differ, and so does the clock by which a node lets the limit refill: of these each has seen so much at least.
+    How a percentile is counted differs, too: of the tips the lowest will do.
     """
-    return msgspec.structs.replace(policy, available=0, pending_nonce=0)
+    prices = msgspec.structs.replace(policy.prices, rewards_wei=())
+    return msgspec.structs.replace(policy, available=0, pending_nonce=0, prices=prices)
 
 
 def _all_octets(answers: list[Any]) -> list[bytes]:

@@ -1,5 +1,6 @@
 """What nodes' JSON says, as values that can be compared: clients differ in hexadecimal case and in extra members."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from cashback.chain.model import (
@@ -9,6 +10,7 @@ from cashback.chain.model import (
     Header,
     MintedLog,
     Place,
+    Prices,
     Receipt,
     RetiredLog,
     SkippedLog,
@@ -77,6 +79,26 @@ def receipt(mined: dict[str, Any]) -> Receipt:
 def octets(text: str) -> bytes:
     """Return hexadecimal text as bytes."""
     return bytes.fromhex(text.removeprefix("0x"))
+
+
+def prices(history: dict[str, Any], head: Header) -> Prices:
+    """Return what gas has cost up to `head`; a block that nobody paid for tells nothing of tips.
+
+    A node may have a block before it has its fees: a history that ends earlier tells no base fee after `head`, whose
+    own is taken then.
+    """
+    fees = history["baseFeePerGas"]
+    reaches = int(history["oldestBlock"], 16) + len(fees) - 2
+    base_fee_wei = int(fees[-1], 16) if reaches == head.number else head.base_fee_wei
+    paid = zip(history["gasUsedRatio"], history["reward"], strict=False)
+    rewards = tuple(int(reward[0], 16) for used, reward in paid if used > 0)
+    return Prices(base_fee_wei, rewards)
+
+
+def agreed_prices(told: Sequence[Prices]) -> Prices:
+    """Return of several histories with the same base fee the one whose tips nobody of them finds too high."""
+    columns = zip(*(one.rewards_wei for one in told), strict=False)
+    return Prices(told[0].base_fee_wei, tuple(min(column) for column in columns))
 
 
 def quantity(answers: list[Any]) -> int:

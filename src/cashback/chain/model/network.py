@@ -3,13 +3,14 @@
 import msgspec
 
 from cashback.chain.model.address import Address
+from cashback.chain.model.lanes import Prices
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What the contracts allow the signer at the head, and what gas costs there."""
 
     head: int
-    base_fee_wei: int
+    prices: Prices
     is_paused: bool
     is_operator: bool
     is_minter: bool

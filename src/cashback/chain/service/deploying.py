@@ -219,7 +219,8 @@ class Deployer:
         """Send one transaction, and return when it is mined and did what it should."""
         blocks = self._blocks(target or Address(b""))
         estimate = await blocks.estimate(sender=self._signer.address, target=target, calldata=calldata)
-        bid = fees.first_bid((await blocks.latest()).base_fee_wei, self._limits)
+        prices = await blocks.prices(await blocks.latest())
+        bid = fees.first_bid(fees.market(prices, self._limits), self._limits)
         if isinstance(bid, fees.Waits):
             raise ChainUnavailable("gas costs more than the cap; try later or raise it")
         unsigned = Transaction(

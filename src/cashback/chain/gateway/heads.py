@@ -58,15 +58,29 @@ class HeadsOfChain:
 
     async def _at(self, tags: Sequence[str]) -> tuple[Header, list[Header | None]]:
         """Return the newest block and that of each other tag that a quorum has."""
+        agreed: list[Header] = []
+        early: list[tuple[Endpoint, Header]] = []
+
+        def note(endpoint: Endpoint, one: _Shown) -> None:
+            """Note how far one endpoint is, and hold its block against the agreed one, now or once there is one."""
+            endpoint.standing.showed(one.latest.number)
+            if agreed:
+                self._judge(endpoint, one.latest, agreed[0])
+            else:
+                early.append((endpoint, one.latest))
+
         shown = await self._node.survey(
             [(_METHOD, [tag, False]) for tag in ("latest", *tags)],
             _shown,
             # Whoever is quick and stale must not take the head back: then the others are heard first.
             is_enough=lambda so_far: self._agreed is None or _number(so_far, self._node) >= self._agreed.number,
-            note=self._note,
+            note=note,
         )
         latest = await self._block(_number(shown, self._node), [one.latest for one in shown])
         self._agreed = latest
+        agreed.append(latest)
+        for endpoint, block in early:
+            self._judge(endpoint, block, latest)
         if self._node.quorum > 1:
             for endpoint in self._node.endpoints:
                 endpoint.standing.measure(latest.number)
@@ -88,16 +102,14 @@ class HeadsOfChain:
         agreed = await self._node.agree([request], lambda blocks: header(blocks[0]))
         return agreed[0]
 
-    def _note(self, endpoint: Endpoint, shown: _Shown) -> None:
-        """Note how far one endpoint is, and whether it is where the others were last."""
-        standing, agreed = endpoint.standing, self._agreed
-        standing.showed(shown.latest.number)
-        if self._node.quorum == 1 or agreed is None or shown.latest.number != agreed.number:
+    def _judge(self, endpoint: Endpoint, block: Header, agreed: Header) -> None:
+        """Hold one endpoint's newest block against the one that a quorum has at its height."""
+        if self._node.quorum == 1 or block.number != agreed.number:
             return
-        if shown.latest == agreed:
-            standing.agreed(_METHOD)
+        if block == agreed:
+            endpoint.standing.agreed(_METHOD)
         else:
-            standing.contradicted(_METHOD)
+            endpoint.standing.contradicted(_METHOD)
 
 
 def _shown(answers: list[Any]) -> _Shown:

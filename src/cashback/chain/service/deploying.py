@@ -245,6 +245,7 @@ class Deployer:
         deadline_s = monotonic_s() + self._mined_within_s
         offered_s: float | None = None
         answers: list[NodeAnswer] = []
+        is_used = False
         while True:
             if offered_s is None or monotonic_s() - offered_s >= self._offered_again_s:
                 answers = await self._node.send(attempt.raw)
@@ -253,8 +254,10 @@ class Deployer:
             receipt = (await blocks.receipts([attempt.hash])).get(attempt.hash)
             if receipt is not None:
                 return receipt
-            if mined > attempt.nonce or monotonic_s() >= deadline_s:
+            if is_used or monotonic_s() >= deadline_s:
                 break
+            # A node may count a transaction before it has its receipt: the next look is the one that tells.
+            is_used = mined > attempt.nonce
             await asyncio.sleep(_POLL_S)
         problems = "; ".join(answer.problem for answer in answers if classify(answer) not in {"accepted", "known"})
         raise ChainUnavailable(

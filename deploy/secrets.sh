@@ -80,6 +80,8 @@ fi
 
 # The chain's endpoints, comma-separated: a provider's key is in their path. This is the development chain.
 put rpc_urls http://anvil:8545
+# Where new heads are announced, beside the polling; empty for none.
+put ws_urls ws://anvil:8545
 
 # An operator's API key for those verbs that call the API, once `cashback keys create` has made one.
 put api_key ''

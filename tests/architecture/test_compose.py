@@ -156,7 +156,7 @@ def test_what_is_secret_comes_in_a_file(name: str) -> None:
     """Neither .env nor `docker inspect` shows it; RPC URLs have a provider's key in their path."""
     given = services()[name]["environment"]
     secret = {field.name for field in msgspec.structs.fields(STRUCTS[name]) if "Secret" in repr(field.type)}
-    by_value = {one for one in secret | {"rpc_urls"} if f"{PREFIX}{one.upper()}" in given}
+    by_value = {one for one in secret | {"rpc_urls", "ws_urls"} if f"{PREFIX}{one.upper()}" in given}
     assert by_value <= {"key_mnemonic"}, "a mnemonic is taken on development chains only, and known to everybody"
 
 

@@ -51,7 +51,8 @@ async def test_with_a_node_down_the_adapter_asks_the_next(
     """With two endpoints, of which the preferred one is dead, purchases are minted and balances are shown."""
     customer = await shop.customer()
     dead = f"http://{HOST}:{free_port()}"
-    settings = stack.settings("adapter") | {"CASHBACK_RPC_URLS": f"{dead},{stack.anvil.url}"}
+    urls = {"CASHBACK_RPC_URLS": f"{dead},{stack.anvil.url}", "CASHBACK_RPC_QUORUM": "1"}
+    settings = stack.settings("adapter") | urls
     port = stack.plan.ports.ready("adapter")
     async with stopped(stack.processes["adapter"]):
         other = CashbackProcess("adapter", log=tmp_path / "adapter.log", port=port, settings=settings)

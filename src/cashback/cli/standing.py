@@ -43,7 +43,8 @@ def document(standing: "Standing") -> dict[str, object]:
         },
         "fees": {
             "base_fee_wei": None if allowance is None else str(allowance.base_fee_wei),
-            "tip_wei": str(view.tip_wei),
+            "tip_floor_wei": str(view.tip_floor_wei),
+            "tip_cap_wei": str(view.tip_cap_wei),
             "fee_cap_wei": str(view.fee_cap_wei),
         },
         "lanes": [_lane(lane) for lane in view.lanes],
@@ -102,7 +103,7 @@ def _facts(view: "AdapterView") -> dict[str, object]:
         if allowance is None
         else f"{tokens(allowance.available)} left of {tokens(allowance.capacity)} per {allowance.window_s:,} s",
         "gas": f"base fee {_UNTOLD if allowance is None else gwei(allowance.base_fee_wei)}, "
-        f"tip {gwei(view.tip_wei)}, at most {gwei(view.fee_cap_wei)} in all",
+        f"tip {gwei(view.tip_floor_wei)} to {gwei(view.tip_cap_wei)}, at most {gwei(view.fee_cap_wei)} in all",
     }
 
 

@@ -66,6 +66,7 @@ Dsn: TypeAlias = Annotated[
 ]
 NatsUrl: TypeAlias = Annotated[str, Shape(rf"(nats|tls)://{_PLACE}", "the URL of a NATS server, nats://HOST:PORT")]
 HttpUrl: TypeAlias = Annotated[str, Shape(rf"https?://{_PLACE}", "a URL, https://HOST")]
+WsUrl: TypeAlias = Annotated[str, Shape(rf"wss?://{_PLACE}", "the URL of a websocket, wss://HOST")]
 HostPort: TypeAlias = Annotated[str, Shape(r"[^:\s]+:(?P<port>[0-9]+)", "HOST:PORT")]
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=_PORT_MAX)]
 

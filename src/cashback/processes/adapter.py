@@ -12,6 +12,8 @@ import msgspec
 
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
+from cashback.chain.gateway.endpoint import LAG_BLOCKS_MAX
+from cashback.chain.gateway.hints import HeadHints
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX
@@ -23,11 +25,12 @@ from cashback.chain.rules.following import check_finality
 from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
-from cashback.chain.service.following import Follower, FollowerSettings
+from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
 from cashback.chain.service.lane import LaneLoop
+from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.recovery import Recovery
@@ -38,12 +41,12 @@ from cashback.chain.service.stream import Stream
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import network
-from cashback.kernel.config import Dsn, Port
+from cashback.kernel.config import Dsn, Port, WsUrl
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.processes import signing, tls
+from cashback.processes import endpoints, signing, tls
 from cashback.processes.signing import WHOLE_TOKEN, HexAddress, LaneSettings, Units, address
 
 _CONNECTIONS_BESIDE_LANES: Final = 2
@@ -58,6 +61,8 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
     `adapter_tls_*` are PEM files; `adapter_clients` and `adapter_admins` are names in the callers' certificates.
     `batch_*` and `slots_in_flight` are per lane. `mint_hour_max` and `mint_day_max` bound the base units that all lanes
     together sign for, whatever the contracts allow.
+    `rpc_quorum` endpoints must tell the same before it is believed: more than half of them, as it is for 0, and two at
+    least. On the development chain one is enough. Heads announced at `ws_urls` are asked about before the next poll.
     """
 
     chain_dsn: Dsn
@@ -74,6 +79,9 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
     probe_host: str = "127.0.0.1"
     finality: str = "finalized"
     start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
+    ws_urls: Annotated[tuple[WsUrl, ...], msgspec.Meta(max_length=signing.ENDPOINTS_MAX)] = ()
+    rpc_quorum: Annotated[int, msgspec.Meta(ge=0, le=signing.ENDPOINTS_MAX)] = 0
+    rpc_lag_blocks: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = LAG_BLOCKS_MAX
     rpc_timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=30_000)] = 2_500
     poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 150
     batch_mints: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MINTS_MAX)] = 256
@@ -88,6 +96,11 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
     bump_ms: Positive = 45_000
     connections: Annotated[int, msgspec.Meta(ge=3, le=64)] = 8
 
+    @property
+    def quorum(self) -> int:
+        """Return how many endpoints must tell the same."""
+        return self.rpc_quorum or endpoints.majority(self.rpc_urls)
+
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield what does not go together, and a finality that is none."""
@@ -95,6 +108,7 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
         yield from tls.server_problems(settings)
         if settings.get("gas_critical_batches", 0) > settings.get("gas_low_batches", 0):
             yield "CASHBACK_GAS_CRITICAL_BATCHES is wrong: it cannot exceed CASHBACK_GAS_LOW_BATCHES"
+        yield from endpoints.contradictions(settings)
         try:
             check_finality(settings["finality"])
         except Invalid as cause:
@@ -137,6 +151,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
     follower: Follower
+    hints: tuple[HeadHints, ...]
 
 
 async def run(settings: Settings) -> None:
@@ -167,6 +182,7 @@ async def run(settings: Settings) -> None:
                 "gas_money": adapter.gas_money.run,
                 "probe": probe.run,
             }
+            | {f"hints_{place}": hints.run for place, hints in enumerate(adapter.hints)}
         )
 
 
@@ -180,10 +196,17 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
     signers = settings.signers()
     async with (
         Database.open(settings.chain_dsn.value, name="adapter", connections_max=settings.connections) as database,
-        Node.open(settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_ms / 1_000) as node,
+        Node.open(
+            settings.rpc_urls,
+            chain_id=settings.chain_id,
+            timeout_s=settings.rpc_timeout_ms / 1_000,
+            quorum=settings.quorum,
+            lag_max=settings.rpc_lag_blocks,
+        ) as node,
     ):
         token, minter = address(settings.token_address), address(settings.minter_address)
         contracts = Contracts(node, token=token, minter=minter)
+        await node.verify()
         for signer in signers:
             await contracts.verify(signer.address)
         async with database.transaction() as tx:
@@ -198,6 +221,7 @@ def _assemble(
 ) -> Adapter:
     """Return the parts, wired."""
     work, written = Pulse(), Pulse()
+    pulses = Pulses(hinted=Pulse(), freed=work, written=written)
     holder = new_id("adapter")
     blocks = Blocks(node, token=contracts.token)
     halting = Halting(database)
@@ -220,7 +244,8 @@ def _assemble(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
             for signer in signers
         ),
-        follower=_follower(settings, database, blocks=blocks, holder=holder, wakes=(work, written)),
+        follower=_follower(settings, database, blocks=blocks, holder=holder, pulses=pulses),
+        hints=tuple(HeadHints(url, place=place, beat=pulses.hinted.beat) for place, url in enumerate(settings.ws_urls)),
     )
 
 
@@ -246,12 +271,21 @@ def _lane(
     )
     name = f"0x{signer.address.hex()}"
     tenure = Tenure(database, name=f"lane:{name}", holder=holder)
+    blocks = Blocks(node, token=contracts.token)
     chain_id = settings.chain_id
     sequencer = Sequencer(database, contracts=contracts, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits)
-    tender = Tender(database, node=node, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits)
+    tender = Tender(
+        database,
+        node=node,
+        pricing=Pricing(blocks, limits=limits.fees),
+        signer=signer,
+        tenure=tenure,
+        chain_id=chain_id,
+        limits=limits,
+    )
     recovery = Recovery(
         database,
-        blocks=Blocks(node, token=contracts.token),
+        blocks=blocks,
         signer=signer,
         tenure=tenure,
         sequencer=sequencer,
@@ -269,9 +303,7 @@ def _lane(
     )
 
 
-def _follower(
-    settings: Settings, database: Database, *, blocks: Blocks, holder: str, wakes: tuple[Pulse, Pulse]
-) -> Follower:
+def _follower(settings: Settings, database: Database, *, blocks: Blocks, holder: str, pulses: Pulses) -> Follower:
     """Return the follower of the chain."""
     tenure = Tenure(database, name="follower", holder=holder)
     return Follower(
@@ -284,5 +316,5 @@ def _follower(
         settings=FollowerSettings(
             start_block=settings.start_block, poll_ms=settings.poll_ms, finality=settings.finality
         ),
-        wakes=wakes,
+        pulses=pulses,
     )

@@ -66,6 +66,7 @@ async def deploy(settings: Settings) -> Deployed:
     signer = settings.signer()
     timeout_s = settings.rpc_timeout_ms / 1_000
     async with Node.open(settings.rpc_urls, chain_id=settings.chain_id, timeout_s=timeout_s) as node:
+        await node.verify()
         deployer = Deployer(node, signer=signer, chain_id=settings.chain_id, limits=settings.fee_limits)
         deployed = await deployer.deploy(_plan(settings))
     return Deployed(to_checksum_address(deployed.token), to_checksum_address(deployed.minter), is_new=deployed.is_new)

@@ -20,6 +20,7 @@ Units: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=INT63_MAX)]
 WHOLE_TOKEN: Final = 1_000_000
 GWEI: Final = 1_000_000_000
 LANES_MAX: Final = 32
+ENDPOINTS_MAX: Final = 8
 _KEYS: Final = "CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC"
 
 
@@ -29,19 +30,20 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
     The key is a keystore file with its password, or on a development chain the account `key_index` of a mnemonic.
     """
 
-    rpc_urls: Annotated[tuple[HttpUrl, ...], msgspec.Meta(min_length=1, max_length=8)]
+    rpc_urls: Annotated[tuple[HttpUrl, ...], msgspec.Meta(min_length=1, max_length=ENDPOINTS_MAX)]
     chain_id: Annotated[int, msgspec.Meta(ge=1)]
     key_keystore: str = ""
     key_password: Secret = Secret("")
     key_mnemonic: Secret = Secret("")
     key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 0
-    tip_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI
+    tip_floor_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = GWEI // 1_000
+    tip_cap_wei: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = 100 * GWEI
     fee_cap_wei: Annotated[int, msgspec.Meta(ge=1, le=10**15)] = 500 * GWEI
 
     @property
     def fee_limits(self) -> FeeLimits:
         """Return what is bid for gas at most."""
-        return FeeLimits(self.tip_wei, self.fee_cap_wei)
+        return FeeLimits(tip_floor_wei=self.tip_floor_wei, tip_cap_wei=self.tip_cap_wei, cap_wei=self.fee_cap_wei)
 
     def signer(self) -> keys.Signer:
         """Return the key.
@@ -113,8 +115,12 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
     if "key_keystore" in settings and "key_mnemonic" in settings:
         yield from _problems_of_key(settings["key_keystore"], settings["key_mnemonic"].value, settings.get("chain_id"))
     yield from _problems_of_lanes(settings)
-    if "tip_wei" in settings and "fee_cap_wei" in settings and settings["tip_wei"] > settings["fee_cap_wei"]:
-        yield "CASHBACK_TIP_WEI is wrong: the tip is part of the fee, it cannot exceed CASHBACK_FEE_CAP_WEI"
+    caps = [settings[name] for name in ("tip_cap_wei", "fee_cap_wei") if name in settings]
+    if "tip_floor_wei" in settings and any(settings["tip_floor_wei"] > cap for cap in caps):
+        yield (
+            "CASHBACK_TIP_FLOOR_WEI is wrong: the lowest tip can exceed neither CASHBACK_TIP_CAP_WEI nor "
+            "CASHBACK_FEE_CAP_WEI, of which it is part"
+        )
 
 
 def _problems_of_lanes(settings: Mapping[str, Any]) -> Iterator[str]:

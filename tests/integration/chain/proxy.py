@@ -1,7 +1,7 @@
 """A JSON-RPC endpoint between the adapter and the node that misbehaves on command, over real HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, TypeAlias
 
@@ -14,11 +14,15 @@ class Http(msgspec.Struct, frozen=True):
 
     status: int
     body: bytes
+    headers: bytes = b""
 
 
-Whim: TypeAlias = Literal["pass", "refuse", "swallow", "hang"] | dict[str, Any] | Http
+Whim: TypeAlias = Literal["pass", "refuse", "swallow", "hang"] | dict[str, Any] | Http | asyncio.Event
 """Forward; hang up before anything was forwarded; forward and hang up without an answer; take the question and say
-nothing; answer each call with this result or error; answer the request with this."""
+nothing; answer each call with this result or error; answer the request with this; forward once this is set."""
+
+Lie: TypeAlias = Callable[[Any], Any]
+"""Makes another result of a result."""
 
 _TOO_MUCH: Final = {"error": {"code": -32_005, "message": "query exceeds max block range"}}
 _NO_BLOCK: Final = 2**40
@@ -31,11 +35,14 @@ class Proxy:
         """Forward everything to `upstream`, for now."""
         self.url = ""
         self.asked: list[str] = []
+        self.in_flight_max = 0
+        self._in_flight = 0
         self._upstream = upstream
         self._whims: dict[str, list[Whim]] = {}
         self._lasting: dict[str, Whim] = {}
         self._stale_at: int | None = None
         self._blocks_max: int | None = None
+        self._lies: dict[str, Lie | None] = {}
         self._tags: dict[str, dict[str, Any] | None] = {}
         self._tag_met: dict[str, asyncio.Event] = {}
 
@@ -46,6 +53,10 @@ class Proxy:
     def always(self, method: str, whim: Whim) -> None:
         """Let every call of `method` meet this whim; `*` means every method."""
         self._lasting[method] = whim
+
+    def lie(self, method: str, lie: Lie | None) -> None:
+        """Answer with what `lie` makes of the node's result, unless that is null; None tells the truth again."""
+        self._lies[method] = lie
 
     def tag(self, tag: str, block: dict[str, Any] | None) -> None:
         """Answer the block of a tag such as `finalized` with this one; None lets the node answer again."""
@@ -86,12 +97,18 @@ class Proxy:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(next(line for line in head.lower().split(b"\r\n") if b"content-length" in line).split(b":")[1])
             body = await reader.readexactly(length)
-            answer = await self._answer(body, session)
+            self._in_flight += 1
+            self.in_flight_max = max(self.in_flight_max, self._in_flight)
+            try:
+                answer = await self._answer(body, session)
+            finally:
+                self._in_flight -= 1
             if answer == "hang":
                 # Until the other side gives up.
                 await reader.read()
             elif isinstance(answer, Http):
                 writer.write(b"HTTP/1.1 %d Status\r\ncontent-type: application/json\r\n" % answer.status)
+                writer.write(answer.headers)
                 writer.write(b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(answer.body), answer.body))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -104,26 +121,39 @@ class Proxy:
         asked = msgspec.json.decode(body)
         calls: list[dict[str, Any]] = asked if isinstance(asked, list) else [asked]
         self.asked += [call["method"] for call in calls]
-        tag = str(calls[0]["params"][0]) if calls[0]["method"] == "eth_getBlockByNumber" else ""
-        if self._tags.get(tag):
-            self._tag_met[tag].set()
-            return _well({"jsonrpc": "2.0", "id": calls[0]["id"], "result": self._tags[tag]})
-        whim = next((found for call in calls if (found := self._whim(call)) != "pass"), "pass")
-        if whim == "refuse":
+        whims = [self._whim(call) for call in calls]
+        of_all = next((whim for whim in whims if not isinstance(whim, dict) and whim != "pass"), "pass")
+        if of_all == "refuse":
             return None
-        if whim == "hang":
+        if of_all == "hang":
             return "hang"
-        if isinstance(whim, Http):
-            return whim
-        if isinstance(whim, dict):
-            answers = [{"jsonrpc": "2.0", "id": call["id"], **whim} for call in calls]
-            return _well(answers if isinstance(asked, list) else answers[0])
+        if isinstance(of_all, Http):
+            return of_all
+        if isinstance(of_all, asyncio.Event):
+            await of_all.wait()
+        forwarded = [call for call, whim in zip(calls, whims, strict=True) if not isinstance(whim, dict)]
+        results = await self._forward(forwarded, session) if forwarded else {}
+        if of_all == "swallow":
+            return None
+        own = {call["id"]: whim for call, whim in zip(calls, whims, strict=True) if isinstance(whim, dict)}
+        answers = [{"jsonrpc": "2.0", "id": call["id"], **{**results, **own}[call["id"]]} for call in calls]
+        return _well(answers if isinstance(asked, list) else answers[0])
+
+    async def _forward(self, calls: list[dict[str, Any]], session: aiohttp.ClientSession) -> dict[int, dict[str, Any]]:
+        """Return the node's results and errors by the ids of the calls, the results as they are told here."""
         for call in calls:
             self._age(call)
         headers = {"content-type": "application/json"}
-        async with session.post(self._upstream, data=msgspec.json.encode(asked), headers=headers) as response:
-            answer = await response.read()
-        return None if whim == "swallow" else Http(200, answer)
+        async with session.post(self._upstream, data=msgspec.json.encode(calls), headers=headers) as response:
+            answers = msgspec.json.decode(await response.read())
+        lies = {call["id"]: self._lies.get(call["method"]) for call in calls}
+        told: dict[int, dict[str, Any]] = {}
+        for answer in answers:
+            lie = lies[answer["id"]]
+            if lie is not None and answer.get("result") is not None:
+                answer["result"] = lie(answer["result"])
+            told[answer["id"]] = {name: answer[name] for name in ("result", "error") if name in answer}
+        return told
 
     def _age(self, call: dict[str, Any]) -> None:
         """Turn a question about a block into one about what a stale node knows."""
@@ -136,6 +166,10 @@ class Proxy:
     def _whim(self, call: dict[str, Any]) -> Whim:
         """Return what this call meets."""
         method = call["method"]
+        tag = str(call["params"][0]) if method == "eth_getBlockByNumber" else ""
+        if self._tags.get(tag):
+            self._tag_met[tag].set()
+            return {"result": self._tags[tag]}
         if method == "eth_getLogs" and self._blocks_max and "toBlock" in call["params"][0]:
             first, last = (int(call["params"][0][edge], 16) for edge in ("fromBlock", "toBlock"))
             if last - first + 1 > self._blocks_max:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from cashback.chain.gateway.blocks import MINTED
+from cashback.chain.gateway.decoding import MINTED
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, Mint, MintView, Outcome
 from cashback.chain.store import blocks
@@ -222,8 +222,9 @@ async def serving(settings: Settings) -> AsyncIterator[Bench]:
 
 
 def loops(bench: Bench) -> list[Callable[[asyncio.Event], Awaitable[None]]]:
-    """Return the loops of an adapter: its lanes and its follower."""
-    return [*(lane.run for lane in bench.adapter.lanes), bench.adapter.follower.run]
+    """Return the loops of an adapter: its lanes, its follower, and who listens for heads."""
+    lanes, hints = [lane.run for lane in bench.adapter.lanes], [one.run for one in bench.adapter.hints]
+    return [*lanes, bench.adapter.follower.run, *hints]
 
 
 async def deployed(url: str) -> contracts.Deployed:

@@ -136,6 +136,16 @@ async def test_what_the_pool_drops_is_offered_again_until_it_is_mined(empty_node
     assert await sent(lever) == 3
 
 
+async def test_a_receipt_that_comes_after_its_nonce_is_counted_is_waited_for(
+    empty_node: EmbeddedAnvil, lever: Lever
+) -> None:
+    """A node may count a transaction before it has its receipt: that is no sign of another one in its place."""
+    async with Proxy.before(empty_node.url) as proxy, Node.open((proxy.url,), chain_id=CHAIN_ID, timeout_s=5) as node:
+        proxy.once("eth_getTransactionReceipt", {"result": None})
+        assert (await deployer(node, mined_within_s=60).deploy(PLAN)).token == created_address(DEPLOYER, 0)
+    assert await sent(lever) == 3
+
+
 async def _is_offered_again(lever: Lever, proxy: Proxy, offers: int) -> bool | None:
     """Tell whether more than so many offers were made, and the last one waits to be mined."""
     return await _is_pending(lever) if proxy.asked.count(OFFER) > offers else None

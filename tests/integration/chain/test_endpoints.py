@@ -7,22 +7,25 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from cashback.chain.gateway.blocks import MINTED, SKIPPED, Blocks
+from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.contracts import Contracts
-from cashback.chain.gateway.endpoint import Endpoint, EndpointRefused, EndpointSilent
+from cashback.chain.gateway.decoding import MINTED, SKIPPED
+from cashback.chain.gateway.endpoint import Endpoint
+from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, ChainUnavailable, RaceLost
-from cashback.minting.gateway import Adapter
 from cashback.processes import adapter
 from tests.integration.chain.proxy import Http, Proxy, Whim
 from tests.integration.chain.support import assembled, eventually, mint, serving
-from tests.integration.chain.test_rpc import HOST, listening
 
 SEND: Final = "eth_sendRawTransaction"
 CHAIN_ID: Final = 31_337
 LIMITED: Final = Http(429, b'{"message": "Too Many Requests"}')
 BROKEN: Final = Http(502, b'{"message": "Bad Gateway"}')
 SOMEBODY: Final = Address(b"\7" * 20)
+HISTORY: Final = {
+    "result": {"oldestBlock": "0x7", "baseFeePerGas": ["0x1", "0x1"], "gasUsedRatio": [0], "reward": [["0x0"]]}
+}
 HEAD: Final = {
     "result": {"number": "0x7", "hash": f"0x{'ab' * 32}", "parentHash": f"0x{'aa' * 32}", "timestamp": "0x1"}
 }
@@ -169,6 +172,9 @@ async def test_only_a_call_that_was_executed_and_reverted_has_lost_a_race(
 ) -> None:
     """A limit, or a tag that the node does not know, lasts: whoever asks again at once asks for ever."""
     proxy.always("eth_getBlockByNumber", HEAD)
+    proxy.always("eth_getBalance", {"result": "0x1"})
+    proxy.always("eth_getTransactionCount", {"result": "0x0"})
+    proxy.always("eth_feeHistory", HISTORY)
     proxy.always("eth_call", refusal)
     async with Node.open([proxy.url], chain_id=CHAIN_ID, timeout_s=5) as node:
         with pytest.raises(kind):
@@ -216,7 +222,8 @@ async def test_an_endpoint_that_answers_http_errors_in_json_makes_the_next_one_s
     """Reads and sends go on, and the operator sees the status."""
     async with Proxy.before(settings.rpc_urls[0]) as proxy:
         proxy.always("*", whim)
-        async with serving(msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]))) as bench:
+        urls = (proxy.url, settings.rpc_urls[0])
+        async with serving(msgspec.structs.replace(settings, rpc_urls=urls, rpc_quorum=1)) as bench:
             await bench.submit(mint(1))
             await bench.settled([1])
             first, second = (await bench.adapter.reading.status()).endpoints
@@ -258,38 +265,3 @@ async def test_an_adapter_whose_only_endpoint_answers_http_errors_says_so_at_the
         with pytest.raises(ChainUnavailable, match="HTTP 429"):
             async with assembled(msgspec.structs.replace(settings, rpc_urls=(proxy.url,))):
                 pass
-
-
-async def test_an_endpoint_that_takes_questions_and_says_nothing_is_told_and_holds_up_nobody(
-    settings: adapter.Settings,
-) -> None:
-    """The state of the adapter is there before whoever asks for it has given up."""
-    async with Proxy.before(settings.rpc_urls[0]) as proxy:
-        proxy.always("*", "hang")
-        urls = (proxy.url, proxy.url, settings.rpc_urls[0])
-        async with serving(msgspec.structs.replace(settings, rpc_urls=urls, rpc_timeout_ms=2_500)) as bench:
-            await bench.submit(mint(1))
-            await bench.settled([1])
-            async with asyncio.timeout(3):
-                status = await bench.adapter.reading.status()
-            assert [one.is_healthy for one in status.endpoints] == [False, False, True]
-            assert status.endpoints[0].problem == "no answer within 1 s"
-            assert status.endpoints[0].head == 0
-            assert status.head == status.endpoints[2].head > 0
-
-
-async def test_an_adapter_all_of_whose_endpoints_hang_takes_calls_and_tells_its_state(
-    settings: adapter.Settings,
-) -> None:
-    """Minting may hand over mints meanwhile; the adapter mints them when it can."""
-    async with (
-        Proxy.before(settings.rpc_urls[0]) as proxy,
-        assembled(msgspec.structs.replace(settings, rpc_urls=(proxy.url,), rpc_timeout_ms=2_500)) as bench,
-        listening(bench) as served,
-        Adapter.connect(HOST, served.port) as minting,
-    ):
-        proxy.always("*", "hang")
-        await minting.ping()
-        async with asyncio.timeout(3):
-            status = await bench.adapter.reading.status()
-        assert (status.head, status.total_supply) == (0, None)

@@ -150,7 +150,7 @@ async def test_a_lease_is_renewed_beside_a_turn_that_hangs_for_longer_than_it_la
     """The first endpoint swallows everything: each turn waits for it, and yet the lane stays with one holder."""
     async with Proxy.before(settings.rpc_urls[0]) as proxy:
         both = msgspec.structs.replace(
-            settings, rpc_urls=(proxy.url, settings.rpc_urls[0]), rpc_timeout_ms=int(1_500 * TTL_S)
+            settings, rpc_urls=(proxy.url, settings.rpc_urls[0]), rpc_quorum=1, rpc_timeout_ms=int(1_500 * TTL_S)
         )
         async with assembled(both) as first, assembled(both) as second:
             for bench in (first, second):

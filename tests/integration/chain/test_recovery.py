@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from cashback.chain.model import ChainUnavailable, WrongChain
+from cashback.chain.model import WrongChain
 from cashback.processes import adapter
 from cashback.processes.embedded import EmbeddedAnvil
 from tests.integration.chain.levers import ACCOUNTS
@@ -53,7 +53,7 @@ async def test_an_adapter_that_dies_between_storing_and_sending_mints_once_after
 async def test_a_node_that_is_down_makes_the_next_endpoint_serve(settings: adapter.Settings, proxy: Proxy) -> None:
     """Reads and sends go on; the first endpoint is reported as unhealthy."""
     proxy.always("*", "refuse")
-    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]))
+    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]), rpc_quorum=1)
     async with serving(both) as bench:
         await bench.submit(mint(1))
         await bench.settled([1])
@@ -63,11 +63,12 @@ async def test_a_node_that_is_down_makes_the_next_endpoint_serve(settings: adapt
         assert second.is_healthy
 
 
-async def test_an_endpoint_of_another_chain_is_refused(settings: adapter.Settings, proxy: Proxy) -> None:
-    """It gets no question but which chain it is, and above all no transaction."""
-    proxy.always("eth_chainId", {"result": "0x1"})
-    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]))
+async def test_an_endpoint_that_serves_another_chain_later_is_refused(settings: adapter.Settings, proxy: Proxy) -> None:
+    """Down at the start, it gets no question but which chain it is when it comes back, and above all no transaction."""
+    proxy.always("eth_chainId", {"error": {"code": -32_000, "message": "starting"}})
+    both = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]), rpc_quorum=1)
     async with serving(both) as bench:
+        proxy.always("eth_chainId", {"result": "0x1"})
         await bench.submit(mint(1))
         await bench.settled([1])
         [first, _] = (await bench.adapter.reading.status()).endpoints
@@ -75,14 +76,19 @@ async def test_an_endpoint_of_another_chain_is_refused(settings: adapter.Setting
         assert set(proxy.asked) == {"eth_chainId"}
 
 
-async def test_an_adapter_whose_only_endpoint_serves_another_chain_does_not_start(
-    settings: adapter.Settings, proxy: Proxy
+@pytest.mark.parametrize("others", [0, 2], ids=["alone", "among others"])
+async def test_an_adapter_one_of_whose_endpoints_serves_another_chain_does_not_start(
+    settings: adapter.Settings, proxy: Proxy, others: int
 ) -> None:
-    """The reason names both chains."""
+    """No waiting mends that: the reason names the endpoint, both chains, and the settings to look at."""
     proxy.always("eth_chainId", {"result": "0x1"})
-    with pytest.raises(ChainUnavailable, match="serves chain 1, not 31337"):
-        async with assembled(through(settings, proxy)):
+    urls = (proxy.url, *settings.rpc_urls * others)
+    with pytest.raises(
+        WrongChain, match=r"0:127.0.0.1:\d+ serves chain 1, not 31337: take it out of CASHBACK_RPC_URLS"
+    ):
+        async with assembled(msgspec.structs.replace(settings, rpc_urls=urls)):
             pass
+    assert set(proxy.asked) == {"eth_chainId"}
 
 
 async def test_addresses_without_contracts_are_refused_at_the_start(settings: adapter.Settings) -> None:

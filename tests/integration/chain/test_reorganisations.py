@@ -1,5 +1,8 @@
 """Blocks that are replaced: mints move back and out again by themselves, and what is final never moves."""
 
+from contextlib import AsyncExitStack
+from typing import Final
+
 import msgspec
 import pytest
 
@@ -8,12 +11,26 @@ from cashback.processes import adapter
 from tests.integration.chain.proxy import Proxy
 from tests.integration.chain.support import eventually, mint, serving
 
+FINAL_BELOW: Final = 4
+"""The development chain calls a block final when so many are on top of it: twice its slots in an epoch."""
+DEEP: Final = "depth:30"
+"""More than the headers that are asked for at once."""
+
 
 @pytest.mark.invariant("I2", "I9")
-@pytest.mark.parametrize("depth", [1, 2, 3])
-async def test_a_reorganisation_moves_mints_back_and_out_again(settings: adapter.Settings, depth: int) -> None:
-    """The dropped transaction is offered again, the same bytes; there is one outcome, with the new block."""
-    async with serving(settings) as bench:
+@pytest.mark.parametrize(
+    "finality,depth",
+    [*(("finalized", depth) for depth in range(1, FINAL_BELOW + 1)), *((DEEP, depth) for depth in (5, 16, 17, 30))],
+)
+async def test_a_reorganisation_moves_mints_back_and_out_again(
+    settings: adapter.Settings, finality: str, depth: int
+) -> None:
+    """At every depth down to the last final block, be it deeper than one question shows.
+
+    The dropped transaction is offered again, the same bytes; there is one outcome, with the new block.
+    """
+    async with serving(msgspec.structs.replace(settings, finality=finality)) as bench:
+        await bench.lever.mine(FINAL_BELOW)
         await bench.submit(mint(1), mint(2))
         before = await bench.reached([1, 2], "included", "safe")
         await bench.lever.mine(depth - 1)
@@ -28,6 +45,52 @@ async def test_a_reorganisation_moves_mints_back_and_out_again(settings: adapter
         assert {one.place.transaction_hash for one in outcomes} == {view.transaction_hash for view in before}
         assert {one.place.block_hash for one in outcomes}.isdisjoint({view.block_hash for view in before})
         assert [await bench.logs_of(1), await bench.logs_of(2)] == [1, 1]
+
+
+@pytest.mark.invariant("I2")
+async def test_a_reorganisation_that_a_quorum_has_seen_is_followed_though_one_endpoint_has_not(
+    settings: adapter.Settings,
+) -> None:
+    """It stays on the branch that is gone, and is outvoted."""
+    async with AsyncExitStack() as stack:
+        proxies = [await stack.enter_async_context(Proxy.before(settings.rpc_urls[0])) for _ in range(3)]
+        through = msgspec.structs.replace(settings, rpc_urls=tuple(proxy.url for proxy in proxies))
+        bench = await stack.enter_async_context(serving(through))
+        await bench.submit(mint(1))
+        [view] = await bench.reached([1], "included", "safe")
+        gone = await bench.lever.call("eth_getBlockByNumber", hex(view.block_number), False)
+        proxies[0].lie("eth_getBlockByNumber", lambda now: gone if now["number"] == gone["number"] else now)
+        await bench.lever.automine(is_on=False)
+        await bench.lever.reorganise(1)
+        await bench.reached([1], "submitted")
+
+        async def look() -> bool | None:
+            # Whoever was asked while it happened is forgiven after a few right answers.
+            endpoints = (await bench.adapter.reading.status()).endpoints
+            is_named = "contradicts the others" in endpoints[0].problem
+            return True if is_named and [one.is_healthy for one in endpoints] == [False, True, True] else None
+
+        await eventually(look)
+        await bench.lever.automine(is_on=True)
+        [outcome] = await bench.settled([1])
+        assert outcome.place.block_hash != view.block_hash
+        assert await bench.logs_of(1) == 1
+
+
+async def test_a_reorganisation_one_block_below_the_final_one_halts_minting(settings: adapter.Settings) -> None:
+    """The depths above move mints; the next one is the first that must not."""
+    async with serving(settings) as bench:
+        await bench.lever.mine(2 * FINAL_BELOW)
+        await bench.followed()
+        head = await bench.lever.head()
+
+        async def look() -> bool | None:
+            return True if (await bench.adapter.reading.status()).network.final_block == head - FINAL_BELOW else None
+
+        await eventually(look)
+        await bench.lever.reorganise(FINAL_BELOW + 1)
+        await bench.lever.mine()
+        assert await bench.halted() == "reorganised_below_final"
 
 
 async def test_a_reorganisation_below_the_final_block_halts_minting(settings: adapter.Settings) -> None:

@@ -30,7 +30,8 @@ async def test_the_operator_sees_lanes_fees_limits_and_supply(settings: adapter.
         assert view.allowance.available in {CAPACITY - 7, CAPACITY}
         assert view.allowance.base_fee_wei > 0
         assert view.total_supply == 7 < view.allowance.supply_cap
-        assert (view.tip_wei, view.fee_cap_wei) == (settings.tip_wei, settings.fee_cap_wei)
+        assert (view.tip_floor_wei, view.tip_cap_wei) == (settings.tip_floor_wei, settings.tip_cap_wei)
+        assert view.fee_cap_wei == settings.fee_cap_wei
         assert view.final <= view.safe <= view.head
         assert worries(view) == []
 

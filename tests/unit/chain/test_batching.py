@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from cashback.chain.model import Policy
+from cashback.chain.model import Policy, Prices
 from cashback.chain.rules.batching import GuardRails, budget, guarded, wait_ms
 from cashback.chain.rules.fees import Waits
 
 POLICY = Policy(
     head=1,
-    base_fee_wei=1,
+    prices=Prices(1, ()),
     is_paused=False,
     is_operator=True,
     is_minter=True,

@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 from eth_utils.crypto import keccak
 
-from cashback.chain.gateway import blocks, contracts
+from cashback.chain.gateway import blocks, contracts, decoding
 from cashback.chain.gateway.artefact import artefact
 from cashback.chain.rules import packing, reverts
 
@@ -47,9 +47,9 @@ def test_the_selectors_of_calls_are_those_of_the_abi() -> None:
 def test_the_topics_of_logs_are_those_of_the_abi() -> None:
     """The truth about a mint is read from these."""
     known = selectors("event")
-    assert known["CashbackMinted"] == blocks.MINTED
-    assert known["CashbackSkipped"] == blocks.SKIPPED
-    assert known["CashbackRetired"] == blocks.RETIRED
+    assert known["CashbackMinted"] == decoding.MINTED
+    assert known["CashbackSkipped"] == decoding.SKIPPED
+    assert known["CashbackRetired"] == decoding.RETIRED
     assert known["Transfer"] == blocks.TRANSFER
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cashback.chain.gateway.endpoint import Endpoint, EndpointSilent
+from cashback.chain.gateway.endpoint import Endpoint
+from cashback.chain.gateway.jsonrpc import EndpointSilent
 from cashback.chain.gateway.node import Node
 from cashback.kernel.errors import Broken
 from cashback.processes.embedded import free_port

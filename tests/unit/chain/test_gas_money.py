@@ -5,7 +5,9 @@ import pytest
 from cashback.chain.rules.fees import FeeLimits
 from cashback.chain.rules.gas_money import GasLimits, batches_left, level
 
-LIMITS = GasLimits(fees=FeeLimits(tip_wei=1, cap_wei=50), batch_gas=1_000, low_batches=20, critical_batches=5)
+LIMITS = GasLimits(
+    fees=FeeLimits(tip_floor_wei=1, tip_cap_wei=1, cap_wei=50), batch_gas=1_000, low_batches=20, critical_batches=5
+)
 BATCH = 50_000
 
 

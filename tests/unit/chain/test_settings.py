@@ -39,6 +39,37 @@ def test_settings_are_read_from_the_environment() -> None:
     assert (settings.finality, settings.batch_age_ms) == ("finalized", 100)
 
 
+@pytest.mark.parametrize(
+    "urls,quorum,needed", [(1, "", 1), (2, "", 2), (3, "", 2), (4, "", 3), (8, "", 5), (2, "1", 1), (3, "3", 3)]
+)
+def test_more_than_half_of_the_endpoints_must_agree_unless_more_are_wanted(urls: int, quorum: str, needed: int) -> None:
+    """On the development chain also fewer."""
+    named = ",".join(f"http://127.0.0.1:{place}" for place in range(1, urls + 1))
+    settings = load(adapter.Settings, GOOD | {"CASHBACK_RPC_URLS": named, "CASHBACK_RPC_QUORUM": quorum})
+    assert settings.quorum == needed
+
+
+@pytest.mark.parametrize(
+    "changes,names",
+    [
+        ({"RPC_URLS": "http://a", "CHAIN_ID": "1"}, {"RPC_URLS"}),
+        ({"RPC_URLS": "http://a,http://b", "RPC_QUORUM": "1", "CHAIN_ID": "1"}, {"RPC_QUORUM"}),
+        ({"RPC_URLS": "http://a,http://b,http://c,http://d", "RPC_QUORUM": "2"}, {"RPC_QUORUM"}),
+        ({"RPC_URLS": "http://a,http://b", "RPC_QUORUM": "3"}, {"RPC_QUORUM"}),
+        ({"RPC_URLS": "http://a,http://a"}, {"RPC_URLS"}),
+        ({"RPC_URLS": "http://a", "RPC_QUORUM": "1", "CHAIN_ID": "1"}, {"RPC_URLS", "RPC_QUORUM"}),
+    ],
+    ids=["one endpoint", "one decides", "two halves", "more than there are", "the same twice", "both"],
+)
+def test_a_quorum_that_is_none_is_refused_with_what_to_do(changes: dict[str, str], names: set[str]) -> None:
+    """Every problem at once; only the development chain may do with one endpoint."""
+    key = {"CASHBACK_KEY_MNEMONIC": "", "CASHBACK_KEY_KEYSTORE": __file__}
+    wrong = GOOD | key | {f"CASHBACK_{name}": value for name, value in changes.items()}
+    found = problems(adapter.Settings, wrong)
+    assert {line.split(" ", 1)[0].removeprefix("CASHBACK_") for line in found} == names
+    assert all(any(word in line for word in ("another", "leave it", "least", "twice", "names")) for line in found)
+
+
 def test_every_wrong_setting_is_named_at_once() -> None:
     """Not one after the other."""
     wrong = GOOD | {"CASHBACK_RPC_URLS": "ws://node", "CASHBACK_CHAIN_ID": "0", "CASHBACK_TOKEN_ADDRESS": "0x12"}
@@ -133,7 +164,8 @@ def test_exactly_one_key_is_wanted(kind: Any, good: dict[str, str], keystore: st
         ({"KEY_MNEMONIC": "test test junk"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic has 12"),
         ({"CHAIN_ID": "8453"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic must not sign on chain 8453"),
         ({"KEY_MNEMONIC": "", "KEY_KEYSTORE": "/nowhere/at/all"}, "CASHBACK_KEY_KEYSTORE cannot be read: No such file"),
-        ({"TIP_WEI": "2", "FEE_CAP_WEI": "1"}, "CASHBACK_TIP_WEI is wrong"),
+        ({"TIP_FLOOR_WEI": "2", "FEE_CAP_WEI": "1"}, "CASHBACK_TIP_FLOOR_WEI is wrong"),
+        ({"TIP_FLOOR_WEI": "2", "TIP_CAP_WEI": "1"}, "CASHBACK_TIP_FLOOR_WEI is wrong"),
         ({"FINALITY": "finalised"}, "CASHBACK_FINALITY is wrong"),
         ({"KEY_COUNT": "7"}, "CASHBACK_CONNECTIONS is wrong: 7 lanes want 9 at least"),
         ({"KEY_COUNT": "33"}, "CASHBACK_KEY_COUNT"),
@@ -151,12 +183,16 @@ def test_settings_that_do_not_fit_each_other_are_refused_when_they_are_read(chan
 
 def test_problems_of_one_setting_and_of_several_are_told_together() -> None:
     """Whatever is wrong, a person mends it in one go."""
-    wrong = {"CASHBACK_FINALITY": "finalised", "CASHBACK_KEY_MNEMONIC": "", "CASHBACK_TIP_WEI": "1000000000000000"}
+    wrong = {
+        "CASHBACK_FINALITY": "finalised",
+        "CASHBACK_KEY_MNEMONIC": "",
+        "CASHBACK_TIP_FLOOR_WEI": "1000000000000000",
+    }
     told = problems(adapter.Settings, GOOD | wrong | {"CASHBACK_PROBE_PORT": "0"})
     assert [line.split()[0] for line in told] == [
         "CASHBACK_PROBE_PORT",
         "CASHBACK_KEY_KEYSTORE",
-        "CASHBACK_TIP_WEI",
+        "CASHBACK_TIP_FLOOR_WEI",
         "CASHBACK_FINALITY",
     ]
 

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from cashback.chain.model import Address, Fees, Hash, OpenSlot
+from cashback.chain.model import Address, Fees, Hash, Market, OpenSlot
 from cashback.chain.rules.fees import FeeLimits
 from cashback.chain.rules.tending import Bump, GiveUp, Patience, Send, Step, Wait, next_step
 
-LIMITS = FeeLimits(tip_wei=2, cap_wei=1_000)
+LIMITS = FeeLimits(tip_floor_wei=2, tip_cap_wei=2, cap_wei=1_000)
 PATIENCE = Patience(resend_ms=10_000, bump_ms=45_000)
 SLOT = OpenSlot(
     lane=1,
@@ -30,7 +30,7 @@ SLOT = OpenSlot(
 def step(*, base_fee_wei: int = 100, **changes: object) -> Step:
     """Return the step for the slot with some changes."""
     slot = msgspec.structs.replace(SLOT, **changes)
-    return next_step(slot, base_fee_wei=base_fee_wei, limits=LIMITS, patience=PATIENCE)
+    return next_step(slot, now=Market(base_fee_wei, 2), limits=LIMITS, patience=PATIENCE)
 
 
 def test_what_was_never_sent_is_sent() -> None:

@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
+from cashback.chain.gateway import decoding
 from cashback.chain.gateway.artefact import artefact
-from cashback.chain.gateway.blocks import header
-from cashback.chain.gateway.endpoint import EndpointRefused, Request
+from cashback.chain.gateway.blocks import fee_history
+from cashback.chain.gateway.decoding import octets
+from cashback.chain.gateway.endpoint import Request
+from cashback.chain.gateway.heads import HeadsOfChain
+from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, Allowance, ChainUnavailable, Header, Policy, RaceLost, WrongChain
 from cashback.kernel.money import TOKEN_DECIMALS
@@ -35,6 +41,7 @@ class Contracts:
     def __init__(self, node: Node, *, token: Address, minter: Address) -> None:
         """Read through `node`."""
         self._node = node
+        self._heads = HeadsOfChain(node)
         self.token = token
         self.minter = minter
 
@@ -47,32 +54,33 @@ class Contracts:
         """
         await self._verify_code()
         try:
-            decimals, paired, is_minter, is_operator = await self._node.ask(
+            [(decimals, paired, is_minter, is_operator), *_] = await self._node.agree(
                 [
                     _view(self.token, _DECIMALS),
                     _view(self.minter, _TOKEN),
                     _view(self.token, _HAS_ROLE + MINTER_ROLE + _padded(self.minter)),
                     _view(self.minter, _HAS_ROLE + OPERATOR_ROLE + _padded(signer)),
-                ]
+                ],
+                _all_octets,
             )
         except EndpointRefused as cause:
             raise WrongChain(
                 "what stands at CASHBACK_TOKEN_ADDRESS and CASHBACK_MINTER_ADDRESS does not answer as token and minter"
             ) from cause
-        if _word(decimals) != TOKEN_DECIMALS:
+        if _number(decimals) != TOKEN_DECIMALS:
             raise WrongChain(
-                f"the token at CASHBACK_TOKEN_ADDRESS has {_word(decimals)} decimals, and the ledger counts in "
+                f"the token at CASHBACK_TOKEN_ADDRESS has {_number(decimals)} decimals, and the ledger counts in "
                 f"{TOKEN_DECIMALS}: name the token that `cashback contracts deploy` printed"
             )
-        minted = _bytes(paired)[-_ADDRESS_BYTES:]
+        minted = paired[-_ADDRESS_BYTES:]
         if minted != self.token:
             raise WrongChain(
                 f"the minter at CASHBACK_MINTER_ADDRESS mints the token 0x{minted.hex()}, not "
                 "the one at CASHBACK_TOKEN_ADDRESS: name the pair that `cashback contracts deploy` printed"
             )
-        if not _word(is_minter):
+        if not _number(is_minter):
             raise WrongChain("the minter lacks MINTER_ROLE on the token; its admin must grant it")
-        if not _word(is_operator):
+        if not _number(is_operator):
             raise WrongChain(f"0x{signer.hex()} lacks OPERATOR_ROLE on the minter; its admin must grant it")
 
     async def policy(self, signer: Address) -> Policy:
@@ -83,8 +91,7 @@ class Contracts:
             ChainUnavailable: no endpoint answered, or each that did refused: it limits us, or lacks what was asked for.
         """
         sender = f"0x{signer.hex()}"
-        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
-        head = header(latest)
+        head = await self._heads.latest()
         block = hex(head.number)
         requests: list[Request] = [
             _view(self.minter, _PAUSED, block=block),
@@ -95,26 +102,20 @@ class Contracts:
             _view(self.token, _CAP, block=block),
             ("eth_getBalance", [sender, block]),
             ("eth_getTransactionCount", [sender, "pending"]),
+            fee_history(head.number),
         ]
         try:
-            answers = await self._node.ask(requests)
+            told = await self._node.agree(requests, lambda answers: _policy(answers, head), key=_of_block)
         except EndpointRefused as cause:
             if cause.revert is None:
                 raise
             # A block that arrives in between can make a node mix two states, and the limiter's arithmetic fail.
             raise RaceLost(f"the head moved while the contracts were asked: {cause.detail}") from cause
-        paused, available, is_operator, is_minter, supply, cap, gas_money, pending = answers
-        return Policy(
-            head=head.number,
-            base_fee_wei=head.base_fee_wei,
-            is_paused=bool(_word(paused)),
-            is_operator=bool(_word(is_operator)),
-            is_minter=bool(_word(is_minter)),
-            available=_word(available),
-            supply=_word(supply),
-            cap=_word(cap),
-            gas_money_wei=int(gas_money, 16),
-            pending_nonce=int(pending, 16),
+        return msgspec.structs.replace(
+            told[0],
+            available=min(one.available for one in told),
+            pending_nonce=min(one.pending_nonce for one in told),
+            prices=decoding.agreed_prices([one.prices for one in told]),
         )
 
     async def allowance(self) -> Allowance:
@@ -124,8 +125,7 @@ class Contracts:
             RaceLost: the head moved meanwhile; ask again.
             ChainUnavailable: no endpoint answered, or each that did lacks what was asked for.
         """
-        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
-        head = header(latest)
+        head = await self._heads.latest()
         block = hex(head.number)
         views = [(self.minter, _PAUSED), (self.minter, _LIMIT), (self.minter, _AVAILABLE), (self.token, _CAP)]
         try:
@@ -139,7 +139,7 @@ class Contracts:
             base_fee_wei=head.base_fee_wei,
             is_paused=bool(_word(paused)),
             capacity=_word(limit),
-            window_s=int.from_bytes(_bytes(limit)[_WORD_BYTES : 2 * _WORD_BYTES]),
+            window_s=int.from_bytes(octets(limit)[_WORD_BYTES : 2 * _WORD_BYTES]),
             available=_word(available),
             supply_cap=_word(cap),
         )
@@ -150,13 +150,12 @@ class Contracts:
         Raises:
             ChainUnavailable: no endpoint answered, or the one that did does not know the token yet.
         """
-        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
-        block = header(latest)
+        block = decoding.header((await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])]))[0])
         arguments = [_uint(_WORD_BYTES), _uint(len(addresses)), *[_padded(address) for address in addresses]]
         [answer] = await self._node.ask(
             [_view(self.token, _BALANCES_OF + b"".join(arguments), block=hex(block.number))]
         )
-        words = _bytes(answer)
+        words = octets(answer)
         starts = range(2 * _WORD_BYTES, len(words), _WORD_BYTES)
         if len(starts) != len(addresses):
             raise ChainUnavailable(f"at block {block.number} the node does not know the token")
@@ -178,12 +177,12 @@ class Contracts:
     async def paired_token(self) -> Address:
         """Return the token that the minter mints."""
         [answer] = await self._node.ask([_view(self.minter, _TOKEN)])
-        return Address(_bytes(answer)[-_ADDRESS_BYTES:])
+        return Address(octets(answer)[-_ADDRESS_BYTES:])
 
     async def code(self, address: Address) -> bytes:
         """Return the code at an address, empty where there is none."""
-        [code] = await self._node.ask([("eth_getCode", [f"0x{address.hex()}", _LATEST])])
-        return _bytes(code)
+        [code, *_] = await self._node.agree([("eth_getCode", [f"0x{address.hex()}", _LATEST])], _all_octets)
+        return code[0]
 
     async def _verify_code(self) -> None:
         """Raise `WrongChain` when an address carries no contract, or not this release's."""
@@ -202,6 +201,38 @@ class Contracts:
                 )
 
 
+def _policy(answers: list[Any], head: Header) -> Policy:
+    """Return what one endpoint says that the contracts allow, at one block."""
+    paused, available, is_operator, is_minter, supply, cap, gas_money, pending, history = answers
+    return Policy(
+        head=head.number,
+        prices=decoding.prices(history, head),
+        is_paused=bool(_word(paused)),
+        is_operator=bool(_word(is_operator)),
+        is_minter=bool(_word(is_minter)),
+        available=_word(available),
+        supply=_word(supply),
+        cap=_word(cap),
+        gas_money_wei=int(gas_money, 16),
+        pending_nonce=int(pending, 16),
+    )
+
+
+def _of_block(policy: Policy) -> Policy:
+    """Return what of a policy is the same at every endpoint that has the block.
+
+    Pools differ, and so does the clock by which a node lets the limit refill: of these each has seen so much at least.
+    How a percentile is counted differs, too: of the tips the lowest will do.
+    """
+    prices = msgspec.structs.replace(policy.prices, rewards_wei=())
+    return msgspec.structs.replace(policy, available=0, pending_nonce=0, prices=prices)
+
+
+def _all_octets(answers: list[Any]) -> list[bytes]:
+    """Return what several views answer."""
+    return [octets(answer) for answer in answers]
+
+
 def _view(target: Address, calldata: bytes, *, block: str = _LATEST) -> Request:
     """Return an `eth_call` of a view."""
     return ("eth_call", [{"to": f"0x{target.hex()}", "data": f"0x{calldata.hex()}"}, block])
@@ -217,11 +248,11 @@ def _uint(value: int) -> bytes:
     return value.to_bytes(_WORD_BYTES)
 
 
-def _word(answer: Any) -> int:  # noqa: ANN401 - parsed JSON
+def _word(answer: str) -> int:
     """Return the first word of an answer as an integer; an empty answer (no such function) is 0."""
-    return int.from_bytes(_bytes(answer)[:_WORD_BYTES])
+    return _number(octets(answer))
 
 
-def _bytes(answer: Any) -> bytes:  # noqa: ANN401 - parsed JSON
-    """Return hexadecimal text as bytes."""
-    return bytes.fromhex(str(answer).removeprefix("0x"))
+def _number(answer: bytes) -> int:
+    """Return the first word of a decoded answer as an integer."""
+    return int.from_bytes(answer[:_WORD_BYTES])

@@ -1,45 +1,72 @@
-"""Several endpoints as one node: reads go to the first healthy one and on to the next, sends go to all."""
+"""Several endpoints as one node.
+
+agree    what decides money: asked of all at once, believed when a quorum tells the same
+survey   what differs by nature from one to the next: what each of them tells
+ask      the rest: the first healthy one, then the next
+send     to all; any acceptance counts
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, TypeVar
 
-from cashback.chain.gateway.endpoint import Endpoint, EndpointRefused, EndpointSilent, Request
-from cashback.chain.model import ChainUnavailable, NodeAnswer
+from cashback.chain.gateway.endpoint import LAG_BLOCKS_MAX, Endpoint, Request
+from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
+from cashback.chain.gateway.polling import Polling
+from cashback.chain.gateway.quorum import Ballot, QuorumMissing, Refused, Silent, Told, is_same, quorate, told
+from cashback.chain.model import ChainUnavailable, NodeAnswer, WrongChain
 
-_STRAGGLERS_MAX: Final = 64
+T = TypeVar("T")
 
 
 class Node:
     """The chain as this process reaches it; every method may be called at any time, and again."""
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        """Wrap at least one endpoint, in the order of preference."""
+    def __init__(self, endpoints: Sequence[Endpoint], *, quorum: int = 1) -> None:
+        """Wrap at least one endpoint, in the order of preference; `quorum` of them decide what decides money."""
         self.endpoints = tuple(endpoints)
-        self._stragglers: set[asyncio.Task[NodeAnswer]] = set()
+        self.quorum = quorum
+        self._polling = Polling(endpoints, quorum=quorum)
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, urls: Sequence[str], *, chain_id: int, timeout_s: float) -> AsyncIterator["Node"]:
+    async def open(
+        cls, urls: Sequence[str], *, chain_id: int, timeout_s: float, quorum: int = 1, lag_max: int = LAG_BLOCKS_MAX
+    ) -> AsyncIterator["Node"]:
         """Yield the node behind `urls`; endpoints that are down are no error here."""
-        node = cls(
-            [Endpoint(url, place=place, chain_id=chain_id, timeout_s=timeout_s) for place, url in enumerate(urls)]
-        )
+        endpoints = [
+            Endpoint(url, place=place, chain_id=chain_id, timeout_s=timeout_s, lag_max=lag_max)
+            for place, url in enumerate(urls)
+        ]
+        node = cls(endpoints, quorum=quorum)
         try:
             yield node
         finally:
             await node.close()
 
+    async def verify(self) -> None:
+        """Return when no endpoint is known to serve another chain; those that are down are asked again when needed.
+
+        Raises:
+            WrongChain: some do, with what to do about it.
+        """
+        await asyncio.gather(*(_settles(endpoint) for endpoint in self.endpoints))
+        wrong = [
+            f"{one.name} serves chain {one.serves}, not {one.chain_id}" for one in self.endpoints if one.is_elsewhere
+        ]
+        if wrong:
+            raise WrongChain(f"{'; '.join(wrong)}: take it out of CASHBACK_RPC_URLS, or correct CASHBACK_CHAIN_ID")
+
     async def ask(self, requests: Sequence[Request]) -> list[Any]:
-        """Return the results of `requests` from the first endpoint that answers all of them.
+        """Return the results of `requests` from the first endpoint that answers all of them; they decide nothing.
 
         Raises:
             EndpointRefused: the call was executed and reverted, or every endpoint that answered refused it.
             ChainUnavailable: no endpoint answered.
         """
         failure: ChainUnavailable = ChainUnavailable("no endpoint is configured")
-        for endpoint in self._by_health():
+        for endpoint in self._polling.healthy_first():
             try:
                 return await endpoint.ask(requests)
             except EndpointRefused as refusal:
@@ -51,41 +78,126 @@ class Node:
                 failure = failure if isinstance(failure, EndpointRefused) else silence
         raise failure
 
+    async def agree(
+        self,
+        requests: Sequence[Request],
+        decode: Callable[[list[Any]], T],
+        *,
+        key: Callable[[T], object] = lambda value: value,
+    ) -> list[T]:
+        """Return what a quorum tells about `requests`, decoded: values that are the same by `key`, at least one.
+
+        `decode` raises `ChainUnavailable` for what is no answer. Who tells otherwise is outvoted, and reported, also
+        when the answer comes after the decision.
+
+        Raises:
+            EndpointRefused: a quorum executed the call and it reverted, or a quorum refused.
+            QuorumMissing: too few tell the same; nothing is known, ask again later.
+            ChainUnavailable: there is a quorum of one, and no endpoint answered.
+        """
+        agreed: list[Ballot[T]] = []
+
+        def is_decided(ballots: Sequence[Ballot[T]]) -> bool:
+            """Tell whether a quorum says the same by now."""
+            agreed[:] = agreed or quorate(ballots, self.quorum, key)
+            return bool(agreed)
+
+        def judge(ballot: Ballot[T]) -> None:
+            """Hold one answer against what was decided."""
+            if agreed and self.quorum > 1:
+                _judge(ballot, agreed[0], requests[0][0], key)
+
+        async def ask(endpoint: Endpoint) -> T:
+            """Return what one endpoint tells."""
+            return decode(await endpoint.ask(requests))
+
+        ballots = await self._polling.poll(ask, is_decided, late=judge)
+        for ballot in ballots:
+            judge(ballot)
+        if not agreed:
+            raise self._undecided(ballots)
+        if isinstance(agreed[0].vote, Refused):
+            raise agreed[0].vote.refusal
+        return told(agreed)
+
+    async def survey(
+        self,
+        requests: Sequence[Request],
+        decode: Callable[[list[Any]], T],
+        *,
+        is_enough: Callable[[list[T]], bool],
+        note: Callable[[Endpoint, T], None] = lambda _endpoint, _value: None,
+    ) -> list[T]:
+        """Return what at least a quorum of endpoints tells, each for itself: until it is enough, or all were asked.
+
+        `decode` gets refusals in the places of results. `note` is told of every answer, also of those that come late.
+
+        Raises:
+            EndpointRefused, QuorumMissing, ChainUnavailable: as `agree`.
+        """
+
+        async def ask(endpoint: Endpoint) -> T:
+            """Return what one endpoint tells."""
+            value = decode(await endpoint.ask_each(requests))
+            note(endpoint, value)
+            return value
+
+        def is_decided(ballots: Sequence[Ballot[T]]) -> bool:
+            """Tell whether that is enough."""
+            values = told(ballots)
+            return len(values) >= self.quorum and is_enough(values)
+
+        ballots = await self._polling.poll(ask, is_decided, late=lambda _ballot: None)
+        values = told(ballots)
+        if len(values) < self.quorum:
+            raise self._undecided(ballots)
+        return values
+
     async def send(self, raw: bytes) -> list[NodeAnswer]:
         """Offer a signed transaction to every endpoint; return the answers given until the first acceptance.
 
         Slower endpoints go on by themselves: the more pools hold it the better. Never raises for a refusal or silence:
         both are answers.
         """
-        offers = {asyncio.create_task(_offer(endpoint, raw)) for endpoint in self.endpoints}
+        waiting = {asyncio.create_task(_offer(endpoint, raw)) for endpoint in self.endpoints}
         answers: list[NodeAnswer] = []
-        waiting = offers
         while waiting and not any(answer.is_accepted for answer in answers):
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             answers += [offer.result() for offer in done]
-        self._leave(waiting)
+        self._polling.leave(waiting)
         return answers
 
     async def close(self) -> None:
         """Close every endpoint's connections."""
-        for straggler in self._stragglers:
-            straggler.cancel()
-        await asyncio.gather(*self._stragglers, return_exceptions=True)
+        await self._polling.close()
         for endpoint in self.endpoints:
             await endpoint.close()
 
-    def _by_health(self) -> list[Endpoint]:
-        """Return the healthy endpoints in the order of preference, then the others: a last resort is one too."""
-        return sorted(self.endpoints, key=lambda endpoint: not endpoint.is_healthy)
+    def _undecided(self, ballots: Sequence[Ballot[T]]) -> ChainUnavailable:
+        """Return why nothing is known: a quorum refused, too few say the same, or nobody says anything."""
+        refusals = [one.vote.refusal for one in ballots if isinstance(one.vote, Refused)]
+        if len(refusals) >= self.quorum:
+            return refusals[-1]
+        silences = [one.vote.silence for one in ballots if isinstance(one.vote, Silent)]
+        return silences[-1] if self.quorum == 1 and silences else QuorumMissing(ballots, self.quorum)
 
-    def _leave(self, offers: set[asyncio.Task[NodeAnswer]]) -> None:
-        """Let slow offers end by themselves, within bounds."""
-        for offer in offers:
-            if len(self._stragglers) >= _STRAGGLERS_MAX:
-                offer.cancel()
-                continue
-            self._stragglers.add(offer)
-            offer.add_done_callback(self._stragglers.discard)
+
+def _judge(ballot: Ballot[T], agreed: Ballot[T], method: str, key: Callable[[T], object]) -> None:
+    """Hold an endpoint's answer against the one that was agreed; who told nothing contradicts nobody."""
+    standing = ballot.endpoint.standing
+    if is_same(ballot.vote, agreed.vote, key):
+        standing.agreed(method)
+    elif isinstance(ballot.vote, Told):
+        standing.contradicted(method)
+
+
+async def _settles(endpoint: Endpoint) -> bool:
+    """Ask one endpoint which chain it serves; return whether it has told the right one."""
+    try:
+        await endpoint.ask([("eth_chainId", [])])
+    except ChainUnavailable:
+        return False
+    return True
 
 
 async def _offer(endpoint: Endpoint, raw: bytes) -> NodeAnswer:

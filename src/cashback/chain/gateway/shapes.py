@@ -47,11 +47,21 @@ class MinedReceipt(msgspec.Struct, frozen=True, rename="camel"):
     gas_used: Quantity
 
 
+class FeeHistory(msgspec.Struct, frozen=True, rename="camel"):
+    """Fees of recent blocks, and the base fee of the one after them; a base fee more than there are blocks."""
+
+    oldest_block: Ordinal
+    base_fee_per_gas: Annotated[list[Quantity], msgspec.Meta(min_length=2)]
+    gas_used_ratio: list[float]
+    reward: list[Annotated[list[Quantity], msgspec.Meta(min_length=1)]]
+
+
 _SHAPES: Final[dict[str, Any]] = {
     "eth_blockNumber": Ordinal,
     "eth_call": Octets,
     "eth_chainId": Quantity,
     "eth_estimateGas": Quantity,
+    "eth_feeHistory": FeeHistory,
     "eth_getBalance": Quantity,
     "eth_getBlockByNumber": Block | None,
     "eth_getCode": Octets,

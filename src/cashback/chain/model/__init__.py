@@ -1,7 +1,7 @@
 """What the adapter speaks of: mints, slots of a lane, signed attempts, blocks, and what was seen in them."""
 
 from cashback.chain.model.address import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, ZERO_ADDRESS, Address, Hash
-from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, SkippedLog, TokenLog
+from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, Seen, SkippedLog, TokenLog
 from cashback.chain.model.errors import (
     AdapterRefused,
     AdapterUnavailable,
@@ -26,9 +26,11 @@ from cashback.chain.model.lanes import (
     Fees,
     Lane,
     LaneState,
+    Market,
     NodeAnswer,
     NonceFault,
     OpenSlot,
+    Prices,
     Signature,
     Slot,
     Transaction,
@@ -71,6 +73,7 @@ __all__ = [
     "LaneView",
     "LastLane",
     "LeaseLost",
+    "Market",
     "Mint",
     "MintStory",
     "MintView",
@@ -85,9 +88,11 @@ __all__ = [
     "Person",
     "Place",
     "Policy",
+    "Prices",
     "RaceLost",
     "Receipt",
     "RetiredLog",
+    "Seen",
     "Signature",
     "SkippedLog",
     "Slot",

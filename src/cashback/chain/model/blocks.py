@@ -18,7 +18,7 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Heads(msgspec.Struct, frozen=True):
-    """The newest, the safe and the final block of one endpoint at one moment; a young chain has no final one yet."""
+    """The newest, the safe and the final block at one moment; a young chain has no final one yet."""
 
     latest: Header
     safe: Header | None
@@ -55,6 +55,14 @@ class RetiredLog(msgspec.Struct, frozen=True):
 
     number: int
     place: Place
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """How many transactions of one account a quorum of endpoints has seen: mined, sent at all; and anyone at most."""
+
+    mined: int
+    sent: int
+    rumoured: int
 
 
 TokenLog: TypeAlias = MintedLog | SkippedLog | RetiredLog

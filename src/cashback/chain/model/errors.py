@@ -1,6 +1,6 @@
 """What can go wrong with a chain, named for what the receiver should do.
 
-ChainUnavailable   Unavailable   no endpoint answered
+ChainUnavailable   Unavailable   no endpoint answered, or too few of them tell the same
 LeaseLost          Unavailable   another adapter holds the lease by now
 RaceLost           Unavailable   what was read has changed before it could be acted on
 LaneNotReady       Unavailable   the signer's earlier transactions are not final yet

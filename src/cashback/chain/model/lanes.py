@@ -23,6 +23,20 @@ class Fees(msgspec.Struct, frozen=True):
     tip_wei: int
 
 
+class Prices(msgspec.Struct, frozen=True):
+    """What gas has cost: the base fee that the next block will have, and a tip that was enough in each recent block."""
+
+    base_fee_wei: int
+    rewards_wei: tuple[int, ...]
+
+
+class Market(msgspec.Struct, frozen=True):
+    """What the next block costs per gas: its base fee, and the tip to give."""
+
+    base_fee_wei: int
+    tip_wei: int
+
+
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt signs; no `target` creates a contract."""
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from cashback.chain.model.address import Address
+from cashback.chain.model.lanes import Prices
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -25,7 +26,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What the contracts allow the signer at the head, and what gas costs there."""
 
     head: int
-    base_fee_wei: int
+    prices: Prices
     is_paused: bool
     is_operator: bool
     is_minter: bool

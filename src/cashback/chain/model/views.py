@@ -81,7 +81,8 @@ class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
     final: int
     accepted_waiting: int
     total_supply: int | None
-    tip_wei: int
+    tip_floor_wei: int
+    tip_cap_wei: int
     fee_cap_wei: int
     allowance: Allowance | None
     lanes: list[LaneView]

@@ -12,7 +12,7 @@ _FOR_A_PERSON: Final = {
     "role_missing": "the signer or the minter has lost its role; an admin grants it",
     "supply_cap_reached": "the token's supply cap is reached; nothing more can ever be minted with it",
     "no_gas_money": "its gas money is used up; send some to the signer's address",
-    "fee_below_minimum": "its fee is below what the nodes take; raise CASHBACK_TIP_WEI",
+    "fee_below_minimum": "its fee is below what the nodes take; raise CASHBACK_TIP_FLOOR_WEI",
     "send_not_taken": "no node takes what it sends; the log has their words",
 }
 """What a lane waits for and does not get without a person. Whatever else it waits for passes: fees fall again, the

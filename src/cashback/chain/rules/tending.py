@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from cashback.chain.model import Fees, OpenSlot
+from cashback.chain.model import Fees, Market, OpenSlot
 from cashback.chain.rules.fees import FeeLimits, Waits, first_bid, next_bid
 
 _RETRY_FIRST_MS: Final = 250
@@ -61,18 +61,18 @@ class GiveUp(msgspec.Struct, frozen=True):
 Step: TypeAlias = Wait | Send | Bump | GiveUp
 
 
-def next_step(slot: OpenSlot, *, base_fee_wei: int, limits: FeeLimits, patience: Patience) -> Step:
+def next_step(slot: OpenSlot, *, now: Market, limits: FeeLimits, patience: Patience) -> Step:
     """Return what is to be done about `slot` now; deciding changes nothing, so it may be asked at any time."""
     match slot.answer:
         case None | "unknown" | "no_funds" | "nonce_used":
             return _offer(slot, patience)
         case "outbid":
             is_due = slot.since_stored_ms >= patience.resend_ms
-            return _bump_or_retry(slot, base_fee_wei, limits, patience) if is_due else Wait()
+            return _bump_or_retry(slot, now, limits, patience) if is_due else Wait()
         case "underpriced":
-            return _follow_market(slot, base_fee_wei, limits, patience)
+            return _follow_market(slot, now, limits, patience)
         case "accepted" | "known":
-            return _tend_accepted(slot, base_fee_wei, limits, patience)
+            return _tend_accepted(slot, now, limits, patience)
         case "refused":
             return GiveUp("transaction_refused")
 
@@ -90,36 +90,36 @@ def _offer(slot: OpenSlot, patience: Patience) -> Step:
     return _when(slot, _backoff_ms(slot.sends), reason="send_not_taken" if slot.sends > _SENDS_UNREMARKABLE else None)
 
 
-def _tend_accepted(slot: OpenSlot, base_fee_wei: int, limits: FeeLimits, patience: Patience) -> Step:
+def _tend_accepted(slot: OpenSlot, now: Market, limits: FeeLimits, patience: Patience) -> Step:
     """Return the step for a transaction that some pool should hold."""
-    is_priced_out = slot.fees.max_fee_wei < base_fee_wei + slot.fees.tip_wei
+    is_priced_out = slot.fees.max_fee_wei < now.base_fee_wei + slot.fees.tip_wei
     # Later nonces wait for the first one: raising their price would move nothing.
     is_stuck = slot.is_first and slot.since_stored_ms >= patience.bump_ms
     if is_stuck or (is_priced_out and slot.since_stored_ms >= patience.resend_ms):
-        return _bump_or_retry(slot, base_fee_wei, limits, patience)
+        return _bump_or_retry(slot, now, limits, patience)
     # A pool that lost the first one holds up all; one that lost a later one does not, for now.
     return _when(slot, patience.resend_ms if slot.is_first else _LATER_PATIENCE * patience.resend_ms)
 
 
-def _follow_market(slot: OpenSlot, base_fee_wei: int, limits: FeeLimits, patience: Patience) -> Step:
+def _follow_market(slot: OpenSlot, now: Market, limits: FeeLimits, patience: Patience) -> Step:
     """Return the step for a transaction that is too cheap for every pool, and that thus no pool holds.
 
     Its price follows the base fee, the tip stays: what is outbid by nothing need not outbid anything. Only a lane that
     is stuck behind it offers more than the market asks, an eighth each `bump_ms`.
     """
-    market = first_bid(base_fee_wei, limits)
-    if isinstance(market, Waits):
-        return _when(slot, patience.resend_ms, reason=market.reason)
-    if slot.since_stored_ms >= patience.resend_ms and market.max_fee_wei > slot.fees.max_fee_wei:
-        return Bump(Fees(market.max_fee_wei, min(max(market.tip_wei, slot.fees.tip_wei), market.max_fee_wei)))
+    fresh = first_bid(now, limits)
+    if isinstance(fresh, Waits):
+        return _when(slot, patience.resend_ms, reason=fresh.reason)
+    if slot.since_stored_ms >= patience.resend_ms and fresh.max_fee_wei > slot.fees.max_fee_wei:
+        return Bump(Fees(fresh.max_fee_wei, min(max(fresh.tip_wei, slot.fees.tip_wei), fresh.max_fee_wei)))
     if slot.is_first and slot.since_stored_ms >= patience.bump_ms:
-        return _bump_or_retry(slot, base_fee_wei, limits, patience)
+        return _bump_or_retry(slot, now, limits, patience)
     return _when(slot, patience.resend_ms, reason="fee_below_minimum")
 
 
-def _bump_or_retry(slot: OpenSlot, base_fee_wei: int, limits: FeeLimits, patience: Patience) -> Step:
+def _bump_or_retry(slot: OpenSlot, now: Market, limits: FeeLimits, patience: Patience) -> Step:
     """Return a bump within the cap; above it the same bytes are offered again from time to time."""
-    bid = next_bid(slot.fees, base_fee_wei, limits)
+    bid = next_bid(slot.fees, now, limits)
     return _when(slot, patience.resend_ms, reason=bid.reason) if isinstance(bid, Waits) else Bump(bid)
 
 

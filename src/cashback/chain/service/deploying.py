@@ -219,7 +219,8 @@ class Deployer:
         """Send one transaction, and return when it is mined and did what it should."""
         blocks = self._blocks(target or Address(b""))
         estimate = await blocks.estimate(sender=self._signer.address, target=target, calldata=calldata)
-        bid = fees.first_bid((await blocks.latest()).base_fee_wei, self._limits)
+        prices = await blocks.prices(await blocks.latest())
+        bid = fees.first_bid(fees.market(prices, self._limits), self._limits)
         if isinstance(bid, fees.Waits):
             raise ChainUnavailable("gas costs more than the cap; try later or raise it")
         unsigned = Transaction(
@@ -244,6 +245,7 @@ class Deployer:
         deadline_s = monotonic_s() + self._mined_within_s
         offered_s: float | None = None
         answers: list[NodeAnswer] = []
+        is_used = False
         while True:
             if offered_s is None or monotonic_s() - offered_s >= self._offered_again_s:
                 answers = await self._node.send(attempt.raw)
@@ -252,8 +254,10 @@ class Deployer:
             receipt = (await blocks.receipts([attempt.hash])).get(attempt.hash)
             if receipt is not None:
                 return receipt
-            if mined > attempt.nonce or monotonic_s() >= deadline_s:
+            if is_used or monotonic_s() >= deadline_s:
                 break
+            # A node may count a transaction before it has its receipt: the next look is the one that tells.
+            is_used = mined > attempt.nonce
             await asyncio.sleep(_POLL_S)
         problems = "; ".join(answer.problem for answer in answers if classify(answer) not in {"accepted", "known"})
         raise ChainUnavailable(

@@ -17,7 +17,7 @@ import msgspec
 from prometheus_client import Counter
 
 from cashback.chain.gateway.blocks import Blocks
-from cashback.chain.model import ChainDiverged, ChainUnavailable, Hash, Header, Heads, TokenLog
+from cashback.chain.model import ChainDiverged, ChainUnavailable, Hash, Header, Heads, Network, TokenLog
 from cashback.chain.rules import following as rules
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
@@ -50,6 +50,14 @@ class FollowerSettings(msgspec.Struct, frozen=True, kw_only=True):
     finality: str
 
 
+class Pulses(msgspec.Struct, frozen=True, kw_only=True):
+    """What wakes the follower, a head that was announced, and what it beats: slots became free, outcomes written."""
+
+    hinted: Pulse
+    freed: Pulse
+    written: Pulse
+
+
 class Follower:
     """Follows the chain while it holds its lease: one at a time over all processes."""
 
@@ -63,9 +71,9 @@ class Follower:
         inspection: Inspection,
         halting: Halting,
         settings: FollowerSettings,
-        wakes: tuple[Pulse, Pulse],
+        pulses: Pulses,
     ) -> None:
-        """Follow `source`; `wakes` are beaten when slots became free, and when outcomes were written."""
+        """Follow `source`, woken by one of `pulses` and beating the others."""
         self._database = database
         self._source = source
         self._tenure = tenure
@@ -73,14 +81,15 @@ class Follower:
         self._inspection = inspection
         self._halting = halting
         self._settings = settings
-        self._freed, self._written = wakes
+        self._pulses = pulses
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until `stop` is set, whatever the world does; then give the lease back."""
         while not stop.is_set():
+            ticket = self._pulses.hinted.ticket()
             rest_s = await self._turn()
             if rest_s > 0:
-                await first_of(stop, timeout_s=rest_s)
+                await first_of(stop, ticket, timeout_s=rest_s)
         try:
             await self._tenure.release()
         except Unavailable as failure:
@@ -107,10 +116,13 @@ class Follower:
         """
         async with self._database.transaction() as tx:
             tip = await store.tip(tx)
-        latest = await self._source.latest()
+            known = await network.network(tx)
+        heads = await self._source.heads()
+        latest = heads.latest
         if tip is not None and latest.hash == tip.hash:
+            # What is final moves by itself, also while no block comes.
+            await self._settle(heads, tip, known)
             return False
-        heads = await self._source.heads(latest)
         first = self._settings.start_block if tip is None else tip.number + 1
         final = rules.final_number(heads, self._settings.finality)
         is_far = first + RANGE_FROM_BLOCKS <= final
@@ -164,6 +176,25 @@ class Follower:
             raise ChainUnavailable(f"the node is at block {latest.number}, far behind {tip.number} that was followed")
         return ours != latest.hash
 
+    async def _settle(self, heads: Heads, tip: Header, known: Network) -> None:
+        """Write the outcomes that became due since the tip was taken in, if the node calls more of our blocks final.
+
+        Raises:
+            ChainUnavailable: as `_take`.
+        """
+        safe, final = self._depths(heads, tip.number)
+        if safe <= known.safe_block and final <= known.final_block:
+            return
+        await self._agree(rules.final_header(heads, self._settings.finality), [tip])
+        await self._finalise(safe=safe, final=final)
+        if await self._inspection.turn(tip.number):
+            self._pulses.freed.beat()
+
+    def _depths(self, heads: Heads, tip: int) -> tuple[int, int]:
+        """Return how far our blocks up to `tip` are safe and final; -1 where none is yet."""
+        final = min(rules.final_number(heads, self._settings.finality), tip)
+        return max(final, -1 if heads.safe is None else min(heads.safe.number, tip)), final
+
     async def _take(self, headers: Sequence[Header], logs: Sequence[TokenLog], heads: Heads) -> None:
         """Take blocks in, write the outcomes that became due, look into unexplained nonces, and wake who waits.
 
@@ -172,16 +203,22 @@ class Follower:
         """
         tip = headers[-1].number
         await self._agree(rules.final_header(heads, self._settings.finality), headers)
-        final = min(rules.final_number(heads, self._settings.finality), tip)
-        safe = max(final, -1 if heads.safe is None else min(heads.safe.number, tip))
+        safe, final = self._depths(heads, tip)
         sighted = await self._sighting.take(headers, logs, safe=safe, final=final)
         self._wake(sighted)
-        while sighted.outcomes == OUTCOMES_PER_TRANSACTION_MAX:
-            sighted = await self._sighting.finalise(safe=safe, final=final)
-            self._wake(sighted)
+        if sighted.outcomes == OUTCOMES_PER_TRANSACTION_MAX:
+            await self._finalise(safe=safe, final=final)
         # Far behind the head a node may no longer have the state that the inspection asks for.
         if tip == heads.latest.number and await self._inspection.turn(tip):
-            self._freed.beat()
+            self._pulses.freed.beat()
+
+    async def _finalise(self, *, safe: int, final: int) -> None:
+        """Write the outcomes up to block `final`, as many transactions as that takes."""
+        while True:
+            sighted = await self._sighting.finalise(safe=safe, final=final)
+            self._wake(sighted)
+            if sighted.outcomes < OUTCOMES_PER_TRANSACTION_MAX:
+                return
 
     async def _agree(self, final: Header | None, headers: Sequence[Header]) -> None:
         """Raise `ChainUnavailable` when the node's final block is not the one that we have followed at that height."""
@@ -196,9 +233,9 @@ class Follower:
     def _wake(self, sighted: Sighted) -> None:
         """Wake the lanes when slots became free, and the watchers when outcomes were written."""
         if sighted.slots:
-            self._freed.beat()
+            self._pulses.freed.beat()
         if sighted.outcomes:
-            self._written.beat()
+            self._pulses.written.beat()
 
     async def _unwind(self) -> bool:
         """Go back to the last block that is still canonical; return whether that is another one than the tip.
@@ -224,7 +261,7 @@ class Follower:
             moved = await store.unwind(tx, above=fork)
         REORGANISATIONS.inc()
         log.warning("chain.reorganised", fork=fork, depth=depth, mints=moved)
-        self._freed.beat()
+        self._pulses.freed.beat()
         return True
 
     async def _fork(self, stored: dict[int, Hash]) -> int | None:

@@ -67,11 +67,12 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint as it last showed itself."""
+    """One endpoint as it last showed itself; `lag` is how many blocks it is behind what a quorum agrees on."""
 
     name: str
     is_healthy: bool
     head: int
+    lag: int
     problem: str
 
 
@@ -172,7 +173,7 @@ class Reading:
             known = (await network.network(tx)).final_block
         if 0 < to_block <= known:
             return to_block
-        final = rules.final_number(await self._source.heads(await self._source.latest()), self._finality)
+        final = rules.final_number(await self._source.heads(), self._finality)
         if final < 0:
             raise ChainUnavailable("no block is final yet")
         return min(to_block or final, final)
@@ -188,7 +189,7 @@ class Reading:
             own_lanes = await lanes.lanes(tx)
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
         endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
-        head = max((one.head for one in endpoints), default=0)
+        head = max((one.head for one in endpoints if one.is_healthy), default=0)
         total_supply, allowance, told = await asyncio.gather(
             self._supply(head),
             _told(self._contracts.allowance()),
@@ -236,8 +237,11 @@ async def _endpoint(endpoint: Endpoint) -> EndpointStatus:
         [number] = await endpoint.ask([("eth_blockNumber", [])], within_s=ENDPOINT_ANSWERS_WITHIN_S)
     except Unavailable as failure:
         problem = endpoint.problem or failure.detail
-        return EndpointStatus(name=endpoint.name, is_healthy=False, head=0, problem=problem)
-    return EndpointStatus(name=endpoint.name, is_healthy=True, head=int(number, 16), problem="")
+        return EndpointStatus(name=endpoint.name, is_healthy=False, head=0, lag=0, problem=problem)
+    fault = endpoint.standing.fault
+    return EndpointStatus(
+        name=endpoint.name, is_healthy=not fault, head=int(number, 16), lag=endpoint.standing.lag, problem=fault
+    )
 
 
 async def _told(answer: Awaitable[T]) -> T | None:

@@ -67,15 +67,15 @@ class Recovery:
         async with self._database.transaction() as tx:
             lane = next((one for one in await lanes.lanes(tx) if one.address == self._signer.address), None)
             final_block = (await network.network(tx)).final_block
-        pending, latest = await self._blocks.nonces(self._signer.address, ("pending", "latest"))
+        seen = await self._blocks.seen_nonces(self._signer.address)
         if lane is not None:
-            await self._sequencer.account_for(max(pending, latest))
+            await self._sequencer.account_for(seen.sent)
             await self._tender.doubt()
-            log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=latest, open_slots=lane.open_slots)
-        elif pending != latest:
-            await self._open_over(latest, pending)
+            log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=seen.mined, open_slots=lane.open_slots)
+        elif seen.rumoured != seen.mined:
+            await self._open_over(seen.mined, seen.rumoured)
         else:
-            await self._open(latest, final_block)
+            await self._open(seen.mined, final_block)
 
     async def _open(self, latest: int, final_block: int) -> None:
         """Open a new lane once every transaction that its signer ever sent is final, at once when there is none.

@@ -122,7 +122,7 @@ class Sequencer:
             LeaseLost: nothing was stored.
         """
         policy = await self._contracts.policy(self._signer.address)
-        bid = fees.first_bid(policy.base_fee_wei, self._limits.fees)
+        bid = fees.first_bid(fees.market(policy.prices, self._limits.fees), self._limits.fees)
         if isinstance(bid, fees.Waits):
             raise LaneNotReady(f"earlier transactions cannot be replaced: {bid.reason}")
         address = self._signer.address
@@ -192,7 +192,7 @@ class Sequencer:
         if policy.pending_nonce > queue.lane.next_nonce:
             await self.account_for(policy.pending_nonce)
             raise RaceLost("the lane's next nonce has changed")
-        bid = fees.first_bid(policy.base_fee_wei, self._limits.fees)
+        bid = fees.first_bid(fees.market(policy.prices, self._limits.fees), self._limits.fees)
         calls = self._calls(queue, policy)
         if isinstance(calls, fees.Waits):
             return await self._wait_for(queue.lane, calls)

@@ -11,10 +11,11 @@ from prometheus_client import Counter
 
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Answer, Attempt, Hash, Lane, OpenSlot, RaceLost, Transaction
+from cashback.chain.model import Answer, Attempt, Hash, Header, Lane, Market, OpenSlot, RaceLost, Transaction
 from cashback.chain.rules import answers, transaction
 from cashback.chain.rules.tending import OWN_REASONS, Bump, GiveUp, Send, Step, Wait, next_step
 from cashback.chain.service.halting import halt
+from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.sequencing import LaneLimits
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network
@@ -32,9 +33,18 @@ class Tender:
     """One lane's way from stored attempts to the nodes."""
 
     def __init__(
-        self, database: Database, *, node: Node, signer: Signer, tenure: Tenure, chain_id: int, limits: LaneLimits
+        self,
+        database: Database,
+        *,
+        node: Node,
+        pricing: Pricing,
+        signer: Signer,
+        tenure: Tenure,
+        chain_id: int,
+        limits: LaneLimits,
     ) -> None:
-        """Send what the lane of `signer` has stored while `tenure` is held."""
+        """Send what the lane of `signer` has stored while `tenure` is held, at the prices that `pricing` tells."""
+        self._pricing = pricing
         self._database = database
         self._node = node
         self._signer = signer
@@ -51,10 +61,10 @@ class Tender:
         Raises:
             LeaseLost, RaceLost: nothing was stored.
         """
-        lane, slots, base_fee_wei = await self._read()
+        lane, slots, head = await self._read()
+        now = await self._pricing.market(head) if slots and head is not None else Market(0, 0)
         steps = [
-            (slot, next_step(slot, base_fee_wei=base_fee_wei, limits=self._limits.fees, patience=self._limits.patience))
-            for slot in slots
+            (slot, next_step(slot, now=now, limits=self._limits.fees, patience=self._limits.patience)) for slot in slots
         ]
         attempts = [(slot.hash, slot.raw) for slot, step in steps if isinstance(step, Send)]
         attempts += [(one.hash, one.raw) for one in await self._replace(steps)]
@@ -68,15 +78,14 @@ class Tender:
             await self._tenure.fence(tx)
             await stored_slots.doubt(tx, address=self._signer.address)
 
-    async def _read(self) -> tuple[Lane | None, list[OpenSlot], int]:
-        """Return the lane, its open slots and the base fee at the head; no slots while minting is halted."""
+    async def _read(self) -> tuple[Lane | None, list[OpenSlot], Header | None]:
+        """Return the lane, its open slots and the newest block that was followed; no slots while minting is halted."""
         async with self._database.transaction() as tx:
             if (await network.network(tx)).halted_reason is not None:
-                return None, [], 0
+                return None, [], None
             lane = next(one for one in await lanes.lanes(tx) if one.address == self._signer.address)
             slots = await stored_slots.open_slots(tx, lane=lane.id, limit=self._limits.slots_in_flight)
-            tip = await blocks.tip(tx)
-            return lane, slots, 0 if tip is None else tip.base_fee_wei
+            return lane, slots, await blocks.tip(tx)
 
     async def _replace(self, steps: Sequence[tuple[OpenSlot, Step]]) -> list[Attempt]:
         """Sign and store the replacements among the steps; return them, ready to be sent."""

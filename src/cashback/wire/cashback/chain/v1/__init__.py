@@ -318,12 +318,15 @@ class GetStatusResponse(betterproto2.Message):
     All that are open, oldest first, at most 100; none when `halted_reason` is empty.
     """
 
-    tip_wei: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+    tip_floor_wei: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
     """
-    What this adapter bids for gas, in wei: its tip, and the most that it pays per gas, tip included.
+    What this adapter bids for gas, in wei: its lowest and its highest tip, and the most that it pays per gas, tip
+    included.
     """
 
     fee_cap_wei: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    tip_cap_wei: "str" = betterproto2.field(17, betterproto2.TYPE_STRING)
 
     allowance: "Allowance | None" = betterproto2.field(16, betterproto2.TYPE_MESSAGE, optional=True)
     """

@@ -68,6 +68,16 @@ class Chain:
         """Return the newest block."""
         return self.branch[-1]
 
+    @property
+    def firm(self) -> Block:
+        """Return the newest block that will never be orphaned."""
+        return self.branch[self._firm]
+
+    @property
+    def hashes(self) -> frozenset[bytes]:
+        """Return the hashes of all blocks up to the head."""
+        return frozenset(block.hash for block in self.branch)
+
     def take(self, raw: bytes) -> bytes:
         """Take signed bytes into the pool and return their hash.
 

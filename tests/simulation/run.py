@@ -44,9 +44,14 @@ async def pooled(dsn: str) -> AsyncIterator[AsyncConnectionPool[Tx]]:
         yield pool
 
 
+def empty(witness: psycopg.Connection) -> None:
+    """Leave nothing in the database of an earlier seed."""
+    witness.execute(_EMPTY)
+
+
 async def lived(seed: int, *, pool: AsyncConnectionPool[Tx], witness: psycopg.Connection) -> Lived:
     """Return what became of a seed on the database behind `pool`, which is emptied before."""
-    witness.execute(_EMPTY)
+    empty(witness)
     world = World(seed, pool=pool, witness=witness)
     problems = []
     try:

@@ -41,6 +41,7 @@ class Weather:
 
     async def change(self, submitted: Sequence[Mint]) -> list[Fault]:
         """Let happen what the schedule has for this step; return what did."""
+        self._rescue()
         struck = [fault for fault in self._events if self._faults.strikes(fault)]
         for fault in struck:
             try:
@@ -49,6 +50,13 @@ class Weather:
                 # Somebody's transaction of the same kind waits already, or cannot pay the price of the day.
                 continue
         return struck
+
+    def _rescue(self) -> None:
+        """Have all endpoints but the first of several leave a branch that is dead: most nodes know what is final."""
+        firm = self._chain.firm
+        for site in self._sites[1:] or self._sites:
+            if site.behind and site.behind[min(firm.number, len(site.behind) - 1)].hash not in self._chain.hashes:
+                site.behind = None
 
     def mine(self) -> int:
         """Have the next block made now, rarely an empty one; return its number."""

@@ -48,11 +48,13 @@ class NeverQuiet(AssertionError):
 class World:
     """Everything that one seed runs."""
 
-    def __init__(self, seed: int, *, pool: AsyncConnectionPool[Tx], witness: psycopg.Connection) -> None:
+    def __init__(
+        self, seed: int, *, pool: AsyncConnectionPool[Tx], witness: psycopg.Connection, finality: str = ""
+    ) -> None:
         """Make the world of a seed on an empty database; `witness` looks at it with other eyes than the adapter's."""
         self.faults = Faults(seed)
         self.clock = Clock(witness)
-        self.finality = self.faults.one_of(sorted(scene.FINALITIES))
+        self.finality = finality or self.faults.one_of(sorted(scene.FINALITIES))
         self.chain = scene.new_chain(finality=self.finality)
         self.witness = witness
         self.wanted: dict[int, Mint] = {}
@@ -69,9 +71,9 @@ class World:
             batch_mints=self.faults.one_of([2, 5, 256]),
             slots_in_flight=self.faults.one_of([1, 3, 16]),
         )
-        self._sites = [Site() for _ in range(self.faults.between(1, 3))]
-        self._weather = Weather(self.faults, self.clock, self.chain, self._sites)
-        self._processes = [self._process(), self._process()]
+        self.sites = [Site() for _ in range(self.faults.between(1, 3))]
+        self._weather = Weather(self.faults, self.clock, self.chain, self.sites)
+        self.processes = [self.process(), self.process()]
 
     async def run(self) -> None:
         """Take every step of the schedule, then let everything heal and come to rest.
@@ -80,12 +82,16 @@ class World:
             NeverQuiet: it does not come to rest.
         """
         with self.clock.in_charge():
-            async with Database(self._pool).transaction() as tx:
-                token, minter = Address(scene.TOKEN), Address(scene.MINTER)
-                await network.establish(tx, epoch=EPOCH, chain_id=scene.CHAIN_ID, token=token, minter=minter)
+            await self.establish()
             while self._steps < STEPS:
                 await self._step()
             await self._settle()
+
+    async def establish(self) -> None:
+        """Say in the database which chain it is about."""
+        async with Database(self._pool).transaction() as tx:
+            token, minter = Address(scene.TOKEN), Address(scene.MINTER)
+            await network.establish(tx, epoch=EPOCH, chain_id=scene.CHAIN_ID, token=token, minter=minter)
 
     def wait(self, by_ms: int) -> None:
         """Let time pass."""
@@ -175,9 +181,9 @@ class World:
         """Put a new process in the place of one that dies here, or has."""
         process.life.is_over = True
         self._say(f"{process.name} killed")
-        self._processes[self._processes.index(process)] = self._process()
+        self.processes[self.processes.index(process)] = self.process()
 
-    def _process(self) -> Process:
+    def process(self) -> Process:
         """Return a process without any memory."""
         self._born += 1
         return Process(
@@ -186,7 +192,7 @@ class World:
             signer=scene.OPERATOR,
             pool=self._pool,
             chain=self.chain,
-            sites=self._sites,
+            sites=self.sites,
             around=self,
             stall=self._stall,
         )
@@ -205,7 +211,7 @@ class World:
 
     def _awake(self) -> list[Process]:
         """Return the processes that can move."""
-        return [process for process in self._processes if process is not self._stalled]
+        return [process for process in self.processes if process is not self._stalled]
 
     async def _settle(self) -> None:
         """Heal everything, then turn in order until nothing is left to do."""
@@ -215,9 +221,9 @@ class World:
         self._say("healed")
         for place in range(ROUNDS_MAX):
             self.clock.advance(1_000)
-            await self._ask(self._processes[0], self._unanswered)
+            await self._ask(self.processes[0], self._unanswered)
             # Both: who died may have been the only one that knew something.
-            process = self._processes[place % 2]
+            process = self.processes[place % 2]
             await process.turn_lane()
             self.chain.mine(timestamp=self.clock.now_s)
             await process.turn_follower()

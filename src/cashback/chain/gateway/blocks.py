@@ -70,6 +70,15 @@ class Blocks:
         [block] = await self._node.ask([("eth_getBlockByNumber", [hex(number), False])])
         return header(block)
 
+    async def is_replaced(self, number: int, known: Hash) -> bool:
+        """Tell whether more than half of all endpoints have another block than `known` at a height.
+
+        What stops everything is not believed of one endpoint while others contradict it, or say nothing.
+        """
+        told = await self._node.poll([("eth_getBlockByNumber", [hex(number), False])])
+        others = [block for [block] in told if block is not None and header(block).hash != known]
+        return 2 * len(others) > len(self._node.endpoints)
+
     async def headers(self, first: int, last: int) -> list[Header]:
         """Return the canonical headers from `first` to `last`, as many as the node has."""
         numbers = range(first, last + 1)

@@ -59,6 +59,7 @@ class Chain:
         self.next_base_fee_wei = base_fee_wei
         self._firm_depth = firm_depth
         self._firm = 0
+        self.is_automining = False
         self._salt = count()
         self.branch: Branch = ()
         self._append(state, (), timestamp=timestamp)
@@ -86,6 +87,8 @@ class Chain:
         """
         signed = decoded(raw)
         self.pool.offer(signed, self.head.state)
+        if self.is_automining:
+            self.mine(timestamp=self.head.timestamp + 1)
         return signed.hash
 
     def mine(self, *, timestamp: int, empty: bool = False) -> Block:

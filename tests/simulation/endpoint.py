@@ -24,6 +24,7 @@ TIMEOUT_MS: Final = 2_500
 _REAL_TIMEOUT_S: Final = 60.0
 """In a world without real time nothing takes long; this is for a machine that stands still itself."""
 _LATER_STEPS: Final = 12
+_WITHHELD_MAX: Final = 4
 
 
 class Surroundings(Protocol):
@@ -53,6 +54,12 @@ class Site(msgspec.Struct):
     behind: Branch | None = None
     is_down: bool = False
     is_of_another_chain: bool = False
+    withheld: int = 0
+
+    def withholds(self, faults: Faults) -> bool:
+        """Tell whether a receipt is not told: a node may be late with its index, not for ever."""
+        self.withheld = self.withheld + 1 if self.withheld < _WITHHELD_MAX and faults.strikes("receipt_withheld") else 0
+        return self.withheld > 0
 
 
 class SimulatedEndpoint(Endpoint):
@@ -86,9 +93,7 @@ class SimulatedEndpoint(Endpoint):
             return [self._send(bytes.fromhex(str(raw)[2:]))]
         if self._life.is_ended_by("killed_asking") or self._site.is_down or self._around.faults.strikes("silent"):
             raise OSError("connection refused")
-        # Never while it makes sure of the chain, which may be before a send: sends run on by themselves, and the order
-        # would be the machine's.
-        if requests[0][0] != "eth_chainId" and self._around.faults.strikes("stalled"):
+        if not _is_beside_others(requests) and self._around.faults.strikes("stalled"):
             await self._stall()
         if self._around.faults.strikes("limited"):
             raise EndpointRefused("-32005: limit exceeded")
@@ -108,7 +113,7 @@ class SimulatedEndpoint(Endpoint):
         if faults.strikes("garbled"):
             return {"message": "service unavailable"}
         result = View(self._chain, self._site.behind or self._chain.branch).answer(method, given)
-        if method == "eth_getTransactionReceipt" and faults.strikes("receipt_withheld"):
+        if method == "eth_getTransactionReceipt" and self._site.withholds(faults):
             return None
         if method == "eth_getTransactionCount" and faults.strikes("nonce_behind"):
             return hex(max(int(result, 16) - faults.between(1, 3), 0))
@@ -145,3 +150,11 @@ class SimulatedEndpoint(Endpoint):
             self._chain.take(raw)
         except PoolRefused:
             return
+
+
+def _is_beside_others(requests: Sequence[Request]) -> bool:
+    """Tell whether others may be under way which run on when one of them fails, as sends and questions about tags do.
+
+    Whoever stood still there would leave the order of what follows to the machine.
+    """
+    return any(method == "eth_chainId" or {"safe", "finalized"} & set(map(str, given)) for method, given in requests)

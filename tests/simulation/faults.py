@@ -54,7 +54,7 @@ RATES: Final[dict[Fault, float]] = {
     "late": 0.03,
     "stalled": 0.08,
     "killed_asking": 0.01,
-    "receipt_withheld": 0.3,
+    "receipt_withheld": 0.5,
     "nonce_behind": 0.15,
     "send_silent": 0.15,
     "send_late": 0.2,

@@ -126,6 +126,13 @@ class Blocks:
         answers = await self._node.ask(requests)
         return {one: _receipt(answer) for one, answer in zip(hashes, answers, strict=True) if answer is not None}
 
+    async def receipts_of_any(self, hashes: Sequence[Hash]) -> dict[Hash, Receipt]:
+        """Return the receipts that any endpoint has: one that says it has none may merely be late with its index."""
+        requests: list[Request] = [("eth_getTransactionReceipt", [f"0x{one.hex()}"]) for one in hashes]
+        told = await self._node.poll(requests) if requests else []
+        pairs = [pair for answers in told for pair in zip(hashes, answers, strict=True)]
+        return {one: _receipt(answer) for one, answer in pairs if answer is not None}
+
     async def mined_nonce(self, address: Address, block: int) -> int:
         """Return how many transactions of `address` blocks up to `block` carry."""
         [count] = await self._node.ask([("eth_getTransactionCount", [f"0x{address.hex()}", hex(block)])])

@@ -3,6 +3,7 @@
 Logs tell of nearly everything; receipts are asked for only here, a few at a time.
 """
 
+from collections import Counter
 from typing import Final
 
 from cashback.chain.gateway.blocks import Blocks
@@ -14,6 +15,8 @@ from cashback.kernel.db import Database
 from cashback.kernel.telemetry import logger
 
 SLOTS_PER_TURN_MAX: Final = 64
+DENIALS_MIN: Final = 5
+"""So often must all endpoints deny, after the block is final, that a transaction of ours used a nonce."""
 MISTAKES_MAX: Final = 3
 """So many calls in a row may revert for a reason that is not the world's before minting halts."""
 
@@ -29,6 +32,7 @@ class Inspection:
         self._source = source
         self._tenure = tenure
         self._suspects: dict[tuple[int, int], int] = {}
+        self._denials: Counter[tuple[int, int]] = Counter()
 
     async def turn(self, tip: int) -> int:
         """Explain the open slots whose nonce is used at block `tip`; return how many were closed.
@@ -52,6 +56,8 @@ class Inspection:
             self._refuse_strangers(lane, set(), tip, final_block)
             return 0
         receipts = await self._source.receipts([hash_ for hashes in attempts.values() for hash_ in hashes])
+        missed = [hash_ for hashes in attempts.values() if not receipts.keys() & set(hashes) for hash_ in hashes]
+        receipts |= await self._source.receipts_of_any(missed)
         found = {nonce: receipts[one] for nonce, hashes in attempts.items() for one in hashes if one in receipts}
         self._refuse_strangers(lane, {slot.nonce for slot in used if slot.nonce not in found}, tip, final_block)
         reasons = {
@@ -64,12 +70,16 @@ class Inspection:
     def _refuse_strangers(self, lane: Lane, unknown: set[int], tip: int, final_block: int) -> None:
         """Raise `ChainDiverged` when a nonce is used for good and none of our attempts used it.
 
-        That is so once the block is final at which it was first seen used; a node need not remember old states.
+        The nonce is used for good once the block is final at which it was first seen used; a node need not remember old
+        states. That none of ours used it must be said again and again: a receipt that is not told yet is no proof.
         """
         for suspect in [one for one in self._suspects if one[0] == lane.id and one[1] not in unknown]:
             del self._suspects[suspect]
+            del self._denials[suspect]
         for nonce in sorted(unknown):
-            if self._suspects.setdefault((lane.id, nonce), tip) <= final_block:
+            suspect = (lane.id, nonce)
+            self._denials[suspect] += self._suspects.setdefault(suspect, tip) <= final_block
+            if self._denials[suspect] >= DENIALS_MIN:
                 raise ChainDiverged("nonce_used_by_stranger", lane=lane.id, nonce=nonce)
 
     async def _reason(self, sender: Address, slot: OpenSlot, receipt: Receipt) -> str:

@@ -117,6 +117,8 @@ class SimulatedEndpoint(Endpoint):
             return None
         if method == "eth_getTransactionCount" and faults.strikes("nonce_behind"):
             return hex(max(int(result, 16) - faults.between(1, 3), 0))
+        if method == "eth_getTransactionCount" and given[1] != "latest" and faults.strikes("nonce_ahead"):
+            return hex(int(result, 16) + faults.between(1, 3))
         return result
 
     def _send(self, raw: bytes) -> str:

@@ -17,6 +17,7 @@ Fault: TypeAlias = Literal[
     "killed_asking",
     "receipt_withheld",
     "nonce_behind",
+    "nonce_ahead",
     # a send
     "send_silent",
     "send_late",
@@ -56,6 +57,7 @@ RATES: Final[dict[Fault, float]] = {
     "killed_asking": 0.01,
     "receipt_withheld": 0.5,
     "nonce_behind": 0.15,
+    "nonce_ahead": 0.03,
     "send_silent": 0.15,
     "send_late": 0.2,
     "send_limited": 0.1,
@@ -83,6 +85,9 @@ RATES: Final[dict[Fault, float]] = {
 }
 """How often a kind strikes where it can, in a seed that has it."""
 
+FORGERIES: Final[frozenset[Fault]] = frozenset({"nonce_ahead"})
+"""Lies that no honest node tells by being slow or cut off, and that a lone endpoint is believed."""
+
 _SHARE: Final = 0.4
 """Of the kinds of faults that one seed has: few enough that each seed tells another story."""
 
@@ -92,10 +97,11 @@ T = TypeVar("T")
 class Faults:
     """The faults of one seed, until they heal. Every choice of a run is drawn here, so that the seed decides it all."""
 
-    def __init__(self, seed: int) -> None:
-        """Choose the kinds of this seed."""
+    def __init__(self, seed: int, *, forging: bool = False) -> None:
+        """Choose the kinds of this seed; with `forging`, nodes lie as well."""
         self._random = Random(seed)  # noqa: S311 - chosen to be repeated, not to be secret
-        self.kinds = frozenset(kind for kind in RATES if self._random.random() < _SHARE)
+        chosen = {kind for kind in RATES if self._random.random() < _SHARE}
+        self.kinds = frozenset(chosen | FORGERIES if forging else chosen - FORGERIES)
         self._are_healed = False
 
     def strikes(self, kind: Fault) -> bool:

@@ -49,10 +49,12 @@ def empty(witness: psycopg.Connection) -> None:
     witness.execute(_EMPTY)
 
 
-async def lived(seed: int, *, pool: AsyncConnectionPool[Tx], witness: psycopg.Connection) -> Lived:
-    """Return what became of a seed on the database behind `pool`, which is emptied before."""
+async def lived(
+    seed: int, *, pool: AsyncConnectionPool[Tx], witness: psycopg.Connection, forging: bool = False
+) -> Lived:
+    """Return what became of a seed on the database behind `pool`, which is emptied before; nodes may be `forging`."""
     empty(witness)
-    world = World(seed, pool=pool, witness=witness)
+    world = World(seed, pool=pool, witness=witness, forging=forging)
     problems = []
     try:
         await world.run()

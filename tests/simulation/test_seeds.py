@@ -14,6 +14,7 @@ from tests.simulation.run import SEED_VARIABLE, failures_among, lived, pooled
 DEFAULT = range(200)
 DEEP = range(1_000, 3_000)
 SOAK = range(10_000, 20_000)
+FORGED = range(30)
 
 
 def portions(seeds: range, *marks: pytest.MarkDecorator, each: int) -> list[object]:
@@ -39,6 +40,15 @@ async def test_whatever_goes_wrong_each_mint_is_made_once_and_told_once(
 ) -> None:
     """When all has healed: minted once, nothing sent unstored, nonces in order, outcomes as on chain, no halt."""
     assert await failures_among(seeds, dsn=adapters_dsn, witness=witness) == []
+
+
+@pytest.mark.invariant("I2", "I3", "I9", "I10")
+async def test_a_node_that_forges_nonces_halts_minting_at_worst(adapters_dsn: str, witness: psycopg.Connection) -> None:
+    """A person looks, takes the node away and resumes: nothing was minted twice, and nothing is missing."""
+    async with pooled(adapters_dsn) as pool:
+        told = [await lived(seed, pool=pool, witness=witness, forging=True) for seed in FORGED]
+    assert [(one.seed, one.complaints) for one in told if one.complaints] == []
+    assert any("resumed" in line for one in told for line in one.trace)
 
 
 async def test_a_seed_replays_exactly(adapters_dsn: str, witness: psycopg.Connection) -> None:

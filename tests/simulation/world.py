@@ -49,14 +49,21 @@ class World:
     """Everything that one seed runs."""
 
     def __init__(
-        self, seed: int, *, pool: AsyncConnectionPool[Tx], witness: psycopg.Connection, finality: str = ""
+        self,
+        seed: int,
+        *,
+        pool: AsyncConnectionPool[Tx],
+        witness: psycopg.Connection,
+        forging: bool = False,
+        finality: str = "",
     ) -> None:
         """Make the world of a seed on an empty database; `witness` looks at it with other eyes than the adapter's."""
-        self.faults = Faults(seed)
+        self.faults = Faults(seed, forging=forging)
         self.clock = Clock(witness)
         self.finality = finality or self.faults.one_of(sorted(scene.FINALITIES))
         self.chain = scene.new_chain(finality=self.finality)
         self.witness = witness
+        self._forging = forging
         self.wanted: dict[int, Mint] = {}
         self.unstored: list[str] = []
         self.trace: list[str] = []
@@ -219,6 +226,10 @@ class World:
         self._deliver(self._steps + _EVER)
         await self._weather.heal()
         self._say("healed")
+        if self._forging and await self.processes[0].parts.halting.resume(
+            by="operator", reason="the nodes are changed"
+        ):
+            self._say("resumed")
         for place in range(ROUNDS_MAX):
             self.clock.advance(1_000)
             await self._ask(self.processes[0], self._unanswered)

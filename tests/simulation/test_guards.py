@@ -10,11 +10,11 @@ from typing import Final
 import psycopg
 import pytest
 
-from cashback.chain.model import Attempt, Hash, Header, Heads, Lane, Mint, Slot
-from cashback.chain.rules import following
+from cashback.chain.model import Attempt, Hash, Header, Heads, Lane, Mint, OpenSlot, Slot
+from cashback.chain.rules import following, tending
 from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import lanes, mints
+from cashback.chain.store import blocks, lanes, mints
 from cashback.kernel.db import Tx
 from tests.simulation.run import first_failure
 from tests.simulation.token import Token
@@ -118,6 +118,28 @@ def without_parent_hashes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(following, "is_chain", is_chain)
 
 
+def without_unwinding(patch: pytest.MonkeyPatch) -> None:
+    """Forget the headers of blocks that are gone, and leave what was seen in them."""
+
+    async def leave_mints(_: Tx, __: int) -> int:
+        return 0
+
+    async def leave_slots(_: Tx, __: int) -> None:
+        return
+
+    patch.setattr(blocks, "_unwind_mints", leave_mints)
+    patch.setattr(blocks, "_unwind_slots", leave_slots)
+
+
+def without_sending_again(patch: pytest.MonkeyPatch) -> None:
+    """Trust pools to keep what they have taken."""
+
+    def wait(_: OpenSlot, __: int, *, reason: str | None = None) -> tending.Step:
+        return tending.Wait(reason)
+
+    patch.setattr(tending, "_when", wait)
+
+
 def without_bitmap(patch: pytest.MonkeyPatch) -> None:
     """Let the token mint a number as often as it is told to."""
 
@@ -135,6 +157,8 @@ MUTATIONS: Final = (
     without_fence,
     without_the_nonce_that_was_read,
     without_parent_hashes,
+    without_unwinding,
+    without_sending_again,
     without_bitmap,
 )
 

@@ -63,7 +63,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """The second tier: a quarter of an hour, before an issue is called done."""
+    """The second tier: half an hour, before an issue is called done."""
     session.run(*DEEP, *session.posargs)
 
 

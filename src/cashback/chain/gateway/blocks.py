@@ -63,6 +63,15 @@ class Blocks:
         agreed = await self._node.agree([_header_at(number)], lambda blocks: decoding.header(blocks[0]))
         return agreed[0]
 
+    async def is_replaced(self, number: int, known: Hash) -> bool:
+        """Tell whether more than half of all endpoints have another block than `known` at a height.
+
+        What stops everything is not believed of one endpoint while others contradict it, or say nothing.
+        """
+        told = await self._node.poll([("eth_getBlockByNumber", [hex(number), False])])
+        others = [block for [block] in told if block is not None and decoding.header(block).hash != known]
+        return 2 * len(others) > len(self._node.endpoints)
+
     async def headers(self, first: int, last: int) -> list[Header]:
         """Return the canonical headers from `first` to `last`, as many as the node has."""
         numbers = range(first, last + 1)
@@ -116,6 +125,13 @@ class Blocks:
             requests, lambda answers: [None if one is None else decoding.receipt(one) for one in answers]
         )
         return {one: found for one, found in zip(hashes, agreed[0], strict=True) if found is not None}
+
+    async def receipts_of_any(self, hashes: Sequence[Hash]) -> dict[Hash, Receipt]:
+        """Return the receipts that any endpoint has: one that says it has none may merely be late with its index."""
+        requests: list[Request] = [("eth_getTransactionReceipt", [f"0x{one.hex()}"]) for one in hashes]
+        told = await self._node.poll(requests) if requests else []
+        pairs = [pair for answers in told for pair in zip(hashes, answers, strict=True)]
+        return {one: decoding.receipt(answer) for one, answer in pairs if answer is not None}
 
     async def mined_nonce(self, address: Address, block: int) -> int:
         """Return how many transactions of `address` blocks up to `block` carry."""

@@ -153,6 +153,11 @@ class Node:
             raise self._undecided(ballots)
         return values
 
+    async def poll(self, requests: Sequence[Request]) -> list[list[Any]]:
+        """Return the results of `requests` from every endpoint that answers them; those that do not are left out."""
+        told = await asyncio.gather(*(_told(endpoint, requests) for endpoint in self.endpoints))
+        return [results for results in told if results is not None]
+
     async def send(self, raw: bytes) -> list[NodeAnswer]:
         """Offer a signed transaction to every endpoint; return the answers given until the first acceptance.
 
@@ -198,6 +203,14 @@ async def _settles(endpoint: Endpoint) -> bool:
     except ChainUnavailable:
         return False
     return True
+
+
+async def _told(endpoint: Endpoint, requests: Sequence[Request]) -> list[Any] | None:
+    """Return what one endpoint answers, None when it refuses or is silent."""
+    try:
+        return await endpoint.ask(requests)
+    except (EndpointRefused, EndpointSilent):
+        return None
 
 
 async def _offer(endpoint: Endpoint, raw: bytes) -> NodeAnswer:

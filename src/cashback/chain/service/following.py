@@ -242,7 +242,8 @@ class Follower:
 
         Raises:
             ChainDiverged: another block stands where the last final one was.
-            ChainUnavailable: the node does not show how far down our blocks were replaced; nothing was changed.
+            ChainUnavailable: the node does not show how far down our blocks were replaced, or is alone in saying that a
+                final one was; nothing was changed.
         """
         async with self._database.transaction() as tx:
             final_block = (await network.network(tx)).final_block
@@ -252,6 +253,10 @@ class Follower:
         if fork is None:
             raise ChainUnavailable("the node has another block than ours, but does not show since when")
         if fork < final_block:
+            if not await self._source.is_replaced(final_block, stored[final_block]):
+                raise ChainUnavailable(
+                    f"one endpoint has another block {final_block} than the final one, most have not"
+                )
             raise ChainDiverged("reorganised_below_final", final_block=final_block)
         depth = max(stored) - fork
         if depth == 0:

@@ -3,6 +3,7 @@
 Logs tell of nearly everything; receipts are asked for only here, a few at a time.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,8 @@ from cashback.kernel.db import Database
 from cashback.kernel.telemetry import logger
 
 SLOTS_PER_TURN_MAX: Final = 64
+DENIALS_MIN: Final = 5
+"""So often must all endpoints deny, after the block is final, that a transaction of ours used a nonce."""
 MISTAKES_MAX: Final = 3
 """So many calls in a row may revert for a reason that is not the world's before minting halts."""
 
@@ -31,6 +34,7 @@ class Inspection:
         self._source = source
         self._tenure = tenure
         self._suspects: dict[tuple[int, int], int] = {}
+        self._denials: Counter[tuple[int, int]] = Counter()
 
     async def turn(self, tip: int) -> int:
         """Explain the open slots whose nonce is used at block `tip`; return how many were closed.
@@ -54,6 +58,8 @@ class Inspection:
             self._strange(lane, set(), tip, final_block)
             return 0
         receipts = await self._source.receipts([hash_ for hashes in attempts.values() for hash_ in hashes])
+        missed = [hash_ for hashes in attempts.values() if not receipts.keys() & set(hashes) for hash_ in hashes]
+        receipts |= await self._source.receipts_of_any(missed)
         found = {nonce: receipts[one] for nonce, hashes in attempts.items() for one in hashes if one in receipts}
         strange = self._strange(lane, {slot.nonce for slot in used if slot.nonce not in found}, tip, final_block)
         superseded = await self._supersede(lane, [slot for slot in used if slot.nonce in strange], final_block)
@@ -67,11 +73,16 @@ class Inspection:
     def _strange(self, lane: Lane, unknown: set[int], tip: int, final_block: int) -> set[int]:
         """Return which of the nonces that no attempt of ours used are used for good.
 
-        They are once the block is final at which they were first seen used; a node need not remember old states.
+        They are once the block is final at which they were first seen used; a node need not remember old states. That
+        none of ours used it must be said again and again: a receipt that is not told yet is no proof.
         """
         for suspect in [one for one in self._suspects if one[0] == lane.id and one[1] not in unknown]:
             del self._suspects[suspect]
-        return {nonce for nonce in unknown if self._suspects.setdefault((lane.id, nonce), tip) <= final_block}
+            del self._denials[suspect]
+        for nonce in unknown:
+            suspect = (lane.id, nonce)
+            self._denials[suspect] += self._suspects.setdefault(suspect, tip) <= final_block
+        return {nonce for nonce in unknown if self._denials[lane.id, nonce] >= DENIALS_MIN}
 
     async def _supersede(self, lane: Lane, slots: Sequence[OpenSlot], final_block: int) -> int:
         """Close no-ops that were overtaken by what they were to replace; return how many.

@@ -1,0 +1,175 @@
+"""A suite that cannot fail proves nothing: with any one guard taken away, some seed must find out.
+
+Each mutation is what a well meant change might do. So few seeds are tried that a guard fails here as well which the
+schedule hardly ever needs. Which seed found it, and by what, is printed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import psycopg
+import pytest
+
+from cashback.chain.model import Attempt, Hash, Header, Heads, Lane, Mint, OpenSlot, Slot
+from cashback.chain.rules import following, tending
+from cashback.chain.service.sequencing import Sequencer
+from cashback.chain.service.tenure import Tenure
+from cashback.chain.store import blocks, lanes, mints
+from cashback.kernel.db import Tx
+from tests.simulation.run import first_failure
+from tests.simulation.token import Token
+
+SEEDS_TRIED: Final = range(40)
+
+Mutation = Callable[[pytest.MonkeyPatch], None]
+
+
+def without_finality(patch: pytest.MonkeyPatch) -> None:
+    """Call every block final that there is."""
+
+    def head(heads: Heads, _: str) -> int:
+        return heads.latest.number
+
+    def unchecked(_heads: Heads, _finality: str) -> Header | None:
+        return None
+
+    patch.setattr(following, "final_number", head)
+    patch.setattr(following, "final_header", unchecked)
+
+
+def without_write_ahead(patch: pytest.MonkeyPatch) -> None:
+    """Send a first attempt before it is stored: it saves a round trip."""
+    store = Sequencer._store
+
+    async def send_first(self: Sequencer, lane: Lane, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            await self._contracts._node.send(attempt.raw)
+        await store(self, lane, slots, attempts)
+
+    patch.setattr(Sequencer, "_store", send_first)
+
+
+def without_unique_numbers(patch: pytest.MonkeyPatch) -> None:
+    """Take a number that is submitted again for a mint of its own."""
+    admit = mints.admit
+
+    async def admit_again(tx: Tx, asked: Sequence[Mint]) -> frozenset[int]:
+        await tx.execute(
+            """
+            update chain.mints
+            set state = 'accepted', lane = null, nonce = null, submitted_at = null, verdict = null, reason = null,
+                transaction_hash = null, block_number = null, block_hash = null, included_at = null, final_at = null
+            where number = any (%(numbers)s::bigint[])
+            """,
+            {"numbers": [mint.number for mint in asked]},
+        )
+        return await admit(tx, asked)
+
+    patch.setattr(mints, "admit", admit_again)
+
+
+def without_lease(patch: pytest.MonkeyPatch) -> None:
+    """Let every process lead every lane and follow the chain, all the time."""
+
+    async def hold(self: Tenure) -> bool:
+        self._token = 1
+        return True
+
+    async def fence(_: Tenure, __: Tx) -> None:
+        return
+
+    patch.setattr(Tenure, "hold", hold)
+    patch.setattr(Tenure, "fence", fence)
+
+
+def without_fence(patch: pytest.MonkeyPatch) -> None:
+    """Believe a lease that was held a moment ago."""
+
+    async def fence(_: Tenure, __: Tx) -> None:
+        return
+
+    patch.setattr(Tenure, "fence", fence)
+
+
+def without_the_nonce_that_was_read(patch: pytest.MonkeyPatch) -> None:
+    """Reserve nonces whatever the lane's next one is by now, as its holder believes that it is alone."""
+
+    async def advance(tx: Tx, *, lane: int, expected: int, by: int) -> bool:
+        del expected
+        query = "update chain.lanes set next_nonce = next_nonce + %(by)s where id = %(lane)s"
+        return (await tx.execute(query, {"lane": lane, "by": by})).rowcount == 1
+
+    fence_all = Tenure.fence
+
+    async def fence(self: Tenure, tx: Tx) -> None:
+        if not self._name.startswith("lane:"):
+            await fence_all(self, tx)
+
+    patch.setattr(lanes, "advance", advance)
+    patch.setattr(Tenure, "fence", fence)
+
+
+def without_parent_hashes(patch: pytest.MonkeyPatch) -> None:
+    """Take blocks in by their heights alone."""
+
+    def is_chain(_: Sequence[Header], __: Hash | None) -> bool:
+        return True
+
+    patch.setattr(following, "is_chain", is_chain)
+
+
+def without_unwinding(patch: pytest.MonkeyPatch) -> None:
+    """Forget the headers of blocks that are gone, and leave what was seen in them."""
+
+    async def leave_mints(_: Tx, __: int) -> int:
+        return 0
+
+    async def leave_slots(_: Tx, __: int) -> None:
+        return
+
+    patch.setattr(blocks, "_unwind_mints", leave_mints)
+    patch.setattr(blocks, "_unwind_slots", leave_slots)
+
+
+def without_sending_again(patch: pytest.MonkeyPatch) -> None:
+    """Trust pools to keep what they have taken."""
+
+    def wait(_: OpenSlot, __: int, *, reason: str | None = None) -> tending.Step:
+        return tending.Wait(reason)
+
+    patch.setattr(tending, "_when", wait)
+
+
+def without_bitmap(patch: pytest.MonkeyPatch) -> None:
+    """Let the token mint a number as often as it is told to."""
+
+    def is_free(_: Token, __: int) -> bool:
+        return False
+
+    patch.setattr(Token, "is_used", is_free)
+
+
+MUTATIONS: Final = (
+    without_finality,
+    without_write_ahead,
+    without_unique_numbers,
+    without_lease,
+    without_fence,
+    without_the_nonce_that_was_read,
+    without_parent_hashes,
+    without_unwinding,
+    without_sending_again,
+    without_bitmap,
+)
+
+
+@pytest.mark.invariant("I2", "I3", "I9", "I10")
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+async def test_a_guard_that_is_taken_away_is_missed_by_some_seed(
+    mutation: Mutation, adapters_dsn: str, witness: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the guards prevent happens in these worlds."""
+    mutation(monkeypatch)
+    found = await first_failure(SEEDS_TRIED, dsn=adapters_dsn, witness=witness)
+    assert found is not None
+    print(found.seed, *found.complaints, sep="\n")  # noqa: T201 - for whoever wonders how

@@ -1,0 +1,96 @@
+"""What must hold of a world that has come to rest, asked of the chain itself and of the database by other eyes.
+
+Each function returns its complaints; none means that it holds.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from cashback.chain.gateway.decoding import MINTED
+from tests.simulation import scene
+from tests.simulation.world import EPOCH, World
+
+_OUTCOMES = """
+select outcomes.sequence, outcomes.kind, mints.number, mints.recipient, mints.amount,
+       mints.transaction_hash, mints.block_number, mints.block_hash
+from chain.outcomes
+join chain.mints using (number)
+where epoch = %s
+order by sequence
+"""
+_SLOTS = """
+select slots.nonce, slots.state, slots.block_number, slots.block_hash,
+       (select array_agg(hash) from chain.blockchain_transactions as attempts
+        where attempts.lane = slots.lane and attempts.nonce = slots.nonce and attempts.block_number is not null)
+from chain.slots
+order by nonce
+"""
+
+
+def complaints(world: World) -> list[str]:
+    """Return everything that does not hold."""
+    rules = (minted_once, never_sent_unstored, nonces_in_order, outcomes_are_the_chains, nothing_halted)
+    return [complaint for rule in rules for complaint in rule(world)]
+
+
+def minted_once(world: World) -> Iterator[str]:
+    """I2: every submitted number was minted exactly once, to its recipient, with its amount, and nothing else was."""
+    minted = Counter((number, recipient, amount) for number, recipient, amount, *_ in _logs(world))
+    wanted = {(mint.number, bytes(mint.recipient), mint.amount) for mint in world.wanted.values()}
+    yield from (f"I2: {number} was minted {count} times" for (number, _, _), count in minted.items() if count != 1)
+    yield from (f"I2: {number} was never minted" for number, _, _ in sorted(wanted - set(minted)))
+    yield from (f"I2: {number} was minted, but never like that asked for" for number, _, _ in set(minted) - wanted)
+
+
+def never_sent_unstored(world: World) -> Iterator[str]:
+    """I3: no node was ever offered a transaction that was not stored before."""
+    yield from (f"I3: {transaction} was sent and not stored" for transaction in world.unstored)
+
+
+def nonces_in_order(world: World) -> Iterator[str]:
+    """I9: nonces are contiguous, each is final in our records with the one transaction that the chain has mined."""
+    mined = [
+        (one.signed.nonce, block.number, block.hash, one.signed.hash)
+        for block in world.chain.branch
+        for one in block.mined
+        if one.signed.sender == scene.OPERATOR.address
+    ]
+    slots = world.witness.execute(_SLOTS).fetchall()
+    if [nonce for nonce, *_ in mined] != list(range(len(mined))):
+        yield f"I9: the chain has mined the nonces {[nonce for nonce, *_ in mined]}"
+    if [(*place, [hash_]) for *place, hash_ in mined] != [
+        (nonce, number, hash_, attempts) for nonce, _, number, hash_, attempts in slots
+    ]:
+        yield f"I9: the chain has mined {mined}, recorded is {slots}"
+    yield from (f"I9: nonce {nonce} is {state}" for nonce, state, *_ in slots if state != "final")
+
+
+def outcomes_are_the_chains(world: World) -> Iterator[str]:
+    """I10: outcomes are dense, and each is the canonical log of its number."""
+    outcomes = world.witness.execute(_OUTCOMES, (EPOCH,)).fetchall()
+    if [sequence for sequence, *_ in outcomes] != list(range(1, len(world.wanted) + 1)):
+        yield f"I10: {len(world.wanted)} mints have the outcomes {[sequence for sequence, *_ in outcomes]}"
+    logs = sorted(_logs(world))
+    told = sorted(tuple(outcome) for _, _, *outcome in outcomes)
+    yield from (f"I10: the chain has {log}, told was otherwise" for log in logs if log not in told)
+    yield from (f"I10: told was {outcome}, the chain has otherwise" for outcome in told if outcome not in logs)
+    supply = sum(amount for _, _, amount, *_ in logs)
+    if supply != scene.token_of(world.chain).supply:
+        yield f"I10: the logs add up to {supply}, the supply is {scene.token_of(world.chain).supply}"
+
+
+def nothing_halted(world: World) -> Iterator[str]:
+    """Nothing that heals by itself has stopped minting."""
+    row = world.witness.execute("select halted_reason from chain.network").fetchone()
+    if row != (None,):
+        yield f"halted: {row}"
+
+
+def _logs(world: World) -> Iterator[tuple[int, bytes, int, bytes, int, bytes]]:
+    """Yield the canonical mint logs: number, recipient, amount, transaction, block and its hash."""
+    for block in world.chain.branch:
+        for one in block.mined:
+            for address, topics, data in one.done.logs:
+                if address == scene.TOKEN and topics[0] == MINTED:
+                    number, recipient = int.from_bytes(topics[1]), topics[2][12:]
+                    yield number, recipient, int.from_bytes(data), one.signed.hash, block.number, block.hash

@@ -1,0 +1,266 @@
+"""One seed's world: a chain, a database, two adapter processes, and a schedule that turns them one at a time.
+
+    step: time passes ──▶ does the weather change? ──▶ one of: submit, a lane's turn, a follower's turn, a block
+    settle: all faults heal ──▶ turns in order until nothing is left to do
+
+A process that stands still in the middle of a turn has the others take steps meanwhile, so turns interleave wherever
+the adapter waits for a node or a key. Nothing runs by itself: the same seed makes the same choices in the same order.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from cashback.chain.model import Address, Mint, NotHalted, Person
+from cashback.chain.store import network
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import Unavailable
+from tests.simulation import scene
+from tests.simulation.clock import Clock
+from tests.simulation.endpoint import Site
+from tests.simulation.faults import Faults
+from tests.simulation.life import Killed
+from tests.simulation.process import Process
+from tests.simulation.signed import decoded
+from tests.simulation.weather import Weather
+
+STEPS: Final = 60
+ROUNDS_MAX: Final = 150
+MINTS_MAX: Final = 24
+EPOCH: Final = "epo_simulated"
+_OPERATOR: Final = Person("operator")
+_STALLED_STEPS_MAX: Final = 6
+_STALLED_MS: Final = (500, 9_000)
+"""Around the time that a lease lasts."""
+
+_OPEN = """
+select (select count(*) from chain.mints where state not in ('final', 'refused'))
+     + (select count(*) from chain.slots where state <> 'final')
+     + %s - (select count(*) from chain.mints)
+"""
+
+
+class NeverQuiet(AssertionError):
+    """The faults have healed, and still something is left to do."""
+
+
+class World:
+    """Everything that one seed runs."""
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        pool: AsyncConnectionPool[Tx],
+        witness: psycopg.Connection,
+        forging: bool = False,
+        finality: str = "",
+    ) -> None:
+        """Make the world of a seed on an empty database; `witness` looks at it with other eyes than the adapter's."""
+        self.faults = Faults(seed, forging=forging)
+        self.clock = Clock(witness)
+        self.finality = finality or self.faults.one_of(sorted(scene.FINALITIES))
+        self.chain = scene.new_chain(finality=self.finality)
+        self.witness = witness
+        self._forging = forging
+        self.wanted: dict[int, Mint] = {}
+        self.unstored: list[str] = []
+        self.trace: list[str] = []
+        self._pool = pool
+        self._unanswered: list[Mint] = []
+        self._later: list[tuple[int, Callable[[], None]]] = []
+        self._steps = 0
+        self._stalled: Process | None = None
+        self._born = 0
+        self._settings = scene.settings(
+            finality=self.finality,
+            batch_mints=self.faults.one_of([2, 5, 256]),
+            slots_in_flight=self.faults.one_of([1, 3, 16]),
+        )
+        self.sites = [Site() for _ in range(self.faults.between(1, 3))]
+        self._weather = Weather(self.faults, self.clock, self.chain, self.sites)
+        self.processes = [self.process(), self.process()]
+
+    async def run(self) -> None:
+        """Take every step of the schedule, then let everything heal and come to rest.
+
+        Raises:
+            NeverQuiet: it does not come to rest.
+        """
+        with self.clock.in_charge():
+            await self.establish()
+            while self._steps < STEPS:
+                await self._step()
+            await self._settle()
+
+    async def establish(self) -> None:
+        """Say in the database which chain it is about."""
+        async with Database(self._pool).transaction() as tx:
+            token, minter = Address(scene.TOKEN), Address(scene.MINTER)
+            await network.establish(tx, epoch=EPOCH, chain_id=scene.CHAIN_ID, token=token, minter=minter)
+
+    def wait(self, by_ms: int) -> None:
+        """Let time pass."""
+        self.clock.advance(by_ms)
+
+    def see(self, raw: bytes) -> None:
+        """Note a transaction that reaches a node although nobody has stored it (I3)."""
+        signed = decoded(raw)
+        question = "select exists (select from chain.blockchain_transactions where hash = %s)"
+        row = self.witness.execute(question, (signed.hash,)).fetchone()
+        if row != (True,):
+            self.unstored.append(signed.hash.hex())
+
+    def later(self, steps: int, deed: Callable[[], None]) -> None:
+        """Do something after so many steps, or when all is healed."""
+        self._later.append((self._steps + steps, deed))
+
+    async def _step(self) -> None:
+        """Take one step of the schedule."""
+        self._steps += 1
+        self.clock.advance(self.faults.between(20, 1_500))
+        self._deliver(self._steps)
+        for fault in await self._weather.change(list(self.wanted.values())):
+            self._say(fault)
+        if self.faults.strikes("killed"):
+            self._restart(self.faults.one_of(self._awake()))
+        act = self.faults.weighted([self._submit, self._turn_lane, self._turn_follower, self._mine], [2, 6, 4, 4])
+        await act()
+
+    async def _submit(self) -> None:
+        """Submit new mints, some of them in one call with ones that were submitted before."""
+        process = self.faults.one_of(self._awake())
+        some = self.faults.between(1, 6) if len(self.wanted) < MINTS_MAX else 0
+        first = max(self.wanted, default=0) + self.faults.one_of([1, 1, 1, 300])
+        fresh = [self._mint(first + place) for place in range(some)]
+        self.wanted |= {mint.number: mint for mint in fresh}
+        again = [self.faults.one_of(list(self.wanted.values()))] if self.wanted and self.faults.share() < _AGAIN else []
+        await self._ask(process, [*fresh, *again, *self._unanswered])
+
+    def _mint(self, number: int) -> Mint:
+        """Return a mint to a wallet of its own, or to one that many share."""
+        wallet = number if self.faults.share() < _OWN_WALLET else 1
+        return Mint(number, f"cb_{number}", Address((0x1000 + wallet).to_bytes(20)), self.faults.between(1, 2_000_000))
+
+    async def _ask(self, process: Process, mints: list[Mint]) -> None:
+        """Submit until it is answered; a service that hears no answer asks again."""
+        if not mints:
+            return
+        self._unanswered = mints
+
+        async def submit() -> None:
+            """Submit, and forget what was answered."""
+            await process.parts.acceptance.submit(mints)
+            self._unanswered = []
+
+        self._say(f"{process.name} submits {[mint.number for mint in mints]}")
+        await self._survive(process, submit)
+
+    async def _turn_lane(self) -> None:
+        """Give the lane of one process a turn."""
+        process = self.faults.one_of(self._awake())
+        self._say(f"{process.name} lane")
+        await self._survive(process, process.turn_lane)
+
+    async def _turn_follower(self) -> None:
+        """Give the follower of one process its turns."""
+        process = self.faults.one_of(self._awake())
+        self._say(f"{process.name} follower")
+        await self._survive(process, process.turn_follower)
+
+    async def _mine(self) -> None:
+        """Have a block made."""
+        self._say(f"block {self._weather.mine()}")
+
+    async def _survive(self, process: Process, turn: Callable[[], Awaitable[None]]) -> None:
+        """Take a turn of a process; one that dies in it is started again with nothing but the database."""
+        try:
+            await turn()
+        except Unavailable as failure:
+            self._say(f"{process.name} interrupted: {failure.code}")
+        except Killed:
+            self._say(f"{process.name} ended")
+        if process.life.is_over:
+            self._restart(process)
+
+    def _restart(self, process: Process) -> None:
+        """Put a new process in the place of one that dies here, or has."""
+        process.life.is_over = True
+        self._say(f"{process.name} killed")
+        self.processes[self.processes.index(process)] = self.process()
+
+    def process(self) -> Process:
+        """Return a process without any memory."""
+        self._born += 1
+        return Process(
+            f"adapter{self._born}",
+            settings=self._settings,
+            signer=scene.OPERATOR,
+            pool=self._pool,
+            chain=self.chain,
+            sites=self.sites,
+            around=self,
+            stall=self._stall,
+        )
+
+    async def _stall(self, process: Process) -> None:
+        """Let the world go on while one process stands still in the middle of a turn."""
+        if self._stalled is not None:
+            return
+        self._stalled = process
+        self._say(f"{process.name} stands still")
+        self.clock.advance(self.faults.between(*_STALLED_MS))
+        for _ in range(self.faults.between(1, _STALLED_STEPS_MAX)):
+            await self._step()
+        self._say(f"{process.name} goes on")
+        self._stalled = None
+
+    def _awake(self) -> list[Process]:
+        """Return the processes that can move."""
+        return [process for process in self.processes if process is not self._stalled]
+
+    async def _settle(self) -> None:
+        """Heal everything, then turn in order until nothing is left to do."""
+        self.faults.heal()
+        self._deliver(self._steps + _EVER)
+        await self._weather.heal()
+        self._say("healed")
+        if self._forging:
+            with suppress(NotHalted):
+                await self.processes[0].parts.halting.resume(by=_OPERATOR, because="the nodes are changed")
+                self._say("resumed")
+        for place in range(ROUNDS_MAX):
+            self.clock.advance(1_000)
+            await self._ask(self.processes[0], self._unanswered)
+            # Both: who died may have been the only one that knew something.
+            process = self.processes[place % 2]
+            await process.turn_lane()
+            self.chain.mine(timestamp=self.clock.now_s)
+            await process.turn_follower()
+            if self._is_quiet():
+                return
+        raise NeverQuiet(f"after {ROUNDS_MAX} rounds without faults something is left to do")
+
+    def _is_quiet(self) -> bool:
+        """Tell whether every mint has its outcome and every slot is final."""
+        return self.witness.execute(_OPEN, (len(self.wanted),)).fetchone() == (0,)
+
+    def _deliver(self, up_to: int) -> None:
+        """Do what is due."""
+        due = [deed for step, deed in self._later if step <= up_to]
+        self._later = [(step, deed) for step, deed in self._later if step > up_to]
+        for deed in due:
+            deed()
+
+    def _say(self, what: str) -> None:
+        """Note what happens, for who replays it."""
+        self.trace.append(f"{self._steps:3} {(self.clock.now_ms - _START_MS) / 1_000:8.3f} s  {what}")
+
+
+_START_MS: Final = 1_000 * 1_800_000_000
+_AGAIN: Final = 0.5
+_OWN_WALLET: Final = 0.7
+_EVER: Final = 1_000_000

@@ -187,6 +187,29 @@ async def test_a_transaction_whose_block_is_replaced_before_it_was_followed_is_o
         assert [attempt[0] for attempt in await bench.attempts()] == [0]
 
 
+async def test_what_is_in_flight_is_sent_again_while_nobody_tells_what_else_may_be_minted(
+    settings: adapter.Settings,
+) -> None:
+    """A pool forgot it, more mints wait, and every view of the contracts is refused: it is offered all the same."""
+    async with Proxy.before(settings.rpc_urls[0]) as proxy:
+        quick = msgspec.structs.replace(settings, rpc_urls=(proxy.url,), resend_ms=100)
+        async with serving(quick) as bench:
+            await bench.lever.automine(is_on=False)
+            await bench.submit(mint(1))
+            await bench.reached([1], "submitted")
+            await bench.sent()
+            proxy.always("eth_call", {"error": {"code": -32_005, "message": "limit exceeded"}})
+            await bench.submit(mint(2))
+            await bench.lever.call("anvil_dropAllTransactions")
+            offered = proxy.asked.count("eth_sendRawTransaction")
+
+            async def look() -> bool | None:
+                return True if proxy.asked.count("eth_sendRawTransaction") > offered + 1 else None
+
+            await eventually(look)
+            assert [view.state for view in await bench.views([1, 2])] == ["submitted", "accepted"]
+
+
 async def test_fees_above_the_cap_make_the_lane_wait_until_they_fall(settings: adapter.Settings) -> None:
     """It says so, signs nothing, and goes on by itself."""
     capped = msgspec.structs.replace(settings, fee_cap_wei=20 * signing.GWEI)

@@ -9,7 +9,7 @@ A turn may take longer than the lease lasts, when a node hangs: the lease is ren
 import asyncio
 from typing import Final
 
-from cashback.chain.model import ChainDiverged, LaneNotReady, LeaseLost, RaceLost
+from cashback.chain.model import ChainDiverged, ChainUnavailable, LaneNotReady, LeaseLost, RaceLost
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.pulse import Pulse, first_of
 from cashback.chain.service.recovery import Recovery
@@ -99,7 +99,15 @@ class LaneLoop:
             token = self._tenure.token
             await self._recovery.make_sure()
             self._recovered = token
-        ripens_in_s = await self._sequencer.turn()
+        unavailable: ChainUnavailable | None = None
+        ripens_in_s: float | None = None
+        try:
+            ripens_in_s = await self._sequencer.turn()
+        except ChainUnavailable as failure:
+            # What is signed already needs no answer to what else may be: it is sent again all the same.
+            unavailable = failure
         is_busy = await self._tender.turn()
+        if unavailable is not None:
+            raise unavailable
         rests = [_TENDING_S if is_busy else _IDLE_S, *([] if ripens_in_s is None else [ripens_in_s])]
         return min(rests)

@@ -42,6 +42,7 @@ def without_write_ahead(patch: pytest.MonkeyPatch) -> None:
     store = Sequencer._store
 
     async def send_first(self: Sequencer, lane: Lane, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
+        """Send before anything is stored."""
         for attempt in attempts:
             await self._contracts._node.send(attempt.raw)
         await store(self, lane, slots, attempts)
@@ -54,6 +55,7 @@ def without_unique_numbers(patch: pytest.MonkeyPatch) -> None:
     admit = mints.admit
 
     async def admit_again(tx: Tx, asked: Sequence[Mint]) -> frozenset[int]:
+        """Take a known number as if it were new."""
         await tx.execute(
             """
             update chain.mints
@@ -76,6 +78,7 @@ def without_lease(patch: pytest.MonkeyPatch) -> None:
         return True
 
     async def fence(_: Tenure, __: Tx) -> None:
+        """Let everybody store."""
         return
 
     patch.setattr(Tenure, "hold", hold)
@@ -86,6 +89,7 @@ def without_fence(patch: pytest.MonkeyPatch) -> None:
     """Believe a lease that was held a moment ago."""
 
     async def fence(_: Tenure, __: Tx) -> None:
+        """Let everybody store."""
         return
 
     patch.setattr(Tenure, "fence", fence)
@@ -95,6 +99,7 @@ def without_the_nonce_that_was_read(patch: pytest.MonkeyPatch) -> None:
     """Reserve nonces whatever the lane's next one is by now, as its holder believes that it is alone."""
 
     async def advance(tx: Tx, *, lane: int, expected: int, by: int) -> bool:
+        """Reserve whatever comes next, whatever was read."""
         del expected
         query = "update chain.lanes set next_nonce = next_nonce + %(by)s where id = %(lane)s"
         return (await tx.execute(query, {"lane": lane, "by": by})).rowcount == 1
@@ -102,6 +107,7 @@ def without_the_nonce_that_was_read(patch: pytest.MonkeyPatch) -> None:
     fence_all = Tenure.fence
 
     async def fence(self: Tenure, tx: Tx) -> None:
+        """Guard the follower alone."""
         if not self._name.startswith("lane:"):
             await fence_all(self, tx)
 
@@ -122,9 +128,11 @@ def without_unwinding(patch: pytest.MonkeyPatch) -> None:
     """Forget the headers of blocks that are gone, and leave what was seen in them."""
 
     async def leave_mints(_: Tx, __: int) -> int:
+        """Leave mints where blocks that are gone had them."""
         return 0
 
     async def leave_slots(_: Tx, __: int) -> None:
+        """Leave slots where blocks that are gone had them."""
         return
 
     patch.setattr(blocks, "_unwind_mints", leave_mints)

@@ -43,7 +43,7 @@ DEADLINE_S: Final = 0.5
 AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""
 
-CHAIN_FAILURES: Final = frozenset({"chain_unavailable", "endpoint_refused", "endpoint_silent"})
+CHAIN_FAILURES: Final = frozenset({"chain_unavailable", "endpoint_refused", "endpoint_silent", "quorum_missing"})
 """The adapter's codes for nodes that gave it no usable answer."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

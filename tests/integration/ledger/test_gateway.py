@@ -7,7 +7,7 @@ import pytest
 from grpclib.const import Status
 
 from cashback.chain import model as chain_model
-from cashback.chain.gateway import jsonrpc
+from cashback.chain.gateway import jsonrpc, quorum
 from cashback.chain.rpc.errors import refused
 from cashback.ledger.gateway import CHAIN_FAILURES, Adapter
 from cashback.ledger.model import AdapterUnavailable, AdapterUnintelligible, ChainUnavailable
@@ -92,7 +92,12 @@ async def test_nonsense_is_called_unintelligible(scripted: ScriptedAdapter, call
 
 def test_every_failure_of_a_node_is_known_by_its_code() -> None:
     """A kind more, and the adapter would be blamed for it."""
-    kinds = [chain_model.ChainUnavailable, jsonrpc.EndpointSilent, jsonrpc.EndpointRefused]
+    kinds: list[type[chain_model.ChainUnavailable]] = [
+        chain_model.ChainUnavailable,
+        jsonrpc.EndpointSilent,
+        jsonrpc.EndpointRefused,
+        quorum.QuorumMissing,
+    ]
     assert {*chain_model.ChainUnavailable.__subclasses__()} <= {*kinds}
     assert {kind.code for kind in kinds} == CHAIN_FAILURES
 

@@ -71,6 +71,7 @@ async def test_a_block_that_hangs_after_its_end_began_is_cut_off_once() -> None:
     hit = threading.Event()
 
     def cut_off(code: int) -> None:
+        """Note that it struck, instead of ending this process."""
         struck.append(code)
         hit.set()
 

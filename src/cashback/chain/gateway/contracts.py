@@ -119,13 +119,16 @@ class Contracts:
         )
 
     async def allowance(self) -> Allowance:
-        """Return what gas costs at the head and what may be minted there, all of it as of one block.
+        """Return what gas costs at the head and what may be minted there, all of it as of one block of one endpoint.
+
+        For people to look at: what may be signed for is `policy`, by a quorum.
 
         Raises:
             RaceLost: the head moved meanwhile; ask again.
             ChainUnavailable: no endpoint answered, or each that did lacks what was asked for.
         """
-        head = await self._heads.latest()
+        [latest] = await self._node.ask([("eth_getBlockByNumber", [_LATEST, False])])
+        head = decoding.header(latest)
         block = hex(head.number)
         views = [(self.minter, _PAUSED), (self.minter, _LIMIT), (self.minter, _AVAILABLE), (self.token, _CAP)]
         try:

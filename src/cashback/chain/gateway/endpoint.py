@@ -167,9 +167,10 @@ class Endpoint:
         return self._session
 
     def _answered(self) -> None:
-        """Note that it is well."""
+        """Note that it is well; what it was asked before it wanted a pause is no sign that the pause is over."""
         self._failures = 0
-        self.problem = ""
+        if monotonic_s() >= self._asked_until_s:
+            self.problem = ""
 
     def _failed(self, problem: str) -> EndpointSilent:
         """Note a failure, rest for a while that doubles each time, and return what to raise."""

@@ -23,6 +23,7 @@ from cashback.chain.model import (
     Fees,
     Lane,
     LaneNotReady,
+    Market,
     Policy,
     RaceLost,
     Slot,
@@ -115,14 +116,16 @@ class Sequencer:
     async def open_over(self, first_nonce: int, next_nonce: int) -> None:
         """Open the lane at `next_nonce`, with a no-op at each nonce from `first_nonce` on that pools hold elsewhere.
 
-        The no-ops bid as every slot does, up to the fee cap: either one is mined, or what it was to replace.
+        The no-ops bid the highest tip at once, and more as every slot does, up to the fee cap: either one is mined, or
+        what it was to replace.
 
         Raises:
             LaneNotReady: gas costs more than the cap.
             LeaseLost: nothing was stored.
         """
         policy = await self._contracts.policy(self._signer.address)
-        bid = fees.first_bid(fees.market(policy.prices, self._limits.fees), self._limits.fees)
+        dear = Market(policy.prices.base_fee_wei, self._limits.fees.tip_cap_wei)
+        bid = fees.first_bid(dear, self._limits.fees)
         if isinstance(bid, fees.Waits):
             raise LaneNotReady(f"earlier transactions cannot be replaced: {bid.reason}")
         address = self._signer.address

@@ -19,7 +19,7 @@ from cashback.kernel.db import Tx
 from tests.simulation.run import first_failure
 from tests.simulation.token import Token
 
-SEEDS_TRIED: Final = range(40)
+SEEDS_TRIED: Final = range(200)
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 

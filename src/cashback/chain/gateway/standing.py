@@ -28,6 +28,7 @@ class Standing:
         self.lag = 0
         self._name = name
         self._lag_max = lag_max
+        self._measured = 0
         self._contradicted: dict[str, int] = {}
 
     @property
@@ -50,7 +51,10 @@ class Standing:
             # It has not answered yet: that is told already.
             return
         was_off = abs(self.lag) > self._lag_max
-        self.lag = agreed - self.head
+        was_ahead, measured = -self._measured > self._lag_max, agreed - self.head
+        self._measured = measured
+        # Whoever shows more than the others may merely be the first to show it; it is off if it still does next time.
+        self.lag = measured if was_ahead or -measured <= self._lag_max else 0
         LAG.labels(self._name).set(self.lag)
         if abs(self.lag) > self._lag_max and not was_off:
             log.warning("endpoint.strayed", endpoint=self._name, lag_blocks=self.lag)

@@ -28,7 +28,7 @@ def ask(dev: Dev, cashback: Cashback) -> Ask:
 
     def run(*arguments: str, code: int = 0) -> Any:  # noqa: ANN401  # whatever the verb tells
         said = cashback(*arguments, "--json", settings=dev.settings)
-        assert said.code == code, said.err
+        assert said.code == code, said.err + said.out
         return msgspec.json.decode(said.out)
 
     return run

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
@@ -10,7 +11,18 @@ from cashback.chain.gateway.blocks import LOG_BLOCKS_MAX, Blocks
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.endpoint import Endpoint
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, Allowance, ChainUnavailable, Halt, Header, Lane, MintedLog, MintView, Network
+from cashback.chain.model import (
+    Address,
+    Allowance,
+    ChainUnavailable,
+    Halt,
+    Header,
+    Lane,
+    MintedLog,
+    MintView,
+    Network,
+    RaceLost,
+)
 from cashback.chain.rules import following as rules
 from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.store import halts, lanes, mints, network
@@ -21,6 +33,7 @@ NUMBERS_MAX: Final = 1_000
 ADDRESSES_MAX: Final = 500
 LOGS_MAX: Final = 20_000
 WAITING_COUNTED_MAX: Final = 100_000
+ALLOWANCE_TRIES_MAX: Final = 5
 ENDPOINT_ANSWERS_WITHIN_S: Final = 1.0
 """How long the state of this adapter waits for each endpoint; all are asked at the same time."""
 CHAIN_ANSWERS_WITHIN_S: Final = 1.5
@@ -192,7 +205,7 @@ class Reading:
         head = max((one.head for one in endpoints if one.is_healthy), default=0)
         total_supply, allowance, told = await asyncio.gather(
             self._supply(head),
-            _told(self._contracts.allowance()),
+            _told(self._allowance()),
             asyncio.gather(*(self._lane(lane, stored.final_block) for lane in own_lanes)),
         )
         return Status(
@@ -206,6 +219,13 @@ class Reading:
             endpoints=endpoints,
             accepted_waiting=waiting,
         )
+
+    async def _allowance(self) -> Allowance:
+        """Return what the contracts allow; asked again when the head moved meanwhile, which it does all the time."""
+        for _ in range(ALLOWANCE_TRIES_MAX - 1):
+            with suppress(RaceLost):
+                return await self._contracts.allowance()
+        return await self._contracts.allowance()
 
     async def _supply(self, head: int) -> int | None:
         """Return the supply at the head, None when nobody tells."""

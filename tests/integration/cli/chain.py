@@ -35,7 +35,7 @@ class Chain(msgspec.Struct, frozen=True):
         """Have the minter's admin, the development chain's first account, set its limit; return once that is mined."""
         admin = msgspec.convert(self._ask("eth_accounts"), list[str])[0]
         data = f"{_SET_LIMIT}{capacity:064x}{86_400:064x}"
-        # An estimate would be too low when the next block has another second: then one more word of the limiter changes.
+        # An estimate would be too low for a block of another second, in which one more word of the limiter changes.
         call = {"from": admin, "to": minter, "data": data, "gas": hex(500_000)}
         sent = self._ask("eth_sendTransaction", call)
         receipts: list[object] = []

@@ -145,13 +145,13 @@ class _Around:
         self.faults.heal()
 
     def wait(self, by_ms: int) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"nothing goes wrong here, and {by_ms} ms are waited for")
 
     def see(self, raw: bytes) -> None:
         del raw
 
     def later(self, steps: int, deed: Callable[[], None]) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"nothing goes wrong here, and {deed} is put off by {steps}")
 
 
 @asynccontextmanager

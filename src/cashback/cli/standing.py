@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cashback.chain.model import AdapterView, Halt, LaneView
     from cashback.processes.chain_status import Standing
 
-_ETHER: Final = 10**18
+_MICROETHER: Final = 10**12
 _UNTOLD: Final = "not told"
 
 
@@ -109,7 +109,7 @@ def _facts(view: "AdapterView") -> dict[str, object]:
 
 def _row(lane: "LaneView") -> tuple[object, ...]:
     """Return a lane as a row."""
-    gas_money = "?" if lane.gas_money_wei is None else f"{lane.gas_money_wei / _ETHER:,.6f}"
+    gas_money = "?" if lane.gas_money_wei is None else _ether(lane.gas_money_wei)
     nonces = (_told(lane.pending_nonce), _told(lane.latest_nonce), str(lane.final_nonce), _told(lane.gap))
     return (
         address_text(lane.address),
@@ -120,6 +120,16 @@ def _row(lane: "LaneView") -> tuple[object, ...]:
         _told(lane.gas_batches),
         _state(lane),
     )
+
+
+def _ether(wei: int) -> str:
+    """Return gas money to a millionth of an ether, rounded down: it never looks like more than it is.
+
+    >>> _ether(1_234_999_999_999_999_999_999)
+    '1,234.999999'
+    """
+    whole, rest = divmod(wei // _MICROETHER, 10**6)
+    return f"{whole:,}.{rest:06d}"
 
 
 def _state(lane: "LaneView") -> str:

@@ -15,6 +15,7 @@ AT = "Wed, 21 Oct 2026 07:28:00 GMT"
         (429, {"Retry-After": "999999"}, RETRY_AFTER_MAX_S),
         (429, {"Retry-After": "Wed, 21 Oct 2026 07:28:05 GMT", "Date": AT}, 5),
         (429, {"Retry-After": AT, "Date": "Wed, 21 Oct 2026 07:28:05 GMT"}, 0),
+        (429, {"Retry-After": "Wed, 21 Oct 2026 07:28:05 -0000", "Date": AT}, 5),
         (429, {"Retry-After": AT}, None),
         (429, {"Retry-After": "soon", "Date": AT}, None),
         (429, {"Retry-After": "-1"}, None),

@@ -1,7 +1,7 @@
 """What a rate limiter asks for: a pause, in seconds or until a date (RFC 9110, section 10.2.3)."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
@@ -32,8 +32,9 @@ def asked_pause_s(status: int, headers: Mapping[str, str]) -> float | None:
 
 
 def _date(text: str) -> datetime | None:
-    """Return an HTTP date, None when it is none."""
+    """Return an HTTP date, None when it is none; one that keeps its zone to itself is taken for UTC, as all are."""
     try:
-        return parsedate_to_datetime(text)
+        told = parsedate_to_datetime(text)
     except ValueError:
         return None
+    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)

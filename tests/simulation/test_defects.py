@@ -3,7 +3,8 @@
 import psycopg
 import pytest
 
-from cashback.chain.model import Address, Mint
+from cashback.chain.gateway.blocks import Blocks
+from cashback.chain.model import Address, Heads, Mint
 from tests.simulation import scene
 from tests.simulation.abi import selector
 from tests.simulation.endpoint import Site
@@ -84,3 +85,45 @@ async def test_a_receipt_that_is_told_late_does_not_make_a_stranger_of_our_own_t
             world.chain.mine(timestamp=world.clock.now_s)
             await process.turn_follower()
             assert witness.execute("select revert_reason from chain.slots").fetchall() == [("minter_paused",)]
+
+
+@pytest.mark.invariant("I10")
+async def test_how_far_one_branch_is_final_is_not_believed_of_another(
+    adapters_dsn: str, witness: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed 2722: a node told its heads and went away; one on a dead branch told the headers below."""
+    empty(witness)
+    async with pooled(adapters_dsn) as pool:
+        world = World(0, pool=pool, witness=witness, finality="safe")
+        world.faults.heal()
+        dead, well = world.sites = [Site(), Site()]
+        process = world.processes[0] = world.process()
+        heads_told = Blocks.heads
+
+        async def heads(blocks: Blocks) -> Heads:
+            """Tell the heads by the node that is well, which nobody hears of again."""
+            dead.is_down, well.is_down = True, False
+            told = await heads_told(blocks)
+            dead.is_down, well.is_down = False, True
+            world.clock.advance(60_000)
+            return told
+
+        with world.clock.in_charge():
+            await world.establish()
+            await process.turn_follower()
+            for _ in range(2):
+                world.chain.mine(timestamp=world.clock.now_s)
+            dead.behind = world.chain.branch
+            world.chain.reorganise(2, requeue=True)
+            for _ in range(6):
+                world.chain.mine(timestamp=world.clock.now_s)
+            monkeypatch.setattr(Blocks, "heads", heads)
+            await process.turn_follower()
+            assert witness.execute("select final_block from chain.network").fetchone() == (0,)
+            monkeypatch.setattr(Blocks, "heads", heads_told)
+            well.is_down, dead.behind = False, None
+            await process.turn_follower()
+            followed = witness.execute("select number, hash from chain.blocks order by number").fetchall()
+            assert followed == [(block.number, block.hash) for block in world.chain.branch]
+            assert witness.execute("select final_block from chain.network").fetchone() == (4,)
+            assert list(nothing_halted(world)) == []

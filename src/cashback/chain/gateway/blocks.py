@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from cashback.chain.gateway import decoding
+from cashback.chain.gateway.branches import agree_on_branch, header_at
 from cashback.chain.gateway.decoding import MINTED, RETIRED, SKIPPED
 from cashback.chain.gateway.endpoint import Request
 from cashback.chain.gateway.heads import HeadsOfChain
@@ -54,14 +55,15 @@ class Blocks:
         """
         return await self._heads.heads()
 
-    async def header_at(self, number: int) -> Header:
-        """Return the canonical header at a height.
+    async def header_at(self, number: int, *, under: Header | None = None) -> Header:
+        """Return the canonical header at a height; by endpoints that have the block `under` which it is to be, if any.
 
         Raises:
             ChainUnavailable: the node has no such block, which says nothing about the chain: it may merely lag behind.
         """
-        agreed = await self._node.agree([_header_at(number)], lambda blocks: decoding.header(blocks[0]))
-        return agreed[0]
+        return await agree_on_branch(
+            self._node, [header_at(number)], lambda blocks: decoding.header(blocks[0]), under=under
+        )
 
     async def is_replaced(self, number: int, known: Hash) -> bool:
         """Tell whether more than half of all endpoints have another block than `known` at a height.
@@ -72,16 +74,17 @@ class Blocks:
         others = [block for [block] in told if block is not None and decoding.header(block).hash != known]
         return 2 * len(others) > len(self._node.endpoints)
 
-    async def headers(self, first: int, last: int) -> list[Header]:
-        """Return the canonical headers from `first` to `last`, as many as the node has."""
+    async def headers(self, first: int, last: int, *, under: Header | None = None) -> list[Header]:
+        """Return the canonical headers from `first` to `last`, as many as the node has; `under` as in `header_at`."""
         numbers = range(first, last + 1)
         if not numbers:
             return []
-        agreed = await self._node.agree(
-            [_header_at(number) for number in numbers],
+        return await agree_on_branch(
+            self._node,
+            [header_at(number) for number in numbers],
             lambda blocks: [decoding.header(block) for block in blocks if block is not None],
+            under=under,
         )
-        return agreed[0]
 
     async def logs_of(self, blocks: Sequence[Header]) -> list[TokenLog]:
         """Return the token's logs in exactly these blocks, in order: asked by hash, so a reorganisation cannot mix in.
@@ -95,15 +98,16 @@ class Blocks:
         )
         return agreed[0]
 
-    async def logs_from(self, first: int, last: int) -> tuple[int, list[TokenLog]]:
+    async def logs_from(self, first: int, last: int, *, under: Header | None = None) -> tuple[int, list[TokenLog]]:
         """Return the token's logs from block `first` on, and the block they reach to; only for blocks that are final.
 
         That is `last`, or less where the node finds that too much for one answer; every provider has its own limit.
+        `under` as in `header_at`.
 
         Raises:
             ChainUnavailable: not even the first block alone was answered, or no endpoint answers at all.
         """
-        return await self._logs(self._filter(), first, last, decoding.token_log)
+        return await self._logs(self._filter(), first, last, decoding.token_log, under=under)
 
     async def burned_between(self, first: int, last: int) -> int:
         """Return the base units that holders burned from block `first` to `last`, however many questions that takes.
@@ -207,7 +211,13 @@ class Blocks:
         return None
 
     async def _logs(
-        self, wanted: dict[str, object], first: int, last: int, decode: Callable[[dict[str, Any]], L]
+        self,
+        wanted: dict[str, object],
+        first: int,
+        last: int,
+        decode: Callable[[dict[str, Any]], L],
+        *,
+        under: Header | None = None,
     ) -> tuple[int, list[L]]:
         """Return the logs from block `first` on that a filter wants, and the block they reach to.
 
@@ -217,8 +227,11 @@ class Blocks:
             reached = min(last, first + self._span - 1)
             where = {"fromBlock": hex(first), "toBlock": hex(reached)}
             try:
-                agreed = await self._node.agree(
-                    [("eth_getLogs", [{**wanted, **where}])], lambda answers: [decode(log) for log in answers[0]]
+                logs = await agree_on_branch(
+                    self._node,
+                    [("eth_getLogs", [{**wanted, **where}])],
+                    lambda answers: [decode(log) for log in answers[0]],
+                    under=under,
                 )
             except ChainUnavailable as failure:
                 span = _smaller(failure, reached - first + 1)
@@ -228,7 +241,7 @@ class Blocks:
             else:
                 if reached - first + 1 == self._span:
                     self._span = min(self._span + self._span // 4 + 1, LOG_BLOCKS_MAX)
-                return reached, agreed[0]
+                return reached, logs
 
     def _filter(self, **where: str) -> dict[str, object]:
         """Return a log filter for the life of numbers."""
@@ -248,11 +261,6 @@ def _smaller(failure: ChainUnavailable, span: int) -> int | None:
     # Nobody says "too much" who is still searching when the time is up.
     is_silence = isinstance(failure, EndpointSilent) or bool(missing and missing.silences)
     return _LOG_BLOCKS_EASY if is_silence and span > _LOG_BLOCKS_EASY else None
-
-
-def _header_at(number: int) -> Request:
-    """Return the question for the canonical block at a height."""
-    return ("eth_getBlockByNumber", [hex(number), False])
 
 
 def _count(address: Address, block: str) -> Request:

@@ -126,29 +126,30 @@ class Follower:
         first = self._settings.start_block if tip is None else tip.number + 1
         final = rules.final_number(heads, self._settings.finality)
         is_far = first + RANGE_FROM_BLOCKS <= final
-        headers = await (self._far(first, final, tip) if is_far else self._near(first, latest, tip))
+        headers = await (self._far(first, final, tip, latest) if is_far else self._near(first, latest, tip))
         if not headers:
             return await self._unwind_if_replaced(tip, latest)
-        headers, logs = await (self._range(first, headers[-1]) if is_far else self._exact(headers))
+        headers, logs = await (self._range(first, headers[-1], latest) if is_far else self._exact(headers))
         await self._take(headers, logs, heads)
         return headers[-1].number < latest.number
 
-    async def _far(self, first: int, final: int, tip: Header | None) -> list[Header]:
+    async def _far(self, first: int, final: int, tip: Header | None, latest: Header) -> list[Header]:
         """Return the header that ends the next range of final blocks; nothing when the tip was replaced."""
-        if tip is not None and (await self._source.header_at(tip.number)).hash != tip.hash:
+        if tip is not None and (await self._source.header_at(tip.number, under=latest)).hash != tip.hash:
             return []
-        return [await self._source.header_at(min(first + RANGE_BLOCKS_MAX - 1, final))]
+        return [await self._source.header_at(min(first + RANGE_BLOCKS_MAX - 1, final), under=latest)]
 
     async def _near(self, first: int, latest: Header, tip: Header | None) -> list[Header]:
         """Return the headers that follow the tip; nothing when they do not link up with it."""
         last = min(first + HEADERS_PER_TURN_MAX - 1, latest.number)
-        headers = [latest] if first == latest.number else await self._source.headers(first, last)
+        # How far all is final was told with `latest`: it holds on that branch, and blocks of another are not taken in.
+        headers = [latest] if first == latest.number else await self._source.headers(first, last, under=latest)
         return headers if rules.is_chain(headers, None if tip is None else tip.hash) else []
 
-    async def _range(self, first: int, last: Header) -> tuple[list[Header], list[TokenLog]]:
+    async def _range(self, first: int, last: Header, latest: Header) -> tuple[list[Header], list[TokenLog]]:
         """Return the logs from block `first` to `last`, or as far as the node answers at once, and the header there."""
-        reached, logs = await self._source.logs_from(first, last.number)
-        return [last if reached == last.number else await self._source.header_at(reached)], logs
+        reached, logs = await self._source.logs_from(first, last.number, under=latest)
+        return [last if reached == last.number else await self._source.header_at(reached, under=latest)], logs
 
     async def _exact(self, headers: list[Header]) -> tuple[list[Header], list[TokenLog]]:
         """Return the headers with the logs of exactly these blocks."""
@@ -169,7 +170,7 @@ class Follower:
             ChainUnavailable: it has none at the tip's height, or is so far behind that ours is not stored any more.
         """
         if latest.number >= tip.number:
-            return (await self._source.header_at(tip.number)).hash != tip.hash
+            return (await self._source.header_at(tip.number, under=latest)).hash != tip.hash
         async with self._database.transaction() as tx:
             ours = await store.hash_at(tx, latest.number)
         if ours is None:

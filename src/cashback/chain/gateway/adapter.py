@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -10,15 +10,18 @@ from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
+from cashback.chain.gateway.cancel_answers import cancel_answers
 from cashback.chain.model import (
     AdapterRefused,
     AdapterUnavailable,
     AdapterView,
     Address,
     Allowance,
+    CancelAnswer,
     EndpointView,
     Halt,
     LaneView,
+    Mint,
     NotHalted,
     Person,
 )
@@ -119,6 +122,24 @@ class Adapter:
             answer = await self._admin.set_lane(request, timeout=DEADLINE_S)
             with understood():
                 return bool(answer.is_news)
+
+    async def cancel(self, mints: Sequence[Mint], *, by: str, reason: str) -> list[CancelAnswer]:
+        """Cancel mints in the name of a person, and return how far each cancellation is, in order; safe to repeat.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within 5 s; it may be noted or not.
+            AdapterRefused: this caller may not, or the order is not as it must be.
+        """
+        asked = [
+            v1.Mint(number=one.number, cashback_id=one.cashback_id, recipient=one.recipient, amount=one.amount)
+            for one in mints
+        ]
+        async with _failures_named("CancelMints"):
+            answer = await self._admin.cancel_mints(
+                v1.CancelMintsRequest(by=by, reason=reason, mints=asked), timeout=DEADLINE_S
+            )
+            with understood():
+                return cancel_answers(answer.entries, mints)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from cashback.chain.model.address import Address, Hash
+from cashback.chain.model.cancellations import CancellationView
 from cashback.chain.model.mints import MintView
 from cashback.chain.model.network import Allowance, Halt
 
@@ -26,10 +27,11 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MintStory(msgspec.Struct, frozen=True):
-    """A mint as the adapter knows it, and the attempts at the nonce that carries it now, oldest first."""
+    """A mint as the adapter knows it, who cancelled it, and the attempts at its present nonce, oldest first."""
 
     mint: MintView
     attempts: list[AttemptView]
+    cancellation: CancellationView | None = None
 
 
 class LaneView(msgspec.Struct, frozen=True, kw_only=True):

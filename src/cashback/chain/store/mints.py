@@ -52,7 +52,7 @@ async def stored(tx: Tx, numbers: Sequence[int]) -> dict[int, Mint]:
 async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()) -> tuple[list[Waiting], int]:
     """Return the first waiting mints by number, and how many milliseconds ago the oldest of them was accepted.
 
-    Numbers in the ranges `outside` (first, last) are passed over.
+    Numbers in the ranges `outside` (first, last) are passed over, and so is what was cancelled.
     """
     cursor = await tx.execute(
         """
@@ -60,6 +60,7 @@ async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()
                (extract(epoch from clock_timestamp() - accepted_at) * 1000)::bigint
         from chain.mints
         where state = 'accepted'
+          and cancelled_at is null
           and not exists (
               select
               from unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) as taken (first, last)
@@ -83,6 +84,7 @@ async def waiting_count(tx: Tx, limit: int) -> int:
             select
             from chain.mints
             where state = 'accepted'
+              and cancelled_at is null
             limit %(limit)s
         ) as counted
         """,
@@ -118,6 +120,7 @@ async def assign(tx: Tx, slots: Sequence[Slot]) -> int:
         from unnest(%(numbers)s::bigint[], %(lanes)s::smallint[], %(nonces)s::bigint[]) as given (number, lane, nonce)
         where mints.number = given.number
           and mints.state = 'accepted'
+          and mints.cancelled_at is null
         """,
         {
             "numbers": [number for number, _ in pairs],

@@ -10,6 +10,7 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.rules.batching import GuardRails
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.cancelling import Cancellations
 from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
@@ -19,6 +20,7 @@ from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.recovery import Recovery
+from cashback.chain.service.retiring import Retiring
 from cashback.chain.service.rotation import Rotation
 from cashback.chain.service.sequencing import LaneLimits, Sequencer
 from cashback.chain.service.sighting import Sighting
@@ -38,6 +40,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     stream: Stream
     halting: Halting
     rotation: Rotation
+    cancellations: Cancellations
     gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
     follower: Follower
@@ -67,6 +70,7 @@ def assemble(
         stream=Stream(database, written=written),
         halting=halting,
         rotation=Rotation(database),
+        cancellations=Cancellations(database, ordered=work),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         lanes=tuple(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
@@ -125,6 +129,15 @@ def _lane(
         tenure=tenure,
         recovery=recovery,
         sequencer=sequencer,
+        retiring=Retiring(
+            database,
+            contracts=contracts,
+            signer=signer,
+            tenure=tenure,
+            sequencer=sequencer,
+            chain_id=chain_id,
+            limits=limits,
+        ),
         tender=tender,
         halting=Halting(database),
         wake=work,

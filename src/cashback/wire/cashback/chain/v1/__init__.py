@@ -5,6 +5,10 @@
 
 __all__ = (
     "Allowance",
+    "CancelMintsRequest",
+    "CancelMintsResponse",
+    "CancelMintsResponseEntry",
+    "CancelResult",
     "ChainAdapterServiceStub",
     "ChainAdminServiceStub",
     "GetBalancesRequest",
@@ -53,6 +57,68 @@ if TYPE_CHECKING:
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+class CancelResult(betterproto2.Enum):
+    """
+    How far the cancellation of one mint is.
+    """
+
+    UNSPECIFIED = 0
+
+    ORDERED = 1
+    """
+    Noted, now or before; a lane will retire the number when the contracts allow it.
+    """
+
+    RETIRING = 2
+    """
+    A transaction that retires the number is signed, or in a block that is not final yet.
+    """
+
+    RETIRED = 3
+    """
+    The number is retired for good.
+    """
+
+    SETTLED = 4
+    """
+    The mint has its verdict on the chain: `mint_settled`, or `too_late` when it was cancelled before.
+    """
+
+    CONFLICT = 5
+    """
+    The number is known with another recipient, amount or cashback.
+    """
+
+    INVALID = 6
+    """
+    The entry is no mint: number, amount, cashback or recipient out of range.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "CANCEL_RESULT_UNSPECIFIED",
+            1: "CANCEL_RESULT_ORDERED",
+            2: "CANCEL_RESULT_RETIRING",
+            3: "CANCEL_RESULT_RETIRED",
+            4: "CANCEL_RESULT_SETTLED",
+            5: "CANCEL_RESULT_CONFLICT",
+            6: "CANCEL_RESULT_INVALID",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "CANCEL_RESULT_UNSPECIFIED": 0,
+            "CANCEL_RESULT_ORDERED": 1,
+            "CANCEL_RESULT_RETIRING": 2,
+            "CANCEL_RESULT_RETIRED": 3,
+            "CANCEL_RESULT_SETTLED": 4,
+            "CANCEL_RESULT_CONFLICT": 5,
+            "CANCEL_RESULT_INVALID": 6,
+        }
 
 
 class MintState(betterproto2.Enum):
@@ -197,6 +263,50 @@ class Allowance(betterproto2.Message):
 
 
 default_message_pool.register_message("cashback.chain.v1", "Allowance", Allowance)
+
+
+@dataclass(eq=False, repr=False)
+class CancelMintsRequest(betterproto2.Message):
+    by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Who orders it, at most 200 characters.
+    """
+
+    reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Why, at most 500 characters.
+    """
+
+    mints: "list[Mint]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    At most 100, each number once.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "CancelMintsRequest", CancelMintsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class CancelMintsResponse(betterproto2.Message):
+    entries: "list[CancelMintsResponseEntry]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In the order asked.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "CancelMintsResponse", CancelMintsResponse)
+
+
+@dataclass(eq=False, repr=False)
+class CancelMintsResponseEntry(betterproto2.Message):
+    number: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+
+    result: "CancelResult" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: CancelResult(0))
+
+    reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("cashback.chain.v1", "CancelMintsResponse.Entry", CancelMintsResponseEntry)
 
 
 @dataclass(eq=False, repr=False)
@@ -914,6 +1024,31 @@ class ChainAdminServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdminService/SetLane",
             message,
             SetLaneResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def cancel_mints(
+        self,
+        message: "CancelMintsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "CancelMintsResponse":
+        """
+        Cancels mints that nothing has settled: no further call carries them, and their numbers are retired on the chain. One
+        that a sent transaction carries already races with its retirement, and the contract decides. Idempotent per number:
+        again, it tells how far that is. A number that was never submitted is stored as cancelled; one that is known with
+        another fingerprint is refused as CONFLICT and halts minting. What was retired for good is told as an outcome, failed
+        for `number_retired`.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdminService/CancelMints",
+            message,
+            CancelMintsResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

@@ -11,6 +11,8 @@ import grpclib.server
 from betterproto2 import grpclib as betterproto2_grpclib
 
 from . import (
+    CancelMintsRequest,
+    CancelMintsResponse,
     GetBalancesRequest,
     GetBalancesResponse,
     GetMintsRequest,
@@ -201,6 +203,17 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def cancel_mints(self, message: "CancelMintsRequest") -> "CancelMintsResponse":
+        """
+        Cancels mints that nothing has settled: no further call carries them, and their numbers are retired on the chain. One
+        that a sent transaction carries already races with its retirement, and the contract decides. Idempotent per number:
+        again, it tells how far that is. A number that was never submitted is stored as cancelled; one that is known with
+        another fingerprint is refused as CONFLICT and halts minting. What was retired for good is told as an outcome, failed
+        for `number_retired`.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_halt(self, stream: "grpclib.server.Stream[HaltRequest, HaltResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
@@ -217,6 +230,14 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
         request = await stream.recv_message()
         assert request is not None
         response = await self.set_lane(request)
+        await stream.send_message(response)
+
+    async def __rpc_cancel_mints(
+        self, stream: "grpclib.server.Stream[CancelMintsRequest, CancelMintsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.cancel_mints(request)
         await stream.send_message(response)
 
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
@@ -238,5 +259,11 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 SetLaneRequest,
                 SetLaneResponse,
+            ),
+            "/cashback.chain.v1.ChainAdminService/CancelMints": grpclib.const.Handler(
+                self.__rpc_cancel_mints,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                CancelMintsRequest,
+                CancelMintsResponse,
             ),
         }

@@ -137,6 +137,7 @@ def _as_the_adapter_knows(mint: "MintView") -> dict[str, object]:
         "submitted_at": _instant(mint.submitted_at_ms),
         "included_at": _instant(mint.included_at_ms),
         "final_at": _instant(mint.final_at_ms),
+        "held_at": _instant(mint.held_at_ms),
     }
 
 

@@ -193,6 +193,8 @@ def _status(answer: v1.GetStatusResponse) -> AdapterView:
         safe=int(answer.safe),
         final=int(answer.final),
         accepted_waiting=int(answer.accepted_waiting),
+        held=int(answer.held),
+        held_numbers=[int(number) for number in answer.held_numbers],
         total_supply=int(answer.total_supply) if answer.total_supply else None,
         tip_floor_wei=int(answer.tip_floor_wei or 0),
         tip_cap_wei=int(answer.tip_cap_wei or 0),

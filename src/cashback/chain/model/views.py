@@ -72,7 +72,10 @@ class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
-    """What is served, how far it is, what is allowed and paid, and whether minting is halted; amounts in base units."""
+    """What is served, how far it is, what is allowed and paid, and whether minting is halted; amounts in base units.
+
+    `held` mints wait for a person; `held_numbers` are the lowest of them.
+    """
 
     chain_id: int
     token: Address
@@ -82,6 +85,8 @@ class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
     safe: int
     final: int
     accepted_waiting: int
+    held: int
+    held_numbers: list[int]
     total_supply: int | None
     tip_floor_wei: int
     tip_cap_wei: int

@@ -148,7 +148,8 @@ async def views(tx: Tx, numbers: Sequence[int]) -> dict[int, MintView]:
                coalesce((extract(epoch from mints.submitted_at) * 1000)::bigint, 0),
                coalesce((extract(epoch from mints.included_at) * 1000)::bigint, 0),
                coalesce((extract(epoch from mints.final_at) * 1000)::bigint, 0),
-               coalesce(mints.reason, '')
+               coalesce(mints.reason, case when mints.state = 'held' then mints.held_reason end, ''),
+               coalesce((extract(epoch from mints.held_at) * 1000)::bigint, 0)
         from chain.mints
         cross join chain.network
         left join lateral (
@@ -180,4 +181,5 @@ def _view(row: TupleRow) -> MintView:
         included_at_ms=row[7],
         final_at_ms=row[8],
         reason=row[9],
+        held_at_ms=row[10],
     )

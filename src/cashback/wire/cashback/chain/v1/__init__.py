@@ -145,6 +145,11 @@ class MintState(betterproto2.Enum):
 
     REFUSED = 7
 
+    HELD = 8
+    """
+    The contracts refuse it, whatever call carries it; it waits until a person lets it go, or has its number retired.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -156,6 +161,7 @@ class MintState(betterproto2.Enum):
             5: "MINT_STATE_SAFE",
             6: "MINT_STATE_FINAL",
             7: "MINT_STATE_REFUSED",
+            8: "MINT_STATE_HELD",
         }
 
     @classmethod
@@ -169,6 +175,7 @@ class MintState(betterproto2.Enum):
             "MINT_STATE_SAFE": 5,
             "MINT_STATE_FINAL": 6,
             "MINT_STATE_REFUSED": 7,
+            "MINT_STATE_HELD": 8,
         }
 
 
@@ -384,6 +391,14 @@ class GetMintsResponseEntry(betterproto2.Message):
     final_at_ms: "int" = betterproto2.field(9, betterproto2.TYPE_UINT64)
 
     reason: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+    """
+    Why it was refused, failed, or is held.
+    """
+
+    held_at_ms: "int" = betterproto2.field(11, betterproto2.TYPE_UINT64)
+    """
+    When it was last held; stays when the chain has it all the same.
+    """
 
 
 default_message_pool.register_message("cashback.chain.v1", "GetMintsResponse.Entry", GetMintsResponseEntry)
@@ -443,6 +458,13 @@ class GetStatusResponse(betterproto2.Message):
     What the chain says at its head: the price of gas and what the minter's contracts allow. Absent when the node did
     not tell.
     """
+
+    held: "int" = betterproto2.field(18, betterproto2.TYPE_UINT64)
+    """
+    Mints that are held, and the numbers of the first of them, at most 20.
+    """
+
+    held_numbers: "list[int]" = betterproto2.field(19, betterproto2.TYPE_UINT64, repeated=True)
 
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse", GetStatusResponse)

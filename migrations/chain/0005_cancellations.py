@@ -7,8 +7,8 @@ cancellation_journal      who ordered it, when and why: written once, never chan
 
 from cashback.kernel.migrations import run
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 CHANGES = """
 alter table chain.slots

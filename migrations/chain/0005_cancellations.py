@@ -2,7 +2,7 @@
 
 mints.cancelled_at        from then on the mint is carried by no further call
 mints.retire_lane, _nonce the slot, of kind `retire`, that uses the number up; none once its call reverted for good
-cancellation_journal      who ordered it, when and why: written once, never changed
+mint_journal              who cancelled or released a mint, when and why: written once, never changed
 """
 
 from cashback.kernel.migrations import run
@@ -28,21 +28,22 @@ create index mints_to_retire on chain.mints (number)
     where cancelled_at is not null and retire_lane is null and verdict is null;
 create index mints_retiring on chain.mints (retire_lane, retire_nonce) where retire_lane is not null;
 
-create table chain.cancellation_journal (
+create table chain.mint_journal (
     id bigint generated always as identity primary key,
     number bigint not null references chain.mints,
-    reason text not null constraint cancellation_reason_bounded check (length(reason) between 1 and 500),
-    person text not null constraint cancellation_person_bounded check (length(person) between 1 and 200),
-    certificate text constraint cancellation_certificate_bounded check (length(certificate) between 1 and 200),
+    act text not null constraint mint_act_known check (act in ('cancelled', 'released')),
+    reason text not null constraint mint_journal_reason_bounded check (length(reason) between 1 and 500),
+    person text not null constraint mint_journal_person_bounded check (length(person) between 1 and 200),
+    certificate text constraint mint_journal_certificate_bounded check (length(certificate) between 1 and 200),
     at timestamptz not null default clock_timestamp()
 );
-create index cancellations_of_number on chain.cancellation_journal (number);
+create index mint_journal_of_number on chain.mint_journal (number);
 """
 
 GRANTS = """
 grant update (cancelled_at, retire_lane, retire_nonce) on chain.mints to chain_adapter;
-grant select on chain.cancellation_journal to chain_adapter, chain_auditor;
-grant insert (number, reason, person, certificate) on chain.cancellation_journal to chain_adapter;
+grant select on chain.mint_journal to chain_adapter, chain_auditor;
+grant insert (number, act, reason, person, certificate) on chain.mint_journal to chain_adapter;
 """
 
 

@@ -141,6 +141,19 @@ class Adapter:
             with understood():
                 return cancel_answers(answer.entries, mints)
 
+    async def release(self, numbers: Sequence[int], *, by: str, reason: str) -> list[int]:
+        """Let held mints wait for a call again, in the name of a person; return those that were held until now.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within 5 s; they may be released or not.
+            AdapterRefused: this caller may not, or the order is not as it must be.
+        """
+        request = v1.ReleaseMintsRequest(by=by, reason=reason, numbers=list(numbers))
+        async with _failures_named("ReleaseMints"):
+            answer = await self._admin.release_mints(request, timeout=DEADLINE_S)
+            with understood():
+                return [int(number) for number in answer.released]
+
 
 @asynccontextmanager
 async def _failures_named(call: str) -> AsyncIterator[None]:

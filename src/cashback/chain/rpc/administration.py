@@ -6,6 +6,7 @@ from cashback.chain.model import Address, CancelAnswer, Cancelling, Conflicting,
 from cashback.chain.rpc.callers import certificate
 from cashback.chain.service.cancelling import Cancellations
 from cashback.chain.service.halting import Halting
+from cashback.chain.service.releasing import Releases
 from cashback.chain.service.rotation import Rotation
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdminServiceBase
@@ -20,11 +21,14 @@ _PROGRESS: Final = {
 class Administration(ChainAdminServiceBase):
     """Answers the operator."""
 
-    def __init__(self, halting: Halting, rotation: Rotation, cancellations: Cancellations) -> None:
-        """Turn this switch, set these lanes, and take orders to cancel mints."""
+    def __init__(
+        self, halting: Halting, rotation: Rotation, *, cancellations: Cancellations, releases: Releases
+    ) -> None:
+        """Turn this switch, set these lanes, and take orders about single mints."""
         self._halting = halting
         self._rotation = rotation
         self._cancellations = cancellations
+        self._releases = releases
 
     async def halt(self, message: v1.HaltRequest) -> v1.HaltResponse:
         """Halt minting."""
@@ -47,6 +51,11 @@ class Administration(ChainAdminServiceBase):
         mints = [Mint(one.number, one.cashback_id, Address(one.recipient), one.amount) for one in message.mints]
         answers = await self._cancellations.cancel(mints, by=_person(message.by), because=message.reason)
         return v1.CancelMintsResponse(entries=[_entry(answer) for answer in answers])
+
+    async def release_mints(self, message: v1.ReleaseMintsRequest) -> v1.ReleaseMintsResponse:
+        """Let held mints go again."""
+        released = await self._releases.release(message.numbers, by=_person(message.by), because=message.reason)
+        return v1.ReleaseMintsResponse(released=released)
 
 
 def _entry(answer: CancelAnswer) -> v1.CancelMintsResponseEntry:

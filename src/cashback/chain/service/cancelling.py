@@ -14,7 +14,7 @@ from cashback.chain.rules.admission import uncancellable
 from cashback.chain.rules.retiring import answer
 from cashback.chain.service.halting import HALTED, check_order
 from cashback.chain.service.pulse import Pulse
-from cashback.chain.store import cancellations, halts, sightings
+from cashback.chain.store import cancellations, halts, journal, sightings
 from cashback.chain.store import mints as store
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Invalid
@@ -85,7 +85,8 @@ class Cancellations:
         await sightings.settle_used(tx, list(fresh))
         known = await store.stored(tx, [mint.number for mint in mints])
         same = [mint.number for mint in mints if mint.number in known and known[mint.number].has_fingerprint_of(mint)]
-        news = await cancellations.order(tx, same, by=by, because=because)
+        news = await cancellations.order(tx, same)
+        await journal.note(tx, "cancelled", news, by=by, because=because)
         found = await cancellations.standing(tx, same)
         answers: dict[int, CancelAnswer] = {number: answer(found[number]) for number in same}
         for mint in mints:

@@ -6,8 +6,8 @@ from cashback.chain.model import Address, Cancellation, CancellationView, Hash, 
 from cashback.kernel.db import Tx
 
 
-async def order(tx: Tx, numbers: Sequence[int], *, by: Person, because: str) -> frozenset[int]:
-    """Cancel those of the mints that nothing has settled, and journal it; return the numbers for which that is news.
+async def order(tx: Tx, numbers: Sequence[int]) -> frozenset[int]:
+    """Cancel those of the mints that nothing has settled; return the numbers for which that is news.
 
     From `tx` on no further call carries them: whoever is about to store one finds that they do not wait any more.
     """
@@ -21,21 +21,14 @@ async def order(tx: Tx, numbers: Sequence[int], *, by: Person, because: str) -> 
               and verdict is null
             order by number
             for update
-        ),
-        cancelled as (
-            update chain.mints
-            set cancelled_at = clock_timestamp()
-            from due
-            where mints.number = due.number
-            returning mints.number
         )
-        insert into chain.cancellation_journal (number, reason, person, certificate)
-        select number, %(because)s, %(person)s, %(certificate)s
-        from cancelled
-        order by number
-        returning number
+        update chain.mints
+        set cancelled_at = clock_timestamp()
+        from due
+        where mints.number = due.number
+        returning mints.number
         """,
-        {"numbers": list(numbers), "because": because, "person": by.name, "certificate": by.certificate},
+        {"numbers": list(numbers)},
     )
     return frozenset(row[0] for row in await cursor.fetchall())
 
@@ -70,7 +63,9 @@ async def view(tx: Tx, number: int) -> CancellationView | None:
         select entry.person, entry.certificate, entry.reason, mints.cancelled_at, newest.hash,
                mints.state, mints.verdict, mints.reason, mints.retire_lane is not null
         from chain.mints
-        join chain.cancellation_journal as entry using (number)
+        join chain.mint_journal as entry
+          on entry.number = mints.number
+         and entry.act = 'cancelled'
         left join lateral (
             select attempts.hash
             from chain.blockchain_transactions as attempts

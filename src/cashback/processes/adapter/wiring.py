@@ -20,6 +20,7 @@ from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.recovery import Recovery
+from cashback.chain.service.releasing import Releases
 from cashback.chain.service.retiring import Retiring
 from cashback.chain.service.rotation import Rotation
 from cashback.chain.service.sequencing import LaneLimits, Sequencer
@@ -41,6 +42,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     halting: Halting
     rotation: Rotation
     cancellations: Cancellations
+    releases: Releases
     gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
     follower: Follower
@@ -71,6 +73,7 @@ def assemble(
         halting=halting,
         rotation=Rotation(database),
         cancellations=Cancellations(database, ordered=work),
+        releases=Releases(database, released=work),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         lanes=tuple(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
@@ -92,15 +95,7 @@ def _lane(
     work: Pulse,
 ) -> LaneLoop:
     """Return the loop of the signer's lane."""
-    limits = LaneLimits(
-        batch_mints=settings.batch_mints,
-        batch_age_ms=settings.batch_age_ms,
-        batch_gas=settings.batch_gas,
-        slots_in_flight=settings.slots_in_flight,
-        fees=settings.fee_limits,
-        patience=Patience(settings.resend_ms, settings.bump_ms),
-        rails=GuardRails(settings.mint_hour_max, settings.mint_day_max),
-    )
+    limits = _limits(settings)
     name = f"0x{signer.address.hex()}"
     tenure = Tenure(database, name=f"lane:{name}", holder=holder)
     blocks = Blocks(node, token=contracts.token)
@@ -141,6 +136,19 @@ def _lane(
         tender=tender,
         halting=Halting(database),
         wake=work,
+    )
+
+
+def _limits(settings: Settings) -> LaneLimits:
+    """Return how a lane batches, pays and waits."""
+    return LaneLimits(
+        batch_mints=settings.batch_mints,
+        batch_age_ms=settings.batch_age_ms,
+        batch_gas=settings.batch_gas,
+        slots_in_flight=settings.slots_in_flight,
+        fees=settings.fee_limits,
+        patience=Patience(settings.resend_ms, settings.bump_ms),
+        rails=GuardRails(settings.mint_hour_max, settings.mint_day_max),
     )
 
 

@@ -30,6 +30,8 @@ __all__ = (
     "MintState",
     "Outcome",
     "OutcomeKind",
+    "ReleaseMintsRequest",
+    "ReleaseMintsResponse",
     "ResumeRequest",
     "ResumeResponse",
     "SetLaneRequest",
@@ -715,6 +717,38 @@ default_message_pool.register_message("cashback.chain.v1", "Outcome", Outcome)
 
 
 @dataclass(eq=False, repr=False)
+class ReleaseMintsRequest(betterproto2.Message):
+    by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Who orders it, at most 200 characters.
+    """
+
+    reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Why, at most 500 characters.
+    """
+
+    numbers: "list[int]" = betterproto2.field(3, betterproto2.TYPE_UINT64, repeated=True)
+    """
+    At most 100.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "ReleaseMintsRequest", ReleaseMintsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ReleaseMintsResponse(betterproto2.Message):
+    released: "list[int]" = betterproto2.field(1, betterproto2.TYPE_UINT64, repeated=True)
+    """
+    Those that were held until now, in ascending order.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "ReleaseMintsResponse", ReleaseMintsResponse)
+
+
+@dataclass(eq=False, repr=False)
 class ResumeRequest(betterproto2.Message):
     by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
@@ -1071,6 +1105,28 @@ class ChainAdminServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdminService/CancelMints",
             message,
             CancelMintsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def release_mints(
+        self,
+        message: "ReleaseMintsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ReleaseMintsResponse":
+        """
+        Lets held mints wait for a call again, in which the contracts may refuse them again. Numbers that are not held
+        stay as they are.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdminService/ReleaseMints",
+            message,
+            ReleaseMintsResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

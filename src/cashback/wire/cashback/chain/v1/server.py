@@ -23,6 +23,8 @@ from . import (
     HaltResponse,
     ListMintLogsRequest,
     ListMintLogsResponse,
+    ReleaseMintsRequest,
+    ReleaseMintsResponse,
     ResumeRequest,
     ResumeResponse,
     SetLaneRequest,
@@ -214,6 +216,14 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def release_mints(self, message: "ReleaseMintsRequest") -> "ReleaseMintsResponse":
+        """
+        Lets held mints wait for a call again, in which the contracts may refuse them again. Numbers that are not held
+        stay as they are.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_halt(self, stream: "grpclib.server.Stream[HaltRequest, HaltResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
@@ -238,6 +248,14 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
         request = await stream.recv_message()
         assert request is not None
         response = await self.cancel_mints(request)
+        await stream.send_message(response)
+
+    async def __rpc_release_mints(
+        self, stream: "grpclib.server.Stream[ReleaseMintsRequest, ReleaseMintsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.release_mints(request)
         await stream.send_message(response)
 
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
@@ -265,5 +283,11 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 CancelMintsRequest,
                 CancelMintsResponse,
+            ),
+            "/cashback.chain.v1.ChainAdminService/ReleaseMints": grpclib.const.Handler(
+                self.__rpc_release_mints,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ReleaseMintsRequest,
+                ReleaseMintsResponse,
             ),
         }

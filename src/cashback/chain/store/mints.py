@@ -49,6 +49,20 @@ async def stored(tx: Tx, numbers: Sequence[int]) -> dict[int, Mint]:
     return {row[0]: Mint(row[0], row[1], Address(row[2]), row[3]) for row in await cursor.fetchall()}
 
 
+async def refused(tx: Tx, numbers: Sequence[int]) -> dict[int, str]:
+    """Return those of `numbers` that can never be minted any more, each with its reason: their outcome was told."""
+    cursor = await tx.execute(
+        """
+        select number, reason
+        from chain.mints
+        where number = any (%(numbers)s::bigint[])
+          and state = 'refused'
+        """,
+        {"numbers": list(numbers)},
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
 async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()) -> tuple[list[Waiting], int]:
     """Return the first waiting mints by number, and how many milliseconds ago the oldest of them was accepted.
 

@@ -41,7 +41,7 @@ class Readings:
         return mint
 
     async def show_for(self, cashback_id: str) -> Mint:
-        """Return the mint for a cashback.
+        """Return the mint for a cashback, under its newest number.
 
         Raises:
             MintNotFound: none was ever requested for it.

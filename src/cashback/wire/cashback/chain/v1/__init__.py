@@ -224,7 +224,8 @@ class SubmitResult(betterproto2.Enum):
 
     INVALID = 3
     """
-    The entry can never be minted: zero or reserved recipient, amount out of range.
+    The entry can never be minted: zero or reserved recipient, amount out of range, or the chain has refused it for
+    good, as it refuses a retired number.
     """
 
     @classmethod

@@ -103,7 +103,8 @@ async def _locked(
         OutcomeUnknown: there is none for one of them.
         OutcomeContradicts: a number is minted that was given up because it was retired.
     """
-    numbers = {int(outcome.mint_number) for outcome in (*minted_outcomes, *failed_outcomes)}
+    minted_numbers = {int(outcome.mint_number) for outcome in minted_outcomes}
+    numbers = minted_numbers | {int(outcome.mint_number) for outcome in failed_outcomes}
     found = await mints.lock_requested(tx, sorted(numbers))
     missing = numbers - found.keys()
     if not missing:
@@ -111,7 +112,6 @@ async def _locked(
     given_up = await retirements.among(tx, sorted(missing))
     if unknown := missing - given_up.keys():
         raise OutcomeUnknown("an outcome of a mint that was never requested", mint_number=min(unknown))
-    minted_all_the_same = given_up.keys() & {int(outcome.mint_number) for outcome in minted_outcomes}
-    if minted_all_the_same:
-        raise OutcomeContradicts("a mint under a number that was retired", mint_number=min(minted_all_the_same))
+    if impossible := minted_numbers & given_up.keys():
+        raise OutcomeContradicts("a mint under a number that was retired", mint_number=min(impossible))
     return found

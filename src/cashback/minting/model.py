@@ -1,9 +1,9 @@
 """What minting talks about: requests, mints, the adapter's verdicts and outcomes, and why minting stands still.
 
     requested ──submitted──▶ accepted ──outcome──▶ minted
-        │    ▲                   │                    ▲
-        └────┼──refused──▶ stuck ◀──outcome           │
-             └───a person──┘ └── the chain says so ───┘
+      ▲ │                        │                    ▲
+      │ └───refused──▶ stuck ◀───┘  outcome           │
+      └────a person──────┘ └──── the chain says so ───┘
 
 An outcome may overtake the acceptance, so each arrow may also start one state earlier. Number, cashback, recipient and
 amount never change. What the chain says wins: a stuck mint whose log turns up is minted. One that is stuck because its

@@ -148,6 +148,45 @@ async def test_a_retirement_that_reverts_is_repeated_when_the_revert_is_final(se
 
 
 @pytest.mark.invariant("I2")
+async def test_a_mint_whose_call_reverted_hangs_on_nothing_when_its_retirement_is_taken_back(
+    settings: adapter.Settings,
+) -> None:
+    """The revert is final while the retirement is not; then a reorganisation drops the retirement alone."""
+    async with serving(settings) as bench:
+        await bench.lever.automine(is_on=False)
+        asked = mint(1)
+        await bench.submit(asked)
+        await bench.reached([1], "submitted")
+        await bench.sent()
+        await bench.people.pause()
+        await bench.lever.mine()
+        assert await bench.revert_reason() == "minter_paused"
+        await bench.people.unpause()
+        await bench.lever.mine()
+        await cancel(bench, asked)
+
+        async def look() -> bool | None:
+            return True if (1, "retire") in await slots(bench) else None
+
+        await eventually(look)
+        await bench.sent()
+        await bench.lever.mine()
+        await bench.reached([1], "included")
+        await bench.lever.mine(2)
+
+        async def is_final() -> bool | None:
+            return True if ("final",) in await bench.rows("select state from chain.slots where nonce = 0") else None
+
+        await eventually(is_final)
+        assert await bench.rows("select state, lane from chain.mints") == [("included", None)]
+        await bench.lever.reorganise(3)
+        await bench.lever.automine(is_on=True)
+        [outcome] = await bench.settled([1])
+        assert (outcome.kind, outcome.reason) == ("failed", "number_retired")
+        assert (await bench.adapter.reading.status()).network.halted_reason is None
+
+
+@pytest.mark.invariant("I2")
 async def test_a_reorganisation_takes_a_retirement_back_and_it_is_sent_again(settings: adapter.Settings) -> None:
     """Until it is final nothing is told; the same bytes are mined in another block."""
     async with serving(settings) as bench:

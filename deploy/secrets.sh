@@ -36,7 +36,7 @@ put api_key_pepper "$(random)"
 put postgres_password "$(random)"
 put admin_dsn "postgresql://postgres:$(cat "$folder/postgres_password")@postgres:5432/postgres"
 for role in \
-    cashback_owner cashback_api cashback_ledger cashback_relay cashback_auditor \
+    cashback_owner cashback_api cashback_ledger cashback_relay cashback_auditor cashback_operator \
     minting_owner minting_worker minting_relay minting_auditor minting_operator \
     chain_owner chain_adapter chain_auditor; do
     put "${role}_password" "$(random)"
@@ -48,6 +48,7 @@ dsn relay_minting_dsn minting_relay minting
 dsn minting_dsn minting_worker minting
 dsn chain_dsn chain_adapter chain
 dsn ledger_audit_dsn cashback_auditor cashback
+dsn ledger_operator_dsn cashback_operator cashback
 dsn minting_audit_dsn minting_auditor minting
 dsn minting_operator_dsn minting_operator minting
 dsn chain_audit_dsn chain_auditor chain

@@ -16,6 +16,7 @@ from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, mints
 from cashback.kernel.db import Tx
+from tests.simulation import orders
 from tests.simulation.run import first_failure
 from tests.simulation.token import Token
 
@@ -157,7 +158,14 @@ def without_bitmap(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Token, "is_used", is_free)
 
 
+def without_a_retirement(patch: pytest.MonkeyPatch) -> None:
+    """Request a cancelled mint's cashback under another number before the first one is retired."""
+    early = "select number from chain.mints where cancelled_at is not null order by number"
+    patch.setattr(orders, "_RETIRED", early)
+
+
 MUTATIONS: Final = (
+    without_a_retirement,
     without_finality,
     without_write_ahead,
     without_unique_numbers,

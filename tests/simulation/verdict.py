@@ -6,7 +6,7 @@ Each function returns its complaints; none means that it holds.
 from collections import Counter
 from collections.abc import Iterator
 
-from cashback.chain.gateway.decoding import MINTED
+from cashback.chain.gateway.decoding import MINTED, RETIRED
 from tests.simulation import scene
 from tests.simulation.world import EPOCH, World
 
@@ -29,17 +29,36 @@ order by nonce
 
 def complaints(world: World) -> list[str]:
     """Return everything that does not hold."""
-    rules = (minted_once, never_sent_unstored, nonces_in_order, outcomes_are_the_chains, nothing_halted)
+    rules = (
+        minted_or_retired_once,
+        one_mint_per_cashback,
+        never_sent_unstored,
+        nonces_in_order,
+        outcomes_are_the_chains,
+        nothing_halted,
+    )
     return [complaint for rule in rules for complaint in rule(world)]
 
 
-def minted_once(world: World) -> Iterator[str]:
-    """I2: every submitted number was minted exactly once, to its recipient, with its amount, and nothing else was."""
+def minted_or_retired_once(world: World) -> Iterator[str]:
+    """I2: every number was minted exactly once, as it was asked for, or retired because that was ordered."""
+    retired = Counter(number for number, *_ in _retirements(world))
     minted = Counter((number, recipient, amount) for number, recipient, amount, *_ in _logs(world))
     wanted = {(mint.number, bytes(mint.recipient), mint.amount) for mint in world.wanted.values()}
     yield from (f"I2: {number} was minted {count} times" for (number, _, _), count in minted.items() if count != 1)
-    yield from (f"I2: {number} was never minted" for number, _, _ in sorted(wanted - set(minted)))
+    yield from (f"I2: {number} was retired {count} times" for number, count in retired.items() if count != 1)
+    both = {number for number, _, _ in minted} & set(retired)
+    yield from (f"I2: {number} was minted and retired" for number in both)
+    yield from (f"I2: {number} was retired, and nobody ordered it" for number in set(retired) - world.orders.cancelled)
+    missing = {number for number, _, _ in wanted - set(minted)} - set(retired)
+    yield from (f"I2: {number} was never minted" for number in sorted(missing))
     yield from (f"I2: {number} was minted, but never like that asked for" for number, _, _ in set(minted) - wanted)
+
+
+def one_mint_per_cashback(world: World) -> Iterator[str]:
+    """I2: whatever was cancelled and requested under another number, no cashback was minted twice."""
+    minted = Counter(world.wanted[number].cashback_id for number, *_ in _logs(world) if number in world.wanted)
+    yield from (f"I2: {cashback_id} was minted {count} times" for cashback_id, count in minted.items() if count > 1)
 
 
 def never_sent_unstored(world: World) -> Iterator[str]:
@@ -66,15 +85,21 @@ def nonces_in_order(world: World) -> Iterator[str]:
 
 
 def outcomes_are_the_chains(world: World) -> Iterator[str]:
-    """I10: outcomes are dense, and each is the canonical log of its number."""
+    """I10: outcomes are dense, and each is the canonical log of its number, be it of its mint or its retirement."""
     outcomes = world.witness.execute(_OUTCOMES, (EPOCH,)).fetchall()
     if [sequence for sequence, *_ in outcomes] != list(range(1, len(world.wanted) + 1)):
         yield f"I10: {len(world.wanted)} mints have the outcomes {[sequence for sequence, *_ in outcomes]}"
     logs = sorted(_logs(world))
+    for number, hash_, block_number, block_hash in _retirements(world):
+        asked = world.wanted[number]
+        logs.append((number, bytes(asked.recipient), asked.amount, hash_, block_number, block_hash))
     told = sorted(tuple(outcome) for _, _, *outcome in outcomes)
     yield from (f"I10: the chain has {log}, told was otherwise" for log in logs if log not in told)
     yield from (f"I10: told was {outcome}, the chain has otherwise" for outcome in told if outcome not in logs)
-    supply = sum(amount for _, _, amount, *_ in logs)
+    kinds = {number: kind for _, kind, number, *_ in outcomes}
+    truth = {number: "minted" for number, *_ in _logs(world)} | {n: "failed" for n, *_ in _retirements(world)}
+    yield from (f"I10: {number} is told to be {kind}" for number, kind in kinds.items() if truth.get(number) != kind)
+    supply = sum(amount for _, _, amount, *_ in _logs(world))
     if supply != scene.token_of(world.chain).supply:
         yield f"I10: the logs add up to {supply}, the supply is {scene.token_of(world.chain).supply}"
 
@@ -88,9 +113,20 @@ def nothing_halted(world: World) -> Iterator[str]:
 
 def _logs(world: World) -> Iterator[tuple[int, bytes, int, bytes, int, bytes]]:
     """Yield the canonical mint logs: number, recipient, amount, transaction, block and its hash."""
+    for topics, data, hash_, number, block_hash in _token_logs(world, MINTED):
+        yield int.from_bytes(topics[1]), topics[2][12:], int.from_bytes(data), hash_, number, block_hash
+
+
+def _retirements(world: World) -> Iterator[tuple[int, bytes, int, bytes]]:
+    """Yield the canonical retirements: number, transaction, block and its hash."""
+    for topics, _, hash_, number, block_hash in _token_logs(world, RETIRED):
+        yield int.from_bytes(topics[1]), hash_, number, block_hash
+
+
+def _token_logs(world: World, kind: bytes) -> Iterator[tuple[list[bytes], bytes, bytes, int, bytes]]:
+    """Yield the canonical logs of one kind: topics, data, transaction, block and its hash."""
     for block in world.chain.branch:
         for one in block.mined:
             for address, topics, data in one.done.logs:
-                if address == scene.TOKEN and topics[0] == MINTED:
-                    number, recipient = int.from_bytes(topics[1]), topics[2][12:]
-                    yield number, recipient, int.from_bytes(data), one.signed.hash, block.number, block.hash
+                if address == scene.TOKEN and topics[0] == kind:
+                    yield topics, data, one.signed.hash, block.number, block.hash

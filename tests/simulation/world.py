@@ -1,6 +1,6 @@
 """One seed's world: a chain, a database, two adapter processes, and a schedule that turns them one at a time.
 
-    step: time passes ──▶ does the weather change? ──▶ one of: submit, a lane's turn, a follower's turn, a block
+    step: time passes ──▶ does the weather change? ──▶ one of: submit, cancel, a lane's or follower's turn, a block
     settle: all faults heal ──▶ turns in order until nothing is left to do
 
 A process that stands still in the middle of a turn has the others take steps meanwhile, so turns interleave wherever
@@ -23,6 +23,7 @@ from tests.simulation.clock import Clock
 from tests.simulation.endpoint import Site
 from tests.simulation.faults import Faults
 from tests.simulation.life import Killed
+from tests.simulation.orders import Orders
 from tests.simulation.process import Process
 from tests.simulation.signed import decoded
 from tests.simulation.weather import Weather
@@ -67,6 +68,7 @@ class World:
         self.witness = witness
         self._forging = forging
         self.wanted: dict[int, Mint] = {}
+        self.orders = Orders(self.faults, witness=witness, wanted=self.wanted)
         self.unstored: list[str] = []
         self.trace: list[str] = []
         self._pool = pool
@@ -127,8 +129,8 @@ class World:
             self._say(fault)
         if self.faults.strikes("killed"):
             self._restart(self.faults.one_of(self._awake()))
-        act = self.faults.weighted([self._submit, self._turn_lane, self._turn_follower, self._mine], [2, 6, 4, 4])
-        await act()
+        acts = [self._submit, self._cancel, self._turn_lane, self._turn_follower, self._mine]
+        await self.faults.weighted(acts, [4, 1, 12, 8, 8])()
 
     async def _submit(self) -> None:
         """Submit new mints, some of them in one call with ones that were submitted before."""
@@ -136,7 +138,8 @@ class World:
         some = self.faults.between(1, 6) if len(self.wanted) < MINTS_MAX else 0
         first = max(self.wanted, default=0) + self.faults.one_of([1, 1, 1, 300])
         fresh = [self._mint(first + place) for place in range(some)]
-        self.wanted |= {mint.number: mint for mint in fresh}
+        fresh += self.orders.successors(first + some)
+        self.wanted.update({mint.number: mint for mint in fresh})
         again = [self.faults.one_of(list(self.wanted.values()))] if self.wanted and self.faults.share() < _AGAIN else []
         await self._ask(process, [*fresh, *again, *self._unanswered])
 
@@ -158,6 +161,13 @@ class World:
 
         self._say(f"{process.name} submits {[mint.number for mint in mints]}")
         await self._survive(process, submit)
+
+    async def _cancel(self) -> None:
+        """Have a person cancel a mint, whatever it is doing."""
+        process = self.faults.one_of(self._awake())
+        numbers = self.orders.choose(lambda: self._mint(max(self.wanted, default=0) + 1))
+        self._say(f"{process.name} is to cancel {numbers}")
+        await self._survive(process, lambda: self.orders.give(process))
 
     async def _turn_lane(self) -> None:
         """Give the lane of one process a turn."""
@@ -235,6 +245,7 @@ class World:
         for place in range(ROUNDS_MAX):
             self.clock.advance(1_000)
             await self._ask(self.processes[0], self._unanswered)
+            await self.orders.give(self.processes[0])
             # Both: who died may have been the only one that knew something.
             process = self.processes[place % 2]
             await process.turn_lane()

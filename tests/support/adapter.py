@@ -1,8 +1,9 @@
 """A blockchain adapter without a chain: the whole contract of the two calls that minting makes, over real gRPC.
 
 It passes the suite that the real one passes (tests/integration/minting/test_adapter_contract.py). What a chain decides
-is here decided by the test: `mint` makes accepted numbers final, `fail` refuses them for good, `rebuild` forgets all
-that does not stand on the chain; `is_hanging`, `refusal`, `answering` and `go_down` are the world's part.
+is here decided by the test: `mint` makes accepted numbers final (retired, if they were cancelled), `fail` refuses them
+for good, `rebuild` forgets all that does not stand on the chain; `is_hanging`, `refusal`, `answering` and `go_down` are
+the world's part.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
 from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse, HealthCheckResponseServingStatus
 from cashback.wire.grpc.health.v1.server import HealthBase
+from tests.support.administration import FakeAdministration
 
 HOST: Final = "127.0.0.1"
 SUBMIT_MAX: Final = 1_000
@@ -47,6 +49,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         """Know nothing and listen nowhere."""
         self.known: dict[int, Known] = {}
         self.submissions: list[list[int]] = []
+        self.cancelled: set[int] = set()
         self.watches = 0
         self.epoch = new_id("epo")
         self.port = 0
@@ -72,7 +75,7 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     async def go_up(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = _Server([self, FakeHealth(self.suffer)])
+        self._server = _Server([self, FakeAdministration(self.cancel), FakeHealth(self.suffer)])
         listener = socket.create_server((HOST, self.port))
         self.port = listener.getsockname()[1]
         await self._server.start(sock=listener)
@@ -87,7 +90,9 @@ class FakeAdapter(ChainAdapterServiceBase):
         """Make accepted numbers (all of them when none is named) final, once each, in ascending order."""
         done = {outcome.number for outcome in self._final}
         for number in sorted(self.known if numbers is None else numbers):
-            if number not in done:
+            if number not in done and number in self.cancelled:
+                self.fail(number, "number_retired")
+            elif number not in done:
                 self._append(_minted(number, self.known[number], block_number))
 
     def fail(self, number: int, reason: str) -> None:
@@ -129,7 +134,8 @@ class FakeAdapter(ChainAdapterServiceBase):
         if len(message.mints) > SUBMIT_MAX:
             raise refused(Status.INVALID_ARGUMENT, code="too_many_mints", detail=f"at most {SUBMIT_MAX} mints")
         self.submissions.append([mint.number for mint in message.mints])
-        entries = [self._admit(mint) for mint in message.mints]
+        over = {one.number: one.reason for one in self._final if one.kind == v1.OutcomeKind.FAILED}
+        entries = [self._admit(mint, over) for mint in message.mints]
         await self.answering.wait()
         return v1.SubmitMintsResponse(entries=entries)
 
@@ -156,6 +162,21 @@ class FakeAdapter(ChainAdapterServiceBase):
         await self.suffer()
         return v1.GetStatusResponse(epoch=self.epoch)
 
+    async def cancel(self, mint: v1.Mint) -> v1.CancelMintsResponseEntry:
+        """Cancel one mint, or say how far that is; what was cancelled is retired by the next `mint`."""
+        await self.suffer()
+        wanted = Known(mint.cashback_id, mint.recipient, mint.amount)
+        if self.known.setdefault(mint.number, wanted) != wanted:
+            return v1.CancelMintsResponseEntry(number=mint.number, result=v1.CancelResult.CONFLICT)
+        done = next((one for one in self._final if one.number == mint.number), None)
+        if done is None:
+            self.cancelled.add(mint.number)
+            return v1.CancelMintsResponseEntry(number=mint.number, result=v1.CancelResult.ORDERED)
+        if done.reason == "number_retired":
+            return v1.CancelMintsResponseEntry(number=mint.number, result=v1.CancelResult.RETIRED)
+        reason = "too_late" if mint.number in self.cancelled else "mint_settled"
+        return v1.CancelMintsResponseEntry(number=mint.number, result=v1.CancelResult.SETTLED, reason=reason)
+
     async def suffer(self) -> None:
         """Do what the test wants to see survived."""
         if self.is_hanging:
@@ -163,13 +184,17 @@ class FakeAdapter(ChainAdapterServiceBase):
         if self.refusal is not None:
             raise refused(self.refusal, code="ordered", detail="as the test ordered")
 
-    def _admit(self, mint: v1.Mint) -> v1.SubmitMintsResponseEntry:
-        """Answer for one entry."""
+    def _admit(self, mint: v1.Mint, over: dict[int, str]) -> v1.SubmitMintsResponseEntry:
+        """Answer for one entry; `over` are those that were refused for good, and why."""
         reason = _invalidity(mint)
         if reason is not None:
             return v1.SubmitMintsResponseEntry(number=mint.number, result=v1.SubmitResult.INVALID, reason=reason)
         wanted = Known(mint.cashback_id, mint.recipient, mint.amount)
         is_same = self.known.setdefault(mint.number, wanted) == wanted
+        if is_same and mint.number in over:
+            return v1.SubmitMintsResponseEntry(
+                number=mint.number, result=v1.SubmitResult.INVALID, reason=over[mint.number]
+            )
         result = v1.SubmitResult.ACCEPTED if is_same else v1.SubmitResult.CONFLICT
         return v1.SubmitMintsResponseEntry(number=mint.number, result=result)
 
@@ -198,7 +223,7 @@ class FakeHealth(HealthBase):
 class _Server(Server):
     """A gRPC server that can vanish."""
 
-    def __init__(self, handlers: "list[FakeAdapter | FakeHealth]") -> None:
+    def __init__(self, handlers: "list[FakeAdapter | FakeAdministration | FakeHealth]") -> None:
         """Remember every connection from now on."""
         super().__init__(handlers, codec=ProtoCodec(), status_details_codec=DetailsCodec())
         self._connections: list[H2Protocol] = []

@@ -1,4 +1,4 @@
-"""`cashback mint list | show`: what became of each mint, and of one in every detail."""
+"""`cashback mint list | show | cancel | retry`: what became of each mint, and what a person does about one."""
 
 import asyncio
 import re
@@ -8,16 +8,28 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from cashback.cli.output import gwei, json_option, print_facts, print_json, print_records, tokens
+from cashback.cli.chain import by_option
+from cashback.cli.output import gwei, json_option, print_facts, print_json, print_records, say, tokens
 from cashback.kernel.addresses import address_text
 from cashback.kernel.config import Dsn, load
 from cashback.kernel.money import INT63_MAX
 
 if TYPE_CHECKING:
-    from cashback.chain.model import AttemptView, MintView
+    from cashback.chain.model import AttemptView, CancellationView, MintView
     from cashback.minting import Mint
 
 _CASHBACK: Final = re.compile("cb_[0-9a-z]{1,61}")
+_CANCELLED: Final = {
+    "ordered": "mint {number} is cancelled: no further call carries it, and a lane retires its number on the chain",
+    "retiring": "mint {number} is cancelled: a transaction that retires its number is under way, until it is final",
+    "retired": "number {number} is retired for good: `cashback mint retry {number}` gives its cashback another one",
+}
+_RETRIED: Final = {
+    "given_back": "{cashback} is approved again: the ledger requests it under another number within seconds",
+    "requested_again": "mint {number} is requested again under its number",
+    "released": "mint {number} is held no more: the next call carries it",
+    "hastened": "mint {number} is handed to the adapter now; it was under way",
+}
 
 
 class MintSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +40,7 @@ class MintSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group()
 def mint() -> None:
-    """List mints and their state, or show one.
+    """List mints and their state, show one, cancel it or try it again.
 
     Example: cashback mint list --state minted
     """
@@ -89,20 +101,91 @@ def show(name: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
     """
     from cashback.processes import mint_story as process
 
-    if not _CASHBACK.fullmatch(name) and not (name.isascii() and name.isdecimal() and int(name) <= INT63_MAX):
-        raise click.BadParameter("name a mint by its number, or by its cashback: cb_...", param_hint="NUMBER|cb_...")
+    _check(name)
     story = asyncio.run(process.story(load(process.Settings), name))
     minting = _as_minting_knows(story.minting)
     adapter = None if story.adapter is None else _as_the_adapter_knows(story.adapter.mint)
     attempts = [] if story.adapter is None else [_attempt(one) for one in story.adapter.attempts]
+    ordered = story.adapter.cancellation if story.adapter else None
+    cancellation = None if ordered is None else _cancellation(ordered)
     if as_json:
-        print_json({"minting": minting, "adapter": adapter, "attempts": attempts})
+        print_json({"minting": minting, "adapter": adapter, "cancellation": cancellation, "attempts": attempts})
         return
     print_facts("as minting knows it", minting | {"token_units": tokens(story.minting.amount)})
     # All attempts at one nonce have one signer: told once, the table fits a terminal.
     slot = {name: one.pop(name) for one in attempts for name in ("signer", "nonce")}
     print_facts("as the adapter knows it", (adapter or {"state": "unknown: it was not handed over yet"}) | slot)
+    if cancellation is not None:
+        print_facts("cancelled", cancellation)
     print_records("attempts", [_in_gwei(one) for one in attempts], as_json=False)
+
+
+@mint.command(short_help="Cancel one mint: its number is retired on the chain.")
+@click.argument("name", metavar="NUMBER|cb_...")
+@click.option("--reason", required=True, help="Why; it is kept.")
+@by_option
+@json_option
+def cancel(name: str, reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Cancel one mint: no further call carries it, and its number is retired on the chain, so that it is never minted.
+
+    Run it again to see how far that is. Once the number is retired for good, `cashback mint retry` gives the cashback
+    another one. A mint that was sent already may still be faster than its retirement; the chain decides.
+
+    Example: cashback mint cancel 17 --reason "the user has lost the wallet"
+    """
+    from cashback.processes import cancelling as process
+
+    _check(name)
+    done = asyncio.run(process.cancel(load(process.Settings), name, by=by, reason=reason))
+    if as_json:
+        print_json(done)
+    else:
+        say(_CANCELLED[done.progress].format(number=done.number))
+
+
+@mint.command(short_help="Try one mint again, as its state asks for.")
+@click.argument("name", metavar="NUMBER|cb_...")
+@click.option("--reason", required=True, help="Why; it is kept.")
+@by_option
+@json_option
+def retry(name: str, reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Try one mint again: under another number if its own is retired, else under its own.
+
+    One that is stuck is handed to the adapter again, one that the adapter holds is let go, one that is under way is
+    handed over now. What is minted is refused.
+
+    Example: cashback mint retry 17 --reason "the user has linked another wallet"
+    """
+    from cashback.processes import retrying as process
+
+    _check(name)
+    done = asyncio.run(process.retry(load(process.Settings), name, by=by, reason=reason))
+    if as_json:
+        print_json(done)
+    elif done.is_news:
+        say(_RETRIED[done.deed].format(number=done.number, cashback=done.cashback))
+    else:
+        say(f"{done.cashback} was given back before: number {done.number} is given up")
+
+
+def _check(name: str) -> None:
+    """Raise unless `name` can be that of a mint."""
+    if not _CASHBACK.fullmatch(name) and not (name.isascii() and name.isdecimal() and int(name) <= INT63_MAX):
+        raise click.BadParameter("name a mint by its number, or by its cashback: cb_...", param_hint="NUMBER|cb_...")
+
+
+def _cancellation(ordered: "CancellationView") -> dict[str, object]:
+    """Return who cancelled a mint, when and why, and how far that is."""
+    from cashback.chain.rules.retiring import progress
+
+    certificate = f" (certificate {ordered.by.certificate})" if ordered.by.certificate else ""
+    return {
+        "progress": progress(ordered.standing),
+        "by": f"{ordered.by.name}{certificate}",
+        "reason": ordered.because,
+        "at": ordered.at,
+        "transaction": "0x" + ordered.transaction_hash.hex() if ordered.transaction_hash else None,
+    }
 
 
 def _as_minting_knows(mint: "Mint") -> dict[str, object]:
@@ -137,6 +220,7 @@ def _as_the_adapter_knows(mint: "MintView") -> dict[str, object]:
         "submitted_at": _instant(mint.submitted_at_ms),
         "included_at": _instant(mint.included_at_ms),
         "final_at": _instant(mint.final_at_ms),
+        "held_at": _instant(mint.held_at_ms),
     }
 
 

@@ -31,6 +31,8 @@ def document(standing: "Standing") -> dict[str, object]:
         "safe": view.safe,
         "final": view.final,
         "accepted_waiting": view.accepted_waiting,
+        "held": view.held,
+        "held_numbers": [str(number) for number in view.held_numbers],
         "total_supply": None if view.total_supply is None else str(view.total_supply),
         "supply_cap": None if allowance is None else str(allowance.supply_cap),
         "limiter": None
@@ -97,6 +99,7 @@ def _facts(view: "AdapterView") -> dict[str, object]:
         "minter": address_text(view.minter) + (" (paused)" if allowance is not None and allowance.is_paused else ""),
         "blocks": f"head {view.head:,}, safe {view.safe:,}, final {view.final:,}",
         "mints not signed yet": f"{view.accepted_waiting:,}",
+        "mints held": f"{view.held:,}",
         "supply": _UNTOLD if view.total_supply is None else tokens(view.total_supply),
         "supply cap": _UNTOLD if allowance is None else tokens(allowance.supply_cap),
         "limit": _UNTOLD

@@ -38,6 +38,7 @@ from cashback.ledger.rules import currency_of, explain, replay
 from cashback.ledger.service import (
     MintPolicy,
     Readings,
+    Retirements,
     Stories,
     Sweeper,
     Swept,
@@ -73,6 +74,7 @@ __all__ = [
     "ProgrammeUnknown",
     "Readings",
     "Reason",
+    "Retirements",
     "State",
     "Stories",
     "Sum",

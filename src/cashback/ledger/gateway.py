@@ -189,6 +189,7 @@ def _status(answer: GetStatusResponse) -> ChainStatus:
         final=int(answer.final),
         halted_reason=answer.halted_reason,
         accepted_waiting=int(answer.accepted_waiting),
+        held=int(answer.held),
         limit=None if answer.allowance is None else TokenUnits(int(_digits(answer.allowance.capacity))),
         lanes=[
             LaneNonces(

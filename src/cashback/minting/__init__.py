@@ -6,14 +6,26 @@ published, again and again if it is asked for again. Nothing here knows a chain 
 contradicts halts the submission until a person has looked.
 """
 
-from cashback.minting.model import Cursor, Halt, HaltKind, Inclusion, Mint, MintRequest, MintState
+from cashback.minting.model import (
+    NUMBER_RETIRED,
+    Cursor,
+    Halt,
+    HaltKind,
+    Inclusion,
+    Mint,
+    MintRequest,
+    MintSettled,
+    MintState,
+)
 from cashback.minting.service.follower import Follower
 from cashback.minting.service.halts import Halts
 from cashback.minting.service.readings import Readings
 from cashback.minting.service.requests import Requests
+from cashback.minting.service.retries import Retries
 from cashback.minting.service.submitter import Submitter
 
 __all__ = [
+    "NUMBER_RETIRED",
     "Cursor",
     "Follower",
     "Halt",
@@ -22,8 +34,10 @@ __all__ = [
     "Inclusion",
     "Mint",
     "MintRequest",
+    "MintSettled",
     "MintState",
     "Readings",
     "Requests",
+    "Retries",
     "Submitter",
 ]

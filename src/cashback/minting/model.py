@@ -1,16 +1,18 @@
 """What minting talks about: requests, mints, the adapter's verdicts and outcomes, and why minting stands still.
 
     requested ──submitted──▶ accepted ──outcome──▶ minted
-        │                        │                    ▲
-        └───refused──▶ stuck ◀───┘  outcome           │
-                         └────── the chain says so ───┘
+      ▲ │                        │                    ▲
+      │ └───refused──▶ stuck ◀───┘  outcome           │
+      └────a person──────┘ └──── the chain says so ───┘
 
 An outcome may overtake the acceptance, so each arrow may also start one state earlier. Number, cashback, recipient and
-amount never change. What the chain says wins: a stuck mint whose log turns up is minted.
+amount never change. What the chain says wins: a stuck mint whose log turns up is minted. One that is stuck because its
+number was retired stays so for ever, and its cashback may have another number: at most one that is not retired.
 """
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -25,6 +27,10 @@ class MintState(StrEnum):
     ACCEPTED = "accepted"
     MINTED = "minted"
     STUCK = "stuck"
+
+
+NUMBER_RETIRED: Final = "number_retired"
+"""Why a mint is stuck whose number was used up on the chain without a mint."""
 
 
 class MintRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,11 @@ class Mint(msgspec.Struct, frozen=True, kw_only=True):
     inclusion: Inclusion | None = None
     reason: str | None = None
     traceparent: str | None = None
+
+    @property
+    def is_retired(self) -> bool:
+        """Tell whether the number was used up without a mint: this one is over, its cashback may have another."""
+        return self.state is MintState.STUCK and self.reason == NUMBER_RETIRED
 
 
 class SubmitResult(StrEnum):
@@ -190,6 +201,18 @@ class MintingHalted(Broken):
     """Nothing is submitted until a person has looked at the open halts."""
 
     code = "minting_halted"
+
+
+class RequestOvertaken(Unavailable):
+    """Another request for the same cashback was taken in meanwhile; the next delivery is judged beside it."""
+
+    code = "request_overtaken"
+
+
+class MintSettled(Rejected):
+    """The mint is final on the chain, or its number is: there is nothing to try again."""
+
+    code = "mint_settled"
 
 
 class MintNotFound(NotFound):

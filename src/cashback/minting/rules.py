@@ -9,7 +9,7 @@ import msgspec
 from cashback.kernel.addresses import address_text
 from cashback.kernel.backoff import delay_ms
 from cashback.kernel.money import INT63_MAX
-from cashback.minting.model import Halt, HaltKind, Inclusion, Mint, MintRequest, MintState, Outcome
+from cashback.minting.model import NUMBER_RETIRED, Halt, HaltKind, Inclusion, Mint, MintRequest, MintState, Outcome
 
 RETRY_FIRST_MS: Final = 250
 RETRY_LONGEST_MS: Final = 10_000
@@ -19,6 +19,10 @@ OPEN: Final = frozenset({MintState.REQUESTED, MintState.ACCEPTED})
 """States in which a mint has no outcome yet."""
 
 _FINGERPRINT_DOMAIN: Final = b"cashback.mint.v1\0"
+
+
+class Admit(msgspec.Struct, frozen=True):
+    """The number is new, and every earlier number of its cashback is retired: it is stored."""
 
 
 class Hasten(msgspec.Struct, frozen=True):
@@ -65,7 +69,7 @@ class Settled(msgspec.Struct, frozen=True):
     unchanged: int
 
 
-Judgement: TypeAlias = Hasten | Republish | Refuse
+Judgement: TypeAlias = Admit | Hasten | Republish | Refuse
 Settlement: TypeAlias = Settle | Contradiction | Unchanged
 
 
@@ -94,13 +98,17 @@ def impossibility(request: MintRequest) -> str | None:
     return None
 
 
-def judge(request: MintRequest, *, by_number: Mint | None, by_cashback: Mint | None) -> Judgement:
-    """Return what a request means whose number or cashback is known already; one of the two mints is not None."""
+def judge(request: MintRequest, *, by_number: Mint | None, of_cashback: Sequence[Mint]) -> Judgement:
+    """Return what a request means beside the mint that has its number and all mints that its cashback has.
+
+    A second number goes through only when every earlier one of the cashback is retired: no two can both be minted (I2).
+    """
+    live = next((mint for mint in of_cashback if not mint.is_retired), None)
     if by_number is None:
-        return Refuse(_second_number(request, by_cashback), is_cashback_stuck=False)
+        return Admit() if live is None else Refuse(_second_number(request, live), is_cashback_stuck=False)
     if by_number.fingerprint != fingerprint_of(request):
         # The one whose number it is goes on; nobody else may be called stuck in its place.
-        return Refuse(_foreign(request, by_number), is_cashback_stuck=by_cashback is None)
+        return Refuse(_foreign(request, by_number), is_cashback_stuck=live is None)
     return Hasten(by_number) if by_number.state in OPEN else Republish(by_number)
 
 
@@ -154,13 +162,18 @@ def _settle_failed(mint: Mint, outcome: Outcome) -> Settlement:
         case MintState.MINTED:
             return Contradiction(_halt(HaltKind.CONTRADICTED_OUTCOME, outcome, "it was final as minted"), None)
         case MintState.STUCK:
-            return Unchanged()
+            # Whatever it was stuck for: now nothing can be minted under its number, which lets its cashback go on.
+            is_news = outcome.reason == NUMBER_RETIRED and mint.reason != NUMBER_RETIRED
+            return Settle(_stuck(mint, NUMBER_RETIRED)) if is_news else Unchanged()
         case MintState.REQUESTED | MintState.ACCEPTED:
             return Settle(_stuck(mint, outcome.reason or NO_REASON))
 
 
 def _settle_minted(mint: Mint, outcome: Outcome, inclusion: Inclusion) -> Settlement:
-    """Return what a mint's log changes: it wins over everything but another final log."""
+    """Return what a mint's log changes: it wins over everything but what else was final."""
+    if mint.is_retired:
+        # Its cashback may have been minted under another number since.
+        return Contradiction(_halt(HaltKind.CONTRADICTED_OUTCOME, outcome, "its number was retired for good"), None)
     if mint.state is not MintState.MINTED:
         return Settle(
             msgspec.structs.replace(mint, state=MintState.MINTED, inclusion=inclusion, reason=None, submit_after=None)
@@ -175,10 +188,9 @@ def _stuck(mint: Mint, reason: str) -> Mint:
     return msgspec.structs.replace(mint, state=MintState.STUCK, reason=reason, submit_after=None)
 
 
-def _second_number(request: MintRequest, holder: Mint | None) -> Halt:
+def _second_number(request: MintRequest, holder: Mint) -> Halt:
     """Return the halt for a cashback that is to be minted under two numbers."""
-    first = "another number" if holder is None else f"number {holder.number}"
-    detail = f"{request.cashback_id} was requested under {first} before"
+    detail = f"{request.cashback_id} was requested under number {holder.number} before"
     return Halt(kind=HaltKind.SECOND_NUMBER, number=request.number, cashback_id=request.cashback_id, detail=detail)
 
 

@@ -127,6 +127,12 @@ class MintingHalted(CashbackError):
     code = "minting_halted"
 
 
+class MintsHeld(CashbackError):
+    """The contracts refuse mints, which wait for a person now."""
+
+    code = "mints_held"
+
+
 class ChainUnwell(CashbackError):
     """Nodes of the chain do not answer the adapter as they should."""
 
@@ -134,7 +140,7 @@ class ChainUnwell(CashbackError):
 
 
 async def _adapter(settings: Settings) -> str:
-    """Return what the adapter serves, minting, with every node well."""
+    """Return what the adapter serves, minting, with every node well and no mint held."""
     async with Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter:
         status = await adapter.status()
     if status.halted_reason:
@@ -143,6 +149,8 @@ async def _adapter(settings: Settings) -> str:
         alive = len(status.endpoints) - len(unwell)
         which = f"{alive} of {len(status.endpoints)} nodes answer" if alive else "no node of the chain answers"
         raise ChainUnwell(f"the adapter is up, but {which}; {'; '.join(unwell)}")
+    if status.held:
+        raise MintsHeld(f"the contracts refuse {status.held} mints, which are held; see `cashback chain status`")
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"
 
 

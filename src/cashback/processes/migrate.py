@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cashback_ledger_password: Secret
     cashback_relay_password: Secret
     cashback_auditor_password: Secret
+    cashback_operator_password: Secret
     minting_owner_password: Secret
     minting_worker_password: Secret
     minting_relay_password: Secret
@@ -64,7 +65,7 @@ SERVICES: Final = (
     Service(
         "cashback",
         "cashback_owner",
-        ("cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor"),
+        ("cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor", "cashback_operator"),
         ("ledger", "purchases"),
     ),
     Service(

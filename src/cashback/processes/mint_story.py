@@ -35,5 +35,5 @@ async def story(settings: Settings, name: str) -> Story:
         Database.open(settings.chain_audit_dsn.value, name="cashback mint", connections_max=1) as chain,
     ):
         readings = Readings(minting)
-        mint = await (readings.show(int(name)) if name.isdecimal() else readings.show_for(name))
+        mint = await readings.find(name)
         return Story(mint, await Audit(chain).mint(mint.number))

@@ -54,6 +54,7 @@ ATTEMPT = """
     insert into chain.blockchain_transactions (hash, lane, nonce, raw, max_fee_wei, tip_wei, block_number)
     select %s, max(id), 0, '', 1, 1, 7 from chain.lanes
 """
+HELD = "update chain.mints set state = 'held', held_reason = 'r', held_at = now()"
 OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e', %s, 1, 'minted')"
 
 
@@ -66,6 +67,20 @@ OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e
         ("mint_recipient_is_address", [(MINT, (1, b"short", 1))]),
         ("mint_submitted_has_slot", [(MINT, (1, ADDRESS, 1)), ("update chain.mints set state = 'submitted'", ())]),
         ("mint_on_chain_has_place", [(MINT, (1, ADDRESS, 1)), ("update chain.mints set state = 'included'", ())]),
+        ("mint_held_says_why", [(MINT, (1, ADDRESS, 1)), ("update chain.mints set state = 'held'", ())]),
+        ("mint_hold_is_whole", [(MINT, (1, ADDRESS, 1)), ("update chain.mints set held_at = now()", ())]),
+        ("mint_held_does_not_wait", [(MINT, (1, ADDRESS, 1)), (HELD.replace("'held'", "'accepted'"), ())]),
+        ("mint_held_reason_bounded", [(MINT, (1, ADDRESS, 1)), (HELD.replace("'r'", "repeat('r', 101)"), ())]),
+        (
+            "mint_held_has_no_slot",
+            [
+                (MINT, (1, ADDRESS, 1)),
+                (LANE, (ADDRESS,)),
+                (SLOT, (ADDRESS,)),
+                (HELD, ()),
+                ("update chain.mints set lane = slots.lane, nonce = 0, submitted_at = now() from chain.slots", ()),
+            ],
+        ),
         ("lane_address_known_once", [(LANE, (ADDRESS,)), (LANE, (ADDRESS,))]),
         ("slot_nonce_reserved_once", [(LANE, (ADDRESS,)), (SLOT, (ADDRESS,)), (SLOT, (ADDRESS,))]),
         ("attempt_has_slot", [(LANE, (ADDRESS,)), (ATTEMPT, (HASH,))]),

@@ -47,7 +47,9 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
-        administration=Administration(parts.halting, parts.rotation),
+        administration=Administration(
+            parts.halting, parts.rotation, cancellations=parts.cancellations, releases=parts.releases
+        ),
     )
 
     async def look() -> bool | None:

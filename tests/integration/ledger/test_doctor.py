@@ -6,12 +6,13 @@ from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 
 
-async def examined(*endpoints: v1.GetStatusResponseEndpoint) -> doctor.Examined:
-    """Return what the doctor says of an adapter with these nodes; all else is away."""
+async def examined(*endpoints: v1.GetStatusResponseEndpoint, held: int = 0) -> doctor.Examined:
+    """Return what the doctor says of an adapter with these nodes and so many mints held; all else is away."""
     nowhere = "127.0.0.1:1"
     dsn = Secret(f"postgresql://nobody@{nowhere}/nothing")
     async with ScriptedAdapter.serving() as adapter:
-        adapter.answers = {"GetStatus": bytes(v1.GetStatusResponse(chain_id=1, head=9, endpoints=list(endpoints)))}
+        answer = v1.GetStatusResponse(chain_id=1, head=9, endpoints=list(endpoints), held=held)
+        adapter.answers = {"GetStatus": bytes(answer)}
         settings = doctor.Settings(
             ledger_audit_dsn=dsn,
             minting_audit_dsn=dsn,
@@ -46,3 +47,10 @@ async def test_of_several_nodes_the_one_that_is_away_is_named() -> None:
     found = await examined(node("rpc1"), node("rpc2", "refused"))
     assert not found.is_well
     assert found.detail == "the adapter is up, but 1 of 2 nodes answer; rpc2: refused"
+
+
+async def test_mints_that_the_contracts_refuse_are_told() -> None:
+    """They are held, and wait for a person."""
+    found = await examined(node("rpc1"), held=3)
+    assert not found.is_well
+    assert found.detail.startswith("the contracts refuse 3 mints, which are held")

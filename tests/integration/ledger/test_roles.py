@@ -37,6 +37,7 @@ FORBIDDEN = {
         "update ledger.transfers set amount = 1",
         "delete from ledger.inbox",
         "insert into ledger.decisions (cashback_id) values ('cb_1')",
+        "insert into ledger.retired_numbers (number) values (1)",
         "select ledger.rotate_outbox(interval '0')",
     ],
     "cashback_relay": [
@@ -45,6 +46,17 @@ FORBIDDEN = {
         "insert into ledger.outbox_events (type) values ('x')",
         "update ledger.outbox_events set data = ''",
         "delete from ledger.outbox_events",
+    ],
+    "cashback_operator": [
+        "select * from purchases.purchases",
+        "insert into ledger.outbox_events (type) values ('x')",
+        "update ledger.cashback_ledger set token_units = 1",
+        "update ledger.cashback_ledger set transaction_hash = ''",
+        "update ledger.retired_numbers set reason = 'x'",
+        "delete from ledger.retired_numbers",
+        "update ledger.transfers set amount = 1",
+        "update ledger.recipients set wallet = '0x'",
+        "select nextval('ledger.mint_numbers')",
     ],
     "cashback_auditor": [
         "select secret_hmac from purchases.api_keys",

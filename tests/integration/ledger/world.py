@@ -21,7 +21,7 @@ from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.migrations import upgrade
 from cashback.kernel.money import Bps, Minor, TokenRate
-from cashback.ledger import MintPolicy, NewProgramme, Programme, ProgrammeAnswer, Readings, Sweeper
+from cashback.ledger import MintPolicy, NewProgramme, Programme, ProgrammeAnswer, Readings, Retirements, Sweeper
 from cashback.ledger.consumer import LedgerConsumer
 from cashback.purchases import People, Programmes, Purchases
 from cashback.purchases.model import (
@@ -40,7 +40,14 @@ from cashback.purchases.model import (
 )
 from tests.support.servers import Databases
 
-ROLES: Final = ("cashback_owner", "cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor")
+ROLES: Final = (
+    "cashback_owner",
+    "cashback_api",
+    "cashback_ledger",
+    "cashback_relay",
+    "cashback_auditor",
+    "cashback_operator",
+)
 PASSWORD: Final = "password-of-a-test"
 START: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TEMPLATE: Final = "cashback_service"
@@ -82,8 +89,8 @@ def fresh_database(databases: Databases) -> Iterator[Dsns]:
 class World:
     """The service over one database: what the API does, what the worker does, and what an auditor sees."""
 
-    def __init__(self, dsns: Dsns, *, api: Database, worker: Database, auditor: Database) -> None:
-        """Work on three connections' worth of roles; nothing is stored yet."""
+    def __init__(self, dsns: Dsns, *, api: Database, worker: Database, auditor: Database, operator: Database) -> None:
+        """Work on four connections' worth of roles; nothing is stored yet."""
         self.dsns = dsns
         self.api, self.worker, self.auditor = api, worker, auditor
         self.clock = ManualClock(START)
@@ -92,6 +99,7 @@ class World:
         self.people = People(api, clock=self.clock)
         self.programmes = Programmes(api, clock=self.clock)
         self.readings = Readings(auditor)
+        self.retirements = Retirements(operator, clock=self.clock)
         self.consumer = LedgerConsumer(clock=self.clock, policy=self.policy)
         self.sweeper = Sweeper(worker, clock=self.clock, policy=self.policy)
 
@@ -178,11 +186,11 @@ class World:
 async def open_world(dsns: Dsns, *, connections_max: int = 8) -> AsyncIterator[World]:
     """Give a world over one database; several over the same one are several processes."""
     async with AsyncExitStack() as stack:
-        api, worker, auditor = [
+        api, worker, auditor, operator = [
             await stack.enter_async_context(Database.open(dsns.of(role), name=role, connections_max=connections_max))
-            for role in ("cashback_api", "cashback_ledger", "cashback_auditor")
+            for role in ("cashback_api", "cashback_ledger", "cashback_auditor", "cashback_operator")
         ]
-        world = World(dsns, api=api, worker=worker, auditor=auditor)
+        world = World(dsns, api=api, worker=worker, auditor=auditor, operator=operator)
         stack.push_async_callback(world.purchases.close)
         yield world
 

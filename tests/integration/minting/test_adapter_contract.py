@@ -59,6 +59,22 @@ async def stub(subject: Subject) -> AsyncIterator[v1.ChainAdapterServiceStub]:
     channel.close()
 
 
+@pytest.fixture
+async def admin(subject: Subject) -> AsyncIterator[v1.ChainAdminServiceStub]:
+    """Give an administrator's client that adds nothing of its own."""
+    channel = Channel(HOST, subject.port, status_details_codec=ReasonCodec())
+    yield v1.ChainAdminServiceStub(channel, timeout=WITHIN_S)
+    channel.close()
+
+
+async def cancel(admin: v1.ChainAdminServiceStub, mint: v1.Mint) -> v1.CancelResult:
+    """Cancel one mint and return how far that is."""
+    answer = await admin.cancel_mints(v1.CancelMintsRequest(by="alice", reason="a test", mints=[mint]))
+    (entry,) = answer.entries
+    assert entry.number == mint.number
+    return entry.result
+
+
 def a_mint(number: int | None = None, *, recipient: bytes | None = None, amount: int = 1_000) -> v1.Mint:
     """Return a mint under a number that nobody used, to a wallet of its own, unless told otherwise."""
     number = next(_numbers) if number is None else number
@@ -203,6 +219,36 @@ async def test_a_stream_without_news_gives_signs_of_life(stub: v1.ChainAdapterSe
     assert [(sign.epoch, sign.outcomes) for sign in signs] == [(epoch, [])] * 2
 
 
+@pytest.mark.invariant("I2", "I3")
+async def test_a_cancelled_mint_fails_as_retired_and_can_be_submitted_no_more(
+    stub: v1.ChainAdapterServiceStub, admin: v1.ChainAdminServiceStub, subject: Subject
+) -> None:
+    """Whether it was submitted before or not; who asks again, for either, is told how it ended."""
+    unknown = a_mint()
+    assert await cancel(admin, unknown) in {v1.CancelResult.ORDERED, v1.CancelResult.RETIRING}
+    assert await submit(stub, unknown) in [{unknown.number: ACCEPTED}, {unknown.number: INVALID}]
+    _, found = await outcomes(stub, subject, unknown.number)
+    (outcome,) = [outcome for outcome in found if outcome.number == unknown.number]
+    assert (outcome.kind, outcome.reason) == (v1.OutcomeKind.FAILED, "number_retired")
+    assert (outcome.cashback_id, outcome.amount) == (unknown.cashback_id, unknown.amount)
+    assert await cancel(admin, unknown) == v1.CancelResult.RETIRED
+    answer = await stub.submit_mints(v1.SubmitMintsRequest(mints=[unknown]))
+    assert [(entry.result, entry.reason) for entry in answer.entries] == [(INVALID, "number_retired")]
+
+
+async def test_a_mint_that_is_final_cannot_be_cancelled(
+    stub: v1.ChainAdapterServiceStub, admin: v1.ChainAdminServiceStub, subject: Subject
+) -> None:
+    """Its outcome stays the only one."""
+    mint, last = a_mint(), a_mint()
+    await submit(stub, mint)
+    await outcomes(stub, subject, mint.number)
+    assert await cancel(admin, mint) == v1.CancelResult.SETTLED
+    await submit(stub, last)
+    _, found = await outcomes(stub, subject, last.number)
+    assert [outcome.kind for outcome in found if outcome.number == mint.number] == [v1.OutcomeKind.MINTED]
+
+
 async def test_a_number_with_another_fingerprint_conflicts_and_the_first_mint_stays(
     stub: v1.ChainAdapterServiceStub, subject: Subject
 ) -> None:
@@ -221,3 +267,12 @@ async def test_a_number_with_another_fingerprint_conflicts_and_the_first_mint_st
         assert await submit(stub, second, neighbour) == {first.number: CONFLICT, neighbour.number: ACCEPTED}
     _, after = await outcomes(stub, subject, first.number)
     assert after == before
+
+
+async def test_a_cancellation_with_another_fingerprint_conflicts(
+    stub: v1.ChainAdapterServiceStub, admin: v1.ChainAdminServiceStub
+) -> None:
+    """The first mint stays; the real adapter may be halted by now, which refuses no order."""
+    mint = a_mint()
+    await submit(stub, mint)
+    assert await cancel(admin, a_mint(mint.number, amount=mint.amount + 1)) == v1.CancelResult.CONFLICT

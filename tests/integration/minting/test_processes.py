@@ -187,7 +187,7 @@ def test_the_ledger_worker_becomes_ready_and_ends(databases: Databases, broker: 
 def _prepare_ledger(dsn: str) -> None:
     """Make the ledger's schema and the roles that it grants to; whoever has given them passwords keeps them."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for role in ("cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor"):
+        for role in ("cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor", "cashback_operator"):
             if connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone() is None:
                 connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
     upgrade(dsn, "ledger")

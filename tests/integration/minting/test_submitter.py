@@ -197,7 +197,7 @@ async def test_a_mint_without_an_answer_in_the_adapters_list_is_submitted_again(
     """What was not answered for was not accepted."""
     await world.take(request(1), request(2))
     unanswered = v1.SubmitMintsResponseEntry(number=1, result=v1.SubmitResult.UNSPECIFIED)
-    monkeypatch.setattr(world.fake, "_admit", lambda _: unanswered)
+    monkeypatch.setattr(world.fake, "_admit", lambda *_: unanswered)
     assert await world.submitter().submit_due() == 2
     assert await world.states() == {1: "requested", 2: "requested"}
 

@@ -55,7 +55,8 @@ def empty(dsn: str) -> None:
     """Make the schema as empty as after its migration."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
-            "truncate minting.mints, minting.halts, minting.inbox, minting.leases, minting.outbox_events"
+            "truncate minting.mints, minting.mint_journal, minting.halts, minting.inbox, minting.leases, "
+            "minting.outbox_events"
         )
         connection.execute("update minting.outcome_cursor set epoch = default, sequence = default")
         connection.execute("update minting.outbox_cursors set position = default, expires_at = default")

@@ -132,6 +132,19 @@ async def books_differ(scene: Scene) -> str:
     return "I8 balance_unproved"
 
 
+async def retired_minted(scene: Scene) -> str:
+    """Have the ledger give a number up that is minted."""
+    number = scene.story.minted[0]
+    statement = """
+        insert into ledger.retired_numbers (number, cashback_id, recipient, request, requested_at, reason, person, at)
+        select mint_number, id, recipient, request, requested_at, 'a lie', 'mallory', now()
+        from ledger.cashback_ledger
+        where mint_number = %s
+    """
+    scene.spoil("cashback", statement, number)
+    return f"mint {number} "
+
+
 PLANTS: Final[Mapping[Kind, Plant]] = {
     Kind.MISSING_LOG: missing_log,
     Kind.UNSETTLED_LOG: unsettled_log,
@@ -140,6 +153,7 @@ PLANTS: Final[Mapping[Kind, Plant]] = {
     Kind.WRONG_AMOUNT: wrong_amount,
     Kind.WRONG_RECIPIENT: wrong_recipient,
     Kind.WRONG_PLACE: wrong_place,
+    Kind.RETIRED_MINTED: retired_minted,
     Kind.RECORD_MISSING: record_missing,
     Kind.RECORD_UNEXPECTED: record_unexpected,
     Kind.RECORD_DIFFERS: record_differs,

@@ -182,7 +182,12 @@ async def _adapter(
             acceptance=bench.adapter.acceptance,
             reading=bench.adapter.reading,
             stream=bench.adapter.stream,
-            administration=Administration(bench.adapter.halting, bench.adapter.rotation),
+            administration=Administration(
+                bench.adapter.halting,
+                bench.adapter.rotation,
+                cancellations=bench.adapter.cancellations,
+                releases=bench.adapter.releases,
+            ),
         )
 
         async def look() -> bool | None:

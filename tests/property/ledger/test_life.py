@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from cashback.events.minting import TokenMintFailed
 from cashback.ledger import replay
+from cashback.ledger.model import NUMBER_RETIRED
 from cashback.purchases.model import NewPurchase, Recorded
 from tests.integration.ledger.world import (
     World,
@@ -46,6 +48,8 @@ class Life(RuleBasedStateMachine):
         self.merchant = self.run(self.world.merchant())
         self.users = [self.run(self.world.user(wallet=wallet)) for wallet in ("any", "any", None)]
         self.answers: dict[str, tuple[NewPurchase, bytes]] = {}
+        self.minted: set[str] = set()
+        self.retired: set[str] = set()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine comes to."""
@@ -78,16 +82,39 @@ class Life(RuleBasedStateMachine):
 
     @rule(place=places, kind=st.sampled_from(["minted", "retry", "stuck"]))
     def deliver_outcome(self, place: int, kind: str) -> None:
-        """Deliver some outcome of some request, perhaps again."""
+        """Deliver some outcome of some cashback's newest request, perhaps again; a retired number is never minted."""
         found = self.run(requests(self.world))
         if not found:
             return
         cashback_id = found[place % len(found)].cashback_id
+        newest = {each.cashback_id: each.mint_number for each in found}[cashback_id]
         if kind == "minted":
-            self.run(self.world.settle(self.run(minted_outcome(self.world, cashback_id))))
+            if newest not in self.retired:
+                self.minted.add(newest)
+                self.run(self.world.settle(self.run(minted_outcome(self.world, cashback_id))))
         else:
             outcome = self.run(failed_outcome(self.world, cashback_id, will_retry=kind == "retry"))
             self.run(self.world.settle(outcome))
+
+    @rule(place=places)
+    def deliver_retirement(self, place: int) -> None:
+        """Deliver that the number of some request is retired, perhaps one that was given up since."""
+        found = [each for each in self.run(requests(self.world)) if each.mint_number not in self.minted]
+        if not found:
+            return
+        request = found[place % len(found)]
+        self.retired.add(request.mint_number)
+        outcome = TokenMintFailed(
+            mint_number=request.mint_number, cashback_id=request.cashback_id, reason=NUMBER_RETIRED, will_retry=False
+        )
+        self.run(self.world.settle(outcome))
+
+    @precondition(lambda self: self.retired)
+    @rule(place=places)
+    def give_back(self, place: int) -> None:
+        """Give a cashback back whose number is retired, perhaps again."""
+        number = sorted(self.retired)[place % len(self.retired)]
+        self.run(self.world.retirements.give_back(int(number), by="alice", because="a test"))
 
     @rule(minutes=st.integers(0, 90))
     def sweep(self, minutes: int) -> None:
@@ -111,7 +138,9 @@ class Life(RuleBasedStateMachine):
         assert 0 <= budget.budget_left <= BUDGET
         assert await self.world.one("select count(*) from purchases.purchases") == len(self.answers)  # I7
         found = await requests(self.world)
-        assert len({each.mint_number for each in found}) == len({each.cashback_id for each in found})  # I2
+        live = {each.mint_number for each in found if each.mint_number not in self.retired}
+        assert len(live) == len({each.cashback_id for each in found if each.mint_number in live})  # I2
+        assert not self.minted & self.retired
         assert len({(each.mint_number, each.recipient, each.token_units) for each in found}) == len(
             {each.mint_number for each in found}
         )

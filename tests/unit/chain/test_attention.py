@@ -27,6 +27,8 @@ WELL = AdapterView(
     safe=98,
     final=96,
     accepted_waiting=0,
+    held=0,
+    held_numbers=[],
     total_supply=5,
     tip_floor_wei=1,
     tip_cap_wei=2,
@@ -57,6 +59,8 @@ def changed(struct: msgspec.Struct, **changes: object) -> msgspec.Struct:
         ({"lanes": [changed(LANE, waits_for="role_missing")]}, "role"),
         ({"lanes": [changed(LANE, latest_nonce=None, pending_nonce=None)]}, "no node tells its nonces"),
         ({"allowance": None}, "what the contracts allow"),
+        ({"held": 2, "held_numbers": [7, 9]}, "2 held, since the contracts refuse them: 7, 9;"),
+        ({"held": 3, "held_numbers": [7, 9]}, "3 held, since the contracts refuse them: 7, 9, ...;"),
         ({"allowance": changed(ALLOWANCE, is_paused=True)}, "paused"),
         (
             {"allowance": changed(ALLOWANCE, is_paused=True), "lanes": [changed(LANE, waits_for="minter_paused")]},

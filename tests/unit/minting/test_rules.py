@@ -11,6 +11,7 @@ from cashback.minting.rules import (
     NUMBER_USED_OTHERWISE,
     RETRY_FIRST_MS,
     RETRY_LONGEST_MS,
+    Admit,
     Contradiction,
     Hasten,
     Refuse,
@@ -107,19 +108,19 @@ def test_what_can_never_be_minted_is_refused_with_a_stable_code(change: dict[str
 def test_a_known_request_without_an_outcome_is_hastened(state: MintState) -> None:
     """Whoever asks again may know that the adapter forgot."""
     mint = a_mint(state)
-    assert judge(REQUEST, by_number=mint, by_cashback=mint) == Hasten(mint)
+    assert judge(REQUEST, by_number=mint, of_cashback=[mint]) == Hasten(mint)
 
 
 @pytest.mark.parametrize("mint", [a_mint(MintState.MINTED, inclusion=HERE), a_mint(MintState.STUCK)])
 def test_a_known_request_with_an_outcome_has_it_told_again(mint: Mint) -> None:
     """A ledger that asks again has missed the answer."""
-    assert judge(REQUEST, by_number=mint, by_cashback=mint) == Republish(mint)
+    assert judge(REQUEST, by_number=mint, of_cashback=[mint]) == Republish(mint)
 
 
 def test_a_number_with_another_fingerprint_is_refused_and_the_second_cashback_is_stuck() -> None:
     """The first one goes on: it is the second that may not be minted."""
     foreign = msgspec.structs.replace(REQUEST, cashback_id="cb_two")
-    judged = judge(foreign, by_number=a_mint(), by_cashback=None)
+    judged = judge(foreign, by_number=a_mint(), of_cashback=[])
     assert isinstance(judged, Refuse)
     assert judged.is_cashback_stuck
     assert (judged.halt.kind, judged.halt.number, judged.halt.cashback_id) == (
@@ -131,7 +132,7 @@ def test_a_number_with_another_fingerprint_is_refused_and_the_second_cashback_is
 
 def test_a_request_whose_terms_changed_is_refused_and_its_cashback_goes_on_as_first_asked() -> None:
     """The frozen terms are in flight under the same number; calling the cashback stuck would be untrue."""
-    judged = judge(msgspec.structs.replace(REQUEST, recipient=BOB), by_number=a_mint(), by_cashback=a_mint())
+    judged = judge(msgspec.structs.replace(REQUEST, recipient=BOB), by_number=a_mint(), of_cashback=[a_mint()])
     assert isinstance(judged, Refuse)
     assert not judged.is_cashback_stuck
 
@@ -140,11 +141,51 @@ def test_a_request_whose_terms_changed_is_refused_and_its_cashback_goes_on_as_fi
 def test_a_cashback_under_a_second_number_is_refused() -> None:
     """I2: two numbers would be two mints, and the token could not know."""
     second = msgspec.structs.replace(REQUEST, number=8)
-    judged = judge(second, by_number=None, by_cashback=a_mint())
+    judged = judge(second, by_number=None, of_cashback=[a_mint()])
     assert isinstance(judged, Refuse)
     assert not judged.is_cashback_stuck
     assert judged.halt.kind is HaltKind.SECOND_NUMBER
     assert "number 7" in judged.halt.detail
+
+
+RETIRED = msgspec.structs.replace(a_mint(MintState.STUCK), reason="number_retired")
+
+
+@pytest.mark.invariant("I2")
+def test_a_cashback_whose_number_was_retired_may_have_another() -> None:
+    """Nothing can be minted under the first one any more; a live one beside it refuses the third."""
+    second = msgspec.structs.replace(REQUEST, number=8)
+    assert judge(second, by_number=None, of_cashback=[RETIRED]) == Admit()
+    live = msgspec.structs.replace(a_mint(), number=6)
+    judged = judge(second, by_number=None, of_cashback=[RETIRED, live])
+    assert isinstance(judged, Refuse)
+    assert "number 6" in judged.halt.detail
+
+
+def test_a_foreign_number_leaves_a_cashback_stuck_whose_own_numbers_are_all_retired() -> None:
+    """Nobody serves it: calling it in flight would be untrue."""
+    foreign = msgspec.structs.replace(REQUEST, cashback_id="cb_two", number=9)
+    holder = msgspec.structs.replace(a_mint(), number=9)
+    judged = judge(foreign, by_number=holder, of_cashback=[RETIRED])
+    assert isinstance(judged, Refuse)
+    assert judged.is_cashback_stuck
+
+
+def test_a_retirement_outdoes_whatever_a_mint_was_stuck_for() -> None:
+    """Only then may its cashback get another number; told again it changes nothing."""
+    settled = settle(a_mint(MintState.STUCK), an_outcome(None, reason="number_retired"))
+    assert isinstance(settled, Settle)
+    assert (settled.mint.state, settled.mint.reason) == (MintState.STUCK, "number_retired")
+    assert settle(settled.mint, an_outcome(None, reason="number_retired")) == Unchanged()
+    assert settle(settled.mint, an_outcome(None, reason="skipped")) == Unchanged()
+
+
+@pytest.mark.invariant("I2")
+def test_a_log_of_a_retired_number_halts_and_changes_nothing() -> None:
+    """Its cashback may have been minted under another number since: this is for a person."""
+    settled = settle(RETIRED, an_outcome())
+    assert isinstance(settled, Contradiction)
+    assert (settled.halt.kind, settled.mint) == (HaltKind.CONTRADICTED_OUTCOME, None)
 
 
 @pytest.mark.parametrize("state", [MintState.REQUESTED, MintState.ACCEPTED, MintState.STUCK])

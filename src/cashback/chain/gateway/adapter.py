@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -10,15 +10,18 @@ from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
+from cashback.chain.gateway.cancel_answers import cancel_answers
 from cashback.chain.model import (
     AdapterRefused,
     AdapterUnavailable,
     AdapterView,
     Address,
     Allowance,
+    CancelAnswer,
     EndpointView,
     Halt,
     LaneView,
+    Mint,
     NotHalted,
     Person,
 )
@@ -120,6 +123,37 @@ class Adapter:
             with understood():
                 return bool(answer.is_news)
 
+    async def cancel(self, mints: Sequence[Mint], *, by: str, reason: str) -> list[CancelAnswer]:
+        """Cancel mints in the name of a person, and return how far each cancellation is, in order; safe to repeat.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within 5 s; it may be noted or not.
+            AdapterRefused: this caller may not, or the order is not as it must be.
+        """
+        asked = [
+            v1.Mint(number=one.number, cashback_id=one.cashback_id, recipient=one.recipient, amount=one.amount)
+            for one in mints
+        ]
+        async with _failures_named("CancelMints"):
+            answer = await self._admin.cancel_mints(
+                v1.CancelMintsRequest(by=by, reason=reason, mints=asked), timeout=DEADLINE_S
+            )
+            with understood():
+                return cancel_answers(answer.entries, mints)
+
+    async def release(self, numbers: Sequence[int], *, by: str, reason: str) -> list[int]:
+        """Let held mints wait for a call again, in the name of a person; return those that were held until now.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within 5 s; they may be released or not.
+            AdapterRefused: this caller may not, or the order is not as it must be.
+        """
+        request = v1.ReleaseMintsRequest(by=by, reason=reason, numbers=list(numbers))
+        async with _failures_named("ReleaseMints"):
+            answer = await self._admin.release_mints(request, timeout=DEADLINE_S)
+            with understood():
+                return [int(number) for number in answer.released]
+
 
 @asynccontextmanager
 async def _failures_named(call: str) -> AsyncIterator[None]:
@@ -172,6 +206,8 @@ def _status(answer: v1.GetStatusResponse) -> AdapterView:
         safe=int(answer.safe),
         final=int(answer.final),
         accepted_waiting=int(answer.accepted_waiting),
+        held=int(answer.held),
+        held_numbers=[int(number) for number in answer.held_numbers],
         total_supply=int(answer.total_supply) if answer.total_supply else None,
         tip_floor_wei=int(answer.tip_floor_wei or 0),
         tip_cap_wei=int(answer.tip_cap_wei or 0),

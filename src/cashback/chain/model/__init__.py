@@ -2,6 +2,15 @@
 
 from cashback.chain.model.address import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, ZERO_ADDRESS, Address, Hash
 from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, Seen, SkippedLog, TokenLog
+from cashback.chain.model.cancellations import (
+    NUMBER_RETIRED,
+    CancelAnswer,
+    Cancellation,
+    CancellationView,
+    Cancelling,
+    Progress,
+    Settled,
+)
 from cashback.chain.model.errors import (
     AdapterRefused,
     AdapterUnavailable,
@@ -33,6 +42,7 @@ from cashback.chain.model.lanes import (
     Prices,
     Signature,
     Slot,
+    SlotKind,
     Transaction,
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
@@ -42,6 +52,7 @@ from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, L
 __all__ = [
     "BATCH_MINTS_MAX",
     "GAS_PER_TRANSACTION_MAX",
+    "NUMBER_RETIRED",
     "ZERO_ADDRESS",
     "AdapterRefused",
     "AdapterUnavailable",
@@ -54,6 +65,10 @@ __all__ = [
     "Attempt",
     "AttemptView",
     "Call",
+    "CancelAnswer",
+    "Cancellation",
+    "CancellationView",
+    "Cancelling",
     "ChainDiverged",
     "ChainUnavailable",
     "Conflicting",
@@ -89,13 +104,16 @@ __all__ = [
     "Place",
     "Policy",
     "Prices",
+    "Progress",
     "RaceLost",
     "Receipt",
     "RetiredLog",
     "Seen",
+    "Settled",
     "Signature",
     "SkippedLog",
     "Slot",
+    "SlotKind",
     "TokenLog",
     "Transaction",
     "Unmintable",

@@ -66,6 +66,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     fees: Fees
 
 
+SlotKind: TypeAlias = Literal["mint", "noop", "retire"]
+"""What a nonce is for: mints; nothing, where pools hold something unknown; or using a number up without a mint."""
+
+
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """One nonce of a lane and what it carries, for ever."""
 
@@ -73,6 +77,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     nonce: int
     target: Address
     call: Call
+    kind: SlotKind = "mint"
 
 
 LaneState: TypeAlias = Literal["active", "draining"]
@@ -115,12 +120,13 @@ class NodeAnswer(msgspec.Struct, frozen=True):
 class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
     """A slot that no block carries yet, its newest attempt, and how long ago things happened.
 
-    A `noop` moves nothing: it takes a nonce at which pools hold something that our records do not know.
+    A `noop` moves nothing: it takes a nonce at which pools hold something that our records do not know. A `retire` uses
+    a cancelled number up.
     """
 
     lane: int
     nonce: int
-    kind: Literal["mint", "noop"]
+    kind: SlotKind
     target: Address
     calldata: bytes
     gas: int

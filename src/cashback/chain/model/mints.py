@@ -69,10 +69,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MintView(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a mint has come; times are milliseconds since the epoch, 0 when not reached."""
+    """How far a mint has come; times are milliseconds since the epoch, 0 when not reached.
+
+    One that is `held` is in no call until a person lets it go: the contracts refuse it, `reason` says why.
+    """
 
     number: int
-    state: Literal["unknown", "accepted", "submitted", "included", "safe", "final", "refused"]
+    state: Literal["unknown", "accepted", "submitted", "included", "safe", "final", "refused", "held"]
     transaction_hash: bytes = b""
     block_number: int = 0
     block_hash: bytes = b""
@@ -80,4 +83,5 @@ class MintView(msgspec.Struct, frozen=True, kw_only=True):
     submitted_at_ms: int = 0
     included_at_ms: int = 0
     final_at_ms: int = 0
+    held_at_ms: int = 0
     reason: str = ""

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from cashback.chain.model.address import Address, Hash
+from cashback.chain.model.cancellations import CancellationView
 from cashback.chain.model.mints import MintView
 from cashback.chain.model.network import Allowance, Halt
 
@@ -26,10 +27,11 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MintStory(msgspec.Struct, frozen=True):
-    """A mint as the adapter knows it, and the attempts at the nonce that carries it now, oldest first."""
+    """A mint as the adapter knows it, who cancelled it, and the attempts at its present nonce, oldest first."""
 
     mint: MintView
     attempts: list[AttemptView]
+    cancellation: CancellationView | None = None
 
 
 class LaneView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +72,10 @@ class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
-    """What is served, how far it is, what is allowed and paid, and whether minting is halted; amounts in base units."""
+    """What is served, how far it is, what is allowed and paid, and whether minting is halted; amounts in base units.
+
+    `held` mints wait for a person; `held_numbers` are the lowest of them.
+    """
 
     chain_id: int
     token: Address
@@ -80,6 +85,8 @@ class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
     safe: int
     final: int
     accepted_waiting: int
+    held: int
+    held_numbers: list[int]
     total_supply: int | None
     tip_floor_wei: int
     tip_cap_wei: int

@@ -25,6 +25,7 @@ _STATES: Final = {
     "safe": v1.MintState.SAFE,
     "final": v1.MintState.FINAL,
     "refused": v1.MintState.REFUSED,
+    "held": v1.MintState.HELD,
 }
 _KINDS: Final = {"minted": v1.OutcomeKind.MINTED, "failed": v1.OutcomeKind.FAILED}
 
@@ -112,6 +113,8 @@ class Calls(ChainAdapterServiceBase):
             lanes=[_lane(lane, status.gas) for lane in status.lanes],
             endpoints=[_endpoint(endpoint) for endpoint in status.endpoints],
             accepted_waiting=status.accepted_waiting,
+            held=status.held,
+            held_numbers=status.held_numbers,
             tip_floor_wei=str(status.gas.fees.tip_floor_wei),
             tip_cap_wei=str(status.gas.fees.tip_cap_wei),
             fee_cap_wei=str(status.gas.fees.cap_wei),
@@ -150,6 +153,7 @@ def _view(view: MintView) -> v1.GetMintsResponseEntry:
         submitted_at_ms=view.submitted_at_ms,
         included_at_ms=view.included_at_ms,
         final_at_ms=view.final_at_ms,
+        held_at_ms=view.held_at_ms,
         reason=view.reason,
     )
 

@@ -14,12 +14,21 @@ def refusal(mint: Mint, *, reserved: frozenset[Address]) -> Unmintable | None:
 
     The contract skips a zero or reserved recipient; refusing it here saves the gas and tells the caller at once.
     """
-    reason = _reason(mint, reserved)
+    reason = _malformation(mint) or _unpayable(mint, reserved)
     return None if reason is None else Unmintable(mint.number, reason)
 
 
-def _reason(mint: Mint, reserved: frozenset[Address]) -> str | None:
-    """Return the stable code of the first thing that is wrong."""
+def uncancellable(mint: Mint) -> Unmintable | None:
+    """Return why `mint` cannot even be stored to be cancelled, or None when it can.
+
+    What must not be minted because of its recipient may be retired all the same: that mints nothing.
+    """
+    reason = _malformation(mint)
+    return None if reason is None else Unmintable(mint.number, reason)
+
+
+def _malformation(mint: Mint) -> str | None:
+    """Return the stable code of the first thing that no mint may be."""
     if not 0 < mint.number <= INT63_MAX:
         return "number_out_of_range"
     if not 0 < mint.amount <= INT63_MAX:
@@ -28,6 +37,11 @@ def _reason(mint: Mint, reserved: frozenset[Address]) -> str | None:
         return "cashback_id_invalid"
     if len(mint.recipient) != _ADDRESS_BYTES:
         return "recipient_invalid"
+    return None
+
+
+def _unpayable(mint: Mint, reserved: frozenset[Address]) -> str | None:
+    """Return the stable code of why nothing may be paid to the recipient."""
     if mint.recipient == ZERO_ADDRESS:
         return "recipient_zero"
     return "recipient_reserved" if mint.recipient in reserved else None

@@ -1,5 +1,6 @@
 """What of an adapter's state needs a person, and what passes by itself."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from cashback.chain.model import AdapterView, EndpointView, LaneView
@@ -26,6 +27,8 @@ def worries(view: AdapterView) -> list[str]:
         found += _of_endpoint(endpoint)
     for lane in view.lanes:
         found += _of_lane(lane)
+    if view.held:
+        found.append(_of_held(view.held, view.held_numbers))
     if view.allowance is None:
         found.append("no node tells what the contracts allow")
     elif view.allowance.is_paused and not any(lane.waits_for == "minter_paused" for lane in view.lanes):
@@ -40,6 +43,12 @@ def _of_endpoint(endpoint: EndpointView) -> list[str]:
     if endpoint.lag > LAG_BLOCKS_MAX:
         return [f"endpoint {endpoint.name} is {endpoint.lag} blocks behind"]
     return []
+
+
+def _of_held(held: int, numbers: Sequence[int]) -> str:
+    """Return what is to be done about mints that the contracts refuse."""
+    first = ", ".join(map(str, numbers)) + (", ..." if held > len(numbers) else "")
+    return f"{held} held, since the contracts refuse them: {first}; `cashback mint show NUMBER` tells why"
 
 
 def _of_lane(lane: LaneView) -> list[str]:

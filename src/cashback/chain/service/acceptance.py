@@ -44,6 +44,8 @@ class Acceptance:
     async def submit(self, mints: Sequence[Mint]) -> list[Admission]:
         """Return what became of each entry, in order; repeating a submission changes nothing.
 
+        What the chain has refused for good is answered as what can never be minted: no outcome follows a second time.
+
         A conflict halts minting: one of two services has forgotten something, and nobody knows which.
 
         Raises:
@@ -55,17 +57,19 @@ class Acceptance:
         refused = {place: refusal(mint, reserved=self._reserved) for place, mint in enumerate(mints)}
         async with self._database.transaction() as tx:
             known, fresh = await self._store(tx, [mint for place, mint in enumerate(mints) if not refused[place]])
-            admissions = [refused[place] or _admission(mint, known) for place, mint in enumerate(mints)]
+            seen = known.keys() - fresh
+            over = await store.refused(tx, sorted(seen)) if seen else {}
+            admissions = [refused[place] or _admission(mint, known, over) for place, mint in enumerate(mints)]
             conflicts = [one for one in admissions if isinstance(one, Conflicting)]
             if conflicts:
                 await halts.halt(tx, "number_with_other_fingerprint")
-        self._tell(admissions, conflicts, fresh)
+        self._tell(admissions, conflicts, len(fresh))
         return admissions
 
-    async def _store(self, tx: Tx, mints: Sequence[Mint]) -> tuple[dict[int, Mint], int]:
-        """Store what is new; return the mint that each number now stands for, and how many were new."""
+    async def _store(self, tx: Tx, mints: Sequence[Mint]) -> tuple[dict[int, Mint], frozenset[int]]:
+        """Store what is new; return the mint that each number now stands for, and which were new."""
         if not mints:
-            return {}, 0
+            return {}, frozenset()
         disputed = await sightings.used_otherwise(tx, mints)
         first = {mint.number: mint for mint in reversed(mints) if mint.number not in disputed}
         fresh = await store.admit(tx, list(first.values()))
@@ -73,7 +77,7 @@ class Acceptance:
         known |= await store.stored(tx, [mint.number for mint in mints if mint.number not in fresh])
         # After a rebuild the chain may already hold what is being asked for.
         await sightings.settle_used(tx, list(fresh))
-        return known, len(fresh)
+        return known, fresh
 
     def _tell(self, admissions: Sequence[Admission], conflicts: Sequence[Conflicting], fresh: int) -> None:
         """Count and log what was decided, and wake the lanes."""
@@ -92,12 +96,17 @@ class Acceptance:
             self._accepted.beat()
 
 
-def _admission(mint: Mint, known: dict[int, Mint]) -> Admission:
-    """Return the answer for one entry that could be minted; a number the chain has minted otherwise is not known."""
+def _admission(mint: Mint, known: dict[int, Mint], over: dict[int, str]) -> Admission:
+    """Return the answer for one entry that could be minted; a number the chain has minted otherwise is not known.
+
+    `over` are those that the chain has refused for good, with its reason.
+    """
     if mint.number not in known:
         return Conflicting(mint.number, "number_minted_otherwise")
     if not known[mint.number].has_fingerprint_of(mint):
         return Conflicting(mint.number, "fingerprint_differs")
+    if mint.number in over:
+        return Unmintable(mint.number, over[mint.number])
     return Admitted(mint.number)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cashback.chain.model import Address, MintStory, NonceFault
-from cashback.chain.store import audit, mints
+from cashback.chain.store import audit, cancellations, mints
 from cashback.kernel.db import Database
 
 FAULTS_MAX: Final = 1_000
@@ -32,4 +32,5 @@ class Audit:
         async with self._database.transaction() as tx:
             views = await mints.views(tx, [number])
             attempts = await audit.attempts_at(tx, number, limit=ATTEMPTS_MAX)
-        return MintStory(views[number], attempts) if number in views else None
+            cancellation = await cancellations.view(tx, number)
+        return MintStory(views[number], attempts, cancellation) if number in views else None

@@ -13,6 +13,7 @@ from cashback.chain.model import ChainDiverged, ChainUnavailable, LaneNotReady, 
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.pulse import Pulse, first_of
 from cashback.chain.service.recovery import Recovery
+from cashback.chain.service.retiring import Retiring
 from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
@@ -40,6 +41,7 @@ class LaneLoop:
         tenure: Tenure,
         recovery: Recovery,
         sequencer: Sequencer,
+        retiring: Retiring,
         tender: Tender,
         halting: Halting,
         wake: Pulse,
@@ -49,6 +51,7 @@ class LaneLoop:
         self._tenure = tenure
         self._recovery = recovery
         self._sequencer = sequencer
+        self._retiring = retiring
         self._tender = tender
         self._halting = halting
         self._wake = wake
@@ -101,7 +104,10 @@ class LaneLoop:
             self._recovered = token
         unavailable: ChainUnavailable | None = None
         ripens_in_s: float | None = None
+        retires_in_s: float | None = None
         try:
+            # First: what is cancelled is more urgent than what waits anyway.
+            retires_in_s = await self._retiring.turn()
             ripens_in_s = await self._sequencer.turn()
         except ChainUnavailable as failure:
             # What is signed already needs no answer to what else may be: it is sent again all the same.
@@ -109,5 +115,5 @@ class LaneLoop:
         is_busy = await self._tender.turn()
         if unavailable is not None:
             raise unavailable
-        rests = [_TENDING_S if is_busy else _IDLE_S, *([] if ripens_in_s is None else [ripens_in_s])]
-        return min(rests)
+        dues = [due_s for due_s in (ripens_in_s, retires_in_s) if due_s is not None]
+        return min([_TENDING_S if is_busy else _IDLE_S, *dues])

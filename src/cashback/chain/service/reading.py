@@ -25,7 +25,7 @@ from cashback.chain.model import (
 )
 from cashback.chain.rules import following as rules
 from cashback.chain.rules.gas_money import GasLimits
-from cashback.chain.store import halts, lanes, mints, network
+from cashback.chain.store import halts, holds, lanes, mints, network
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
 
@@ -33,6 +33,7 @@ NUMBERS_MAX: Final = 1_000
 ADDRESSES_MAX: Final = 500
 LOGS_MAX: Final = 20_000
 WAITING_COUNTED_MAX: Final = 100_000
+HELD_NAMED_MAX: Final = 20
 ALLOWANCE_TRIES_MAX: Final = 5
 ENDPOINT_ANSWERS_WITHIN_S: Final = 1.0
 """How long the state of this adapter waits for each endpoint; all are asked at the same time."""
@@ -101,6 +102,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     lanes: list[LaneStatus]
     endpoints: list[EndpointStatus]
     accepted_waiting: int
+    held: int
+    held_numbers: list[int]
 
 
 class Reading:
@@ -201,6 +204,8 @@ class Reading:
             open_halts = await halts.list_open(tx)
             own_lanes = await lanes.lanes(tx)
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
+            held = await holds.held_count(tx, WAITING_COUNTED_MAX)
+            held_numbers = await holds.held_numbers(tx, HELD_NAMED_MAX)
         endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
         head = max((one.head for one in endpoints if one.is_healthy), default=0)
         total_supply, allowance, told = await asyncio.gather(
@@ -218,6 +223,8 @@ class Reading:
             lanes=told,
             endpoints=endpoints,
             accepted_waiting=waiting,
+            held=held,
+            held_numbers=held_numbers,
         )
 
     async def _allowance(self) -> Allowance:

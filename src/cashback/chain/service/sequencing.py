@@ -129,7 +129,10 @@ class Sequencer:
         if isinstance(bid, fees.Waits):
             raise LaneNotReady(f"earlier transactions cannot be replaced: {bid.reason}")
         address = self._signer.address
-        slots = [Slot(lane=0, nonce=nonce, target=address, call=_NOTHING) for nonce in range(first_nonce, next_nonce)]
+        slots = [
+            Slot(lane=0, nonce=nonce, target=address, call=_NOTHING, kind="noop")
+            for nonce in range(first_nonce, next_nonce)
+        ]
         attempts = [await self._sign(slot, bid) for slot in slots]
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)

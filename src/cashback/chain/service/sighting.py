@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge
 from cashback.chain.model import Header, MintedLog, RetiredLog, SkippedLog, TokenLog
 from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import blocks, network, outcomes, sightings
+from cashback.chain.store import blocks, cancellations, network, outcomes, sightings
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.money import INT63_MAX
 from cashback.kernel.telemetry import logger
@@ -91,6 +91,7 @@ class Sighting:
         await network.raise_heads(tx, safe_block=safe, final_block=final)
         written = await outcomes.finalise_mints(tx, final_block=final, limit=OUTCOMES_PER_TRANSACTION_MAX)
         reverted = await outcomes.finalise_slots(tx, final_block=final)
+        await cancellations.release_reverted(tx)
         unlogged = await outcomes.carried_without_log(tx, limit=1)
         await blocks.prune(tx, below=final - _HEADERS_KEPT_BELOW_FINAL)
         FINAL.inc(written)

@@ -84,7 +84,8 @@ async def prune(tx: Tx, *, below: int) -> None:
 async def unwind(tx: Tx, *, above: int) -> int:
     """Take everything above a block back to what it was before it was seen there; return how many mints that moved.
 
-    A mint goes back to its slot, a slot to open with its attempts to be sent again; what is final never moves.
+    A mint goes back to its slot, or to being held, a slot to open with its attempts to be sent again; what is final
+    never moves.
     """
     moved = await _unwind_mints(tx, above)
     await _unwind_slots(tx, above)
@@ -97,7 +98,9 @@ async def _unwind_mints(tx: Tx, above: int) -> int:
     cursor = await tx.execute(
         """
         update chain.mints
-        set state = case when lane is null then 'accepted' else 'submitted' end,
+        set state = case when lane is not null then 'submitted'
+                         when held_reason is not null then 'held'
+                         else 'accepted' end,
             verdict = null,
             reason = null,
             transaction_hash = null,

@@ -49,10 +49,24 @@ async def stored(tx: Tx, numbers: Sequence[int]) -> dict[int, Mint]:
     return {row[0]: Mint(row[0], row[1], Address(row[2]), row[3]) for row in await cursor.fetchall()}
 
 
+async def refused(tx: Tx, numbers: Sequence[int]) -> dict[int, str]:
+    """Return those of `numbers` that can never be minted any more, each with its reason: their outcome was told."""
+    cursor = await tx.execute(
+        """
+        select number, reason
+        from chain.mints
+        where number = any (%(numbers)s::bigint[])
+          and state = 'refused'
+        """,
+        {"numbers": list(numbers)},
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
 async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()) -> tuple[list[Waiting], int]:
     """Return the first waiting mints by number, and how many milliseconds ago the oldest of them was accepted.
 
-    Numbers in the ranges `outside` (first, last) are passed over.
+    Numbers in the ranges `outside` (first, last) are passed over, and so is what was cancelled.
     """
     cursor = await tx.execute(
         """
@@ -60,6 +74,7 @@ async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()
                (extract(epoch from clock_timestamp() - accepted_at) * 1000)::bigint
         from chain.mints
         where state = 'accepted'
+          and cancelled_at is null
           and not exists (
               select
               from unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) as taken (first, last)
@@ -83,6 +98,7 @@ async def waiting_count(tx: Tx, limit: int) -> int:
             select
             from chain.mints
             where state = 'accepted'
+              and cancelled_at is null
             limit %(limit)s
         ) as counted
         """,
@@ -118,6 +134,7 @@ async def assign(tx: Tx, slots: Sequence[Slot]) -> int:
         from unnest(%(numbers)s::bigint[], %(lanes)s::smallint[], %(nonces)s::bigint[]) as given (number, lane, nonce)
         where mints.number = given.number
           and mints.state = 'accepted'
+          and mints.cancelled_at is null
         """,
         {
             "numbers": [number for number, _ in pairs],
@@ -145,7 +162,8 @@ async def views(tx: Tx, numbers: Sequence[int]) -> dict[int, MintView]:
                coalesce((extract(epoch from mints.submitted_at) * 1000)::bigint, 0),
                coalesce((extract(epoch from mints.included_at) * 1000)::bigint, 0),
                coalesce((extract(epoch from mints.final_at) * 1000)::bigint, 0),
-               coalesce(mints.reason, '')
+               coalesce(mints.reason, case when mints.state = 'held' then mints.held_reason end, ''),
+               coalesce((extract(epoch from mints.held_at) * 1000)::bigint, 0)
         from chain.mints
         cross join chain.network
         left join lateral (
@@ -177,4 +195,5 @@ def _view(row: TupleRow) -> MintView:
         included_at_ms=row[7],
         final_at_ms=row[8],
         reason=row[9],
+        held_at_ms=row[10],
     )

@@ -49,7 +49,8 @@ async def finalise_mints(tx: Tx, *, final_block: int, limit: int) -> int:
 async def finalise_slots(tx: Tx, *, final_block: int) -> list[str]:
     """Close the slots in final blocks; return why calls reverted, one reason for each that did.
 
-    Only now is a reverted call certainly dead: its mints wait for a slot again.
+    Only now is a reverted call certainly dead: its mints wait for a slot again. One that somebody else's call has
+    settled meanwhile leaves its slot, too: should that call's block be replaced, the mint has to wait, not to hang.
     """
     cursor = await tx.execute(
         """
@@ -62,13 +63,13 @@ async def finalise_slots(tx: Tx, *, final_block: int) -> list[str]:
         ),
         requeued as (
             update chain.mints
-            set state = 'accepted',
+            set state = case mints.state when 'submitted' then 'accepted' else mints.state end,
                 lane = null,
                 nonce = null,
                 submitted_at = null
             from closed
             where closed.revert_reason is not null
-              and mints.state = 'submitted'
+              and mints.state in ('submitted', 'included')
               and mints.lane = closed.lane
               and mints.nonce = closed.nonce
         )
@@ -90,6 +91,15 @@ async def carried_without_log(tx: Tx, limit: int) -> list[int]:
         from chain.mints
         join chain.slots using (lane, nonce)
         where mints.state = 'submitted'
+          and slots.state = 'final'
+        union all
+        select mints.number
+        from chain.mints
+        join chain.slots
+          on slots.lane = mints.retire_lane
+         and slots.nonce = mints.retire_nonce
+        where mints.retire_lane is not null
+          and mints.verdict is null
           and slots.state = 'final'
         limit %(limit)s
         """,

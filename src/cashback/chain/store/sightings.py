@@ -29,7 +29,7 @@ async def include(tx: Tx, logs: Sequence[MintedLog]) -> frozenset[int]:
         where mints.number = given.number
           and mints.recipient = given.recipient
           and mints.amount = given.amount
-          and mints.state in ('accepted', 'submitted')
+          and mints.state in ('accepted', 'submitted', 'held')
         returning mints.number
         """,
         {
@@ -130,7 +130,7 @@ async def settle_used(tx: Tx, numbers: Sequence[int]) -> None:
         from chain.used_numbers as used
         where used.number = any (%(numbers)s::numeric[])
           and mints.number = used.number
-          and mints.state in ('accepted', 'submitted')
+          and mints.state in ('accepted', 'submitted', 'held')
           and (used.verdict = 'retired' or (mints.recipient, mints.amount) = (used.recipient, used.amount))
         """,
         {"numbers": list(numbers)},
@@ -157,7 +157,7 @@ async def fail(tx: Tx, sightings: Sequence[tuple[int, str, Place]], *, is_carrie
             %(hashes)s::bytea[]
         ) as given (number, reason, transaction_hash, block_number, block_hash)
         where mints.number = given.number
-          and mints.state in ('accepted', 'submitted')
+          and mints.state in ('accepted', 'submitted', 'held')
           and (not %(is_carried)s or exists (
               select
               from chain.blockchain_transactions as attempts

@@ -7,7 +7,7 @@ from cashback.kernel.db import Tx
 
 
 async def reserve(tx: Tx, slots: Sequence[Slot]) -> None:
-    """Store slots, one per nonce; one whose call carries no numbers is a no-op."""
+    """Store slots, one per nonce."""
     await tx.execute(
         """
         insert into chain.slots (lane, nonce, kind, target, calldata, gas)
@@ -20,7 +20,7 @@ async def reserve(tx: Tx, slots: Sequence[Slot]) -> None:
         {
             "lanes": [slot.lane for slot in slots],
             "nonces": [slot.nonce for slot in slots],
-            "kinds": ["mint" if slot.call.numbers else "noop" for slot in slots],
+            "kinds": [slot.kind for slot in slots],
             "targets": [slot.target for slot in slots],
             "calldata": [slot.call.calldata for slot in slots],
             "gas": [slot.call.gas for slot in slots],

@@ -14,6 +14,7 @@ from cashback.ledger.model.books import (
     Transfer,
 )
 from cashback.ledger.model.cashbacks import (
+    NUMBER_RETIRED,
     TRANSITIONS,
     Accrual,
     Balance,
@@ -22,11 +23,14 @@ from cashback.ledger.model.cashbacks import (
     CashbackUnknown,
     Claim,
     Mintable,
+    NumberNotRetired,
     OutcomeContradicts,
     OutcomeUnknown,
     Reissue,
     Requested,
+    RetiredNumber,
     State,
+    Stuck,
     Sum,
     Transition,
 )
@@ -77,6 +81,7 @@ from cashback.ledger.model.stories import (
 )
 
 __all__ = [
+    "NUMBER_RETIRED",
     "TRANSITIONS",
     "Account",
     "AccountKind",
@@ -118,6 +123,7 @@ __all__ = [
     "MintStory",
     "Mintable",
     "NewProgramme",
+    "NumberNotRetired",
     "OutcomeContradicts",
     "OutcomeUnknown",
     "Overdrawn",
@@ -130,9 +136,11 @@ __all__ = [
     "Reason",
     "Reissue",
     "Requested",
+    "RetiredNumber",
     "Ruleset",
     "State",
     "StepStory",
+    "Stuck",
     "Sum",
     "SumStory",
     "Transfer",

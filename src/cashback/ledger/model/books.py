@@ -40,6 +40,8 @@ class Cause(StrEnum):
     REQUEST = "request"
     MINT = "mint"
     STUCK = "stuck"
+    RETIREMENT = "retirement"
+    RECONVERSION = "reconversion"
 
 
 class Account(msgspec.Struct, frozen=True, order=True):

@@ -2,7 +2,8 @@
 
 declined                            nothing was earned, and why
 approved ──▶ mint_requested ──▶ minted
-    │              └──▶ stuck ────▶ minted      a person looks after what is stuck
+    │ ▲            └──▶ stuck ────▶ minted      a person looks after what is stuck
+    │ └──a person gives it back──┘              only when its number was retired: it gets another one
     └ waits here while its user has no wallet
 """
 
@@ -13,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.errors import Broken, NotFound
+from cashback.kernel.errors import Broken, Conflict, NotFound
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model.decisions import Decided, Facts, Granted, Reason
 
@@ -34,10 +35,15 @@ TRANSITIONS: Final[Mapping[State | None, frozenset[State]]] = {
     State.APPROVED: frozenset({State.MINT_REQUESTED}),
     State.MINT_REQUESTED: frozenset({State.MINTED, State.STUCK}),
     # Truth about a mint is its log in a final block: a mint that was given up may still turn out to have happened.
-    State.STUCK: frozenset({State.MINTED}),
+    # And one whose number was retired, so that it never can have happened, is given back by a person.
+    State.STUCK: frozenset({State.MINTED, State.APPROVED}),
     State.MINTED: frozenset(),
 }
 """Which state may follow which; None stands before the first. The schema refuses every other step."""
+
+
+NUMBER_RETIRED: Final = "number_retired"
+"""Why a cashback is stuck whose mint number was used up on the chain without a mint."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +103,32 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
     token_units: TokenUnits
     mint_number: int
     state: State
+
+
+class Stuck(msgspec.Struct, frozen=True, kw_only=True):
+    """A cashback as it stands under a mint number, locked, for a person who looks after it."""
+
+    id: str
+    user_id: str
+    programme_id: str
+    currency: str
+    amount: Minor
+    token_units: TokenUnits
+    mint_number: int
+    state: State
+    failure: str | None
+
+
+class RetiredNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that a cashback had and has no more: what was requested under it, who gave it up, and why."""
+
+    number: int
+    cashback_id: str
+    recipient: str
+    token_units: TokenUnits
+    reason: str
+    person: str
+    at: datetime
 
 
 class Reissue(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +207,12 @@ class CashbackUnknown(NotFound):
     """There is no such cashback."""
 
     code = "cashback_unknown"
+
+
+class NumberNotRetired(Conflict):
+    """The cashback is not stuck for a retired number, so that it may still be minted under the one it has."""
+
+    code = "number_not_retired"
 
 
 class OutcomeUnknown(NotFound):

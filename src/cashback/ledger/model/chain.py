@@ -67,7 +67,7 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the adapter stands: heads, whether it is halted, what waits, its signers and its nodes.
+    """How the adapter stands: heads, whether it is halted, what waits or is held, its signers and its nodes.
 
     `limit` is the most that the minter mints at once, None when no node told.
     """
@@ -77,6 +77,7 @@ class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
     final: int
     halted_reason: str
     accepted_waiting: int
+    held: int
     lanes: list[LaneNonces]
     endpoints: list[EndpointHealth]
     limit: TokenUnits | None

@@ -28,7 +28,7 @@ class StepStory(msgspec.Struct, frozen=True, kw_only=True):
 class MintStory(msgspec.Struct, frozen=True, kw_only=True):
     """The mint of a cashback: what was frozen at its request, and how far it has come on the chain.
 
-    `chain_state` is the adapter's live word (`unknown`, `accepted`, `submitted`, `included`, `safe`, `final`,
+    `chain_state` is the adapter's live word (`unknown`, `accepted`, `submitted`, `included`, `safe`, `final`, `held`,
     `refused`), or null and `is_stale` when the adapter did not answer in time; the ledger's own figures are given all
     the same.
     """

@@ -5,15 +5,16 @@ from cashback.ledger.rules.currencies import currency_of
 from cashback.ledger.rules.decide import ENGINE, decide, fold
 from cashback.ledger.rules.document import decided_of, document_of, replay
 from cashback.ledger.rules.explain import explain
-from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, minted, requested
+from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, given_back, minted, requested
 from cashback.ledger.rules.programme import check_room, check_terms, largest_grant
-from cashback.ledger.rules.requests import backoff, settles
+from cashback.ledger.rules.requests import backoff, check_retired, settles
 
 __all__ = [
     "ENGINE",
     "accrued",
     "backoff",
     "budget_of",
+    "check_retired",
     "check_room",
     "check_terms",
     "currency_of",
@@ -24,6 +25,7 @@ __all__ = [
     "failed",
     "fold",
     "funded",
+    "given_back",
     "largest_grant",
     "minted",
     "replay",

@@ -1,7 +1,18 @@
 """What each step of a cashback's life moves between which accounts; `model.books` draws the table of accounts."""
 
 from cashback.kernel.money import TOKEN_SYMBOL, Minor
-from cashback.ledger.model import Account, AccountKind, Accrual, Cause, Mintable, Posting, Requested, Ruleset, State
+from cashback.ledger.model import (
+    Account,
+    AccountKind,
+    Accrual,
+    Cause,
+    Mintable,
+    Posting,
+    Requested,
+    Ruleset,
+    State,
+    Stuck,
+)
 
 
 def budget_of(ruleset: Ruleset) -> Account:
@@ -49,6 +60,20 @@ def minted(cashback: Requested) -> Posting:
 def failed(cashback: Requested) -> Posting:
     """Move a user's tokens from the ones in flight to those that a person must look after."""
     return _move(cashback, AccountKind.IN_FLIGHT, AccountKind.STUCK, Cause.STUCK)
+
+
+def given_back(cashback: Stuck) -> tuple[Posting, Posting]:
+    """Turn stuck tokens back into approved money: what `requested` had posted, the other way round."""
+    stuck = Account(cashback.user_id, AccountKind.STUCK, TOKEN_SYMBOL)
+    tokens = Account(cashback.programme_id, AccountKind.FX, TOKEN_SYMBOL)
+    cost = Account(cashback.programme_id, AccountKind.FX, cashback.currency)
+    approved = Account(cashback.user_id, AccountKind.APPROVED, cashback.currency)
+    return (
+        Posting(
+            debit=stuck, credit=tokens, amount=cashback.token_units, cause=Cause.RETIREMENT, cashback_id=cashback.id
+        ),
+        Posting(debit=cost, credit=approved, amount=cashback.amount, cause=Cause.RECONVERSION, cashback_id=cashback.id),
+    )
 
 
 def _move(cashback: Requested, debit: AccountKind, credit: AccountKind, cause: Cause) -> Posting:

@@ -4,7 +4,15 @@ from datetime import timedelta
 from zlib import crc32
 
 from cashback.kernel.backoff import PER_MILLE, delay_ms
-from cashback.ledger.model import TRANSITIONS, OutcomeContradicts, Requested, State
+from cashback.ledger.model import (
+    NUMBER_RETIRED,
+    TRANSITIONS,
+    NumberNotRetired,
+    OutcomeContradicts,
+    Requested,
+    State,
+    Stuck,
+)
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -22,6 +30,20 @@ def backoff(cashback_id: str, reissues: int, *, first: timedelta, longest: timed
         jitter_per_mille=crc32(f"{cashback_id}:{reissues}".encode()) % PER_MILLE,
     )
     return wait_ms * _MILLISECOND
+
+
+def check_retired(cashback: Stuck) -> None:
+    """Return when nothing can be minted for the cashback under the number it has.
+
+    Raises:
+        NumberNotRetired: something may, or was.
+    """
+    if cashback.state is not State.STUCK or cashback.failure != NUMBER_RETIRED:
+        why = f", for {cashback.failure}" if cashback.failure else ""
+        raise NumberNotRetired(
+            f"{cashback.id} is {cashback.state.value}{why}: it keeps its number {cashback.mint_number}",
+            cashback_id=cashback.id,
+        )
 
 
 def settles(cashback: Requested, *, cashback_id: str, token_units: int | None, to: State) -> bool:

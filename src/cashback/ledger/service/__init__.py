@@ -4,6 +4,7 @@ from cashback.ledger.service.accruals import accrue, announce, link_wallets
 from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.requests import MintPolicy, request_mints
+from cashback.ledger.service.retirements import Retirements
 from cashback.ledger.service.settlement import settle
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
@@ -11,6 +12,7 @@ from cashback.ledger.service.sweep import Sweeper, Swept
 __all__ = [
     "MintPolicy",
     "Readings",
+    "Retirements",
     "Stories",
     "Sweeper",
     "Swept",

@@ -14,12 +14,13 @@ from cashback.ledger.model import (
     Difference,
     Programme,
     ProgrammeUnknown,
+    RetiredNumber,
     State,
     Sum,
     Transition,
 )
 from cashback.ledger.rules import decided_of, explain
-from cashback.ledger.store import audit, programmes
+from cashback.ledger.store import audit, programmes, retirements
 from cashback.ledger.store import readings as store
 
 LIST_MAX: Final = 1_000
@@ -89,6 +90,11 @@ class Readings:
         """Return what was ever requested, by mint number, from the one after `after_number` on: one stretch of it."""
         async with self._database.transaction() as tx:
             return await store.by_numbers(tx, after_number=after_number, limit=min(limit, LIST_MAX))
+
+    async def retired_numbers(self, *, after_number: int = 0, limit: int = LIST_MAX) -> list[RetiredNumber]:
+        """Return the numbers that cashbacks had and have no more, from the one after `after_number` on: one stretch."""
+        async with self._database.transaction() as tx:
+            return await retirements.page(tx, after_number=after_number, limit=min(limit, LIST_MAX))
 
     async def timeline(self, cashback_id: str) -> list[Transition]:
         """Return the steps of a cashback's life, first to last; none when there is no such cashback."""

@@ -193,6 +193,20 @@ async def mark_stuck(tx: Tx, reasons: Mapping[str, str], *, actor: str, at: date
     return 0 if row is None else int(row[0])
 
 
+async def note_retired(tx: Tx, cashback_ids: Sequence[str], *, failure: str) -> None:
+    """Remember of cashbacks that are stuck that their number was retired, whatever they were stuck for."""
+    await tx.execute(
+        """
+        update ledger.cashback_ledger
+        set failure = %(failure)s
+        where id = any(%(ids)b)
+          and state = 'stuck'
+          and failure <> %(failure)s
+        """,
+        {"ids": list(cashback_ids), "failure": failure},
+    )
+
+
 async def note_failures(tx: Tx, reasons: Mapping[str, str]) -> None:
     """Remember why each was not minted yet, for those that are still in flight and will be tried again."""
     await tx.execute(

@@ -57,7 +57,7 @@ class Halts:
         Raises:
             Invalid: who or why is empty or too long.
         """
-        _check(by, detail)
+        check_order(by, detail)
         async with self._database.transaction() as tx:
             await halts.raise_by_hand(tx, by=by, detail=detail)
             found = await halts.list_open(tx, limit=LISTED_MAX)
@@ -73,7 +73,7 @@ class Halts:
         Raises:
             Invalid: who or why is empty or too long.
         """
-        _check(by, because)
+        check_order(by, because)
         async with self._database.transaction() as tx:
             lifted = await halts.lift(tx, by=by, because=because)
             if lifted:
@@ -83,7 +83,7 @@ class Halts:
         return lifted
 
 
-def _check(by: str, words: str) -> None:
+def check_order(by: str, words: str) -> None:
     """Raise `Invalid` unless a person is named and gives a reason, both short enough to be kept."""
     if not 0 < len(by.strip()) <= NAME_LENGTH_MAX:
         raise Invalid(f"say who you are, in at most {NAME_LENGTH_MAX} characters", pointer="by")

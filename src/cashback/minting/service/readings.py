@@ -28,6 +28,14 @@ class Readings:
         async with self._database.transaction() as tx:
             return await readings.page(tx, after=after, limit=limit, state=state)
 
+    async def find(self, name: str) -> Mint:
+        """Return the mint with a number, or the newest one for a cashback, whichever `name` is.
+
+        Raises:
+            MintNotFound: nobody requested it.
+        """
+        return await (self.show(int(name)) if name.isdecimal() else self.show_for(name))
+
     async def show(self, number: int) -> Mint:
         """Return the mint under `number`.
 
@@ -41,7 +49,7 @@ class Readings:
         return mint
 
     async def show_for(self, cashback_id: str) -> Mint:
-        """Return the mint for a cashback.
+        """Return the mint for a cashback, under its newest number.
 
         Raises:
             MintNotFound: none was ever requested for it.

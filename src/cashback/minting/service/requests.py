@@ -7,8 +7,8 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Tx
 from cashback.kernel.outbox import append
 from cashback.kernel.telemetry import logger
-from cashback.minting.model import MintRequest
-from cashback.minting.rules import Hasten, Judgement, Refuse, Republish, fingerprint_of, impossibility, judge
+from cashback.minting.model import Mint, MintRequest, RequestOvertaken
+from cashback.minting.rules import Admit, Hasten, Judgement, Refuse, Republish, fingerprint_of, impossibility, judge
 from cashback.minting.service import metrics
 from cashback.minting.service.announce import failure_event, outcome_event
 from cashback.minting.service.halts import halt
@@ -32,18 +32,24 @@ class Requests:
 
         Safe to repeat. A refused request halts minting; its own cashback is stuck, that of the first request goes on.
         It ends with the outbox, so it is the last act of the caller's transaction.
+
+        Raises:
+            RequestOvertaken: a cashback got another number meanwhile; nothing of the transaction may be kept.
         """
         now = self._clock.now()
         impossible = [(request, reason) for request in requests if (reason := impossibility(request)) is not None]
         possible = [request for request in requests if impossibility(request) is None]
         again = await _store(tx, possible)
         judged = await _judge(tx, again)
+        admitted = [request for request, judgement in judged if isinstance(judgement, Admit)]
+        if await _store(tx, admitted):
+            raise RequestOvertaken("a cashback got two new numbers at once")
         hastened = [judgement.mint.number for _, judgement in judged if isinstance(judgement, Hasten)]
         told = [judgement.mint for _, judgement in judged if isinstance(judgement, Republish)]
         refused = [(request, judgement) for request, judgement in judged if isinstance(judgement, Refuse)]
         if hastened:
             await mints.hasten(tx, hastened)
-        if hastened or len(again) < len(possible):
+        if hastened or admitted or len(again) < len(possible):
             await mints.tell_due(tx)
         if refused:
             await halt(tx, [judgement.halt for _, judgement in refused])
@@ -54,7 +60,7 @@ class Requests:
         ]
         await append(tx, SCHEMA, events)
         _count(
-            new=len(possible) - len(again),
+            new=len(possible) - len(again) + len(admitted),
             hastened=len(hastened),
             told_again=len(told),
             refused=len(refused),
@@ -79,9 +85,14 @@ async def _judge(tx: Tx, requests: Sequence[MintRequest]) -> list[tuple[MintRequ
         tx, numbers=[request.number for request in requests], cashback_ids=[request.cashback_id for request in requests]
     )
     numbers = {mint.number: mint for mint in known}
-    cashbacks = {mint.cashback_id: mint for mint in known}
+    cashbacks: dict[str, list[Mint]] = {}
+    for mint in known:
+        cashbacks.setdefault(mint.cashback_id, []).append(mint)
     return [
-        (request, judge(request, by_number=numbers.get(request.number), by_cashback=cashbacks.get(request.cashback_id)))
+        (
+            request,
+            judge(request, by_number=numbers.get(request.number), of_cashback=cashbacks.get(request.cashback_id, [])),
+        )
         for request in requests
     ]
 

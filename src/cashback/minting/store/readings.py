@@ -36,12 +36,14 @@ async def one(tx: Tx, number: int) -> Mint | None:
 
 
 async def one_for(tx: Tx, cashback_id: str) -> Mint | None:
-    """Return the mint for a cashback, or None."""
+    """Return the mint for a cashback under its newest number, or None."""
     cursor = await tx.execute(
         f"""
         select {COLUMNS}
         from minting.mints
         where cashback_id = %(cashback_id)s
+        order by number desc
+        limit 1
         """,
         {"cashback_id": cashback_id},
     )

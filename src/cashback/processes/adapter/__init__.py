@@ -37,7 +37,9 @@ async def run(settings: Settings) -> None:
             acceptance=adapter.acceptance,
             reading=adapter.reading,
             stream=adapter.stream,
-            administration=Administration(adapter.halting, adapter.rotation),
+            administration=Administration(
+                adapter.halting, adapter.rotation, cancellations=adapter.cancellations, releases=adapter.releases
+            ),
             door=settings.door,
         )
         checks = {"database": database.ping, "server": server.check, "minting": adapter.halting.check}

@@ -10,6 +10,7 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.rules.batching import GuardRails
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.cancelling import Cancellations
 from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
@@ -19,6 +20,8 @@ from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.recovery import Recovery
+from cashback.chain.service.releasing import Releases
+from cashback.chain.service.retiring import Retiring
 from cashback.chain.service.rotation import Rotation
 from cashback.chain.service.sequencing import LaneLimits, Sequencer
 from cashback.chain.service.sighting import Sighting
@@ -38,6 +41,8 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     stream: Stream
     halting: Halting
     rotation: Rotation
+    cancellations: Cancellations
+    releases: Releases
     gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
     follower: Follower
@@ -67,6 +72,8 @@ def assemble(
         stream=Stream(database, written=written),
         halting=halting,
         rotation=Rotation(database),
+        cancellations=Cancellations(database, ordered=work),
+        releases=Releases(database, released=work),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         lanes=tuple(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
@@ -88,15 +95,7 @@ def _lane(
     work: Pulse,
 ) -> LaneLoop:
     """Return the loop of the signer's lane."""
-    limits = LaneLimits(
-        batch_mints=settings.batch_mints,
-        batch_age_ms=settings.batch_age_ms,
-        batch_gas=settings.batch_gas,
-        slots_in_flight=settings.slots_in_flight,
-        fees=settings.fee_limits,
-        patience=Patience(settings.resend_ms, settings.bump_ms),
-        rails=GuardRails(settings.mint_hour_max, settings.mint_day_max),
-    )
+    limits = _limits(settings)
     name = f"0x{signer.address.hex()}"
     tenure = Tenure(database, name=f"lane:{name}", holder=holder)
     blocks = Blocks(node, token=contracts.token)
@@ -125,9 +124,31 @@ def _lane(
         tenure=tenure,
         recovery=recovery,
         sequencer=sequencer,
+        retiring=Retiring(
+            database,
+            contracts=contracts,
+            signer=signer,
+            tenure=tenure,
+            sequencer=sequencer,
+            chain_id=chain_id,
+            limits=limits,
+        ),
         tender=tender,
         halting=Halting(database),
         wake=work,
+    )
+
+
+def _limits(settings: Settings) -> LaneLimits:
+    """Return how a lane batches, pays and waits."""
+    return LaneLimits(
+        batch_mints=settings.batch_mints,
+        batch_age_ms=settings.batch_age_ms,
+        batch_gas=settings.batch_gas,
+        slots_in_flight=settings.slots_in_flight,
+        fees=settings.fee_limits,
+        patience=Patience(settings.resend_ms, settings.bump_ms),
+        rails=GuardRails(settings.mint_hour_max, settings.mint_day_max),
     )
 
 

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     WRONG_AMOUNT = "wrong_amount"
     WRONG_RECIPIENT = "wrong_recipient"
     WRONG_PLACE = "wrong_place"
+    RETIRED_MINTED = "retired_minted"
     RECORD_MISSING = "record_missing"
     RECORD_UNEXPECTED = "record_unexpected"
     RECORD_DIFFERS = "record_differs"
@@ -45,6 +46,7 @@ REMEDIES: Final[Mapping[Kind, str]] = {
     Kind.WRONG_AMOUNT: "pause the minter with the guardian key and page",
     Kind.WRONG_RECIPIENT: "pause the minter with the guardian key and page",
     Kind.WRONG_PLACE: "page: the ledger or minting names another block or transaction than the one that minted",
+    Kind.RETIRED_MINTED: "halt minting and page: a number that was given up is minted, perhaps its cashback twice",
     Kind.RECORD_MISSING: "cashback replay --type token.mint.requested",
     Kind.RECORD_UNEXPECTED: "halt minting and page: a mint is under way that the ledger never requested",
     Kind.RECORD_DIFFERS: "halt minting and page: one number stands for two mints",
@@ -57,7 +59,10 @@ REMEDIES: Final[Mapping[Kind, str]] = {
 
 
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
-    """A mint as the ledger or as minting knows it; block and transaction are None until it was settled."""
+    """A mint as the ledger or as minting knows it; block and transaction are None until it was settled.
+
+    The ledger has given one up that `is_retired`: nothing is ever minted under its number.
+    """
 
     number: int
     cashback_id: str
@@ -65,6 +70,7 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     minted_in_block: int | None
     transaction_hash: str | None = None
+    is_retired: bool = False
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +135,7 @@ def settling(
     """Yield the mints that the chain shows and that ledger or minting has not settled: normal for a while."""
     for mint in requested:
         log, record = logs.get(mint.number), records.get(mint.number)
-        if log is not None and not (_is_settled(mint) and _is_settled(record)):
+        if log is not None and not mint.is_retired and not (_is_settled(mint) and _is_settled(record)):
             yield Unsettled(mint=mint, record=record, log=log)
 
 
@@ -173,6 +179,9 @@ def _against_log(
             if block_number <= at_block:
                 expected = f"a log in block {block_number}, {transaction_hash}"
                 yield finding(Kind.MISSING_LOG, place, expected=expected, found="none")
+        return
+    if mint.is_retired:
+        yield finding(Kind.RETIRED_MINTED, place, expected="no log", found=f"a log in block {log.block_number}")
         return
     if log.amount != mint.amount:
         yield finding(Kind.WRONG_AMOUNT, place, expected=mint.amount, found=log.amount)

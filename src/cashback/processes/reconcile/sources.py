@@ -14,7 +14,7 @@ from cashback.chain.service.auditing import Audit
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import Cashback, ChainLogs, ChainStatus
+from cashback.ledger.model import Cashback, ChainLogs, ChainStatus, RetiredNumber
 from cashback.ledger.service import Readings as LedgerReadings
 from cashback.minting import Readings as MintingReadings
 from cashback.minting.model import Mint
@@ -139,11 +139,15 @@ async def stretches(ledger: LedgerReadings, minting: MintingReadings) -> AsyncIt
     while True:
         records = await minting.page(after=after, limit=STRETCH)
         requested = await ledger.mints(after_number=after, limit=STRETCH)
-        mints = [_requested(cashback) for cashback in requested]
+        # Read last: what is given up in between is told twice rather than not at all.
+        retired = await ledger.retired_numbers(after_number=after, limit=STRETCH)
+        ours = {cashback.mint_number: _requested(cashback) for cashback in requested}
+        ours |= {one.number: _retired(one) for one in retired}
+        mints = list(ours.values())
         recorded = [_recorded(mint) for mint in records]
         if not mints and not recorded:
             return
-        # A stretch of numbers, not of rows: both pages reach at least as far.
+        # A stretch of numbers, not of rows: all pages reach at least as far.
         after = min(mint.number for mint in (*mints, *recorded)) + STRETCH - 1
         yield Stretch(
             [mint for mint in mints if mint.number <= after],
@@ -181,6 +185,18 @@ def _requested(cashback: Cashback) -> Requested:
         amount=cashback.token_units,
         minted_in_block=cashback.block_number,
         transaction_hash=cashback.transaction_hash,
+    )
+
+
+def _retired(one: RetiredNumber) -> Requested:
+    """Return what the ledger had requested under a number that it gave up."""
+    return Requested(
+        number=one.number,
+        cashback_id=one.cashback_id,
+        recipient=one.recipient,
+        amount=one.token_units,
+        minted_in_block=None,
+        is_retired=True,
     )
 
 

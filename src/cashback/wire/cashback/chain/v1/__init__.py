@@ -5,6 +5,10 @@
 
 __all__ = (
     "Allowance",
+    "CancelMintsRequest",
+    "CancelMintsResponse",
+    "CancelMintsResponseEntry",
+    "CancelResult",
     "ChainAdapterServiceStub",
     "ChainAdminServiceStub",
     "GetBalancesRequest",
@@ -26,6 +30,8 @@ __all__ = (
     "MintState",
     "Outcome",
     "OutcomeKind",
+    "ReleaseMintsRequest",
+    "ReleaseMintsResponse",
     "ResumeRequest",
     "ResumeResponse",
     "SetLaneRequest",
@@ -55,6 +61,68 @@ _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
 
 
+class CancelResult(betterproto2.Enum):
+    """
+    How far the cancellation of one mint is.
+    """
+
+    UNSPECIFIED = 0
+
+    ORDERED = 1
+    """
+    Noted, now or before; a lane will retire the number when the contracts allow it.
+    """
+
+    RETIRING = 2
+    """
+    A transaction that retires the number is signed, or in a block that is not final yet.
+    """
+
+    RETIRED = 3
+    """
+    The number is retired for good.
+    """
+
+    SETTLED = 4
+    """
+    The mint has its verdict on the chain: `mint_settled`, or `too_late` when it was cancelled before.
+    """
+
+    CONFLICT = 5
+    """
+    The number is known with another recipient, amount or cashback.
+    """
+
+    INVALID = 6
+    """
+    The entry is no mint: number, amount, cashback or recipient out of range.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "CANCEL_RESULT_UNSPECIFIED",
+            1: "CANCEL_RESULT_ORDERED",
+            2: "CANCEL_RESULT_RETIRING",
+            3: "CANCEL_RESULT_RETIRED",
+            4: "CANCEL_RESULT_SETTLED",
+            5: "CANCEL_RESULT_CONFLICT",
+            6: "CANCEL_RESULT_INVALID",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "CANCEL_RESULT_UNSPECIFIED": 0,
+            "CANCEL_RESULT_ORDERED": 1,
+            "CANCEL_RESULT_RETIRING": 2,
+            "CANCEL_RESULT_RETIRED": 3,
+            "CANCEL_RESULT_SETTLED": 4,
+            "CANCEL_RESULT_CONFLICT": 5,
+            "CANCEL_RESULT_INVALID": 6,
+        }
+
+
 class MintState(betterproto2.Enum):
     """
     How far a mint has come.
@@ -79,6 +147,11 @@ class MintState(betterproto2.Enum):
 
     REFUSED = 7
 
+    HELD = 8
+    """
+    The contracts refuse it, whatever call carries it; it waits until a person lets it go, or has its number retired.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -90,6 +163,7 @@ class MintState(betterproto2.Enum):
             5: "MINT_STATE_SAFE",
             6: "MINT_STATE_FINAL",
             7: "MINT_STATE_REFUSED",
+            8: "MINT_STATE_HELD",
         }
 
     @classmethod
@@ -103,6 +177,7 @@ class MintState(betterproto2.Enum):
             "MINT_STATE_SAFE": 5,
             "MINT_STATE_FINAL": 6,
             "MINT_STATE_REFUSED": 7,
+            "MINT_STATE_HELD": 8,
         }
 
 
@@ -149,7 +224,8 @@ class SubmitResult(betterproto2.Enum):
 
     INVALID = 3
     """
-    The entry can never be minted: zero or reserved recipient, amount out of range.
+    The entry can never be minted: zero or reserved recipient, amount out of range, or the chain has refused it for
+    good, as it refuses a retired number.
     """
 
     @classmethod
@@ -197,6 +273,50 @@ class Allowance(betterproto2.Message):
 
 
 default_message_pool.register_message("cashback.chain.v1", "Allowance", Allowance)
+
+
+@dataclass(eq=False, repr=False)
+class CancelMintsRequest(betterproto2.Message):
+    by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Who orders it, at most 200 characters.
+    """
+
+    reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Why, at most 500 characters.
+    """
+
+    mints: "list[Mint]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    At most 100, each number once.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "CancelMintsRequest", CancelMintsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class CancelMintsResponse(betterproto2.Message):
+    entries: "list[CancelMintsResponseEntry]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In the order asked.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "CancelMintsResponse", CancelMintsResponse)
+
+
+@dataclass(eq=False, repr=False)
+class CancelMintsResponseEntry(betterproto2.Message):
+    number: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+
+    result: "CancelResult" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: CancelResult(0))
+
+    reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("cashback.chain.v1", "CancelMintsResponse.Entry", CancelMintsResponseEntry)
 
 
 @dataclass(eq=False, repr=False)
@@ -274,6 +394,14 @@ class GetMintsResponseEntry(betterproto2.Message):
     final_at_ms: "int" = betterproto2.field(9, betterproto2.TYPE_UINT64)
 
     reason: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+    """
+    Why it was refused, failed, or is held.
+    """
+
+    held_at_ms: "int" = betterproto2.field(11, betterproto2.TYPE_UINT64)
+    """
+    When it was last held; stays when the chain has it all the same.
+    """
 
 
 default_message_pool.register_message("cashback.chain.v1", "GetMintsResponse.Entry", GetMintsResponseEntry)
@@ -333,6 +461,13 @@ class GetStatusResponse(betterproto2.Message):
     What the chain says at its head: the price of gas and what the minter's contracts allow. Absent when the node did
     not tell.
     """
+
+    held: "int" = betterproto2.field(18, betterproto2.TYPE_UINT64)
+    """
+    Mints that are held, and the numbers of the first of them, at most 20.
+    """
+
+    held_numbers: "list[int]" = betterproto2.field(19, betterproto2.TYPE_UINT64, repeated=True)
 
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse", GetStatusResponse)
@@ -580,6 +715,38 @@ class Outcome(betterproto2.Message):
 
 
 default_message_pool.register_message("cashback.chain.v1", "Outcome", Outcome)
+
+
+@dataclass(eq=False, repr=False)
+class ReleaseMintsRequest(betterproto2.Message):
+    by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Who orders it, at most 200 characters.
+    """
+
+    reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Why, at most 500 characters.
+    """
+
+    numbers: "list[int]" = betterproto2.field(3, betterproto2.TYPE_UINT64, repeated=True)
+    """
+    At most 100.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "ReleaseMintsRequest", ReleaseMintsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ReleaseMintsResponse(betterproto2.Message):
+    released: "list[int]" = betterproto2.field(1, betterproto2.TYPE_UINT64, repeated=True)
+    """
+    Those that were held until now, in ascending order.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "ReleaseMintsResponse", ReleaseMintsResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -914,6 +1081,53 @@ class ChainAdminServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdminService/SetLane",
             message,
             SetLaneResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def cancel_mints(
+        self,
+        message: "CancelMintsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "CancelMintsResponse":
+        """
+        Cancels mints that nothing has settled: no further call carries them, and their numbers are retired on the chain. One
+        that a sent transaction carries already races with its retirement, and the contract decides. Idempotent per number:
+        again, it tells how far that is. A number that was never submitted is stored as cancelled; one that is known with
+        another fingerprint is refused as CONFLICT and halts minting. What was retired for good is told as an outcome, failed
+        for `number_retired`.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdminService/CancelMints",
+            message,
+            CancelMintsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def release_mints(
+        self,
+        message: "ReleaseMintsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ReleaseMintsResponse":
+        """
+        Lets held mints wait for a call again, in which the contracts may refuse them again. Numbers that are not held
+        stay as they are.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdminService/ReleaseMints",
+            message,
+            ReleaseMintsResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

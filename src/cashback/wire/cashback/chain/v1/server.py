@@ -11,6 +11,8 @@ import grpclib.server
 from betterproto2 import grpclib as betterproto2_grpclib
 
 from . import (
+    CancelMintsRequest,
+    CancelMintsResponse,
     GetBalancesRequest,
     GetBalancesResponse,
     GetMintsRequest,
@@ -21,6 +23,8 @@ from . import (
     HaltResponse,
     ListMintLogsRequest,
     ListMintLogsResponse,
+    ReleaseMintsRequest,
+    ReleaseMintsResponse,
     ResumeRequest,
     ResumeResponse,
     SetLaneRequest,
@@ -201,6 +205,25 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def cancel_mints(self, message: "CancelMintsRequest") -> "CancelMintsResponse":
+        """
+        Cancels mints that nothing has settled: no further call carries them, and their numbers are retired on the chain. One
+        that a sent transaction carries already races with its retirement, and the contract decides. Idempotent per number:
+        again, it tells how far that is. A number that was never submitted is stored as cancelled; one that is known with
+        another fingerprint is refused as CONFLICT and halts minting. What was retired for good is told as an outcome, failed
+        for `number_retired`.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def release_mints(self, message: "ReleaseMintsRequest") -> "ReleaseMintsResponse":
+        """
+        Lets held mints wait for a call again, in which the contracts may refuse them again. Numbers that are not held
+        stay as they are.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_halt(self, stream: "grpclib.server.Stream[HaltRequest, HaltResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
@@ -217,6 +240,22 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
         request = await stream.recv_message()
         assert request is not None
         response = await self.set_lane(request)
+        await stream.send_message(response)
+
+    async def __rpc_cancel_mints(
+        self, stream: "grpclib.server.Stream[CancelMintsRequest, CancelMintsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.cancel_mints(request)
+        await stream.send_message(response)
+
+    async def __rpc_release_mints(
+        self, stream: "grpclib.server.Stream[ReleaseMintsRequest, ReleaseMintsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.release_mints(request)
         await stream.send_message(response)
 
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
@@ -238,5 +277,17 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 SetLaneRequest,
                 SetLaneResponse,
+            ),
+            "/cashback.chain.v1.ChainAdminService/CancelMints": grpclib.const.Handler(
+                self.__rpc_cancel_mints,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                CancelMintsRequest,
+                CancelMintsResponse,
+            ),
+            "/cashback.chain.v1.ChainAdminService/ReleaseMints": grpclib.const.Handler(
+                self.__rpc_release_mints,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ReleaseMintsRequest,
+                ReleaseMintsResponse,
             ),
         }

@@ -1,0 +1,163 @@
+"""Orders to cancel mints, and to release held ones: who may, what is noted, and what becomes of the mint."""
+
+import msgspec
+import pytest
+
+from cashback.chain.gateway.adapter import Adapter
+from cashback.chain.model import AdapterRefused, Address, Cancelling, Conflicting, Settled, Unmintable
+from cashback.chain.service.cancelling import CANCELLED_MAX
+from cashback.chain.store import holds
+from cashback.processes import adapter
+from tests.integration.chain.cancelling import ALICE, WHY, cancel, retirements, slots
+from tests.integration.chain.listening import listening_at
+from tests.integration.chain.support import assembled, loops, mint, running, serving
+
+
+@pytest.mark.invariant("I2", "I3")
+async def test_a_mint_that_waits_is_retired_and_fails_for_good(settings: adapter.Settings) -> None:
+    """The limit lets nothing through, and does not hold the retirement up; the others go on."""
+    async with serving(settings) as bench:
+        await bench.people.limit(capacity=1_000, window_s=86_400)
+        await bench.lever.mine()
+        waiting = mint(1, amount=1_001)
+        await bench.submit(waiting, mint(2, amount=10))
+        await bench.waits_for("mint_limit_reached")
+        assert await cancel(bench, waiting) == [Cancelling(1, "ordered")]
+        outcomes = {outcome.mint.number: outcome for outcome in await bench.settled([1, 2])}
+        assert [(outcomes[n].kind, outcomes[n].reason) for n in (1, 2)] == [
+            ("failed", "number_retired"),
+            ("minted", ""),
+        ]
+        assert await cancel(bench, waiting) == [Cancelling(1, "retired")]
+        assert (await retirements(bench), await bench.logs_of(1)) == ([1], 0)
+        # The request comes once more, from a minting that has forgotten that it was told.
+        await bench.submit(waiting)
+        await bench.people.limit(capacity=10**12, window_s=1)
+        await bench.submit(mint(3))
+        await bench.settled([3])
+        assert await bench.logs_of(1) == 0
+
+
+@pytest.mark.invariant("I2", "I3")
+async def test_a_number_that_never_came_here_is_stored_as_cancelled_and_retired(settings: adapter.Settings) -> None:
+    """Its request may still be on its way: when it arrives it is known, and carried by nothing."""
+    async with serving(settings) as bench:
+        asked = mint(7)
+        assert await cancel(bench, asked) == [Cancelling(7, "ordered")]
+        await bench.submit(asked)
+        [outcome] = await bench.settled([7])
+        assert (outcome.kind, outcome.reason, outcome.mint.recipient) == ("failed", "number_retired", asked.recipient)
+        assert [kind for _, kind in await slots(bench)] == ["retire"]
+
+
+async def test_what_was_refused_for_its_recipient_is_retired(settings: adapter.Settings) -> None:
+    """The token's own address is never minted to; the number can be given up all the same."""
+    async with serving(settings) as bench:
+        token = Address(bytes.fromhex(settings.token_address.removeprefix("0x")))
+        asked = mint(7, recipient=token)
+        assert await bench.adapter.acceptance.submit([asked]) == [Unmintable(7, "recipient_reserved")]
+        await cancel(bench, asked)
+        [outcome] = await bench.settled([7])
+        assert outcome.reason == "number_retired"
+
+
+async def test_what_is_settled_is_not_cancelled(settings: adapter.Settings) -> None:
+    """A mint in a block, and one that is final: nothing is noted of the order."""
+    async with serving(settings) as bench:
+        asked = mint(1)
+        await bench.submit(asked)
+        await bench.reached([1], "included", "safe", "final")
+        assert await cancel(bench, asked) == [Settled(1, "mint_settled")]
+        await bench.settled([1])
+        assert await cancel(bench, asked) == [Settled(1, "mint_settled")]
+        assert await bench.rows("select from chain.mint_journal") == []
+
+
+@pytest.mark.invariant("I3")
+async def test_another_fingerprint_is_refused_and_halts_minting(settings: adapter.Settings) -> None:
+    """Neither is cancelled: nobody knows which of the two is meant."""
+    async with assembled(settings) as bench:
+        asked = mint(1)
+        await bench.submit(asked)
+        other = msgspec.structs.replace(asked, amount=asked.amount + 1)
+        assert await cancel(bench, other, mint(2)) == [Conflicting(1, "fingerprint_differs"), Cancelling(2, "ordered")]
+        assert (await bench.adapter.reading.status()).network.halted_reason == "number_with_other_fingerprint"
+        assert await bench.rows("select number from chain.mints where cancelled_at is not null") == [(2,)]
+
+
+async def test_nothing_is_retired_while_minting_is_halted(settings: adapter.Settings) -> None:
+    """The order is noted, and carried out when the halt is lifted."""
+    async with serving(settings) as bench:
+        await bench.adapter.halting.halt_by_hand(by=ALICE, detail="a drill")
+        await cancel(bench, mint(1))
+        await bench.adapter.lanes[0]._turn()
+        assert await slots(bench) == []
+        await bench.adapter.halting.resume(by=ALICE, because="the drill is over")
+        await bench.settled([1])
+
+
+async def test_an_order_is_given_over_grpc_and_kept_with_who_and_why(settings: adapter.Settings) -> None:
+    """Given again it tells how far it is, and the first order stays the one that is kept."""
+    async with assembled(settings) as bench, listening_at(bench) as address, Adapter.open(address) as caller:
+        asked = mint(1)
+        assert await caller.cancel([asked, mint(2)], by="alice", reason=WHY) == [
+            Cancelling(1, "ordered"),
+            Cancelling(2, "ordered"),
+        ]
+        assert await caller.cancel([asked], by="bob", reason="I ask again") == [Cancelling(1, "ordered")]
+        assert await caller.cancel([mint(0)], by="bob", reason="a slip") == [Unmintable(0, "number_out_of_range")]
+        assert await bench.rows("select number, person, reason from chain.mint_journal order by id") == [
+            (1, "alice", WHY),
+            (2, "alice", WHY),
+        ]
+        other = msgspec.structs.replace(asked, cashback_id="cb_other")
+        assert await caller.cancel([other], by="bob", reason="a slip") == [Conflicting(1, "fingerprint_differs")]
+
+
+@pytest.mark.parametrize(
+    "by,reason,many,code",
+    [("", WHY, 1, "say who"), ("alice", " ", 1, "give a reason"), ("alice", WHY, CANCELLED_MAX + 1, "at most 100")],
+)
+async def test_an_order_names_somebody_and_a_reason_and_is_bounded(
+    settings: adapter.Settings, by: str, reason: str, many: int, code: str
+) -> None:
+    """Nothing of it is noted."""
+    async with assembled(settings) as bench, listening_at(bench) as address, Adapter.open(address) as caller:
+        with pytest.raises(AdapterRefused, match=code):
+            await caller.cancel([mint(number) for number in range(1, many + 1)], by=by, reason=reason)
+        with pytest.raises(AdapterRefused, match="once"):
+            await caller.cancel([mint(1), mint(1)], by="alice", reason=WHY)
+        assert await bench.rows("select from chain.mints") == []
+
+
+async def test_a_held_mint_is_released_over_grpc_in_a_persons_name(settings: adapter.Settings) -> None:
+    """Only what is held is told, and kept with who and why; then it is minted."""
+    async with assembled(settings) as bench, listening_at(bench) as address, Adapter.open(address) as caller:
+        await bench.submit(mint(1), mint(2))
+        async with bench.database.transaction() as tx:
+            await holds.hold(tx, [2], "unexplained")
+        assert await caller.release([1, 2, 2**63], by="alice", reason="the limit was raised") == [2]
+        assert await caller.release([2], by="alice", reason="once more") == []
+        assert await bench.rows("select number, act, person, reason from chain.mint_journal") == [
+            (2, "released", "alice", "the limit was raised")
+        ]
+        with pytest.raises(AdapterRefused, match="at most 100"):
+            await caller.release(range(1, 102), by="alice", reason=WHY)
+        async with running(*loops(bench)):
+            assert {outcome.kind for outcome in await bench.settled([1, 2])} == {"minted"}
+
+
+@pytest.mark.invariant("I2", "I3")
+async def test_a_held_mint_is_retired(settings: adapter.Settings) -> None:
+    """What the contracts refuse to mint gives its number up, and is not held any more."""
+    async with serving(settings) as bench:
+        await bench.adapter.halting.halt_by_hand(by=ALICE, detail="so that it is not taken")
+        asked = mint(1)
+        await bench.submit(asked)
+        async with bench.database.transaction() as tx:
+            await holds.hold(tx, [1], "unexplained")
+        await cancel(bench, asked)
+        await bench.adapter.halting.resume(by=ALICE, because="it is held")
+        [outcome] = await bench.settled([1])
+        assert (outcome.kind, outcome.reason) == ("failed", "number_retired")
+        assert [view.state for view in await bench.views([1])] == ["refused"]

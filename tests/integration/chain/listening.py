@@ -23,7 +23,7 @@ async def listening_at(bench: Bench, door: Door = OPEN) -> AsyncIterator[str]:
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
-        administration=Administration(parts.halting, parts.rotation),
+        administration=Administration(parts.halting, parts.rotation, parts.recovering),
         door=door,
     )
 

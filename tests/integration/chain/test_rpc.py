@@ -47,7 +47,7 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
-        administration=Administration(parts.halting, parts.rotation),
+        administration=Administration(parts.halting, parts.rotation, parts.recovering),
     )
 
     async def look() -> bool | None:

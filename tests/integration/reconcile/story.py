@@ -182,7 +182,7 @@ async def _adapter(
             acceptance=bench.adapter.acceptance,
             reading=bench.adapter.reading,
             stream=bench.adapter.stream,
-            administration=Administration(bench.adapter.halting, bench.adapter.rotation),
+            administration=Administration(bench.adapter.halting, bench.adapter.rotation, bench.adapter.recovering),
         )
 
         async def look() -> bool | None:

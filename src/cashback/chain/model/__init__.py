@@ -16,6 +16,7 @@ from cashback.chain.model.errors import (
     LeaseLost,
     MintingHalted,
     NotHalted,
+    NothingToRecover,
     RaceLost,
     WrongChain,
 )
@@ -37,6 +38,7 @@ from cashback.chain.model.lanes import (
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
 from cashback.chain.model.network import Allowance, Halt, Network, Person, Policy
+from cashback.chain.model.recoveries import AdoptedLane, Recovered, TakenBack, UnknownMint
 from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, LaneView, MintStory
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "Address",
     "Admission",
     "Admitted",
+    "AdoptedLane",
     "Allowance",
     "Answer",
     "Attempt",
@@ -83,6 +86,7 @@ __all__ = [
     "NodeAnswer",
     "NonceFault",
     "NotHalted",
+    "NothingToRecover",
     "OpenSlot",
     "Outcome",
     "Person",
@@ -91,13 +95,16 @@ __all__ = [
     "Prices",
     "RaceLost",
     "Receipt",
+    "Recovered",
     "RetiredLog",
     "Seen",
     "Signature",
     "SkippedLog",
     "Slot",
+    "TakenBack",
     "TokenLog",
     "Transaction",
+    "UnknownMint",
     "Unmintable",
     "Waiting",
     "WrongChain",

@@ -11,7 +11,8 @@ ChainDiverged      Broken        what the chain shows contradicts what is stored
 MintingHalted      Broken        minting is halted until a person has looked
 AdapterUnavailable Unavailable   the running adapter did not answer the operator
 AdapterRefused     Rejected      the running adapter refused the operator's call
-NotHalted          Rejected      there is no halt to lift
+NotHalted          Rejected      there is no halt to lift, or under which to recover
+NothingToRecover   Rejected      the records and the chain do not differ in what recovering mends
 LaneUnknown        NotFound      no lane has this signer
 LastLane           Rejected      no other lane would be left to take mints
 CursorAhead        Rejected      a reader has read further than this stream of outcomes goes
@@ -87,7 +88,7 @@ class AdapterRefused(Rejected):
 
 
 class NotHalted(Rejected):
-    """Minting is not halted: there is nothing to lift."""
+    """Minting is not halted: there is nothing to lift, and nothing may be recovered while lanes sign."""
 
     code = "not_halted"
 
@@ -96,6 +97,12 @@ class CursorAhead(Rejected):
     """A reader has read further than this stream goes: other outcomes than it knows will stand at those places."""
 
     code = "cursor_ahead"
+
+
+class NothingToRecover(Rejected):
+    """No final block was replaced: the records are those of this chain."""
+
+    code = "nothing_to_recover"
 
 
 class LaneUnknown(NotFound):

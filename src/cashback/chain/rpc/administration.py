@@ -1,8 +1,9 @@
-"""The calls of `ChainAdminService`: the halt switch and the lanes, set by a person; nothing is decided here."""
+"""The calls of `ChainAdminService`: what a person orders of halts, lanes and records; nothing is decided here."""
 
-from cashback.chain.model import Address, Halt, Person
+from cashback.chain.model import Address, AdoptedLane, Halt, Person, Recovered, TakenBack, UnknownMint
 from cashback.chain.rpc.callers import certificate
 from cashback.chain.service.halting import Halting
+from cashback.chain.service.recovering import Recovering
 from cashback.chain.service.rotation import Rotation
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdminServiceBase
@@ -11,10 +12,11 @@ from cashback.wire.cashback.chain.v1.server import ChainAdminServiceBase
 class Administration(ChainAdminServiceBase):
     """Answers the operator."""
 
-    def __init__(self, halting: Halting, rotation: Rotation) -> None:
-        """Turn this switch, and set these lanes."""
+    def __init__(self, halting: Halting, rotation: Rotation, recovering: Recovering) -> None:
+        """Turn this switch, set these lanes, and bring these records in line."""
         self._halting = halting
         self._rotation = rotation
+        self._recovering = recovering
 
     async def halt(self, message: v1.HaltRequest) -> v1.HaltResponse:
         """Halt minting."""
@@ -32,6 +34,13 @@ class Administration(ChainAdminServiceBase):
         is_news = await act(Address(message.address), by=_person(message.by), because=message.reason)
         return v1.SetLaneResponse(is_news=is_news)
 
+    async def recover(self, message: v1.RecoverRequest) -> v1.RecoverResponse:
+        """Bring the records in line with the chain, or tell what that would change."""
+        recovered = await self._recovering.recover(
+            by=_person(message.by), because=message.reason, is_dry_run=message.is_dry_run
+        )
+        return _recovered(recovered)
+
 
 def _person(name: str) -> Person:
     """Return who calls: the name that was given, and that of the certificate."""
@@ -42,4 +51,54 @@ def on_the_wire(halt: Halt) -> v1.Halt:
     """Return one halt as a message."""
     return v1.Halt(
         reason=halt.reason, detail=halt.detail, by=halt.by.name, certificate=halt.by.certificate or "", at_ms=halt.at_ms
+    )
+
+
+def _recovered(recovered: Recovered) -> v1.RecoverResponse:
+    """Return what was changed as a message."""
+    return v1.RecoverResponse(
+        is_reorganised=recovered.reorganised_above is not None,
+        reorganised_above=max(recovered.reorganised_above or 0, 0),
+        taken_back=[_taken_back(one) for one in recovered.taken_back],
+        taken_back_count=recovered.taken_back_count,
+        unknown=[_unknown(one) for one in recovered.unknown],
+        unknown_count=recovered.unknown_count,
+        lanes=[_lane(one) for one in recovered.lanes],
+        waiting_again=recovered.waiting_again,
+        epoch_before=recovered.epoch_before,
+        epoch=recovered.epoch,
+    )
+
+
+def _taken_back(one: TakenBack) -> v1.RecoverResponseTakenBack:
+    """Return one outcome that is void."""
+    return v1.RecoverResponseTakenBack(
+        number=one.number,
+        cashback_id=one.cashback_id,
+        amount=one.amount,
+        transaction_hash=one.place.transaction_hash,
+        block_number=one.place.block_number,
+        block_hash=one.place.block_hash,
+        reason=one.reason,
+    )
+
+
+def _unknown(one: UnknownMint) -> v1.RecoverResponseUnknown:
+    """Return one mint that nobody has submitted."""
+    return v1.RecoverResponseUnknown(
+        number=str(one.number),
+        recipient=one.recipient,
+        amount=str(one.amount),
+        transaction_hash=one.transaction_hash,
+        block_number=one.block_number,
+    )
+
+
+def _lane(one: AdoptedLane) -> v1.RecoverResponseLane:
+    """Return one signer that goes on from the chain's nonce."""
+    return v1.RecoverResponseLane(
+        address=one.address,
+        next_nonce_before=one.next_nonce_before,
+        next_nonce=one.next_nonce,
+        closed_slots=one.closed_slots,
     )

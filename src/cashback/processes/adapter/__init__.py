@@ -37,7 +37,7 @@ async def run(settings: Settings) -> None:
             acceptance=adapter.acceptance,
             reading=adapter.reading,
             stream=adapter.stream,
-            administration=Administration(adapter.halting, adapter.rotation),
+            administration=Administration(adapter.halting, adapter.rotation, adapter.recovering),
             door=settings.door,
         )
         checks = {"database": database.ping, "server": server.check, "minting": adapter.halting.check}

@@ -18,6 +18,7 @@ from cashback.chain.service.lane import LaneLoop
 from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
+from cashback.chain.service.recovering import FOLLOWER, Recovering
 from cashback.chain.service.recovery import Recovery
 from cashback.chain.service.rotation import Rotation
 from cashback.chain.service.sequencing import LaneLimits, Sequencer
@@ -38,6 +39,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     stream: Stream
     halting: Halting
     rotation: Rotation
+    recovering: Recovering
     gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
     follower: Follower
@@ -67,6 +69,7 @@ def assemble(
         stream=Stream(database, written=written),
         halting=halting,
         rotation=Rotation(database),
+        recovering=Recovering(database, source=blocks, start_block=settings.start_block, written=written),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         lanes=tuple(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
@@ -133,7 +136,7 @@ def _lane(
 
 def _follower(settings: Settings, database: Database, *, blocks: Blocks, holder: str, pulses: Pulses) -> Follower:
     """Return the follower of the chain."""
-    tenure = Tenure(database, name="follower", holder=holder)
+    tenure = Tenure(database, name=FOLLOWER, holder=holder)
     return Follower(
         database,
         source=blocks,

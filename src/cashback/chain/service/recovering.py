@@ -1,0 +1,193 @@
+"""Recovering by a person's order, while minting is halted: the records brought back in line with the chain.
+
+    halted? ──▶ which of the blocks that the records know still stand? ──final ones were replaced──▶ booked back
+                                                                      └─all of them──▶ (see `adopting`)
+
+Booking back is one transaction: outcomes above the fork become void and are told as `reverted`, slots open again with
+their stored attempts, headers and finality go back to the fork. It takes the follower's lease away first and holds the
+halt switch, so that nobody follows, signs or resumes under it. The halt stays: whoever ordered it reads the list first.
+Killed before its commit it has changed nothing, and after it the next one finds nothing to book back.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from cashback.chain.gateway.blocks import Blocks
+from cashback.chain.model import (
+    ChainUnavailable,
+    Hash,
+    Header,
+    Network,
+    NotHalted,
+    NothingToRecover,
+    Person,
+    RaceLost,
+    Recovered,
+)
+from cashback.chain.rules.forking import Fork, Search
+from cashback.chain.service.halting import check_order
+from cashback.chain.service.pulse import Pulse
+from cashback.chain.store import blocks, halts, lanes, network, recoveries, sightings
+from cashback.chain.store.network import SCHEMA
+from cashback.kernel import lease
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.telemetry import logger
+
+FOLLOWER: Final = "follower"
+"""The name of the lease under which blocks are followed."""
+
+log = logger(__name__)
+
+
+class _Undone(Exception):
+    """Rolls back what was only to be shown."""
+
+
+class Recovering:
+    """Brings the records in line with the chain; may be repeated, and killed at any time."""
+
+    def __init__(self, database: Database, *, source: Blocks, start_block: int, written: Pulse) -> None:
+        """Hold these records against `source`; nothing is known of blocks before `start_block`."""
+        self._database = database
+        self._source = source
+        self._start_block = start_block
+        self._written = written
+
+    async def recover(self, *, by: Person, because: str, is_dry_run: bool) -> Recovered:
+        """Bring the records in line with the chain in the name of a person, and return what that changed.
+
+        A dry run does the same and rolls it back.
+
+        Raises:
+            Invalid: who or why is empty or too long.
+            NotHalted: minting is not halted.
+            NothingToRecover: no final block was replaced.
+            ChainUnavailable: the nodes do not show how far down blocks were replaced; nothing was changed.
+            RaceLost: the records moved meanwhile; nothing was changed, run it again.
+        """
+        check_order(by, because)
+        async with self._database.transaction() as tx:
+            known = _halted(await network.network(tx))
+            places = await recoveries.places(tx)
+        fork = await self._fork(places)
+        if fork.replaced is None or fork.standing >= known.final_block:
+            raise NothingToRecover("no final block was replaced")
+        await self._confirm(fork.replaced, places[fork.replaced])
+        header = await self._standing(fork.standing, places)
+        async with self._transaction(is_dry_run=is_dry_run) as tx:
+            recovered = await self._book_back(tx, fork, header, places)
+            await recoveries.note(
+                tx, recovered, last_sequence=(await network.network(tx)).last_sequence, by=by, because=because
+            )
+        if not is_dry_run:
+            self._tell(recovered, by=by, because=because)
+        return recovered
+
+    async def _fork(self, places: dict[int, Hash]) -> Fork:
+        """Return down to where the blocks that the records know were replaced.
+
+        What stands above the nodes' own head shows nothing, and is left to what stands below.
+        """
+        latest = await self._source.latest()
+        known = {number: hash_ for number, hash_ in places.items() if number <= latest.number}
+        search = Search(known, floor=self._start_block - 1)
+        while (number := search.probe) is not None:
+            search.judge(is_canonical=(await self._source.header_at(number)).hash == known[number])
+        return search.fork
+
+    async def _confirm(self, number: int, known: Hash) -> None:
+        """Return when more than half of all endpoints have another block there: outcomes are not void on less.
+
+        Raises:
+            ChainUnavailable: they have not.
+        """
+        if not await self._source.is_replaced(number, known):
+            raise ChainUnavailable(f"too few endpoints have another block {number} than the one that was followed")
+
+    async def _standing(self, number: int, places: dict[int, Hash]) -> Header | None:
+        """Return the header from which blocks are followed again, None when that is from the start.
+
+        Raises:
+            RaceLost: it was replaced just now.
+        """
+        if number not in places:
+            return None
+        header = await self._source.header_at(number)
+        if header.hash != places[number]:
+            raise RaceLost(f"block {number} was replaced while it was looked at; run it again")
+        return header
+
+    async def _book_back(self, tx: Tx, fork: Fork, header: Header | None, places: dict[int, Hash]) -> Recovered:
+        """Take everything back that stands above the fork; return what that was."""
+        before = await network.network(tx)
+        replaced = fork.replaced
+        if replaced is None or not await recoveries.is_known(tx, replaced, places[replaced]):
+            raise RaceLost("the records moved while the chain was looked at; run it again")
+        await recoveries.reopen_slots(tx, above=fork.standing)
+        moved, taken_back = await recoveries.take_back(tx, above=fork.standing)
+        await blocks.forget(tx, above=fork.standing)
+        if header is not None and await blocks.hash_at(tx, header.number) is None:
+            await blocks.append(tx, [header])
+        await recoveries.lower_heads(tx, block=fork.standing)
+        unknown, unknown_count = await recoveries.unknown_mints(tx)
+        return Recovered(
+            reorganised_above=fork.standing,
+            taken_back=await recoveries.taken_back_after(tx, sequence=before.last_sequence),
+            taken_back_count=taken_back,
+            unknown=unknown,
+            unknown_count=unknown_count,
+            lanes=[],
+            waiting_again=moved,
+            epoch_before=before.epoch,
+            epoch=before.epoch,
+        )
+
+    @asynccontextmanager
+    async def _transaction(self, *, is_dry_run: bool) -> AsyncIterator[Tx]:
+        """Give a transaction in which nobody else follows, accepts, signs or resumes; a dry run is rolled back.
+
+        Raises:
+            NotHalted: somebody has resumed.
+        """
+        try:
+            async with self._database.transaction() as tx:
+                await lease.depose(tx, schema=SCHEMA, name=FOLLOWER)
+                # In the order in which everybody else takes them, and all before anything is changed.
+                await sightings.revoke(tx)
+                await lanes.lock_all(tx)
+                await halts.lock(tx)
+                _halted(await network.network(tx))
+                yield tx
+                _undo(is_dry_run=is_dry_run)
+        except _Undone:
+            return
+
+    def _tell(self, recovered: Recovered, *, by: Person, because: str) -> None:
+        """Log what was changed, and wake those who watch outcomes."""
+        figures = {
+            name: value
+            for name, value in msgspec.structs.asdict(recovered).items()
+            if name not in {"taken_back", "unknown", "lanes"}
+        }
+        log.warning("records.recovered", by=by.name, why=because, lanes=len(recovered.lanes), **figures)
+        self._written.beat()
+
+
+def _undo(*, is_dry_run: bool) -> None:
+    """Raise `_Undone` in a dry run."""
+    if is_dry_run:
+        raise _Undone
+
+
+def _halted(known: Network) -> Network:
+    """Return the network when minting is halted on it.
+
+    Raises:
+        NotHalted: it is not.
+    """
+    if known.halted_reason is None:
+        raise NotHalted("minting is not halted; halt it first, so that nothing is signed meanwhile")
+    return known

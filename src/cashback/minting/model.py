@@ -1,12 +1,14 @@
 """What minting talks about: requests, mints, the adapter's verdicts and outcomes, and why minting stands still.
 
     requested ──submitted──▶ accepted ──outcome──▶ minted
-        │                        │                    ▲
-        └───refused──▶ stuck ◀───┘  outcome           │
+        │                     ▲  │ ▲                  ▲ │
+        └───refused──▶ stuck ◀┼──┘ └── taken back ────┼─┘
+                         │    └─ taken back           │
                          └────── the chain says so ───┘
 
 An outcome may overtake the acceptance, so each arrow may also start one state earlier. Number, cashback, recipient and
-amount never change. What the chain says wins: a stuck mint whose log turns up is minted.
+amount never change. What the chain says wins: a stuck mint whose log turns up is minted. An outcome is taken back when
+the final block where it stood was replaced; each time counts as one reversal, and another outcome follows.
 """
 
 from datetime import datetime
@@ -63,6 +65,7 @@ class Mint(msgspec.Struct, frozen=True, kw_only=True):
     inclusion: Inclusion | None = None
     reason: str | None = None
     traceparent: str | None = None
+    reversals: int = 0
 
 
 class SubmitResult(StrEnum):
@@ -82,7 +85,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The adapter's final word on a number: minted where `inclusion` says, or failed for `reason`."""
+    """The adapter's final word on a number: minted where `inclusion` says, or failed for `reason`.
+
+    A `is_reverted` one says that such a word is void: it had been minted at `inclusion`, or had failed there for
+    `reason` when that is not empty. `reversals` is how often the adapter has said so of this number by then.
+    """
 
     sequence: int
     number: int
@@ -91,6 +98,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     amount: TokenUnits
     inclusion: Inclusion | None
     reason: str
+    is_reverted: bool = False
+    reversals: int = 0
 
 
 class OutcomeBatch(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,12 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from cashback.ledger import replay
 from cashback.purchases.model import NewPurchase, Recorded
+from tests.integration.ledger.outcomes import minted_after, reverted_outcome
 from tests.integration.ledger.world import (
     World,
     buy,
     failed_outcome,
     fresh_database,
-    minted_outcome,
     open_world,
     requests,
     wallet_number,
@@ -76,18 +77,21 @@ class Life(RuleBasedStateMachine):
         """Deliver every approval there ever was, once more."""
         self.run(self.world.request())
 
-    @rule(place=places, kind=st.sampled_from(["minted", "retry", "stuck"]))
-    def deliver_outcome(self, place: int, kind: str) -> None:
-        """Deliver some outcome of some request, perhaps again."""
+    @rule(place=places, kind=st.sampled_from(["minted", "retry", "stuck", "reverted"]), reversals=st.integers(0, 2))
+    def deliver_outcome(self, place: int, kind: str, reversals: int) -> None:
+        """Deliver some outcome of some request, perhaps again, after some reversals, which may come late or never."""
         found = self.run(requests(self.world))
         if not found:
             return
         cashback_id = found[place % len(found)].cashback_id
         if kind == "minted":
-            self.run(self.world.settle(self.run(minted_outcome(self.world, cashback_id))))
+            self.run(self.world.settle(self.run(minted_after(self.world, cashback_id, reversals=reversals))))
+        elif kind == "reverted":
+            self.run(self.world.settle(self.run(reverted_outcome(self.world, cashback_id, reversals=reversals + 1))))
         else:
-            outcome = self.run(failed_outcome(self.world, cashback_id, will_retry=kind == "retry"))
-            self.run(self.world.settle(outcome))
+            is_retried = kind == "retry"
+            outcome = self.run(failed_outcome(self.world, cashback_id, will_retry=is_retried))
+            self.run(self.world.settle(msgspec.structs.replace(outcome, reversals=reversals)))
 
     @rule(minutes=st.integers(0, 90))
     def sweep(self, minutes: int) -> None:

@@ -40,6 +40,7 @@ class Cause(StrEnum):
     REQUEST = "request"
     MINT = "mint"
     STUCK = "stuck"
+    REVERT = "revert"
 
 
 class Account(msgspec.Struct, frozen=True, order=True):

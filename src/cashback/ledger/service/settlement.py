@@ -1,43 +1,53 @@
-"""Settling mints by their outcomes, which may come twice, late, and in any order."""
+"""Settling mints by their outcomes, which may come twice, late, and in any order.
+
+Every outcome says how often one of its mint was taken back before it: of what is known and what is told, that with the
+most reversals counts, and what it supersedes is booked back first, be it that nobody has told of the reversal yet.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
-from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
 from cashback.kernel.db import Tx
 from cashback.ledger.model import OutcomeUnknown, Requested, State
-from cashback.ledger.rules import failed, minted, settles
+from cashback.ledger.rules import failed, minted, reopened, reverted, settles
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import mints
 
 ACTOR: Final = "minting"
+BLOCK_REPLACED: Final = "block_replaced"
+"""Why a cashback goes back to `mint_requested`."""
+
+Told: TypeAlias = TokenMinted | TokenMintFailed | TokenMintReverted
 
 
 class _Moves(msgspec.Struct, frozen=True):
-    """What outcomes change, by cashback: minted where, stuck why, in flight still though something failed."""
+    """What outcomes change, by cashback: taken back from what, then minted where, stuck why, or failed in passing."""
 
+    reopened: dict[str, tuple[Requested, int]]
     minted: dict[str, tuple[Requested, TokenMinted]]
     stuck: dict[str, tuple[Requested, str]]
     waiting: dict[str, str]
 
 
-async def settle(
-    tx: Tx, *, minted_outcomes: Sequence[TokenMinted], failed_outcomes: Sequence[TokenMintFailed], now: datetime
-) -> None:
+async def settle(tx: Tx, outcomes: Sequence[Told], *, now: datetime) -> None:
     """Mark as minted what was in flight or stuck, and as stuck what is in flight and will not be retried.
 
-    What is minted already stays as it is, whatever failed beside it; a mint that is to be retried only keeps the
-    reason. Cashbacks and accounts are each locked once, in order: two batches never wait for each other in a circle.
+    First what was minted or stuck is put in flight again when that is void. What is minted already stays as it is,
+    whatever failed beside it; a mint that is to be retried only keeps the reason. Cashbacks and accounts are each
+    locked once, in order: two batches never wait for each other in a circle.
 
     Raises:
         OutcomeUnknown: a number was never requested.
         OutcomeContradicts: a number was requested for something else.
     """
-    found = await _locked(tx, [*minted_outcomes, *failed_outcomes])
-    moves = _moves(found, minted_outcomes, failed_outcomes)
+    moves = _moves(await _locked(tx, outcomes), outcomes)
+    if moves.reopened:
+        counts = {cashback_id: reversals for cashback_id, (_, reversals) in moves.reopened.items()}
+        await mints.mark_reopened(tx, counts, actor=ACTOR, cause=BLOCK_REPLACED, at=now)
     if moves.minted:
         places = {
             cashback_id: (outcome.transaction_hash, int(outcome.block_number), outcome.block_hash)
@@ -49,39 +59,62 @@ async def settle(
         await mints.mark_stuck(tx, reasons, actor=ACTOR, at=now)
     if moves.waiting:
         await mints.note_failures(tx, moves.waiting)
-    postings = [minted(cashback) for cashback, _ in moves.minted.values()]
+    taken_back = [before for before, _ in moves.reopened.values() if before.state is not State.MINT_REQUESTED]
+    postings = [reverted(cashback) for cashback in taken_back]
+    postings += [minted(cashback) for cashback, _ in moves.minted.values()]
     postings += [failed(cashback) for cashback, _ in moves.stuck.values()]
     await post(tx, postings, at=now)
 
 
-def _moves(
-    found: Mapping[int, Requested], minted_outcomes: Sequence[TokenMinted], failed_outcomes: Sequence[TokenMintFailed]
-) -> _Moves:
+def _moves(known: Mapping[int, Requested], outcomes: Sequence[Told]) -> _Moves:
     """Return what the outcomes change; of one cashback a mint outdoes a failure, and a final failure a passing one.
 
     Raises:
         OutcomeContradicts: a number was requested for something else.
     """
-    moves = _Moves({}, {}, {})
-    for outcome in minted_outcomes:
-        cashback, units = found[int(outcome.mint_number)], int(outcome.token_units)
-        if settles(cashback, cashback_id=outcome.cashback_id, token_units=units, to=State.MINTED):
-            moves.minted[cashback.id] = (cashback, outcome)
-    for failure in failed_outcomes:
-        cashback = found[int(failure.mint_number)]
-        is_open = settles(cashback, cashback_id=failure.cashback_id, token_units=None, to=State.STUCK)
-        if not is_open or cashback.id in moves.minted:
-            continue
-        if failure.will_retry:
-            moves.waiting[cashback.id] = failure.reason
-        else:
-            moves.stuck[cashback.id] = (cashback, failure.reason)
-    for cashback_id in moves.stuck:
-        moves.waiting.pop(cashback_id, None)
+    moves = _Moves({}, {}, {}, {})
+    found = dict(known)
+    for outcome in outcomes:
+        number = int(outcome.mint_number)
+        found[number] = reopened(found[number], reversals=outcome.reversals)
+        if found[number].reversals > known[number].reversals:
+            moves.reopened[found[number].id] = (known[number], found[number].reversals)
+    for outcome in sorted(outcomes, key=_weight):
+        _move(moves, found[int(outcome.mint_number)], outcome)
     return moves
 
 
-async def _locked(tx: Tx, outcomes: Sequence[TokenMinted | TokenMintFailed]) -> dict[int, Requested]:
+def _weight(outcome: Told) -> int:
+    """Return where an outcome stands among those of one cashback: what outdoes others comes first."""
+    if isinstance(outcome, TokenMintFailed):
+        return 2 if outcome.will_retry else 1
+    return 0
+
+
+def _move(moves: _Moves, cashback: Requested, outcome: Told) -> None:
+    """Add to `moves` what an outcome changes besides the reversals that it tells of; one that is void changes nothing.
+
+    Raises:
+        OutcomeContradicts: the number was requested for something else.
+    """
+    to = State.MINTED if isinstance(outcome, TokenMinted) else State.STUCK
+    units = int(outcome.token_units) if isinstance(outcome, TokenMinted) else None
+    is_open = settles(cashback, cashback_id=outcome.cashback_id, token_units=units, to=to)
+    is_void = outcome.reversals < cashback.reversals
+    if not is_open or is_void or cashback.id in moves.minted or cashback.id in moves.stuck:
+        return
+    match outcome:
+        case TokenMinted():
+            moves.minted[cashback.id] = (cashback, outcome)
+        case TokenMintFailed(will_retry=True):
+            moves.waiting[cashback.id] = outcome.reason
+        case TokenMintFailed():
+            moves.stuck[cashback.id] = (cashback, outcome.reason)
+        case TokenMintReverted():
+            pass
+
+
+async def _locked(tx: Tx, outcomes: Sequence[Told]) -> dict[int, Requested]:
     """Return the cashback of every outcome, locked.
 
     Raises:

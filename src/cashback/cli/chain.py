@@ -97,7 +97,8 @@ def recover(reason: str, is_dry_run: bool, by: str, as_json: bool) -> None:  # n
     """Bring the adapter's records in line with the chain while minting is halted, and list what that changes.
 
     Where final blocks were replaced, their mints are booked back to requested, for the ledger too, and will be minted
-    again. The halt stays: read the list, then `cashback chain resume`.
+    again. Where none were, nonces are adopted that a restored database does not know, and minting submits again what it
+    waits for. The halt stays: read the list, then `cashback chain resume`.
 
     Example: cashback chain recover --dry-run --reason "the provider replaced final blocks"
     """

@@ -12,7 +12,7 @@ MintingHalted      Broken        minting is halted until a person has looked
 AdapterUnavailable Unavailable   the running adapter did not answer the operator
 AdapterRefused     Rejected      the running adapter refused the operator's call
 NotHalted          Rejected      there is no halt to lift, or under which to recover
-NothingToRecover   Rejected      the records and the chain do not differ in what recovering mends
+NotFinalYet        Unavailable   a signer has transactions under way that the records do not know
 LaneUnknown        NotFound      no lane has this signer
 LastLane           Rejected      no other lane would be left to take mints
 CursorAhead        Rejected      a reader has read further than this stream of outcomes goes
@@ -43,6 +43,12 @@ class LaneNotReady(Unavailable):
     """A new lane opens only when every transaction its signer ever sent is final."""
 
     code = "lane_not_ready"
+
+
+class NotFinalYet(Unavailable):
+    """The chain is further than the records, and not all of that is final: later it can be adopted."""
+
+    code = "not_final_yet"
 
 
 class KeyUnusable(Invalid):
@@ -97,12 +103,6 @@ class CursorAhead(Rejected):
     """A reader has read further than this stream goes: other outcomes than it knows will stand at those places."""
 
     code = "cursor_ahead"
-
-
-class NothingToRecover(Rejected):
-    """No final block was replaced: the records are those of this chain."""
-
-    code = "nothing_to_recover"
 
 
 class LaneUnknown(NotFound):

@@ -1,7 +1,7 @@
 """Recovering by a person's order, while minting is halted: the records brought back in line with the chain.
 
     halted? ──▶ which of the blocks that the records know still stand? ──final ones were replaced──▶ booked back
-                                                                      └─all of them──▶ (see `adopting`)
+                                                    └─all of them──▶ nonces adopted (`adopting`), a new epoch
 
 Booking back is one transaction: outcomes above the fork become void and are told as `reverted`, slots open again with
 their stored attempts, headers and finality go back to the fork. It takes the follower's lease away first and holds the
@@ -16,24 +16,16 @@ from typing import Final
 import msgspec
 
 from cashback.chain.gateway.blocks import Blocks
-from cashback.chain.model import (
-    ChainUnavailable,
-    Hash,
-    Header,
-    Network,
-    NotHalted,
-    NothingToRecover,
-    Person,
-    RaceLost,
-    Recovered,
-)
+from cashback.chain.model import ChainUnavailable, Hash, Header, Network, NotHalted, Person, RaceLost, Recovered
 from cashback.chain.rules.forking import Fork, Search
+from cashback.chain.service.adopting import Adopting
 from cashback.chain.service.halting import check_order
 from cashback.chain.service.pulse import Pulse
-from cashback.chain.store import blocks, halts, lanes, network, recoveries, sightings
+from cashback.chain.store import adoption, blocks, booking, halts, lanes, network, recoveries, sightings
 from cashback.chain.store.network import SCHEMA
 from cashback.kernel import lease
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.ids import new_id
 from cashback.kernel.telemetry import logger
 
 FOLLOWER: Final = "follower"
@@ -46,6 +38,14 @@ class _Undone(Exception):
     """Rolls back what was only to be shown."""
 
 
+class _Order(msgspec.Struct, frozen=True):
+    """Who orders it, why, and whether it is only to be shown."""
+
+    by: Person
+    because: str
+    is_dry_run: bool
+
+
 class Recovering:
     """Brings the records in line with the chain; may be repeated, and killed at any time."""
 
@@ -53,6 +53,7 @@ class Recovering:
         """Hold these records against `source`; nothing is known of blocks before `start_block`."""
         self._database = database
         self._source = source
+        self._adopting = Adopting(database, source=source)
         self._start_block = start_block
         self._written = written
 
@@ -64,24 +65,21 @@ class Recovering:
         Raises:
             Invalid: who or why is empty or too long.
             NotHalted: minting is not halted.
-            NothingToRecover: no final block was replaced.
+            NotFinalYet: a signer has transactions under way that the records do not know; nothing was changed.
             ChainUnavailable: the nodes do not show how far down blocks were replaced; nothing was changed.
             RaceLost: the records moved meanwhile; nothing was changed, run it again.
         """
         check_order(by, because)
         async with self._database.transaction() as tx:
             known = _halted(await network.network(tx))
-            places = await recoveries.places(tx)
+            places = await booking.places(tx)
         fork = await self._fork(places)
+        order = _Order(by, because, is_dry_run)
         if fork.replaced is None or fork.standing >= known.final_block:
-            raise NothingToRecover("no final block was replaced")
-        await self._confirm(fork.replaced, places[fork.replaced])
-        header = await self._standing(fork.standing, places)
-        async with self._transaction(is_dry_run=is_dry_run) as tx:
-            recovered = await self._book_back(tx, fork, header, places)
-            await recoveries.note(
-                tx, recovered, last_sequence=(await network.network(tx)).last_sequence, by=by, because=because
-            )
+            recovered = await self._adopt(known, order)
+        else:
+            await self._confirm(fork.replaced, places[fork.replaced])
+            recovered = await self._book_back(fork, places, order)
         if not is_dry_run:
             self._tell(recovered, by=by, because=because)
         return recovered
@@ -120,18 +118,55 @@ class Recovering:
             raise RaceLost(f"block {number} was replaced while it was looked at; run it again")
         return header
 
-    async def _book_back(self, tx: Tx, fork: Fork, header: Header | None, places: dict[int, Hash]) -> Recovered:
+    async def _adopt(self, known: Network, order: _Order) -> Recovered:
+        """Adopt what the chain has used and the records do not know, in a new epoch; return what that changed."""
+        plans = await self._adopting.plan(known.final_block)
+        async with self._transaction(order) as tx:
+            before = await network.network(tx)
+            done, waiting = await self._adopting.apply(tx, plans, final_block=known.final_block)
+            epoch = new_id("epo")
+            await adoption.begin_epoch(tx, epoch)
+            unknown, unknown_count = await recoveries.unknown_mints(tx)
+            recovered = Recovered(
+                reorganised_above=None,
+                taken_back=[],
+                taken_back_count=0,
+                unknown=unknown,
+                unknown_count=unknown_count,
+                lanes=list(done.values()),
+                waiting_again=waiting,
+                epoch_before=before.epoch,
+                epoch=epoch,
+            )
+            entry = await self._note(tx, recovered, order)
+            for lane, adopted in done.items():
+                await recoveries.note_lane(tx, recovery=entry, lane=lane, adopted=adopted)
+        return recovered
+
+    async def _book_back(self, fork: Fork, places: dict[int, Hash], order: _Order) -> Recovered:
         """Take everything back that stands above the fork; return what that was."""
+        header = await self._standing(fork.standing, places)
+        async with self._transaction(order) as tx:
+            recovered = await self._take_back(tx, fork, header, places)
+            await self._note(tx, recovered, order)
+        return recovered
+
+    async def _take_back(self, tx: Tx, fork: Fork, header: Header | None, places: dict[int, Hash]) -> Recovered:
+        """Take everything back that stands above the fork, with `tx`; return what that was.
+
+        Raises:
+            RaceLost: the records moved since they were read.
+        """
         before = await network.network(tx)
         replaced = fork.replaced
-        if replaced is None or not await recoveries.is_known(tx, replaced, places[replaced]):
+        if replaced is None or not await booking.is_known(tx, replaced, places[replaced]):
             raise RaceLost("the records moved while the chain was looked at; run it again")
-        await recoveries.reopen_slots(tx, above=fork.standing)
-        moved, taken_back = await recoveries.take_back(tx, above=fork.standing)
+        await booking.reopen_slots(tx, above=fork.standing)
+        moved, taken_back = await booking.take_back(tx, above=fork.standing)
         await blocks.forget(tx, above=fork.standing)
         if header is not None and await blocks.hash_at(tx, header.number) is None:
             await blocks.append(tx, [header])
-        await recoveries.lower_heads(tx, block=fork.standing)
+        await booking.lower_heads(tx, block=fork.standing)
         unknown, unknown_count = await recoveries.unknown_mints(tx)
         return Recovered(
             reorganised_above=fork.standing,
@@ -146,7 +181,7 @@ class Recovering:
         )
 
     @asynccontextmanager
-    async def _transaction(self, *, is_dry_run: bool) -> AsyncIterator[Tx]:
+    async def _transaction(self, order: _Order) -> AsyncIterator[Tx]:
         """Give a transaction in which nobody else follows, accepts, signs or resumes; a dry run is rolled back.
 
         Raises:
@@ -161,9 +196,14 @@ class Recovering:
                 await halts.lock(tx)
                 _halted(await network.network(tx))
                 yield tx
-                _undo(is_dry_run=is_dry_run)
+                _undo(is_dry_run=order.is_dry_run)
         except _Undone:
             return
+
+    async def _note(self, tx: Tx, recovered: Recovered, order: _Order) -> int:
+        """Keep who had what changed and why; return the entry's number."""
+        last = (await network.network(tx)).last_sequence
+        return await recoveries.note(tx, recovered, last_sequence=last, by=order.by, because=order.because)
 
     def _tell(self, recovered: Recovered, *, by: Person, because: str) -> None:
         """Log what was changed, and wake those who watch outcomes."""

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import click
+
 from cashback.cli.output import print_facts, print_records, say, tokens
 from cashback.kernel.addresses import checksum_address
 
@@ -43,6 +45,7 @@ def show(recovered: "Recovered", *, is_dry_run: bool) -> None:
         ("signers set forward", _lanes(recovered)),
     ):
         if records:
+            click.echo()
             for record in records:
                 if "token_units" in record:
                     record["tokens"] = tokens(int(str(record.pop("token_units"))))

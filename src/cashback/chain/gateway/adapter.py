@@ -29,8 +29,8 @@ from cashback.wire.answers import AnswerCodec, ReasonCodec, Unintelligible, reas
 from cashback.wire.cashback.chain import v1
 
 DEADLINE_S: Final = 5.0
-RECOVER_DEADLINE_S: Final = 20.0
-"""Recovering asks the nodes for a few dozen blocks, and walks through all mints once."""
+RECOVER_DEADLINE_S: Final = 300.0
+"""Recovering asks the nodes for a few dozen blocks, and changes in one transaction whatever is void."""
 _ADDRESS_BYTES: Final = 20
 
 _WORLD: Final = frozenset(
@@ -129,7 +129,7 @@ class Adapter:
 
         Raises:
             NotHalted: minting is not halted.
-            AdapterUnavailable: no intelligible answer within 20 s, or the nodes do not show enough; run it again.
+            AdapterUnavailable: no intelligible answer within 300 s, or the nodes do not show enough; run it again.
             AdapterRefused: this caller may not, or who and why are not as they must be.
         """
         request = v1.RecoverRequest(by=by, reason=reason, is_dry_run=is_dry_run)

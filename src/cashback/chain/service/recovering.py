@@ -24,12 +24,14 @@ from cashback.chain.service.pulse import Pulse
 from cashback.chain.store import adoption, blocks, booking, halts, lanes, network, recoveries, sightings
 from cashback.chain.store.network import SCHEMA
 from cashback.kernel import lease
-from cashback.kernel.db import Database, Tx
+from cashback.kernel.db import Database, Tx, long_statements
 from cashback.kernel.ids import new_id
 from cashback.kernel.telemetry import logger
 
 FOLLOWER: Final = "follower"
 """The name of the lease under which blocks are followed."""
+STATEMENT_S_MAX: Final = 240
+"""How long one statement may take: booking back is one for all outcomes that are void."""
 
 log = logger(__name__)
 
@@ -70,7 +72,7 @@ class Recovering:
             RaceLost: the records moved meanwhile; nothing was changed, run it again.
         """
         check_order(by, because)
-        async with self._database.transaction() as tx:
+        async with self._database.transaction() as tx, long_statements(tx, within_s=STATEMENT_S_MAX):
             known = _halted(await network.network(tx))
             places = await booking.places(tx)
         fork = await self._fork(places)
@@ -188,7 +190,7 @@ class Recovering:
             NotHalted: somebody has resumed.
         """
         try:
-            async with self._database.transaction() as tx:
+            async with self._database.transaction() as tx, long_statements(tx, within_s=STATEMENT_S_MAX):
                 await lease.depose(tx, schema=SCHEMA, name=FOLLOWER)
                 # In the order in which everybody else takes them, and all before anything is changed.
                 await sightings.revoke(tx)

@@ -1,5 +1,7 @@
 """A person's order books back what a deep reorganisation took, and everything runs on once the halt is lifted."""
 
+import asyncio
+
 import psycopg
 import pytest
 
@@ -207,6 +209,52 @@ async def test_a_second_deep_reorganisation_is_booked_back_as_the_first_one(sett
         assert [(one.kind, one.reversals) for one in found] == [("reverted", 1), ("reverted", 2), ("minted", 2)]
         assert found[0].place != found[1].place != found[2].place
         assert await bench.logs_of(1) == 1
+
+
+async def waits(bench: Bench) -> None:
+    """Return once somebody waits for a lock of the advisory kind."""
+
+    async def look() -> bool | None:
+        found = await bench.rows("select from pg_locks where locktype = 'advisory' and not granted")
+        return True if found else None
+
+    await eventually(look)
+
+
+@pytest.mark.invariant("I2")
+@pytest.mark.parametrize("is_recovery", [True, False], ids=["recovery", "submission"])
+async def test_a_recovery_and_a_submission_wait_for_each_other(
+    settings: adapter.Settings, chain_dsn: str, *, is_recovery: bool
+) -> None:
+    """Otherwise a mint would be called final where nothing stands: its log was seen in a block that was taken back."""
+    async with serving(settings) as bench:
+        await bench.submit(mint(1))
+        [first] = await bench.settled([1])
+        await replaced(bench, first)
+        held = "pg_advisory_xact_lock_shared" if is_recovery else "pg_advisory_xact_lock"
+        with psycopg.connect(chain_dsn) as other:
+            other.execute(f"select {held}(hashtextextended('chain.used_numbers', 0))")
+            waiting = asyncio.create_task(
+                bench.adapter.recovering.recover(by=ALICE, because=WHY, is_dry_run=False)
+                if is_recovery
+                else bench.adapter.acceptance.submit([mint(2)])
+            )
+            await waits(bench)
+            assert not waiting.done()
+        assert await waiting
+
+
+async def test_whoever_follows_blocks_loses_the_lease_to_a_recovery(settings: adapter.Settings) -> None:
+    """What was read of the old branch before cannot be stored after; then it is followed from the fork."""
+    async with serving(settings) as bench:
+        await bench.submit(mint(1))
+        [first] = await bench.settled([1])
+        await replaced(bench, first)
+        lease = "select token from chain.leases where name = 'follower'"
+        [(before,)] = await bench.rows(lease)
+        await bench.adapter.recovering.recover(by=ALICE, because=WHY, is_dry_run=False)
+        assert await bench.rows(lease) != [(before,)]
+        await bench.followed()
 
 
 @pytest.mark.parametrize(

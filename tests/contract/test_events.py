@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from cashback.events import Body, decode, to_event
 from cashback.events.catalogue import EventUnreadable
 from cashback.events.ledger import CashbackApproved, TokenMintRequested
-from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
 from cashback.events.purchases import PurchaseCreated
 
 AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
@@ -71,6 +72,13 @@ GOLDEN: dict[str, tuple[Body, bytes]] = {
         TokenMintFailed(mint_number="7", cashback_id="cb_1", reason="invalid_recipient", will_retry=False),
         b'{"mint_number":"7","cashback_id":"cb_1","reason":"invalid_recipient","will_retry":false}',
     ),
+    "token.mint.reverted": (
+        TokenMintReverted(
+            mint_number="7", cashback_id="cb_1", transaction_hash=HASH, block_number="42", block_hash=HASH, reversals=1
+        ),
+        b'{"mint_number":"7","cashback_id":"cb_1","transaction_hash":"%b","block_number":"42","block_hash":"%b",'
+        b'"reversals":1}' % (HASH.encode(), HASH.encode()),
+    ),
 }
 
 
@@ -94,6 +102,14 @@ def test_a_field_that_a_newer_release_added_is_skipped() -> None:
     """A consumer that is one release behind keeps working."""
     body, golden = GOLDEN["token.mint.failed"]
     assert decode(golden[:-1] + b',"added_later":1}', type(body)) == body
+
+
+def test_an_outcome_after_a_reversal_says_how_many_there_were() -> None:
+    """The count was added later: without a reversal the bytes are those of before it."""
+    body, golden = GOLDEN["token.minted"]
+    again = msgspec.structs.replace(body, reversals=2)
+    assert to_event(again, key="k", time=AT, traceparent=None).data == golden[:-1] + b',"reversals":2}'
+    assert decode(golden[:-1] + b',"reversals":2}', TokenMinted) == again
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"mint_number":"-7"}', b'{"mint_number":7}', b"\xff"])

@@ -26,6 +26,7 @@ SOURCES = {
     "token.mint.requested": "ledger",
     "token.minted": "minting",
     "token.mint.failed": "minting",
+    "token.mint.reverted": "minting",
 }
 
 
@@ -93,7 +94,7 @@ async def test_every_committed_event_is_published_in_order_and_applied_once(
 
     consumed = {
         ("cashback", "ledger.inbox", "ledger-approvals"): {"cashback.approved"},
-        ("cashback", "ledger.inbox", "ledger-outcomes"): {"token.minted", "token.mint.failed"},
+        ("cashback", "ledger.inbox", "ledger-outcomes"): {"token.minted", "token.mint.failed", "token.mint.reverted"},
         ("minting", "minting.inbox", "minting-requests"): {"token.mint.requested"},
     }
     for (database, inbox, consumer), types in consumed.items():

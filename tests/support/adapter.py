@@ -59,6 +59,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         self.answering.set()
         self._heartbeat_s = heartbeat_s
         self._final: list[v1.Outcome] = []
+        self._voids: set[int] = set()
         self._moved = asyncio.Event()
         self._server: _Server | None = None
 
@@ -88,7 +89,7 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     def mint(self, numbers: Iterable[int] | None = None, *, block_number: int = 7) -> None:
         """Make accepted numbers (all of them when none is named) final, once each, in ascending order."""
-        done = {outcome.number for outcome in self._final}
+        done = {outcome.number for outcome in self._final if not self._is_void(outcome)}
         for number in sorted(self.known if numbers is None else numbers):
             if number not in done and number in self.cancelled:
                 self.fail(number, "number_retired")
@@ -109,6 +110,24 @@ class FakeAdapter(ChainAdapterServiceBase):
             )
         )
 
+    def revert(self, number: int) -> None:
+        """Take the outcome of a number back, since the block where it stood was replaced; another one may follow."""
+        void = next(one for one in self._final if one.number == number and not self._is_void(one))
+        self._voids.add(void.sequence)
+        self._append(
+            v1.Outcome(
+                kind=v1.OutcomeKind.REVERTED,
+                number=number,
+                cashback_id=void.cashback_id,
+                recipient=void.recipient,
+                amount=void.amount,
+                transaction_hash=void.transaction_hash or sha256(b"failed").digest(),
+                block_number=void.block_number,
+                block_hash=void.block_hash or sha256(b"failed").digest(),
+                reason=void.reason,
+            )
+        )
+
     def tell(self, outcome: v1.Outcome) -> None:
         """Put any outcome on the stream, be it a lie."""
         self._append(outcome)
@@ -116,7 +135,7 @@ class FakeAdapter(ChainAdapterServiceBase):
     def restore(self, sequence: int) -> None:
         """Have a backup of the same epoch, from when there were so many outcomes; what was final since is not known."""
         for outcome in self._final[sequence:]:
-            del self.known[outcome.number]
+            self.known.pop(outcome.number, None)
         del self._final[sequence:]
 
     def rebuild(self) -> None:
@@ -150,7 +169,8 @@ class FakeAdapter(ChainAdapterServiceBase):
         while self.epoch == epoch:
             moved = self._moved
             batch = self._final[sent : sent + OUTCOMES_MAX]
-            yield v1.WatchOutcomesResponse(epoch=epoch, outcomes=batch)
+            told = [one for one in batch if one.kind == v1.OutcomeKind.REVERTED or not self._is_void(one)]
+            yield v1.WatchOutcomesResponse(epoch=epoch, outcomes=told)
             sent += len(batch)
             if not batch:
                 await _set_within(moved, self._heartbeat_s)
@@ -201,9 +221,20 @@ class FakeAdapter(ChainAdapterServiceBase):
     def _append(self, outcome: v1.Outcome) -> None:
         """Give the outcome the next sequence and wake those who watch."""
         outcome.sequence = len(self._final) + 1
+        outcome.reversals = outcome.reversals or self._reversals(outcome)
         self._final.append(outcome)
         self._moved.set()
         self._moved = asyncio.Event()
+
+    def _is_void(self, outcome: v1.Outcome) -> bool:
+        """Tell whether an outcome says nothing of its number any more: it was taken back, or takes one back."""
+        return outcome.sequence in self._voids or outcome.kind == v1.OutcomeKind.REVERTED
+
+    def _reversals(self, outcome: v1.Outcome) -> int:
+        """Return how often the number's outcome was taken back, with this outcome."""
+        taken_back = [one for one in self._final if one.kind == v1.OutcomeKind.REVERTED]
+        is_one_more = outcome.kind == v1.OutcomeKind.REVERTED
+        return sum(one.number == outcome.number for one in taken_back) + is_one_more
 
 
 class FakeHealth(HealthBase):

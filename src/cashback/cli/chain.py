@@ -1,4 +1,4 @@
-"""`cashback chain status | halt | resume | rotate`: how the chain side stands, its halt switches, its signers."""
+"""`cashback chain status | halt | resume | recover | rotate`: how the chain side stands, its switches and signers."""
 
 import asyncio
 import os
@@ -86,6 +86,30 @@ def resume(reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # clic
     _show(halts, "lifted", as_json=as_json)
     if not as_json:
         say("minting goes on; if a cause is still there it halts again: look at `cashback doctor`")
+
+
+@chain.command(short_help="Bring the adapter's records in line with the chain.")
+@click.option("--reason", required=True, help="Why; it is kept.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Only tell what would be changed.")
+@by_option
+@json_option
+def recover(reason: str, is_dry_run: bool, by: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Bring the adapter's records in line with the chain while minting is halted, and list what that changes.
+
+    Where final blocks were replaced, their mints are booked back to requested, for the ledger too, and will be minted
+    again. Where none were, nonces are adopted that a restored database does not know, and minting submits again what it
+    waits for. The halt stays: read the list, then `cashback chain resume`.
+
+    Example: cashback chain recover --dry-run --reason "the provider replaced final blocks"
+    """
+    from cashback.cli import recovered
+    from cashback.processes import recovering as process
+
+    found = asyncio.run(process.recover(load(process.Settings), by=by, reason=reason, is_dry_run=is_dry_run))
+    if as_json:
+        print_json(recovered.document(found, is_dry_run=is_dry_run))
+    else:
+        recovered.show(found, is_dry_run=is_dry_run)
 
 
 @chain.command(short_help="Let a signer finish what it has; others take over.")

@@ -1,7 +1,8 @@
 """Leases: at most one holder of a name at a time, and a token that makes a zombie's writes harmless.
 
     free ──acquire──▶ held(holder, token) ──renew──▶ held          expires: anyone may acquire, token + 1
-                                          └─release─▶ free
+                                          ├─release─▶ free
+                                          └─depose──▶ free, token + 1
 
 The table is `<schema>.leases`. Expiry is measured by the database's clock, so holders' clocks may differ.
 """
@@ -43,6 +44,23 @@ async def is_held(tx: Tx, *, schema: str, name: str, token: int) -> bool:
         {"name": name, "token": token},
     )
     return await cursor.fetchone() is not None
+
+
+async def depose(tx: Tx, *, schema: str, name: str) -> None:
+    """Take the lease from whoever holds it until `tx` ends, and leave it free: what it guarded is changed under it.
+
+    Returns once no guarded write is under way. The holder finds its token old, as if the lease had run out, and may
+    acquire it anew.
+    """
+    await tx.execute(
+        f"""
+        update {schema}.leases
+        set token = token + 1,
+            expires_at = clock_timestamp()
+        where name = %(name)s
+        """,
+        {"name": name},
+    )
 
 
 async def release(tx: Tx, *, schema: str, name: str, token: int) -> None:

@@ -5,18 +5,22 @@ another event id, late, and in any order (I5, I6).
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from cashback.events import decode
 from cashback.events.ledger import CashbackApproved
-from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
 from cashback.kernel.bus import Delivery
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Tx
 from cashback.ledger.service.requests import MintPolicy, request_mints
-from cashback.ledger.service.settlement import settle
+from cashback.ledger.service.settlement import Told, settle
 
 APPROVED = (CashbackApproved.TYPE,)
-OUTCOMES = (TokenMinted.TYPE, TokenMintFailed.TYPE)
+_OUTCOMES: Final[dict[str, type[Told]]] = {
+    kind.TYPE: kind for kind in (TokenMinted, TokenMintFailed, TokenMintReverted)
+}
+OUTCOMES = tuple(_OUTCOMES)
 
 
 class LedgerConsumer:
@@ -37,14 +41,12 @@ class LedgerConsumer:
         await request_mints(tx, approved, cause="approved", now=self._clock.now(), policy=self._policy)
 
     async def on_outcome(self, tx: Tx, deliveries: Sequence[Delivery]) -> None:
-        """Settle what was minted, and note what failed.
+        """Settle what was minted, note what failed, and put in flight again what was taken back.
 
         Raises:
             EventUnreadable: a delivery's data does not match its contract.
             OutcomeUnknown: a mint was never requested here.
             OutcomeContradicts: a mint was requested for something else.
         """
-        now = self._clock.now()
-        minted = [decode(each.data, TokenMinted) for each in deliveries if each.type == TokenMinted.TYPE]
-        failed = [decode(each.data, TokenMintFailed) for each in deliveries if each.type == TokenMintFailed.TYPE]
-        await settle(tx, minted_outcomes=minted, failed_outcomes=failed, now=now)
+        outcomes = [decode(each.data, _OUTCOMES[each.type]) for each in deliveries if each.type in _OUTCOMES]
+        await settle(tx, outcomes, now=self._clock.now())

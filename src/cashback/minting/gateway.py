@@ -47,6 +47,7 @@ SILENCE_MAX_S: Final = 30.0
 
 REASON_LENGTH_MAX: Final = 500
 EPOCH_LENGTH_MAX: Final = 200
+REVERSALS_MAX: Final = 1_000_000
 _ADDRESS_BYTES: Final = 20
 _HASH_BYTES: Final = 32
 
@@ -210,6 +211,8 @@ def _to_outcome(outcome: v1.Outcome) -> Outcome:
         amount=TokenUnits(outcome.amount),
         inclusion=_to_inclusion(outcome),
         reason=outcome.reason[:REASON_LENGTH_MAX],
+        is_reverted=outcome.kind == v1.OutcomeKind.REVERTED,
+        reversals=_to_reversals(outcome),
     )
 
 
@@ -218,8 +221,17 @@ def _to_inclusion(outcome: v1.Outcome) -> Inclusion | None:
     if outcome.kind == v1.OutcomeKind.FAILED:
         return None
     hashes = (outcome.transaction_hash, outcome.block_hash)
-    if outcome.kind != v1.OutcomeKind.MINTED or any(len(digest) != _HASH_BYTES for digest in hashes):
-        raise AdapterAnswerBroken("an outcome is neither minted nor failed", number=outcome.number)
+    has_place = outcome.kind in {v1.OutcomeKind.MINTED, v1.OutcomeKind.REVERTED}
+    if not has_place or any(len(digest) != _HASH_BYTES for digest in hashes):
+        raise AdapterAnswerBroken("an outcome is neither minted nor failed nor reverted", number=outcome.number)
     if outcome.block_number > INT63_MAX:
         raise AdapterAnswerBroken("an outcome's block is out of range", number=outcome.number)
     return Inclusion(outcome.transaction_hash, outcome.block_number, outcome.block_hash)
+
+
+def _to_reversals(outcome: v1.Outcome) -> int:
+    """Return how often an outcome of the number was taken back; at least once where this one says so."""
+    least = 1 if outcome.kind == v1.OutcomeKind.REVERTED else 0
+    if not least <= outcome.reversals <= REVERSALS_MAX:
+        raise AdapterAnswerBroken("an outcome's count of reversals is out of range", number=outcome.number)
+    return outcome.reversals

@@ -1,13 +1,17 @@
 """What minting talks about: requests, mints, the adapter's verdicts and outcomes, and why minting stands still.
 
     requested ──submitted──▶ accepted ──outcome──▶ minted
-      ▲ │                        │                    ▲
-      │ └───refused──▶ stuck ◀───┘  outcome           │
-      └────a person──────┘ └──── the chain says so ───┘
+       │ ▲                     ▲  │ ▲                  ▲ │
+       │ └──a person──┐        │  │ └── taken back ────┼─┘
+       └───refused──▶ stuck ◀──┼──┘                    │
+                       │ └─────┘ taken back            │
+                       └────── the chain says so ──────┘
 
 An outcome may overtake the acceptance, so each arrow may also start one state earlier. Number, cashback, recipient and
-amount never change. What the chain says wins: a stuck mint whose log turns up is minted. One that is stuck because its
-number was retired stays so for ever, and its cashback may have another number: at most one that is not retired.
+amount never change. What the chain says wins: a stuck mint whose log turns up is minted. An outcome is taken back when
+the final block where it stood was replaced; each time counts as one reversal, and another outcome follows. One that is
+stuck because its number was retired stays so for ever, and its cashback may have another number: at most one that is
+not retired.
 """
 
 from datetime import datetime
@@ -69,6 +73,7 @@ class Mint(msgspec.Struct, frozen=True, kw_only=True):
     inclusion: Inclusion | None = None
     reason: str | None = None
     traceparent: str | None = None
+    reversals: int = 0
 
     @property
     def is_retired(self) -> bool:
@@ -93,7 +98,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The adapter's final word on a number: minted where `inclusion` says, or failed for `reason`."""
+    """The adapter's final word on a number: minted where `inclusion` says, or failed for `reason`.
+
+    A `is_reverted` one says that such a word is void: it had been minted at `inclusion`, or had failed there for
+    `reason` when that is not empty. `reversals` is how often the adapter has said so of this number by then.
+    """
 
     sequence: int
     number: int
@@ -102,6 +111,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     amount: TokenUnits
     inclusion: Inclusion | None
     reason: str
+    is_reverted: bool = False
+    reversals: int = 0
 
 
 class OutcomeBatch(msgspec.Struct, frozen=True):

@@ -50,6 +50,13 @@ class Settle(msgspec.Struct, frozen=True):
     mint: Mint
 
 
+class TakeBack(msgspec.Struct, frozen=True):
+    """The mint as it is after its outcome became void: open, and due; it is told with the `place` that was replaced."""
+
+    mint: Mint
+    place: Inclusion
+
+
 class Contradiction(msgspec.Struct, frozen=True):
     """The outcome cannot be true beside what is known: minting halts; `mint`, if any, is stuck from now on."""
 
@@ -62,15 +69,19 @@ class Unchanged(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What a batch of outcomes changes together: mints as they are afterwards, halts, and how many told nothing new."""
+    """What a batch of outcomes changes together: mints as they are afterwards, halts, and how many told nothing new.
+
+    `voids` has the replaced place, by number, of those mints that are open afterwards since their outcome was void.
+    """
 
     mints: tuple[Mint, ...]
     halts: tuple[Halt, ...]
     unchanged: int
+    voids: Mapping[int, Inclusion]
 
 
 Judgement: TypeAlias = Admit | Hasten | Republish | Refuse
-Settlement: TypeAlias = Settle | Contradiction | Unchanged
+Settlement: TypeAlias = Settle | TakeBack | Contradiction | Unchanged
 
 
 def fingerprint(*, cashback_id: str, recipient: bytes, amount: int) -> bytes:
@@ -120,6 +131,9 @@ def settle(mint: Mint | None, outcome: Outcome) -> Settlement:
         detail = f"requested for {mint.cashback_id}: {mint.amount} to {address_text(mint.recipient)}"
         stuck = _stuck(mint, NUMBER_USED_OTHERWISE) if mint.state in OPEN else None
         return Contradiction(_halt(HaltKind.FOREIGN_OUTCOME, outcome, detail), stuck)
+    if outcome.is_reverted and outcome.inclusion is not None:
+        return _take_back(mint, outcome, outcome.inclusion)
+    mint = msgspec.structs.replace(mint, reversals=max(mint.reversals, outcome.reversals))
     if outcome.inclusion is None:
         return _settle_failed(mint, outcome)
     return _settle_minted(mint, outcome, outcome.inclusion)
@@ -129,6 +143,7 @@ def settle_all(mints: Mapping[int, Mint], outcomes: Sequence[Outcome]) -> Settle
     """Return what the outcomes change, each judged beside what those before it left; `mints` are the known ones."""
     known = dict(mints)
     changed: dict[int, Mint] = {}
+    voids: dict[int, Inclusion] = {}
     halts: list[Halt] = []
     unchanged = 0
     for outcome in outcomes:
@@ -136,13 +151,17 @@ def settle_all(mints: Mapping[int, Mint], outcomes: Sequence[Outcome]) -> Settle
         match settle(known.get(outcome.number), outcome):
             case Settle(mint):
                 pass
+            case TakeBack(mint, place):
+                voids[mint.number] = place
             case Contradiction(halt, mint):
                 halts.append(halt)
             case Unchanged():
                 unchanged += 1
         if mint is not None:
             known[mint.number] = changed[mint.number] = mint
-    return Settled(tuple(changed.values()), tuple(halts), unchanged)
+            if mint.state not in OPEN:
+                voids.pop(mint.number, None)
+    return Settled(tuple(changed.values()), tuple(halts), unchanged, voids)
 
 
 def retry_delay_ms(failures: int, *, jitter_per_mille: int) -> int:
@@ -154,6 +173,23 @@ def retry_delay_ms(failures: int, *, jitter_per_mille: int) -> int:
     (250, 750)
     """
     return delay_ms(failures, first_ms=RETRY_FIRST_MS, longest_ms=RETRY_LONGEST_MS, jitter_per_mille=jitter_per_mille)
+
+
+def _take_back(mint: Mint, outcome: Outcome, place: Inclusion) -> TakeBack | Unchanged:
+    """Return what it changes that the outcome at `place` is void: nothing when another one is known.
+
+    An open mint only counts it, so that what will be told of it comes after all that was told before.
+    """
+    if mint.state in OPEN:
+        is_news = outcome.reversals > mint.reversals
+        counted = msgspec.structs.replace(mint, reversals=outcome.reversals)
+        return TakeBack(counted, place) if is_news else Unchanged()
+    is_known = mint.inclusion == place if mint.state is MintState.MINTED else mint.reason == outcome.reason
+    if not is_known:
+        return Unchanged()
+    reversals = max(mint.reversals + 1, outcome.reversals)
+    reopened = msgspec.structs.replace(mint, state=MintState.ACCEPTED, inclusion=None, reason=None, reversals=reversals)
+    return TakeBack(reopened, place)
 
 
 def _settle_failed(mint: Mint, outcome: Outcome) -> Settlement:

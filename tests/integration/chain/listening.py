@@ -24,7 +24,7 @@ async def listening_at(bench: Bench, door: Door = OPEN) -> AsyncIterator[str]:
         reading=parts.reading,
         stream=parts.stream,
         administration=Administration(
-            parts.halting, parts.rotation, cancellations=parts.cancellations, releases=parts.releases
+            parts.halting, parts.rotation, parts.recovering, cancellations=parts.cancellations, releases=parts.releases
         ),
         door=door,
     )

@@ -48,7 +48,7 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
         reading=parts.reading,
         stream=parts.stream,
         administration=Administration(
-            parts.halting, parts.rotation, cancellations=parts.cancellations, releases=parts.releases
+            parts.halting, parts.rotation, parts.recovering, cancellations=parts.cancellations, releases=parts.releases
         ),
     )
 

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from cashback.events import decode
 from cashback.events.ledger import TokenMintRequested
-from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
 from cashback.kernel.addresses import checksum_address
 from cashback.kernel.bus import Delivery
 from cashback.kernel.clock import ManualClock
@@ -152,7 +152,7 @@ class World:
         async with self.worker.transaction() as tx:
             await self.consumer.on_approved(tx, chosen)
 
-    async def settle(self, *outcomes: TokenMinted | TokenMintFailed) -> None:
+    async def settle(self, *outcomes: TokenMinted | TokenMintFailed | TokenMintReverted) -> None:
         """Have the worker handle these outcomes, in one batch."""
         deliveries = [outcome_delivery(outcome) for outcome in outcomes]
         async with self.worker.transaction() as tx:
@@ -239,7 +239,7 @@ def delivery(event: Stored) -> Delivery:
     )
 
 
-def outcome_delivery(outcome: TokenMinted | TokenMintFailed) -> Delivery:
+def outcome_delivery(outcome: TokenMinted | TokenMintFailed | TokenMintReverted) -> Delivery:
     """Return an outcome as the bus would deliver it, each time as another event."""
     return Delivery(
         id=new_id("evt"),

@@ -185,6 +185,7 @@ async def _adapter(
             administration=Administration(
                 bench.adapter.halting,
                 bench.adapter.rotation,
+                bench.adapter.recovering,
                 cancellations=bench.adapter.cancellations,
                 releases=bench.adapter.releases,
             ),

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,12 +16,12 @@ from cashback.events.minting import TokenMintFailed
 from cashback.ledger import replay
 from cashback.ledger.model import NUMBER_RETIRED
 from cashback.purchases.model import NewPurchase, Recorded
+from tests.integration.ledger.outcomes import minted_after, reverted_outcome
 from tests.integration.ledger.world import (
     World,
     buy,
     failed_outcome,
     fresh_database,
-    minted_outcome,
     open_world,
     requests,
     wallet_number,
@@ -30,6 +31,7 @@ from tests.support.servers import Databases
 T = TypeVar("T")
 BUDGET = 2_000
 places = st.integers(0, 10**6)
+REVERSALS_MAX = 3
 
 
 class Life(RuleBasedStateMachine):
@@ -80,9 +82,12 @@ class Life(RuleBasedStateMachine):
         """Deliver every approval there ever was, once more."""
         self.run(self.world.request())
 
-    @rule(place=places, kind=st.sampled_from(["minted", "retry", "stuck"]))
-    def deliver_outcome(self, place: int, kind: str) -> None:
-        """Deliver some outcome of some cashback's newest request, perhaps again; a retired number is never minted."""
+    @rule(place=places, kind=st.sampled_from(["minted", "retry", "stuck", "reverted"]), reversals=st.integers(0, 2))
+    def deliver_outcome(self, place: int, kind: str, reversals: int) -> None:
+        """Deliver some outcome of some cashback's newest request, perhaps again, after reversals told late or never.
+
+        A retired number is never minted, nor is its retirement taken back.
+        """
         found = self.run(requests(self.world))
         if not found:
             return
@@ -91,10 +96,15 @@ class Life(RuleBasedStateMachine):
         if kind == "minted":
             if newest not in self.retired:
                 self.minted.add(newest)
-                self.run(self.world.settle(self.run(minted_outcome(self.world, cashback_id))))
+                self.run(self.world.settle(self.run(minted_after(self.world, cashback_id, reversals=reversals))))
+        elif kind == "reverted":
+            if newest not in self.retired:
+                void = self.run(reverted_outcome(self.world, cashback_id, reversals=reversals + 1))
+                self.run(self.world.settle(void))
         else:
-            outcome = self.run(failed_outcome(self.world, cashback_id, will_retry=kind == "retry"))
-            self.run(self.world.settle(outcome))
+            is_retried = kind == "retry"
+            outcome = self.run(failed_outcome(self.world, cashback_id, will_retry=is_retried))
+            self.run(self.world.settle(msgspec.structs.replace(outcome, reversals=reversals)))
 
     @rule(place=places)
     def deliver_retirement(self, place: int) -> None:
@@ -105,7 +115,11 @@ class Life(RuleBasedStateMachine):
         request = found[place % len(found)]
         self.retired.add(request.mint_number)
         outcome = TokenMintFailed(
-            mint_number=request.mint_number, cashback_id=request.cashback_id, reason=NUMBER_RETIRED, will_retry=False
+            mint_number=request.mint_number,
+            cashback_id=request.cashback_id,
+            reason=NUMBER_RETIRED,
+            will_retry=False,
+            reversals=REVERSALS_MAX,
         )
         self.run(self.world.settle(outcome))
 

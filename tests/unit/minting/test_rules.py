@@ -17,6 +17,7 @@ from cashback.minting.rules import (
     Refuse,
     Republish,
     Settle,
+    TakeBack,
     Unchanged,
     fingerprint,
     fingerprint_of,
@@ -247,6 +248,50 @@ def test_outcomes_of_one_batch_are_judged_one_after_the_other() -> None:
     settled = settle_all({7: a_mint()}, [an_outcome(None), an_outcome(sequence=2), an_outcome(sequence=3)])
     assert [mint.state for mint in settled.mints] == [MintState.MINTED]
     assert (settled.halts, settled.unchanged) == ((), 1)
+
+
+def a_reversal(place: Inclusion = HERE, *, reason: str = "", reversals: int = 1) -> Outcome:
+    """Return that the outcome at `place` is void; it had failed when there is a reason."""
+    return an_outcome(place, is_reverted=True, reason=reason, reversals=reversals)
+
+
+@pytest.mark.parametrize(
+    "mint,void",
+    [
+        pytest.param(a_mint(MintState.MINTED, inclusion=HERE), a_reversal(), id="minted"),
+        pytest.param(a_mint(MintState.STUCK), a_reversal(reason="unlucky"), id="failed"),
+    ],
+)
+def test_a_mint_whose_outcome_is_void_is_open_again(mint: Mint, void: Outcome) -> None:
+    """It keeps no place and no reason, and what follows counts as later than all before."""
+    reopened = msgspec.structs.replace(a_mint(MintState.ACCEPTED), reversals=1)
+    assert settle(mint, void) == TakeBack(reopened, HERE)
+
+
+@pytest.mark.parametrize(
+    "mint,void",
+    [
+        pytest.param(a_mint(MintState.MINTED, inclusion=ELSEWHERE), a_reversal(), id="minted-elsewhere-since"),
+        pytest.param(a_mint(MintState.STUCK), a_reversal(), id="stuck-for-another-reason"),
+        pytest.param(msgspec.structs.replace(a_mint(), reversals=1), a_reversal(), id="taken-back-already"),
+    ],
+)
+def test_that_another_outcome_is_void_changes_nothing(mint: Mint, void: Outcome) -> None:
+    """A stream that is read again tells old reversals beside newer outcomes."""
+    assert settle(mint, void) == Unchanged()
+
+
+def test_a_mint_that_was_never_heard_of_as_minted_counts_the_reversal() -> None:
+    """Others may have heard of the outcome that is void: what is told of the next one must come after it."""
+    assert settle(a_mint(), a_reversal(reversals=3)) == TakeBack(msgspec.structs.replace(a_mint(), reversals=3), HERE)
+
+
+def test_a_chain_that_comes_back_to_the_block_that_was_void_is_believed() -> None:
+    """The same place after one more reversal: the mint ends there, told as later than the reversal."""
+    story = [an_outcome(), a_reversal(), an_outcome(reversals=1)]
+    settled = settle_all({REQUEST.number: a_mint()}, story)
+    assert settled.mints == (msgspec.structs.replace(a_mint(MintState.MINTED, inclusion=HERE), reversals=1),)
+    assert (settled.halts, settled.voids) == ((), {})
 
 
 def test_waits_double_and_never_exceed_their_bound() -> None:

@@ -11,6 +11,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from cashback.chain.gateway.cancel_answers import cancel_answers
+from cashback.chain.gateway.recovered import to_recovered
 from cashback.chain.model import (
     AdapterRefused,
     AdapterUnavailable,
@@ -24,12 +25,15 @@ from cashback.chain.model import (
     Mint,
     NotHalted,
     Person,
+    Recovered,
 )
 from cashback.kernel.db import forbid_in_transaction
 from cashback.wire.answers import AnswerCodec, ReasonCodec, Unintelligible, reason_of, understood
 from cashback.wire.cashback.chain import v1
 
 DEADLINE_S: Final = 5.0
+RECOVER_DEADLINE_S: Final = 300.0
+"""Recovering asks the nodes for a few dozen blocks, and changes in one transaction whatever is void."""
 _ADDRESS_BYTES: Final = 20
 
 _WORLD: Final = frozenset(
@@ -154,13 +158,27 @@ class Adapter:
             with understood():
                 return [int(number) for number in answer.released]
 
+    async def recover(self, *, by: str, reason: str, is_dry_run: bool) -> Recovered:
+        """Bring the records in line with the chain, or see what that would change; the halt stays. Safe to repeat.
+
+        Raises:
+            NotHalted: minting is not halted.
+            AdapterUnavailable: no intelligible answer within 300 s, or the nodes do not show enough; run it again.
+            AdapterRefused: this caller may not, or who and why are not as they must be.
+        """
+        request = v1.RecoverRequest(by=by, reason=reason, is_dry_run=is_dry_run)
+        async with _failures_named("Recover", within_s=RECOVER_DEADLINE_S):
+            answer = await self._admin.recover(request, timeout=RECOVER_DEADLINE_S)
+            with understood():
+                return to_recovered(answer)
+
 
 @asynccontextmanager
-async def _failures_named(call: str) -> AsyncIterator[None]:
+async def _failures_named(call: str, *, within_s: float = DEADLINE_S) -> AsyncIterator[None]:
     """Bound a call, its connecting included, and turn what gRPC raises into what the caller should do."""
     forbid_in_transaction(call)
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(within_s):
             yield
     except GRPCError as cause:
         raise _failure(call, cause) from cause

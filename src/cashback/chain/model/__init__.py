@@ -24,6 +24,7 @@ from cashback.chain.model.errors import (
     LastLane,
     LeaseLost,
     MintingHalted,
+    NotFinalYet,
     NotHalted,
     RaceLost,
     WrongChain,
@@ -47,6 +48,7 @@ from cashback.chain.model.lanes import (
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
 from cashback.chain.model.network import Allowance, Halt, Network, Person, Policy
+from cashback.chain.model.recoveries import AdoptedLane, Recovered, TakenBack, UnknownMint
 from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, LaneView, MintStory
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "Address",
     "Admission",
     "Admitted",
+    "AdoptedLane",
     "Allowance",
     "Answer",
     "Attempt",
@@ -97,6 +100,7 @@ __all__ = [
     "Network",
     "NodeAnswer",
     "NonceFault",
+    "NotFinalYet",
     "NotHalted",
     "OpenSlot",
     "Outcome",
@@ -107,6 +111,7 @@ __all__ = [
     "Progress",
     "RaceLost",
     "Receipt",
+    "Recovered",
     "RetiredLog",
     "Seen",
     "Settled",
@@ -114,8 +119,10 @@ __all__ = [
     "SkippedLog",
     "Slot",
     "SlotKind",
+    "TakenBack",
     "TokenLog",
     "Transaction",
+    "UnknownMint",
     "Unmintable",
     "Waiting",
     "WrongChain",

@@ -11,7 +11,8 @@ ChainDiverged      Broken        what the chain shows contradicts what is stored
 MintingHalted      Broken        minting is halted until a person has looked
 AdapterUnavailable Unavailable   the running adapter did not answer the operator
 AdapterRefused     Rejected      the running adapter refused the operator's call
-NotHalted          Rejected      there is no halt to lift
+NotHalted          Rejected      there is no halt to lift, or under which to recover
+NotFinalYet        Unavailable   a signer has transactions under way that the records do not know
 LaneUnknown        NotFound      no lane has this signer
 LastLane           Rejected      no other lane would be left to take mints
 CursorAhead        Rejected      a reader has read further than this stream of outcomes goes
@@ -42,6 +43,12 @@ class LaneNotReady(Unavailable):
     """A new lane opens only when every transaction its signer ever sent is final."""
 
     code = "lane_not_ready"
+
+
+class NotFinalYet(Unavailable):
+    """The chain is further than the records, and not all of that is final: later it can be adopted."""
+
+    code = "not_final_yet"
 
 
 class KeyUnusable(Invalid):
@@ -87,7 +94,7 @@ class AdapterRefused(Rejected):
 
 
 class NotHalted(Rejected):
-    """Minting is not halted: there is nothing to lift."""
+    """Minting is not halted: there is nothing to lift, and nothing may be recovered while lanes sign."""
 
     code = "not_halted"
 

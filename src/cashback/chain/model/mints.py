@@ -59,13 +59,18 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The final word on one mint, at its place in the stream."""
+    """The final word on one mint, at its place in the stream; or that the one before it is void: `reverted`.
+
+    Place and reason of a reverted one are those of the outcome that is void, the reason empty when that was a mint.
+    `reversals` is how often an outcome of this mint was taken back, this time included.
+    """
 
     sequence: int
-    kind: Literal["minted", "failed"]
+    kind: Literal["minted", "failed", "reverted"]
     mint: Mint
     place: Place
     reason: str
+    reversals: int = 0
 
 
 class MintView(msgspec.Struct, frozen=True, kw_only=True):

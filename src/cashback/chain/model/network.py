@@ -49,7 +49,7 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """Which chain and contracts a database is about, and how far it has got; outcomes count from 1 in each epoch."""
+    """Which chain and contracts a database is about, and how far; outcomes are counted through all epochs."""
 
     epoch: str
     last_sequence: int

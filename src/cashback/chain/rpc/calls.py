@@ -27,7 +27,7 @@ _STATES: Final = {
     "refused": v1.MintState.REFUSED,
     "held": v1.MintState.HELD,
 }
-_KINDS: Final = {"minted": v1.OutcomeKind.MINTED, "failed": v1.OutcomeKind.FAILED}
+_KINDS: Final = {"minted": v1.OutcomeKind.MINTED, "failed": v1.OutcomeKind.FAILED, "reverted": v1.OutcomeKind.REVERTED}
 
 
 class Calls(ChainAdapterServiceBase):
@@ -171,6 +171,7 @@ def _outcome(outcome: Outcome) -> v1.Outcome:
         block_number=outcome.place.block_number,
         block_hash=outcome.place.block_hash,
         reason=outcome.reason,
+        reversals=outcome.reversals,
     )
 
 

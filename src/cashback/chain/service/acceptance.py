@@ -70,6 +70,7 @@ class Acceptance:
         """Store what is new; return the mint that each number now stands for, and which were new."""
         if not mints:
             return {}, frozenset()
+        await sightings.rely(tx)
         disputed = await sightings.used_otherwise(tx, mints)
         first = {mint.number: mint for mint in reversed(mints) if mint.number not in disputed}
         fresh = await store.admit(tx, list(first.values()))

@@ -25,7 +25,7 @@ from cashback.chain.service.pulse import Pulse, first_of
 from cashback.chain.service.sighting import OUTCOMES_PER_TRANSACTION_MAX, Sighted, Sighting
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks as store
-from cashback.chain.store import network
+from cashback.chain.store import network, sightings
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.telemetry import logger
@@ -264,6 +264,7 @@ class Follower:
             return False
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
+            await sightings.revoke(tx)
             moved = await store.unwind(tx, above=fork)
         REORGANISATIONS.inc()
         log.warning("chain.reorganised", fork=fork, depth=depth, mints=moved)

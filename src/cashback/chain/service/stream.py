@@ -41,7 +41,7 @@ class Stream:
                 raise RaceLost(f"the epoch of this stream is {stored.epoch}, and {epoch} no more")
             if after > stored.last_sequence:
                 raise CursorAhead(f"this stream goes to {stored.last_sequence}, and was read up to {after}")
-            return await outcomes.after(tx, epoch=epoch, sequence=after, limit=OUTCOMES_PER_READ_MAX)
+            return await outcomes.after(tx, sequence=after, limit=OUTCOMES_PER_READ_MAX)
 
     async def read_or_wait(self, *, epoch: str, after: int, stop: asyncio.Event) -> list[Outcome]:
         """Return what comes after `after`; when that is nothing, wait a moment for more first, and look again.

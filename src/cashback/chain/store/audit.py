@@ -13,7 +13,8 @@ async def nonce_faults(
 
     `final_nonces` is how many nonces of each lane's signer the chain has used up to `final_block`. Every nonce from the
     lane's first to its newest has one slot; those the chain has used are final with exactly one mined attempt, and of
-    the others none was mined by then. A no-op may have been overtaken by what it was to replace.
+    the others none was mined by then. A no-op may have been overtaken by what it was to replace, and an adopted nonce
+    was used by what the records do not know.
     """
     cursor = await tx.execute(
         """
@@ -47,7 +48,7 @@ async def nonce_faults(
         select address, nonce, is_final, state, mined
         from walked
         where state is null
-           or mined <> is_final::integer and not (kind = 'noop' and mined = 0)
+           or mined <> is_final::integer and not (kind in ('noop', 'adopted') and mined = 0)
            or is_final and state <> 'final'
         order by address, nonce
         limit %(limit)s

@@ -89,7 +89,7 @@ async def unwind(tx: Tx, *, above: int) -> int:
     """
     moved = await _unwind_mints(tx, above)
     await _unwind_slots(tx, above)
-    await _forget(tx, above)
+    await forget(tx, above=above)
     return moved
 
 
@@ -140,7 +140,7 @@ async def _unwind_slots(tx: Tx, above: int) -> None:
     )
 
 
-async def _forget(tx: Tx, above: int) -> None:
+async def forget(tx: Tx, *, above: int) -> None:
     """Drop headers and foreign sightings of blocks that are gone."""
     await tx.execute(
         """

@@ -27,7 +27,7 @@ async def finalise_mints(tx: Tx, *, final_block: int, limit: int) -> int:
                 final_at = clock_timestamp()
             from due
             where mints.number = due.number
-            returning mints.number, mints.verdict, mints.block_number
+            returning mints.number, mints.verdict, mints.block_number, mints.reversals
         ),
         counted as (
             update chain.network
@@ -35,9 +35,9 @@ async def finalise_mints(tx: Tx, *, final_block: int, limit: int) -> int:
             where exists (select from done)
             returning epoch, last_sequence - (select count(*) from done) as base
         )
-        insert into chain.outcomes (epoch, sequence, number, kind)
+        insert into chain.outcomes (epoch, sequence, number, kind, reversals)
         select counted.epoch, counted.base + row_number() over (order by done.block_number, done.number),
-               done.number, done.verdict
+               done.number, done.verdict, done.reversals
         from done
         cross join counted
         """,
@@ -108,32 +108,40 @@ async def carried_without_log(tx: Tx, limit: int) -> list[int]:
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def after(tx: Tx, *, epoch: str, sequence: int, limit: int) -> list[Outcome]:
-    """Return the outcomes of an epoch that come after `sequence`, in order."""
+async def after(tx: Tx, *, sequence: int, limit: int) -> list[Outcome]:
+    """Return the outcomes that come after `sequence`, in order; one that was taken back is told no more.
+
+    What took it back is, with the place that is void; a mint's own row has the place of its newest outcome.
+    """
     cursor = await tx.execute(
         """
         select outcomes.sequence, outcomes.kind,
                mints.number, mints.cashback_id, mints.recipient, mints.amount, mints.traceparent,
-               mints.block_number, mints.block_hash, mints.transaction_hash, coalesce(mints.reason, '')
+               coalesce(outcomes.block_number, mints.block_number),
+               coalesce(outcomes.block_hash, mints.block_hash),
+               coalesce(outcomes.transaction_hash, mints.transaction_hash),
+               coalesce(case outcomes.kind when 'reverted' then outcomes.reason else mints.reason end, ''),
+               outcomes.reversals
         from chain.outcomes
         join chain.mints using (number)
-        where outcomes.epoch = %(epoch)s
-          and outcomes.sequence > %(sequence)s
+        where outcomes.sequence > %(sequence)s
+          and (outcomes.kind = 'reverted' or outcomes.reversals = mints.reversals)
         order by outcomes.sequence
         limit %(limit)s
         """,
-        {"epoch": epoch, "sequence": sequence, "limit": limit},
+        {"sequence": sequence, "limit": limit},
     )
     return [_outcome(row) for row in await cursor.fetchall()]
 
 
 def _outcome(row: TupleRow) -> Outcome:
     """Return one row as an outcome."""
-    sequence, kind, number, cashback_id, recipient, amount, traceparent, block, block_hash, transaction, reason = row
+    sequence, kind, number, cashback_id, recipient, amount, traceparent, block, block_hash, transaction = row[:10]
     return Outcome(
         sequence=sequence,
         kind=kind,
         mint=Mint(number, cashback_id, Address(recipient), amount, traceparent),
         place=Place(block, Hash(block_hash), Hash(transaction)),
-        reason=reason,
+        reason=row[10],
+        reversals=row[11],
     )

@@ -94,6 +94,24 @@ async def remember(tx: Tx, logs: Sequence[MintedLog | RetiredLog]) -> None:
     )
 
 
+async def rely(tx: Tx) -> None:
+    """Keep what was seen of numbers from being taken back until `tx` ends; for whoever asks whether one is used."""
+    await tx.execute(
+        """
+        select pg_advisory_xact_lock_shared(hashtextextended('chain.used_numbers', 0))
+        """
+    )
+
+
+async def revoke(tx: Tx) -> None:
+    """Return once nobody relies on what was seen, and let nobody until `tx` ends: it is about to be taken back."""
+    await tx.execute(
+        """
+        select pg_advisory_xact_lock(hashtextextended('chain.used_numbers', 0))
+        """
+    )
+
+
 async def used_otherwise(tx: Tx, mints: Sequence[Mint]) -> frozenset[int]:
     """Return the numbers that the chain has minted to another recipient or with another amount."""
     cursor = await tx.execute(

@@ -42,6 +42,7 @@ class Cause(StrEnum):
     STUCK = "stuck"
     RETIREMENT = "retirement"
     RECONVERSION = "reconversion"
+    REVERT = "revert"
 
 
 class Account(msgspec.Struct, frozen=True, order=True):

@@ -2,8 +2,9 @@
 
 declined                            nothing was earned, and why
 approved ──▶ mint_requested ──▶ minted
-    │ ▲            └──▶ stuck ────▶ minted      a person looks after what is stuck
-    │ └──a person gives it back──┘              only when its number was retired: it gets another one
+    │ ▲        ▲   └──▶ stuck ────▶ minted      a person looks after what is stuck
+    │ │        └ minted and stuck go back when the final block that said so was replaced
+    │ └──a person gives a stuck one back        only when its number was retired: it gets another one
     └ waits here while its user has no wallet
 """
 
@@ -36,8 +37,9 @@ TRANSITIONS: Final[Mapping[State | None, frozenset[State]]] = {
     State.MINT_REQUESTED: frozenset({State.MINTED, State.STUCK}),
     # Truth about a mint is its log in a final block: a mint that was given up may still turn out to have happened.
     # And one whose number was retired, so that it never can have happened, is given back by a person.
-    State.STUCK: frozenset({State.MINTED, State.APPROVED}),
-    State.MINTED: frozenset(),
+    State.STUCK: frozenset({State.MINTED, State.APPROVED, State.MINT_REQUESTED}),
+    # Only when that block was replaced: see `Requested.reversals`.
+    State.MINTED: frozenset({State.MINT_REQUESTED}),
 }
 """Which state may follow which; None stands before the first. The schema refuses every other step."""
 
@@ -96,13 +98,17 @@ class Mintable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
-    """A cashback whose mint was requested at some time, locked, as its outcome finds it."""
+    """A cashback whose mint was requested at some time, locked, as its outcome finds it.
+
+    `reversals` is how often an outcome of it was taken back, as far as that was heard of.
+    """
 
     id: str
     user_id: str
     token_units: TokenUnits
     mint_number: int
     state: State
+    reversals: int = 0
 
 
 class Stuck(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,9 +5,9 @@ from cashback.ledger.rules.currencies import currency_of
 from cashback.ledger.rules.decide import ENGINE, decide, fold
 from cashback.ledger.rules.document import decided_of, document_of, replay
 from cashback.ledger.rules.explain import explain
-from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, given_back, minted, requested
+from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, given_back, minted, requested, reverted
 from cashback.ledger.rules.programme import check_room, check_terms, largest_grant
-from cashback.ledger.rules.requests import backoff, check_retired, settles
+from cashback.ledger.rules.requests import backoff, check_retired, reopened, settles
 
 __all__ = [
     "ENGINE",
@@ -28,8 +28,10 @@ __all__ = [
     "given_back",
     "largest_grant",
     "minted",
+    "reopened",
     "replay",
     "requested",
+    "reverted",
     "settles",
     "transfers",
 ]

@@ -76,6 +76,12 @@ def given_back(cashback: Stuck) -> tuple[Posting, Posting]:
     )
 
 
+def reverted(cashback: Requested) -> Posting:
+    """Move a user's tokens from where an outcome had left them, which is void, to the ones in flight."""
+    held = AccountKind.STUCK if cashback.state is State.STUCK else AccountKind.MINTED
+    return _move(cashback, held, AccountKind.IN_FLIGHT, Cause.REVERT)
+
+
 def _move(cashback: Requested, debit: AccountKind, credit: AccountKind, cause: Cause) -> Posting:
     """Return the posting of a whole cashback between two token accounts of its user."""
     return Posting(

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from zlib import crc32
 
+import msgspec
+
 from cashback.kernel.backoff import PER_MILLE, delay_ms
 from cashback.ledger.model import (
     NUMBER_RETIRED,
@@ -60,3 +62,13 @@ def settles(cashback: Requested, *, cashback_id: str, token_units: int | None, t
             token_units=token_units,
         )
     return to in TRANSITIONS[cashback.state]
+
+
+def reopened(cashback: Requested, *, reversals: int) -> Requested:
+    """Return the cashback as it is after so many reversals: in flight, if what was known of it is void by then.
+
+    Fewer or as many reversals as are known change nothing: who tells of them has said it before, or late.
+    """
+    if reversals <= cashback.reversals:
+        return cashback
+    return msgspec.structs.replace(cashback, state=State.MINT_REQUESTED, reversals=reversals)

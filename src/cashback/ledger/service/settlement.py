@@ -1,48 +1,58 @@
-"""Settling mints by their outcomes, which may come twice, late, and in any order."""
+"""Settling mints by their outcomes, which may come twice, late, and in any order.
+
+Every outcome says how often one of its mint was taken back before it: of what is known and what is told, that with the
+most reversals counts, and what it supersedes is booked back first, be it that nobody has told of the reversal yet.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
-from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
 from cashback.kernel.db import Tx
 from cashback.ledger.model import NUMBER_RETIRED, OutcomeContradicts, OutcomeUnknown, Requested, State
-from cashback.ledger.rules import failed, minted, settles
+from cashback.ledger.rules import failed, minted, reopened, reverted, settles
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import mints, retirements
 
 ACTOR: Final = "minting"
+BLOCK_REPLACED: Final = "block_replaced"
+"""Why a cashback goes back to `mint_requested`."""
+
+Told: TypeAlias = TokenMinted | TokenMintFailed | TokenMintReverted
 
 
 class _Moves(msgspec.Struct, frozen=True):
-    """What outcomes change, by cashback: minted where, stuck why, in flight still though something failed.
+    """What outcomes change, by cashback: taken back from what, then minted where, stuck why, or failed in passing.
 
     And which, being stuck, have a number that is retired by now.
     """
 
+    reopened: dict[str, tuple[Requested, int]]
     minted: dict[str, tuple[Requested, TokenMinted]]
     stuck: dict[str, tuple[Requested, str]]
     waiting: dict[str, str]
     retired: set[str]
 
 
-async def settle(
-    tx: Tx, *, minted_outcomes: Sequence[TokenMinted], failed_outcomes: Sequence[TokenMintFailed], now: datetime
-) -> None:
+async def settle(tx: Tx, outcomes: Sequence[Told], *, now: datetime) -> None:
     """Mark as minted what was in flight or stuck, and as stuck what is in flight and will not be retried.
 
-    What is minted already stays as it is, whatever failed beside it; a mint that is to be retried only keeps the
-    reason. That a number failed which its cashback has given up since is passed over. Cashbacks and accounts are each
+    First what was minted or stuck is put in flight again when that is void. What is minted already stays as it is,
+    whatever failed beside it; a mint that is to be retried only keeps the reason. What became of a number that its
+    cashback has given up since is passed over, unless it is a mint. Cashbacks and accounts are each
     locked once, in order: two batches never wait for each other in a circle.
 
     Raises:
         OutcomeUnknown: a number was never requested.
         OutcomeContradicts: a number was requested for something else, or is minted although it was retired.
     """
-    found = await _locked(tx, minted_outcomes, failed_outcomes)
-    moves = _moves(found, minted_outcomes, failed_outcomes)
+    moves = _moves(await _locked(tx, outcomes), outcomes)
+    if moves.reopened:
+        counts = {cashback_id: reversals for cashback_id, (_, reversals) in moves.reopened.items()}
+        await mints.mark_reopened(tx, counts, actor=ACTOR, cause=BLOCK_REPLACED, at=now)
     if moves.minted:
         places = {
             cashback_id: (outcome.transaction_hash, int(outcome.block_number), outcome.block_hash)
@@ -56,55 +66,73 @@ async def settle(
         await mints.note_retired(tx, sorted(moves.retired), failure=NUMBER_RETIRED)
     if moves.waiting:
         await mints.note_failures(tx, moves.waiting)
-    postings = [minted(cashback) for cashback, _ in moves.minted.values()]
+    taken_back = [before for before, _ in moves.reopened.values() if before.state is not State.MINT_REQUESTED]
+    postings = [reverted(cashback) for cashback in taken_back]
+    postings += [minted(cashback) for cashback, _ in moves.minted.values()]
     postings += [failed(cashback) for cashback, _ in moves.stuck.values()]
     await post(tx, postings, at=now)
 
 
-def _moves(
-    found: Mapping[int, Requested], minted_outcomes: Sequence[TokenMinted], failed_outcomes: Sequence[TokenMintFailed]
-) -> _Moves:
+def _moves(known: Mapping[int, Requested], outcomes: Sequence[Told]) -> _Moves:
     """Return what the outcomes change; of one cashback a mint outdoes a failure, and a final failure a passing one.
 
     Raises:
         OutcomeContradicts: a number was requested for something else.
     """
-    moves = _Moves({}, {}, {}, set())
-    for outcome in minted_outcomes:
-        cashback, units = found[int(outcome.mint_number)], int(outcome.token_units)
-        if settles(cashback, cashback_id=outcome.cashback_id, token_units=units, to=State.MINTED):
-            moves.minted[cashback.id] = (cashback, outcome)
-    for failure in failed_outcomes:
-        if int(failure.mint_number) not in found:
-            continue
-        cashback = found[int(failure.mint_number)]
-        is_open = settles(cashback, cashback_id=failure.cashback_id, token_units=None, to=State.STUCK)
-        if cashback.id in moves.minted:
-            continue
-        if failure.reason == NUMBER_RETIRED:
-            moves.retired.add(cashback.id)
-        if not is_open:
-            continue
-        if failure.will_retry:
-            moves.waiting[cashback.id] = failure.reason
-        else:
-            moves.stuck[cashback.id] = (cashback, failure.reason)
-    for cashback_id in moves.stuck:
-        moves.waiting.pop(cashback_id, None)
+    moves = _Moves({}, {}, {}, {}, set())
+    found = dict(known)
+    told = [outcome for outcome in outcomes if int(outcome.mint_number) in known]
+    for outcome in told:
+        number = int(outcome.mint_number)
+        found[number] = reopened(found[number], reversals=outcome.reversals)
+        if found[number].reversals > known[number].reversals:
+            moves.reopened[found[number].id] = (known[number], found[number].reversals)
+    for outcome in sorted(told, key=_weight):
+        _move(moves, found[int(outcome.mint_number)], outcome)
     return moves
 
 
-async def _locked(
-    tx: Tx, minted_outcomes: Sequence[TokenMinted], failed_outcomes: Sequence[TokenMintFailed]
-) -> dict[int, Requested]:
-    """Return the cashback of every outcome, locked; those of numbers that were given up, and failed, are left out.
+def _weight(outcome: Told) -> int:
+    """Return where an outcome stands among those of one cashback: what outdoes others comes first."""
+    if isinstance(outcome, TokenMintFailed):
+        return 2 if outcome.will_retry else 1
+    return 0
+
+
+def _move(moves: _Moves, cashback: Requested, outcome: Told) -> None:
+    """Add to `moves` what an outcome changes besides the reversals that it tells of; one that is void changes nothing.
+
+    Raises:
+        OutcomeContradicts: the number was requested for something else.
+    """
+    to = State.MINTED if isinstance(outcome, TokenMinted) else State.STUCK
+    units = int(outcome.token_units) if isinstance(outcome, TokenMinted) else None
+    is_open = settles(cashback, cashback_id=outcome.cashback_id, token_units=units, to=to)
+    if outcome.reversals < cashback.reversals or cashback.id in moves.minted:
+        return
+    if isinstance(outcome, TokenMintFailed) and outcome.reason == NUMBER_RETIRED:
+        moves.retired.add(cashback.id)
+    if not is_open or cashback.id in moves.stuck:
+        return
+    match outcome:
+        case TokenMinted():
+            moves.minted[cashback.id] = (cashback, outcome)
+        case TokenMintFailed(will_retry=True):
+            moves.waiting[cashback.id] = outcome.reason
+        case TokenMintFailed():
+            moves.stuck[cashback.id] = (cashback, outcome.reason)
+        case TokenMintReverted():
+            pass
+
+
+async def _locked(tx: Tx, outcomes: Sequence[Told]) -> dict[int, Requested]:
+    """Return the cashback of every outcome, locked; those of numbers that were given up are left out.
 
     Raises:
         OutcomeUnknown: there is none for one of them.
         OutcomeContradicts: a number is minted that was given up because it was retired.
     """
-    minted_numbers = {int(outcome.mint_number) for outcome in minted_outcomes}
-    numbers = minted_numbers | {int(outcome.mint_number) for outcome in failed_outcomes}
+    numbers = {int(outcome.mint_number) for outcome in outcomes}
     found = await mints.lock_requested(tx, sorted(numbers))
     missing = numbers - found.keys()
     if not missing:
@@ -112,6 +140,9 @@ async def _locked(
     given_up = await retirements.among(tx, sorted(missing))
     if unknown := missing - given_up.keys():
         raise OutcomeUnknown("an outcome of a mint that was never requested", mint_number=min(unknown))
-    if impossible := minted_numbers & given_up.keys():
-        raise OutcomeContradicts("a mint under a number that was retired", mint_number=min(impossible))
+    for outcome in outcomes:
+        number = int(outcome.mint_number)
+        is_void = number in given_up and outcome.reversals < given_up[number]
+        if number in given_up and isinstance(outcome, TokenMinted) and not is_void:
+            raise OutcomeContradicts("a mint under a number that was retired", mint_number=number)
     return found

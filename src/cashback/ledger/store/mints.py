@@ -103,7 +103,7 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
     """Return the cashbacks of those numbers, locked in order until `tx` ends."""
     cursor = await tx.execute(
         """
-        select id, user_id, token_units, mint_number, state
+        select id, user_id, token_units, mint_number, state, reversals
         from ledger.cashback_ledger
         where mint_number = any(%(numbers)b)
         order by position
@@ -113,10 +113,57 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
     )
     return {
         row[3]: Requested(
-            id=row[0], user_id=row[1], token_units=TokenUnits(row[2]), mint_number=row[3], state=State(row[4])
+            id=row[0],
+            user_id=row[1],
+            token_units=TokenUnits(row[2]),
+            mint_number=row[3],
+            state=State(row[4]),
+            reversals=row[5],
         )
         for row in await cursor.fetchall()
     }
+
+
+async def mark_reopened(tx: Tx, reversals: Mapping[str, int], *, actor: str, cause: str, at: datetime) -> int:
+    """Note how often the outcome of each was taken back, more often than was known; return how many are so now.
+
+    What was minted or stuck is in flight again, without a place and without a failure.
+    """
+    cursor = await tx.execute(
+        """
+        with found as (
+            select cashback.id, cashback.state, given.reversals
+            from unnest(%(ids)b::text[], %(reversals)b::integer[]) as given (id, reversals)
+            join ledger.cashback_ledger as cashback using (id)
+        ),
+        reopened as (
+            update ledger.cashback_ledger as cashback
+            set state = 'mint_requested',
+                reversals = found.reversals,
+                failure = null,
+                transaction_hash = null,
+                block_number = null,
+                block_hash = null,
+                minted_at = null
+            from found
+            where cashback.id = found.id
+              and cashback.state in ('mint_requested', 'minted', 'stuck')
+              and cashback.reversals < found.reversals
+            returning cashback.id, found.state as before
+        ),
+        noted as (
+            insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)
+            select id, before, 'mint_requested', %(actor)s, %(cause)s, %(at)s
+            from reopened
+            where before <> 'mint_requested'
+        )
+        select count(*)
+        from reopened
+        """,
+        {"ids": list(reversals), "reversals": list(reversals.values()), "actor": actor, "cause": cause, "at": at},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
 
 
 async def mark_minted(tx: Tx, places: Mapping[str, tuple[str, int, str]], *, actor: str, at: datetime) -> int:

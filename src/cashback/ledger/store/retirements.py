@@ -41,8 +41,9 @@ async def give_up(tx: Tx, mint_number: int, *, by: str, because: str, at: dateti
     """Keep what was requested under the number of a stuck cashback, and who gives it up; return how many that were."""
     cursor = await tx.execute(
         """
-        insert into ledger.retired_numbers (number, cashback_id, recipient, request, requested_at, reason, person, at)
-        select mint_number, id, recipient, request, requested_at, %(because)s, %(by)s, %(at)s
+        insert into ledger.retired_numbers
+            (number, cashback_id, recipient, request, requested_at, reversals, reason, person, at)
+        select mint_number, id, recipient, request, requested_at, reversals, %(because)s, %(by)s, %(at)s
         from ledger.cashback_ledger
         where mint_number = %(number)s
           and state = 'stuck'
@@ -65,6 +66,7 @@ async def approve_again(tx: Tx, mint_number: int, *, actor: str, cause: str, at:
                 requested_at = null,
                 reissue_after = null,
                 reissues = 0,
+                reversals = 0,
                 failure = null
             where mint_number = %(number)s
               and state = 'stuck'
@@ -79,11 +81,11 @@ async def approve_again(tx: Tx, mint_number: int, *, actor: str, cause: str, at:
     return cursor.rowcount
 
 
-async def among(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, str]:
-    """Return those of the numbers that were given up, each with the cashback that had it."""
+async def among(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, int]:
+    """Return those of the numbers that were given up, each with how often an outcome of it was taken back before."""
     cursor = await tx.execute(
         """
-        select number, cashback_id
+        select number, reversals
         from ledger.retired_numbers
         where number = any(%(numbers)b)
         """,

@@ -10,6 +10,7 @@ A process that lost its lease without noticing finds that its token is old and c
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from datetime import datetime
 from typing import Final
 
 from cashback.kernel import lease
@@ -17,13 +18,13 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.lifecycle.stopping import pause
-from cashback.kernel.outbox import append
+from cashback.kernel.outbox import Event, append
 from cashback.kernel.telemetry import logger
 from cashback.minting.gateway import Adapter
 from cashback.minting.model import Cursor, CursorAhead, Halt, HaltKind, Outcome, OutcomeBatch
 from cashback.minting.rules import Settled, settle_all
 from cashback.minting.service import metrics
-from cashback.minting.service.announce import outcome_event
+from cashback.minting.service.announce import outcome_event, reverted_event
 from cashback.minting.service.halts import halt
 from cashback.minting.service.pace import retry_after_ms
 from cashback.minting.service.requests import SCHEMA
@@ -107,14 +108,15 @@ class Follower:
     async def _settle(self, tx: Tx, outcomes: Sequence[Outcome]) -> Settled:
         """Store and announce what the outcomes change."""
         if not outcomes:
-            return Settled((), (), 0)
+            return Settled((), (), 0, {})
         settled = settle_all(await mints.locked(tx, [outcome.number for outcome in outcomes]), outcomes)
         if settled.halts:
             await halt(tx, settled.halts)
         if settled.mints:
             await mints.decide(tx, settled.mints)
-            now = self._clock.now()
-            await append(tx, SCHEMA, [outcome_event(mint, time=now) for mint in settled.mints])
+            if settled.voids:
+                await mints.tell_due(tx)
+            await append(tx, SCHEMA, _events(settled, now=self._clock.now()))
         return settled
 
     async def _follow(self, token: int, stop: asyncio.Event) -> None:
@@ -185,12 +187,23 @@ async def _submit_again(tx: Tx) -> int:
     return forgotten
 
 
+def _events(settled: Settled, *, now: datetime) -> list[Event]:
+    """Return what is told of each mint that changed: its outcome, or that it has none any more."""
+    return [
+        reverted_event(mint, settled.voids[mint.number], time=now)
+        if mint.number in settled.voids
+        else outcome_event(mint, time=now)
+        for mint in settled.mints
+    ]
+
+
 def _count(settled: Settled) -> None:
     """Count the outcomes by what they changed, and log them in one line."""
     minted = sum(mint.inclusion is not None for mint in settled.mints)
     results = {
         "minted": minted,
-        "stuck": len(settled.mints) - minted,
+        "reverted": len(settled.voids),
+        "stuck": len(settled.mints) - minted - len(settled.voids),
         "unchanged": settled.unchanged,
         "contradicted": len(settled.halts),
     }

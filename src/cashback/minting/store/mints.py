@@ -200,7 +200,7 @@ async def stick(tx: Tx, reasons: Mapping[int, str]) -> list[Mint]:
 
 
 async def decide(tx: Tx, mints: Sequence[Mint]) -> None:
-    """Store the outcomes that `mints` carry; the caller has locked them."""
+    """Store the outcomes that `mints` carry, or that they have none now and are due; the caller has locked them."""
     await tx.execute(
         """
         update minting.mints
@@ -209,12 +209,14 @@ async def decide(tx: Tx, mints: Sequence[Mint]) -> None:
             block_number = given.block_number,
             block_hash = given.block_hash,
             reason = given.reason,
-            decided_at = now(),
-            submit_after = null
+            reversals = given.reversals,
+            accepted_at = case given.state when 'accepted' then coalesce(accepted_at, now()) else accepted_at end,
+            decided_at = case when given.state in ('minted', 'stuck') then now() end,
+            submit_after = case when given.state in ('requested', 'accepted') then now() end
         from unnest(
             %(numbers)s::bigint[], %(states)s::text[], %(transaction_hashes)s::bytea[], %(block_numbers)s::bigint[],
-            %(block_hashes)s::bytea[], %(reasons)s::text[]
-        ) as given (number, state, transaction_hash, block_number, block_hash, reason)
+            %(block_hashes)s::bytea[], %(reasons)s::text[], %(reversals)s::integer[]
+        ) as given (number, state, transaction_hash, block_number, block_hash, reason, reversals)
         where mints.number = given.number
         """,
         {
@@ -224,6 +226,7 @@ async def decide(tx: Tx, mints: Sequence[Mint]) -> None:
             "block_numbers": [mint.inclusion and mint.inclusion.block_number for mint in mints],
             "block_hashes": [mint.inclusion and mint.inclusion.block_hash for mint in mints],
             "reasons": [mint.reason for mint in mints],
+            "reversals": [mint.reversals for mint in mints],
         },
     )
 

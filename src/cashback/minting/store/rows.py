@@ -9,7 +9,8 @@ from cashback.minting.model import Inclusion, Mint, MintState
 COLUMNS: Final = """
     mints.number, mints.cashback_id, mints.recipient, mints.amount, mints.fingerprint, mints.state,
     mints.submit_attempts, mints.requested_at, mints.submit_after, mints.accepted_at, mints.decided_at,
-    mints.transaction_hash, mints.block_number, mints.block_hash, mints.reason, mints.traceparent
+    mints.transaction_hash, mints.block_number, mints.block_hash, mints.reason, mints.traceparent,
+    mints.reversals
 """
 
 
@@ -31,4 +32,5 @@ def to_mint(row: Sequence[Any]) -> Mint:
         inclusion=None if transaction_hash is None else Inclusion(transaction_hash, block_number, block_hash),
         reason=row[14],
         traceparent=row[15],
+        reversals=row[16],
     )

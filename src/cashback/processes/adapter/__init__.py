@@ -38,7 +38,11 @@ async def run(settings: Settings) -> None:
             reading=adapter.reading,
             stream=adapter.stream,
             administration=Administration(
-                adapter.halting, adapter.rotation, cancellations=adapter.cancellations, releases=adapter.releases
+                adapter.halting,
+                adapter.rotation,
+                adapter.recovering,
+                cancellations=adapter.cancellations,
+                releases=adapter.releases,
             ),
             door=settings.door,
         )

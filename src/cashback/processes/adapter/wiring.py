@@ -19,6 +19,7 @@ from cashback.chain.service.lane import LaneLoop
 from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
+from cashback.chain.service.recovering import FOLLOWER, Recovering
 from cashback.chain.service.recovery import Recovery
 from cashback.chain.service.releasing import Releases
 from cashback.chain.service.retiring import Retiring
@@ -43,6 +44,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     rotation: Rotation
     cancellations: Cancellations
     releases: Releases
+    recovering: Recovering
     gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
     follower: Follower
@@ -74,6 +76,7 @@ def assemble(
         rotation=Rotation(database),
         cancellations=Cancellations(database, ordered=work),
         releases=Releases(database, released=work),
+        recovering=Recovering(database, source=blocks, start_block=settings.start_block, written=written),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         lanes=tuple(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
@@ -154,7 +157,7 @@ def _limits(settings: Settings) -> LaneLimits:
 
 def _follower(settings: Settings, database: Database, *, blocks: Blocks, holder: str, pulses: Pulses) -> Follower:
     """Return the follower of the chain."""
-    tenure = Tenure(database, name="follower", holder=holder)
+    tenure = Tenure(database, name=FOLLOWER, holder=holder)
     return Follower(
         database,
         source=blocks,

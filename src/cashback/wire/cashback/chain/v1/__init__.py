@@ -30,6 +30,11 @@ __all__ = (
     "MintState",
     "Outcome",
     "OutcomeKind",
+    "RecoverRequest",
+    "RecoverResponse",
+    "RecoverResponseLane",
+    "RecoverResponseTakenBack",
+    "RecoverResponseUnknown",
     "ReleaseMintsRequest",
     "ReleaseMintsResponse",
     "ResumeRequest",
@@ -188,12 +193,19 @@ class OutcomeKind(betterproto2.Enum):
 
     FAILED = 2
 
+    REVERTED = 3
+    """
+    The final block where the outcome stood was replaced, and a person had that booked back. Place and reason are
+    those of the outcome that is void; the reason is empty when that was a mint.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
             0: "KIND_UNSPECIFIED",
             1: "KIND_MINTED",
             2: "KIND_FAILED",
+            3: "KIND_REVERTED",
         }
 
     @classmethod
@@ -202,6 +214,7 @@ class OutcomeKind(betterproto2.Enum):
             "KIND_UNSPECIFIED": 0,
             "KIND_MINTED": 1,
             "KIND_FAILED": 2,
+            "KIND_REVERTED": 3,
         }
 
 
@@ -690,7 +703,7 @@ default_message_pool.register_message("cashback.chain.v1", "Mint", Mint)
 @dataclass(eq=False, repr=False)
 class Outcome(betterproto2.Message):
     """
-    The final word on a mint.
+    The final word on a mint, or that it was taken back: then another one will follow.
     """
 
     sequence: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
@@ -713,8 +726,132 @@ class Outcome(betterproto2.Message):
 
     reason: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
 
+    reversals: "int" = betterproto2.field(11, betterproto2.TYPE_UINT32)
+    """
+    How often an outcome of this number was taken back by then, this one included.
+    """
+
 
 default_message_pool.register_message("cashback.chain.v1", "Outcome", Outcome)
+
+
+@dataclass(eq=False, repr=False)
+class RecoverRequest(betterproto2.Message):
+    by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Who orders it, at most 200 characters.
+    """
+
+    reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Why, at most 500 characters.
+    """
+
+    is_dry_run: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+    """
+    Changes nothing, and tells what would be changed.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "RecoverRequest", RecoverRequest)
+
+
+@dataclass(eq=False, repr=False)
+class RecoverResponse(betterproto2.Message):
+    """
+    What was changed. Lists hold at most 1,000 entries, the counts beside them tell of all.
+    """
+
+    is_reorganised: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Whether final blocks were replaced: those above `reorganised_above`.
+    """
+
+    reorganised_above: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+
+    taken_back: "list[RecoverResponseTakenBack]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    taken_back_count: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
+
+    unknown: "list[RecoverResponseUnknown]" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    unknown_count: "int" = betterproto2.field(6, betterproto2.TYPE_UINT64)
+
+    lanes: "list[RecoverResponseLane]" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    waiting_again: "int" = betterproto2.field(8, betterproto2.TYPE_UINT64)
+    """
+    How many mints wait for the chain again, those included that had no outcome yet.
+    """
+
+    epoch_before: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+
+    epoch: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("cashback.chain.v1", "RecoverResponse", RecoverResponse)
+
+
+@dataclass(eq=False, repr=False)
+class RecoverResponseLane(betterproto2.Message):
+    """
+    A signer whose next nonce is the chain's now; `closed_slots` were used by transactions that are not in the records.
+    """
+
+    address: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
+
+    next_nonce_before: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+
+    next_nonce: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+
+    closed_slots: "int" = betterproto2.field(4, betterproto2.TYPE_UINT32)
+
+
+default_message_pool.register_message("cashback.chain.v1", "RecoverResponse.Lane", RecoverResponseLane)
+
+
+@dataclass(eq=False, repr=False)
+class RecoverResponseTakenBack(betterproto2.Message):
+    """
+    A mint whose outcome is void: where it stood, and why it had failed; empty when it had been minted.
+    """
+
+    number: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+
+    cashback_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    amount: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+
+    transaction_hash: "bytes" = betterproto2.field(4, betterproto2.TYPE_BYTES)
+
+    block_number: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+
+    block_hash: "bytes" = betterproto2.field(6, betterproto2.TYPE_BYTES)
+
+    reason: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("cashback.chain.v1", "RecoverResponse.TakenBack", RecoverResponseTakenBack)
+
+
+@dataclass(eq=False, repr=False)
+class RecoverResponseUnknown(betterproto2.Message):
+    """
+    A mint on the chain that nobody has submitted here (yet); decimal strings, since the chain bounds them otherwise.
+    """
+
+    number: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    recipient: "bytes" = betterproto2.field(2, betterproto2.TYPE_BYTES)
+
+    amount: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    transaction_hash: "bytes" = betterproto2.field(4, betterproto2.TYPE_BYTES)
+
+    block_number: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+
+
+default_message_pool.register_message("cashback.chain.v1", "RecoverResponse.Unknown", RecoverResponseUnknown)
 
 
 @dataclass(eq=False, repr=False)
@@ -1128,6 +1265,29 @@ class ChainAdminServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdminService/ReleaseMints",
             message,
             ReleaseMintsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def recover(
+        self,
+        message: "RecoverRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "RecoverResponse":
+        """
+        Brings the records back in line with a chain that replaced final blocks, or that is further than a restored database
+        knows, and tells what that changes; the halt stays. FAILED_PRECONDITION, `not_halted`, unless minting is halted;
+        UNAVAILABLE, `not_final_yet`, while a signer has transactions that are not final.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdminService/Recover",
+            message,
+            RecoverResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

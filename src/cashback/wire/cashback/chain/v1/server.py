@@ -23,6 +23,8 @@ from . import (
     HaltResponse,
     ListMintLogsRequest,
     ListMintLogsResponse,
+    RecoverRequest,
+    RecoverResponse,
     ReleaseMintsRequest,
     ReleaseMintsResponse,
     ResumeRequest,
@@ -224,6 +226,15 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def recover(self, message: "RecoverRequest") -> "RecoverResponse":
+        """
+        Brings the records back in line with a chain that replaced final blocks, or that is further than a restored database
+        knows, and tells what that changes; the halt stays. FAILED_PRECONDITION, `not_halted`, unless minting is halted;
+        UNAVAILABLE, `not_final_yet`, while a signer has transactions that are not final.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_halt(self, stream: "grpclib.server.Stream[HaltRequest, HaltResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
@@ -258,6 +269,12 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.release_mints(request)
         await stream.send_message(response)
 
+    async def __rpc_recover(self, stream: "grpclib.server.Stream[RecoverRequest, RecoverResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.recover(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/cashback.chain.v1.ChainAdminService/Halt": grpclib.const.Handler(
@@ -289,5 +306,11 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ReleaseMintsRequest,
                 ReleaseMintsResponse,
+            ),
+            "/cashback.chain.v1.ChainAdminService/Recover": grpclib.const.Handler(
+                self.__rpc_recover,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                RecoverRequest,
+                RecoverResponse,
             ),
         }

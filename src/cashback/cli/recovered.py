@@ -1,0 +1,104 @@
+"""What recovering has changed, as a person reads it and as a program does."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cashback.cli.output import print_facts, print_records, say, tokens
+from cashback.kernel.addresses import checksum_address
+
+if TYPE_CHECKING:
+    from cashback.chain.model import Recovered
+
+
+def document(recovered: "Recovered", *, is_dry_run: bool) -> dict[str, object]:
+    """Return what was changed, or would be, for programs: amounts and numbers as decimal strings, hashes in hex."""
+    return {
+        "is_dry_run": is_dry_run,
+        "reorganised_above": recovered.reorganised_above,
+        "taken_back_count": recovered.taken_back_count,
+        "taken_back": _taken_back(recovered),
+        "unknown_count": recovered.unknown_count,
+        "unknown": _unknown(recovered),
+        "lanes": _lanes(recovered),
+        "waiting_again": recovered.waiting_again,
+        "epoch_before": recovered.epoch_before,
+        "epoch": recovered.epoch,
+    }
+
+
+def show(recovered: "Recovered", *, is_dry_run: bool) -> None:
+    """Print what was changed, or would be, for a person."""
+    above = recovered.reorganised_above
+    facts: dict[str, object] = {
+        "final blocks replaced": "none" if above is None else f"those above {above}",
+        "outcomes taken back": recovered.taken_back_count,
+        "mints that wait again": recovered.waiting_again,
+        "mints nobody submitted here": recovered.unknown_count,
+        "signers set forward": len(recovered.lanes),
+        "epoch": recovered.epoch if recovered.epoch == recovered.epoch_before else f"{recovered.epoch}, a new one",
+    }
+    print_facts("would be recovered" if is_dry_run else "recovered", facts)
+    for title, records in (
+        ("outcomes taken back", _taken_back(recovered)),
+        ("mints nobody submitted here", _unknown(recovered)),
+        ("signers set forward", _lanes(recovered)),
+    ):
+        if records:
+            click.echo()
+            for record in records:
+                if "token_units" in record:
+                    record["tokens"] = tokens(int(str(record.pop("token_units"))))
+            print_records(title, records, as_json=False)
+    for name, count, listed in (
+        ("outcomes taken back", recovered.taken_back_count, len(recovered.taken_back)),
+        ("mints nobody submitted here", recovered.unknown_count, len(recovered.unknown)),
+    ):
+        if listed < count:
+            say(f"{name}: {listed} of {count} are listed")
+    if is_dry_run:
+        say("nothing was changed; the same without --dry-run does it")
+    else:
+        say("minting is still halted; read the list, then `cashback chain resume`")
+
+
+def _taken_back(recovered: "Recovered") -> list[dict[str, object]]:
+    """Return the outcomes that are void, as records."""
+    return [
+        {
+            "number": str(one.number),
+            "cashback": one.cashback_id,
+            "token_units": str(one.amount),
+            "was": one.reason or "minted",
+            "block": one.place.block_number,
+            "transaction": f"0x{one.place.transaction_hash.hex()}",
+        }
+        for one in recovered.taken_back
+    ]
+
+
+def _unknown(recovered: "Recovered") -> list[dict[str, object]]:
+    """Return the mints of the chain that nobody has submitted, as records."""
+    return [
+        {
+            "number": str(one.number),
+            "recipient": checksum_address(f"0x{one.recipient.hex()}"),
+            "token_units": str(one.amount),
+            "block": one.block_number,
+            "transaction": f"0x{one.transaction_hash.hex()}",
+        }
+        for one in recovered.unknown
+    ]
+
+
+def _lanes(recovered: "Recovered") -> list[dict[str, object]]:
+    """Return the signers that go on from the chain's nonce, as records."""
+    return [
+        {
+            "signer": checksum_address(f"0x{one.address.hex()}"),
+            "next_nonce_before": one.next_nonce_before,
+            "next_nonce": one.next_nonce,
+            "closed_slots": one.closed_slots,
+        }
+        for one in recovered.lanes
+    ]

@@ -8,26 +8,22 @@ the world's part.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Final
 
 import msgspec
 from grpclib.const import Status
-from grpclib.encoding.proto import ProtoCodec
 from grpclib.exceptions import GRPCError
-from grpclib.protocol import H2Protocol
-from grpclib.server import Server
 
-from cashback.chain.rpc.errors import DetailsCodec, refused
+from cashback.chain.rpc.errors import refused
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import INT63_MAX
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
-from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse, HealthCheckResponseServingStatus
-from cashback.wire.grpc.health.v1.server import HealthBase
 from tests.support.administration import FakeAdministration
+from tests.support.mortal import FakeHealth, MortalServer
 
 HOST: Final = "127.0.0.1"
 SUBMIT_MAX: Final = 1_000
@@ -61,7 +57,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         self._final: list[v1.Outcome] = []
         self._voids: set[int] = set()
         self._moved = asyncio.Event()
-        self._server: _Server | None = None
+        self._server: MortalServer | None = None
 
     @classmethod
     @asynccontextmanager
@@ -76,7 +72,7 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     async def go_up(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = _Server([self, FakeAdministration(self.cancel), FakeHealth(self.suffer)])
+        self._server = MortalServer([self, FakeAdministration(self.cancel), FakeHealth(self.suffer)])
         listener = socket.create_server((HOST, self.port))
         self.port = listener.getsockname()[1]
         await self._server.start(sock=listener)
@@ -188,7 +184,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         wanted = Known(mint.cashback_id, mint.recipient, mint.amount)
         if self.known.setdefault(mint.number, wanted) != wanted:
             return v1.CancelMintsResponseEntry(number=mint.number, result=v1.CancelResult.CONFLICT)
-        done = next((one for one in self._final if one.number == mint.number), None)
+        done = next((one for one in self._final if one.number == mint.number and not self._is_void(one)), None)
         if done is None:
             self.cancelled.add(mint.number)
             return v1.CancelMintsResponseEntry(number=mint.number, result=v1.CancelResult.ORDERED)
@@ -235,45 +231,6 @@ class FakeAdapter(ChainAdapterServiceBase):
         taken_back = [one for one in self._final if one.kind == v1.OutcomeKind.REVERTED]
         is_one_more = outcome.kind == v1.OutcomeKind.REVERTED
         return sum(one.number == outcome.number for one in taken_back) + is_one_more
-
-
-class FakeHealth(HealthBase):
-    """The health service beside it, which suffers as it does."""
-
-    def __init__(self, suffer: Callable[[], Awaitable[None]]) -> None:
-        """Serve as long as `suffer` lets it."""
-        self._suffer = suffer
-
-    async def check(self, message: HealthCheckRequest) -> HealthCheckResponse:
-        """Say that calls are taken."""
-        del message
-        await self._suffer()
-        return HealthCheckResponse(status=HealthCheckResponseServingStatus.SERVING)
-
-
-class _Server(Server):
-    """A gRPC server that can vanish."""
-
-    def __init__(self, handlers: "list[FakeAdapter | FakeAdministration | FakeHealth]") -> None:
-        """Remember every connection from now on."""
-        super().__init__(handlers, codec=ProtoCodec(), status_details_codec=DetailsCodec())
-        self._connections: list[H2Protocol] = []
-
-    async def kill(self) -> None:
-        """Close the port and reset every connection."""
-        self.close()
-        for connection in self._connections:
-            transport = getattr(connection.connection, "_transport", None)
-            # A connection that the client has closed already has none any more.
-            if transport is not None:
-                transport.abort()
-        await self.wait_closed()
-
-    def _protocol_factory(self) -> H2Protocol:
-        """Note the connection."""
-        connection = super()._protocol_factory()
-        self._connections.append(connection)
-        return connection
 
 
 def _invalidity(mint: v1.Mint) -> str | None:

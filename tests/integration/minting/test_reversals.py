@@ -29,9 +29,9 @@ async def test_a_mint_whose_final_block_was_replaced_is_handed_over_again_and_mi
 
 
 async def test_a_failure_that_is_void_lets_the_mint_be_made(world: World) -> None:
-    """The block that retired the number was replaced."""
+    """The block in which the contract had skipped it was replaced."""
     await accepted(world, 1)
-    world.fake.fail(1, "number_retired")
+    world.fake.fail(1, "recipient_invalid")
     await world.follow()
     world.fake.revert(1)
     await world.follow()
@@ -39,3 +39,17 @@ async def test_a_failure_that_is_void_lets_the_mint_be_made(world: World) -> Non
     world.fake.mint([1])
     await world.follow()
     assert [one["type"] for one in await world.events()] == ["token.mint.failed", "token.mint.reverted", "token.minted"]
+
+
+@pytest.mark.invariant("I2")
+async def test_a_number_that_was_retired_stays_so_whatever_became_of_the_block(world: World) -> None:
+    """Its cashback may have another number since, so no void outcome lets it be handed over again."""
+    await accepted(world, 1)
+    world.fake.fail(1, "number_retired")
+    await world.follow()
+    world.fake.revert(1)
+    await world.follow()
+    world.fake.fail(1, "number_retired")
+    await world.follow()
+    assert (await world.states(), await world.due(), await world.halts()) == ({1: "stuck"}, [], [])
+    assert [one["type"] for one in await world.events()] == ["token.mint.failed"]

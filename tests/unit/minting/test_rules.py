@@ -9,8 +9,6 @@ from cashback.kernel.money import INT63_MAX, TokenUnits
 from cashback.minting.model import HaltKind, Inclusion, Mint, MintRequest, MintState, Outcome
 from cashback.minting.rules import (
     NUMBER_USED_OTHERWISE,
-    RETRY_FIRST_MS,
-    RETRY_LONGEST_MS,
     Admit,
     Contradiction,
     Hasten,
@@ -23,7 +21,6 @@ from cashback.minting.rules import (
     fingerprint_of,
     impossibility,
     judge,
-    retry_delay_ms,
     settle,
     settle_all,
 )
@@ -274,6 +271,7 @@ def test_a_mint_whose_outcome_is_void_is_open_again(mint: Mint, void: Outcome) -
         pytest.param(a_mint(MintState.MINTED, inclusion=ELSEWHERE), a_reversal(), id="minted-elsewhere-since"),
         pytest.param(a_mint(MintState.STUCK), a_reversal(), id="stuck-for-another-reason"),
         pytest.param(msgspec.structs.replace(a_mint(), reversals=1), a_reversal(), id="taken-back-already"),
+        pytest.param(RETIRED, a_reversal(reason="number_retired"), id="retired-and-to-be-retired-again"),
     ],
 )
 def test_that_another_outcome_is_void_changes_nothing(mint: Mint, void: Outcome) -> None:
@@ -292,15 +290,3 @@ def test_a_chain_that_comes_back_to_the_block_that_was_void_is_believed() -> Non
     settled = settle_all({REQUEST.number: a_mint()}, story)
     assert settled.mints == (msgspec.structs.replace(a_mint(MintState.MINTED, inclusion=HERE), reversals=1),)
     assert (settled.halts, settled.voids) == ((), {})
-
-
-def test_waits_double_and_never_exceed_their_bound() -> None:
-    """However long an outage, the next look is at most 10 s away."""
-    waits = [retry_delay_ms(failures, jitter_per_mille=0) for failures in (1, 2, 3, 6, 7, 1_000)]
-    assert waits == [RETRY_FIRST_MS, 500, 1_000, 8_000, RETRY_LONGEST_MS, RETRY_LONGEST_MS]
-
-
-def test_jitter_takes_away_at_most_a_half() -> None:
-    """Those that failed together come back apart, and none of them at once."""
-    waits = {retry_delay_ms(3, jitter_per_mille=jitter) for jitter in range(1_000)}
-    assert (max(waits), min(waits)) == (1_000, 501)

@@ -164,6 +164,7 @@ class Recovering:
         if replaced is None or not await booking.is_known(tx, replaced, places[replaced]):
             raise RaceLost("the records moved while the chain was looked at; run it again")
         await booking.reopen_slots(tx, above=fork.standing)
+        await booking.retire_again(tx, above=fork.standing)
         moved, taken_back = await booking.take_back(tx, above=fork.standing)
         await blocks.forget(tx, above=fork.standing)
         if header is not None and await blocks.hash_at(tx, header.number) is None:

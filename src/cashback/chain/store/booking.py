@@ -75,21 +75,34 @@ async def reopen_slots(tx: Tx, *, above: int) -> int:
     return 0 if row is None else int(row[0])
 
 
+async def retire_again(tx: Tx, *, above: int) -> int:
+    """Have numbers whose retirement stands above a block retired again, whoever had that made; return how many.
+
+    Their cashbacks may have other numbers since, so none of these may ever be minted.
+    """
+    cursor = await tx.execute(
+        """
+        update chain.mints
+        set cancelled_at = coalesce(cancelled_at, clock_timestamp())
+        where state = 'refused'
+          and reason = 'number_retired'
+          and block_number > %(above)s
+        """,
+        {"above": above},
+    )
+    return cursor.rowcount
+
+
 async def take_back(tx: Tx, *, above: int) -> tuple[int, int]:
     """Take mints out of blocks above one; return how many that were, and how many of them had an outcome.
 
-    Those stand in the stream as `reverted` from now on, in the order of their blocks. A mint goes back to its slot
-    where that is open again (see `reopen_slots`), and waits for another one where it has none, or one that is over.
-
-    A retirement is not told as void: the mint's cashback may have another number since. It is repeated, whoever had it
-    made, since the mint counts as cancelled from now on.
+    These stand in the stream as `reverted` from now on, in the order of their blocks, but for retirements. A mint goes
+    back to its slot where that is open again, and waits for another one where it has none, or one that is over.
     """
     cursor = await tx.execute(
         """
         with gone as materialized (
-            select mints.number, mints.state in ('final', 'refused') as is_decided, mints.reason,
-                   mints.state in ('final', 'refused') and mints.reason is distinct from 'number_retired' as is_told,
-                   mints.transaction_hash, mints.block_number, mints.block_hash,
+            select mints.*, mints.state in ('final', 'refused') as is_decided,
                    coalesce(slots.state = 'open', false) as has_slot
             from chain.mints
             left join chain.slots using (lane, nonce)
@@ -104,9 +117,6 @@ async def take_back(tx: Tx, *, above: int) -> tuple[int, int]:
                 nonce = case when gone.has_slot then mints.nonce end,
                 submitted_at = case when gone.has_slot then mints.submitted_at end,
                 reversals = mints.reversals + gone.is_decided::integer,
-                cancelled_at = case
-                    when gone.is_decided and not gone.is_told then coalesce(mints.cancelled_at, clock_timestamp())
-                    else mints.cancelled_at end,
                 verdict = null,
                 reason = null,
                 transaction_hash = null,
@@ -116,26 +126,28 @@ async def take_back(tx: Tx, *, above: int) -> tuple[int, int]:
                 final_at = null
             from gone
             where mints.number = gone.number
-            returning mints.number, mints.reversals
+            returning mints.number
+        ),
+        void as (
+            select *
+            from gone
+            where is_decided
+              and reason is distinct from 'number_retired'
         ),
         counted as (
             update chain.network
-            set last_sequence = last_sequence + (select count(*) from gone where is_told)
-            returning epoch, last_sequence - (select count(*) from gone where is_told) as base
+            set last_sequence = last_sequence + (select count(*) from void)
+            returning epoch, last_sequence - (select count(*) from void) as base
         ),
         told as (
             insert into chain.outcomes
                 (epoch, sequence, number, kind, reversals, transaction_hash, block_number, block_hash, reason)
-            select counted.epoch, counted.base + row_number() over (order by gone.block_number, gone.number),
-                   gone.number, 'reverted', moved.reversals,
-                   gone.transaction_hash, gone.block_number, gone.block_hash, gone.reason
-            from gone
-            join moved using (number)
+            select epoch, base + row_number() over (order by block_number, number), number, 'reverted', reversals + 1,
+                   transaction_hash, block_number, block_hash, reason
+            from void
             cross join counted
-            where gone.is_told
-            returning number
         )
-        select (select count(*) from moved), (select count(*) from told)
+        select (select count(*) from moved), (select count(*) from void)
         """,
         {"above": above},
     )

@@ -21,6 +21,7 @@ from cashback.chain.model import (
     Call,
     ChainDiverged,
     Fees,
+    KeyUnavailable,
     Lane,
     LaneNotReady,
     Market,
@@ -30,9 +31,10 @@ from cashback.chain.model import (
     Transaction,
     Waiting,
 )
-from cashback.chain.rules import batching, fees, packing, transaction
+from cashback.chain.rules import batching, fees, packing
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.halting import halt
+from cashback.chain.service.signing import signed
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import lanes, mints, network, taking
 from cashback.chain.store import slots as stored_slots
@@ -130,7 +132,7 @@ class Sequencer:
             raise LaneNotReady(f"earlier transactions cannot be replaced: {bid.reason}")
         address = self._signer.address
         slots = [Slot(lane=0, nonce=nonce, target=address, call=_NOTHING) for nonce in range(first_nonce, next_nonce)]
-        attempts = [await self._sign(slot, bid) for slot in slots]
+        attempts = await signed(self._signer, [(slot.lane, self._unsigned(slot, bid)) for slot in slots])
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             await lanes.open_lane(tx, address=address, next_nonce=next_nonce)
@@ -205,7 +207,11 @@ class Sequencer:
             Slot(lane=queue.lane.id, nonce=queue.lane.next_nonce + place, target=self._contracts.minter, call=call)
             for place, call in enumerate(calls)
         ]
-        attempts = [await self._sign(slot, bid) for slot in slots]
+        try:
+            attempts = await signed(self._signer, [(slot.lane, self._unsigned(slot, bid)) for slot in slots])
+        except KeyUnavailable as failure:
+            # Nothing was reserved yet, and no other key signs instead.
+            return await self._wait_for(queue.lane, fees.Waits(failure.code), problem=failure.detail)
         await self._store(queue.lane, slots, attempts)
         return 0.0
 
@@ -223,9 +229,9 @@ class Sequencer:
         )
         return packing.pack(queue.waiting, limits) or fees.Waits("mint_limit_reached")
 
-    async def _sign(self, slot: Slot, bid: Fees) -> Attempt:
-        """Return the signed first attempt of a slot."""
-        unsigned = Transaction(
+    def _unsigned(self, slot: Slot, bid: Fees) -> Transaction:
+        """Return the first attempt of a slot, to be signed."""
+        return Transaction(
             chain_id=self._chain_id,
             nonce=slot.nonce,
             fees=bid,
@@ -233,8 +239,6 @@ class Sequencer:
             target=slot.target,
             calldata=slot.call.calldata,
         )
-        signature = await self._signer.sign(transaction.digest(unsigned))
-        return transaction.attempt(unsigned, signature, lane=slot.lane)
 
     async def _store(self, lane: Lane, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
         """Reserve the nonces and store slots, attempts and the mints' places, all or nothing."""
@@ -258,11 +262,11 @@ class Sequencer:
                 "slot.reserved", nonce=slot.nonce, mints=len(slot.call.numbers), transaction=f"0x{attempt.hash.hex()}"
             )
 
-    async def _wait_for(self, lane: Lane, waits: fees.Waits) -> float:
-        """Note and say once what the lane waits for; return in how many seconds to look again."""
+    async def _wait_for(self, lane: Lane, waits: fees.Waits, *, problem: str = "") -> float:
+        """Note and say once what the lane waits for, and why; return in how many seconds to look again."""
         async with self._database.transaction() as tx:
             await taking.withdraw(tx, lane=lane.id)
             is_news = await lanes.wait_for(tx, lane=lane.id, reason=waits.reason)
         if is_news:
-            log.warning("lane.waited", lane=lane.id, reason=waits.reason)
+            log.warning("lane.waited", lane=lane.id, reason=waits.reason, **({"problem": problem} if problem else {}))
         return _LOOK_AGAIN_S

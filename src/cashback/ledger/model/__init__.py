@@ -56,6 +56,7 @@ from cashback.ledger.model.decisions import (
 )
 from cashback.ledger.model.programmes import (
     Commitments,
+    GrantAboveLimit,
     InForce,
     NewProgramme,
     Programme,
@@ -109,6 +110,7 @@ __all__ = [
     "Difference",
     "EndpointHealth",
     "Facts",
+    "GrantAboveLimit",
     "Granted",
     "InForce",
     "LaneNonces",

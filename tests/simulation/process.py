@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Signature
+from cashback.chain.model import KeyUnavailable, Signature
 from cashback.kernel.db import Database, DatabaseUnavailable, Tx
 from cashback.processes import adapter, signing
 from tests.simulation.chain import Chain
@@ -62,12 +62,18 @@ class SlowSigner:
         self._turns = asyncio.Lock()
 
     async def sign(self, digest: bytes) -> Signature:
-        """Return the signature, late or never."""
+        """Return the signature, late or never.
+
+        Raises:
+            KeyUnavailable: not now.
+        """
         async with self._turns:
             if self._life.is_over:
                 raise Killed
             if self._faults.strikes("stalled_signing"):
                 await self._stall()
+            if self._faults.strikes("key_away"):
+                raise KeyUnavailable("the key service did not answer: simulated")
             signature = await self._signer.sign(digest)
             self._life.end_by("killed_signing")
         return signature

@@ -1,6 +1,8 @@
 """Lanes whose keys are in a KMS: they mint beside others, wait while it is away, and send nothing but their own."""
 
+import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -9,10 +11,12 @@ import structlog
 from eth_keyfile.keyfile import create_keyfile_json
 
 from cashback.chain.model import Address, Lane, Person
+from cashback.chain.service.tenure import TTL_S
 from cashback.chain.store import lanes as store
 from cashback.kernel.config import Secret
 from cashback.processes import adapter, signing
-from tests.integration.chain.support import Bench, assembled, eventually, mint, serving
+from tests.integration.chain.slow import SlowSigner
+from tests.integration.chain.support import Bench, assembled, eventually, mint, running, serving
 from tests.support.kms import REGION, KmsStandIn, StandInKey, Whim
 
 PASSWORD = "open sesame"
@@ -191,6 +195,32 @@ async def test_one_that_is_not_signed_leaves_none(alone: adapter.Settings, servi
         assert await bench.rows("select from chain.slots") == []
         [waiting] = await lanes_of(bench)
         assert (waiting.next_nonce, waiting.waits_for) == (0, "key_unavailable")
+
+
+@pytest.mark.invariant("I9")
+async def test_a_lease_is_renewed_beside_a_signature_that_takes_longer_than_it_lasts(alone: adapter.Settings) -> None:
+    """The other adapter waits, and the lane stays with its holder, who comes too late to store and tries again."""
+    async with assembled(alone) as first, assembled(alone) as second:
+        lane, other = first.adapter.lanes[0], second.adapter.lanes[0]
+        assert await lane._tenure.hold()
+        await lane._serve()
+        before = lane._tenure.token
+        tokens: list[tuple[int | None, int | None]] = []
+
+        async def slept() -> None:
+            """Take longer than the lease lasts."""
+            if not tokens:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1.5 * TTL_S):
+                        await asyncio.Event().wait()
+            tokens.append((lane._tenure.token, other._tenure.token))
+
+        lane._sequencer._signer = SlowSigner(lane._sequencer._signer, slept)
+        async with running(lane.run, other.run, first.adapter.follower.run):
+            await first.submit(mint(1))
+            await first.settled([1])
+        assert set(tokens) == {(before, None)}
+        assert len(tokens) >= 2
 
 
 async def _is_drained(bench: Bench, signer: Address) -> bool | None:

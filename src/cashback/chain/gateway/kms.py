@@ -87,7 +87,8 @@ class Kms:
         """
         config = AioConfig(
             connect_timeout=timeout_s / ATTEMPTS_MAX,
-            read_timeout=timeout_s / ATTEMPTS_MAX,
+            # A slow answer is one all the same: the deadline alone ends the waiting for it.
+            read_timeout=timeout_s,
             max_pool_connections=REQUESTS_IN_FLIGHT_MAX,
             # The library's own repeats pause for up to two seconds, which is all the time there is.
             retries={"total_max_attempts": 1},

@@ -125,6 +125,9 @@ async def test_what_a_person_has_to_mend_is_refused_at_the_start_with_the_remedy
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     told.append(await refused(settings_of(service)))
     told.append(await refused(settings_of(service, key_kms_region="")))
+    told.append(await refused(settings_of(service, key_kms_region="no region")))
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    told.append(await refused(settings_of(service)))
     for problem, words in zip(
         told,
         [
@@ -136,6 +139,8 @@ async def test_what_a_person_has_to_mend_is_refused_at_the_start_with_the_remedy
             "the credentials of this machine are refused",
             "the credentials of this machine are refused",
             "no region is known: set CASHBACK_KEY_KMS_REGION",
+            "this machine's settings for AWS cannot be used: InvalidRegionError",
+            "this machine's settings for AWS cannot be used: ProfileNotFound",
         ],
         strict=True,
     ):
@@ -215,6 +220,15 @@ async def test_what_lasts_gives_no_signature_and_says_why(
     assert service.asked.count("Sign") == asked, "it was not left alone"
     service.always(None)
     await (await fresh(key)).sign(DIGEST)
+
+
+async def test_a_slow_answer_is_one_all_the_same(service: KmsStandIn, kms: Kms) -> None:
+    """As long as it comes within the deadline, and nothing is asked twice for it."""
+    service.make("one")
+    key = await kms.key("one")
+    service.delay_s = 0.8
+    await key.sign(DIGEST)
+    assert service.asked.count("Sign") == 2
 
 
 async def test_requests_are_bounded_however_many_lanes_sign(service: KmsStandIn, kms: Kms) -> None:

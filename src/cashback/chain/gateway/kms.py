@@ -83,7 +83,7 @@ class Kms:
         """Yield the service in `region`, at `endpoint`; what is empty is the machine's own setting.
 
         Raises:
-            KeyUnusable: nobody says which region.
+            KeyUnusable: nobody says which region, or what the machine says cannot be used.
         """
         config = AioConfig(
             connect_timeout=timeout_s / ATTEMPTS_MAX,
@@ -101,6 +101,8 @@ class Kms:
                 client = await stack.enter_async_context(made)
             except NoRegionError as cause:
                 raise KeyUnusable("no region is known: set CASHBACK_KEY_KMS_REGION") from cause
+            except (BotoCoreError, ValueError) as cause:
+                raise KeyUnusable(f"this machine's settings for AWS cannot be used: {type(cause).__name__}") from cause
             yield cls(client, timeout_s=timeout_s)
 
     async def key(self, key_id: str) -> "KmsKey":

@@ -109,9 +109,10 @@ def lock(session: nox.Session) -> None:
     names = ("bootstrap", "development", "runtime", "slither")
     bootstrap, development, runtime, analyser = (f"requirements/{name}.txt" for name in names)
     session.run(*LOCK, *session.posargs, "requirements/bootstrap.in", "-o", bootstrap)
-    session.run(*LOCK, *session.posargs, "pyproject.toml", "--extra", "dev", "--extra", "test", "-o", development)
-    # What runs in production is what was tested.
-    session.run(*LOCK, "--constraint", development, "pyproject.toml", "-o", runtime)
+    extras = ("--extra", "dev", "--extra", "kms", "--extra", "test")
+    session.run(*LOCK, *session.posargs, "pyproject.toml", *extras, "-o", development)
+    # What runs in production is what was tested; the image carries what a key in a KMS needs.
+    session.run(*LOCK, "--constraint", development, "pyproject.toml", "--extra", "kms", "-o", runtime)
     session.run(*LOCK, *session.posargs, "requirements/slither.in", "-o", analyser)
 
 

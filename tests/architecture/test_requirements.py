@@ -98,9 +98,9 @@ def test_a_planted_requirement_without_pin_or_hash_is_seen(line: str) -> None:
 def test_the_pins_satisfy_the_project() -> None:
     """pyproject.toml says what would do, the pins say what is used: one within the other, extras included."""
     development, runtime = pins("development"), pins("runtime")
-    for asked in project_requirements("dev", "test"):
+    for asked in project_requirements("dev", "kms", "test"):
         assert development[canonicalize_name(asked.name)] in asked.specifier, asked
-    for asked in project_requirements():
+    for asked in project_requirements("kms"):
         assert runtime[canonicalize_name(asked.name)] in asked.specifier, asked
 
 

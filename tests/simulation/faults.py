@@ -29,6 +29,7 @@ Fault: TypeAlias = Literal[
     # a signature
     "killed_signing",
     "stalled_signing",
+    "key_away",
     # a transaction of the database
     "database_down",
     "killed_between",
@@ -67,6 +68,7 @@ RATES: Final[dict[Fault, float]] = {
     "killed_after_send": 0.05,
     "killed_signing": 0.05,
     "stalled_signing": 0.1,
+    "key_away": 0.1,
     "database_down": 0.01,
     "killed_between": 0.01,
     "killed_before_commit": 0.01,

@@ -3,6 +3,7 @@
 It dies where the schedule says: before or after it asks, sends, signs or commits.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -11,13 +12,13 @@ from psycopg_pool import AsyncConnectionPool
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Signature
+from cashback.chain.model import KeyUnavailable, Signature
 from cashback.kernel.db import Database, DatabaseUnavailable, Tx
 from cashback.processes import adapter, signing
 from tests.simulation.chain import Chain
 from tests.simulation.endpoint import SimulatedEndpoint, Site, Surroundings
 from tests.simulation.faults import Faults
-from tests.simulation.life import Life
+from tests.simulation.life import Killed, Life
 
 _ADVANCES_MAX = 16
 
@@ -46,7 +47,10 @@ class MortalDatabase(Database):
 
 
 class SlowSigner:
-    """A key in a service far away: the process may die or stand still while it signs."""
+    """A key in a service far away: the process may die or stand still while it signs.
+
+    What is to be signed at the same time is signed one after the other, so that a seed always tells the same story.
+    """
 
     def __init__(self, signer: Signer, *, faults: Faults, life: Life, stall: Callable[[], Awaitable[None]]) -> None:
         """Sign as `signer`."""
@@ -55,13 +59,23 @@ class SlowSigner:
         self._faults = faults
         self._life = life
         self._stall = stall
+        self._turns = asyncio.Lock()
 
     async def sign(self, digest: bytes) -> Signature:
-        """Return the signature, late or never."""
-        if self._faults.strikes("stalled_signing"):
-            await self._stall()
-        signature = await self._signer.sign(digest)
-        self._life.end_by("killed_signing")
+        """Return the signature, late or never.
+
+        Raises:
+            KeyUnavailable: not now.
+        """
+        async with self._turns:
+            if self._life.is_over:
+                raise Killed
+            if self._faults.strikes("stalled_signing"):
+                await self._stall()
+            if self._faults.strikes("key_away"):
+                raise KeyUnavailable("the key service did not answer: simulated")
+            signature = await self._signer.sign(digest)
+            self._life.end_by("killed_signing")
         return signature
 
 

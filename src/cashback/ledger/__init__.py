@@ -22,6 +22,7 @@ from cashback.ledger.model import (
     Declined,
     Difference,
     Facts,
+    GrantAboveLimit,
     Granted,
     NewProgramme,
     Programme,
@@ -36,6 +37,7 @@ from cashback.ledger.model import (
 )
 from cashback.ledger.rules import currency_of, explain, replay
 from cashback.ledger.service import (
+    MintLimit,
     MintPolicy,
     Readings,
     Retirements,
@@ -64,7 +66,9 @@ __all__ = [
     "Declined",
     "Difference",
     "Facts",
+    "GrantAboveLimit",
     "Granted",
+    "MintLimit",
     "MintPolicy",
     "NewProgramme",
     "Programme",

@@ -40,6 +40,9 @@ from cashback.wire.cashback.chain.v1 import (
 DEADLINE_S: Final = 0.5
 """How long an answer for a person may take; after it the ledger's own figure is shown, marked stale."""
 
+LIMIT_DEADLINE_S: Final = 2.0
+"""How long whoever starts, or starts a programme, waits for what is minted at once."""
+
 AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""
 
@@ -125,6 +128,17 @@ class Adapter:
             answer = await self._stub.get_status(GetStatusRequest(), timeout=AUDIT_DEADLINE_S)
             with understood():
                 return _status(answer)
+
+    async def mint_limit(self) -> TokenUnits | None:
+        """Return the most base units that the minter mints at once, None when no node tells.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within the deadline.
+        """
+        async with _deadline("GetStatus", LIMIT_DEADLINE_S):
+            answer = await self._stub.get_status(GetStatusRequest(), timeout=LIMIT_DEADLINE_S)
+            with understood():
+                return _status(answer).limit
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import Readings, Stories
+from cashback.ledger.service import MintLimit, Readings, Stories
 from cashback.processes.tls import ClientTls
 from cashback.purchases.service import ApiKeys, People, Programmes, Purchases, PurchaseStories, UserStories
 
@@ -81,7 +81,7 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     stories = Stories(readings, adapter)
     return {
         "people": people,
-        "programmes": Programmes(database, clock=clock),
+        "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
         "readings": readings,

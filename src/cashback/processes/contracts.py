@@ -58,14 +58,17 @@ async def deploy(settings: Settings) -> Deployed:
     """Return the addresses once contracts and roles stand as planned and are verified.
 
     Raises:
-        SettingsInvalid: the keystore's password does not open it.
+        SettingsInvalid: the key cannot be used; it says what to do.
         WrongChain: something else stands at a given address, or the endpoint serves another chain.
         DeploymentUnknown: whether this key has deployed before cannot be told; name the addresses.
+        KeyUnavailable: the service that holds the key gave no signature; run it again.
         ChainUnavailable: no endpoint answered, or a transaction was not mined in time; run it again.
     """
-    signer = settings.signer()
     timeout_s = settings.rpc_timeout_ms / 1_000
-    async with Node.open(settings.rpc_urls, chain_id=settings.chain_id, timeout_s=timeout_s) as node:
+    async with (
+        settings.every_signer() as (signer,),
+        Node.open(settings.rpc_urls, chain_id=settings.chain_id, timeout_s=timeout_s) as node,
+    ):
         await node.verify()
         deployer = Deployer(node, signer=signer, chain_id=settings.chain_id, limits=settings.fee_limits)
         deployed = await deployer.deploy(_plan(settings))

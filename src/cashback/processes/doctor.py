@@ -14,10 +14,9 @@ from cashback.kernel.config import Dsn, HostPort, HttpUrl, NatsUrl, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
-from cashback.kernel.money import TokenUnits
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import AdapterUnavailable, Programme, ProgrammeUnknown
-from cashback.ledger.rules import largest_grant
+from cashback.ledger.model import AdapterUnavailable, ProgrammeUnknown
+from cashback.ledger.rules import fitting
 from cashback.ledger.service import Readings
 from cashback.processes.migrate import SERVICES
 from cashback.processes.tls import ClientTls
@@ -154,12 +153,6 @@ async def _adapter(settings: Settings) -> str:
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"
 
 
-class GrantAboveLimit(CashbackError):
-    """The programme may grant at once more than the minter may mint at once."""
-
-    code = "grant_above_limit"
-
-
 async def _limit(settings: Settings) -> str:
     """Return that the largest grant of the programme in force fits through the minter's limit."""
     async with (
@@ -173,22 +166,7 @@ async def _limit(settings: Settings) -> str:
             return "no programme is in force"
     if limit is None:
         raise AdapterUnavailable("no node tells the minter's limit")
-    return fitting(programme, limit)
-
-
-def fitting(programme: Programme, limit: TokenUnits) -> str:
-    """Return that one grant of a programme is never more than `limit`, the most that is minted at once.
-
-    Raises:
-        GrantAboveLimit: one can be; its mint would wait for ever.
-    """
-    most = largest_grant(programme)
-    if most > limit:
-        raise GrantAboveLimit(
-            f"one purchase can earn {most} base units in the programme {programme.name!r}, and the minter mints at "
-            f"most {limit} at once, so that mint would wait for ever: have the minter's admin call setLimit with a "
-            "capacity of at least that, or end the programme and start one with a smaller budget"
-        )
+    most = fitting(programme, limit)
     return f"one purchase earns at most {most} base units, and {limit} are minted at once"
 
 

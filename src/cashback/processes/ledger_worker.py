@@ -3,6 +3,7 @@
 cashback.approved ─────▶ approvals ──┐
                          sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
 token.minted / failed ─▶ outcomes ───┘
+Adapter ─▶ limit: does the programme in force fit through what the minter mints at once?
 """
 
 from datetime import timedelta
@@ -12,19 +13,21 @@ import msgspec
 
 from cashback.kernel.bus import Bus, Consumer
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.config import Dsn, NatsUrl, Port, Secret
+from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.ledger import MintPolicy, Sweeper
+from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
+from cashback.ledger.gateway import Adapter
+from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the ledger's database and the broker are, where the probe answers, and how patient the sweep is.
+class Settings(ClientTls, frozen=True, kw_only=True):
+    """Where the ledger's database, the broker, the adapter and the probe are, and how patient the sweep is.
 
     A request without an outcome is published again after `reissue_after_s`, and then later and later; an approved
     cashback that nobody requested is requested after `missed_after_s`.
@@ -32,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ledger_dsn: Dsn
     nats_url: NatsUrl
+    adapter_address: HostPort
     probe_port: Port
     nats_user: str = ""
     nats_password: Secret = Secret("")
@@ -41,7 +45,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; any number of these may run beside each other."""
+    """Run until SIGTERM or SIGINT; any number of these may run beside each other.
+
+    Raises:
+        GrantAboveLimit: a purchase could earn more than the minter mints at once; it says what to do.
+    """
     clock = SystemClock()
     policy = MintPolicy(
         reissue_first=timedelta(seconds=settings.reissue_after_s),
@@ -52,7 +60,10 @@ async def run(settings: Settings) -> None:
         Bus.connect(
             settings.nats_url, name="worker ledger", user=settings.nats_user, password=settings.nats_password.value
         ) as bus,
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
     ):
+        limit = MintLimit(Readings(database), adapter)
+        await limit.admit()
         handlers = LedgerConsumer(clock=clock, policy=policy)
         approvals = Consumer(
             bus, database, schema=SCHEMA, name="ledger-approvals", types=APPROVED, handler=handlers.on_approved
@@ -61,8 +72,14 @@ async def run(settings: Settings) -> None:
             bus, database, schema=SCHEMA, name="ledger-outcomes", types=OUTCOMES, handler=handlers.on_outcome
         )
         sweeper = Sweeper(database, clock=clock, policy=policy)
-        checks = {"database": database.ping, "broker": bus.ping}
+        checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
-            {"approvals": approvals.run, "outcomes": outcomes.run, "sweeper": sweeper.run, "probe": probe.run}
+            {
+                "approvals": approvals.run,
+                "outcomes": outcomes.run,
+                "sweeper": sweeper.run,
+                "limit": limit.run,
+                "probe": probe.run,
+            }
         )

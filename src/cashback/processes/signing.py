@@ -1,6 +1,7 @@
 """Which chain, and whose key signs on it: the settings that the adapter and the deployment share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -11,6 +12,8 @@ from cashback.chain.model import Address, KeyUnusable
 from cashback.chain.rules.fees import FeeLimits
 from cashback.kernel.config import HttpUrl, Secret, SettingsInvalid, Shape
 from cashback.kernel.money import INT63_MAX
+from cashback.processes import remote_keys
+from cashback.processes.remote_keys import KmsId, KmsSettings
 
 HexAddress: TypeAlias = Annotated[str, Shape(r"0x[0-9a-fA-F]{40}", "an address, 0x and 40 hexadecimal digits")]
 
@@ -21,13 +24,14 @@ WHOLE_TOKEN: Final = 1_000_000
 GWEI: Final = 1_000_000_000
 LANES_MAX: Final = 32
 ENDPOINTS_MAX: Final = 8
-_KEYS: Final = "CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC"
+_KEYS: Final = "CASHBACK_KEY_KEYSTORE or CASHBACK_KEY_KMS_ID or, on a development chain, CASHBACK_KEY_MNEMONIC"
 
 
-class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
+class SigningSettings(KmsSettings, frozen=True, kw_only=True):
     """Where a chain is, the key that signs there, and what gas may cost.
 
-    The key is a keystore file with its password, or on a development chain the account `key_index` of a mnemonic.
+    The key is one in AWS KMS, a keystore file with its password, or on a development chain the account `key_index` of a
+    mnemonic.
     """
 
     rpc_urls: Annotated[tuple[HttpUrl, ...], msgspec.Meta(min_length=1, max_length=ENDPOINTS_MAX)]
@@ -55,6 +59,28 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
             return self.account(self.key_index)
         return _opened("CASHBACK_KEY_KEYSTORE", self.key_keystore, self.key_password)
 
+    def signers(self) -> tuple[keys.Signer, ...]:
+        """Return the keys that this process holds itself, in the order of the settings.
+
+        Raises:
+            SettingsInvalid: one cannot be used, or two are the same.
+        """
+        return (self.signer(),) if self.key_keystore or self.key_mnemonic.value else ()
+
+    @asynccontextmanager
+    async def every_signer(self) -> AsyncIterator[tuple[keys.Signer, ...]]:
+        """Yield the keys that this process holds itself, then those in a KMS, each tried.
+
+        Raises:
+            SettingsInvalid: one cannot be used, or two are the same.
+            KeyUnavailable: the KMS did not answer.
+        """
+        async with remote_keys.opened(self) as remote:
+            signers = (*self.signers(), *remote)
+            if len({signer.address for signer in signers}) < len(signers):
+                raise SettingsInvalid(["CASHBACK_KEY_MORE_KMS_IDS is wrong: a key is named twice"])
+            yield signers
+
     def account(self, index: int) -> keys.Signer:
         """Return one account of the mnemonic.
 
@@ -70,20 +96,28 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
 class LaneSettings(SigningSettings, frozen=True, kw_only=True):
     """The keys of an adapter, a lane each.
 
-    These are keystore files, which all open with the one password, or on a development chain `key_count` accounts of a
-    mnemonic from `key_index` on.
+    These are keystore files, which all open with the one password, and keys in AWS KMS; or on a development chain
+    `key_count` accounts of a mnemonic from `key_index` on.
     """
 
     key_index: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1
     key_count: Annotated[int, msgspec.Meta(ge=1, le=LANES_MAX)] = 1
     key_more_keystores: Annotated[tuple[str, ...], msgspec.Meta(max_length=LANES_MAX - 1)] = ()
+    key_more_kms_ids: Annotated[tuple[KmsId, ...], msgspec.Meta(max_length=LANES_MAX - 1)] = ()
+
+    @property
+    def kms_ids(self) -> tuple[str, ...]:
+        """Return every key in a KMS, in the order of the settings."""
+        return (*super().kms_ids, *self.key_more_kms_ids)
 
     def signers(self) -> tuple[keys.Signer, ...]:
-        """Return the keys, in the order of the settings.
+        """Return the keys that this process holds itself, in the order of the settings.
 
         Raises:
             SettingsInvalid: one cannot be used, or two are the same.
         """
+        if not self.key_keystore and not self.key_mnemonic.value:
+            return ()
         if not self.key_keystore:
             return tuple(self.account(self.key_index + place) for place in range(self.key_count))
         more = [_opened("CASHBACK_KEY_MORE_KEYSTORES", one, self.key_password) for one in self.key_more_keystores]
@@ -112,9 +146,10 @@ def address(text: str) -> Address:
 
 def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield what of the key and the fees does not go together; what is missing is wrong already, or not known."""
-    if "key_keystore" in settings and "key_mnemonic" in settings:
-        yield from _problems_of_key(settings["key_keystore"], settings["key_mnemonic"].value, settings.get("chain_id"))
+    if {"key_keystore", "key_mnemonic", "key_kms_id"} <= settings.keys():
+        yield from _problems_of_key(settings)
     yield from _problems_of_lanes(settings)
+    yield from remote_keys.contradictions(settings)
     caps = [settings[name] for name in ("tip_cap_wei", "fee_cap_wei") if name in settings]
     if "tip_floor_wei" in settings and any(settings["tip_floor_wei"] > cap for cap in caps):
         yield (
@@ -142,13 +177,26 @@ def _unreadable(setting: str, keystore: str) -> Iterator[str]:
         yield f"{setting} cannot be read: {cause.strerror}"
 
 
-def _problems_of_key(keystore: str, mnemonic: str, chain_id: int | None) -> Iterator[str]:
+def lanes_of(settings: Mapping[str, Any]) -> int:
+    """Return how many lanes an adapter has with these settings."""
+    in_kms = bool(settings.get("key_kms_id")) + len(settings.get("key_more_kms_ids", ()))
+    if in_kms and not settings.get("key_keystore"):
+        return in_kms
+    counted, files = int(settings.get("key_count", 1)), 1 + len(settings.get("key_more_keystores", ()))
+    return in_kms + max(counted, files)
+
+
+def _problems_of_key(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the key, as far as that is seen without opening a keystore, which takes a second."""
-    if bool(keystore) == bool(mnemonic):
-        yield f"{_KEYS} is {'one too many' if keystore else 'required'}"
+    keystore, mnemonic, kms = settings["key_keystore"], settings["key_mnemonic"].value, settings["key_kms_id"]
+    # Lanes may have keys of both kinds; who deploys is one. A mnemonic stands alone: it names its lanes by their count.
+    named = [bool(keystore or kms)] if "key_more_kms_ids" in settings else [bool(keystore), bool(kms)]
+    chain_id: int | None = settings.get("chain_id")
+    if sum([*named, bool(mnemonic)]) != 1:
+        yield f"{_KEYS} is {'one too many' if any(named) else 'required'}"
     elif keystore:
         yield from _unreadable("CASHBACK_KEY_KEYSTORE", keystore)
-    elif chain_id is not None:
+    elif mnemonic and chain_id is not None:
         try:
             keys.from_mnemonic(mnemonic, index=0, chain_id=chain_id)
         except KeyUnusable as cause:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,6 +14,7 @@ from cashback.kernel.migrations import upgrade
 from cashback.processes import adapter, contracts
 from cashback.processes.embedded import EmbeddedAnvil
 from tests.integration.chain.support import deployed, settings_of
+from tests.support.kms import ENVIRONMENT, KmsStandIn
 from tests.support.servers import Databases
 
 PASSWORD = "of a role that lives as long as a test run"
@@ -88,3 +89,12 @@ def node(tmp_path: Path, anvil_program: Path, ready_state: tuple[Path, contracts
 def settings(adapter_dsn: str, node: EmbeddedAnvil, ready_state: tuple[Path, contracts.Deployed]) -> adapter.Settings:
     """Give the settings of an adapter on that chain."""
     return settings_of(adapter_dsn, node.url, ready_state[1])
+
+
+@pytest.fixture
+async def service(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KmsStandIn]:
+    """Give the service, and this process the credentials for it."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    async with KmsStandIn.serving() as running:
+        yield running

@@ -13,9 +13,12 @@ HOST = "127.0.0.1"
 
 
 @asynccontextmanager
-async def listening_at(bench: Bench, door: Door = OPEN) -> AsyncIterator[str]:
-    """Give the address at which the bench's adapter takes calls; leaving drains it within two seconds."""
-    port = free_port()
+async def listening_at(bench: Bench, door: Door = OPEN, *, port: int = 0) -> AsyncIterator[str]:
+    """Give the address at which the bench's adapter takes calls, at a free port unless one is given.
+
+    Leaving drains it within two seconds.
+    """
+    port = port or free_port()
     parts = bench.adapter
     server = AdapterServer(
         host=HOST,

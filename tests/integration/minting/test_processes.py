@@ -177,7 +177,8 @@ async def _is_halted(world: World) -> bool:
 def test_the_ledger_worker_becomes_ready_and_ends(databases: Databases, broker: EmbeddedNats, tmp_path: Path) -> None:
     """Its work is specified with the ledger; here only its wiring is."""
     with databases.fresh(databases.template("ledger_worker_template", _prepare_ledger)) as dsn:
-        process = a_process("worker", "ledger", folder=tmp_path, broker=broker, CASHBACK_LEDGER_DSN=dsn)
+        settings = {"CASHBACK_LEDGER_DSN": dsn, "CASHBACK_ADAPTER_ADDRESS": f"{HOST}:1"}
+        process = a_process("worker", "ledger", folder=tmp_path, broker=broker, **settings)
         with process:
             began_s = monotonic_s()
             process.stop()

@@ -147,20 +147,39 @@ def keystore(tmp_path: Path) -> str:
     return str(place)
 
 
-KEYS = "CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC"
+KEYS = "CASHBACK_KEY_KEYSTORE or CASHBACK_KEY_KMS_ID or, on a development chain, CASHBACK_KEY_MNEMONIC"
 
 
 @pytest.mark.parametrize("kind, good", [(adapter.Settings, GOOD), (contracts.Settings, DEPLOYMENT)])
 def test_exactly_one_key_is_wanted(kind: Any, good: dict[str, str], keystore: str) -> None:  # noqa: ANN401  # as above
-    """A keystore file, or on a development chain a mnemonic."""
+    """A keystore file or a key in a KMS, or on a development chain a mnemonic."""
     assert f"{KEYS} is required" in problems(kind, good | {"CASHBACK_KEY_MNEMONIC": ""})
-    both = good | {"CASHBACK_KEY_KEYSTORE": keystore, "CASHBACK_KEY_MNEMONIC": MNEMONIC}
-    assert problems(kind, both) == [f"{KEYS} is one too many"]
+    for other in ({"CASHBACK_KEY_KEYSTORE": keystore}, {"CASHBACK_KEY_KMS_ID": "alias/cashback"}):
+        assert problems(kind, good | {"CASHBACK_KEY_MNEMONIC": MNEMONIC} | other) == [f"{KEYS} is one too many"]
+
+
+def test_lanes_may_have_keys_of_both_kinds_and_whoever_deploys_has_one(keystore: str) -> None:
+    """So one takes over from the other; each is a lane that wants a connection."""
+    mixed = {"KEY_MNEMONIC": "", "KEY_KEYSTORE": keystore, "KEY_KMS_ID": "alias/one", "KEY_MORE_KMS_IDS": "two,alias/3"}
+    named = {f"CASHBACK_{name}": value for name, value in mixed.items()}
+    settings = load(adapter.Settings, GOOD | named)
+    assert settings.kms_ids == ("alias/one", "two", "alias/3")
+    [problem] = problems(adapter.Settings, GOOD | named | {"CASHBACK_CONNECTIONS": "5"})
+    assert problem.startswith("CASHBACK_CONNECTIONS is wrong: 4 lanes want 6 at least")
+    kms = {"CASHBACK_KEY_MNEMONIC": "", "CASHBACK_KEY_KMS_ID": "two"}
+    assert load(adapter.Settings, GOOD | kms | {"CASHBACK_CONNECTIONS": "3"}).signers() == ()
+    named_to_deploy = DEPLOYMENT | {f"CASHBACK_{name}": NOWHERE for name in ("OPERATOR_ADDRESSES", "GUARDIAN_ADDRESS")}
+    assert load(contracts.Settings, named_to_deploy | kms).kms_ids == ("two",)
+    both = named_to_deploy | kms | {"CASHBACK_KEY_KEYSTORE": keystore}
+    assert problems(contracts.Settings, both) == [f"{KEYS} is one too many"]
 
 
 @pytest.mark.parametrize(
     "changes, told",
     [
+        ({"KEY_MORE_KMS_IDS": "two"}, "CASHBACK_KEY_MORE_KMS_IDS is wrong: the first key is CASHBACK_KEY_KMS_ID"),
+        ({"KEY_KMS_ENDPOINT": "http://kms.example"}, "CASHBACK_KEY_KMS_ENDPOINT is wrong: beyond this machine"),
+        ({"KEY_KMS_TIMEOUT_MS": "5000"}, "CASHBACK_KEY_KMS_TIMEOUT_MS is wrong"),
         ({"KEY_MNEMONIC": "test test junk"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic has 12"),
         ({"CHAIN_ID": "8453"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic must not sign on chain 8453"),
         ({"KEY_MNEMONIC": "", "KEY_KEYSTORE": "/nowhere/at/all"}, "CASHBACK_KEY_KEYSTORE cannot be read: No such file"),

@@ -6,8 +6,16 @@ import msgspec
 import pytest
 
 from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits
-from cashback.ledger.model import Commitments, Conversion, NewProgramme, Programme, ProgrammeInvalid, Ruleset
-from cashback.ledger.rules import check_room, check_terms, currency_of, largest_grant
+from cashback.ledger.model import (
+    Commitments,
+    Conversion,
+    GrantAboveLimit,
+    NewProgramme,
+    Programme,
+    ProgrammeInvalid,
+    Ruleset,
+)
+from cashback.ledger.rules import check_limit, check_room, check_terms, currency_of, fitting, largest_grant
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(150), token_rate=TokenRate(1, 1), budget=Minor(1_000_000))
@@ -107,3 +115,18 @@ def test_the_largest_grant_is_what_is_left_or_what_the_largest_purchase_earns(
 ) -> None:
     """Whichever is less, in base units of the token."""
     assert largest_grant(programme(rate=rate, budget_left=budget_left, token_rate=token_rate)) == expected
+
+
+def test_a_programme_of_which_one_grant_is_more_than_is_minted_at_once_does_not_fit() -> None:
+    """To the last base unit, of one in force by what is left of its budget, of a new one by all of it."""
+    running = programme(rate=500, budget_left=100, token_rate=TokenRate(1, 1))
+    assert fitting(running, TokenUnits(1_000_000)) == 1_000_000
+    with pytest.raises(
+        GrantAboveLimit, match=r"can earn 1000000 base units .* at most 999999 at once.* setLimit .* end"
+    ):
+        fitting(running, TokenUnits(999_999))
+    terms = NewProgramme(name="Spring", currency="USD", rate=Bps(500), token_rate=TokenRate(1, 1), budget=Minor(100))
+    currency = check_terms(terms)
+    check_limit(terms, currency, TokenUnits(1_000_000))
+    with pytest.raises(GrantAboveLimit, match=r"'Spring'.* setLimit .* smaller budget"):
+        check_limit(terms, currency, TokenUnits(999_999))

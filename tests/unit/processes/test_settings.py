@@ -65,7 +65,7 @@ def required(kind: type[msgspec.Struct]) -> list[str]:
     return [f"{PREFIX}{field.name.upper()}" for field in msgspec.structs.fields(kind) if field.required]
 
 
-KEY = "CASHBACK_KEY_KEYSTORE or, on a development chain, CASHBACK_KEY_MNEMONIC"
+KEY = "CASHBACK_KEY_KEYSTORE or CASHBACK_KEY_KMS_ID or, on a development chain, CASHBACK_KEY_MNEMONIC"
 EITHER = {"adapter": [KEY], "contracts deploy": [KEY, "CASHBACK_OPERATOR_ADDRESSES", "CASHBACK_GUARDIAN_ADDRESS"]}
 """What has a default and may be wanted all the same, as long as nothing else stands for it."""
 

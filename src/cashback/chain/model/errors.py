@@ -5,6 +5,8 @@ LeaseLost          Unavailable   another adapter holds the lease by now
 RaceLost           Unavailable   what was read has changed before it could be acted on
 LaneNotReady       Unavailable   the signer's earlier transactions are not final yet
 KeyUnusable        Invalid       the signer's key cannot be read, or is not for this chain
+KeyUnavailable     Unavailable   the service that holds the signer's key gave no signature of it
+└─ KeyRefused                    nor will it before a person has changed something
 WrongChain         Invalid       the endpoint, the contracts or the roles are not those of the settings
 DeploymentUnknown  Invalid       whether the contracts stand already cannot be told; name their addresses
 ChainDiverged      Broken        what the chain shows contradicts what is stored; minting halts
@@ -55,6 +57,18 @@ class KeyUnusable(Invalid):
     """The signer's key cannot be read, or must not be used on this chain."""
 
     code = "key_unusable"
+
+
+class KeyUnavailable(Unavailable):
+    """The service that holds the key gave no signature of it; its lane waits, and nobody else signs instead."""
+
+    code = "key_unavailable"
+
+
+class KeyRefused(KeyUnavailable):
+    """The service refuses, and will until a person has changed something: a right, the key's state, a credential."""
+
+    code = "key_refused"
 
 
 class WrongChain(Invalid):

@@ -15,6 +15,9 @@ _FOR_A_PERSON: Final = {
     "no_gas_money": "its gas money is used up; send some to the signer's address",
     "fee_below_minimum": "its fee is below what the nodes take; raise CASHBACK_TIP_FLOOR_WEI",
     "send_not_taken": "no node takes what it sends; the log has their words",
+    "key_refused": "the key service refuses to sign for it; the log says what to change",
+    "key_unavailable": "the key service gives no signature of its key; the log says why",
+    "replacement_unsigned": "what is to be dearer cannot be signed by its key service; the log says why",
 }
 """What a lane waits for and does not get without a person. Whatever else it waits for passes: fees fall again, the
 limiter refills."""

@@ -23,7 +23,10 @@ _SENDS_UNREMARKABLE: Final = 2
 """So many sends may go unanswered before the lane says that it waits for the nodes."""
 _LATER_PATIENCE: Final = 3
 
-OWN_REASONS: Final = frozenset({"fee_above_cap", "fee_below_minimum", "no_gas_money", "send_not_taken"})
+UNSIGNED: Final = "replacement_unsigned"
+"""A higher price is due, and the key that has to sign for it cannot be had."""
+
+OWN_REASONS: Final = frozenset({"fee_above_cap", "fee_below_minimum", "no_gas_money", "send_not_taken", UNSIGNED})
 """What a lane waits for because of what is in flight; the other reasons are about what is not signed yet."""
 
 

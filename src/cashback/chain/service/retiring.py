@@ -14,17 +14,18 @@ from prometheus_client import Counter
 
 from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.keys import Signer
-from cashback.chain.model import Attempt, Fees, Lane, RaceLost, Slot, Transaction, Waiting
-from cashback.chain.rules import fees, retiring, transaction
+from cashback.chain.model import Attempt, KeyUnavailable, Lane, RaceLost, Slot, Waiting
+from cashback.chain.rules import fees, retiring
 from cashback.chain.service.sequencing import SLOTS, TAKING_FOR_S, LaneLimits, Sequencer
+from cashback.chain.service.signing import first_attempts
 from cashback.chain.service.tenure import Tenure
+from cashback.chain.service.waiting import wait_for
 from cashback.chain.store import cancellations, lanes, network, taking
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
 from cashback.kernel.telemetry import logger
 
 RETIREMENTS_PER_TURN_MAX: Final = 4
-_LOOK_AGAIN_S: Final = 0.5
 
 RETIREMENTS: Final = Counter("cashback_chain_retirements_total", "Transactions signed to retire a number.")
 
@@ -77,12 +78,17 @@ class Retiring:
             raise RaceLost("the lane's next nonce has changed")
         obstacle = retiring.obstacle(policy)
         if obstacle is not None:
-            return await self._wait_for(due.lane, obstacle)
+            return await wait_for(self._database, due.lane, obstacle)
         bid = fees.first_bid(fees.market(policy.prices, self._limits.fees), self._limits.fees)
         if isinstance(bid, fees.Waits):
-            return await self._wait_for(due.lane, bid)
+            return await wait_for(self._database, due.lane, bid)
         slots = self._slots(due)
-        await self._store(due.lane, slots, [await self._sign(slot, bid) for slot in slots])
+        try:
+            attempts = await first_attempts(self._signer, slots, bid=bid, chain_id=self._chain_id)
+        except KeyUnavailable as failure:
+            # Nothing was reserved yet, and no other key signs instead.
+            return await wait_for(self._database, due.lane, fees.Waits(failure.code), problem=failure.detail)
+        await self._store(due.lane, slots, attempts)
         return 0.0
 
     async def _read(self) -> Due | None:
@@ -118,19 +124,6 @@ class Retiring:
             for place, mint in enumerate(due.cancelled)
         ]
 
-    async def _sign(self, slot: Slot, bid: Fees) -> Attempt:
-        """Return the signed first attempt of a slot."""
-        unsigned = Transaction(
-            chain_id=self._chain_id,
-            nonce=slot.nonce,
-            fees=bid,
-            gas=slot.call.gas,
-            target=slot.target,
-            calldata=slot.call.calldata,
-        )
-        signature = await self._signer.sign(transaction.digest(unsigned))
-        return transaction.attempt(unsigned, signature, lane=slot.lane)
-
     async def _store(self, lane: Lane, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
         """Reserve the nonces and store slots, attempts and which mint each retires, all or nothing."""
         async with self._database.transaction() as tx:
@@ -149,12 +142,3 @@ class Retiring:
             RETIREMENTS.inc()
             number = slot.call.numbers[0]
             log.info("retirement.reserved", nonce=slot.nonce, mint=number, transaction=f"0x{attempt.hash.hex()}")
-
-    async def _wait_for(self, lane: Lane, waits: fees.Waits) -> float:
-        """Note and say once what the lane waits for; return in how many seconds to look again."""
-        async with self._database.transaction() as tx:
-            await taking.withdraw(tx, lane=lane.id)
-            is_news = await lanes.wait_for(tx, lane=lane.id, reason=waits.reason)
-        if is_news:
-            log.warning("lane.waited", lane=lane.id, reason=waits.reason)
-        return _LOOK_AGAIN_S

@@ -20,20 +20,21 @@ from cashback.chain.model import (
     Attempt,
     Call,
     ChainDiverged,
-    Fees,
+    KeyUnavailable,
     Lane,
     LaneNotReady,
     Market,
     Policy,
     RaceLost,
     Slot,
-    Transaction,
     Waiting,
 )
-from cashback.chain.rules import batching, fees, packing, transaction
+from cashback.chain.rules import batching, fees, packing
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.halting import halt
+from cashback.chain.service.signing import first_attempts
 from cashback.chain.service.tenure import Tenure
+from cashback.chain.service.waiting import wait_for
 from cashback.chain.store import lanes, mints, network, taking
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database, Tx
@@ -42,7 +43,6 @@ from cashback.kernel.telemetry import logger
 CALLS_PER_TURN_MAX: Final = 4
 TAKING_FOR_S: Final = 5.0
 """How long a lane may take from reading to storing; after that others may take the same, and it stores nothing."""
-_LOOK_AGAIN_S: Final = 0.5
 _NOTHING: Final = Call(calldata=b"", numbers=(), amount=0, gas=21_000)
 """What a no-op calls: its own signer, for the price of a transaction."""
 
@@ -133,7 +133,7 @@ class Sequencer:
             Slot(lane=0, nonce=nonce, target=address, call=_NOTHING, kind="noop")
             for nonce in range(first_nonce, next_nonce)
         ]
-        attempts = [await self._sign(slot, bid) for slot in slots]
+        attempts = await first_attempts(self._signer, slots, bid=bid, chain_id=self._chain_id)
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             await lanes.open_lane(tx, address=address, next_nonce=next_nonce)
@@ -201,14 +201,18 @@ class Sequencer:
         bid = fees.first_bid(fees.market(policy.prices, self._limits.fees), self._limits.fees)
         calls = self._calls(queue, policy)
         if isinstance(calls, fees.Waits):
-            return await self._wait_for(queue.lane, calls)
+            return await wait_for(self._database, queue.lane, calls)
         if isinstance(bid, fees.Waits):
-            return await self._wait_for(queue.lane, bid)
+            return await wait_for(self._database, queue.lane, bid)
         slots = [
             Slot(lane=queue.lane.id, nonce=queue.lane.next_nonce + place, target=self._contracts.minter, call=call)
             for place, call in enumerate(calls)
         ]
-        attempts = [await self._sign(slot, bid) for slot in slots]
+        try:
+            attempts = await first_attempts(self._signer, slots, bid=bid, chain_id=self._chain_id)
+        except KeyUnavailable as failure:
+            # Nothing was reserved yet, and no other key signs instead.
+            return await wait_for(self._database, queue.lane, fees.Waits(failure.code), problem=failure.detail)
         await self._store(queue.lane, slots, attempts)
         return 0.0
 
@@ -225,19 +229,6 @@ class Sequencer:
             amount=budget,
         )
         return packing.pack(queue.waiting, limits) or fees.Waits("mint_limit_reached")
-
-    async def _sign(self, slot: Slot, bid: Fees) -> Attempt:
-        """Return the signed first attempt of a slot."""
-        unsigned = Transaction(
-            chain_id=self._chain_id,
-            nonce=slot.nonce,
-            fees=bid,
-            gas=slot.call.gas,
-            target=slot.target,
-            calldata=slot.call.calldata,
-        )
-        signature = await self._signer.sign(transaction.digest(unsigned))
-        return transaction.attempt(unsigned, signature, lane=slot.lane)
 
     async def _store(self, lane: Lane, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
         """Reserve the nonces and store slots, attempts and the mints' places, all or nothing."""
@@ -260,12 +251,3 @@ class Sequencer:
             log.info(
                 "slot.reserved", nonce=slot.nonce, mints=len(slot.call.numbers), transaction=f"0x{attempt.hash.hex()}"
             )
-
-    async def _wait_for(self, lane: Lane, waits: fees.Waits) -> float:
-        """Note and say once what the lane waits for; return in how many seconds to look again."""
-        async with self._database.transaction() as tx:
-            await taking.withdraw(tx, lane=lane.id)
-            is_news = await lanes.wait_for(tx, lane=lane.id, reason=waits.reason)
-        if is_news:
-            log.warning("lane.waited", lane=lane.id, reason=waits.reason)
-        return _LOOK_AGAIN_S

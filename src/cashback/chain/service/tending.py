@@ -11,12 +11,24 @@ from prometheus_client import Counter
 
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Answer, Attempt, Hash, Header, Lane, Market, OpenSlot, RaceLost, Transaction
-from cashback.chain.rules import answers, transaction
-from cashback.chain.rules.tending import OWN_REASONS, Bump, GiveUp, Send, Step, Wait, next_step
+from cashback.chain.model import (
+    Answer,
+    Attempt,
+    Hash,
+    Header,
+    KeyUnavailable,
+    Lane,
+    Market,
+    OpenSlot,
+    RaceLost,
+    Transaction,
+)
+from cashback.chain.rules import answers
+from cashback.chain.rules.tending import OWN_REASONS, UNSIGNED, Bump, GiveUp, Send, Step, Wait, next_step
 from cashback.chain.service.halting import halt
 from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.sequencing import LaneLimits
+from cashback.chain.service.signing import signed
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network
 from cashback.chain.store import slots as stored_slots
@@ -52,6 +64,7 @@ class Tender:
         self._chain_id = chain_id
         self._limits = limits
         self._told: frozenset[Answer] = frozenset()
+        self._kept_for = ""
 
     async def turn(self) -> bool:
         """Do what is due about every open slot; return whether there are any.
@@ -67,10 +80,23 @@ class Tender:
             (slot, next_step(slot, now=now, limits=self._limits.fees, patience=self._limits.patience)) for slot in slots
         ]
         attempts = [(slot.hash, slot.raw) for slot, step in steps if isinstance(step, Send)]
-        attempts += [(one.hash, one.raw) for one in await self._replace(steps)]
+        said = [step for _, step in steps]
+        try:
+            attempts += [(one.hash, one.raw) for one in await self._replace(steps)]
+        except KeyUnavailable as failure:
+            # What is signed already needs no key: it is sent again all the same, at the old price.
+            attempts += [(slot.hash, slot.raw) for slot, step in steps if isinstance(step, Bump) and self._is_due(slot)]
+            said.append(Wait(UNSIGNED))
+            self._tell_unsigned(failure.detail)
+        else:
+            self._kept_for = ""
         await self._send(attempts)
-        await self._note(lane, [step for _, step in steps])
+        await self._note(lane, said)
         return bool(slots)
+
+    def _is_due(self, slot: OpenSlot) -> bool:
+        """Tell whether a slot's bytes were sent long enough ago to be sent again."""
+        return slot.since_sent_ms >= self._limits.patience.resend_ms
 
     async def doubt(self) -> None:
         """Take every open attempt for unsent, as after a restart: nobody can tell what pools still hold."""
@@ -89,16 +115,17 @@ class Tender:
 
     async def _replace(self, steps: Sequence[tuple[OpenSlot, Step]]) -> list[Attempt]:
         """Sign and store the replacements among the steps; return them, ready to be sent."""
-        signed = [await self._sign(slot, step) for slot, step in steps if isinstance(step, Bump)]
-        if not signed:
+        bumps = [(slot.lane, self._unsigned(slot, step)) for slot, step in steps if isinstance(step, Bump)]
+        if not bumps:
             return []
+        replacements = await signed(self._signer, bumps)
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
-            stored = await stored_slots.store(tx, signed)
+            stored = await stored_slots.store(tx, replacements)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
         BUMPS.inc(stored)
-        for attempt in signed:
+        for attempt in replacements:
             log.info(
                 "attempt.replaced",
                 nonce=attempt.nonce,
@@ -106,11 +133,11 @@ class Tender:
                 transaction=f"0x{attempt.hash.hex()}",
             )
         # A slot that was mined meanwhile took no attempt, and its bytes must not be sent.
-        return signed if stored == len(signed) else []
+        return replacements if stored == len(replacements) else []
 
-    async def _sign(self, slot: OpenSlot, bump: Bump) -> Attempt:
-        """Return the slot's call signed at new fees."""
-        unsigned = Transaction(
+    def _unsigned(self, slot: OpenSlot, bump: Bump) -> Transaction:
+        """Return the slot's call at new fees, to be signed."""
+        return Transaction(
             chain_id=self._chain_id,
             nonce=slot.nonce,
             fees=bump.fees,
@@ -118,8 +145,6 @@ class Tender:
             target=slot.target,
             calldata=slot.calldata,
         )
-        signature = await self._signer.sign(transaction.digest(unsigned))
-        return transaction.attempt(unsigned, signature, lane=slot.lane)
 
     async def _send(self, attempts: Sequence[tuple[Hash, bytes]]) -> None:
         """Send stored bytes and note what became of each."""
@@ -130,6 +155,12 @@ class Tender:
         async with self._database.transaction() as tx:
             await stored_slots.record(tx, results)
         self._tell(results)
+
+    def _tell_unsigned(self, problem: str) -> None:
+        """Log why no replacement could be signed, once while it lasts."""
+        if problem != self._kept_for:
+            log.warning("attempt.kept", reason=UNSIGNED, problem=problem)
+        self._kept_for = problem
 
     def _tell(self, results: Sequence[tuple[Hash, Answer, str]]) -> None:
         """Count and log sends; what was not simply taken is a warning with the node's words, once while it lasts."""

@@ -60,6 +60,7 @@ from cashback.ledger.model.decisions import (
 )
 from cashback.ledger.model.programmes import (
     Commitments,
+    GrantAboveLimit,
     InForce,
     NewProgramme,
     Programme,
@@ -114,6 +115,7 @@ __all__ = [
     "Difference",
     "EndpointHealth",
     "Facts",
+    "GrantAboveLimit",
     "Granted",
     "InForce",
     "LaneNonces",

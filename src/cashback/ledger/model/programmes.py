@@ -76,6 +76,12 @@ class ProgrammeInvalid(Invalid):
     code = "programme_invalid"
 
 
+class GrantAboveLimit(Conflict):
+    """One purchase may earn more than the minter mints at once: that mint would wait for ever."""
+
+    code = "grant_above_limit"
+
+
 class ProgrammeExists(Conflict):
     """Another programme is in force, or the name stands for other terms already."""
 

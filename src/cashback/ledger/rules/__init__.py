@@ -6,7 +6,7 @@ from cashback.ledger.rules.decide import ENGINE, decide, fold
 from cashback.ledger.rules.document import decided_of, document_of, replay
 from cashback.ledger.rules.explain import explain
 from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, given_back, minted, requested, reverted
-from cashback.ledger.rules.programme import check_room, check_terms, largest_grant
+from cashback.ledger.rules.programme import check_limit, check_room, check_terms, fitting, largest_grant
 from cashback.ledger.rules.requests import backoff, check_retired, reopened, settles
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "accrued",
     "backoff",
     "budget_of",
+    "check_limit",
     "check_retired",
     "check_room",
     "check_terms",
@@ -23,6 +24,7 @@ __all__ = [
     "document_of",
     "explain",
     "failed",
+    "fitting",
     "fold",
     "funded",
     "given_back",

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Currency, Minor, TokenUnits, share, to_token
-from cashback.ledger.model import Commitments, NewProgramme, Programme, ProgrammeInvalid
+from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits, share, to_token
+from cashback.ledger.model import Commitments, GrantAboveLimit, NewProgramme, Programme, ProgrammeInvalid
 from cashback.ledger.rules.currencies import currency_of
 
 NAME_LENGTH_MAX: Final = 200
@@ -56,5 +56,46 @@ def largest_grant(programme: Programme) -> TokenUnits:
 
     The minter must be able to mint that at once, or the mint waits for ever: a grant is never split.
     """
-    earned = min(share(Minor(INT63_MAX), programme.ruleset.rate), programme.budget_left)
-    return to_token(Minor(earned), exponent=programme.ruleset.currency.exponent, rate=programme.conversion.rate)
+    rules = programme.ruleset
+    return _largest(rules.rate, programme.budget_left, rules.currency, programme.conversion.rate)
+
+
+def fitting(programme: Programme, limit: TokenUnits) -> TokenUnits:
+    """Return the largest grant of a programme in force, which is no more than `limit`, the most that is minted at once.
+
+    Raises:
+        GrantAboveLimit: it is more; it says what to do.
+    """
+    remedy = "or end the programme and start one with a smaller budget"
+    return _within(limit, largest_grant(programme), name=programme.name, remedy=remedy)
+
+
+def check_limit(terms: NewProgramme, currency: Currency, limit: TokenUnits) -> None:
+    """Return when the largest grant of a programme to be is no more than `limit`, the most that is minted at once.
+
+    Raises:
+        GrantAboveLimit: it is more; it says what to do.
+    """
+    most = _largest(terms.rate, terms.budget, currency, terms.token_rate)
+    _within(limit, most, name=terms.name, remedy="or start the programme with a smaller budget")
+
+
+def _largest(rate: Bps, budget: Minor, currency: Currency, token_rate: TokenRate) -> TokenUnits:
+    """Return the most that one purchase earns out of a budget."""
+    earned = min(share(Minor(INT63_MAX), rate), budget)
+    return to_token(Minor(earned), exponent=currency.exponent, rate=token_rate)
+
+
+def _within(limit: TokenUnits, most: TokenUnits, *, name: str, remedy: str) -> TokenUnits:
+    """Return `most` if it is within the limit.
+
+    Raises:
+        GrantAboveLimit: it is not.
+    """
+    if most > limit:
+        raise GrantAboveLimit(
+            f"one purchase can earn {most} base units in the programme {name!r}, and the minter mints at most {limit} "
+            "at once, so that mint would wait for ever: have the minter's admin call setLimit with a capacity of at "
+            f"least that, {remedy}"
+        )
+    return most

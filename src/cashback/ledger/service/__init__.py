@@ -1,6 +1,7 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
+from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.requests import MintPolicy, request_mints
@@ -10,6 +11,7 @@ from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
 
 __all__ = [
+    "MintLimit",
     "MintPolicy",
     "Readings",
     "Retirements",

@@ -4,22 +4,28 @@ from datetime import datetime
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
-from cashback.kernel.money import Currency
+from cashback.kernel.money import Currency, TokenUnits
 from cashback.ledger.model import NewProgramme, Programme, ProgrammeAnswer, ProgrammeExists, Ruleset
-from cashback.ledger.rules import check_room, check_terms, funded
+from cashback.ledger.rules import check_limit, check_room, check_terms, funded
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import programmes as store
 
 
-async def start_programme(tx: Tx, terms: NewProgramme, *, now: datetime) -> Programme:
+async def start_programme(
+    tx: Tx, terms: NewProgramme, *, now: datetime, mint_limit: TokenUnits | None = None
+) -> Programme:
     """Return the programme of those terms, in force and its budget funded; calling it again changes nothing.
+
+    `mint_limit` is the most that the minter mints at once; None, when nobody tells, lets every budget pass.
 
     Raises:
         ProgrammeInvalid: a term breaks a bound, alone or with the programmes before; roll `tx` back.
+        GrantAboveLimit: one purchase could earn more than is minted at once; roll `tx` back.
         ProgrammeExists: another programme is in force, or the name stands for other terms.
     """
     currency = check_terms(terms)
-    await _start(tx, terms, currency, now)
+    if await _start(tx, terms, currency, now) and mint_limit is not None:
+        check_limit(terms, currency, mint_limit)
     programme = await store.read(tx, name=terms.name)
     if programme is None or terms != _terms(programme):
         raise ProgrammeExists("another programme is in force, or this name stands for other terms", name=terms.name)
@@ -44,13 +50,15 @@ def programme_answer(programme: Programme) -> ProgrammeAnswer:
     )
 
 
-async def _start(tx: Tx, terms: NewProgramme, currency: Currency, now: datetime) -> None:
-    """Store and fund a programme unless one is in the way."""
+async def _start(tx: Tx, terms: NewProgramme, currency: Currency, now: datetime) -> bool:
+    """Store and fund a programme unless one is in the way; return whether it is new."""
     ruleset = Ruleset(id=new_id("rul"), programme_id=new_id("prg"), version=1, currency=currency, rate=terms.rate)
-    if await store.insert(tx, terms, ruleset, at=now):
-        # Only now: whoever else starts one waits for this row, so nobody's budget is overlooked.
-        check_room(terms, currency, await store.commitments(tx, currency=currency.code))
-        await post(tx, [funded(ruleset, terms.budget)], at=now)
+    if not await store.insert(tx, terms, ruleset, at=now):
+        return False
+    # Only now: whoever else starts one waits for this row, so nobody's budget is overlooked.
+    check_room(terms, currency, await store.commitments(tx, currency=currency.code))
+    await post(tx, [funded(ruleset, terms.budget)], at=now)
+    return True
 
 
 def _terms(programme: Programme) -> NewProgramme:

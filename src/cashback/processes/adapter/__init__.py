@@ -26,9 +26,9 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; any number of these may run on one database, each lane is led by one of them.
 
     Raises:
-        SettingsInvalid: the keystore's password does not open it.
+        SettingsInvalid: a key cannot be used; it says what to do.
         WrongChain: the settings do not fit the chain; it says what to do.
-        ChainUnavailable, DatabaseUnavailable: one of them did not answer at the start.
+        ChainUnavailable, DatabaseUnavailable, KeyUnavailable: one of them did not answer at the start.
     """
     async with opened(settings) as (adapter, database):
         server = AdapterServer(
@@ -67,8 +67,8 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Adapter, Database]]:
     Raises:
         As `run`.
     """
-    signers = settings.signers()
     async with (
+        settings.every_signer() as signers,
         Database.open(settings.chain_dsn.value, name="adapter", connections_max=settings.connections) as database,
         Node.open(
             settings.rpc_urls,

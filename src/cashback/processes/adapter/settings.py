@@ -80,8 +80,8 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
             check_finality(settings["finality"])
         except Invalid as cause:
             yield f"CASHBACK_FINALITY is wrong: {cause.detail}"
-        if {"connections", "key_count", "key_more_keystores"} <= settings.keys():
-            lanes = max(settings["key_count"], 1 + len(settings["key_more_keystores"]))
+        if {"connections", "key_count", "key_more_keystores", "key_kms_id", "key_more_kms_ids"} <= settings.keys():
+            lanes = signing.lanes_of(settings)
             if settings["connections"] < lanes + _CONNECTIONS_BESIDE_LANES:
                 yield (
                     f"CASHBACK_CONNECTIONS is wrong: {lanes} lanes want {lanes + _CONNECTIONS_BESIDE_LANES} at least,"

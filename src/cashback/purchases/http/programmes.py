@@ -43,7 +43,8 @@ async def create_programme(
     """Start the programme that decides every purchase from now on.
 
     Its name stands for its terms for ever: the same again, under whatever key, is answered with the same programme,
-    others with 409.
+    others with 409. So is one of which a single purchase could earn more than the minter mints at once
+    (`grant_above_limit`), as far as the chain tells.
     """
     principal = principal_of(request)
     require_operator(principal)

@@ -11,8 +11,9 @@ from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
-from cashback.ledger import ProgrammeAnswer
+from cashback.ledger import MintLimit, ProgrammeAnswer
 from cashback.purchases.model import Outcome, ProgrammeStart, Recorded, Refused
 from cashback.purchases.rules import problem_of_key
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once
@@ -26,10 +27,11 @@ log = logger(__name__)
 class Programmes:
     """Starts programmes; one is in force at a time, for now."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
-        """Work on `database`."""
+    def __init__(self, database: Database, *, clock: Clock, mint_limit: MintLimit | None = None) -> None:
+        """Work on `database`; without `mint_limit` nobody asks how much is minted at once."""
         self._database = database
         self._clock = clock
+        self._mint_limit = mint_limit
 
     async def create(self, start: ProgrammeStart) -> Outcome:
         """Start a programme once; the answer is a `ProgrammeAnswer`. The same terms under another key change nothing.
@@ -39,8 +41,9 @@ class Programmes:
         """
         if problem := problem_of_key(start):
             return Refused(problem)
+        limit = None if self._mint_limit is None else await self._mint_limit.told()
         now = self._clock.now()
-        [result] = await Once(self._database, partial(_Start, now), now=now, patience_ms=PATIENT_MS).do([start])
+        [result] = await Once(self._database, partial(_Start, now, limit), now=now, patience_ms=PATIENT_MS).do([start])
         if isinstance(result, Rejected):
             return Refused(result)
         if isinstance(result, CashbackError):
@@ -53,15 +56,19 @@ class Programmes:
 class _Start:
     """Starts the programmes of some terms; what the ledger refuses takes the whole transaction with it."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, mint_limit: TokenUnits | None) -> None:
         self._now = now
+        self._mint_limit = mint_limit
 
     async def screen(self, tx: Tx, commands: Sequence[ProgrammeStart]) -> list[Rejected | None]:
         del tx
         return [None] * len(commands)
 
     async def apply(self, tx: Tx, commands: Sequence[ProgrammeStart]) -> Applied:
-        programmes = [await ledger.start_programme(tx, _terms(command), now=self._now) for command in commands]
+        programmes = [
+            await ledger.start_programme(tx, _terms(command), now=self._now, mint_limit=self._mint_limit)
+            for command in commands
+        ]
         return Applied(answers=[_encoder.encode(ledger.programme_answer(programme)) for programme in programmes])
 
 

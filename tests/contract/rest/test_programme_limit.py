@@ -1,0 +1,70 @@
+"""Starting a programme over REST when the adapter tells what the minter mints at once."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from cashback.wire.cashback.chain import v1
+from tests.contract.rest.adapter import ScriptedAdapter
+from tests.contract.rest.document import assert_problem
+from tests.contract.rest.world import Caller, Rest, open_rest
+from tests.integration.ledger.world import World, new_key
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TERMS = {"name": "Spring", "currency": "USD", "rate_bps": 500, "budget_minor": "1000"}
+ENOUGH, TOO_LITTLE = 10_000_000, 9_999_999
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def adapter() -> AsyncIterator[ScriptedAdapter]:
+    """Give an adapter."""
+    async with ScriptedAdapter.serving() as scripted:
+        yield scripted
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bare(world: World, adapter: ScriptedAdapter) -> AsyncIterator[Rest]:
+    """Give the API over that adapter, with no programme in force."""
+    await world.rows("update ledger.programmes set ended_at = now() where ended_at is null")
+    async with open_rest(world, adapter_address=adapter.address) as api:
+        yield api
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def operator(bare: Rest) -> Caller:
+    """Give an operator."""
+    return await bare.operator()
+
+
+def allows(adapter: ScriptedAdapter, capacity: int) -> None:
+    """Let the minter mint so much at once."""
+    told = v1.Allowance(capacity=str(capacity), available="0")
+    adapter.answers = {"GetStatus": bytes(v1.GetStatusResponse(chain_id=1, head=9, allowance=told))}
+
+
+@pytest.mark.invariant("I7")
+async def test_a_programme_that_is_too_large_is_refused_and_leaves_nothing(
+    bare: Rest, operator: Caller, adapter: ScriptedAdapter
+) -> None:
+    """With the remedy; the same request succeeds once the limit is raised, and its repeat is not asked again."""
+    allows(adapter, TOO_LITTLE)
+    key, before = new_key(), await bare.stored()
+    refused = await operator.post("/v1/programmes", TERMS, key=key)
+    assert_problem(refused, 409, "grant_above_limit")
+    assert "setLimit" in refused.json()["detail"]
+    assert await bare.stored() == before
+    allows(adapter, ENOUGH)
+    started = await operator.post("/v1/programmes", TERMS, key=key)
+    assert started.status_code == 201
+    allows(adapter, TOO_LITTLE)
+    for repeat in (key, new_key()):
+        again = await operator.post("/v1/programmes", TERMS, key=repeat)
+        assert (again.status_code, again.json()["id"]) == (201, started.json()["id"])
+
+
+async def test_while_the_adapter_does_not_tell_a_programme_starts(operator: Caller, adapter: ScriptedAdapter) -> None:
+    """Customers need not wait for a node; the ledger's worker compares as soon as it is told."""
+    await adapter.go_down()
+    assert (await operator.post("/v1/programmes", TERMS | {"name": "Summer"})).status_code == 201

@@ -1,0 +1,96 @@
+"""The programme in force against what the minter mints at once, as an adapter that says what a test wants tells it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import structlog
+
+from cashback.ledger import GrantAboveLimit, MintLimit, Readings
+from cashback.ledger.gateway import Adapter
+from cashback.ledger.service import limits
+from cashback.wire.cashback.chain import v1
+from tests.contract.rest.adapter import ScriptedAdapter
+from tests.integration.chain.support import eventually, running
+from tests.integration.ledger.world import World
+
+TOKEN = 1_000_000
+
+
+@pytest.fixture
+async def adapter() -> AsyncIterator[ScriptedAdapter]:
+    """Give an adapter of whose minter nobody knows the limit yet."""
+    async with ScriptedAdapter.serving() as scripted:
+        allows(scripted, None)
+        yield scripted
+
+
+@pytest.fixture
+async def limit(world: World, adapter: ScriptedAdapter) -> AsyncIterator[MintLimit]:
+    """Give what the ledger worker has, with the rights that it has."""
+    async with Adapter.open(adapter.address) as gateway:
+        yield MintLimit(Readings(world.worker), gateway)
+
+
+def allows(adapter: ScriptedAdapter, capacity: int | None) -> None:
+    """Let the minter mint so much at once; None means that no node tells."""
+    told = None if capacity is None else v1.Allowance(capacity=str(capacity), available="0")
+    adapter.answers = {"GetStatus": bytes(v1.GetStatusResponse(chain_id=1, head=9, allowance=told))}
+
+
+async def test_a_programme_that_fits_is_admitted_and_one_that_does_not_is_refused_with_the_remedy(
+    world: World, adapter: ScriptedAdapter, limit: MintLimit
+) -> None:
+    """To the last unit; without any programme there is nothing to refuse."""
+    allows(adapter, 0)
+    await limit.admit()
+    await world.programme(rate=500, budget=1_000)
+    allows(adapter, 10 * TOKEN)
+    await limit.admit()
+    allows(adapter, 10 * TOKEN - 1)
+    with pytest.raises(GrantAboveLimit, match="setLimit with a capacity of at least that") as refusal:
+        await limit.admit()
+    assert refusal.value.code == "grant_above_limit"
+
+
+@pytest.mark.parametrize("silence", ["no node tells", "adapter away"])
+async def test_what_nobody_tells_is_admitted_aloud_and_compared_as_soon_as_somebody_does(
+    world: World, adapter: ScriptedAdapter, limit: MintLimit, silence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at again and again; too large, the process is not ready and works on, until it fits."""
+    monkeypatch.setattr(limits, "UNKNOWN_LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(limits, "LOOK_EVERY_S", 0.02)
+    await world.programme(rate=500, budget=1_000)
+    if silence == "adapter away":
+        await adapter.go_down()
+    with structlog.testing.capture_logs() as lines:
+        await limit.admit()
+        async with running(limit.run):
+            await limit.check()
+            allows(adapter, TOKEN)
+            if silence == "adapter away":
+                await adapter.go_up()
+            await eventually(lambda: _is_refused(limit, True))
+            allows(adapter, None)
+            asked = len(adapter.asked)
+            await eventually(lambda: _is_asked(adapter, asked + 3))
+            assert await _is_refused(limit, True), "silence is no pardon"
+            allows(adapter, 10 * TOKEN)
+            await eventually(lambda: _is_refused(limit, False))
+            asked = len(adapter.asked)
+            await eventually(lambda: _is_asked(adapter, asked + 3))
+    told = [line["event"] for line in lines if line["event"].startswith("mint_limit.")]
+    assert told == ["mint_limit.missed", "mint_limit.exceeded", "mint_limit.missed", "mint_limit.kept"]
+
+
+async def _is_refused(limit: MintLimit, wanted: bool) -> bool | None:
+    """Tell whether the last verdict is the wanted one."""
+    try:
+        await limit.check()
+    except GrantAboveLimit:
+        return True if wanted else None
+    return None if wanted else True
+
+
+async def _is_asked(adapter: ScriptedAdapter, times: int) -> bool | None:
+    """Tell whether the adapter was asked so often."""
+    return len(adapter.asked) >= times or None

@@ -138,7 +138,7 @@ async def test_an_answer_for_a_number_that_was_not_asked_about_is_not_believed(
 ) -> None:
     """Two calls' answers must never be mixed up."""
     wrong = v1.SubmitMintsResponseEntry(number=2, result=v1.SubmitResult.ACCEPTED)
-    monkeypatch.setattr(world.fake, "_admit", lambda _: wrong)
+    monkeypatch.setattr(world.fake, "_admit", lambda *_: wrong)
     with pytest.raises(AdapterAnswerBroken):
         await world.adapter.submit([await a_mint(world)])
 

@@ -54,6 +54,8 @@ def test_the_issue_s_verbs_are_all_there() -> None:
             "purchase show",
             "mint list",
             "mint show",
+            "mint cancel",
+            "mint retry",
             "dlq list",
             "dlq show",
             "dlq replay",

@@ -230,7 +230,7 @@ async def test_a_restart_between_the_order_and_the_retirement_loses_nothing(sett
 
 @pytest.mark.invariant("I2", "I9")
 async def test_two_lanes_retire_each_number_once(two: adapter.Settings) -> None:
-    """They look at the same time, and pass over what the other takes."""
+    """They look at the same time; what one has taken, the other finds taken."""
     async with assembled(two) as bench:
         numbers = range(1, 21)
         await cancel(bench, *[mint(number) for number in numbers])

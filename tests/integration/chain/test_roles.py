@@ -23,6 +23,8 @@ HASH = b"\2" * 32
         "delete from chain.blockchain_transactions",
         "update chain.outcomes set kind = 'failed'",
         "delete from chain.outcomes",
+        "update chain.mint_journal set reason = 'another'",
+        "delete from chain.mint_journal",
         "update chain.network set epoch = 'another'",
         "create table chain.anything ()",
     ],
@@ -55,6 +57,7 @@ ATTEMPT = """
     select %s, max(id), 0, '', 1, 1, 7 from chain.lanes
 """
 HELD = "update chain.mints set state = 'held', held_reason = 'r', held_at = now()"
+RETIRE = "update chain.mints set retire_lane = (select max(id) from chain.lanes)"
 OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e', %s, 1, 'minted')"
 
 
@@ -80,6 +83,18 @@ OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e
                 (HELD, ()),
                 ("update chain.mints set lane = slots.lane, nonce = 0, submitted_at = now() from chain.slots", ()),
             ],
+        ),
+        (
+            "mint_retirement_was_ordered",
+            [(MINT, (1, ADDRESS, 1)), (LANE, (ADDRESS,)), (SLOT, (ADDRESS,)), (RETIRE + ", retire_nonce = 0", ())],
+        ),
+        (
+            "mint_retirement_is_whole",
+            [(MINT, (1, ADDRESS, 1)), (LANE, (ADDRESS,)), (RETIRE + ", cancelled_at = now()", ())],
+        ),
+        (
+            "mint_retirement_has_slot",
+            [(MINT, (1, ADDRESS, 1)), (LANE, (ADDRESS,)), (RETIRE + ", retire_nonce = 7, cancelled_at = now()", ())],
         ),
         ("lane_address_known_once", [(LANE, (ADDRESS,)), (LANE, (ADDRESS,))]),
         ("slot_nonce_reserved_once", [(LANE, (ADDRESS,)), (SLOT, (ADDRESS,)), (SLOT, (ADDRESS,))]),

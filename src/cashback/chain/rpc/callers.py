@@ -1,4 +1,4 @@
-"""Who calls: known by the name in the client certificate, let in by a list, and let at the halt switch by another."""
+"""Who calls: known by the name in the client certificate, let in by a list, and let administer by another."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ _certificate: ContextVar[str | None] = ContextVar("certificate", default=None)
 
 
 class Callers(msgspec.Struct, frozen=True):
-    """The names that may call, and those that may also turn the halt switch; `is_open` lets everybody do both."""
+    """The names that may call, and those that may also administer the adapter; `is_open` lets everybody do both."""
 
     clients: frozenset[str] = frozenset()
     admins: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class Callers(msgspec.Struct, frozen=True):
             return name
         said = ", ".join(names) or "a certificate without a name"
         if any(one in self.clients for one in names):
-            detail = f"{said} may not turn the halt switch; whose name may, is in CASHBACK_ADAPTER_ADMINS"
+            detail = f"{said} may not administer the adapter; whose name may, is in CASHBACK_ADAPTER_ADMINS"
             raise refused(Status.PERMISSION_DENIED, code="caller_no_admin", detail=detail)
         detail = f"{said} may not call; whose name may, is in CASHBACK_ADAPTER_CLIENTS"
         raise refused(Status.PERMISSION_DENIED, code="caller_unknown", detail=detail)

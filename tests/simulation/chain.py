@@ -53,7 +53,7 @@ class Chain:
     def __init__(
         self, *, chain_id: int, state: State, base_fee_wei: int, timestamp: int, firm_depth: int = FINAL_DEPTH
     ) -> None:
-        """Begin with one empty block, with this state after it; what is `firm_depth` deep is never orphaned."""
+        """Begin with one empty block, with this state after it; only `betray` orphans what is `firm_depth` deep."""
         self.chain_id = chain_id
         self.pool = Pool(chain_id=chain_id, gas_limit=GAS_LIMIT)
         self.next_base_fee_wei = base_fee_wei
@@ -109,6 +109,12 @@ class Chain:
         self.pool.prune(state)
         self._firm = max(self._firm, self.head.number - self._firm_depth)
         return self.head
+
+    def betray(self, depth: int, *, requeue: bool) -> int:
+        """Orphan the last `depth` blocks, firm or not, though never the first one; return how many."""
+        depth = min(depth, self.head.number)
+        self._firm = min(self._firm, self.head.number - depth)
+        return self.reorganise(depth, requeue=requeue)
 
     def reorganise(self, depth: int, *, requeue: bool) -> int:
         """Orphan the last `depth` blocks, though none that is firm; return how many.

@@ -18,7 +18,8 @@ _REPLAY: Final = "replay with: %s=%d .venv/bin/pytest tests/simulation/test_seed
 _EMPTY: Final = """
 truncate chain.network, chain.lanes, chain.slots, chain.blockchain_transactions, chain.mints, chain.blocks,
     chain.used_numbers, chain.outcomes, chain.leases, chain.lane_journal, chain.signed_amounts, chain.halt_journal,
-    chain.mint_journal restart identity
+    chain.mint_journal, chain.recoveries, chain.recovered_lanes
+    restart identity
 """
 
 
@@ -51,11 +52,19 @@ def empty(witness: psycopg.Connection) -> None:
 
 
 async def lived(
-    seed: int, *, pool: AsyncConnectionPool[Tx], witness: psycopg.Connection, forging: bool = False
+    seed: int,
+    *,
+    pool: AsyncConnectionPool[Tx],
+    witness: psycopg.Connection,
+    forging: bool = False,
+    treacherous: bool = False,
 ) -> Lived:
-    """Return what became of a seed on the database behind `pool`, which is emptied before; nodes may be `forging`."""
+    """Return what became of a seed on the database behind `pool`, which is emptied before.
+
+    Nodes may be `forging`, and the chain `treacherous`: what was final is replaced.
+    """
     empty(witness)
-    world = World(seed, pool=pool, witness=witness, forging=forging)
+    world = World(seed, pool=pool, witness=witness, forging=forging, treacherous=treacherous)
     problems = []
     try:
         await world.run()

@@ -51,6 +51,22 @@ async def test_a_node_that_forges_nonces_halts_minting_at_worst(adapters_dsn: st
     assert any("resumed" in line for one in told for line in one.trace)
 
 
+@pytest.mark.invariant("I2", "I3", "I9", "I10")
+@pytest.mark.parametrize(
+    "seeds",
+    [range(20), pytest.param(range(1_000, 1_300), marks=pytest.mark.deep)],
+    ids=["seeds-0-19", "seeds-1000-1299"],
+)
+async def test_a_chain_that_replaces_final_blocks_is_recovered_by_a_person_at_worst(
+    seeds: range, adapters_dsn: str, witness: psycopg.Connection
+) -> None:
+    """Whoever dies in the recovery or beside it: all is minted again once, and told as the chain has it."""
+    async with pooled(adapters_dsn) as pool:
+        told = [await lived(seed, pool=pool, witness=witness, treacherous=True) for seed in seeds]
+    assert [(one.seed, one.complaints) for one in told if one.complaints] == []
+    assert any("recovered [1" in line for one in told for line in one.trace)
+
+
 async def test_a_seed_replays_exactly(adapters_dsn: str, witness: psycopg.Connection) -> None:
     """Twice the same number, twice the same story, told on standard output: the one asked for, or the first."""
     seed = int(environment().get(SEED_VARIABLE, "0"))

@@ -58,6 +58,7 @@ class World:
         pool: AsyncConnectionPool[Tx],
         witness: psycopg.Connection,
         forging: bool = False,
+        treacherous: bool = False,
         finality: str = "",
     ) -> None:
         """Make the world of a seed on an empty database; `witness` looks at it with other eyes than the adapter's."""
@@ -67,6 +68,7 @@ class World:
         self.chain = scene.new_chain(finality=self.finality)
         self.witness = witness
         self._forging = forging
+        self._betrayals = [self.faults.between(15, STEPS - 1) for _ in range(2)] if treacherous else []
         self.wanted: dict[int, Mint] = {}
         self.orders = Orders(self.faults, witness=witness, wanted=self.wanted)
         self.unstored: list[str] = []
@@ -127,6 +129,10 @@ class World:
         self._deliver(self._steps)
         for fault in await self._weather.change(list(self.wanted.values())):
             self._say(fault)
+        if self._steps in self._betrayals:
+            self._betray()
+        if self._betrayals and self.faults.share() < _RECOVERED_SHARE:
+            await self._survive(process := self.faults.one_of(self._awake()), lambda: self._recover(process))
         if self.faults.strikes("killed"):
             self._restart(self.faults.one_of(self._awake()))
         acts = [self._submit, self._cancel, self._turn_lane, self._turn_follower, self._mine]
@@ -202,6 +208,23 @@ class World:
         self._say(f"{process.name} killed")
         self.processes[self.processes.index(process)] = self.process()
 
+    def _betray(self) -> None:
+        """Have the chain replace blocks that are final, by a branch that may be shorter at first."""
+        depth = self.chain.betray(self.faults.between(5, 30), requeue=self.faults.share() < 0.5)
+        for _ in range(self.faults.between(0, depth + 1)):
+            self._weather.mine()
+        self._say(f"betrayed, {depth} blocks deep")
+
+    async def _recover(self, process: Process) -> None:
+        """Have a person look: what final blocks that were replaced had decided is booked back, and minting goes on."""
+        reason = self.witness.execute("select halted_reason from chain.network").fetchone()
+        if reason != ("reorganised_below_final",):
+            return
+        with suppress(NotHalted):  # another one was faster
+            found = await process.parts.recovering.recover(by=_OPERATOR, because="the chain did it", is_dry_run=False)
+            self._say(f"{process.name} recovered {[one.number for one in found.taken_back]}")
+            await process.parts.halting.resume(by=_OPERATOR, because="the list was read")
+
     def process(self) -> Process:
         """Return a process without any memory."""
         self._born += 1
@@ -251,6 +274,9 @@ class World:
             await process.turn_lane()
             self.chain.mine(timestamp=self.clock.now_s)
             await process.turn_follower()
+            if self._betrayals:
+                with suppress(Unavailable):
+                    await self._recover(process)
             if self._is_quiet():
                 return
         raise NeverQuiet(f"after {ROUNDS_MAX} rounds without faults something is left to do")
@@ -274,4 +300,6 @@ class World:
 _START_MS: Final = 1_000 * 1_800_000_000
 _AGAIN: Final = 0.5
 _OWN_WALLET: Final = 0.7
+_RECOVERED_SHARE: Final = 0.3
+"""How often somebody looks whether minting is halted, and recovers."""
 _EVER: Final = 1_000_000

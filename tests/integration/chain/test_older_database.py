@@ -15,7 +15,7 @@ from cashback.processes import adapter
 from tests.integration.chain.conftest import PASSWORD
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import Bench, eventually, mint, serving
+from tests.integration.chain.support import Bench, assembled, eventually, mint, serving
 from tests.support.servers import Databases
 
 ALICE = Person("alice")
@@ -91,6 +91,37 @@ async def test_nonces_and_numbers_that_a_backup_does_not_know_are_adopted_and_li
                 (3, "mint"),
             ]
             await assert_contiguous(bench)
+
+
+@pytest.mark.invariant("I10")
+async def test_the_blocks_of_an_adoption_prove_nothing_once_they_are_replaced(
+    settings: adapter.Settings, databases: Databases
+) -> None:
+    """Nothing of ours stood there: what the new branch decides is not taken back because of them."""
+    async with serving(settings) as bench:
+        await bench.submit(mint(1))
+        await bench.settled([1])
+    with backup(databases, settings) as older:
+        async with serving(settings) as bench:
+            await bench.submit(mint(2))
+            await bench.settled([1, 2])
+        async with serving(older) as bench:
+            await bench.halted()
+            [unknown] = (await recovered(bench)).unknown
+            await bench.lever.automine(is_on=False)
+            await bench.lever.reorganise(await bench.lever.head() - unknown.block_number + 1)
+            await bench.lever.mine()
+            again = await bench.adapter.recovering.recover(by=ALICE, because=WHY, is_dry_run=False)
+            assert again.reorganised_above is not None
+            await bench.lever.mine(10)
+            await bench.followed()
+        async with assembled(older) as bench:
+            # As after a long time: of the headers only the last final one is left.
+            await bench.rows(
+                "delete from chain.blocks using chain.network where number <> final_block returning number"
+            )
+            last = await bench.adapter.recovering.recover(by=ALICE, because=WHY, is_dry_run=True)
+            assert (last.reorganised_above, last.taken_back) == (None, [])
 
 
 async def test_what_may_still_be_replaced_is_not_adopted(settings: adapter.Settings, databases: Databases) -> None:

@@ -11,7 +11,7 @@ from cashback.kernel.errors import Unavailable
 from cashback.processes import adapter
 from tests.integration.chain.cancelling import retirements
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import Bench, eventually, mint, serving
+from tests.integration.chain.support import Bench, assembled, eventually, mint, running, serving
 
 ALICE = Person("alice")
 WHY = "the provider replaced final blocks"
@@ -253,6 +253,20 @@ async def test_a_recovery_and_a_submission_wait_for_each_other(
             await waits(bench)
             assert not waiting.done()
         assert await waiting
+
+
+async def test_finality_goes_back_to_the_last_block_that_stands(settings: adapter.Settings) -> None:
+    """Until the new branch is final itself, it may be replaced as any: that is no second deep reorganisation."""
+    async with assembled(settings) as bench:
+        async with running(bench.adapter.lanes[0].run, bench.adapter.follower.run):
+            await bench.submit(mint(1))
+            [first] = await bench.settled([1])
+            await replaced(bench, first)
+        recovered = await bench.adapter.recovering.recover(by=ALICE, because=WHY, is_dry_run=False)
+        fork = recovered.reorganised_above
+        assert fork == first.place.block_number - 1
+        assert await bench.rows("select safe_block, final_block from chain.network") == [(fork, fork)]
+        assert await bench.rows("select max(number) from chain.blocks") == [(fork,)]
 
 
 async def test_whoever_follows_blocks_loses_the_lease_to_a_recovery(settings: adapter.Settings) -> None:

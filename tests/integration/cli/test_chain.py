@@ -66,3 +66,23 @@ def test_a_signer_is_rotated_only_when_another_one_takes_its_place(dev: Dev, cas
     assert (typed.code, "EIP-55" in typed.err) == (EXIT_REJECTED, True)
     same = cashback("chain", "rotate", lane["signer"], "--undo", "--reason", "it is active", settings=dev.settings)
     assert (same.code, "was told so before" in same.out + same.err) == (0, True)
+
+
+def test_records_are_recovered_under_a_halt_alone_and_a_trial_changes_nothing(dev: Dev, cashback: Cashback) -> None:
+    """Refused while lanes sign; then a trial tells of a new epoch that does not begin, and the order begins one."""
+    order = ("chain", "recover", "--by", "alice", "--reason", "a drill")
+    refused = cashback(*order, settings=dev.settings)
+    assert (refused.code, "halt it first" in refused.err) == (EXIT_REJECTED, True)
+    assert cashback("chain", "recover", "--dry-run", settings=dev.settings).code == 2
+    assert cashback("chain", "halt", "--reason", "a drill", settings=dev.settings).code == 0
+    first, second = (cashback(*order, "--dry-run", "--json", settings=dev.settings) for _ in range(2))
+    assert (first.code, second.code) == (0, 0), first.err
+    assert isinstance(first.json, dict)
+    assert isinstance(second.json, dict)
+    assert (first.json["is_dry_run"], first.json["reorganised_above"], first.json["taken_back"]) == (True, None, [])
+    assert first.json["epoch_before"] == second.json["epoch_before"] != second.json["epoch"]
+    done = cashback(*order, settings=dev.settings)
+    assert done.code == 0, done.err
+    assert "a new one" in done.out
+    assert "minting is still halted" in done.err
+    assert cashback("chain", "resume", "--reason", "the drill is over", settings=dev.settings).code == 0

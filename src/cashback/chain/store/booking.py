@@ -8,6 +8,7 @@ async def places(tx: Tx) -> dict[int, Hash]:
     """Return every block that the records know by number and hash: recent headers, and where anything ever stood.
 
     At most one entry per block that carried something of ours; of two hashes at a height, which cannot be, either.
+    Where an adopted slot stands nothing of ours did: its place is kept when the block there is replaced.
     """
     cursor = await tx.execute(
         """
@@ -21,6 +22,7 @@ async def places(tx: Tx) -> dict[int, Hash]:
         select block_number, block_hash
         from chain.slots
         where block_number is not null
+          and kind <> 'adopted'
         union
         select block_number, block_hash
         from chain.used_numbers

@@ -219,9 +219,9 @@ class Sequencer:
             calls=min(self._limits.slots_in_flight - queue.lane.open_slots, CALLS_PER_TURN_MAX),
             mints=self._limits.batch_mints,
             gas=self._limits.batch_gas,
-            amount=budget,
+            amount=budget.amount,
         )
-        return packing.pack(queue.waiting, limits) or fees.Waits("mint_limit_reached")
+        return packing.pack(queue.waiting, limits) or fees.Waits(budget.bound)
 
     async def _sign(self, slot: Slot, bid: Fees) -> Attempt:
         """Return the signed first attempt of a slot."""

@@ -34,6 +34,7 @@ from cashback.chain.model.lanes import (
     Signature,
     Slot,
     Transaction,
+    Trial,
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
 from cashback.chain.model.network import Allowance, Halt, Network, Person, Policy
@@ -98,6 +99,7 @@ __all__ = [
     "Slot",
     "TokenLog",
     "Transaction",
+    "Trial",
     "Unmintable",
     "Waiting",
     "WrongChain",

@@ -16,6 +16,7 @@ UNDOING: Final = Address(b"\xde" * 20)
 """Whoever mints to it has the whole call reverted, without a reason."""
 BURNING: Final = Address(b"\xbe" * 20)
 """Whoever mints to it uses up all the gas of the call."""
+POISON: Final = (UNDOING, BURNING)
 _ELSEWHERE: Final = bytes.fromhex("c0de" * 10)
 _UNDO, _BURN, _DONE, _GOOD, _LOOP = range(5)
 

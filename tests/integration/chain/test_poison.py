@@ -103,14 +103,29 @@ async def test_when_nothing_goes_it_is_the_contract_and_nothing_is_held(settings
 
 
 async def test_one_mint_that_goes_shows_that_the_others_are_poison(settings: adapter.Settings) -> None:
-    """It comes last, and while nothing went a single one of them was tried at a time."""
+    """It comes last; one that is merely too large for the limit shows nothing, and is not what the lane waits for."""
     async with serving(settings) as bench:
+        await poisoned(bench)
+        await bench.people.limit(capacity=1_000, window_s=86_400)
+        await bench.submit(*(mint(number, amount=1, recipient=UNDOING) for number in WINDOW))
+        await bench.waits_for("calls_refused")
+        await bench.submit(mint(50, amount=1_001), mint(99, amount=1))
+        await bench.settled([99])
+        assert {view.state for view in await bench.views(WINDOW)} == {"held"}
+        await bench.waits_for("mint_limit_reached")
+
+
+@pytest.mark.invariant("I4")
+async def test_more_poison_in_front_than_a_lane_looks_at_hides_nobody_behind_it(settings: adapter.Settings) -> None:
+    """Seed 104: the lane sees two at a time, and both fail alone, as if the contracts refused everything."""
+    narrow = msgspec.structs.replace(settings, batch_mints=2, slots_in_flight=1)
+    async with serving(narrow) as bench:
         await poisoned(bench)
         await bench.submit(*(mint(number, recipient=UNDOING) for number in WINDOW))
         await bench.waits_for("calls_refused")
-        await bench.submit(mint(99))
-        await bench.settled([99])
-        assert {view.state for view in await bench.views(WINDOW)} == {"held"}
+        await bench.submit(*(mint(number, recipient=BURNING) for number in SCATTERED[1:]), mint(9_999))
+        await bench.settled([9_999])
+        assert {view.state for view in await bench.views([*WINDOW, *SCATTERED[1:]])} == {"held"}
 
 
 @pytest.mark.invariant("I4")

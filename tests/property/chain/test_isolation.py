@@ -59,13 +59,6 @@ def test_mints_that_fail_only_together_are_no_poison() -> None:
     assert isolation.parts(whole, search) == [whole[:2], whole[2:]]
 
 
-def test_each_turn_sends_out_another_scout_of_each_group() -> None:
-    """After as many turns as a group has mints, each was one."""
-    groups = (mints(1, 3), mints(11, 2))
-    sent = [isolation.scouts(groups, turn=turn) for turn in range(3)]
-    assert [[one.number for (one,) in some] for some in sent] == [[1, 11], [2, 12], [3, 11]]
-
-
 def test_a_trial_tells_its_reason() -> None:
     """A custom error of ours by its name, another one and none as unexplained."""
     pause = bytes.fromhex("d93c0665")

@@ -3,8 +3,8 @@
     [1 2 3 4 5 6 7 8]✗ ──▶ [1 2 3 4]  [5 6 7 8]✗ ──▶ [5 6]✗ [7 8] ──▶ [5]  [6]✗        6 is poison, the others go
 
 Of n mints in one call of which k are poison, at most min(2n - 1, 1 + 2k ceil(log2 n)) calls are tried, the whole one
-included, in at most 1 + ceil(log2 n) rounds; every poison entry is found. When nothing goes, whole or alone, it is no
-mint that is to blame.
+included, in at most 1 + ceil(log2 n) rounds; every poison entry is found. When nothing goes, whole or alone, nothing
+shows that a mint is to blame.
 """
 
 from collections.abc import Sequence
@@ -67,11 +67,6 @@ def parts(group: Group, search: Search) -> list[Group]:
     """Return the parts of a group that failed as a whole which went, in the order of their numbers."""
     first, last = group[0].number, group[-1].number
     return sorted((one for one in search.going if first <= one[0].number <= last), key=lambda one: one[0].number)
-
-
-def scouts(groups: Sequence[Group], *, turn: int) -> tuple[Group, ...]:
-    """Return one mint of each group, another one every turn: alone it may go where the whole group does not."""
-    return tuple((group[turn % len(group)],) for group in groups)
 
 
 def _halves(group: Group) -> tuple[Group, Group]:

@@ -207,6 +207,9 @@ class Sequencer:
         calls = await self._sifter.sift(packed, queue.waiting, block=policy.head)
         if isinstance(calls, fees.Waits):
             return await self._wait_for(queue.lane, calls)
+        if not calls:
+            # All of it was held; what waits behind it is looked at anew.
+            return 0.0
         slots = [
             Slot(lane=queue.lane.id, nonce=queue.lane.next_nonce + place, target=self._contracts.minter, call=call)
             for place, call in enumerate(calls)

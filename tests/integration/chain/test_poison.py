@@ -6,7 +6,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from cashback.chain.gateway.adapter import Adapter
-from cashback.chain.rules import batching
+from cashback.chain.rules import batching, packing
 from cashback.chain.rules.attention import worries
 from cashback.chain.rules.batching import Budget
 from cashback.chain.store import holds
@@ -126,6 +126,21 @@ async def test_more_poison_in_front_than_a_lane_looks_at_hides_nobody_behind_it(
         await bench.submit(*(mint(number, recipient=BURNING) for number in SCATTERED[1:]), mint(9_999))
         await bench.settled([9_999])
         assert {view.state for view in await bench.views([*WINDOW, *SCATTERED[1:]])} == {"held"}
+
+
+async def test_mints_that_fail_only_together_go_apart_and_none_is_held(
+    settings: adapter.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the bound is too low for forty at once, and enough for twenty: each half goes in a call of its own."""
+    monkeypatch.setattr(packing, "_GAS_MINT", 26_000)
+    numbers = range(1, 41)
+    async with assembled(settings) as bench:
+        await bench.submit(*(mint(number) for number in numbers))
+        await bench.ripe()
+        async with running(*loops(bench)):
+            await bench.settled(numbers)
+        assert await calls(bench) == [(20, False), (20, False)]
+        assert await bench.rows("select count(*) from chain.mints where held_at is not null") == [(0,)]
 
 
 @pytest.mark.invariant("I4")

@@ -13,10 +13,11 @@ _SELECTOR_BYTES: Final = 4
 class Reverted(Exception):
     """A call undid itself; `data` is the encoded custom error, empty when the call fits no function."""
 
-    def __init__(self, data: bytes = b"") -> None:
-        """Carry the revert data."""
+    def __init__(self, data: bytes = b"", *, burns: bool = False) -> None:
+        """Carry the revert data; who `burns` has used up nearly all the gas before."""
         super().__init__(data.hex())
         self.data = data
+        self.burns = burns
 
 
 def error(signature: str, *words: bytes) -> Reverted:

@@ -71,15 +71,25 @@ def intrinsic_gas(calldata: bytes, *, creates: bool = False) -> int:
     return max(_GAS_BASE + create + 4 * zeros + 16 * others, _GAS_BASE + 10 * (zeros + 4 * others))
 
 
-def view(state: State, *, sender: bytes, target: bytes, calldata: bytes, timestamp: int) -> bytes:
-    """Return what a call would give back, changing nothing; nothing where no code stands.
+class OutOfGas(Exception):
+    """A call needs more gas than it was given."""
+
+
+def view(state: State, *, sender: bytes, target: bytes, calldata: bytes, timestamp: int, gas: int) -> bytes:
+    """Return what a call with so much gas would give back, changing nothing; nothing where no code stands.
 
     Raises:
         Reverted: it would undo itself.
+        OutOfGas: it needs more.
     """
+    if gas < intrinsic_gas(calldata):
+        raise OutOfGas
     context = Context(timestamp=timestamp, contracts={at: one.copy() for at, one in state.contracts.items()})
     contract = context.contracts.get(target)
-    return b"" if contract is None else contract.call(context, sender, calldata)
+    done = b"" if contract is None else contract.call(context, sender, calldata)
+    if gas < _gas_used(calldata, context):
+        raise OutOfGas
+    return done
 
 
 def estimate(state: State, *, sender: bytes, target: bytes | None, calldata: bytes, timestamp: int) -> int:
@@ -109,8 +119,9 @@ def execute(state: State, signed: Signed, *, base_fee_wei: int, timestamp: int) 
             contracts[signed.target].call(context, signed.sender, signed.calldata)
         gas_used = _GAS_CREATE if created else _gas_used(signed.calldata, context)
         is_success = gas_used <= signed.gas
-    except Reverted:
-        gas_used, is_success = intrinsic_gas(signed.calldata) + _GAS_CALL, False
+    except Reverted as revert:
+        burnt = signed.gas - signed.gas // 64
+        gas_used, is_success = burnt if revert.burns else intrinsic_gas(signed.calldata) + _GAS_CALL, False
     gas_used = min(gas_used, signed.gas)
     if is_success:
         state.contracts = contracts

@@ -47,6 +47,8 @@ Fault: TypeAlias = Literal[
     "endpoint_behind",
     "endpoint_of_another_chain",
     "endpoint_down",
+    # a mint, when it is submitted
+    "poisoned",
 ]
 
 RATES: Final[dict[Fault, float]] = {
@@ -84,6 +86,7 @@ RATES: Final[dict[Fault, float]] = {
     "endpoint_behind": 0.08,
     "endpoint_of_another_chain": 0.03,
     "endpoint_down": 0.05,
+    "poisoned": 0.2,
 }
 """How often a kind strikes where it can, in a seed that has it."""
 

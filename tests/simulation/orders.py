@@ -20,7 +20,7 @@ _RETIRED: Final = """
 select number
 from chain.outcomes
 join chain.mints using (number)
-where reason = 'number_retired'
+where mints.reason = 'number_retired'
 order by number
 """
 

@@ -15,7 +15,7 @@ from tests.simulation.chain import (
     Mined,
     following_base_fee_wei,
 )
-from tests.simulation.execution import code, estimate, view
+from tests.simulation.execution import OutOfGas, code, estimate, view
 from tests.simulation.pool import PoolRefused
 from tests.simulation.signed import Malformed
 
@@ -95,12 +95,17 @@ class View:
         """Return what a call gives back on top of a block."""
         block = self._known(tag)
         sender, target, calldata = _parts(asked)
+        gas = int(asked["gas"], 16) if "gas" in asked else GAS_LIMIT
         if target is None:
             return "0x"
         try:
-            done = view(block.state, sender=sender, target=target, calldata=calldata, timestamp=block.timestamp)
+            done = view(
+                block.state, sender=sender, target=target, calldata=calldata, timestamp=block.timestamp, gas=gas
+            )
         except Reverted as revert:
             raise EndpointRefused("3: execution reverted", revert=revert.data) from revert
+        except OutOfGas as lack:
+            raise EndpointRefused("-32000: out of gas") from lack
         return f"0x{done.hex()}"
 
     def estimate(self, asked: dict[str, str]) -> str:

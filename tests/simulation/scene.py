@@ -36,6 +36,7 @@ def genesis() -> State:
     """Return funded accounts and the contracts; two operators may mint, of whom the adapter is one."""
     token = Token(TOKEN, cap=CAP, admin=ADMIN.address)
     token.roles.holders.add((MINTER_ROLE, MINTER))
+    token.poison.is_brewed = True
     minter = Minter(
         MINTER,
         token=TOKEN,

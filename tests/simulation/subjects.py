@@ -14,6 +14,7 @@ from cashback.chain.rules.fees import FeeLimits
 from cashback.chain.service.deploying import Deployer, Plan
 from cashback.processes.embedded import EmbeddedAnvil
 from tests.integration.chain.levers import Lever
+from tests.integration.chain.poison import Poison
 from tests.simulation import scene
 from tests.simulation.chain import Chain
 from tests.simulation.clock import START_S
@@ -21,6 +22,7 @@ from tests.simulation.endpoint import SimulatedEndpoint, Site
 from tests.simulation.execution import State
 from tests.simulation.faults import Faults
 from tests.simulation.life import Life
+from tests.simulation.token import Token
 
 CAPACITY: Final = 10**9
 WINDOW_S: Final = 1_000
@@ -51,6 +53,10 @@ class Moves(Protocol):
 
     async def set_base_fee(self, wei: int) -> None:
         """Say what the next block's base fee is."""
+        ...
+
+    async def brew(self, token: Address) -> None:
+        """Have some recipients undo the calls that mint to them, from the next block on, which is made."""
         ...
 
 
@@ -124,6 +130,12 @@ class _SimulatedMoves:
     async def set_base_fee(self, wei: int) -> None:
         self._chain.next_base_fee_wei = wei
 
+    async def brew(self, token: Address) -> None:
+        found = self._chain.head.state.contracts[token]
+        assert isinstance(found, Token)
+        found.poison.is_brewed = True
+        await self.mine()
+
 
 class _AnvilMoves(Lever):
     """Moves anvil."""
@@ -135,6 +147,9 @@ class _AnvilMoves(Lever):
 
     async def set_base_fee(self, wei: int) -> None:
         await self.call("anvil_setNextBlockBaseFeePerGas", hex(wei))
+
+    async def brew(self, token: Address) -> None:
+        await Poison(self, f"0x{token.hex()}").brew()
 
 
 class _Around:

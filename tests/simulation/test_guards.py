@@ -10,9 +10,11 @@ from typing import Final
 import psycopg
 import pytest
 
-from cashback.chain.model import Attempt, Hash, Header, Heads, Lane, Mint, OpenSlot, Slot
-from cashback.chain.rules import following, tending
+from cashback.chain.model import Attempt, Call, Hash, Header, Heads, Lane, Mint, OpenSlot, Slot, Waiting
+from cashback.chain.rules import following, isolation, tending
+from cashback.chain.rules.isolation import Search
 from cashback.chain.service.sequencing import Sequencer
+from cashback.chain.service.sifting import Sifter
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, mints
 from cashback.kernel.db import Tx
@@ -164,6 +166,28 @@ def without_a_retirement(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(orders, "_RETIRED", early)
 
 
+def without_trying(patch: pytest.MonkeyPatch) -> None:
+    """Sign what was packed: the contracts skip what is wrong, and a trial is a round trip."""
+
+    async def sift(_: Sifter, calls: Sequence[Call], __: Sequence[Waiting], *, block: int) -> list[Call]:
+        """Let everything go."""
+        del block
+        return list(calls)
+
+    patch.setattr(Sifter, "sift", sift)
+
+
+def without_isolation(patch: pytest.MonkeyPatch) -> None:
+    """Leave a call that fails for later, whole as it is."""
+
+    def give_up(search: Search, reasons: Sequence[str]) -> Search:
+        """Look no closer."""
+        tried = zip(search.groups, reasons, strict=True)
+        return Search(groups=(), going=tuple(group for group, why in tried if why == isolation.GOES))
+
+    patch.setattr(isolation, "step", give_up)
+
+
 MUTATIONS: Final = (
     without_a_retirement,
     without_finality,
@@ -176,6 +200,8 @@ MUTATIONS: Final = (
     without_unwinding,
     without_sending_again,
     without_bitmap,
+    without_trying,
+    without_isolation,
 )
 
 

@@ -12,6 +12,7 @@ import msgspec
 from cashback.chain.gateway.blocks import TRANSFER
 from cashback.chain.gateway.contracts import MINTER_ROLE
 from cashback.chain.gateway.decoding import MINTED, RETIRED, SKIPPED
+from tests.integration.chain.poison import BURNING, POISON
 from tests.simulation.abi import Arguments, Reverted, array, error, padded, selector, uint
 
 BATCH_MAX: Final = 256
@@ -46,6 +47,17 @@ class Context(msgspec.Struct, kw_only=True):
     fresh_wallets: int = 0
     fresh_words: int = 0
     entries: int = 0
+
+
+class Poison(msgspec.Struct):
+    """Whether some recipients undo the calls that mint to them: no state of the chain, but other code in its place."""
+
+    is_brewed: bool = False
+
+    def strike(self, recipient: bytes) -> None:
+        """Revert when it is brewed and works on `recipient`."""
+        if self.is_brewed and recipient in POISON:
+            raise Reverted(burns=recipient == BURNING)
 
 
 class Roles:
@@ -85,6 +97,7 @@ class Token:
         self.address = address
         self.cap = cap
         self.roles = Roles(admin)
+        self.poison = Poison()
         self.supply = 0
         self.balances: dict[bytes, int] = {}
         self.used_bits: dict[int, int] = {}
@@ -94,7 +107,7 @@ class Token:
         """Return a token that changes apart from this one."""
         other = Token.__new__(Token)
         other.address, other.cap, other.supply = self.address, self.cap, self.supply
-        other.roles = self.roles.copy()
+        other.roles, other.poison = self.roles.copy(), self.poison
         other.balances, other.used_bits = dict(self.balances), dict(self.used_bits)
         other.retired_bits = dict(self.retired_bits)
         return other
@@ -192,6 +205,7 @@ class Token:
         """Mint one entry, or skip it with an event; return the base units minted."""
         context.entries += 1
         to, amount = word[:20], int.from_bytes(word[20:])
+        self.poison.strike(to)
         if self.is_used(number):
             return self._skip(context, number, _ALREADY_USED)
         if to in (_ZERO, self.address, sender):

@@ -1,13 +1,13 @@
 """One seed's world: a chain, a database, two adapter processes, and a schedule that turns them one at a time.
 
     step: time passes ──▶ does the weather change? ──▶ one of: submit, cancel, a lane's or follower's turn, a block
-    settle: all faults heal ──▶ turns in order until nothing is left to do
+    settle: all faults heal ──▶ turns in order until only poison is left ──▶ that is cured, and goes as well
 
 A process that stands still in the middle of a turn has the others take steps meanwhile, so turns interleave wherever
 the adapter waits for a node or a key. Nothing runs by itself: the same seed makes the same choices in the same order.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -15,9 +15,10 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from cashback.chain.model import Address, Mint, NotHalted, Person
-from cashback.chain.store import network
+from cashback.chain.store import holds, network
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Unavailable
+from tests.integration.chain.poison import POISON
 from tests.simulation import scene
 from tests.simulation.clock import Clock
 from tests.simulation.endpoint import Site
@@ -38,7 +39,7 @@ _STALLED_MS: Final = (500, 9_000)
 """Around the time that a lease lasts."""
 
 _OPEN = """
-select (select count(*) from chain.mints where state not in ('final', 'refused'))
+select (select count(*) from chain.mints where state not in ('final', 'refused') and recipient <> all (%s::bytea[]))
      + (select count(*) from chain.slots where state <> 'final')
      + %s - (select count(*) from chain.mints)
 """
@@ -152,7 +153,10 @@ class World:
     def _mint(self, number: int) -> Mint:
         """Return a mint to a wallet of its own, or to one that many share."""
         wallet = number if self.faults.share() < _OWN_WALLET else 1
-        return Mint(number, f"cb_{number}", Address((0x1000 + wallet).to_bytes(20)), self.faults.between(1, 2_000_000))
+        recipient = Address((0x1000 + wallet).to_bytes(20))
+        if self.faults.strikes("poisoned"):
+            recipient = self.faults.one_of(POISON)
+        return Mint(number, f"cb_{number}", recipient, self.faults.between(1, 2_000_000))
 
     async def _ask(self, process: Process, mints: list[Mint]) -> None:
         """Submit until it is answered; a service that hears no answer asks again."""
@@ -255,8 +259,16 @@ class World:
         """Return the processes that can move."""
         return [process for process in self.processes if process is not self._stalled]
 
+    async def _cure(self) -> None:
+        """Put the token's own code back, and have the operator let go what is held."""
+        scene.token_of(self.chain).poison.is_brewed = False
+        held = [number for (number,) in self.witness.execute("select number from chain.mints where state = 'held'")]
+        async with Database(self._pool).transaction() as tx:
+            released = await holds.release(tx, held)
+        self._say(f"released {sorted(released)}")
+
     async def _settle(self) -> None:
-        """Heal everything, then turn in order until nothing is left to do."""
+        """Heal everything, come to rest but for what is poison, then cure that and come to rest."""
         self.faults.heal()
         self._deliver(self._steps + _EVER)
         await self._weather.heal()
@@ -265,6 +277,16 @@ class World:
             with suppress(NotHalted):
                 await self.processes[0].parts.halting.resume(by=_OPERATOR, because="the nodes are changed")
                 self._say("resumed")
+        await self._come_to_rest(but_for=POISON)
+        await self._cure()
+        await self._come_to_rest(but_for=())
+
+    async def _come_to_rest(self, *, but_for: Sequence[Address]) -> None:
+        """Take turns in order until nothing is left to do but mints to these recipients.
+
+        Raises:
+            NeverQuiet: they do not help.
+        """
         for place in range(ROUNDS_MAX):
             self.clock.advance(1_000)
             await self._ask(self.processes[0], self._unanswered)
@@ -277,13 +299,9 @@ class World:
             if self._betrayals:
                 with suppress(Unavailable):
                     await self._recover(process)
-            if self._is_quiet():
+            if self.witness.execute(_OPEN, (list(but_for), len(self.wanted))).fetchone() == (0,):
                 return
         raise NeverQuiet(f"after {ROUNDS_MAX} rounds without faults something is left to do")
-
-    def _is_quiet(self) -> bool:
-        """Tell whether every mint has its outcome and every slot is final."""
-        return self.witness.execute(_OPEN, (len(self.wanted),)).fetchone() == (0,)
 
     def _deliver(self, up_to: int) -> None:
         """Do what is due."""

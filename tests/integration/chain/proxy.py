@@ -42,6 +42,8 @@ class Proxy:
         self._lasting: dict[str, Whim] = {}
         self._stale_at: int | None = None
         self._blocks_max: int | None = None
+        self._of_trials: Whim = "pass"
+        self._trial_met = asyncio.Event()
         self._lies: dict[str, Lie | None] = {}
         self._tags: dict[str, dict[str, Any] | None] = {}
         self._tag_met: dict[str, asyncio.Event] = {}
@@ -70,6 +72,17 @@ class Proxy:
     def limit_logs(self, blocks: int) -> None:
         """Refuse questions for logs of more blocks than so many, as providers do."""
         self._blocks_max = blocks
+
+    def whim_of_trials(self, whim: Whim) -> None:
+        """Let every trial of a call, which is an `eth_call` with its own gas, meet this whim."""
+        self._of_trials = whim
+
+    async def trials_met(self, times: int) -> None:
+        """Return once so many trials more were answered by their whim."""
+        async with asyncio.timeout(10):
+            for _ in range(times):
+                self._trial_met.clear()
+                await self._trial_met.wait()
 
     async def met(self, tag: str) -> None:
         """Return once that answer was given three times: by then somebody has acted on it."""
@@ -174,6 +187,9 @@ class Proxy:
             first, last = (int(call["params"][0][edge], 16) for edge in ("fromBlock", "toBlock"))
             if last - first + 1 > self._blocks_max:
                 return _TOO_MUCH
+        if method == "eth_call" and "gas" in call["params"][0] and self._of_trials != "pass":
+            self._trial_met.set()
+            return self._of_trials
         if self._whims.get(method):
             return self._whims[method].pop(0)
         return self._lasting.get(method, self._lasting.get("*", "pass"))

@@ -166,6 +166,22 @@ async def _drained(bench: Bench) -> list[Lane] | None:
     return [lane for lane in await lanes_of(bench) if lane.is_drained] or None
 
 
+@pytest.mark.parametrize(
+    "hour_max,day_max,reason",
+    [(WHOLE - 1, 10 * WHOLE, "hourly_guard_reached"), (10 * WHOLE, WHOLE - 1, "daily_guard_reached")],
+)
+async def test_a_mint_larger_than_a_guard_allows_waits_for_that_guard_by_its_name(
+    settings: adapter.Settings, hour_max: int, day_max: int, reason: str
+) -> None:
+    """Nothing was signed yet, and the contracts would allow it; what is smaller passes it by."""
+    bounded = msgspec.structs.replace(settings, mint_hour_max=hour_max, mint_day_max=day_max)
+    async with serving(bounded) as bench:
+        await bench.submit(mint(1, amount=WHOLE))
+        await bench.waits_for(reason)
+        await bench.submit(mint(2, amount=1))
+        await bench.settled([2])
+
+
 async def test_what_may_be_signed_for_within_an_hour_is_bounded_whatever_the_contracts_allow(
     settings: adapter.Settings, chain_dsn: str
 ) -> None:

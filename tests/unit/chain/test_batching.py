@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cashback.chain.model import Policy, Prices
-from cashback.chain.rules.batching import GuardRails, budget, guarded, wait_ms
+from cashback.chain.rules.batching import Budget, GuardRails, budget, guarded, wait_ms
 from cashback.chain.rules.fees import Waits
 
 POLICY = Policy(
@@ -29,13 +29,14 @@ def test_a_queue_ripens_until_it_is_old_or_full(waiting: int, oldest_ms: int, ex
 
 def test_what_is_in_flight_counts_as_minted() -> None:
     """The limit must not be signed away twice."""
-    assert budget(POLICY, in_flight=0) == 1_000
-    assert budget(POLICY, in_flight=400) == 600
+    assert budget(POLICY, in_flight=0) == Budget(1_000, "mint_limit_reached")
+    assert budget(POLICY, in_flight=400) == Budget(600, "mint_limit_reached")
 
 
 def test_the_cap_on_the_supply_binds_when_it_is_nearer() -> None:
-    """Whichever is less."""
-    assert budget(msgspec.structs.replace(POLICY, supply=9_700), in_flight=100) == 200
+    """Whichever is less, and by its name."""
+    near = msgspec.structs.replace(POLICY, supply=9_700)
+    assert budget(near, in_flight=100) == Budget(200, "supply_cap_reached")
 
 
 @pytest.mark.parametrize(
@@ -56,10 +57,10 @@ def test_what_the_contracts_forbid_makes_the_lane_wait(changes: dict[str, object
 @pytest.mark.parametrize(
     "allowed,hour,day,expected",
     [
-        (50, 0, 0, 50),
-        (500, 0, 0, 100),
-        (500, 40, 40, 60),
-        (500, 0, 970, 30),
+        (50, 0, 0, Budget(50, "mint_limit_reached")),
+        (500, 0, 0, Budget(100, "hourly_guard_reached")),
+        (500, 40, 40, Budget(60, "hourly_guard_reached")),
+        (500, 0, 970, Budget(30, "daily_guard_reached")),
         (500, 100, 100, Waits("hourly_guard_reached")),
         (500, 130, 130, Waits("hourly_guard_reached")),
         (500, 0, 1_000, Waits("daily_guard_reached")),
@@ -67,7 +68,8 @@ def test_what_the_contracts_forbid_makes_the_lane_wait(changes: dict[str, object
     ],
 )
 def test_the_guard_rails_bound_what_the_contracts_allow(
-    allowed: int | Waits, hour: int, day: int, expected: int | Waits
+    allowed: int | Waits, hour: int, day: int, expected: Budget | Waits
 ) -> None:
     """A hundred an hour and a thousand a day; what the contracts forbid is told first."""
-    assert guarded(allowed, GuardRails(100, 1_000), hour=hour, day=day) == expected
+    given = allowed if isinstance(allowed, Waits) else Budget(allowed, "mint_limit_reached")
+    assert guarded(given, GuardRails(100, 1_000), hour=hour, day=day) == expected

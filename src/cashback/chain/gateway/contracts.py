@@ -13,7 +13,8 @@ from cashback.chain.gateway.endpoint import Request
 from cashback.chain.gateway.heads import HeadsOfChain
 from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Address, Allowance, ChainUnavailable, Header, Policy, RaceLost, WrongChain
+from cashback.chain.gateway.trials import tried
+from cashback.chain.model import Address, Allowance, Call, ChainUnavailable, Header, Policy, RaceLost, Trial, WrongChain
 from cashback.kernel.money import TOKEN_DECIMALS
 
 MINTER_ROLE: Final = bytes.fromhex("9f2df0fed2c77648de5860a4cc508cd0818c85b8b8a1ab4ceeef8d981c8956a6")
@@ -117,6 +118,10 @@ class Contracts:
             pending_nonce=min(one.pending_nonce for one in told),
             prices=decoding.agreed_prices([one.prices for one in told]),
         )
+
+    async def tried(self, calls: Sequence[Call], *, sender: Address, block: int) -> list[Trial]:
+        """Return what each call of the minter by `sender` would do on top of `block`; see `trials.tried`."""
+        return await tried(self._node, calls, sender=sender, target=self.minter, block=block)
 
     async def allowance(self) -> Allowance:
         """Return what gas costs at the head and what may be minted there, all of it as of one block of one endpoint.

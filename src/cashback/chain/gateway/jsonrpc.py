@@ -31,6 +31,9 @@ class Answer(msgspec.Struct, frozen=True):
         return (self.result is msgspec.UNSET or self.result is None) and (self.id is None or self.id in range(requests))
 
 
+_REVERTED: Final = "Reverted "
+"""What nethermind writes before the data."""
+
 _answers: Final = msgspec.json.Decoder(Answer | list[Answer])
 
 
@@ -97,9 +100,9 @@ def _refusal(error: Error, status: int) -> EndpointRefused:
 def _revert_of(data: object) -> bytes | None:
     """Return the revert data of an executed call; nodes wrap it differently, or leave it out."""
     nested = data.get("data") if isinstance(data, dict) else data
-    if not isinstance(nested, str) or not nested.startswith("0x"):
+    if not isinstance(nested, str) or not nested.removeprefix(_REVERTED).startswith("0x"):
         return None
     try:
-        return bytes.fromhex(nested.removeprefix("0x"))
+        return bytes.fromhex(nested.removeprefix(_REVERTED).removeprefix("0x"))
     except ValueError:
         return None

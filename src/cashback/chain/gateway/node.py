@@ -84,11 +84,12 @@ class Node:
         decode: Callable[[list[Any]], T],
         *,
         key: Callable[[T], object] = lambda value: value,
+        with_refusals: bool = False,
     ) -> list[T]:
         """Return what a quorum tells about `requests`, decoded: values that are the same by `key`, at least one.
 
-        `decode` raises `ChainUnavailable` for what is no answer. Who tells otherwise is outvoted, and reported, also
-        when the answer comes after the decision.
+        `decode` raises `ChainUnavailable` for what is no answer; `with_refusals` it gets refusals in the places of
+        results. Who tells otherwise is outvoted, and reported, also when the answer comes after the decision.
 
         Raises:
             EndpointRefused: a quorum executed the call and it reverted, or a quorum refused.
@@ -109,7 +110,7 @@ class Node:
 
         async def ask(endpoint: Endpoint) -> T:
             """Return what one endpoint tells."""
-            return decode(await endpoint.ask(requests))
+            return decode(await (endpoint.ask_each(requests) if with_refusals else endpoint.ask(requests)))
 
         ballots = await self._polling.poll(ask, is_decided, late=judge)
         for ballot in ballots:

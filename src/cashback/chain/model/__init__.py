@@ -47,6 +47,7 @@ from cashback.chain.model.lanes import (
     Slot,
     SlotKind,
     Transaction,
+    Trial,
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
 from cashback.chain.model.network import Allowance, Halt, Network, Person, Policy
@@ -126,6 +127,7 @@ __all__ = [
     "TakenBack",
     "TokenLog",
     "Transaction",
+    "Trial",
     "UnknownMint",
     "Unmintable",
     "Waiting",

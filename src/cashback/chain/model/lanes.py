@@ -16,6 +16,16 @@ class Call(msgspec.Struct, frozen=True):
     gas: int
 
 
+class Trial(msgspec.Struct, frozen=True):
+    """What a call would do on top of a block: what it should, nothing, or run out of the gas that is its bound.
+
+    `selector` is the first four bytes of its error, empty when it gives none.
+    """
+
+    outcome: Literal["done", "undone", "out_of_gas"]
+    selector: bytes = b""
+
+
 class Fees(msgspec.Struct, frozen=True):
     """The two prices per gas of an EIP-1559 transaction."""
 

@@ -11,7 +11,8 @@ LAG_BLOCKS_MAX: Final = 5
 _FOR_A_PERSON: Final = {
     "minter_paused": "the minter is paused; its admin lifts that",
     "role_missing": "the signer or the minter has lost its role; an admin grants it",
-    "supply_cap_reached": "the token's supply cap is reached; nothing more can ever be minted with it",
+    "supply_cap_reached": "the token's supply cap leaves less than the next mint; what is larger can never be minted",
+    "calls_refused": "the contracts refuse every call, of whichever mints, so nothing is held; look at the contracts",
     "no_gas_money": "its gas money is used up; send some to the signer's address",
     "fee_below_minimum": "its fee is below what the nodes take; raise CASHBACK_TIP_FLOOR_WEI",
     "send_not_taken": "no node takes what it sends; the log has their words",

@@ -18,8 +18,15 @@ class GuardRails(msgspec.Struct, frozen=True):
     day_max: int
 
 
-def budget(policy: Policy, *, in_flight: int) -> int | Waits:
-    """Return how many base units may be signed for now; what is in flight counts as minted already.
+class Budget(msgspec.Struct, frozen=True):
+    """How many base units may be signed for, and which bound that is: what a mint waits for that is larger."""
+
+    amount: int
+    bound: str
+
+
+def budget(policy: Policy, *, in_flight: int) -> Budget | Waits:
+    """Return how much may be signed for now; what is in flight counts as minted already.
 
     A pause or an exhausted limit makes the lane wait. It costs no attempt and makes no mint fail.
     """
@@ -31,10 +38,12 @@ def budget(policy: Policy, *, in_flight: int) -> int | Waits:
     if room <= 0:
         return Waits("supply_cap_reached")
     left = policy.available - in_flight
-    return min(left, room) if left > 0 else Waits("mint_limit_reached")
+    if left <= 0:
+        return Waits("mint_limit_reached")
+    return _least(Budget(left, "mint_limit_reached"), Budget(room, "supply_cap_reached"))
 
 
-def guarded(budget: int | Waits, rails: GuardRails, *, hour: int, day: int) -> int | Waits:
+def guarded(budget: Budget | Waits, rails: GuardRails, *, hour: int, day: int) -> Budget | Waits:
     """Return what of a budget the guard rails leave, given what was signed for within the hour and the day."""
     if isinstance(budget, Waits):
         return budget
@@ -42,4 +51,13 @@ def guarded(budget: int | Waits, rails: GuardRails, *, hour: int, day: int) -> i
         return Waits("hourly_guard_reached")
     if day >= rails.day_max:
         return Waits("daily_guard_reached")
-    return min(budget, rails.hour_max - hour, rails.day_max - day)
+    return _least(
+        budget,
+        Budget(rails.hour_max - hour, "hourly_guard_reached"),
+        Budget(rails.day_max - day, "daily_guard_reached"),
+    )
+
+
+def _least(*budgets: Budget) -> Budget:
+    """Return the smallest, of equal ones the first."""
+    return min(budgets, key=lambda one: one.amount)

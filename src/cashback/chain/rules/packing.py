@@ -51,7 +51,7 @@ def pack(waiting: Sequence[Waiting], limits: Limits) -> list[Call]:
     """
     per_call = min(limits.mints, BATCH_MINTS_MAX, (limits.gas - _GAS_TRANSACTION - _GAS_CALL) // _WORST_MINT)
     fitting = _affordable(waiting, limits.amount)[: limits.calls * max(per_call, 0)]
-    return [_call(fitting[start : start + per_call]) for start in range(0, len(fitting), max(per_call, 1))]
+    return [carrying(fitting[start : start + per_call]) for start in range(0, len(fitting), max(per_call, 1))]
 
 
 def word(recipient: bytes, amount: int) -> bytes:
@@ -85,8 +85,11 @@ def _affordable(waiting: Sequence[Waiting], amount: int) -> list[Waiting]:
     return fitting
 
 
-def _call(mints: Sequence[Waiting]) -> Call:
-    """Return the cheaper form: a window while its gaps are no more than its mints, else the numbers one by one."""
+def carrying(mints: Sequence[Waiting]) -> Call:
+    """Return the call that carries `mints`, which are sorted by number and no more than fit, in its cheaper form.
+
+    That is a window while its gaps are no more than its mints, else the numbers one by one.
+    """
     numbers = tuple(mint.number for mint in mints)
     span = numbers[-1] - numbers[0] + 1
     is_window = span <= BATCH_MINTS_MAX and span <= 2 * len(mints)

@@ -1,6 +1,6 @@
 """Taking waiting mints onto a lane: packed, signed, and stored as one transaction before anything is sent.
 
-    read (free slots, queue) ──▶ ripe? announce ──▶ what do the contracts allow? ──▶ pack, price, sign ──▶ store
+    read (free slots, queue) ──▶ ripe? announce ──▶ what do the contracts allow? ──▶ pack, try, price, sign ──▶ store
 
 Between reading and storing no transaction is open, so that a key may live in a service far away; what has changed
 meanwhile makes the storing fail as a whole (I2, I9): the next nonce must be the one that was read, every mint must
@@ -32,6 +32,7 @@ from cashback.chain.model import (
 from cashback.chain.rules import batching, fees, packing
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.halting import halt
+from cashback.chain.service.sifting import Sifter
 from cashback.chain.service.signing import first_attempts
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.service.waiting import wait_for
@@ -90,6 +91,7 @@ class Sequencer:
         contracts: Contracts,
         signer: Signer,
         tenure: Tenure,
+        sifter: Sifter,
         chain_id: int,
         limits: LaneLimits,
     ) -> None:
@@ -98,6 +100,7 @@ class Sequencer:
         self._contracts = contracts
         self._signer = signer
         self._tenure = tenure
+        self._sifter = sifter
         self._chain_id = chain_id
         self._limits = limits
 
@@ -193,17 +196,23 @@ class Sequencer:
         return next(lane for lane in await lanes.lanes(tx) if lane.address == self._signer.address)
 
     async def _take(self, queue: Queue) -> float | None:
-        """Pack, price, sign and store what the contracts allow of the queue."""
+        """Pack, price, try, sign and store what the contracts allow of the queue."""
         policy = await self._contracts.policy(self._signer.address)
         if policy.pending_nonce > queue.lane.next_nonce:
             await self.account_for(policy.pending_nonce)
             raise RaceLost("the lane's next nonce has changed")
         bid = fees.first_bid(fees.market(policy.prices, self._limits.fees), self._limits.fees)
-        calls = self._calls(queue, policy)
-        if isinstance(calls, fees.Waits):
-            return await wait_for(self._database, queue.lane, calls)
+        packed = self._calls(queue, policy)
+        if isinstance(packed, fees.Waits):
+            return await wait_for(self._database, queue.lane, packed)
         if isinstance(bid, fees.Waits):
             return await wait_for(self._database, queue.lane, bid)
+        calls = await self._sifter.sift(packed, queue.waiting, block=policy.head)
+        if isinstance(calls, fees.Waits):
+            return await wait_for(self._database, queue.lane, calls)
+        if not calls:
+            # All of it was held; what waits behind it is looked at anew.
+            return 0.0
         slots = [
             Slot(lane=queue.lane.id, nonce=queue.lane.next_nonce + place, target=self._contracts.minter, call=call)
             for place, call in enumerate(calls)
@@ -226,9 +235,9 @@ class Sequencer:
             calls=min(self._limits.slots_in_flight - queue.lane.open_slots, CALLS_PER_TURN_MAX),
             mints=self._limits.batch_mints,
             gas=self._limits.batch_gas,
-            amount=budget,
+            amount=budget.amount,
         )
-        return packing.pack(queue.waiting, limits) or fees.Waits("mint_limit_reached")
+        return packing.pack(queue.waiting, limits) or fees.Waits(budget.bound)
 
     async def _store(self, lane: Lane, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
         """Reserve the nonces and store slots, attempts and the mints' places, all or nothing."""

@@ -89,6 +89,26 @@ async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()
     return [Waiting(row[0], Address(row[1]), row[2]) for row in rows], max((row[3] for row in rows), default=0)
 
 
+async def waiting_after(tx: Tx, number: int, *, limit: int) -> list[Waiting]:
+    """Return the first waiting mints above a number, in order; from the lowest on when there are none above it."""
+    cursor = await tx.execute(
+        """
+        select number, recipient, amount
+        from chain.mints
+        where state = 'accepted'
+          and number > case
+              when exists (select from chain.mints where state = 'accepted' and number > %(number)s::bigint)
+              then %(number)s::bigint
+              else 0
+          end
+        order by number
+        limit %(limit)s
+        """,
+        {"number": number, "limit": limit},
+    )
+    return [Waiting(row[0], Address(row[1]), row[2]) for row in await cursor.fetchall()]
+
+
 async def waiting_count(tx: Tx, limit: int) -> int:
     """Return how many mints wait for a slot, counting no further than `limit`."""
     cursor = await tx.execute(

@@ -25,6 +25,7 @@ from cashback.chain.service.releasing import Releases
 from cashback.chain.service.retiring import Retiring
 from cashback.chain.service.rotation import Rotation
 from cashback.chain.service.sequencing import LaneLimits, Sequencer
+from cashback.chain.service.sifting import Sifter
 from cashback.chain.service.sighting import Sighting
 from cashback.chain.service.stream import Stream
 from cashback.chain.service.tending import Tender
@@ -103,7 +104,15 @@ def _lane(
     tenure = Tenure(database, name=f"lane:{name}", holder=holder)
     blocks = Blocks(node, token=contracts.token)
     chain_id = settings.chain_id
-    sequencer = Sequencer(database, contracts=contracts, signer=signer, tenure=tenure, chain_id=chain_id, limits=limits)
+    sequencer = Sequencer(
+        database,
+        contracts=contracts,
+        signer=signer,
+        tenure=tenure,
+        sifter=Sifter(database, contracts=contracts, signer=signer.address, tenure=tenure),
+        chain_id=chain_id,
+        limits=limits,
+    )
     tender = Tender(
         database,
         node=node,

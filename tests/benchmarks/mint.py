@@ -1,137 +1,187 @@
 """`mint`: how many mints a second go through the adapter onto a chain with 1 s blocks.
 
-Method. The real `cashback adapter` with its database (fsync on) and anvil; mints to fresh wallets are submitted over
-gRPC in batches of 500 as fast as it accepts them, as the mint worker does, and the stream of outcomes is read until
-every one is final. The rate runs from the first submission to the moment the adapter saw the last mint in a block.
-Two chains: one with blocks of 60M gas, which is the limit there (about 2,100 fresh mints a block), and one whose blocks
-have room for everything, where the adapter and the node are. Every log and the supply are compared at the end.
+Method. Blocks of 60M gas, all wallets fresh, in one run on one machine, each on a chain of its own that was started in
+the same way:
+
+    web3.py 30 s ──▶ raw batches 30 s ──▶ the adapter 60 s ──▶ raw batches 30 s ──▶ web3.py 30 s
+
+so that whatever changes on the machine meanwhile weighs on both sides of the adapter. Each is counted by the logs in
+the blocks of its spell (`spell.py`). The adapter is the real `cashback adapter` with its database (fsync on), fed over
+gRPC in batches of 500 as the mint worker does, with 20,000 mints under way at most. Raw batches are the limit: signed
+ahead, with nothing stored or followed, of the size that fills such a block best (`peers/raw_batches.py`). The peer is
+what people write (`peers/web3_single.py`).
+
+Then 10,000 mints into blocks that have room for everything, where the adapter and the node are the limit: from the
+first acceptance to the moment the adapter saw the last one in a block. Every log and the supply are compared at the end
+of each.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from itertools import count
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
+from statistics import median
 from typing import Final
 
-import psycopg
+import msgspec
 
-from cashback.chain.model import Waiting
-from cashback.kernel.clock import SystemClock
-from cashback.kernel.money import TokenUnits
-from cashback.minting.gateway import Adapter
-from cashback.minting.model import Cursor, Mint, MintState, SubmitResult
-from cashback.processes import migrate
-from cashback.processes.embedded import HOST, CashbackProcess, EmbeddedNats, EmbeddedPostgres
-from cashback.processes.stack import Plan, Ports
-from tests.benchmarks.chain import Chain, mints, open_chain
-from tests.benchmarks.checks import Check, exactly, reported
+from cashback.chain.gateway.blocks import TRANSFER
+from cashback.chain.gateway.decoding import MINTED
+from tests.benchmarks.adapter import Serving, serving
+from tests.benchmarks.bare import BareToken
+from tests.benchmarks.chain import Chain, fresh_mints, open_chain
+from tests.benchmarks.checks import Check, at_least, exactly, reported
+from tests.benchmarks.feed import Feed
+from tests.benchmarks.payer import Payer
+from tests.benchmarks.peers.raw_batches import RawBatches
+from tests.benchmarks.peers.web3_single import Web3Single
+from tests.benchmarks.spell import Spell, logs_in, spell
 
-MINTS: Final = 10_000
-SUBMITTED_AT_ONCE: Final = 500
-CHAINS: Final = {"60M gas": 60_000_000, "room for all": 1_000_000_000}
-_WITHIN_S: Final = 120.0
+SPELL_S: Final = float(os.environ.get("SECONDS_PER_SPELL", "60"))
+"""How long each contender mints; a shorter spell is for looking whether it works."""
+OF_LIMIT_MIN: Final = 0.85
+GAS_LIMIT: Final = 60_000_000
+ROOM_FOR_ALL: Final = 1_000_000_000
+MINTS_WITH_ROOM: Final = 10_000
+SIGNED_AHEAD_PER_S: Final = 15
+"""Transactions: half as many again as blocks take."""
+_OWNER: Final = 3
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """What one contender did in a spell: mints a second, the mints of a median block, and how many logs were wrong."""
+
+    rate: float
+    per_block: float
+    astray: int
 
 
 async def measure(folder: Path) -> list[Check]:
     """Return the figures."""
-    figures: list[Check] = []
-    astray = unminted = 0
-    for name, gas_limit in CHAINS.items():
-        place = folder / str(gas_limit)
-        async with open_chain(place, gas_limit=gas_limit) as chain, _adapter(place, chain) as (adapter, dsn):
-            asked = mints(range(1, MINTS + 1), count())
-            await _submit(adapter, asked)
-            unminted += MINTS - await _minted(adapter)
-            figures += await _figures(name, dsn)
-            astray += await chain.astray({mint.number: mint for mint in asked})
+    half_s = SPELL_S / 2
+    peer = [await _peer(folder / "peer-1", half_s)]
+    limit = [await _limit(folder / "limit-1", half_s)]
+    ours, figures = await _ours(folder / "ours", SPELL_S)
+    limit.append(await _limit(folder / "limit-2", half_s))
+    peer.append(await _peer(folder / "peer-2", half_s))
+    limit_rate, peer_rate = _mean(limit), _mean(peer)
+    room = await _with_room(folder / "room")
+    astray = ours.astray + sum(one.astray for one in limit + peer)
     return [
+        at_least(f"the adapter, of the limit, for {SPELL_S:g} s", ours.rate / limit_rate, "", bound=OF_LIMIT_MIN),
+        reported("the adapter into blocks of 60M gas", ours.rate, "mints/s"),
+        reported("raw batches without any adapter: the limit", limit_rate, "mints/s"),
+        reported("web3.py, one transaction per mint", peer_rate, "mints/s"),
+        reported("the adapter, times web3.py", ours.rate / peer_rate, ""),
+        reported("mints in a median block, the adapter", ours.per_block, "mints"),
+        reported("mints in a median block, raw batches", median(one.per_block for one in limit), "mints"),
         *figures,
-        exactly("mints without a final outcome", unminted, "mints", expected=0),
+        *room,
         exactly("mint logs lost, doubled or wrong", astray, "logs", expected=0),
     ]
 
 
-@asynccontextmanager
-async def _adapter(folder: Path, chain: Chain) -> AsyncIterator[tuple[Adapter, str]]:
-    """Yield the running adapter as the mint worker sees it, and the superuser's DSN of its database."""
-    postgres, plan = EmbeddedPostgres(folder / "postgres"), Plan(Ports.free())
-    try:
-        await asyncio.to_thread(postgres.start)
-        await asyncio.to_thread(migrate.migrate, plan.migration(postgres), ("chain",))
-        settings = plan.settings("adapter", postgres=postgres, nats=EmbeddedNats(folder / "nats"), chain=chain.settings)
-        port = plan.ports.ready("adapter")
-        process = CashbackProcess("adapter", log=folder / "adapter.log", port=port, settings=settings)
-        await asyncio.to_thread(process.start)
-        try:
-            async with Adapter.connect(HOST, plan.ports.adapter) as adapter:
-                yield adapter, postgres.dsn("chain")
-        finally:
-            await asyncio.to_thread(process.stop)
-    finally:
-        await asyncio.to_thread(postgres.stop)
+async def _ours(folder: Path, duration_s: float) -> tuple[Minted, list[Check]]:
+    """Return what the adapter did, and what its records say of how."""
+    async with open_chain(folder, gas_limit=GAS_LIMIT) as chain, serving(folder, chain) as adapter:
+        feed = Feed(adapter, fresh_mints())
+        async with feed.running():
+            of = await spell(chain, duration_s=duration_s)
+        unsettled = len(feed.asked.keys() - feed.settled)
+        minted = await _minted(chain, of, astray=await chain.astray(feed.asked))
+        figures = [
+            *await _per_transaction(adapter),
+            exactly("mints without a final outcome", unsettled, "mints", expected=0),
+        ]
+        return minted, figures
 
 
-async def _submit(adapter: Adapter, asked: list[Waiting]) -> None:
-    """Submit everything in batches.
-
-    Raises:
-        RuntimeError: the adapter did not accept every mint.
-    """
-    for start in range(0, len(asked), SUBMITTED_AT_ONCE):
-        batch = [_mint(mint) for mint in asked[start : start + SUBMITTED_AT_ONCE]]
-        verdicts = await adapter.submit(batch)
-        if [verdict.result for verdict in verdicts] != [SubmitResult.ACCEPTED] * len(batch):
-            raise RuntimeError("the adapter did not accept every mint")
+async def _limit(folder: Path, duration_s: float) -> Minted:
+    """Return what raw batches did."""
+    async with open_chain(folder, gas_limit=GAS_LIMIT) as chain:
+        raw = RawBatches(chain, fresh_mints())
+        await raw.sign_ahead(int((duration_s + 15) * SIGNED_AHEAD_PER_S))
+        of = await _spell_of(chain, duration_s, raw.run)
+        return await _minted(chain, of, astray=await chain.astray(raw.asked))
 
 
-async def _minted(adapter: Adapter) -> int:
-    """Return how many different numbers are final, once that are all or the patience ends."""
-    numbers: set[int] = set()
-    stream = adapter.watch(Cursor("", 0))
-    try:
-        async with asyncio.timeout(_WITHIN_S):
-            async for batch in stream:
-                numbers |= {outcome.number for outcome in batch.outcomes if outcome.inclusion is not None}
-                if len(numbers) >= MINTS:
-                    break
-    except TimeoutError:
-        pass
-    finally:
-        await stream.aclose()
-    return len(numbers)
+async def _peer(folder: Path, duration_s: float) -> Minted:
+    """Return what web3.py did, one transaction per mint."""
+    async with open_chain(folder, gas_limit=GAS_LIMIT) as chain:
+        bare = await BareToken.deploy(Payer(chain, index=_OWNER))
+        peer, mints = Web3Single(chain.anvil.url, bare.token, account=_OWNER, nonce=1), fresh_mints()
+        async with aclosing(peer):
+            of = await _spell_of(chain, duration_s, lambda stop: peer.run(mints, stop))
+        logs = await logs_in(chain, of, contract=bare.token, topic=TRANSFER)
+        return Minted(sum(logs) / of.duration_s, median(logs), peer.failed)
 
 
-async def _figures(name: str, dsn: str) -> list[Check]:
-    """Return what the adapter's own records say of the rate."""
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        cursor = await connection.execute(
+async def _spell_of(chain: Chain, duration_s: float, run: Callable[[asyncio.Event], Awaitable[None]]) -> Spell:
+    """Return a spell while `run` mints, once it has ended."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        minting = tasks.create_task(_awaited(run(stop)))
+        of = await spell(chain, duration_s=duration_s)
+        stop.set()
+        await minting
+    return of
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    """Await; a task wants a coroutine."""
+    await work
+
+
+async def _minted(chain: Chain, of: Spell, *, astray: int) -> Minted:
+    """Return what the token's logs say of a spell."""
+    logs = await logs_in(chain, of, contract=chain.token, topic=MINTED)
+    return Minted(sum(logs) / of.duration_s, median(logs), astray)
+
+
+async def _with_room(folder: Path) -> list[Check]:
+    """Return how fast it goes where no block is ever full."""
+    async with open_chain(folder, gas_limit=ROOM_FOR_ALL) as chain, serving(folder, chain) as adapter:
+        feed = Feed(adapter, fresh_mints())
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(feed.watch())
+            while len(feed.asked) < MINTS_WITH_ROOM:
+                await feed.submit()
+            await feed.all_settled()
+            watching.cancel()
+        [(accepted_s, included_s)] = await adapter.rows(
             """
             select extract(epoch from max(accepted_at) - min(accepted_at))::float8,
-                   extract(epoch from max(included_at) - min(accepted_at))::float8,
-                   (select count(*) from chain.slots),
-                   (select count(*) from chain.blockchain_transactions)
+                   extract(epoch from max(included_at) - min(accepted_at))::float8
             from chain.mints
             """
         )
-        accepted_s, included_s, slots, attempts = await cursor.fetchone() or (1.0, 1.0, 0, 0)
+        astray = await chain.astray(feed.asked)
     return [
-        reported(f"{name}: mints into blocks", MINTS / included_s, "mints/s"),
-        reported(f"{name}: mints accepted over gRPC", MINTS / accepted_s, "mints/s"),
-        reported(f"{name}: mints per transaction", MINTS / max(slots, 1), "mints"),
-        reported(f"{name}: attempts per transaction", attempts / max(slots, 1), "attempts"),
+        reported("room for all: mints into blocks", MINTS_WITH_ROOM / included_s, "mints/s"),
+        reported("room for all: mints accepted over gRPC", MINTS_WITH_ROOM / accepted_s, "mints/s"),
+        exactly("room for all: mint logs lost, doubled or wrong", astray, "logs", expected=0),
     ]
 
 
-def _mint(waiting: Waiting) -> Mint:
-    """Return a mint as the mint worker hands it over."""
-    return Mint(
-        number=waiting.number,
-        cashback_id=f"cb_{waiting.number:026d}",
-        recipient=waiting.recipient,
-        amount=TokenUnits(waiting.amount),
-        fingerprint=b"",
-        state=MintState.REQUESTED,
-        submit_attempts=0,
-        requested_at=SystemClock().now(),
+async def _per_transaction(adapter: Serving) -> list[Check]:
+    """Return how the adapter's records say that the mints were carried."""
+    [(mints, slots, attempts, sends)] = await adapter.rows(
+        """
+        select (select count(*) from chain.mints),
+               (select count(*) from chain.slots),
+               count(*),
+               sum(sends)
+        from chain.blockchain_transactions
+        """
     )
+    return [
+        reported("mints per transaction", mints / slots, "mints"),
+        reported("attempts per transaction", attempts / slots, "attempts"),
+        reported("sends per attempt", float(sends / attempts), "sends"),
+    ]
+
+
+def _mean(spells: list[Minted]) -> float:
+    """Return the rate over spells of the same length."""
+    return sum(one.rate for one in spells) / len(spells)

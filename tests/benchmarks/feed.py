@@ -1,7 +1,7 @@
 """Mints for the adapter, in one of two ways, and the stream of outcomes that says when each is done with.
 
 full     as many under way as fill its lanes and some blocks, and never more: whenever outcomes make room, 500 more
-paced    one at a time, each in a call of its own at the instant it is due, however long the others take
+paced    what is due at a fixed pace, as soon as it is: one at a time unless the call before took longer than that
 """
 
 import asyncio
@@ -20,8 +20,6 @@ from tests.benchmarks.adapter import Serving
 SUBMITTED_AT_ONCE: Final = 500
 UNDER_WAY_MAX: Final = 20_000
 """Five blocks of 60M gas until they are final, a lane's calls in flight, and some thousands that wait."""
-CALLS_AT_ONCE_MAX: Final = 1_000
-"""Of a paced feed: ten seconds at 100 a second. An adapter that is down is not asked by more than that."""
 _SETTLED_WITHIN_S: Final = 120.0
 _TRY_AGAIN_S: Final = 0.05
 
@@ -80,20 +78,18 @@ class Feed:
         return submit
 
     def paced(self, per_second: float) -> Way:
-        """Return the way that submits one after the other, so many a second."""
+        """Return the way that submits so many a second, as the mint worker does: what came during a call goes next."""
 
         async def submit(stop: asyncio.Event) -> None:
-            """Submit each at its instant."""
+            """Submit what is due."""
             began_s = monotonic_s()
-            gate = asyncio.Semaphore(CALLS_AT_ONCE_MAX)
-            async with asyncio.TaskGroup() as calls:
-                for place in count():
-                    await pause(stop, max(began_s + place / per_second - monotonic_s(), 0))
-                    if stop.is_set():
-                        return
-                    await gate.acquire()
-                    call = calls.create_task(self._submit(self._next(1)))
-                    call.add_done_callback(lambda _: gate.release())
+            for place in count(1):
+                await pause(stop, max(began_s + place / per_second - monotonic_s(), 0))
+                if stop.is_set():
+                    return
+                due = int((monotonic_s() - began_s) * per_second) - len(self.asked)
+                if due > 0:
+                    await self._submit(self._next(min(due, SUBMITTED_AT_ONCE)))
 
         return submit
 
@@ -108,8 +104,7 @@ class Feed:
         while True:
             try:
                 return await self._serving.submit(batch)
-            except (AdapterUnavailable, AttributeError):
-                # The latter is grpclib's: a call that waited while its connection broke finds none (`_transport`).
+            except AdapterUnavailable:
                 await pause(asyncio.Event(), _TRY_AGAIN_S)
 
     async def _room(self, under_way_max: int) -> None:

@@ -1,6 +1,6 @@
 """How long a mint takes inside the adapter at a calm pace: until it is sent, and once it is final.
 
-100 mints/s for 60 s, each in a call of its own at the instant it is due, all wallets fresh, 1 s blocks of 60M gas.
+100 mints/s for 60 s, each handed over when it is due, all wallets fresh, 1 s blocks of 60M gas.
 
     accepted ──▶ sent        by the adapter's own records: the mint's row stored, its first attempt answered
     tag moves ──▶ outcome    the node's finalised tag is asked for every 10 ms, beside the adapter; for each block, the

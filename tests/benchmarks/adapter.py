@@ -44,25 +44,41 @@ class Serving(msgspec.Struct, frozen=True):
             return await (await connection.execute(question.encode())).fetchall()
 
 
+class Home(msgspec.Struct, frozen=True):
+    """A migrated database for an adapter, and the settings of an adapter there by their names in the environment."""
+
+    settings: dict[str, str]
+    ready_port: int
+    port: int
+    dsn: str
+
+
 @asynccontextmanager
-async def serving(folder: Path, chain: Chain, **changes: str) -> AsyncIterator[Serving]:
-    """Yield an adapter on `chain`, with other settings where `changes` say so; both end with the block."""
+async def at_home(folder: Path, chain: Chain) -> AsyncIterator[Home]:
+    """Yield a home for an adapter on `chain`; the database ends with the block."""
     postgres, plan = EmbeddedPostgres(folder / "postgres"), Plan(Ports.free())
     try:
         await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(migrate.migrate, plan.migration(postgres), ("chain",))
-        settings = plan.settings("adapter", postgres=postgres, nats=EmbeddedNats(folder / "nats"), chain=chain.settings)
-        process = CashbackProcess(
-            "adapter", log=folder / "adapter.log", port=plan.ports.ready("adapter"), settings=settings | changes
-        )
-        await asyncio.to_thread(process.start)
-        try:
-            async with Adapter.connect(HOST, plan.ports.adapter) as adapter:
-                yield Serving(process, adapter, postgres.dsn("chain"))
-        finally:
-            await asyncio.to_thread(process.stop)
+        nats = EmbeddedNats(folder / "nats")
+        settings = plan.settings("adapter", postgres=postgres, nats=nats, chain=chain.settings)
+        yield Home(settings, plan.ports.ready("adapter"), plan.ports.adapter, postgres.dsn("chain"))
     finally:
         await asyncio.to_thread(postgres.stop)
+
+
+@asynccontextmanager
+async def serving(folder: Path, chain: Chain) -> AsyncIterator[Serving]:
+    """Yield an adapter on `chain`; it and its database end with the block."""
+    async with at_home(folder, chain) as home:
+        log = folder / "adapter.log"
+        process = CashbackProcess("adapter", log=log, port=home.ready_port, settings=home.settings)
+        await asyncio.to_thread(process.start)
+        try:
+            async with Adapter.connect(HOST, home.port) as adapter:
+                yield Serving(process, adapter, home.dsn)
+        finally:
+            await asyncio.to_thread(process.stop)
 
 
 def _mint(waiting: Waiting) -> Mint:

@@ -67,13 +67,13 @@ class Feed:
             await self._room(UNDER_WAY_MAX - SUBMITTED_AT_ONCE)
 
     def so_many(self, many: int) -> Way:
-        """Return the way that submits so many as fast as they are taken, and then no more."""
+        """Return the way that submits so many as fast as they are taken, whenever it is told to stop."""
 
         async def submit(stop: asyncio.Event) -> None:
             """Submit them."""
-            while len(self.asked) < many and not stop.is_set():
-                await self._submit(self._next(min(SUBMITTED_AT_ONCE, many - len(self.asked))))
-            await self._room(0)
+            del stop
+            for start in range(0, many, SUBMITTED_AT_ONCE):
+                await self._submit(self._next(min(SUBMITTED_AT_ONCE, many - start)))
 
         return submit
 

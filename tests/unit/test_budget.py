@@ -12,9 +12,7 @@ SPENT: Final = {"eth_call": 6.0, "eth_getLogs": 1.0}
 
 def missed(asked: dict[str, float], spent_references: float) -> list[str]:
     """Return which figures miss the budget."""
-    return [
-        check.name for check in within(BUDGET, asked=asked, spent_references=spent_references) if not check.holds
-    ]
+    return [check.name for check in within(BUDGET, asked=asked, spent_references=spent_references) if not check.holds]
 
 
 def test_what_the_budget_says_may_be_spent() -> None:

@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test bench clean
+.PHONY: help demo dev test budget bench clean
 
 # The Python to set up with; empty means the first one that will do.
 PYTHON ?=
@@ -20,6 +20,7 @@ help:
 	  'make demo ARGS=--all the same with all 6,919 purchases' \
 	  'make dev             the whole system, up until Ctrl-C; prints addresses, keys and what to try next' \
 	  'make test            linters, then the tests (10 minutes); ARGS="-k idempotency" picks some' \
+	  'make budget          requests and CPU per mint against what is committed (a minute); CI runs it before the tests' \
 	  'make bench           every measurement against its target; ONLY=end_to_end picks one' \
 	  'make clean           remove all that make made: .venv, build and caches' \
 	  '' \
@@ -33,6 +34,9 @@ dev: $(READY)
 
 test: $(READY)
 	@exec $(VENV)/bin/nox --sessions lint tests -- $(ARGS)
+
+budget: $(READY)
+	@exec $(VENV)/bin/nox --sessions budget
 
 bench: $(READY)
 	@exec $(VENV)/bin/nox --sessions bench -- $(ONLY) $(ARGS)

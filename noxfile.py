@@ -80,6 +80,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def budget(session: nox.Session) -> None:
+    """Hold what the adapter spends on a mint, requests and CPU, against tests/benchmarks/budget.json; CI runs it."""
+    session.run("python", "-m", "tests.benchmarks", "budget")
+
+
+@nox.session
 def generate(session: nox.Session) -> None:
     """Write src/cashback/wire anew from proto/."""
     session.run("python", "proto/generate.py", *session.posargs)

@@ -26,7 +26,7 @@ class BareToken:
     def __init__(self, owner: Payer, token: Address) -> None:
         """Mint `token` as its `owner`."""
         self._owner = owner
-        self._token = token
+        self.token = token
 
     @classmethod
     async def deploy(cls, owner: Payer) -> "BareToken":
@@ -36,11 +36,11 @@ class BareToken:
 
     async def per_mint(self, batches: Sequence[Sequence[Waiting]]) -> list[float]:
         """Return each batch's gas per mint; the numbers of the mints mean nothing here."""
-        return [await self._owner.gas_of(self._token, _calldata(batch), gas=GAS) / len(batch) for batch in batches]
+        return [await self._owner.gas_of(self.token, _calldata(batch), gas=GAS) / len(batch) for batch in batches]
 
     async def supply(self) -> int:
         """Return what was minted in all, in base units."""
-        return int.from_bytes(await self._owner.ask(self._token, bytes(_SUPPLY)))
+        return int.from_bytes(await self._owner.ask(self.token, bytes(_SUPPLY)))
 
 
 def _calldata(batch: Sequence[Waiting]) -> bytes:

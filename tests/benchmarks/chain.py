@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from cashback.processes import contracts
 from cashback.processes.embedded import CHAIN_ID, EmbeddedAnvil, cache_dir, find_anvil
 from cashback.processes.signing import address
 from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC
-from tests.benchmarks.shop import wallet
+from tests.benchmarks.shop import recipient
 
 UNITS: Final = 1_000_000
 """What each mint is worth: one token."""
@@ -81,4 +82,9 @@ async def open_chain(
 
 def mints(numbers: Sequence[int], wallets: Iterator[int]) -> list[Waiting]:
     """Return a mint for each number, to the next of the numbered wallets."""
-    return [Waiting(number, address(wallet(next(wallets))), UNITS) for number in numbers]
+    return [Waiting(number, recipient(next(wallets)), UNITS) for number in numbers]
+
+
+def fresh_mints() -> Iterator[Waiting]:
+    """Yield mints without end, numbered from 1 on, each to a wallet of its own."""
+    return (Waiting(number, recipient(number), UNITS) for number in count(1))

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import psycopg
 
+from cashback.chain.model import Address
 from cashback.kernel.addresses import checksum_address
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database
@@ -126,7 +127,12 @@ async def furnish(database: Database) -> Cast:
 
 def wallet(number: int) -> str:
     """Return an address that looks like any other, the same for the same number."""
-    return checksum_address(f"0x{sha256(f'wallet {number}'.encode()).hexdigest()[:40]}")
+    return checksum_address(f"0x{recipient(number).hex()}")
+
+
+def recipient(number: int) -> Address:
+    """Return the same address as bytes."""
+    return Address(sha256(f"wallet {number}".encode()).digest()[:20])
 
 
 def _answer(outcome: Outcome) -> bytes:

@@ -122,7 +122,7 @@ class SimulatedEndpoint(Endpoint):
         if faults.strikes("garbled"):
             return {"message": "service unavailable"}
         result = View(self._chain, self._site.behind or self._chain.branch).answer(method, given)
-        if method == "eth_getTransactionReceipt" and self._site.withholds(faults):
+        if method in {"eth_getTransactionReceipt", "eth_getBlockReceipts"} and self._site.withholds(faults):
             return None
         if method == "eth_getTransactionCount" and faults.strikes("nonce_behind"):
             return hex(max(int(result, 16) - faults.between(1, 3), 0))

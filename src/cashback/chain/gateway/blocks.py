@@ -130,6 +130,18 @@ class Blocks:
         )
         return {one: found for one, found in zip(hashes, agreed[0], strict=True) if found is not None}
 
+    async def receipts_in(self, number: int, hashes: Sequence[Hash]) -> dict[Hash, Receipt]:
+        """Return the receipts of those transactions that the block at a height carries, by one question.
+
+        Raises:
+            ChainUnavailable: it is not answered; not every client and provider knows the question.
+        """
+        agreed = await self._node.agree(
+            [("eth_getBlockReceipts", [hex(number)])],
+            lambda answers: decoding.receipts_among(answers[0], frozenset(hashes)),
+        )
+        return agreed[0]
+
     async def receipts_of_any(self, hashes: Sequence[Hash]) -> dict[Hash, Receipt]:
         """Return the receipts that any endpoint has: one that says it has none may merely be late with its index."""
         requests: list[Request] = [("eth_getTransactionReceipt", [f"0x{one.hex()}"]) for one in hashes]

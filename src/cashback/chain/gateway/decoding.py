@@ -76,6 +76,18 @@ def receipt(mined: dict[str, Any]) -> Receipt:
     )
 
 
+def receipts_among(mined: list[dict[str, Any]] | None, hashes: frozenset[Hash]) -> dict[Hash, Receipt]:
+    """Return of a block's receipts those of some transactions.
+
+    Raises:
+        ChainUnavailable: the node has no such block.
+    """
+    if mined is None:
+        raise ChainUnavailable("the node has no such block")
+    told = (receipt(one) for one in mined if Hash(octets(one["transactionHash"])) in hashes)
+    return {one.place.transaction_hash: one for one in told}
+
+
 def octets(text: str) -> bytes:
     """Return hexadecimal text as bytes."""
     return bytes.fromhex(text.removeprefix("0x"))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from prometheus_client import Counter
 
 from cashback.chain.gateway import jsonrpc, shapes
 from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
@@ -32,6 +33,10 @@ _COOLDOWN_MAX_S: Final = 8.0
 _COOLDOWN_DOUBLINGS_MAX: Final = 6
 _HEADERS: Final = {"content-type": "application/json"}
 _SILENT: Final = (aiohttp.ClientError, msgspec.DecodeError, OSError, ValueError)
+
+REQUESTS: Final = Counter(
+    "cashback_chain_rpc_requests_total", "JSON-RPC requests, each of a batch for itself.", ["endpoint", "method"]
+)
 
 
 class Endpoint:
@@ -145,6 +150,8 @@ class Endpoint:
             {"jsonrpc": "2.0", "id": place, "method": method, "params": parameters}
             for place, (method, parameters) in enumerate(requests)
         ]
+        for method, _ in requests:
+            REQUESTS.labels(self.name, method).inc()
         # A lone request is no batch: some endpoints answer batches slowly, or not at all.
         body = msgspec.json.encode(calls[0] if len(calls) == 1 else calls)
         async with self._connected().post(self._url, data=body, headers=_HEADERS) as response:

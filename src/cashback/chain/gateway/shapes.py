@@ -64,6 +64,7 @@ _SHAPES: Final[dict[str, Any]] = {
     "eth_feeHistory": FeeHistory,
     "eth_getBalance": Quantity,
     "eth_getBlockByNumber": Block | None,
+    "eth_getBlockReceipts": list[MinedReceipt] | None,
     "eth_getCode": Octets,
     "eth_getLogs": list[Log],
     "eth_getTransactionCount": Ordinal,

@@ -1,6 +1,7 @@
 """Looking into slots whose nonce is used although no log told of them: a reverted call, or a stranger with our key.
 
-Logs tell of nearly everything; receipts are asked for only here, a few at a time.
+Logs tell of nearly everything; receipts are asked for only here: a few one by one, many by the block that was just
+taken in, where nearly all of them are.
 """
 
 from collections import Counter
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cashback.chain.gateway.blocks import Blocks
-from cashback.chain.model import Address, ChainDiverged, Lane, OpenSlot, Receipt
+from cashback.chain.model import Address, ChainDiverged, ChainUnavailable, Hash, Lane, OpenSlot, Receipt
 from cashback.chain.rules import reverts
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network, sightings
@@ -17,6 +18,8 @@ from cashback.kernel.db import Database
 from cashback.kernel.telemetry import logger
 
 SLOTS_PER_TURN_MAX: Final = 64
+RECEIPTS_ALONE_MAX: Final = 4
+"""So many receipts are asked for one by one; for more it is first the block's, whose answer can be long."""
 DENIALS_MIN: Final = 5
 """So often must all endpoints deny, after the block is final, that a transaction of ours used a nonce."""
 MISTAKES_MAX: Final = 3
@@ -57,9 +60,7 @@ class Inspection:
         if not used:
             self._strange(lane, set(), tip, final_block)
             return 0
-        receipts = await self._source.receipts([hash_ for hashes in attempts.values() for hash_ in hashes])
-        missed = [hash_ for hashes in attempts.values() if not receipts.keys() & set(hashes) for hash_ in hashes]
-        receipts |= await self._source.receipts_of_any(missed)
+        receipts = await self._receipts(attempts, tip)
         found = {nonce: receipts[one] for nonce, hashes in attempts.items() for one in hashes if one in receipts}
         strange = self._strange(lane, {slot.nonce for slot in used if slot.nonce not in found}, tip, final_block)
         superseded = await self._supersede(lane, [slot for slot in used if slot.nonce in strange], final_block)
@@ -69,6 +70,19 @@ class Inspection:
             if slot.nonce in found
         }
         return superseded + await self._store(lane, found, reasons)
+
+    async def _receipts(self, attempts: dict[int, list[Hash]], tip: int) -> dict[Hash, Receipt]:
+        """Return the receipts that tell of the nonces: those in block `tip` by one question when they are many."""
+        receipts: dict[Hash, Receipt] = {}
+        hashes = _without(attempts, receipts)
+        if len(hashes) > RECEIPTS_ALONE_MAX:
+            try:
+                receipts |= await self._source.receipts_in(tip, hashes)
+            except ChainUnavailable as failure:
+                log.info("receipts.asked_alone", block=tip, problem=failure.detail)
+        if alone := _without(attempts, receipts):
+            receipts |= await self._source.receipts(alone)
+        return receipts | await self._source.receipts_of_any(_without(attempts, receipts))
 
     def _strange(self, lane: Lane, unknown: set[int], tip: int, final_block: int) -> set[int]:
         """Return which of the nonces that no attempt of ours used are used for good.
@@ -132,3 +146,8 @@ class Inspection:
         if mistakes >= MISTAKES_MAX:
             raise ChainDiverged("calls_keep_reverting", lane=lane.id)
         return closed
+
+
+def _without(attempts: dict[int, list[Hash]], receipts: dict[Hash, Receipt]) -> list[Hash]:
+    """Return every attempt at the nonces of which no receipt tells."""
+    return [hash_ for hashes in attempts.values() if not receipts.keys() & set(hashes) for hash_ in hashes]

@@ -19,7 +19,7 @@ from tests.support.stack import WholeSystem
 
 ROUNDS: Final = 4
 WITHIN_S: Final = 60.0
-CAPACITY: Final = 10**12
+CAPACITY: Final = 10**13
 WHY: Final = "a drill"
 
 

@@ -15,7 +15,7 @@ from tests.support.load import Shop
 from tests.support.stack import WholeSystem
 
 WITHIN_S: Final = 60.0
-CAPACITY: Final = 10**12
+CAPACITY: Final = 10**13
 
 
 async def limit(stack: WholeSystem, capacity: int) -> None:

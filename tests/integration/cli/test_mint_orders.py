@@ -41,7 +41,7 @@ def test_a_mint_is_cancelled_followed_and_made_under_another_number(dev: Dev, ca
         again = cashback("mint", "retry", first, *WHY, settings=dev.settings)
         assert (again.code, "was given back before" in again.out + again.err) == (0, True)
     finally:
-        chain.limit(minter, capacity=10**12)
+        chain.limit(minter, capacity=10**13)
 
     def is_minted() -> bool:
         found = cashback("mint", "show", name, "--json", settings=dev.settings).json

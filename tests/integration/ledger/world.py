@@ -40,14 +40,7 @@ from cashback.purchases.model import (
 )
 from tests.support.servers import Databases
 
-ROLES: Final = (
-    "cashback_owner",
-    "cashback_api",
-    "cashback_ledger",
-    "cashback_relay",
-    "cashback_auditor",
-    "cashback_operator",
-)
+ROLES: Final = tuple(f"cashback_{of}" for of in ("owner", "api", "ledger", "relay", "auditor", "operator"))
 PASSWORD: Final = "password-of-a-test"
 START: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TEMPLATE: Final = "cashback_service"

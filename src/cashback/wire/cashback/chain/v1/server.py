@@ -176,9 +176,9 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
 
 class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
     """
-    Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed; and takes lanes in and
-    out of service. Where callers are
-    known by their certificates, only those that the adapter is told of as administrators may call this.
+    Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed; takes lanes in and out
+    of service; brings the records in line with the chain. Where callers are known by their certificates, only those that
+    the adapter is told of as administrators may call this.
     """
 
     async def halt(self, message: "HaltRequest") -> "HaltResponse":

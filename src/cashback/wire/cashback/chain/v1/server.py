@@ -181,8 +181,8 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
 class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
     """
     Turns the halt switch: while it is on nothing is signed or sent, and what was sent is followed; takes lanes in and out
-    of service; cancels mints, and releases held ones. Where callers are known by their certificates, only those that the
-    adapter is told of as administrators may call this.
+    of service; cancels mints, and releases held ones; brings the records in line with the chain. Where callers are known
+    by their certificates, only those that the adapter is told of as administrators may call this.
     """
 
     async def halt(self, message: "HaltRequest") -> "HaltResponse":

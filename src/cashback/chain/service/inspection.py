@@ -14,6 +14,7 @@ from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network, sightings
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
+from cashback.kernel.failpoints import reach
 from cashback.kernel.telemetry import logger
 
 SLOTS_PER_TURN_MAX: Final = 64
@@ -60,6 +61,8 @@ class Inspection:
         receipts = await self._source.receipts([hash_ for hashes in attempts.values() for hash_ in hashes])
         missed = [hash_ for hashes in attempts.values() if not receipts.keys() & set(hashes) for hash_ in hashes]
         receipts |= await self._source.receipts_of_any(missed)
+        if receipts:
+            reach("receipt.seen")
         found = {nonce: receipts[one] for nonce, hashes in attempts.items() for one in hashes if one in receipts}
         strange = self._strange(lane, {slot.nonce for slot in used if slot.nonce not in found}, tip, final_block)
         superseded = await self._supersede(lane, [slot for slot in used if slot.nonce in strange], final_block)

@@ -21,6 +21,7 @@ from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
+from cashback.kernel.failpoints import Point, reach
 from cashback.kernel.telemetry import logger
 
 SENDS: Final = Counter("cashback_chain_sends_total", "Sends by what the nodes made of them.", ["answer"])
@@ -67,8 +68,8 @@ class Tender:
             (slot, next_step(slot, now=now, limits=self._limits.fees, patience=self._limits.patience)) for slot in slots
         ]
         attempts = [(slot.hash, slot.raw) for slot, step in steps if isinstance(step, Send)]
-        attempts += [(one.hash, one.raw) for one in await self._replace(steps)]
-        await self._send(attempts)
+        replacements = [(one.hash, one.raw) for one in await self._replace(steps)]
+        await self._send([*attempts, *replacements], sent="replacement.sent" if replacements else "attempt.sent")
         await self._note(lane, [step for _, step in steps])
         return bool(slots)
 
@@ -92,11 +93,14 @@ class Tender:
         signed = [await self._sign(slot, step) for slot, step in steps if isinstance(step, Bump)]
         if not signed:
             return []
+        reach("replacement.signed")
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             stored = await stored_slots.store(tx, signed)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
+            reach("replacement.reserved")
+        reach("replacement.stored")
         BUMPS.inc(stored)
         for attempt in signed:
             log.info(
@@ -121,14 +125,17 @@ class Tender:
         signature = await self._signer.sign(transaction.digest(unsigned))
         return transaction.attempt(unsigned, signature, lane=slot.lane)
 
-    async def _send(self, attempts: Sequence[tuple[Hash, bytes]]) -> None:
-        """Send stored bytes and note what became of each."""
+    async def _send(self, attempts: Sequence[tuple[Hash, bytes]], *, sent: Point) -> None:
+        """Send stored bytes and note what became of each; between the two the point `sent` is reached."""
         if not attempts:
             return
+        reach("attempt.sending")
         said = await asyncio.gather(*(self._node.send(raw) for _, raw in attempts))
+        reach(sent)
         results = [(hash_, *answers.combine(one)) for (hash_, _), one in zip(attempts, said, strict=True)]
         async with self._database.transaction() as tx:
             await stored_slots.record(tx, results)
+        reach("attempt.noted")
         self._tell(results)
 
     def _tell(self, results: Sequence[tuple[Hash, Answer, str]]) -> None:

@@ -26,6 +26,8 @@ from tests.support.facts import eventually
 DIES_WITHIN_S: Final = 45.0
 SETTLES_WITHIN_S: Final = 60.0
 MINTS_PER_CALL: Final = 2
+HASTY: Final = {"CASHBACK_BUMP_MS": "300"}
+"""An attempt that no block carries is replaced soon, and a stranger's transaction is not waited for long."""
 _LOOK_EVERY_S: Final = 0.03
 
 Weather = Callable[["Stage"], Awaitable[None]]
@@ -59,7 +61,7 @@ class Stage:
         self.deaths: list[str] = []
         self.happened: set[str] = set()
         self._witness = witness
-        self._log = log
+        self.log = log
 
     async def add_lane(self) -> None:
         """Let a second key mint, and give it to every process from now on."""
@@ -131,6 +133,30 @@ class Stage:
             await asyncio.to_thread(process.stop)
         assert process.exit_code == 0
 
+    @asynccontextmanager
+    async def standing_still_at(
+        self, trap: str, mints: Sequence[Mint], changes: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[CashbackProcess]:
+        """Run an adapter that stops itself at `trap` when it is given mints, while the block lasts; resume it there."""
+        log = self.log.with_name("zombie.log")
+        process = self.process({"CASHBACK_DEVELOPMENT": "true", "CASHBACK_FAILPOINTS": trap, **changes}, log=log)
+        # Only a process that is ready can be told from one that stands still at its start.
+        await asyncio.to_thread(process.start)
+        try:
+            await self.accept(mints)
+
+            async def look() -> bool | None:
+                is_there = "failpoint.reached" in await asyncio.to_thread(log.read_text)
+                return True if is_there and await asyncio.to_thread(stands_still, process.pid) else None
+
+            await eventually(look, within_s=DIES_WITHIN_S, what=f"it stands still at {trap}")
+            await self.assert_written_ahead()
+            yield process
+        finally:
+            process.resume()
+            await asyncio.to_thread(process.stop)
+        assert process.exit_code == 0
+
     async def settles(self) -> None:
         """Make blocks until every mint has its outcome and every nonce is final."""
 
@@ -154,7 +180,8 @@ class Stage:
             if self.is_ours(sender)
             for one in held.values()
         }
-        assert {*pending, *(hash_ for _, _, hash_ in await self.mined())} - self.foreign <= stored
+        unstored = {*pending, *(hash_ for _, _, hash_ in await self.mined())} - self.foreign - stored
+        assert not unstored, f"I3: sent and not stored: {unstored}"
 
     async def mined(self) -> list[tuple[str, int, str]]:
         """Return every transaction of our signers in a block, in order: signer, nonce and hash."""
@@ -169,14 +196,22 @@ class Stage:
 
     def is_ours(self, address: str) -> bool:
         """Tell whether the adapter signs as this address."""
-        return address.lower() in {f"0x{signer.address.hex()}" for signer in self.settings.signers()}
+        return address.lower() in self.signers
 
-    def process(self, changes: Mapping[str, str]) -> CashbackProcess:
-        """Return an adapter on this chain and this database, with further variables; it does not run yet."""
+    @property
+    def signers(self) -> list[str]:
+        """Return the addresses that the adapter signs as."""
+        return [f"0x{signer.address.hex()}" for signer in self.settings.signers()]
+
+    def process(self, changes: Mapping[str, str], *, log: Path | None = None) -> CashbackProcess:
+        """Return an adapter on this chain and this database, with further variables; it does not run yet.
+
+        Each that runs beside another one wants a log of its own.
+        """
         settings, probe = self.settings, free_port()
         return CashbackProcess(
             "adapter",
-            log=self._log,
+            log=log or self.log,
             port=probe,
             settings={
                 "CASHBACK_CHAIN_DSN": settings.chain_dsn.value,
@@ -200,7 +235,7 @@ class Stage:
     def _has_said(self, trap: str) -> bool:
         """Tell whether the last process has logged that it reached its trap."""
         point = trap.partition("=")[0]
-        told = [line for line in self._log.read_text().splitlines() if "failpoint.reached" in line]
+        told = [line for line in self.log.read_text().splitlines() if "failpoint.reached" in line]
         return len(told) == len(self.deaths) and f'"{point}"' in told[-1]
 
 
@@ -216,6 +251,11 @@ async def staged(settings: adapter.Settings, superuser_dsn: str, folder: Path) -
             lever = Lever(node)
             await lever.automine(is_on=False)
             yield Stage(settings, witness=witness, lever=lever, reader=reader, log=folder / "adapter.log")
+
+
+def stands_still(pid: int) -> bool:
+    """Tell whether a process is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 async def calm(_: Stage) -> None:

@@ -4,19 +4,15 @@ The process is the real one, and it ends itself exactly there (docs/adr/0026-fai
 reaches fails its test. Chain, database and the verdict know nothing of it.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from itertools import count
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 import pytest
 
 from cashback.kernel.failpoints import POINTS
-from cashback.processes import adapter
-from tests.chaos.adapter_stage import MINTS_PER_CALL, SETTLES_WITHIN_S, Stage, Weather, calm, mining, staged
+from tests.chaos.adapter_stage import HASTY, MINTS_PER_CALL, SETTLES_WITHIN_S, Stage, Weather, calm, mining
 from tests.chaos.adapter_verdict import assert_minted_once, assert_nonces_in_order, assert_told_once
-from tests.integration.chain.conftest import adapter_dsn, chain_dsn, node, ready_state, settings  # noqa: F401 - fixtures
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.support import mint
 from tests.support.facts import eventually
@@ -24,8 +20,6 @@ from tests.support.facts import eventually
 MINTS_PER_LIFE: Final = 3
 MINTS_OF_MUCH_WORK: Final = 14
 STATES_OF_THE_NODE: Final = 64
-HASTY: Final = {"CASHBACK_BUMP_MS": "300"}
-"""An attempt that no block carries is replaced soon, and a stranger's transaction is not waited for long."""
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -92,19 +86,6 @@ TWICE: Final = frozenset({"slot.stored", "attempt.answer_lost", "replacement.sto
 
 STRANGE: Final = frozenset({"noop.reserved", "noop.stored", "minting.halting"})
 """Those that want a stranger on the chain: each has a test of its own below."""
-
-
-@pytest.fixture
-async def stage(settings: adapter.Settings, chain_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:  # noqa: F811 - as above
-    """Give a chain with fresh contracts and an empty database."""
-    async with staged(settings, chain_dsn, tmp_path) as stage:
-        yield stage
-
-
-@pytest.fixture
-def numbers() -> Iterator[int]:
-    """Give numbers that no mint of the test has yet."""
-    return count(1)
 
 
 @pytest.mark.invariant("I2", "I3", "I9")

@@ -1,6 +1,6 @@
 """One adapter process: the real parts, wired as in production, on simulated endpoints and a real database.
 
-It dies where the schedule says: before or after it asks, sends, signs or commits.
+It dies where the schedule says: at any named point of its code, and before or after it asks or commits.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -46,23 +46,20 @@ class MortalDatabase(Database):
 
 
 class SlowSigner:
-    """A key in a service far away: the process may die or stand still while it signs."""
+    """A key in a service far away: the process may stand still while it signs."""
 
-    def __init__(self, signer: Signer, *, faults: Faults, life: Life, stall: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, signer: Signer, *, faults: Faults, stall: Callable[[], Awaitable[None]]) -> None:
         """Sign as `signer`."""
         self.address = signer.address
         self._signer = signer
         self._faults = faults
-        self._life = life
         self._stall = stall
 
     async def sign(self, digest: bytes) -> Signature:
-        """Return the signature, late or never."""
+        """Return the signature, maybe late."""
         if self._faults.strikes("stalled_signing"):
             await self._stall()
-        signature = await self._signer.sign(digest)
-        self._life.end_by("killed_signing")
-        return signature
+        return await self._signer.sign(digest)
 
 
 class Process:
@@ -79,10 +76,11 @@ class Process:
         sites: Sequence[Site],
         around: Surroundings,
         stall: Callable[["Process"], Awaitable[None]],
+        life: Life,
     ) -> None:
         """Wire one process of a deployment; it begins without any memory but the database."""
         self.name = name
-        self.life = life = Life(around.faults)
+        self.life = life
 
         async def stand_still() -> None:
             """Let the world go on without this process."""
@@ -101,7 +99,7 @@ class Process:
             self.database,
             node=node,
             contracts=Contracts(node, token=token, minter=minter),
-            signers=(SlowSigner(signer, faults=around.faults, life=life, stall=stand_still),),
+            signers=(SlowSigner(signer, faults=around.faults, stall=stand_still),),
         )
 
     async def turn_lane(self) -> None:

@@ -10,6 +10,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from cashback.kernel.db import Line, Tx
+from tests.simulation.faults import Only
 from tests.simulation.verdict import complaints
 from tests.simulation.world import World
 
@@ -51,11 +52,19 @@ def empty(witness: psycopg.Connection) -> None:
 
 
 async def lived(
-    seed: int, *, pool: AsyncConnectionPool[Tx], witness: psycopg.Connection, forging: bool = False
+    seed: int,
+    *,
+    pool: AsyncConnectionPool[Tx],
+    witness: psycopg.Connection,
+    forging: bool = False,
+    only: Only | None = None,
 ) -> Lived:
-    """Return what became of a seed on the database behind `pool`, which is emptied before; nodes may be `forging`."""
+    """Return what became of a seed on the database behind `pool`, which is emptied before.
+
+    Nodes may be `forging`, and the faults be the `only` ones that are told instead of those that the seed chooses.
+    """
     empty(witness)
-    world = World(seed, pool=pool, witness=witness, forging=forging)
+    world = World(seed, pool=pool, witness=witness, forging=forging, only=only)
     problems = []
     try:
         await world.run()

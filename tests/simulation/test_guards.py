@@ -13,6 +13,7 @@ import pytest
 from cashback.chain.model import Attempt, Hash, Header, Heads, Lane, Mint, OpenSlot, Slot
 from cashback.chain.rules import following, tending
 from cashback.chain.service.sequencing import Sequencer
+from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, mints
 from cashback.kernel.db import Tx
@@ -48,6 +49,19 @@ def without_write_ahead(patch: pytest.MonkeyPatch) -> None:
         await store(self, lane, slots, attempts)
 
     patch.setattr(Sequencer, "_store", send_first)
+
+
+def without_write_ahead_of_replacements(patch: pytest.MonkeyPatch) -> None:
+    """Send a replacement before it is stored: its slot is stored, after all."""
+    sign = Tender._sign
+
+    async def sign_and_send(self: Tender, slot: OpenSlot, bump: tending.Bump) -> Attempt:
+        """Send as soon as it is signed."""
+        attempt = await sign(self, slot, bump)
+        await self._node.send(attempt.raw)
+        return attempt
+
+    patch.setattr(Tender, "_sign", sign_and_send)
 
 
 def without_unique_numbers(patch: pytest.MonkeyPatch) -> None:
@@ -160,6 +174,7 @@ def without_bitmap(patch: pytest.MonkeyPatch) -> None:
 MUTATIONS: Final = (
     without_finality,
     without_write_ahead,
+    without_write_ahead_of_replacements,
     without_unique_numbers,
     without_lease,
     without_fence,

@@ -58,7 +58,6 @@ class Stage:
         self.reader = reader
         self.wanted: dict[int, Mint] = {}
         self.foreign: set[str] = set()
-        self.deaths: list[str] = []
         self.happened: set[str] = set()
         self._witness = witness
         self.log = log
@@ -93,34 +92,12 @@ class Stage:
         """
         process = self.process({"CASHBACK_DEVELOPMENT": "true", "CASHBACK_FAILPOINTS": trap, **changes})
         try:
-            await self._until_death(process, trap, weather)
+            await ended_by_itself(process, trap, meanwhile=lambda: weather(self))
         finally:
             await asyncio.to_thread(process.kill)
-        self.deaths.append(trap)
-        assert self._has_said(trap), f"{trap}: it ended by a signal, but not there"
         await self.assert_written_ahead()
         if not waits:
             self._witness.execute("update chain.leases set expires_at = clock_timestamp()")
-
-    async def _until_death(self, process: CashbackProcess, trap: str, weather: Weather) -> None:
-        """Return once the process has ended by itself, and by SIGKILL."""
-        try:
-            await asyncio.to_thread(process.start)
-        except ChildFailed as failure:
-            if f"ended with -{SIGKILL:d} at its start" not in failure.detail:
-                raise
-            return
-
-        async def look() -> bool | None:
-            if not process.is_running:
-                return True
-            await weather(self)
-            return None
-
-        await eventually(look, within_s=DIES_WITHIN_S, what=f"it has ended at {trap}", every_s=_LOOK_EVERY_S)
-        # Nobody is left to be stopped: this takes its exit code.
-        await asyncio.to_thread(process.stop)
-        assert process.exit_code == -SIGKILL, f"{trap}: it ended with {process.exit_code}"
 
     @asynccontextmanager
     async def living(self, changes: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[CashbackProcess]:
@@ -232,11 +209,40 @@ class Stage:
             },
         )
 
-    def _has_said(self, trap: str) -> bool:
-        """Tell whether the last process has logged that it reached its trap."""
-        point = trap.partition("=")[0]
-        told = [line for line in self.log.read_text().splitlines() if "failpoint.reached" in line]
-        return len(told) == len(self.deaths) and f'"{point}"' in told[-1]
+
+async def ended_by_itself(process: CashbackProcess, trap: str, *, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """Start an armed process, and return once it has ended itself at `trap`; `meanwhile` is done at each look.
+
+    Raises:
+        AssertionError: it has not: the point was never reached, or it ended otherwise.
+        ChildFailed: it could not be started, or ended otherwise before it was ready.
+    """
+    before = await asyncio.to_thread(_said, process, trap)
+    try:
+        await asyncio.to_thread(process.start)
+    except ChildFailed as failure:
+        if f"ended with -{SIGKILL:d} at its start" not in failure.detail:
+            raise
+    else:
+
+        async def look() -> bool | None:
+            if not process.is_running:
+                return True
+            await meanwhile()
+            return None
+
+        await eventually(look, within_s=DIES_WITHIN_S, what=f"it has ended at {trap}", every_s=_LOOK_EVERY_S)
+        # Nobody is left to be stopped: this takes its exit code.
+        await asyncio.to_thread(process.stop)
+        assert process.exit_code == -SIGKILL, f"{trap}: it ended with {process.exit_code}"
+    assert await asyncio.to_thread(_said, process, trap) == before + 1, f"{trap}: it ended by a signal, but not there"
+
+
+def _said(process: CashbackProcess, trap: str) -> int:
+    """Return how often a process has logged that it reached its trap."""
+    point = trap.partition("=")[0]
+    text = process.log.read_text() if process.log.exists() else ""
+    return sum("failpoint.reached" in line and f'"{point}"' in line for line in text.splitlines())
 
 
 @asynccontextmanager

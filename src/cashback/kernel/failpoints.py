@@ -58,9 +58,24 @@ AdapterPoint: TypeAlias = Literal[
 """In the adapter. `-ing` and `reserved` are inside a transaction, after its last statement and before its commit;
 `answer_lost` is when a node has taken what was sent and nobody here knows it yet."""
 
-Point: TypeAlias = AdapterPoint
+ConsumerPoint: TypeAlias = Literal["batch.applied"]
+"""In whoever consumes events: a batch is committed, and the broker does not know it yet."""
 
-POINTS: Final[Mapping[str, frozenset[str]]] = {"adapter": frozenset(get_args(AdapterPoint))}
+MintWorkerPoint: TypeAlias = Literal[
+    "request.storing", "mint.claimed", "mint.answered", "outcome.applying", "cursor.moved"
+]
+"""In the mint worker; `answered` is when the adapter has taken what was claimed and nobody here has noted it."""
+
+LedgerWorkerPoint: TypeAlias = Literal["number.drawn", "request.appending", "settlement.posting"]
+"""In the ledger worker, all of them before a commit."""
+
+Point: TypeAlias = AdapterPoint | ConsumerPoint | MintWorkerPoint | LedgerWorkerPoint
+
+POINTS: Final[Mapping[str, frozenset[str]]] = {
+    "adapter": frozenset(get_args(AdapterPoint)),
+    "worker mint": frozenset((*get_args(MintWorkerPoint), *get_args(ConsumerPoint))),
+    "worker ledger": frozenset((*get_args(LedgerWorkerPoint), *get_args(ConsumerPoint))),
+}
 """The points of each process, by the name it has in its logs; processes that are not here have none."""
 
 Action: TypeAlias = Literal["kill", "stop"]

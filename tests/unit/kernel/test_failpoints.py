@@ -91,6 +91,15 @@ def test_every_point_is_reached_in_the_code_and_none_besides() -> None:
     assert places() == frozenset().union(*POINTS.values())
 
 
+def test_nothing_that_is_deployed_arms_any() -> None:
+    """Neither the composition nor what stands beside it knows these settings."""
+    deployed = [ROOT / "compose.yaml", ROOT / "Dockerfile", *(ROOT / "deploy").iterdir()]
+    text = "".join(path.read_text() for path in deployed)
+    assert "CASHBACK_CHAIN_DSN" in text
+    assert "CASHBACK_FAILPOINTS" not in text
+    assert "CASHBACK_DEVELOPMENT" not in text
+
+
 def places() -> frozenset[str]:
     """Return the names of all points that the code goes past: those that `reach` is called with, or told by `sent`."""
     found: set[str] = set()

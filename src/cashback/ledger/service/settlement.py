@@ -8,6 +8,7 @@ import msgspec
 
 from cashback.events.minting import TokenMinted, TokenMintFailed
 from cashback.kernel.db import Tx
+from cashback.kernel.failpoints import reach
 from cashback.ledger.model import OutcomeUnknown, Requested, State
 from cashback.ledger.rules import failed, minted, settles
 from cashback.ledger.service.posting import post
@@ -52,6 +53,8 @@ async def settle(
     postings = [minted(cashback) for cashback, _ in moves.minted.values()]
     postings += [failed(cashback) for cashback, _ in moves.stuck.values()]
     await post(tx, postings, at=now)
+    if postings:
+        reach("settlement.posting")
 
 
 def _moves(

@@ -2,14 +2,18 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from cashback.processes import adapter
+from tests.chaos.adapter_stage import Stage, staged
+from tests.integration.chain.conftest import adapter_dsn, chain_dsn, node, ready_state, settings  # noqa: F401 - fixtures
 from tests.support.stack import IMPATIENT, WholeSystem, whole_system
 
-pytest.register_assert_rewrite("tests.chaos.verdict")
+pytest.register_assert_rewrite("tests.chaos.verdict", "tests.chaos.adapter_verdict")
 
 SEED_VARIABLE = "CASHBACK_CHAOS_SEED"
 TIMEOUT_S = 300
@@ -29,6 +33,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iter
     """Give the system, with every process ready; a test leaves it running and drained."""
     with whole_system(tmp_path_factory.mktemp("chaos"), anvil_program, changes=IMPATIENT) as system:
         yield system
+
+
+@pytest.fixture
+async def stage(settings: adapter.Settings, chain_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:  # noqa: F811 - a fixture
+    """Give a chain with fresh contracts and an empty database, on which adapters end themselves."""
+    async with staged(settings, chain_dsn, tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+def numbers() -> Iterator[int]:
+    """Give numbers that no mint of the test has yet."""
+    return count(1)
 
 
 @pytest.fixture

@@ -133,14 +133,12 @@ class SimulatedEndpoint(Endpoint):
     def _send(self, raw: bytes) -> str:
         """Return the hash of signed bytes that this node says it has taken."""
         faults = self._around.faults
-        if self._life.is_ended_by("killed_before_send") or self._site.is_down or faults.strikes("send_silent"):
+        if self._life.is_over or self._site.is_down or faults.strikes("send_silent"):
             raise OSError("connection refused")
         if faults.strikes("send_limited"):
             raise EndpointRefused("-32005: limit exceeded")
         self._around.see(raw)
         taken = self._take(raw)
-        if self._life.is_ended_by("killed_after_send"):
-            raise OSError("connection reset")
         if faults.strikes("send_late"):
             self._around.wait(TIMEOUT_MS)
             raise TimeoutError

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final, Literal, TypeAlias, TypeVar
 
+import msgspec
+
+from cashback.kernel.failpoints import POINTS
+
 Fault: TypeAlias = Literal[
     # a question to an endpoint
     "silent",
@@ -18,16 +22,15 @@ Fault: TypeAlias = Literal[
     "receipt_withheld",
     "nonce_behind",
     "nonce_ahead",
+    # any named point of the adapter's code
+    "killed_at_point",
     # a send
     "send_silent",
     "send_late",
     "send_limited",
     "send_swallowed",
     "send_delayed",
-    "killed_before_send",
-    "killed_after_send",
     # a signature
-    "killed_signing",
     "stalled_signing",
     "key_away",
     # a transaction of the database
@@ -61,14 +64,12 @@ RATES: Final[dict[Fault, float]] = {
     "receipt_withheld": 0.5,
     "nonce_behind": 0.15,
     "nonce_ahead": 0.03,
+    "killed_at_point": 0.15,
     "send_silent": 0.15,
     "send_late": 0.2,
     "send_limited": 0.1,
     "send_swallowed": 0.15,
     "send_delayed": 0.2,
-    "killed_before_send": 0.05,
-    "killed_after_send": 0.05,
-    "killed_signing": 0.05,
     "stalled_signing": 0.1,
     "key_away": 0.1,
     "database_down": 0.01,
@@ -94,24 +95,44 @@ FORGERIES: Final[frozenset[Fault]] = frozenset({"nonce_ahead"})
 """Lies that no honest node tells by being slow or cut off, and that a lone endpoint is believed."""
 
 _SHARE: Final = 0.4
-"""Of the kinds of faults that one seed has: few enough that each seed tells another story."""
+"""Of the kinds of faults and the named points that one seed has: few, so that each seed tells another story."""
+
+_ONLY_RATE: Final = 0.5
+"""How often a process ends at a named point that a seed was told: some of them are hardly ever reached."""
 
 T = TypeVar("T")
+
+
+class Only(msgspec.Struct, frozen=True):
+    """The faults of a seed that does not choose its own: their kinds, and the named points at which processes end."""
+
+    kinds: frozenset[Fault]
+    points: frozenset[str]
 
 
 class Faults:
     """The faults of one seed, until they heal. Every choice of a run is drawn here, so that the seed decides it all."""
 
-    def __init__(self, seed: int, *, forging: bool = False) -> None:
-        """Choose the kinds of this seed; with `forging`, nodes lie as well."""
+    def __init__(self, seed: int, *, forging: bool = False, only: Only | None = None) -> None:
+        """Choose the kinds and points of this seed, unless told the `only` ones; with `forging`, nodes lie as well."""
         self._random = Random(seed)  # noqa: S311 - chosen to be repeated, not to be secret
         chosen = {kind for kind in RATES if self._random.random() < _SHARE}
         self.kinds = frozenset(chosen | FORGERIES if forging else chosen - FORGERIES)
+        self.points = frozenset(point for point in sorted(POINTS["adapter"]) if self._random.random() < _SHARE)
+        self._is_told = only is not None
+        if only is not None:
+            self.kinds, self.points = only.kinds, only.points
         self._are_healed = False
 
     def strikes(self, kind: Fault) -> bool:
         """Tell whether a fault strikes here and now."""
         return not self._are_healed and kind in self.kinds and self._random.random() < RATES[kind]
+
+    def strikes_at(self, point: str) -> bool:
+        """Tell whether a process ends at a named point of its code, here and now."""
+        if point not in self.points or self._are_healed:
+            return False
+        return self.share() < _ONLY_RATE if self._is_told else self.strikes("killed_at_point")
 
     def heal(self) -> None:
         """Let nothing go wrong any more."""

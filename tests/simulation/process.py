@@ -1,6 +1,6 @@
 """One adapter process: the real parts, wired as in production, on simulated endpoints and a real database.
 
-It dies where the schedule says: before or after it asks, sends, signs or commits.
+It dies where the schedule says: at any named point of its code, and before or after it asks or commits.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class MortalDatabase(Database):
 
 
 class SlowSigner:
-    """A key in a service far away: the process may die or stand still while it signs.
+    """A key in a service far away: the process may stand still while it signs.
 
     What is to be signed at the same time is signed one after the other, so that a seed always tells the same story.
     """
@@ -74,9 +74,7 @@ class SlowSigner:
                 await self._stall()
             if self._faults.strikes("key_away"):
                 raise KeyUnavailable("the key service did not answer: simulated")
-            signature = await self._signer.sign(digest)
-            self._life.end_by("killed_signing")
-        return signature
+            return await self._signer.sign(digest)
 
 
 class Process:
@@ -93,10 +91,11 @@ class Process:
         sites: Sequence[Site],
         around: Surroundings,
         stall: Callable[["Process"], Awaitable[None]],
+        life: Life,
     ) -> None:
         """Wire one process of a deployment; it begins without any memory but the database."""
         self.name = name
-        self.life = life = Life(around.faults)
+        self.life = life
 
         async def stand_still() -> None:
             """Let the world go on without this process."""

@@ -10,6 +10,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from cashback.kernel.db import Line, Tx
+from tests.simulation.faults import Only
 from tests.simulation.verdict import complaints
 from tests.simulation.world import World
 
@@ -58,13 +59,15 @@ async def lived(
     witness: psycopg.Connection,
     forging: bool = False,
     treacherous: bool = False,
+    only: Only | None = None,
 ) -> Lived:
     """Return what became of a seed on the database behind `pool`, which is emptied before.
 
-    Nodes may be `forging`, and the chain `treacherous`: what was final is replaced.
+    Nodes may be `forging`, and the chain `treacherous`: what was final is replaced. The faults may be the `only` ones
+    that are told instead of those that the seed chooses.
     """
     empty(witness)
-    world = World(seed, pool=pool, witness=witness, forging=forging, treacherous=treacherous)
+    world = World(seed, pool=pool, witness=witness, forging=forging, treacherous=treacherous, only=only)
     problems = []
     try:
         await world.run()

@@ -15,6 +15,8 @@ from cashback.chain.rules import following, isolation, tending
 from cashback.chain.rules.isolation import Search
 from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.sifting import Sifter
+from cashback.chain.service.signing import signed
+from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, mints
 from cashback.kernel.db import Tx
@@ -51,6 +53,20 @@ def without_write_ahead(patch: pytest.MonkeyPatch) -> None:
         await store(self, lane, slots, attempts)
 
     patch.setattr(Sequencer, "_store", send_first)
+
+
+def without_write_ahead_of_replacements(patch: pytest.MonkeyPatch) -> None:
+    """Send a replacement before it is stored: its slot is stored, after all."""
+    replace = Tender._replace
+
+    async def send_first(self: Tender, steps: Sequence[tuple[OpenSlot, tending.Step]]) -> list[Attempt]:
+        """Send as soon as it is signed."""
+        bumps = [(slot.lane, self._unsigned(slot, step)) for slot, step in steps if isinstance(step, tending.Bump)]
+        for attempt in await signed(self._signer, bumps):
+            await self._node.send(attempt.raw)
+        return await replace(self, steps)
+
+    patch.setattr(Tender, "_replace", send_first)
 
 
 def without_unique_numbers(patch: pytest.MonkeyPatch) -> None:
@@ -192,6 +208,7 @@ MUTATIONS: Final = (
     without_a_retirement,
     without_finality,
     without_write_ahead,
+    without_write_ahead_of_replacements,
     without_unique_numbers,
     without_lease,
     without_fence,

@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from cashback.kernel.config import environment
+from cashback.kernel.failpoints import POINTS
+from tests.simulation.faults import Fault, Only
 from tests.simulation.run import SEED_VARIABLE, failures_among, lived, pooled
 
 DEFAULT = range(200)
@@ -17,6 +19,11 @@ SOAK = range(10_000, 20_000)
 FORGED = range(30)
 BETRAYED = range(12)
 BETRAYED_DEEP = range(1_000, 1_300)
+ENDED = range(40)
+STRANGE = frozenset({"noop.reserved", "noop.stored", "minting.halting"})
+"""Points that no honest seed reaches: nobody else has our keys here."""
+KINDS_AROUND_POINTS: frozenset[Fault] = frozenset({"reorganised", "paused", "send_swallowed"})
+"""What it takes to get to all of them: forks, calls that revert, and attempts that no block carries for long."""
 
 
 def portions(seeds: range, *marks: pytest.MarkDecorator, each: int) -> list[object]:
@@ -63,6 +70,24 @@ async def test_a_chain_that_replaces_final_blocks_is_recovered_by_a_person_at_wo
         told = [await lived(seed, pool=pool, witness=witness, treacherous=True) for seed in seeds]
     assert [(one.seed, one.complaints) for one in told if one.complaints] == []
     assert any("recovered [" in line and "[]" not in line for one in told for line in one.trace)
+
+
+@pytest.mark.invariant("I2", "I3", "I9", "I10")
+@pytest.mark.parametrize("point", sorted(POINTS["adapter"] - STRANGE))
+async def test_processes_that_end_at_a_named_point_mint_everything_once(
+    adapters_dsn: str, witness: psycopg.Connection, point: str
+) -> None:
+    """Seed after seed, until one has ended a process there and taken it, or its successor, to the end all the same."""
+    only = Only(KINDS_AROUND_POINTS, frozenset({point}))
+    ended = False
+    async with pooled(adapters_dsn) as pool:
+        for seed in ENDED:
+            one = await lived(seed, pool=pool, witness=witness, only=only)
+            assert (seed, one.complaints) == (seed, [])
+            ended = any(line.endswith(f" ends at {point}") for line in one.trace)
+            if ended:
+                break
+    assert ended
 
 
 async def test_a_seed_replays_exactly(adapters_dsn: str, witness: psycopg.Connection) -> None:

@@ -18,12 +18,13 @@ from cashback.chain.model import Address, Mint, NotHalted, Person
 from cashback.chain.store import holds, network
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.failpoints import Point, watching
 from tests.integration.chain.poison import POISON
 from tests.simulation import scene
 from tests.simulation.clock import Clock
 from tests.simulation.endpoint import Site
-from tests.simulation.faults import Faults
-from tests.simulation.life import Killed
+from tests.simulation.faults import Faults, Only
+from tests.simulation.life import Killed, Life, reach
 from tests.simulation.orders import Orders
 from tests.simulation.process import Process
 from tests.simulation.signed import decoded
@@ -61,9 +62,10 @@ class World:
         forging: bool = False,
         treacherous: bool = False,
         finality: str = "",
+        only: Only | None = None,
     ) -> None:
         """Make the world of a seed on an empty database; `witness` looks at it with other eyes than the adapter's."""
-        self.faults = Faults(seed, forging=forging)
+        self.faults = Faults(seed, forging=forging, only=only)
         self.clock = Clock(witness)
         self.finality = finality or self.faults.one_of(sorted(scene.FINALITIES))
         self.chain = scene.new_chain(finality=self.finality)
@@ -95,7 +97,7 @@ class World:
         Raises:
             NeverQuiet: it does not come to rest.
         """
-        with self.clock.in_charge():
+        with self.clock.in_charge(), watching(reach):
             await self.establish()
             while self._steps < STEPS:
                 await self._step()
@@ -198,7 +200,8 @@ class World:
     async def _survive(self, process: Process, turn: Callable[[], Awaitable[None]]) -> None:
         """Take a turn of a process; one that dies in it is started again with nothing but the database."""
         try:
-            await turn()
+            with process.life.running():
+                await turn()
         except Unavailable as failure:
             self._say(f"{process.name} interrupted: {failure.code}")
         except Killed:
@@ -232,8 +235,9 @@ class World:
     def process(self) -> Process:
         """Return a process without any memory."""
         self._born += 1
+        name = f"adapter{self._born}"
         return Process(
-            f"adapter{self._born}",
+            name,
             settings=self._settings,
             signer=scene.OPERATOR,
             pool=self._pool,
@@ -241,7 +245,12 @@ class World:
             sites=self.sites,
             around=self,
             stall=self._stall,
+            life=Life(self.faults, tell=lambda point: self._end_at(name, point)),
         )
+
+    def _end_at(self, name: str, point: Point) -> None:
+        """Note at which named point a process has ended."""
+        self._say(f"{name} ends at {point}")
 
     async def _stall(self, process: Process) -> None:
         """Let the world go on while one process stands still in the middle of a turn."""

@@ -2,18 +2,16 @@
 
 import asyncio
 import importlib
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 import msgspec
 import uvloop
 
+from cashback.kernel import failpoints
 from cashback.kernel.config import SettingsInvalid, load
 from cashback.kernel.lifecycle import ended_in_time
 from cashback.kernel.telemetry import configure
-
-T = TypeVar("T", bound=msgspec.Struct)
-U = TypeVar("U", bound=msgspec.Struct)
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,24 +35,25 @@ def _start(module: str, *, process: str, level: str | None) -> None:
         SettingsInvalid: with every problem of all its settings.
     """
     root: Any = importlib.import_module(f"cashback.processes.{module}")
-    settings, log = _load_both(root.Settings, LogSettings)
+    settings, log, traps = _load(root.Settings, LogSettings, failpoints.Settings)
     configure(process=process, level=level or log.log_level)
+    failpoints.arm(traps, process=process)
     with ended_in_time(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(root.run(settings))
 
 
-def _load_both(one: type[T], other: type[U]) -> tuple[T, U]:
-    """Return both settings, or raise what is wrong with either."""
+def _load(*kinds: type[msgspec.Struct]) -> list[Any]:
+    """Return the settings of every kind, or raise what is wrong with any."""
     problems: list[str] = []
     loaded: list[Any] = []
-    for kind in (one, other):
+    for kind in kinds:
         try:
             loaded.append(load(kind))
         except SettingsInvalid as error:
             problems += error.problems
     if problems:
         raise SettingsInvalid(problems)
-    return loaded[0], loaded[1]
+    return loaded
 
 
 @click.command()

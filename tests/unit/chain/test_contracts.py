@@ -85,6 +85,15 @@ def test_a_revert_without_known_words_is_unexplained(revert: bytes | None, gas_u
     assert reverts.reason(revert, gas=100, gas_used=gas_used) == reason
 
 
+def test_a_revert_that_nobody_explains_is_no_mistake_when_nodes_have_forgotten_its_state() -> None:
+    """As long as they have it a replay would tell; what a replay does tell stands at any age."""
+    kept = reverts.STATES_KEPT_BLOCKS
+    assert reverts.reason(None, gas=100, gas_used=50, age_blocks=kept) == "unexplained"
+    assert reverts.reason(None, gas=100, gas_used=50, age_blocks=kept + 1) == "state_forgotten"
+    assert reverts.reason(b"\1\2\3\4", gas=100, gas_used=50, age_blocks=kept + 1) == "unexplained"
+    assert "state_forgotten" in reverts.PASSING
+
+
 def test_a_call_that_used_all_its_gas_ran_out_of_it() -> None:
     """Whatever a replay says."""
     assert reverts.reason(None, gas=100, gas_used=100) == "out_of_gas"

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cashback.chain.rpc.server import OPEN
 from cashback.cli import command
+from cashback.kernel import failpoints
 from cashback.kernel.config import SettingsInvalid, load
 from cashback.processes import adapter, chain_status, contracts
 from tests.support.certificates import Authority
@@ -37,6 +39,16 @@ def test_settings_are_read_from_the_environment() -> None:
     settings = load(adapter.Settings, GOOD)
     assert settings.rpc_urls == ("http://127.0.0.1:1", "https://rpc.example/v3/key")
     assert (settings.finality, settings.batch_age_ms) == ("finalized", 100)
+
+
+async def test_an_adapter_of_another_chain_than_the_development_one_is_not_hurt_on_purpose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever else was set: it refuses before it opens anything."""
+    monkeypatch.setattr(failpoints, "_armed", [failpoints.Trap("slot.stored", "kill")])
+    settings = msgspec.structs.replace(load(adapter.Settings, GOOD), chain_id=1)
+    with pytest.raises(SettingsInvalid, match="on the development chain alone"):
+        await adapter.run(settings)
 
 
 @pytest.mark.parametrize(

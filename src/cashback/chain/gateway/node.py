@@ -16,6 +16,7 @@ from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
 from cashback.chain.gateway.polling import Polling
 from cashback.chain.gateway.quorum import Ballot, QuorumMissing, Refused, Silent, Told, is_same, quorate, told
 from cashback.chain.model import ChainUnavailable, NodeAnswer, WrongChain
+from cashback.kernel.failpoints import reach
 
 T = TypeVar("T")
 
@@ -222,4 +223,5 @@ async def _offer(endpoint: Endpoint, raw: bytes) -> NodeAnswer:
         return NodeAnswer(endpoint.name, is_accepted=False, problem=refusal.detail)
     except EndpointSilent as silence:
         return NodeAnswer(endpoint.name, is_accepted=False, problem=silence.detail, is_answered=False)
+    reach("attempt.answer_lost")
     return NodeAnswer(endpoint.name, is_accepted=True)

@@ -14,16 +14,26 @@ _REASONS: Final = {
 """EnforcedPause, LimitExceeded, CapExceeded, AccessControlUnauthorizedAccount, BatchTooLarge, WindowOutOfRange,
 LengthMismatch; a test derives each from the contracts' ABI."""
 
-PASSING: Final = frozenset({"minter_paused", "mint_limit_reached", "supply_cap_reached", "role_missing"})
-"""The world's doing: the same mints may succeed later. Everything else is a mistake of ours, which repeats itself."""
+FORGOTTEN: Final = "state_forgotten"
+"""Nobody tells: it is so long ago that nodes may not have the state any more on which the call was made."""
+PASSING: Final = frozenset({"minter_paused", "mint_limit_reached", "supply_cap_reached", "role_missing", FORGOTTEN})
+"""The same mints may succeed later, for this was the world's doing, or we were away, and will see soon if it was ours.
+Everything else is a mistake of ours, which repeats itself."""
 UNEXPLAINED: Final = "unexplained"
 OUT_OF_GAS: Final = "out_of_gas"
 
+STATES_KEPT_BLOCKS: Final = 32
+"""So many states below the head every node keeps that is of use here: geth 128, the development chain 64."""
 _SELECTOR_BYTES: Final = 4
 
 
-def reason(revert: bytes | None, *, gas: int, gas_used: int) -> str:
-    """Return a stable code; `revert` is what a replay at the block before gave back, None when it succeeded there."""
+def reason(revert: bytes | None, *, gas: int, gas_used: int, age_blocks: int = 0) -> str:
+    """Return a stable code for a call that reverted so many blocks ago.
+
+    `revert` is what a replay at the block before gave back, None when it succeeded there or nobody could say.
+    """
     if gas_used >= gas:
         return OUT_OF_GAS
+    if revert is None and age_blocks > STATES_KEPT_BLOCKS:
+        return FORGOTTEN
     return _REASONS.get((revert or b"")[:_SELECTOR_BYTES], UNEXPLAINED)

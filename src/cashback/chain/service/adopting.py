@@ -68,6 +68,7 @@ class Adopting:
             if now[lane.id].next_nonce != lane.next_nonce:
                 raise RaceLost("a lane's next nonce has changed; run it again")
             if plan.over:
+                await adoption.repeat_retirements(tx, lane=lane.id, nonces=plan.over)
                 waiting += await adoption.close_slots(tx, lane=lane.id, nonces=plan.over, block_number=final_block)
             if plan.next_nonce > lane.next_nonce:
                 await adoption.adopt(tx, lane=lane.id, next_nonce=plan.next_nonce, block_number=final_block)

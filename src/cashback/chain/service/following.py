@@ -28,6 +28,7 @@ from cashback.chain.store import blocks as store
 from cashback.chain.store import network, sightings
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.failpoints import reach
 from cashback.kernel.telemetry import logger
 
 HEADERS_PER_TURN_MAX: Final = 16
@@ -205,6 +206,8 @@ class Follower:
         tip = headers[-1].number
         await self._agree(rules.final_header(heads, self._settings.finality), headers)
         safe, final = self._depths(heads, tip)
+        if logs:
+            reach("logs.seen")
         sighted = await self._sighting.take(headers, logs, safe=safe, final=final)
         self._wake(sighted)
         if sighted.outcomes == OUTCOMES_PER_TRANSACTION_MAX:
@@ -266,6 +269,8 @@ class Follower:
             await self._tenure.fence(tx)
             await sightings.revoke(tx)
             moved = await store.unwind(tx, above=fork)
+            reach("chain.unwinding")
+        reach("chain.unwound")
         REORGANISATIONS.inc()
         log.warning("chain.reorganised", fork=fork, depth=depth, mints=moved)
         self._pulses.freed.beat()

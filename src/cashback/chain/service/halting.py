@@ -8,6 +8,7 @@ from cashback.chain.model import Halt, MintingHalted, NotHalted, Person
 from cashback.chain.store import halts, network
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Invalid
+from cashback.kernel.failpoints import reach
 from cashback.kernel.telemetry import logger
 
 NAME_LENGTH_MAX: Final = 200
@@ -21,6 +22,7 @@ HALTED: Final = Gauge("cashback_chain_halted", "1 while minting is halted.")
 async def halt(tx: Tx, reason: str) -> None:
     """Halt minting with `tx`, for a stable `reason`, and say so; the first reason stays until the halt is lifted."""
     is_news = await halts.halt(tx, reason)
+    reach("minting.halting")
     HALTED.set(1)
     if is_news:
         log.critical("minting.halted", reason=reason)

@@ -15,6 +15,7 @@ from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network, sightings
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
+from cashback.kernel.failpoints import reach
 from cashback.kernel.telemetry import logger
 
 SLOTS_PER_TURN_MAX: Final = 64
@@ -24,6 +25,7 @@ DENIALS_MIN: Final = 5
 """So often must all endpoints deny, after the block is final, that a transaction of ours used a nonce."""
 MISTAKES_MAX: Final = 3
 """So many calls in a row may revert for a reason that is not the world's before minting halts."""
+_HEADERS_COMPARED_MAX: Final = 512
 
 log = logger(__name__)
 
@@ -61,15 +63,28 @@ class Inspection:
             self._strange(lane, set(), tip, final_block)
             return 0
         receipts = await self._receipts(attempts, tip)
+        if receipts:
+            reach("receipt.seen")
         found = {nonce: receipts[one] for nonce, hashes in attempts.items() for one in hashes if one in receipts}
         strange = self._strange(lane, {slot.nonce for slot in used if slot.nonce not in found}, tip, final_block)
         superseded = await self._supersede(lane, [slot for slot in used if slot.nonce in strange], final_block)
         reasons = {
-            slot.nonce: await self._reason(lane.address, slot, found[slot.nonce])
+            slot.nonce: await self._reason(lane.address, slot, found[slot.nonce], tip)
             for slot in used
             if slot.nonce in found
         }
-        return superseded + await self._store(lane, found, reasons)
+        unstored = await self._unstored(list(found.values()), final_block)
+        return superseded + await self._store(lane, found, reasons, unstored)
+
+    async def _unstored(self, receipts: Sequence[Receipt], final_block: int) -> dict[int, Hash]:
+        """Return the hashes of the final blocks in which receipts stand and whose headers are not stored.
+
+        Far behind the final block only the last header of each range is, and headers far below it are forgotten.
+        """
+        async with self._database.transaction() as tx:
+            known = await blocks.hashes(tx, limit=_HEADERS_COMPARED_MAX)
+        final = {one.place.block_number for one in receipts if one.place.block_number <= final_block}
+        return {number: (await self._source.header_at(number)).hash for number in sorted(final - known.keys())}
 
     async def _receipts(self, attempts: dict[int, list[Hash]], tip: int) -> dict[Hash, Receipt]:
         """Return the receipts that tell of the nonces: those in block `tip` by one question when they are many."""
@@ -114,23 +129,26 @@ class Inspection:
             nonces = [slot.nonce for slot in slots]
             return await stored_slots.supersede(tx, lane=lane.id, nonces=nonces, block_number=final_block)
 
-    async def _reason(self, sender: Address, slot: OpenSlot, receipt: Receipt) -> str:
+    async def _reason(self, sender: Address, slot: OpenSlot, receipt: Receipt, tip: int) -> str:
         """Return why a mined call did nothing, empty when it succeeded."""
         if receipt.is_success:
             return ""
         block = receipt.place.block_number
+        age_blocks = tip - block
         # What stopped it may stand in the same block before it: then only the state after that block shows it.
         for state in (block - 1, block):
             revert = await self._source.replay(sender=sender, target=slot.target, calldata=slot.calldata, block=state)
             if revert is not None:
-                return reverts.reason(revert, gas=slot.gas, gas_used=receipt.gas_used)
-        return reverts.reason(None, gas=slot.gas, gas_used=receipt.gas_used)
+                return reverts.reason(revert, gas=slot.gas, gas_used=receipt.gas_used, age_blocks=age_blocks)
+        return reverts.reason(None, gas=slot.gas, gas_used=receipt.gas_used, age_blocks=age_blocks)
 
-    async def _store(self, lane: Lane, found: dict[int, Receipt], reasons: dict[int, str]) -> int:
+    async def _store(
+        self, lane: Lane, found: dict[int, Receipt], reasons: dict[int, str], unstored: dict[int, Hash]
+    ) -> int:
         """Close slots whose receipt stands in a block that was followed; the others wait for the next turn."""
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
-            known = await blocks.hashes(tx, limit=SLOTS_PER_TURN_MAX * 8)
+            known = unstored | await blocks.hashes(tx, limit=_HEADERS_COMPARED_MAX)
             places = [
                 (receipt.place, reasons[nonce])
                 for nonce, receipt in found.items()

@@ -20,6 +20,7 @@ from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import lanes, network
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
+from cashback.kernel.failpoints import reach
 from cashback.kernel.telemetry import logger
 
 LEFTOVERS_MAX: Final = 64
@@ -71,6 +72,7 @@ class Recovery:
         if lane is not None:
             await self._sequencer.account_for(seen.sent)
             await self._tender.doubt()
+            reach("lane.recovered")
             log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=seen.mined, open_slots=lane.open_slots)
         elif seen.rumoured != seen.mined:
             await self._open_over(seen.mined, seen.rumoured)
@@ -91,6 +93,8 @@ class Recovery:
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             await lanes.open_lane(tx, address=self._signer.address, next_nonce=latest)
+            reach("lane.opening")
+        reach("lane.opened")
         log.info("lane.opened", address=f"0x{self._signer.address.hex()}", next_nonce=latest)
 
     async def _open_over(self, latest: int, pending: int) -> None:

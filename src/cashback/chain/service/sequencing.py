@@ -39,6 +39,7 @@ from cashback.chain.service.waiting import wait_for
 from cashback.chain.store import lanes, mints, network, taking
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.failpoints import reach
 from cashback.kernel.telemetry import logger
 
 CALLS_PER_TURN_MAX: Final = 4
@@ -143,6 +144,8 @@ class Sequencer:
             lane = await self._lane(tx)
             await stored_slots.reserve(tx, [msgspec.structs.replace(slot, lane=lane.id) for slot in slots])
             await stored_slots.store(tx, [msgspec.structs.replace(attempt, lane=lane.id) for attempt in attempts])
+            reach("noop.reserved")
+        reach("noop.stored")
 
     async def account_for(self, seen_nonce: int) -> None:
         """Return when every nonce below `seen_nonce`, which the chain has seen, is in our records, as they are now.
@@ -222,6 +225,7 @@ class Sequencer:
         except KeyUnavailable as failure:
             # Nothing was reserved yet, and no other key signs instead.
             return await wait_for(self._database, queue.lane, fees.Waits(failure.code), problem=failure.detail)
+        reach("slot.signed")
         await self._store(queue.lane, slots, attempts)
         return 0.0
 
@@ -254,6 +258,8 @@ class Sequencer:
             await lanes.wait_for(tx, lane=lane.id, reason=None)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
+            reach("slot.reserved")
+        reach("slot.stored")
         for slot, attempt in zip(slots, attempts, strict=True):
             SLOTS.inc()
             BATCH_MINTS.observe(len(slot.call.numbers))

@@ -17,6 +17,7 @@ from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, cancellations, network, outcomes, sightings
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.failpoints import reach
 from cashback.kernel.money import INT63_MAX
 from cashback.kernel.telemetry import logger
 
@@ -67,6 +68,12 @@ class Sighting:
             contradictions += more
             for reason in contradictions:
                 await halt(tx, reason)
+            if included or written:
+                reach("blocks.taking")
+        if included:
+            reach("mints.included")
+        if written:
+            reach("outcomes.written")
         HEAD.set(headers[-1].number)
         INCLUDED.inc(included)
         if included:
@@ -84,6 +91,10 @@ class Sighting:
             written, contradictions = await self._finalise(tx, safe=safe, final=final)
             for reason in contradictions:
                 await halt(tx, reason)
+            if written:
+                reach("blocks.taking")
+        if written:
+            reach("outcomes.written")
         return Sighted(0, 0, written, tuple(contradictions))
 
     async def _finalise(self, tx: Tx, *, safe: int, final: int) -> tuple[int, list[str]]:

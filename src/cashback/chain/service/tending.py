@@ -33,6 +33,7 @@ from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
+from cashback.kernel.failpoints import Point, reach
 from cashback.kernel.telemetry import logger
 
 SENDS: Final = Counter("cashback_chain_sends_total", "Sends by what the nodes made of them.", ["answer"])
@@ -81,8 +82,9 @@ class Tender:
         ]
         attempts = [(slot.hash, slot.raw) for slot, step in steps if isinstance(step, Send)]
         said = [step for _, step in steps]
+        replacements: list[tuple[Hash, bytes]] = []
         try:
-            attempts += [(one.hash, one.raw) for one in await self._replace(steps)]
+            replacements = [(one.hash, one.raw) for one in await self._replace(steps)]
         except KeyUnavailable as failure:
             # What is signed already needs no key: it is sent again all the same, at the old price.
             attempts += [(slot.hash, slot.raw) for slot, step in steps if isinstance(step, Bump) and self._is_due(slot)]
@@ -90,7 +92,7 @@ class Tender:
             self._tell_unsigned(failure.detail)
         else:
             self._kept_for = ""
-        await self._send(attempts)
+        await self._send([*attempts, *replacements], sent="replacement.sent" if replacements else "attempt.sent")
         await self._note(lane, said)
         return bool(slots)
 
@@ -119,11 +121,14 @@ class Tender:
         if not bumps:
             return []
         replacements = await signed(self._signer, bumps)
+        reach("replacement.signed")
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             stored = await stored_slots.store(tx, replacements)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
+            reach("replacement.reserved")
+        reach("replacement.stored")
         BUMPS.inc(stored)
         for attempt in replacements:
             log.info(
@@ -146,14 +151,17 @@ class Tender:
             calldata=slot.calldata,
         )
 
-    async def _send(self, attempts: Sequence[tuple[Hash, bytes]]) -> None:
-        """Send stored bytes and note what became of each."""
+    async def _send(self, attempts: Sequence[tuple[Hash, bytes]], *, sent: Point) -> None:
+        """Send stored bytes and note what became of each; between the two the point `sent` is reached."""
         if not attempts:
             return
+        reach("attempt.sending")
         said = await asyncio.gather(*(self._node.send(raw) for _, raw in attempts))
+        reach(sent)
         results = [(hash_, *answers.combine(one)) for (hash_, _), one in zip(attempts, said, strict=True)]
         async with self._database.transaction() as tx:
             await stored_slots.record(tx, results)
+        reach("attempt.noted")
         self._tell(results)
 
     def _tell_unsigned(self, problem: str) -> None:

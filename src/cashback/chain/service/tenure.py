@@ -9,6 +9,7 @@ from cashback.chain.store.network import SCHEMA
 from cashback.kernel import lease
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.failpoints import reach
 
 TTL_S: Final = 4.0
 """How long a dead holder keeps the others waiting."""
@@ -94,5 +95,7 @@ class Tenure:
         asked_at_s = monotonic_s()
         async with self._database.transaction() as tx:
             token = await lease.acquire(tx, schema=SCHEMA, name=self._name, holder=self._holder, ttl_s=TTL_S)
+        if token is not None:
+            reach("lease.renewed" if token == self._token else "lease.taken")
         self._renewed_at_s = asked_at_s
         return token

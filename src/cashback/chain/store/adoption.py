@@ -5,6 +5,26 @@ from collections.abc import Sequence
 from cashback.kernel.db import Tx
 
 
+async def repeat_retirements(tx: Tx, *, lane: int, nonces: Sequence[int]) -> int:
+    """Have numbers retired at other nonces whose retirements are at these, which are still open; return how many."""
+    cursor = await tx.execute(
+        """
+        update chain.mints
+        set retire_lane = null,
+            retire_nonce = null
+        from chain.slots
+        where slots.lane = %(lane)s
+          and slots.nonce = any (%(nonces)s::bigint[])
+          and slots.state = 'open'
+          and mints.retire_lane = slots.lane
+          and mints.retire_nonce = slots.nonce
+          and mints.verdict is null
+        """,
+        {"lane": lane, "nonces": list(nonces)},
+    )
+    return cursor.rowcount
+
+
 async def close_slots(tx: Tx, *, lane: int, nonces: Sequence[int], block_number: int) -> int:
     """Close open slots whose nonce is used by what the records do not know; return how many mints wait again for it.
 

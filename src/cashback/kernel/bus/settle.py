@@ -20,6 +20,7 @@ from cashback.kernel.bus.message import Delivery, Place, read_delivery, read_pla
 from cashback.kernel.clock import SystemClock, monotonic_s
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Broken, Rejected, Unavailable
+from cashback.kernel.failpoints import reach
 from cashback.kernel.telemetry import logger
 
 Handler: TypeAlias = Callable[[Tx, Sequence[Delivery]], Awaitable[None]]
@@ -133,6 +134,7 @@ class Settler:
             else:
                 await self._settle_each([pile[: len(pile) // 2], pile[len(pile) // 2 :]])
         else:
+            reach("batch.applied")
             await self._acknowledge(pile)
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> None:

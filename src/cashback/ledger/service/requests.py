@@ -9,6 +9,7 @@ import msgspec
 from cashback.events import to_event
 from cashback.events.ledger import TokenMintRequested
 from cashback.kernel.db import Tx
+from cashback.kernel.failpoints import reach
 from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import Event, append
 from cashback.ledger.model import Mintable, Reissue
@@ -48,8 +49,10 @@ async def request_mints(tx: Tx, cashback_ids: Sequence[str], *, cause: str, now:
         at=now,
         reissue_after=[now + overdue_after(cashback.id, 0, policy) for cashback in mintable],
     )
+    reach("number.drawn")
     await post(tx, [posting for cashback in mintable for posting in requested(cashback)], at=now)
     await append(tx, "ledger", events)
+    reach("request.appending")
     return count
 
 

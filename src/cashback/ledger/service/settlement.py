@@ -12,6 +12,7 @@ import msgspec
 
 from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
 from cashback.kernel.db import Tx
+from cashback.kernel.failpoints import reach
 from cashback.ledger.model import NUMBER_RETIRED, OutcomeContradicts, OutcomeUnknown, Requested, State
 from cashback.ledger.rules import failed, minted, reopened, reverted, settles
 from cashback.ledger.service.posting import post
@@ -71,6 +72,8 @@ async def settle(tx: Tx, outcomes: Sequence[Told], *, now: datetime) -> None:
     postings += [minted(cashback) for cashback, _ in moves.minted.values()]
     postings += [failed(cashback) for cashback, _ in moves.stuck.values()]
     await post(tx, postings, at=now)
+    if postings:
+        reach("settlement.posting")
 
 
 def _moves(known: Mapping[int, Requested], outcomes: Sequence[Told]) -> _Moves:

@@ -17,6 +17,7 @@ from cashback.kernel import lease
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Rejected, Unavailable
+from cashback.kernel.failpoints import reach
 from cashback.kernel.lifecycle.stopping import pause
 from cashback.kernel.outbox import Event, append
 from cashback.kernel.telemetry import logger
@@ -99,6 +100,8 @@ class Follower:
                 return False
             forgotten = await _submit_again(tx) if is_new_epoch else 0
             settled = await self._settle(tx, fresh)
+            reach("outcome.applying")
+        reach("cursor.moved")
         self._at = after
         if is_new_epoch:
             log.info("epoch.changed", before=before.epoch, after=after.epoch, submitted_again=forgotten)

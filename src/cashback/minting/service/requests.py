@@ -5,6 +5,7 @@ from typing import Final
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Tx
+from cashback.kernel.failpoints import reach
 from cashback.kernel.outbox import append
 from cashback.kernel.telemetry import logger
 from cashback.minting.model import Mint, MintRequest, RequestOvertaken
@@ -59,6 +60,7 @@ class Requests:
             *(failure_event(request, reason=reason, time=now) for request, reason in [*impossible, *stuck]),
         ]
         await append(tx, SCHEMA, events)
+        reach("request.storing")
         _count(
             new=len(possible) - len(again) + len(admitted),
             hastened=len(hastened),

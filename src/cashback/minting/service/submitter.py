@@ -15,6 +15,7 @@ from cashback.kernel.addresses import address_text
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Session
 from cashback.kernel.errors import Rejected, Unavailable
+from cashback.kernel.failpoints import reach
 from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.outbox import append
 from cashback.kernel.telemetry import logger
@@ -79,11 +80,13 @@ class Submitter:
         claimed = await self._claim()
         if not claimed:
             return 0
+        reach("mint.claimed")
         try:
             verdicts = await self._adapter.submit(claimed)
         except (Unavailable, Rejected):
             await self._give_back(claimed)
             raise
+        reach("mint.answered")
         await self._note(claimed, verdicts)
         return len(claimed)
 

@@ -12,11 +12,14 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.rpc.administration import Administration
 from cashback.chain.rpc.server import AdapterServer
 from cashback.chain.store import network
+from cashback.kernel import failpoints
+from cashback.kernel.config import SettingsInvalid
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.processes.adapter.settings import Settings
 from cashback.processes.adapter.wiring import Adapter, assemble
+from cashback.processes.endpoints import DEVELOPMENT_CHAIN_ID
 from cashback.processes.signing import address
 
 __all__ = ["Adapter", "Settings", "assemble", "opened", "run"]
@@ -26,10 +29,12 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; any number of these may run on one database, each lane is led by one of them.
 
     Raises:
-        SettingsInvalid: a key cannot be used; it says what to do.
+        SettingsInvalid: a key cannot be used, it says what to do; or a chain that is no test's has failpoints.
         WrongChain: the settings do not fit the chain; it says what to do.
         ChainUnavailable, DatabaseUnavailable, KeyUnavailable: one of them did not answer at the start.
     """
+    if failpoints.armed() and settings.chain_id != DEVELOPMENT_CHAIN_ID:
+        raise SettingsInvalid(["CASHBACK_FAILPOINTS is wrong: an adapter is hurt on the development chain alone"])
     async with opened(settings) as (adapter, database):
         server = AdapterServer(
             host=settings.adapter_host,

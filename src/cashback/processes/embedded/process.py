@@ -22,9 +22,10 @@ class CashbackProcess:
         """Start nothing yet; `arguments` are what follows `cashback` on the command line."""
         self.name = " ".join(arguments)
         self.port = port
+        self.log = log.resolve()
         self._arguments = arguments
         self._settings = dict(settings)
-        self._child = Child(f"cashback {self.name}", log.resolve(), self._prepare)
+        self._child = Child(f"cashback {self.name}", self.log, self._prepare)
         # The process's life is its child's life.
         self.stop, self.kill, self.restart = self._child.stop, self._child.kill, self._child.restart
         self.abandon = self._child.abandon

@@ -72,7 +72,7 @@ def assemble(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
             for signer in signers
         ),
-        follower=_follower(settings, database, blocks=blocks, holder=holder, pulses=pulses),
+        follower=_follower(settings, database, blocks=blocks, signers=signers, holder=holder, pulses=pulses),
         hints=tuple(HeadHints(url, place=place, beat=pulses.hinted.beat) for place, url in enumerate(settings.ws_urls)),
     )
 
@@ -131,14 +131,16 @@ def _lane(
     )
 
 
-def _follower(settings: Settings, database: Database, *, blocks: Blocks, holder: str, pulses: Pulses) -> Follower:
+def _follower(
+    settings: Settings, database: Database, *, blocks: Blocks, signers: tuple[Signer, ...], holder: str, pulses: Pulses
+) -> Follower:
     """Return the follower of the chain."""
     tenure = Tenure(database, name="follower", holder=holder)
     return Follower(
         database,
         source=blocks,
         tenure=tenure,
-        sighting=Sighting(database, tenure=tenure),
+        sighting=Sighting(database, tenure=tenure, signers=[signer.address for signer in signers]),
         inspection=Inspection(database, source=blocks, tenure=tenure),
         halting=Halting(database),
         settings=FollowerSettings(

@@ -141,6 +141,8 @@ class FakeAdapter(ChainAdapterServiceBase):
         sent = message.after_sequence if message.epoch == epoch else 0
         if sent > len(self._final):
             raise refused(Status.FAILED_PRECONDITION, code="cursor_ahead", detail="as the contract says")
+        if sent and message.after_number not in (0, self._final[sent - 1].number):
+            raise refused(Status.FAILED_PRECONDITION, code="cursor_foreign", detail="as the contract says")
         while self.epoch == epoch:
             moved = self._moved
             batch = self._final[sent : sent + OUTCOMES_MAX]

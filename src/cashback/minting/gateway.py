@@ -4,6 +4,7 @@
 |-----------------------------------------------------------------------------|-------------------------|
 | the call itself is refused: INVALID_ARGUMENT and its kin (`_REFUSALS`)      | `AdapterRefused`        |
 | the cursor is ahead of the adapter's stream                                 | `CursorAhead`           |
+| the adapter's stream has another number where the cursor stands             | `CursorForeign`         |
 | no connection, no answer in time, UNAVAILABLE, INTERNAL and all other codes | `AdapterUnavailable`    |
 | an answer that is no message of the contract                                | `AdapterUnintelligible` |
 | a message that says what the contract rules out                             | `AdapterAnswerBroken`   |
@@ -28,6 +29,7 @@ from cashback.minting.model import (
     AdapterUnintelligible,
     Cursor,
     CursorAhead,
+    CursorForeign,
     Inclusion,
     Mint,
     Outcome,
@@ -112,11 +114,14 @@ class Adapter:
             AdapterUnavailable: the stream ended, or brought nothing for 30 s; watch again.
             AdapterRefused: the adapter refused the call.
             CursorAhead: its stream does not go as far as `cursor`.
+            CursorForeign: its stream has another number where `cursor` stands.
             AdapterAnswerBroken: an outcome is not what the contract allows.
             AdapterUnintelligible: it answered nonsense; watch again.
         """
         forbid_in_transaction("the blockchain adapter")
-        request = v1.WatchOutcomesRequest(epoch=cursor.epoch, after_sequence=cursor.sequence)
+        request = v1.WatchOutcomesRequest(
+            epoch=cursor.epoch, after_sequence=cursor.sequence, after_number=cursor.number
+        )
         stream = self._stub.watch_outcomes(request)
         try:
             while True:
@@ -154,10 +159,12 @@ def _failures_named() -> Iterator[None]:
         raise AdapterUnavailable(f"the adapter cannot be reached: {cause}") from cause
 
 
-def _kind(failure: GRPCError) -> type[AdapterRefused | AdapterUnavailable | CursorAhead]:
+def _kind(failure: GRPCError) -> type[AdapterRefused | AdapterUnavailable | CursorAhead | CursorForeign]:
     """Return what a status means to the caller."""
-    if reason_of(failure) == CursorAhead.code:
-        return CursorAhead
+    reason = reason_of(failure)
+    for kind in (CursorAhead, CursorForeign):
+        if reason == kind.code:
+            return kind
     return AdapterRefused if failure.status in _REFUSALS else AdapterUnavailable
 
 

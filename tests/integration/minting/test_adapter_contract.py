@@ -192,6 +192,27 @@ async def test_a_cursor_ahead_of_the_stream_is_refused_by_its_code(
     assert (caught.value.status, reason_of(caught.value)) == (Status.FAILED_PRECONDITION, "cursor_ahead")
 
 
+async def test_a_cursor_at_an_outcome_of_another_number_is_refused_by_its_code(
+    stub: v1.ChainAdapterServiceStub, subject: Subject
+) -> None:
+    """A stream that was restored and has grown again; who tells no number, or the right one, is served."""
+    mint = a_mint()
+    await submit(stub, mint)
+    epoch, found = await outcomes(stub, subject, mint.number)
+    last = found[-1]
+
+    async def first(number: int) -> list[v1.Outcome]:
+        """Return what the stream brings first after the last outcome, said to be about `number`."""
+        request = v1.WatchOutcomesRequest(epoch=epoch, after_sequence=last.sequence, after_number=number)
+        async with asyncio.timeout(WITHIN_S), aclosing(stub.watch_outcomes(request)) as batches:  # type: ignore[type-var]  # as above
+            return (await anext(batches)).outcomes
+
+    assert (await first(last.number), await first(0)) == ([], [])
+    with pytest.raises(GRPCError) as caught:
+        await first(last.number + 1)
+    assert (caught.value.status, reason_of(caught.value)) == (Status.FAILED_PRECONDITION, "cursor_foreign")
+
+
 async def test_a_stream_without_news_gives_signs_of_life(stub: v1.ChainAdapterServiceStub, subject: Subject) -> None:
     """Silence means that the connection is lost, so there is never much of it."""
     mint = a_mint()

@@ -52,18 +52,19 @@ class Calls(ChainAdapterServiceBase):
     async def watch_outcomes(self, message: v1.WatchOutcomesRequest) -> AsyncIterator[v1.WatchOutcomesResponse]:
         """Stream outcomes after the cursor, at once when they are written; a heartbeat when there are none.
 
-        A cursor of this epoch that is ahead of the stream is refused as `cursor_ahead`, at any time: the database was
-        restored to before what the caller has read, and other outcomes will get the same sequences.
+        A cursor of this epoch that is ahead of the stream is refused as `cursor_ahead`, one whose last outcome was of
+        another number as `cursor_foreign`, at any time: the database was restored to before what the caller has read,
+        and other outcomes get the same sequences.
         """
         epoch = await self._stream.epoch()
-        after = message.after_sequence if message.epoch == epoch else 0
+        after, number = (message.after_sequence, message.after_number) if message.epoch == epoch else (0, 0)
         spoke_at_s = float("-inf")
         while not self._stop.is_set():
-            found = await self._stream.read_or_wait(epoch=epoch, after=after, stop=self._stop)
+            found = await self._stream.read_or_wait(epoch=epoch, after=after, after_number=number, stop=self._stop)
             if found or monotonic_s() - spoke_at_s >= HEARTBEAT_S:
                 yield v1.WatchOutcomesResponse(epoch=epoch, outcomes=[_outcome(outcome) for outcome in found])
                 spoke_at_s = monotonic_s()
-                after = found[-1].sequence if found else after
+                after, number = (found[-1].sequence, found[-1].mint.number) if found else (after, number)
 
     async def get_balances(self, message: v1.GetBalancesRequest) -> v1.GetBalancesResponse:
         """Return on-chain balances at one block."""

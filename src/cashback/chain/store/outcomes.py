@@ -117,6 +117,21 @@ async def after(tx: Tx, *, epoch: str, sequence: int, limit: int) -> list[Outcom
     return [_outcome(row) for row in await cursor.fetchall()]
 
 
+async def number_at(tx: Tx, *, epoch: str, sequence: int) -> int | None:
+    """Return the number of the mint that an outcome of an epoch is about, None when there is no such outcome."""
+    cursor = await tx.execute(
+        """
+        select number
+        from chain.outcomes
+        where epoch = %(epoch)s
+          and sequence = %(sequence)s
+        """,
+        {"epoch": epoch, "sequence": sequence},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
 def _outcome(row: TupleRow) -> Outcome:
     """Return one row as an outcome."""
     sequence, kind, number, cashback_id, recipient, amount, traceparent, block, block_hash, transaction, reason = row

@@ -689,6 +689,11 @@ class WatchOutcomesRequest(betterproto2.Message):
     The last sequence that was durably applied.
     """
 
+    after_number: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+    """
+    The number of the mint whose outcome that was; 0 when it is not known, and then it is not compared.
+    """
+
 
 default_message_pool.register_message("cashback.chain.v1", "WatchOutcomesRequest", WatchOutcomesRequest)
 
@@ -768,7 +773,8 @@ class ChainAdapterServiceStub(ServiceStub):
         """
         Streams outcomes in sequence order after the given cursor and then as they happen; an empty batch is a heartbeat,
         sent every 2 seconds when there is nothing else. A cursor of the current epoch beyond the last outcome is refused:
-        FAILED_PRECONDITION, `cursor_ahead`.
+        FAILED_PRECONDITION, `cursor_ahead`; so is one whose last outcome was of another number: `cursor_foreign`. Either
+        way this database is older than what the caller has read.
         """
 
         async for response in self._unary_stream(

@@ -56,7 +56,8 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
         """
         Streams outcomes in sequence order after the given cursor and then as they happen; an empty batch is a heartbeat,
         sent every 2 seconds when there is nothing else. A cursor of the current epoch beyond the last outcome is refused:
-        FAILED_PRECONDITION, `cursor_ahead`.
+        FAILED_PRECONDITION, `cursor_ahead`; so is one whose last outcome was of another number: `cursor_foreign`. Either
+        way this database is older than what the caller has read.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)

@@ -66,7 +66,7 @@ if [ ! -e "$folder/adapter_tls_ca" ]; then
     trap 'rm -rf "$work"' EXIT
     key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
     openssl req -x509 $key -days 3650 -subj "/CN=cashback adapter" -keyout "$work/ca.key" -out "$work/ca" 2>/dev/null
-    for name in adapter api worker-mint operator; do
+    for name in adapter api worker-ledger worker-mint operator; do
         file="$work/$(printf '%s' "$name" | tr - _)"
         printf 'subjectAltName=DNS:%s\n' "$name" >"$work/names"
         openssl req $key -subj "/CN=$name" -keyout "$file.key" -out "$work/request" 2>/dev/null

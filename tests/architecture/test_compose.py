@@ -257,12 +257,13 @@ def test_a_service_is_bounded_watched_and_has_no_rights_to_spare(name: str) -> N
 
 
 def test_only_who_must_reaches_a_server() -> None:
-    """The adapter is reached by the two that call it and by the operator, each with a certificate that it knows."""
+    """The adapter is reached by the three that call it and by the operator, each with a certificate that it knows."""
     members = {name: set(service["networks"]) for name, service in services().items()}
     assert {name for name, networks in members.items() if "adapter" in networks} == {
         "adapter",
         "api",
         "operator",
+        "worker-ledger",
         "worker-mint",
     }
     assert {name for name, networks in members.items() if "edge" in networks} == {"api", "operator"}

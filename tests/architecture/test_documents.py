@@ -46,6 +46,7 @@ NOT_OVER_REST = {
     "adapter_unintelligible": "as adapter_unavailable",
     "chain_unavailable": "as adapter_unavailable",
     "event_unreadable": "of consumers",
+    "numbers_fenced": "of the ledger worker",
     "outcome_unknown": "of the ledger worker",
     "settings_invalid": "ends the process at its start",
     "user_ambiguous": "of imports, which name users",

@@ -20,8 +20,9 @@ from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
 from cashback.chain.rpc.errors import DetailsCodec, refused
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.ids import new_id
-from cashback.kernel.money import INT63_MAX
+from cashback.kernel.money import INT63_MAX, MINT_NUMBER_MAX
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
 from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse, HealthCheckResponseServingStatus
@@ -48,6 +49,9 @@ class FakeAdapter(ChainAdapterServiceBase):
         self.known: dict[int, Known] = {}
         self.submissions: list[list[int]] = []
         self.watches = 0
+        self.requested_number = 0
+        self.minting_told_at_s: float | None = None
+        self.ledger_told: list[int] = []
         self.epoch = new_id("epo")
         self.port = 0
         self.refusal: Status | None = None
@@ -153,10 +157,26 @@ class FakeAdapter(ChainAdapterServiceBase):
         raise GRPCError(Status.UNAVAILABLE, "the adapter was rebuilt")
 
     async def get_status(self, message: v1.GetStatusRequest) -> v1.GetStatusResponse:
-        """Return the epoch."""
+        """Return the epoch, and the highest number that is known."""
         del message
         await self.suffer()
-        return v1.GetStatusResponse(epoch=self.epoch)
+        return v1.GetStatusResponse(
+            epoch=self.epoch, known_number=self._known_number(), minting_told_ms_ago=self._told_ms_ago()
+        )
+
+    async def tell_number(self, message: v1.TellNumberRequest) -> v1.TellNumberResponse:
+        """Remember what minting tells, hold the ledger against what is known; see the contract."""
+        await self.suffer()
+        if message.number > MINT_NUMBER_MAX:
+            raise refused(Status.INVALID_ARGUMENT, code="number_impossible", detail="as the contract says")
+        if message.teller == v1.NumberTeller.MINTING:
+            self.requested_number = max(self.requested_number, message.number)
+            self.minting_told_at_s = monotonic_s()
+        else:
+            self.ledger_told.append(message.number)
+        known = self._known_number()
+        is_behind = message.teller == v1.NumberTeller.LEDGER and message.number < known
+        return v1.TellNumberResponse(is_behind=is_behind, known_number=known)
 
     async def suffer(self) -> None:
         """Do what the test wants to see survived."""
@@ -164,6 +184,16 @@ class FakeAdapter(ChainAdapterServiceBase):
             await asyncio.get_running_loop().create_future()
         if self.refusal is not None:
             raise refused(self.refusal, code="ordered", detail="as the test ordered")
+
+    def _told_ms_ago(self) -> int:
+        """Return how long ago minting told its highest number, at least 1; 0: it never did."""
+        if self.minting_told_at_s is None:
+            return 0
+        return max(1, int((monotonic_s() - self.minting_told_at_s) * 1_000))
+
+    def _known_number(self) -> int:
+        """Return the highest number that was submitted or told."""
+        return max(self.requested_number, *self.known, 0)
 
     def _admit(self, mint: v1.Mint) -> v1.SubmitMintsResponseEntry:
         """Answer for one entry."""

@@ -9,6 +9,7 @@ contradicts halts the submission until a person has looked.
 from cashback.minting.model import Cursor, Halt, HaltKind, Inclusion, Mint, MintRequest, MintState
 from cashback.minting.service.follower import Follower
 from cashback.minting.service.halts import Halts
+from cashback.minting.service.numbers import NumberTeller
 from cashback.minting.service.readings import Readings
 from cashback.minting.service.requests import Requests
 from cashback.minting.service.submitter import Submitter
@@ -23,6 +24,7 @@ __all__ = [
     "Mint",
     "MintRequest",
     "MintState",
+    "NumberTeller",
     "Readings",
     "Requests",
     "Submitter",

@@ -129,6 +129,18 @@ class Adapter:
         finally:
             await stream.aclose()  # type: ignore[attr-defined]  # the stub's type hides that it is a generator
 
+    async def tell_number(self, number: int) -> None:
+        """Tell the highest number that was ever requested here, at most 2^62.
+
+        Raises:
+            AdapterUnavailable: no answer within a second; tell it again.
+            AdapterRefused: the adapter does not want to know.
+        """
+        forbid_in_transaction("the blockchain adapter")
+        request = v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=number)
+        with _failures_named():
+            await self._stub.tell_number(request, timeout=STATUS_DEADLINE_S)
+
     async def ping(self) -> None:
         """Return when the adapter takes calls; how its endpoints are is no part of the question.
 

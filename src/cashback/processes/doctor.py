@@ -16,7 +16,7 @@ from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
 from cashback.kernel.money import TokenUnits
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import AdapterUnavailable, Programme, ProgrammeUnknown
+from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFenced, Programme, ProgrammeUnknown
 from cashback.ledger.rules import largest_grant
 from cashback.ledger.service import Readings
 from cashback.processes.migrate import SERVICES
@@ -57,6 +57,7 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine("broker", _broker(settings)),
         _examine("adapter and chain", _adapter(settings)),
         _examine("programme and mint limit", _limit(settings)),
+        _examine("mint numbers", _numbers(settings)),
     ]
     if settings.api_url:
         examinations.append(_examine("REST API", _api(settings.api_url)))
@@ -144,6 +145,23 @@ async def _adapter(settings: Settings) -> str:
         which = f"{alive} of {len(status.endpoints)} nodes answer" if alive else "no node of the chain answers"
         raise ChainUnwell(f"the adapter is up, but {which}; {'; '.join(unwell)}")
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"
+
+
+async def _numbers(settings: Settings) -> str:
+    """Return that the ledger knows every number that was minted or is to be, and gives out more."""
+    async with (
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
+        Database.open(settings.ledger_audit_dsn.value, name="doctor", connections_max=1) as database,
+    ):
+        known = (await adapter.status()).known_number
+        accounted_to, is_open = await Readings(database).numbers()
+    if known > accounted_to:
+        raise LedgerBehind(
+            f"the ledger knows numbers up to {accounted_to}, and {known} was minted or is to be: its database is older"
+        )
+    if not is_open:
+        raise NumbersFenced("no numbers are given out before worker-ledger has compared them since the last restart")
+    return f"up to {accounted_to} accounted for, {known} known to adapter and minting"
 
 
 class GrantAboveLimit(CashbackError):

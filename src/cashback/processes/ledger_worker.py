@@ -3,6 +3,7 @@
 cashback.approved ─────▶ approvals ──┐
                          sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
 token.minted / failed ─▶ outcomes ───┘
+adapter: which numbers are known? ──▶ fence ──▶ numbers may be given out
 """
 
 from datetime import timedelta
@@ -12,19 +13,22 @@ import msgspec
 
 from cashback.kernel.bus import Bus, Consumer
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.config import Dsn, NatsUrl, Port, Secret
+from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger import MintPolicy, Sweeper
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
+from cashback.ledger.gateway import Adapter
+from cashback.ledger.service import Fencing
+from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the ledger's database and the broker are, where the probe answers, and how patient the sweep is.
+class Settings(ClientTls, frozen=True, kw_only=True):
+    """Where the ledger's database, the broker and the adapter are, where the probe answers, how patient the sweep is.
 
     A request without an outcome is published again after `reissue_after_s`, and then later and later; an approved
     cashback that nobody requested is requested after `missed_after_s`.
@@ -32,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ledger_dsn: Dsn
     nats_url: NatsUrl
+    adapter_address: HostPort
     probe_port: Port
     nats_user: str = ""
     nats_password: Secret = Secret("")
@@ -52,6 +57,7 @@ async def run(settings: Settings) -> None:
         Bus.connect(
             settings.nats_url, name="worker ledger", user=settings.nats_user, password=settings.nats_password.value
         ) as bus,
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
     ):
         handlers = LedgerConsumer(clock=clock, policy=policy)
         approvals = Consumer(
@@ -61,8 +67,15 @@ async def run(settings: Settings) -> None:
             bus, database, schema=SCHEMA, name="ledger-outcomes", types=OUTCOMES, handler=handlers.on_outcome
         )
         sweeper = Sweeper(database, clock=clock, policy=policy)
-        checks = {"database": database.ping, "broker": bus.ping}
+        fencing = Fencing(database, adapter)
+        checks = {"database": database.ping, "broker": bus.ping, "numbers": fencing.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
-            {"approvals": approvals.run, "outcomes": outcomes.run, "sweeper": sweeper.run, "probe": probe.run}
+            {
+                "approvals": approvals.run,
+                "outcomes": outcomes.run,
+                "sweeper": sweeper.run,
+                "fence": fencing.run,
+                "probe": probe.run,
+            }
         )

@@ -23,6 +23,7 @@ async def listening_at(bench: Bench, door: Door = OPEN) -> AsyncIterator[str]:
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
+        numbers=parts.numbers,
         administration=Administration(parts.halting, parts.rotation),
         door=door,
     )

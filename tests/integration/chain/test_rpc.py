@@ -47,6 +47,7 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
+        numbers=parts.numbers,
         administration=Administration(parts.halting, parts.rotation),
     )
 

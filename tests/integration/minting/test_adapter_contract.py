@@ -224,6 +224,24 @@ async def test_a_stream_without_news_gives_signs_of_life(stub: v1.ChainAdapterSe
     assert [(sign.epoch, sign.outcomes) for sign in signs] == [(epoch, [])] * 2
 
 
+async def test_the_highest_number_is_known_that_was_submitted_or_told(stub: v1.ChainAdapterServiceStub) -> None:
+    """It never falls; a ledger that knows as many is not behind; what no ledger gives out is refused."""
+    mint = a_mint()
+    await submit(stub, mint)
+    before = (await stub.get_status(v1.GetStatusRequest())).known_number
+    assert before >= mint.number
+    for number, expected in ((before + 1, before + 1), (1, before + 1)):
+        told = await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=number))
+        assert (told.known_number, told.is_behind) == (expected, False)
+    status = await stub.get_status(v1.GetStatusRequest())
+    assert (status.known_number, status.minting_told_ms_ago > 0) == (before + 1, True)
+    told = await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.LEDGER, number=before + 1))
+    assert (told.known_number, told.is_behind) == (before + 1, False)
+    with pytest.raises(GRPCError) as caught:
+        await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=2**62 + 1))
+    assert (caught.value.status, reason_of(caught.value)) == (Status.INVALID_ARGUMENT, "number_impossible")
+
+
 async def test_a_number_with_another_fingerprint_conflicts_and_the_first_mint_stays(
     stub: v1.ChainAdapterServiceStub, subject: Subject
 ) -> None:
@@ -242,3 +260,12 @@ async def test_a_number_with_another_fingerprint_conflicts_and_the_first_mint_st
         assert await submit(stub, second, neighbour) == {first.number: CONFLICT, neighbour.number: ACCEPTED}
     _, after = await outcomes(stub, subject, first.number)
     assert after == before
+
+
+async def test_a_ledger_that_knows_fewer_numbers_is_behind(stub: v1.ChainAdapterServiceStub) -> None:
+    """It halts the real adapter as well, so nothing may come after."""
+    known = (
+        await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=7_000_000))
+    ).known_number
+    told = await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.LEDGER, number=known - 1))
+    assert (told.known_number, told.is_behind) == (known, True)

@@ -182,6 +182,7 @@ async def _adapter(
             acceptance=bench.adapter.acceptance,
             reading=bench.adapter.reading,
             stream=bench.adapter.stream,
+            numbers=bench.adapter.numbers,
             administration=Administration(bench.adapter.halting, bench.adapter.rotation),
         )
 

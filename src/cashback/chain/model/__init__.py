@@ -37,7 +37,7 @@ from cashback.chain.model.lanes import (
     Transaction,
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
-from cashback.chain.model.network import Allowance, Halt, Network, Person, Policy
+from cashback.chain.model.network import Allowance, Halt, KnownNumber, Network, Person, Policy
 from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, LaneView, MintStory
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "Header",
     "Heads",
     "KeyUnusable",
+    "KnownNumber",
     "Lane",
     "LaneNotReady",
     "LaneState",

@@ -9,9 +9,11 @@ from cashback.chain.rpc.administration import on_the_wire
 from cashback.chain.rules import gas_money
 from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.reading import EndpointStatus, LaneStatus, Reading
 from cashback.chain.service.stream import Stream
 from cashback.kernel.clock import monotonic_s
+from cashback.kernel.errors import Invalid
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
 
@@ -29,11 +31,20 @@ _STATES: Final = {
 _KINDS: Final = {"minted": v1.OutcomeKind.MINTED, "failed": v1.OutcomeKind.FAILED}
 
 
+class TellerUnknown(Invalid):
+    """Nobody who knows mint numbers was named."""
+
+    code = "teller_unknown"
+
+
 class Calls(ChainAdapterServiceBase):
     """Answers the adapter's callers."""
 
-    def __init__(self, *, acceptance: Acceptance, reading: Reading, stream: Stream, stop: asyncio.Event) -> None:
+    def __init__(
+        self, *, acceptance: Acceptance, reading: Reading, stream: Stream, numbers: Numbers, stop: asyncio.Event
+    ) -> None:
         """Answer with these services; streams end when `stop` is set."""
+        self._numbers = numbers
         self._acceptance = acceptance
         self._reading = reading
         self._stream = stream
@@ -118,7 +129,18 @@ class Calls(ChainAdapterServiceBase):
             fee_cap_wei=str(status.gas.fees.cap_wei),
             allowance=None if status.allowance is None else _allowance(status.allowance),
             halts=[on_the_wire(halt) for halt in status.halts],
+            known_number=status.known.number,
+            minting_told_ms_ago=status.known.minting_told_ms_ago or 0,
         )
+
+    async def tell_number(self, message: v1.TellNumberRequest) -> v1.TellNumberResponse:
+        """Remember what minting knows, and hold the ledger against what is known."""
+        if message.teller == v1.NumberTeller.LEDGER:
+            known, is_behind = await self._numbers.compare(message.number)
+            return v1.TellNumberResponse(is_behind=is_behind, known_number=known.number)
+        if message.teller != v1.NumberTeller.MINTING:
+            raise TellerUnknown("a number is told by minting or by the ledger", pointer="teller")
+        return v1.TellNumberResponse(known_number=(await self._numbers.take(message.number)).number)
 
 
 def _mint(mint: v1.Mint) -> Mint:

@@ -1,6 +1,7 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
+from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.requests import MintPolicy, request_mints
@@ -9,6 +10,7 @@ from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
 
 __all__ = [
+    "Fencing",
     "MintPolicy",
     "Readings",
     "Stories",

@@ -13,6 +13,7 @@ from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import Event, append
 from cashback.ledger.model import Mintable, Reissue
 from cashback.ledger.rules import backoff, requested
+from cashback.ledger.service.fencing import check_fence
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import mints
 
@@ -34,7 +35,11 @@ async def request_mints(tx: Tx, cashback_ids: Sequence[str], *, cause: str, now:
     """Request the mint of those that are approved and have a wallet, as the last act of `tx`; return how many.
 
     Repeating it, or doing it twice at once, requests each mint once: the others are no longer approved, or locked.
+
+    Raises:
+        NumbersFenced: no number may be drawn on this server yet.
     """
+    await check_fence(tx)
     mintable = await mints.lock_approved(tx, cashback_ids)
     if not mintable:
         return 0

@@ -79,7 +79,9 @@ class Sweeper:
             Unavailable: the database failed; what the round had done so far stays.
             Broken: one of our invariants does not hold.
         """
-        swept = Swept(linked=await self._linked(), missed=await self._missed(), reissued=await self._overdue())
+        # First, because it draws no numbers: it goes on while these are fenced.
+        reissued = await self._overdue()
+        swept = Swept(linked=await self._linked(), missed=await self._missed(), reissued=reissued)
         for found, count in msgspec.structs.asdict(swept).items():
             SWEPT.labels(found).inc(count)
         if swept.missed or swept.reissued:

@@ -15,6 +15,7 @@ from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
 from cashback.chain.service.lane import LaneLoop
+from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
@@ -36,6 +37,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     acceptance: Acceptance
     reading: Reading
     stream: Stream
+    numbers: Numbers
     halting: Halting
     rotation: Rotation
     gas_money: GasMoney
@@ -65,6 +67,7 @@ def assemble(
             start_block=settings.start_block,
         ),
         stream=Stream(database, written=written),
+        numbers=Numbers(database),
         halting=halting,
         rotation=Rotation(database),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),

@@ -124,7 +124,7 @@ class Plan:
                 )
             case "worker-ledger":
                 dsn = self.dsn(postgres, "cashback", "cashback_ledger")
-                return self._probe(name) | self._nats(name, nats) | {"CASHBACK_LEDGER_DSN": dsn}
+                return self._probe(name) | self._nats(name, nats) | adapter | {"CASHBACK_LEDGER_DSN": dsn}
             case "worker-mint":
                 dsn = self.dsn(postgres, "minting", "minting_worker")
                 return self._probe(name) | self._nats(name, nats) | adapter | {"CASHBACK_MINTING_DSN": dsn}

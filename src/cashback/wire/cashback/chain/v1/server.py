@@ -27,6 +27,8 @@ from . import (
     SetLaneResponse,
     SubmitMintsRequest,
     SubmitMintsResponse,
+    TellNumberRequest,
+    TellNumberResponse,
     WatchOutcomesRequest,
     WatchOutcomesResponse,
 )
@@ -84,6 +86,13 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def tell_number(self, message: "TellNumberRequest") -> "TellNumberResponse":
+        """
+        Tells the adapter which mint numbers a service knows, so that none is given out twice after a database was restored.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_submit_mints(
         self, stream: "grpclib.server.Stream[SubmitMintsRequest, SubmitMintsResponse]"
     ) -> None:
@@ -132,6 +141,12 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_status(request)
         await stream.send_message(response)
 
+    async def __rpc_tell_number(self, stream: "grpclib.server.Stream[TellNumberRequest, TellNumberResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.tell_number(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/cashback.chain.v1.ChainAdapterService/SubmitMints": grpclib.const.Handler(
@@ -169,6 +184,12 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetStatusRequest,
                 GetStatusResponse,
+            ),
+            "/cashback.chain.v1.ChainAdapterService/TellNumber": grpclib.const.Handler(
+                self.__rpc_tell_number,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                TellNumberRequest,
+                TellNumberResponse,
             ),
         }
 

@@ -1,4 +1,4 @@
-"""`cashback chain status | halt | resume | rotate`: how the chain side stands, its halt switches, its signers."""
+"""`cashback chain status | halt | resume | rotate | recover`: how the chain side stands, its switches and signers."""
 
 import asyncio
 import os
@@ -111,6 +111,43 @@ def rotate(signer: str, reason: str, undo: bool, by: str, as_json: bool) -> None
         return
     state = "takes mints again" if undo else "finishes what it has and takes nothing new"
     say(f"{signer} {state}" if is_news else f"{signer} was told so before; it {state}")
+
+
+@chain.command(short_help="Account for what a restored ledger has forgotten.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be done, and change nothing.")
+@json_option
+def recover(dry_run: bool, as_json: bool) -> int:  # noqa: FBT001  # click's way
+    """Account for what a restored ledger has forgotten, and let it give out numbers above all that is known.
+
+    A cashback that is approved and has a number at minting gets that number; whatever else differs is listed, nothing
+    is guessed. Exits with 3 when something is listed. It may be repeated; `cashback chain resume` lets minting go on.
+
+    Example: cashback chain recover --dry-run
+    """
+    from cashback.processes import recovering as process
+
+    told: list[dict[str, str]] = []
+    found = asyncio.run(
+        process.recover_ledger(
+            load(process.Settings), is_dry_run=dry_run, tell=lambda one: _take(told, one, as_json=as_json)
+        )
+    )
+    if as_json:
+        print_json({"numbers": told, **msgspec.structs.asdict(found)})
+    else:
+        does = "would be" if dry_run else "were"
+        say(f"{found.adopted} numbers {does} adopted, {found.listed} are listed for a person to decide")
+        say(f"numbers are accounted for up to {found.accounted_to}")
+    return EXIT_DIFFERENCE if found.listed else 0
+
+
+def _take(told: list[dict[str, str]], one: msgspec.Struct, *, as_json: bool) -> None:
+    """Print a number as it is found, or keep it for the document; amount and number as text, so that none rounds."""
+    facts = {name: str(value) for name, value in msgspec.structs.asdict(one).items()}
+    if as_json:
+        told.append(facts)
+    else:
+        click.echo("  ".join(value for value in facts.values() if value))
 
 
 def _show(halts: Sequence["Turned"], title: str, *, as_json: bool) -> None:

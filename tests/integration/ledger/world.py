@@ -287,9 +287,11 @@ def _migrate(dsn: str) -> None:
     """Make the roles and bring both schemas to their heads, as their owner."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         for role in ROLES:
-            if not connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone():
-                connection.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
-            connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(PASSWORD)))
+            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
+                connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+            connection.execute(
+                sql.SQL("alter role {} login password {}").format(sql.Identifier(role), sql.Literal(PASSWORD))
+            )
         connection.execute(sql.SQL("alter database {} owner to cashback_owner").format(sql.Identifier(_TEMPLATE)))
     for schema in ("ledger", "purchases"):
         upgrade(Dsns(dsn).of("cashback_owner"), schema)

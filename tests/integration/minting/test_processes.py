@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from cashback.kernel.migrations import upgrade
 from cashback.kernel.outbox import partition_of
 from cashback.minting import MintState, Readings
 from cashback.processes.embedded import HOST, CashbackProcess, EmbeddedNats, free_port
+from cashback.wire.cashback.chain import v1
 from tests.integration.minting.world import World, cashback, dsn_of, eventually, request
+from tests.support.adapter import FakeAdapter
 from tests.support.servers import Databases
 
 STOP_WITHIN_S = 5.0
@@ -174,10 +178,39 @@ async def _is_halted(world: World) -> bool:
     return bool(await world.halts())
 
 
-def test_the_ledger_worker_becomes_ready_and_ends(databases: Databases, broker: EmbeddedNats, tmp_path: Path) -> None:
-    """Its work is specified with the ledger; here only its wiring is."""
+@pytest.fixture
+def mints_told() -> Iterator[int]:
+    """Give the port of an adapter, in a thread of its own, that minting tells its highest number over and over."""
+    started: Future[int] = Future()
+    ended = threading.Event()
+
+    async def serve() -> None:
+        """Serve until the test has ended."""
+        async with FakeAdapter.serving() as fake:
+            started.set_result(fake.port)
+            while not await asyncio.to_thread(ended.wait, 0.1):
+                await fake.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=0))
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    yield started.result(10)
+    ended.set()
+    thread.join()
+
+
+def test_the_ledger_worker_becomes_ready_and_ends(
+    databases: Databases, broker: EmbeddedNats, tmp_path: Path, mints_told: int
+) -> None:
+    """Its work is specified with the ledger; here only its wiring is: it is ready once numbers were compared."""
     with databases.fresh(databases.template("ledger_worker_template", _prepare_ledger)) as dsn:
-        process = a_process("worker", "ledger", folder=tmp_path, broker=broker, CASHBACK_LEDGER_DSN=dsn)
+        process = a_process(
+            "worker",
+            "ledger",
+            folder=tmp_path,
+            broker=broker,
+            CASHBACK_LEDGER_DSN=dsn,
+            CASHBACK_ADAPTER_ADDRESS=f"{HOST}:{mints_told}",
+        )
         with process:
             began_s = monotonic_s()
             process.stop()

@@ -60,7 +60,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
             "replay",
         ),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
-        *("chain status", "chain halt", "chain resume", "chain rotate"),
+        *("chain status", "chain halt", "chain resume", "chain rotate", "chain recover"),
     }
 
 

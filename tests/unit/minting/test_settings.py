@@ -22,7 +22,7 @@ COMPLETE = {
     "process, required",
     [
         (mint_worker, ["MINTING_DSN", "NATS_URL", "ADAPTER_ADDRESS", "PROBE_PORT"]),
-        (ledger_worker, ["LEDGER_DSN", "NATS_URL", "PROBE_PORT"]),
+        (ledger_worker, ["LEDGER_DSN", "NATS_URL", "ADAPTER_ADDRESS", "PROBE_PORT"]),
         (relay, ["RELAY_SERVICE", "RELAY_DSN", "NATS_URL", "PROBE_PORT"]),
     ],
 )

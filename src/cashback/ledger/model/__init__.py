@@ -66,6 +66,7 @@ from cashback.ledger.model.programmes import (
     ProgrammeInvalid,
     ProgrammeUnknown,
 )
+from cashback.ledger.model.recovery import Accounted, AccountedKind, Adoption, MintRecord, Standing
 from cashback.ledger.model.stories import (
     BalanceStory,
     CashbackItem,
@@ -82,9 +83,12 @@ __all__ = [
     "TRANSITIONS",
     "Account",
     "AccountKind",
+    "Accounted",
+    "AccountedKind",
     "Accrual",
     "AdapterUnavailable",
     "AdapterUnintelligible",
+    "Adoption",
     "Balance",
     "BalanceStory",
     "BooksMoved",
@@ -118,6 +122,7 @@ __all__ = [
     "LedgerFigures",
     "LiveMint",
     "MintLog",
+    "MintRecord",
     "MintStory",
     "Mintable",
     "NewProgramme",
@@ -135,6 +140,7 @@ __all__ = [
     "Reissue",
     "Requested",
     "Ruleset",
+    "Standing",
     "State",
     "StepStory",
     "Sum",

@@ -4,6 +4,7 @@ from cashback.ledger.service.accruals import accrue, announce, link_wallets
 from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.readings import Readings, explanation_of
+from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.settlement import settle
 from cashback.ledger.service.stories import Stories
@@ -13,6 +14,7 @@ __all__ = [
     "Fencing",
     "MintPolicy",
     "Readings",
+    "Recovery",
     "Stories",
     "Sweeper",
     "Swept",

@@ -41,8 +41,11 @@ async def request_mints(tx: Tx, cashback_ids: Sequence[str], *, cause: str, now:
     """
     await check_fence(tx)
     mintable = await mints.lock_approved(tx, cashback_ids)
-    if not mintable:
-        return 0
+    return await freeze(tx, mintable, cause=cause, now=now, policy=policy) if mintable else 0
+
+
+async def freeze(tx: Tx, mintable: Sequence[Mintable], *, cause: str, now: datetime, policy: MintPolicy) -> int:
+    """Freeze number and recipient of locked, approved cashbacks and ask for their mints; return how many."""
     events = [_requested(cashback, now) for cashback in mintable]
     count = await mints.mark_requested(
         tx,

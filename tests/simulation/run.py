@@ -17,7 +17,8 @@ SEED_VARIABLE: Final = "CASHBACK_SIM_SEED"
 _REPLAY: Final = "replay with: %s=%d .venv/bin/pytest tests/simulation/test_seeds.py -s -k replays"
 _EMPTY: Final = """
 truncate chain.network, chain.lanes, chain.slots, chain.blockchain_transactions, chain.mints, chain.blocks,
-    chain.used_numbers, chain.outcomes, chain.leases, chain.lane_journal, chain.signed_amounts, chain.halt_journal
+    chain.used_numbers, chain.outcomes, chain.leases, chain.lane_journal, chain.signed_amounts, chain.halt_journal,
+    chain.requested_number
     restart identity
 """
 

@@ -17,7 +17,7 @@ from prometheus_client import Gauge
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Unavailable
-from cashback.kernel.lifecycle.stopping import pause
+from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.telemetry import logger
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import LedgerBehind, NumbersFenced
@@ -49,15 +49,24 @@ class Fencing:
         self._adapter = adapter
         self._down_since_s: float | None = None
         self._behind: LedgerBehind | None = None
+        self._waits_for = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look twice a second until `stop` is set; what cannot be asked now is asked again."""
         while not stop.is_set():
-            try:
-                await self.turn()
-            except Unavailable as cause:
-                log.info("numbers.waited", code=cause.code, reason=cause.detail)
+            await until_stopped(self._look(), stop)
             await pause(stop, LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        """Take a turn; what it waits for is said once."""
+        try:
+            await self.turn()
+        except Unavailable as cause:
+            if cause.code != self._waits_for:
+                log.info("numbers.waited", code=cause.code, reason=cause.detail)
+            self._waits_for = cause.code
+        else:
+            self._waits_for = ""
 
     async def turn(self) -> bool:
         """Compare if the fence is down, and return whether it is up now.

@@ -178,30 +178,38 @@ async def _is_halted(world: World) -> bool:
     return bool(await world.halts())
 
 
-@pytest.fixture
-def mints_told() -> Iterator[int]:
-    """Give the port of an adapter, in a thread of its own, that minting tells its highest number over and over."""
-    started: Future[int] = Future()
-    ended = threading.Event()
+class Told:
+    """An adapter in a thread of its own that minting tells its highest number over and over; the test may raise it."""
 
-    async def serve() -> None:
+    def __init__(self) -> None:
+        """Tell of nothing yet."""
+        self.number = 0
+        self.port: Future[int] = Future()
+        self.ended = threading.Event()
+
+    async def serve(self) -> None:
         """Serve until the test has ended."""
         async with FakeAdapter.serving() as fake:
-            started.set_result(fake.port)
-            while not await asyncio.to_thread(ended.wait, 0.1):
-                await fake.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=0))
+            self.port.set_result(fake.port)
+            while not await asyncio.to_thread(self.ended.wait, 0.1):
+                await fake.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=self.number))
 
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """Give such an adapter."""
+    adapter = Told()
+    thread = threading.Thread(target=lambda: asyncio.run(adapter.serve()))
     thread.start()
-    yield started.result(10)
-    ended.set()
+    yield adapter
+    adapter.ended.set()
     thread.join()
 
 
 def test_the_ledger_worker_becomes_ready_and_ends(
-    databases: Databases, broker: EmbeddedNats, tmp_path: Path, mints_told: int
+    databases: Databases, broker: EmbeddedNats, tmp_path: Path, told: Told
 ) -> None:
-    """Its work is specified with the ledger; here only its wiring is: it is ready once numbers were compared."""
+    """Its work is specified with the ledger; here only its wiring is: it is ready as long as its numbers are."""
     with databases.fresh(databases.template("ledger_worker_template", _prepare_ledger)) as dsn:
         process = a_process(
             "worker",
@@ -209,12 +217,25 @@ def test_the_ledger_worker_becomes_ready_and_ends(
             folder=tmp_path,
             broker=broker,
             CASHBACK_LEDGER_DSN=dsn,
-            CASHBACK_ADAPTER_ADDRESS=f"{HOST}:{mints_told}",
+            CASHBACK_ADAPTER_ADDRESS=f"{HOST}:{told.port.result(10)}",
         )
         with process:
+            told.number = 3
+            with psycopg.connect(dsn) as connection:
+                connection.execute("update ledger.number_fence set incarnation = 'that of another server'")
+            asyncio.run(eventually(lambda: _says(process.port, "3 was minted or is to be")))
             began_s = monotonic_s()
             process.stop()
             assert (monotonic_s() - began_s < STOP_WITHIN_S, process.exit_code) == (True, 0)
+
+
+async def _says(port: int, words: str) -> bool:
+    """Tell whether a process is not ready, and why its numbers are not."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return b" 503 " in head.splitlines()[0] and words in json.loads(body)["problems"].get("numbers", "")
 
 
 def _prepare_ledger(dsn: str) -> None:

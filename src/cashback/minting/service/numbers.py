@@ -9,7 +9,7 @@ from typing import Final
 
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Rejected, Unavailable
-from cashback.kernel.lifecycle.stopping import pause
+from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.telemetry import logger
 from cashback.minting.gateway import Adapter
 from cashback.minting.service.readings import Readings
@@ -31,12 +31,16 @@ class NumberTeller:
     async def run(self, stop: asyncio.Event) -> None:
         """Tell every second until `stop` is set; what fails is told a second later."""
         while not stop.is_set():
-            try:
-                await self._adapter.tell_number(await self._readings.highest_number())
-            except (Unavailable, Rejected) as cause:
-                if self._is_told:
-                    log.warning("number.untold", code=cause.code, reason=cause.detail)
-                self._is_told = False
-            else:
-                self._is_told = True
+            await until_stopped(self._tell(), stop)
             await pause(stop, TELL_EVERY_S)
+
+    async def _tell(self) -> None:
+        """Tell once; the first failure in a row is said."""
+        try:
+            await self._adapter.tell_number(await self._readings.highest_number())
+        except (Unavailable, Rejected) as cause:
+            if self._is_told:
+                log.warning("number.untold", code=cause.code, reason=cause.detail)
+            self._is_told = False
+        else:
+            self._is_told = True

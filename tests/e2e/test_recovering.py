@@ -9,6 +9,7 @@ import pytest
 from cashback.chain.model import NotHalted, Recovered
 from cashback.kernel.config import load
 from cashback.kernel.errors import Unavailable
+from cashback.ledger.model import Accounted
 from cashback.processes import chain_status, halting, recovering
 from tests.support.facts import eventually
 from tests.support.load import Shop
@@ -49,9 +50,11 @@ async def test_mints_of_replaced_final_blocks_are_minted_again_once_and_every_bo
 
     await eventually(is_halted, within_s=WITHIN_S, what="minting is halted")
     ways = load(recovering.Settings, operator)
-    trial = await recovering.recover(ways, by="alice", reason=WHY, is_dry_run=True)
-    recovered = await recovering.recover(ways, by="alice", reason=WHY, is_dry_run=False)
-    assert recovered == trial
+    forgotten: list[Accounted] = []
+    trial = await recovering.recover(ways, by="alice", reason=WHY, is_dry_run=True, tell=forgotten.append)
+    done = await recovering.recover(ways, by="alice", reason=WHY, is_dry_run=False, tell=forgotten.append)
+    recovered = done.adapter
+    assert (recovered, forgotten) == (trial.adapter, [])
     assert sorted(one.cashback_id for one in recovered.taken_back) == sorted(ids)
 
     async def is_in_flight() -> bool | None:
@@ -98,18 +101,23 @@ async def test_a_chain_database_from_a_backup_goes_on_once_a_person_has_had_it_r
         waiting = await shop.buy(customer)
     operator = stack.operator_settings()
 
+    forgotten: list[Accounted] = []
+
     async def is_recovered() -> Recovered | None:
         try:
-            return await recovering.recover(
-                load(recovering.Settings, operator), by="alice", reason="restored", is_dry_run=False
+            ways = load(recovering.Settings, operator)
+            done = await recovering.recover(
+                ways, by="alice", reason="restored", is_dry_run=False, tell=forgotten.append
             )
         except (Unavailable, NotHalted):  # it is starting, has not looked yet, or something is not final yet
             return None
+        return done.adapter
 
     recovered = await eventually(is_recovered, within_s=WITHIN_S, what="the records are recovered")
     query = "select mint_number from ledger.cashback_ledger where id = any(%s)"
     numbers = {row[0] for row in stack.rows("cashback", query, [answer["cashback"]["id"] for answer in lost])}
     assert {one.number for one in recovered.unknown} == numbers
+    assert forgotten == []
     assert [lane.next_nonce > lane.next_nonce_before for lane in recovered.lanes] == [True]
     await halting.resume(load(halting.Settings, operator), by="alice", reason="read the list")
     await shop.settled(waiting["id"])

@@ -18,8 +18,9 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from cashback.chain.rpc.errors import refused
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.ids import new_id
-from cashback.kernel.money import INT63_MAX
+from cashback.kernel.money import INT63_MAX, MINT_NUMBER_MAX
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
 from tests.support.administration import FakeAdministration
@@ -47,6 +48,9 @@ class FakeAdapter(ChainAdapterServiceBase):
         self.submissions: list[list[int]] = []
         self.cancelled: set[int] = set()
         self.watches = 0
+        self.requested_number = 0
+        self.minting_told_at_s: float | None = None
+        self.ledger_told: list[int] = []
         self.epoch = new_id("epo")
         self.port = 0
         self.refusal: Status | None = None
@@ -162,6 +166,8 @@ class FakeAdapter(ChainAdapterServiceBase):
         sent = message.after_sequence if message.epoch == epoch else 0
         if sent > len(self._final):
             raise refused(Status.FAILED_PRECONDITION, code="cursor_ahead", detail="as the contract says")
+        if sent and message.after_number not in (0, self._final[sent - 1].number):
+            raise refused(Status.FAILED_PRECONDITION, code="cursor_foreign", detail="as the contract says")
         while self.epoch == epoch:
             moved = self._moved
             batch = self._final[sent : sent + OUTCOMES_MAX]
@@ -173,10 +179,26 @@ class FakeAdapter(ChainAdapterServiceBase):
         raise GRPCError(Status.UNAVAILABLE, "the adapter was rebuilt")
 
     async def get_status(self, message: v1.GetStatusRequest) -> v1.GetStatusResponse:
-        """Return the epoch."""
+        """Return the epoch, and the highest number that is known."""
         del message
         await self.suffer()
-        return v1.GetStatusResponse(epoch=self.epoch)
+        return v1.GetStatusResponse(
+            epoch=self.epoch, known_number=self._known_number(), minting_told_ms_ago=self._told_ms_ago()
+        )
+
+    async def tell_number(self, message: v1.TellNumberRequest) -> v1.TellNumberResponse:
+        """Remember what minting tells, hold the ledger against what is known; see the contract."""
+        await self.suffer()
+        if message.number > MINT_NUMBER_MAX:
+            raise refused(Status.INVALID_ARGUMENT, code="number_impossible", detail="as the contract says")
+        if message.teller == v1.NumberTeller.MINTING:
+            self.requested_number = max(self.requested_number, message.number)
+            self.minting_told_at_s = monotonic_s()
+        else:
+            self.ledger_told.append(message.number)
+        known = self._known_number()
+        is_behind = message.teller == v1.NumberTeller.LEDGER and message.number < known
+        return v1.TellNumberResponse(is_behind=is_behind, known_number=known)
 
     async def cancel(self, mint: v1.Mint) -> v1.CancelMintsResponseEntry:
         """Cancel one mint, or say how far that is; what was cancelled is retired by the next `mint`."""
@@ -199,6 +221,16 @@ class FakeAdapter(ChainAdapterServiceBase):
             await asyncio.get_running_loop().create_future()
         if self.refusal is not None:
             raise refused(self.refusal, code="ordered", detail="as the test ordered")
+
+    def _told_ms_ago(self) -> int:
+        """Return how long ago minting told its highest number, at least 1; 0: it never did."""
+        if self.minting_told_at_s is None:
+            return 0
+        return max(1, int((monotonic_s() - self.minting_told_at_s) * 1_000))
+
+    def _known_number(self) -> int:
+        """Return the highest number that was submitted or told."""
+        return max(self.requested_number, *self.known, 0)
 
     def _admit(self, mint: v1.Mint, over: dict[int, str]) -> v1.SubmitMintsResponseEntry:
         """Answer for one entry; `over` are those that were refused for good, and why."""

@@ -14,6 +14,7 @@ from cashback.cli.output import json_option, print_json, print_records, say
 from cashback.kernel.config import load
 
 if TYPE_CHECKING:
+    from cashback.ledger.model import Accounted
     from cashback.processes.halting import Turned
 
 
@@ -93,23 +94,33 @@ def resume(reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # clic
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Only tell what would be changed.")
 @by_option
 @json_option
-def recover(reason: str, is_dry_run: bool, by: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
-    """Bring the adapter's records in line with the chain while minting is halted, and list what that changes.
+def recover(reason: str, is_dry_run: bool, by: str, as_json: bool) -> int:  # noqa: FBT001  # click's way
+    """Bring the records in line with the chain while minting is halted, and list what that changes.
 
     Where final blocks were replaced, their mints are booked back to requested, for the ledger too, and will be minted
     again. Where none were, nonces are adopted that a restored database does not know, and minting submits again what it
-    waits for. The halt stays: read the list, then `cashback chain resume`.
+    waits for. Then the ledger accounts for numbers that it has forgotten, and gives out higher ones; exits with 3 when
+    one is left for a person to decide. The halt stays: read the list, then `cashback chain resume`.
 
     Example: cashback chain recover --dry-run --reason "the provider replaced final blocks"
     """
     from cashback.cli import recovered
     from cashback.processes import recovering as process
 
-    found = asyncio.run(process.recover(load(process.Settings), by=by, reason=reason, is_dry_run=is_dry_run))
+    numbers: list[Accounted] = []
+
+    def tell(one: "Accounted") -> None:
+        """Keep the first numbers for the list."""
+        if len(numbers) < recovered.NUMBERS_LISTED_MAX:
+            numbers.append(one)
+
+    settings = load(process.Settings)
+    found = asyncio.run(process.recover(settings, by=by, reason=reason, is_dry_run=is_dry_run, tell=tell))
     if as_json:
-        print_json(recovered.document(found, is_dry_run=is_dry_run))
+        print_json(recovered.document(found, numbers, is_dry_run=is_dry_run))
     else:
-        recovered.show(found, is_dry_run=is_dry_run)
+        recovered.show(found, numbers, is_dry_run=is_dry_run)
+    return EXIT_DIFFERENCE if found.ledger.listed else 0
 
 
 @chain.command(short_help="Let a signer finish what it has; others take over.")

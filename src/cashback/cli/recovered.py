@@ -1,6 +1,6 @@
 """What recovering has changed, as a person reads it and as a program does."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -8,11 +8,19 @@ from cashback.cli.output import print_facts, print_records, say, tokens
 from cashback.kernel.addresses import checksum_address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cashback.chain.model import Recovered
+    from cashback.ledger.model import Accounted
+    from cashback.processes.recovering import Result
+
+NUMBERS_LISTED_MAX: Final = 1_000
+"""So many numbers that the ledger had forgotten are listed; all are counted."""
 
 
-def document(recovered: "Recovered", *, is_dry_run: bool) -> dict[str, object]:
+def document(result: "Result", numbers: "Sequence[Accounted]", *, is_dry_run: bool) -> dict[str, object]:
     """Return what was changed, or would be, for programs: amounts and numbers as decimal strings, hashes in hex."""
+    recovered = result.adapter
     return {
         "is_dry_run": is_dry_run,
         "reorganised_above": recovered.reorganised_above,
@@ -24,11 +32,16 @@ def document(recovered: "Recovered", *, is_dry_run: bool) -> dict[str, object]:
         "waiting_again": recovered.waiting_again,
         "epoch_before": recovered.epoch_before,
         "epoch": recovered.epoch,
+        "numbers_adopted": result.ledger.adopted,
+        "numbers_listed": result.ledger.listed,
+        "numbers_accounted_to": str(result.ledger.accounted_to),
+        "numbers": _numbers(numbers),
     }
 
 
-def show(recovered: "Recovered", *, is_dry_run: bool) -> None:
+def show(result: "Result", numbers: "Sequence[Accounted]", *, is_dry_run: bool) -> None:
     """Print what was changed, or would be, for a person."""
+    recovered = result.adapter
     above = recovered.reorganised_above
     facts: dict[str, object] = {
         "final blocks replaced": "none" if above is None else f"those above {above}",
@@ -37,12 +50,16 @@ def show(recovered: "Recovered", *, is_dry_run: bool) -> None:
         "mints nobody submitted here": recovered.unknown_count,
         "signers set forward": len(recovered.lanes),
         "epoch": recovered.epoch if recovered.epoch == recovered.epoch_before else f"{recovered.epoch}, a new one",
+        "numbers the ledger adopted": result.ledger.adopted,
+        "numbers for a person to decide": result.ledger.listed,
+        "numbers accounted for up to": result.ledger.accounted_to,
     }
     print_facts("would be recovered" if is_dry_run else "recovered", facts)
     for title, records in (
         ("outcomes taken back", _taken_back(recovered)),
         ("mints nobody submitted here", _unknown(recovered)),
         ("signers set forward", _lanes(recovered)),
+        ("numbers the ledger had forgotten", _numbers(numbers)),
     ):
         if records:
             click.echo()
@@ -53,6 +70,7 @@ def show(recovered: "Recovered", *, is_dry_run: bool) -> None:
     for name, count, listed in (
         ("outcomes taken back", recovered.taken_back_count, len(recovered.taken_back)),
         ("mints nobody submitted here", recovered.unknown_count, len(recovered.unknown)),
+        ("numbers the ledger had forgotten", result.ledger.adopted + result.ledger.listed, len(numbers)),
     ):
         if listed < count:
             say(f"{name}: {listed} of {count} are listed")
@@ -88,6 +106,21 @@ def _unknown(recovered: "Recovered") -> list[dict[str, object]]:
             "transaction": f"0x{one.transaction_hash.hex()}",
         }
         for one in recovered.unknown
+    ]
+
+
+def _numbers(numbers: "Sequence[Accounted]") -> list[dict[str, object]]:
+    """Return the numbers that the ledger had forgotten, and what was done about each, as records."""
+    return [
+        {
+            "number": str(one.number),
+            "found": one.kind.value,
+            "cashback": one.cashback_id or None,
+            "recipient": one.recipient,
+            "token_units": str(one.token_units),
+            "detail": one.detail or None,
+        }
+        for one in numbers
     ]
 
 

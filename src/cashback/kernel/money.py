@@ -32,6 +32,8 @@ BPS_IN_WHOLE: Final = 10_000
 TOKEN_DECIMALS: Final = 6
 TOKEN_SYMBOL: Final = "CBK"  # noqa: S105  # a ticker, not a password
 INT63_MAX: Final = 2**63 - 1
+MINT_NUMBER_MAX: Final = 2**62
+"""No ledger ever gives out a higher mint number; one that is seen on a chain stands there by somebody else's hand."""
 """Largest amount, number or supply that is stored, sent or minted; everything above is refused at the edge."""
 
 

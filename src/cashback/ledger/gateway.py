@@ -35,6 +35,8 @@ from cashback.wire.cashback.chain.v1 import (
     ListMintLogsRequest,
     ListMintLogsResponse,
     MintState,
+    NumberTeller,
+    TellNumberRequest,
 )
 
 DEADLINE_S: Final = 0.5
@@ -117,6 +119,18 @@ class Adapter:
             answer = await self._stub.list_mint_logs(request, timeout=AUDIT_DEADLINE_S)
             with understood():
                 return _logs(answer)
+
+    async def tell_number(self, number: int) -> None:
+        """Tell the highest number that the ledger has given out, because it is lower than what the adapter knows.
+
+        The adapter compares for itself, and halts minting when that is so.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within the deadline.
+        """
+        request = TellNumberRequest(teller=NumberTeller.LEDGER, number=number)
+        async with _deadline("TellNumber", AUDIT_DEADLINE_S):
+            await self._stub.tell_number(request, timeout=AUDIT_DEADLINE_S)
 
     async def status(self) -> ChainStatus:
         """Return how the adapter stands.
@@ -204,6 +218,8 @@ def _status(answer: GetStatusResponse) -> ChainStatus:
         halted_reason=answer.halted_reason,
         accepted_waiting=int(answer.accepted_waiting),
         held=int(answer.held),
+        known_number=int(answer.known_number),
+        minting_told_ms_ago=int(answer.minting_told_ms_ago) or None,
         limit=None if answer.allowance is None else TokenUnits(int(_digits(answer.allowance.capacity))),
         lanes=[
             LaneNonces(

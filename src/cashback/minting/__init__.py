@@ -19,6 +19,7 @@ from cashback.minting.model import (
 )
 from cashback.minting.service.follower import Follower
 from cashback.minting.service.halts import Halts
+from cashback.minting.service.numbers import NumberTeller
 from cashback.minting.service.readings import Readings
 from cashback.minting.service.requests import Requests
 from cashback.minting.service.retries import Retries
@@ -36,6 +37,7 @@ __all__ = [
     "MintRequest",
     "MintSettled",
     "MintState",
+    "NumberTeller",
     "Readings",
     "Requests",
     "Retries",

@@ -4,6 +4,7 @@
 |-----------------------------------------------------------------------------|-------------------------|
 | the call itself is refused: INVALID_ARGUMENT and its kin (`_REFUSALS`)      | `AdapterRefused`        |
 | the cursor is ahead of the adapter's stream                                 | `CursorAhead`           |
+| the adapter's stream has another number where the cursor stands             | `CursorForeign`         |
 | no connection, no answer in time, UNAVAILABLE, INTERNAL and all other codes | `AdapterUnavailable`    |
 | an answer that is no message of the contract                                | `AdapterUnintelligible` |
 | a message that says what the contract rules out                             | `AdapterAnswerBroken`   |
@@ -28,6 +29,7 @@ from cashback.minting.model import (
     AdapterUnintelligible,
     Cursor,
     CursorAhead,
+    CursorForeign,
     Inclusion,
     Mint,
     Outcome,
@@ -113,17 +115,32 @@ class Adapter:
             AdapterUnavailable: the stream ended, or brought nothing for 30 s; watch again.
             AdapterRefused: the adapter refused the call.
             CursorAhead: its stream does not go as far as `cursor`.
+            CursorForeign: its stream has another number where `cursor` stands.
             AdapterAnswerBroken: an outcome is not what the contract allows.
             AdapterUnintelligible: it answered nonsense; watch again.
         """
         forbid_in_transaction("the blockchain adapter")
-        request = v1.WatchOutcomesRequest(epoch=cursor.epoch, after_sequence=cursor.sequence)
+        request = v1.WatchOutcomesRequest(
+            epoch=cursor.epoch, after_sequence=cursor.sequence, after_number=cursor.number
+        )
         stream = self._stub.watch_outcomes(request)
         try:
             while True:
                 yield await _next_batch(stream)
         finally:
             await stream.aclose()  # type: ignore[attr-defined]  # the stub's type hides that it is a generator
+
+    async def tell_number(self, number: int) -> None:
+        """Tell the highest number that was ever requested here, at most 2^62.
+
+        Raises:
+            AdapterUnavailable: no answer within a second; tell it again.
+            AdapterRefused: the adapter does not want to know.
+        """
+        forbid_in_transaction("the blockchain adapter")
+        request = v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=number)
+        with _failures_named():
+            await self._stub.tell_number(request, timeout=STATUS_DEADLINE_S)
 
     async def ping(self) -> None:
         """Return when the adapter takes calls; how its endpoints are is no part of the question.
@@ -155,10 +172,12 @@ def _failures_named() -> Iterator[None]:
         raise AdapterUnavailable(f"the adapter cannot be reached: {cause}") from cause
 
 
-def _kind(failure: GRPCError) -> type[AdapterRefused | AdapterUnavailable | CursorAhead]:
+def _kind(failure: GRPCError) -> type[AdapterRefused | AdapterUnavailable | CursorAhead | CursorForeign]:
     """Return what a status means to the caller."""
-    if reason_of(failure) == CursorAhead.code:
-        return CursorAhead
+    reason = reason_of(failure)
+    for kind in (CursorAhead, CursorForeign):
+        if reason == kind.code:
+            return kind
     return AdapterRefused if failure.status in _REFUSALS else AdapterUnavailable
 
 

@@ -123,10 +123,14 @@ class OutcomeBatch(msgspec.Struct, frozen=True):
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Up to where the stream is applied; a rebuilt adapter counts from 0 in a new epoch."""
+    """Up to where the stream is applied, and the number of the mint whose outcome stands there, 0 when not known.
+
+    A rebuilt adapter counts from 0 in a new epoch.
+    """
 
     epoch: str = ""
     sequence: int = 0
+    number: int = 0
 
 
 class HaltKind(StrEnum):
@@ -155,6 +159,9 @@ class HaltKind(StrEnum):
 
     CURSOR_AHEAD = "cursor_ahead"
     """The adapter tells fewer outcomes than were applied here: its database is older than ours."""
+
+    CURSOR_FOREIGN = "cursor_foreign"
+    """The adapter tells another outcome where the last one stood that was applied here: its database was older."""
 
 
 class Halt(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +201,12 @@ class CursorAhead(Rejected):
     """The adapter's stream of outcomes does not go as far as it was applied here."""
 
     code = "cursor_ahead"
+
+
+class CursorForeign(Rejected):
+    """Where the last outcome stood that was applied here, the adapter's stream has that of another number."""
+
+    code = "cursor_foreign"
 
 
 class RequestUnreadable(Invalid):

@@ -15,7 +15,7 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import AdapterUnavailable, ProgrammeUnknown
+from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFenced, ProgrammeUnknown
 from cashback.ledger.rules import fitting
 from cashback.ledger.service import Readings
 from cashback.processes.migrate import SERVICES
@@ -56,6 +56,7 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine("broker", _broker(settings)),
         _examine("adapter and chain", _adapter(settings)),
         _examine("programme and mint limit", _limit(settings)),
+        _examine("mint numbers", _numbers(settings)),
     ]
     if settings.api_url:
         examinations.append(_examine("REST API", _api(settings.api_url)))
@@ -151,6 +152,23 @@ async def _adapter(settings: Settings) -> str:
     if status.held:
         raise MintsHeld(f"the contracts refuse {status.held} mints, which are held; see `cashback chain status`")
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"
+
+
+async def _numbers(settings: Settings) -> str:
+    """Return that the ledger knows every number that was minted or is to be, and gives out more."""
+    async with (
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
+        Database.open(settings.ledger_audit_dsn.value, name="doctor", connections_max=1) as database,
+    ):
+        known = (await adapter.status()).known_number
+        accounted_to, is_open = await Readings(database).numbers()
+    if known > accounted_to:
+        raise LedgerBehind(
+            f"the ledger knows numbers up to {accounted_to}, and {known} was minted or is to be: its database is older"
+        )
+    if not is_open:
+        raise NumbersFenced("no numbers are given out before worker-ledger has compared them since the last restart")
+    return f"up to {accounted_to} accounted for, {known} known to adapter and minting"
 
 
 async def _limit(settings: Settings) -> str:

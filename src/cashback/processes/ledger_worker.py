@@ -3,7 +3,8 @@
 cashback.approved ─────▶ approvals ──┐
                          sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
 token.minted / failed ─▶ outcomes ───┘
-Adapter ─▶ limit: does the programme in force fit through what the minter mints at once?
+adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
+        └▶ limit: does the programme in force fit through what the minter mints at once?
 """
 
 from datetime import timedelta
@@ -19,6 +20,7 @@ from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
 from cashback.ledger.gateway import Adapter
+from cashback.ledger.service import Fencing
 from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
@@ -72,7 +74,8 @@ async def run(settings: Settings) -> None:
             bus, database, schema=SCHEMA, name="ledger-outcomes", types=OUTCOMES, handler=handlers.on_outcome
         )
         sweeper = Sweeper(database, clock=clock, policy=policy)
-        checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check}
+        fencing = Fencing(database, adapter)
+        checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
             {
@@ -80,6 +83,7 @@ async def run(settings: Settings) -> None:
                 "outcomes": outcomes.run,
                 "sweeper": sweeper.run,
                 "limit": limit.run,
+                "fence": fencing.run,
                 "probe": probe.run,
             }
         )

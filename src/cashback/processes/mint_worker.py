@@ -10,7 +10,7 @@ from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.minting import Follower, Halts, Requests, Submitter
+from cashback.minting import Follower, Halts, NumberTeller, Requests, Submitter
 from cashback.minting.consumer import NAME, TYPES, MintRequests
 from cashback.minting.gateway import Adapter
 from cashback.processes.tls import ClientTls
@@ -52,5 +52,11 @@ async def run(settings: Settings) -> None:
         }
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
-            {"requests": consumer.run, "submitter": submitter.run, "follower": follower.run, "probe": probe.run}
+            {
+                "requests": consumer.run,
+                "submitter": submitter.run,
+                "follower": follower.run,
+                "numbers": NumberTeller(database, adapter).run,
+                "probe": probe.run,
+            }
         )

@@ -26,6 +26,7 @@ async def listening_at(bench: Bench, door: Door = OPEN, *, port: int = 0) -> Asy
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
+        numbers=parts.numbers,
         administration=Administration(
             parts.halting, parts.rotation, parts.recovering, cancellations=parts.cancellations, releases=parts.releases
         ),

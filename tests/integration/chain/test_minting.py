@@ -128,20 +128,21 @@ async def test_a_number_that_the_chain_has_minted_already_gets_its_outcome_witho
     settings: adapter.Settings,
 ) -> None:
     """The truth about a mint is its log, whoever's transaction carried it; as after a rebuilt database."""
-    async with serving(settings) as bench:
+    async with assembled(settings) as bench, running(bench.adapter.follower.run):
         asked = mint(5, amount=77)
         await bench.people.mint_elsewhere(asked)
         await bench.lever.mine(3)
         await bench.followed()
         await bench.submit(asked)
-        [outcome] = await bench.settled([5])
+        async with running(bench.adapter.lanes[0].run):
+            [outcome] = await bench.settled([5])
         assert outcome.kind == "minted"
         assert (await bench.adapter.reading.status()).lanes[0].lane.next_nonce == 0
 
 
 async def test_a_number_that_the_chain_has_minted_otherwise_is_a_conflict(settings: adapter.Settings) -> None:
     """Another amount under the same number means that somebody else counts with the same numbers."""
-    async with serving(settings) as bench:
+    async with assembled(settings) as bench, running(bench.adapter.follower.run):
         asked = mint(5, amount=77)
         await bench.people.mint_elsewhere(asked)
         await bench.lever.mine()

@@ -47,6 +47,7 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
         acceptance=parts.acceptance,
         reading=parts.reading,
         stream=parts.stream,
+        numbers=parts.numbers,
         administration=Administration(
             parts.halting, parts.rotation, parts.recovering, cancellations=parts.cancellations, releases=parts.releases
         ),
@@ -143,6 +144,28 @@ async def test_a_stream_whose_database_was_restored_refuses_who_has_read_further
                 await anext(stream)
             assert refusal.value.status is Status.FAILED_PRECONDITION
             assert refusal.value.details == [ErrorInfo(reason="cursor_ahead", domain=DOMAIN)]
+
+
+@pytest.mark.invariant("I5")
+async def test_a_stream_whose_outcomes_were_replaced_refuses_who_has_read_the_old_ones(
+    settings: adapter.Settings, chain_dsn: str
+) -> None:
+    """I5: a restored database whose stream has grown as far again, found by a reader who is connected all the while."""
+    async with serving(settings) as bench:
+        await bench.submit(mint(1), mint(2), mint(3))
+        await bench.settled([1, 2, 3])
+        async with listening(bench) as served:
+            epoch = (await served.stub.get_status(v1.GetStatusRequest())).epoch
+            found = await outcomes(served, many=3)
+            request = v1.WatchOutcomesRequest(epoch=epoch, after_sequence=1, after_number=found[0].number)
+            stream = cast("AsyncGenerator[v1.WatchOutcomesResponse, None]", served.stub.watch_outcomes(request))
+            assert [one.sequence for one in (await anext(stream)).outcomes] == [2, 3]
+            with psycopg.connect(chain_dsn) as connection:
+                connection.execute("delete from chain.outcomes where sequence = 2")
+                connection.execute("update chain.outcomes set number = %s where sequence = 3", (found[1].number,))
+            with pytest.raises(GRPCError) as refusal:
+                await anext(stream)
+            assert refusal.value.details == [ErrorInfo(reason="cursor_foreign", domain=DOMAIN)]
 
 
 @pytest.mark.invariant("I5")

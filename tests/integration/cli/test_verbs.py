@@ -174,6 +174,7 @@ def test_doctor_finds_what_is_wrong_and_says_the_rest_is_well(dev: Dev, cashback
         "broker": "WRONG",
         "adapter and chain": "ok",
         "programme and mint limit": "ok",
+        "mint numbers": "ok",
         "REST API": "WRONG",
     }
     assert "chain.schema_history" in next(row["detail"] for row in rows if row["what"] == "database chain")

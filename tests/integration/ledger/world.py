@@ -76,6 +76,9 @@ def fresh_database(databases: Databases) -> Iterator[Dsns]:
     """Give a migrated database of its own, with the service's roles."""
     template = databases.template(_TEMPLATE, _migrate)
     with databases.fresh(template) as dsn:
+        with psycopg.connect(dsn) as connection:
+            # As a worker does once it has heard that nobody knows a number of this ledger.
+            connection.execute("select ledger.account_for_numbers(0)")
         yield Dsns(dsn)
 
 

@@ -208,6 +208,27 @@ async def test_a_cursor_ahead_of_the_stream_is_refused_by_its_code(
     assert (caught.value.status, reason_of(caught.value)) == (Status.FAILED_PRECONDITION, "cursor_ahead")
 
 
+async def test_a_cursor_at_an_outcome_of_another_number_is_refused_by_its_code(
+    stub: v1.ChainAdapterServiceStub, subject: Subject
+) -> None:
+    """A stream that was restored and has grown again; who tells no number, or the right one, is served."""
+    mint = a_mint()
+    await submit(stub, mint)
+    epoch, found = await outcomes(stub, subject, mint.number)
+    last = found[-1]
+
+    async def first(number: int) -> list[v1.Outcome]:
+        """Return what the stream brings first after the last outcome, said to be about `number`."""
+        request = v1.WatchOutcomesRequest(epoch=epoch, after_sequence=last.sequence, after_number=number)
+        async with asyncio.timeout(WITHIN_S), aclosing(stub.watch_outcomes(request)) as batches:  # type: ignore[type-var]  # as above
+            return (await anext(batches)).outcomes
+
+    assert (await first(last.number), await first(0)) == ([], [])
+    with pytest.raises(GRPCError) as caught:
+        await first(last.number + 1)
+    assert (caught.value.status, reason_of(caught.value)) == (Status.FAILED_PRECONDITION, "cursor_foreign")
+
+
 async def test_a_stream_without_news_gives_signs_of_life(stub: v1.ChainAdapterServiceStub, subject: Subject) -> None:
     """Silence means that the connection is lost, so there is never much of it."""
     mint = a_mint()
@@ -249,6 +270,24 @@ async def test_a_mint_that_is_final_cannot_be_cancelled(
     assert [outcome.kind for outcome in found if outcome.number == mint.number] == [v1.OutcomeKind.MINTED]
 
 
+async def test_the_highest_number_is_known_that_was_submitted_or_told(stub: v1.ChainAdapterServiceStub) -> None:
+    """It never falls; a ledger that knows as many is not behind; what no ledger gives out is refused."""
+    mint = a_mint()
+    await submit(stub, mint)
+    before = (await stub.get_status(v1.GetStatusRequest())).known_number
+    assert before >= mint.number
+    for number, expected in ((before + 1, before + 1), (1, before + 1)):
+        told = await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=number))
+        assert (told.known_number, told.is_behind) == (expected, False)
+    status = await stub.get_status(v1.GetStatusRequest())
+    assert (status.known_number, status.minting_told_ms_ago > 0) == (before + 1, True)
+    told = await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.LEDGER, number=before + 1))
+    assert (told.known_number, told.is_behind) == (before + 1, False)
+    with pytest.raises(GRPCError) as caught:
+        await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=2**62 + 1))
+    assert (caught.value.status, reason_of(caught.value)) == (Status.INVALID_ARGUMENT, "number_impossible")
+
+
 async def test_a_number_with_another_fingerprint_conflicts_and_the_first_mint_stays(
     stub: v1.ChainAdapterServiceStub, subject: Subject
 ) -> None:
@@ -276,3 +315,12 @@ async def test_a_cancellation_with_another_fingerprint_conflicts(
     mint = a_mint()
     await submit(stub, mint)
     assert await cancel(admin, a_mint(mint.number, amount=mint.amount + 1)) == v1.CancelResult.CONFLICT
+
+
+async def test_a_ledger_that_knows_fewer_numbers_is_behind(stub: v1.ChainAdapterServiceStub) -> None:
+    """It halts the real adapter as well, so nothing may come after."""
+    known = (
+        await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=7_000_000))
+    ).known_number
+    told = await stub.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.LEDGER, number=known - 1))
+    assert (told.known_number, told.is_behind) == (known, True)

@@ -31,7 +31,7 @@ async def test_a_follower_whose_cursor_was_set_back_applies_nothing_more_from_wh
     assert token is not None
     world.fake.mint()
     batch = await world.told()
-    world.execute("update minting.outcome_cursor set sequence = 0")
+    world.execute("update minting.outcome_cursor set sequence = 0, number = 0")
     assert not await follower.apply(token, batch)
     assert await world.states() == {1: "minted", 2: "accepted"}
     assert await Readings(world.auditor).cursor() == Cursor(world.fake.epoch, 0)
@@ -109,8 +109,24 @@ async def test_a_cursor_ahead_of_the_stream_halts_minting_until_the_outcomes_are
         await eventually(lambda: _knows(world, 5))
         world.fake.mint([5])
         await eventually(lambda: _are_minted(world, 5))
-    assert await Readings(world.auditor).cursor() == Cursor(world.fake.epoch, 3)
+    assert await Readings(world.auditor).cursor() == Cursor(world.fake.epoch, 3, 5)
     assert [event["mint_number"] for event in await world.events()] == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.invariant("I5")
+async def test_a_stream_that_was_restored_and_has_grown_past_the_cursor_halts_minting(world: World) -> None:
+    """I5: its sequences are long enough again, but stand for other outcomes, which would never be seen."""
+    await world.mint(1, 2, 3)
+    world.fake.restore(1)
+    await accepted(world, 4, 5, 6)
+    world.fake.mint([6, 5, 4])
+    async with running(world.follower().run):
+        await eventually(lambda: _is_halted(world))
+        assert await world.halts() == [("cursor_foreign", 0, "")]
+        assert await world.states() == dict.fromkeys([1, 2, 3], "minted") | dict.fromkeys([4, 5, 6], "accepted")
+        await Halts(world.operator).lift(by="alice", because="the chain database was restored")
+        await eventually(lambda: _are_minted(world, 6))
+    assert await Readings(world.auditor).cursor() == Cursor(world.fake.epoch, 4, 6)
 
 
 async def test_a_zombie_halts_nothing_by_a_cursor_that_is_no_longer_its_own(world: World) -> None:
@@ -120,7 +136,7 @@ async def test_a_zombie_halts_nothing_by_a_cursor_that_is_no_longer_its_own(worl
     token = await zombie.acquire()
     assert token is not None
     world.fake.restore(1)
-    world.execute("update minting.outcome_cursor set sequence = 0")
+    world.execute("update minting.outcome_cursor set sequence = 0, number = 0")
     with pytest.raises(CursorAhead):
         await zombie._read(token)
     assert await world.halts() == []

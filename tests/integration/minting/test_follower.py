@@ -164,7 +164,8 @@ async def test_a_new_epoch_is_read_from_its_beginning_without_repeating_anything
 
 async def _is_in_epoch(world: World, epoch: str, sequence: int) -> bool:
     """Tell whether the cursor stands there."""
-    return await Readings(world.auditor).cursor() == Cursor(epoch, sequence)
+    cursor = await Readings(world.auditor).cursor()
+    return (cursor.epoch, cursor.sequence) == (epoch, sequence)
 
 
 async def _knows(world: World, number: int) -> bool:

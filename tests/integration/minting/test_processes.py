@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from cashback.kernel.migrations import upgrade
 from cashback.kernel.outbox import partition_of
 from cashback.minting import MintState, Readings
 from cashback.processes.embedded import HOST, CashbackProcess, EmbeddedNats, free_port
+from cashback.wire.cashback.chain import v1
 from tests.integration.minting.world import World, cashback, dsn_of, eventually, request
+from tests.support.adapter import FakeAdapter
 from tests.support.servers import Databases
 
 STOP_WITHIN_S = 5.0
@@ -174,15 +178,64 @@ async def _is_halted(world: World) -> bool:
     return bool(await world.halts())
 
 
-def test_the_ledger_worker_becomes_ready_and_ends(databases: Databases, broker: EmbeddedNats, tmp_path: Path) -> None:
-    """Its work is specified with the ledger; here only its wiring is."""
+class Told:
+    """An adapter in a thread of its own that minting tells its highest number over and over; the test may raise it."""
+
+    def __init__(self) -> None:
+        """Tell of nothing yet."""
+        self.number = 0
+        self.port: Future[int] = Future()
+        self.ended = threading.Event()
+
+    async def serve(self) -> None:
+        """Serve until the test has ended."""
+        async with FakeAdapter.serving() as fake:
+            self.port.set_result(fake.port)
+            while not await asyncio.to_thread(self.ended.wait, 0.1):
+                await fake.tell_number(v1.TellNumberRequest(teller=v1.NumberTeller.MINTING, number=self.number))
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """Give such an adapter."""
+    adapter = Told()
+    thread = threading.Thread(target=lambda: asyncio.run(adapter.serve()))
+    thread.start()
+    yield adapter
+    adapter.ended.set()
+    thread.join()
+
+
+def test_the_ledger_worker_becomes_ready_and_ends(
+    databases: Databases, broker: EmbeddedNats, tmp_path: Path, told: Told
+) -> None:
+    """Its work is specified with the ledger; here only its wiring is: it is ready as long as its numbers are."""
     with databases.fresh(databases.template("ledger_worker_template", _prepare_ledger)) as dsn:
-        settings = {"CASHBACK_LEDGER_DSN": dsn, "CASHBACK_ADAPTER_ADDRESS": f"{HOST}:1"}
-        process = a_process("worker", "ledger", folder=tmp_path, broker=broker, **settings)
+        process = a_process(
+            "worker",
+            "ledger",
+            folder=tmp_path,
+            broker=broker,
+            CASHBACK_LEDGER_DSN=dsn,
+            CASHBACK_ADAPTER_ADDRESS=f"{HOST}:{told.port.result(10)}",
+        )
         with process:
+            told.number = 3
+            with psycopg.connect(dsn) as connection:
+                connection.execute("update ledger.number_fence set incarnation = 'that of another server'")
+            asyncio.run(eventually(lambda: _says(process.port, "3 was minted or is to be")))
             began_s = monotonic_s()
             process.stop()
             assert (monotonic_s() - began_s < STOP_WITHIN_S, process.exit_code) == (True, 0)
+
+
+async def _says(port: int, words: str) -> bool:
+    """Tell whether a process is not ready, and why its numbers are not."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return b" 503 " in head.splitlines()[0] and words in json.loads(body)["problems"].get("numbers", "")
 
 
 def _prepare_ledger(dsn: str) -> None:

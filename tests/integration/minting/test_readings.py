@@ -33,7 +33,7 @@ async def test_the_cursor_tells_how_far_outcomes_were_applied(world: World) -> N
     readings = Readings(world.auditor)
     assert await readings.cursor() == Cursor()
     await world.mint(1, 2)
-    assert await readings.cursor() == Cursor(world.fake.epoch, 2)
+    assert await readings.cursor() == Cursor(world.fake.epoch, 2, 2)
 
 
 async def test_a_mint_is_found_by_its_number_and_by_its_cashback(world: World) -> None:

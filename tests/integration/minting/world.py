@@ -58,7 +58,7 @@ def empty(dsn: str) -> None:
             "truncate minting.mints, minting.mint_journal, minting.halts, minting.inbox, minting.leases, "
             "minting.outbox_events"
         )
-        connection.execute("update minting.outcome_cursor set epoch = default, sequence = default")
+        connection.execute("update minting.outcome_cursor set epoch = default, sequence = default, number = default")
         connection.execute("update minting.outbox_cursors set position = default, expires_at = default")
 
 

@@ -116,6 +116,7 @@ async def tell(server: EmbeddedPostgres, node: EmbeddedAnvil) -> Story:
     await asyncio.to_thread(migrate.migrate, plan.migration(server))
     where = await deployed(node.url)
     dsns = {name: server.dsn(name) for name in DATABASES}
+    open_fence(dsns["cashback"])
     async with (
         open_world(Ways(dsns["cashback"], plan, server)) as ledger,
         _minting(plan, server, dsns["minting"]) as minting,
@@ -141,12 +142,19 @@ async def retold(story: Story) -> AsyncIterator[Scene]:
     copies = Databases(story.server)
     with ExitStack() as databases:
         dsns = {name: databases.enter_context(copies.fresh(name)) for name in DATABASES}
+        open_fence(dsns["cashback"])
         async with _adapter(story.plan, story.server, story.node, story.where, dsns["chain"]) as bench:
             snapshot = await bench.lever.call("evm_snapshot")
             try:
                 yield Scene(story, dsns, bench, _settings(story, dsns))
             finally:
                 await bench.lever.call("evm_revert", snapshot)
+
+
+def open_fence(dsn: str) -> None:
+    """Have a ledger give out numbers on this server, as after a comparison that was well."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("select ledger.account_for_numbers(0)")
 
 
 def _settings(story: Story, dsns: dict[str, str]) -> dict[str, str]:
@@ -182,6 +190,7 @@ async def _adapter(
             acceptance=bench.adapter.acceptance,
             reading=bench.adapter.reading,
             stream=bench.adapter.stream,
+            numbers=bench.adapter.numbers,
             administration=Administration(
                 bench.adapter.halting,
                 bench.adapter.rotation,

@@ -17,6 +17,7 @@ from cashback.chain.model.errors import (
     ChainDiverged,
     ChainUnavailable,
     CursorAhead,
+    CursorForeign,
     DeploymentUnknown,
     KeyRefused,
     KeyUnavailable,
@@ -50,7 +51,7 @@ from cashback.chain.model.lanes import (
     Trial,
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
-from cashback.chain.model.network import Allowance, Halt, Network, Person, Policy
+from cashback.chain.model.network import Allowance, Halt, KnownNumber, Network, Person, Policy
 from cashback.chain.model.recoveries import AdoptedLane, Recovered, TakenBack, UnknownMint
 from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, LaneView, MintStory
 
@@ -79,6 +80,7 @@ __all__ = [
     "ChainUnavailable",
     "Conflicting",
     "CursorAhead",
+    "CursorForeign",
     "DeploymentUnknown",
     "EndpointView",
     "Fees",
@@ -89,6 +91,7 @@ __all__ = [
     "KeyRefused",
     "KeyUnavailable",
     "KeyUnusable",
+    "KnownNumber",
     "Lane",
     "LaneNotReady",
     "LaneState",

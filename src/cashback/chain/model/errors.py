@@ -18,6 +18,7 @@ NotFinalYet        Unavailable   a signer has transactions under way that the re
 LaneUnknown        NotFound      no lane has this signer
 LastLane           Rejected      no other lane would be left to take mints
 CursorAhead        Rejected      a reader has read further than this stream of outcomes goes
+CursorForeign      Rejected      a reader has read another outcome where it stands than this stream tells there
 """
 
 from cashback.kernel.errors import Broken, Invalid, NotFound, Rejected, Unavailable
@@ -117,6 +118,12 @@ class CursorAhead(Rejected):
     """A reader has read further than this stream goes: other outcomes than it knows will stand at those places."""
 
     code = "cursor_ahead"
+
+
+class CursorForeign(Rejected):
+    """A reader has read another outcome at its place than this stream has there: one of the two was restored."""
+
+    code = "cursor_foreign"
 
 
 class LaneUnknown(NotFound):

@@ -48,6 +48,13 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     supply_cap: int
 
 
+class KnownNumber(msgspec.Struct, frozen=True):
+    """The highest mint number that is known here, and how long ago minting told its own, None when it never did."""
+
+    number: int
+    minting_told_ms_ago: int | None
+
+
 class Network(msgspec.Struct, frozen=True, kw_only=True):
     """Which chain and contracts a database is about, and how far; outcomes are counted through all epochs."""
 

@@ -9,9 +9,11 @@ from cashback.chain.rpc.administration import on_the_wire
 from cashback.chain.rules import gas_money
 from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.reading import EndpointStatus, LaneStatus, Reading
 from cashback.chain.service.stream import Stream
 from cashback.kernel.clock import monotonic_s
+from cashback.kernel.errors import Invalid
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
 
@@ -30,11 +32,20 @@ _STATES: Final = {
 _KINDS: Final = {"minted": v1.OutcomeKind.MINTED, "failed": v1.OutcomeKind.FAILED, "reverted": v1.OutcomeKind.REVERTED}
 
 
+class TellerUnknown(Invalid):
+    """Nobody who knows mint numbers was named."""
+
+    code = "teller_unknown"
+
+
 class Calls(ChainAdapterServiceBase):
     """Answers the adapter's callers."""
 
-    def __init__(self, *, acceptance: Acceptance, reading: Reading, stream: Stream, stop: asyncio.Event) -> None:
+    def __init__(
+        self, *, acceptance: Acceptance, reading: Reading, stream: Stream, numbers: Numbers, stop: asyncio.Event
+    ) -> None:
         """Answer with these services; streams end when `stop` is set."""
+        self._numbers = numbers
         self._acceptance = acceptance
         self._reading = reading
         self._stream = stream
@@ -53,18 +64,19 @@ class Calls(ChainAdapterServiceBase):
     async def watch_outcomes(self, message: v1.WatchOutcomesRequest) -> AsyncIterator[v1.WatchOutcomesResponse]:
         """Stream outcomes after the cursor, at once when they are written; a heartbeat when there are none.
 
-        A cursor of this epoch that is ahead of the stream is refused as `cursor_ahead`, at any time: the database was
-        restored to before what the caller has read, and other outcomes will get the same sequences.
+        A cursor of this epoch that is ahead of the stream is refused as `cursor_ahead`, one whose last outcome was of
+        another number as `cursor_foreign`, at any time: the database was restored to before what the caller has read,
+        and other outcomes get the same sequences.
         """
         epoch = await self._stream.epoch()
-        after = message.after_sequence if message.epoch == epoch else 0
+        after, number = (message.after_sequence, message.after_number) if message.epoch == epoch else (0, 0)
         spoke_at_s = float("-inf")
         while not self._stop.is_set():
-            found = await self._stream.read_or_wait(epoch=epoch, after=after, stop=self._stop)
+            found = await self._stream.read_or_wait(epoch=epoch, after=after, after_number=number, stop=self._stop)
             if found or monotonic_s() - spoke_at_s >= HEARTBEAT_S:
                 yield v1.WatchOutcomesResponse(epoch=epoch, outcomes=[_outcome(outcome) for outcome in found])
                 spoke_at_s = monotonic_s()
-                after = found[-1].sequence if found else after
+                after, number = (found[-1].sequence, found[-1].mint.number) if found else (after, number)
 
     async def get_balances(self, message: v1.GetBalancesRequest) -> v1.GetBalancesResponse:
         """Return on-chain balances at one block."""
@@ -120,7 +132,18 @@ class Calls(ChainAdapterServiceBase):
             fee_cap_wei=str(status.gas.fees.cap_wei),
             allowance=None if status.allowance is None else _allowance(status.allowance),
             halts=[on_the_wire(halt) for halt in status.halts],
+            known_number=status.known.number,
+            minting_told_ms_ago=status.known.minting_told_ms_ago or 0,
         )
+
+    async def tell_number(self, message: v1.TellNumberRequest) -> v1.TellNumberResponse:
+        """Remember what minting knows, and hold the ledger against what is known."""
+        if message.teller == v1.NumberTeller.LEDGER:
+            known, is_behind = await self._numbers.compare(message.number)
+            return v1.TellNumberResponse(is_behind=is_behind, known_number=known.number)
+        if message.teller != v1.NumberTeller.MINTING:
+            raise TellerUnknown("a number is told by minting or by the ledger", pointer="teller")
+        return v1.TellNumberResponse(known_number=(await self._numbers.take(message.number)).number)
 
 
 def _mint(mint: v1.Mint) -> Mint:

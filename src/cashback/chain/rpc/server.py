@@ -23,6 +23,7 @@ from cashback.chain.rpc.errors import DetailsCodec
 from cashback.chain.rpc.health import Health
 from cashback.chain.rpc.reflection import Reflection
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.stream import Stream
 from cashback.kernel.errors import Unavailable
@@ -81,6 +82,7 @@ class AdapterServer:
         acceptance: Acceptance,
         reading: Reading,
         stream: Stream,
+        numbers: Numbers,
         administration: Administration,
         door: Door = OPEN,
     ) -> None:
@@ -90,6 +92,7 @@ class AdapterServer:
         self._acceptance = acceptance
         self._reading = reading
         self._stream = stream
+        self._numbers = numbers
         self._administration = administration
         self._is_serving = False
 
@@ -109,7 +112,9 @@ class AdapterServer:
             OSError: the port is taken.
         """
         edge = Edge(self._door.callers)
-        calls = Calls(acceptance=self._acceptance, reading=self._reading, stream=self._stream, stop=stop)
+        calls = Calls(
+            acceptance=self._acceptance, reading=self._reading, stream=self._stream, numbers=self._numbers, stop=stop
+        )
         server = ClosingServer(calls, self._administration, Health(stop), Reflection())
         listen(server, RecvRequest, edge.wrap)
         host, port = self._address

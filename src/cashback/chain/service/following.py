@@ -208,12 +208,13 @@ class Follower:
         safe, final = self._depths(heads, tip)
         if logs:
             reach("logs.seen")
-        sighted = await self._sighting.take(headers, logs, safe=safe, final=final)
+        is_at_head = tip == heads.latest.number
+        sighted = await self._sighting.take(headers, logs, safe=safe, final=final, is_at_head=is_at_head)
         self._wake(sighted)
         if sighted.outcomes == OUTCOMES_PER_TRANSACTION_MAX:
             await self._finalise(safe=safe, final=final)
         # Far behind the head a node may no longer have the state that the inspection asks for.
-        if tip == heads.latest.number and await self._inspection.turn(tip):
+        if is_at_head and await self._inspection.turn(tip):
             self._pulses.freed.beat()
 
     async def _finalise(self, *, safe: int, final: int) -> None:

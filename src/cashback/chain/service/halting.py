@@ -19,13 +19,13 @@ log = logger(__name__)
 HALTED: Final = Gauge("cashback_chain_halted", "1 while minting is halted.")
 
 
-async def halt(tx: Tx, reason: str) -> None:
+async def halt(tx: Tx, reason: str, *, detail: str = "") -> None:
     """Halt minting with `tx`, for a stable `reason`, and say so; the first reason stays until the halt is lifted."""
-    is_news = await halts.halt(tx, reason)
+    is_news = await halts.halt(tx, reason, detail=detail)
     reach("minting.halting")
     HALTED.set(1)
     if is_news:
-        log.critical("minting.halted", reason=reason)
+        log.critical("minting.halted", reason=reason, detail=detail)
 
 
 class Halting:

@@ -17,6 +17,7 @@ from cashback.chain.model import (
     ChainUnavailable,
     Halt,
     Header,
+    KnownNumber,
     Lane,
     MintedLog,
     MintView,
@@ -25,7 +26,7 @@ from cashback.chain.model import (
 )
 from cashback.chain.rules import following as rules
 from cashback.chain.rules.gas_money import GasLimits
-from cashback.chain.store import halts, holds, lanes, mints, network
+from cashback.chain.store import halts, holds, lanes, mints, network, numbers
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
 
@@ -94,6 +95,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """This adapter at one moment."""
 
     network: Network
+    known: KnownNumber
     halts: list[Halt]
     head: int
     total_supply: int | None
@@ -201,6 +203,7 @@ class Reading:
         """
         async with self._database.transaction() as tx:
             stored = await network.network(tx)
+            known = await numbers.known(tx)
             open_halts = await halts.list_open(tx)
             own_lanes = await lanes.lanes(tx)
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
@@ -215,6 +218,7 @@ class Reading:
         )
         return Status(
             network=stored,
+            known=known,
             halts=open_halts,
             head=head,
             total_supply=total_supply,

@@ -128,6 +128,7 @@ class Recovering:
             done, waiting = await self._adopting.apply(tx, plans, final_block=known.final_block)
             epoch = new_id("epo")
             await adoption.begin_epoch(tx, epoch)
+            await network.know_no_mints(tx)
             unknown, unknown_count = await recoveries.unknown_mints(tx)
             recovered = Recovered(
                 reorganised_above=None,
@@ -170,6 +171,7 @@ class Recovering:
         if header is not None and await blocks.hash_at(tx, header.number) is None:
             await blocks.append(tx, [header])
         await booking.lower_heads(tx, block=fork.standing)
+        await network.know_no_mints(tx)
         unknown, unknown_count = await recoveries.unknown_mints(tx)
         return Recovered(
             reorganised_above=fork.standing,

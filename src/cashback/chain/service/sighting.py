@@ -6,13 +6,13 @@ SkippedLog  in a transaction of the mint's own slot: number used ──▶ whate
 RetiredLog  ──▶ included, failed
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, TypeVar
 
 import msgspec
 from prometheus_client import Counter, Gauge
 
-from cashback.chain.model import Header, MintedLog, RetiredLog, SkippedLog, TokenLog
+from cashback.chain.model import Address, Header, MintedLog, RetiredLog, SkippedLog, TokenLog
 from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, cancellations, network, outcomes, sightings
@@ -22,6 +22,8 @@ from cashback.kernel.money import INT63_MAX
 from cashback.kernel.telemetry import logger
 
 OUTCOMES_PER_TRANSACTION_MAX: Final = 4_096
+UNKNOWN_TOLD_MAX: Final = 10
+"""So many unknown numbers are named when minting halts for them; all are in `used_numbers`."""
 _HEADERS_KEPT_BELOW_FINAL: Final = 256
 
 INCLUDED: Final = Counter("cashback_chain_mints_included_total", "Mints seen in a block; again after a reorganisation.")
@@ -45,13 +47,16 @@ class Sighted(msgspec.Struct, frozen=True):
 class Sighting:
     """Takes blocks in while the follower's lease is held."""
 
-    def __init__(self, database: Database, *, tenure: Tenure) -> None:
-        """Store into `database`, fenced by `tenure`."""
+    def __init__(self, database: Database, *, tenure: Tenure, signers: Collection[Address]) -> None:
+        """Store into `database`, fenced by `tenure`; `signers` are those whose lanes this adapter leads."""
         self._database = database
         self._tenure = tenure
+        self._signers = signers
 
-    async def take(self, headers: Sequence[Header], logs: Sequence[TokenLog], *, safe: int, final: int) -> Sighted:
-        """Take in blocks that follow the tip, and give their outcome to mints up to block `final`.
+    async def take(
+        self, headers: Sequence[Header], logs: Sequence[TokenLog], *, safe: int, final: int, is_at_head: bool
+    ) -> Sighted:
+        """Take in blocks that follow the tip, the last of them the head or not, and give outcomes up to block `final`.
 
         A contradiction halts minting and is passed over: the other mints of the block have their truth all the same.
 
@@ -66,6 +71,10 @@ class Sighting:
             contradictions += await _refuse(tx, logs)
             written, more = await self._finalise(tx, safe=safe, final=min(final, headers[-1].number))
             contradictions += more
+            strangers = await self._strangers(tx, logs, final=final, is_at_head=is_at_head)
+            if strangers:
+                await halt(tx, "unknown_mint", detail=_told(strangers))
+                contradictions += ["unknown_mint"]
             for reason in contradictions:
                 await halt(tx, reason)
             if included or written:
@@ -96,6 +105,17 @@ class Sighting:
         if written:
             reach("outcomes.written")
         return Sighted(0, 0, written, tuple(contradictions))
+
+    async def _strangers(self, tx: Tx, logs: Sequence[TokenLog], *, final: int, is_at_head: bool) -> list[int]:
+        """Return numbers that the chain minted and nobody submitted here, from where on every mint is known.
+
+        Far behind the head old blocks are still to come, whose mints another database may have made.
+        """
+        if is_at_head and await network.know_mints(tx, signers=self._signers, from_block=final):
+            log.info("mints.known", from_block=final)
+            return await sightings.unknown(tx, limit=UNKNOWN_TOLD_MAX)
+        minted = [one.number for one in _of(MintedLog, logs)]
+        return await sightings.unknown(tx, among=minted, limit=UNKNOWN_TOLD_MAX) if minted else []
 
     async def _finalise(self, tx: Tx, *, safe: int, final: int) -> tuple[int, list[str]]:
         """Write outcomes up to `final`, close the slots up to there, and forget headers far below it."""
@@ -142,6 +162,12 @@ async def _refuse(tx: Tx, logs: Sequence[TokenLog]) -> list[str]:
         return []
     await sightings.settle_used(tx, [number for number, _ in used])
     return ["number_used_without_log"] if await sightings.unexplained(tx, used) else []
+
+
+def _told(numbers: Sequence[int]) -> str:
+    """Return numbers as the detail of a halt, of bounded length."""
+    more = " and perhaps more" if len(numbers) == UNKNOWN_TOLD_MAX else ""
+    return f"minted, and never submitted here: {', '.join(map(str, numbers))}{more}"
 
 
 def _of(kind: type[L], logs: Sequence[TokenLog]) -> list[L]:

@@ -12,8 +12,8 @@ _ITSELF: Final = "adapter"
 """Who halts when what is seen cannot be true."""
 
 
-async def halt(tx: Tx, reason: str) -> bool:
-    """Halt minting; return whether it was not halted before: the first reason stays."""
+async def halt(tx: Tx, reason: str, *, detail: str = "") -> bool:
+    """Halt minting; return whether it was not halted before: the first reason stays; `detail` is at most 500 long."""
     cursor = await tx.execute(
         """
         with halted as (
@@ -24,10 +24,10 @@ async def halt(tx: Tx, reason: str) -> bool:
             returning halted_reason
         )
         insert into chain.halt_journal (act, reason, detail, person)
-        select 'halted', halted_reason, '', %(itself)s
+        select 'halted', halted_reason, %(detail)s, %(itself)s
         from halted
         """,
-        {"reason": reason, "itself": _ITSELF},
+        {"reason": reason, "detail": detail, "itself": _ITSELF},
     )
     return cursor.rowcount == 1
 

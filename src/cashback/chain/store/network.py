@@ -1,5 +1,6 @@
 """The one row that says which chain this database is about, and whether minting is halted."""
 
+from collections.abc import Collection
 from typing import Final
 
 from cashback.chain.model import Address, Network, WrongChain
@@ -82,3 +83,41 @@ async def raise_heads(tx: Tx, *, safe_block: int, final_block: int) -> None:
         """,
         {"safe_block": safe_block, "final_block": final_block},
     )
+
+
+async def know_no_mints(tx: Tx) -> None:
+    """Let mints be unknown until `know_mints` says otherwise: the records were brought in line with the chain."""
+    await tx.execute(
+        """
+        update chain.network
+        set known_from_block = null
+        """
+    )
+
+
+async def know_mints(tx: Tx, *, signers: Collection[Address], from_block: int) -> bool:
+    """Note that from `from_block` on every mint is known, once that is so; return whether it became so just now.
+
+    It is so when each of `signers` has its lane, since a lane opens when what its signer sent before is final, and when
+    the no-ops over what pools still held are final too. It stays so: whoever is added later has no right to a past.
+    """
+    cursor = await tx.execute(
+        """
+        update chain.network
+        set known_from_block = %(from_block)s
+        where known_from_block is null
+          and not exists (
+              select
+              from unnest(%(signers)s::bytea[]) as signer (address)
+              where address not in (select address from chain.lanes)
+          )
+          and not exists (
+              select
+              from chain.slots
+              where kind = 'noop'
+                and state in ('open', 'mined')
+          )
+        """,
+        {"signers": list(signers), "from_block": from_block},
+    )
+    return cursor.rowcount == 1

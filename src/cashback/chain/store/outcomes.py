@@ -134,6 +134,20 @@ async def after(tx: Tx, *, sequence: int, limit: int) -> list[Outcome]:
     return [_outcome(row) for row in await cursor.fetchall()]
 
 
+async def number_at(tx: Tx, *, sequence: int) -> int | None:
+    """Return the number of the mint that an outcome is about, None when there is no such outcome."""
+    cursor = await tx.execute(
+        """
+        select number
+        from chain.outcomes
+        where sequence = %(sequence)s
+        """,
+        {"sequence": sequence},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
 def _outcome(row: TupleRow) -> Outcome:
     """Return one row as an outcome."""
     sequence, kind, number, cashback_id, recipient, amount, traceparent, block, block_hash, transaction = row[:10]

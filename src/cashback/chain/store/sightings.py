@@ -112,6 +112,29 @@ async def revoke(tx: Tx) -> None:
     )
 
 
+async def unknown(tx: Tx, *, among: Sequence[int] | None = None, limit: int) -> list[int]:
+    """Return numbers, of all or of some, that were minted where every mint is known, and that nobody submitted here."""
+    cursor = await tx.execute(
+        """
+        select used.number
+        from chain.used_numbers as used
+        join chain.network
+          on used.block_number > network.known_from_block
+        where used.verdict = 'minted'
+          and (%(among)s::numeric[] is null or used.number = any (%(among)s::numeric[]))
+          and not exists (
+              select
+              from chain.mints
+              where mints.number = used.number
+          )
+        order by used.number
+        limit %(limit)s
+        """,
+        {"among": None if among is None else list(among), "limit": limit},
+    )
+    return [int(row[0]) for row in await cursor.fetchall()]
+
+
 async def used_otherwise(tx: Tx, mints: Sequence[Mint]) -> frozenset[int]:
     """Return the numbers that the chain has minted to another recipient or with another amount."""
     cursor = await tx.execute(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from cashback.kernel.errors import Unavailable
+from cashback.kernel.errors import Broken, Unavailable
 from cashback.kernel.money import TokenUnits
 
 
@@ -69,7 +69,8 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
 class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How the adapter stands: heads, whether it is halted, what waits or is held, its signers and its nodes.
 
-    `limit` is the most that the minter mints at once, None when no node told.
+    `limit` is the most that the minter mints at once, None when no node told. `known_number` is the highest mint number
+    that adapter and minting know, and `minting_told_ms_ago` how long ago minting told its own, None when it never did.
     """
 
     chain_id: int
@@ -81,6 +82,8 @@ class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
     lanes: list[LaneNonces]
     endpoints: list[EndpointHealth]
     limit: TokenUnits | None
+    known_number: int = 0
+    minting_told_ms_ago: int | None = None
 
 
 class LiveMint(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +96,18 @@ class LiveMint(msgspec.Struct, frozen=True, kw_only=True):
     submitted_at: datetime | None
     included_at: datetime | None
     final_at: datetime | None
+
+
+class NumbersFenced(Unavailable):
+    """No mint number may be given out before the ledger was compared with what adapter and minting know."""
+
+    code = "numbers_fenced"
+
+
+class LedgerBehind(Broken):
+    """Adapter or minting know numbers that the ledger has no record of: its database is older than what was minted."""
+
+    code = "ledger_behind"
 
 
 class AdapterUnavailable(Unavailable):

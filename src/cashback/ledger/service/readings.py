@@ -20,7 +20,7 @@ from cashback.ledger.model import (
     Transition,
 )
 from cashback.ledger.rules import decided_of, explain
-from cashback.ledger.store import audit, programmes, retirements
+from cashback.ledger.store import audit, fence, programmes, retirements
 from cashback.ledger.store import readings as store
 
 LIST_MAX: Final = 1_000
@@ -38,6 +38,11 @@ class Readings:
     def __init__(self, database: Database) -> None:
         """Read from `database`."""
         self._database = database
+
+    async def numbers(self) -> tuple[int, bool]:
+        """Return the highest mint number that is accounted for, and whether numbers are given out on this server."""
+        async with self._database.transaction() as tx:
+            return await fence.accounted_to(tx), await fence.is_open(tx)
 
     async def cashback(self, cashback_id: str) -> Cashback:
         """Return one cashback.

@@ -14,6 +14,7 @@ from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import Event, append
 from cashback.ledger.model import Mintable, Reissue
 from cashback.ledger.rules import backoff, requested
+from cashback.ledger.service.fencing import check_fence
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import mints
 
@@ -35,10 +36,17 @@ async def request_mints(tx: Tx, cashback_ids: Sequence[str], *, cause: str, now:
     """Request the mint of those that are approved and have a wallet, as the last act of `tx`; return how many.
 
     Repeating it, or doing it twice at once, requests each mint once: the others are no longer approved, or locked.
+
+    Raises:
+        NumbersFenced: no number may be drawn on this server yet.
     """
+    await check_fence(tx)
     mintable = await mints.lock_approved(tx, cashback_ids)
-    if not mintable:
-        return 0
+    return await freeze(tx, mintable, cause=cause, now=now, policy=policy) if mintable else 0
+
+
+async def freeze(tx: Tx, mintable: Sequence[Mintable], *, cause: str, now: datetime, policy: MintPolicy) -> int:
+    """Freeze number and recipient of locked, approved cashbacks and ask for their mints; return how many."""
     events = [_requested(cashback, now) for cashback in mintable]
     count = await mints.mark_requested(
         tx,

@@ -22,7 +22,7 @@ from cashback.kernel.lifecycle.stopping import pause
 from cashback.kernel.outbox import Event, append
 from cashback.kernel.telemetry import logger
 from cashback.minting.gateway import Adapter
-from cashback.minting.model import Cursor, CursorAhead, Halt, HaltKind, Outcome, OutcomeBatch
+from cashback.minting.model import Cursor, CursorAhead, CursorForeign, Halt, HaltKind, Outcome, OutcomeBatch
 from cashback.minting.rules import Settled, settle_all
 from cashback.minting.service import metrics
 from cashback.minting.service.announce import outcome_event, reverted_event
@@ -90,7 +90,8 @@ class Follower:
         is_new_epoch = batch.epoch != before.epoch
         fresh = [outcome for outcome in batch.outcomes if is_new_epoch or outcome.sequence > before.sequence]
         reached = fresh[-1].sequence if fresh else 0 if is_new_epoch else before.sequence
-        after = Cursor(batch.epoch, reached)
+        number = fresh[-1].number if fresh else 0 if is_new_epoch else before.number
+        after = Cursor(batch.epoch, reached, number)
         if after == before:
             return True
         async with self._database.transaction() as tx:
@@ -143,6 +144,7 @@ class Follower:
 
         Raises:
             CursorAhead: the adapter's stream does not go as far as the cursor; minting is halted.
+            CursorForeign: it has another outcome there; minting is halted.
         """
         try:
             async with aclosing(self._adapter.watch(self._at)) as batches:
@@ -151,17 +153,18 @@ class Follower:
                     if not await self.apply(token, batch):
                         log.warning("outcomes.superseded", epoch=self._at.epoch, sequence=self._at.sequence)
                         return
-        except CursorAhead as cause:
-            await self._halt_ahead(token, cause)
+        except (CursorAhead, CursorForeign) as cause:
+            await self._halt_at_cursor(token, cause)
             raise
 
-    async def _halt_ahead(self, token: int, cause: CursorAhead) -> None:
-        """Halt minting: what the adapter will tell at places that were read already would never be seen."""
+    async def _halt_at_cursor(self, token: int, cause: CursorAhead | CursorForeign) -> None:
+        """Halt minting: what the adapter tells at places that were read already would never be seen."""
+        kind = HaltKind.CURSOR_AHEAD if isinstance(cause, CursorAhead) else HaltKind.CURSOR_FOREIGN
         detail = f"outcomes were applied up to {self._at.sequence} of epoch {self._at.epoch}; {cause.detail}"
         async with self._database.transaction() as tx:
             is_ours = await lease.is_held(tx, schema=SCHEMA, name=LEASE, token=token)
             if is_ours and await cursors.read(tx) == self._at:
-                await halt(tx, [Halt(kind=HaltKind.CURSOR_AHEAD, number=0, cashback_id="", detail=detail)])
+                await halt(tx, [Halt(kind=kind, number=0, cashback_id="", detail=detail)])
 
     async def _renew(self, token: int) -> None:
         """Keep the lease; return when it is lost or the cursor was set back."""

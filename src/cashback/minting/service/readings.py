@@ -1,5 +1,6 @@
 """What `cashback mint list`, `mint show` and `reconcile` read; an auditor's role is enough."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from cashback.kernel.db import Database
@@ -64,6 +65,16 @@ class Readings:
         """Return how many mints are in each state; states without any are missing."""
         async with self._database.transaction() as tx:
             return await readings.counts(tx)
+
+    async def highest_number(self) -> int:
+        """Return the highest number that was ever requested, 0 before the first."""
+        async with self._database.transaction() as tx:
+            return await readings.highest_number(tx)
+
+    async def known(self, numbers: Sequence[int]) -> frozenset[int]:
+        """Return which of some numbers were requested."""
+        async with self._database.transaction() as tx:
+            return await readings.known(tx, numbers)
 
     async def cursor(self) -> Cursor:
         """Return up to where the adapter's outcomes are applied."""

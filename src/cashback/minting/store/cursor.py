@@ -8,12 +8,12 @@ async def read(tx: Tx) -> Cursor:
     """Return the cursor."""
     found = await tx.execute(
         """
-        select epoch, sequence
+        select epoch, sequence, number
         from minting.outcome_cursor
         """
     )
     row = await found.fetchone()
-    return Cursor() if row is None else Cursor(epoch=row[0], sequence=row[1])
+    return Cursor() if row is None else Cursor(epoch=row[0], sequence=row[1], number=row[2])
 
 
 async def move(tx: Tx, *, before: Cursor, after: Cursor) -> bool:
@@ -25,13 +25,15 @@ async def move(tx: Tx, *, before: Cursor, after: Cursor) -> bool:
         """
         update minting.outcome_cursor
         set epoch = %(epoch)s,
-            sequence = %(sequence)s
+            sequence = %(sequence)s,
+            number = %(number)s
         where epoch = %(epoch_before)s
           and sequence = %(sequence_before)s
         """,
         {
             "epoch": after.epoch,
             "sequence": after.sequence,
+            "number": after.number,
             "epoch_before": before.epoch,
             "sequence_before": before.sequence,
         },
@@ -44,6 +46,7 @@ async def set_back(tx: Tx) -> None:
     await tx.execute(
         """
         update minting.outcome_cursor
-        set sequence = 0
+        set sequence = 0,
+            number = 0
         """
     )

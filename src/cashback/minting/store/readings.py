@@ -1,6 +1,9 @@
 """What people and the reconciliation read: bounded pages in the order of numbers."""
 
+from collections.abc import Sequence
+
 from cashback.kernel.db import Tx
+from cashback.kernel.money import MINT_NUMBER_MAX
 from cashback.minting.model import Mint, MintState
 from cashback.minting.store.rows import COLUMNS, to_mint
 
@@ -49,6 +52,33 @@ async def one_for(tx: Tx, cashback_id: str) -> Mint | None:
     )
     row = await cursor.fetchone()
     return None if row is None else to_mint(row)
+
+
+async def highest_number(tx: Tx) -> int:
+    """Return the highest number that was ever requested, 0 before the first; none that no ledger gives out counts."""
+    cursor = await tx.execute(
+        """
+        select coalesce(max(number), 0)
+        from minting.mints
+        where number <= %(most)s
+        """,
+        {"most": MINT_NUMBER_MAX},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def known(tx: Tx, numbers: Sequence[int]) -> frozenset[int]:
+    """Return which of some numbers were requested."""
+    cursor = await tx.execute(
+        """
+        select number
+        from minting.mints
+        where number = any(%(numbers)s::bigint[])
+        """,
+        {"numbers": list(numbers)},
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
 
 
 async def counts(tx: Tx) -> dict[MintState, int]:

@@ -42,6 +42,7 @@ async def run(settings: Settings) -> None:
             acceptance=adapter.acceptance,
             reading=adapter.reading,
             stream=adapter.stream,
+            numbers=adapter.numbers,
             administration=Administration(
                 adapter.halting,
                 adapter.rotation,

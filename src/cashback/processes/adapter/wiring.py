@@ -16,6 +16,7 @@ from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
 from cashback.chain.service.lane import LaneLoop
+from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.reading import Reading
@@ -41,6 +42,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     acceptance: Acceptance
     reading: Reading
     stream: Stream
+    numbers: Numbers
     halting: Halting
     rotation: Rotation
     cancellations: Cancellations
@@ -73,6 +75,7 @@ def assemble(
             start_block=settings.start_block,
         ),
         stream=Stream(database, written=written),
+        numbers=Numbers(database),
         halting=halting,
         rotation=Rotation(database),
         cancellations=Cancellations(database, ordered=work),
@@ -83,7 +86,7 @@ def assemble(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
             for signer in signers
         ),
-        follower=_follower(settings, database, blocks=blocks, holder=holder, pulses=pulses),
+        follower=_follower(settings, database, blocks=blocks, signers=signers, holder=holder, pulses=pulses),
         hints=tuple(HeadHints(url, place=place, beat=pulses.hinted.beat) for place, url in enumerate(settings.ws_urls)),
     )
 
@@ -164,14 +167,16 @@ def _limits(settings: Settings) -> LaneLimits:
     )
 
 
-def _follower(settings: Settings, database: Database, *, blocks: Blocks, holder: str, pulses: Pulses) -> Follower:
+def _follower(
+    settings: Settings, database: Database, *, blocks: Blocks, signers: tuple[Signer, ...], holder: str, pulses: Pulses
+) -> Follower:
     """Return the follower of the chain."""
     tenure = Tenure(database, name=FOLLOWER, holder=holder)
     return Follower(
         database,
         source=blocks,
         tenure=tenure,
-        sighting=Sighting(database, tenure=tenure),
+        sighting=Sighting(database, tenure=tenure, signers=[signer.address for signer in signers]),
         inspection=Inspection(database, source=blocks, tenure=tenure),
         halting=Halting(database),
         settings=FollowerSettings(

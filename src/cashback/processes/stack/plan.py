@@ -132,7 +132,7 @@ class Plan:
                 raise KeyError(name)
 
     def audit(self, postgres: EmbeddedPostgres) -> dict[str, str]:
-        """Return the variables of the operator's verbs: `reconcile`, `mint cancel`, `doctor`, `chain halt`."""
+        """Return the variables of the operator's verbs: `reconcile`, `mint cancel`, `doctor`, `chain halt` ..."""
         return {
             "CASHBACK_ADAPTER_ADDRESS": f"{HOST}:{self.ports.adapter}",
             "CASHBACK_LEDGER_AUDIT_DSN": self.dsn(postgres, "cashback", "cashback_auditor"),
@@ -140,6 +140,7 @@ class Plan:
             "CASHBACK_CHAIN_AUDIT_DSN": self.dsn(postgres, "chain", "chain_auditor"),
             "CASHBACK_LEDGER_OPERATOR_DSN": self.dsn(postgres, "cashback", "cashback_operator"),
             "CASHBACK_MINTING_OPERATOR_DSN": self.dsn(postgres, "minting", "minting_operator"),
+            "CASHBACK_LEDGER_DSN": self.dsn(postgres, "cashback", "cashback_ledger"),
         }
 
     def _probe(self, name: str) -> dict[str, str]:

@@ -28,6 +28,7 @@ __all__ = (
     "ListMintLogsResponseLog",
     "Mint",
     "MintState",
+    "NumberTeller",
     "Outcome",
     "OutcomeKind",
     "RecoverRequest",
@@ -45,6 +46,8 @@ __all__ = (
     "SubmitMintsResponse",
     "SubmitMintsResponseEntry",
     "SubmitResult",
+    "TellNumberRequest",
+    "TellNumberResponse",
     "WatchOutcomesRequest",
     "WatchOutcomesResponse",
 )
@@ -183,6 +186,40 @@ class MintState(betterproto2.Enum):
             "MINT_STATE_FINAL": 6,
             "MINT_STATE_REFUSED": 7,
             "MINT_STATE_HELD": 8,
+        }
+
+
+class NumberTeller(betterproto2.Enum):
+    """
+    Who knows mint numbers.
+    """
+
+    UNSPECIFIED = 0
+
+    MINTING = 1
+    """
+    The highest number that minting was ever asked for, told every second.
+    """
+
+    LEDGER = 2
+    """
+    The highest number that the ledger has a record of having given out, told when it is lower than what is known here.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "NUMBER_TELLER_UNSPECIFIED",
+            1: "NUMBER_TELLER_MINTING",
+            2: "NUMBER_TELLER_LEDGER",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "NUMBER_TELLER_UNSPECIFIED": 0,
+            "NUMBER_TELLER_MINTING": 1,
+            "NUMBER_TELLER_LEDGER": 2,
         }
 
 
@@ -481,6 +518,17 @@ class GetStatusResponse(betterproto2.Message):
     """
 
     held_numbers: "list[int]" = betterproto2.field(19, betterproto2.TYPE_UINT64, repeated=True)
+
+    known_number: "int" = betterproto2.field(30, betterproto2.TYPE_UINT64)
+    """
+    The highest mint number known here: submitted, seen in a log or told by minting. Numbers above 2^62, which no ledger
+    gives out, do not count.
+    """
+
+    minting_told_ms_ago: "int" = betterproto2.field(31, betterproto2.TYPE_UINT64)
+    """
+    How many milliseconds ago minting last told the highest number that it was asked for, at least 1; 0: it never did.
+    """
 
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse", GetStatusResponse)
@@ -982,6 +1030,33 @@ default_message_pool.register_message("cashback.chain.v1", "SubmitMintsResponse.
 
 
 @dataclass(eq=False, repr=False)
+class TellNumberRequest(betterproto2.Message):
+    teller: "NumberTeller" = betterproto2.field(1, betterproto2.TYPE_ENUM, default_factory=lambda: NumberTeller(0))
+
+    number: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+    """
+    At most 2^62.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "TellNumberRequest", TellNumberRequest)
+
+
+@dataclass(eq=False, repr=False)
+class TellNumberResponse(betterproto2.Message):
+    is_behind: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Whether a higher number is known here than the ledger has told. Then its database is older than what was minted, and
+    minting is halted: `ledger_behind`.
+    """
+
+    known_number: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+
+
+default_message_pool.register_message("cashback.chain.v1", "TellNumberResponse", TellNumberResponse)
+
+
+@dataclass(eq=False, repr=False)
 class WatchOutcomesRequest(betterproto2.Message):
     epoch: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
@@ -991,6 +1066,11 @@ class WatchOutcomesRequest(betterproto2.Message):
     after_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
     """
     The last sequence that was durably applied.
+    """
+
+    after_number: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+    """
+    The number of the mint whose outcome that was; 0 when it is not known, and then it is not compared.
     """
 
 
@@ -1072,7 +1152,8 @@ class ChainAdapterServiceStub(ServiceStub):
         """
         Streams outcomes in sequence order after the given cursor and then as they happen; an empty batch is a heartbeat,
         sent every 2 seconds when there is nothing else. A cursor of the current epoch beyond the last outcome is refused:
-        FAILED_PRECONDITION, `cursor_ahead`.
+        FAILED_PRECONDITION, `cursor_ahead`; so is one whose last outcome was of another number: `cursor_foreign`. Either
+        way this database is older than what the caller has read.
         """
 
         async for response in self._unary_stream(
@@ -1146,6 +1227,27 @@ class ChainAdapterServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdapterService/GetStatus",
             message,
             GetStatusResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def tell_number(
+        self,
+        message: "TellNumberRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "TellNumberResponse":
+        """
+        Tells the adapter which mint numbers a service knows, so that none is given out twice after a database was restored.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdapterService/TellNumber",
+            message,
+            TellNumberResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

@@ -33,6 +33,8 @@ from . import (
     SetLaneResponse,
     SubmitMintsRequest,
     SubmitMintsResponse,
+    TellNumberRequest,
+    TellNumberResponse,
     WatchOutcomesRequest,
     WatchOutcomesResponse,
 )
@@ -62,7 +64,8 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
         """
         Streams outcomes in sequence order after the given cursor and then as they happen; an empty batch is a heartbeat,
         sent every 2 seconds when there is nothing else. A cursor of the current epoch beyond the last outcome is refused:
-        FAILED_PRECONDITION, `cursor_ahead`.
+        FAILED_PRECONDITION, `cursor_ahead`; so is one whose last outcome was of another number: `cursor_foreign`. Either
+        way this database is older than what the caller has read.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -85,6 +88,13 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
     async def get_status(self, message: "GetStatusRequest") -> "GetStatusResponse":
         """
         Tells which chain and contracts are served, the heads, the supply, the lanes, and whether minting is halted.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def tell_number(self, message: "TellNumberRequest") -> "TellNumberResponse":
+        """
+        Tells the adapter which mint numbers a service knows, so that none is given out twice after a database was restored.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -137,6 +147,12 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_status(request)
         await stream.send_message(response)
 
+    async def __rpc_tell_number(self, stream: "grpclib.server.Stream[TellNumberRequest, TellNumberResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.tell_number(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/cashback.chain.v1.ChainAdapterService/SubmitMints": grpclib.const.Handler(
@@ -174,6 +190,12 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetStatusRequest,
                 GetStatusResponse,
+            ),
+            "/cashback.chain.v1.ChainAdapterService/TellNumber": grpclib.const.Handler(
+                self.__rpc_tell_number,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                TellNumberRequest,
+                TellNumberResponse,
             ),
         }
 

@@ -1,0 +1,64 @@
+"""What a number means that minting knows, beside what a restored ledger knows of its cashback."""
+
+from typing import Final
+
+from cashback.kernel.money import Minor
+from cashback.ledger.model import Accounted, AccountedKind, Adoption, Mintable, MintRecord, Standing, State
+
+_LOST: Final = (
+    "its purchase was lost with the ledger's last commits; sent again it earns another cashback under another number,"
+    " beside these units, which minting calls {state}"
+)
+
+
+def account_for(record: MintRecord, *, holder: Standing | None, owner: Standing | None) -> Adoption | Accounted | None:
+    """Return what becomes of a number of minting, None when the ledger knows it as minting does.
+
+    `holder` is the ledger's cashback of the record, `owner` the cashback that has its number there.
+    """
+    difference = _difference(record, holder, owner)
+    if difference is not None:
+        return _listed(record, *difference)
+    if holder is None or holder.programme_id is None or holder.mint_number is not None:
+        return None
+    cashback = Mintable(
+        id=holder.id,
+        user_id=holder.user_id,
+        programme_id=holder.programme_id,
+        currency=holder.currency,
+        amount=Minor(holder.amount_minor),
+        token_units=holder.token_units,
+        traceparent=holder.traceparent,
+        recipient=record.recipient,
+        mint_number=record.number,
+    )
+    return Adoption(cashback, _listed(record, AccountedKind.ADOPTED, "it was approved, and is requested again"))
+
+
+def _difference(
+    record: MintRecord, holder: Standing | None, owner: Standing | None
+) -> tuple[AccountedKind, str] | None:
+    """Return what keeps the ledger from having the number for the cashback, and how it is told."""
+    if owner is not None and owner.id != record.cashback_id:
+        return AccountedKind.NUMBER_TAKEN, f"the ledger gave the number to {owner.id}"
+    if holder is None:
+        return AccountedKind.LEDGER_LOST, _LOST.format(state=record.state)
+    if holder.token_units != record.token_units:
+        return AccountedKind.AMOUNT_DIFFERS, f"the ledger has {holder.token_units} units for it"
+    if holder.mint_number not in (None, record.number):
+        return AccountedKind.NUMBER_DIFFERS, f"the ledger requested it under {holder.mint_number}"
+    if holder.mint_number is None and (holder.state is not State.APPROVED or holder.programme_id is None):
+        return AccountedKind.NOT_APPROVED, f"in the ledger it is {holder.state.value}"
+    return None
+
+
+def _listed(record: MintRecord, kind: AccountedKind, detail: str) -> Accounted:
+    """Return a record as it is told."""
+    return Accounted(
+        kind=kind,
+        number=record.number,
+        cashback_id=record.cashback_id,
+        recipient=record.recipient,
+        token_units=record.token_units,
+        detail=detail,
+    )

@@ -45,6 +45,7 @@ async def test_mints_of_replaced_final_blocks_are_minted_again_once_and_every_bo
     operator = stack.operator_settings()
 
     async def is_halted() -> bool | None:
+        """Tell whether minting is halted for it."""
         halts = (await chain_status.standing(load(chain_status.Settings, operator))).view.halts
         return True if [halt.reason for halt in halts] == ["reorganised_below_final"] else None
 
@@ -56,6 +57,7 @@ async def test_mints_of_replaced_final_blocks_are_minted_again_once_and_every_bo
     assert sorted(one.cashback_id for one in recovered.taken_back) == sorted(ids)
 
     async def is_in_flight() -> bool | None:
+        """Tell whether the ledger has taken all of them back."""
         query = "select state from ledger.cashback_ledger where id = any(%s)"
         return True if {row[0] for row in stack.rows("cashback", query, ids)} == {"mint_requested"} else None
 
@@ -102,7 +104,7 @@ async def test_a_chain_database_from_a_backup_goes_on_once_a_person_has_had_it_r
     operator = stack.operator_settings()
 
     async def are_halted() -> bool | None:
-        # Both see it by themselves, each at its own time: a halt that came after the resumption would want another one.
+        """Tell whether both have seen it, each at its own time: a halt after the resumption would want another one."""
         chain = stack.rows("chain", "select from chain.network where halted_reason = 'nonce_ahead_of_records'")
         minting = "select from minting.halts where kind = 'cursor_ahead' and lifted_at is null"
         return True if chain and stack.rows("minting", minting) else None
@@ -110,6 +112,7 @@ async def test_a_chain_database_from_a_backup_goes_on_once_a_person_has_had_it_r
     await eventually(are_halted, within_s=WITHIN_S, what="both switches are on")
 
     async def is_recovered() -> Recovered | None:
+        """Return what was recovered, None while something is not final yet."""
         try:
             return await recovering.recover(
                 load(recovering.Settings, operator), by="alice", reason="restored", is_dry_run=False

@@ -1,12 +1,13 @@
 """Final blocks that are replaced, a restored chain database: a person has it recovered, and every book agrees."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from cashback.chain.model import NotHalted, Recovered
+from cashback.chain.model import Recovered
 from cashback.kernel.config import load
 from cashback.kernel.errors import Unavailable
 from cashback.ledger.model import Accounted
@@ -45,6 +46,7 @@ async def test_mints_of_replaced_final_blocks_are_minted_again_once_and_every_bo
     operator = stack.operator_settings()
 
     async def is_halted() -> bool | None:
+        """Tell whether minting is halted for it."""
         halts = (await chain_status.standing(load(chain_status.Settings, operator))).view.halts
         return True if [halt.reason for halt in halts] == ["reorganised_below_final"] else None
 
@@ -58,6 +60,7 @@ async def test_mints_of_replaced_final_blocks_are_minted_again_once_and_every_bo
     assert sorted(one.cashback_id for one in recovered.taken_back) == sorted(ids)
 
     async def is_in_flight() -> bool | None:
+        """Tell whether the ledger has taken all of them back."""
         query = "select state from ledger.cashback_ledger where id = any(%s)"
         return True if {row[0] for row in stack.rows("cashback", query, ids)} == {"mint_requested"} else None
 
@@ -95,21 +98,32 @@ async def test_a_chain_database_from_a_backup_goes_on_once_a_person_has_had_it_r
     lost = [await shop.buy(customer) for _ in range(3)]
     for answer in lost:
         await shop.settled(answer["id"])
-    async with stopped(adapter):
-        execute(stack, "alter database chain rename to chain_of_before")
-        execute(stack, "alter database chain_backup rename to chain")
-        waiting = await shop.buy(customer)
+    await asyncio.to_thread(adapter.stop)
+    execute(stack, "alter database chain rename to chain_of_before")
+    execute(stack, "alter database chain_backup rename to chain")
+    waiting = await shop.buy(customer)
+    # It is not ready before minting goes on.
+    starting = asyncio.create_task(asyncio.to_thread(adapter.start))
     operator = stack.operator_settings()
 
     forgotten: list[Accounted] = []
 
+    async def are_halted() -> bool | None:
+        """Tell whether both have seen it, each at its own time: a halt after the resumption would want another one."""
+        chain = stack.rows("chain", "select from chain.network where halted_reason is not null")
+        minting = "select from minting.halts where kind = 'cursor_ahead' and lifted_at is null"
+        return True if chain and stack.rows("minting", minting) else None
+
+    await eventually(are_halted, within_s=WITHIN_S, what="both switches are on")
+
     async def is_recovered() -> Recovered | None:
+        """Return what was recovered, None while something is not final yet."""
         try:
             ways = load(recovering.Settings, operator)
             done = await recovering.recover(
                 ways, by="alice", reason="restored", is_dry_run=False, tell=forgotten.append
             )
-        except (Unavailable, NotHalted):  # it is starting, has not looked yet, or something is not final yet
+        except Unavailable:  # something is not final yet
             return None
         return done.adapter
 
@@ -120,6 +134,7 @@ async def test_a_chain_database_from_a_backup_goes_on_once_a_person_has_had_it_r
     assert forgotten == []
     assert [lane.next_nonce > lane.next_nonce_before for lane in recovered.lanes] == [True]
     await halting.resume(load(halting.Settings, operator), by="alice", reason="read the list")
+    await starting
     await shop.settled(waiting["id"])
     report = await stack.drained()
     assert report.findings == []

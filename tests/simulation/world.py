@@ -29,10 +29,10 @@ from tests.simulation.orders import Orders
 from tests.simulation.process import Process
 from tests.simulation.signed import decoded
 from tests.simulation.weather import Weather
+from tests.simulation.wishes import Wishes
 
 STEPS: Final = 60
 ROUNDS_MAX: Final = 150
-MINTS_MAX: Final = 24
 EPOCH: Final = "epo_simulated"
 _OPERATOR: Final = Person("operator")
 _STALLED_STEPS_MAX: Final = 6
@@ -74,6 +74,7 @@ class World:
         self._betrayals = [self.faults.between(15, STEPS - 1) for _ in range(2)] if treacherous else []
         self.wanted: dict[int, Mint] = {}
         self.orders = Orders(self.faults, witness=witness, wanted=self.wanted)
+        self.wishes = Wishes(self.faults, wanted=self.wanted, orders=self.orders)
         self.unstored: list[str] = []
         self.trace: list[str] = []
         self._pool = pool
@@ -144,21 +145,7 @@ class World:
     async def _submit(self) -> None:
         """Submit new mints, some of them in one call with ones that were submitted before."""
         process = self.faults.one_of(self._awake())
-        some = self.faults.between(1, 6) if len(self.wanted) < MINTS_MAX else 0
-        first = max(self.wanted, default=0) + self.faults.one_of([1, 1, 1, 300])
-        fresh = [self._mint(first + place) for place in range(some)]
-        fresh += self.orders.successors(first + some)
-        self.wanted.update({mint.number: mint for mint in fresh})
-        again = [self.faults.one_of(list(self.wanted.values()))] if self.wanted and self.faults.share() < _AGAIN else []
-        await self._ask(process, [*fresh, *again, *self._unanswered])
-
-    def _mint(self, number: int) -> Mint:
-        """Return a mint to a wallet of its own, or to one that many share."""
-        wallet = number if self.faults.share() < _OWN_WALLET else 1
-        recipient = Address((0x1000 + wallet).to_bytes(20))
-        if self.faults.strikes("poisoned"):
-            recipient = self.faults.one_of(POISON)
-        return Mint(number, f"cb_{number}", recipient, self.faults.between(1, 2_000_000))
+        await self._ask(process, [*self.wishes.some(), *self._unanswered])
 
     async def _ask(self, process: Process, mints: list[Mint]) -> None:
         """Submit until it is answered; a service that hears no answer asks again."""
@@ -177,7 +164,7 @@ class World:
     async def _cancel(self) -> None:
         """Have a person cancel a mint, whatever it is doing."""
         process = self.faults.one_of(self._awake())
-        numbers = self.orders.choose(lambda: self._mint(max(self.wanted, default=0) + 1))
+        numbers = self.orders.choose(lambda: self.wishes.mint(max(self.wanted, default=0) + 1))
         self._say(f"{process.name} is to cancel {numbers}")
         await self._survive(process, lambda: self.orders.give(process))
 
@@ -325,8 +312,6 @@ class World:
 
 
 _START_MS: Final = 1_000 * 1_800_000_000
-_AGAIN: Final = 0.5
-_OWN_WALLET: Final = 0.7
 _RECOVERED_SHARE: Final = 0.3
 """How often somebody looks whether minting is halted, and recovers."""
 _EVER: Final = 1_000_000

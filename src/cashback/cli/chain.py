@@ -14,7 +14,7 @@ from cashback.cli.output import json_option, print_json, print_records, say
 from cashback.kernel.config import load
 
 if TYPE_CHECKING:
-    from cashback.ledger.model import Accounted
+    from cashback.ledger import Accounted
     from cashback.processes.halting import Turned
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cashback.chain.model import Recovered
-    from cashback.ledger.model import Accounted
+    from cashback.ledger import Accounted
     from cashback.processes.recovering import Result
 
 NUMBERS_LISTED_MAX: Final = 1_000

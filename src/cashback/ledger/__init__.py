@@ -9,6 +9,7 @@ This module is the front door; nothing else of the ledger is imported from outsi
 """
 
 from cashback.ledger.model import (
+    Accounted,
     Accrual,
     Balance,
     BalanceStory,
@@ -53,6 +54,7 @@ from cashback.ledger.service import (
 )
 
 __all__ = [
+    "Accounted",
     "Accrual",
     "Balance",
     "BalanceStory",

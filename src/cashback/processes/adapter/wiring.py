@@ -106,14 +106,13 @@ def _lane(
     name = f"0x{signer.address.hex()}"
     tenure = Tenure(database, name=f"lane:{name}", holder=holder)
     blocks = Blocks(node, token=contracts.token)
-    chain_id = settings.chain_id
     sequencer = Sequencer(
         database,
         contracts=contracts,
         signer=signer,
         tenure=tenure,
         sifter=Sifter(database, contracts=contracts, signer=signer.address, tenure=tenure),
-        chain_id=chain_id,
+        chain_id=settings.chain_id,
         limits=limits,
     )
     tender = Tender(
@@ -122,7 +121,7 @@ def _lane(
         pricing=Pricing(blocks, limits=limits.fees),
         signer=signer,
         tenure=tenure,
-        chain_id=chain_id,
+        chain_id=settings.chain_id,
         limits=limits,
     )
     recovery = Recovery(
@@ -145,7 +144,7 @@ def _lane(
             signer=signer,
             tenure=tenure,
             sequencer=sequencer,
-            chain_id=chain_id,
+            chain_id=settings.chain_id,
             limits=limits,
         ),
         tender=tender,

@@ -111,6 +111,19 @@ class Stage:
         assert process.exit_code == 0
 
     @asynccontextmanager
+    async def starting(self) -> AsyncIterator[None]:
+        """Run an adapter that may never be ready, as one is not that halts, while the block lasts."""
+        process = self.process({})
+        started = asyncio.create_task(asyncio.to_thread(process.start))
+        try:
+            yield
+        finally:
+            process.abandon()
+            # Whether it was ready before it halted is for the machine to say.
+            await asyncio.gather(started, return_exceptions=True)
+            await asyncio.to_thread(process.kill)
+
+    @asynccontextmanager
     async def standing_still_at(
         self, trap: str, mints: Sequence[Mint], changes: Mapping[str, str] = MappingProxyType({})
     ) -> AsyncIterator[CashbackProcess]:

@@ -173,7 +173,7 @@ async def test_an_adapter_killed_while_it_halts_has_halted_after_its_restart(
     await stage.lever.automine(is_on=False)
     await stage.dies_at("minting.halting=kill", calm)
     assert stage.rows("select halted_reason from chain.network") == [(None,)]
-    async with stage.living():
+    async with stage.starting():
 
         async def look() -> bool | None:
             return True if stage.rows("select halted_reason from chain.network") != [(None,)] else None

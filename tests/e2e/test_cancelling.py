@@ -43,6 +43,7 @@ async def test_a_cancelled_mint_gets_another_number_and_is_minted_once(
         await eventually(lambda: waits(stack), within_s=WITHIN_S, what="the lane waits for the limit")
 
         async def retired() -> bool | None:
+            """Tell whether the number is retired by now."""
             settings = load(cancelling.Settings, stack.operator_settings())
             done = await cancelling.cancel(settings, first, by="alice", reason="the wallet is lost")
             return True if done.progress == "retired" else None

@@ -14,8 +14,8 @@ from typing import Final
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from cashback.chain.model import Address, Mint, NotHalted, Person
-from cashback.chain.store import holds, network
+from cashback.chain.model import Address, Mint, NotHalted
+from cashback.chain.store import network
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.failpoints import Point, watching
@@ -26,6 +26,7 @@ from tests.simulation.endpoint import Site
 from tests.simulation.faults import Faults, Only
 from tests.simulation.life import Killed, Life, reach
 from tests.simulation.orders import Orders
+from tests.simulation.person import OPERATOR, Person
 from tests.simulation.process import Process
 from tests.simulation.signed import decoded
 from tests.simulation.weather import Weather
@@ -34,10 +35,8 @@ from tests.simulation.wishes import Wishes
 STEPS: Final = 60
 ROUNDS_MAX: Final = 150
 EPOCH: Final = "epo_simulated"
-_OPERATOR: Final = Person("operator")
 _STALLED_STEPS_MAX: Final = 6
-_STALLED_MS: Final = (500, 9_000)
-"""Around the time that a lease lasts."""
+_STALLED_MS: Final = (500, 9_000)  # around the time that a lease lasts
 
 _OPEN = """
 select (select count(*) from chain.mints where state not in ('final', 'refused') and recipient <> all (%s::bytea[]))
@@ -90,6 +89,7 @@ class World:
         )
         self.sites = [Site() for _ in range(self.faults.between(1, 3))]
         self._weather = Weather(self.faults, self.clock, self.chain, self.sites)
+        self._person = Person(witness, say=self._say)
         self.processes = [self.process(), self.process()]
 
     async def run(self) -> None:
@@ -136,7 +136,7 @@ class World:
         if self._steps in self._betrayals:
             self._betray()
         if self._betrayals and self.faults.share() < _RECOVERED_SHARE:
-            await self._survive(process := self.faults.one_of(self._awake()), lambda: self._recover(process))
+            await self._survive(process := self.faults.one_of(self._awake()), lambda: self._person.recover(process))
         if self.faults.strikes("killed"):
             self._restart(self.faults.one_of(self._awake()))
         acts = [self._submit, self._cancel, self._turn_lane, self._turn_follower, self._mine]
@@ -209,16 +209,6 @@ class World:
             self._weather.mine()
         self._say(f"betrayed, {depth} blocks deep")
 
-    async def _recover(self, process: Process) -> None:
-        """Have a person look: what final blocks that were replaced had decided is booked back, and minting goes on."""
-        reason = self.witness.execute("select halted_reason from chain.network").fetchone()
-        if reason != ("reorganised_below_final",):
-            return
-        with suppress(NotHalted):  # another one was faster
-            found = await process.parts.recovering.recover(by=_OPERATOR, because="the chain did it", is_dry_run=False)
-            self._say(f"{process.name} recovered {[one.number for one in found.taken_back]}")
-            await process.parts.halting.resume(by=_OPERATOR, because="the list was read")
-
     def process(self) -> Process:
         """Return a process without any memory."""
         self._born += 1
@@ -255,14 +245,6 @@ class World:
         """Return the processes that can move."""
         return [process for process in self.processes if process is not self._stalled]
 
-    async def _cure(self) -> None:
-        """Put the token's own code back, and have the operator let go what is held."""
-        scene.token_of(self.chain).poison.is_brewed = False
-        held = [number for (number,) in self.witness.execute("select number from chain.mints where state = 'held'")]
-        async with Database(self._pool).transaction() as tx:
-            released = await holds.release(tx, held)
-        self._say(f"released {sorted(released)}")
-
     async def _settle(self) -> None:
         """Heal everything, come to rest but for what is poison, then cure that and come to rest."""
         self.faults.heal()
@@ -271,10 +253,11 @@ class World:
         self._say("healed")
         if self._forging:
             with suppress(NotHalted):
-                await self.processes[0].parts.halting.resume(by=_OPERATOR, because="the nodes are changed")
+                await self.processes[0].parts.halting.resume(by=OPERATOR, because="the nodes are changed")
                 self._say("resumed")
         await self._come_to_rest(but_for=POISON)
-        await self._cure()
+        scene.token_of(self.chain).poison.is_brewed = False
+        await self._person.release_all(Database(self._pool))
         await self._come_to_rest(but_for=())
 
     async def _come_to_rest(self, *, but_for: Sequence[Address]) -> None:
@@ -294,7 +277,7 @@ class World:
             await process.turn_follower()
             if self._betrayals:
                 with suppress(Unavailable):
-                    await self._recover(process)
+                    await self._person.recover(process)
             if self.witness.execute(_OPEN, (list(but_for), len(self.wanted))).fetchone() == (0,):
                 return
         raise NeverQuiet(f"after {ROUNDS_MAX} rounds without faults something is left to do")

@@ -111,6 +111,7 @@ async def test_a_lane_that_signs_while_its_mint_is_cancelled_stores_nothing(sett
         await bench.ripe()
 
         async def ordered() -> None:
+            """Order it."""
             await cancel(bench, asked)
 
         lane._sequencer._signer = SlowSigner(lane._sequencer._signer, ordered)
@@ -175,6 +176,7 @@ async def test_a_mint_whose_call_reverted_hangs_on_nothing_when_its_retirement_i
         await bench.lever.mine(2)
 
         async def is_final() -> bool | None:
+            """Tell whether it is final by now."""
             return True if ("final",) in await bench.rows("select state from chain.slots where nonce = 0") else None
 
         await eventually(is_final)

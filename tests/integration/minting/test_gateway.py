@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
+from grpclib.client import Channel
 from grpclib.const import Status
+from grpclib.protocol import H2Protocol
 
 from cashback.kernel.errors import Broken
 from cashback.minting import Cursor, Readings, gateway
@@ -21,6 +23,7 @@ from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 from tests.integration.minting.world import World, cashback, request
 from tests.support.adapter import HOST
+from tests.support.facts import eventually
 
 
 async def a_mint(world: World) -> Mint:
@@ -165,3 +168,33 @@ async def test_nobody_at_the_address_is_found_out_by_the_first_call(world: World
     async with gateway.Adapter.connect(HOST, port) as adapter:
         with pytest.raises(AdapterUnavailable):
             await adapter.ping()
+
+
+async def test_a_connection_that_is_lost_before_a_call_begins_is_the_adapter_s_absence(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grpclib 0.4.9 stumbles there over what it has forgotten; the call is made again when the claim runs out."""
+    mint = await a_mint(world)
+    async with gateway.Adapter.connect(HOST, world.fake.port) as adapter:
+        await adapter.ping()
+        connect = Channel.__connect__
+
+        async def lose(channel: Channel) -> H2Protocol:
+            """Return the connection, closed in the meantime."""
+            protocol: H2Protocol = await connect(channel)
+            protocol.connection.close()
+            return protocol
+
+        monkeypatch.setattr(Channel, "__connect__", lose)
+        with pytest.raises(AdapterUnavailable):
+            await adapter.submit([mint])
+        monkeypatch.setattr(Channel, "__connect__", connect)
+
+        async def submitted() -> list[int] | None:
+            """Return the numbers that were answered for, None until the channel has heard of its loss."""
+            try:
+                return [verdict.number for verdict in await adapter.submit([mint])]
+            except AdapterUnavailable:
+                return None
+
+        assert await eventually(submitted, within_s=10, what="the channel connects again") == [1]

@@ -72,11 +72,11 @@ async def given_back(stack: WholeSystem) -> None:
     """Return once every cashback that is stuck was given back, and none is any more."""
 
     async def look() -> bool | None:
-        query = "select number from minting.mints where state = 'stuck' and reason = 'number_retired'"
+        query = "select number from chain.mints where state = 'refused' and reason = 'number_retired'"
         known = {row[0] for row in stack.rows("cashback", "select number from ledger.retired_numbers")}
-        left = [row[0] for row in stack.rows("minting", query) if row[0] not in known]
+        left = [row[0] for row in stack.rows("chain", query) if row[0] not in known]
         for number in left:
-            # Minting has told it, and the ledger may not have heard it yet.
+            # The adapter has told it, and minting or the ledger may not have heard it yet.
             with suppress(NumberNotRetired):
                 settings = settings_of(retrying.Settings, stack.operator_settings())
                 await retrying.retry(settings, str(number), by="alice", reason=WHY)

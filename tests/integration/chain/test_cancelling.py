@@ -7,6 +7,7 @@ from cashback.chain.gateway.adapter import Adapter
 from cashback.chain.model import AdapterRefused, Address, Cancelling, Conflicting, Settled, Unmintable
 from cashback.chain.service.cancelling import CANCELLED_MAX
 from cashback.chain.store import holds
+from cashback.chain.store import mints as store_mints
 from cashback.processes import adapter
 from tests.integration.chain.cancelling import ALICE, WHY, cancel, retirements, slots
 from tests.integration.chain.listening import listening_at
@@ -161,3 +162,17 @@ async def test_a_held_mint_is_retired(settings: adapter.Settings) -> None:
         [outcome] = await bench.settled([1])
         assert (outcome.kind, outcome.reason) == ("failed", "number_retired")
         assert [view.state for view in await bench.views([1])] == ["refused"]
+
+
+async def test_a_cancelled_mint_is_no_scout_and_is_let_go_by_nobody(settings: adapter.Settings) -> None:
+    """A number that is retired already is skipped by the contract, so its trial would tell nothing of the others."""
+    async with assembled(settings) as bench:
+        asked = [mint(number) for number in (1, 2, 3)]
+        await bench.submit(*asked)
+        async with bench.database.transaction() as tx:
+            await holds.hold(tx, [2], "unexplained")
+        await cancel(bench, *asked[:2])
+        async with bench.database.transaction() as tx:
+            assert [one.number for one in await store_mints.waiting_after(tx, 0, limit=8)] == [3]
+            assert [one.number for one in await store_mints.waiting_after(tx, 3, limit=8)] == [3]
+            assert await holds.release(tx, [2]) == frozenset()

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+import structlog
 
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.node import Node
 from cashback.processes import adapter, signing
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import CHAIN_ID, Bench, mint, serving
+from tests.integration.chain.support import CHAIN_ID, Bench, assembled, mint, running, serving
 
 SEND: Final = "eth_sendRawTransaction"
 GWEI: Final = signing.GWEI
@@ -98,6 +99,26 @@ async def test_a_spike_above_the_cap_with_a_slot_in_flight_is_waited_for_and_pas
         assert all(max_fee_wei <= 20 * GWEI for max_fee_wei, _ in await prices_paid(bench))
         status = await bench.adapter.reading.status()
         assert (status.network.halted_reason, status.lanes[0].lane.waits_for) == (None, None)
+
+
+async def test_a_lane_with_nothing_in_flight_goes_on_saying_that_gas_costs_too_much(settings: adapter.Settings) -> None:
+    """Turn after turn it waits for the same and says so once; with prices down nothing is left of it."""
+    capped = msgspec.structs.replace(settings, fee_cap_wei=20 * GWEI)
+    async with assembled(capped) as bench, running(bench.adapter.follower.run):
+        [lane] = bench.adapter.lanes
+        assert await lane._tenure.hold()
+        await base_fee(bench, 50)
+        await bench.submit(mint(1))
+        await bench.ripe()
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(3):
+                await lane._serve()
+                [row] = await bench.rows("select waits_for from chain.lanes")
+                assert row == ("fee_above_cap",)
+        assert [line["reason"] for line in lines if line["event"] == "lane.waited"] == ["fee_above_cap"]
+        await base_fee(bench, 0)
+        await lane._serve()
+        assert await bench.rows("select waits_for from chain.lanes") == [(None,)]
 
 
 @pytest.mark.invariant("I2", "I9")

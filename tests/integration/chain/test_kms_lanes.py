@@ -151,22 +151,30 @@ async def test_a_lane_waits_for_its_key_says_so_and_goes_on_by_itself(
 
 @pytest.mark.invariant("I9")
 async def test_what_is_signed_is_sent_again_while_its_key_is_away(alone: adapter.Settings, service: KmsStandIn) -> None:
-    """A dearer attempt waits for the key; the same bytes need none. With the key back it is replaced and mined."""
-    async with serving(msgspec.structs.replace(alone, resend_ms=200)) as bench:
-        await bench.lever.automine(is_on=False)
-        await bench.submit(mint(1))
-        await bench.reached([1], "submitted")
-        await bench.sent()
-        service.always("fail")
-        await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(50 * signing.GWEI))
-        await bench.lever.mine()
-        await bench.waits_for("replacement_unsigned")
-        await eventually(lambda: _sent_often(bench))
-        service.always(None)
-        await bench.replaced()
-        await bench.lever.automine(is_on=True)
-        await bench.settled([1])
-        assert [lane.waits_for for lane in await lanes_of(bench)] == [None]
+    """A dearer attempt waits for the key; the same bytes need none. With the key back it is replaced and mined.
+
+    A mint that waits for the key as well says so once, and neither takes the other's word back.
+    """
+    with structlog.testing.capture_logs() as lines:
+        async with serving(msgspec.structs.replace(alone, resend_ms=200)) as bench:
+            await bench.lever.automine(is_on=False)
+            await bench.submit(mint(1))
+            await bench.reached([1], "submitted")
+            await bench.sent()
+            service.always("fail")
+            await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(50 * signing.GWEI))
+            await bench.lever.mine()
+            await bench.waits_for("replacement_unsigned")
+            await bench.submit(mint(2))
+            await bench.waits_for("key_unavailable")
+            await eventually(lambda: _sent_often(bench))
+            service.always(None)
+            await bench.replaced()
+            await bench.lever.automine(is_on=True)
+            await bench.settled([1, 2])
+            assert [lane.waits_for for lane in await lanes_of(bench)] == [None]
+    said = [line["reason"] for line in lines if line["event"] == "lane.waited"]
+    assert [said.count(reason) for reason in ("replacement_unsigned", "key_unavailable")] == [1, 1]
 
 
 async def test_the_attempts_of_a_turn_are_signed_at_the_same_time(alone: adapter.Settings, service: KmsStandIn) -> None:

@@ -51,9 +51,28 @@ async def tried(node: Node, calls: Sequence[Call], *, sender: Address, target: A
     requests = [_request(call, sender=sender, target=target, block=block) for call in calls]
     trials: list[Trial] = []
     for start in range(0, len(requests), TRIALS_PER_QUESTION_MAX):
-        agreed = await node.agree(requests[start : start + TRIALS_PER_QUESTION_MAX], _trials, with_refusals=True)
-        trials += agreed[0]
+        question = requests[start : start + TRIALS_PER_QUESTION_MAX]
+        trials += _merged(await node.agree(question, _trials, key=_outcomes, with_refusals=True))
     return trials
+
+
+def _outcomes(trials: list[Trial]) -> object:
+    """Return what endpoints must agree on: some leave out the error's data."""
+    return [trial.outcome for trial in trials]
+
+
+def _merged(told: Sequence[list[Trial]]) -> list[Trial]:
+    """Return what endpoints that agree tell together: of each call the error that any of them names.
+
+    Where two name different ones, that is told which most of them name, and the lowest of as many.
+    """
+    return [_named(trials) for trials in zip(*told, strict=True)]
+
+
+def _named(trials: Sequence[Trial]) -> Trial:
+    """Return one call's trial with the error that is named most."""
+    named = sorted(trial.selector for trial in trials if trial.selector)
+    return Trial(trials[0].outcome, max(named, key=named.count, default=b""))
 
 
 def _request(call: Call, *, sender: Address, target: Address, block: int) -> Request:

@@ -66,6 +66,7 @@ class Tender:
         self._limits = limits
         self._told: frozenset[Answer] = frozenset()
         self._kept_for = ""
+        self._waits_for: str | None = None
 
     async def turn(self) -> bool:
         """Do what is due about every open slot; return whether there are any.
@@ -101,10 +102,15 @@ class Tender:
         return slot.since_sent_ms >= self._limits.patience.resend_ms
 
     async def doubt(self) -> None:
-        """Take every open attempt for unsent, as after a restart: nobody can tell what pools still hold."""
+        """Take every open attempt for unsent, as after a restart: nobody can tell what pools still hold.
+
+        What the lane was waiting for then may have been said about these, and is for this one to take back.
+        """
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             await stored_slots.doubt(tx, address=self._signer.address)
+            ours = [one for one in await lanes.lanes(tx) if one.address == self._signer.address]
+        self._waits_for = next((lane.waits_for for lane in ours if lane.waits_for in OWN_REASONS), None)
 
     async def _read(self) -> tuple[Lane | None, list[OpenSlot], Header | None]:
         """Return the lane, its open slots and the newest block that was followed; no slots while minting is halted."""
@@ -192,7 +198,12 @@ class Tender:
             await self._halt(lane, given_up.reason)
             return
         reason = next((step.reason for step in steps if isinstance(step, Wait | Send) and step.reason), None)
-        if reason == lane.waits_for or (reason is None and lane.waits_for not in OWN_REASONS):
+        # What new mints wait for is for those to say who would sign them: the lane waits for that all the same.
+        is_anothers = lane.waits_for is not None and lane.waits_for != self._waits_for
+        if is_anothers:
+            return
+        self._waits_for = reason
+        if reason == lane.waits_for:
             return
         async with self._database.transaction() as tx:
             is_news = await lanes.wait_for(tx, lane=lane.id, reason=reason)

@@ -27,7 +27,7 @@ async def hold(tx: Tx, numbers: Sequence[int], reason: str) -> frozenset[int]:
 
 
 async def release(tx: Tx, numbers: Sequence[int]) -> frozenset[int]:
-    """Let those of `numbers` that are held wait for a slot again; return which that were."""
+    """Let those of `numbers` that are held, and not cancelled, wait for a slot again; return which that were."""
     cursor = await tx.execute(
         """
         update chain.mints
@@ -36,6 +36,7 @@ async def release(tx: Tx, numbers: Sequence[int]) -> frozenset[int]:
             held_at = null
         where number = any (%(numbers)s::bigint[])
           and state = 'held'
+          and cancelled_at is null
         returning number
         """,
         {"numbers": list(numbers)},

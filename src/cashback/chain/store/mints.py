@@ -96,8 +96,14 @@ async def waiting_after(tx: Tx, number: int, *, limit: int) -> list[Waiting]:
         select number, recipient, amount
         from chain.mints
         where state = 'accepted'
+          and cancelled_at is null
           and number > case
-              when exists (select from chain.mints where state = 'accepted' and number > %(number)s::bigint)
+              when exists (
+                  select
+                  from chain.mints
+                  where state = 'accepted'
+                    and cancelled_at is null
+                    and number > %(number)s::bigint)
               then %(number)s::bigint
               else 0
           end

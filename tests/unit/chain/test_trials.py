@@ -1,10 +1,17 @@
 """What clients say of an executed call that failed, in their own words; and what is no word about the call at all."""
 
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
 import pytest
 
 from cashback.chain.gateway import jsonrpc, trials
 from cashback.chain.gateway.jsonrpc import EndpointRefused
-from cashback.chain.model import Trial
+from cashback.chain.model import Address, Call, Trial
+
+SOMEBODY: Final = Address(b"\x11" * 20)
+
+T = TypeVar("T")
 
 
 @pytest.mark.parametrize(
@@ -54,3 +61,29 @@ def test_revert_data_are_found_however_a_client_wraps_them(data: object) -> None
     answer = jsonrpc.Answer(id=0, error=jsonrpc.Error(-32015, "VM execution error.", data))
     [refusal] = jsonrpc.results([answer], requests=1, status=200)
     assert refusal.revert == bytes.fromhex("d93c0665")
+
+
+class Endpoints:
+    """A node whose two endpoints say these things of one call."""
+
+    def __init__(self, *said: EndpointRefused) -> None:
+        """Say so."""
+        self._said = said
+
+    async def agree(
+        self, _: object, decode: Callable[[list[Any]], T], *, key: Callable[[T], object], with_refusals: bool
+    ) -> list[T]:
+        """Return what both tell, which must be the same by `key`."""
+        assert with_refusals
+        told = [decode([one]) for one in self._said]
+        assert len({str(key(one)) for one in told}) == 1
+        return told
+
+
+async def test_endpoints_agree_on_what_a_call_does_though_one_leaves_out_why() -> None:
+    """The error that one of them names is told: whether it can pass decides between waiting and holding."""
+    paused = bytes.fromhex("d93c0665")
+    node = Endpoints(EndpointRefused("execution reverted"), EndpointRefused("execution reverted", revert=paused))
+    call = Call(calldata=b"", numbers=(1,), amount=1, gas=100_000)
+    told = await trials.tried(node, [call], sender=SOMEBODY, target=SOMEBODY, block=1)  # type: ignore[arg-type]  # all it asks of a node
+    assert told == [Trial("undone", paused)]

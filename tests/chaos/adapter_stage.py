@@ -12,8 +12,9 @@ import msgspec
 import psycopg
 
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Mint
+from cashback.chain.model import Mint, Person
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.cancelling import Cancellations
 from cashback.chain.service.pulse import Pulse
 from cashback.kernel.db import Database
 from cashback.processes import adapter
@@ -78,6 +79,13 @@ class Stage:
         self.wanted |= {mint.number: mint for mint in mints}
         async with Database.open(self.settings.chain_dsn.value, name="earlier adapter") as database:
             await Acceptance(database, reserved=frozenset(), accepted=Pulse()).submit(mints)
+
+    async def cancel(self, cancelled: Mint) -> None:
+        """Have a person cancel an accepted mint, which is to be minted no more."""
+        del self.wanted[cancelled.number]
+        async with Database.open(self.settings.chain_dsn.value, name="earlier adapter") as database:
+            orders = Cancellations(database, ordered=Pulse())
+            await orders.cancel([cancelled], by=Person("alice"), because="a drill")
 
     async def dies_at(
         self, trap: str, weather: Weather, changes: Mapping[str, str] = MappingProxyType({}), *, waits: bool = False

@@ -87,6 +87,9 @@ TWICE: Final = frozenset({"slot.stored", "attempt.answer_lost", "replacement.sto
 STRANGE: Final = frozenset({"noop.reserved", "noop.stored", "minting.halting"})
 """Those that want a stranger on the chain: each has a test of its own below."""
 
+ORDERED: Final = frozenset({"retirement.signed", "retirement.reserved", "retirement.stored"})
+"""Those that want a person's order."""
+
 
 @pytest.mark.invariant("I2", "I3", "I9")
 @pytest.mark.parametrize("point", SCENES)
@@ -160,6 +163,26 @@ async def test_an_adapter_killed_over_a_strangers_transaction_opens_its_lane_wit
     await assert_nothing_lost_or_doubled(stage)
 
 
+@pytest.mark.invariant("I2", "I3", "I9")
+@pytest.mark.parametrize("point", sorted(ORDERED))
+async def test_an_adapter_killed_while_it_retires_a_number_retires_it_once_and_mints_the_others(
+    stage: Stage, numbers: Iterator[int], point: str
+) -> None:
+    """A person has cancelled one of three mints."""
+    asked = [mint(next(numbers)) for _ in range(MINTS_PER_LIFE)]
+    await stage.accept(asked)
+    await stage.cancel(asked[0])
+    await stage.dies_at(f"{point}=kill", calm)
+    async with stage.living():
+        await stage.settles()
+    retired = "select number from chain.mints where (state, reason) = ('refused', 'number_retired')"
+    assert stage.rows(retired) == [(asked[0].number,)]
+    assert stage.rows("select count(*) from chain.slots where kind = 'retire'") == [(1,)]
+    assert stage.rows("select count(*) from chain.outcomes") == [(len(asked),)]
+    await assert_minted_once(stage)
+    await assert_nonces_in_order(stage)
+
+
 @pytest.mark.invariant("I2", "I9")
 async def test_an_adapter_killed_while_it_halts_has_halted_after_its_restart(
     stage: Stage, numbers: Iterator[int]
@@ -186,7 +209,7 @@ async def test_an_adapter_killed_while_it_halts_has_halted_after_its_restart(
 
 def test_every_point_of_the_adapter_has_a_kill_test() -> None:
     """A point that is added is killed at, or this fails."""
-    assert SCENES.keys() | STRANGE == POINTS["adapter"]
+    assert SCENES.keys() | STRANGE | ORDERED == POINTS["adapter"]
 
 
 async def lives_on(

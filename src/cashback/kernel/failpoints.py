@@ -35,6 +35,10 @@ AdapterPoint: TypeAlias = Literal[
     "slot.signed",
     "slot.reserved",
     "slot.stored",
+    # the same of a call that retires a number
+    "retirement.signed",
+    "retirement.reserved",
+    "retirement.stored",
     # a stored attempt on its way to the nodes
     "attempt.sending",
     "attempt.answer_lost",

@@ -23,6 +23,7 @@ from cashback.chain.service.waiting import wait_for
 from cashback.chain.store import cancellations, lanes, network, taking
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
+from cashback.kernel.failpoints import reach
 from cashback.kernel.telemetry import logger
 
 RETIREMENTS_PER_TURN_MAX: Final = 4
@@ -88,6 +89,7 @@ class Retiring:
         except KeyUnavailable as failure:
             # Nothing was reserved yet, and no other key signs instead.
             return await wait_for(self._database, due.lane, fees.Waits(failure.code), problem=failure.detail)
+        reach("retirement.signed")
         await self._store(due.lane, slots, attempts)
         return 0.0
 
@@ -137,6 +139,8 @@ class Retiring:
             await lanes.wait_for(tx, lane=lane.id, reason=None)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
+            reach("retirement.reserved")
+        reach("retirement.stored")
         for slot, attempt in zip(slots, attempts, strict=True):
             SLOTS.inc()
             RETIREMENTS.inc()

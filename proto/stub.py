@@ -135,7 +135,7 @@ class ServiceStub:
 def _loss_named() -> Iterator[None]:
     """Have a call that waited while its connection was lost say so.
 
-    grpclib 0.4.9 forgets the transport of a closed connection, and stumbles over that in calls that were about to begin.
+    grpclib 0.4.9 forgets the transport of a closed connection, and stumbles over it in calls about to begin.
     """
     try:
         yield

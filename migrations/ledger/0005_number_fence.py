@@ -1,6 +1,6 @@
 """The fence before the mint numbers: none is given out by a server whose ledger was not compared with what others know.
 
-    incarnation()    which server's, database's and sequence's life this is: each restart, failover and restore is another
+    incarnation()    which server's, database's and sequence's life this is: each restart, failover, restore is another
     number_fence     the incarnation in which the last comparison was well, and up to where numbers are accounted for
 
 A restored or promoted ledger has another incarnation than the row says that it brought along: the fence is down by

@@ -11,15 +11,18 @@ _LOST: Final = (
 )
 
 
-def account_for(record: MintRecord, *, holder: Standing | None, owner: Standing | None) -> Adoption | Accounted | None:
+def account_for(
+    record: MintRecord, *, holder: Standing | None, owner: str | None, is_given_up: bool = False
+) -> Adoption | Accounted | None:
     """Return what becomes of a number of minting, None when the ledger knows it as minting does.
 
-    `holder` is the ledger's cashback of the record, `owner` the cashback that has its number there.
+    `holder` is the ledger's cashback of the record, `owner` the id of the one to which the ledger gave its number; with
+    `is_given_up` that one has it no more, and never gets it again.
     """
-    difference = _difference(record, holder, owner)
+    difference = _difference(record, holder, owner, is_given_up=is_given_up)
     if difference is not None:
         return _listed(record, *difference)
-    if holder is None or holder.programme_id is None or holder.mint_number is not None:
+    if is_given_up or holder is None or holder.programme_id is None or holder.mint_number is not None:
         return None
     cashback = Mintable(
         id=holder.id,
@@ -36,18 +39,24 @@ def account_for(record: MintRecord, *, holder: Standing | None, owner: Standing 
 
 
 def _difference(
-    record: MintRecord, holder: Standing | None, owner: Standing | None
+    record: MintRecord, holder: Standing | None, owner: str | None, *, is_given_up: bool
 ) -> tuple[AccountedKind, str] | None:
     """Return what keeps the ledger from having the number for the cashback, and how it is told."""
-    if owner is not None and owner.id != record.cashback_id:
-        return AccountedKind.NUMBER_TAKEN, f"the ledger gave the number to {owner.id}"
+    if owner not in (None, record.cashback_id):
+        return AccountedKind.NUMBER_TAKEN, f"the ledger gave the number to {owner}"
     if holder is None:
         return AccountedKind.LEDGER_LOST, _LOST.format(state=record.state)
     if holder.token_units != record.token_units:
         return AccountedKind.AMOUNT_DIFFERS, f"the ledger has {holder.token_units} units for it"
-    if holder.mint_number not in (None, record.number):
+    is_known = is_given_up or holder.mint_number == record.number
+    return None if is_known else _hindrance(holder)
+
+
+def _hindrance(holder: Standing) -> tuple[AccountedKind, str] | None:
+    """Return what keeps a cashback from getting a number that the ledger never gave to it, and how it is told."""
+    if holder.mint_number is not None:
         return AccountedKind.NUMBER_DIFFERS, f"the ledger requested it under {holder.mint_number}"
-    if holder.mint_number is None and (holder.state is not State.APPROVED or holder.programme_id is None):
+    if holder.state is not State.APPROVED or holder.programme_id is None:
         return AccountedKind.NOT_APPROVED, f"in the ledger it is {holder.state.value}"
     return None
 

@@ -35,15 +35,21 @@ class Recovery:
         With `is_dry_run` nothing is changed.
         """
         async with self._database.transaction() as tx:
+            numbers = [record.number for record in records]
             found = await recovery.lock_standing(
-                tx,
-                cashback_ids=[record.cashback_id for record in records],
-                numbers=[record.number for record in records],
+                tx, cashback_ids=[record.cashback_id for record in records], numbers=numbers
             )
             by_id = {standing.id: standing for standing in found}
-            by_number = {standing.mint_number: standing for standing in found if standing.mint_number is not None}
+            # Asked once the cashbacks are locked: none of them gives its number up any more.
+            given_up = await recovery.given_up(tx, numbers)
+            owners = given_up | {one.mint_number: one.id for one in found if one.mint_number is not None}
             judged = [
-                account_for(record, holder=by_id.get(record.cashback_id), owner=by_number.get(record.number))
+                account_for(
+                    record,
+                    holder=by_id.get(record.cashback_id),
+                    owner=owners.get(record.number),
+                    is_given_up=record.number in given_up,
+                )
                 for record in records
             ]
             adopted = [one.cashback for one in judged if isinstance(one, Adoption)]

@@ -128,6 +128,7 @@ def _record(mint: Mint) -> MintRecord:
         recipient=checksum_address(f"0x{mint.recipient.hex()}"),
         token_units=mint.amount,
         state=mint.state.value,
+        is_retired=mint.is_retired,
     )
 
 

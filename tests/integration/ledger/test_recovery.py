@@ -1,13 +1,15 @@
-"""Recovering a ledger in which numbers were given up: what it knows is nothing to tell, and nothing is doubled (I2)."""
+"""Recovering a ledger whose cashbacks had two numbers: each gets one at most, what is known is not told (I2)."""
 
 import msgspec
 import pytest
 
 from cashback.kernel.money import TokenUnits
-from cashback.ledger.model import MintRecord, State
+from cashback.ledger.model import Accounted, BooksMoved, MintRecord, State
 from cashback.ledger.service import Recovery
+from cashback.ledger.service.requests import freeze
+from cashback.ledger.store import mints
 from tests.integration.ledger.test_retirements import WHY, retired
-from tests.integration.ledger.world import World, minted_outcome, requests
+from tests.integration.ledger.world import World, buy, minted_outcome, requests, wallet_number
 
 
 async def records(world: World, *states: str) -> list[MintRecord]:
@@ -22,6 +24,31 @@ async def records(world: World, *states: str) -> list[MintRecord]:
         )
         for request, state in zip(await requests(world), states, strict=True)
     ]
+
+
+async def restored(world: World) -> str:
+    """Leave two approved cashbacks, as a backup brings them back, and return the first: money is there for two."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    [first, _] = await world.record(buy(user, merchant), buy(user, merchant))
+    return first.cashback.id
+
+
+def held(cashback_id: str, number: int, state: str = "accepted", *, is_retired: bool = False) -> MintRecord:
+    """Return what minting holds for one of them."""
+    return MintRecord(
+        number=number,
+        cashback_id=cashback_id,
+        recipient=wallet_number(1),
+        token_units=TokenUnits(1_500_000),
+        state=state,
+        is_retired=is_retired,
+    )
+
+
+def kinds(told: list[Accounted]) -> list[tuple[str, int]]:
+    """Return what was told of which number."""
+    return [(one.kind.value, one.number) for one in told]
 
 
 def recovery(world: World) -> Recovery:
@@ -50,12 +77,12 @@ async def test_a_second_number_is_nothing_to_tell_and_recovering_without_need_ch
     await world.request()
     await world.settle(await minted_outcome(world, old.cashback_id))
     before = await world.rows("select * from ledger.cashback_ledger")
-    held = await records(world, "stuck", "minted")
+    known = await records(world, "stuck", "minted")
     for _ in range(2):
-        assert await recovery(world).adopt(held, is_dry_run=False) == []
-        assert await recovery(world).reopen(held[-1].number) == held[-1].number
+        assert await recovery(world).adopt(known, is_dry_run=False) == []
+        assert await recovery(world).reopen(known[-1].number) == known[-1].number
     assert await world.rows("select * from ledger.cashback_ledger") == before
-    assert await world.one("select nextval('ledger.mint_numbers')") == held[-1].number + 1
+    assert await world.one("select nextval('ledger.mint_numbers')") == known[-1].number + 1
 
 
 async def test_a_number_that_was_given_up_is_one_that_the_ledger_knows(world: World) -> None:
@@ -70,7 +97,62 @@ async def test_a_number_that_another_cashback_gave_up_is_taken(world: World) -> 
     """Minting has it for one, the ledger had it for another: that is for a person."""
     old = await retired(world)
     await world.retirements.give_back(int(old.mint_number), by="alice", because=WHY)
-    [held] = await records(world, "minted")
-    stranger = msgspec.structs.replace(held, cashback_id="cb_stranger")
+    [known] = await records(world, "minted")
+    stranger = msgspec.structs.replace(known, cashback_id="cb_stranger")
     [told] = await recovery(world).adopt([stranger], is_dry_run=False)
     assert (told.kind.value, told.detail) == ("number_taken", f"the ledger gave the number to {old.cashback_id}")
+
+
+@pytest.mark.invariant("I1", "I2", "I8")
+@pytest.mark.parametrize("page", [1, 2])
+@pytest.mark.parametrize("is_retired", [True, False])
+async def test_of_two_numbers_of_a_cashback_one_is_adopted(world: World, page: int, *, is_retired: bool) -> None:
+    """The one that is not retired, else the first; on one page or two, and a dry run tells the same."""
+    cashback_id = await restored(world)
+    found = [held(cashback_id, 5, "stuck", is_retired=is_retired), held(cashback_id, 9, "minted")]
+    pages = [found[at : at + page] for at in range(0, len(found), page)]
+    expected = [("retired", 5), ("adopted", 9)] if is_retired else [("adopted", 5), ("number_differs", 9)]
+    for is_dry_run in (True, False):
+        one = recovery(world)
+        told = [accounted for some in pages for accounted in await one.adopt(some, is_dry_run=is_dry_run)]
+        assert kinds(told) == expected
+    adopted = 9 if is_retired else 5
+    assert [request.mint_number for request in await requests(world)] == [str(adopted)]
+    assert (await world.readings.cashback(cashback_id)).mint_number == adopted
+    await world.assert_books_prove()
+    again = await recovery(world).adopt(found, is_dry_run=False)
+    assert kinds(again) == [one for one in expected if one != ("adopted", adopted)]
+
+
+@pytest.mark.invariant("I2", "I4")
+async def test_a_cashback_whose_only_number_is_retired_gets_a_fresh_one(world: World) -> None:
+    """Nothing was minted under it, and minting takes another one; it is told, since the ledger has no record of it."""
+    cashback_id = await restored(world)
+    found = [held(cashback_id, 5, "stuck", is_retired=True)]
+    one = recovery(world)
+    assert kinds(await one.adopt(found, is_dry_run=False)) == [("retired", 5)]
+    await one.reopen(5)
+    await world.request(cashback_id)
+    assert [request.mint_number for request in await requests(world)] == ["6"]
+    assert kinds(await recovery(world).adopt(found, is_dry_run=False)) == [("retired", 5)]
+    await world.settle(await minted_outcome(world, cashback_id))
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I8")
+async def test_a_mint_that_would_be_requested_twice_at_once_fails_as_a_whole(world: World) -> None:
+    """One row changes once: whoever says that it is two changes nothing."""
+    cashback_id = await restored(world)
+
+    async def request_twice() -> None:
+        """Freeze two numbers for one cashback, in one statement."""
+        async with world.worker.transaction() as tx:
+            [one] = await mints.lock_approved(tx, [cashback_id])
+            twice = [one, msgspec.structs.replace(one, mint_number=one.mint_number + 1)]
+            await freeze(tx, twice, cause="recovered", now=world.clock.now(), policy=world.policy)
+
+    with pytest.raises(BooksMoved, match="1 of 2"):
+        await request_twice()
+    assert (await world.readings.cashback(cashback_id)).state is State.APPROVED
+    assert await requests(world) == []
+    await world.assert_books_prove()

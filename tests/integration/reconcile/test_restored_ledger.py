@@ -201,6 +201,22 @@ async def test_a_recovery_that_dies_half_way_gives_nothing_out_and_is_run_again(
     assert len({event.key for event in await restored.world.events("ledger", "token.mint.requested")}) == ADOPTED
 
 
+@pytest.mark.invariant("I2", "I4")
+async def test_a_cashback_whose_forgotten_number_was_retired_gets_a_fresh_one(restored: Restored) -> None:
+    """What minting says of the number reaches the ledger, which has the cashback wait for the sweep."""
+    restored.scene.spoil(
+        "minting",
+        "update minting.mints set state = 'stuck', reason = 'number_retired', transaction_hash = null,"
+        " block_number = null, block_hash = null where number = %s",
+        ADOPTED,
+    )
+    found, told = await restored.recovered()
+    assert told == [("retired", ADOPTED, restored.adopted), ("ledger_lost", LOST, restored.lost)]
+    assert (found.adopted, found.listed) == (0, 2)
+    await restored.world.request(restored.adopted)
+    assert (await restored.world.readings.cashback(restored.adopted)).mint_number == NEXT
+
+
 @pytest.mark.invariant("I2", "I10")
 async def test_a_log_that_neither_ledger_nor_minting_know_is_listed_and_its_number_passed_over(
     restored: Restored,

@@ -1,6 +1,9 @@
 """What a number means that minting knows, beside what a restored ledger knows of its cashback."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+import msgspec
 
 from cashback.kernel.money import Minor
 from cashback.ledger.model import Accounted, AccountedKind, Adoption, Mintable, MintRecord, Standing, State
@@ -9,6 +12,31 @@ _LOST: Final = (
     "its purchase was lost with the ledger's last commits; sent again it earns another cashback under another number,"
     " beside these units, which minting calls {state}"
 )
+
+
+def account_for_all(
+    records: Sequence[MintRecord], *, standings: Sequence[Standing], given_up: Mapping[int, str]
+) -> list[Adoption | Accounted | None]:
+    """Return what becomes of each of these numbers, in their order: a cashback that gets one has it for those after it.
+
+    `given_up` names the cashbacks that had one of the numbers and have it no more.
+    """
+    by_id = {one.id: one for one in standings}
+    owners = dict(given_up) | {one.mint_number: one.id for one in standings if one.mint_number is not None}
+    judged: list[Adoption | Accounted | None] = []
+    for record in records:
+        holder = by_id.get(record.cashback_id)
+        owner = owners.get(record.number)
+        one = account_for(record, holder=holder, owner=owner, is_given_up=record.number in given_up)
+        if isinstance(one, Adoption) and holder is not None:
+            by_id[holder.id] = adopted(holder, record.number)
+        judged.append(one)
+    return judged
+
+
+def adopted(standing: Standing, number: int) -> Standing:
+    """Return a cashback as it stands once it has a number."""
+    return msgspec.structs.replace(standing, state=State.MINT_REQUESTED, mint_number=number)
 
 
 def account_for(
@@ -49,15 +77,18 @@ def _difference(
     if holder.token_units != record.token_units:
         return AccountedKind.AMOUNT_DIFFERS, f"the ledger has {holder.token_units} units for it"
     is_known = is_given_up or holder.mint_number == record.number
-    return None if is_known else _hindrance(holder)
+    return None if is_known else _hindrance(record, holder)
 
 
-def _hindrance(holder: Standing) -> tuple[AccountedKind, str] | None:
+def _hindrance(record: MintRecord, holder: Standing) -> tuple[AccountedKind, str] | None:
     """Return what keeps a cashback from getting a number that the ledger never gave to it, and how it is told."""
+    if holder.mint_number is None and (holder.state is not State.APPROVED or holder.programme_id is None):
+        return AccountedKind.NOT_APPROVED, f"in the ledger it is {holder.state.value}"
+    if record.is_retired:
+        # Adopted it would be stuck at once, and in the way of the number that its cashback got instead.
+        return AccountedKind.RETIRED, "nothing is minted under it; its cashback has or gets another number"
     if holder.mint_number is not None:
         return AccountedKind.NUMBER_DIFFERS, f"the ledger requested it under {holder.mint_number}"
-    if holder.state is not State.APPROVED or holder.programme_id is None:
-        return AccountedKind.NOT_APPROVED, f"in the ledger it is {holder.state.value}"
     return None
 
 

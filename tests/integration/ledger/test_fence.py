@@ -220,6 +220,18 @@ async def test_accounting_for_numbers_raises_the_sequence_and_never_lowers_it(wo
                 await tx.execute(statement.encode())
 
 
+@pytest.mark.invariant("I2")
+@pytest.mark.parametrize("known, expected", [(0, 1), (1, 2), (2, 3)])
+async def test_accounting_for_numbers_counts_on_above_them_though_none_was_drawn(
+    world: World, known: int, expected: int
+) -> None:
+    """A sequence that nobody has used yet says that its last value is 1, as after the first one."""
+    for _ in range(2):
+        async with world.worker.transaction() as tx:
+            await tx.execute("select ledger.account_for_numbers(%s)", (known,))
+    assert await world.one("select nextval('ledger.mint_numbers')") == expected
+
+
 @pytest.mark.invariant("I2", "I4")
 async def test_a_ledger_whose_highest_number_was_given_up_is_not_behind(world: World, fake: FakeAdapter) -> None:
     """I4: no cashback has the number any more, yet the ledger gave it out; a restart halts nothing."""

@@ -132,7 +132,7 @@ async def test_an_older_ledger_halts_is_recovered_and_mints_under_fresh_numbers(
         assert (await scene.bench.adapter.reading.status()).network.halted_reason == "ledger_behind"
         listed = [("adopted", ADOPTED, restored.adopted), ("ledger_lost", LOST, restored.lost)]
         dry, told = await restored.recovered(is_dry_run=True)
-        assert (told, dry.adopted, dry.listed) == (listed, 1, 1)
+        assert (told, dry.adopted, dry.listed, dry.accounted_to) == (listed, 1, 1, LOST)
         assert (await world.readings.cashback(restored.adopted)).state is State.APPROVED
         assert not await fencing.turn()
         found, told = await restored.recovered()

@@ -4,12 +4,14 @@ import msgspec
 import pytest
 
 from cashback.kernel.money import TokenUnits
-from cashback.ledger.model import Accounted, BooksMoved, MintRecord, State
+from cashback.ledger.model import Accounted, BooksMoved, MintRecord, NumbersFenced, State
 from cashback.ledger.service import Recovery
 from cashback.ledger.service.requests import freeze
 from cashback.ledger.store import mints
+from tests.integration.ledger.test_fence import copied
 from tests.integration.ledger.test_retirements import WHY, retired
 from tests.integration.ledger.world import World, buy, minted_outcome, requests, wallet_number
+from tests.support.servers import Databases
 
 
 async def records(world: World, *states: str) -> list[MintRecord]:
@@ -156,3 +158,31 @@ async def test_a_mint_that_would_be_requested_twice_at_once_fails_as_a_whole(wor
     assert (await world.readings.cashback(cashback_id)).state is State.APPROVED
     assert await requests(world) == []
     await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1", "I2", "I8")
+async def test_a_ledger_from_before_a_number_was_given_up_gives_it_up_again_and_adopts_the_next(
+    world: World, databases: Databases
+) -> None:
+    """Stuck under the first one it tells of the second; given back behind the fence, it gets that one."""
+    old = await retired(world)
+    first = int(old.mint_number)
+    async with copied(world, databases) as backup:
+        await world.retirements.give_back(first, by="alice", because=WHY)
+        await world.request()
+        minted = await minted_outcome(world, old.cashback_id)
+        second = int(minted.mint_number)
+        [one, other] = await records(world, "stuck", "minted")
+        known = [msgspec.structs.replace(one, is_retired=True), other]
+        assert kinds(await recovery(backup).adopt(known, is_dry_run=True)) == [("number_differs", second)]
+        await backup.retirements.give_back(first, by="alice", because=WHY)
+        with pytest.raises(NumbersFenced):
+            await backup.request()
+        assert kinds(await recovery(backup).adopt(known, is_dry_run=False)) == [("adopted", second)]
+        assert await recovery(backup).reopen(second) == second
+        await backup.settle(minted)
+        cashback = await backup.readings.cashback(old.cashback_id)
+        assert (cashback.state, cashback.mint_number) == (State.MINTED, second)
+        assert [int(request.mint_number) for request in await requests(backup)] == [first, second]
+        await backup.assert_books_prove()
+        assert await recovery(backup).adopt(known, is_dry_run=False) == []

@@ -36,7 +36,8 @@ create function ledger.account_for_numbers(known bigint) returns void
 language plpgsql security definer set search_path = pg_catalog as $$
 begin
     perform pg_advisory_xact_lock(hashtextextended('ledger.mint_numbers', 0));
-    if known > (select last_value from ledger.mint_numbers) then
+    -- At the last value as well: before the first draw it is 1, and 1 was not given out.
+    if known > 0 and known >= (select last_value from ledger.mint_numbers) then
         perform setval('ledger.mint_numbers', known);
     end if;
     insert into ledger.number_fence (incarnation, accounted_to)

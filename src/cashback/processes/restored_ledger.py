@@ -39,7 +39,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
 
 
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
-    """How many numbers were adopted and listed, and up to where numbers are accounted for now."""
+    """How many numbers were adopted and listed, and up to where all are accounted for then."""
 
     adopted: int
     listed: int
@@ -86,7 +86,10 @@ async def recover_through(doors: Doors, *, is_dry_run: bool, tell: Tell) -> Numb
             listed += accounted.kind is not AccountedKind.ADOPTED
         scanned_to = max(scanned_to, *(mint.number for mint in page if mint.number <= MINT_NUMBER_MAX), 0)
     highest = max(highest, scanned_to)
-    accounted_to = await (doors.ledger.accounted_to() if is_dry_run else doors.ledger.reopen(highest))
+    if is_dry_run:
+        accounted_to = max(highest, await doors.ledger.accounted_to())
+    else:
+        accounted_to = await doors.ledger.reopen(highest)
     return Numbers(adopted=adopted, listed=listed, accounted_to=accounted_to)
 
 
@@ -128,6 +131,7 @@ def _record(mint: Mint) -> MintRecord:
         recipient=checksum_address(f"0x{mint.recipient.hex()}"),
         token_units=mint.amount,
         state=mint.state.value,
+        is_retired=mint.is_retired,
     )
 
 

@@ -18,6 +18,7 @@ from cashback.processes import doctor
 from cashback.processes.embedded import EmbeddedPostgres
 from cashback.wire.cashback.chain import v1
 from tests.integration.ledger import world as worlds
+from tests.integration.ledger.test_retirements import WHY, retired
 from tests.integration.ledger.world import Dsns, World, buy, open_world, requests
 from tests.support.adapter import HOST, FakeAdapter
 from tests.support.servers import Databases
@@ -217,3 +218,27 @@ async def test_accounting_for_numbers_raises_the_sequence_and_never_lowers_it(wo
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             async with world.worker.transaction() as tx:
                 await tx.execute(statement.encode())
+
+
+@pytest.mark.invariant("I2")
+@pytest.mark.parametrize("known, expected", [(0, 1), (1, 2), (2, 3)])
+async def test_accounting_for_numbers_counts_on_above_them_though_none_was_drawn(
+    world: World, known: int, expected: int
+) -> None:
+    """A sequence that nobody has used yet says that its last value is 1, as after the first one."""
+    for _ in range(2):
+        async with world.worker.transaction() as tx:
+            await tx.execute("select ledger.account_for_numbers(%s)", (known,))
+    assert await world.one("select nextval('ledger.mint_numbers')") == expected
+
+
+@pytest.mark.invariant("I2", "I4")
+async def test_a_ledger_whose_highest_number_was_given_up_is_not_behind(world: World, fake: FakeAdapter) -> None:
+    """I4: no cashback has the number any more, yet the ledger gave it out; a restart halts nothing."""
+    outcome = await retired(world)
+    number = int(outcome.mint_number)
+    await world.retirements.give_back(number, by="alice", because=WHY)
+    await world.rows(DOWN)
+    async with fencing(world.worker, fake) as one:
+        assert await compared(one, fake, number)
+    assert fake.ledger_told == []

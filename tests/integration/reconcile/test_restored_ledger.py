@@ -132,7 +132,7 @@ async def test_an_older_ledger_halts_is_recovered_and_mints_under_fresh_numbers(
         assert (await scene.bench.adapter.reading.status()).network.halted_reason == "ledger_behind"
         listed = [("adopted", ADOPTED, restored.adopted), ("ledger_lost", LOST, restored.lost)]
         dry, told = await restored.recovered(is_dry_run=True)
-        assert (told, dry.adopted, dry.listed) == (listed, 1, 1)
+        assert (told, dry.adopted, dry.listed, dry.accounted_to) == (listed, 1, 1, LOST)
         assert (await world.readings.cashback(restored.adopted)).state is State.APPROVED
         assert not await fencing.turn()
         found, told = await restored.recovered()
@@ -199,6 +199,22 @@ async def test_a_recovery_that_dies_half_way_gives_nothing_out_and_is_run_again(
     found, told = await restored.recovered()
     assert (told, found.adopted, found.accounted_to) == ([("ledger_lost", LOST, restored.lost)], 0, LOST)
     assert len({event.key for event in await restored.world.events("ledger", "token.mint.requested")}) == ADOPTED
+
+
+@pytest.mark.invariant("I2", "I4")
+async def test_a_cashback_whose_forgotten_number_was_retired_gets_a_fresh_one(restored: Restored) -> None:
+    """What minting says of the number reaches the ledger, which has the cashback wait for the sweep."""
+    restored.scene.spoil(
+        "minting",
+        "update minting.mints set state = 'stuck', reason = 'number_retired', transaction_hash = null,"
+        " block_number = null, block_hash = null where number = %s",
+        ADOPTED,
+    )
+    found, told = await restored.recovered()
+    assert told == [("retired", ADOPTED, restored.adopted), ("ledger_lost", LOST, restored.lost)]
+    assert (found.adopted, found.listed) == (0, 2)
+    await restored.world.request(restored.adopted)
+    assert (await restored.world.readings.cashback(restored.adopted)).mint_number == NEXT
 
 
 @pytest.mark.invariant("I2", "I10")

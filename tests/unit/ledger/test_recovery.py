@@ -21,7 +21,7 @@ APPROVED = Standing(
     state=State.APPROVED,
     mint_number=None,
 )
-OTHER = msgspec.structs.replace(APPROVED, id="cb_2", state=State.MINTED, mint_number=7)
+OTHER = "cb_2"
 
 
 def changed(**changes: object) -> Standing:
@@ -42,7 +42,23 @@ def test_an_approved_cashback_gets_the_number_and_the_recipient_that_minting_has
 def test_a_number_that_the_ledger_knows_as_minting_does_is_nothing_to_tell(state: State) -> None:
     """However far the ledger has heard of it."""
     known = changed(state=state, mint_number=7)
-    assert account_for(RECORD, holder=known, owner=known) is None
+    assert account_for(RECORD, holder=known, owner=known.id) is None
+
+
+@pytest.mark.parametrize("state, number", [(State.APPROVED, None), (State.MINT_REQUESTED, 8), (State.MINTED, 8)])
+def test_a_number_that_its_cashback_gave_up_is_never_its_again_and_nothing_to_tell(
+    state: State, number: int | None
+) -> None:
+    """Whether it has another one by now or waits for it."""
+    holder = changed(state=state, mint_number=number)
+    assert account_for(RECORD, holder=holder, owner=holder.id, is_given_up=True) is None
+
+
+def test_a_number_that_another_cashback_gave_up_is_listed() -> None:
+    """Giving it up made it nobody else's."""
+    found = account_for(RECORD, holder=APPROVED, owner=OTHER, is_given_up=True)
+    assert isinstance(found, Accounted)
+    assert found.kind is AccountedKind.NUMBER_TAKEN
 
 
 @pytest.mark.parametrize(
@@ -57,7 +73,7 @@ def test_a_number_that_the_ledger_knows_as_minting_does_is_nothing_to_tell(state
     ],
 )
 def test_whatever_contradicts_is_listed_and_not_adopted(
-    kind: AccountedKind, holder: Standing | None, owner: Standing | None
+    kind: AccountedKind, holder: Standing | None, owner: str | None
 ) -> None:
     """With the number, the cashback, the wallet and the amount that minting has."""
     found = account_for(RECORD, holder=holder, owner=owner)

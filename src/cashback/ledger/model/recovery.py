@@ -4,13 +4,15 @@
 |------------------|---------------------------------------------|-------------------------------|---------------------|
 | `adopted`        | has the cashback, approved                  | have a number for it          | it gets that number |
 | `ledger_lost`    | does not know the cashback                  | have a number for it          | listed              |
+| `retired`        | has the cashback, not under this number     | minting has retired it        | listed              |
 | `number_differs` | has requested the cashback under another    | have this number for it       | listed              |
 | `number_taken`   | has given the number to another cashback    | have it for this one          | listed              |
 | `amount_differs` | has another amount for the cashback         | have this one                 | listed              |
 | `not_approved`   | has declined the cashback                   | have a number for it          | listed              |
 | `log_unknown`    | does not know the number                    | a log has it, minting has not | listed              |
 
-What is listed is never guessed at: a person decides. Its number is never given out again.
+What is listed is never guessed at: a person decides. Its number is never given out again. Of one that is `retired`
+nothing is to be decided: it is listed because the ledger has no record of it, as `cashback reconcile` goes on telling.
 """
 
 from enum import StrEnum
@@ -22,13 +24,17 @@ from cashback.ledger.model.cashbacks import Mintable, State
 
 
 class MintRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A mint as minting knows it: `state` is minting's own word for how far it has come."""
+    """A mint as minting knows it: `state` is minting's own word for how far it has come.
+
+    Under a number that `is_retired` nothing is ever minted; its cashback may have another.
+    """
 
     number: int
     cashback_id: str
     recipient: str
     token_units: TokenUnits
     state: str
+    is_retired: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +56,7 @@ class AccountedKind(StrEnum):
 
     ADOPTED = "adopted"
     LEDGER_LOST = "ledger_lost"
+    RETIRED = "retired"
     NUMBER_DIFFERS = "number_differs"
     NUMBER_TAKEN = "number_taken"
     AMOUNT_DIFFERS = "amount_differs"

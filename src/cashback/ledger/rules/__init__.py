@@ -7,13 +7,15 @@ from cashback.ledger.rules.document import decided_of, document_of, replay
 from cashback.ledger.rules.explain import explain
 from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, given_back, minted, requested, reverted
 from cashback.ledger.rules.programme import check_limit, check_room, check_terms, fitting, largest_grant
-from cashback.ledger.rules.recovery import account_for
+from cashback.ledger.rules.recovery import account_for, account_for_all, adopted
 from cashback.ledger.rules.requests import backoff, check_retired, reopened, settles
 
 __all__ = [
     "ENGINE",
     "account_for",
+    "account_for_all",
     "accrued",
+    "adopted",
     "backoff",
     "budget_of",
     "check_limit",

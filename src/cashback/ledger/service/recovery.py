@@ -13,7 +13,7 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.telemetry import logger
 from cashback.ledger.model import Accounted, Adoption, MintRecord
-from cashback.ledger.rules import account_for
+from cashback.ledger.rules import account_for_all, adopted
 from cashback.ledger.service.requests import MintPolicy, freeze
 from cashback.ledger.store import fence, recovery
 
@@ -28,29 +28,33 @@ class Recovery:
         self._database = database
         self._clock = clock
         self._policy = policy or MintPolicy()
+        # What a dry run would have adopted so far; one entry per cashback whose request the ledger has forgotten.
+        self._promised: dict[str, int] = {}
 
     async def adopt(self, records: Sequence[MintRecord], *, is_dry_run: bool) -> list[Accounted]:
         """Return what the ledger did not know of these, in their order, having adopted what can be; one transaction.
 
-        With `is_dry_run` nothing is changed.
+        With `is_dry_run` nothing is changed, but what would be is taken into account for the rest of this recovery.
+
+        Raises:
+            BooksMoved: a cashback changed under its lock; nothing was changed.
         """
         async with self._database.transaction() as tx:
+            numbers = [record.number for record in records]
             found = await recovery.lock_standing(
-                tx,
-                cashback_ids=[record.cashback_id for record in records],
-                numbers=[record.number for record in records],
+                tx, cashback_ids=[record.cashback_id for record in records], numbers=numbers
             )
-            by_id = {standing.id: standing for standing in found}
-            by_number = {standing.mint_number: standing for standing in found if standing.mint_number is not None}
-            judged = [
-                account_for(record, holder=by_id.get(record.cashback_id), owner=by_number.get(record.number))
-                for record in records
-            ]
-            adopted = [one.cashback for one in judged if isinstance(one, Adoption)]
-            if adopted and not is_dry_run:
-                await freeze(tx, adopted, cause="recovered", now=self._clock.now(), policy=self._policy)
-        if adopted and not is_dry_run:
-            log.warning("cashbacks.adopted", count=len(adopted), first=adopted[0].mint_number)
+            # Asked once the cashbacks are locked: none of them gives its number up any more.
+            given_up = await recovery.given_up(tx, numbers)
+            standings = [adopted(one, self._promised[one.id]) if one.id in self._promised else one for one in found]
+            judged = account_for_all(records, standings=standings, given_up=given_up)
+            adoptions = [one.cashback for one in judged if isinstance(one, Adoption)]
+            if adoptions and not is_dry_run:
+                await freeze(tx, adoptions, cause="recovered", now=self._clock.now(), policy=self._policy)
+        if is_dry_run:
+            self._promised |= {one.id: one.mint_number for one in adoptions}
+        elif adoptions:
+            log.warning("cashbacks.adopted", count=len(adoptions), first=adoptions[0].mint_number)
         return [one.accounted if isinstance(one, Adoption) else one for one in judged if one is not None]
 
     async def unknown(self, numbers: Sequence[int]) -> frozenset[int]:

@@ -12,7 +12,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.failpoints import reach
 from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import Event, append
-from cashback.ledger.model import Mintable, Reissue
+from cashback.ledger.model import BooksMoved, Mintable, Reissue
 from cashback.ledger.rules import backoff, requested
 from cashback.ledger.service.fencing import check_fence
 from cashback.ledger.service.posting import post
@@ -46,7 +46,11 @@ async def request_mints(tx: Tx, cashback_ids: Sequence[str], *, cause: str, now:
 
 
 async def freeze(tx: Tx, mintable: Sequence[Mintable], *, cause: str, now: datetime, policy: MintPolicy) -> int:
-    """Freeze number and recipient of locked, approved cashbacks and ask for their mints; return how many."""
+    """Freeze number and recipient of locked, approved cashbacks and ask for their mints; return how many.
+
+    Raises:
+        BooksMoved: one of them was not approved, or named twice: none may be requested.
+    """
     events = [_requested(cashback, now) for cashback in mintable]
     count = await mints.mark_requested(
         tx,
@@ -57,6 +61,8 @@ async def freeze(tx: Tx, mintable: Sequence[Mintable], *, cause: str, now: datet
         at=now,
         reissue_after=[now + overdue_after(cashback.id, 0, policy) for cashback in mintable],
     )
+    if count != len(mintable):
+        raise BooksMoved(f"{count} of {len(mintable)} cashbacks could be requested")
     reach("number.drawn")
     await post(tx, [posting for cashback in mintable for posting in requested(cashback)], at=now)
     await append(tx, "ledger", events)

@@ -19,11 +19,15 @@ async def is_open(tx: Tx) -> bool:
 
 
 async def accounted_to(tx: Tx) -> int:
-    """Return the highest number that the ledger has given out to a cashback, or that was accounted for by a person."""
+    """Return the highest number that the ledger has given out to a cashback, or that was accounted for by a person.
+
+    One that its cashback has given up since was given out all the same.
+    """
     cursor = await tx.execute(
         """
         select greatest(
             (select max(mint_number) from ledger.cashback_ledger),
+            (select max(number) from ledger.retired_numbers),
             (select accounted_to from ledger.number_fence),
             0
         )

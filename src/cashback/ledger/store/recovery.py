@@ -37,13 +37,30 @@ async def lock_standing(tx: Tx, *, cashback_ids: Sequence[str], numbers: Sequenc
 
 
 async def given_out(tx: Tx, numbers: Sequence[int]) -> frozenset[int]:
-    """Return which of some numbers a cashback has."""
+    """Return which of some numbers a cashback has or has given up."""
     cursor = await tx.execute(
         """
         select mint_number
         from ledger.cashback_ledger
         where mint_number = any(%(numbers)b::bigint[])
+        union all
+        select number
+        from ledger.retired_numbers
+        where number = any(%(numbers)b::bigint[])
         """,
         {"numbers": list(numbers)},
     )
     return frozenset(row[0] for row in await cursor.fetchall())
+
+
+async def given_up(tx: Tx, numbers: Sequence[int]) -> dict[int, str]:
+    """Return those of some numbers that were given up, each with the cashback that had it."""
+    cursor = await tx.execute(
+        """
+        select number, cashback_id
+        from ledger.retired_numbers
+        where number = any(%(numbers)b::bigint[])
+        """,
+        {"numbers": list(numbers)},
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}

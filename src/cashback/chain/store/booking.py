@@ -99,7 +99,7 @@ async def take_back(tx: Tx, *, above: int) -> tuple[int, int]:
     """Take mints out of blocks above one; return how many that were, and how many of them had an outcome.
 
     These stand in the stream as `reverted` from now on, in the order of their blocks, but for retirements. A mint goes
-    back to its slot where that is open again, and waits for another one where it has none, or one that is over.
+    back to its slot where that is open again, or to being held; otherwise it waits for another slot.
     """
     cursor = await tx.execute(
         """
@@ -114,7 +114,9 @@ async def take_back(tx: Tx, *, above: int) -> tuple[int, int]:
         ),
         moved as (
             update chain.mints
-            set state = case when gone.has_slot then 'submitted' else 'accepted' end,
+            set state = case when gone.has_slot then 'submitted'
+                             when mints.held_reason is not null then 'held'
+                             else 'accepted' end,
                 lane = case when gone.has_slot then mints.lane end,
                 nonce = case when gone.has_slot then mints.nonce end,
                 submitted_at = case when gone.has_slot then mints.submitted_at end,

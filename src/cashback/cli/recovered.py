@@ -28,6 +28,8 @@ def document(result: "Result", numbers: "Sequence[Accounted]", *, is_dry_run: bo
         "taken_back": _taken_back(recovered),
         "unknown_count": recovered.unknown_count,
         "unknown": _unknown(recovered),
+        "exposed_count": recovered.exposed_count,
+        "exposed": _exposed(recovered),
         "lanes": _lanes(recovered),
         "waiting_again": recovered.waiting_again,
         "epoch_before": recovered.epoch_before,
@@ -48,6 +50,7 @@ def show(result: "Result", numbers: "Sequence[Accounted]", *, is_dry_run: bool) 
         "outcomes taken back": recovered.taken_back_count,
         "mints that wait again": recovered.waiting_again,
         "mints nobody submitted here": recovered.unknown_count,
+        "retired numbers exposed": recovered.exposed_count,
         "signers set forward": len(recovered.lanes),
         "epoch": recovered.epoch if recovered.epoch == recovered.epoch_before else f"{recovered.epoch}, a new one",
         "numbers the ledger adopted": result.ledger.adopted,
@@ -58,6 +61,7 @@ def show(result: "Result", numbers: "Sequence[Accounted]", *, is_dry_run: bool) 
     for title, records in (
         ("outcomes taken back", _taken_back(recovered)),
         ("mints nobody submitted here", _unknown(recovered)),
+        ("retired numbers exposed", _exposed(recovered)),
         ("signers set forward", _lanes(recovered)),
         ("numbers the ledger had forgotten", _numbers(numbers)),
     ):
@@ -70,6 +74,7 @@ def show(result: "Result", numbers: "Sequence[Accounted]", *, is_dry_run: bool) 
     for name, count, listed in (
         ("outcomes taken back", recovered.taken_back_count, len(recovered.taken_back)),
         ("mints nobody submitted here", recovered.unknown_count, len(recovered.unknown)),
+        ("retired numbers exposed", recovered.exposed_count, len(recovered.exposed)),
         ("numbers the ledger had forgotten", result.ledger.adopted + result.ledger.listed, len(numbers)),
     ):
         if listed < count:
@@ -106,6 +111,20 @@ def _unknown(recovered: "Recovered") -> list[dict[str, object]]:
             "transaction": f"0x{one.transaction_hash.hex()}",
         }
         for one in recovered.unknown
+    ]
+
+
+def _exposed(recovered: "Recovered") -> list[dict[str, object]]:
+    """Return the numbers that our old calls could mint, although they are to be retired again, as records."""
+    return [
+        {
+            "number": str(one.number),
+            "cashback": one.cashback_id,
+            "token_units": str(one.amount),
+            "signer": checksum_address(f"0x{one.signer.hex()}"),
+            "nonce": one.nonce,
+        }
+        for one in recovered.exposed
     ]
 
 

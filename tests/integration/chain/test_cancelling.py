@@ -1,17 +1,21 @@
 """Orders to cancel mints, and to release held ones: who may, what is noted, and what becomes of the mint."""
 
+import asyncio
+
 import msgspec
+import psycopg
 import pytest
 
 from cashback.chain.gateway.adapter import Adapter
 from cashback.chain.model import AdapterRefused, Address, Cancelling, Conflicting, Settled, Unmintable
 from cashback.chain.service.cancelling import CANCELLED_MAX
-from cashback.chain.store import holds
+from cashback.chain.store import blocks, holds, sightings
 from cashback.chain.store import mints as store_mints
 from cashback.processes import adapter
 from tests.integration.chain.cancelling import ALICE, WHY, cancel, retirements, slots
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import assembled, loops, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, loops, mint, running, serving
+from tests.integration.chain.test_recovering import waits
 
 
 @pytest.mark.invariant("I2", "I3")
@@ -176,3 +180,46 @@ async def test_a_cancelled_mint_is_no_scout_and_is_let_go_by_nobody(settings: ad
             assert [one.number for one in await store_mints.waiting_after(tx, 0, limit=8)] == [3]
             assert [one.number for one in await store_mints.waiting_after(tx, 3, limit=8)] == [3]
             assert await holds.release(tx, [2]) == frozenset()
+
+
+async def unwind(bench: Bench) -> int:
+    """Take back everything that was seen, as the follower does when blocks are replaced."""
+    async with bench.database.transaction() as tx:
+        await sightings.revoke(tx)
+        return await blocks.unwind(tx, above=-1)
+
+
+@pytest.mark.invariant("I2")
+@pytest.mark.parametrize("is_order", [True, False], ids=["order", "unwinding"])
+async def test_an_order_and_an_unwinding_wait_for_each_other(
+    settings: adapter.Settings, chain_dsn: str, *, is_order: bool
+) -> None:
+    """Otherwise a mint could take its verdict from a block that is being taken back, and be final where none stands."""
+    async with assembled(settings) as bench:
+        held = "pg_advisory_xact_lock" if is_order else "pg_advisory_xact_lock_shared"
+        with psycopg.connect(chain_dsn) as other:
+            other.execute(f"select {held}(hashtextextended('chain.used_numbers', 0))")
+            waiting = asyncio.create_task(cancel(bench, mint(1)) if is_order else unwind(bench))
+            await waits(bench)
+            assert not waiting.done()
+        assert await waiting == ([Cancelling(1, "ordered")] if is_order else 0)
+
+
+@pytest.mark.invariant("I2")
+async def test_a_conflicting_order_and_a_recovery_do_not_wait_for_each_other_for_ever(
+    settings: adapter.Settings, chain_dsn: str
+) -> None:
+    """Both take what was seen first and the halt switch last: whoever comes second has nothing that the first wants."""
+    async with assembled(settings) as bench:
+        asked = mint(1)
+        await bench.submit(asked)
+        with psycopg.connect(chain_dsn) as other:
+            # As a recovery takes them, and it has not come to the switch yet.
+            other.execute("select pg_advisory_xact_lock(hashtextextended('chain.used_numbers', 0))")
+            other.execute("select from chain.lanes order by id for update")
+            order = asyncio.create_task(cancel(bench, msgspec.structs.replace(asked, amount=asked.amount + 1)))
+            await waits(bench)
+            other.execute("select from chain.network for update")
+            other.execute("update chain.mints set cancelled_at = null where number = 1")
+        assert await order == [Conflicting(1, "fingerprint_differs")]
+        assert await bench.halted() == "number_with_other_fingerprint"

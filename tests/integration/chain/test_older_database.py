@@ -13,10 +13,13 @@ from cashback.chain.model import AdapterUnavailable, NotFinalYet, Person, Recove
 from cashback.chain.store import audit
 from cashback.kernel.config import Secret
 from cashback.processes import adapter
+from tests.integration.chain.cancelling import cancel, retirements, slots
 from tests.integration.chain.conftest import PASSWORD
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.listening import listening_at
 from tests.integration.chain.support import Bench, assembled, eventually, mint, serving
+from tests.integration.chain.test_recovering import replaced
+from tests.integration.chain.test_taken_back import told_again
 from tests.support.servers import Databases
 
 ALICE = Person("alice")
@@ -197,6 +200,42 @@ async def test_a_mint_whose_nonce_went_to_something_else_is_minted_with_another_
         await bench.settled([1])
         assert await bench.logs_of(1) == 1
         await assert_contiguous(bench)
+
+
+@pytest.mark.invariant("I2", "I9")
+async def test_a_retirement_whose_slot_was_adopted_is_repeated_when_its_block_is_replaced(
+    settings: adapter.Settings, databases: Databases
+) -> None:
+    """The slot has nothing that could be sent again: the number is retired at another nonce, and nothing halts."""
+    async with serving(settings) as bench:
+        await bench.lever.automine(is_on=False)
+        await cancel(bench, mint(1))
+        await bench.replaced(many=1)
+        await bench.sent()
+    with backup(databases, settings) as older:
+        async with serving(msgspec.structs.replace(settings, bump_ms=500)) as bench:
+            await bench.replaced()
+            await bench.lever.mine()
+            await bench.settled([1])
+        async with serving(older) as bench:
+            assert await bench.halted(mining=True) == "nonce_used_by_stranger"
+            assert [lane.closed_slots for lane in (await recovered(bench)).lanes] == [1]
+            [first] = await bench.settled([1])
+            assert first.reason == "number_retired"
+            await bench.adapter.halting.resume(by=ALICE, because="read the list")
+            await replaced(bench, first)
+            await bench.adapter.recovering.recover(by=ALICE, because=WHY, is_dry_run=False)
+            # The runbook's transaction by hand, at the nonce for which there are no bytes.
+            await bench.lever.automine(is_on=True)
+            await bench.lever.call(
+                "eth_sendTransaction", {"from": ACCOUNTS[1], "to": ACCOUNTS[1], "gas": hex(21_000), "nonce": "0x0"}
+            )
+            await bench.adapter.halting.resume(by=ALICE, because="read the list")
+            last = (await told_again(bench))[-1]
+            assert (last.kind, last.reason, last.reversals) == ("failed", "number_retired", 1)
+            assert await slots(bench) == [(0, "adopted"), (1, "retire")]
+            assert (await bench.adapter.reading.status()).network.halted_reason is None
+            assert (await retirements(bench), await bench.logs_of(1)) == ([1], 0)
 
 
 async def test_a_trial_adopts_nothing_and_tells_the_same(settings: adapter.Settings, databases: Databases) -> None:

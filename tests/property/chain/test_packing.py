@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cashback.chain.model import Address, Call, Waiting
-from cashback.chain.rules.packing import SELECTOR_MINT_BATCH, Limits, pack
+from cashback.chain.rules.packing import SELECTOR_MINT_BATCH, Limits, numbers_in, pack
 from cashback.kernel.money import INT63_MAX
 
 addresses = st.binary(min_size=20, max_size=20).filter(any)
@@ -36,6 +36,13 @@ def test_every_mint_is_in_one_call_with_its_own_recipient_and_amount(queue: list
     assert [mint for call in calls for mint in read(call)] == queue
     assert [number for call in calls for number in call.numbers] == [mint.number for mint in queue]
     assert sum(call.amount for call in calls) == sum(mint.amount for mint in queue)
+
+
+@given(queues)
+def test_the_numbers_of_a_call_are_read_back_from_its_bytes(queue: list[Waiting]) -> None:
+    """Both forms, and with gaps: what a stored call would mint is known without its mints."""
+    for call in pack(queue, PLENTY):
+        assert numbers_in(call.calldata) == call.numbers
 
 
 @given(queues, st.integers(0, 5), st.integers(1, 20), st.integers(0, 3_000_000), st.integers(0, INT63_MAX))

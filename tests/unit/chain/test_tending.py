@@ -153,3 +153,26 @@ def test_a_used_nonce_is_offered_again_in_case_its_block_is_replaced() -> None:
 def test_a_refusal_for_good_is_given_up() -> None:
     """Minting halts: the nonce is taken in our records and no node will ever use it."""
     assert step(answer="refused") == GiveUp("transaction_refused")
+
+
+CALL = b"mint number 7"
+
+
+@pytest.mark.parametrize(
+    "answer", [None, "accepted", "known", "unknown", "nonce_used", "outbid", "underpriced", "refused"]
+)
+def test_the_bytes_of_a_void_call_are_replaced_at_once_and_never_sent(answer: str | None) -> None:
+    """Whatever was said of them, and however short ago: at a price that takes their place in a pool."""
+    assert step(kind="void", calldata=CALL, raw=b"signed: " + CALL, answer=answer) == Bump(Fees(228, 3))
+
+
+def test_a_void_call_is_not_sent_where_its_replacement_is_too_dear() -> None:
+    """Its lane waits, and says for what."""
+    void = {"kind": "void", "calldata": CALL, "raw": b"signed: " + CALL, "answer": "unknown", "since_sent_ms": 10**6}
+    assert step(base_fee_wei=999, **void) == Wait("fee_above_cap")
+
+
+def test_the_no_op_of_a_void_slot_is_sent_as_anything_else() -> None:
+    """From its first attempt on it is one more slot."""
+    assert step(kind="void", calldata=CALL, raw=b"a no-op", answer=None, sends=0) == Send()
+    assert step(kind="void", calldata=CALL, raw=b"a no-op") == Wait()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cashback.chain.model import Address, AdoptedLane, Hash, Place, Recovered, TakenBack, UnknownMint
+from cashback.chain.model import Address, AdoptedLane, Exposed, Hash, Place, Recovered, TakenBack, UnknownMint
 from cashback.cli.recovered import document, show
 from cashback.ledger.model import Accounted, AccountedKind
 from cashback.processes.recovering import Result
@@ -27,6 +27,8 @@ RECOVERED = Recovered(
     ],
     unknown_count=1,
     lanes=[AdoptedLane(address=Address(bytes(20)), next_nonce_before=2, next_nonce=4, closed_slots=1)],
+    exposed=[Exposed(number=8, cashback_id="cb_8", amount=1_500_000, signer=Address(bytes(20)), nonce=3)],
+    exposed_count=2,
     waiting_again=5,
     epoch_before="epo_a",
     epoch="epo_b",
@@ -54,6 +56,7 @@ def test_a_person_reads_each_void_outcome_and_how_many_are_not_listed(capsys: py
     assert "outcomes taken back: 2 of 3 are listed" in told.err
     assert ("ledger_lost" in told.out, "cb_12" in told.out) == (True, True)
     assert "numbers the ledger had forgotten: 1 of 2 are listed" in told.err
+    assert "retired numbers exposed: 1 of 2 are listed" in told.err
     assert "minting is still halted" in told.err
 
 
@@ -89,3 +92,7 @@ def test_a_program_gets_numbers_and_amounts_as_strings() -> None:
     assert [(one["number"], one["token_units"]) for one in told["numbers"]] == [("12", str(2**60))]  # type: ignore[attr-defined]  # records
     assert (told["numbers_adopted"], told["numbers_listed"], told["numbers_accounted_to"]) == (1, 1, "12")
     assert (told["is_dry_run"], told["taken_back_count"], told["waiting_again"]) == (True, 3, 5)
+    assert told["exposed"] == [
+        {"number": "8", "cashback": "cb_8", "token_units": "1500000", "signer": f"0x{'0' * 40}", "nonce": 3}
+    ]
+    assert told["exposed_count"] == 2

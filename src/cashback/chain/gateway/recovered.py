@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cashback.chain.model import Address, AdoptedLane, Hash, Place, Recovered, TakenBack, UnknownMint
+from cashback.chain.model import Address, AdoptedLane, Exposed, Hash, Place, Recovered, TakenBack, UnknownMint
 from cashback.wire.cashback.chain import v1
 
 _ADDRESS_BYTES: Final = 20
@@ -22,6 +22,8 @@ def to_recovered(answer: v1.RecoverResponse) -> Recovered:
         unknown=[_unknown(one) for one in answer.unknown],
         unknown_count=int(answer.unknown_count),
         lanes=[_lane(one) for one in answer.lanes],
+        exposed=[_exposed(one) for one in answer.exposed],
+        exposed_count=int(answer.exposed_count),
         waiting_again=int(answer.waiting_again),
         epoch_before=str(answer.epoch_before),
         epoch=str(answer.epoch),
@@ -47,6 +49,17 @@ def _unknown(one: v1.RecoverResponseUnknown) -> UnknownMint:
         amount=int(one.amount),
         transaction_hash=_hash(one.transaction_hash),
         block_number=int(one.block_number),
+    )
+
+
+def _exposed(one: v1.RecoverResponseExposed) -> Exposed:
+    """Return one number that our old calls could mint."""
+    return Exposed(
+        number=int(one.number),
+        cashback_id=str(one.cashback_id),
+        amount=int(one.amount),
+        signer=_address(one.signer),
+        nonce=int(one.nonce),
     )
 
 

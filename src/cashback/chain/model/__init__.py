@@ -52,7 +52,7 @@ from cashback.chain.model.lanes import (
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
 from cashback.chain.model.network import Allowance, Halt, KnownNumber, Network, Person, Policy
-from cashback.chain.model.recoveries import AdoptedLane, Recovered, TakenBack, UnknownMint
+from cashback.chain.model.recoveries import AdoptedLane, Exposed, Recovered, TakenBack, UnknownMint
 from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, LaneView, MintStory
 
 __all__ = [
@@ -83,6 +83,7 @@ __all__ = [
     "CursorForeign",
     "DeploymentUnknown",
     "EndpointView",
+    "Exposed",
     "Fees",
     "Halt",
     "Hash",

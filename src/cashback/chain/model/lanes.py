@@ -76,8 +76,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     fees: Fees
 
 
-SlotKind: TypeAlias = Literal["mint", "noop", "retire"]
-"""What a nonce is for: mints; nothing, where pools hold something unknown; or using a number up without a mint."""
+SlotKind: TypeAlias = Literal["mint", "noop", "retire", "void"]
+"""What a nonce is for: mints; nothing, where pools hold something unknown; using a number up without a mint; or nothing
+any more, where a call of mints must not be sent again."""
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +132,7 @@ class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
     """A slot that no block carries yet, its newest attempt, and how long ago things happened.
 
     A `noop` moves nothing: it takes a nonce at which pools hold something that our records do not know. A `retire` uses
-    a cancelled number up.
+    a cancelled number up. A `void` is to be filled by a no-op, in place of its call.
     """
 
     lane: int
@@ -148,6 +149,11 @@ class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
     since_stored_ms: int
     since_sent_ms: int
     is_first: bool
+
+    @property
+    def offers_void_call(self) -> bool:
+        """Tell whether its newest attempt still carries the call that must not be sent: no no-op is signed yet."""
+        return self.kind == "void" and self.calldata in self.raw
 
 
 class NonceFault(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from cashback.chain.model import (
     CancelAnswer,
     Cancelling,
     Conflicting,
+    Exposed,
     Halt,
     Mint,
     Person,
@@ -123,6 +124,8 @@ def _recovered(recovered: Recovered) -> v1.RecoverResponse:
         unknown=[_unknown(one) for one in recovered.unknown],
         unknown_count=recovered.unknown_count,
         lanes=[_lane(one) for one in recovered.lanes],
+        exposed=[_exposed(one) for one in recovered.exposed],
+        exposed_count=recovered.exposed_count,
         waiting_again=recovered.waiting_again,
         epoch_before=recovered.epoch_before,
         epoch=recovered.epoch,
@@ -150,6 +153,13 @@ def _unknown(one: UnknownMint) -> v1.RecoverResponseUnknown:
         amount=str(one.amount),
         transaction_hash=one.transaction_hash,
         block_number=one.block_number,
+    )
+
+
+def _exposed(one: Exposed) -> v1.RecoverResponseExposed:
+    """Return one number that our old calls could mint."""
+    return v1.RecoverResponseExposed(
+        number=one.number, cashback_id=one.cashback_id, amount=one.amount, signer=one.signer, nonce=one.nonce
     )
 
 

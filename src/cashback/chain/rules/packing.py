@@ -59,6 +59,21 @@ def word(recipient: bytes, amount: int) -> bytes:
     return recipient + amount.to_bytes(_AMOUNT_BYTES)
 
 
+def numbers_in(calldata: bytes) -> tuple[int, ...]:
+    """Return the numbers that a call carries, as `carrying` put them there, in their order.
+
+    >>> numbers_in(carrying([Waiting(7, bytes(19) + b"x", 1), Waiting(9, bytes(19) + b"x", 1)]).calldata)
+    (7, 9)
+    """
+    body = calldata[len(SELECTOR_MINT_BATCH) :]
+    words = [body[start : start + _WORD_BYTES] for start in range(0, len(body), _WORD_BYTES)]
+    if calldata.startswith(SELECTOR_MINT_BATCH):
+        first = int.from_bytes(words[0])
+        return tuple(first + place for place, one in enumerate(words[3:]) if one != _GAP)
+    many = int.from_bytes(words[2])
+    return tuple(int.from_bytes(one) for one in words[3 : 3 + many])
+
+
 def gas_bound(calldata: bytes, numbers: Sequence[int], *, gaps: int) -> int:
     """Return the most gas that the call can use: not an estimate, so nothing is asked of a node."""
     zeros = calldata.count(0)

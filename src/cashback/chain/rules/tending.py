@@ -4,6 +4,7 @@
        ▲                 │ older than `resend_ms`: Send the same bytes; stuck or priced out: Bump
        ├──unknown────────┤ nobody can tell whether it arrived: Send the same bytes, never others
        └──nonce_used─────┘ Send the same bytes, in case the block that used it is replaced
+    void, and only its call is signed ──▶ Bump at once, to a no-op: those bytes are never sent again
 
 An attempt is replaced at most once per `resend_ms`, whatever nodes say. Times are given in; nothing here knows what
 time it is.
@@ -66,6 +67,9 @@ Step: TypeAlias = Wait | Send | Bump | GiveUp
 
 def next_step(slot: OpenSlot, *, now: Market, limits: FeeLimits, patience: Patience) -> Step:
     """Return what is to be done about `slot` now; deciding changes nothing, so it may be asked at any time."""
+    if slot.offers_void_call:
+        bid = next_bid(slot.fees, now, limits)
+        return Wait(bid.reason) if isinstance(bid, Waits) else Bump(bid)
     match slot.answer:
         case None | "unknown" | "no_funds" | "nonce_used":
             return _offer(slot, patience)

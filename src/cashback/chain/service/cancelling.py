@@ -79,6 +79,8 @@ class Cancellations:
         """Store what is unknown, cancel what is not settled; return the answer for each number, and what was news."""
         if not mints:
             return {}, frozenset()
+        # Before any row is locked, as acceptance does: whoever takes back what was seen holds this one first, too.
+        await sightings.rely(tx)
         disputed = await sightings.used_otherwise(tx, mints)
         fresh = await store.admit(tx, [mint for mint in mints if mint.number not in disputed])
         # The chain may have used the number before: then there is a verdict, and nothing to cancel.

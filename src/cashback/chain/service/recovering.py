@@ -21,6 +21,7 @@ from cashback.chain.rules.forking import Fork, Search
 from cashback.chain.service.adopting import Adopting
 from cashback.chain.service.halting import check_order
 from cashback.chain.service.pulse import Pulse
+from cashback.chain.service.voiding import void_calls
 from cashback.chain.store import adoption, blocks, booking, halts, lanes, network, recoveries, sightings
 from cashback.chain.store.network import SCHEMA
 from cashback.kernel import lease
@@ -137,6 +138,8 @@ class Recovering:
                 unknown=unknown,
                 unknown_count=unknown_count,
                 lanes=list(done.values()),
+                exposed=[],
+                exposed_count=0,
                 waiting_again=waiting,
                 epoch_before=before.epoch,
                 epoch=epoch,
@@ -165,7 +168,7 @@ class Recovering:
         if replaced is None or not await booking.is_known(tx, replaced, places[replaced]):
             raise RaceLost("the records moved while the chain was looked at; run it again")
         await booking.reopen_slots(tx, above=fork.standing)
-        await booking.retire_again(tx, above=fork.standing)
+        exposed, exposed_count = await void_calls(tx, await booking.retire_again(tx, above=fork.standing))
         moved, taken_back = await booking.take_back(tx, above=fork.standing)
         await blocks.forget(tx, above=fork.standing)
         if header is not None and await blocks.hash_at(tx, header.number) is None:
@@ -180,6 +183,8 @@ class Recovering:
             unknown=unknown,
             unknown_count=unknown_count,
             lanes=[],
+            exposed=exposed,
+            exposed_count=exposed_count,
             waiting_again=moved,
             epoch_before=before.epoch,
             epoch=before.epoch,
@@ -215,7 +220,7 @@ class Recovering:
         figures = {
             name: value
             for name, value in msgspec.structs.asdict(recovered).items()
-            if name not in {"taken_back", "unknown", "lanes"}
+            if name not in {"taken_back", "unknown", "lanes", "exposed"}
         }
         log.warning("records.recovered", by=by.name, why=because, lanes=len(recovered.lanes), **figures)
         self._written.beat()

@@ -45,7 +45,7 @@ from cashback.kernel.telemetry import logger
 CALLS_PER_TURN_MAX: Final = 4
 TAKING_FOR_S: Final = 5.0
 """How long a lane may take from reading to storing; after that others may take the same, and it stores nothing."""
-_NOTHING: Final = Call(calldata=b"", numbers=(), amount=0, gas=21_000)
+NOTHING: Final = Call(calldata=b"", numbers=(), amount=0, gas=21_000)
 """What a no-op calls: its own signer, for the price of a transaction."""
 
 SLOTS: Final = Counter("cashback_chain_slots_total", "Nonces reserved.")
@@ -134,7 +134,7 @@ class Sequencer:
             raise LaneNotReady(f"earlier transactions cannot be replaced: {bid.reason}")
         address = self._signer.address
         slots = [
-            Slot(lane=0, nonce=nonce, target=address, call=_NOTHING, kind="noop")
+            Slot(lane=0, nonce=nonce, target=address, call=NOTHING, kind="noop")
             for nonce in range(first_nonce, next_nonce)
         ]
         attempts = await first_attempts(self._signer, slots, bid=bid, chain_id=self._chain_id)

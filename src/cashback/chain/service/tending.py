@@ -27,7 +27,7 @@ from cashback.chain.rules import answers
 from cashback.chain.rules.tending import OWN_REASONS, UNSIGNED, Bump, GiveUp, Send, Step, Wait, next_step
 from cashback.chain.service.halting import halt
 from cashback.chain.service.pricing import Pricing
-from cashback.chain.service.sequencing import LaneLimits
+from cashback.chain.service.sequencing import NOTHING, LaneLimits
 from cashback.chain.service.signing import signed
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network
@@ -98,8 +98,8 @@ class Tender:
         return bool(slots)
 
     def _is_due(self, slot: OpenSlot) -> bool:
-        """Tell whether a slot's bytes were sent long enough ago to be sent again."""
-        return slot.since_sent_ms >= self._limits.patience.resend_ms
+        """Tell whether a slot's bytes may be sent, and were long enough ago to be sent again."""
+        return not slot.offers_void_call and slot.since_sent_ms >= self._limits.patience.resend_ms
 
     async def doubt(self) -> None:
         """Take every open attempt for unsent, as after a restart: nobody can tell what pools still hold.
@@ -147,14 +147,15 @@ class Tender:
         return replacements if stored == len(replacements) else []
 
     def _unsigned(self, slot: OpenSlot, bump: Bump) -> Transaction:
-        """Return the slot's call at new fees, to be signed."""
+        """Return the slot's call at new fees, to be signed; a no-op where its call is void."""
+        is_void = slot.kind == "void"
         return Transaction(
             chain_id=self._chain_id,
             nonce=slot.nonce,
             fees=bump.fees,
-            gas=slot.gas,
-            target=slot.target,
-            calldata=slot.calldata,
+            gas=NOTHING.gas if is_void else slot.gas,
+            target=self._signer.address if is_void else slot.target,
+            calldata=NOTHING.calldata if is_void else slot.calldata,
         )
 
     async def _send(self, attempts: Sequence[tuple[Hash, bytes]], *, sent: Point) -> None:

@@ -6,7 +6,10 @@ from cashback.kernel.db import Tx
 
 
 async def repeat_retirements(tx: Tx, *, lane: int, nonces: Sequence[int]) -> int:
-    """Have numbers retired at other nonces whose retirements are at these, which are still open; return how many."""
+    """Take mints off the open slots at these nonces that were to retire their numbers; return how many.
+
+    What nothing has settled is retired at another nonce, now or once the block that settled it is replaced.
+    """
     cursor = await tx.execute(
         """
         update chain.mints
@@ -18,7 +21,6 @@ async def repeat_retirements(tx: Tx, *, lane: int, nonces: Sequence[int]) -> int
           and slots.state = 'open'
           and mints.retire_lane = slots.lane
           and mints.retire_nonce = slots.nonce
-          and mints.verdict is null
         """,
         {"lane": lane, "nonces": list(nonces)},
     )

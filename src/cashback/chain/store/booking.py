@@ -77,8 +77,8 @@ async def reopen_slots(tx: Tx, *, above: int) -> int:
     return 0 if row is None else int(row[0])
 
 
-async def retire_again(tx: Tx, *, above: int) -> int:
-    """Have numbers whose retirement stands above a block retired again, whoever had that made; return how many.
+async def retire_again(tx: Tx, *, above: int) -> frozenset[int]:
+    """Have numbers whose retirement stands above a block retired again, whoever had that made; return them.
 
     Their cashbacks may have other numbers since, so none of these may ever be minted.
     """
@@ -89,23 +89,24 @@ async def retire_again(tx: Tx, *, above: int) -> int:
         where state = 'refused'
           and reason = 'number_retired'
           and block_number > %(above)s
+        returning number
         """,
         {"above": above},
     )
-    return cursor.rowcount
+    return frozenset(row[0] for row in await cursor.fetchall())
 
 
 async def take_back(tx: Tx, *, above: int) -> tuple[int, int]:
     """Take mints out of blocks above one; return how many that were, and how many of them had an outcome.
 
     These stand in the stream as `reverted` from now on, in the order of their blocks, but for retirements. A mint goes
-    back to its slot where that is open again, and waits for another one where it has none, or one that is over.
+    back to its slot where that is open again, or to being held; otherwise it waits for another slot.
     """
     cursor = await tx.execute(
         """
         with gone as materialized (
-            select mints.*, mints.state in ('final', 'refused') as is_decided,
-                   coalesce(slots.state = 'open', false) as has_slot
+            select mints.*, mints.state in ('final', 'refused') as is_decided, held_reason is not null as is_held,
+                   coalesce(slots.state = 'open' and slots.kind <> 'void', false) as has_slot
             from chain.mints
             left join chain.slots using (lane, nonce)
             where mints.block_number > %(above)s
@@ -114,7 +115,7 @@ async def take_back(tx: Tx, *, above: int) -> tuple[int, int]:
         ),
         moved as (
             update chain.mints
-            set state = case when gone.has_slot then 'submitted' else 'accepted' end,
+            set state = case when has_slot then 'submitted' when is_held then 'held' else 'accepted' end,
                 lane = case when gone.has_slot then mints.lane end,
                 nonce = case when gone.has_slot then mints.nonce end,
                 submitted_at = case when gone.has_slot then mints.submitted_at end,

@@ -33,6 +33,7 @@ __all__ = (
     "OutcomeKind",
     "RecoverRequest",
     "RecoverResponse",
+    "RecoverResponseExposed",
     "RecoverResponseLane",
     "RecoverResponseTakenBack",
     "RecoverResponseUnknown",
@@ -836,8 +837,33 @@ class RecoverResponse(betterproto2.Message):
 
     epoch: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
 
+    exposed: "list[RecoverResponseExposed]" = betterproto2.field(11, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    exposed_count: "int" = betterproto2.field(12, betterproto2.TYPE_UINT64)
+
 
 default_message_pool.register_message("cashback.chain.v1", "RecoverResponse", RecoverResponse)
+
+
+@dataclass(eq=False, repr=False)
+class RecoverResponseExposed(betterproto2.Message):
+    """
+    A number that is to be retired again, and a nonce at which calls that would mint it are signed and public: they are
+    not sent any more, and a no-op is to take the nonce, but whoever kept them can send them.
+    """
+
+    number: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+
+    cashback_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    amount: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+
+    signer: "bytes" = betterproto2.field(4, betterproto2.TYPE_BYTES)
+
+    nonce: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+
+
+default_message_pool.register_message("cashback.chain.v1", "RecoverResponse.Exposed", RecoverResponseExposed)
 
 
 @dataclass(eq=False, repr=False)

@@ -23,6 +23,8 @@ from tests.support.servers import Databases
 
 ALICE = Person("alice")
 WHY = "the database was restored from last night's backup"
+OLDER = {"nonce_ahead_of_records", "unknown_mint"}
+"""Why minting halts over an older database: its lane and its follower look at the same time, and one is first."""
 
 
 @contextmanager
@@ -73,7 +75,7 @@ async def test_nonces_and_numbers_that_a_backup_does_not_know_are_adopted_and_li
                 await bench.settled([one.number])
             newest = await bench.adapter.stream.epoch()
         async with serving(older) as bench, listening_at(bench) as address, Adapter.open(address) as caller:
-            assert await bench.halted() == "nonce_ahead_of_records"
+            assert await bench.halted() in OLDER
             found = await recovered(bench)
             [lane] = found.lanes
             assert (lane.next_nonce_before, lane.next_nonce, lane.closed_slots) == (1, 3, 0)
@@ -81,7 +83,7 @@ async def test_nonces_and_numbers_that_a_backup_does_not_know_are_adopted_and_li
             assert found.unknown_count == 2
             assert found.epoch_before == newest != found.epoch == await bench.adapter.stream.epoch()
             assert [one.mint.number for one in await bench.settled([1])] == [one.mint.number for one in first]
-            assert [halt.reason for halt in await caller.halts()] == ["nonce_ahead_of_records"]
+            assert {halt.reason for halt in await caller.halts()} <= OLDER
             await caller.resume(by="alice", reason="read the list")
             await bench.submit(*known)
             outcomes = await bench.settled([1, 2, 3, 4])
@@ -137,7 +139,7 @@ async def test_what_may_still_be_replaced_is_not_adopted(settings: adapter.Setti
             await bench.submit(mint(2))
             await bench.reached([2], "included", "safe")
         async with serving(older) as bench, listening_at(bench) as address, Adapter.open(address) as caller:
-            assert await bench.halted() == "nonce_ahead_of_records"
+            assert await bench.halted() in OLDER
             before = await bench.rows("select epoch, next_nonce from chain.network cross join chain.lanes")
             with pytest.raises(AdapterUnavailable, match="of which 1 are final"):
                 await caller.recover(by="alice", reason=WHY, is_dry_run=False)

@@ -24,7 +24,6 @@ from tests.support.servers import Databases
 
 ALICE = Person("alice")
 WHY = "the database was restored from last night's backup"
-
 BEHIND: Final = frozenset({"nonce_ahead_of_records", "unknown_mint"})
 """What halts on a database that is older than the chain: a lane or the follower, whichever looks first."""
 

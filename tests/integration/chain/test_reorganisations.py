@@ -226,3 +226,9 @@ async def test_sightings_of_strangers_numbers_are_forgotten_with_their_blocks(se
         async with running(bench.adapter.lanes[0].run):
             [outcome] = await bench.settled([5])
         assert (outcome.kind, outcome.mint.amount) == ("minted", 78)
+
+
+async def test_nothing_is_unwound_when_all_headers_were_booked_back_meanwhile(settings: adapter.Settings) -> None:
+    """Between a follower's looks a recovery may go back to before the first block; following begins anew."""
+    async with assembled(settings) as bench:
+        assert not await bench.adapter.follower._unwind()

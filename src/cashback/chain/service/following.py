@@ -254,6 +254,8 @@ class Follower:
             final_block = (await network.network(tx)).final_block
             newest = await store.hashes(tx, limit=HEADERS_COMPARED_MAX)
         stored = {number: hash_ for number, hash_ in newest.items() if number >= final_block}
+        if not stored:
+            return False  # a recovery has just gone back to before the first one
         fork = await self._fork(stored)
         if fork is None:
             raise ChainUnavailable("the node has another block than ours, but does not show since when")

@@ -105,7 +105,10 @@ class Weather:
         )
 
     async def _mint_elsewhere(self, submitted: Sequence[Mint]) -> None:
-        """Have the other operator mint what was submitted here: what an adapter before a restore may have done."""
+        """Have the other operator mint what was submitted here: what an adapter before a restore may have done.
+
+        A mint that nobody here has stored would rightly halt.
+        """
         if submitted:
             mint = self._faults.one_of(submitted)
             [call] = packing.pack([Waiting(mint.number, mint.recipient, mint.amount)], _ONE_CALL)

@@ -79,9 +79,8 @@ class World:
         self._pool = pool
         self._unanswered: list[Mint] = []
         self._later: list[tuple[int, Callable[[], None]]] = []
-        self._steps = 0
+        self._steps = self._born = 0
         self._stalled: Process | None = None
-        self._born = 0
         self._settings = scene.settings(
             finality=self.finality,
             batch_mints=self.faults.one_of([2, 5, 256]),
@@ -131,7 +130,8 @@ class World:
         self._steps += 1
         self.clock.advance(self.faults.between(20, 1_500))
         self._deliver(self._steps)
-        for fault in await self._weather.change(list(self.wanted.values())):
+        known = self.witness.execute("select number from chain.mints order by number").fetchall()
+        for fault in await self._weather.change([self.wanted[number] for (number,) in known]):
             self._say(fault)
         if self._steps in self._betrayals:
             self._betray()

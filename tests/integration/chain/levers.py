@@ -1,5 +1,6 @@
 """Levers on the development node and on the contracts, past the adapter."""
 
+import asyncio
 from typing import Any, Final
 
 from eth_utils.crypto import keccak
@@ -18,6 +19,8 @@ ACCOUNTS: Final = (
 )
 """The mnemonic's first accounts: deployer and admin, operator, guardian, and one who is nobody yet."""
 
+_LOOKS_MAX: Final = 1_500
+_LOOK_EVERY_S: Final = 0.02
 _ONE_CALL: Final = Limits(calls=1, mints=256, gas=16_000_000, amount=2**63)
 
 
@@ -44,6 +47,14 @@ class Lever:
     async def reorganise(self, depth: int) -> None:
         """Replace the last `depth` blocks by empty ones; what they carried is dropped, also from the pool."""
         await self.call("anvil_reorg", depth, [])
+
+    async def mined(self, transaction: str) -> None:
+        """Return once a block carries a transaction."""
+        for _ in range(_LOOKS_MAX):
+            if await self.call("eth_getTransactionReceipt", transaction) is not None:
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
+        raise AssertionError(f"{transaction} was not mined within {_LOOKS_MAX * _LOOK_EVERY_S:.0f} s")
 
     async def head(self) -> int:
         """Return the newest block's number."""
@@ -104,9 +115,12 @@ class People:
         await self._send(ACCOUNTS[0], calldata)
 
     async def _send(self, sender: str, calldata: bytes, *, is_first: bool = False, to: str = "") -> None:
-        """Send a call, of the minter unless `to` says of whom, from one of the development node's own accounts."""
+        """Send a call, of the minter unless `to` says of whom, from one of the development node's own accounts.
+
+        Where the node mines at once it still does so after its answer: return when a block carries the call.
+        """
         tip = 10**11 if is_first else 10**9
-        await self._lever.call(
+        sent = await self._lever.call(
             "eth_sendTransaction",
             {
                 "from": sender,
@@ -117,6 +131,8 @@ class People:
                 "maxFeePerGas": hex(tip + 10**11),
             },
         )
+        if await self._lever.call("anvil_getAutomine"):
+            await self._lever.mined(sent)
 
 
 def _call(signature: str, *words: bytes) -> bytes:

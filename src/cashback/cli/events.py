@@ -10,12 +10,14 @@ import msgspec
 
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say
 from cashback.kernel.config import Dsn, NatsUrl, Secret, load
+from cashback.kernel.money import INT63_MAX
 
 if TYPE_CHECKING:
     from cashback.kernel.bus import Bus
 
 T = TypeVar("T")
 _CONNECTED_WITHIN_S: Final = 3.0
+_SEQUENCES: Final = click.IntRange(0, INT63_MAX)
 
 
 class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +49,7 @@ def dlq() -> None:
 
 
 @dlq.command("list")
-@click.option("--after", default=0, show_default=True, help="Only sequences above this one.")
+@click.option("--after", default=0, show_default=True, type=_SEQUENCES, help="Only sequences above this one.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200))
 @json_option
 def list_letters(after: int, limit: int, as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
@@ -71,10 +73,12 @@ def list_letters(after: int, limit: int, as_json: bool) -> None:  # noqa: FBT001
         for letter in letters
     ]
     print_records("dead letters", rows, as_json=as_json)
+    if not as_json and len(rows) == limit:
+        say(f"there may be more: cashback dlq list --after {rows[-1]['sequence']}")
 
 
 @dlq.command()
-@click.argument("sequence", type=int)
+@click.argument("sequence", type=_SEQUENCES)
 @json_option
 def show(sequence: int, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Show one dead letter with its headers and data.
@@ -94,7 +98,7 @@ def show(sequence: int, as_json: bool) -> None:  # noqa: FBT001  # as above
 
 
 @dlq.command("replay", short_help="Publish the events of dead letters again.")
-@click.argument("sequences", type=int, nargs=-1, required=True)
+@click.argument("sequences", type=_SEQUENCES, nargs=-1, required=True)
 @json_option
 def replay_letters(sequences: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001  # as above
     """Publish the events of dead letters again; a consumer that applied one already skips it.
@@ -111,10 +115,21 @@ def replay_letters(sequences: tuple[int, ...], as_json: bool) -> None:  # noqa: 
         say(f"published {event_id} again")
 
 
+def _known(_: click.Context, __: click.Parameter, types: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the types when somebody here publishes each: that of a misspelt one there are none says little."""
+    from cashback.events import ledger, minting, purchases
+
+    published = [one for module in (ledger, minting, purchases) for one in vars(module).values()]
+    known = sorted({one.TYPE for one in published if hasattr(one, "TYPE")})
+    if unknown := [one for one in types if one not in known]:
+        raise click.BadParameter(f"{unknown[0]} is none of {', '.join(known)}")
+    return types
+
+
 @click.command()
 @click.option("--from", "start", help="A sequence of the stream, or an RFC 3339 time; its beginning when left out.")
 @click.option("--from-outbox", type=click.Choice(["purchases", "ledger", "minting"]), help="Read this outbox instead.")
-@click.option("--type", "types", multiple=True, help="Only events of this type; may be repeated.")
+@click.option("--type", "types", multiple=True, callback=_known, help="Only events of this type; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Count only.")
 @json_option
 def replay(start: str | None, from_outbox: str | None, types: tuple[str, ...], dry_run: bool, as_json: bool) -> None:  # noqa: FBT001  # as above

@@ -22,7 +22,9 @@ _CASHBACK: Final = re.compile("cb_[0-9a-z]{1,61}")
 _CANCELLED: Final = {
     "ordered": "mint {number} is cancelled: no further call carries it, and a lane retires its number on the chain",
     "retiring": "mint {number} is cancelled: a transaction that retires its number is under way, until it is final",
-    "retired": "number {number} is retired for good: `cashback mint retry {number}` gives its cashback another one",
+    "retired": (
+        "number {number} is retired for good: `cashback mint retry {number}` gives its cashback another one, once"
+    ),
 }
 _RETRIED: Final = {
     "given_back": "{cashback} is approved again: the ledger requests it under another number within seconds",
@@ -30,6 +32,16 @@ _RETRIED: Final = {
     "released": "mint {number} is held no more: the next call carries it",
     "hastened": "mint {number} is handed to the adapter now; it was under way",
 }
+
+
+_STATES: Final = {
+    "requested": ("requested", None),
+    "accepted": ("accepted", None),
+    "minted": ("minted", None),
+    "stuck": ("stuck", False),
+    "retired": ("stuck", True),
+}
+"""What a person may ask for, as minting's state, and whether its number is retired."""
 
 
 class MintSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +59,10 @@ def mint() -> None:
 
 
 @mint.command("list")
-@click.option("--state", type=click.Choice(["requested", "accepted", "minted", "stuck"]), help="Only these.")
-@click.option("--after", default=0, show_default=True, help="Only numbers above this one.")
+@click.option("--state", type=click.Choice([*_STATES]), help="Only these.")
+@click.option(
+    "--after", default=0, show_default=True, type=click.IntRange(0, INT63_MAX), help="Only numbers above this one."
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000))
 @json_option
 def list_mints(state: str | None, after: int, limit: int, as_json: bool) -> None:  # noqa: FBT001  # click's way
@@ -61,6 +75,9 @@ def list_mints(state: str | None, after: int, limit: int, as_json: bool) -> None
         for each in mints:
             each["tokens"] = tokens(int(str(each.pop("token_units"))))
     print_records("mints", mints, as_json=as_json)
+    if not as_json and len(mints) == limit:
+        state_option = f" --state {state}" if state else ""
+        say(f"there may be more: cashback mint list{state_option} --after {mints[-1]['number']}")
 
 
 async def _list(state: str | None, after: int, limit: int) -> list[dict[str, object]]:
@@ -70,9 +87,10 @@ async def _list(state: str | None, after: int, limit: int) -> list[dict[str, obj
     from cashback.minting.model import MintState
 
     settings = load(MintSettings)
+    asked, is_retired = (None, None) if state is None else _STATES[state]
     async with Database.open(settings.minting_audit_dsn.value, name="cashback mint", connections_max=1) as database:
         page = await Readings(database).page(
-            after=after, limit=limit, state=None if state is None else MintState(state)
+            after=after, limit=limit, state=None if asked is None else MintState(asked), is_retired=is_retired
         )
     return [
         {
@@ -80,7 +98,7 @@ async def _list(state: str | None, after: int, limit: int) -> list[dict[str, obj
             "cashback": mint.cashback_id,
             "recipient": address_text(mint.recipient),
             "token_units": str(mint.amount),
-            "state": mint.state.value,
+            "state": _state(mint),
             "transaction": "0x" + mint.inclusion.transaction_hash.hex() if mint.inclusion else None,
             "block": mint.inclusion.block_number if mint.inclusion else None,
             "reason": mint.reason,
@@ -104,6 +122,8 @@ def show(name: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
     _check(name)
     story = asyncio.run(process.story(load(process.Settings), name))
     minting = _as_minting_knows(story.minting)
+    if story.now_under != story.minting.number:
+        minting["now_under"] = str(story.now_under)
     adapter = None if story.adapter is None else _as_the_adapter_knows(story.adapter.mint)
     attempts = [] if story.adapter is None else [_attempt(one) for one in story.adapter.attempts]
     ordered = story.adapter.cancellation if story.adapter else None
@@ -114,7 +134,7 @@ def show(name: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
     print_facts("as minting knows it", minting | {"token_units": tokens(story.minting.amount)})
     # All attempts at one nonce have one signer: told once, the table fits a terminal.
     slot = {name: one.pop(name) for one in attempts for name in ("signer", "nonce")}
-    print_facts("as the adapter knows it", (adapter or {"state": "unknown: it was not handed over yet"}) | slot)
+    print_facts("as the adapter knows it", (adapter or {"state": _unknown(story.minting)}) | slot)
     if cancellation is not None:
         print_facts("cancelled", cancellation)
     print_records("attempts", [_in_gwei(one) for one in attempts], as_json=False)
@@ -188,6 +208,18 @@ def _cancellation(ordered: "CancellationView") -> dict[str, object]:
     }
 
 
+def _unknown(mint: "Mint") -> str:
+    """Return why the adapter has no record of a mint."""
+    if mint.submit_attempts == 0:
+        return "unknown: it was not handed over yet"
+    return "unknown: it was handed over, and not accepted"
+
+
+def _state(mint: "Mint") -> str:
+    """Return minting's state in the words of `_STATES`."""
+    return "retired" if mint.is_retired else mint.state.value
+
+
 def _as_minting_knows(mint: "Mint") -> dict[str, object]:
     """Return minting's record."""
     return {
@@ -195,7 +227,7 @@ def _as_minting_knows(mint: "Mint") -> dict[str, object]:
         "cashback": mint.cashback_id,
         "recipient": address_text(mint.recipient),
         "token_units": str(mint.amount),
-        "state": mint.state.value,
+        "state": _state(mint),
         "reason": mint.reason,
         "submit_attempts": mint.submit_attempts,
         "requested_at": mint.requested_at,

@@ -50,8 +50,10 @@ def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, 
     settings = load(RestSettings)
     document = {name: value for name, value in body.items() if value is not None}
     document["occurred_at"] = occurred_at or SystemClock().now().isoformat()
+    # An empty key is refused, not replaced: it comes from a variable that nobody set, and each repeat would buy anew.
+    key = new_id("req") if idempotency_key is None else idempotency_key
     with Client(settings.api_url, settings.api_key) as client:
-        answer = client.post("/v1/purchases", document, idempotency_key=idempotency_key or new_id("req"))
+        answer = client.post("/v1/purchases", document, idempotency_key=key)
     if as_json:
         print_json(answer)
         return

@@ -82,7 +82,7 @@ def show(result: "Result", numbers: "Sequence[Accounted]", *, is_dry_run: bool) 
     if is_dry_run:
         say("nothing was changed; the same without --dry-run does it")
     else:
-        say("minting is still halted; read the list, then `cashback chain resume`")
+        say("minting is still halted; read the list, then `cashback chain resume --reason ...`")
 
 
 def _taken_back(recovered: "Recovered") -> list[dict[str, object]]:

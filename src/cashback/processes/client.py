@@ -67,6 +67,11 @@ class Client:
         """Return the document of a good answer, raise for any other."""
         try:
             response = self._http.request(method, path, **request)
+        except (httpx.LocalProtocolError, UnicodeEncodeError) as cause:
+            # Nothing was sent: what is asked for cannot be written as HTTP.
+            raise ApiRejected(
+                f"{method} {path} cannot be sent: a header or the path has characters that HTTP has not"
+            ) from cause
         except httpx.TransportError as cause:
             raise ApiUnavailable(f"the API at {self._http.base_url} did not answer") from cause
         try:

@@ -81,7 +81,12 @@ async def resume(settings: Settings, *, by: str, reason: str) -> list[Turned]:
         Rejected: who or why is not as it must be, or this caller may not.
     """
     async with _switches(settings) as (adapter, minting):
-        of_adapter, of_minting = await asyncio.gather(adapter.halts(), minting.list_open())
+        # Both are waited for: whoever is left behind would find the pool closed.
+        of_adapter, of_minting = await asyncio.gather(adapter.halts(), minting.list_open(), return_exceptions=True)
+        if isinstance(of_adapter, BaseException):
+            raise of_adapter
+        if isinstance(of_minting, BaseException):
+            raise of_minting
         if not of_adapter and not of_minting:
             raise NotHalted("neither the adapter nor the mint worker is halted; there is nothing to lift")
         lifted = _of_adapter(await adapter.resume(by=by, reason=reason)) if of_adapter else []

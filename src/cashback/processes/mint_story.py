@@ -17,10 +17,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Story(msgspec.Struct, frozen=True):
-    """One mint in both memories; the adapter's is None until the mint was handed over."""
+    """One mint in both memories; the adapter's is None until the mint was accepted.
+
+    `now_under` is the newest number of its cashback: another one, once this one was retired and given up.
+    """
 
     minting: Mint
     adapter: MintStory | None
+    now_under: int
 
 
 async def story(settings: Settings, name: str) -> Story:
@@ -36,4 +40,5 @@ async def story(settings: Settings, name: str) -> Story:
     ):
         readings = Readings(minting)
         mint = await readings.find(name)
-        return Story(mint, await Audit(chain).mint(mint.number))
+        newest = await readings.show_for(mint.cashback_id)
+        return Story(mint, await Audit(chain).mint(mint.number), newest.number)

@@ -5,7 +5,7 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -43,6 +43,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 Cashback = Callable[..., Said]
+Ask = Callable[..., Any]
 
 
 @pytest.fixture(scope="package")
@@ -93,3 +94,15 @@ def _first(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     assert found is not None, text
     return found[0]
+
+
+@pytest.fixture
+def ask(dev: Dev, cashback: Cashback) -> Ask:
+    """Give a way to run a reading verb with --json and to see what a program sees."""
+
+    def run(*arguments: str, code: int = 0) -> Any:  # noqa: ANN401  # whatever the verb tells
+        said = cashback(*arguments, "--json", settings=dev.settings)
+        assert said.code == code, said.err + said.out
+        return msgspec.json.decode(said.out)
+
+    return run

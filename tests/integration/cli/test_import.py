@@ -103,7 +103,7 @@ def test_what_cannot_be_read_or_is_refused_is_told_by_line_and_the_rest_is_recor
         (3, "row_unreadable"),
         (4, "wallet_invalid"),
         (5, "field_invalid"),
-        (7, "idempotency_key_reused"),
+        (7, "reference_reused"),
         (8, "row_unreadable"),
         (9, "user_unknown"),
         (11, "currency_unknown"),

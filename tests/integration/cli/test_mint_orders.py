@@ -49,6 +49,11 @@ def test_a_mint_is_cancelled_followed_and_made_under_another_number(dev: Dev, ca
         return bool(found["minting"]["state"] == "minted" and found["minting"]["number"] != first)
 
     assert eventually(is_minted, within_s=WITHIN_S)
+    # Nobody looks after the old number any more, and it says under which one the cashback went on.
+    assert first in {one["number"] for one in asked(cashback, dev, "mint", "list", "--state", "retired")}
+    assert first not in {one["number"] for one in asked(cashback, dev, "mint", "list", "--state", "stuck")}
+    now = asked(cashback, dev, "mint", "show", name)["minting"]["number"]
+    assert asked(cashback, dev, "mint", "show", first)["minting"]["now_under"] == now
     for verb in ("cancel", "retry"):
         refused = cashback("mint", verb, name, *WHY, settings=dev.settings)
         assert (refused.code, "mint_settled" in refused.err) == (EXIT_REJECTED, True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.exceptions.http_exceptions import HTTPException, RequestEntityTooLarge
 from litestar.types import Empty
 
 from cashback.kernel.errors import Invalid, Rejected
@@ -24,6 +24,12 @@ _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]+)\]")
 _TEXT_MAX: Final = 300
 _BRACKETS_MAX: Final = 100
+
+
+class UnsupportedMediaType(HTTPException):
+    """The body is of a kind that no route takes."""
+
+    status_code = 415
 
 
 class JsonMalformed(Rejected):
@@ -51,6 +57,7 @@ class JsonRequest(Request[Any, Any, Any]):
         """Return the whole body; calling it again returns the same.
 
         Raises:
+            UnsupportedMediaType: its headers say that it is no JSON, or that it is compressed.
             RequestEntityTooLarge: it has more bytes than the route allows.
             JsonMalformed: it is missing, or the caller went away before its end.
         """
@@ -71,6 +78,8 @@ class JsonRequest(Request[Any, Any, Any]):
 
     async def _read(self) -> bytes:
         """Read to the end, and no further than allowed."""
+        if self.route_handler.parsed_data_field is not None:
+            _check_media_type(self.headers.get("content-type", ""), self.headers.get("content-encoding", ""))
         most = self.route_handler.resolve_request_max_body_size() or 0
         if (self.content_length or 0) > most:
             raise _too_large(most)
@@ -87,6 +96,19 @@ class JsonRequest(Request[Any, Any, Any]):
         if not body and self.route_handler.parsed_data_field is not None:
             raise JsonMalformed("the body is missing")
         return body
+
+
+def _check_media_type(media_type: str, encoding: str) -> None:
+    """Return when a body that calls itself so is plain JSON; one that says nothing is taken for it (RFC 9110, 8.3).
+
+    Raises:
+        UnsupportedMediaType: it is not.
+    """
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise UnsupportedMediaType("the body must be application/json")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType("the body must not be compressed")
 
 
 def decode_body(body: bytes, kind: Any) -> Any:  # noqa: ANN401  # whatever the handler asks for

@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Receive, Send
 from cashback.kernel.errors import Invalid
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+_KEY_HEADER: Final = IDEMPOTENCY_KEY.lower().encode()
 _NAME_MAX: Final = 100
 
 IdempotencyKey: TypeAlias = Annotated[
@@ -30,13 +31,16 @@ Reference: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)
 
 
 class ParameterInvalid(Invalid):
-    """The query names a parameter twice, or one that its route does not know; `parameter` names it."""
+    """A parameter is named twice, or its route does not know it; `parameter` names it."""
 
     code = "request_invalid"
 
 
 class KnownParameters:
-    """ASGI middleware inside the router that refuses a query its route would not read: a typo is no wish."""
+    """ASGI middleware inside the router that refuses what its route would not read: a typo is no wish.
+
+    So are two idempotency keys: one of them would silently win.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         """Guard `app`."""
@@ -49,8 +53,11 @@ class KnownParameters:
             ParameterInvalid: it is not to be passed on.
         """
         # What is open to everyone (health) is asked by others' programs, which say more than we know.
-        if scope["query_string"] and "user" in scope:
-            _check(scope["query_string"], _known(scope["route_handler"]))
+        if "user" in scope:
+            if scope["query_string"]:
+                _check(scope["query_string"], _known(scope["route_handler"]))
+            if sum(name == _KEY_HEADER for name, _ in scope["headers"]) > 1:
+                raise ParameterInvalid("name the header once", parameter=IDEMPOTENCY_KEY)
         await self._app(scope, receive, send)
 
 

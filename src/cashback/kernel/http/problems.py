@@ -12,7 +12,7 @@
 | a parameter of the wrong form   | 422    | `request_invalid`, `parameter` names it                   |
 | a missing header                | 422    | its own where it has one, else `request_invalid`          |
 | the framework's own             | as is  | `route_unknown`, `method_not_allowed`, `body_too_large`,  |
-|                                 |        | else `http_<status>`                                      |
+|                                 |        | `media_type_unsupported`, else `http_<status>`            |
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,12 @@ _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
     (Broken, 500),
     (CashbackError, 500),
 )
-_FRAMEWORK: Final = {404: "route_unknown", 405: "method_not_allowed", 413: "body_too_large"}
+_FRAMEWORK: Final = {
+    404: "route_unknown",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "media_type_unsupported",
+}
 _DETAILS: Final = {404: "there is no such path", 405: "this path takes other methods, which Allow names"}
 _MISSING: Final = {"idempotency-key": "idempotency_key_missing"}
 _MEANING: Final = {
@@ -64,6 +69,7 @@ _MEANING: Final = {
         " the same request will do after `Retry-After` seconds."
     ),
     413: "The body is larger than any sound one.",
+    415: "The body says that it is something else than plain JSON.",
     422: "The request breaks a stated rule; `pointer` or `parameter` names the place.",
     500: "Something is broken on our side.",
     503: "The world failed; the same request may work after `Retry-After` seconds.",

@@ -18,8 +18,12 @@ class Readings:
         """Read minting's database."""
         self._database = database
 
-    async def page(self, *, after: int = 0, limit: int = 100, state: MintState | None = None) -> list[Mint]:
+    async def page(
+        self, *, after: int = 0, limit: int = 100, state: MintState | None = None, is_retired: bool | None = None
+    ) -> list[Mint]:
         """Return up to `limit` mints (at most 1,000) with numbers above `after`; fewer than `limit` are the last.
+
+        Of one `state` or of all; whose number is retired, is not, or both.
 
         Raises:
             Invalid: the limit is out of range.
@@ -27,7 +31,7 @@ class Readings:
         if not 0 < limit <= PAGE_MAX:
             raise Invalid(f"the limit is between 1 and {PAGE_MAX}", pointer="limit")
         async with self._database.transaction() as tx:
-            return await readings.page(tx, after=after, limit=limit, state=state)
+            return await readings.page(tx, after=after, limit=limit, state=state, is_retired=is_retired)
 
     async def find(self, name: str) -> Mint:
         """Return the mint with a number, or the newest one for a cashback, whichever `name` is.

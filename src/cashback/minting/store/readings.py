@@ -4,22 +4,30 @@ from collections.abc import Sequence
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import MINT_NUMBER_MAX
-from cashback.minting.model import Mint, MintState
+from cashback.minting.model import NUMBER_RETIRED, Mint, MintState
 from cashback.minting.store.rows import COLUMNS, to_mint
 
 
-async def page(tx: Tx, *, after: int, limit: int, state: MintState | None) -> list[Mint]:
-    """Return up to `limit` mints with numbers above `after`, of one state or of all."""
+async def page(tx: Tx, *, after: int, limit: int, state: MintState | None, is_retired: bool | None) -> list[Mint]:
+    """Return up to `limit` mints with numbers above `after`, of one state or of all, retired or not or both."""
     cursor = await tx.execute(
         f"""
         select {COLUMNS}
         from minting.mints
         where number > %(after)s
           and (%(state)s::text is null or state = %(state)s)
+          and (%(is_retired)s::boolean is null
+               or %(is_retired)s = (state = 'stuck' and reason is not distinct from %(retired)s))
         order by number
         limit %(limit)s
         """,
-        {"after": after, "limit": limit, "state": None if state is None else state.value},
+        {
+            "after": after,
+            "limit": limit,
+            "state": None if state is None else state.value,
+            "is_retired": is_retired,
+            "retired": NUMBER_RETIRED,
+        },
     )
     return [to_mint(row) for row in await cursor.fetchall()]
 

@@ -17,6 +17,7 @@ from cashback.kernel.ids import is_id
 from cashback.processes.importing.rows import Problem, Row, rows_of
 from cashback.purchases.model import (
     OPERATOR,
+    KeyReused,
     Merchant,
     NewMerchant,
     NewPurchase,
@@ -208,5 +209,7 @@ def _key(prefix: str, name: str) -> str:
 
 
 def _problem(line: int, error: CashbackError) -> Problem:
-    """Return a refusal as the problem of its row."""
+    """Return a refusal as the problem of its row, whose reference is the key of its command."""
+    if isinstance(error, KeyReused):
+        return Problem(line=line, code="reference_reused", detail="another purchase has this reference already")
     return Problem(line=line, code=error.code, detail=error.detail)

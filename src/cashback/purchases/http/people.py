@@ -64,7 +64,7 @@ class CashbackPage(Page[CashbackItem], frozen=True):
     summary="Create a user",
     tags=["Users"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413),
+    responses=problems(403, 409, 413, 415),
 )
 async def create_user(
     request: Request[Any, Any, Any],
@@ -91,7 +91,7 @@ async def create_user(
     summary="Set a user's wallet",
     tags=["Users"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def set_wallet(
     request: Request[Any, Any, Any],
@@ -166,7 +166,7 @@ async def show_balance(
     summary="Create a merchant",
     tags=["Merchants"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413),
+    responses=problems(403, 409, 413, 415),
 )
 async def create_merchant(
     request: Request[Any, Any, Any],

@@ -32,7 +32,7 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     summary="Start a programme",
     tags=["Programmes"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413),
+    responses=problems(403, 409, 413, 415),
 )
 async def create_programme(
     request: Request[Any, Any, Any],

@@ -41,7 +41,7 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     summary="Record a purchase",
     tags=["Purchases"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def create_purchase(
     request: Request[Any, Any, Any],

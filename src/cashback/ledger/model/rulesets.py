@@ -42,6 +42,8 @@ Zone: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 """A name of the IANA time zone database, such as `Europe/Berlin`."""
 Hour: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$(?!\n)")]
 
+Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+
 
 class Weekday(StrEnum):
     """A day of the week."""
@@ -102,8 +104,8 @@ class HoursAre(Part, frozen=True, kw_only=True, tag_field="kind", tag="hours"):
 class WithinDates(Part, frozen=True, kw_only=True, tag_field="kind", tag="dates"):
     """It happened in `[start, end)`."""
 
-    start: datetime | None = None
-    end: datetime | None = None
+    start: Instant | None = None
+    end: Instant | None = None
 
 
 class TierIs(Part, frozen=True, kw_only=True, tag_field="kind", tag="tier"):
@@ -246,7 +248,8 @@ class Check(Part, frozen=True, kw_only=True):
     """Something that looks like abuse above a bound: it is let pass and noted, reviewed, or declined.
 
     `purchases_per_hour`: of the user, this one included. `users_per_wallet`: who share the user's wallet.
-    `refund_ratio_bps`: of what the user bought in 90 days, returned. `self_dealing`: the user owns the merchant, 0 or 1.
+    `refund_ratio_bps`: of what the user bought in 90 days, returned. `self_dealing`: the user owns the
+    merchant, 0 or 1.
     """
 
     kind: Annotated[

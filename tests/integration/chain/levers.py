@@ -1,6 +1,5 @@
 """Levers on the development node and on the contracts, past the adapter."""
 
-import asyncio
 from typing import Any, Final
 
 from eth_utils.crypto import keccak
@@ -10,6 +9,7 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.model import Mint, Waiting
 from cashback.chain.rules.packing import Limits, pack
 from cashback.processes import signing
+from tests.integration.chain.waiting import eventually
 
 ACCOUNTS: Final = (
     "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
@@ -19,8 +19,6 @@ ACCOUNTS: Final = (
 )
 """The mnemonic's first accounts: deployer and admin, operator, guardian, and one who is nobody yet."""
 
-_LOOKS_MAX: Final = 1_500
-_LOOK_EVERY_S: Final = 0.02
 _ONE_CALL: Final = Limits(calls=1, mints=256, gas=16_000_000, amount=2**63)
 
 
@@ -50,11 +48,11 @@ class Lever:
 
     async def mined(self, transaction: str) -> None:
         """Return once a block carries a transaction."""
-        for _ in range(_LOOKS_MAX):
-            if await self.call("eth_getTransactionReceipt", transaction) is not None:
-                return
-            await asyncio.sleep(_LOOK_EVERY_S)
-        raise AssertionError(f"{transaction} was not mined within {_LOOKS_MAX * _LOOK_EVERY_S:.0f} s")
+
+        async def look() -> bool | None:
+            return None if await self.call("eth_getTransactionReceipt", transaction) is None else True
+
+        await eventually(look)
 
     async def head(self) -> int:
         """Return the newest block's number."""

@@ -7,7 +7,8 @@ from cashback.chain.rpc.administration import Administration
 from cashback.chain.rpc.server import OPEN, AdapterServer, Door
 from cashback.kernel.errors import Unavailable
 from cashback.processes.embedded import free_port
-from tests.integration.chain.support import Bench, eventually, running
+from tests.integration.chain.support import Bench, running
+from tests.integration.chain.waiting import eventually
 
 HOST = "127.0.0.1"
 

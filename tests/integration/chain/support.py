@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Final, TypeVar
 
@@ -19,13 +19,12 @@ from cashback.kernel.db import Database
 from cashback.processes import contracts
 from cashback.processes.adapter import Adapter, Settings, opened
 from tests.integration.chain.levers import Lever, People
+from tests.integration.chain.waiting import eventually
 
 MNEMONIC: Final = "test test test test test test test test test test test junk"
 CHAIN_ID: Final = 31_337
-WITHIN_S: Final = 30.0
 ENDS_WITHIN_S: Final = 20.0
 """A loop that was told to stop ends after 1.5 s at the latest; one that does not hear it would run for ever."""
-_LOOK_EVERY_S: Final = 0.02
 
 T = TypeVar("T")
 
@@ -176,18 +175,6 @@ class Bench(msgspec.Struct, frozen=True):
             return (await self.adapter.reading.status()).network.halted_reason
 
         return await eventually(look)
-
-
-async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
-    """Return what `look` finds as soon as it finds something; fail after `WITHIN_S`."""
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            found = await look()
-            if found is not None:
-                return found
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_EVERY_S):
-                    await asyncio.Event().wait()
 
 
 @asynccontextmanager

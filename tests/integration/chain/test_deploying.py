@@ -18,7 +18,8 @@ from cashback.processes.embedded import EmbeddedAnvil
 from cashback.processes.signing import address
 from tests.integration.chain.levers import ACCOUNTS, Lever
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import CHAIN_ID, MNEMONIC, deployed, eventually
+from tests.integration.chain.support import CHAIN_ID, MNEMONIC, deployed
+from tests.integration.chain.waiting import eventually
 
 DEPLOYER = address(ACCOUNTS[0])
 OFFER = "eth_sendRawTransaction"

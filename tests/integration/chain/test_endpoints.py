@@ -16,7 +16,8 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, ChainUnavailable, RaceLost
 from cashback.processes import adapter
 from tests.integration.chain.proxy import Http, Proxy, Whim
-from tests.integration.chain.support import assembled, eventually, mint, serving
+from tests.integration.chain.support import assembled, mint, serving
+from tests.integration.chain.waiting import eventually
 
 SEND: Final = "eth_sendRawTransaction"
 CHAIN_ID: Final = 31_337

@@ -5,7 +5,8 @@ import pytest
 
 from cashback.processes import adapter
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import eventually, mint, serving
+from tests.integration.chain.support import mint, serving
+from tests.integration.chain.waiting import eventually
 
 
 @pytest.mark.invariant("I4")

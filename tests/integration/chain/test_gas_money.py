@@ -19,8 +19,9 @@ from cashback.processes import adapter
 from cashback.processes.embedded import free_port
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import Bench, eventually, mint, serving
+from tests.integration.chain.support import Bench, mint, serving
 from tests.integration.chain.test_process import process
+from tests.integration.chain.waiting import eventually
 
 SIGNER = ACCOUNTS[1]
 

@@ -10,7 +10,8 @@ from eth_utils.crypto import keccak
 from cashback.chain.gateway.artefact import artefact
 from cashback.processes import adapter
 from tests.integration.chain.levers import ACCOUNTS
-from tests.integration.chain.support import Bench, assembled, eventually, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 CAPACITY, WINDOW_S = 10**15, 86_400
 BEFORE, IN_FLIGHT, AFTER = (1, 2), (3, 4, 5, 6, 7), (8, 9)

@@ -14,8 +14,9 @@ from cashback.chain.gateway.node import Node
 from cashback.minting.gateway import Adapter
 from cashback.processes import adapter
 from tests.integration.chain.proxy import Http, Proxy, Whim
-from tests.integration.chain.support import CHAIN_ID, assembled, eventually, mint, serving
+from tests.integration.chain.support import CHAIN_ID, assembled, mint, serving
 from tests.integration.chain.test_rpc import HOST, listening
+from tests.integration.chain.waiting import eventually
 
 SEND: Final = "eth_sendRawTransaction"
 TAKEN: Final = f"0x{'ab' * 32}"

@@ -10,7 +10,8 @@ from cashback.processes import adapter
 from cashback.processes.embedded import EmbeddedAnvil, free_port
 from tests.integration.chain.forwarder import Forwarder
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import Bench, eventually, mint, serving
+from tests.integration.chain.support import Bench, mint, serving
+from tests.integration.chain.waiting import eventually
 
 NEVER_MS: Final = 60_000
 """Twice as long as these tests wait for anything: whatever is followed was followed upon a hint."""

@@ -16,7 +16,8 @@ from cashback.chain.store import lanes as store
 from cashback.kernel.config import Secret
 from cashback.processes import adapter, signing
 from tests.integration.chain.slow import SlowSigner
-from tests.integration.chain.support import Bench, assembled, eventually, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, mint, running, serving
+from tests.integration.chain.waiting import eventually
 from tests.support.kms import REGION, KmsStandIn, StandInKey, Whim
 
 PASSWORD = "open sesame"

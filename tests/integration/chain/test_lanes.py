@@ -17,7 +17,8 @@ from cashback.processes import adapter, signing
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Proxy
 from tests.integration.chain.slow import SlowContracts, SlowSigner
-from tests.integration.chain.support import CHAIN_ID, Bench, assembled, eventually, mint, running, serving
+from tests.integration.chain.support import CHAIN_ID, Bench, assembled, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from cashback.chain.service import recovery
 from cashback.chain.service.auditing import Audit
 from cashback.processes import adapter, signing
 from tests.integration.chain.levers import ACCOUNTS
-from tests.integration.chain.support import Bench, assembled, eventually, loops, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, loops, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 SIGNER = signing.address(ACCOUNTS[1])
 HASTY_MS = 300

@@ -10,7 +10,8 @@ import pytest
 from cashback.processes import adapter
 from cashback.processes.embedded import CashbackProcess, ChildFailed, EmbeddedNats, free_port
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import Bench, eventually, serving
+from tests.integration.chain.support import Bench, serving
+from tests.integration.chain.waiting import eventually
 from tests.integration.ledger.world import Dsns, World, fresh_database, open_world
 from tests.support.servers import Databases
 

@@ -17,9 +17,10 @@ from tests.integration.chain.cancelling import cancel, retirements, slots
 from tests.integration.chain.conftest import PASSWORD
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import Bench, assembled, eventually, mint, serving
+from tests.integration.chain.support import Bench, assembled, mint, serving
 from tests.integration.chain.test_recovering import replaced
 from tests.integration.chain.test_taken_back import told_again
+from tests.integration.chain.waiting import eventually
 from tests.support.servers import Databases
 
 ALICE = Person("alice")

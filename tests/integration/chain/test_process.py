@@ -11,7 +11,8 @@ from grpclib.client import Channel
 from cashback.processes import adapter
 from cashback.processes.embedded import CashbackProcess, free_port
 from cashback.wire.cashback.chain import v1
-from tests.integration.chain.support import MNEMONIC, eventually, mint
+from tests.integration.chain.support import MNEMONIC, mint
+from tests.integration.chain.waiting import eventually
 
 HOST = "127.0.0.1"
 MINTS = 600

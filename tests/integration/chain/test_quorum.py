@@ -18,7 +18,8 @@ from cashback.chain.model import ChainUnavailable, Hash
 from cashback.processes import adapter, signing
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Lie, Proxy, Whim
-from tests.integration.chain.support import CHAIN_ID, Bench, assembled, eventually, mint, running, serving
+from tests.integration.chain.support import CHAIN_ID, Bench, assembled, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 SOME_HASH: Final = f"0x{'ab' * 32}"
 SIGNER: Final = signing.address(ACCOUNTS[1])

@@ -8,7 +8,8 @@ import pytest
 from cashback.chain.service.inspection import RECEIPTS_ALONE_MAX
 from cashback.processes import adapter
 from tests.integration.chain.proxy import Proxy, Whim
-from tests.integration.chain.support import Bench, eventually, mint, serving
+from tests.integration.chain.support import Bench, mint, serving
+from tests.integration.chain.waiting import eventually
 
 OF_ONE: Final = "eth_getTransactionReceipt"
 OF_BLOCK: Final = "eth_getBlockReceipts"

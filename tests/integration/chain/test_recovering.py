@@ -11,10 +11,10 @@ from cashback.kernel.errors import Unavailable
 from cashback.processes import adapter
 from tests.integration.chain.cancelling import retirements
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import Bench, assembled, eventually, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
-ALICE = Person("alice")
-WHY = "the provider replaced final blocks"
+ALICE, WHY = Person("alice"), "the provider replaced final blocks"
 
 
 async def stream(bench: Bench) -> list[Outcome]:

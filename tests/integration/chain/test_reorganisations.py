@@ -9,7 +9,8 @@ import pytest
 from cashback.chain.model import ChainUnavailable
 from cashback.processes import adapter
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import assembled, eventually, mint, running, serving
+from tests.integration.chain.support import assembled, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 FINAL_BELOW: Final = 4
 """The development chain calls a block final when so many are on top of it: twice its slots in an epoch."""

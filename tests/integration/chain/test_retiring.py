@@ -9,7 +9,8 @@ from cashback.chain.service.auditing import Audit
 from cashback.processes import adapter
 from tests.integration.chain.cancelling import cancel, retirements, slots
 from tests.integration.chain.slow import SlowSigner
-from tests.integration.chain.support import assembled, eventually, loops, mint, running, serving
+from tests.integration.chain.support import assembled, loops, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 
 @pytest.fixture

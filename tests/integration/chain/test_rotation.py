@@ -12,7 +12,8 @@ from cashback.chain.model import AdapterRefused, Address, LaneView
 from cashback.processes import adapter
 from tests.integration.chain.levers import Lever
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import CHAIN_ID, Bench, assembled, eventually, loops, mint, running, serving
+from tests.integration.chain.support import CHAIN_ID, Bench, assembled, loops, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 
 @pytest.fixture

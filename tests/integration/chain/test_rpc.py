@@ -22,7 +22,8 @@ from cashback.processes.embedded import free_port
 from cashback.wire.cashback.chain import v1
 from cashback.wire.google.rpc import ErrorInfo
 from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
-from tests.integration.chain.support import WITHIN_S, Bench, assembled, eventually, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, mint, running, serving
+from tests.integration.chain.waiting import WITHIN_S, eventually
 
 HOST = "127.0.0.1"
 

@@ -8,7 +8,8 @@ from cashback.kernel.config import Secret
 from cashback.processes import adapter, signing
 from tests.integration.chain.levers import ACCOUNTS
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import Bench, assembled, eventually, mint, serving
+from tests.integration.chain.support import Bench, assembled, mint, serving
+from tests.integration.chain.waiting import eventually
 from tests.support.servers import Databases
 
 

@@ -12,7 +12,8 @@ from cashback.chain.store import lanes
 from cashback.chain.store import slots as stored_slots
 from cashback.processes import adapter, signing
 from tests.integration.chain.proxy import Proxy
-from tests.integration.chain.support import assembled, eventually, mint, running, serving
+from tests.integration.chain.support import assembled, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 SEND = "eth_sendRawTransaction"
 

@@ -13,7 +13,8 @@ from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.store import lanes as store
 from cashback.processes import adapter
 from tests.integration.chain.slow import SlowSigner
-from tests.integration.chain.support import Bench, assembled, eventually, loops, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, loops, mint, running, serving
+from tests.integration.chain.waiting import eventually
 
 WHOLE = 1_000_000
 ALICE = Person("alice")

@@ -7,9 +7,10 @@ from cashback.chain.model import Address, Exposed, Hash, KeyUnavailable, Mint, O
 from cashback.processes import adapter
 from tests.integration.chain.cancelling import cancel, retirements
 from tests.integration.chain.listening import listening_at
-from tests.integration.chain.support import Bench, assembled, eventually, loops, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, loops, mint, running, serving
 from tests.integration.chain.test_holds import REASON, hold
 from tests.integration.chain.test_recovering import ALICE, WHY, minted_again, replaced, stream
+from tests.integration.chain.waiting import eventually
 
 
 async def recovered(bench: Bench) -> Recovered:

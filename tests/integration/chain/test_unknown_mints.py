@@ -12,7 +12,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cashback.kernel.config import Secret
 from cashback.processes import adapter, signing
 from tests.integration.chain.conftest import PASSWORD
-from tests.integration.chain.support import Bench, assembled, eventually, loops, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, loops, mint, running, serving
+from tests.integration.chain.waiting import eventually
 from tests.support.servers import Databases
 
 UNKNOWN = "minted, and never submitted here: "

@@ -15,8 +15,16 @@ PLANTS = {
     "balance_unproved": "update ledger.accounts set balance = balance + 1 where kind = 'budget'",
     "entry_discontinuous": "update ledger.transfers set credit_balance_after = 1 where cause = 'mint'",
     "granted_unaccounted": "update ledger.transfers set amount = amount + 1 where cause = 'accrual'",
-    "state_unbooked": "update ledger.cashback_ledger set token_units = token_units + 1 where state = 'minted'",
-    "budget_unaccounted": "update ledger.cashback_ledger set amount_minor = amount_minor - 1 where state = 'minted'",
+    "state_unbooked": """
+        update ledger.cashback_ledger
+        set (requested_units, payable_units) = (requested_units - 1, payable_units - 1)
+        where state = 'minted'
+    """,
+    "budget_unaccounted": """
+        update ledger.cashback_ledger
+        set (net_minor, payable_minor) = (net_minor - 1, payable_minor - 1)
+        where state = 'minted'
+    """,
     "cost_unbooked": "update ledger.accounts set balance = balance - 1 where kind = 'fx' and currency = 'CBK'",
     "history_disagrees": "delete from ledger.cashback_transitions where to_state = 'minted'",
 }

@@ -10,7 +10,8 @@ from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import limits
 from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
-from tests.integration.chain.support import eventually, running
+from tests.integration.chain.support import running
+from tests.integration.chain.waiting import eventually
 from tests.integration.ledger.world import World
 
 TOKEN = 1_000_000

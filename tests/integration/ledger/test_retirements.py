@@ -144,8 +144,9 @@ async def test_the_schema_gives_nothing_back_without_a_row_about_the_number(worl
     )
     false = (
         "insert into ledger.retired_numbers "
-        "(number, cashback_id, recipient, request, requested_at, reason, person, at) "
-        "select mint_number, id, recipient, '', requested_at, 'x', 'x', now() from ledger.cashback_ledger"
+        "(number, cashback_id, recipient, request, requested_at, requested_units, reason, person, at) "
+        "select mint_number, id, recipient, '', requested_at, requested_units, 'x', 'x', now() "
+        "from ledger.cashback_ledger"
     )
     with psycopg.connect(world.dsns.of(role), autocommit=True) as connection:
         if role == "cashback_operator":

@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from cashback.ledger.model import TRANSITIONS, State
 from tests.integration.ledger.world import World, buy, minted_outcome
 
 IMMUTABLE = {
@@ -130,3 +131,19 @@ async def test_the_books_cannot_hold_nonsense(world: World, statement: str, cons
     await world.programme()
     await world.record(buy(await world.user(), await world.merchant()))
     assert await refused(world, statement) == constraint
+
+
+async def test_the_schema_and_the_model_know_the_same_steps(world: World) -> None:
+    """Every pair of states is asked about: what the model allows the schema takes, and nothing else."""
+    states = [None, *State]
+    known = {
+        (before, after)
+        for before, after, is_step in await world.rows(
+            "select before, after, ledger.is_step(before, after) from unnest(%s::text[]) as before,"
+            " unnest(%s::text[]) as after",
+            states,
+            list(State),
+        )
+        if is_step
+    }
+    assert known == {(before, after) for before in states for after in TRANSITIONS[before]}

@@ -136,8 +136,9 @@ async def retired_minted(scene: Scene) -> str:
     """Have the ledger give a number up that is minted."""
     number = scene.story.minted[0]
     statement = """
-        insert into ledger.retired_numbers (number, cashback_id, recipient, request, requested_at, reason, person, at)
-        select mint_number, id, recipient, request, requested_at, 'a lie', 'mallory', now()
+        insert into ledger.retired_numbers
+            (number, cashback_id, recipient, request, requested_at, requested_units, reason, person, at)
+        select mint_number, id, recipient, request, requested_at, requested_units, 'a lie', 'mallory', now()
         from ledger.cashback_ledger
         where mint_number = %s
     """

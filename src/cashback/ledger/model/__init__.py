@@ -4,6 +4,7 @@ Amounts are integers throughout: minor units of a currency, or base units of the
 """
 
 from cashback.ledger.model.books import (
+    SOURCES,
     Account,
     AccountKind,
     BooksMoved,
@@ -15,6 +16,7 @@ from cashback.ledger.model.books import (
 )
 from cashback.ledger.model.cashbacks import (
     NUMBER_RETIRED,
+    REQUESTED_STATES,
     TRANSITIONS,
     Accrual,
     Balance,
@@ -86,6 +88,8 @@ from cashback.ledger.model.stories import (
 
 __all__ = [
     "NUMBER_RETIRED",
+    "REQUESTED_STATES",
+    "SOURCES",
     "TRANSITIONS",
     "Account",
     "AccountKind",

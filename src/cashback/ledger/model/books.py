@@ -1,18 +1,27 @@
 """The books' words: accounts, what moves between them, and what does not add up.
 
-| account     | owner     | currency | holds                                                    |
-|-------------|-----------|----------|----------------------------------------------------------|
-| `funding`   | programme | fiat     | minus everything that was ever put into its budget        |
-| `budget`    | programme | fiat     | what may still be granted                                |
-| `approved`  | user      | fiat     | granted and waiting for its mint request                 |
-| `fx`        | programme | fiat     | what was turned into tokens: the programme's cost        |
-| `fx`        | programme | token    | minus the tokens it became                               |
-| `in_flight` | user      | token    | requested, outcome unknown                               |
-| `stuck`     | user      | token    | requested, and a person must act                         |
-| `minted`    | user      | token    | final on the chain                                       |
+| account       | owner     | currency | holds                                                              |
+|---------------|-----------|----------|--------------------------------------------------------------------|
+| `funding`     | campaign  | fiat     | minus everything that was ever put into its budget                  |
+| `budget`      | campaign  | fiat     | what may still be granted; may be striped                          |
+| `pending`     | user      | fiat     | granted, and held or under review                                  |
+| `approved`    | user      | fiat     | granted and waiting for its mint request                           |
+| `fx`          | programme | fiat     | what was turned into tokens: the programme's cost                  |
+| `fx`          | programme | token    | minus the tokens it became                                         |
+| `in_flight`   | user      | token    | requested, outcome unknown                                         |
+| `stuck`       | user      | token    | requested, and a person must act                                   |
+| `minted`      | user      | token    | final on the chain                                                 |
+| `debt`        | user      | token    | minus what the user owes for purchases returned after their mint   |
+| `clawback`    | programme | token    | all debt ever raised                                               |
+| `written_off` | programme | token    | minus the debt that was given up                                   |
+| `issued`      | chain     | token    | minus everything ever minted                                       |
+| `supply`      | chain     | token    | the token's supply                                                 |
+| `burned`      | chain     | token    | what holders burned                                                |
+| `unexplained` | chain     | token    | supply that no mint and no burn explains; must be 0                |
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -24,18 +33,45 @@ class AccountKind(StrEnum):
 
     FUNDING = "funding"
     BUDGET = "budget"
+    PENDING = "pending"
     APPROVED = "approved"
     FX = "fx"
     IN_FLIGHT = "in_flight"
     STUCK = "stuck"
     MINTED = "minted"
+    DEBT = "debt"
+    CLAWBACK = "clawback"
+    WRITTEN_OFF = "written_off"
+    ISSUED = "issued"
+    SUPPLY = "supply"
+    BURNED = "burned"
+    UNEXPLAINED = "unexplained"
+
+
+SOURCES: Final = frozenset(
+    {
+        AccountKind.FUNDING,
+        AccountKind.FX,
+        AccountKind.DEBT,
+        AccountKind.WRITTEN_OFF,
+        AccountKind.ISSUED,
+        AccountKind.UNEXPLAINED,
+    }
+)
+"""Accounts that may fall below zero."""
 
 
 class Cause(StrEnum):
     """Why something moved."""
 
     FUNDING = "funding"
+    WITHDRAWAL = "withdrawal"
+    REBALANCING = "rebalancing"
     ACCRUAL = "accrual"
+    APPROVAL = "approval"
+    VOID = "void"
+    REFUND = "refund"
+    EXPIRY = "expiry"
     CONVERSION = "conversion"
     REQUEST = "request"
     MINT = "mint"
@@ -43,14 +79,24 @@ class Cause(StrEnum):
     RETIREMENT = "retirement"
     RECONVERSION = "reconversion"
     REVERT = "revert"
+    DEBT = "debt"
+    NETTING = "netting"
+    WRITE_OFF = "write_off"
+    ISSUANCE = "issuance"
+    BURN = "burn"
+    UNEXPLAINED = "unexplained"
 
 
 class Account(msgspec.Struct, frozen=True, order=True):
-    """The name of an account; `owner` is a programme's or a user's id."""
+    """The name of an account; `owner` is a programme's, a campaign's or a user's id, or `chain`.
+
+    A hot account is split into stripes that are locked apart; its balance is the sum of theirs.
+    """
 
     owner: str
     kind: AccountKind
     currency: str
+    stripe: int = 0
 
 
 class Posting(msgspec.Struct, frozen=True, kw_only=True):

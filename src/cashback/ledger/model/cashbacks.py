@@ -1,11 +1,14 @@
 """A cashback's words, from the claim of a purchase to the tokens in a wallet.
 
-declined                            nothing was earned, and why
-approved ──▶ mint_requested ──▶ minted
-    │ ▲        ▲   └──▶ stuck ────▶ minted      a person looks after what is stuck
-    │ │        └ minted and stuck go back when the final block that said so was replaced
-    │ └──a person gives a stuck one back        only when its number was retired: it gets another one
-    └ waits here while its user has no wallet
+declined                                nothing was earned, and why
+waitlisted ──▶ as if it came anew       nothing yet: its campaign's budget was used up
+review ──▶ pending ──▶ approved ──▶ mint_requested ──▶ minted ──▶ reversed
+  │           │          │ ▲ │        ▲ ▲   └──▶ stuck ──▶ minted      a person looks after what is stuck
+  │           │          │ │ │        │ └ minted, stuck and reversed go back when their final block was replaced
+  │           │          │ │ │        └ what is approved waits here while its user has no wallet
+  │           │          │ │ └──▶ netted | expired      all kept against debt | no wallet came in time
+  │           │          │ └──a person gives a stuck one back        only when its number was retired
+  └───────────┴──────────┴──▶ voided                    rejected, or all of it was returned before the request
 """
 
 from collections.abc import Mapping
@@ -24,22 +27,40 @@ class State(StrEnum):
     """Where a cashback stands."""
 
     DECLINED = "declined"
+    WAITLISTED = "waitlisted"
+    PENDING = "pending"
+    REVIEW = "review"
     APPROVED = "approved"
     MINT_REQUESTED = "mint_requested"
     MINTED = "minted"
     STUCK = "stuck"
+    VOIDED = "voided"
+    NETTED = "netted"
+    EXPIRED = "expired"
+    REVERSED = "reversed"
+
+
+REQUESTED_STATES: Final = frozenset({State.MINT_REQUESTED, State.MINTED, State.STUCK, State.REVERSED})
+"""Those in which a cashback has a mint number."""
 
 
 TRANSITIONS: Final[Mapping[State | None, frozenset[State]]] = {
-    None: frozenset({State.DECLINED, State.APPROVED}),
+    None: frozenset({State.DECLINED, State.WAITLISTED, State.PENDING, State.REVIEW, State.APPROVED}),
     State.DECLINED: frozenset(),
-    State.APPROVED: frozenset({State.MINT_REQUESTED}),
+    State.WAITLISTED: frozenset({State.DECLINED, State.PENDING, State.REVIEW, State.APPROVED}),
+    State.PENDING: frozenset({State.APPROVED, State.VOIDED}),
+    State.REVIEW: frozenset({State.PENDING, State.APPROVED, State.VOIDED}),
+    State.APPROVED: frozenset({State.MINT_REQUESTED, State.VOIDED, State.NETTED, State.EXPIRED}),
+    State.VOIDED: frozenset(),
+    State.NETTED: frozenset(),
+    State.EXPIRED: frozenset(),
     State.MINT_REQUESTED: frozenset({State.MINTED, State.STUCK}),
     # Truth about a mint is its log in a final block: a mint that was given up may still turn out to have happened.
     # And one whose number was retired, so that it never can have happened, is given back by a person.
     State.STUCK: frozenset({State.MINTED, State.APPROVED, State.MINT_REQUESTED}),
-    # Only when that block was replaced: see `Requested.reversals`.
-    State.MINTED: frozenset({State.MINT_REQUESTED}),
+    # Back only when that block was replaced: see `Requested.reversals`. On when a refund leaves nothing of it.
+    State.MINTED: frozenset({State.MINT_REQUESTED, State.REVERSED}),
+    State.REVERSED: frozenset({State.MINT_REQUESTED}),
 }
 """Which state may follow which; None stands before the first. The schema refuses every other step."""
 
@@ -147,7 +168,10 @@ class Reissue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cashback(msgspec.Struct, frozen=True, kw_only=True):
-    """One cashback as it stands; what a later state adds is None before it. `document` holds its decision."""
+    """One cashback as it stands; what a later state adds is None before it. `document` holds its decision.
+
+    `amount` and `token_units` are what the decision granted, `net` is what refunds have left of the amount.
+    """
 
     id: str
     purchase_id: str
@@ -171,6 +195,8 @@ class Cashback(msgspec.Struct, frozen=True, kw_only=True):
     block_number: int | None
     block_hash: str | None
     minted_at: datetime | None
+    net: Minor
+    requested_units: TokenUnits | None
 
 
 class CashbackPage(msgspec.Struct, frozen=True):

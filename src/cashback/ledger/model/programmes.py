@@ -20,9 +20,10 @@ class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InForce(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides a purchase now: the rules in force, the rate, and what is left of the budget, locked."""
+    """What decides a purchase now: the rules in force, the rate, who pays, and what is left of the budget, locked."""
 
     ruleset: Ruleset
+    campaign_id: str
     conversion: Conversion
     budget_left: Minor
 

@@ -6,7 +6,14 @@ from cashback.ledger.rules.decide import ENGINE, decide, fold
 from cashback.ledger.rules.document import decided_of, document_of, engine_of, replay
 from cashback.ledger.rules.explain import explain
 from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, given_back, minted, requested, reverted
-from cashback.ledger.rules.programme import check_limit, check_room, check_terms, fitting, largest_grant
+from cashback.ledger.rules.programme import (
+    bare_percentage,
+    check_limit,
+    check_room,
+    check_terms,
+    fitting,
+    largest_grant,
+)
 from cashback.ledger.rules.recovery import account_for, account_for_all, adopted
 from cashback.ledger.rules.requests import backoff, check_retired, reopened, settles
 
@@ -17,6 +24,7 @@ __all__ = [
     "accrued",
     "adopted",
     "backoff",
+    "bare_percentage",
     "budget_of",
     "check_limit",
     "check_retired",

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cashback.ledger.model import Account, AccountKind, Overdrawn, Posting, Transfer
-
-_SOURCES = frozenset({AccountKind.FUNDING, AccountKind.FX})
+from cashback.ledger.model import SOURCES, Account, Overdrawn, Posting, Transfer
 
 
 def transfers(
@@ -22,7 +20,7 @@ def transfers(
     for posting in postings:
         after[posting.debit] -= posting.amount
         after[posting.credit] += posting.amount
-        if after[posting.debit] < 0 and posting.debit.kind not in _SOURCES:
+        if after[posting.debit] < 0 and posting.debit.kind not in SOURCES:
             raise Overdrawn(f"{posting.debit.kind} of {posting.debit.owner} would be overdrawn", amount=posting.amount)
         done.append(
             Transfer(

@@ -1,36 +1,25 @@
 """What each step of a cashback's life moves between which accounts; `model.books` draws the table of accounts."""
 
 from cashback.kernel.money import TOKEN_SYMBOL, Minor
-from cashback.ledger.model import (
-    Account,
-    AccountKind,
-    Accrual,
-    Cause,
-    Mintable,
-    Posting,
-    Requested,
-    Ruleset,
-    State,
-    Stuck,
-)
+from cashback.ledger.model import Account, AccountKind, Accrual, Cause, Mintable, Posting, Requested, State, Stuck
 
 
-def budget_of(ruleset: Ruleset) -> Account:
-    """Return the account that grants under `ruleset` come from."""
-    return Account(ruleset.programme_id, AccountKind.BUDGET, ruleset.currency.code)
+def budget_of(campaign_id: str, currency: str) -> Account:
+    """Return the account that a campaign's grants come from."""
+    return Account(campaign_id, AccountKind.BUDGET, currency)
 
 
-def funded(ruleset: Ruleset, amount: Minor) -> Posting:
-    """Put `amount` into a programme's budget."""
-    source = Account(ruleset.programme_id, AccountKind.FUNDING, ruleset.currency.code)
-    return Posting(debit=source, credit=budget_of(ruleset), amount=amount, cause=Cause.FUNDING)
+def funded(campaign_id: str, currency: str, amount: Minor) -> Posting:
+    """Put `amount` into a campaign's budget."""
+    source = Account(campaign_id, AccountKind.FUNDING, currency)
+    return Posting(debit=source, credit=budget_of(campaign_id, currency), amount=amount, cause=Cause.FUNDING)
 
 
-def accrued(accrual: Accrual, ruleset: Ruleset) -> Posting:
-    """Move what was granted from the budget to the user."""
+def accrued(accrual: Accrual, campaign_id: str, currency: str) -> Posting:
+    """Move what was granted from a campaign's budget to the user."""
     return Posting(
-        debit=budget_of(ruleset),
-        credit=Account(accrual.claim.user_id, AccountKind.APPROVED, ruleset.currency.code),
+        debit=budget_of(campaign_id, currency),
+        credit=Account(accrual.claim.user_id, AccountKind.APPROVED, currency),
         amount=accrual.amount,
         cause=Cause.ACCRUAL,
         cashback_id=accrual.cashback_id,

@@ -2,11 +2,15 @@
 
 from typing import Final
 
+import msgspec
+
 from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits, share, to_token
 from cashback.ledger.model import Commitments, GrantAboveLimit, NewProgramme, Programme, ProgrammeInvalid
+from cashback.ledger.model.rulesets import Percent, Rule, Rules
 from cashback.ledger.rules.currencies import currency_of
 
 NAME_LENGTH_MAX: Final = 200
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def check_terms(terms: NewProgramme) -> Currency:
@@ -49,6 +53,12 @@ def check_room(terms: NewProgramme, currency: Currency, before: Commitments) -> 
             "all budgets together must stay below 2^63, in minor units and in base units of the token",
             pointer="/budget_minor",
         )
+
+
+def bare_percentage(campaign_id: str, rate: Bps) -> bytes:
+    """Return the document of a ruleset that is one percentage of everything, paid by one campaign."""
+    rule = Rule(id="base", campaign=campaign_id, earns=Percent(rate_bps=rate))
+    return _encoder.encode(Rules(rules=(rule,)))
 
 
 def largest_grant(programme: Programme) -> TokenUnits:

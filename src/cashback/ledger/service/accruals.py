@@ -10,7 +10,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
-from cashback.ledger.model import Accrual, Claim, Counters, Decided, Posting, State
+from cashback.ledger.model import Accrual, Claim, Counters, Decided, InForce, Posting, State
 from cashback.ledger.rules import accrued, document_of, fold
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import accruals as store
@@ -36,7 +36,7 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
     )
     accruals = [_accrual(claim, each) for claim, each in zip(claims, decided, strict=True)]
     await store.insert(tx, accruals, actor=ACTOR, at=now)
-    await post(tx, [posting for accrual in accruals if (posting := _posting(accrual))], at=now)
+    await post(tx, _postings(accruals, programme), at=now)
     return accruals
 
 
@@ -58,10 +58,12 @@ def _accrual(claim: Claim, decided: Decided) -> Accrual:
     return Accrual(cashback_id=new_id("cb"), claim=claim, decided=decided, document=document_of(decided))
 
 
-def _posting(accrual: Accrual) -> Posting | None:
-    """Return what a grant moves; nothing when declined."""
-    ruleset = accrual.decided.ruleset
-    return accrued(accrual, ruleset) if ruleset is not None and accrual.state is State.APPROVED else None
+def _postings(accruals: Sequence[Accrual], programme: InForce | None) -> list[Posting]:
+    """Return what the grants move out of the campaign's budget."""
+    if programme is None:
+        return []
+    currency = programme.ruleset.currency.code
+    return [accrued(one, programme.campaign_id, currency) for one in accruals if one.state is State.APPROVED]
 
 
 def _approved(accrual: Accrual, now: datetime) -> Event:

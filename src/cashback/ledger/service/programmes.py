@@ -6,7 +6,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Currency, TokenUnits
 from cashback.ledger.model import NewProgramme, Programme, ProgrammeAnswer, ProgrammeExists, Ruleset
-from cashback.ledger.rules import check_limit, check_room, check_terms, funded
+from cashback.ledger.rules import bare_percentage, check_limit, check_room, check_terms, funded
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import programmes as store
 
@@ -53,11 +53,13 @@ def programme_answer(programme: Programme) -> ProgrammeAnswer:
 async def _start(tx: Tx, terms: NewProgramme, currency: Currency, now: datetime) -> bool:
     """Store and fund a programme unless one is in the way; return whether it is new."""
     ruleset = Ruleset(id=new_id("rul"), programme_id=new_id("prg"), version=1, currency=currency, rate=terms.rate)
-    if not await store.insert(tx, terms, ruleset, at=now):
+    campaign_id = new_id("cmp")
+    document = bare_percentage(campaign_id, terms.rate)
+    if not await store.insert(tx, terms, ruleset, campaign_id=campaign_id, document=document, at=now):
         return False
     # Only now: whoever else starts one waits for this row, so nobody's budget is overlooked.
     check_room(terms, currency, await store.commitments(tx, currency=currency.code))
-    await post(tx, [funded(ruleset, terms.budget)], at=now)
+    await post(tx, [funded(campaign_id, currency.code, terms.budget)], at=now)
     return True
 
 

@@ -136,14 +136,15 @@ def _step(step: Transition) -> StepStory:
 
 def _mint(cashback: Cashback, live: LiveMint | None) -> MintStory | None:
     """Return the mint of a cashback that was requested, else None; a settled mint needs no live word for its block."""
-    if cashback.mint_number is None or cashback.recipient is None or cashback.requested_at is None:
+    number, recipient, requested_at = cashback.mint_number, cashback.recipient, cashback.requested_at
+    if number is None or recipient is None or requested_at is None or cashback.requested_units is None:
         return None
     block_number = cashback.block_number or (live.block_number if live else None)
     return MintStory(
-        number=str(cashback.mint_number),
-        recipient=cashback.recipient,
-        token_units=str(cashback.token_units),
-        requested_at=cashback.requested_at,
+        number=str(number),
+        recipient=recipient,
+        token_units=str(cashback.requested_units),
+        requested_at=requested_at,
         chain_state=live.state if live else None,
         is_stale=live is None,
         transaction_hash=cashback.transaction_hash or (live.transaction_hash if live else None),

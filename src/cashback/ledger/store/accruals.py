@@ -28,9 +28,11 @@ async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetim
         stored as (
             insert into ledger.cashback_ledger (
                 id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
-                token_units, state, reason, traceparent, created_at)
+                token_units, state, reason, traceparent, created_at, net_minor, payable_minor, payable_units,
+                approved_at)
             select id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
-                   token_units, state, reason, traceparent, %(at)s
+                   token_units, state, reason, traceparent, %(at)s, amount_minor, amount_minor, token_units,
+                   case when state = 'approved' then %(at)s end
             from given
             order by place
         ),

@@ -5,9 +5,9 @@
 | `currency_unbalanced` | I8        | all     | all accounts of a currency together, and 0                             |
 | `balance_unproved`    | I8        | account | its balance, and the sum of its entries                                |
 | `entry_discontinuous` | I8        | account | each entry's balance after, and the one before it plus its amount      |
-| `granted_unaccounted` | I1        | user    | what was ever accrued, and waiting + in flight + stuck + minted        |
+| `granted_unaccounted` | I1        | user    | what was ever accrued, and what their cashbacks were granted           |
 | `state_unbooked`      | I1        | user    | the cashbacks in a state, and the account of that state                |
-| `budget_unaccounted`  | I1        | all     | what a budget was funded with, and left + granted                      |
+| `budget_unaccounted`  | I1        | all     | what budgets were funded with, and left + granted and not given back   |
 | `cost_unbooked`       | I1        | all     | what a programme's requests came to, and its fx accounts               |
 | `history_disagrees`   | I1        | cashback| its state, and where its last transition led                           |
 
@@ -60,7 +60,7 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         full join (
             select user_id, currency, sum(amount_minor) as stands
             from ledger.cashback_ledger
-            where state <> 'declined'
+            where amount_minor > 0
             group by user_id, currency
         ) as cashbacks using (user_id, currency)
         where coalesce(accrued, 0) <> coalesce(stands, 0)
@@ -69,43 +69,57 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         select owner || '/' || kind || '/' || currency, coalesce(stands, 0), coalesce(balance, 0)
         from (
             select user_id as owner,
-                   case state when 'mint_requested' then 'in_flight' else state end as kind,
-                   case state when 'approved' then currency else %(token)s end as currency,
-                   sum(case state when 'approved' then amount_minor else token_units end) as stands
+                   case state
+                       when 'review' then 'pending'
+                       when 'mint_requested' then 'in_flight'
+                       when 'reversed' then 'minted'
+                       else state
+                   end as kind,
+                   case when requested_units is null then currency else %(token)s end as currency,
+                   sum(coalesce(requested_units, payable_minor)) as stands
             from ledger.cashback_ledger
-            where state <> 'declined'
+            where state in ('pending', 'review', 'approved', 'mint_requested', 'stuck', 'minted', 'reversed')
             group by 1, 2, 3
         ) as cashbacks
         full join (
             select owner, kind, currency, balance
             from ledger.accounts
-            where kind in ('approved', 'in_flight', 'stuck', 'minted')
+            where kind in ('pending', 'approved', 'in_flight', 'stuck', 'minted')
         ) as books using (owner, kind, currency)
         where coalesce(stands, 0) <> coalesce(balance, 0)
     """,
     ("I1", "budget_unaccounted"): """
-        select programme.id, -funding.balance, budget.balance + coalesce(granted.amount, 0)
-        from ledger.programmes as programme
-        join ledger.accounts as funding on funding.owner = programme.id and funding.kind = 'funding'
-        join ledger.accounts as budget on budget.owner = programme.id and budget.kind = 'budget'
-        left join (
-            select programme_id, sum(amount_minor) as amount
+        select programme_id, coalesce(funded, 0), coalesce(remains, 0) + coalesce(payable, 0)
+        from (
+            select campaign.programme_id,
+                   -sum(balance) filter (where kind = 'funding') as funded,
+                   sum(balance) filter (where kind = 'budget') as remains
+            from ledger.accounts as account
+            join ledger.campaigns as campaign on campaign.id = account.owner
+            where kind in ('funding', 'budget')
+            group by campaign.programme_id
+        ) as budgets
+        full join (
+            select programme_id, sum(payable_minor) as payable
             from ledger.cashback_ledger
+            where amount_minor > 0
             group by programme_id
-        ) as granted on granted.programme_id = programme.id
-        where -funding.balance <> budget.balance + coalesce(granted.amount, 0)
+        ) as granted using (programme_id)
+        where coalesce(funded, 0) <> coalesce(remains, 0) + coalesce(payable, 0)
     """,
     ("I1", "cost_unbooked"): """
         select owner || '/' || currency, coalesce(expected, 0), coalesce(balance, 0)
         from (
-            select programme_id as owner, currency, sum(amount_minor) as expected
+            select programme_id as owner, currency, sum(payable_minor) as expected
             from ledger.cashback_ledger
             where mint_number is not null
+               or state = 'netted'
             group by programme_id, currency
             union all
-            select programme_id, %(token)s, -sum(token_units)
+            select programme_id, %(token)s, -sum(coalesce(requested_units, 0) + netted_units)
             from ledger.cashback_ledger
             where mint_number is not null
+               or netted_units > 0
             group by programme_id
         ) as cashbacks
         full join (

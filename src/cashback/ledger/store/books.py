@@ -11,25 +11,27 @@ async def lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, 
     """Return number and balance of those accounts that exist, locked in ascending order of number until `tx` ends."""
     cursor = await tx.execute(
         """
-        select account.id, account.balance, owner, kind, currency
-        from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[]) as wanted (owner, kind, currency)
-        join ledger.accounts as account using (owner, kind, currency)
+        select account.id, account.balance, owner, kind, currency, stripe
+        from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[], %(stripes)b::smallint[])
+            as wanted (owner, kind, currency, stripe)
+        join ledger.accounts as account using (owner, kind, currency, stripe)
         order by account.id
         for update of account
         """,
         _columns(accounts),
     )
-    return {Account(row[2], AccountKind(row[3]), row[4]): (row[0], row[1]) for row in await cursor.fetchall()}
+    return {Account(row[2], AccountKind(row[3]), row[4], row[5]): (row[0], row[1]) for row in await cursor.fetchall()}
 
 
 async def open_accounts(tx: Tx, accounts: Sequence[Account]) -> None:
     """Make the accounts that do not exist yet; those that someone else is opening are waited for."""
     await tx.execute(
         """
-        insert into ledger.accounts (owner, kind, currency)
-        select owner, kind, currency
-        from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[]) as wanted (owner, kind, currency)
-        order by owner, kind, currency
+        insert into ledger.accounts (owner, kind, currency, stripe)
+        select owner, kind, currency, stripe
+        from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[], %(stripes)b::smallint[])
+            as wanted (owner, kind, currency, stripe)
+        order by owner, kind, currency, stripe
         on conflict on constraint account_once do nothing
         """,
         _columns(accounts),
@@ -91,10 +93,11 @@ async def post(
     return 0 if row is None else int(row[0])
 
 
-def _columns(accounts: Sequence[Account]) -> dict[str, list[str]]:
+def _columns(accounts: Sequence[Account]) -> dict[str, list[str] | list[int]]:
     """Return the accounts' names as arrays."""
     return {
         "owners": [account.owner for account in accounts],
         "kinds": [account.kind.value for account in accounts],
         "currencies": [account.currency for account in accounts],
+        "stripes": [account.stripe for account in accounts],
     }

@@ -16,8 +16,8 @@ async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Mintable]:
     cursor = await tx.execute(
         """
         with locked as materialized (
-            select cashback.id, cashback.user_id, cashback.programme_id, cashback.currency, cashback.amount_minor,
-                   cashback.token_units, cashback.traceparent, recipient.wallet
+            select cashback.id, cashback.user_id, cashback.programme_id, cashback.currency, cashback.payable_minor,
+                   cashback.payable_units - cashback.netted_units as units, cashback.traceparent, recipient.wallet
             from ledger.cashback_ledger as cashback
             join ledger.recipients as recipient using (user_id)
             where cashback.id = any(%(ids)b)
@@ -25,7 +25,7 @@ async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Mintable]:
             order by cashback.position
             for update of cashback skip locked
         )
-        select id, user_id, programme_id, currency, amount_minor, token_units, traceparent, wallet,
+        select id, user_id, programme_id, currency, payable_minor, units, traceparent, wallet,
                nextval('ledger.mint_numbers')
         from locked
         """,
@@ -67,11 +67,12 @@ async def mark_requested(
                 recipient = given.recipient,
                 request = given.request,
                 requested_at = %(at)s,
+                requested_units = given.units,
                 reissue_after = given.reissue_after
             from unnest(
                 %(ids)b::text[], %(numbers)b::bigint[], %(recipients)b::text[], %(requests)b::bytea[],
-                %(reissue_after)b::timestamptz[]
-            ) as given (id, number, recipient, request, reissue_after)
+                %(units)b::bigint[], %(reissue_after)b::timestamptz[]
+            ) as given (id, number, recipient, request, units, reissue_after)
             where cashback.id = given.id
               and cashback.state = 'approved'
             returning cashback.id
@@ -89,6 +90,7 @@ async def mark_requested(
             "numbers": [cashback.mint_number for cashback in cashbacks],
             "recipients": [cashback.recipient for cashback in cashbacks],
             "requests": list(requests),
+            "units": [cashback.token_units for cashback in cashbacks],
             "actor": actor,
             "cause": cause,
             "at": at,
@@ -103,7 +105,7 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
     """Return the cashbacks of those numbers, locked in order until `tx` ends."""
     cursor = await tx.execute(
         """
-        select id, user_id, token_units, mint_number, state, reversals
+        select id, user_id, requested_units, mint_number, state, reversals
         from ledger.cashback_ledger
         where mint_number = any(%(numbers)b)
         order by position

@@ -10,7 +10,7 @@ from cashback.ledger.model import Commitments, Conversion, InForce, NewProgramme
 _TERMS: Final = """
     programme.id, programme.currency, programme.exponent, programme.token_rate_numerator,
     programme.token_rate_denominator, programme.created_at, ruleset.id, ruleset.version, ruleset.rate_bps,
-    budget.balance
+    budget.balance, campaign.id
 """
 _FROM: Final = """
     ledger.programmes as programme
@@ -21,8 +21,10 @@ _FROM: Final = """
         order by version desc
         limit 1
     ) as ruleset
+    join ledger.campaigns as campaign
+      on campaign.programme_id = programme.id and campaign.name = 'base'
     join ledger.accounts as budget
-      on budget.owner = programme.id and budget.kind = 'budget' and budget.currency = programme.currency
+      on budget.owner = campaign.id and budget.kind = 'budget' and budget.currency = programme.currency
 """
 
 
@@ -39,7 +41,7 @@ async def lock_in_force(tx: Tx) -> InForce | None:
     row = await cursor.fetchone()
     if row is None:
         return None
-    return InForce(ruleset=_ruleset(row), conversion=_conversion(row), budget_left=Minor(row[9]))
+    return InForce(ruleset=_ruleset(row), campaign_id=row[10], conversion=_conversion(row), budget_left=Minor(row[9]))
 
 
 async def read(tx: Tx, *, programme_id: str | None = None, name: str | None = None) -> Programme | None:
@@ -49,7 +51,7 @@ async def read(tx: Tx, *, programme_id: str | None = None, name: str | None = No
         select {_TERMS}, programme.name, -funding.balance, programme.ended_at
         from {_FROM}
         join ledger.accounts as funding
-          on funding.owner = programme.id and funding.kind = 'funding' and funding.currency = programme.currency
+          on funding.owner = campaign.id and funding.kind = 'funding' and funding.currency = programme.currency
         where case
             when %(id)s::text is not null then programme.id = %(id)s
             when %(name)s::text is not null then programme.name = %(name)s
@@ -62,13 +64,13 @@ async def read(tx: Tx, *, programme_id: str | None = None, name: str | None = No
         return None
     return Programme(
         id=row[0],
-        name=row[10],
+        name=row[11],
         ruleset=_ruleset(row),
         conversion=_conversion(row),
-        budget=Minor(row[11]),
+        budget=Minor(row[12]),
         budget_left=Minor(row[9]),
         created_at=row[5],
-        ended_at=row[12],
+        ended_at=row[13],
     )
 
 
@@ -81,8 +83,9 @@ async def commitments(tx: Tx, *, currency: str) -> Commitments:
                    -funding.balance * 10::numeric ^ %(decimals)s * token_rate_numerator,
                    10::numeric ^ exponent * token_rate_denominator)), 0)
         from ledger.programmes as programme
+        join ledger.campaigns as campaign on campaign.programme_id = programme.id
         join ledger.accounts as funding
-          on funding.owner = programme.id and funding.kind = 'funding' and funding.currency = programme.currency
+          on funding.owner = campaign.id and funding.kind = 'funding' and funding.currency = programme.currency
         """,
         {"currency": currency, "decimals": TOKEN_DECIMALS},
     )
@@ -92,8 +95,13 @@ async def commitments(tx: Tx, *, currency: str) -> Commitments:
     return Commitments(budget=Minor(int(row[0])), token_units=TokenUnits(int(row[1])))
 
 
-async def insert(tx: Tx, terms: NewProgramme, ruleset: Ruleset, *, at: datetime) -> bool:
-    """Store a programme and the first version of its rules; False when another is in force or has its name."""
+async def insert(
+    tx: Tx, terms: NewProgramme, ruleset: Ruleset, *, campaign_id: str, document: bytes, at: datetime
+) -> bool:
+    """Store a programme, the campaign that pays and the first version of its rules.
+
+    Return False when another is in force or has its name; then nothing is stored.
+    """
     cursor = await tx.execute(
         """
         with programme as (
@@ -102,9 +110,15 @@ async def insert(tx: Tx, terms: NewProgramme, ruleset: Ruleset, *, at: datetime)
             values (%(id)s, %(name)s, %(currency)s, %(exponent)s, %(numerator)s, %(denominator)s, %(at)s)
             on conflict do nothing
             returning id
+        ),
+        campaign as (
+            insert into ledger.campaigns (id, programme_id, name, starts_at, created_at)
+            select %(campaign_id)s, programme.id, 'base', %(at)s, %(at)s
+            from programme
         )
-        insert into ledger.rulesets (id, programme_id, version, rate_bps, published_at)
-        select %(ruleset_id)s, programme.id, %(version)s, %(rate_bps)s, %(at)s
+        insert into ledger.rulesets (id, programme_id, version, rate_bps, document, digest, starts_at, published_at)
+        select %(ruleset_id)s, programme.id, %(version)s, %(rate_bps)s, %(document)s, sha256(%(document)s), %(at)s,
+               %(at)s
         from programme
         returning id
         """,
@@ -118,6 +132,8 @@ async def insert(tx: Tx, terms: NewProgramme, ruleset: Ruleset, *, at: datetime)
             "ruleset_id": ruleset.id,
             "version": ruleset.version,
             "rate_bps": ruleset.rate,
+            "campaign_id": campaign_id,
+            "document": document,
             "at": at,
         },
     )

@@ -10,7 +10,7 @@ from cashback.ledger.model import Cashback, Reason, State, Sum, Transition
 _SELECT: Final = """
     select cashback.id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
            token_units, state, reason, document, created_at, mint_number, recipient, requested_at, reissues, failure,
-           transaction_hash, block_number, block_hash, minted_at, position
+           transaction_hash, block_number, block_hash, minted_at, net_minor, requested_units, position
     from ledger.cashback_ledger as cashback
     join ledger.decisions as decision on decision.cashback_id = cashback.id
 """
@@ -162,4 +162,6 @@ def _cashback(row: tuple[Any, ...]) -> Cashback:
         block_number=row[19],
         block_hash=row[20],
         minted_at=row[21],
+        net=Minor(row[22]),
+        requested_units=None if row[23] is None else TokenUnits(row[23]),
     )

@@ -11,7 +11,8 @@ async def lock_standing(tx: Tx, *, cashback_ids: Sequence[str], numbers: Sequenc
     """Return the cashbacks with one of these ids or numbers, locked in order until `tx` ends."""
     cursor = await tx.execute(
         """
-        select id, user_id, programme_id, currency, amount_minor, token_units, traceparent, state, mint_number
+        select id, user_id, programme_id, currency, payable_minor,
+               coalesce(requested_units, payable_units - netted_units), traceparent, state, mint_number
         from ledger.cashback_ledger
         where id = any(%(ids)b)
            or mint_number = any(%(numbers)b::bigint[])

@@ -14,7 +14,8 @@ async def lock(tx: Tx, mint_number: int) -> Stuck | None:
     """Return the cashback that has the number, locked until `tx` ends; None when none has it, or not any more."""
     cursor = await tx.execute(
         """
-        select id, user_id, programme_id, currency, amount_minor, token_units, mint_number, state, failure
+        select id, user_id, programme_id, currency, payable_minor, coalesce(requested_units, 0), mint_number, state,
+               failure
         from ledger.cashback_ledger
         where mint_number = %(number)s
         for update
@@ -42,8 +43,9 @@ async def give_up(tx: Tx, mint_number: int, *, by: str, because: str, at: dateti
     cursor = await tx.execute(
         """
         insert into ledger.retired_numbers
-            (number, cashback_id, recipient, request, requested_at, reversals, reason, person, at)
-        select mint_number, id, recipient, request, requested_at, reversals, %(because)s, %(by)s, %(at)s
+            (number, cashback_id, recipient, request, requested_at, requested_units, reversals, reason, person, at)
+        select mint_number, id, recipient, request, requested_at, requested_units, reversals, %(because)s, %(by)s,
+               %(at)s
         from ledger.cashback_ledger
         where mint_number = %(number)s
           and state = 'stuck'
@@ -64,6 +66,7 @@ async def approve_again(tx: Tx, mint_number: int, *, actor: str, cause: str, at:
                 recipient = null,
                 request = null,
                 requested_at = null,
+                requested_units = null,
                 reissue_after = null,
                 reissues = 0,
                 reversals = 0,
@@ -98,11 +101,9 @@ async def page(tx: Tx, *, after_number: int, limit: int) -> list[RetiredNumber]:
     """Return numbers that were given up, from the one after `after_number` on, in ascending order."""
     cursor = await tx.execute(
         """
-        select retired.number, retired.cashback_id, retired.recipient, cashback.token_units, retired.reason,
+        select retired.number, retired.cashback_id, retired.recipient, retired.requested_units, retired.reason,
                retired.person, retired.at
         from ledger.retired_numbers as retired
-        join ledger.cashback_ledger as cashback
-          on cashback.id = retired.cashback_id
         where retired.number > %(after)s
         order by retired.number
         limit %(limit)s

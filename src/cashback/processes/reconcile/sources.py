@@ -182,7 +182,7 @@ def _requested(cashback: Cashback) -> Requested:
         number=cashback.mint_number or 0,
         cashback_id=cashback.id,
         recipient=cashback.recipient or "",
-        amount=cashback.token_units,
+        amount=cashback.requested_units or 0,
         minted_in_block=cashback.block_number,
         transaction_hash=cashback.transaction_hash,
     )

@@ -155,7 +155,7 @@ class Clamped(msgspec.Struct, frozen=True, array_like=True):
     campaign: str | None = None
 
 
-class LineGrant(msgspec.Struct, frozen=True, array_like=True):
+class GrantedLine(msgspec.Struct, frozen=True, array_like=True):
     """What one line was granted and on which base, which is 0 where no rule counted; a share for each campaign.
 
     That is what a refund needs: net = floor(grant (base - refunded) / base). Campaigns are those of the verdict.
@@ -214,7 +214,7 @@ class Verdict(Term, frozen=True, kw_only=True):
     amount: Minor = Minor(0)
     token_units: TokenUnits = TokenUnits(0)
     campaigns: tuple[str, ...] = ()
-    lines: tuple[LineGrant, ...] = ()
+    lines: tuple[GrantedLine, ...] = ()
     trace: Trace = Trace()
 
     def paid_by(self) -> dict[str, Minor]:
@@ -247,4 +247,12 @@ class CounterKey(NamedTuple):
 
 
 Running: TypeAlias = dict[CounterKey, Minor]
-"""What each counter has left; one that is not in it has no limit, save a campaign's total, which then has nothing."""
+"""What was granted by each counter so far; one that is not in it began at nothing."""
+
+
+class Paying(msgspec.Struct, frozen=True, kw_only=True):
+    """What a campaign can pay: all that its budget holds, at most so much by the day, and what it does at the end."""
+
+    budget: Minor
+    day: Minor | None = None
+    exhaustion: Exhaustion = Exhaustion.PARTIAL_FILL

@@ -12,7 +12,7 @@ import msgspec
 
 from cashback.kernel.money import BPS_IN_WHOLE
 from cashback.ledger.model.engine import Line, Published
-from cashback.ledger.model.rulesets import Check, HoursAre, Lines, Mode, Per, Rule, Rules, WeekdayIs
+from cashback.ledger.model.rulesets import Check, FirstPurchase, HoursAre, Lines, Mode, Per, Rule, Rules, WeekdayIs
 from cashback.ledger.rules.engine.conditions import PARTY, compile_condition
 from cashback.ledger.rules.engine.earnings import compile_earning
 from cashback.ledger.rules.engine.matching import Candidates, Eligible, ReadyRule
@@ -98,6 +98,13 @@ def _ready_rule(rule: Rule, modes: Mapping[str, Mode]) -> ReadyRule:
         priority=rule.priority,
         at_most=int(rule.at_most) if rule.at_most is not None else None,
     )
+
+
+@lru_cache(maxsize=_KEPT)
+def asks_for_past(ruleset: Published) -> bool:
+    """Return whether a ruleset asks what a user did before: for first purchases, or for velocity."""
+    conditions = (each for rule in ruleset.rules.rules for each in (*rule.when, *rule.unless))
+    return bool(ruleset.rules.checks) or any(isinstance(each, FirstPurchase) for each in conditions)
 
 
 def zones_of(rules: Rules) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Decisions over a batch: which counters each needs, and each seeing what those before it left."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from cashback.kernel.money import Minor
-from cashback.ledger.model.codes import Exhaustion, Limit
+from cashback.ledger.model.codes import Limit
 from cashback.ledger.model.decisions import Conversion
 from cashback.ledger.model.engine import (
     CampaignLeft,
@@ -14,6 +15,7 @@ from cashback.ledger.model.engine import (
     Exchange,
     Judgement,
     Left,
+    Paying,
     ProgrammeFacts,
     Published,
     PurchaseFacts,
@@ -22,6 +24,8 @@ from cashback.ledger.model.engine import (
 from cashback.ledger.rules.engine.compile import ready
 from cashback.ledger.rules.engine.earn import earn
 from cashback.ledger.rules.engine.settle import judge
+
+_NOTHING: Final = Paying(budget=Minor(0))
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +51,8 @@ def keys_of(claimed: Claimed) -> list[CounterKey]:
     """Return the counters that may bound a claim, in the order of the limits: what to lock, sorted, before `fold`.
 
     Users' and merchants' counters are those that the ruleset limits; campaigns' may turn out to have no limit by the
-    day. Days and months are those of `occurred_at`, so that it does not matter when a purchase is received.
+    day, and their budgets are accounts. Days and months are those of `occurred_at`, so that it does not matter when a
+    purchase is received.
     """
     earned = claimed.earned
     if earned.reason is not None or earned.programme is None or earned.ruleset is None:
@@ -68,50 +73,52 @@ def keys_of(claimed: Claimed) -> list[CounterKey]:
 
 
 def fold(
-    many: Iterable[Claimed], running: Running, exhaustion: Mapping[str, Exhaustion], conversion: Conversion | None
+    many: Iterable[Claimed], running: Running, paying: Mapping[str, Paying], conversion: Conversion | None
 ) -> list[Judgement]:
-    """Return a judgement for each of `many` in order; `running` goes down by what each is granted.
+    """Return a judgement for each of `many` in order; `running` goes up by what each is granted, or may be.
 
-    What is in review is reserved as well. `exhaustion` is what each campaign does when its budget ends.
+    What is in review is reserved as well. A campaign that is not among `paying` pays nothing.
     """
     judged = []
     for claimed in many:
         keys = keys_of(claimed)
-        judgement = judge(claimed.earned, _left(keys, running, exhaustion), conversion)
+        judgement = judge(claimed.earned, _left(claimed.earned, keys, running, paying), conversion)
         _take(running, keys, judgement)
         judged.append(judgement)
     return judged
 
 
-def _left(keys: Sequence[CounterKey], running: Running, exhaustion: Mapping[str, Exhaustion]) -> Left:
+def _left(earned: Earned, keys: Sequence[CounterKey], running: Running, paying: Mapping[str, Paying]) -> Left:
     """Return what the counters of one claim have left."""
-    by_limit = {key.limit: running.get(key) for key in keys}
-    days = {key.owner: running.get(key) for key in keys if key.limit is Limit.CAMPAIGN_DAY}
-    totals = [key for key in keys if key.limit is Limit.CAMPAIGN_TOTAL]
+    if not keys or earned.ruleset is None:
+        return Left()
+    limits, used = ready(earned.ruleset).limits, {(key.limit, key.owner): running.get(key, 0) for key in keys}
+    left = {
+        limit: Minor(limits[limit] - used[limit, owner])
+        for limit, owner in used
+        if limit not in {Limit.CAMPAIGN_DAY, Limit.CAMPAIGN_TOTAL}
+    }
+    campaigns = []
+    for campaign in earned.grants:
+        pays = paying.get(campaign, _NOTHING)
+        total = Minor(pays.budget - used[Limit.CAMPAIGN_TOTAL, campaign])
+        day = Minor(pays.day - used[Limit.CAMPAIGN_DAY, campaign]) if pays.day is not None else None
+        campaigns.append(CampaignLeft(campaign, total, pays.exhaustion, day))
     return Left(
-        user_day=by_limit.get(Limit.USER_DAY),
-        user_month=by_limit.get(Limit.USER_MONTH),
-        user_lifetime=by_limit.get(Limit.USER_LIFETIME),
-        merchant_day=by_limit.get(Limit.MERCHANT_DAY),
-        campaigns=tuple(
-            CampaignLeft(
-                key.owner,
-                running.get(key, Minor(0)),
-                exhaustion.get(key.owner, Exhaustion.PARTIAL_FILL),
-                days[key.owner],
-            )
-            for key in totals
-        ),
+        user_day=left.get(Limit.USER_DAY),
+        user_month=left.get(Limit.USER_MONTH),
+        user_lifetime=left.get(Limit.USER_LIFETIME),
+        merchant_day=left.get(Limit.MERCHANT_DAY),
+        campaigns=tuple(campaigns),
     )
 
 
 def _take(running: Running, keys: Sequence[CounterKey], judgement: Judgement) -> None:
-    """Have the counters of one claim go down by what it was granted; those without a limit stay away."""
-    if not judgement.verdict.lines:
+    """Have the counters of one claim go up by what it was granted."""
+    if not judgement.verdict.amount:
         return
     paid = judgement.verdict.paid_by()
     for key in keys:
-        if key in running:
-            is_campaigns = key.limit in {Limit.CAMPAIGN_DAY, Limit.CAMPAIGN_TOTAL}
-            taken = paid.get(key.owner, 0) if is_campaigns else judgement.verdict.amount
-            running[key] = Minor(running[key] - taken)
+        is_campaigns = key.limit in {Limit.CAMPAIGN_DAY, Limit.CAMPAIGN_TOTAL}
+        taken = paid[key.owner] if is_campaigns else judgement.verdict.amount
+        running[key] = Minor(running.get(key, 0) + taken)

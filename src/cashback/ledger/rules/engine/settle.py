@@ -11,7 +11,7 @@ import msgspec
 from cashback.kernel.money import INT63_MAX, Minor, TokenUnits, to_token
 from cashback.ledger.model.codes import Exhaustion, Limit, Outcome
 from cashback.ledger.model.decisions import Conversion, Reason
-from cashback.ledger.model.engine import CampaignLeft, Clamped, Earned, Judgement, Left, LineGrant, Verdict
+from cashback.ledger.model.engine import CampaignLeft, Clamped, Earned, GrantedLine, Judgement, Left, Verdict
 from cashback.ledger.rules.engine.compile import ready
 from cashback.ledger.rules.engine.spreading import reduce_to
 
@@ -72,10 +72,10 @@ class Clamping:
             self.grants[campaign] = reduce_to(granted, parts)
             self._now(self.total - desired + granted, limit)
 
-    def lines(self, bases: Sequence[Minor]) -> tuple[LineGrant, ...]:
+    def lines(self, bases: Sequence[Minor]) -> tuple[GrantedLine, ...]:
         """Return what each line is granted by now."""
         return tuple(
-            LineGrant(
+            GrantedLine(
                 base,
                 Minor(sum(parts[place] for parts in self.grants.values())),
                 tuple(Minor(parts[place]) for parts in self.grants.values()),

@@ -22,7 +22,7 @@ import uvloop
 
 from cashback.cli.output import print_table, say
 from cashback.kernel.telemetry import configure
-from tests.benchmarks import api, budget, end_to_end, gas, mint, record, relay
+from tests.benchmarks import api, budget, decide, end_to_end, gas, mint, record, relay
 from tests.benchmarks.checks import Check, cells
 from tests.benchmarks.machine import ROOT, Machine, Usage, machine
 
@@ -31,6 +31,7 @@ Measure: TypeAlias = Callable[[Path], Awaitable[list[Check]]]
 BENCHMARKS: Final[dict[str, Measure]] = {
     "gas": gas.measure,
     "budget": budget.measure,
+    "decide": decide.measure,
     "relay": relay.measure,
     "mint": mint.measure,
     "record": record.measure,

@@ -47,6 +47,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes
     answer: bytes
     document: bytes
+    grants: bytes
     created: bytes
     approved: bytes
 
@@ -115,7 +116,7 @@ async def template_of(shop: Shop, key: str) -> Template:
                    (select min(id) from ledger.accounts where owner like 'stripe-%%'),
                    hashtext('outbox:purchases'), hashtext('outbox:ledger'),
                    transfer.amount, purchase.merchant_id, cashback.programme_id, cashback.traceparent, used.fingerprint,
-                   used.answer, decision.document, created.data, approved.data
+                   used.answer, decision.document, cashback.grants, created.data, approved.data
             from purchases.idempotency_keys as used
             join purchases.purchases as purchase on purchase.id = convert_from(used.answer, 'UTF8')::jsonb ->> 'id'
             join ledger.cashback_ledger as cashback on cashback.purchase_id = purchase.id

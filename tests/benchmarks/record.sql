@@ -34,10 +34,10 @@ bought as (
 granted as (
     insert into ledger.cashback_ledger (id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor,
                                         amount_minor, token_units, state, reason, traceparent, created_at, net_minor,
-                                        payable_minor, payable_units, approved_at)
+                                        payable_minor, payable_units, approved_at, grants)
     select 'cb_' || :clock::text || :serial::text, 'pur_' || :clock::text || :serial::text, owner, :merchant::text, :programme::text, 'USD',
            :amount::bigint, :amount::bigint, :amount::bigint * 10000, 'approved', 'granted', :traceparent::text, now(),
-           :amount::bigint, :amount::bigint, :amount::bigint * 10000, now()
+           :amount::bigint, :amount::bigint, :amount::bigint * 10000, now(), :grants::bytea
     from credit
 ),
 decided as (

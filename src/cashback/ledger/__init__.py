@@ -22,7 +22,6 @@ from cashback.ledger.model import (
     Claim,
     Declined,
     Difference,
-    Facts,
     GrantAboveLimit,
     Granted,
     NewProgramme,
@@ -36,7 +35,9 @@ from cashback.ledger.model import (
     Sum,
     Transition,
 )
-from cashback.ledger.rules import currency_of, explain, replay
+from cashback.ledger.model.engine import PurchaseFacts
+from cashback.ledger.rules import currency_of, replay
+from cashback.ledger.rules.engine.explain import explain_in_full
 from cashback.ledger.service import (
     MintLimit,
     MintPolicy,
@@ -67,7 +68,6 @@ __all__ = [
     "Claim",
     "Declined",
     "Difference",
-    "Facts",
     "GrantAboveLimit",
     "Granted",
     "MintLimit",
@@ -78,6 +78,7 @@ __all__ = [
     "ProgrammeExists",
     "ProgrammeInvalid",
     "ProgrammeUnknown",
+    "PurchaseFacts",
     "Readings",
     "Reason",
     "Retirements",
@@ -90,7 +91,7 @@ __all__ = [
     "accrue",
     "announce",
     "currency_of",
-    "explain",
+    "explain_in_full",
     "explanation_of",
     "link_wallets",
     "programme_answer",

@@ -44,7 +44,7 @@ def test_the_demo_proves_what_it_did_and_another_one_beside_it_does_not_matter(
     assert report["total_supply"] == report["minted_amount"] == report["logs_amount"] == TOKENS
     assert {reason: part["purchases"] for reason, part in pushed["decisions"].items()} == {
         "granted": GRANTED,
-        "below_minor_unit": 2,
+        "nothing_paid": 2,
     }
 
 

@@ -174,7 +174,7 @@ def test_people_see_counts_decisions_and_refused_rows(dev: Dev, cashback: Cashba
     file = written(tmp_path / "people.csv", [row("p-1", "paul"), row("p-2", "paul", amount="0"), "x"])
     said = cashback("import", str(file), "--create-users", settings=dev.settings)
     assert said.code == EXIT_DIFFERENCE
-    for words in ("recorded now", "granted", "below_minor_unit", "refused rows", "1 fields instead of 6"):
+    for words in ("recorded now", "granted", "nothing_paid", "refused rows", "1 fields instead of 6"):
         assert words in said.out
     assert cashback("import", str(tmp_path / "absent.csv"), settings=dev.settings).code == 2
 

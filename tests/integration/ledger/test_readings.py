@@ -4,7 +4,7 @@ import pytest
 
 from cashback.kernel.ids import new_id
 from cashback.kernel.page import CursorInvalid
-from cashback.ledger import CashbackUnknown, State, explanation_of, replay
+from cashback.ledger import CashbackUnknown, State, explanation_of
 from tests.integration.ledger.world import World, buy, minted_outcome
 
 
@@ -77,7 +77,7 @@ async def test_a_stored_decision_explains_and_replays_itself(world: World) -> No
     answers = await world.record(buy(user, merchant), buy(user, merchant, 1), buy(user, merchant, currency="EUR"))
     for answer in answers:
         cashback = await world.readings.cashback(answer.cashback.id)
-        assert replay(cashback.document) == cashback.document
+        assert await world.readings.replayed(cashback) == cashback.document
         assert explanation_of(cashback.document) == answer.cashback.explanation
 
 

@@ -28,7 +28,7 @@ async def test_a_purchase_is_answered_with_what_it_earned_and_why(world: World) 
     assert (answer.amount_minor, answer.currency, answer.occurred_at) == ("1999", "USD", START)
     assert (answer.cashback.state, answer.cashback.reason) == ("approved", "granted")
     assert (answer.cashback.amount_minor, answer.cashback.token_units) == ("29", "290000")
-    assert answer.cashback.explanation == "1.5 % of 19.99 USD is 0.29 USD: 0.290000 CBK."
+    assert answer.cashback.explanation == "19.99 USD earned 0.29 USD: 0.290000 CBK."
     stored = await world.purchases.purchase(answer.id)
     assert (stored.amount_minor, stored.occurred_at, stored.received_at) == (1_999, START, answer.received_at)
 
@@ -48,7 +48,7 @@ async def test_a_purchase_publishes_itself_and_its_cashback_in_its_own_trace(wor
 @pytest.mark.parametrize(
     "amount,currency,reason",
     [
-        pytest.param(0, "USD", "below_minor_unit", id="nothing-paid"),
+        pytest.param(0, "USD", "nothing_paid", id="nothing-paid"),
         pytest.param(1, "USD", "below_minor_unit", id="one-cent"),
         pytest.param(10_000, "EUR", "currency_unsupported", id="another-currency"),
     ],

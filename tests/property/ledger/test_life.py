@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from cashback.events.minting import TokenMintFailed
-from cashback.ledger import replay
 from cashback.ledger.model import NUMBER_RETIRED
 from cashback.purchases.model import NewPurchase, Recorded
 from tests.integration.ledger.outcomes import minted_after, reverted_outcome
@@ -159,7 +158,7 @@ class Life(RuleBasedStateMachine):
             {each.mint_number for each in found}
         )
         for cashback in await self.world.readings.mints():
-            assert replay(cashback.document) == cashback.document
+            assert await self.world.readings.replayed(cashback) == cashback.document
 
 
 @pytest.mark.invariant("I1", "I2", "I7", "I8")

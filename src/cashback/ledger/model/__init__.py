@@ -65,7 +65,6 @@ from cashback.ledger.model.decisions import (
 from cashback.ledger.model.programmes import (
     Commitments,
     GrantAboveLimit,
-    InForce,
     NewProgramme,
     Programme,
     ProgrammeAnswer,
@@ -127,7 +126,6 @@ __all__ = [
     "Facts",
     "GrantAboveLimit",
     "Granted",
-    "InForce",
     "LaneNonces",
     "LedgerBehind",
     "LedgerFigures",

@@ -20,7 +20,9 @@ import msgspec
 
 from cashback.kernel.errors import Broken, Conflict, NotFound
 from cashback.kernel.money import Minor, TokenUnits
-from cashback.ledger.model.decisions import Decided, Facts, Granted, Reason
+from cashback.ledger.model.codes import Outcome
+from cashback.ledger.model.decisions import Reason
+from cashback.ledger.model.engine import Judgement, PurchaseFacts
 
 
 class State(StrEnum):
@@ -74,34 +76,57 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     purchase_id: str
     user_id: str
-    facts: Facts
+    facts: PurchaseFacts
     traceparent: str | None = None
 
 
 class Accrual(msgspec.Struct, frozen=True, kw_only=True):
-    """What a claim came to: a decision, stored as a cashback in its first state."""
+    """What a claim came to: a decision, stored as a cashback in its first state.
+
+    `grants` is what a refund will have to know, and `hold_until` when what was granted may be minted; None where
+    nothing was granted, or nothing is to be waited for.
+    """
 
     cashback_id: str
     claim: Claim
-    decided: Decided
+    judgement: Judgement
     document: bytes
+    grants: bytes | None
+    hold_until: datetime | None
 
     @property
     def state(self) -> State:
         """Return the cashback's first state; without a hold, what is granted is approved at once."""
-        return State.APPROVED if isinstance(self.decided.decision, Granted) else State.DECLINED
+        match self.judgement.verdict.outcome:
+            case Outcome.DECLINED:
+                return State.DECLINED
+            case Outcome.WAITLISTED:
+                return State.WAITLISTED
+            case Outcome.REVIEW:
+                return State.REVIEW
+            case Outcome.GRANTED:
+                return State.APPROVED if self.hold_until is None else State.PENDING
 
     @property
     def amount(self) -> Minor:
-        """Return the money granted, 0 when declined."""
-        decision = self.decided.decision
-        return decision.amount if isinstance(decision, Granted) else Minor(0)
+        """Return the money granted, 0 when declined or waitlisted."""
+        return self.judgement.verdict.amount
 
     @property
     def token_units(self) -> TokenUnits:
-        """Return the tokens granted, 0 when declined."""
-        decision = self.decided.decision
-        return decision.token_units if isinstance(decision, Granted) else TokenUnits(0)
+        """Return the tokens granted, 0 when declined or waitlisted."""
+        return self.judgement.verdict.token_units
+
+    @property
+    def reason(self) -> Reason:
+        """Return why it was decided so."""
+        return self.judgement.verdict.reason
+
+    @property
+    def currency(self) -> str:
+        """Return the currency of the money granted; where there is no programme, that of the purchase."""
+        programme = self.judgement.programme
+        return programme.funding.code if programme is not None else self.claim.facts.currency
 
 
 class Mintable(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,30 @@ class Reason(StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
     BELOW_TOKEN_UNIT = "below_token_unit"  # noqa: S105  # a code, no password
     ABOVE_TOKEN_RANGE = "above_token_range"  # noqa: S105  # a code, no password
+    # From here on, those that engine 2 has beside them.
+    NO_RULESET = "no_ruleset"
+    PROGRAMME_PAUSED = "programme_paused"
+    MERCHANT_EXCLUDED = "merchant_excluded"
+    MCC_EXCLUDED = "mcc_excluded"
+    NO_EXCHANGE_RATE = "no_exchange_rate"
+    NOTHING_PAID = "nothing_paid"
+    BELOW_MINIMUM = "below_minimum"
+    TOO_OLD = "too_old"
+    NO_RULE_MATCHED = "no_rule_matched"
+    TIER_EARNS_NOTHING = "tier_earns_nothing"
+    TOO_MANY_PURCHASES = "too_many_purchases"
+    WALLET_SHARED = "wallet_shared"
+    REFUND_RATIO_HIGH = "refund_ratio_high"
+    SELF_DEALING = "self_dealing"
+    PURCHASE_LIMIT = "purchase_limit"
+    USER_DAY_LIMIT = "user_day_limit"
+    USER_MONTH_LIMIT = "user_month_limit"
+    USER_LIFETIME_LIMIT = "user_lifetime_limit"
+    MERCHANT_DAY_LIMIT = "merchant_day_limit"
+    CAMPAIGN_DAY_LIMIT = "campaign_day_limit"
+    BUDGET_WAITLISTED = "budget_waitlisted"
+    ABOVE_MONEY_RANGE = "above_money_range"
+    REVIEW_ABOVE = "review_above"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,15 +19,6 @@ class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
     budget: Minor
 
 
-class InForce(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides a purchase now: the rules in force, the rate, who pays, and what is left of the budget, locked."""
-
-    ruleset: Ruleset
-    campaign_id: str
-    conversion: Conversion
-    budget_left: Minor
-
-
 class Programme(msgspec.Struct, frozen=True, kw_only=True):
     """A programme with its rules in force and what is left of its budget."""
 

@@ -42,6 +42,8 @@ Zone: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 """A name of the IANA time zone database, such as `Europe/Berlin`."""
 Hour: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$(?!\n)")]
 
+Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+
 
 class Weekday(StrEnum):
     """A day of the week."""
@@ -102,8 +104,8 @@ class HoursAre(Part, frozen=True, kw_only=True, tag_field="kind", tag="hours"):
 class WithinDates(Part, frozen=True, kw_only=True, tag_field="kind", tag="dates"):
     """It happened in `[start, end)`."""
 
-    start: datetime | None = None
-    end: datetime | None = None
+    start: Instant | None = None
+    end: Instant | None = None
 
 
 class TierIs(Part, frozen=True, kw_only=True, tag_field="kind", tag="tier"):

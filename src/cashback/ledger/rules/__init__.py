@@ -3,7 +3,7 @@
 from cashback.ledger.rules.books import transfers
 from cashback.ledger.rules.currencies import currency_of
 from cashback.ledger.rules.decide import ENGINE, decide, fold
-from cashback.ledger.rules.document import decided_of, document_of, replay
+from cashback.ledger.rules.document import decided_of, document_of, engine_of, replay
 from cashback.ledger.rules.explain import explain
 from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, given_back, minted, requested, reverted
 from cashback.ledger.rules.programme import (
@@ -34,6 +34,7 @@ __all__ = [
     "decide",
     "decided_of",
     "document_of",
+    "engine_of",
     "explain",
     "failed",
     "fitting",

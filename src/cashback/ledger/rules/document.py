@@ -9,7 +9,9 @@ from typing import Final
 import msgspec
 
 from cashback.ledger.model import Conversion, Decided, Ruleset
-from cashback.ledger.rules.decide import decide
+from cashback.ledger.model.engine import Published
+from cashback.ledger.rules.decide import ENGINE, decide
+from cashback.ledger.rules.engine import replay_in_full
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
@@ -37,8 +39,31 @@ def decided_of(document: bytes) -> Decided:
     return msgspec.convert(msgspec.json.decode(document), type=Decided, strict=False)
 
 
-def replay(document: bytes) -> bytes:
-    """Decide anew from the inputs that `document` stored; a sound document comes back byte for byte."""
+class _Stored(msgspec.Struct):
+    """What every engine's documents have."""
+
+    engine: str
+
+
+def engine_of(document: bytes) -> int:
+    """Return which engine decided.
+
+    Raises:
+        msgspec.ValidationError: it was not written by us.
+    """
+    return int(msgspec.json.decode(document, type=_Stored).engine)
+
+
+def replay(document: bytes, ruleset: Published | None = None) -> bytes:
+    """Decide anew from the inputs that `document` stored; a sound document comes back byte for byte.
+
+    `ruleset` is the one that a document of engine 2 names; those of engine 1 hold theirs.
+
+    Raises:
+        RulesetDiffers: it was decided by another ruleset.
+    """
+    if engine_of(document) != ENGINE:
+        return replay_in_full(document, ruleset)
     stored = decided_of(document)
     decision = decide(stored.facts, stored.ruleset, stored.counters, stored.conversion)
     return document_of(msgspec.structs.replace(stored, decision=decision))

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL, Bps, Minor
+from cashback.kernel.money import TOKEN_SYMBOL, Minor
 from cashback.ledger.model import Decided, Declined, Granted, Reason, Ruleset
+from cashback.ledger.rules.figures import money, percent, tokens
 
-_PERCENT_DIGITS: Final = 2
 _WITHOUT_RULES: Final = "No cashback programme is in force."
 
 
@@ -22,18 +22,18 @@ def explain(decided: Decided) -> str:
 
 def _of_grant(decided: Decided, ruleset: Ruleset, granted: Granted) -> str:
     """Tell how much was earned, and by how much a limit made it less."""
-    tokens = f"{_decimal(granted.token_units, TOKEN_DECIMALS)} {TOKEN_SYMBOL}"
-    earned = f"{_percent(ruleset.rate)} of {_money(decided.facts.amount, ruleset)}"
+    earned = f"{percent(ruleset.rate)} of {_money(decided.facts.amount, ruleset)}"
     if granted.reason is Reason.GRANTED:
-        return f"{earned} is {_money(granted.amount, ruleset)}: {tokens}."
+        return f"{earned} is {_money(granted.amount, ruleset)}: {tokens(granted.token_units)}."
     left = _money(granted.amount, ruleset)
-    return f"{earned} would be {_money(granted.desired, ruleset)}, but only {left} was left in the budget: {tokens}."
+    desired = _money(granted.desired, ruleset)
+    return f"{earned} would be {desired}, but only {left} was left in the budget: {tokens(granted.token_units)}."
 
 
 def _of_decline(decided: Decided, ruleset: Ruleset, declined: Declined) -> str:
     """Tell why nothing was earned."""
     currency, desired = ruleset.currency.code, _money(declined.desired, ruleset)
-    earned = f"{_percent(ruleset.rate)} of {_money(decided.facts.amount, ruleset)}"
+    earned = f"{percent(ruleset.rate)} of {_money(decided.facts.amount, ruleset)}"
     return {
         Reason.USER_BLOCKED: "This user earns no cashback at present.",
         Reason.MERCHANT_INACTIVE: "Purchases at this merchant earn no cashback at present.",
@@ -47,16 +47,4 @@ def _of_decline(decided: Decided, ruleset: Ruleset, declined: Declined) -> str:
 
 def _money(amount: Minor, ruleset: Ruleset) -> str:
     """Return an amount of the programme's currency, as `19.99 USD`."""
-    return f"{_decimal(amount, ruleset.currency.exponent)} {ruleset.currency.code}"
-
-
-def _percent(rate: Bps) -> str:
-    """Return a rate as `1.5 %`."""
-    return _decimal(rate, _PERCENT_DIGITS).rstrip("0").rstrip(".") + " %"
-
-
-def _decimal(units: int, digits: int) -> str:
-    """Return `units` of 10^-digits as a decimal number, exactly."""
-    if digits == 0:
-        return str(units)
-    return f"{units // 10**digits}.{units % 10**digits:0{digits}}"
+    return money(amount, ruleset.currency)

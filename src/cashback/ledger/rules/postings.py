@@ -4,9 +4,9 @@ from cashback.kernel.money import TOKEN_SYMBOL, Minor
 from cashback.ledger.model import Account, AccountKind, Accrual, Cause, Mintable, Posting, Requested, State, Stuck
 
 
-def budget_of(campaign_id: str, currency: str) -> Account:
-    """Return the account that a campaign's grants come from."""
-    return Account(campaign_id, AccountKind.BUDGET, currency)
+def budget_of(campaign_id: str, currency: str, stripe: int = 0) -> Account:
+    """Return the account, or a stripe of it, that a campaign's grants come from."""
+    return Account(campaign_id, AccountKind.BUDGET, currency, stripe)
 
 
 def funded(campaign_id: str, currency: str, amount: Minor) -> Posting:
@@ -15,14 +15,16 @@ def funded(campaign_id: str, currency: str, amount: Minor) -> Posting:
     return Posting(debit=source, credit=budget_of(campaign_id, currency), amount=amount, cause=Cause.FUNDING)
 
 
-def accrued(accrual: Accrual, campaign_id: str, currency: str) -> Posting:
-    """Move what was granted from a campaign's budget to the user."""
+def credited(accrual: Accrual) -> Account:
+    """Return the account of the user that a grant goes to: approved at once, or pending."""
+    kind = AccountKind.APPROVED if accrual.state is State.APPROVED else AccountKind.PENDING
+    return Account(accrual.claim.user_id, kind, accrual.currency)
+
+
+def accrued(accrual: Accrual, budget: Account, amount: Minor) -> Posting:
+    """Move what a campaign grants out of a stripe of its budget to the user."""
     return Posting(
-        debit=budget_of(campaign_id, currency),
-        credit=Account(accrual.claim.user_id, AccountKind.APPROVED, currency),
-        amount=accrual.amount,
-        cause=Cause.ACCRUAL,
-        cashback_id=accrual.cashback_id,
+        debit=budget, credit=credited(accrual), amount=amount, cause=Cause.ACCRUAL, cashback_id=accrual.cashback_id
     )
 
 

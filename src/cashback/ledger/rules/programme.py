@@ -6,7 +6,7 @@ import msgspec
 
 from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits, share, to_token
 from cashback.ledger.model import Commitments, GrantAboveLimit, NewProgramme, Programme, ProgrammeInvalid
-from cashback.ledger.model.rulesets import Percent, Rule, Rules
+from cashback.ledger.model.rulesets import Gates, Percent, Rule, Rules
 from cashback.ledger.rules.currencies import currency_of
 
 NAME_LENGTH_MAX: Final = 200
@@ -55,10 +55,10 @@ def check_room(terms: NewProgramme, currency: Currency, before: Commitments) -> 
         )
 
 
-def bare_percentage(campaign_id: str, rate: Bps) -> bytes:
-    """Return the document of a ruleset that is one percentage of everything, paid by one campaign."""
+def bare_percentage(campaign_id: str, rate: Bps, currency: str) -> bytes:
+    """Return the document of a ruleset that is one percentage of everything in one currency, paid by one campaign."""
     rule = Rule(id="base", campaign=campaign_id, earns=Percent(rate_bps=rate))
-    return _encoder.encode(Rules(rules=(rule,)))
+    return _encoder.encode(Rules(rules=(rule,), gates=Gates(currencies=(currency,))))
 
 
 def largest_grant(programme: Programme) -> TokenUnits:

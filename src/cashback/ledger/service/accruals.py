@@ -10,11 +10,15 @@ from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
-from cashback.ledger.model import Accrual, Claim, Counters, Decided, InForce, Posting, State
-from cashback.ledger.rules import accrued, document_of, fold
-from cashback.ledger.service.posting import post
+from cashback.ledger.model import Account, AccountKind, Accrual, Claim, Posting, State
+from cashback.ledger.model.engine import Judgement
+from cashback.ledger.model.terms import Terms
+from cashback.ledger.rules import accrued
+from cashback.ledger.rules.engine import document_in_full
+from cashback.ledger.rules.grants import grants_of
+from cashback.ledger.service.deciding import decide_claims
+from cashback.ledger.service.posting import Held, post_held
 from cashback.ledger.store import accruals as store
-from cashback.ledger.store import programmes
 
 ACTOR: Final = "ledger"
 
@@ -27,16 +31,13 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
     """
     if not claims:
         return []
-    programme = await programmes.lock_in_force(tx)
-    decided = fold(
-        [claim.facts for claim in claims],
-        programme.ruleset if programme else None,
-        Counters(budget_left=programme.budget_left if programme else Minor(0)),
-        programme.conversion if programme else None,
-    )
-    accruals = [_accrual(claim, each) for claim, each in zip(claims, decided, strict=True)]
+    decided = await decide_claims(tx, claims, now=now)
+    accruals = [
+        _accrual(claim, judgement, decided.terms, now)
+        for claim, judgement in zip(claims, decided.judgements, strict=True)
+    ]
     await store.insert(tx, accruals, actor=ACTOR, at=now)
-    await post(tx, _postings(accruals, programme), at=now)
+    await post_held(tx, decided.held, _postings(accruals, decided.held), at=now)
     return accruals
 
 
@@ -53,17 +54,36 @@ async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> 
     await store.upsert_recipients(tx, wallets, at=now)
 
 
-def _accrual(claim: Claim, decided: Decided) -> Accrual:
+def _accrual(claim: Claim, judgement: Judgement, terms: Terms | None, now: datetime) -> Accrual:
     """Return the cashback-to-be of one decided claim."""
-    return Accrual(cashback_id=new_id("cb"), claim=claim, decided=decided, document=document_of(decided))
+    hold_until = claim.facts.occurred_at + terms.hold if terms is not None and judgement.verdict.amount else None
+    return Accrual(
+        cashback_id=new_id("cb"),
+        claim=claim,
+        judgement=judgement,
+        document=document_in_full(judgement),
+        grants=grants_of(judgement),
+        hold_until=hold_until if hold_until is not None and hold_until > now else None,
+    )
 
 
-def _postings(accruals: Sequence[Accrual], programme: InForce | None) -> list[Posting]:
-    """Return what the grants move out of the campaign's budget."""
-    if programme is None:
-        return []
-    currency = programme.ruleset.currency.code
-    return [accrued(one, programme.campaign_id, currency) for one in accruals if one.state is State.APPROVED]
+def _postings(accruals: Sequence[Accrual], held: Held) -> list[Posting]:
+    """Return what the grants move, campaign by campaign, out of the stripes of their budgets as far as each holds."""
+    left = {account: balance for account, (_, balance) in sorted(held.items()) if account.kind is AccountKind.BUDGET}
+    stripes: dict[str, list[Account]] = {}
+    for account in left:
+        stripes.setdefault(account.owner, []).append(account)
+    postings = []
+    for accrual in accruals:
+        for campaign, share in accrual.judgement.verdict.paid_by().items():
+            rest = share
+            for stripe in stripes.get(campaign, ()):
+                part = Minor(min(rest, left[stripe]))
+                if part:
+                    postings.append(accrued(accrual, stripe, part))
+                    left[stripe] -= part
+                    rest = Minor(rest - part)
+    return postings
 
 
 def _approved(accrual: Accrual, now: datetime) -> Event:
@@ -73,7 +93,7 @@ def _approved(accrual: Accrual, now: datetime) -> Event:
         purchase_id=accrual.claim.purchase_id,
         user_id=accrual.claim.user_id,
         amount_minor=str(accrual.amount),
-        currency=accrual.claim.facts.currency,
+        currency=accrual.currency,
         token_units=str(accrual.token_units),
     )
     return to_event(body, key=accrual.cashback_id, time=now, traceparent=accrual.claim.traceparent)

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from cashback.kernel.db import Tx
 from cashback.ledger.model import Account, BooksMoved, Posting
 from cashback.ledger.rules import transfers
 from cashback.ledger.store import books
+
+Held: TypeAlias = dict[Account, tuple[int, int]]
+"""Accounts that are locked: number and balance of each."""
 
 
 async def post(tx: Tx, postings: Sequence[Posting], *, at: datetime) -> None:
@@ -18,21 +22,36 @@ async def post(tx: Tx, postings: Sequence[Posting], *, at: datetime) -> None:
     """
     if not postings:
         return
-    accounts = sorted({account for posting in postings for account in (posting.debit, posting.credit)})
-    held = await _lock(tx, accounts)
-    before = {account: balance for account, (_, balance) in held.items()}
-    done, after = transfers(before, postings)
-    numbers = {account: number for account, (number, _) in held.items()}
-    unmoved = await books.post(tx, numbers=numbers, before=before, after=after, transfers=done, at=at)
-    if unmoved != len(held):
-        raise BooksMoved(f"{len(held) - unmoved} of {len(held)} locked accounts moved")
+    await post_held(tx, await hold(tx, accounts_of(postings)), postings, at=at)
 
 
-async def _lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, int]]:
-    """Return number and balance of every account, locked; most exist, so opening is the exception."""
-    held = await books.lock(tx, accounts)
-    missing = [account for account in accounts if account not in held]
-    if missing:
+def accounts_of(postings: Sequence[Posting]) -> list[Account]:
+    """Return the accounts that postings move, sorted."""
+    return sorted({account for posting in postings for account in (posting.debit, posting.credit)})
+
+
+async def hold(tx: Tx, accounts: Sequence[Account]) -> Held:
+    """Return number and balance of every account, locked until `tx` ends; those that are missing are opened.
+
+    All are opened before any is locked: whoever held one and then waited for the opener of another could wait for ever.
+    """
+    if missing := await books.missing(tx, accounts):
         await books.open_accounts(tx, missing)
-        held |= await books.lock(tx, missing)
-    return held
+    return await books.lock(tx, accounts)
+
+
+async def post_held(tx: Tx, held: Held, postings: Sequence[Posting], *, at: datetime) -> None:
+    """Post everything at once between accounts that are held; those that nothing moves stay as they are.
+
+    Raises:
+        Overdrawn: an account does not hold what is taken out of it.
+        BooksMoved: a balance changed under its lock.
+    """
+    if not postings:
+        return
+    numbers = {account: held[account][0] for account in accounts_of(postings)}
+    before = {account: held[account][1] for account in numbers}
+    done, after = transfers(before, postings)
+    unmoved = await books.post(tx, numbers=numbers, before=before, after=after, transfers=done, at=at)
+    if unmoved != len(numbers):
+        raise BooksMoved(f"{len(numbers) - unmoved} of {len(numbers)} locked accounts moved")

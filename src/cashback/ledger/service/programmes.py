@@ -54,7 +54,7 @@ async def _start(tx: Tx, terms: NewProgramme, currency: Currency, now: datetime)
     """Store and fund a programme unless one is in the way; return whether it is new."""
     ruleset = Ruleset(id=new_id("rul"), programme_id=new_id("prg"), version=1, currency=currency, rate=terms.rate)
     campaign_id = new_id("cmp")
-    document = bare_percentage(campaign_id, terms.rate)
+    document = bare_percentage(campaign_id, terms.rate, currency.code)
     if not await store.insert(tx, terms, ruleset, campaign_id=campaign_id, document=document, at=now):
         return False
     # Only now: whoever else starts one waits for this row, so nobody's budget is overlooked.

@@ -19,8 +19,11 @@ from cashback.ledger.model import (
     Sum,
     Transition,
 )
-from cashback.ledger.rules import decided_of, explain
-from cashback.ledger.store import audit, fence, programmes, retirements
+from cashback.ledger.rules import ENGINE as BARE_ENGINE
+from cashback.ledger.rules import decided_of, engine_of, explain, replay
+from cashback.ledger.rules.engine import judgement_of
+from cashback.ledger.rules.engine.explain import explain_in_full
+from cashback.ledger.store import audit, fence, programmes, retirements, terms
 from cashback.ledger.store import readings as store
 
 LIST_MAX: Final = 1_000
@@ -55,6 +58,19 @@ class Readings:
         if found is None:
             raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
         return found
+
+    async def replayed(self, cashback: Cashback) -> bytes:
+        """Return what decides a cashback anew from its stored inputs: the same bytes, if all is well.
+
+        Raises:
+            RulesetDiffers: the ruleset that decided it is not stored here, or is another one.
+        """
+        if engine_of(cashback.document) == BARE_ENGINE:
+            return replay(cashback.document)
+        named = judgement_of(cashback.document).ruleset
+        async with self._database.transaction() as tx:
+            found = await terms.rulesets(tx, [named.id]) if named is not None else []
+        return replay(cashback.document, found[0] if found else None)
 
     async def cashback_of_purchase(self, purchase_id: str) -> Cashback:
         """Return the cashback of one purchase.
@@ -147,7 +163,9 @@ class Readings:
 
 def explanation_of(document: bytes) -> str:
     """Return the sentence that explains a stored decision to a customer."""
-    return explain(decided_of(document))
+    if engine_of(document) == BARE_ENGINE:
+        return explain(decided_of(document))
+    return explain_in_full(judgement_of(document))
 
 
 def _position(place: str | None) -> int:

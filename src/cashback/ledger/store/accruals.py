@@ -10,8 +10,8 @@ from cashback.ledger.model import Accrual
 async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetime) -> None:
     """Store a cashback, its decision and its first transition for each accrual, in the order given."""
     claims = [accrual.claim for accrual in accruals]
-    decisions = [accrual.decided.decision for accrual in accruals]
-    rulesets = [accrual.decided.ruleset for accrual in accruals]
+    verdicts = [accrual.judgement.verdict for accrual in accruals]
+    programmes = [accrual.judgement.programme for accrual in accruals]
     await tx.execute(
         """
         with given as (
@@ -20,19 +20,19 @@ async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetim
                 %(ids)b::text[], %(purchases)b::text[], %(users)b::text[], %(merchants)b::text[],
                 %(programmes)b::text[], %(currencies)b::text[], %(desired)b::bigint[], %(amounts)b::bigint[],
                 %(tokens)b::bigint[], %(states)b::text[], %(reasons)b::text[], %(traces)b::text[],
-                %(documents)b::bytea[]
+                %(documents)b::bytea[], %(grants)b::bytea[], %(holds)b::timestamptz[]
             ) with ordinality as given (
                 id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
-                token_units, state, reason, traceparent, document, place)
+                token_units, state, reason, traceparent, document, grants, hold_until, place)
         ),
         stored as (
             insert into ledger.cashback_ledger (
                 id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
                 token_units, state, reason, traceparent, created_at, net_minor, payable_minor, payable_units,
-                approved_at)
+                approved_at, grants, hold_until)
             select id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
                    token_units, state, reason, traceparent, %(at)s, amount_minor, amount_minor, token_units,
-                   case when state = 'approved' then %(at)s end
+                   case when state = 'approved' then %(at)s end, grants, hold_until
             from given
             order by place
         ),
@@ -52,15 +52,17 @@ async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetim
             "purchases": [claim.purchase_id for claim in claims],
             "users": [claim.user_id for claim in claims],
             "merchants": [claim.facts.merchant_id for claim in claims],
-            "programmes": [ruleset and ruleset.programme_id for ruleset in rulesets],
-            "currencies": [claim.facts.currency for claim in claims],
-            "desired": [decision.desired for decision in decisions],
+            "programmes": [programme and programme.id for programme in programmes],
+            "currencies": [accrual.currency for accrual in accruals],
+            "desired": [verdict.desired for verdict in verdicts],
             "amounts": [accrual.amount for accrual in accruals],
             "tokens": [accrual.token_units for accrual in accruals],
             "states": [accrual.state.value for accrual in accruals],
-            "reasons": [decision.reason.value for decision in decisions],
+            "reasons": [verdict.reason.value for verdict in verdicts],
             "traces": [claim.traceparent for claim in claims],
             "documents": [accrual.document for accrual in accruals],
+            "grants": [accrual.grants for accrual in accruals],
+            "holds": [accrual.hold_until for accrual in accruals],
             "actor": actor,
             "at": at,
         },

@@ -23,6 +23,24 @@ async def lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, 
     return {Account(row[2], AccountKind(row[3]), row[4], row[5]): (row[0], row[1]) for row in await cursor.fetchall()}
 
 
+async def missing(tx: Tx, accounts: Sequence[Account]) -> list[Account]:
+    """Return those accounts that do not exist yet; nothing is locked."""
+    cursor = await tx.execute(
+        """
+        select owner, kind, currency, stripe
+        from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[], %(stripes)b::smallint[])
+            as wanted (owner, kind, currency, stripe)
+        where not exists (
+            select
+            from ledger.accounts as account
+            where (account.owner, account.kind, account.currency, account.stripe)
+                = (wanted.owner, wanted.kind, wanted.currency, wanted.stripe))
+        """,
+        _columns(accounts),
+    )
+    return [Account(row[0], AccountKind(row[1]), row[2], row[3]) for row in await cursor.fetchall()]
+
+
 async def open_accounts(tx: Tx, accounts: Sequence[Account]) -> None:
     """Make the accounts that do not exist yet; those that someone else is opening are waited for."""
     await tx.execute(

@@ -1,11 +1,11 @@
 """Programmes, their rules and what their budgets hold."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import TOKEN_DECIMALS, Bps, Currency, Minor, TokenRate, TokenUnits
-from cashback.ledger.model import Commitments, Conversion, InForce, NewProgramme, Programme, Ruleset
+from cashback.ledger.model import Commitments, Conversion, NewProgramme, Programme, Ruleset
 
 _TERMS: Final = """
     programme.id, programme.currency, programme.exponent, programme.token_rate_numerator,
@@ -27,21 +27,8 @@ _FROM: Final = """
       on budget.owner = campaign.id and budget.kind = 'budget' and budget.currency = programme.currency
 """
 
-
-async def lock_in_force(tx: Tx) -> InForce | None:
-    """Return what decides purchases now, its budget locked until `tx` ends, or None when no programme is in force."""
-    cursor = await tx.execute(
-        f"""
-        select {_TERMS}
-        from {_FROM}
-        where programme.ended_at is null
-        for update of budget
-        """
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    return InForce(ruleset=_ruleset(row), campaign_id=row[10], conversion=_conversion(row), budget_left=Minor(row[9]))
+BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
+"""The first rules of a programme are of all time before: what is imported occurred long before it is recorded."""
 
 
 async def read(tx: Tx, *, programme_id: str | None = None, name: str | None = None) -> Programme | None:
@@ -113,12 +100,12 @@ async def insert(
         ),
         campaign as (
             insert into ledger.campaigns (id, programme_id, name, starts_at, created_at)
-            select %(campaign_id)s, programme.id, 'base', %(at)s, %(at)s
+            select %(campaign_id)s, programme.id, 'base', %(beginning)s, %(at)s
             from programme
         )
         insert into ledger.rulesets (id, programme_id, version, rate_bps, document, digest, starts_at, published_at)
-        select %(ruleset_id)s, programme.id, %(version)s, %(rate_bps)s, %(document)s, sha256(%(document)s), %(at)s,
-               %(at)s
+        select %(ruleset_id)s, programme.id, %(version)s, %(rate_bps)s, %(document)s, sha256(%(document)s),
+               %(beginning)s, %(at)s
         from programme
         returning id
         """,
@@ -134,6 +121,7 @@ async def insert(
             "rate_bps": ruleset.rate,
             "campaign_id": campaign_id,
             "document": document,
+            "beginning": BEGINNING,
             "at": at,
         },
     )

@@ -41,7 +41,10 @@ class Recording:
         ids = [new_id("pur") for _ in commands]
         received = [purchase.received_at or self._now for purchase in commands]
         await store.insert(tx, commands, ids, received, at=self._now)
-        claims = [self._claim(purchase, id_) for purchase, id_ in zip(commands, ids, strict=True)]
+        claims = [
+            self._claim(purchase, id_, received_at)
+            for purchase, id_, received_at in zip(commands, ids, received, strict=True)
+        ]
         accruals = await ledger.accrue(tx, claims, now=self._now)
         events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]
 
@@ -66,16 +69,17 @@ class Recording:
             return UserUnknown("there is no such user", pointer="/user_id")
         return None
 
-    def _claim(self, purchase: NewPurchase, purchase_id: str) -> ledger.Claim:
+    def _claim(self, purchase: NewPurchase, purchase_id: str, received_at: datetime) -> ledger.Claim:
         """Return what the ledger is told of a purchase."""
         return ledger.Claim(
             purchase_id=purchase_id,
             user_id=purchase.user_id,
-            facts=ledger.Facts(
+            facts=ledger.PurchaseFacts(
                 merchant_id=purchase.merchant_id,
                 amount=Minor(purchase.amount_minor),
                 currency=purchase.currency,
                 occurred_at=purchase.occurred_at,
+                received_at=received_at,
                 is_user_blocked=not self._may_earn[purchase.user_id],
                 is_merchant_active=self._may_earn[purchase.merchant_id],
             ),
@@ -103,10 +107,10 @@ def _answer(purchase: NewPurchase, accrual: ledger.Accrual, received_at: datetim
         id=accrual.cashback_id,
         state=accrual.state.value,
         amount_minor=str(accrual.amount),
-        currency=purchase.currency,
+        currency=accrual.currency,
         token_units=str(accrual.token_units),
-        reason=accrual.decided.decision.reason.value,
-        explanation=ledger.explain(accrual.decided),
+        reason=accrual.reason.value,
+        explanation=ledger.explain_in_full(accrual.judgement),
     )
     return _encoder.encode(
         PurchaseAnswer(

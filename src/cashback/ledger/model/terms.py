@@ -1,0 +1,68 @@
+"""What a batch of purchases is decided under: the programme in force, its rulesets, its campaigns, the users' past."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from cashback.kernel.money import Currency, Minor
+from cashback.ledger.model.codes import Exhaustion
+from cashback.ledger.model.decisions import Conversion
+
+
+class RulesetVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A published ruleset that decides what occurred in `[starts_at, ends_at)`, where no later version does."""
+
+    id: str
+    version: int
+    starts_at: datetime
+    ends_at: datetime | None
+
+    def is_in_force(self, at: datetime) -> bool:
+        """Return whether its window holds this instant."""
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+
+
+class CampaignTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign: when it pays, at most how much by the day, and from how many stripes of its budget."""
+
+    id: str
+    starts_at: datetime
+    ends_at: datetime | None
+    day_limit: Minor | None
+    exhaustion: Exhaustion
+    stripes: int
+
+    def is_open(self, at: datetime) -> bool:
+        """Return whether it pays for what occurred at this instant."""
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """The programme in force; `versions` are its rulesets, the newest first, `campaigns` all of them by id."""
+
+    programme_id: str
+    funding: Currency
+    conversion: Conversion
+    time_zone: str
+    hold: timedelta
+    is_paused: bool
+    versions: tuple[RulesetVersion, ...]
+    campaigns: Mapping[str, CampaignTerms]
+
+    def version_at(self, at: datetime) -> RulesetVersion | None:
+        """Return the newest ruleset whose window holds this instant."""
+        return next((version for version in self.versions if version.is_in_force(at)), None)
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a user before a batch: purchases in all and in the last hour, where, and how many were returned.
+
+    `refund_ratio_bps` is of what was granted to them in 90 days, as refunds have left it.
+    """
+
+    purchases: int = 0
+    in_hour: int = 0
+    merchants: frozenset[str] = frozenset()
+    users_per_wallet: int = 1
+    refund_ratio_bps: int = 0

@@ -1,0 +1,135 @@
+"""Counters of what was granted, and what users did before: both locked before they are read."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from cashback.kernel.db import Tx
+from cashback.kernel.money import BPS_IN_WHOLE, Minor
+from cashback.ledger.model.codes import Limit
+from cashback.ledger.model.engine import CounterKey
+from cashback.ledger.model.terms import Past
+
+_HOUR = timedelta(hours=1)
+_REFUNDS_LOOKED_AT = timedelta(days=90)
+
+
+async def lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
+    """Return what each counter counted, those that were missing made; all stay locked until `tx` ends.
+
+    All are made before any is locked: whoever held one and then waited for the maker of another could wait for ever.
+    """
+    await _make(tx, keys)
+    return await _lock(tx, keys)
+
+
+async def add(tx: Tx, taken: Mapping[CounterKey, Minor]) -> None:
+    """Count on: each counter by so much more."""
+    await tx.execute(
+        """
+        update ledger.counters as counter
+        set used_minor = counter.used_minor + given.taken
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[],
+                    %(taken)b::bigint[]) as given (owner, subject, kind, period, taken)
+        where (counter.owner, counter.subject, counter.kind, counter.period)
+            = (given.owner, given.subject, given.kind, given.period)
+        """,
+        {**_columns(list(taken)), "taken": list(taken.values())},
+    )
+
+
+async def lock_pasts(tx: Tx, users: Sequence[str]) -> None:
+    """Have every other decision that asks for the past of one of these users wait until `tx` ends."""
+    await tx.execute(
+        """
+        select pg_advisory_xact_lock(key)
+        from (
+            select distinct hashtextextended('ledger.past:' || id, 0) as key
+            from unnest(%(users)b::text[]) as given (id)
+            order by key
+        ) as keys
+        """,
+        {"users": list(users)},
+    )
+
+
+async def pasts(tx: Tx, users: Sequence[str], *, merchants: Sequence[str], now: datetime) -> dict[str, Past]:
+    """Return what is known of each user, and at which of these merchants they have bought before."""
+    cursor = await tx.execute(
+        """
+        select given.id, done.purchases, done.in_hour, done.merchants, done.granted, done.returned,
+               (
+                   select count(*)
+                   from ledger.recipients as own
+                   join ledger.recipients as other using (wallet)
+                   where own.user_id = given.id
+               )
+        from unnest(%(users)b::text[]) as given (id)
+        cross join lateral (
+            select count(*) as purchases,
+                   count(*) filter (where created_at > %(hour_ago)s) as in_hour,
+                   array_agg(distinct merchant_id) filter (where merchant_id = any(%(merchants)s)) as merchants,
+                   coalesce(sum(amount_minor) filter (where created_at > %(since)s), 0) as granted,
+                   coalesce(sum(amount_minor - net_minor) filter (where created_at > %(since)s), 0) as returned
+            from ledger.cashback_ledger
+            where user_id = given.id
+              and purchase_id is not null
+        ) as done
+        """,
+        {
+            "users": list(users),
+            "merchants": list(merchants),
+            "hour_ago": now - _HOUR,
+            "since": now - _REFUNDS_LOOKED_AT,
+        },
+    )
+    return {
+        user: Past(
+            purchases=purchases,
+            in_hour=in_hour,
+            merchants=frozenset(known or ()),
+            users_per_wallet=max(1, sharing),
+            refund_ratio_bps=int(returned * BPS_IN_WHOLE // granted) if granted else 0,
+        )
+        for user, purchases, in_hour, known, granted, returned, sharing in await cursor.fetchall()
+    }
+
+
+async def _lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
+    """Return those counters that exist, locked in the order of their names."""
+    cursor = await tx.execute(
+        """
+        select counter.kind, counter.owner, counter.subject, counter.period, counter.used_minor
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[])
+            as wanted (owner, subject, kind, period)
+        join ledger.counters as counter using (owner, subject, kind, period)
+        order by counter.owner, counter.subject, counter.kind, counter.period
+        for update of counter
+        """,
+        _columns(keys),
+    )
+    return {CounterKey(Limit(row[0]), row[1], row[2], row[3]): Minor(row[4]) for row in await cursor.fetchall()}
+
+
+async def _make(tx: Tx, keys: Sequence[CounterKey]) -> None:
+    """Make counters that do not exist yet; those that someone else is making are waited for."""
+    await tx.execute(
+        """
+        insert into ledger.counters (owner, subject, kind, period)
+        select owner, subject, kind, period
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[])
+            as wanted (owner, subject, kind, period)
+        order by owner, subject, kind, period
+        on conflict do nothing
+        """,
+        _columns(keys),
+    )
+
+
+def _columns(keys: Sequence[CounterKey]) -> dict[str, list[str]]:
+    """Return the counters' names as arrays."""
+    return {
+        "owners": [key.owner for key in keys],
+        "subjects": [key.subject for key in keys],
+        "kinds": [key.limit.value for key in keys],
+        "periods": [key.period for key in keys],
+    }

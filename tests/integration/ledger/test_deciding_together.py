@@ -1,0 +1,73 @@
+"""Several processes that decide at once: no limit and no budget is passed together, and none waits for ever."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from cashback.ledger.model.rulesets import FirstPurchase, Fixed, Limits, Rules
+from cashback.purchases.model import Merchant, PurchaseAnswer, User
+from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
+from tests.integration.ledger.world import START, Dsns, World, buy, decoded, open_world
+
+PLENTY = 10_000_000
+TURNS = 12
+
+
+async def rush(dsns: Dsns, users: list[User], merchant: Merchant) -> list[PurchaseAnswer]:
+    """Have four processes record at once, batch after batch, each the same users in an order of its own."""
+
+    async def work(order: list[User]) -> list[PurchaseAnswer]:
+        answers = []
+        async with open_world(dsns) as world:
+            for turn in range(TURNS):
+                bought = [buy(user, merchant, occurred_at=START - timedelta(days=turn % 3)) for user in order]
+                outcomes = await world.purchases.record(bought)
+                answers += [decoded(outcome, PurchaseAnswer) for outcome in outcomes]
+        return answers
+
+    orders = (users, users[::-1], users[1::2] + users[::2], users[::2] + users[1::2][::-1])
+    return [answer for answers in await asyncio.gather(*map(work, orders)) for answer in answers]
+
+
+@pytest.mark.invariant("I1", "I8")
+@pytest.mark.parametrize("asks_for_past", [False, True], ids=["counters", "pasts"])
+@pytest.mark.parametrize("has_limits", [False, True], ids=["budgets", "limits"])
+async def test_processes_never_pass_a_limit_or_a_budget_together_and_never_deadlock(
+    dsns: Dsns, world: World, asks_for_past: bool, has_limits: bool
+) -> None:
+    """Four of them, 48 batches over the same twelve users, each in its own order: all recorded at the first try."""
+    programme = await world.programme()
+    tight, wide = (
+        await campaign(world, programme, budget=30_000, stripes=3),
+        await campaign(world, programme, budget=PLENTY),
+    )
+    limits = Limits(user_day="1500", user_month="4000", user_lifetime="6000", merchant_day="15000")
+    first = (rule("c", wide, Fixed(amount="50"), when=(FirstPurchase(),)),) if asks_for_past else ()
+    rules = (rule("a", tight), rule("b", wide, 300), *first)
+    await publish(world, programme, Rules(rules=rules, limits=limits if has_limits else Limits()))
+    users, merchant = [await world.user() for _ in range(12)], await world.merchant()
+    deadlocks = "select deadlocks from pg_stat_database where datname = current_database()"
+    before = await world.one(deadlocks)
+    answers = await rush(dsns, users, merchant)
+    assert len(answers) == 4 * TURNS * len(users)
+    assert await world.one(deadlocks) == before
+    per_user: dict[str, int] = {}
+    for answer in answers:
+        per_user[answer.user_id] = per_user.get(answer.user_id, 0) + int(answer.cashback.amount_minor)
+    assert max(per_user.values()) <= 6_000 or not has_limits
+    assert has_limits or await budget_left(world, tight) == 0
+    over = await world.rows(
+        """
+        select *
+        from ledger.counters
+        where used_minor > case kind when 'user_day' then 1500 when 'user_month' then 4000
+                                     when 'user_lifetime' then 6000 else 15000 end
+        """
+    )
+    assert over == []
+    spent = 30_000 - await budget_left(world, tight) + PLENTY - await budget_left(world, wide)
+    assert spent == sum(per_user.values())
+    documents = await world.rows("select document from ledger.decisions")
+    assert sum(b'"is_first_purchase":true' in document for (document,) in documents) == len(users) * asks_for_past
+    await world.assert_books_prove()

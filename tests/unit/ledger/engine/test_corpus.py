@@ -1,0 +1,69 @@
+"""The golden corpus: what the engine has once decided it decides for ever, byte for byte."""
+
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+
+from cashback.ledger.model import Reason
+from cashback.ledger.rules import ENGINE as BARE
+from cashback.ledger.rules import engine_of, replay
+from cashback.ledger.rules.engine import ENGINE, RulesetDiffers, judgement_of, matching, published
+from cashback.ledger.rules.engine.compile import ready
+from tests.support.engine import Case
+from tests.unit.ledger.engine.corpus import Entry, drawn, of_engine_1, stored
+
+
+@pytest.fixture
+def _forgetful() -> Iterator[None]:
+    """Have no ruleset kept ready before or after: a test changes how they are made ready."""
+    ready.cache_clear()
+    yield
+    ready.cache_clear()
+
+
+def changed(entry: Entry) -> bool:
+    """Return whether a stored decision comes out otherwise now."""
+    return replay(entry.document.encode(), entry.ruleset) != entry.document.encode()
+
+
+def test_every_stored_decision_replays_byte_for_byte() -> None:
+    """A difference means that behaviour changed: raise `ENGINE`, and keep the old engine for old documents."""
+    assert [entry.document for entry in stored() if changed(entry)] == []
+
+
+def test_the_corpus_is_large_of_both_engines_and_has_every_reason() -> None:
+    """At least 300 decisions of the engine in use, some of the first one, all reasons among them."""
+    engines = [engine_of(entry.document.encode()) for entry in stored()]
+    assert engines.count(ENGINE) >= 300
+    assert engines.count(BARE) >= 20
+    documents = [entry.document.encode() for entry in stored()]
+    reasons = {judgement_of(document).verdict.reason for document in documents if engine_of(document) == ENGINE}
+    assert reasons == set(Reason)
+
+
+def test_the_corpus_is_what_its_seed_and_its_cases_give() -> None:
+    """Nobody edited it, and nobody changed a case without writing it anew."""
+    assert list(stored()) == [*of_engine_1(), *drawn()]
+
+
+@pytest.mark.usefixtures("_forgetful")
+def test_a_change_of_behaviour_is_seen() -> None:
+    """Were the remainder of a spread left on another line, stored decisions would not replay."""
+
+    def other_way(amount: int, weights: list[int]) -> list[int]:
+        parts = [amount * weight // (sum(weights) or 1) for weight in weights]
+        return [*parts[:-1], parts[-1] + amount - sum(parts)]
+
+    with mock.patch.object(matching, "spread", other_way):
+        assert any(changed(entry) for entry in stored())
+
+
+def test_a_decision_replays_by_its_own_ruleset_only() -> None:
+    """By another version, or by the same one with other bytes, it is refused."""
+    one = Case()
+    assert one.rules is not None
+    document = next(entry.document.encode() for entry in stored() if entry.rules == one.rules)
+    for other in (published(one.rules, id="rul_1", version=2), published(one.rules, id="rul_2", version=1), None):
+        with pytest.raises(RulesetDiffers):
+            replay(document, other)

@@ -7,7 +7,17 @@ import pytest
 
 from cashback.chain.gateway.contracts import MINTER_ROLE, OPERATOR_ROLE
 from cashback.chain.gateway.jsonrpc import EndpointRefused
-from cashback.chain.model import Address, Attempt, Fees, MintedLog, RetiredLog, SkippedLog, TokenLog, Waiting
+from cashback.chain.model import (
+    Address,
+    AnchoredLog,
+    Attempt,
+    Fees,
+    MintedLog,
+    RetiredLog,
+    SeenLog,
+    SkippedLog,
+    Waiting,
+)
 from cashback.chain.rules import packing, reverts
 from cashback.processes.embedded import EmbeddedAnvil
 from tests.simulation import scene
@@ -52,7 +62,7 @@ async def logs(subject: Subject) -> list[tuple[object, ...]]:
     return [_said(log) for log in await subject.blocks.logs_of([await subject.blocks.latest()])]
 
 
-def _said(log: TokenLog) -> tuple[object, ...]:
+def _said(log: SeenLog) -> tuple[object, ...]:
     match log:
         case MintedLog():
             return ("minted", log.number, log.recipient, log.amount)
@@ -60,6 +70,8 @@ def _said(log: TokenLog) -> tuple[object, ...]:
             return ("skipped", log.number, log.reason)
         case RetiredLog():
             return ("retired", log.number)
+        case AnchoredLog():
+            return ("anchored", log.root, log.up_to, log.minter)
 
 
 async def revert_of(subject: Subject, calldata: bytes, *, sender: Address = scene.OPERATOR.address) -> bytes | None:

@@ -13,7 +13,7 @@ import pytest
 from cashback.chain.model import Attempt, Call, Hash, Header, Heads, Lane, Mint, OpenSlot, Slot, Waiting
 from cashback.chain.rules import following, isolation, tending
 from cashback.chain.rules.isolation import Search
-from cashback.chain.service.sequencing import Sequencer
+from cashback.chain.service.reserving import Cargo, Reserving
 from cashback.chain.service.sifting import Sifter
 from cashback.chain.service.signing import signed
 from cashback.chain.service.tending import Tender
@@ -44,15 +44,17 @@ def without_finality(patch: pytest.MonkeyPatch) -> None:
 
 def without_write_ahead(patch: pytest.MonkeyPatch) -> None:
     """Send a first attempt before it is stored: it saves a round trip."""
-    store = Sequencer._store
+    store = Reserving._store
 
-    async def send_first(self: Sequencer, lane: Lane, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
+    async def send_first(
+        self: Reserving, lane: Lane, cargo: Cargo, slots: Sequence[Slot], attempts: Sequence[Attempt]
+    ) -> None:
         """Send before anything is stored."""
         for attempt in attempts:
             await self._contracts._node.send(attempt.raw)
-        await store(self, lane, slots, attempts)
+        await store(self, lane, cargo, slots, attempts)
 
-    patch.setattr(Sequencer, "_store", send_first)
+    patch.setattr(Reserving, "_store", send_first)
 
 
 def without_write_ahead_of_replacements(patch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from tests.simulation.clock import Clock
 from tests.simulation.endpoint import Site
 from tests.simulation.faults import Faults, Only
 from tests.simulation.life import Killed, Life, reach
+from tests.simulation.notary import Notary
 from tests.simulation.orders import Orders
 from tests.simulation.person import OPERATOR, Person
 from tests.simulation.process import Process
@@ -41,6 +42,7 @@ _STALLED_MS: Final = (500, 9_000)  # around the time that a lease lasts
 _OPEN = """
 select (select count(*) from chain.mints where state not in ('final', 'refused') and recipient <> all (%s::bytea[]))
      + (select count(*) from chain.slots where state <> 'final')
+     + (select count(*) from chain.anchors where state not in ('final', 'superseded'))
      + %s - (select count(*) from chain.mints)
 """
 
@@ -70,10 +72,12 @@ class World:
         self.chain = scene.new_chain(finality=self.finality)
         self.witness = witness
         self._forging = forging
+        self.is_treacherous = treacherous
         self._betrayals = [self.faults.between(15, STEPS - 1) for _ in range(2)] if treacherous else []
         self.wanted: dict[int, Mint] = {}
         self.orders = Orders(self.faults, witness=witness, wanted=self.wanted)
         self.wishes = Wishes(self.faults, wanted=self.wanted, orders=self.orders)
+        self.notary = Notary(self.faults)
         self.unstored: list[str] = []
         self.trace: list[str] = []
         self._pool = pool
@@ -139,8 +143,8 @@ class World:
             await self._survive(process := self.faults.one_of(self._awake()), lambda: self._person.recover(process))
         if self.faults.strikes("killed"):
             self._restart(self.faults.one_of(self._awake()))
-        acts = [self._submit, self._cancel, self._turn_lane, self._turn_follower, self._mine]
-        await self.faults.weighted(acts, [4, 1, 12, 8, 8])()
+        acts = [self._submit, self._cancel, self._anchor, self._turn_lane, self._turn_follower, self._mine]
+        await self.faults.weighted(acts, [4, 1, 1, 12, 8, 8])()
 
     async def _submit(self) -> None:
         """Submit new mints, some of them in one call with ones that were submitted before."""
@@ -167,6 +171,13 @@ class World:
         numbers = self.orders.choose(lambda: self.wishes.mint(max(self.wanted, default=0) + 1))
         self._say(f"{process.name} is to cancel {numbers}")
         await self._survive(process, lambda: self.orders.give(process))
+
+    async def _anchor(self) -> None:
+        """Have the ledger ask for an anchor."""
+        process = self.faults.one_of(self._awake())
+        anchor = self.notary.choose()
+        self._say(f"{process.name} is to anchor {None if anchor is None else anchor.up_to}")
+        await self._survive(process, lambda: self.notary.ask(process, anchor))
 
     async def _turn_lane(self) -> None:
         """Give the lane of one process a turn."""
@@ -270,6 +281,7 @@ class World:
             self.clock.advance(1_000)
             await self._ask(self.processes[0], self._unanswered)
             await self.orders.give(self.processes[0])
+            await self.notary.ask(self.processes[0], self.notary.newest)  # which lets a held one go
             # Both: who died may have been the only one that knew something.
             process = self.processes[place % 2]
             await process.turn_lane()

@@ -36,7 +36,7 @@ async def still(settings: adapter.Settings) -> AsyncIterator[tuple[Bench, list[S
         for lane in bench.adapter.lanes:
             assert await lane._tenure.hold()
             await lane._serve()
-        yield bench, [lane._sequencer for lane in bench.adapter.lanes]
+        yield bench, [lane._intake.sequencer for lane in bench.adapter.lanes]
 
 
 async def carried(bench: Bench) -> dict[int, list[int]]:
@@ -83,7 +83,7 @@ async def test_a_lane_passes_over_what_another_one_is_taking(many: adapter.Setti
             """Let the other lane take what it can."""
             await other.turn()
 
-        one._signer = SlowSigner(one._signer, taken)
+        one._reserving._signer = SlowSigner(one._reserving._signer, taken)
         await one.turn()
         assert sorted((await carried(bench)).values()) == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
 
@@ -102,7 +102,7 @@ async def test_a_lane_does_not_spend_the_allowance_that_another_one_is_about_to_
             """Let the other lane take what it can."""
             await other.turn()
 
-        one._signer = SlowSigner(one._signer, taken)
+        one._reserving._signer = SlowSigner(one._reserving._signer, taken)
         await one.turn()
         assert sorted((await carried(bench)).values()) == [[1, 2, 3, 4, 5], [6, 7]]
 
@@ -120,7 +120,7 @@ async def test_a_lane_that_stood_still_while_it_took_stores_nothing(many: adapte
                 connection.execute("update chain.lanes set taking_until = now() where taking_until is not null")
             await other.turn()
 
-        one._signer = SlowSigner(one._signer, slept)
+        one._reserving._signer = SlowSigner(one._reserving._signer, slept)
         with pytest.raises(RaceLost):
             await one.turn()
         assert list((await carried(bench)).values()) == [[1]]

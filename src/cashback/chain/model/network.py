@@ -56,13 +56,17 @@ class KnownNumber(msgspec.Struct, frozen=True):
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """Which chain and contracts a database is about, and how far; outcomes are counted through all epochs."""
+    """Which chain and contracts a database is about, and how far; outcomes are counted through all epochs.
+
+    `minters` are the modules that it was ever about, the present one among them.
+    """
 
     epoch: str
     last_sequence: int
     chain_id: int
     token: Address
     minter: Address
+    minters: tuple[Address, ...]
     safe_block: int
     final_block: int
     halted_reason: str | None

@@ -10,12 +10,13 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.rules.batching import GuardRails
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.anchoring import Anchoring, Anchors
 from cashback.chain.service.cancelling import Cancellations
 from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
-from cashback.chain.service.lane import LaneLoop
+from cashback.chain.service.lane import Intake, LaneLoop
 from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
@@ -23,9 +24,10 @@ from cashback.chain.service.reading import Reading
 from cashback.chain.service.recovering import FOLLOWER, Recovering
 from cashback.chain.service.recovery import Recovery
 from cashback.chain.service.releasing import Releases
+from cashback.chain.service.reserving import LaneLimits, Reserving
 from cashback.chain.service.retiring import Retiring
 from cashback.chain.service.rotation import Rotation
-from cashback.chain.service.sequencing import LaneLimits, Sequencer
+from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.sifting import Sifter
 from cashback.chain.service.sighting import Sighting
 from cashback.chain.service.stream import Stream
@@ -47,6 +49,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     rotation: Rotation
     cancellations: Cancellations
     releases: Releases
+    anchors: Anchors
     recovering: Recovering
     gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
@@ -80,6 +83,7 @@ def assemble(
         rotation=Rotation(database),
         cancellations=Cancellations(database, ordered=work),
         releases=Releases(database, released=work),
+        anchors=Anchors(database, accepted=work),
         recovering=Recovering(database, source=blocks, start_block=settings.start_block, written=written),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         lanes=tuple(
@@ -106,14 +110,8 @@ def _lane(
     name = f"0x{signer.address.hex()}"
     tenure = Tenure(database, name=f"lane:{name}", holder=holder)
     blocks = Blocks(node, token=contracts.token)
-    sequencer = Sequencer(
-        database,
-        contracts=contracts,
-        signer=signer,
-        tenure=tenure,
-        sifter=Sifter(database, contracts=contracts, signer=signer.address, tenure=tenure),
-        chain_id=settings.chain_id,
-        limits=limits,
+    reserving = Reserving(
+        database, contracts=contracts, signer=signer, tenure=tenure, chain_id=settings.chain_id, limits=limits
     )
     tender = Tender(
         database,
@@ -129,7 +127,7 @@ def _lane(
         blocks=blocks,
         signer=signer,
         tenure=tenure,
-        sequencer=sequencer,
+        reserving=reserving,
         tender=tender,
         patience_s=settings.bump_ms / 1_000,
     )
@@ -137,15 +135,15 @@ def _lane(
         name=name,
         tenure=tenure,
         recovery=recovery,
-        sequencer=sequencer,
-        retiring=Retiring(
-            database,
-            contracts=contracts,
-            signer=signer,
-            tenure=tenure,
-            sequencer=sequencer,
-            chain_id=settings.chain_id,
-            limits=limits,
+        intake=Intake(
+            Retiring(database, reserving=reserving),
+            Anchoring(database, contracts=contracts, signer=signer.address, tenure=tenure, reserving=reserving),
+            Sequencer(
+                database,
+                reserving=reserving,
+                sifter=Sifter(database, contracts=contracts, signer=signer.address, tenure=tenure),
+                limits=limits,
+            ),
         ),
         tender=tender,
         halting=Halting(database),

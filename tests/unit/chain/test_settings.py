@@ -130,8 +130,9 @@ def test_certificates_are_asked_for_whole_and_must_fit(tmp_path: Path) -> None:
         assert problem.startswith("CASHBACK_ADAPTER_TLS_CERT, _KEY or _CA cannot be used: "), problem
     [problem] = problems(adapter.Settings, GOOD | whole | {"CASHBACK_ADAPTER_CLIENTS": ""})
     assert problem.startswith("CASHBACK_ADAPTER_CLIENTS is required")
-    [problem] = problems(adapter.Settings, GOOD | {"CASHBACK_ADAPTER_ADMINS": "alice"})
-    assert "name certificates" in problem
+    for names in ("CASHBACK_ADAPTER_ADMINS", "CASHBACK_ADAPTER_ANCHORERS"):
+        [problem] = problems(adapter.Settings, GOOD | {names: "alice"})
+        assert "name certificates" in problem
 
 
 def test_a_callers_certificate_is_checked_at_its_start_as_well(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from cashback.chain.model import (
     Header,
     KnownNumber,
     Lane,
+    LatestAnchors,
     MintedLog,
     MintView,
     Network,
@@ -26,7 +27,7 @@ from cashback.chain.model import (
 )
 from cashback.chain.rules import following as rules
 from cashback.chain.rules.gas_money import GasLimits
-from cashback.chain.store import halts, holds, lanes, mints, network, numbers
+from cashback.chain.store import anchors, halts, holds, lanes, mints, network, numbers
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
 
@@ -97,6 +98,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     network: Network
     known: KnownNumber
     halts: list[Halt]
+    anchors: LatestAnchors
     head: int
     total_supply: int | None
     allowance: Allowance | None
@@ -205,6 +207,7 @@ class Reading:
             stored = await network.network(tx)
             known = await numbers.known(tx)
             open_halts = await halts.list_open(tx)
+            latest_anchors = await anchors.latest(tx)
             own_lanes = await lanes.lanes(tx)
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
             held = await holds.held_count(tx, WAITING_COUNTED_MAX)
@@ -220,6 +223,7 @@ class Reading:
             network=stored,
             known=known,
             halts=open_halts,
+            anchors=latest_anchors,
             head=head,
             total_supply=total_supply,
             allowance=allowance,

@@ -3,6 +3,7 @@
 Amounts are integers throughout: minor units of a currency, or base units of the token.
 """
 
+from cashback.ledger.model.anchors import Anchor, AnchorRefused, AnchorState, LatestAnchors
 from cashback.ledger.model.books import (
     Account,
     AccountKind,
@@ -95,6 +96,9 @@ __all__ = [
     "AdapterUnavailable",
     "AdapterUnintelligible",
     "Adoption",
+    "Anchor",
+    "AnchorRefused",
+    "AnchorState",
     "Balance",
     "BalanceStory",
     "BooksMoved",
@@ -125,6 +129,7 @@ __all__ = [
     "Granted",
     "InForce",
     "LaneNonces",
+    "LatestAnchors",
     "LedgerBehind",
     "LedgerFigures",
     "LiveMint",

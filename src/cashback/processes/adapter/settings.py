@@ -25,7 +25,8 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
     """Which chain, which contracts, which keys, and how much of everything.
 
     `finality` is `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
-    `adapter_tls_*` are PEM files; `adapter_clients` and `adapter_admins` are names in the callers' certificates.
+    `adapter_tls_*` are PEM files; `adapter_clients`, `adapter_admins` and `adapter_anchorers` are names in the callers'
+    certificates.
     `batch_*` and `slots_in_flight` are per lane. `mint_hour_max` and `mint_day_max` bound the base units that all lanes
     together sign for, whatever the contracts allow.
     `rpc_quorum` endpoints must tell the same before it is believed: more than half of them, as it is for 0, and two at
@@ -43,6 +44,7 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
     adapter_tls_ca: str = ""
     adapter_clients: tuple[str, ...] = ()
     adapter_admins: tuple[str, ...] = ()
+    adapter_anchorers: tuple[str, ...] = ()
     probe_host: str = "127.0.0.1"
     finality: str = "finalized"
     start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -104,4 +106,7 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
         context = tls.server_context(cert=self.adapter_tls_cert, key=self.adapter_tls_key, ca=self.adapter_tls_ca)
         if context is None:
             return OPEN
-        return Door(Callers(frozenset(self.adapter_clients), frozenset(self.adapter_admins)), context)
+        callers = Callers(
+            frozenset(self.adapter_clients), frozenset(self.adapter_admins), frozenset(self.adapter_anchorers)
+        )
+        return Door(callers, context)

@@ -7,6 +7,7 @@ from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.hints import HeadHints
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
+from cashback.chain.rpc.calls import Services
 from cashback.chain.rules.batching import GuardRails
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
@@ -55,6 +56,17 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     lanes: tuple[LaneLoop, ...]
     follower: Follower
     hints: tuple[HeadHints, ...]
+
+    @property
+    def services(self) -> Services:
+        """Return what callers are answered with."""
+        return Services(
+            acceptance=self.acceptance,
+            reading=self.reading,
+            stream=self.stream,
+            numbers=self.numbers,
+            anchors=self.anchors,
+        )
 
 
 def assemble(

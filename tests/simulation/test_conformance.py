@@ -1,8 +1,5 @@
 """What the simulated node answers is what a real node with the compiled contracts answers: one suite for both."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from cashback.chain.gateway.contracts import MINTER_ROLE, OPERATOR_ROLE
@@ -19,25 +16,12 @@ from cashback.chain.model import (
     Waiting,
 )
 from cashback.chain.rules import packing, reverts
-from cashback.processes.embedded import EmbeddedAnvil
 from tests.simulation import scene
 from tests.simulation.abi import error, padded, selector, uint
-from tests.simulation.subjects import CAP, CAPACITY, PRICE, WINDOW_S, Subject, real, simulated
+from tests.simulation.subjects import CAP, CAPACITY, PRICE, WINDOW_S, Subject
 
 ALICE, BOB = Address(b"\xa1" * 20), Address(b"\xb0" * 20)
 GWEI = scene.GWEI
-
-
-@pytest.fixture(params=["simulated", "anvil"])
-async def subject(request: pytest.FixtureRequest, tmp_path: Path, anvil_program: Path) -> AsyncIterator[Subject]:
-    """Give each node in turn, with fresh contracts."""
-    if request.param == "simulated":
-        async with simulated() as made:
-            yield made
-        return
-    with EmbeddedAnvil(tmp_path / "anvil", program=anvil_program, block_time_s=None) as anvil:
-        async with real(anvil) as made:
-            yield made
 
 
 def window(first: int, *words: bytes) -> bytes:

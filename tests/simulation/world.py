@@ -15,7 +15,6 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from cashback.chain.model import Address, Mint, NotHalted
-from cashback.chain.store import network
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.failpoints import Point, watching
@@ -29,22 +28,15 @@ from tests.simulation.notary import Notary
 from tests.simulation.orders import Orders
 from tests.simulation.person import OPERATOR, Person
 from tests.simulation.process import Process
+from tests.simulation.records import establish, is_at_rest
 from tests.simulation.signed import decoded
 from tests.simulation.weather import Weather
 from tests.simulation.wishes import Wishes
 
 STEPS: Final = 60
 ROUNDS_MAX: Final = 150
-EPOCH: Final = "epo_simulated"
 _STALLED_STEPS_MAX: Final = 6
 _STALLED_MS: Final = (500, 9_000)  # around the time that a lease lasts
-
-_OPEN = """
-select (select count(*) from chain.mints where state not in ('final', 'refused') and recipient <> all (%s::bytea[]))
-     + (select count(*) from chain.slots where state <> 'final')
-     + (select count(*) from chain.anchors where state not in ('final', 'superseded'))
-     + %s - (select count(*) from chain.mints)
-"""
 
 
 class NeverQuiet(AssertionError):
@@ -102,16 +94,10 @@ class World:
             NeverQuiet: it does not come to rest.
         """
         with self.clock.in_charge(), watching(reach):
-            await self.establish()
+            await establish(self._pool)
             while self._steps < STEPS:
                 await self._step()
             await self._settle()
-
-    async def establish(self) -> None:
-        """Say in the database which chain it is about."""
-        async with Database(self._pool).transaction() as tx:
-            token, minter = Address(scene.TOKEN), Address(scene.MINTER)
-            await network.establish(tx, epoch=EPOCH, chain_id=scene.CHAIN_ID, token=token, minter=minter)
 
     def wait(self, by_ms: int) -> None:
         """Let time pass."""
@@ -290,7 +276,7 @@ class World:
             if self._betrayals:
                 with suppress(Unavailable):
                     await self._person.recover(process)
-            if self.witness.execute(_OPEN, (list(but_for), len(self.wanted))).fetchone() == (0,):
+            if is_at_rest(self.witness, but_for=but_for, wanted=len(self.wanted)):
                 return
         raise NeverQuiet(f"after {ROUNDS_MAX} rounds without faults something is left to do")
 

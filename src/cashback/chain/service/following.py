@@ -130,11 +130,10 @@ class Follower:
         headers = await (self._far(first, final, tip, latest) if is_far else self._near(first, latest, tip))
         if not headers:
             return await self._unwind_if_replaced(tip, latest)
-        minters = known.minters
         if is_far:
-            headers, logs = await self._range(first, headers[-1], latest, minters=minters)
+            headers, logs = await self._range(first, headers[-1], latest, minters=known.minters)
         else:
-            logs = await self._source.logs_of(headers, minters=minters)
+            logs = await self._source.logs_of(headers, minters=known.minters)
         await self._take(headers, logs, heads)
         return headers[-1].number < latest.number
 

@@ -215,7 +215,7 @@ class Reading:
         endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
         head = max((one.head for one in endpoints if one.is_healthy), default=0)
         total_supply, allowance, told = await asyncio.gather(
-            self._supply(head),
+            _told(self._contracts.supply(head)),
             _told(self._allowance()),
             asyncio.gather(*(self._lane(lane, stored.final_block) for lane in own_lanes)),
         )
@@ -241,10 +241,6 @@ class Reading:
             with suppress(RaceLost):
                 return await self._contracts.allowance()
         return await self._contracts.allowance()
-
-    async def _supply(self, head: int) -> int | None:
-        """Return the supply at the head, None when nobody tells."""
-        return await _told(self._contracts.supply(head))
 
     async def _lane(self, lane: Lane, final_block: int) -> LaneStatus:
         """Return one lane beside what the chain says of its signer up to `final_block`.

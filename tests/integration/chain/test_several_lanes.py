@@ -182,6 +182,18 @@ async def test_a_mint_larger_than_a_guard_allows_waits_for_that_guard_by_its_nam
         await bench.settled([2])
 
 
+async def test_a_mint_larger_than_a_guard_waits_for_that_guard_where_the_limit_is_nearer_as_well(
+    settings: adapter.Settings,
+) -> None:
+    """The limit refills, and would let it through; the guard never does."""
+    bounded = msgspec.structs.replace(settings, mint_hour_max=WHOLE - 1)
+    async with serving(bounded) as bench:
+        await bench.people.limit(capacity=WHOLE // 2, window_s=10**9)
+        await bench.lever.mine()
+        await bench.submit(mint(1, amount=WHOLE))
+        await bench.waits_for("hourly_guard_reached")
+
+
 async def test_what_may_be_signed_for_within_an_hour_is_bounded_whatever_the_contracts_allow(
     settings: adapter.Settings, chain_dsn: str
 ) -> None:

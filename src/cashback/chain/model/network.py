@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cashback.chain.model.address import Address
+from cashback.chain.model.address import Address, Hash
 from cashback.chain.model.lanes import Prices
 
 
@@ -26,6 +26,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What the contracts allow the signer at the head, and what gas costs there."""
 
     head: int
+    head_hash: Hash = Hash(b"")
     prices: Prices
     is_paused: bool
     is_operator: bool

@@ -32,6 +32,7 @@ from cashback.chain.rules import batching, fees
 from cashback.chain.rules.fees import Waits
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.halting import halt
+from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.signing import first_attempts
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.service.waiting import wait_for
@@ -110,12 +111,14 @@ class Reserving:
         database: Database,
         *,
         contracts: Contracts,
+        pricing: Pricing,
         signer: Signer,
         tenure: Tenure,
         chain_id: int,
         limits: LaneLimits,
     ) -> None:
-        """Take nonces of the lane of `signer`."""
+        """Take nonces of the lane of `signer`; what `contracts` tell of fees `pricing` learns."""
+        self._pricing = pricing
         self._database = database
         self._contracts = contracts
         self._signer = signer
@@ -147,7 +150,7 @@ class Reserving:
         allowed = cargo.calls(policy)
         if isinstance(allowed, Waits):
             return await wait_for(self._database, lane, allowed)
-        bid = fees.first_bid(fees.market(policy.prices, self._limits.fees), self._limits.fees)
+        bid = fees.first_bid(self._pricing.learn(policy.head_hash, policy.prices), self._limits.fees)
         if isinstance(bid, Waits):
             return await wait_for(self._database, lane, bid)
         calls = await cargo.tried(allowed, block=policy.head)

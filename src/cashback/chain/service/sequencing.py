@@ -120,7 +120,8 @@ class _Mints:
             gas=self._limits.batch_gas,
             amount=budget.amount,
         )
-        return packing.pack(queue.waiting, limits) or Waits(budget.bound)
+        bound = batching.bound_of(queue.waiting[0].amount, budget, self._limits.rails)
+        return packing.pack(queue.waiting, limits) or Waits(bound)
 
     async def tried(self, calls: Sequence[Call], *, block: int) -> list[Call] | Waits:
         """Return what goes; what fails alone is held."""

@@ -122,17 +122,18 @@ def _lane(
     name = f"0x{signer.address.hex()}"
     tenure = Tenure(database, name=f"lane:{name}", holder=holder)
     blocks = Blocks(node, token=contracts.token)
+    pricing = Pricing(blocks, limits=limits.fees)
     reserving = Reserving(
-        database, contracts=contracts, signer=signer, tenure=tenure, chain_id=settings.chain_id, limits=limits
-    )
-    tender = Tender(
         database,
-        node=node,
-        pricing=Pricing(blocks, limits=limits.fees),
+        contracts=contracts,
+        pricing=pricing,
         signer=signer,
         tenure=tenure,
         chain_id=settings.chain_id,
         limits=limits,
+    )
+    tender = Tender(
+        database, node=node, pricing=pricing, signer=signer, tenure=tenure, chain_id=settings.chain_id, limits=limits
     )
     recovery = Recovery(
         database,

@@ -285,7 +285,7 @@ def test_who_calls_the_adapter_is_on_its_list_by_the_name_in_its_certificate(sec
         assert subject.split("=")[-1].strip() == name
     adapters = settings["adapter"]
     assert set(adapters[f"{PREFIX}ADAPTER_CLIENTS"].split(",")) == callers.keys()
-    assert adapters[f"{PREFIX}ADAPTER_ADMINS"] == "operator"
+    assert [adapters[f"{PREFIX}ADAPTER_{who}"] for who in ("ADMINS", "ANCHORERS")] == ["operator", "worker-ledger"]
 
 
 def test_the_development_chain_is_the_one_of_dev(tmp_path: Path) -> None:

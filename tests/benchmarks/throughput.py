@@ -25,8 +25,8 @@ from typing import Final
 
 import msgspec
 
-from cashback.chain.gateway.blocks import TRANSFER
 from cashback.chain.gateway.decoding import MINTED
+from cashback.chain.gateway.filters import TRANSFER
 from tests.benchmarks.adapter import Serving, serving
 from tests.benchmarks.bare import BareToken
 from tests.benchmarks.chain import Chain, fresh_mints, open_chain

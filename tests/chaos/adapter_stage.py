@@ -12,8 +12,9 @@ import msgspec
 import psycopg
 
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import Mint, Person
+from cashback.chain.model import Anchor, Mint, Person
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.anchoring import Anchors
 from cashback.chain.service.cancelling import Cancellations
 from cashback.chain.service.pulse import Pulse
 from cashback.kernel.db import Database
@@ -37,6 +38,7 @@ Weather = Callable[["Stage"], Awaitable[None]]
 _OPEN = """
 select (select count(*) from chain.mints where state not in ('final', 'refused'))
      + (select count(*) from chain.slots where state <> 'final')
+     + (select count(*) from chain.anchors where state not in ('final', 'superseded'))
 """
 
 _LEFT = (
@@ -87,6 +89,11 @@ class Stage:
             orders = Cancellations(database, ordered=Pulse())
             await orders.cancel([cancelled], by=Person("alice"), because="a drill")
 
+    async def anchor(self, root: bytes, up_to: int) -> None:
+        """Have an earlier process accept an anchor."""
+        async with Database.open(self.settings.chain_dsn.value, name="earlier adapter") as database:
+            await Anchors(database, accepted=Pulse()).anchor(Anchor(root, up_to))
+
     async def dies_at(
         self, trap: str, weather: Weather, changes: Mapping[str, str] = MappingProxyType({}), *, waits: bool = False
     ) -> None:
@@ -95,8 +102,7 @@ class Stage:
         Its leases run out as if their time had passed, unless whoever comes next is to wait for that.
 
         Raises:
-            AssertionError: it has not: the point was never reached, or it ended otherwise.
-        ChildFailed: it could not be started, or ended otherwise before it was ready.
+            AssertionError, ChildFailed: it has not: it could not start, never got there, or ended otherwise.
         """
         process = self.process({"CASHBACK_DEVELOPMENT": "true", "CASHBACK_FAILPOINTS": trap, **changes})
         try:

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import pytest
 
+from cashback.chain.gateway.decoding import ANCHORED as ANCHORED_TOPIC
 from cashback.kernel.failpoints import POINTS
 from tests.chaos.adapter_stage import HASTY, MINTS_PER_CALL, SETTLES_WITHIN_S, Stage, Weather, calm, mining
 from tests.chaos.adapter_verdict import assert_minted_once, assert_nonces_in_order, assert_told_once
@@ -90,6 +91,11 @@ STRANGE: Final = frozenset({"noop.reserved", "noop.stored", "minting.halting"})
 ORDERED: Final = frozenset({"retirement.signed", "retirement.reserved", "retirement.stored"})
 """Those that want a person's order."""
 
+ANCHORED: Final = frozenset({"anchor.signed", "anchor.reserved", "anchor.stored"})
+"""Those that want a ledger's evidence."""
+ROOT: Final = bytes(range(32))
+UP_TO: Final = 7
+
 
 @pytest.mark.invariant("I2", "I3", "I9")
 @pytest.mark.parametrize("point", SCENES)
@@ -163,6 +169,25 @@ async def test_an_adapter_killed_over_a_strangers_transaction_opens_its_lane_wit
     await assert_nothing_lost_or_doubled(stage)
 
 
+@pytest.mark.invariant("I3", "I9")
+@pytest.mark.parametrize("point", sorted(ANCHORED))
+async def test_an_adapter_killed_while_it_anchors_evidence_publishes_it_once(
+    stage: Stage, numbers: Iterator[int], point: str
+) -> None:
+    """A ledger has asked for it once, and mints go on beside it."""
+    await stage.accept([mint(next(numbers)) for _ in range(MINTS_PER_LIFE)])
+    await stage.anchor(ROOT, UP_TO)
+    await stage.dies_at(f"{point}=kill", mining)
+    async with stage.living():
+        await stage.settles()
+    assert stage.rows("select up_to, root, state from chain.anchors") == [(UP_TO, ROOT, "final")]
+    assert stage.rows("select count(*) from chain.slots where kind = 'anchor'") == [(1,)]
+    wanted = {"topics": [f"0x{ANCHORED_TOPIC.hex()}"], "fromBlock": "0x0"}
+    [log] = await stage.lever.call("eth_getLogs", wanted)
+    assert log["topics"][1:] == [f"0x{ROOT.hex()}", f"0x{UP_TO:064x}"]
+    await assert_nothing_lost_or_doubled(stage)
+
+
 @pytest.mark.invariant("I2", "I3", "I9")
 @pytest.mark.parametrize("point", sorted(ORDERED))
 async def test_an_adapter_killed_while_it_retires_a_number_retires_it_once_and_mints_the_others(
@@ -209,7 +234,7 @@ async def test_an_adapter_killed_while_it_halts_has_halted_after_its_restart(
 
 def test_every_point_of_the_adapter_has_a_kill_test() -> None:
     """A point that is added is killed at, or this fails."""
-    assert SCENES.keys() | STRANGE | ORDERED == POINTS["adapter"]
+    assert SCENES.keys() | STRANGE | ORDERED | ANCHORED == POINTS["adapter"]
 
 
 async def lives_on(

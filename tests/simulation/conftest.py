@@ -1,6 +1,7 @@
 """One database with logical time for a module's seeds, emptied before each; and no logs: a seed has thousands."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,8 +9,10 @@ import structlog
 from psycopg.conninfo import make_conninfo
 
 from cashback.kernel.migrations import upgrade
+from cashback.processes.embedded import EmbeddedAnvil
 from tests.integration.chain.conftest import PASSWORD, give_roles
 from tests.simulation import clock
+from tests.simulation.subjects import Subject, real, simulated
 from tests.support.servers import Databases
 
 
@@ -48,3 +51,15 @@ def quiet_logs() -> None:
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(50), logger_factory=structlog.ReturnLoggerFactory()
     )
+
+
+@pytest.fixture(params=["simulated", "anvil"])
+async def subject(request: pytest.FixtureRequest, tmp_path: Path, anvil_program: Path) -> AsyncIterator[Subject]:
+    """Give each node in turn, with fresh contracts."""
+    if request.param == "simulated":
+        async with simulated() as made:
+            yield made
+        return
+    with EmbeddedAnvil(tmp_path / "anvil", program=anvil_program, block_time_s=None) as anvil:
+        async with real(anvil) as made:
+            yield made

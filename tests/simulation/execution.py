@@ -10,6 +10,7 @@ import msgspec
 
 from cashback.chain.gateway.artefact import artefact
 from cashback.chain.model import Address
+from cashback.chain.rules.anchoring import SELECTOR_ANCHOR
 from cashback.chain.rules.transaction import created_address
 from tests.simulation.abi import Arguments, Reverted
 from tests.simulation.minter import Minter
@@ -20,6 +21,8 @@ GAS_PER_TRANSACTION_MAX: Final = 1 << 24
 _GAS_BASE: Final = 21_000
 _GAS_CREATE: Final = 5_000_000
 _GAS_CALL: Final = 40_000
+_GAS_CHECKS: Final = 5_000
+"""Of role and pause, which is all that a call does that reverts or anchors."""
 _GAS_ENTRY: Final = 9_500
 _GAS_WALLET: Final = 17_100
 _GAS_WORD: Final = 22_100
@@ -121,7 +124,7 @@ def execute(state: State, signed: Signed, *, base_fee_wei: int, timestamp: int) 
         is_success = gas_used <= signed.gas
     except Reverted as revert:
         burnt = signed.gas - signed.gas // 64
-        gas_used, is_success = burnt if revert.burns else intrinsic_gas(signed.calldata) + _GAS_CALL, False
+        gas_used, is_success = burnt if revert.burns else intrinsic_gas(signed.calldata) + _GAS_CHECKS, False
     gas_used = min(gas_used, signed.gas)
     if is_success:
         state.contracts = contracts
@@ -139,7 +142,8 @@ def execute(state: State, signed: Signed, *, base_fee_wei: int, timestamp: int) 
 def _gas_used(calldata: bytes, context: Context) -> int:
     """Return the gas of a call that has been made in `context`."""
     work = _GAS_ENTRY * context.entries + _GAS_WALLET * context.fresh_wallets + _GAS_WORD * context.fresh_words
-    return intrinsic_gas(calldata) + (_GAS_CALL + work if len(calldata) >= _SELECTOR_BYTES else 0)
+    call = _GAS_CHECKS if calldata.startswith(SELECTOR_ANCHOR) else _GAS_CALL
+    return intrinsic_gas(calldata) + (call + work if len(calldata) >= _SELECTOR_BYTES else 0)
 
 
 def _create(context: Context, signed: Signed) -> bytes:

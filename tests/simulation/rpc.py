@@ -245,8 +245,9 @@ def _receipts_of(block: Block) -> Iterator[dict[str, Any]]:
 
 
 def _is_wanted(log: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Tell whether a log passes a filter: its address, and at each place any of the topics or one of a list."""
-    if "address" in wanted and wanted["address"].lower() != log["address"]:
+    """Tell whether a log passes a filter: one of its addresses, at each place one of the topics."""
+    emitters = wanted.get("address", log["address"])
+    if log["address"] not in [one.lower() for one in ([emitters] if isinstance(emitters, str) else emitters)]:
         return False
     topics: Sequence[Any] = wanted.get("topics", [])
     if len(topics) > len(log["topics"]):

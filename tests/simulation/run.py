@@ -19,7 +19,8 @@ _REPLAY: Final = "replay with: %s=%d .venv/bin/pytest tests/simulation/test_seed
 _EMPTY: Final = """
 truncate chain.network, chain.lanes, chain.slots, chain.blockchain_transactions, chain.mints, chain.blocks,
     chain.used_numbers, chain.outcomes, chain.leases, chain.lane_journal, chain.signed_amounts, chain.halt_journal,
-    chain.mint_journal, chain.recoveries, chain.recovered_lanes, chain.requested_number
+    chain.mint_journal, chain.recoveries, chain.recovered_lanes, chain.requested_number, chain.anchors,
+    chain.seen_anchors, chain.minters
     restart identity
 """
 

@@ -1,33 +1,27 @@
 """What the simulated node answers is what a real node with the compiled contracts answers: one suite for both."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from cashback.chain.gateway.contracts import MINTER_ROLE, OPERATOR_ROLE
 from cashback.chain.gateway.jsonrpc import EndpointRefused
-from cashback.chain.model import Address, Attempt, Fees, MintedLog, RetiredLog, SkippedLog, TokenLog, Waiting
+from cashback.chain.model import (
+    Address,
+    AnchoredLog,
+    Attempt,
+    Fees,
+    MintedLog,
+    RetiredLog,
+    SeenLog,
+    SkippedLog,
+    Waiting,
+)
 from cashback.chain.rules import packing, reverts
-from cashback.processes.embedded import EmbeddedAnvil
 from tests.simulation import scene
 from tests.simulation.abi import error, padded, selector, uint
-from tests.simulation.subjects import CAP, CAPACITY, PRICE, WINDOW_S, Subject, real, simulated
+from tests.simulation.subjects import CAP, CAPACITY, PRICE, WINDOW_S, Subject
 
 ALICE, BOB = Address(b"\xa1" * 20), Address(b"\xb0" * 20)
 GWEI = scene.GWEI
-
-
-@pytest.fixture(params=["simulated", "anvil"])
-async def subject(request: pytest.FixtureRequest, tmp_path: Path, anvil_program: Path) -> AsyncIterator[Subject]:
-    """Give each node in turn, with fresh contracts."""
-    if request.param == "simulated":
-        async with simulated() as made:
-            yield made
-        return
-    with EmbeddedAnvil(tmp_path / "anvil", program=anvil_program, block_time_s=None) as anvil:
-        async with real(anvil) as made:
-            yield made
 
 
 def window(first: int, *words: bytes) -> bytes:
@@ -52,7 +46,7 @@ async def logs(subject: Subject) -> list[tuple[object, ...]]:
     return [_said(log) for log in await subject.blocks.logs_of([await subject.blocks.latest()])]
 
 
-def _said(log: TokenLog) -> tuple[object, ...]:
+def _said(log: SeenLog) -> tuple[object, ...]:
     match log:
         case MintedLog():
             return ("minted", log.number, log.recipient, log.amount)
@@ -60,6 +54,8 @@ def _said(log: TokenLog) -> tuple[object, ...]:
             return ("skipped", log.number, log.reason)
         case RetiredLog():
             return ("retired", log.number)
+        case AnchoredLog():
+            return ("anchored", log.root, log.up_to, log.minter)
 
 
 async def revert_of(subject: Subject, calldata: bytes, *, sender: Address = scene.OPERATOR.address) -> bytes | None:

@@ -9,6 +9,7 @@ from tests.simulation import scene
 from tests.simulation.abi import selector
 from tests.simulation.endpoint import Site
 from tests.simulation.faults import Faults
+from tests.simulation.records import establish
 from tests.simulation.run import empty, pooled
 from tests.simulation.verdict import nothing_halted
 from tests.simulation.world import World
@@ -37,7 +38,7 @@ async def test_one_endpoint_on_a_dead_branch_does_not_halt_what_the_others_follo
         dead, well = world.sites = [Site(), Site()]
         process = world.processes[0] = world.process()
         with world.clock.in_charge():
-            await world.establish()
+            await establish(pool)
             for _ in range(3):
                 world.chain.mine(timestamp=world.clock.now_s)
             dead.behind, dead.is_down = world.chain.branch, True
@@ -69,7 +70,7 @@ async def test_a_receipt_that_is_told_late_does_not_make_a_stranger_of_our_own_t
         world.sites = [site]
         process = world.processes[0] = world.process()
         with world.clock.in_charge():
-            await world.establish()
+            await establish(pool)
             await process.turn_lane()
             await process.parts.acceptance.submit([Mint(1, "cb_1", Address(b"\xa1" * 20), 5)])
             world.clock.advance(1_000)
@@ -109,7 +110,7 @@ async def test_how_far_one_branch_is_final_is_not_believed_of_another(
             return told
 
         with world.clock.in_charge():
-            await world.establish()
+            await establish(pool)
             await process.turn_follower()
             for _ in range(2):
                 world.chain.mine(timestamp=world.clock.now_s)

@@ -10,15 +10,15 @@ from typing import Final
 import psycopg
 import pytest
 
-from cashback.chain.model import Attempt, Call, Hash, Header, Heads, Lane, Mint, OpenSlot, Slot, Waiting
+from cashback.chain.model import Anchor, Attempt, Call, Hash, Header, Heads, Lane, Mint, OpenSlot, Slot, Waiting
 from cashback.chain.rules import following, isolation, tending
 from cashback.chain.rules.isolation import Search
-from cashback.chain.service.sequencing import Sequencer
+from cashback.chain.service.reserving import Cargo, Reserving
 from cashback.chain.service.sifting import Sifter
 from cashback.chain.service.signing import signed
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import blocks, lanes, mints
+from cashback.chain.store import anchor_logs, anchors, blocks, lanes, mints
 from cashback.kernel.db import Tx
 from tests.simulation import orders
 from tests.simulation.run import first_failure
@@ -44,15 +44,17 @@ def without_finality(patch: pytest.MonkeyPatch) -> None:
 
 def without_write_ahead(patch: pytest.MonkeyPatch) -> None:
     """Send a first attempt before it is stored: it saves a round trip."""
-    store = Sequencer._store
+    store = Reserving._store
 
-    async def send_first(self: Sequencer, lane: Lane, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
+    async def send_first(
+        self: Reserving, lane: Lane, cargo: Cargo, slots: Sequence[Slot], attempts: Sequence[Attempt]
+    ) -> None:
         """Send before anything is stored."""
         for attempt in attempts:
             await self._contracts._node.send(attempt.raw)
-        await store(self, lane, slots, attempts)
+        await store(self, lane, cargo, slots, attempts)
 
-    patch.setattr(Sequencer, "_store", send_first)
+    patch.setattr(Reserving, "_store", send_first)
 
 
 def without_write_ahead_of_replacements(patch: pytest.MonkeyPatch) -> None:
@@ -204,7 +206,42 @@ def without_isolation(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(isolation, "step", give_up)
 
 
+def without_unique_anchors(patch: pytest.MonkeyPatch) -> None:
+    """Take an anchor that is asked for again for a new one, if no other waits."""
+
+    async def accept_again(tx: Tx, anchor: Anchor) -> bool:
+        """Have what is known wait as if it were new."""
+        await tx.execute(
+            """
+            insert into chain.anchors (up_to, root)
+            values (%(up_to)s, %(root)s)
+            on conflict (up_to) do update
+            set state = 'accepted', lane = null, nonce = null, submitted_at = null, minter = null,
+                transaction_hash = null, block_number = null, block_hash = null, included_at = null, final_at = null,
+                held_reason = null
+            where not exists (select from chain.anchors as others where others.state in ('accepted', 'held'))
+            """,
+            {"up_to": anchor.up_to, "root": anchor.root},
+        )
+        return True
+
+    patch.setattr(anchors, "accept", accept_again)
+
+
+def without_what_the_chain_says_of_anchors(patch: pytest.MonkeyPatch) -> None:
+    """Take an anchor for published once its call succeeded, whatever its block comes to."""
+
+    async def unwind(_: Tx, *, above: int) -> int:
+        """Leave anchors where blocks that are gone had them."""
+        del above
+        return 0
+
+    patch.setattr(anchor_logs, "unwind", unwind)
+
+
 MUTATIONS: Final = (
+    without_unique_anchors,
+    without_what_the_chain_says_of_anchors,
     without_a_retirement,
     without_finality,
     without_write_ahead,

@@ -17,7 +17,7 @@ DEFAULT = range(200)
 DEEP = range(1_000, 3_000)
 SOAK = range(10_000, 20_000)
 FORGED = range(30)
-BETRAYED = range(12)
+BETRAYED = range(16)
 BETRAYED_DEEP = range(1_000, 1_300)
 ENDED = range(40)
 STRANGE = frozenset({"noop.reserved", "noop.stored", "minting.halting"})
@@ -61,7 +61,7 @@ async def test_a_node_that_forges_nonces_halts_minting_at_worst(adapters_dsn: st
 
 
 @pytest.mark.invariant("I2", "I3", "I9", "I10")
-@pytest.mark.parametrize("seeds", [*portions(BETRAYED, each=12), *portions(BETRAYED_DEEP, pytest.mark.deep, each=20)])
+@pytest.mark.parametrize("seeds", [*portions(BETRAYED, each=16), *portions(BETRAYED_DEEP, pytest.mark.deep, each=20)])
 async def test_a_chain_that_replaces_final_blocks_is_recovered_by_a_person_at_worst(
     seeds: range, adapters_dsn: str, witness: psycopg.Connection
 ) -> None:

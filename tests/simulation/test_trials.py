@@ -13,9 +13,7 @@ from tests.integration.chain.poison import BURNING, UNDOING
 from tests.simulation import scene
 from tests.simulation.abi import selector
 from tests.simulation.subjects import CAPACITY, Subject
-from tests.simulation.test_conformance import ALICE, BOB, subject
-
-__all__ = ["subject"]
+from tests.simulation.test_conformance import ALICE, BOB
 
 
 def carrying(*mints: tuple[int, Address, int]) -> Call:

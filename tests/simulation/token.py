@@ -9,9 +9,9 @@ from typing import Final, Protocol, Self, TypeAlias
 
 import msgspec
 
-from cashback.chain.gateway.blocks import TRANSFER
 from cashback.chain.gateway.contracts import MINTER_ROLE
 from cashback.chain.gateway.decoding import MINTED, RETIRED, SKIPPED
+from cashback.chain.gateway.filters import TRANSFER
 from tests.integration.chain.poison import BURNING, POISON
 from tests.simulation.abi import Arguments, Reverted, array, error, padded, selector, uint
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from cashback.chain.gateway.decoding import MINTED, RETIRED
+from cashback.chain.gateway.decoding import ANCHORED, MINTED, RETIRED
 from tests.simulation import scene
 from tests.simulation.world import World
 
@@ -32,6 +32,11 @@ from chain.slots
 order by nonce
 """
 
+_ANCHORS: Final = """
+select up_to, state, root, transaction_hash, block_number, block_hash
+from chain.anchors
+"""
+
 
 def complaints(world: World) -> list[str]:
     """Return everything that does not hold."""
@@ -41,6 +46,7 @@ def complaints(world: World) -> list[str]:
         never_sent_unstored,
         nonces_in_order,
         outcomes_are_the_chains,
+        anchored_once_or_superseded,
         nothing_halted,
     )
     return [complaint for rule in rules for complaint in rule(world)]
@@ -113,6 +119,32 @@ def outcomes_are_the_chains(world: World) -> Iterator[str]:
         yield f"I10: the logs add up to {supply}, the supply is {scene.token_of(world.chain).supply}"
 
 
+def anchored_once_or_superseded(world: World) -> Iterator[str]:
+    """Every accepted anchor is final with its one canonical log, or was superseded and has none; and they rise."""
+    logs = [
+        (int.from_bytes(topics[2]), topics[1], hash_, number, block_hash)
+        for topics, _, hash_, number, block_hash in _logs_of(world, scene.MINTER, ANCHORED)
+    ]
+    places = [up_to for up_to, *_ in logs]
+    if places != sorted(set(places)) and not world.is_treacherous:
+        yield f"anchors: the chain has {places}"
+    stored = {up_to: found for up_to, *found in world.witness.execute(_ANCHORS).fetchall()}
+    yield from (f"anchors: {up_to} was accepted, and is gone" for up_to in sorted(world.notary.accepted - set(stored)))
+    yield from (f"anchors: {up_to} was never asked for" for up_to in places if up_to not in world.notary.asked)
+    for up_to, (state, root, *place) in stored.items():
+        if root != world.notary.asked[up_to].root:
+            yield f"anchors: {up_to} has another root than was asked for"
+        if state == "final" and (up_to, root, *place) not in logs:
+            yield f"anchors: {up_to} is told to be at {place}, the chain has {logs}"
+        if state == "superseded" and up_to in places and not world.is_treacherous:
+            yield f"anchors: {up_to} was superseded, and the chain has it"
+        if state not in ("final", "superseded"):
+            yield f"anchors: {up_to} is {state}"
+    newest = max(stored, default=None)
+    if newest is not None and stored[newest][0] != "final":
+        yield f"anchors: {newest} is the newest, and is {stored[newest][0]}"
+
+
 def nothing_halted(world: World) -> Iterator[str]:
     """Nothing that heals by itself has stopped minting."""
     row = world.witness.execute("select halted_reason from chain.network").fetchone()
@@ -134,8 +166,13 @@ def _retirements(world: World) -> Iterator[tuple[int, bytes, int, bytes]]:
 
 def _token_logs(world: World, kind: bytes) -> Iterator[tuple[list[bytes], bytes, bytes, int, bytes]]:
     """Yield the canonical logs of one kind: topics, data, transaction, block and its hash."""
+    return _logs_of(world, scene.TOKEN, kind)
+
+
+def _logs_of(world: World, emitter: bytes, kind: bytes) -> Iterator[tuple[list[bytes], bytes, bytes, int, bytes]]:
+    """Yield the canonical logs of one kind and contract, as `_token_logs`."""
     for block in world.chain.branch:
         for one in block.mined:
             for address, topics, data in one.done.logs:
-                if address == scene.TOKEN and topics[0] == kind:
+                if address == emitter and topics[0] == kind:
                     yield topics, data, one.signed.hash, block.number, block.hash

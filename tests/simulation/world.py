@@ -15,7 +15,6 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from cashback.chain.model import Address, Mint, NotHalted
-from cashback.chain.store import network
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.failpoints import Point, watching
@@ -25,24 +24,19 @@ from tests.simulation.clock import Clock
 from tests.simulation.endpoint import Site
 from tests.simulation.faults import Faults, Only
 from tests.simulation.life import Killed, Life, reach
+from tests.simulation.notary import Notary
 from tests.simulation.orders import Orders
 from tests.simulation.person import OPERATOR, Person
 from tests.simulation.process import Process
+from tests.simulation.records import establish, is_at_rest
 from tests.simulation.signed import decoded
 from tests.simulation.weather import Weather
 from tests.simulation.wishes import Wishes
 
 STEPS: Final = 60
 ROUNDS_MAX: Final = 150
-EPOCH: Final = "epo_simulated"
 _STALLED_STEPS_MAX: Final = 6
 _STALLED_MS: Final = (500, 9_000)  # around the time that a lease lasts
-
-_OPEN = """
-select (select count(*) from chain.mints where state not in ('final', 'refused') and recipient <> all (%s::bytea[]))
-     + (select count(*) from chain.slots where state <> 'final')
-     + %s - (select count(*) from chain.mints)
-"""
 
 
 class NeverQuiet(AssertionError):
@@ -70,10 +64,12 @@ class World:
         self.chain = scene.new_chain(finality=self.finality)
         self.witness = witness
         self._forging = forging
+        self.is_treacherous = treacherous
         self._betrayals = [self.faults.between(15, STEPS - 1) for _ in range(2)] if treacherous else []
         self.wanted: dict[int, Mint] = {}
         self.orders = Orders(self.faults, witness=witness, wanted=self.wanted)
         self.wishes = Wishes(self.faults, wanted=self.wanted, orders=self.orders)
+        self.notary = Notary(self.faults)
         self.unstored: list[str] = []
         self.trace: list[str] = []
         self._pool = pool
@@ -98,16 +94,10 @@ class World:
             NeverQuiet: it does not come to rest.
         """
         with self.clock.in_charge(), watching(reach):
-            await self.establish()
+            await establish(self._pool)
             while self._steps < STEPS:
                 await self._step()
             await self._settle()
-
-    async def establish(self) -> None:
-        """Say in the database which chain it is about."""
-        async with Database(self._pool).transaction() as tx:
-            token, minter = Address(scene.TOKEN), Address(scene.MINTER)
-            await network.establish(tx, epoch=EPOCH, chain_id=scene.CHAIN_ID, token=token, minter=minter)
 
     def wait(self, by_ms: int) -> None:
         """Let time pass."""
@@ -139,8 +129,8 @@ class World:
             await self._survive(process := self.faults.one_of(self._awake()), lambda: self._person.recover(process))
         if self.faults.strikes("killed"):
             self._restart(self.faults.one_of(self._awake()))
-        acts = [self._submit, self._cancel, self._turn_lane, self._turn_follower, self._mine]
-        await self.faults.weighted(acts, [4, 1, 12, 8, 8])()
+        acts = [self._submit, self._cancel, self._anchor, self._turn_lane, self._turn_follower, self._mine]
+        await self.faults.weighted(acts, [4, 1, 1, 12, 8, 8])()
 
     async def _submit(self) -> None:
         """Submit new mints, some of them in one call with ones that were submitted before."""
@@ -167,6 +157,13 @@ class World:
         numbers = self.orders.choose(lambda: self.wishes.mint(max(self.wanted, default=0) + 1))
         self._say(f"{process.name} is to cancel {numbers}")
         await self._survive(process, lambda: self.orders.give(process))
+
+    async def _anchor(self) -> None:
+        """Have the ledger ask for an anchor."""
+        process = self.faults.one_of(self._awake())
+        anchor = self.notary.choose()
+        self._say(f"{process.name} is to anchor {None if anchor is None else anchor.up_to}")
+        await self._survive(process, lambda: self.notary.ask(process, anchor))
 
     async def _turn_lane(self) -> None:
         """Give the lane of one process a turn."""
@@ -270,6 +267,7 @@ class World:
             self.clock.advance(1_000)
             await self._ask(self.processes[0], self._unanswered)
             await self.orders.give(self.processes[0])
+            await self.notary.ask(self.processes[0], self.notary.newest)  # which lets a held one go
             # Both: who died may have been the only one that knew something.
             process = self.processes[place % 2]
             await process.turn_lane()
@@ -278,7 +276,7 @@ class World:
             if self._betrayals:
                 with suppress(Unavailable):
                     await self._person.recover(process)
-            if self.witness.execute(_OPEN, (list(but_for), len(self.wanted))).fetchone() == (0,):
+            if is_at_rest(self.witness, but_for=but_for, wanted=len(self.wanted)):
                 return
         raise NeverQuiet(f"after {ROUNDS_MAX} rounds without faults something is left to do")
 

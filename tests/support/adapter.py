@@ -13,30 +13,23 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Final
 
-import msgspec
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from cashback.chain.rpc.errors import refused
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.ids import new_id
-from cashback.kernel.money import INT63_MAX, MINT_NUMBER_MAX
+from cashback.kernel.money import MINT_NUMBER_MAX
 from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
 from tests.support.administration import FakeAdministration
+from tests.support.anchors import FakeAnchors
+from tests.support.fake_mints import Known, invalidity, minted
 from tests.support.mortal import FakeHealth, MortalServer
 
 HOST: Final = "127.0.0.1"
 SUBMIT_MAX: Final = 1_000
 OUTCOMES_MAX: Final = 500
-
-
-class Known(msgspec.Struct, frozen=True):
-    """What was accepted under a number."""
-
-    cashback_id: str
-    recipient: bytes
-    amount: int
 
 
 class FakeAdapter(ChainAdapterServiceBase):
@@ -45,6 +38,7 @@ class FakeAdapter(ChainAdapterServiceBase):
     def __init__(self, *, heartbeat_s: float = 0.1) -> None:
         """Know nothing and listen nowhere."""
         self.known: dict[int, Known] = {}
+        self.anchors = FakeAnchors()
         self.submissions: list[list[int]] = []
         self.cancelled: set[int] = set()
         self.watches = 0
@@ -76,7 +70,7 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     async def go_up(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = MortalServer([self, FakeAdministration(self.cancel), FakeHealth(self.suffer)])
+        self._server = MortalServer([self, FakeAdministration(self.cancel), self.anchors, FakeHealth(self.suffer)])
         listener = socket.create_server((HOST, self.port))
         self.port = listener.getsockname()[1]
         await self._server.start(sock=listener)
@@ -94,7 +88,7 @@ class FakeAdapter(ChainAdapterServiceBase):
             if number not in done and number in self.cancelled:
                 self.fail(number, "number_retired")
             elif number not in done:
-                self._append(_minted(number, self.known[number], block_number))
+                self._append(minted(number, self.known[number], block_number))
 
     def fail(self, number: int, reason: str) -> None:
         """Refuse an accepted number for good."""
@@ -200,6 +194,17 @@ class FakeAdapter(ChainAdapterServiceBase):
         is_behind = message.teller == v1.NumberTeller.LEDGER and message.number < known
         return v1.TellNumberResponse(is_behind=is_behind, known_number=known)
 
+    async def anchor_of(self, message: v1.AnchorOfRequest) -> v1.AnchorOfResponse:
+        """Return the anchor of one place."""
+        await self.suffer()
+        return self.anchors.of(message.up_to)
+
+    async def latest_anchor(self, message: v1.LatestAnchorRequest) -> v1.LatestAnchorResponse:
+        """Return the newest anchors."""
+        del message
+        await self.suffer()
+        return self.anchors.latest()
+
     async def cancel(self, mint: v1.Mint) -> v1.CancelMintsResponseEntry:
         """Cancel one mint, or say how far that is; what was cancelled is retired by the next `mint`."""
         await self.suffer()
@@ -234,7 +239,7 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     def _admit(self, mint: v1.Mint, over: dict[int, str]) -> v1.SubmitMintsResponseEntry:
         """Answer for one entry; `over` are those that were refused for good, and why."""
-        reason = _invalidity(mint)
+        reason = invalidity(mint)
         if reason is not None:
             return v1.SubmitMintsResponseEntry(number=mint.number, result=v1.SubmitResult.INVALID, reason=reason)
         wanted = Known(mint.cashback_id, mint.recipient, mint.amount)
@@ -263,29 +268,6 @@ class FakeAdapter(ChainAdapterServiceBase):
         taken_back = [one for one in self._final if one.kind == v1.OutcomeKind.REVERTED]
         is_one_more = outcome.kind == v1.OutcomeKind.REVERTED
         return sum(one.number == outcome.number for one in taken_back) + is_one_more
-
-
-def _invalidity(mint: v1.Mint) -> str | None:
-    """Return the stable code of why an entry can never be minted."""
-    if not 0 < mint.number <= INT63_MAX:
-        return "number_out_of_range"
-    if not 0 < mint.amount <= INT63_MAX:
-        return "amount_out_of_range"
-    return None if any(mint.recipient) else "recipient_zero"
-
-
-def _minted(number: int, known: Known, block_number: int) -> v1.Outcome:
-    """Return the outcome of a mint; its hashes are those of its number and block."""
-    return v1.Outcome(
-        kind=v1.OutcomeKind.MINTED,
-        number=number,
-        cashback_id=known.cashback_id,
-        recipient=known.recipient,
-        amount=known.amount,
-        transaction_hash=sha256(f"transaction of {number}".encode()).digest(),
-        block_number=block_number,
-        block_hash=sha256(f"block {block_number}".encode()).digest(),
-    )
 
 
 async def _set_within(event: asyncio.Event, timeout_s: float) -> None:

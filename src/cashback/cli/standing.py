@@ -9,7 +9,7 @@ from cashback.cli.output import gwei, print_facts, print_table, say, tokens
 from cashback.kernel.addresses import address_text
 
 if TYPE_CHECKING:
-    from cashback.chain.model import AdapterView, Halt, LaneView
+    from cashback.chain.model import AdapterView, AnchorView, Halt, LaneView, LatestAnchors
     from cashback.processes.chain_status import Standing
 
 _MICROETHER: Final = 10**12
@@ -33,6 +33,7 @@ def document(standing: "Standing") -> dict[str, object]:
         "accepted_waiting": view.accepted_waiting,
         "held": view.held,
         "held_numbers": [str(number) for number in view.held_numbers],
+        "anchors": {"newest": _anchor(view.anchors.newest), "final": _anchor(view.anchors.final)},
         "total_supply": None if view.total_supply is None else str(view.total_supply),
         "supply_cap": None if allowance is None else str(allowance.supply_cap),
         "limiter": None
@@ -100,6 +101,7 @@ def _facts(view: "AdapterView") -> dict[str, object]:
         "blocks": f"head {view.head:,}, safe {view.safe:,}, final {view.final:,}",
         "mints not signed yet": f"{view.accepted_waiting:,}",
         "mints held": f"{view.held:,}",
+        "last anchor": _anchored(view.anchors),
         "supply": _UNTOLD if view.total_supply is None else tokens(view.total_supply),
         "supply cap": _UNTOLD if allowance is None else tokens(allowance.supply_cap),
         "limit": _UNTOLD
@@ -158,6 +160,32 @@ def _lane(lane: "LaneView") -> dict[str, object]:
         "gas_money_wei": None if lane.gas_money_wei is None else str(lane.gas_money_wei),
         "gas_batches": lane.gas_batches,
         "gas_level": lane.gas_level or None,
+    }
+
+
+def _anchored(anchors: "LatestAnchors") -> str:
+    """Return up to where evidence is anchored for good, and how far the newest anchor is."""
+    newest, final = anchors.newest, anchors.final
+    if newest is None:
+        return "none"
+    told = f"up to {newest.up_to:,}: {newest.state}"
+    told += f" in block {newest.block_number:,}" if newest.block_number else ""
+    return told if newest == final else f"{told}; final up to {'nothing' if final is None else f'{final.up_to:,}'}"
+
+
+def _anchor(anchor: "AnchorView | None") -> dict[str, object] | None:
+    """Return an anchor as a record, None when there is none."""
+    if anchor is None:
+        return None
+    return {
+        "up_to": str(anchor.up_to),
+        "root": f"0x{anchor.root.hex()}",
+        "state": anchor.state,
+        "transaction_hash": f"0x{anchor.transaction_hash.hex()}" if anchor.transaction_hash else None,
+        "block_number": anchor.block_number or None,
+        "block_hash": f"0x{anchor.block_hash.hex()}" if anchor.block_hash else None,
+        "minter": address_text(anchor.minter) if anchor.minter else None,
+        "reason": anchor.reason or None,
     }
 
 

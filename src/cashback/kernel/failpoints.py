@@ -39,6 +39,10 @@ AdapterPoint: TypeAlias = Literal[
     "retirement.signed",
     "retirement.reserved",
     "retirement.stored",
+    # and of one that publishes evidence
+    "anchor.signed",
+    "anchor.reserved",
+    "anchor.stored",
     # a stored attempt on its way to the nodes
     "attempt.sending",
     "attempt.answer_lost",

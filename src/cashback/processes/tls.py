@@ -1,7 +1,7 @@
 """Who may call the adapter: certificates on both sides (mTLS), as settings and as what OpenSSL makes of them.
 
     caller: CLIENT_TLS_CERT, _KEY, _CA ──TLS 1.3──▶ adapter: ADAPTER_TLS_CERT, _KEY, _CA, and who is let in by name:
-                                                             ADAPTER_CLIENTS, ADAPTER_ADMINS
+                                                             ADAPTER_CLIENTS, ADAPTER_ADMINS, ADAPTER_ANCHORERS
 
 Without any of it the channel is plain text, which the adapter takes on a loopback address only.
 """
@@ -60,8 +60,11 @@ def server_problems(settings: Mapping[str, Any]) -> Iterator[str]:
             "Set CASHBACK_ADAPTER_TLS_CERT, CASHBACK_ADAPTER_TLS_KEY, CASHBACK_ADAPTER_TLS_CA and "
             "CASHBACK_ADAPTER_CLIENTS, or bind to 127.0.0.1"
         )
-    if not is_tls and (is_known or settings.get("adapter_admins")):
-        yield "CASHBACK_ADAPTER_CLIENTS and CASHBACK_ADAPTER_ADMINS name certificates: set CASHBACK_ADAPTER_TLS_CERT"
+    if not is_tls and (is_known or settings.get("adapter_admins") or settings.get("adapter_anchorers")):
+        yield (
+            "CASHBACK_ADAPTER_CLIENTS, CASHBACK_ADAPTER_ADMINS and CASHBACK_ADAPTER_ANCHORERS name certificates: "
+            "set CASHBACK_ADAPTER_TLS_CERT"
+        )
 
 
 def _problems(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:

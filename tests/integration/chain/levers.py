@@ -78,6 +78,11 @@ class People:
         await self._as_admin(_call("grantRole(bytes32,address)", OPERATOR_ROLE, _padded(ACCOUNTS[3])))
         await self._send(ACCOUNTS[3], _call("retire(uint64)", number.to_bytes(32)))
 
+    async def anchor_elsewhere(self, root: bytes, up_to: int) -> None:
+        """Anchor with another operator's key, past the adapter."""
+        await self._as_admin(_call("grantRole(bytes32,address)", OPERATOR_ROLE, _padded(ACCOUNTS[3])))
+        await self._send(ACCOUNTS[3], _call("anchor(bytes32,uint64)", root, up_to.to_bytes(32)))
+
     async def employ(self, address: bytes) -> None:
         """Let another key mint through the minter, and give it gas money."""
         await self._as_admin(_call("grantRole(bytes32,address)", OPERATOR_ROLE, address.rjust(32, b"\0")))

@@ -24,10 +24,7 @@ async def listening_at(bench: Bench, door: Door = OPEN, *, port: int = 0) -> Asy
     server = AdapterServer(
         host=HOST,
         port=port,
-        acceptance=parts.acceptance,
-        reading=parts.reading,
-        stream=parts.stream,
-        numbers=parts.numbers,
+        services=parts.services,
         administration=Administration(
             parts.halting, parts.rotation, parts.recovering, cancellations=parts.cancellations, releases=parts.releases
         ),

@@ -187,7 +187,7 @@ async def test_the_attempts_of_a_turn_are_signed_at_the_same_time(alone: adapter
         service.delay_s = 0.3
         service.in_flight_max = 0
         await bench.submit(*[mint(number) for number in range(1, 21)])
-        await lane._sequencer.turn()
+        await lane._intake.sequencer.turn()
         assert service.in_flight_max == 4
         assert await bench.rows("select nonce from chain.slots order by nonce") == [(0,), (1,), (2,), (3,)]
 
@@ -200,7 +200,7 @@ async def test_one_that_is_not_signed_leaves_none(alone: adapter.Settings, servi
         await lane._serve()
         await bench.submit(*[mint(number) for number in range(1, 21)])
         service.once("foreign")
-        await lane._sequencer.turn()
+        await lane._intake.sequencer.turn()
         assert await bench.rows("select from chain.slots") == []
         [waiting] = await lanes_of(bench)
         assert (waiting.next_nonce, waiting.waits_for) == (0, "key_unavailable")
@@ -224,7 +224,7 @@ async def test_a_lease_is_renewed_beside_a_signature_that_takes_longer_than_it_l
                         await asyncio.Event().wait()
             tokens.append((lane._tenure.token, other._tenure.token))
 
-        lane._sequencer._signer = SlowSigner(lane._sequencer._signer, slept)
+        lane._intake.sequencer._reserving._signer = SlowSigner(lane._intake.sequencer._reserving._signer, slept)
         async with running(lane.run, other.run, first.adapter.follower.run):
             await first.submit(mint(1))
             await first.settled([1])

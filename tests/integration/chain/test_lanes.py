@@ -35,7 +35,7 @@ async def prepared(bench: Bench) -> Sequencer:
     await lane._serve()
     await bench.submit(mint(1))
     await bench.ripe()
-    return lane._sequencer
+    return lane._intake.sequencer
 
 
 async def halted_reason(bench: Bench) -> str | None:
@@ -59,7 +59,7 @@ async def test_a_holder_that_wakes_after_another_has_sent_halts_nothing(
                 await successor.sent()
 
         sequencer = await prepared(sleeper)
-        sequencer._contracts = SlowContracts(node_of, settings=settings, meanwhile=succeeded)
+        sequencer._reserving._contracts = SlowContracts(node_of, settings=settings, meanwhile=succeeded)
         with pytest.raises(LeaseLost):
             await sequencer.turn()
         assert await halted_reason(sleeper) is None
@@ -83,7 +83,7 @@ async def test_a_holder_that_has_the_lease_again_after_another_has_sent_halts_no
             assert await tenure.hold()
 
         sequencer = await prepared(sleeper)
-        sequencer._contracts = SlowContracts(node_of, settings=settings, meanwhile=succeeded)
+        sequencer._reserving._contracts = SlowContracts(node_of, settings=settings, meanwhile=succeeded)
         with pytest.raises(RaceLost):
             await sequencer.turn()
         assert await halted_reason(sleeper) is None
@@ -101,7 +101,7 @@ async def test_a_stranger_with_the_key_halts_minting_in_the_transaction_that_saw
             await bench.lever.call("eth_sendTransaction", {"from": ACCOUNTS[1], "to": ACCOUNTS[0], "gas": hex(21_000)})
 
         sequencer = await prepared(bench)
-        sequencer._contracts = SlowContracts(node_of, settings=settings, meanwhile=stolen)
+        sequencer._reserving._contracts = SlowContracts(node_of, settings=settings, meanwhile=stolen)
         with pytest.raises(ChainDiverged, match="nonce_ahead_of_records"):
             await sequencer.turn()
         assert await halted_reason(bench) == "nonce_ahead_of_records"
@@ -117,7 +117,7 @@ async def test_nothing_is_stored_after_the_halt_that_concerned_it(settings: adap
             await other.adapter.halting.halt("number_with_other_fingerprint")
 
         sequencer = await prepared(bench)
-        sequencer._signer = SlowSigner(sequencer._signer, halted)
+        sequencer._reserving._signer = SlowSigner(sequencer._reserving._signer, halted)
         with pytest.raises(RaceLost, match="halted"):
             await sequencer.turn()
         assert await bench.rows("select nonce from chain.slots") == []

@@ -18,6 +18,7 @@ from tests.integration.chain.support import assembled
 SERVICES = [
     "cashback.chain.v1.ChainAdapterService",
     "cashback.chain.v1.ChainAdminService",
+    "cashback.chain.v1.ChainAnchorService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
 ]

@@ -115,9 +115,9 @@ async def test_a_lane_that_signs_while_its_mint_is_cancelled_stores_nothing(sett
             """Order it."""
             await cancel(bench, asked)
 
-        lane._sequencer._signer = SlowSigner(lane._sequencer._signer, ordered)
+        lane._intake.sequencer._reserving._signer = SlowSigner(lane._intake.sequencer._reserving._signer, ordered)
         with pytest.raises(RaceLost, match="no longer waits"):
-            await lane._sequencer.turn()
+            await lane._intake.sequencer.turn()
         assert await slots(bench) == []
 
 
@@ -215,7 +215,7 @@ async def test_a_restart_between_the_order_and_the_retirement_loses_nothing(sett
         [lane] = bench.adapter.lanes
         assert await lane._tenure.hold()
         await lane._recovery.make_sure()
-        await lane._retiring.turn()
+        await lane._intake.retiring.turn()
         assert [sends for _, sends, _, _ in await bench.attempts()] == [0]
         await lane._tenure.release()
     async with assembled(settings) as bench:

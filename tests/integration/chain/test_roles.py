@@ -25,6 +25,11 @@ HASH = b"\2" * 32
         "delete from chain.outcomes",
         "update chain.mint_journal set reason = 'another'",
         "delete from chain.mint_journal",
+        "update chain.anchors set root = ''",
+        "update chain.anchors set up_to = 2",
+        "delete from chain.anchors",
+        "update chain.seen_anchors set root = ''",
+        "delete from chain.minters",
         "update chain.network set epoch = 'another'",
         "create table chain.anything ()",
     ],
@@ -36,7 +41,9 @@ def test_the_adapter_may_not_rewrite_what_it_has_promised(shared_dsn: str, state
         connection.execute(statement)
 
 
-@pytest.mark.parametrize("table", ["network", "mints", "slots", "lanes", "outcomes", "blockchain_transactions"])
+@pytest.mark.parametrize(
+    "table", ["network", "mints", "slots", "lanes", "outcomes", "blockchain_transactions", "anchors", "seen_anchors"]
+)
 def test_the_auditor_reads_everything_and_changes_nothing(shared_dsn: str, table: str) -> None:
     """Every table of money can be looked at."""
     dsn = make_conninfo(shared_dsn, user="chain_auditor", password=PASSWORD)
@@ -58,6 +65,7 @@ ATTEMPT = """
 """
 HELD = "update chain.mints set state = 'held', held_reason = 'r', held_at = now()"
 RETIRE = "update chain.mints set retire_lane = (select max(id) from chain.lanes)"
+ANCHOR = "insert into chain.anchors (up_to, root) values (%s, %s)"
 OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e', %s, 1, 'minted')"
 
 
@@ -96,6 +104,13 @@ OUTCOME = "insert into chain.outcomes (epoch, sequence, number, kind) values ('e
             "mint_retirement_has_slot",
             [(MINT, (1, ADDRESS, 1)), (LANE, (ADDRESS,)), (RETIRE + ", retire_nonce = 7, cancelled_at = now()", ())],
         ),
+        ("anchor_accepted_once", [(ANCHOR, (1, HASH)), (ANCHOR, (1, HASH))]),
+        ("anchor_waits_once", [(ANCHOR, (1, HASH)), (ANCHOR, (2, HASH))]),
+        ("anchor_up_to_positive", [(ANCHOR, (0, HASH))]),
+        ("anchor_root_is_hash", [(ANCHOR, (1, b"short"))]),
+        ("anchor_submitted_has_slot", [(ANCHOR, (1, HASH)), ("update chain.anchors set state = 'submitted'", ())]),
+        ("anchor_on_chain_has_place", [(ANCHOR, (1, HASH)), ("update chain.anchors set state = 'included'", ())]),
+        ("anchor_held_says_why", [(ANCHOR, (1, HASH)), ("update chain.anchors set state = 'held'", ())]),
         ("lane_address_known_once", [(LANE, (ADDRESS,)), (LANE, (ADDRESS,))]),
         ("slot_nonce_reserved_once", [(LANE, (ADDRESS,)), (SLOT, (ADDRESS,)), (SLOT, (ADDRESS,))]),
         ("attempt_has_slot", [(LANE, (ADDRESS,)), (ATTEMPT, (HASH,))]),

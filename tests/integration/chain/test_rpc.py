@@ -45,10 +45,7 @@ async def listening(bench: Bench) -> AsyncIterator[Served]:
     server = AdapterServer(
         host=HOST,
         port=port,
-        acceptance=parts.acceptance,
-        reading=parts.reading,
-        stream=parts.stream,
-        numbers=parts.numbers,
+        services=parts.services,
         administration=Administration(
             parts.halting, parts.rotation, parts.recovering, cancellations=parts.cancellations, releases=parts.releases
         ),

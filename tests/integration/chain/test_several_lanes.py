@@ -37,7 +37,7 @@ async def still(settings: adapter.Settings) -> AsyncIterator[tuple[Bench, list[S
         for lane in bench.adapter.lanes:
             assert await lane._tenure.hold()
             await lane._serve()
-        yield bench, [lane._sequencer for lane in bench.adapter.lanes]
+        yield bench, [lane._intake.sequencer for lane in bench.adapter.lanes]
 
 
 async def carried(bench: Bench) -> dict[int, list[int]]:
@@ -84,7 +84,7 @@ async def test_a_lane_passes_over_what_another_one_is_taking(many: adapter.Setti
             """Let the other lane take what it can."""
             await other.turn()
 
-        one._signer = SlowSigner(one._signer, taken)
+        one._reserving._signer = SlowSigner(one._reserving._signer, taken)
         await one.turn()
         assert sorted((await carried(bench)).values()) == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
 
@@ -103,7 +103,7 @@ async def test_a_lane_does_not_spend_the_allowance_that_another_one_is_about_to_
             """Let the other lane take what it can."""
             await other.turn()
 
-        one._signer = SlowSigner(one._signer, taken)
+        one._reserving._signer = SlowSigner(one._reserving._signer, taken)
         await one.turn()
         assert sorted((await carried(bench)).values()) == [[1, 2, 3, 4, 5], [6, 7]]
 
@@ -121,7 +121,7 @@ async def test_a_lane_that_stood_still_while_it_took_stores_nothing(many: adapte
                 connection.execute("update chain.lanes set taking_until = now() where taking_until is not null")
             await other.turn()
 
-        one._signer = SlowSigner(one._signer, slept)
+        one._reserving._signer = SlowSigner(one._reserving._signer, slept)
         with pytest.raises(RaceLost):
             await one.turn()
         assert list((await carried(bench)).values()) == [[1]]
@@ -181,6 +181,18 @@ async def test_a_mint_larger_than_a_guard_allows_waits_for_that_guard_by_its_nam
         await bench.waits_for(reason)
         await bench.submit(mint(2, amount=1))
         await bench.settled([2])
+
+
+async def test_a_mint_larger_than_a_guard_waits_for_that_guard_where_the_limit_is_nearer_as_well(
+    settings: adapter.Settings,
+) -> None:
+    """The limit refills, and would let it through; the guard never does."""
+    bounded = msgspec.structs.replace(settings, mint_hour_max=WHOLE - 1)
+    async with serving(bounded) as bench:
+        await bench.people.limit(capacity=WHOLE // 2, window_s=10**9)
+        await bench.lever.mine()
+        await bench.submit(mint(1, amount=WHOLE))
+        await bench.waits_for("hourly_guard_reached")
 
 
 async def test_what_may_be_signed_for_within_an_hour_is_bounded_whatever_the_contracts_allow(

@@ -10,6 +10,7 @@ from cashback.chain.gateway.adapter import Adapter
 from cashback.chain.model import AdapterRefused, AdapterUnavailable, Person
 from cashback.chain.rpc.server import Door
 from cashback.ledger import gateway as ledger
+from cashback.ledger.model import AnchorRefused
 from cashback.minting import gateway as minting
 from cashback.minting.model import AdapterRefused as MintingRefused
 from cashback.processes import adapter, chain_status
@@ -22,7 +23,7 @@ from tests.support.certificates import Authority, Certificate
 
 
 class World(msgspec.Struct, frozen=True):
-    """An adapter's door for `worker-mint` and `api`, with `alice` as its admin, and the authority behind it."""
+    """An adapter's door for `worker-mint`, `api`, an admin and an anchorer, and the authority behind it."""
 
     authority: Authority
     door: Door
@@ -50,6 +51,7 @@ def door_of(own: Certificate) -> Door:
         adapter_tls_ca=own.ca,
         adapter_clients=("worker-mint", "api"),
         adapter_admins=("alice",),
+        adapter_anchorers=("worker-ledger",),
     )
     return settings.door
 
@@ -181,3 +183,24 @@ async def test_the_running_process_asks_for_certificates_and_its_operators_verb_
         assert (await chain_status.standing(shows)).view.chain_id == settings.chain_id
         with pytest.raises(AdapterUnavailable):
             await chain_status.standing(bare)
+
+
+async def test_only_an_anchorer_anchors_and_everybody_who_may_call_reads_of_it(
+    settings: adapter.Settings, world: World
+) -> None:
+    """Neither an admin nor another service has evidence published; what is published anyone on a list may ask for."""
+    root = bytes(range(32))
+    async with assembled(settings) as bench, listening_at(bench, world.door) as address:
+        for name in ("api", "alice"):
+            async with ledger.Adapter.open(address, tls=shown(world.authority.sign(name))) as caller:
+                with pytest.raises(AnchorRefused, match=f"{name} may not anchor.*CASHBACK_ADAPTER_ANCHORERS") as told:
+                    await caller.anchor(root, 7)
+                assert told.value.fields == {"reason": "caller_no_anchorer"}
+                assert (await caller.latest_anchor()).newest is None
+        async with ledger.Adapter.open(address, tls=shown(world.authority.sign("worker-ledger"))) as worker:
+            assert (await worker.anchor(root, 7)).state == "accepted"
+            with pytest.raises(AnchorRefused):
+                await worker.anchor(bytes(32), 7)
+        async with Adapter.open(address, tls=shown(world.authority.sign("worker-ledger"))) as worker:
+            with pytest.raises(AdapterRefused, match="worker-ledger may not administer"):
+                await worker.halt(by="mallory", reason="no admin")

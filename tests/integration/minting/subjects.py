@@ -37,6 +37,7 @@ async def a_fake() -> AsyncIterator[Subject]:
         async def advance() -> None:
             """Make it final at once."""
             fake.mint()
+            fake.anchors.publish()
 
         yield Subject(fake.port, advance)
 

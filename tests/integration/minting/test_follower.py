@@ -10,7 +10,7 @@ from cashback.minting import Cursor, Halts, MintState, Readings
 from cashback.minting.model import AdapterAnswerBroken
 from cashback.wire.cashback.chain import v1
 from tests.integration.minting.world import TRACE, World, cashback, eventually, request, running
-from tests.support.adapter import Known
+from tests.support.fake_mints import Known
 
 
 async def are_minted(world: World, *numbers: int) -> bool:

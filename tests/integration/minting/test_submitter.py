@@ -12,7 +12,7 @@ from cashback.minting.model import MintingHalted
 from cashback.minting.service import submitter
 from cashback.wire.cashback.chain import v1
 from tests.integration.minting.world import TRACE, World, cashback, eventually, request, running
-from tests.support.adapter import Known
+from tests.support.fake_mints import Known
 
 
 async def are_accepted(world: World, *numbers: int) -> bool:

@@ -187,10 +187,7 @@ async def _adapter(
         doors = AdapterServer(
             host=HOST,
             port=plan.ports.adapter,
-            acceptance=bench.adapter.acceptance,
-            reading=bench.adapter.reading,
-            stream=bench.adapter.stream,
-            numbers=bench.adapter.numbers,
+            services=bench.adapter.services,
             administration=Administration(
                 bench.adapter.halting,
                 bench.adapter.rotation,

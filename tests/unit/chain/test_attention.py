@@ -3,7 +3,17 @@
 import msgspec
 import pytest
 
-from cashback.chain.model import AdapterView, Address, Allowance, EndpointView, Halt, LaneView, Person
+from cashback.chain.model import (
+    AdapterView,
+    Address,
+    Allowance,
+    AnchorView,
+    EndpointView,
+    Halt,
+    LaneView,
+    LatestAnchors,
+    Person,
+)
 from cashback.chain.rules.attention import LAG_BLOCKS_MAX, worries
 
 LANE = LaneView(
@@ -38,6 +48,7 @@ WELL = AdapterView(
     endpoints=[ENDPOINT],
     halts=[],
 )
+HELD_ANCHOR = AnchorView(up_to=7, state="held", root=bytes(32), reason="out_of_gas")
 HALT = Halt(reason="by_hand", detail="a drill", by=Person("alice"), at_ms=1)
 
 
@@ -62,6 +73,7 @@ def changed(struct: msgspec.Struct, **changes: object) -> msgspec.Struct:
         ({"lanes": [changed(LANE, waits_for="replacement_unsigned")]}, "cannot be signed by its key service"),
         ({"lanes": [changed(LANE, latest_nonce=None, pending_nonce=None)]}, "no node tells its nonces"),
         ({"allowance": None}, "what the contracts allow"),
+        ({"anchors": LatestAnchors(HELD_ANCHOR, None)}, "the anchor up to 7 is held: out_of_gas;"),
         ({"held": 2, "held_numbers": [7, 9]}, "2 held, since the contracts refuse them: 7, 9;"),
         ({"held": 3, "held_numbers": [7, 9]}, "3 held, since the contracts refuse them: 7, 9, ...;"),
         ({"allowance": changed(ALLOWANCE, is_paused=True)}, "paused"),

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cashback.chain.model import Policy, Prices
-from cashback.chain.rules.batching import Budget, GuardRails, budget, guarded, wait_ms
+from cashback.chain.rules.batching import Budget, GuardRails, bound_of, budget, guarded, wait_ms
 from cashback.chain.rules.fees import Waits
 
 POLICY = Policy(
@@ -73,3 +73,19 @@ def test_the_guard_rails_bound_what_the_contracts_allow(
     """A hundred an hour and a thousand a day; what the contracts forbid is told first."""
     given = allowed if isinstance(allowed, Waits) else Budget(allowed, "mint_limit_reached")
     assert guarded(given, GuardRails(100, 1_000), hour=hour, day=day) == expected
+
+
+@pytest.mark.parametrize(
+    "amount,rails,bound",
+    [
+        (80, GuardRails(100, 1_000), "mint_limit_reached"),
+        (100, GuardRails(100, 1_000), "mint_limit_reached"),
+        (101, GuardRails(100, 1_000), "hourly_guard_reached"),
+        (101, GuardRails(1_000, 100), "daily_guard_reached"),
+    ],
+)
+def test_a_mint_that_no_hour_or_day_lets_through_waits_for_that_bound(
+    amount: int, rails: GuardRails, bound: str
+) -> None:
+    """Not for the limit, which may be nearer just now and refills."""
+    assert bound_of(amount, Budget(50, "mint_limit_reached"), rails) == bound

@@ -6,9 +6,9 @@ from importlib.resources import files
 import pytest
 from eth_utils.crypto import keccak
 
-from cashback.chain.gateway import blocks, contracts, decoding
+from cashback.chain.gateway import contracts, decoding, filters
 from cashback.chain.gateway.artefact import artefact
-from cashback.chain.rules import packing, reverts
+from cashback.chain.rules import anchoring, packing, reverts
 
 ABIS = {
     name: json.loads(files("cashback.chain").joinpath("artifacts", f"{name}.json").read_text())["abi"]
@@ -31,6 +31,7 @@ def test_the_selectors_of_calls_are_those_of_the_abi() -> None:
     known = {name: value[:4] for name, value in selectors("function").items()}
     assert known["mintBatch"] == packing.SELECTOR_MINT_BATCH
     assert known["mintScattered"] == packing.SELECTOR_MINT_SCATTERED
+    assert known["anchor"] == anchoring.SELECTOR_ANCHOR
     views = {
         "paused": contracts._PAUSED,
         "available": contracts._AVAILABLE,
@@ -50,7 +51,8 @@ def test_the_topics_of_logs_are_those_of_the_abi() -> None:
     assert known["CashbackMinted"] == decoding.MINTED
     assert known["CashbackSkipped"] == decoding.SKIPPED
     assert known["CashbackRetired"] == decoding.RETIRED
-    assert known["Transfer"] == blocks.TRANSFER
+    assert known["Anchored"] == decoding.ANCHORED
+    assert known["Transfer"] == filters.TRANSFER
 
 
 def test_the_roles_are_named_as_in_the_contracts() -> None:

@@ -130,8 +130,9 @@ def test_certificates_are_asked_for_whole_and_must_fit(tmp_path: Path) -> None:
         assert problem.startswith("CASHBACK_ADAPTER_TLS_CERT, _KEY or _CA cannot be used: "), problem
     [problem] = problems(adapter.Settings, GOOD | whole | {"CASHBACK_ADAPTER_CLIENTS": ""})
     assert problem.startswith("CASHBACK_ADAPTER_CLIENTS is required")
-    [problem] = problems(adapter.Settings, GOOD | {"CASHBACK_ADAPTER_ADMINS": "alice"})
-    assert "name certificates" in problem
+    for names in ("CASHBACK_ADAPTER_ADMINS", "CASHBACK_ADAPTER_ANCHORERS"):
+        [problem] = problems(adapter.Settings, GOOD | {names: "alice"})
+        assert "name certificates" in problem
 
 
 def test_a_callers_certificate_is_checked_at_its_start_as_well(tmp_path: Path) -> None:
@@ -192,6 +193,10 @@ def test_lanes_may_have_keys_of_both_kinds_and_whoever_deploys_has_one(keystore:
         ({"KEY_MORE_KMS_IDS": "two"}, "CASHBACK_KEY_MORE_KMS_IDS is wrong: the first key is CASHBACK_KEY_KMS_ID"),
         ({"KEY_KMS_ENDPOINT": "http://kms.example"}, "CASHBACK_KEY_KMS_ENDPOINT is wrong: beyond this machine"),
         ({"KEY_KMS_TIMEOUT_MS": "5000"}, "CASHBACK_KEY_KMS_TIMEOUT_MS is wrong"),
+        (
+            {"KEY_MNEMONIC": "", "KEY_KMS_ID": "two", "KEY_KMS_TIMEOUT_MS": "2500", "RPC_TIMEOUT_MS": "2500"},
+            "CASHBACK_KEY_KMS_TIMEOUT_MS is wrong: with CASHBACK_RPC_TIMEOUT_MS it makes 5000 ms, and a lane keeps",
+        ),
         ({"KEY_MNEMONIC": "test test junk"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic has 12"),
         ({"CHAIN_ID": "8453"}, "CASHBACK_KEY_MNEMONIC is wrong: a mnemonic must not sign on chain 8453"),
         ({"KEY_MNEMONIC": "", "KEY_KEYSTORE": "/nowhere/at/all"}, "CASHBACK_KEY_KEYSTORE cannot be read: No such file"),

@@ -60,7 +60,7 @@ def test_a_process_ends_where_and_when_it_was_told(traps: str, passed: list[str]
     "environ,process,problem",
     [
         ({"CASHBACK_FAILPOINTS": "slot.stored=kill"}, "adapter", "wants CASHBACK_DEVELOPMENT=true"),
-        ({**ARMED, "CASHBACK_FAILPOINTS": "slot.sold=kill"}, "adapter", "adapter has no slot.sold; there are attempt."),
+        ({**ARMED, "CASHBACK_FAILPOINTS": "slot.sold=kill"}, "adapter", "adapter has no slot.sold; there are anchor."),
         ({**ARMED, "CASHBACK_FAILPOINTS": "slot.stored=kill"}, "relay", "relay has no slot.stored; it has none"),
         ({**ARMED, "CASHBACK_FAILPOINTS": "slot.stored"}, "adapter", "POINT=ACTION"),
         ({**ARMED, "CASHBACK_FAILPOINTS": "slot.stored=raise"}, "adapter", "POINT=ACTION"),
@@ -101,14 +101,18 @@ def test_nothing_that_is_deployed_arms_any() -> None:
 
 
 def places() -> frozenset[str]:
-    """Return the names of all points that the code goes past: those that `reach` is called with, or told by `sent`."""
+    """Return the names of all points that the code goes past.
+
+    They are those that `reach` is called with, that are told by `sent`, or that stand in `Points` for a lane's cargo.
+    """
     found: set[str] = set()
     for path in (ROOT / "src/cashback").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):
                 continue
-            is_reach = ast.unparse(node.func) == "reach"
-            given = [*(node.args if is_reach else []), *(one.value for one in node.keywords if one.arg == "sent")]
+            name = ast.unparse(node.func)
+            told = [one.value for one in node.keywords if one.arg == "sent" or name == "Points"]
+            given = [*(node.args if name == "reach" else []), *told]
             inner = [part for one in given for part in ast.walk(one)]
             found |= {part.value for part in inner if isinstance(part, ast.Constant) and isinstance(part.value, str)}
     return frozenset(found)

@@ -10,6 +10,7 @@ from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
+from cashback.chain.gateway.anchor_answers import latest_anchors
 from cashback.chain.gateway.cancel_answers import cancel_answers
 from cashback.chain.gateway.recovered import to_recovered
 from cashback.chain.model import (
@@ -234,6 +235,7 @@ def _status(answer: v1.GetStatusResponse) -> AdapterView:
         lanes=[_lane(lane) for lane in answer.lanes],
         endpoints=[_endpoint(one, furthest=int(answer.head)) for one in answer.endpoints],
         halts=_halts(answer.halts),
+        anchors=latest_anchors(answer.anchors),
     )
 
 

@@ -1,24 +1,19 @@
 """Headers, logs, receipts and nonces as a quorum of endpoints tells them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, TypeVar
 
-from cashback.chain.gateway import decoding
+from cashback.chain.gateway import decoding, filters
 from cashback.chain.gateway.branches import agree_on_branch, header_at
-from cashback.chain.gateway.decoding import MINTED, RETIRED, SKIPPED
 from cashback.chain.gateway.endpoint import Request
 from cashback.chain.gateway.heads import HeadsOfChain
 from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
 from cashback.chain.gateway.node import Node
 from cashback.chain.gateway.quorum import QuorumMissing, vouched
-from cashback.chain.model import Address, ChainUnavailable, Hash, Header, Heads, Prices, Receipt, Seen, TokenLog
+from cashback.chain.model import Address, ChainUnavailable, Hash, Header, Heads, Prices, Receipt, Seen, SeenLog
 
 L = TypeVar("L")
 
-TRANSFER: Final = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
-"""Topic of `Transfer(address,address,uint256)`."""
-
-_LIFE_OF_A_NUMBER: Final = [[f"0x{topic.hex()}" for topic in (MINTED, SKIPPED, RETIRED)]]
 LOG_BLOCKS_MAX: Final = 10_000
 """The most blocks that one question about logs spans."""
 FEE_BLOCKS: Final = 20
@@ -27,7 +22,6 @@ REWARD_PERCENTILE: Final = 50
 """Of each block's gas so much, in per cent, was had for the tip that is looked at, or less."""
 _LOG_BLOCKS_EASY: Final = 256
 """So few are never too many for an answer in time."""
-_ZERO_TOPIC: Final = f"0x{bytes(32).hex()}"
 
 
 class Blocks:
@@ -37,7 +31,7 @@ class Blocks:
         """Read through `node` about `token`."""
         self._node = node
         self._heads = HeadsOfChain(node)
-        self._token = f"0x{token.hex()}"
+        self._token = token
         self._span = LOG_BLOCKS_MAX
 
     async def latest(self) -> Header:
@@ -86,20 +80,23 @@ class Blocks:
             under=under,
         )
 
-    async def logs_of(self, blocks: Sequence[Header]) -> list[TokenLog]:
-        """Return the token's logs in exactly these blocks, in order: asked by hash, so a reorganisation cannot mix in.
+    async def logs_of(self, blocks: Sequence[Header], *, minters: Collection[Address] = ()) -> list[SeenLog]:
+        """Return the token's logs, and the anchors of `minters`, in exactly these blocks, in order.
+
+        They are asked for by hash, so that a reorganisation cannot mix in.
 
         Raises:
             ChainUnavailable: the node does not have one of them, or not any more.
         """
-        requests: list[Request] = [("eth_getLogs", [self._filter(blockHash=f"0x{one.hash.hex()}")]) for one in blocks]
-        agreed = await self._node.agree(
-            requests, lambda answers: [decoding.token_log(log) for logs in answers for log in logs]
-        )
+        wanted, decode = filters.seen(self._token, minters)
+        requests: list[Request] = [("eth_getLogs", [{**wanted, "blockHash": f"0x{one.hash.hex()}"}]) for one in blocks]
+        agreed = await self._node.agree(requests, lambda answers: [decode(log) for logs in answers for log in logs])
         return agreed[0]
 
-    async def logs_from(self, first: int, last: int, *, under: Header | None = None) -> tuple[int, list[TokenLog]]:
-        """Return the token's logs from block `first` on, and the block they reach to; only for blocks that are final.
+    async def logs_from(
+        self, first: int, last: int, *, under: Header | None = None, minters: Collection[Address] = ()
+    ) -> tuple[int, list[SeenLog]]:
+        """Return the logs as `logs_of` from block `first` on, and the block they reach to; only for final blocks.
 
         That is `last`, or less where the node finds that too much for one answer; every provider has its own limit.
         `under` as in `header_at`.
@@ -107,7 +104,8 @@ class Blocks:
         Raises:
             ChainUnavailable: not even the first block alone was answered, or no endpoint answers at all.
         """
-        return await self._logs(self._filter(), first, last, decoding.token_log, under=under)
+        wanted, decode = filters.seen(self._token, minters)
+        return await self._logs(wanted, first, last, decode, under=under)
 
     async def burned_between(self, first: int, last: int) -> int:
         """Return the base units that holders burned from block `first` to `last`, however many questions that takes.
@@ -115,10 +113,9 @@ class Blocks:
         Raises:
             ChainUnavailable: as `logs_from`.
         """
-        wanted: dict[str, object] = {"address": self._token, "topics": [f"0x{TRANSFER.hex()}", None, _ZERO_TOPIC]}
         burned, reached = 0, first - 1
         while reached < last:
-            reached, amounts = await self._logs(wanted, reached + 1, last, _amount)
+            reached, amounts = await self._logs(filters.burned(self._token), reached + 1, last, _amount)
             burned += sum(amounts)
         return burned
 
@@ -254,10 +251,6 @@ class Blocks:
                 if reached - first + 1 == self._span:
                     self._span = min(self._span + self._span // 4 + 1, LOG_BLOCKS_MAX)
                 return reached, logs
-
-    def _filter(self, **where: str) -> dict[str, object]:
-        """Return a log filter for the life of numbers."""
-        return {"address": self._token, "topics": _LIFE_OF_A_NUMBER, **where}
 
 
 def fee_history(block: int) -> Request:

@@ -214,6 +214,7 @@ def _policy(answers: list[Any], head: Header) -> Policy:
     paused, available, is_operator, is_minter, supply, cap, gas_money, pending, history = answers
     return Policy(
         head=head.number,
+        head_hash=head.hash,
         prices=decoding.prices(history, head),
         is_paused=bool(_word(paused)),
         is_operator=bool(_word(is_operator)),

@@ -1,10 +1,11 @@
 """What nodes' JSON says, as values that can be compared: clients differ in hexadecimal case and in extra members."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from cashback.chain.model import (
     Address,
+    AnchoredLog,
     ChainUnavailable,
     Hash,
     Header,
@@ -13,8 +14,8 @@ from cashback.chain.model import (
     Prices,
     Receipt,
     RetiredLog,
+    SeenLog,
     SkippedLog,
-    TokenLog,
 )
 
 MINTED: Final = bytes.fromhex("8790d372014415ffd01df9b3b7b5d661b0e8973409f8dcdb08722a2e288ef798")
@@ -23,6 +24,8 @@ SKIPPED: Final = bytes.fromhex("9e3262367522638332d3ec7d3a98ed41dd89253b84263bcd
 """Topic of `CashbackSkipped(uint64,uint8)`."""
 RETIRED: Final = bytes.fromhex("4904adfc4a52065ea819a65f72f2f9d43e2175606dbfc1ce2eaef56c4489106e")
 """Topic of `CashbackRetired(uint64)`."""
+ANCHORED: Final = bytes.fromhex("41c3f410f5c8ac36bb46b1dccef0de0f964087c9e688795fa02ecfa2c20b3fe4")
+"""Topic of `Anchored(bytes32,uint64)`, which minters write."""
 SKIP_REASONS: Final = ("number_used", "recipient_invalid", "amount_zero")
 """By the value of `CashbackToken.SkipReason`."""
 
@@ -47,14 +50,19 @@ def header(block: dict[str, Any] | None) -> Header:
     )
 
 
-def token_log(log: dict[str, Any]) -> TokenLog:
-    """Return one log of the token as what it says.
+def seen_log(log: dict[str, Any], *, token: Address, minters: Collection[Address]) -> SeenLog:
+    """Return one log of the token, or an anchor of one of its minters, as what it says.
 
     Raises:
-        ChainUnavailable: the token's contract writes no such log, so the node has not answered what was asked.
+        ChainUnavailable: that contract writes no such log, so the node has not answered what was asked.
     """
     place = Place(int(log["blockNumber"], 16), Hash(octets(log["blockHash"])), Hash(octets(log["transactionHash"])))
+    emitter = Address(octets(log["address"]))
     match [octets(one) for one in log["topics"]], octets(log["data"]):
+        case [topic, root, up_to], _ if topic == ANCHORED and emitter in minters:
+            return AnchoredLog(root, int.from_bytes(up_to), emitter, place)
+        case _ if emitter != token:
+            pass
         case [topic, number, recipient], amount if topic == MINTED and len(amount) == _WORD_BYTES:
             to = Address(recipient[-_ADDRESS_BYTES:])
             return MintedLog(int.from_bytes(number), to, int.from_bytes(amount), place)
@@ -62,7 +70,7 @@ def token_log(log: dict[str, Any]) -> TokenLog:
             return SkippedLog(int.from_bytes(number), SKIP_REASONS[int.from_bytes(reason)], place)
         case [topic, number], _ if topic == RETIRED:
             return RetiredLog(int.from_bytes(number), place)
-    raise ChainUnavailable(f"the node answers with a log in block {place.block_number} that is not the token's")
+    raise ChainUnavailable(f"the node answers with a log in block {place.block_number} that is not the contracts'")
 
 
 def receipt(mined: dict[str, Any]) -> Receipt:

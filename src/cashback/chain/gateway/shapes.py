@@ -14,6 +14,7 @@ Ordinal: TypeAlias = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{1,15}$"
 Seconds: TypeAlias = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{1,9}$")]
 """A time that calendars reach."""
 Word: TypeAlias = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{64}$")]
+Account: TypeAlias = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
 Octets: TypeAlias = Annotated[str, msgspec.Meta(pattern="^0x([0-9a-fA-F]{2})*$")]
 
 
@@ -30,6 +31,7 @@ class Block(msgspec.Struct, frozen=True, rename="camel"):
 class Log(msgspec.Struct, frozen=True, rename="camel"):
     """A log of a block that was mined."""
 
+    address: Account
     topics: list[Word]
     data: Octets
     block_number: Ordinal

@@ -1,7 +1,20 @@
 """What the adapter speaks of: mints, slots of a lane, signed attempts, blocks, and what was seen in them."""
 
 from cashback.chain.model.address import BATCH_MINTS_MAX, GAS_PER_TRANSACTION_MAX, ZERO_ADDRESS, Address, Hash
-from cashback.chain.model.blocks import Header, Heads, MintedLog, Place, Receipt, RetiredLog, Seen, SkippedLog, TokenLog
+from cashback.chain.model.anchors import Anchor, AnchorState, AnchorView, LatestAnchors
+from cashback.chain.model.blocks import (
+    AnchoredLog,
+    Header,
+    Heads,
+    MintedLog,
+    Place,
+    Receipt,
+    RetiredLog,
+    Seen,
+    SeenLog,
+    SkippedLog,
+    TokenLog,
+)
 from cashback.chain.model.cancellations import (
     NUMBER_RETIRED,
     CancelAnswer,
@@ -14,6 +27,9 @@ from cashback.chain.model.cancellations import (
 from cashback.chain.model.errors import (
     AdapterRefused,
     AdapterUnavailable,
+    AnchorBehind,
+    AnchorConflicts,
+    AnchorInvalid,
     ChainDiverged,
     ChainUnavailable,
     CursorAhead,
@@ -68,6 +84,13 @@ __all__ = [
     "Admitted",
     "AdoptedLane",
     "Allowance",
+    "Anchor",
+    "AnchorBehind",
+    "AnchorConflicts",
+    "AnchorInvalid",
+    "AnchorState",
+    "AnchorView",
+    "AnchoredLog",
     "Answer",
     "Attempt",
     "AttemptView",
@@ -99,6 +122,7 @@ __all__ = [
     "LaneUnknown",
     "LaneView",
     "LastLane",
+    "LatestAnchors",
     "LeaseLost",
     "Market",
     "Mint",
@@ -123,6 +147,7 @@ __all__ = [
     "Recovered",
     "RetiredLog",
     "Seen",
+    "SeenLog",
     "Settled",
     "Signature",
     "SkippedLog",

@@ -57,6 +57,15 @@ class RetiredLog(msgspec.Struct, frozen=True):
     place: Place
 
 
+class AnchoredLog(msgspec.Struct, frozen=True):
+    """`Anchored`: the truth about an anchor, in the log of one `minter` module, whoever's transaction wrote it."""
+
+    root: bytes
+    up_to: int
+    minter: Address
+    place: Place
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """How many transactions of one account a quorum of endpoints has seen: mined, sent at all; and anyone at most."""
 
@@ -66,6 +75,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TokenLog: TypeAlias = MintedLog | SkippedLog | RetiredLog
+SeenLog: TypeAlias = TokenLog | AnchoredLog
+"""What is read in blocks: the token's logs about numbers, and its minters' about anchors."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -19,9 +19,12 @@ LaneUnknown        NotFound      no lane has this signer
 LastLane           Rejected      no other lane would be left to take mints
 CursorAhead        Rejected      a reader has read further than this stream of outcomes goes
 CursorForeign      Rejected      a reader has read another outcome where it stands than this stream tells there
+AnchorInvalid      Invalid       a root is not 32 bytes, or what it reaches up to is out of range
+AnchorConflicts    Conflict      another root is known for the same place
+AnchorBehind       Rejected      an anchor that reaches further is known already
 """
 
-from cashback.kernel.errors import Broken, Invalid, NotFound, Rejected, Unavailable
+from cashback.kernel.errors import Broken, Conflict, Invalid, NotFound, Rejected, Unavailable
 
 
 class ChainUnavailable(Unavailable):
@@ -136,3 +139,21 @@ class LastLane(Rejected):
     """The lane is the last one that takes mints; another key has to be there first."""
 
     code = "last_lane"
+
+
+class AnchorInvalid(Invalid):
+    """A root is not 32 bytes, or what it reaches up to is out of range."""
+
+    code = "anchor_invalid"
+
+
+class AnchorConflicts(Conflict):
+    """Another root was accepted, or stands on the chain, for the same place."""
+
+    code = "anchor_conflicts"
+
+
+class AnchorBehind(Rejected):
+    """An anchor that reaches further was accepted, or stands on the chain: they only ever rise."""
+
+    code = "anchor_behind"

@@ -8,7 +8,7 @@ from cashback.chain.model.address import Address, Hash
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One call of the minter that carries `numbers`; `gas` is the most it can use."""
+    """One call of the minter that carries `numbers`, none when it anchors; `gas` is the most it can use."""
 
     calldata: bytes
     numbers: tuple[int, ...]
@@ -76,9 +76,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     fees: Fees
 
 
-SlotKind: TypeAlias = Literal["mint", "noop", "retire", "void"]
-"""What a nonce is for: mints; nothing, where pools hold something unknown; using a number up without a mint; or nothing
-any more, where a call of mints must not be sent again."""
+SlotKind: TypeAlias = Literal["mint", "noop", "retire", "void", "anchor"]
+"""What a nonce is for: mints; nothing, where pools hold something unknown; using a number up without a mint; nothing
+any more, where a call must not be sent again; or publishing evidence."""
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +132,7 @@ class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
     """A slot that no block carries yet, its newest attempt, and how long ago things happened.
 
     A `noop` moves nothing: it takes a nonce at which pools hold something that our records do not know. A `retire` uses
-    a cancelled number up. A `void` is to be filled by a no-op, in place of its call.
+    a cancelled number up, an `anchor` publishes evidence. A `void` is to be filled by a no-op, in place of its call.
     """
 
     lane: int

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cashback.chain.model.address import Address
+from cashback.chain.model.address import Address, Hash
 from cashback.chain.model.lanes import Prices
 
 
@@ -26,6 +26,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What the contracts allow the signer at the head, and what gas costs there."""
 
     head: int
+    head_hash: Hash = Hash(b"")
     prices: Prices
     is_paused: bool
     is_operator: bool
@@ -56,13 +57,17 @@ class KnownNumber(msgspec.Struct, frozen=True):
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """Which chain and contracts a database is about, and how far; outcomes are counted through all epochs."""
+    """Which chain and contracts a database is about, and how far; outcomes are counted through all epochs.
+
+    `minters` are the modules that it was ever about, the present one among them.
+    """
 
     epoch: str
     last_sequence: int
     chain_id: int
     token: Address
     minter: Address
+    minters: tuple[Address, ...]
     safe_block: int
     final_block: int
     halted_reason: str | None

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from cashback.chain.model.address import Address, Hash
+from cashback.chain.model.anchors import LatestAnchors
 from cashback.chain.model.cancellations import CancellationView
 from cashback.chain.model.mints import MintView
 from cashback.chain.model.network import Allowance, Halt
@@ -95,3 +96,4 @@ class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
     lanes: list[LaneView]
     endpoints: list[EndpointView]
     halts: list[Halt]
+    anchors: LatestAnchors = LatestAnchors(None, None)

@@ -11,32 +11,46 @@ from grpclib.const import Status
 from cashback.chain.rpc.errors import refused
 
 ADMIN_SERVICE: Final = "/cashback.chain.v1.ChainAdminService/"
+ANCHOR_SERVICE: Final = "/cashback.chain.v1.ChainAnchorService/"
 
 _certificate: ContextVar[str | None] = ContextVar("certificate", default=None)
 
 
 class Callers(msgspec.Struct, frozen=True):
-    """The names that may call, and those that may also administer the adapter; `is_open` lets everybody do both."""
+    """The names that may call, those that may also administer the adapter, and those that may also anchor.
+
+    `is_open` lets everybody do all of it.
+    """
 
     clients: frozenset[str] = frozenset()
     admins: frozenset[str] = frozenset()
+    anchorers: frozenset[str] = frozenset()
     is_open: bool = False
 
     def admit(self, certificate: Mapping[str, Any] | None, *, method: str) -> str | None:
         """Return the name under which the holder of a certificate may call a method, None where nobody is asked.
 
         Raises:
-            GRPCError: PERMISSION_DENIED, with `caller_unknown` or `caller_no_admin`.
+            GRPCError: PERMISSION_DENIED, with `caller_unknown`, `caller_no_admin` or `caller_no_anchorer`.
         """
         if self.is_open:
             return None
         names = list(_names(certificate or {}))
-        allowed = self.admins if method.startswith(ADMIN_SERVICE) else self.admins | self.clients
+        everybody = self.clients | self.admins | self.anchorers
+        allowed = everybody
+        if method.startswith(ADMIN_SERVICE):
+            allowed = self.admins
+        elif method.startswith(ANCHOR_SERVICE):
+            allowed = self.anchorers
         name = next((one for one in names if one in allowed), None)
         if name is not None:
             return name
         said = ", ".join(names) or "a certificate without a name"
-        if any(one in self.clients for one in names):
+        is_known = any(one in everybody for one in names)
+        if is_known and method.startswith(ANCHOR_SERVICE):
+            detail = f"{said} may not anchor; whose name may, is in CASHBACK_ADAPTER_ANCHORERS"
+            raise refused(Status.PERMISSION_DENIED, code="caller_no_anchorer", detail=detail)
+        if is_known:
             detail = f"{said} may not administer the adapter; whose name may, is in CASHBACK_ADAPTER_ADMINS"
             raise refused(Status.PERMISSION_DENIED, code="caller_no_admin", detail=detail)
         detail = f"{said} may not call; whose name may, is in CASHBACK_ADAPTER_CLIENTS"

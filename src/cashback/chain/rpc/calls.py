@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+import msgspec
+
 from cashback.chain.model import Address, Admission, Admitted, Allowance, Conflicting, Mint, MintView, Outcome
+from cashback.chain.rpc import anchoring
 from cashback.chain.rpc.administration import on_the_wire
 from cashback.chain.rules import gas_money
 from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.anchoring import Anchors
 from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.reading import EndpointStatus, LaneStatus, Reading
 from cashback.chain.service.stream import Stream
@@ -38,17 +42,26 @@ class TellerUnknown(Invalid):
     code = "teller_unknown"
 
 
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What the adapter's callers are answered with."""
+
+    acceptance: Acceptance
+    reading: Reading
+    stream: Stream
+    numbers: Numbers
+    anchors: Anchors
+
+
 class Calls(ChainAdapterServiceBase):
     """Answers the adapter's callers."""
 
-    def __init__(
-        self, *, acceptance: Acceptance, reading: Reading, stream: Stream, numbers: Numbers, stop: asyncio.Event
-    ) -> None:
+    def __init__(self, services: Services, *, stop: asyncio.Event) -> None:
         """Answer with these services; streams end when `stop` is set."""
-        self._numbers = numbers
-        self._acceptance = acceptance
-        self._reading = reading
-        self._stream = stream
+        self._acceptance = services.acceptance
+        self._reading = services.reading
+        self._stream = services.stream
+        self._numbers = services.numbers
+        self._anchors = services.anchors
         self._stop = stop
 
     async def submit_mints(self, message: v1.SubmitMintsRequest) -> v1.SubmitMintsResponse:
@@ -134,7 +147,17 @@ class Calls(ChainAdapterServiceBase):
             halts=[on_the_wire(halt) for halt in status.halts],
             known_number=status.known.number,
             minting_told_ms_ago=status.known.minting_told_ms_ago or 0,
+            anchors=anchoring.latest(status.anchors),
         )
+
+    async def anchor_of(self, message: v1.AnchorOfRequest) -> v1.AnchorOfResponse:
+        """Tell how far the anchor of one place is."""
+        return v1.AnchorOfResponse(anchor=anchoring.on_the_wire(await self._anchors.of(message.up_to)))
+
+    async def latest_anchor(self, message: v1.LatestAnchorRequest) -> v1.LatestAnchorResponse:
+        """Tell the newest anchor, and the newest that is final."""
+        del message
+        return anchoring.latest(await self._anchors.latest())
 
     async def tell_number(self, message: v1.TellNumberRequest) -> v1.TellNumberResponse:
         """Remember what minting knows, and hold the ledger against what is known."""

@@ -15,6 +15,7 @@ SERVED: Final = frozenset(
         "",
         "cashback.chain.v1.ChainAdapterService",
         "cashback.chain.v1.ChainAdminService",
+        "cashback.chain.v1.ChainAnchorService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
     }

@@ -16,16 +16,13 @@ from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
 from cashback.chain.rpc.administration import Administration
+from cashback.chain.rpc.anchoring import AnchorCalls
 from cashback.chain.rpc.callers import Callers
-from cashback.chain.rpc.calls import Calls
+from cashback.chain.rpc.calls import Calls, Services
 from cashback.chain.rpc.edge import Edge
 from cashback.chain.rpc.errors import DetailsCodec
 from cashback.chain.rpc.health import Health
 from cashback.chain.rpc.reflection import Reflection
-from cashback.chain.service.acceptance import Acceptance
-from cashback.chain.service.numbers import Numbers
-from cashback.chain.service.reading import Reading
-from cashback.chain.service.stream import Stream
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.telemetry import logger
 
@@ -53,7 +50,7 @@ OPEN: Final = Door(Callers(is_open=True))
 class ClosingServer(Server):
     """A server that can end its clients' connections: grpclib's own waits until they go by themselves."""
 
-    def __init__(self, *handlers: Calls | Administration | Health | Reflection) -> None:
+    def __init__(self, *handlers: Calls | Administration | AnchorCalls | Health | Reflection) -> None:
         """Serve these."""
         super().__init__(list(handlers), codec=ProtoCodec(), status_details_codec=DetailsCodec())
         self._protocols: WeakSet[H2Protocol] = WeakSet()
@@ -75,24 +72,12 @@ class AdapterServer:
     """Serves the adapter's gRPC interface on one address."""
 
     def __init__(
-        self,
-        *,
-        host: str,
-        port: int,
-        acceptance: Acceptance,
-        reading: Reading,
-        stream: Stream,
-        numbers: Numbers,
-        administration: Administration,
-        door: Door = OPEN,
+        self, *, host: str, port: int, services: Services, administration: Administration, door: Door = OPEN
     ) -> None:
         """Serve on `host:port` once run, in plain text to everybody unless a `door` is given."""
         self._address = (host, port)
         self._door = door
-        self._acceptance = acceptance
-        self._reading = reading
-        self._stream = stream
-        self._numbers = numbers
+        self._services = services
         self._administration = administration
         self._is_serving = False
 
@@ -112,10 +97,10 @@ class AdapterServer:
             OSError: the port is taken.
         """
         edge = Edge(self._door.callers)
-        calls = Calls(
-            acceptance=self._acceptance, reading=self._reading, stream=self._stream, numbers=self._numbers, stop=stop
+        calls = Calls(self._services, stop=stop)
+        server = ClosingServer(
+            calls, self._administration, AnchorCalls(self._services.anchors), Health(stop), Reflection()
         )
-        server = ClosingServer(calls, self._administration, Health(stop), Reflection())
         listen(server, RecvRequest, edge.wrap)
         host, port = self._address
         await server.start(host, port, ssl=self._door.tls)

@@ -33,6 +33,9 @@ def worries(view: AdapterView) -> list[str]:
         found += _of_lane(lane)
     if view.held:
         found.append(_of_held(view.held, view.held_numbers))
+    newest = view.anchors.newest
+    if newest is not None and newest.state == "held":
+        found.append(f"the anchor up to {newest.up_to} is held: {newest.reason}; asked for again it is tried again")
     if view.allowance is None:
         found.append("no node tells what the contracts allow")
     elif view.allowance.is_paused and not any(lane.waits_for == "minter_paused" for lane in view.lanes):

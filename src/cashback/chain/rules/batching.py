@@ -58,6 +58,13 @@ def guarded(budget: Budget | Waits, rails: GuardRails, *, hour: int, day: int) -
     )
 
 
+def bound_of(amount: int, budget: Budget, rails: GuardRails) -> str:
+    """Return what a mint waits for that does not fit: the bound that it can never meet before one that passes."""
+    if amount > rails.hour_max:
+        return "hourly_guard_reached"
+    return "daily_guard_reached" if amount > rails.day_max else budget.bound
+
+
 def _least(*budgets: Budget) -> Budget:
     """Return the smallest, of equal ones the first."""
     return min(budgets, key=lambda one: one.amount)

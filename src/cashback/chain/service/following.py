@@ -17,7 +17,7 @@ import msgspec
 from prometheus_client import Counter
 
 from cashback.chain.gateway.blocks import Blocks
-from cashback.chain.model import ChainDiverged, ChainUnavailable, Hash, Header, Heads, Network, TokenLog
+from cashback.chain.model import Address, ChainDiverged, ChainUnavailable, Hash, Header, Heads, Network, SeenLog
 from cashback.chain.rules import following as rules
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
@@ -130,7 +130,10 @@ class Follower:
         headers = await (self._far(first, final, tip, latest) if is_far else self._near(first, latest, tip))
         if not headers:
             return await self._unwind_if_replaced(tip, latest)
-        headers, logs = await (self._range(first, headers[-1], latest) if is_far else self._exact(headers))
+        if is_far:
+            headers, logs = await self._range(first, headers[-1], latest, minters=known.minters)
+        else:
+            logs = await self._source.logs_of(headers, minters=known.minters)
         await self._take(headers, logs, heads)
         return headers[-1].number < latest.number
 
@@ -147,14 +150,12 @@ class Follower:
         headers = [latest] if first == latest.number else await self._source.headers(first, last, under=latest)
         return headers if rules.is_chain(headers, None if tip is None else tip.hash) else []
 
-    async def _range(self, first: int, last: Header, latest: Header) -> tuple[list[Header], list[TokenLog]]:
+    async def _range(
+        self, first: int, last: Header, latest: Header, *, minters: Sequence[Address]
+    ) -> tuple[list[Header], list[SeenLog]]:
         """Return the logs from block `first` to `last`, or as far as the node answers at once, and the header there."""
-        reached, logs = await self._source.logs_from(first, last.number, under=latest)
+        reached, logs = await self._source.logs_from(first, last.number, under=latest, minters=minters)
         return [last if reached == last.number else await self._source.header_at(reached, under=latest)], logs
-
-    async def _exact(self, headers: list[Header]) -> tuple[list[Header], list[TokenLog]]:
-        """Return the headers with the logs of exactly these blocks."""
-        return headers, await self._source.logs_of(headers)
 
     async def _unwind_if_replaced(self, tip: Header | None, latest: Header) -> bool:
         """Go back to the fork point if the tip is on another branch than the node's `latest`; return whether it was.
@@ -197,7 +198,7 @@ class Follower:
         final = min(rules.final_number(heads, self._settings.finality), tip)
         return max(final, -1 if heads.safe is None else min(heads.safe.number, tip)), final
 
-    async def _take(self, headers: Sequence[Header], logs: Sequence[TokenLog], heads: Heads) -> None:
+    async def _take(self, headers: Sequence[Header], logs: Sequence[SeenLog], heads: Heads) -> None:
         """Take blocks in, write the outcomes that became due, look into unexplained nonces, and wake who waits.
 
         Raises:

@@ -9,7 +9,10 @@ A turn may take longer than the lease lasts, when a node hangs: the lease is ren
 import asyncio
 from typing import Final
 
+import msgspec
+
 from cashback.chain.model import ChainDiverged, ChainUnavailable, LaneNotReady, LeaseLost, RaceLost
+from cashback.chain.service.anchoring import Anchoring
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.pulse import Pulse, first_of
 from cashback.chain.service.recovery import Recovery
@@ -31,6 +34,17 @@ _RETRY_DOUBLINGS_MAX: Final = 8
 log = logger(__name__)
 
 
+class Intake(msgspec.Struct, frozen=True):
+    """What a lane takes nonces for, in the order in which it looks.
+
+    What is cancelled is more urgent than what waits anyway, and an anchor is one call, now and then.
+    """
+
+    retiring: Retiring
+    anchoring: Anchoring
+    sequencer: Sequencer
+
+
 class LaneLoop:
     """Runs one signer's lane."""
 
@@ -40,8 +54,7 @@ class LaneLoop:
         name: str,
         tenure: Tenure,
         recovery: Recovery,
-        sequencer: Sequencer,
-        retiring: Retiring,
+        intake: Intake,
         tender: Tender,
         halting: Halting,
         wake: Pulse,
@@ -50,8 +63,7 @@ class LaneLoop:
         self.name = name
         self._tenure = tenure
         self._recovery = recovery
-        self._sequencer = sequencer
-        self._retiring = retiring
+        self._intake = intake
         self._tender = tender
         self._halting = halting
         self._wake = wake
@@ -103,17 +115,14 @@ class LaneLoop:
             await self._recovery.make_sure()
             self._recovered = token
         unavailable: ChainUnavailable | None = None
-        ripens_in_s: float | None = None
-        retires_in_s: float | None = None
+        dues: list[float | None] = []
+        intake = self._intake
         try:
-            # First: what is cancelled is more urgent than what waits anyway.
-            retires_in_s = await self._retiring.turn()
-            ripens_in_s = await self._sequencer.turn()
+            dues = [await turn() for turn in (intake.retiring.turn, intake.anchoring.turn, intake.sequencer.turn)]
         except ChainUnavailable as failure:
             # What is signed already needs no answer to what else may be: it is sent again all the same.
             unavailable = failure
         is_busy = await self._tender.turn()
         if unavailable is not None:
             raise unavailable
-        dues = [due_s for due_s in (ripens_in_s, retires_in_s) if due_s is not None]
-        return min([_TENDING_S if is_busy else _IDLE_S, *dues])
+        return min([_TENDING_S if is_busy else _IDLE_S, *(due_s for due_s in dues if due_s is not None)])

@@ -1,4 +1,4 @@
-"""What gas costs now, looked up once for each block that was followed."""
+"""What gas costs now, asked at most once for each block by a lane, whichever of its parts wants to know."""
 
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.model import ChainUnavailable, Hash, Header, Market, Prices
@@ -17,6 +17,11 @@ class Pricing:
         self._limits = limits
         self._known: tuple[Hash, Market] | None = None
 
+    def learn(self, head: Hash, prices: Prices) -> Market:
+        """Take over what was told beside another question about the block `head`, and return its market."""
+        self._known = (head, market(prices, self._limits))
+        return self._known[1]
+
     async def market(self, head: Header) -> Market:
         """Return what the block after `head` will cost.
 
@@ -24,7 +29,7 @@ class Pricing:
         flight must be offered again all the same.
         """
         if self._known is None or self._known[0] != head.hash:
-            self._known = (head.hash, market(await self._prices(head), self._limits))
+            return self.learn(head.hash, await self._prices(head))
         return self._known[1]
 
     async def _prices(self, head: Header) -> Prices:

@@ -19,6 +19,7 @@ from cashback.chain.model import (
     Header,
     KnownNumber,
     Lane,
+    LatestAnchors,
     MintedLog,
     MintView,
     Network,
@@ -26,7 +27,7 @@ from cashback.chain.model import (
 )
 from cashback.chain.rules import following as rules
 from cashback.chain.rules.gas_money import GasLimits
-from cashback.chain.store import halts, holds, lanes, mints, network, numbers
+from cashback.chain.store import anchors, halts, holds, lanes, mints, network, numbers
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, Unavailable
 
@@ -97,6 +98,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     network: Network
     known: KnownNumber
     halts: list[Halt]
+    anchors: LatestAnchors
     head: int
     total_supply: int | None
     allowance: Allowance | None
@@ -205,6 +207,7 @@ class Reading:
             stored = await network.network(tx)
             known = await numbers.known(tx)
             open_halts = await halts.list_open(tx)
+            latest_anchors = await anchors.latest(tx)
             own_lanes = await lanes.lanes(tx)
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
             held = await holds.held_count(tx, WAITING_COUNTED_MAX)
@@ -212,7 +215,7 @@ class Reading:
         endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
         head = max((one.head for one in endpoints if one.is_healthy), default=0)
         total_supply, allowance, told = await asyncio.gather(
-            self._supply(head),
+            _told(self._contracts.supply(head)),
             _told(self._allowance()),
             asyncio.gather(*(self._lane(lane, stored.final_block) for lane in own_lanes)),
         )
@@ -220,6 +223,7 @@ class Reading:
             network=stored,
             known=known,
             halts=open_halts,
+            anchors=latest_anchors,
             head=head,
             total_supply=total_supply,
             allowance=allowance,
@@ -237,10 +241,6 @@ class Reading:
             with suppress(RaceLost):
                 return await self._contracts.allowance()
         return await self._contracts.allowance()
-
-    async def _supply(self, head: int) -> int | None:
-        """Return the supply at the head, None when nobody tells."""
-        return await _told(self._contracts.supply(head))
 
     async def _lane(self, lane: Lane, final_block: int) -> LaneStatus:
         """Return one lane beside what the chain says of its signer up to `final_block`.

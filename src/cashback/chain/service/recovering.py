@@ -22,7 +22,7 @@ from cashback.chain.service.adopting import Adopting
 from cashback.chain.service.halting import check_order
 from cashback.chain.service.pulse import Pulse
 from cashback.chain.service.voiding import void_calls
-from cashback.chain.store import adoption, blocks, booking, halts, lanes, network, recoveries, sightings
+from cashback.chain.store import adoption, anchor_logs, blocks, booking, halts, lanes, network, recoveries, sightings
 from cashback.chain.store.network import SCHEMA
 from cashback.kernel import lease
 from cashback.kernel.db import Database, Tx, long_statements
@@ -170,6 +170,8 @@ class Recovering:
         await booking.reopen_slots(tx, above=fork.standing)
         exposed, exposed_count = await void_calls(tx, await booking.retire_again(tx, above=fork.standing))
         moved, taken_back = await booking.take_back(tx, above=fork.standing)
+        await anchor_logs.unwind(tx, above=fork.standing)
+        await anchor_logs.void_left(tx)
         await blocks.forget(tx, above=fork.standing)
         if header is not None and await blocks.hash_at(tx, header.number) is None:
             await blocks.append(tx, [header])

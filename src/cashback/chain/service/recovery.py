@@ -14,7 +14,7 @@ from typing import Final
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.model import LaneNotReady
-from cashback.chain.service.sequencing import Sequencer
+from cashback.chain.service.reserving import Reserving
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import lanes, network
@@ -39,7 +39,7 @@ class Recovery:
         blocks: Blocks,
         signer: Signer,
         tenure: Tenure,
-        sequencer: Sequencer,
+        reserving: Reserving,
         tender: Tender,
         patience_s: float,
     ) -> None:
@@ -51,7 +51,7 @@ class Recovery:
         self._blocks = blocks
         self._signer = signer
         self._tenure = tenure
-        self._sequencer = sequencer
+        self._reserving = reserving
         self._tender = tender
         self._patience_s = patience_s
         self._quiet_since: tuple[int, int] | None = None
@@ -70,7 +70,7 @@ class Recovery:
             final_block = (await network.network(tx)).final_block
         seen = await self._blocks.seen_nonces(self._signer.address)
         if lane is not None:
-            await self._sequencer.account_for(seen.sent)
+            await self._reserving.account_for(seen.sent)
             await self._tender.doubt()
             reach("lane.recovered")
             log.info("lane.recovered", next_nonce=lane.next_nonce, mined_nonce=seen.mined, open_slots=lane.open_slots)
@@ -112,6 +112,6 @@ class Recovery:
         leftovers = pending - latest
         if now_s - self._leftovers_since_s < self._patience_s or leftovers > LEFTOVERS_MAX:
             raise LaneNotReady(f"the signer has {leftovers} transactions that no block carries")
-        await self._sequencer.open_over(latest, pending)
+        await self._reserving.open_over(latest, pending)
         address = f"0x{self._signer.address.hex()}"
         log.warning("lane.opened_over_leftovers", address=address, next_nonce=pending, leftovers=leftovers)

@@ -4,6 +4,7 @@ MintedLog   our mint, same recipient and amount ──▶ included       other r
             nobody's mint (yet)                 ──▶ used_numbers
 SkippedLog  in a transaction of the mint's own slot: number used ──▶ whatever used it; else ──▶ included, failed
 RetiredLog  ──▶ included, failed
+AnchoredLog our anchor ──▶ included                  nobody's ──▶ seen_anchors; a divergence where all are known
 """
 
 from collections.abc import Collection, Sequence
@@ -12,10 +13,11 @@ from typing import Final, TypeVar
 import msgspec
 from prometheus_client import Counter, Gauge
 
-from cashback.chain.model import Address, Header, MintedLog, RetiredLog, SkippedLog, TokenLog
+from cashback.chain.model import Address, AnchoredLog, Header, MintedLog, RetiredLog, SeenLog, SkippedLog
+from cashback.chain.rules import anchoring
 from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import blocks, cancellations, network, outcomes, sightings
+from cashback.chain.store import anchor_logs, anchors, blocks, cancellations, network, outcomes, sightings
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.failpoints import reach
 from cashback.kernel.money import INT63_MAX
@@ -28,9 +30,10 @@ _HEADERS_KEPT_BELOW_FINAL: Final = 256
 
 INCLUDED: Final = Counter("cashback_chain_mints_included_total", "Mints seen in a block; again after a reorganisation.")
 FINAL: Final = Counter("cashback_chain_outcomes_total", "Outcomes written.")
+ANCHORED: Final = Counter("cashback_chain_anchors_included_total", "Anchors seen in a block; again after a fork.")
 HEAD: Final = Gauge("cashback_chain_head", "The block followed to.")
 
-L = TypeVar("L", bound=TokenLog)
+L = TypeVar("L", bound=SeenLog)
 
 log = logger(__name__)
 
@@ -54,7 +57,7 @@ class Sighting:
         self._signers = signers
 
     async def take(
-        self, headers: Sequence[Header], logs: Sequence[TokenLog], *, safe: int, final: int, is_at_head: bool
+        self, headers: Sequence[Header], logs: Sequence[SeenLog], *, safe: int, final: int, is_at_head: bool
     ) -> Sighted:
         """Take in blocks that follow the tip, the last of them the head or not, and give outcomes up to block `final`.
 
@@ -67,14 +70,12 @@ class Sighting:
             await self._tenure.fence(tx)
             await blocks.append(tx, headers)
             included, contradictions = await _include(tx, _of(MintedLog, logs))
+            anchored = await _include_anchors(tx, _of(AnchoredLog, logs))
             slots = await sightings.mined(tx, [(place, "") for place in {one.place for one in logs}]) if logs else 0
             contradictions += await _refuse(tx, logs)
             written, more = await self._finalise(tx, safe=safe, final=min(final, headers[-1].number))
             contradictions += more
-            strangers = await self._strangers(tx, logs, final=final, is_at_head=is_at_head)
-            if strangers:
-                await halt(tx, "unknown_mint", detail=_told(strangers))
-                contradictions += ["unknown_mint"]
+            contradictions += await self._strangers(tx, logs, final=final, is_at_head=is_at_head)
             for reason in contradictions:
                 await halt(tx, reason)
             if included or written:
@@ -85,6 +86,7 @@ class Sighting:
             reach("outcomes.written")
         HEAD.set(headers[-1].number)
         INCLUDED.inc(included)
+        ANCHORED.inc(anchored)
         if included:
             log.info("mints.included", count=included, block=headers[-1].number)
         return Sighted(included, slots, written, tuple(contradictions))
@@ -106,16 +108,25 @@ class Sighting:
             reach("outcomes.written")
         return Sighted(0, 0, written, tuple(contradictions))
 
-    async def _strangers(self, tx: Tx, logs: Sequence[TokenLog], *, final: int, is_at_head: bool) -> list[int]:
-        """Return numbers that the chain minted and nobody submitted here, from where on every mint is known.
+    async def _strangers(self, tx: Tx, logs: Sequence[SeenLog], *, final: int, is_at_head: bool) -> list[str]:
+        """Halt for what the chain minted or anchored and nobody asked for here; return the reasons.
 
-        Far behind the head old blocks are still to come, whose mints another database may have made.
+        Only from where on everything is known: far behind the head old blocks are still to come, and what another
+        database may have made.
         """
-        if is_at_head and await network.know_mints(tx, signers=self._signers, from_block=final):
+        is_news = is_at_head and await network.know_mints(tx, signers=self._signers, from_block=final)
+        if is_news:
             log.info("mints.known", from_block=final)
-            return await sightings.unknown(tx, limit=UNKNOWN_TOLD_MAX)
-        minted = [one.number for one in _of(MintedLog, logs)]
-        return await sightings.unknown(tx, among=minted, limit=UNKNOWN_TOLD_MAX) if minted else []
+        minted = None if is_news else [one.number for one in _of(MintedLog, logs)]
+        anchored = None if is_news else [one.up_to for one in _of(AnchoredLog, logs)]
+        reasons = []
+        if minted != [] and (numbers := await sightings.unknown(tx, among=minted, limit=UNKNOWN_TOLD_MAX)):
+            await halt(tx, "unknown_mint", detail=_told(numbers))
+            reasons.append("unknown_mint")
+        if anchored != [] and (found := await anchor_logs.unknown(tx, among=anchored, limit=UNKNOWN_TOLD_MAX)):
+            await halt(tx, "unknown_anchor", detail=_told_anchors(found))
+            reasons.append("unknown_anchor")
+        return reasons
 
     async def _finalise(self, tx: Tx, *, safe: int, final: int) -> tuple[int, list[str]]:
         """Write outcomes up to `final`, close the slots up to there, and forget headers far below it."""
@@ -123,6 +134,8 @@ class Sighting:
         written = await outcomes.finalise_mints(tx, final_block=final, limit=OUTCOMES_PER_TRANSACTION_MAX)
         reverted = await outcomes.finalise_slots(tx, final_block=final)
         await cancellations.release_reverted(tx)
+        anchored = await anchors.finalise(tx, final_block=final)
+        failed = await anchors.release_reverted(tx, reverts_max=anchoring.REVERTS_MAX)
         unlogged = await outcomes.carried_without_log(tx, limit=1)
         await blocks.prune(tx, below=final - _HEADERS_KEPT_BELOW_FINAL)
         FINAL.inc(written)
@@ -130,6 +143,11 @@ class Sighting:
             log.info("outcomes.written", count=written, final_block=final)
         if reverted:
             log.warning("mints.requeued", slots=len(reverted), reasons=sorted(set(reverted)))
+        if anchored:
+            log.info("anchors.finalised", up_to=anchored, final_block=final)
+        for up_to, reason, state in failed:
+            tell = log.critical if state == "held" else log.warning
+            tell("anchor.reverted", up_to=up_to, reason=reason, state=state)
         return written, ["mined_without_log"] if unlogged else []
 
 
@@ -147,7 +165,16 @@ async def _include(tx: Tx, minted: Sequence[MintedLog]) -> tuple[int, list[str]]
     return len(moved), ["number_minted_otherwise"] if contradicted else []
 
 
-async def _refuse(tx: Tx, logs: Sequence[TokenLog]) -> list[str]:
+async def _include_anchors(tx: Tx, anchored: Sequence[AnchoredLog]) -> int:
+    """Match anchors' logs; return how many anchors they moved."""
+    if not anchored:
+        return 0
+    # Whoever accepts one meanwhile would not see that it stands on the chain, and have it published once more.
+    await anchors.lock(tx)
+    return await anchor_logs.include(tx, anchored)
+
+
+async def _refuse(tx: Tx, logs: Sequence[SeenLog]) -> list[str]:
     """Match skips and retirements; return a contradiction when a number was used and nothing known tells by what."""
     retired = [one for one in _of(RetiredLog, logs) if one.number <= INT63_MAX]
     if retired:
@@ -170,6 +197,13 @@ def _told(numbers: Sequence[int]) -> str:
     return f"minted, and never submitted here: {', '.join(map(str, numbers))}{more}"
 
 
-def _of(kind: type[L], logs: Sequence[TokenLog]) -> list[L]:
+def _told_anchors(found: Sequence[tuple[int, bytes]]) -> str:
+    """Return anchors as the detail of a halt, of bounded length."""
+    up_to, root = found[0]
+    more = f", and {', '.join(str(one) for one, _ in found[1:])}" if len(found) > 1 else ""
+    return f"anchored, and never asked for here: up to {up_to} the root 0x{root.hex()}{more}"
+
+
+def _of(kind: type[L], logs: Sequence[SeenLog]) -> list[L]:
     """Return the logs of one kind."""
     return [one for one in logs if isinstance(one, kind)]

@@ -27,7 +27,7 @@ from cashback.chain.rules import answers
 from cashback.chain.rules.tending import OWN_REASONS, UNSIGNED, Bump, GiveUp, Send, Step, Wait, next_step
 from cashback.chain.service.halting import halt
 from cashback.chain.service.pricing import Pricing
-from cashback.chain.service.sequencing import NOTHING, LaneLimits
+from cashback.chain.service.reserving import NOTHING, LaneLimits
 from cashback.chain.service.signing import signed
 from cashback.chain.service.tenure import Tenure
 from cashback.chain.store import blocks, lanes, network

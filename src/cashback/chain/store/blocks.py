@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cashback.chain.model import Hash, Header
+from cashback.chain.store import anchor_logs
 from cashback.kernel.db import Tx
 
 
@@ -89,6 +90,7 @@ async def unwind(tx: Tx, *, above: int) -> int:
     """
     moved = await _unwind_mints(tx, above)
     await _unwind_slots(tx, above)
+    await anchor_logs.unwind(tx, above=above)
     await forget(tx, above=above)
     return moved
 

@@ -26,6 +26,13 @@ async def places(tx: Tx) -> dict[int, Hash]:
         union
         select block_number, block_hash
         from chain.used_numbers
+        union
+        select block_number, block_hash
+        from chain.anchors
+        where block_number is not null
+        union
+        select block_number, block_hash
+        from chain.seen_anchors
         """
     )
     return {row[0]: Hash(row[1]) for row in await cursor.fetchall()}
@@ -39,6 +46,8 @@ async def is_known(tx: Tx, number: int, hash_: Hash) -> bool:
             or exists (select from chain.mints where (block_number, block_hash) = (%(number)s, %(hash)s))
             or exists (select from chain.slots where (block_number, block_hash) = (%(number)s, %(hash)s))
             or exists (select from chain.used_numbers where (block_number, block_hash) = (%(number)s, %(hash)s))
+            or exists (select from chain.anchors where (block_number, block_hash) = (%(number)s, %(hash)s))
+            or exists (select from chain.seen_anchors where (block_number, block_hash) = (%(number)s, %(hash)s))
         """,
         {"number": number, "hash": hash_},
     )

@@ -12,6 +12,8 @@ SCHEMA: Final = "chain"
 async def establish(tx: Tx, *, epoch: str, chain_id: int, token: Address, minter: Address) -> None:
     """Make this database that of one chain and token; a second call changes nothing but the minter module.
 
+    The module before is still known: what was signed for it is mined in its name.
+
     `epoch` is used by the first call alone: it names this database's stream of outcomes.
 
     Raises:
@@ -19,6 +21,11 @@ async def establish(tx: Tx, *, epoch: str, chain_id: int, token: Address, minter
     """
     await tx.execute(
         """
+        with known as (
+            insert into chain.minters (address)
+            values (%(minter)s)
+            on conflict (address) do nothing
+        )
         insert into chain.network (epoch, chain_id, token, minter)
         values (%(epoch)s, %(chain_id)s, %(token)s, %(minter)s)
         on conflict (singleton) do update
@@ -37,20 +44,22 @@ async def network(tx: Tx) -> Network:
     """Return the row that `establish` made."""
     cursor = await tx.execute(
         """
-        select epoch, last_sequence, chain_id, token, minter, safe_block, final_block, halted_reason
+        select epoch, last_sequence, chain_id, token, minter, safe_block, final_block, halted_reason,
+               (select array_agg(address order by address) from chain.minters)
         from chain.network
         """
     )
     row = await cursor.fetchone()
     if row is None:
         raise WrongChain("this database belongs to no chain yet")
-    epoch, last_sequence, chain_id, token, minter, safe_block, final_block, halted_reason = row
+    epoch, last_sequence, chain_id, token, minter, safe_block, final_block, halted_reason, minters = row
     return Network(
         epoch=epoch,
         last_sequence=last_sequence,
         chain_id=chain_id,
         token=token,
         minter=minter,
+        minters=tuple(Address(one) for one in minters),
         safe_block=safe_block,
         final_block=final_block,
         halted_reason=halted_reason,

@@ -84,7 +84,10 @@ async def finalise_slots(tx: Tx, *, final_block: int) -> list[str]:
 
 
 async def carried_without_log(tx: Tx, limit: int) -> list[int]:
-    """Return numbers whose slot is final and succeeded although no log tells what became of them; there are none."""
+    """Return numbers whose slot is final and succeeded although no log tells what became of them; there are none.
+
+    Nor is there such an anchor, which is told by the place that it reaches up to.
+    """
     cursor = await tx.execute(
         """
         select mints.number
@@ -100,6 +103,12 @@ async def carried_without_log(tx: Tx, limit: int) -> list[int]:
          and slots.nonce = mints.retire_nonce
         where mints.retire_lane is not null
           and mints.verdict is null
+          and slots.state = 'final'
+        union all
+        select anchors.up_to
+        from chain.anchors
+        join chain.slots using (lane, nonce)
+        where anchors.state = 'submitted'
           and slots.state = 'final'
         limit %(limit)s
         """,

@@ -3,6 +3,7 @@
 Amounts are integers throughout: minor units of a currency, or base units of the token.
 """
 
+from cashback.ledger.model.anchors import Anchor, AnchorRefused, AnchorState, LatestAnchors
 from cashback.ledger.model.books import (
     SOURCES,
     Account,
@@ -98,6 +99,9 @@ __all__ = [
     "AdapterUnavailable",
     "AdapterUnintelligible",
     "Adoption",
+    "Anchor",
+    "AnchorRefused",
+    "AnchorState",
     "Balance",
     "BalanceStory",
     "BooksMoved",
@@ -127,6 +131,7 @@ __all__ = [
     "GrantAboveLimit",
     "Granted",
     "LaneNonces",
+    "LatestAnchors",
     "LedgerBehind",
     "LedgerFigures",
     "LiveMint",

@@ -39,10 +39,7 @@ async def run(settings: Settings) -> None:
         server = AdapterServer(
             host=settings.adapter_host,
             port=settings.adapter_port,
-            acceptance=adapter.acceptance,
-            reading=adapter.reading,
-            stream=adapter.stream,
-            numbers=adapter.numbers,
+            services=adapter.services,
             administration=Administration(
                 adapter.halting,
                 adapter.rotation,

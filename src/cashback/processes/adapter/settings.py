@@ -11,6 +11,7 @@ from cashback.chain.rpc.callers import Callers
 from cashback.chain.rpc.server import OPEN, Door
 from cashback.chain.rules.following import check_finality
 from cashback.chain.rules.gas_money import GasLimits
+from cashback.chain.service.reserving import TAKING_FOR_S
 from cashback.kernel.config import Dsn, Port, WsUrl
 from cashback.kernel.errors import Invalid
 from cashback.processes import endpoints, signing, tls
@@ -25,9 +26,12 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
     """Which chain, which contracts, which keys, and how much of everything.
 
     `finality` is `finalized`, `safe` or `depth:N`. `start_block` must not be later than the token's own block.
-    `adapter_tls_*` are PEM files; `adapter_clients` and `adapter_admins` are names in the callers' certificates.
+    `adapter_tls_*` are PEM files; `adapter_clients`, `adapter_admins` and `adapter_anchorers` are names in the callers'
+    certificates.
     `batch_*` and `slots_in_flight` are per lane. `mint_hour_max` and `mint_day_max` bound the base units that all lanes
     together sign for, whatever the contracts allow.
+    With a key in a KMS, one question to a node and one signature, each as slow as it may be, must fit into the time for
+    which a lane keeps what it takes from the others.
     `rpc_quorum` endpoints must tell the same before it is believed: more than half of them, as it is for 0, and two at
     least. On the development chain one is enough. Heads announced at `ws_urls` are asked about before the next poll.
     """
@@ -43,6 +47,7 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
     adapter_tls_ca: str = ""
     adapter_clients: tuple[str, ...] = ()
     adapter_admins: tuple[str, ...] = ()
+    adapter_anchorers: tuple[str, ...] = ()
     probe_host: str = "127.0.0.1"
     finality: str = "finalized"
     start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -76,6 +81,7 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
         if settings.get("gas_critical_batches", 0) > settings.get("gas_low_batches", 0):
             yield "CASHBACK_GAS_CRITICAL_BATCHES is wrong: it cannot exceed CASHBACK_GAS_LOW_BATCHES"
         yield from endpoints.contradictions(settings)
+        yield from _too_slow(settings)
         try:
             check_finality(settings["finality"])
         except Invalid as cause:
@@ -104,4 +110,19 @@ class Settings(LaneSettings, frozen=True, kw_only=True):
         context = tls.server_context(cert=self.adapter_tls_cert, key=self.adapter_tls_key, ca=self.adapter_tls_ca)
         if context is None:
             return OPEN
-        return Door(Callers(frozenset(self.adapter_clients), frozenset(self.adapter_admins)), context)
+        callers = Callers(
+            frozenset(self.adapter_clients), frozenset(self.adapter_admins), frozenset(self.adapter_anchorers)
+        )
+        return Door(callers, context)
+
+
+def _too_slow(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield that a lane could wait for answers until it may not store any more: it would sign for nothing, for ever."""
+    if not settings.get("key_kms_id") or not {"key_kms_timeout_ms", "rpc_timeout_ms"} <= settings.keys():
+        return
+    slowest_ms, kept_ms = settings["key_kms_timeout_ms"] + settings["rpc_timeout_ms"], int(1_000 * TAKING_FOR_S)
+    if slowest_ms >= kept_ms:
+        yield (
+            f"CASHBACK_KEY_KMS_TIMEOUT_MS is wrong: with CASHBACK_RPC_TIMEOUT_MS it makes {slowest_ms} ms, and a lane "
+            f"keeps what it takes for {kept_ms} ms; lower one of the two"
+        )

@@ -7,15 +7,17 @@ from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.hints import HeadHints
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
+from cashback.chain.rpc.calls import Services
 from cashback.chain.rules.batching import GuardRails
 from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
+from cashback.chain.service.anchoring import Anchoring, Anchors
 from cashback.chain.service.cancelling import Cancellations
 from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
-from cashback.chain.service.lane import LaneLoop
+from cashback.chain.service.lane import Intake, LaneLoop
 from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.pulse import Pulse
@@ -23,9 +25,10 @@ from cashback.chain.service.reading import Reading
 from cashback.chain.service.recovering import FOLLOWER, Recovering
 from cashback.chain.service.recovery import Recovery
 from cashback.chain.service.releasing import Releases
+from cashback.chain.service.reserving import LaneLimits, Reserving
 from cashback.chain.service.retiring import Retiring
 from cashback.chain.service.rotation import Rotation
-from cashback.chain.service.sequencing import LaneLimits, Sequencer
+from cashback.chain.service.sequencing import Sequencer
 from cashback.chain.service.sifting import Sifter
 from cashback.chain.service.sighting import Sighting
 from cashback.chain.service.stream import Stream
@@ -47,11 +50,23 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     rotation: Rotation
     cancellations: Cancellations
     releases: Releases
+    anchors: Anchors
     recovering: Recovering
     gas_money: GasMoney
     lanes: tuple[LaneLoop, ...]
     follower: Follower
     hints: tuple[HeadHints, ...]
+
+    @property
+    def services(self) -> Services:
+        """Return what callers are answered with."""
+        return Services(
+            acceptance=self.acceptance,
+            reading=self.reading,
+            stream=self.stream,
+            numbers=self.numbers,
+            anchors=self.anchors,
+        )
 
 
 def assemble(
@@ -80,6 +95,7 @@ def assemble(
         rotation=Rotation(database),
         cancellations=Cancellations(database, ordered=work),
         releases=Releases(database, released=work),
+        anchors=Anchors(database, accepted=work),
         recovering=Recovering(database, source=blocks, start_block=settings.start_block, written=written),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         lanes=tuple(
@@ -106,30 +122,25 @@ def _lane(
     name = f"0x{signer.address.hex()}"
     tenure = Tenure(database, name=f"lane:{name}", holder=holder)
     blocks = Blocks(node, token=contracts.token)
-    sequencer = Sequencer(
+    pricing = Pricing(blocks, limits=limits.fees)
+    reserving = Reserving(
         database,
         contracts=contracts,
+        pricing=pricing,
         signer=signer,
         tenure=tenure,
-        sifter=Sifter(database, contracts=contracts, signer=signer.address, tenure=tenure),
         chain_id=settings.chain_id,
         limits=limits,
     )
     tender = Tender(
-        database,
-        node=node,
-        pricing=Pricing(blocks, limits=limits.fees),
-        signer=signer,
-        tenure=tenure,
-        chain_id=settings.chain_id,
-        limits=limits,
+        database, node=node, pricing=pricing, signer=signer, tenure=tenure, chain_id=settings.chain_id, limits=limits
     )
     recovery = Recovery(
         database,
         blocks=blocks,
         signer=signer,
         tenure=tenure,
-        sequencer=sequencer,
+        reserving=reserving,
         tender=tender,
         patience_s=settings.bump_ms / 1_000,
     )
@@ -137,15 +148,15 @@ def _lane(
         name=name,
         tenure=tenure,
         recovery=recovery,
-        sequencer=sequencer,
-        retiring=Retiring(
-            database,
-            contracts=contracts,
-            signer=signer,
-            tenure=tenure,
-            sequencer=sequencer,
-            chain_id=settings.chain_id,
-            limits=limits,
+        intake=Intake(
+            Retiring(database, reserving=reserving),
+            Anchoring(database, contracts=contracts, signer=signer.address, tenure=tenure, reserving=reserving),
+            Sequencer(
+                database,
+                reserving=reserving,
+                sifter=Sifter(database, contracts=contracts, signer=signer.address, tenure=tenure),
+                limits=limits,
+            ),
         ),
         tender=tender,
         halting=Halting(database),

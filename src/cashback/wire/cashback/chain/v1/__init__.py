@@ -5,12 +5,19 @@
 
 __all__ = (
     "Allowance",
+    "Anchor",
+    "AnchorOfRequest",
+    "AnchorOfResponse",
+    "AnchorRequest",
+    "AnchorResponse",
+    "AnchorState",
     "CancelMintsRequest",
     "CancelMintsResponse",
     "CancelMintsResponseEntry",
     "CancelResult",
     "ChainAdapterServiceStub",
     "ChainAdminServiceStub",
+    "ChainAnchorServiceStub",
     "GetBalancesRequest",
     "GetBalancesResponse",
     "GetMintsRequest",
@@ -23,6 +30,8 @@ __all__ = (
     "Halt",
     "HaltRequest",
     "HaltResponse",
+    "LatestAnchorRequest",
+    "LatestAnchorResponse",
     "ListMintLogsRequest",
     "ListMintLogsResponse",
     "ListMintLogsResponseLog",
@@ -68,6 +77,63 @@ if TYPE_CHECKING:
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+class AnchorState(betterproto2.Enum):
+    """
+    How far an anchor has come.
+    """
+
+    UNSPECIFIED = 0
+
+    UNKNOWN = 1
+    """
+    Nobody has asked for an anchor there, nor is one known from the chain's past.
+    """
+
+    ACCEPTED = 2
+
+    SUBMITTED = 3
+
+    INCLUDED = 4
+
+    FINAL = 5
+
+    SUPERSEDED = 6
+    """
+    A newer one was accepted before a lane had taken it, or before its failed call was repeated.
+    """
+
+    HELD = 7
+    """
+    The contracts refuse it, or its calls kept failing; it waits until it is asked for again, or a newer one comes.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "ANCHOR_STATE_UNSPECIFIED",
+            1: "ANCHOR_STATE_UNKNOWN",
+            2: "ANCHOR_STATE_ACCEPTED",
+            3: "ANCHOR_STATE_SUBMITTED",
+            4: "ANCHOR_STATE_INCLUDED",
+            5: "ANCHOR_STATE_FINAL",
+            6: "ANCHOR_STATE_SUPERSEDED",
+            7: "ANCHOR_STATE_HELD",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "ANCHOR_STATE_UNSPECIFIED": 0,
+            "ANCHOR_STATE_UNKNOWN": 1,
+            "ANCHOR_STATE_ACCEPTED": 2,
+            "ANCHOR_STATE_SUBMITTED": 3,
+            "ANCHOR_STATE_INCLUDED": 4,
+            "ANCHOR_STATE_FINAL": 5,
+            "ANCHOR_STATE_SUPERSEDED": 6,
+            "ANCHOR_STATE_HELD": 7,
+        }
 
 
 class CancelResult(betterproto2.Enum):
@@ -327,6 +393,78 @@ default_message_pool.register_message("cashback.chain.v1", "Allowance", Allowanc
 
 
 @dataclass(eq=False, repr=False)
+class Anchor(betterproto2.Message):
+    """
+    An anchor: `root`, 32 bytes, commits to the ledger up to and including `up_to`, below 2^63.
+    """
+
+    root: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
+
+    up_to: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+
+    state: "AnchorState" = betterproto2.field(3, betterproto2.TYPE_ENUM, default_factory=lambda: AnchorState(0))
+
+    transaction_hash: "bytes" = betterproto2.field(4, betterproto2.TYPE_BYTES)
+    """
+    Set from SUBMITTED on: the newest attempt, or the one that was mined.
+    """
+
+    block_number: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+    """
+    Set from INCLUDED on; a block that is replaced takes the state back.
+    """
+
+    block_hash: "bytes" = betterproto2.field(6, betterproto2.TYPE_BYTES)
+
+    minter: "bytes" = betterproto2.field(7, betterproto2.TYPE_BYTES)
+    """
+    The minter module in whose log it stands, from INCLUDED on.
+    """
+
+    reason: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    Why it is HELD.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "Anchor", Anchor)
+
+
+@dataclass(eq=False, repr=False)
+class AnchorOfRequest(betterproto2.Message):
+    up_to: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+
+
+default_message_pool.register_message("cashback.chain.v1", "AnchorOfRequest", AnchorOfRequest)
+
+
+@dataclass(eq=False, repr=False)
+class AnchorOfResponse(betterproto2.Message):
+    anchor: "Anchor | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+
+default_message_pool.register_message("cashback.chain.v1", "AnchorOfResponse", AnchorOfResponse)
+
+
+@dataclass(eq=False, repr=False)
+class AnchorRequest(betterproto2.Message):
+    root: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
+
+    up_to: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+
+
+default_message_pool.register_message("cashback.chain.v1", "AnchorRequest", AnchorRequest)
+
+
+@dataclass(eq=False, repr=False)
+class AnchorResponse(betterproto2.Message):
+    anchor: "Anchor | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+
+default_message_pool.register_message("cashback.chain.v1", "AnchorResponse", AnchorResponse)
+
+
+@dataclass(eq=False, repr=False)
 class CancelMintsRequest(betterproto2.Message):
     by: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
@@ -531,6 +669,11 @@ class GetStatusResponse(betterproto2.Message):
     How many milliseconds ago minting last told the highest number that it was asked for, at least 1; 0: it never did.
     """
 
+    anchors: "LatestAnchorResponse | None" = betterproto2.field(32, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    As LatestAnchor tells.
+    """
+
 
 default_message_pool.register_message("cashback.chain.v1", "GetStatusResponse", GetStatusResponse)
 
@@ -656,6 +799,30 @@ class HaltResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("cashback.chain.v1", "HaltResponse", HaltResponse)
+
+
+@dataclass(eq=False, repr=False)
+class LatestAnchorRequest(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message("cashback.chain.v1", "LatestAnchorRequest", LatestAnchorRequest)
+
+
+@dataclass(eq=False, repr=False)
+class LatestAnchorResponse(betterproto2.Message):
+    newest: "Anchor | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The one that reaches furthest and was not superseded; absent when there is none.
+    """
+
+    final: "Anchor | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The one that reaches furthest in a final block; absent when there is none.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "LatestAnchorResponse", LatestAnchorResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1279,6 +1446,51 @@ class ChainAdapterServiceStub(ServiceStub):
             metadata=metadata,
         )
 
+    async def anchor_of(
+        self,
+        message: "AnchorOfRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "AnchorOfResponse":
+        """
+        Tells how far the anchor of one place is, UNKNOWN included.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdapterService/AnchorOf",
+            message,
+            AnchorOfResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def latest_anchor(
+        self,
+        message: "LatestAnchorRequest | None" = None,
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "LatestAnchorResponse":
+        """
+        Tells the newest anchor, and the newest that is final.
+        """
+
+        if message is None:
+            message = LatestAnchorRequest()
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdapterService/LatestAnchor",
+            message,
+            LatestAnchorResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
 
 class ChainAdminServiceStub(ServiceStub):
     """
@@ -1416,6 +1628,37 @@ class ChainAdminServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdminService/Recover",
             message,
             RecoverResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+
+class ChainAnchorServiceStub(ServiceStub):
+    """
+    Publishes the ledger's evidence. Where callers are known by their certificates, only those that the adapter is told of
+    as anchorers may call this.
+    """
+
+    async def anchor(
+        self,
+        message: "AnchorRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "AnchorResponse":
+        """
+        Accepts a root to be published, and tells how far it is. Idempotent per place and root: again it only tells, and has
+        a held one tried again. Another root for a known place is refused: ALREADY_EXISTS, `anchor_conflicts`; a place behind
+        a known one: FAILED_PRECONDITION, `anchor_behind`. One is under way at a time; of those that come meanwhile the
+        newest waits, and supersedes what waited.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAnchorService/Anchor",
+            message,
+            AnchorResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

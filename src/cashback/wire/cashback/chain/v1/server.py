@@ -11,6 +11,10 @@ import grpclib.server
 from betterproto2 import grpclib as betterproto2_grpclib
 
 from . import (
+    AnchorOfRequest,
+    AnchorOfResponse,
+    AnchorRequest,
+    AnchorResponse,
     CancelMintsRequest,
     CancelMintsResponse,
     GetBalancesRequest,
@@ -21,6 +25,8 @@ from . import (
     GetStatusResponse,
     HaltRequest,
     HaltResponse,
+    LatestAnchorRequest,
+    LatestAnchorResponse,
     ListMintLogsRequest,
     ListMintLogsResponse,
     RecoverRequest,
@@ -99,6 +105,20 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def anchor_of(self, message: "AnchorOfRequest") -> "AnchorOfResponse":
+        """
+        Tells how far the anchor of one place is, UNKNOWN included.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def latest_anchor(self, message: "LatestAnchorRequest") -> "LatestAnchorResponse":
+        """
+        Tells the newest anchor, and the newest that is final.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_submit_mints(
         self, stream: "grpclib.server.Stream[SubmitMintsRequest, SubmitMintsResponse]"
     ) -> None:
@@ -153,6 +173,20 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.tell_number(request)
         await stream.send_message(response)
 
+    async def __rpc_anchor_of(self, stream: "grpclib.server.Stream[AnchorOfRequest, AnchorOfResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.anchor_of(request)
+        await stream.send_message(response)
+
+    async def __rpc_latest_anchor(
+        self, stream: "grpclib.server.Stream[LatestAnchorRequest, LatestAnchorResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.latest_anchor(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/cashback.chain.v1.ChainAdapterService/SubmitMints": grpclib.const.Handler(
@@ -196,6 +230,18 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 TellNumberRequest,
                 TellNumberResponse,
+            ),
+            "/cashback.chain.v1.ChainAdapterService/AnchorOf": grpclib.const.Handler(
+                self.__rpc_anchor_of,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                AnchorOfRequest,
+                AnchorOfResponse,
+            ),
+            "/cashback.chain.v1.ChainAdapterService/LatestAnchor": grpclib.const.Handler(
+                self.__rpc_latest_anchor,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                LatestAnchorRequest,
+                LatestAnchorResponse,
             ),
         }
 
@@ -334,5 +380,38 @@ class ChainAdminServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 RecoverRequest,
                 RecoverResponse,
+            ),
+        }
+
+
+class ChainAnchorServiceBase(betterproto2_grpclib.ServiceBase):
+    """
+    Publishes the ledger's evidence. Where callers are known by their certificates, only those that the adapter is told of
+    as anchorers may call this.
+    """
+
+    async def anchor(self, message: "AnchorRequest") -> "AnchorResponse":
+        """
+        Accepts a root to be published, and tells how far it is. Idempotent per place and root: again it only tells, and has
+        a held one tried again. Another root for a known place is refused: ALREADY_EXISTS, `anchor_conflicts`; a place behind
+        a known one: FAILED_PRECONDITION, `anchor_behind`. One is under way at a time; of those that come meanwhile the
+        newest waits, and supersedes what waited.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def __rpc_anchor(self, stream: "grpclib.server.Stream[AnchorRequest, AnchorResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.anchor(request)
+        await stream.send_message(response)
+
+    def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
+        return {
+            "/cashback.chain.v1.ChainAnchorService/Anchor": grpclib.const.Handler(
+                self.__rpc_anchor,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                AnchorRequest,
+                AnchorResponse,
             ),
         }

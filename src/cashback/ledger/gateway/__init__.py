@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from grpclib.client import Channel
@@ -12,29 +12,35 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.money import TokenUnits
+from cashback.ledger.gateway import anchors
+from cashback.ledger.gateway.live import live
+from cashback.ledger.gateway.words import ADDRESS_BYTES, EPOCH, address, digits, hash_text, octets
 from cashback.ledger.model import (
     AdapterUnavailable,
     AdapterUnintelligible,
+    Anchor,
     ChainBalance,
     ChainLogs,
     ChainStatus,
     ChainUnavailable,
     EndpointHealth,
     LaneNonces,
+    LatestAnchors,
     LiveMint,
     MintLog,
 )
 from cashback.wire.answers import AnswerCodec, ReasonCodec, Unintelligible, reason_of, understood
 from cashback.wire.cashback.chain.v1 import (
+    AnchorRequest,
     ChainAdapterServiceStub,
+    ChainAnchorServiceStub,
     GetBalancesRequest,
     GetMintsRequest,
-    GetMintsResponseEntry,
     GetStatusRequest,
     GetStatusResponse,
+    LatestAnchorRequest,
     ListMintLogsRequest,
     ListMintLogsResponse,
-    MintState,
     NumberTeller,
     TellNumberRequest,
 )
@@ -45,17 +51,14 @@ DEADLINE_S: Final = 0.5
 LIMIT_DEADLINE_S: Final = 2.0
 """How long whoever starts, or starts a programme, waits for what is minted at once."""
 
+ANCHOR_DEADLINE_S: Final = 2.0
+"""How long the worker that publishes evidence waits for the adapter to take it."""
+
 AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""
 
 CHAIN_FAILURES: Final = frozenset({"chain_unavailable", "endpoint_refused", "endpoint_silent", "quorum_missing"})
 """The adapter's codes for nodes that gave it no usable answer."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_ADDRESS_BYTES: Final = 20
-_HASH_BYTES: Final = 32
-_DIGITS_MAX: Final = 78
-"""Of 2^256 - 1, the most that a contract can answer."""
 
 
 class Adapter:
@@ -64,6 +67,7 @@ class Adapter:
     def __init__(self, channel: Channel) -> None:
         """Ask over `channel`, which connects by itself and again after each loss."""
         self._stub = ChainAdapterServiceStub(channel)
+        self._anchoring = ChainAnchorServiceStub(channel)
 
     @classmethod
     @asynccontextmanager
@@ -88,9 +92,9 @@ class Adapter:
             with understood():
                 [units] = answer.balances
                 return ChainBalance(
-                    token_units=_digits(units),
+                    token_units=digits(units),
                     block_number=int(answer.block_number),
-                    block_hash=_hash(answer.block_hash),
+                    block_hash=hash_text(answer.block_hash),
                 )
 
     async def mints(self, numbers: Sequence[int]) -> dict[int, LiveMint]:
@@ -103,7 +107,7 @@ class Adapter:
         async with _deadline("GetMints"):
             answer = await self._stub.get_mints(request, timeout=DEADLINE_S)
             with understood():
-                return {entry.number: _live(entry) for entry in answer.entries}
+                return {entry.number: live(entry) for entry in answer.entries}
 
     async def mint_logs(self, *, from_block: int, to_block: int = 0) -> ChainLogs:
         """Return the mint logs from a block on, as many blocks as the adapter covers in one answer.
@@ -154,6 +158,33 @@ class Adapter:
             with understood():
                 return _status(answer).limit
 
+    async def anchor(self, root: bytes, up_to: int) -> Anchor:
+        """Have `root`, which commits to the ledger up to and including `up_to`, published; return how far it is.
+
+        Safe to repeat: a known one is only told, and tried again where it was held.
+
+        Raises:
+            AnchorRefused: another root is known for the place, one further on is, or this caller may not.
+            AdapterUnavailable: no intelligible answer within the deadline; it may be accepted or not.
+        """
+        request = AnchorRequest(root=root, up_to=up_to)
+        async with _deadline("Anchor", ANCHOR_DEADLINE_S):
+            with anchors.refusals():
+                answer = await self._anchoring.anchor(request, timeout=ANCHOR_DEADLINE_S)
+            with understood():
+                return anchors.anchor(answer.anchor)
+
+    async def latest_anchor(self) -> LatestAnchors:
+        """Return the newest anchor, and the newest that is final; the chain's, also of before the adapter's database.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within the deadline.
+        """
+        async with _deadline("LatestAnchor", ANCHOR_DEADLINE_S):
+            answer = await self._stub.latest_anchor(LatestAnchorRequest(), timeout=ANCHOR_DEADLINE_S)
+            with understood():
+                return anchors.latest(answer)
+
 
 @asynccontextmanager
 async def _deadline(call: str, within_s: float = DEADLINE_S) -> AsyncIterator[None]:
@@ -188,20 +219,20 @@ def _logs(answer: ListMintLogsResponse) -> ChainLogs:
         logs=[
             MintLog(
                 number=int(log.number),
-                recipient=_address(log.recipient),
-                amount=int(_digits(log.amount)),
+                recipient=address(log.recipient),
+                amount=int(digits(log.amount)),
                 block_number=int(log.block_number),
-                transaction_hash=_hash(log.transaction_hash),
+                transaction_hash=hash_text(log.transaction_hash),
             )
             for log in answer.logs
         ],
         from_block=int(answer.from_block),
         covered_to_block=int(answer.covered_to_block),
         at_block=int(answer.at_block),
-        at_block_hash=_hash(answer.at_block_hash),
-        at_block_mined_at=_EPOCH + timedelta(seconds=answer.at_block_mined_at_s),
-        total_supply=int(_digits(answer.total_supply)) if answer.total_supply else None,
-        burned=int(_digits(answer.burned)),
+        at_block_hash=hash_text(answer.at_block_hash),
+        at_block_mined_at=EPOCH + timedelta(seconds=answer.at_block_mined_at_s),
+        total_supply=int(digits(answer.total_supply)) if answer.total_supply else None,
+        burned=int(digits(answer.burned)),
     )
 
 
@@ -220,14 +251,14 @@ def _status(answer: GetStatusResponse) -> ChainStatus:
         held=int(answer.held),
         known_number=int(answer.known_number),
         minting_told_ms_ago=int(answer.minting_told_ms_ago) or None,
-        limit=None if answer.allowance is None else TokenUnits(int(_digits(answer.allowance.capacity))),
+        limit=None if answer.allowance is None else TokenUnits(int(digits(answer.allowance.capacity))),
         lanes=[
             LaneNonces(
-                address=_octets(lane.address, _ADDRESS_BYTES),
+                address=octets(lane.address, ADDRESS_BYTES),
                 next_nonce=int(lane.next_nonce),
                 mined_nonce=int(lane.mined_nonce),
                 final_nonce=int(lane.final_nonce),
-                gas_money_wei=int(_digits(lane.gas_money_wei)),
+                gas_money_wei=int(digits(lane.gas_money_wei)),
             )
             for lane in answer.lanes
         ],
@@ -236,64 +267,3 @@ def _status(answer: GetStatusResponse) -> ChainStatus:
             for one in answer.endpoints
         ],
     )
-
-
-def _live(entry: GetMintsResponseEntry) -> LiveMint:
-    """Return one entry of the answer in our words.
-
-    Raises:
-        ValueError: it says what no entry may say.
-    """
-    state = MintState(entry.state)
-    if state is MintState.UNSPECIFIED or not state.name:
-        raise ValueError(f"{entry.state} is no state")
-    return LiveMint(
-        number=entry.number,
-        state=state.name.lower(),
-        transaction_hash=_hash(entry.transaction_hash) if entry.transaction_hash else None,
-        block_number=int(entry.block_number) or None,
-        submitted_at=_instant(entry.submitted_at_ms),
-        included_at=_instant(entry.included_at_ms),
-        final_at=_instant(entry.final_at_ms),
-    )
-
-
-def _address(data: bytes) -> str:
-    """Return an address on the wire as people write it; see `_octets`."""
-    return "0x" + _octets(data, _ADDRESS_BYTES).hex()
-
-
-def _hash(data: bytes) -> str:
-    """Return a hash on the wire as people write it; see `_octets`."""
-    return "0x" + _octets(data, _HASH_BYTES).hex()
-
-
-def _octets(data: bytes, length: int) -> bytes:
-    """Return bytes on the wire as they are.
-
-    Raises:
-        ValueError: they are more or fewer than `length`.
-    """
-    if len(data) != length:
-        raise ValueError(f"{length} bytes were expected, not {len(data)}")
-    return data
-
-
-def _digits(text: str) -> str:
-    """Return a whole number on the wire as it stands.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-        raise ValueError(f"{text!r:.100} is no whole number")
-    return text
-
-
-def _instant(milliseconds: int) -> datetime | None:
-    """Return an instant on the wire as a time; 0 stands for not reached.
-
-    Raises:
-        OverflowError: no calendar reaches that far.
-    """
-    return _EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None

@@ -46,9 +46,11 @@ NOT_OVER_REST = {
     "adapter_unintelligible": "as adapter_unavailable",
     "chain_unavailable": "as adapter_unavailable",
     "event_unreadable": "of consumers",
+    "lease_lost": "of the ledger worker",
     "number_not_retired": "of `cashback mint retry`",
     "numbers_fenced": "of the ledger worker",
     "outcome_unknown": "of the ledger worker",
+    "sealing_transplanted": "of the ledger worker",
     "settings_invalid": "ends the process at its start",
     "user_ambiguous": "of imports, which name users",
     **dict.fromkeys(

@@ -2,23 +2,29 @@
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
 from cashback.ledger.service.fencing import Fencing
+from cashback.ledger.service.leased import Fence, Leased
 from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
+from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
 
 __all__ = [
+    "Fence",
     "Fencing",
+    "Leased",
     "MintLimit",
     "MintPolicy",
     "Readings",
     "Recovery",
     "Retirements",
+    "SealPolicy",
+    "Sealer",
     "Stories",
     "Sweeper",
     "Swept",

@@ -1,6 +1,6 @@
 """The books prove themselves: every transfer becomes a leaf of a hash chain, and leaves are sealed into Merkle roots.
 
-    transfers ──certainly committed──▶ leaves (canonical bytes, chained) ──▶ seals (Merkle root, chained)
+    transfers ──certainly committed──▶ leaves (canonical bytes, chained) ──▶ seals (Merkle root, chained) ──▶ anchors
 
 Positions are drawn before a transaction commits, so they are not in its order: a transfer also keeps its transaction's
 id. Once every transaction that is as old has ended, the order of (xact, position) is settled for ever.
@@ -45,6 +45,22 @@ create table ledger.seals (
     constraint seal_of_something check (last_leaf >= first_leaf and first_leaf > 0)
 );
 
+-- Seals whose hash was to be published on the chain, and how far that is. It proves nothing by itself: the chain does.
+create table ledger.anchors (
+    seal bigint primary key references ledger.seals,
+    state text collate "C" not null constraint anchor_state_known
+        check (state in ('asked', 'accepted', 'submitted', 'included', 'final', 'held', 'superseded')),
+    transaction_hash text collate "C"
+        constraint anchor_transaction_shaped check (transaction_hash ~ '^0x[0-9a-f]{64}$'),
+    block_number bigint constraint anchor_block_not_negative check (block_number >= 0),
+    minter text collate "C" constraint anchor_minter_shaped check (minter ~ '^0x[0-9a-fA-F]{40}$'),
+    asked_at timestamptz not null,
+    told_at timestamptz,
+    constraint anchor_final_whole
+        check (state <> 'final' or num_nonnulls(transaction_hash, block_number, told_at) = 3)
+);
+create index anchor_under_way on ledger.anchors (seal) where state not in ('final', 'superseded');
+
 create trigger leaves_immutable before update or delete or truncate on ledger.leaves
     for each statement execute function ledger.refuse_change();
 create trigger seals_immutable before update or delete or truncate on ledger.seals
@@ -59,8 +75,11 @@ grant insert (debit_account, credit_account, currency, amount, debit_balance_aft
 
 grant select on ledger.decisions to cashback_ledger;
 grant select, insert on ledger.leaves, ledger.seals to cashback_ledger;
+grant select on ledger.anchors to cashback_ledger;
+grant insert (seal, state, asked_at), update (state, transaction_hash, block_number, minter, told_at)
+    on ledger.anchors to cashback_ledger;
 grant select, insert, update on ledger.leases to cashback_ledger;
-grant select on ledger.leaves, ledger.seals, ledger.leases to cashback_auditor;
+grant select on ledger.leaves, ledger.seals, ledger.anchors, ledger.leases to cashback_auditor;
 """
 
 

@@ -9,10 +9,10 @@ import pytest
 from cashback.ledger.model import Leaf, Seal, SealingForked, SealingTransplanted
 from cashback.ledger.rules.evidence import GENESIS, chained, seal_hash
 from cashback.ledger.rules.merkle import leaf_hash, root_of
-from cashback.ledger.service import Fence, Leased, Sealer, SealPolicy
 from cashback.ledger.service.leased import LeaseLost
-from cashback.ledger.service.sealing import BATCH_MAX, LEASE
+from cashback.ledger.service.sealing import BATCH_MAX
 from cashback.ledger.store.evidence import leaf_of, seal_of
+from tests.integration.ledger.sealing import fence_of, sealer_of
 from tests.integration.ledger.world import Dsns, World, buy, minted_outcome
 
 INSERT = """
@@ -21,23 +21,6 @@ INSERT = """
     select (select id from ledger.accounts where kind = 'funding'),
            (select id from ledger.accounts where kind = 'budget'), 'USD', %s, 0, 0, 'funding', null, now()
 """
-
-
-async def fence_of(world: World, *, holder: str = "one") -> Fence:
-    """Return the fence of the sealer's lease, held."""
-
-    async def nothing(fence: Fence) -> bool:
-        return False
-
-    fence = await Leased(world.worker, name=LEASE, holder=holder, every_s=1, turn=nothing).acquire()
-    assert fence is not None
-    return fence
-
-
-def sealer_of(world: World, *, leaves_max: int = 4_096, wait_max: timedelta = timedelta(0)) -> Sealer:
-    """Return a sealer that seals whatever there is, unless told otherwise."""
-    policy = SealPolicy(leaves_max=leaves_max, wait_max=wait_max)
-    return Sealer(world.worker, clock=world.clock, policy=policy)
 
 
 async def leaves_of(world: World) -> list[Leaf]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from cashback.kernel.errors import Broken, Unavailable
+from cashback.kernel.errors import Broken, Conflict, Invalid, NotFound, Unavailable
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +72,7 @@ class Fault(StrEnum):
     SEAL_MISSING = "seal_missing"
     SEAL_BROKEN = "seal_broken"
     ROOT_WRONG = "root_wrong"
+    ANCHOR_UNKNOWN = "anchor_unknown"
 
 
 class Flaw(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,3 +94,75 @@ class SealingForked(Broken):
     """Two sealers chained at the same place: someone writes leaves without the lease."""
 
     code = "sealing_forked"
+
+
+class AnchorState(StrEnum):
+    """How far the publication of a seal is; `superseded` says that a newer one was published in its place."""
+
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    SUBMITTED = "submitted"
+    INCLUDED = "included"
+    FINAL = "final"
+    HELD = "held"
+    SUPERSEDED = "superseded"
+
+
+class AnchorStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the adapter tells of an anchor: how far it is, in which transaction and block, and at which contract."""
+
+    state: AnchorState
+    transaction_hash: str | None = None
+    block_number: int | None = None
+    minter: str | None = None
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """A seal that is published on the chain: `root` is its hash, `up_to` its last leaf."""
+
+    seal: int
+    root: bytes
+    up_to: int
+    standing: AnchorStanding
+
+
+class Published(msgspec.Struct, frozen=True):
+    """An `Anchored` event that was read from a chain."""
+
+    root: bytes
+    up_to: int
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check of the evidence went through, and the first flaw; `waiting` transfers are not chained yet."""
+
+    leaves: int
+    seals: int
+    sealed_to: int
+    waiting: int
+    anchors: int
+    flaw: Flaw | None
+
+
+class NotSealed(Unavailable):
+    """A transfer of the cashback is under no seal yet: a minute later it will be."""
+
+    code = "not_sealed"
+
+
+class ProofInvalid(Invalid):
+    """The file is no proof, or proves something else than it says; `pointer` names the place in it."""
+
+    code = "proof_invalid"
+
+
+class ProofTooLong(Conflict):
+    """More lines, or more seals up to an anchor, than one proof holds."""
+
+    code = "proof_too_long"
+
+
+class SealUnknown(NotFound):
+    """There is no seal of that number."""
+
+    code = "seal_unknown"

@@ -1,6 +1,7 @@
-"""`cashback ledger verify | prove`: the books' evidence, for an auditor and for a stranger."""
+"""`cashback ledger ...`: the books' evidence for an auditor and for a stranger, and what they say of a user."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,91 @@ def prove(cashback_id: str) -> None:
     from cashback.processes import evidence as process
 
     print_json(asyncio.run(process.prove(load(process.Settings), cashback_id)))
+
+
+@ledger.command(short_help="Print a user's statement of a period.")
+@click.argument("user_id")
+@click.option("--from", "since", required=True, help="RFC 3339: what was written down from then on.")
+@click.option("--to", "until", required=True, help="RFC 3339: and before then.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="For people, for programs, or for a spreadsheet.",
+)
+def statement(*, user_id: str, since: str, until: str, format_: str) -> None:
+    """Print what moved for a user, with the balance after each line, at most 100,000 lines; money and tokens apart.
+
+    Example: cashback ledger statement usr_01k9z3v6q8e2r9xw5t4c7m1n0p --from 2026-11-01T00:00Z --to 2026-12-01T00:00Z
+    """
+    from cashback.processes import statements as process
+
+    period = (instant(since, "--from"), instant(until, "--to"))
+    settings = load(process.Settings)
+    if format_ == "csv":
+        asyncio.run(process.print_csv(settings, user_id, *period, write=lambda text: click.echo(text, nl=False)))
+        return
+    told = asyncio.run(process.whole(settings, user_id, *period))
+    if format_ == "json":
+        print_json(told)
+        return
+    for title, figures, lines in (("money", told.money, told.money_lines), ("tokens", told.tokens, told.token_lines)):
+        print_records(
+            f"{title}: opening and closing balances", [msgspec.structs.asdict(each) for each in figures], as_json=False
+        )
+        columns = ("at", "text", "currency", "exponent", "change", "balance", "cashback_id")
+        rows = [{name: getattr(line, name) for name in columns} for line in lines]
+        print_records(f"{title}: lines", rows, as_json=False)
+
+
+@ledger.command(short_help="Print what a user had at an instant.")
+@click.argument("user_id")
+@click.option("--known-at", help="RFC 3339: as it was written down by then.")
+@click.option("--effective-at", help="RFC 3339: as it had taken effect by then.")
+@json_option
+def balance(*, user_id: str, known_at: str | None, effective_at: str | None, as_json: bool) -> None:
+    """Print what a user had at an instant of the past, by exactly one of the two times.
+
+    Example: cashback ledger balance usr_01k9z3v6q8e2r9xw5t4c7m1n0p --known-at 2026-11-01T00:00:00Z
+    """
+    from cashback.processes import statements as process
+
+    known = None if known_at is None else instant(known_at, "--known-at")
+    effective = None if effective_at is None else instant(effective_at, "--effective-at")
+    told = asyncio.run(process.balance_at(load(process.Settings), user_id, known_at=known, effective_at=effective))
+    if as_json:
+        print_json(told)
+        return
+    facts = {
+        "by what was": told.basis,
+        "at": told.at,
+        "first movement": told.first_at,
+        "is before it": told.is_before_first,
+    }
+    print_facts(f"balances of {user_id}", facts)
+    rows = [
+        {"currency": each.currency, "exponent": each.exponent, **msgspec.structs.asdict(holding)}
+        for each in (*told.money, *told.tokens)
+        for holding in each.accounts
+    ]
+    print_records("accounts", rows, as_json=False)
+
+
+def instant(text: str, option: str) -> datetime:
+    """Return the instant that an option names.
+
+    Raises:
+        UsageError: it names none, or one without its offset.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as cause:
+        raise click.UsageError(f"{option} is no instant in RFC 3339: {text}") from cause
+    if found.tzinfo is None:
+        raise click.UsageError(f"{option} needs its offset, such as Z: {text}")
+    return found
 
 
 def _chain(rpc_url: str | None, minter: str | None, from_block: int) -> "Chain | None":

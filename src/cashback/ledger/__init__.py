@@ -37,12 +37,14 @@ from cashback.ledger.model import (
     Sum,
     Transition,
 )
+from cashback.ledger.model.statements import BalanceAt, Statement
 from cashback.ledger.rules import currency_of, explain, replay
 from cashback.ledger.service import (
     MintLimit,
     MintPolicy,
     Readings,
     Retirements,
+    Statements,
     Stories,
     Sweeper,
     Swept,
@@ -58,6 +60,7 @@ __all__ = [
     "Accounted",
     "Accrual",
     "Balance",
+    "BalanceAt",
     "BalanceStory",
     "Cashback",
     "CashbackItem",
@@ -84,6 +87,8 @@ __all__ = [
     "Reason",
     "Retirements",
     "State",
+    "Statement",
+    "Statements",
     "Stories",
     "Sum",
     "Sweeper",

@@ -74,3 +74,20 @@ async def test_what_nobody_anchored_is_a_difference_to_whoever_asks_the_chain(
     node = ("--rpc-url", "http://127.0.0.1:1", "--minter", "0x" + "11" * 20)
     assert "not anchored yet" in await say("verify", "--proof", str(file), *node, code=EXIT_DIFFERENCE)
     await say("verify", "--proof", str(file), *node[:2], code=2)
+
+
+async def test_a_statement_and_a_balance_of_the_past(world: World, say: Type) -> None:
+    """For people, for programs and for a spreadsheet; an instant is said with its offset."""
+    await minted(world)
+    [(user,)] = await world.rows("select distinct user_id from ledger.cashback_ledger")
+    period = ("--from", "2026-03-01T00:00:00Z", "--to", "2026-03-02T00:00:00Z")
+    told = msgspec.json.decode(await say("statement", user, *period, "--format", "json"))
+    assert (len(told["money_lines"]), len(told["token_lines"])) == (2, 2)
+    assert (await say("statement", user, *period, "--format", "csv")).count("\r\n") == 1 + 2 + 4 + 2
+    assert "Tokens arrived in the wallet" in await say("statement", user, *period)
+    balance = msgspec.json.decode(await say("balance", user, "--known-at", "2026-03-02T00:00:00Z", "--json"))
+    assert balance["tokens"][0]["total"] == "1500000"
+    assert "minted" in await say("balance", user, "--effective-at", "2026-03-02T00:00:00+01:00")
+    await say("statement", user, "--from", "2026-03-01", "--to", "2026-03-02T00:00:00Z", code=2)
+    await say("balance", user, code=EXIT_REJECTED)
+    await say("statement", user, period[0], period[3], period[2], period[1], code=EXIT_REJECTED)

@@ -62,7 +62,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
             "replay",
         ),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
-        *("ledger verify", "ledger prove"),
+        *("ledger verify", "ledger prove", "ledger statement", "ledger balance"),
         *("chain status", "chain halt", "chain resume", "chain recover", "chain rotate"),
     }
 

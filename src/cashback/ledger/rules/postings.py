@@ -34,6 +34,7 @@ def accrued(accrual: Accrual, ruleset: Ruleset) -> Posting:
         amount=accrual.amount,
         cause=Cause.ACCRUAL,
         cashback_id=accrual.cashback_id,
+        effective_at=accrual.claim.facts.occurred_at,
     )
 
 

@@ -14,6 +14,7 @@ from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
 from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
+from cashback.ledger.service.statements import Statements
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
 
@@ -32,6 +33,7 @@ __all__ = [
     "Retirements",
     "SealPolicy",
     "Sealer",
+    "Statements",
     "Stories",
     "Sweeper",
     "Swept",

@@ -61,6 +61,23 @@ create table ledger.anchors (
 );
 create index anchor_under_way on ledger.anchors (seal) where state not in ('final', 'superseded');
 
+-- Each time that every balance was computed from the transfers: how many there were, and how many differed.
+create table ledger.recomputations (
+    number bigint generated always as identity primary key,
+    by text not null constraint recomputation_by_bounded check (length(by) between 1 and 200),
+    began_at timestamptz not null,
+    ended_at timestamptz not null,
+    accounts bigint not null,
+    entries bigint not null,
+    differences bigint not null,
+    first_difference text constraint recomputation_difference_bounded check (length(first_difference) <= 1000),
+    constraint recomputation_forward check (ended_at >= began_at),
+    constraint recomputation_possible check (accounts >= 0 and entries >= 0 and differences >= 0),
+    constraint recomputation_names_the_first check ((differences = 0) = (first_difference is null))
+);
+
+create trigger recomputations_immutable before update or delete or truncate on ledger.recomputations
+    for each statement execute function ledger.refuse_change();
 create trigger leaves_immutable before update or delete or truncate on ledger.leaves
     for each statement execute function ledger.refuse_change();
 create trigger seals_immutable before update or delete or truncate on ledger.seals
@@ -78,6 +95,10 @@ grant select, insert on ledger.leaves, ledger.seals to cashback_ledger;
 grant select on ledger.anchors to cashback_ledger;
 grant insert (seal, state, asked_at), update (state, transaction_hash, block_number, minter, told_at)
     on ledger.anchors to cashback_ledger;
+grant select on ledger.recomputations, ledger.transfers to cashback_operator;
+grant select on ledger.recomputations to cashback_ledger, cashback_auditor;
+grant insert (by, began_at, ended_at, accounts, entries, differences, first_difference)
+    on ledger.recomputations to cashback_ledger, cashback_operator;
 grant select, insert, update on ledger.leases to cashback_ledger;
 grant select on ledger.leaves, ledger.seals, ledger.anchors, ledger.leases to cashback_auditor;
 """

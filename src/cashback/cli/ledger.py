@@ -1,6 +1,7 @@
 """`cashback ledger ...`: the books' evidence for an auditor and for a stranger, and what they say of a user."""
 
 import asyncio
+import getpass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,6 +144,52 @@ def balance(*, user_id: str, known_at: str | None, effective_at: str | None, as_
         for holding in each.accounts
     ]
     print_records("accounts", rows, as_json=False)
+
+
+@ledger.command("trial-balance", short_help="Add all accounts up: debits equal credits.")
+@click.option("--at", help="RFC 3339: as known at this instant, computed from all transfers.")
+@json_option
+def trial_balance(*, at: str | None, as_json: bool) -> int:
+    """Add all accounts up by currency and kind; exits with 3 when debits and credits differ.
+
+    Example: cashback ledger trial-balance --at 2026-11-01T00:00Z
+    """
+    from cashback.processes import statements as process
+
+    asked = None if at is None else instant(at, "--at")
+    told = asyncio.run(process.trial_balance_of(load(process.Settings), at=asked))
+    if as_json:
+        print_json(told)
+    else:
+        rows = [
+            {"currency": each.currency, "exponent": each.exponent, **msgspec.structs.asdict(kind)}
+            for each in told.currencies
+            for kind in each.kinds
+        ]
+        print_records("trial balance", rows, as_json=False)
+        for each in told.currencies:
+            verdict = "balanced" if each.is_balanced else "OUT OF BALANCE"
+            say(f"{each.currency}: debit {each.debit}, credit {each.credit}, {verdict}")
+    return 0 if told.is_balanced else EXIT_DIFFERENCE
+
+
+@ledger.command(short_help="Compute every balance anew from the transfers.")
+@json_option
+def recompute(*, as_json: bool) -> int:
+    """Compute every balance anew from the transfers, compare, and record it; exits with 3 when one differs.
+
+    Example: cashback ledger recompute
+    """
+    from cashback.processes import recomputing as process
+
+    settings = load(process.Settings)
+    with Progress("computing every balance from its transfers", None) as progress:
+        told = asyncio.run(process.recompute(settings, by=getpass.getuser(), reached=progress.reach))
+    if as_json:
+        print_json(told)
+    else:
+        print_facts("every balance, computed anew", msgspec.structs.asdict(told))
+    return EXIT_DIFFERENCE if told.differences else 0
 
 
 def instant(text: str, option: str) -> datetime:

@@ -88,6 +88,7 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     readings, people = Readings(database), People(database, clock=clock)
     stories = Stories(readings, adapter)
     return {
+        "books": database,
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),

@@ -6,6 +6,7 @@ token.minted / failed ─▶ outcomes ───┘
 adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
         └▶ limit: does the programme in force fit through what the minter mints at once?
 transfers ──────────────▶ sealer, one at a time ──▶ leaves, seals
+        └───────────────▶ recomputer, once a night ──▶ is every balance what its entries come to?
 """
 
 from datetime import timedelta
@@ -22,14 +23,16 @@ from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import Fencing, Leased, Sealer, SealPolicy, sealing
+from cashback.ledger.service import Fencing, Leased, Recomputer, Sealer, SealPolicy, sealing, trial
 from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
+LOOK_AT_CLOCK_EVERY_S: Final = 60.0
 SEAL_EVERY_S: Final = 1.0
 """How often the sealer looks for transfers once it has chained all there were."""
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+Hour = Annotated[int, msgspec.Meta(ge=0, le=23)]
 Leaves = Annotated[int, msgspec.Meta(ge=1, le=16_384)]
 
 
@@ -38,7 +41,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
 
     A request without an outcome is published again after `reissue_after_s`, and then later and later; an approved
     cashback that nobody requested is requested after `missed_after_s`. Transfers come under a seal `seal_leaves_max` at
-    a time, and at the latest after `seal_after_s`.
+    a time, and at the latest after `seal_after_s`. Balances are recomputed once a day, after `recompute_hour` (UTC).
     """
 
     ledger_dsn: Dsn
@@ -52,6 +55,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     missed_after_s: Seconds = 30
     seal_leaves_max: Leaves = 4_096
     seal_after_s: Seconds = 60
+    recompute_hour: Hour = 3
 
 
 async def run(settings: Settings) -> None:
@@ -91,6 +95,7 @@ async def run(settings: Settings) -> None:
                 "outcomes": outcomes.run,
                 "sweeper": sweeper.run,
                 "limit": limit.run,
+                "recomputer": _recomputer(settings, database, clock).run,
                 "sealer": _sealer(settings, database, clock).run,
                 "fence": fencing.run,
                 "probe": probe.run,
@@ -103,3 +108,10 @@ def _sealer(settings: Settings, database: Database, clock: SystemClock) -> Lease
     policy = SealPolicy(leaves_max=settings.seal_leaves_max, wait_max=timedelta(seconds=settings.seal_after_s))
     sealer = Sealer(database, clock=clock, policy=policy)
     return Leased(database, name=sealing.LEASE, holder=new_id("worker"), every_s=SEAL_EVERY_S, turn=sealer.turn)
+
+
+def _recomputer(settings: Settings, database: Database, clock: SystemClock) -> Leased:
+    """Return the loop that computes every balance anew, once a night."""
+    holder = new_id("worker")
+    recomputer = Recomputer(database, clock=clock, by=holder, hour=settings.recompute_hour)
+    return Leased(database, name=trial.LEASE, holder=holder, every_s=LOOK_AT_CLOCK_EVERY_S, turn=recomputer.turn)

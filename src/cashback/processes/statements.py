@@ -1,4 +1,4 @@
-"""`cashback ledger statement | balance`: what the books say of a user, read by the auditor's role."""
+"""`cashback ledger statement | balance | trial-balance`: what the books say, read by the auditor's role."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -10,6 +10,9 @@ from cashback.kernel.config import Dsn
 from cashback.kernel.db import Database
 from cashback.ledger import BalanceAt, Statement, Statements
 from cashback.ledger.model.statements import StatementTooLong
+from cashback.ledger.model.trial import TrialBalance
+from cashback.ledger.service import trial_balance
+from cashback.ledger.service.readings import WHOLE_LEDGER_S_MAX
 from cashback.ledger.service.statements import CSV_LINES_MAX
 
 
@@ -64,6 +67,16 @@ async def balance_at(
     """
     async with _open(settings) as database:
         return await Statements(database).balance_at(user_id, known_at=known_at, effective_at=effective_at)
+
+
+async def trial_balance_of(settings: Settings, *, at: datetime | None) -> TrialBalance:
+    """Return the trial balance, as it stands or as known at an instant, however long that takes within an hour.
+
+    Raises:
+        Unavailable: the database did not answer.
+    """
+    async with _open(settings) as database:
+        return await trial_balance(database, at=at, within_s=WHOLE_LEDGER_S_MAX)
 
 
 def _open(settings: Settings) -> AbstractAsyncContextManager[Database]:

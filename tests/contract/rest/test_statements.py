@@ -95,3 +95,16 @@ async def test_statements_are_the_operators(world: World, rest: Rest, operator: 
         assert (await merchant.get(f"/v1/users/{user.id}/{path}", params=query)).status_code == 403
         unknown = await operator.get("/v1/users/usr_01k9z3v6q8e2r9xw5t4c7m1n0p/" + path, params=query)
         assert (unknown.status_code, unknown.json()["code"]) == (404, "user_unknown")
+
+
+async def test_the_trial_balance_is_the_operators(world: World, rest: Rest, operator: Caller) -> None:
+    """As it stands, or of the past; an instant is said with its offset."""
+    await earner(world)
+    told = (await operator.get("/v1/trial-balance")).json()
+    assert (told["is_balanced"], [each["currency"] for each in told["currencies"]]) == (True, ["CBK", "USD"])
+    past = (await operator.get("/v1/trial-balance", params={"at": "2026-02-01T00:00:00Z"})).json()
+    assert (past["is_balanced"], past["currencies"]) == (True, [])
+    naive = await operator.get("/v1/trial-balance", params={"at": "2026-02-01T00:00:00"})
+    assert (naive.status_code, naive.json()["parameter"]) == (422, "at")
+    merchant = await rest.merchant(await world.merchant())
+    assert (await merchant.get("/v1/trial-balance")).status_code == 403

@@ -91,3 +91,16 @@ async def test_a_statement_and_a_balance_of_the_past(world: World, say: Type) ->
     await say("statement", user, "--from", "2026-03-01", "--to", "2026-03-02T00:00:00Z", code=2)
     await say("balance", user, code=EXIT_REJECTED)
     await say("statement", user, period[0], period[3], period[2], period[1], code=EXIT_REJECTED)
+
+
+async def test_the_books_as_a_whole(world: World, say: Type, dsns: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 as long as they add up, 3 when they do not; the run is recorded by the operator's role."""
+    monkeypatch.setenv("CASHBACK_LEDGER_OPERATOR_DSN", dsns.of("cashback_operator"))
+    await minted(world)
+    assert msgspec.json.decode(await say("trial-balance", "--json"))["is_balanced"]
+    assert "funding" in await say("trial-balance", "--at", "2026-03-02T00:00Z")
+    assert msgspec.json.decode(await say("recompute", "--json"))["differences"] == 0
+    assert await world.one("select count(*) from ledger.recomputations") == 1
+    await world.rows("update ledger.accounts set balance = balance + 1 where kind = 'budget'")
+    await say("trial-balance", code=EXIT_DIFFERENCE)
+    assert "/budget/USD holds" in await say("recompute", code=EXIT_DIFFERENCE)

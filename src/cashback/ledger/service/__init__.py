@@ -17,6 +17,7 @@ from cashback.ledger.service.settlement import settle
 from cashback.ledger.service.statements import Statements
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
+from cashback.ledger.service.trial import Recomputer, trial_balance
 
 __all__ = [
     "AnchorPolicy",
@@ -29,6 +30,7 @@ __all__ = [
     "MintPolicy",
     "Prover",
     "Readings",
+    "Recomputer",
     "Recovery",
     "Retirements",
     "SealPolicy",
@@ -45,4 +47,5 @@ __all__ = [
     "request_mints",
     "settle",
     "start_programme",
+    "trial_balance",
 ]

@@ -6,8 +6,8 @@
 | 1         | something unforeseen failed, the traceback or the log says where; or        |
 |           | whoever read the output left before its end                                 |
 | 2         | the command line is wrong                                                   |
-| 3         | a check found a difference (`reconcile`, `demo`, `doctor`, `chain status`), |
-|           | or an import refused rows; each is listed                                   |
+| 3         | a check found a difference (`reconcile`, `demo`, `doctor`, `chain status`,  |
+|           | `ledger verify`), or an import refused rows; each is listed                 |
 | 4         | the request was rejected; change it                                         |
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |
@@ -54,6 +54,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),
     "dlq": ("cashback.cli.events:dlq", "List, show and replay dead letters."),
     "replay": ("cashback.cli.events:replay", "Deliver stored events again; consumers apply each once."),
+    "ledger": ("cashback.cli.ledger:ledger", "Check the books against their evidence, and prove lines of them."),
     "reconcile": ("cashback.cli.reconcile:reconcile", "Compare ledger, mint records and chain at a final block."),
 }
 

@@ -22,6 +22,7 @@ from cashback.ledger.model import (
     Claim,
     Declined,
     Difference,
+    Flaw,
     GrantAboveLimit,
     Granted,
     NewProgramme,
@@ -36,6 +37,7 @@ from cashback.ledger.model import (
     Transition,
 )
 from cashback.ledger.model.engine import PurchaseFacts
+from cashback.ledger.model.statements import BalanceAt, Statement
 from cashback.ledger.rules import currency_of, replay
 from cashback.ledger.rules.engine.explain import explain_in_full
 from cashback.ledger.service import (
@@ -43,6 +45,7 @@ from cashback.ledger.service import (
     MintPolicy,
     Readings,
     Retirements,
+    Statements,
     Stories,
     Sweeper,
     Swept,
@@ -58,6 +61,7 @@ __all__ = [
     "Accounted",
     "Accrual",
     "Balance",
+    "BalanceAt",
     "BalanceStory",
     "Cashback",
     "CashbackItem",
@@ -68,6 +72,7 @@ __all__ = [
     "Claim",
     "Declined",
     "Difference",
+    "Flaw",
     "GrantAboveLimit",
     "Granted",
     "MintLimit",
@@ -83,6 +88,8 @@ __all__ = [
     "Reason",
     "Retirements",
     "State",
+    "Statement",
+    "Statements",
     "Stories",
     "Sum",
     "Sweeper",

@@ -33,9 +33,17 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import MintLimit, Readings, Stories
+from cashback.ledger.service import MintLimit, Readings, Statements, Stories
 from cashback.processes.tls import ClientTls
-from cashback.purchases.service import ApiKeys, People, Programmes, Purchases, PurchaseStories, UserStories
+from cashback.purchases.service import (
+    ApiKeys,
+    People,
+    Programmes,
+    Purchases,
+    PurchaseStories,
+    UserStatements,
+    UserStories,
+)
 
 BODY_BYTES_MAX: Final = 65_536
 
@@ -80,12 +88,14 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     readings, people = Readings(database), People(database, clock=clock)
     stories = Stories(readings, adapter)
     return {
+        "books": database,
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
         "readings": readings,
         "stories": stories,
+        "user_statements": UserStatements(people, Statements(database)),
         "user_stories": UserStories(people, stories),
     }
 

@@ -5,6 +5,8 @@ cashback.approved ─────▶ approvals ──┐
 token.minted / failed ─▶ outcomes ───┘
 adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
         └▶ limit: does the programme in force fit through what the minter mints at once?
+transfers ──────────────▶ sealer, one at a time ──▶ leaves, seals ──▶ anchorer ──▶ adapter: the newest seal on the chain
+        └───────────────▶ recomputer, once a night ──▶ is every balance what its entries come to?
 """
 
 from datetime import timedelta
@@ -16,23 +18,43 @@ from cashback.kernel.bus import Bus, Consumer
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
+from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import Fencing
+from cashback.ledger.service import (
+    Anchorer,
+    AnchorPolicy,
+    Fencing,
+    Leased,
+    Recomputer,
+    Sealer,
+    SealPolicy,
+    anchoring,
+    sealing,
+    trial,
+)
 from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
+LOOK_AT_CLOCK_EVERY_S: Final = 60.0
+ANCHOR_LOOK_EVERY_S: Final = 5.0
+"""How often the anchorer asks how far an anchor is, or whether the next one is due."""
+SEAL_EVERY_S: Final = 1.0
+"""How often the sealer looks for transfers once it has chained all there were."""
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+Hour = Annotated[int, msgspec.Meta(ge=0, le=23)]
+Leaves = Annotated[int, msgspec.Meta(ge=1, le=16_384)]
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
     """Where the ledger's database, the broker, the adapter and the probe are, and how patient the sweep is.
 
     A request without an outcome is published again after `reissue_after_s`, and then later and later; an approved
-    cashback that nobody requested is requested after `missed_after_s`.
+    cashback that nobody requested is requested after `missed_after_s`. Transfers come under a seal `seal_leaves_max` at
+    a time, and at the latest after `seal_after_s`; the newest seal is anchored every `anchor_every_s`. Balances are recomputed once a day, after `recompute_hour` (UTC).
     """
 
     ledger_dsn: Dsn
@@ -44,6 +66,10 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     probe_host: str = "127.0.0.1"
     reissue_after_s: Seconds = 120
     missed_after_s: Seconds = 30
+    seal_leaves_max: Leaves = 4_096
+    seal_after_s: Seconds = 60
+    anchor_every_s: Seconds = 3_600
+    recompute_hour: Hour = 3
 
 
 async def run(settings: Settings) -> None:
@@ -83,7 +109,31 @@ async def run(settings: Settings) -> None:
                 "outcomes": outcomes.run,
                 "sweeper": sweeper.run,
                 "limit": limit.run,
+                "recomputer": _recomputer(settings, database, clock).run,
+                "sealer": _sealer(settings, database, clock).run,
+                "anchorer": _anchorer(settings, database, adapter, clock).run,
                 "fence": fencing.run,
                 "probe": probe.run,
             }
         )
+
+
+def _sealer(settings: Settings, database: Database, clock: SystemClock) -> Leased:
+    """Return the loop that chains and seals the books."""
+    policy = SealPolicy(leaves_max=settings.seal_leaves_max, wait_max=timedelta(seconds=settings.seal_after_s))
+    sealer = Sealer(database, clock=clock, policy=policy)
+    return Leased(database, name=sealing.LEASE, holder=new_id("worker"), every_s=SEAL_EVERY_S, turn=sealer.turn)
+
+
+def _anchorer(settings: Settings, database: Database, adapter: Adapter, clock: SystemClock) -> Leased:
+    """Return the loop that has seals published on the chain."""
+    policy = AnchorPolicy(every=timedelta(seconds=settings.anchor_every_s))
+    turn = Anchorer(database, adapter, clock=clock, policy=policy).turn
+    return Leased(database, name=anchoring.LEASE, holder=new_id("worker"), every_s=ANCHOR_LOOK_EVERY_S, turn=turn)
+
+
+def _recomputer(settings: Settings, database: Database, clock: SystemClock) -> Leased:
+    """Return the loop that computes every balance anew, once a night."""
+    holder = new_id("worker")
+    recomputer = Recomputer(database, clock=clock, by=holder, hour=settings.recompute_hour)
+    return Leased(database, name=trial.LEASE, holder=holder, every_s=LOOK_AT_CLOCK_EVERY_S, turn=recomputer.turn)

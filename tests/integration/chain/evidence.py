@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from cashback.chain.gateway.decoding import ANCHORED
 from cashback.chain.model import Anchor, AnchorView
-from tests.integration.chain.support import Bench, eventually
+from tests.integration.chain.support import Bench
+from tests.integration.chain.waiting import eventually
 
 
 def evidence(up_to: int, *, root: int | None = None) -> Anchor:

@@ -7,10 +7,11 @@ from cashback.chain.model import Anchor, Person
 from cashback.chain.rules import anchoring
 from cashback.processes import adapter
 from tests.integration.chain.evidence import anchored, evidence, halted_reason, kinds, logs_of, reached
-from tests.integration.chain.support import Bench, assembled, eventually, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, mint, running, serving
 from tests.integration.chain.test_handover import hand_over, next_module
 from tests.integration.chain.test_older_database import BEHIND, backup, recovered
 from tests.integration.chain.test_unknown_mints import detail, is_known, role_of
+from tests.integration.chain.waiting import eventually
 from tests.support.servers import Databases
 
 ALICE = Person("alice")

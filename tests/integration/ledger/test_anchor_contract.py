@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import Anchor, AnchorRefused, LatestAnchors
+from cashback.ledger.model import AnchorRefused, ChainAnchor, LatestAnchors
 from cashback.processes.embedded import HOST
 from tests.integration.minting.subjects import Subject, a_fake, a_real_one
 from tests.support.facts import eventually
@@ -52,7 +52,7 @@ async def test_an_anchor_is_accepted_once_and_told_until_it_is_final(subject: Su
                 await adapter.anchor(root, up_to)
             assert told.value.fields == {"reason": reason}
 
-        async def look() -> Anchor | None:
+        async def look() -> ChainAnchor | None:
             await subject.advance()
             return (await adapter.latest_anchor()).final
 

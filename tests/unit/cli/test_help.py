@@ -62,6 +62,8 @@ def test_the_issue_s_verbs_are_all_there() -> None:
             "replay",
         ),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
+        *("ledger verify", "ledger prove", "ledger statement", "ledger balance"),
+        *("ledger trial-balance", "ledger recompute"),
         *("chain status", "chain halt", "chain resume", "chain recover", "chain rotate"),
     }
 

@@ -18,7 +18,7 @@ from cashback.ledger.gateway.words import ADDRESS_BYTES, EPOCH, address, digits,
 from cashback.ledger.model import (
     AdapterUnavailable,
     AdapterUnintelligible,
-    Anchor,
+    ChainAnchor,
     ChainBalance,
     ChainLogs,
     ChainStatus,
@@ -158,7 +158,7 @@ class Adapter:
             with understood():
                 return _status(answer).limit
 
-    async def anchor(self, root: bytes, up_to: int) -> Anchor:
+    async def anchor(self, root: bytes, up_to: int) -> ChainAnchor:
         """Have `root`, which commits to the ledger up to and including `up_to`, published; return how far it is.
 
         Safe to repeat: a known one is only told, and tried again where it was held.

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import Final
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from cashback.ledger.gateway.words import HASH_BYTES, address, hash_text, octets
-from cashback.ledger.model import Anchor, AnchorRefused, AnchorState, LatestAnchors
+from cashback.ledger.model import AnchorRefused, AnchorState, ChainAnchor, LatestAnchors
 from cashback.wire.answers import reason_of
 from cashback.wire.cashback.chain.v1 import Anchor as AnchorMessage
 from cashback.wire.cashback.chain.v1 import AnchorState as AnchorStates
@@ -39,7 +39,7 @@ def refusals() -> Iterator[None]:
         raise
 
 
-def anchor(message: AnchorMessage | None) -> Anchor:
+def anchor(message: AnchorMessage | None) -> ChainAnchor:
     """Return one anchor.
 
     Raises:
@@ -51,10 +51,10 @@ def anchor(message: AnchorMessage | None) -> Anchor:
     if state not in _STATES:
         raise ValueError(f"{message.state} is no state of an anchor")
     is_on_chain = state in _ON_CHAIN
-    return Anchor(
+    return ChainAnchor(
         root=octets(message.root, HASH_BYTES),
         up_to=int(message.up_to),
-        state=cast("AnchorState", state),
+        state=AnchorState(state),
         transaction_hash=hash_text(message.transaction_hash) if message.transaction_hash or is_on_chain else None,
         block_number=int(message.block_number) if is_on_chain else None,
         block_hash=hash_text(message.block_hash) if is_on_chain else None,

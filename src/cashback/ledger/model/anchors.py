@@ -1,16 +1,12 @@
 """Anchors: roots of the ledger's evidence as the blockchain adapter has them published."""
 
-from typing import Literal, TypeAlias
-
 import msgspec
 
 from cashback.kernel.errors import Rejected
-
-AnchorState: TypeAlias = Literal["accepted", "submitted", "included", "final", "superseded", "held"]
-"""How far an anchor is; `superseded` by a newer one before it was sent, `held` since the contracts refuse it."""
+from cashback.ledger.model.evidence import AnchorStanding, AnchorState
 
 
-class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+class ChainAnchor(msgspec.Struct, frozen=True, kw_only=True):
     """One anchor: `root` commits to the ledger up to and including `up_to`. Its place on the chain, once it has one.
 
     What is not reached is None; a block that is replaced takes the place back until it is `final`.
@@ -25,12 +21,19 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     minter: str | None
     reason: str
 
+    @property
+    def standing(self) -> AnchorStanding:
+        """Return how far it is, as the ledger records it."""
+        return AnchorStanding(
+            state=self.state, transaction_hash=self.transaction_hash, block_number=self.block_number, minter=self.minter
+        )
+
 
 class LatestAnchors(msgspec.Struct, frozen=True):
     """The newest anchor that was not superseded, and the newest that is final; None where there is none."""
 
-    newest: Anchor | None
-    final: Anchor | None
+    newest: ChainAnchor | None
+    final: ChainAnchor | None
 
 
 class AnchorRefused(Rejected):

@@ -20,6 +20,7 @@
 | `unexplained` | chain     | token    | supply that no mint and no burn explains; must be 0                |
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -100,13 +101,17 @@ class Account(msgspec.Struct, frozen=True, order=True):
 
 
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
-    """An amount to be moved from the debited to the credited account, which share a currency."""
+    """An amount to be moved from the debited to the credited account, which share a currency.
+
+    `effective_at` is when it took effect economically, where that is not when it is posted.
+    """
 
     debit: Account
     credit: Account
     amount: int
     cause: Cause
     cashback_id: str | None = None
+    effective_at: datetime | None = None
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):

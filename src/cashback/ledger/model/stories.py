@@ -15,6 +15,12 @@ Amount: TypeAlias = Annotated[
 """An amount or number as it leaves the house: no JSON reader rounds a string."""
 
 
+Signed: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^(0|-?[1-9][0-9]*)$(?!\n)", description="A whole number, in decimal, perhaps below 0.")
+]
+"""An amount that may be owed."""
+
+
 class StepStory(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a cashback's life; `from_state` is null for the first."""
 

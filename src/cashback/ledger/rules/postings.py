@@ -24,7 +24,12 @@ def credited(accrual: Accrual) -> Account:
 def accrued(accrual: Accrual, budget: Account, amount: Minor) -> Posting:
     """Move what a campaign grants out of a stripe of its budget to the user."""
     return Posting(
-        debit=budget, credit=credited(accrual), amount=amount, cause=Cause.ACCRUAL, cashback_id=accrual.cashback_id
+        debit=budget,
+        credit=credited(accrual),
+        amount=amount,
+        cause=Cause.ACCRUAL,
+        cashback_id=accrual.cashback_id,
+        effective_at=accrual.claim.facts.occurred_at,
     )
 
 

@@ -1,24 +1,41 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
+from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
+from cashback.ledger.service.checking import Checker
 from cashback.ledger.service.fencing import Fencing
+from cashback.ledger.service.leased import Fence, Leased
 from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import programme_answer, start_programme
+from cashback.ledger.service.proving import Prover
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
+from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
+from cashback.ledger.service.statements import Statements
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
+from cashback.ledger.service.trial import Recomputer, trial_balance
 
 __all__ = [
+    "AnchorPolicy",
+    "Anchorer",
+    "Checker",
+    "Fence",
     "Fencing",
+    "Leased",
     "MintLimit",
     "MintPolicy",
+    "Prover",
     "Readings",
+    "Recomputer",
     "Recovery",
     "Retirements",
+    "SealPolicy",
+    "Sealer",
+    "Statements",
     "Stories",
     "Sweeper",
     "Swept",
@@ -30,4 +47,5 @@ __all__ = [
     "request_mints",
     "settle",
     "start_programme",
+    "trial_balance",
 ]

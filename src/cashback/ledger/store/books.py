@@ -72,13 +72,15 @@ async def post(
         """
         with posted as (
             insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
-                                          credit_balance_after, cause, cashback_id, at)
-            select debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, %(at)s
+                                          credit_balance_after, cause, cashback_id, at, effective_at)
+            select debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, %(at)s, effective_at
             from unnest(
                 %(debits)b::bigint[], %(credits)b::bigint[], %(currencies)b::text[], %(amounts)b::bigint[],
-                %(debits_after)b::bigint[], %(credits_after)b::bigint[], %(causes)b::text[], %(cashbacks)b::text[]
+                %(debits_after)b::bigint[], %(credits_after)b::bigint[], %(causes)b::text[], %(cashbacks)b::text[],
+                %(effective)b::timestamptz[]
             ) with ordinality
-                as given (debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, place)
+                as given (debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, effective_at,
+                          place)
             order by place
         ),
         moved as (
@@ -101,6 +103,7 @@ async def post(
             "credits_after": [transfer.credit_balance_after for transfer in transfers],
             "causes": [posting.cause.value for posting in postings],
             "cashbacks": [posting.cashback_id for posting in postings],
+            "effective": [posting.effective_at for posting in postings],
             "numbers": [numbers[account] for account in moved],
             "before": [before[account] for account in moved],
             "after": [after[account] for account in moved],

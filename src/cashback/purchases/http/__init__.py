@@ -3,7 +3,8 @@
 from cashback.purchases.http.people import PEOPLE_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
+from cashback.purchases.http.statements import STATEMENT_ROUTES
 
-ROUTES = [*PURCHASE_ROUTES, *PEOPLE_ROUTES, *PROGRAMME_ROUTES]
+ROUTES = [*PURCHASE_ROUTES, *PEOPLE_ROUTES, *PROGRAMME_ROUTES, *STATEMENT_ROUTES]
 
 __all__ = ["ROUTES"]

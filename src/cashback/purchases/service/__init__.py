@@ -5,10 +5,12 @@ from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
 from cashback.purchases.service.purchases import Purchases
+from cashback.purchases.service.statements import BalanceAt, Statement, UserStatements
 from cashback.purchases.service.stories import BalanceStory, CashbackItem, PurchaseStories, PurchaseStory, UserStories
 
 __all__ = [
     "ApiKeys",
+    "BalanceAt",
     "BalanceStory",
     "CashbackItem",
     "Limits",
@@ -18,5 +20,7 @@ __all__ = [
     "PurchaseStories",
     "PurchaseStory",
     "Purchases",
+    "Statement",
+    "UserStatements",
     "UserStories",
 ]

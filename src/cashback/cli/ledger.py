@@ -1,0 +1,245 @@
+"""`cashback ledger ...`: the books' evidence for an auditor and for a stranger, and what they say of a user."""
+
+import asyncio
+import getpass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, print_table, say
+from cashback.kernel.config import load
+
+if TYPE_CHECKING:
+    from cashback.ledger import Flaw
+    from cashback.processes.anchored import Chain
+    from cashback.processes.evidence import ProofChecked
+
+
+@click.group()
+def ledger() -> None:
+    """Check the books against their evidence, and prove lines of them.
+
+    Example: cashback ledger verify
+    """
+
+
+@ledger.command(short_help="Recompute the books' evidence, or check a proof.")
+@click.option(
+    "--from-seal", type=click.IntRange(min=1), default=1, show_default=True, help="Take what is before it for true."
+)
+@click.option("--proof", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Check this file instead.")
+@click.option("--rpc-url", help="A node of your choice: each root must stand on its chain.")
+@click.option("--minter", help="The minter contract whose events count; needed with --rpc-url.")
+@click.option("--from-block", type=click.IntRange(min=0), default=0, show_default=True, help="Where its events begin.")
+@json_option
+def verify(  # click hands options over by name
+    *, from_seal: int, proof: Path | None, as_json: bool, rpc_url: str | None, minter: str | None, from_block: int
+) -> int:
+    """Recompute the books' evidence from the rows, or check a proof; exits with 3 at the first difference.
+
+    A proof is checked without a database and without settings.
+
+    Example: cashback ledger verify --from-seal 100
+    """
+    from cashback.processes import evidence as process
+
+    chain = _chain(rpc_url, minter, from_block)
+    if proof is not None:
+        checked = asyncio.run(process.verify_proof(proof.read_bytes(), chain=chain))
+        return _show_proof(checked, is_asked=chain is not None, as_json=as_json)
+    settings = load(process.Settings)
+    with Progress("recomputing leaves, chain and roots", None) as progress:
+        found = asyncio.run(process.verify(settings, from_seal=from_seal, chain=chain, reached=progress.reach))
+    if as_json:
+        print_json(found)
+    else:
+        facts = msgspec.structs.asdict(found)
+        flaw = facts.pop("flaw")
+        print_facts("the books' evidence", {name.replace("_", " "): f"{value:,}" for name, value in facts.items()})
+        _show_flaw(flaw)
+    return EXIT_DIFFERENCE if found.flaw else 0
+
+
+@ledger.command(short_help="Print the proof of a cashback's lines.")
+@click.argument("cashback_id")
+def prove(cashback_id: str) -> None:
+    """Print the proof of every statement line of a cashback: JSON that anybody checks with `verify --proof`.
+
+    Example: cashback ledger prove cb_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    from cashback.processes import evidence as process
+
+    print_json(asyncio.run(process.prove(load(process.Settings), cashback_id)))
+
+
+@ledger.command(short_help="Print a user's statement of a period.")
+@click.argument("user_id")
+@click.option("--from", "since", required=True, help="RFC 3339: what was written down from then on.")
+@click.option("--to", "until", required=True, help="RFC 3339: and before then.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="For people, for programs, or for a spreadsheet.",
+)
+def statement(*, user_id: str, since: str, until: str, format_: str) -> None:
+    """Print what moved for a user, with the balance after each line, at most 100,000 lines; money and tokens apart.
+
+    Example: cashback ledger statement usr_01k9z3v6q8e2r9xw5t4c7m1n0p --from 2026-11-01T00:00Z --to 2026-12-01T00:00Z
+    """
+    from cashback.processes import statements as process
+
+    period = (instant(since, "--from"), instant(until, "--to"))
+    settings = load(process.Settings)
+    if format_ == "csv":
+        asyncio.run(process.print_csv(settings, user_id, *period, write=lambda text: click.echo(text, nl=False)))
+        return
+    told = asyncio.run(process.whole(settings, user_id, *period))
+    if format_ == "json":
+        print_json(told)
+        return
+    for title, figures, lines in (("money", told.money, told.money_lines), ("tokens", told.tokens, told.token_lines)):
+        print_records(
+            f"{title}: opening and closing balances", [msgspec.structs.asdict(each) for each in figures], as_json=False
+        )
+        columns = ("at", "text", "currency", "exponent", "change", "balance", "cashback_id")
+        rows = [{name: getattr(line, name) for name in columns} for line in lines]
+        print_records(f"{title}: lines", rows, as_json=False)
+
+
+@ledger.command(short_help="Print what a user had at an instant.")
+@click.argument("user_id")
+@click.option("--known-at", help="RFC 3339: as it was written down by then.")
+@click.option("--effective-at", help="RFC 3339: as it had taken effect by then.")
+@json_option
+def balance(*, user_id: str, known_at: str | None, effective_at: str | None, as_json: bool) -> None:
+    """Print what a user had at an instant of the past, by exactly one of the two times.
+
+    Example: cashback ledger balance usr_01k9z3v6q8e2r9xw5t4c7m1n0p --known-at 2026-11-01T00:00:00Z
+    """
+    from cashback.processes import statements as process
+
+    known = None if known_at is None else instant(known_at, "--known-at")
+    effective = None if effective_at is None else instant(effective_at, "--effective-at")
+    told = asyncio.run(process.balance_at(load(process.Settings), user_id, known_at=known, effective_at=effective))
+    if as_json:
+        print_json(told)
+        return
+    facts = {
+        "by what was": told.basis,
+        "at": told.at,
+        "first movement": told.first_at,
+        "is before it": told.is_before_first,
+    }
+    print_facts(f"balances of {user_id}", facts)
+    rows = [
+        {"currency": each.currency, "exponent": each.exponent, **msgspec.structs.asdict(holding)}
+        for each in (*told.money, *told.tokens)
+        for holding in each.accounts
+    ]
+    print_records("accounts", rows, as_json=False)
+
+
+@ledger.command("trial-balance", short_help="Add all accounts up: debits equal credits.")
+@click.option("--at", help="RFC 3339: as known at this instant, computed from all transfers.")
+@json_option
+def trial_balance(*, at: str | None, as_json: bool) -> int:
+    """Add all accounts up by currency and kind; exits with 3 when debits and credits differ.
+
+    Example: cashback ledger trial-balance --at 2026-11-01T00:00Z
+    """
+    from cashback.processes import statements as process
+
+    asked = None if at is None else instant(at, "--at")
+    told = asyncio.run(process.trial_balance_of(load(process.Settings), at=asked))
+    if as_json:
+        print_json(told)
+    else:
+        rows = [
+            {"currency": each.currency, "exponent": each.exponent, **msgspec.structs.asdict(kind)}
+            for each in told.currencies
+            for kind in each.kinds
+        ]
+        print_records("trial balance", rows, as_json=False)
+        for each in told.currencies:
+            verdict = "balanced" if each.is_balanced else "OUT OF BALANCE"
+            say(f"{each.currency}: debit {each.debit}, credit {each.credit}, {verdict}")
+    return 0 if told.is_balanced else EXIT_DIFFERENCE
+
+
+@ledger.command(short_help="Compute every balance anew from the transfers.")
+@json_option
+def recompute(*, as_json: bool) -> int:
+    """Compute every balance anew from the transfers, compare, and record it; exits with 3 when one differs.
+
+    Example: cashback ledger recompute
+    """
+    from cashback.processes import recomputing as process
+
+    settings = load(process.Settings)
+    with Progress("computing every balance from its transfers", None) as progress:
+        told = asyncio.run(process.recompute(settings, by=getpass.getuser(), reached=progress.reach))
+    if as_json:
+        print_json(told)
+    else:
+        print_facts("every balance, computed anew", msgspec.structs.asdict(told))
+    return EXIT_DIFFERENCE if told.differences else 0
+
+
+def instant(text: str, option: str) -> datetime:
+    """Return the instant that an option names.
+
+    Raises:
+        UsageError: it names none, or one without its offset.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as cause:
+        raise click.UsageError(f"{option} is no instant in RFC 3339: {text}") from cause
+    if found.tzinfo is None:
+        raise click.UsageError(f"{option} needs its offset, such as Z: {text}")
+    return found
+
+
+def _chain(rpc_url: str | None, minter: str | None, from_block: int) -> "Chain | None":
+    """Return the chain to be asked, None when nobody is.
+
+    Raises:
+        UsageError: a node without a contract, or the other way round.
+    """
+    from cashback.processes.anchored import Chain
+
+    if (rpc_url is None) != (minter is None):
+        raise click.UsageError("--rpc-url and --minter go together")
+    return None if rpc_url is None or minter is None else Chain(rpc_url=rpc_url, minter=minter, from_block=from_block)
+
+
+def _show_proof(checked: "ProofChecked", *, is_asked: bool, as_json: bool) -> int:
+    """Print what a proof proves, and return the exit code."""
+    proved = checked.proved
+    if as_json:
+        print_json(checked)
+        return EXIT_DIFFERENCE if checked.flaw else 0
+    columns = ("position", "at", "cause", "amount", "currency")
+    rows = [[line[name] for name in columns] for line in proved.lines]
+    print_table(f"proved of {proved.cashback_id}", columns, rows)
+    anchors = [msgspec.structs.asdict(anchor) for anchor in proved.anchors]
+    print_records("what it comes down to", anchors, as_json=False)
+    if not is_asked:
+        say("nobody was asked whether these roots stand on the chain: give --rpc-url and --minter")
+    _show_flaw(checked.flaw)
+    return EXIT_DIFFERENCE if checked.flaw else 0
+
+
+def _show_flaw(flaw: "Flaw | None") -> None:
+    """Print the first difference, or that there is none."""
+    if flaw is None:
+        say("no difference")
+    else:
+        print_facts("the first difference", msgspec.structs.asdict(flaw))

@@ -1,0 +1,155 @@
+"""Statements and balances of the past: what a user had, when, and why."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Final
+
+from cashback.kernel.db import Database
+from cashback.kernel.money import TOKEN_SYMBOL
+from cashback.kernel.page import CursorInvalid, cursor_of, place_of
+from cashback.ledger.model.statements import (
+    BalanceAt,
+    Basis,
+    CurrencyAt,
+    Holding,
+    PeriodInvalid,
+    Statement,
+    StatementTooLong,
+    Totals,
+)
+from cashback.ledger.rules.statements import (
+    check_instant,
+    check_period,
+    csv_balances,
+    csv_header,
+    csv_lines,
+    exponent_of,
+    figure_of,
+    line_of,
+)
+from cashback.ledger.store import statements as store
+
+PAGE_MAX: Final = 200
+CSV_LINES_MAX: Final = 100_000
+"""Most lines of one CSV; a page of them is in memory at a time."""
+
+CSV_PAGE: Final = 1_000
+
+
+class Statements:
+    """Tells what moved for a user; any role that may select may ask."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    async def page(
+        self, user_id: str, *, since: datetime, until: datetime, cursor: str | None = None, limit: int = PAGE_MAX
+    ) -> Statement:
+        """Return a page of what was written down in a period, and the balances at both of its ends.
+
+        Raises:
+            PeriodInvalid: it ends before it begins.
+            CursorInvalid: the cursor is none of ours.
+        """
+        check_period(since, until)
+        after, most = _place(place_of(cursor)), min(limit, PAGE_MAX)
+        async with self._database.transaction() as tx:
+            totals = await store.totals(tx, user_id, since=since, until=until)
+            rows = await store.movements(tx, user_id, since=since, until=until, after=after, limit=most + 1)
+        lines, last = [line_of(row) for row in rows[:most]], rows[most - 1] if len(rows) > most else None
+        return Statement(
+            user_id=user_id,
+            since=since.astimezone(UTC),
+            until=until.astimezone(UTC),
+            is_before_first=all(each.first_at >= until for each in totals),
+            money=[figure_of(each) for each in totals if each.currency != TOKEN_SYMBOL],
+            tokens=[figure_of(each) for each in totals if each.currency == TOKEN_SYMBOL],
+            money_lines=[line for line in lines if line.currency != TOKEN_SYMBOL],
+            token_lines=[line for line in lines if line.currency == TOKEN_SYMBOL],
+            next_cursor=None if last is None else cursor_of(f"{last.at.isoformat()} {last.position}"),
+        )
+
+    async def csv(self, user_id: str, *, since: datetime, until: datetime) -> AsyncIterator[str]:
+        """Return the whole statement as CSV, a piece at a time: opening balances, every line, closing balances.
+
+        Raises:
+            PeriodInvalid: the period ends before it begins.
+            StatementTooLong: there are more than `CSV_LINES_MAX` lines; nothing was told yet.
+        """
+        check_period(since, until)
+        async with self._database.transaction() as tx:
+            totals = await store.totals(tx, user_id, since=since, until=until)
+        if sum(each.lines for each in totals) > CSV_LINES_MAX:
+            raise StatementTooLong(f"a statement has at most {CSV_LINES_MAX} lines", parameter="to")
+        return self._csv(user_id, totals, since=since, until=until)
+
+    async def balance_at(
+        self, user_id: str, *, known_at: datetime | None = None, effective_at: datetime | None = None
+    ) -> BalanceAt:
+        """Return a user's balances as known at an instant, or as effective at one: by exactly one of the two times.
+
+        Raises:
+            PeriodInvalid: neither was asked for, or both.
+        """
+        at = known_at or effective_at
+        if at is None or (known_at and effective_at):
+            raise PeriodInvalid("ask by one of known_at and effective_at", parameter="known_at")
+        basis: Basis = "known" if known_at else "effective"
+        check_instant(at, parameter=f"{basis}_at")
+        async with self._database.transaction() as tx:
+            rows = await store.holdings(tx, user_id, at=at, basis=basis)
+        first_at = min((first for *_, first in rows), default=None)
+        currencies = [
+            CurrencyAt(
+                currency=currency,
+                exponent=exponent_of(currency),
+                total=str(sum(row[2] for row in accounts)),
+                accounts=[Holding(account=row[1], amount=str(row[2])) for row in accounts],
+            )
+            for currency, found in groupby(rows, key=lambda row: row[0])
+            if (accounts := list(found))
+        ]
+        return BalanceAt(
+            user_id=user_id,
+            basis=basis,
+            at=at.astimezone(UTC),
+            is_before_first=first_at is None or at < first_at,
+            first_at=first_at,
+            money=[each for each in currencies if each.currency != TOKEN_SYMBOL],
+            tokens=[each for each in currencies if each.currency == TOKEN_SYMBOL],
+        )
+
+    async def _csv(self, user_id: str, totals: list[Totals], *, since: datetime, until: datetime) -> AsyncIterator[str]:
+        """Yield a statement, a page of lines at a time."""
+        figures = [figure_of(each) for each in totals]
+        yield csv_header() + csv_balances(figures, row="opening", at=since)
+        after: tuple[datetime, int] | None = None
+        while True:
+            async with self._database.transaction() as tx:
+                rows = await store.movements(tx, user_id, since=since, until=until, after=after, limit=CSV_PAGE)
+            if rows:
+                yield csv_lines([line_of(row) for row in rows])
+            if len(rows) < CSV_PAGE:
+                break
+            after = (rows[-1].at, rows[-1].position)
+        yield csv_balances(figures, row="closing", at=until)
+
+
+def _place(place: str | None) -> tuple[datetime, int] | None:
+    """Return the instant and the position that a page starts behind.
+
+    Raises:
+        CursorInvalid: the text is no place of ours.
+    """
+    if place is None:
+        return None
+    instant, _, position = place.partition(" ")
+    try:
+        at = datetime.fromisoformat(instant)
+    except ValueError as cause:
+        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor") from cause
+    if at.tzinfo is None or not (position.isascii() and position.isdigit() and len(position) <= 18):  # noqa: PLR2004  # below 2^63
+        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
+    return at, int(position)

@@ -30,7 +30,8 @@ async def repeat_retirements(tx: Tx, *, lane: int, nonces: Sequence[int]) -> int
 async def close_slots(tx: Tx, *, lane: int, nonces: Sequence[int], block_number: int) -> int:
     """Close open slots whose nonce is used by what the records do not know; return how many mints wait again for it.
 
-    They are adopted at a final block that was followed. A mint of theirs whose log was seen keeps its place.
+    They are adopted at a final block that was followed. A mint of theirs that somebody else's call has settled only
+    leaves its slot: it waits if that is taken back, where it would hang on a slot that is over.
     """
     cursor = await tx.execute(
         """
@@ -46,20 +47,26 @@ async def close_slots(tx: Tx, *, lane: int, nonces: Sequence[int], block_number:
               and slots.state = 'open'
               and blocks.number = %(block_number)s
             returning slots.lane, slots.nonce
+        ), left_alone as (
+            update chain.mints
+            set state = case mints.state when 'submitted' then 'accepted' else mints.state end,
+                lane = null,
+                nonce = null,
+                submitted_at = null
+            from closed
+            where mints.state in ('submitted', 'included')
+              and mints.lane = closed.lane
+              and mints.nonce = closed.nonce
+            returning mints.state
         )
-        update chain.mints
-        set state = 'accepted',
-            lane = null,
-            nonce = null,
-            submitted_at = null
-        from closed
-        where mints.state = 'submitted'
-          and mints.lane = closed.lane
-          and mints.nonce = closed.nonce
+        select count(*)
+        from left_alone
+        where state = 'accepted'
         """,
         {"lane": lane, "nonces": list(nonces), "block_number": block_number},
     )
-    return cursor.rowcount
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
 
 
 async def adopt(tx: Tx, *, lane: int, next_nonce: int, block_number: int) -> None:

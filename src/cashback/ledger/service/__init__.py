@@ -5,6 +5,7 @@ from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.readings import Readings, explanation_of
+from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
@@ -17,6 +18,7 @@ __all__ = [
     "MintLimit",
     "MintPolicy",
     "Readings",
+    "Reconciliations",
     "Recovery",
     "Retirements",
     "Stories",

@@ -31,6 +31,7 @@ SINCE = (
 """What an incremental run must find as well; books and wallets are for a whole one."""
 
 
+@pytest.mark.invariant("I10")
 async def test_a_second_run_goes_on_from_the_first_and_tells_the_same_figures(scene: Scene) -> None:
     """Its figures are of everything, whatever little of it was read again."""
     first = await scene.reconciled(is_whole=False)

@@ -8,7 +8,7 @@ mint is settled in ledger and minting and agrees with its log; of those rows it 
 of hashes, so that a change of one of them shows without reading the chain again.
 """
 
-from cashback.kernel.migrations import run
+from cashback.kernel.migrations import block, run
 
 revision = "0006"
 down_revision = "0005"
@@ -52,6 +52,10 @@ create trigger reconciliations_immutable before update or delete or truncate on 
 GRANTS = r"""
 -- The auditor reads everything and writes down what it found; what it compares it holds in temporary tables.
 grant select, insert on ledger.reconciliations to cashback_auditor;
+-- The worker has runs made when they are due, one worker at a time.
+grant select (mode, ended_at) on ledger.reconciliations to cashback_ledger;
+grant select, insert, update on ledger.leases to cashback_ledger;
+grant select on ledger.leases to cashback_auditor;
 do $$
 begin
     execute format('grant temporary on database %I to cashback_auditor', current_database());
@@ -63,4 +67,5 @@ $$;
 def upgrade() -> None:
     """Create the table of runs, and give the auditor what it needs to compare and to write them down."""
     run(RECONCILIATIONS)
+    run(block("leases_v1", schema="ledger"))
     run(GRANTS)

@@ -5,10 +5,12 @@ cashback.approved ─────▶ approvals ──┐
 token.minted / failed ─▶ outcomes ───┘
 adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
         └▶ limit: does the programme in force fit through what the minter mints at once?
+auditors' DSNs, if given ─▶ reconciler ─▶ `cashback reconcile`, a program of its own
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -16,23 +18,29 @@ from cashback.kernel.bus import Bus, Consumer
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
+from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import Fencing
+from cashback.processes.reconciling import Auditing, Reconciler, settings_of_program
 from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+WholeSeconds = Annotated[int, msgspec.Meta(ge=1, le=604_800)]
+
+AUDITORS: Final = ("ledger_audit_dsn", "minting_audit_dsn", "chain_audit_dsn")
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
     """Where the ledger's database, the broker, the adapter and the probe are, and how patient the sweep is.
 
     A request without an outcome is published again after `reissue_after_s`, and then later and later; an approved
-    cashback that nobody requested is requested after `missed_after_s`.
+    cashback that nobody requested is requested after `missed_after_s`. With the auditors' DSNs, all three or none, it
+    has the ledger reconciled: from the last checkpoint, and as a whole, each so often.
     """
 
     ledger_dsn: Dsn
@@ -44,6 +52,34 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     probe_host: str = "127.0.0.1"
     reissue_after_s: Seconds = 120
     missed_after_s: Seconds = 30
+    ledger_audit_dsn: Dsn = Secret("")
+    minting_audit_dsn: Dsn = Secret("")
+    chain_audit_dsn: Dsn = Secret("")
+    reconcile_every_s: Seconds = 3_600
+    reconcile_whole_every_s: WholeSeconds = 86_400
+    finality_stale_s: WholeSeconds = 3_600
+
+    @staticmethod
+    def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what of the files of TLS cannot be used, and auditors without the others."""
+        yield from ClientTls.contradictions(settings)
+        # What is not among the settings was given, and is wrong.
+        missing = [name for name in AUDITORS if name in settings and not settings[name].value]
+        if 0 < len(missing) < len(AUDITORS):
+            wanted = " and ".join(f"CASHBACK_{name.upper()}" for name in missing)
+            yield f"{wanted} is required with the other auditors' DSNs, for this worker to have the ledger reconciled"
+
+    @property
+    def auditing(self) -> Auditing | None:
+        """Return how the ledger is reconciled, None where this worker does not see to it."""
+        if not self.ledger_audit_dsn.value:
+            return None
+        handed_on = (*AUDITORS, "adapter_address", "finality_stale_s", *ClientTls.__struct_fields__)
+        return Auditing(
+            every=timedelta(seconds=self.reconcile_every_s),
+            whole_every=timedelta(seconds=self.reconcile_whole_every_s),
+            settings=settings_of_program({name: getattr(self, name) for name in handed_on}),
+        )
 
 
 async def run(settings: Settings) -> None:
@@ -76,6 +112,12 @@ async def run(settings: Settings) -> None:
         sweeper = Sweeper(database, clock=clock, policy=policy)
         fencing = Fencing(database, adapter)
         checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
+        auditing = settings.auditing
+        reconciler = (
+            {}
+            if auditing is None
+            else {"reconciler": Reconciler(database, auditing, clock, holder=new_id("worker")).run}
+        )
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
             {
@@ -86,4 +128,5 @@ async def run(settings: Settings) -> None:
                 "fence": fencing.run,
                 "probe": probe.run,
             }
+            | reconciler
         )

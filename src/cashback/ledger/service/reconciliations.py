@@ -1,5 +1,6 @@
 """The journal of the reconciliation: runs are written down, read, and gone on from; the auditor's role is enough."""
 
+from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Database, long_statements
@@ -30,6 +31,11 @@ class Reconciliations:
         """Return the newest runs, newest first, at most `RUNS_MAX`."""
         async with self._database.transaction() as tx:
             return await store.last(tx, limit=min(limit, RUNS_MAX))
+
+    async def last_ended(self) -> tuple[datetime | None, datetime | None]:
+        """Return when the newest run ended, and when the newest whole one did; None where there is none."""
+        async with self._database.transaction() as tx:
+            return await store.last_ended(tx)
 
     async def checkpoints(self) -> list[Checkpoint]:
         """Return the newest checkpoints, newest first, at most `CHECKPOINTS_MAX`."""

@@ -1,5 +1,7 @@
 """The runs of the reconciliation, written once, and what the ledger has settled up to a block."""
 
+from datetime import datetime
+
 import msgspec
 from psycopg.types.json import Jsonb
 
@@ -65,6 +67,18 @@ async def last(tx: Tx, *, limit: int) -> list[Reconciliation]:
         )
         for row in await cursor.fetchall()
     ]
+
+
+async def last_ended(tx: Tx) -> tuple[datetime | None, datetime | None]:
+    """Return when the newest run ended, and when the newest whole one did; None where there is none."""
+    cursor = await tx.execute(
+        """
+        select max(ended_at), max(ended_at) filter (where mode = 'whole')
+        from ledger.reconciliations
+        """
+    )
+    [row] = await cursor.fetchall()
+    return row[0], row[1]
 
 
 async def checkpoints(tx: Tx, *, limit: int) -> list[Checkpoint]:

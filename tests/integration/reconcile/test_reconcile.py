@@ -27,7 +27,7 @@ async def test_with_differences_reconcile_tabulates_them_and_exits_with_3(scene:
     places = [await PLANTS[kind](scene) for kind in (Kind.WRONG_AMOUNT, Kind.RECORD_MISSING, Kind.BOOKS_DIFFER)]
     code, said = await scene.command("reconcile")
     assert code == EXIT_DIFFERENCE
-    assert "pause the minter with the guardian key and page" in " ".join(said.split())
+    assert "cashback chain halt --reason wrong_amount" in " ".join(said.split())
     for kind, place in zip((Kind.WRONG_AMOUNT, Kind.RECORD_MISSING, Kind.BOOKS_DIFFER), places, strict=True):
         assert kind in said
         assert place.split()[0] in said

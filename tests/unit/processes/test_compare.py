@@ -1,13 +1,22 @@
 """What counts as a difference between ledger, minting and chain, and what merely is under way."""
 
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
 import msgspec
 import pytest
 
+from cashback.cli.command import root
+from cashback.ledger.model import ChainStatus, ContractStanding, LaneNonces
 from cashback.processes.reconcile import Bounds, Finding, Kind, Requested, Seen, Suspect, judge
 from cashback.processes.reconcile.compare import supply
 from cashback.processes.reconcile.findings import FINDINGS_OF_KIND_MAX, REMEDIES, STANDING, Findings, finding
+from cashback.processes.reconcile.sources import NodeSilent, contract_findings, finality_findings
 
 FINAL = 100
+SIGNER = b"\x07" * 20
+MINED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 TRANSACTION = "0xaa"
 
 
@@ -154,6 +163,70 @@ def test_the_supply_is_what_was_minted_less_what_was_burned() -> None:
 def test_every_kind_says_what_to_do() -> None:
     """Nobody is left with a name alone."""
     assert set(REMEDIES) == set(Kind)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_remedy_names_a_command_that_exists_with_its_options(kind: Kind) -> None:
+    """What a person copies at night must run; the one exception is a call of the REST API."""
+    if kind is Kind.WALLET_DIFFERS:
+        assert "POST /v1/users/{user_id}/wallet" in REMEDIES[kind]
+        return
+    named = re.findall(r"cashback ((?:[a-z]+ ?)+)((?:--[a-z-]+)?)", REMEDIES[kind])
+    assert named
+    for words, option in named:
+        command: click.Command | None = root
+        for word in words.split():
+            # Words that follow a whole command are the sentence's.
+            if isinstance(command, click.Group):
+                command = command.get_command(click.Context(command), word)
+        assert command is not None
+        assert not isinstance(command, click.Group)
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert option in {"", *options}
+
+
+def status_of(*, decimals: int = 6, operators: list[bytes], is_draining: bool = False) -> ChainStatus:
+    """Return what an adapter of one signer tells."""
+    lane = LaneNonces(
+        address=SIGNER, next_nonce=1, mined_nonce=1, final_nonce=1, gas_money_wei=1, is_draining=is_draining
+    )
+    return ChainStatus(
+        chain_id=1,
+        head=9,
+        final=9,
+        halted_reason="",
+        accepted_waiting=0,
+        held=0,
+        lanes=[lane],
+        endpoints=[],
+        limit=None,
+        standing=ContractStanding(decimals=decimals, is_paused=False, is_minter=True, operators=operators),
+    )
+
+
+def test_a_signer_without_its_role_is_told_unless_it_is_on_its_way_out() -> None:
+    """The last step of a rotation is to revoke the role of the old key."""
+    assert list(contract_findings(status_of(operators=[SIGNER]))) == []
+    [lost] = contract_findings(status_of(operators=[]))
+    assert (lost.kind, lost.place) == (Kind.ROLE_LOST, f"signer 0x{SIGNER.hex()}")
+    assert list(contract_findings(status_of(operators=[], is_draining=True))) == []
+
+
+def test_contracts_that_nobody_tells_of_are_not_called_well() -> None:
+    """The run fails, and is tried again."""
+    with pytest.raises(NodeSilent):
+        list(contract_findings(msgspec.structs.replace(status_of(operators=[]), standing=None)))
+
+
+@pytest.mark.parametrize("newest_s, now_s, is_stale", [(60, 60, False), (61, 0, True), (0, 61, True)])
+def test_a_final_block_is_stale_by_the_newest_block_or_by_the_clock(newest_s: int, now_s: int, is_stale: bool) -> None:
+    """A chain that stands still altogether is found by the clock alone."""
+    status = msgspec.structs.replace(
+        status_of(operators=[SIGNER]), head_mined_at=MINED_AT + timedelta(seconds=newest_s)
+    )
+    now = MINED_AT + timedelta(seconds=now_s)
+    found = list(finality_findings(status, at_block=FINAL, mined_at=MINED_AT, now=now, stale_s=60))
+    assert [one.kind for one in found] == [Kind.STALE_FINALITY] * is_stale
 
 
 def test_of_each_kind_the_first_are_listed_and_all_are_counted() -> None:

@@ -115,7 +115,10 @@ class Reading:
         logs: list[MintedLog] = []
         if first <= end.number:
             covered, found = await self._source.logs_from(first, min(first + LOG_BLOCKS_MAX - 1, end.number))
+            reached = covered
             covered, logs = _whole_blocks([log for log in found if isinstance(log, MintedLog)], covered)
+            if covered < reached:
+                self._source.span = covered - first + 1
             burned = await self._source.burned_between(first, covered)
         return MintLogs(
             logs=logs,

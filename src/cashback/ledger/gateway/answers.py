@@ -107,6 +107,7 @@ def status(answer: GetStatusResponse) -> ChainStatus:
                 mined_nonce=int(lane.mined_nonce),
                 final_nonce=int(lane.final_nonce),
                 gas_money_wei=int(digits(lane.gas_money_wei)),
+                is_draining=bool(lane.is_draining),
             )
             for lane in answer.lanes
         ],

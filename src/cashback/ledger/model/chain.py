@@ -73,13 +73,17 @@ class ContractStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LaneNonces(msgspec.Struct, frozen=True, kw_only=True):
-    """A signer's nonces: given out by the adapter, used on the chain up to its head, and used up to its final block."""
+    """A signer's nonces: given out by the adapter, used on the chain up to its head, and used up to its final block.
+
+    A signer that is draining takes nothing new, and need not be allowed to.
+    """
 
     address: bytes
     next_nonce: int
     mined_nonce: int
     final_nonce: int
     gas_money_wei: int
+    is_draining: bool = False
 
     @property
     def is_told(self) -> bool:

@@ -47,33 +47,56 @@ STANDING: Final = frozenset(
 )
 """These say nothing of what was compared up to a block: a run with no others is one to go on from."""
 
+_PAUSE: Final = "pause the minter with the guardian key and page; cashback chain halt --reason"
+
 REMEDIES: Final[Mapping[Kind, str]] = {
-    Kind.MISSING_LOG: "page: the ledger or minting settled what the chain does not show (docs/runbooks/reconcile.md)",
+    Kind.MISSING_LOG: (
+        "cashback chain halt --reason missing_log, and page: the ledger or minting settled what the chain"
+        " does not show; stop the ledger worker"
+    ),
     Kind.LEDGER_ONLY: (
-        "page: neither minting nor the chain know what the ledger settled; cashback purchase show names who told it"
+        "cashback chain halt --reason ledger_only, and page: neither minting nor the chain know what the ledger"
+        " settled; stop the ledger worker"
     ),
     Kind.UNSETTLED_LOG: (
         "cashback replay --from-outbox minting when minting has settled it, otherwise set the outcome cursor back"
         " (docs/runbooks/reconcile.md)"
     ),
-    Kind.UNEXPECTED_LOG: "pause the minter with the guardian key and page: somebody else minted",
-    Kind.DUPLICATE_LOG: "pause the minter with the guardian key and page: the token contract is not ours",
-    Kind.WRONG_AMOUNT: "pause the minter with the guardian key and page",
-    Kind.WRONG_RECIPIENT: "pause the minter with the guardian key and page",
-    Kind.WRONG_PLACE: "page: the ledger or minting names another block or transaction than the one that minted",
-    Kind.RETIRED_MINTED: "halt minting and page: a number that was given up is minted, perhaps its cashback twice",
+    Kind.UNEXPECTED_LOG: f"{_PAUSE} unexpected_log: somebody else minted",
+    Kind.DUPLICATE_LOG: f"{_PAUSE} duplicate_log: the token contract is not ours",
+    Kind.WRONG_AMOUNT: f"{_PAUSE} wrong_amount",
+    Kind.WRONG_RECIPIENT: f"{_PAUSE} wrong_recipient",
+    Kind.WRONG_PLACE: (
+        "cashback mint show with its number, and page: the ledger or minting names another block or transaction than"
+        " the one that minted"
+    ),
+    Kind.RETIRED_MINTED: (
+        "cashback chain halt --reason retired_minted, and page: a number that was given up is minted, perhaps"
+        " besides the one that came after it"
+    ),
     Kind.RECORD_MISSING: "cashback replay --type token.mint.requested",
-    Kind.RECORD_UNEXPECTED: "halt minting and page: a mint is under way that the ledger never requested",
-    Kind.RECORD_DIFFERS: "halt minting and page: one number stands for two mints",
-    Kind.REORGANISED: "cashback chain recover, then cashback reconcile --whole: final blocks were replaced",
-    Kind.SUPPLY_DIFFERS: "pause the minter with the guardian key and page: tokens exist that no mint log explains",
-    Kind.NONCE_GAP: "cashback doctor, then look at the adapter's lane",
-    Kind.ROLE_LOST: "have the contract's admin grant it again (grantRole); cashback chain status shows the lanes",
+    Kind.RECORD_UNEXPECTED: (
+        "cashback chain halt --reason record_unexpected, and page: a mint is under way that the ledger never requested"
+    ),
+    Kind.RECORD_DIFFERS: "cashback chain halt --reason record_differs, and page: one number stands for two mints",
+    Kind.REORGANISED: (
+        "cashback chain halt --reason reorganised, cashback chain recover --reason reorganised, then cashback reconcile"
+        " --whole: final blocks were replaced"
+    ),
+    Kind.SUPPLY_DIFFERS: f"{_PAUSE} supply_differs: tokens exist that no mint log explains",
+    Kind.NONCE_GAP: "cashback doctor, then look at the adapter's lane: cashback chain status",
+    Kind.ROLE_LOST: "cashback chain status shows the lanes; have the contract's admin grant it again (grantRole)",
     Kind.MINTER_PAUSED: "cashback chain status; find out who paused and why, then have the admin call unpause()",
-    Kind.DECIMALS_CHANGED: "cashback chain halt and page: what answers as the token is not ours",
+    Kind.DECIMALS_CHANGED: (
+        "cashback chain halt --reason decimals_changed, and page: what answers as the token is not ours"
+    ),
     Kind.STALE_FINALITY: "cashback chain status: ask another endpoint, or wait for the chain to finalise",
-    Kind.BOOKS_DIFFER: "stop the ledger worker and page: the books contradict themselves",
-    Kind.WALLET_DIFFERS: "ask the user for the wallet, and set it again (docs/runbooks/reconcile.md)",
+    Kind.BOOKS_DIFFER: (
+        "stop the ledger worker, cashback reconcile --whole once more, and page: the books contradict themselves"
+    ),
+    Kind.WALLET_DIFFERS: (
+        "ask the user for the wallet, then POST /v1/users/{user_id}/wallet (docs/runbooks/reconcile.md)"
+    ),
 }
 """What a person does about each kind."""
 

@@ -39,8 +39,8 @@ FAILED_PAUSE_MAX: Final = timedelta(minutes=5)
 RUN_S_MAX: Final = 7_200.0
 """A run that takes longer is ended."""
 
-OUTPUT_BYTES_MAX: Final = 8 * 1_048_576
-"""More than the findings that one report lists."""
+SAID_MAX: Final = 1_000
+"""How much of what a run said before it failed is logged, in bytes."""
 
 _REPORTED: Final = (0, 3)
 """The exit codes of a run that came to its end: nothing differs, or something does."""
@@ -66,6 +66,12 @@ class Reported(msgspec.Struct, frozen=True):
     at_block: int
     logs: int
     kinds: dict[str, int]
+
+
+class ProgramFailed(Unavailable):
+    """A run did not come to its end; whether something differs is not known."""
+
+    code = "reconcile_failed"
 
 
 class Reconciler:
@@ -131,13 +137,11 @@ class Reconciler:
     async def _reconcile(self, *, is_whole: bool) -> Reported | None:
         """Run the program, and tell what it told; None when it failed."""
         mode = "whole" if is_whole else "incremental"
-        code, printed = await self._program(*(("--whole",) if is_whole else ()))
-        if code not in _REPORTED:
-            RUNS.labels(mode, "failed").inc()
-            self._not_before = self._clock.now() + min(self._auditing.every, FAILED_PAUSE_MAX)
-            log.error("reconcile.failed", mode=mode, exit_code=code)
+        try:
+            report = await self._program(*(("--whole",) if is_whole else ()))
+        except (ProgramFailed, OSError, msgspec.DecodeError) as cause:
+            self._postpone(mode, cause)
             return None
-        report = msgspec.json.decode(printed, type=Reported)
         RUNS.labels(report.mode, "different" if report.kinds else "alike").inc()
         for kind, count in report.kinds.items():
             FINDINGS.labels(kind).inc(count)
@@ -148,22 +152,34 @@ class Reconciler:
             log.info("reconcile.agreed", **facts)
         return report
 
-    async def _program(self, *options: str) -> tuple[int, bytes]:
-        """Return exit code and output of `cashback reconcile`, the lease kept meanwhile; it ends with this task."""
+    def _postpone(self, mode: str, cause: Exception) -> None:
+        """Note a run that failed, and pause before the next one."""
+        RUNS.labels(mode, "failed").inc()
+        self._not_before = self._clock.now() + min(self._auditing.every, FAILED_PAUSE_MAX)
+        log.error("reconcile.failed", mode=mode, reason=str(cause))
+
+    async def _program(self, *options: str) -> Reported:
+        """Return the report of `cashback reconcile`, the lease kept meanwhile; the program ends with this task.
+
+        Raises:
+            ProgramFailed: it did not come to its end.
+            OSError: it could not be started.
+            DecodeError: what it printed is no report.
+        """
         bare = {name: value for name, value in environment().items() if not name.startswith(PREFIX)}
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cashback", "reconcile", "--json", "--by", "worker", *options),
             env={**bare, **self._auditing.settings},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            limit=OUTPUT_BYTES_MAX,
+            stderr=asyncio.subprocess.PIPE,
         )
         keeping = asyncio.create_task(self._keep())
         try:
             async with asyncio.timeout(RUN_S_MAX):
-                printed, _ = await child.communicate()
-        except TimeoutError:
-            printed = b""
+                printed, said = await child.communicate()
+        except TimeoutError as cause:
+            raise ProgramFailed(f"it took longer than {RUN_S_MAX:g} s") from cause
         finally:
             keeping.cancel()
             with suppress(asyncio.CancelledError):
@@ -171,7 +187,10 @@ class Reconciler:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
-        return child.returncode or 0, printed
+        if child.returncode not in _REPORTED:
+            words = said[-SAID_MAX:].decode(errors="replace").strip()
+            raise ProgramFailed(f"exit code {child.returncode}: {words}")
+        return msgspec.json.decode(printed, type=Reported)
 
     async def _keep(self) -> None:
         """Renew the lease until cancelled; a database that is down is asked again."""

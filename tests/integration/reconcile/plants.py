@@ -57,7 +57,7 @@ async def unsettled_log(scene: Scene) -> str:
 
 async def unexpected_log(scene: Scene) -> str:
     """Mint past everybody with another operator's key."""
-    await _mint_elsewhere(scene, FOREIGN, STRANGER, 1)
+    await mint_elsewhere(scene, FOREIGN, STRANGER, 1)
     return f"mint {FOREIGN}"
 
 
@@ -66,7 +66,7 @@ async def duplicate_log(scene: Scene) -> str:
     number = scene.story.minted[0]
     await _forget_numbers(scene)
     recipient, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, recipient, amount)
+    await mint_elsewhere(scene, number, recipient, amount)
     return f"mint {number}"
 
 
@@ -74,7 +74,7 @@ async def wrong_amount(scene: Scene) -> str:
     """Mint one unit more than was requested."""
     number = scene.story.requested[0]
     recipient, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, recipient, amount + 1)
+    await mint_elsewhere(scene, number, recipient, amount + 1)
     return f"mint {number} "
 
 
@@ -82,7 +82,7 @@ async def wrong_recipient(scene: Scene) -> str:
     """Mint what was requested to somebody else."""
     number = scene.story.requested[0]
     _, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, STRANGER, amount)
+    await mint_elsewhere(scene, number, STRANGER, amount)
     return f"mint {number} "
 
 
@@ -90,7 +90,7 @@ async def wrong_place(scene: Scene) -> str:
     """Mint what was requested, and tell the ledger of another block."""
     number = scene.story.requested[0]
     recipient, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, recipient, amount)
+    await mint_elsewhere(scene, number, recipient, amount)
     await _settle(scene, number, block_number=1)
     return f"mint {number} "
 
@@ -235,7 +235,7 @@ async def long_after(scene: Scene) -> None:
 async def mint_silently(scene: Scene, number: int) -> None:
     """Mint what was requested past everybody who should know, and let it become final."""
     recipient, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, recipient, amount)
+    await mint_elsewhere(scene, number, recipient, amount)
 
 
 async def _settle(scene: Scene, number: int, *, block_number: int, is_recorded: bool = True) -> None:
@@ -271,7 +271,7 @@ async def _take(scene: Scene, number: int, recipient: Address, amount: int) -> N
         await Requests(CLOCK).take(tx, [request])
 
 
-async def _mint_elsewhere(scene: Scene, number: int, recipient: Address, amount: int) -> None:
+async def mint_elsewhere(scene: Scene, number: int, recipient: Address, amount: int) -> None:
     """Mint past the adapter, and let it become final."""
     await scene.bench.people.mint_elsewhere(Mint(number, "nobody's", recipient, amount))
     await scene.finalise()

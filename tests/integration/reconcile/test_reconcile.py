@@ -6,7 +6,7 @@ import pytest
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.reconcile import show
 from cashback.processes.reconcile import Kind
-from tests.integration.reconcile.plants import PLANTS, long_after, mint_silently
+from tests.integration.reconcile.plants import PLANTS, STRANGER, long_after, mint_elsewhere, mint_silently
 from tests.integration.reconcile.story import Scene
 
 TRANSFER_TO_BURN = 1_000
@@ -49,6 +49,14 @@ async def test_a_planted_difference_is_found_and_named(
 def test_every_kind_has_a_planted_lie() -> None:
     """A kind that nobody can plant may be one that nobody finds."""
     assert set(PLANTS) == set(Kind)
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64 - 1])
+async def test_a_log_of_a_number_that_no_ledger_gives_out_is_unexpected(scene: Scene, number: int) -> None:
+    """Also one that no column of ours holds, and it is told as the chain wrote it."""
+    await mint_elsewhere(scene, number, STRANGER, 1)
+    [finding] = (await scene.reconciled()).findings
+    assert (finding.kind, finding.place) == (Kind.UNEXPECTED_LOG, f"mint {number}")
 
 
 @pytest.mark.invariant("I9")

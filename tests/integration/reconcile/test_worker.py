@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from cashback.kernel.db import Database
 from cashback.ledger.service import Reconciliations
 from cashback.processes import ledger_worker, reconcile
 from cashback.processes.reconcile import Kind, last_runs
-from cashback.processes.reconciling import FINDINGS, LEASE, SCHEMA, Auditing, Reconciler
+from cashback.processes.reconciling import FINDINGS, LEASE, RUNS, SCHEMA, Auditing, Reconciler
 from tests.integration.chain.support import running
 from tests.integration.reconcile.plants import PLANTS
 from tests.integration.reconcile.story import Scene
@@ -129,6 +130,25 @@ async def test_a_worker_that_stops_takes_its_program_with_it(
     assert began[0].returncode is not None
     async with database.transaction() as tx:
         assert await lease.acquire(tx, schema=SCHEMA, name=LEASE, holder="another", ttl_s=60) is not None
+
+
+@pytest.mark.parametrize("program", ["print('no report')", "import sys; sys.exit(1)", None])
+async def test_a_program_that_goes_wrong_does_not_end_the_worker(
+    scene: Scene, database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, program: str | None
+) -> None:
+    """It prints nonsense, breaks, or cannot even be started: there is one failed run more, and that is all."""
+    real = asyncio.create_subprocess_exec
+
+    async def another(*_: str, **options: Any) -> asyncio.subprocess.Process:  # noqa: ANN401 - handed on
+        if program is None:
+            raise OSError("no memory")
+        return await real(sys.executable, "-c", program, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", another)
+    failed = RUNS.labels("whole", "failed")
+    before = failed._value.get()
+    assert await reconciler(scene, database, clock).turn() is None
+    assert failed._value.get() == before + 1
 
 
 async def test_the_worker_reads_when_runs_ended_and_nothing_else_of_them(scene: Scene, database: Database) -> None:

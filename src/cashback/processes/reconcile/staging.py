@@ -26,6 +26,7 @@ WHOLE_S_MAX: Final = 3_600
 PAGE: Final = 1_000
 """How many suspects are judged at once."""
 
+_BELOW_ALL: Final = -(2**63) - 1
 _ADDRESS_BYTES: Final = 20
 _WORD_BYTES: Final = 32
 
@@ -175,7 +176,7 @@ class Staging:
 
     async def suspects(self) -> AsyncIterator[Suspect]:
         """Yield those numbers in order, a page of the table at a time."""
-        after = -(2**63)
+        after = _BELOW_ALL
         while True:
             cursor = await self._session.execute(
                 """

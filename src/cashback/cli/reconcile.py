@@ -11,21 +11,45 @@ from cashback.cli.output import Progress, amounts, json_option, print_json, prin
 from cashback.kernel.config import load
 
 if TYPE_CHECKING:
-    from cashback.processes.reconcile import Report
+    from cashback.processes.reconcile import Reconciliation, Report
+
+LAST_MAX = 100
 
 
 @click.command()
+@click.option("--whole", "is_whole", is_flag=True, help="Compare everything, whatever earlier runs have compared.")
+@click.option(
+    "--by", "asked_by", type=click.Choice(["person", "worker"]), default="person", hidden=True, help="Who asks."
+)
+@click.option(
+    "--last",
+    "last",
+    type=click.IntRange(0, LAST_MAX),
+    is_flag=False,
+    flag_value=10,
+    default=0,
+    metavar="[N]",
+    help="Show the last N runs, 10 without a number, and compare nothing.",
+)
 @json_option
-def reconcile(as_json: bool) -> int:  # noqa: FBT001  # click hands flags over by name
+def reconcile(is_whole: bool, asked_by: str, last: int, as_json: bool) -> int:  # noqa: FBT001  # click hands flags over by name
     """Compare ledger, mint records and chain at the last final block; exits with 3 on any difference.
 
-    Example: cashback reconcile
+    It goes on from where the last run without a difference ended, while chain and records still bear that out; the
+    books and the wallets are gone through by a whole run alone.
+
+    Example: cashback reconcile --whole
     """
     from cashback.processes import reconcile as process
 
     settings = load(process.Settings)
-    with Progress("comparing ledger, mint records and chain", None):
-        report = asyncio.run(process.reconcile(settings))
+    if last:
+        print_records(
+            f"the last {last} runs", _rows(asyncio.run(process.last_runs(settings, limit=last))), as_json=as_json
+        )
+        return 0
+    with Progress("comparing ledger, mint records and chain", None) as bar:
+        report = asyncio.run(process.reconcile(settings, is_whole=is_whole, asked_by=asked_by, reached=bar.reach_of))
     if as_json:
         print_json(document(report))
     else:
@@ -58,8 +82,32 @@ def show(report: "Report") -> None:
             ("declined", f"{report.declined:,}", *nothing),
         ],
     )
+    say(f"{report.mode} run: {report.reason}")
     if report.findings:
         records = [msgspec.structs.asdict(finding) for finding in report.findings]
-        print_records(f"{len(records)} differences", records, as_json=False)
+        print_records(f"{report.findings_count:,} differences", records, as_json=False)
+        if report.findings_count > len(records):
+            counted = ", ".join(f"{kind} {count:,}" for kind, count in report.kinds.items())
+            say(f"{report.findings_count - len(records):,} more are not listed; in all: {counted}")
     else:
         say("no difference: every number, recipient, amount and the sum agree")
+
+
+def _rows(runs: "list[Reconciliation]") -> list[dict[str, object]]:
+    """Return runs as rows."""
+    return [
+        {
+            "ended_at": run.ended_at.isoformat(),
+            "took_s": f"{(run.ended_at - run.began_at).total_seconds():.1f}",
+            "mode": run.mode,
+            "asked_by": run.asked_by,
+            "after_block": run.after_block,
+            "at_block": run.at_block,
+            "settled_to": run.settled_to,
+            "logs": run.logs,
+            "findings": run.findings,
+            "kinds": ", ".join(f"{kind} {count}" for kind, count in run.kinds.items()),
+            "reason": run.reason,
+        }
+        for run in runs
+    ]

@@ -209,6 +209,12 @@ async def long_statements(tx: Tx, *, within_s: int) -> AsyncIterator[None]:
         line.longer_by_s = 0.0
 
 
+async def lengthen_statements(session: Session, *, within_s: int) -> None:
+    """Let each statement of `session` take up to `within_s` seconds from now on: `long_statements` is for a `Tx`."""
+    await session.execute("select set_config('statement_timeout', %(ms)s, false)", {"ms": str(within_s * 1_000)})
+    cast("Line", session).longer_by_s = within_s - STATEMENT_TIMEOUT_MS / 1_000
+
+
 async def _check(connection: Tx) -> None:
     """Return when a connection of the pool still answers; the pool itself would wait for that without a bound.
 

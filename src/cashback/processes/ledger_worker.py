@@ -7,10 +7,12 @@ adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given
         └▶ limit: does the programme in force fit through what the minter mints at once?
 transfers ──────────────▶ sealer, one at a time ──▶ leaves, seals ──▶ anchorer ──▶ adapter: the newest seal on the chain
         └───────────────▶ recomputer, once a night ──▶ is every balance what its entries come to?
+auditors' DSNs, if given ─▶ reconciler ─▶ `cashback reconcile`, a program of its own
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -35,6 +37,7 @@ from cashback.ledger.service import (
     sealing,
     trial,
 )
+from cashback.processes.reconciling import Auditing, Reconciler, settings_of_program
 from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
@@ -47,6 +50,9 @@ SEAL_EVERY_S: Final = 1.0
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 Hour = Annotated[int, msgspec.Meta(ge=0, le=23)]
 Leaves = Annotated[int, msgspec.Meta(ge=1, le=16_384)]
+WholeSeconds = Annotated[int, msgspec.Meta(ge=1, le=604_800)]
+
+AUDITORS: Final = ("ledger_audit_dsn", "minting_audit_dsn", "chain_audit_dsn")
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
@@ -54,7 +60,9 @@ class Settings(ClientTls, frozen=True, kw_only=True):
 
     A request without an outcome is published again after `reissue_after_s`, and then later and later; an approved
     cashback that nobody requested is requested after `missed_after_s`. Transfers come under a seal `seal_leaves_max` at
-    a time, and at the latest after `seal_after_s`; the newest seal is anchored every `anchor_every_s`. Balances are recomputed once a day, after `recompute_hour` (UTC).
+    a time, and at the latest after `seal_after_s`; the newest seal is anchored every `anchor_every_s`. Balances are
+    recomputed once a day, after `recompute_hour` (UTC). With the auditors' DSNs, all three or none, it has the ledger
+    reconciled: from the last checkpoint, and as a whole, each so often.
     """
 
     ledger_dsn: Dsn
@@ -70,6 +78,34 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     seal_after_s: Seconds = 60
     anchor_every_s: Seconds = 3_600
     recompute_hour: Hour = 3
+    ledger_audit_dsn: Dsn = Secret("")
+    minting_audit_dsn: Dsn = Secret("")
+    chain_audit_dsn: Dsn = Secret("")
+    reconcile_every_s: Seconds = 3_600
+    reconcile_whole_every_s: WholeSeconds = 86_400
+    finality_stale_s: WholeSeconds = 3_600
+
+    @staticmethod
+    def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what of the files of TLS cannot be used, and auditors without the others."""
+        yield from ClientTls.contradictions(settings)
+        # What is not among the settings was given, and is wrong.
+        missing = [name for name in AUDITORS if name in settings and not settings[name].value]
+        if 0 < len(missing) < len(AUDITORS):
+            wanted = " and ".join(f"CASHBACK_{name.upper()}" for name in missing)
+            yield f"{wanted} is required with the other auditors' DSNs, for this worker to have the ledger reconciled"
+
+    @property
+    def auditing(self) -> Auditing | None:
+        """Return how the ledger is reconciled, None where this worker does not see to it."""
+        if not self.ledger_audit_dsn.value:
+            return None
+        handed_on = (*AUDITORS, "adapter_address", "finality_stale_s", *ClientTls.__struct_fields__)
+        return Auditing(
+            every=timedelta(seconds=self.reconcile_every_s),
+            whole_every=timedelta(seconds=self.reconcile_whole_every_s),
+            settings=settings_of_program({name: getattr(self, name) for name in handed_on}),
+        )
 
 
 async def run(settings: Settings) -> None:
@@ -102,6 +138,12 @@ async def run(settings: Settings) -> None:
         sweeper = Sweeper(database, clock=clock, policy=policy)
         fencing = Fencing(database, adapter)
         checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
+        auditing = settings.auditing
+        reconciler = (
+            {}
+            if auditing is None
+            else {"reconciler": Reconciler(database, auditing, clock, holder=new_id("worker")).run}
+        )
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
             {
@@ -115,6 +157,7 @@ async def run(settings: Settings) -> None:
                 "fence": fencing.run,
                 "probe": probe.run,
             }
+            | reconciler
         )
 
 

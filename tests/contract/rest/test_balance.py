@@ -12,7 +12,7 @@ import pytest_asyncio
 from grpclib.const import Status
 
 from cashback.kernel.clock import monotonic_s
-from cashback.ledger import gateway
+from cashback.ledger.gateway import adapter as gateway
 from cashback.purchases.model import Merchant, User
 from cashback.wire.cashback.chain.v1 import (
     GetBalancesRequest,

@@ -101,6 +101,15 @@ async def test_a_caller_submits_watches_and_asks(settings: adapter.Settings) -> 
             (1, outcome.recipient, str(outcome.amount))
         ]
         assert logs.covered_to_block == logs.at_block
+        packed = await served.stub.list_mint_logs(v1.ListMintLogsRequest(is_packed=True))
+        assert packed.logs == []
+        assert packed.columns == v1.ListMintLogsResponseColumns(
+            numbers=(1).to_bytes(8),
+            recipients=outcome.recipient,
+            amounts=outcome.amount.to_bytes(32),
+            block_numbers=outcome.block_number.to_bytes(8),
+            transaction_hashes=outcome.transaction_hash,
+        )
         assert (logs.total_supply, logs.burned) == (str(outcome.amount), "0")
         balances = await served.stub.get_balances(v1.GetBalancesRequest(addresses=[outcome.recipient, b"\10" * 20]))
         assert balances.balances == [str(outcome.amount), "0"]
@@ -108,6 +117,10 @@ async def test_a_caller_submits_watches_and_asks(settings: adapter.Settings) -> 
         assert (status.chain_id, status.halted_reason, status.accepted_waiting) == (31_337, "", 0)
         assert [(lane.next_nonce, lane.mined_nonce, lane.in_flight) for lane in status.lanes] == [(1, 1, 0)]
         assert [endpoint.is_healthy for endpoint in status.endpoints] == [True]
+        assert status.standing == v1.GetStatusResponseStanding(
+            decimals=6, is_minter=True, operators=[lane.address for lane in status.lanes]
+        )
+        assert 0 < status.final_mined_at_s <= status.head_mined_at_s
 
 
 async def test_a_stream_resumes_after_its_cursor_and_starts_over_for_another_epoch(settings: adapter.Settings) -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from cashback.chain.model import ChainUnavailable
+from cashback.chain.service import reading as reading_module
 from cashback.kernel.config import Secret
 from cashback.processes import adapter, signing
 from tests.integration.chain.levers import ACCOUNTS
@@ -148,6 +149,35 @@ async def test_a_long_question_about_mint_logs_is_answered_in_ranges_that_the_pr
             assert set(proxy.asked) == {"eth_getBlockByNumber", "eth_getLogs"}
             assert proxy.asked.count("eth_getBlockByNumber") == pages
             assert proxy.asked.count("eth_getLogs") < 5 * pages
+
+
+async def test_what_did_not_fit_into_an_answer_is_not_read_again_and_again(
+    settings: adapter.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node without a limit tells more than one answer of ours holds: the next question asks for no more than that."""
+    monkeypatch.setattr(reading_module, "LOGS_MAX", 1)
+    told = 0
+
+    def count(logs: list[object]) -> list[object]:
+        nonlocal told
+        told += len(logs)
+        return logs
+
+    async with Proxy.before(settings.rpc_urls[0]) as proxy:
+        through = msgspec.structs.replace(settings, rpc_urls=(proxy.url, settings.rpc_urls[0]), rpc_quorum=1)
+        async with assembled(through) as bench:
+            for number in range(1, 13):
+                await bench.people.mint_elsewhere(mint(number))
+            await bench.lever.mine(128)
+            proxy.lie("eth_getLogs", count)
+            reading, numbers, reached, end = bench.adapter.reading, [], -1, 0
+            while reached < end or not end:
+                page = await reading.mint_logs(from_block=reached + 1, to_block=end)
+                numbers += [log.number for log in page.logs]
+                reached, end = page.covered_to_block, page.end.number
+    assert numbers == list(range(1, 13))
+    # Each page once more in the next one, which asks for a little more; without, it were 12 + 11 + ... + 1.
+    assert told <= 3 * len(numbers)
 
 
 async def test_a_range_that_takes_a_node_too_long_is_asked_for_again_in_small(settings: adapter.Settings) -> None:

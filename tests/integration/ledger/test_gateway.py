@@ -1,6 +1,8 @@
 """The way to the adapter: nonsense is named as what it is, and a mistake of ours is not taken for the adapter's."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import pytest
@@ -10,7 +12,7 @@ from cashback.chain import model as chain_model
 from cashback.chain.gateway import jsonrpc, quorum
 from cashback.chain.rpc.errors import refused
 from cashback.ledger.gateway import CHAIN_FAILURES, Adapter
-from cashback.ledger.model import AdapterUnavailable, AdapterUnintelligible, ChainUnavailable
+from cashback.ledger.model import AdapterUnavailable, AdapterUnintelligible, ChainUnavailable, ContractStanding
 from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 
@@ -28,6 +30,14 @@ CALLS: Final[dict[str, Call]] = {
     "ListMintLogs": lambda adapter: adapter.mint_logs(from_block=0),
     "GetStatus": lambda adapter: adapter.status(),
 }
+
+COLUMNS: Final = v1.ListMintLogsResponseColumns(
+    numbers=(7).to_bytes(8),
+    recipients=b"\x01" * 20,
+    amounts=(10**20).to_bytes(32),
+    block_numbers=(3).to_bytes(8),
+    transaction_hashes=HASH,
+)
 
 
 @pytest.fixture
@@ -49,6 +59,11 @@ def logs(*found: v1.ListMintLogsResponseLog, supply: str = "1", burned: str = "0
             burned=burned,
         )
     )
+
+
+def columns(told: v1.ListMintLogsResponseColumns | None) -> bytes:
+    """Return an answer to ListMintLogs in columns."""
+    return bytes(v1.ListMintLogsResponse(columns=told, covered_to_block=9, at_block=9, at_block_hash=HASH, burned="0"))
 
 
 def status(gas_money_wei: str) -> bytes:
@@ -88,6 +103,51 @@ async def test_nonsense_is_called_unintelligible(scripted: ScriptedAdapter, call
     async with Adapter.open(scripted.address) as adapter:
         with pytest.raises(AdapterUnintelligible):
             await CALLS[call](adapter)
+
+
+async def test_logs_in_columns_are_understood(scripted: ScriptedAdapter) -> None:
+    """Or the refusals below would mean nothing."""
+    scripted.answers = {"ListMintLogs": columns(COLUMNS)}
+    async with Adapter.open(scripted.address) as adapter:
+        page = await adapter.mint_columns(from_block=0)
+    assert (page.numbers, page.recipients) == ((7).to_bytes(8), b"\x01" * 20)
+    assert (int.from_bytes(page.amounts), int.from_bytes(page.block_numbers)) == (10**20, 3)
+    assert page.transaction_hashes == HASH
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        replace(COLUMNS, numbers=b"short"),
+        replace(COLUMNS, numbers=bytes(16)),
+        replace(COLUMNS, recipients=b""),
+        replace(COLUMNS, amounts=bytes(31)),
+        replace(COLUMNS, block_numbers=bytes(9)),
+        replace(COLUMNS, transaction_hashes=bytes(64)),
+    ],
+)
+async def test_columns_of_different_lengths_are_unintelligible(
+    scripted: ScriptedAdapter, told: v1.ListMintLogsResponseColumns | None
+) -> None:
+    """A log would be given another one's amount."""
+    scripted.answers = {"ListMintLogs": columns(told)}
+    async with Adapter.open(scripted.address) as adapter:
+        with pytest.raises(AdapterUnintelligible):
+            await adapter.mint_columns(from_block=0)
+
+
+async def test_what_the_contracts_say_of_themselves_is_understood(scripted: ScriptedAdapter) -> None:
+    """Absent means that nobody told, and not that a role is lost."""
+    told = v1.GetStatusResponseStanding(decimals=8, is_minter=True, operators=[HASH[:20]])
+    scripted.answers = {"GetStatus": bytes(v1.GetStatusResponse(standing=told, head_mined_at_s=60))}
+    async with Adapter.open(scripted.address) as adapter:
+        found = await adapter.status()
+        scripted.answers = {"GetStatus": bytes(v1.GetStatusResponse())}
+        silent = await adapter.status()
+    assert found.standing == ContractStanding(decimals=8, is_paused=False, is_minter=True, operators=[HASH[:20]])
+    assert found.head_mined_at == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+    assert (silent.standing, silent.head_mined_at, silent.final_mined_at) == (None, None, None)
 
 
 def test_every_failure_of_a_node_is_known_by_its_code() -> None:

@@ -19,6 +19,17 @@ FOREIGN: Final = 999
 STRANGER: Final = Address(b"\x99" * 20)
 _SLOTS_MAX: Final = 32
 
+ELSEWHERE: Final = bytes(19) + b"\xee"
+"""Where the token's own code goes when another one takes its place."""
+
+EIGHT_DECIMALS: Final = bytes.fromhex(
+    # Is it decimals()? Otherwise delegate to the token's own code, and hand on what that returns or reverts with.
+    "60003560e01c63313ce56714604557"
+    f"36600060003760006000366000 73{ELSEWHERE.hex()} 5af43d600060003e604057 3d6000fd 5b3d6000f3"
+    "5b600860005260206000f3"
+)
+"""A contract that answers 8 to decimals() and is the one `ELSEWHERE` in all other things."""
+
 Plant: TypeAlias = Callable[[Scene], Awaitable[str]]
 
 
@@ -29,17 +40,24 @@ async def missing_log(scene: Scene) -> str:
     return f"mint {number} "
 
 
+async def ledger_only(scene: Scene) -> str:
+    """Tell the ledger, and nobody else, of a mint that the chain never saw."""
+    number = scene.story.requested[0]
+    await _settle(scene, number, block_number=3, is_recorded=False)
+    return f"mint {number} "
+
+
 async def unsettled_log(scene: Scene) -> str:
     """Mint what was requested, tell nobody, and let a day pass on the chain."""
     number = scene.story.requested[0]
     await mint_silently(scene, number)
-    await scene.bench.lever.call("anvil_mine", hex(24), hex(3_600))
+    await long_after(scene)
     return f"mint {number} "
 
 
 async def unexpected_log(scene: Scene) -> str:
     """Mint past everybody with another operator's key."""
-    await _mint_elsewhere(scene, FOREIGN, STRANGER, 1)
+    await mint_elsewhere(scene, FOREIGN, STRANGER, 1)
     return f"mint {FOREIGN}"
 
 
@@ -48,7 +66,7 @@ async def duplicate_log(scene: Scene) -> str:
     number = scene.story.minted[0]
     await _forget_numbers(scene)
     recipient, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, recipient, amount)
+    await mint_elsewhere(scene, number, recipient, amount)
     return f"mint {number}"
 
 
@@ -56,7 +74,7 @@ async def wrong_amount(scene: Scene) -> str:
     """Mint one unit more than was requested."""
     number = scene.story.requested[0]
     recipient, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, recipient, amount + 1)
+    await mint_elsewhere(scene, number, recipient, amount + 1)
     return f"mint {number} "
 
 
@@ -64,7 +82,7 @@ async def wrong_recipient(scene: Scene) -> str:
     """Mint what was requested to somebody else."""
     number = scene.story.requested[0]
     _, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, STRANGER, amount)
+    await mint_elsewhere(scene, number, STRANGER, amount)
     return f"mint {number} "
 
 
@@ -72,7 +90,7 @@ async def wrong_place(scene: Scene) -> str:
     """Mint what was requested, and tell the ledger of another block."""
     number = scene.story.requested[0]
     recipient, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, recipient, amount)
+    await mint_elsewhere(scene, number, recipient, amount)
     await _settle(scene, number, block_number=1)
     return f"mint {number} "
 
@@ -116,6 +134,44 @@ async def nonce_gap(scene: Scene) -> str:
     return "nonce 0 of 0x"
 
 
+async def reorganised(scene: Scene) -> str:
+    """Have the chain replace blocks that were final when a run without a difference ended at them."""
+    before = await scene.bench.lever.call("evm_snapshot")
+    await scene.finalise()
+    at_block = (await scene.reconciled()).at_block
+    assert await scene.bench.lever.call("evm_revert", before)
+    await scene.bench.lever.call("evm_increaseTime", hex(100))
+    await scene.finalise()
+    return f"block {at_block}"
+
+
+async def role_lost(scene: Scene) -> str:
+    """Have the token's admin take the role from the minter."""
+    await scene.bench.people.revoke_minter(scene.bench.settings.token_address)
+    return "minter"
+
+
+async def minter_paused(scene: Scene) -> str:
+    """Have a guardian pause the minter."""
+    await scene.bench.people.pause()
+    return "minter"
+
+
+async def decimals_changed(scene: Scene) -> str:
+    """Put a contract in the token's place that has 8 decimals, and is the token in all other things."""
+    token, lever = scene.bench.settings.token_address, scene.bench.lever
+    await lever.call("anvil_setCode", f"0x{ELSEWHERE.hex()}", await lever.call("eth_getCode", token, "latest"))
+    await lever.call("anvil_setCode", token, f"0x{EIGHT_DECIMALS.hex()}")
+    return "token"
+
+
+async def stale_finality(scene: Scene) -> str:
+    """Have the chain go on for half a day without another final block."""
+    await scene.bench.lever.call("evm_increaseTime", hex(43_200))
+    await scene.bench.lever.mine(1)
+    return "block "
+
+
 async def wallet_differs(scene: Scene) -> str:
     """Note another wallet of a user in purchases alone."""
     [user] = scene.one("cashback", "select user_id from ledger.recipients order by user_id limit 1")
@@ -148,6 +204,7 @@ async def retired_minted(scene: Scene) -> str:
 
 PLANTS: Final[Mapping[Kind, Plant]] = {
     Kind.MISSING_LOG: missing_log,
+    Kind.LEDGER_ONLY: ledger_only,
     Kind.UNSETTLED_LOG: unsettled_log,
     Kind.UNEXPECTED_LOG: unexpected_log,
     Kind.DUPLICATE_LOG: duplicate_log,
@@ -158,23 +215,38 @@ PLANTS: Final[Mapping[Kind, Plant]] = {
     Kind.RECORD_MISSING: record_missing,
     Kind.RECORD_UNEXPECTED: record_unexpected,
     Kind.RECORD_DIFFERS: record_differs,
+    Kind.REORGANISED: reorganised,
     Kind.SUPPLY_DIFFERS: supply_differs,
     Kind.NONCE_GAP: nonce_gap,
+    Kind.ROLE_LOST: role_lost,
+    Kind.MINTER_PAUSED: minter_paused,
+    Kind.DECIMALS_CHANGED: decimals_changed,
+    Kind.STALE_FINALITY: stale_finality,
     Kind.BOOKS_DIFFER: books_differ,
     Kind.WALLET_DIFFERS: wallet_differs,
 }
 
 
+async def long_after(scene: Scene) -> None:
+    """Let a day pass on the chain, and the blocks after it become final."""
+    await scene.bench.lever.call("anvil_mine", hex(24), hex(3_600))
+    await scene.finalise()
+
+
 async def mint_silently(scene: Scene, number: int) -> None:
     """Mint what was requested past everybody who should know, and let it become final."""
     recipient, amount = _terms(scene, number)
-    await _mint_elsewhere(scene, number, recipient, amount)
+    await mint_elsewhere(scene, number, recipient, amount)
 
 
-async def _settle(scene: Scene, number: int, *, block_number: int) -> None:
-    """Have the ledger believe that a number was minted, in a transaction and a block of our choice; so does minting."""
+async def _settle(scene: Scene, number: int, *, block_number: int, is_recorded: bool = True) -> None:
+    """Have the ledger believe that a number was minted, in a transaction and a block of our choice.
+
+    Minting has its request, unless nothing `is_recorded` there.
+    """
     recipient, amount = _terms(scene, number)
-    await _take(scene, number, recipient, amount)
+    if is_recorded:
+        await _take(scene, number, recipient, amount)
     [cashback_id] = scene.one("cashback", "select id from ledger.cashback_ledger where mint_number = %s", number)
     async with scene.ledger() as ledger:
         await ledger.settle(
@@ -200,7 +272,7 @@ async def _take(scene: Scene, number: int, recipient: Address, amount: int) -> N
         await Requests(CLOCK).take(tx, [request])
 
 
-async def _mint_elsewhere(scene: Scene, number: int, recipient: Address, amount: int) -> None:
+async def mint_elsewhere(scene: Scene, number: int, recipient: Address, amount: int) -> None:
     """Mint past the adapter, and let it become final."""
     await scene.bench.people.mint_elsewhere(Mint(number, "nobody's", recipient, amount))
     await scene.finalise()

@@ -68,9 +68,9 @@ class Scene(msgspec.Struct, frozen=True):
     bench: Bench
     settings: dict[str, str]
 
-    async def reconciled(self) -> Report:
-        """Return the comparison."""
-        return await reconcile(load(Settings, self.settings))
+    async def reconciled(self, *, is_whole: bool = True) -> Report:
+        """Return the comparison, of everything or of what came after the last checkpoint."""
+        return await reconcile(load(Settings, self.settings), is_whole=is_whole)
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run `cashback` as an operator does; return its exit code and what it printed."""

@@ -28,11 +28,11 @@ class Blocks:
     """What one token's life looks like in the chain's blocks."""
 
     def __init__(self, node: Node, *, token: Address) -> None:
-        """Read through `node` about `token`."""
+        """Read through `node` about `token`, logs of `span` blocks at once: of fewer where that is too much."""
         self._node = node
         self._heads = HeadsOfChain(node)
         self._token = token
-        self._span = LOG_BLOCKS_MAX
+        self.span = LOG_BLOCKS_MAX
 
     async def latest(self) -> Header:
         """Return the newest block's header.
@@ -233,7 +233,7 @@ class Blocks:
         What was too much is remembered, so that the next question begins with what was answered, and a little more.
         """
         while True:
-            reached = min(last, first + self._span - 1)
+            reached = min(last, first + self.span - 1)
             where = {"fromBlock": hex(first), "toBlock": hex(reached)}
             try:
                 logs = await agree_on_branch(
@@ -246,10 +246,10 @@ class Blocks:
                 span = _smaller(failure, reached - first + 1)
                 if span is None:
                     raise
-                self._span = span
+                self.span = span
             else:
-                if reached - first + 1 == self._span:
-                    self._span = min(self._span + self._span // 4 + 1, LOG_BLOCKS_MAX)
+                if reached - first + 1 == self.span:
+                    self.span = min(self.span + self.span // 4 + 1, LOG_BLOCKS_MAX)
                 return reached, logs
 
 

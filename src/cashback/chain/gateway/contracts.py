@@ -14,7 +14,18 @@ from cashback.chain.gateway.heads import HeadsOfChain
 from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.gateway.node import Node
 from cashback.chain.gateway.trials import tried
-from cashback.chain.model import Address, Allowance, Call, ChainUnavailable, Header, Policy, RaceLost, Trial, WrongChain
+from cashback.chain.model import (
+    Address,
+    Allowance,
+    Call,
+    ChainUnavailable,
+    Header,
+    Policy,
+    RaceLost,
+    Standing,
+    Trial,
+    WrongChain,
+)
 from cashback.kernel.money import TOKEN_DECIMALS
 
 MINTER_ROLE: Final = bytes.fromhex("9f2df0fed2c77648de5860a4cc508cd0818c85b8b8a1ab4ceeef8d981c8956a6")
@@ -150,6 +161,27 @@ class Contracts:
             window_s=int.from_bytes(octets(limit)[_WORD_BYTES : 2 * _WORD_BYTES]),
             available=_word(available),
             supply_cap=_word(cap),
+        )
+
+    async def standing(self, signers: Sequence[Address]) -> Standing:
+        """Return what token and minter say of themselves at the head, as a quorum tells it; see `Standing`.
+
+        Raises:
+            ChainUnavailable: no quorum told the same.
+        """
+        views = [
+            _view(self.token, _DECIMALS),
+            _view(self.minter, _PAUSED),
+            _view(self.token, _HAS_ROLE + MINTER_ROLE + _padded(self.minter)),
+            *(_view(self.minter, _HAS_ROLE + OPERATOR_ROLE + _padded(signer)) for signer in signers),
+        ]
+        [answers, *_] = await self._node.agree(views, _all_octets)
+        decimals, paused, is_minter, *are_operators = map(_number, answers)
+        return Standing(
+            decimals=decimals,
+            is_paused=bool(paused),
+            is_minter=bool(is_minter),
+            operators=[signer for signer, has_role in zip(signers, are_operators, strict=True) if has_role],
         )
 
     async def balances(self, addresses: Sequence[Address]) -> tuple[list[int], Header]:

@@ -67,7 +67,7 @@ from cashback.chain.model.lanes import (
     Trial,
 )
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
-from cashback.chain.model.network import Allowance, Halt, KnownNumber, Network, Person, Policy
+from cashback.chain.model.network import Allowance, Halt, KnownNumber, Network, Person, Policy, Standing
 from cashback.chain.model.recoveries import AdoptedLane, Exposed, Recovered, TakenBack, UnknownMint
 from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, LaneView, MintStory
 
@@ -153,6 +153,7 @@ __all__ = [
     "SkippedLog",
     "Slot",
     "SlotKind",
+    "Standing",
     "TakenBack",
     "TokenLog",
     "Transaction",

@@ -49,6 +49,15 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     supply_cap: int
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the contracts say of themselves at the head, and which of some signers may mint through them."""
+
+    decimals: int
+    is_paused: bool
+    is_minter: bool
+    operators: list[Address]
+
+
 class KnownNumber(msgspec.Struct, frozen=True):
     """The highest mint number that is known here, and how long ago minting told its own, None when it never did."""
 

@@ -1,12 +1,23 @@
 """The calls of `ChainAdapterService`: wire in, service, wire out; nothing is decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import msgspec
 
-from cashback.chain.model import Address, Admission, Admitted, Allowance, Conflicting, Mint, MintView, Outcome
+from cashback.chain.model import (
+    Address,
+    Admission,
+    Admitted,
+    Allowance,
+    Conflicting,
+    Mint,
+    MintedLog,
+    MintView,
+    Outcome,
+    Standing,
+)
 from cashback.chain.rpc import anchoring
 from cashback.chain.rpc.administration import on_the_wire
 from cashback.chain.rules import gas_money
@@ -14,7 +25,8 @@ from cashback.chain.rules.gas_money import GasLimits
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.anchoring import Anchors
 from cashback.chain.service.numbers import Numbers
-from cashback.chain.service.reading import EndpointStatus, LaneStatus, Reading
+from cashback.chain.service.reading import Reading
+from cashback.chain.service.status import EndpointStatus, LaneStatus
 from cashback.chain.service.stream import Stream
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import Invalid
@@ -102,16 +114,8 @@ class Calls(ChainAdapterServiceBase):
         """Return the chain's own mints in final blocks."""
         found = await self._reading.mint_logs(from_block=message.from_block, to_block=message.to_block)
         return v1.ListMintLogsResponse(
-            logs=[
-                v1.ListMintLogsResponseLog(
-                    number=log.number,
-                    recipient=log.recipient,
-                    amount=str(log.amount),
-                    block_number=log.place.block_number,
-                    transaction_hash=log.place.transaction_hash,
-                )
-                for log in found.logs
-            ],
+            logs=[] if message.is_packed else [_log(log) for log in found.logs],
+            columns=_columns(found.logs) if message.is_packed else None,
             covered_to_block=found.covered_to_block,
             at_block=found.end.number,
             at_block_hash=found.end.hash,
@@ -148,6 +152,9 @@ class Calls(ChainAdapterServiceBase):
             known_number=status.known.number,
             minting_told_ms_ago=status.known.minting_told_ms_ago or 0,
             anchors=anchoring.latest(status.anchors),
+            head_mined_at_s=0 if status.newest is None else status.newest.timestamp,
+            final_mined_at_s=0 if status.final is None else status.final.timestamp,
+            standing=None if status.standing is None else _standing(status.standing),
         )
 
     async def anchor_of(self, message: v1.AnchorOfRequest) -> v1.AnchorOfResponse:
@@ -167,6 +174,38 @@ class Calls(ChainAdapterServiceBase):
         if message.teller != v1.NumberTeller.MINTING:
             raise TellerUnknown("a number is told by minting or by the ledger", pointer="teller")
         return v1.TellNumberResponse(known_number=(await self._numbers.take(message.number)).number)
+
+
+def _log(log: MintedLog) -> v1.ListMintLogsResponseLog:
+    """Return one mint of the chain."""
+    return v1.ListMintLogsResponseLog(
+        number=log.number,
+        recipient=log.recipient,
+        amount=str(log.amount),
+        block_number=log.place.block_number,
+        transaction_hash=log.place.transaction_hash,
+    )
+
+
+def _columns(logs: Sequence[MintedLog]) -> v1.ListMintLogsResponseColumns:
+    """Return mints of the chain as columns."""
+    return v1.ListMintLogsResponseColumns(
+        numbers=b"".join([log.number.to_bytes(8) for log in logs]),
+        recipients=b"".join([log.recipient for log in logs]),
+        amounts=b"".join([log.amount.to_bytes(32) for log in logs]),
+        block_numbers=b"".join([log.place.block_number.to_bytes(8) for log in logs]),
+        transaction_hashes=b"".join([log.place.transaction_hash for log in logs]),
+    )
+
+
+def _standing(standing: Standing) -> v1.GetStatusResponseStanding:
+    """Return what the contracts say of themselves."""
+    return v1.GetStatusResponseStanding(
+        decimals=standing.decimals,
+        is_paused=standing.is_paused,
+        is_minter=standing.is_minter,
+        operators=list(standing.operators),
+    )
 
 
 def _mint(mint: v1.Mint) -> Mint:

@@ -1,35 +1,22 @@
 """Questions about mints, balances, the chain's own logs and the state of this adapter; answering changes nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from cashback.chain.gateway.blocks import LOG_BLOCKS_MAX, Blocks
 from cashback.chain.gateway.contracts import Contracts
-from cashback.chain.gateway.endpoint import Endpoint
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import (
-    Address,
-    Allowance,
-    ChainUnavailable,
-    Halt,
-    Header,
-    KnownNumber,
-    Lane,
-    LatestAnchors,
-    MintedLog,
-    MintView,
-    Network,
-    RaceLost,
-)
+from cashback.chain.model import Address, Allowance, ChainUnavailable, Header, Lane, MintedLog, MintView, RaceLost
 from cashback.chain.rules import following as rules
 from cashback.chain.rules.gas_money import GasLimits
+from cashback.chain.service.status import LaneStatus, Status, endpoint_status, told
 from cashback.chain.store import anchors, halts, holds, lanes, mints, network, numbers
 from cashback.kernel.db import Database
-from cashback.kernel.errors import Invalid, Unavailable
+from cashback.kernel.errors import Invalid
 
 NUMBERS_MAX: Final = 1_000
 ADDRESSES_MAX: Final = 500
@@ -37,13 +24,7 @@ LOGS_MAX: Final = 20_000
 WAITING_COUNTED_MAX: Final = 100_000
 HELD_NAMED_MAX: Final = 20
 ALLOWANCE_TRIES_MAX: Final = 5
-ENDPOINT_ANSWERS_WITHIN_S: Final = 1.0
-"""How long the state of this adapter waits for each endpoint; all are asked at the same time."""
-CHAIN_ANSWERS_WITHIN_S: Final = 1.5
-"""How long it waits then for what the chain says of supply and signers."""
 _ADDRESS_BYTES: Final = 20
-
-T = TypeVar("T")
 
 
 class QuestionTooLarge(Invalid):
@@ -70,44 +51,6 @@ class MintLogs(msgspec.Struct, frozen=True, kw_only=True):
     covered_to_block: int
     end: Header
     supply_at_end: int | None
-
-
-class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One lane in our records and on the chain."""
-
-    lane: Lane
-    mined_nonce: int
-    pending_nonce: int
-    final_nonce: int
-    gas_money_wei: int
-
-
-class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint as it last showed itself; `lag` is how many blocks it is behind what a quorum agrees on."""
-
-    name: str
-    is_healthy: bool
-    head: int
-    lag: int
-    problem: str
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """This adapter at one moment."""
-
-    network: Network
-    known: KnownNumber
-    halts: list[Halt]
-    anchors: LatestAnchors
-    head: int
-    total_supply: int | None
-    allowance: Allowance | None
-    gas: GasLimits
-    lanes: list[LaneStatus]
-    endpoints: list[EndpointStatus]
-    accepted_waiting: int
-    held: int
-    held_numbers: list[int]
 
 
 class Reading:
@@ -172,7 +115,10 @@ class Reading:
         logs: list[MintedLog] = []
         if first <= end.number:
             covered, found = await self._source.logs_from(first, min(first + LOG_BLOCKS_MAX - 1, end.number))
+            reached = covered
             covered, logs = _whole_blocks([log for log in found if isinstance(log, MintedLog)], covered)
+            if covered < reached:
+                self._source.span = covered - first + 1
             burned = await self._source.burned_between(first, covered)
         return MintLogs(
             logs=logs,
@@ -212,12 +158,14 @@ class Reading:
             waiting = await mints.waiting_count(tx, WAITING_COUNTED_MAX)
             held = await holds.held_count(tx, WAITING_COUNTED_MAX)
             held_numbers = await holds.held_numbers(tx, HELD_NAMED_MAX)
-        endpoints = await asyncio.gather(*(_endpoint(endpoint) for endpoint in self._node.endpoints))
+        endpoints = await asyncio.gather(*(endpoint_status(endpoint) for endpoint in self._node.endpoints))
         head = max((one.head for one in endpoints if one.is_healthy), default=0)
-        total_supply, allowance, told = await asyncio.gather(
-            _told(self._contracts.supply(head)),
-            _told(self._allowance()),
+        total_supply, allowance, own, standing, headers = await asyncio.gather(
+            self._supply(head),
+            told(self._allowance()),
             asyncio.gather(*(self._lane(lane, stored.final_block) for lane in own_lanes)),
+            told(self._contracts.standing([Address(lane.address) for lane in own_lanes])),
+            asyncio.gather(told(self._source.latest()), told(self._source.header_at(max(stored.final_block, 0)))),
         )
         return Status(
             network=stored,
@@ -228,11 +176,14 @@ class Reading:
             total_supply=total_supply,
             allowance=allowance,
             gas=self._gas,
-            lanes=told,
+            lanes=own,
             endpoints=endpoints,
             accepted_waiting=waiting,
             held=held,
             held_numbers=held_numbers,
+            standing=standing,
+            newest=headers[0],
+            final=headers[1] if stored.final_block >= 0 else None,
         )
 
     async def _allowance(self) -> Allowance:
@@ -242,15 +193,19 @@ class Reading:
                 return await self._contracts.allowance()
         return await self._contracts.allowance()
 
+    async def _supply(self, head: int) -> int | None:
+        """Return the supply at the head, None when nobody tells."""
+        return await told(self._contracts.supply(head))
+
     async def _lane(self, lane: Lane, final_block: int) -> LaneStatus:
         """Return one lane beside what the chain says of its signer up to `final_block`.
 
         Where it says nothing just now: zeros, and our own record of what is final.
         """
         mined, gas_money_wei, final = await asyncio.gather(
-            _told(self._source.nonces(lane.address, ("latest", "pending"))),
-            _told(self._source.gas_money_wei(lane.address)),
-            _told(self._source.nonces(lane.address, (hex(max(final_block, 0)),))),
+            told(self._source.nonces(lane.address, ("latest", "pending"))),
+            told(self._source.gas_money_wei(lane.address)),
+            told(self._source.nonces(lane.address, (hex(max(final_block, 0)),))),
         )
         is_told = mined is not None and gas_money_wei is not None
         return LaneStatus(
@@ -260,28 +215,6 @@ class Reading:
             final_nonce=lane.final_nonce if final is None else final[0],
             gas_money_wei=gas_money_wei if gas_money_wei is not None and is_told else 0,
         )
-
-
-async def _endpoint(endpoint: Endpoint) -> EndpointStatus:
-    """Ask one endpoint for its head, and tell how it is."""
-    try:
-        [number] = await endpoint.ask([("eth_blockNumber", [])], within_s=ENDPOINT_ANSWERS_WITHIN_S)
-    except Unavailable as failure:
-        problem = endpoint.problem or failure.detail
-        return EndpointStatus(name=endpoint.name, is_healthy=False, head=0, lag=0, problem=problem)
-    fault = endpoint.standing.fault
-    return EndpointStatus(
-        name=endpoint.name, is_healthy=not fault, head=int(number, 16), lag=endpoint.standing.lag, problem=fault
-    )
-
-
-async def _told(answer: Awaitable[T]) -> T | None:
-    """Return what the chain answers, None when it does not in time for the state of this adapter."""
-    try:
-        async with asyncio.timeout(CHAIN_ANSWERS_WITHIN_S):
-            return await answer
-    except (Unavailable, TimeoutError):
-        return None
 
 
 def _whole_blocks(logs: list[MintedLog], covered: int) -> tuple[int, list[MintedLog]]:

@@ -7,7 +7,7 @@ from typing import Final
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from cashback.ledger.gateway.words import HASH_BYTES, address, hash_text, octets
+from cashback.ledger.gateway.answers import HASH_BYTES, address_of, hash_of, octets
 from cashback.ledger.model import AnchorRefused, AnchorState, ChainAnchor, LatestAnchors
 from cashback.wire.answers import reason_of
 from cashback.wire.cashback.chain.v1 import Anchor as AnchorMessage
@@ -55,10 +55,10 @@ def anchor(message: AnchorMessage | None) -> ChainAnchor:
         root=octets(message.root, HASH_BYTES),
         up_to=int(message.up_to),
         state=AnchorState(state),
-        transaction_hash=hash_text(message.transaction_hash) if message.transaction_hash or is_on_chain else None,
+        transaction_hash=hash_of(message.transaction_hash) if message.transaction_hash or is_on_chain else None,
         block_number=int(message.block_number) if is_on_chain else None,
-        block_hash=hash_text(message.block_hash) if is_on_chain else None,
-        minter=address(message.minter) if is_on_chain else None,
+        block_hash=hash_of(message.block_hash) if is_on_chain else None,
+        minter=address_of(message.minter) if is_on_chain else None,
         reason=message.reason,
     )
 

@@ -43,14 +43,47 @@ class ChainLogs(msgspec.Struct, frozen=True, kw_only=True):
     burned: int
 
 
+class ChainColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """What `ChainLogs` says, with the logs as columns: big-endian values of one width, one behind the other.
+
+    A number and a block number take 8 bytes, a recipient 20, an amount and a transaction's hash 32 each.
+    """
+
+    numbers: bytes
+    recipients: bytes
+    amounts: bytes
+    block_numbers: bytes
+    transaction_hashes: bytes
+    from_block: int
+    covered_to_block: int
+    at_block: int
+    at_block_hash: str
+    at_block_mined_at: datetime
+    total_supply: int | None
+    burned: int
+
+
+class ContractStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """What token and minter say of themselves at the head: `operators` are the signers that may mint through them."""
+
+    decimals: int
+    is_paused: bool
+    is_minter: bool
+    operators: list[bytes]
+
+
 class LaneNonces(msgspec.Struct, frozen=True, kw_only=True):
-    """A signer's nonces: given out by the adapter, used on the chain up to its head, and used up to its final block."""
+    """A signer's nonces: given out by the adapter, used on the chain up to its head, and used up to its final block.
+
+    A signer that is draining takes nothing new, and need not be allowed to.
+    """
 
     address: bytes
     next_nonce: int
     mined_nonce: int
     final_nonce: int
     gas_money_wei: int
+    is_draining: bool = False
 
     @property
     def is_told(self) -> bool:
@@ -71,6 +104,7 @@ class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `limit` is the most that the minter mints at once, None when no node told. `known_number` is the highest mint number
     that adapter and minting know, and `minting_told_ms_ago` how long ago minting told its own, None when it never did.
+    Times of the newest and the final block and the contracts' `standing` are None when no node told.
     """
 
     chain_id: int
@@ -84,6 +118,9 @@ class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
     limit: TokenUnits | None
     known_number: int = 0
     minting_told_ms_ago: int | None = None
+    head_mined_at: datetime | None = None
+    final_mined_at: datetime | None = None
+    standing: ContractStanding | None = None
 
 
 class LiveMint(msgspec.Struct, frozen=True, kw_only=True):

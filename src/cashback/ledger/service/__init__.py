@@ -9,6 +9,7 @@ from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.proving import Prover
 from cashback.ledger.service.readings import Readings, explanation_of
+from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
@@ -31,6 +32,7 @@ __all__ = [
     "Prover",
     "Readings",
     "Recomputer",
+    "Reconciliations",
     "Recovery",
     "Retirements",
     "SealPolicy",

@@ -112,10 +112,13 @@ async def sums_of_user(tx: Tx, user_id: str) -> dict[tuple[str, State], Sum]:
 
 
 async def sums(tx: Tx) -> dict[State, Sum]:
-    """Return what all cashbacks come to, per state, in tokens: money of different currencies is not added up."""
+    """Return what all cashbacks come to, per state, in tokens: money of different currencies is not added up.
+
+    Of those that were requested it is what was requested.
+    """
     cursor = await tx.execute(
         """
-        select state, count(*), sum(token_units)::bigint
+        select state, count(*), sum(coalesce(requested_units, token_units))::bigint
         from ledger.cashback_ledger
         group by state
         """

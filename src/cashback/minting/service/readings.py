@@ -1,14 +1,18 @@
 """What `cashback mint list`, `mint show` and `reconcile` read; an auditor's role is enough."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Final
 
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, lengthen_statements, long_statements
 from cashback.kernel.errors import Invalid
 from cashback.minting.model import Cursor, Mint, MintNotFound, MintState
 from cashback.minting.store import cursor, readings
 
 PAGE_MAX: Final = 1_000
+
+WHOLE_S_MAX: Final = 3_600
+"""How long one question about every mint may take."""
 
 
 class Readings:
@@ -84,3 +88,24 @@ class Readings:
         """Return up to where the adapter's outcomes are applied."""
         async with self._database.transaction() as tx:
             return await cursor.read(tx)
+
+    async def closed(self, *, to_block: int) -> tuple[int, int]:
+        """Return how many mints are settled in blocks up to one, and the sum of their hashes.
+
+        Raises:
+            Unavailable: the database did not answer within `WHOLE_S_MAX` seconds.
+        """
+        async with self._database.transaction() as tx, long_statements(tx, within_s=WHOLE_S_MAX):
+            return await readings.closed(tx, to_block=to_block)
+
+    async def copy_open(self, *, after_block: int) -> AsyncGenerator[bytes]:
+        """Yield every mint that is not settled in a block up to `after_block`, as `store.readings.copy_open` does.
+
+        Raises:
+            Unavailable: the database was lost on the way.
+        """
+        async with self._database.session() as session:
+            await lengthen_statements(session, within_s=WHOLE_S_MAX)
+            async with aclosing(readings.copy_open(session, after_block=after_block)) as parts:
+                async for part in parts:
+                    yield part

@@ -1,8 +1,8 @@
 """What people and the reconciliation read: bounded pages in the order of numbers."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
-from cashback.kernel.db import Tx
+from cashback.kernel.db import Session, Tx
 from cashback.kernel.money import MINT_NUMBER_MAX
 from cashback.minting.model import NUMBER_RETIRED, Mint, MintState
 from cashback.minting.store.rows import COLUMNS, to_mint
@@ -99,3 +99,37 @@ async def counts(tx: Tx) -> dict[MintState, int]:
         """
     )
     return {MintState(row[0]): row[1] for row in await cursor.fetchall()}
+
+
+async def closed(tx: Tx, *, to_block: int) -> tuple[int, int]:
+    """Return how many mints are settled in blocks up to one, and the sum of their hashes, which depends on no order."""
+    cursor = await tx.execute(
+        """
+        select count(*),
+               coalesce(sum(hash_record_extended(row(
+                   number, cashback_id, recipient, amount, block_number, transaction_hash), 0)), 0)::text
+        from minting.mints
+        where block_number <= %(to_block)s
+        """,
+        {"to_block": to_block},
+    )
+    [row] = await cursor.fetchall()
+    return row[0], int(row[1])
+
+
+async def copy_open(session: Session, *, after_block: int) -> AsyncGenerator[bytes]:
+    """Yield, as PostgreSQL's binary COPY, every mint that is not settled in a block up to `after_block`.
+
+    Its columns: number, cashback_id, recipient, amount, block_number, transaction_hash; the last two may be null.
+    """
+    statement = """
+        copy (
+            select number, cashback_id, recipient, amount, block_number, transaction_hash
+            from minting.mints
+            where block_number is null
+               or block_number > %(after_block)s
+        ) to stdout (format binary)
+        """
+    async with session.cursor() as cursor, cursor.copy(statement, {"after_block": after_block}) as copy:
+        async for data in copy:
+            yield bytes(data)

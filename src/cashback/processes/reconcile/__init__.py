@@ -1,15 +1,31 @@
 """`cashback reconcile`: ledger, mint records and chain compared at one final block; the chain is the truth (I10).
 
-    chain (logs, supply, nonces) ──┐
-    minting (records) ─────────────┼─▶ compare ─▶ findings, each with the command that mends it
-    ledger (requests, books) ──────┘
+    chain (logs, supply, nonces, roles) ──┐
+    minting (records) ────────────────────┼─▶ compare ─▶ findings, each with the command that mends it
+    ledger (requests, books) ─────────────┘      └─────▶ ledger.reconciliations: the run, and a checkpoint
 
 The chain is read first: whatever it shows was requested before, so a ledger read later must know of it. Mints that are
 under way are no differences; they are counted. The nonces of the adapter's own records are held against the chain's
-counts (I9), and the books against themselves (I1, I8).
+counts (I9), and the books against themselves (I1, I8). No stage holds all rows: see `staging`.
 """
 
-from cashback.processes.reconcile.compare import Finding, Kind, Requested, Seen, compare
-from cashback.processes.reconcile.run import Report, Settings, reconcile
+from cashback.ledger.model import Reconciliation
+from cashback.processes.reconcile.compare import Bounds, Requested, Seen, Suspect, judge
+from cashback.processes.reconcile.findings import Finding, Kind
+from cashback.processes.reconcile.report import Report
+from cashback.processes.reconcile.run import Settings, last_runs, reconcile
 
-__all__ = ["Finding", "Kind", "Report", "Requested", "Seen", "Settings", "compare", "reconcile"]
+__all__ = [
+    "Bounds",
+    "Finding",
+    "Kind",
+    "Reconciliation",
+    "Report",
+    "Requested",
+    "Seen",
+    "Settings",
+    "Suspect",
+    "judge",
+    "last_runs",
+    "reconcile",
+]

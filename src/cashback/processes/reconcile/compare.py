@@ -1,61 +1,18 @@
-"""What the three sources say about each mint, held against each other; pure."""
+"""What the three sources say about one mint, held against each other; pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from cashback.kernel.addresses import checksum_address
-
-
-class Kind(StrEnum):
-    """What can differ; the codes are stable."""
-
-    MISSING_LOG = "missing_log"
-    UNSETTLED_LOG = "unsettled_log"
-    UNEXPECTED_LOG = "unexpected_log"
-    DUPLICATE_LOG = "duplicate_log"
-    WRONG_AMOUNT = "wrong_amount"
-    WRONG_RECIPIENT = "wrong_recipient"
-    WRONG_PLACE = "wrong_place"
-    RETIRED_MINTED = "retired_minted"
-    RECORD_MISSING = "record_missing"
-    RECORD_UNEXPECTED = "record_unexpected"
-    RECORD_DIFFERS = "record_differs"
-    SUPPLY_DIFFERS = "supply_differs"
-    NONCE_GAP = "nonce_gap"
-    BOOKS_DIFFER = "books_differ"
-    WALLET_DIFFERS = "wallet_differs"
-
+from cashback.processes.reconcile.findings import Finding, Kind, finding
 
 UNSETTLED_AFTER_S: Final = 21_600
 """From how much before the final block compared at on a log must be settled, by the blocks' own times: 6 hours.
 
 Longer than the longest pause after which the ledger asks again (an hour), and than the steps in which finality comes.
 """
-
-REMEDIES: Final[Mapping[Kind, str]] = {
-    Kind.MISSING_LOG: "page: the ledger or minting settled what the chain does not show (docs/runbooks/reconcile.md)",
-    Kind.UNSETTLED_LOG: (
-        "cashback replay --from-outbox minting when minting has settled it, otherwise set the outcome cursor back"
-        " (docs/runbooks/reconcile.md)"
-    ),
-    Kind.UNEXPECTED_LOG: "pause the minter with the guardian key and page: somebody else minted",
-    Kind.DUPLICATE_LOG: "pause the minter with the guardian key and page: the token contract is not ours",
-    Kind.WRONG_AMOUNT: "pause the minter with the guardian key and page",
-    Kind.WRONG_RECIPIENT: "pause the minter with the guardian key and page",
-    Kind.WRONG_PLACE: "page: the ledger or minting names another block or transaction than the one that minted",
-    Kind.RETIRED_MINTED: "halt minting and page: a number that was given up is minted, perhaps its cashback twice",
-    Kind.RECORD_MISSING: "cashback replay --type token.mint.requested",
-    Kind.RECORD_UNEXPECTED: "halt minting and page: a mint is under way that the ledger never requested",
-    Kind.RECORD_DIFFERS: "halt minting and page: one number stands for two mints",
-    Kind.SUPPLY_DIFFERS: "pause the minter with the guardian key and page: tokens exist that no mint log explains",
-    Kind.NONCE_GAP: "cashback doctor, then look at the adapter's lane",
-    Kind.BOOKS_DIFFER: "stop the ledger worker and page: the books contradict themselves",
-    Kind.WALLET_DIFFERS: "ask the user for the wallet, and set it again (docs/runbooks/reconcile.md)",
-}
-"""What a person does about each kind."""
 
 
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,85 +40,54 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     transaction_hash: str
 
 
-class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
-    """A mint whose log stands in a final block, and that the ledger or minting's record has not settled."""
+class Suspect(msgspec.Struct, frozen=True, kw_only=True):
+    """What ledger, minting and chain say of one number; at least one of them says something."""
 
-    mint: Requested
+    number: int
+    mint: Requested | None
     record: Requested | None
-    log: Seen
+    log: Seen | None
+
+    @property
+    def place(self) -> str:
+        """Return what a finding calls this."""
+        return f"mint {self.number}" + (f" ({self.mint.cashback_id})" if self.mint is not None else "")
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One difference: what was expected where, and what was found instead."""
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Blocks that decide how a number is judged.
 
-    kind: Kind
-    place: str
-    expected: str
-    found: str
-    remedy: str
+    `at_block` is the last one that was read. Up to `unsettled_until` a log is too old not to be settled, -1 for none.
+    Up to `settled_to` everything was compared by an earlier run, -1 when there was none.
+    """
 
-
-def finding(kind: Kind, place: str, *, expected: object, found: object) -> Finding:
-    """Return a difference with the remedy of its kind."""
-    return Finding(kind=kind, place=place, expected=str(expected), found=str(found), remedy=REMEDIES[kind])
+    at_block: int
+    unsettled_until: int = -1
+    settled_to: int = -1
 
 
-def index(seen: Sequence[Seen]) -> tuple[dict[int, Seen], list[Finding]]:
-    """Return the logs by number, and a difference for every number that has more than one."""
-    by_number: dict[int, Seen] = {}
-    twice: list[Finding] = []
-    for log in seen:
-        first = by_number.setdefault(log.number, log)
-        if first is not log:
-            place = f"mint {log.number}"
-            hashes = {"expected": first.transaction_hash, "found": log.transaction_hash}
-            twice.append(finding(Kind.DUPLICATE_LOG, place, **hashes))
-    return by_number, twice
+def judge(suspect: Suspect, bounds: Bounds) -> Iterator[Finding]:
+    """Yield every difference about one number; what is merely under way is none."""
+    mint, record, log = suspect.mint, suspect.record, suspect.log
+    if mint is None:
+        yield from _unrequested(suspect)
+        return
+    if log is not None and _is_closed(mint, bounds):
+        # An earlier run has seen another log of this number.
+        yield finding(Kind.DUPLICATE_LOG, suspect.place, expected=mint.transaction_hash, found=log.transaction_hash)
+        return
+    if log is None:
+        yield from _without_log(mint, record, suspect.place, bounds.at_block)
+    else:
+        yield from _against_log(mint, record, log, suspect.place)
+        yield from _unsettled(suspect, log, bounds)
+    if log is not None or record is not None:
+        yield from _against_record(mint, record, suspect.place)
 
 
-def compare(
-    requested: Sequence[Requested], records: Mapping[int, Requested], logs: Mapping[int, Seen], *, at_block: int
-) -> Iterator[Finding]:
-    """Yield every difference about the `requested` mints, one stretch of the ledger at a time."""
-    for mint in requested:
-        place = f"mint {mint.number} ({mint.cashback_id})"
-        yield from _against_log(mint, records.get(mint.number), logs.get(mint.number), place, at_block)
-        yield from _against_record(mint, records.get(mint.number), place)
-
-
-def settling(
-    requested: Sequence[Requested], records: Mapping[int, Requested], logs: Mapping[int, Seen]
-) -> Iterator[Unsettled]:
-    """Yield the mints that the chain shows and that ledger or minting has not settled: normal for a while."""
-    for mint in requested:
-        log, record = logs.get(mint.number), records.get(mint.number)
-        if log is not None and not mint.is_retired and not (_is_settled(mint) and _is_settled(record)):
-            yield Unsettled(mint=mint, record=record, log=log)
-
-
-def unsettled(found: Sequence[Unsettled], *, until_block: int) -> Iterator[Finding]:
-    """Yield a difference for each of those whose log stands in `until_block` or before: too long ago to be normal."""
-    for one in found:
-        if one.log.block_number <= until_block:
-            place = f"mint {one.mint.number} ({one.mint.cashback_id})"
-            told = f"ledger: {_settled(one.mint)}, minting: {_settled(one.record)}"
-            yield finding(Kind.UNSETTLED_LOG, place, expected=f"settled in block {one.log.block_number}", found=told)
-
-
-def unexpected(logs: Mapping[int, Seen], known: set[int]) -> Iterator[Finding]:
-    """Yield a difference for every log whose number the ledger never gave out."""
-    for number in sorted(logs.keys() - known):
-        log = logs[number]
-        found = f"{log.amount} to {checksum_address(log.recipient)} in {log.transaction_hash}"
-        yield finding(Kind.UNEXPECTED_LOG, f"mint {number}", expected="no mint", found=found)
-
-
-def unrequested(records: Mapping[int, Requested], known: set[int]) -> Iterator[Finding]:
-    """Yield a difference for every record of minting whose number the ledger never gave out (I3)."""
-    for number in sorted(records.keys() - known):
-        record = records[number]
-        found = f"{record.amount} to {checksum_address(record.recipient)} for {record.cashback_id}"
-        yield finding(Kind.RECORD_UNEXPECTED, f"mint {number}", expected="no record", found=found)
+def duplicate(number: int, *, first: str, other: str) -> Finding:
+    """Return the difference that one number has two logs, in these transactions."""
+    return finding(Kind.DUPLICATE_LOG, f"mint {number}", expected=first, found=other)
 
 
 def supply(*, minted: int, burned: int, total_supply: int, at_block: int) -> Iterator[Finding]:
@@ -170,27 +96,59 @@ def supply(*, minted: int, burned: int, total_supply: int, at_block: int) -> Ite
         yield finding(Kind.SUPPLY_DIFFERS, f"block {at_block}", expected=minted - burned, found=total_supply)
 
 
-def _against_log(
-    mint: Requested, record: Requested | None, log: Seen | None, place: str, at_block: int
-) -> Iterator[Finding]:
-    """Yield what differs between ledger or minting and the chain; what was settled above the block is not judged."""
-    if log is None:
-        for block_number, transaction_hash in _places(mint, record):
-            if block_number <= at_block:
-                expected = f"a log in block {block_number}, {transaction_hash}"
-                yield finding(Kind.MISSING_LOG, place, expected=expected, found="none")
-        return
+def _is_closed(mint: Requested, bounds: Bounds) -> bool:
+    """Tell whether an earlier run has compared this mint."""
+    return mint.minted_in_block is not None and mint.minted_in_block <= bounds.settled_to
+
+
+def _unrequested(suspect: Suspect) -> Iterator[Finding]:
+    """Yield what the chain or minting has of a number that the ledger never gave out (I3)."""
+    log, record = suspect.log, suspect.record
+    if log is not None:
+        found = f"{log.amount} to {checksum_address(log.recipient)} in {log.transaction_hash}"
+        yield finding(Kind.UNEXPECTED_LOG, suspect.place, expected="no mint", found=found)
+    if record is not None:
+        found = f"{record.amount} to {checksum_address(record.recipient)} for {record.cashback_id}"
+        yield finding(Kind.RECORD_UNEXPECTED, suspect.place, expected="no record", found=found)
+
+
+def _without_log(mint: Requested, record: Requested | None, place: str, at_block: int) -> Iterator[Finding]:
+    """Yield what was settled and has no log; what was settled above the block compared at is not judged."""
+    for block_number, transaction_hash in _places(mint, record):
+        if block_number <= at_block:
+            expected = f"a log in block {block_number}, {transaction_hash}"
+            kind = Kind.MISSING_LOG if record is not None else Kind.LEDGER_ONLY
+            yield finding(kind, place, expected=expected, found="none" if record is not None else "no log, no record")
+
+
+def _against_log(mint: Requested, record: Requested | None, log: Seen, place: str) -> Iterator[Finding]:
+    """Yield what differs between ledger or minting and the chain."""
     if mint.is_retired:
         yield finding(Kind.RETIRED_MINTED, place, expected="no log", found=f"a log in block {log.block_number}")
         return
     if log.amount != mint.amount:
         yield finding(Kind.WRONG_AMOUNT, place, expected=mint.amount, found=log.amount)
     if log.recipient.lower() != mint.recipient.lower():
-        yield finding(Kind.WRONG_RECIPIENT, place, expected=mint.recipient, found=checksum_address(log.recipient))
+        yield finding(
+            Kind.WRONG_RECIPIENT,
+            place,
+            expected=checksum_address(mint.recipient),
+            found=checksum_address(log.recipient),
+        )
     stands = (log.block_number, log.transaction_hash)
     for settled in _places(mint, record):
         if settled != stands:
             yield finding(Kind.WRONG_PLACE, place, expected=settled, found=stands)
+
+
+def _unsettled(suspect: Suspect, log: Seen, bounds: Bounds) -> Iterator[Finding]:
+    """Yield a difference when a log is of too long ago for ledger or minting not to have settled it."""
+    mint, record = suspect.mint, suspect.record
+    is_settled = _is_settled(mint) and _is_settled(record)
+    if mint is None or mint.is_retired or is_settled or log.block_number > bounds.unsettled_until:
+        return
+    told = f"ledger: {_settled(mint)}, minting: {_settled(record)}"
+    yield finding(Kind.UNSETTLED_LOG, suspect.place, expected=f"settled in block {log.block_number}", found=told)
 
 
 def _places(mint: Requested, record: Requested | None) -> list[tuple[int, str | None]]:
@@ -223,6 +181,6 @@ def _against_record(mint: Requested, record: Requested | None, place: str) -> It
     ours = (mint.cashback_id, mint.recipient.lower(), mint.amount)
     theirs = (record.cashback_id, record.recipient.lower(), record.amount)
     if ours != theirs:
+        expected = (mint.cashback_id, checksum_address(mint.recipient), mint.amount)
         written = (record.cashback_id, checksum_address(record.recipient), record.amount)
-        expected = (mint.cashback_id, mint.recipient, mint.amount)
         yield finding(Kind.RECORD_DIFFERS, place, expected=expected, found=written)

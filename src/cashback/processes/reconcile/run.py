@@ -1,175 +1,231 @@
-"""One comparison: the sources read in order, and what differs between them."""
+"""One comparison: where it begins, the sources read in order, what differs between them, and what is written down."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from cashback.chain.service.auditing import Audit
+from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Dsn, HostPort
 from cashback.kernel.db import Database
-from cashback.ledger import Difference
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import State, Sum
+from cashback.ledger.model import ChainColumns, Reconciliation
 from cashback.ledger.service import Readings as LedgerReadings
+from cashback.ledger.service import Reconciliations
 from cashback.minting import Readings as MintingReadings
-from cashback.processes.reconcile.compare import (
-    UNSETTLED_AFTER_S,
-    Finding,
-    Kind,
-    Requested,
-    Seen,
-    Unsettled,
-    compare,
-    finding,
-    index,
-    settling,
-    supply,
-    unexpected,
-    unrequested,
-    unsettled,
-)
+from cashback.processes.reconcile.compare import UNSETTLED_AFTER_S, Bounds, judge, supply
+from cashback.processes.reconcile.findings import Finding, Findings, Kind, finding
+from cashback.processes.reconcile.report import Report, Totals, report_of, run_of
 from cashback.processes.reconcile.sources import (
-    ChainSeen,
+    NodeSilent,
     Sources,
-    chain_seen,
+    contract_findings,
+    finality_findings,
     last_mined_before,
     nonce_findings,
-    stretches,
+    pages,
 )
+from cashback.processes.reconcile.staging import Staging
+from cashback.processes.reconcile.start import Start, start
+from cashback.processes.reconcile.tables import Settling
 from cashback.processes.reconcile.wallets import wallet_findings
 from cashback.processes.tls import ClientTls
 
+Reached: TypeAlias = Callable[[int, int], None]
+"""Is told how many blocks of how many were read."""
+
+BOOKS_OF_KIND_MAX: Final = 100
+
 
 class Settings(ClientTls, frozen=True, kw_only=True):
-    """Where the sources are; every role may only read."""
+    """Where the sources are; every role may only read, and the ledger's write down what was found.
+
+    A last final block that is older than `finality_stale_s` is told.
+    """
 
     ledger_audit_dsn: Dsn
     minting_audit_dsn: Dsn
     chain_audit_dsn: Dsn
     adapter_address: HostPort
+    finality_stale_s: Annotated[int, msgspec.Meta(ge=1, le=604_800)] = 3_600
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What was compared, at which final block, and what differs; amounts are base units of the token."""
+async def reconcile(
+    settings: Settings,
+    *,
+    is_whole: bool = True,
+    asked_by: str = "person",
+    reached: Reached = lambda done, total: None,  # noqa: ARG005  # told to nobody
+) -> Report:
+    """Return the comparison, of everything or of what came after the last checkpoint; the run is written down.
 
-    at_block: int
-    at_block_hash: str
-    total_supply: int
-    burned: int
-    logs: int
-    logs_amount: int
-    requested: int
-    minted: int
-    minted_amount: int
-    settling: int
-    in_flight: int
-    in_flight_amount: int
-    stuck: int
-    waiting: int
-    declined: int
-    findings: list[Finding]
-
-    @property
-    def is_drained(self) -> bool:
-        """Tell whether every cashback has reached its end, and every settled mint its final block."""
-        return not (self.in_flight or self.waiting or self.settling or self.minted > self.logs)
-
-
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """What going through all requests brought: how many there are, which are not settled yet, and what differs."""
-
-    requested: int
-    settling: list[Unsettled]
-    findings: list[Finding]
-
-
-async def reconcile(settings: Settings) -> Report:
-    """Return the whole comparison; nothing is changed anywhere.
+    Nothing else is changed anywhere. Without a checkpoint that still holds it is of everything.
 
     Raises:
         Unavailable: a source did not answer.
     """
+    async with opened(settings) as sources:
+        began_at = sources.clock.now()
+        report, totals = await compare_all(sources, is_whole=is_whole, reached=reached)
+        run = run_of(report, asked_by=asked_by, began_at=began_at, ended_at=max(began_at, sources.clock.now()))
+        await sources.journal.write(run, totals.checkpoint)
+        return report
+
+
+async def last_runs(settings: Settings, *, limit: int) -> list[Reconciliation]:
+    """Return the newest runs, newest first.
+
+    Raises:
+        Unavailable: the ledger's database did not answer.
+    """
+    async with Database.open(settings.ledger_audit_dsn.value, name="reconcile", connections_max=1) as ledger:
+        return await Reconciliations(ledger).last(limit=limit)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Sources]:
+    """Yield the doors to everything."""
     async with (
-        Database.open(settings.ledger_audit_dsn.value, name="reconcile", connections_max=1) as ledger,
+        Database.open(settings.ledger_audit_dsn.value, name="reconcile", connections_max=2) as ledger,
         Database.open(settings.minting_audit_dsn.value, name="reconcile", connections_max=1) as minting,
         Database.open(settings.chain_audit_dsn.value, name="reconcile", connections_max=1) as chain,
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
     ):
-        return await compare_all(
-            Sources(
-                cashback=ledger,
-                ledger=LedgerReadings(ledger),
-                minting=MintingReadings(minting),
-                chain=Audit(chain),
-                adapter=adapter,
-            )
+        yield Sources(
+            cashback=ledger,
+            ledger=LedgerReadings(ledger),
+            journal=Reconciliations(ledger),
+            minting=MintingReadings(minting),
+            chain=Audit(chain),
+            adapter=adapter,
+            clock=SystemClock(),
+            finality_stale_s=settings.finality_stale_s,
         )
 
 
-async def compare_all(sources: Sources) -> Report:
-    """Read the chain first, then what minting and the ledger know of it; return the report."""
+async def compare_all(sources: Sources, *, is_whole: bool, reached: Reached) -> tuple[Report, Totals]:
+    """Read the chain first, then what minting and the ledger know of it; return the report and its figures."""
     status = await sources.adapter.status()
-    chain = await chain_seen(sources.adapter)
-    logs, findings = index(chain.logs)
-    findings += await nonce_findings(sources.chain, status)
-    compared = await _compare_requests(sources, logs, at_block=chain.at_block)
-    findings += compared.findings
-    findings += await _overdue(sources, chain, compared.settling)
-    minted = sum(log.amount for log in chain.logs)
-    findings += supply(minted=minted, burned=chain.burned, total_supply=chain.total_supply, at_block=chain.at_block)
-    findings += [_unbalanced(difference) for difference in await sources.ledger.differences()]
-    findings += await wallet_findings(sources.cashback)
-    return _report(chain, compared, await sources.ledger.sums(), findings)
+    findings = Findings()
+    findings.take(contract_findings(status))
+    begin = await start(sources, findings, is_whole=is_whole)
+    async with AsyncExitStack() as stack:
+        # The books say nothing of the chain: they are gone through while that is read.
+        books = await stack.enter_async_context(_beside(_books(sources, is_whole=begin.checkpoint is None)))
+        staging = await stack.enter_async_context(Staging.open(sources.cashback))
+        first = await _read_chain(sources, staging, begin, reached)
+        findings.take(
+            finality_findings(
+                status,
+                at_block=first.page.at_block,
+                mined_at=first.page.at_block_mined_at,
+                now=sources.clock.now(),
+                stale_s=sources.finality_stale_s,
+            )
+        )
+        findings.take(await nonce_findings(sources.chain, status))
+        await staging.take_records(sources.minting, after_block=begin.settled_to)
+        await staging.take_requests(after_block=begin.settled_to)
+        totals = await _compare(sources, staging, begin, first, findings)
+        findings.take(await books)
+    sums = await sources.ledger.sums()
+    return report_of(begin, totals, sums, findings), totals
 
 
-async def _compare_requests(sources: Sources, logs: Mapping[int, Seen], *, at_block: int) -> Compared:
-    """Hold every request against its log and its record, and every log and record against the requests."""
-    findings: list[Finding] = []
-    known: set[int] = set()
-    strays: dict[int, Requested] = {}
-    under_way: list[Unsettled] = []
-    async for stretch in stretches(sources.ledger, sources.minting):
-        findings += compare(stretch.requested, stretch.records, logs, at_block=at_block)
-        numbers = {mint.number for mint in stretch.requested}
-        strays |= {number: record for number, record in stretch.records.items() if number not in numbers}
-        known |= numbers
-        under_way += settling(stretch.requested, stretch.records, logs)
-    findings += unexpected(logs, known)
-    findings += unrequested(strays, known)
-    return Compared(requested=len(known), settling=under_way, findings=findings)
+class ChainRead(msgspec.Struct, frozen=True):
+    """The first page of the question, which says where it ends, and what holders burned in all of its blocks."""
+
+    page: ChainColumns
+    burned: int
+    total_supply: int
 
 
-async def _overdue(sources: Sources, chain: ChainSeen, under_way: list[Unsettled]) -> list[Finding]:
-    """Return a difference for every mint that should have been settled long ago."""
-    instant = chain.at_block_mined_at - timedelta(seconds=UNSETTLED_AFTER_S)
-    blocks = {one.log.block_number for one in under_way}
-    return list(unsettled(under_way, until_block=await last_mined_before(sources.adapter, instant, blocks)))
+async def _read_chain(sources: Sources, staging: Staging, begin: Start, reached: Reached) -> ChainRead:
+    """Stage the chain's logs: those after the checkpoint, and before it those that were not settled then.
+
+    Raises:
+        NodeSilent: the node does not tell the supply, or lags behind what it told before.
+        Unavailable: adapter or node did not answer.
+    """
+    first: ChainColumns | None = None
+    burned = 0
+    async with aclosing(pages(sources.adapter, from_block=begin.read_to + 1)) as fresh:
+        async for page in fresh:
+            first = first or page
+            await staging.take_logs(page)
+            burned += page.burned
+            reached(page.covered_to_block - begin.read_to, page.at_block - begin.read_to)
+    if first is None or first.total_supply is None:
+        raise NodeSilent("the node does not tell the supply at its final block")
+    if first.at_block < begin.read_to:
+        raise NodeSilent(f"the last final block is {first.at_block}, and an earlier run went up to {begin.read_to}")
+    if begin.settled_to < begin.read_to:
+        async with aclosing(
+            pages(sources.adapter, from_block=begin.settled_to + 1, to_block=begin.read_to)
+        ) as open_then:
+            async for page in open_then:
+                await staging.take_logs(page)
+    return ChainRead(first, burned, first.total_supply)
 
 
-def _unbalanced(difference: Difference) -> Finding:
-    """Return what does not add up in the books as a difference."""
-    place = f"{difference.invariant} {difference.kind} {difference.place}"
-    return finding(Kind.BOOKS_DIFFER, place, expected=difference.expected, found=difference.found)
-
-
-def _report(chain: ChainSeen, compared: Compared, sums: Mapping[State, Sum], findings: list[Finding]) -> Report:
-    """Return the report."""
-    return Report(
-        at_block=chain.at_block,
-        at_block_hash=chain.at_block_hash,
-        total_supply=chain.total_supply,
-        burned=chain.burned,
-        logs=len(chain.logs),
-        logs_amount=sum(log.amount for log in chain.logs),
-        requested=compared.requested,
-        minted=sums[State.MINTED].cashbacks,
-        minted_amount=sums[State.MINTED].token_units,
-        settling=sum(one.mint.minted_in_block is None for one in compared.settling),
-        in_flight=sums[State.MINT_REQUESTED].cashbacks,
-        in_flight_amount=sums[State.MINT_REQUESTED].token_units,
-        stuck=sums[State.STUCK].cashbacks,
-        waiting=sums[State.APPROVED].cashbacks,
-        declined=sums[State.DECLINED].cashbacks,
-        findings=findings,
+async def _compare(sources: Sources, staging: Staging, begin: Start, chain: ChainRead, findings: Findings) -> Totals:
+    """Judge every number that is worth a look, and return the figures of the whole."""
+    at_block = chain.page.at_block
+    fresh = await staging.seen(after_block=begin.read_to)
+    repeated, many = await staging.duplicates()
+    findings.take(repeated, in_all=many)
+    settling = await staging.suspect(at_block=at_block)
+    bounds = Bounds(
+        at_block=at_block, unsettled_until=await _too_old(sources, chain.page, settling), settled_to=begin.settled_to
     )
+    async for suspect in staging.suspects():
+        findings.take(judge(suspect, bounds))
+    totals = Totals.of(begin, chain.page, fresh=fresh, burned=chain.burned, total_supply=chain.total_supply)
+    findings.take(
+        supply(minted=totals.logs_amount, burned=totals.burned, total_supply=totals.total_supply, at_block=at_block)
+    )
+    settled_to = at_block if settling is None else settling.first_block - 1
+    newly = await staging.closed(after_block=begin.settled_to, to_block=settled_to)
+    return totals.closed(
+        begin,
+        requested=await staging.requested(bounds),
+        settling=0 if settling is None else settling.unsettled_in_ledger,
+        settled_to=settled_to if findings.is_checkpoint else None,
+        newly=newly,
+    )
+
+
+async def _too_old(sources: Sources, page: ChainColumns, settling: Settling | None) -> int:
+    """Return up to which block logs should have been settled long ago, of those that are not; -1 for none."""
+    if settling is None:
+        return -1
+    instant = page.at_block_mined_at - timedelta(seconds=UNSETTLED_AFTER_S)
+    return await last_mined_before(sources.adapter, instant, first=settling.first_block, last=settling.last_block)
+
+
+async def _books(sources: Sources, *, is_whole: bool) -> list[Finding]:
+    """Return what does not add up in the books, and wallets that differ; only a whole run goes through them."""
+    if not is_whole:
+        return []
+    found = []
+    for one in await sources.ledger.differences(limit=BOOKS_OF_KIND_MAX):
+        place = f"{one.invariant} {one.kind} {one.place}"
+        found.append(finding(Kind.BOOKS_DIFFER, place, expected=one.expected, found=one.found))
+    return found + await wallet_findings(sources.cashback)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, list[Finding]]) -> AsyncIterator[asyncio.Task[list[Finding]]]:
+    """Yield a task that does `work` beside the block, and is given up with it."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

@@ -1,34 +1,27 @@
-"""Reading the three sources in the order in which something comes to be known: chain, minting, ledger.
+"""What the chain shows, in the order in which something comes to be known: chain, then minting, then the ledger.
 
 Whatever an earlier source shows was known to every later one before, so nothing under way looks like a difference.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterator
-from datetime import datetime
-from typing import Final
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import msgspec
 
 from cashback.chain.model import Address, NonceFault
 from cashback.chain.service.auditing import Audit
+from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
-from cashback.kernel.errors import Invalid, Unavailable
+from cashback.kernel.errors import Unavailable
+from cashback.kernel.money import TOKEN_DECIMALS
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import Cashback, ChainLogs, ChainStatus, RetiredNumber
+from cashback.ledger.model import ChainColumns, ChainStatus
 from cashback.ledger.service import Readings as LedgerReadings
+from cashback.ledger.service import Reconciliations
 from cashback.minting import Readings as MintingReadings
-from cashback.minting.model import Mint
-from cashback.processes.reconcile.compare import Finding, Kind, Requested, Seen, finding
-
-STRETCH: Final = 1_000
-LOGS_MAX: Final = 2_000_000
-"""How many mint logs one run holds in memory; above it the run refuses rather than guesses."""
-
-
-class TooManyLogs(Invalid):
-    """There are more mint logs than one run may hold."""
-
-    code = "too_many_logs"
+from cashback.processes.reconcile.findings import Finding, Kind, finding
 
 
 class NodeSilent(Unavailable):
@@ -42,81 +35,69 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
 
     cashback: Database
     ledger: LedgerReadings
+    journal: Reconciliations
     minting: MintingReadings
     chain: Audit
     adapter: Adapter
+    clock: Clock
+    finality_stale_s: int
 
 
-class ChainSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The chain up to one final block: its mint logs in order, the supply there, and what holders burned until then.
+async def pages(adapter: Adapter, *, from_block: int, to_block: int = 0) -> AsyncGenerator[ChainColumns]:
+    """Yield the chain's logs from a block on, the next page asked for while the caller looks at this one.
 
-    `from_block` is where the adapter begins; of mints before it nothing is known here.
-    """
-
-    from_block: int
-    at_block: int
-    at_block_hash: str
-    at_block_mined_at: datetime
-    total_supply: int
-    burned: int
-    logs: list[Seen]
-
-
-class Stretch(msgspec.Struct, frozen=True):
-    """The mints of some numbers as the ledger and as minting knows them; minting was read first."""
-
-    requested: list[Requested]
-    records: dict[int, Requested]
-
-
-async def chain_seen(adapter: Adapter) -> ChainSeen:
-    """Return the chain up to what is its last final block when this begins.
+    `to_block` 0 means what is the last final block when this begins; the first page tells which that is.
 
     Raises:
-        TooManyLogs: there are more logs than one run may hold.
-        NodeSilent: the node does not tell the supply, or lags behind what it told before.
+        NodeSilent: the node lags behind what it told before.
         Unavailable: adapter or node did not answer.
     """
-    page = first = await adapter.mint_logs(from_block=0)
-    logs, burned = list(_seen(first)), first.burned
-    while page.covered_to_block < first.at_block:
-        page = await adapter.mint_logs(from_block=page.covered_to_block + 1, to_block=first.at_block)
-        if page.at_block != first.at_block:
-            raise NodeSilent(f"the node has not got as far as block {first.at_block} any more")
-        logs += _seen(page)
-        burned += page.burned
-        if len(logs) > LOGS_MAX:
-            raise TooManyLogs(f"more than {LOGS_MAX:,} mint logs")
-    if first.total_supply is None:
-        raise NodeSilent(f"the node does not tell the supply at block {first.at_block}")
-    return ChainSeen(
-        from_block=first.from_block,
-        at_block=first.at_block,
-        at_block_hash=first.at_block_hash,
-        at_block_mined_at=first.at_block_mined_at,
-        total_supply=first.total_supply,
-        burned=burned,
-        logs=logs,
-    )
+    page = await adapter.mint_columns(from_block=from_block, to_block=to_block)
+    end = page.at_block
+    while page.covered_to_block < end:
+        ahead = asyncio.create_task(adapter.mint_columns(from_block=page.covered_to_block + 1, to_block=end))
+        try:
+            yield page
+            page = await ahead
+        finally:
+            if not ahead.done():
+                ahead.cancel()
+                with suppress(asyncio.CancelledError):
+                    await ahead
+        if page.at_block != end:
+            raise NodeSilent(f"the node has not got as far as block {end} any more")
+    yield page
 
 
-async def last_mined_before(adapter: Adapter, instant: datetime, blocks: Collection[int]) -> int:
-    """Return the last of some final `blocks` that was mined before `instant`, -1 when none was; asks about few of them.
+async def hash_at(adapter: Adapter, block: int) -> str:
+    """Return the hash of a final block.
+
+    Raises:
+        NodeSilent: the node has no final block of that height.
+        Unavailable: adapter or node did not answer.
+    """
+    page = await adapter.mint_columns(from_block=block, to_block=block)
+    if page.at_block != block:
+        raise NodeSilent(f"the last final block is {page.at_block}, and an earlier run went up to {block}")
+    return page.at_block_hash
+
+
+async def last_mined_before(adapter: Adapter, instant: datetime, *, first: int, last: int) -> int:
+    """Return the last of the final blocks from `first` to `last` that was mined before `instant`, -1 when none was.
 
     Raises:
         Unavailable: adapter or node did not answer.
     """
-    candidates = sorted(blocks)
-    low, high = 0, len(candidates)
+    low, high = first, last + 1
     while low < high:
         middle = (low + high) // 2
         # The shortest question there is; its answer tells the time of the block that it ends at.
-        page = await adapter.mint_logs(from_block=candidates[middle], to_block=candidates[middle])
+        page = await adapter.mint_columns(from_block=middle, to_block=middle)
         if page.at_block_mined_at < instant:
             low = middle + 1
         else:
             high = middle
-    return candidates[low - 1] if low else -1
+    return low - 1 if low > first else -1
 
 
 async def nonce_findings(chain: Audit, status: ChainStatus) -> list[Finding]:
@@ -133,38 +114,36 @@ async def nonce_findings(chain: Audit, status: ChainStatus) -> list[Finding]:
     return [_nonce_finding(fault) for fault in faults]
 
 
-async def stretches(ledger: LedgerReadings, minting: MintingReadings) -> AsyncIterator[Stretch]:
-    """Yield everything that was ever requested or recorded, a stretch of numbers at a time."""
-    after = 0
-    while True:
-        records = await minting.page(after=after, limit=STRETCH)
-        requested = await ledger.mints(after_number=after, limit=STRETCH)
-        # Read last: what is given up in between is told twice rather than not at all.
-        retired = await ledger.retired_numbers(after_number=after, limit=STRETCH)
-        ours = {cashback.mint_number: _requested(cashback) for cashback in requested}
-        ours |= {one.number: _retired(one) for one in retired}
-        mints = list(ours.values())
-        recorded = [_recorded(mint) for mint in records]
-        if not mints and not recorded:
-            return
-        # A stretch of numbers, not of rows: all pages reach at least as far.
-        after = min(mint.number for mint in (*mints, *recorded)) + STRETCH - 1
-        yield Stretch(
-            [mint for mint in mints if mint.number <= after],
-            {mint.number: mint for mint in recorded if mint.number <= after},
-        )
+def contract_findings(status: ChainStatus) -> Iterator[Finding]:
+    """Yield what of the contracts does not allow minting, or is not as the ledger counts.
+
+    Raises:
+        NodeSilent: no quorum of nodes told.
+    """
+    standing = status.standing
+    if standing is None:
+        raise NodeSilent("the nodes do not tell how token and minter stand")
+    if standing.decimals != TOKEN_DECIMALS:
+        yield finding(Kind.DECIMALS_CHANGED, "token", expected=TOKEN_DECIMALS, found=standing.decimals)
+    if standing.is_paused:
+        yield finding(Kind.MINTER_PAUSED, "minter", expected="not paused", found="paused")
+    if not standing.is_minter:
+        yield finding(Kind.ROLE_LOST, "minter", expected="MINTER_ROLE on the token", found="none")
+    for lane in status.lanes:
+        if lane.address not in standing.operators and not lane.is_draining:
+            place = f"signer 0x{lane.address.hex()}"
+            yield finding(Kind.ROLE_LOST, place, expected="OPERATOR_ROLE on the minter", found="none")
 
 
-def _seen(page: ChainLogs) -> Iterator[Seen]:
-    """Yield a page's logs."""
-    for log in page.logs:
-        yield Seen(
-            number=log.number,
-            recipient=log.recipient,
-            amount=log.amount,
-            block_number=log.block_number,
-            transaction_hash=log.transaction_hash,
-        )
+def finality_findings(
+    status: ChainStatus, *, at_block: int, mined_at: datetime, now: datetime, stale_s: int
+) -> Iterator[Finding]:
+    """Yield a difference when the last final block is older than `stale_s`, by the newest block's time or by ours."""
+    newest = max(now, status.head_mined_at or now)
+    if newest - mined_at > timedelta(seconds=stale_s):
+        expected = f"a final block of the last {stale_s} s"
+        found = f"mined at {mined_at:%Y-%m-%dT%H:%M:%SZ}; block {status.head} is the newest one"
+        yield finding(Kind.STALE_FINALITY, f"block {at_block}", expected=expected, found=found)
 
 
 def _nonce_finding(fault: NonceFault) -> Finding:
@@ -174,39 +153,3 @@ def _nonce_finding(fault: NonceFault) -> Finding:
     attempts = f"{fault.mined} mined attempts"
     place = f"nonce {fault.nonce} of 0x{fault.address.hex()}"
     return finding(Kind.NONCE_GAP, place, expected=expected, found=f"{found}, {attempts}")
-
-
-def _requested(cashback: Cashback) -> Requested:
-    """Return a mint as the ledger knows it."""
-    return Requested(
-        number=cashback.mint_number or 0,
-        cashback_id=cashback.id,
-        recipient=cashback.recipient or "",
-        amount=cashback.requested_units or 0,
-        minted_in_block=cashback.block_number,
-        transaction_hash=cashback.transaction_hash,
-    )
-
-
-def _retired(one: RetiredNumber) -> Requested:
-    """Return what the ledger had requested under a number that it gave up."""
-    return Requested(
-        number=one.number,
-        cashback_id=one.cashback_id,
-        recipient=one.recipient,
-        amount=one.token_units,
-        minted_in_block=None,
-        is_retired=True,
-    )
-
-
-def _recorded(mint: Mint) -> Requested:
-    """Return a mint as minting knows it."""
-    return Requested(
-        number=mint.number,
-        cashback_id=mint.cashback_id,
-        recipient="0x" + mint.recipient.hex(),
-        amount=mint.amount,
-        minted_in_block=mint.inclusion.block_number if mint.inclusion else None,
-        transaction_hash="0x" + mint.inclusion.transaction_hash.hex() if mint.inclusion else None,
-    )

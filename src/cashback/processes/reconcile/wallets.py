@@ -4,7 +4,7 @@ from typing import Final
 
 from cashback.kernel.db import Database, long_statements
 from cashback.ledger.service.readings import WHOLE_LEDGER_S_MAX
-from cashback.processes.reconcile.compare import Finding, Kind, finding
+from cashback.processes.reconcile.findings import Finding, Kind, finding
 
 WALLETS_MAX: Final = 1_000
 

@@ -1,0 +1,178 @@
+"""`reconcile`: how long `cashback reconcile` takes over a million mints, and what memory it holds.
+
+Method. Ledger and minting stand in PostgreSQL (fsync on) with a row for every mint, made by SQL; the chain is a
+stand-in that answers eth_getLogs and the rest of JSON-RPC as anvil does (`reconcile_chain`, a process of its own; no
+chain had to mine a million mints), read by the real adapter's service over gRPC (`reconcile_adapter`, a process as
+well). The command is timed from its start to its end, `cashback reconcile --whole --json`, at a tenth of the mints and
+at all of them, once each; then without `--whole`, when nothing has changed. Its peak memory is what the kernel counted
+for the child; the adapter's is read from /proc. Every run must find no difference and have seen every mint. The books
+are those of 1,000 users with 4,001 transfers (`reconcile_books`): questions to four million would take longer, beside
+the reading of the chain.
+
+MINTS=100000 is for looking whether it works.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cashback.kernel.clock import monotonic_s
+from cashback.kernel.config import environment
+from cashback.processes import migrate
+from cashback.processes.embedded import CHAIN_ID, HOST, EmbeddedPostgres, free_port
+from cashback.processes.stack import Plan, Ports
+from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC
+from tests.benchmarks.checks import Check, at_most, exactly, reported
+from tests.benchmarks.reconcile_books import fill_ledger, fill_minting, keep_books
+from tests.benchmarks.reconcile_chain import MINTER, TOKEN
+from tests.support.facts import eventually
+
+MINTS: Final = int(os.environ.get("MINTS", "1000000"))
+WHOLE_S_MAX: Final = 60.0
+_UP_WITHIN_S: Final = 30
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """One run of the command: how long it took, the most memory it held, and what it told."""
+
+    took_s: float
+    memory_mib: float
+    adapter_mib: float
+    logs: int
+    findings: int
+    mode: str
+
+
+async def measure(folder: Path) -> list[Check]:
+    """Return the figures."""
+    plan = Plan(Ports.free())
+    few = MINTS // 10
+    with EmbeddedPostgres(folder / "postgres") as postgres:
+        await asyncio.to_thread(migrate.migrate, plan.migration(postgres))
+        await _fill(postgres, first=1, last=few)
+        async with _chain(plan, postgres, mints=few) as adapter:
+            tenth = await _run(plan, postgres, adapter, "--whole")
+        await _fill(postgres, first=few + 1, last=MINTS)
+        async with _chain(plan, postgres, mints=MINTS) as adapter:
+            whole = await _run(plan, postgres, adapter, "--whole")
+            again = await _run(plan, postgres, adapter)
+    found = sum(one.findings for one in (tenth, whole, again))
+    return [
+        exactly("mint logs compared", whole.logs, "logs", expected=MINTS),
+        exactly("differences found where none is", found, "differences", expected=0),
+        at_most(f"whole run over {MINTS:,} mints", whole.took_s, "s", bound=WHOLE_S_MAX),
+        reported(f"whole run over {few:,} mints", tenth.took_s, "s"),
+        reported("incremental run, nothing new", again.took_s, "s"),
+        exactly("that run was incremental", int(again.mode == "incremental"), "", expected=1),
+        at_most(
+            "peak memory of the command, at all mints to at a tenth",
+            whole.memory_mib / tenth.memory_mib,
+            "x",
+            bound=1.5,
+        ),
+        reported("peak memory of the command", whole.memory_mib, "MiB"),
+        at_most("peak memory of the adapter, likewise", whole.adapter_mib / tenth.adapter_mib, "x", bound=1.5),
+        reported("peak memory of the adapter", whole.adapter_mib, "MiB"),
+    ]
+
+
+async def _fill(postgres: EmbeddedPostgres, *, first: int, last: int) -> None:
+    """Have ledger and minting know these mints, and the books."""
+    await asyncio.to_thread(fill_ledger, postgres.dsn("cashback"), first=first, last=last)
+    await asyncio.to_thread(keep_books, postgres.dsn("cashback"))
+    await asyncio.to_thread(fill_minting, postgres.dsn("minting"), first=first, last=last)
+
+
+@asynccontextmanager
+async def _chain(plan: Plan, postgres: EmbeddedPostgres, *, mints: int) -> AsyncIterator[int]:
+    """Yield the process id of an adapter over a chain of so many mints."""
+    port = free_port()
+    settings = {
+        "CASHBACK_RPC_URLS": f"http://{HOST}:{port}",
+        "CASHBACK_CHAIN_ID": str(CHAIN_ID),
+        "CASHBACK_TOKEN_ADDRESS": TOKEN,
+        "CASHBACK_MINTER_ADDRESS": MINTER,
+        "CASHBACK_KEY_MNEMONIC": DEVELOPMENT_MNEMONIC,
+        "CASHBACK_RPC_TIMEOUT_MS": "30000",
+        "CASHBACK_CHAIN_DSN": plan.dsn(postgres, "chain", "chain_adapter"),
+        "CASHBACK_ADAPTER_PORT": str(plan.ports.adapter),
+        "CASHBACK_PROBE_PORT": str(free_port()),
+    }
+    node = _child("tests.benchmarks.reconcile_chain", str(port), str(mints))
+    try:
+        await _listening(port)
+        adapter = _child("tests.benchmarks.reconcile_adapter", settings=settings)
+        try:
+            await _listening(plan.ports.adapter)
+            yield adapter.pid
+        finally:
+            adapter.kill()
+            await asyncio.to_thread(adapter.wait)
+    finally:
+        node.kill()
+        await asyncio.to_thread(node.wait)
+
+
+def _child(module: str, *arguments: str, settings: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a module as a process."""
+    return subprocess.Popen([sys.executable, "-m", module, *arguments], env={**environment(), **(settings or {})})
+
+
+async def _listening(port: int) -> None:
+    """Return once somebody listens at a port."""
+
+    async def look() -> bool | None:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except OSError:
+            return None
+        writer.close()
+        return True
+
+    await eventually(look, within_s=_UP_WITHIN_S, what=f"port {port} answers")
+
+
+async def _run(plan: Plan, postgres: EmbeddedPostgres, adapter: int, *options: str) -> Ran:
+    """Run the command once."""
+    command = [sys.executable, "-m", "cashback", "reconcile", "--json", *options]
+    began_s = monotonic_s()
+    child = _begun(command, plan.audit(postgres))
+    said = await asyncio.to_thread(_read, child)
+    _, _, used = await asyncio.to_thread(os.wait4, child.pid, 0)
+    took_s = monotonic_s() - began_s
+    report = msgspec.json.decode(said)
+    return Ran(
+        took_s=took_s,
+        memory_mib=used.ru_maxrss / 1_024,
+        adapter_mib=_peak_mib(adapter),
+        logs=report["logs"],
+        findings=sum(report["kinds"].values()),
+        mode=report["mode"],
+    )
+
+
+def _begun(command: list[str], settings: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a command whose output is read."""
+    return subprocess.Popen(command, env={**environment(), **settings}, stdout=subprocess.PIPE)
+
+
+def _read(child: subprocess.Popen[bytes]) -> bytes:
+    """Return all that a child prints."""
+    assert child.stdout is not None
+    with child.stdout as printed:
+        return printed.read()
+
+
+def _peak_mib(pid: int) -> float:
+    """Return the most memory that a process has held so far."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1_024
+    raise RuntimeError(f"/proc/{pid}/status tells no peak")

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from cashback.processes.stack import Stack
 
 _LOOK_EVERY_S: Final = 1.0
+_LIFTING: Final = {
+    "cashback chain status": "who halted it and why, and what else needs a person",
+    'cashback chain recover --reason "why"': "only after reorganised_below_final: the records follow the chain",
+    'cashback chain resume --reason "why"': "lift every halt",
+}
 
 
 @click.command()
@@ -45,15 +50,18 @@ def dev(folder: Path | None, block_time_s: float) -> None:
     from cashback.processes.demo import prepare
 
     begun_s = monotonic_s()
-    with Ending.awaited() as ending, whole_system(ending, folder=folder, block_time_s=block_time_s) as stack:
+    with (
+        Ending.awaited() as ending,
+        whole_system(ending, folder=folder, block_time_s=block_time_s, furnished=_keep_settings) as stack,
+    ):
         prepared = ending.run(prepare(stack.url, stack.operator_key))
-        settings = (stack.folder / "dev.env").resolve()
-        _write_settings(settings, stack.operator_settings())
+        settings = _settings_file(stack)
         click.echo()
         print_facts(f"cashback is up after {monotonic_s() - begun_s:.1f} s", _places(stack, settings))
         click.echo()
         print_facts("how each process is", _health(stack))
         click.echo()
+        _tell_problems(stack)
         print_commands("try next, in another terminal", _commands(settings, prepared))
         click.echo()
         say("press Ctrl-C to stop")
@@ -110,6 +118,29 @@ def _commands(settings: Path, prepared: "Prepared") -> Mapping[str, str]:
         "cashback replay --dry-run": "how many events a replay would deliver again",
         "cashback reconcile": "ledger, mint records and chain agree at a final block",
     }
+
+
+def _tell_problems(stack: "Stack") -> None:
+    """Print what keeps a process from being ready, and how a halt is lifted; nothing when all are ready."""
+    problems = stack.problems()
+    if not problems:
+        return
+    told = {f"{name}, {check}": text for name, found in problems.items() for check, text in found.items()}
+    print_facts("not ready, and needs a person", told)
+    click.echo()
+    if any("minting" in found for found in problems.values()):
+        print_commands("to let minting go on, in another terminal with the settings below", _LIFTING)
+        click.echo()
+
+
+def _settings_file(stack: "Stack") -> Path:
+    """Return where the settings for another terminal are."""
+    return (stack.folder / "dev.env").resolve()
+
+
+def _keep_settings(stack: "Stack") -> None:
+    """Write the settings before the processes are up: whoever has to help one up needs them."""
+    _write_settings(_settings_file(stack), stack.operator_settings())
 
 
 def _write_settings(path: Path, settings: Mapping[str, str]) -> None:

@@ -27,6 +27,10 @@ from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC, PROCESSES, Plan,
 Tell: TypeAlias = Callable[[str], None]
 """Is told each step as it begins, in a few words."""
 
+FOR_A_PERSON: Final = frozenset({"minting", "mint_limit", "numbers"})
+"""The checks of `/readyz` that no time mends: a halt, a limit, a ledger that is behind. With them a stack is up, for
+whoever mends them needs the adapter, the databases and the settings to do so."""
+
 _SIDE_BY_SIDE_MAX: Final = 8
 
 
@@ -54,6 +58,10 @@ def _to_nobody(step: str) -> None:
     del step
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Stack:
     """Everything that `cashback dev` starts, in one folder; use it as a context manager.
 
@@ -78,8 +86,11 @@ class Stack:
         self._life = ExitStack()
         self._is_abandoned = False
 
-    def start(self, tell: Tell = _to_nobody) -> Self:
-        """Return this stack with every process ready.
+    def start(self, tell: Tell = _to_nobody, *, furnished: Callable[[], None] = _nothing) -> Self:
+        """Return this stack with every process up: ready, or kept from it only by what `problems` tells a person.
+
+        `furnished` is called once the servers have all they need and before a process is started: from then on an
+        operator's settings are known.
 
         Raises:
             ChildFailed: a server or process did not start; what did start is stopped again.
@@ -89,11 +100,17 @@ class Stack:
             tell("starting PostgreSQL, NATS and the chain")
             life.callback(_stop_all, (self.postgres, self.nats, self.anvil))
             self._start_servers(tell)
+            furnished()
             tell("starting " + ", ".join(PROCESSES))
             life.callback(_stop_all, self.processes.values())
             self._start_processes()
             self._life = life.pop_all()
         return self
+
+    def problems(self) -> dict[str, Mapping[str, str]]:
+        """Return what keeps each process from being ready, by process and check; without those that are ready."""
+        asked = {name: process.problems for name, process in self.processes.items()}
+        return {name: problems for name, problems in asked.items() if problems}
 
     def stop(self) -> None:
         """Stop every process, then every server; repeatable."""
@@ -173,6 +190,7 @@ class Stack:
                 log=self.folder / "logs" / f"{name}.log",
                 port=self.plan.ports.ready(name),
                 settings=self.settings(name),
+                for_a_person=FOR_A_PERSON,
             )
         if self._is_abandoned:
             raise StackAbandoned("the stack was told to end before it was up")

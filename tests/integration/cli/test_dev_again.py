@@ -1,12 +1,15 @@
 """`cashback dev` in a folder that served before, whatever state it was left in: it comes up, and says what is wrong."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.processes.embedded import eventually
 from tests.integration.cli.conftest import STOPS_WITHIN_S, UP, Cashback, settings_in
-from tests.integration.cli.launch import Launched, launched
+from tests.integration.cli.launch import WITHIN_S, Launched, launched
 
 
 @contextmanager
@@ -39,3 +42,32 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
         resumed = cashback("chain", "resume", "--by", "bob", "--reason", "back again", settings=settings)
         assert resumed.code == 0, resumed.err
         assert cashback("doctor", settings=settings).code == 0
+
+
+def test_a_folder_whose_chain_has_lost_final_blocks_comes_up_and_can_be_recovered(
+    tmp_path: Path, anvil_program: Path, cashback: Cashback
+) -> None:
+    """A node killed by -9 comes back without its newest blocks: seen as wrong, halted, told at the start, mended."""
+    folder = tmp_path / "data"
+
+    def doctor_says(*words: str) -> bool:
+        """Tell whether the doctor finds something wrong, in some of these words."""
+        said = cashback("doctor", settings=settings_in(folder / "dev.env"))
+        return said.code == EXIT_DIFFERENCE and any(word in said.out for word in words)
+
+    with dev_in(folder, tmp_path / "first", anvil_program) as first:
+        before = settings_in(folder / "dev.env")
+        assert eventually(lambda: cashback("reconcile", settings=before).code == 0, within_s=WITHIN_S)
+        [anvil] = first.pids_of("anvil")
+        os.kill(anvil, signal.SIGKILL)
+    with dev_in(folder, tmp_path / "second", anvil_program):
+        halted = "minting is halted: reorganised_below_final"
+        assert eventually(lambda: doctor_says("that was final", halted), within_s=WITHIN_S)
+        assert eventually(lambda: doctor_says(halted), within_s=WITHIN_S)
+    with dev_in(folder, tmp_path / "third", anvil_program) as third:
+        assert "adapter, minting  minting is halted: reorganised_below_final" in third.printed
+        settings = settings_in(folder / "dev.env")
+        for verb in ("recover", "resume"):
+            said = cashback("chain", verb, "--by", "bob", "--reason", "the node lost blocks", settings=settings)
+            assert said.code == 0, said.err
+        assert eventually(lambda: cashback("reconcile", settings=settings).code == 0, within_s=WITHIN_S)

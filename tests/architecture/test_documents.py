@@ -44,6 +44,7 @@ NOT_OVER_REST = {
     "adapter_unavailable": "the ledger's figures are shown instead, marked stale",
     "api_key_unknown": "keys are made and revoked by `cashback keys`",
     "adapter_unintelligible": "as adapter_unavailable",
+    "cannot_listen": "ends the process at its start",
     "chain_unavailable": "as adapter_unavailable",
     "event_unreadable": "of consumers",
     "number_not_retired": "of `cashback mint retry`",

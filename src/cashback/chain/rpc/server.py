@@ -27,6 +27,7 @@ from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.stream import Stream
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.lifecycle import taking
 from cashback.kernel.telemetry import logger
 
 DRAIN_S: Final = 2.0
@@ -109,7 +110,7 @@ class AdapterServer:
         """Serve until `stop` is set, then drain.
 
         Raises:
-            OSError: the port is taken.
+            CannotListen: the port is taken.
         """
         edge = Edge(self._door.callers)
         calls = Calls(
@@ -118,7 +119,8 @@ class AdapterServer:
         server = ClosingServer(calls, self._administration, Health(stop), Reflection())
         listen(server, RecvRequest, edge.wrap)
         host, port = self._address
-        await server.start(host, port, ssl=self._door.tls)
+        with taking(host, port, setting="ADAPTER"):
+            await server.start(host, port, ssl=self._door.tls)
         log.info("server.started", host=host, port=port, is_tls=self._door.tls is not None)
         self._is_serving = True
         try:

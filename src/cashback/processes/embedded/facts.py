@@ -47,7 +47,7 @@ def eventually(fact: Callable[[], bool], *, within_s: float) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that was free a moment ago; whoever uses it must expect to lose a race for it."""
+    """Return a TCP port of 127.0.0.1 that was free a moment ago, and may be lost to anybody: `HeldPort` may not."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

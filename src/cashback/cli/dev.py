@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cashback.processes.stack import Stack
 
 _LOOK_EVERY_S: Final = 1.0
+_AGAIN: Final = "it is not started again by itself: press Ctrl-C, and start `cashback dev` again"
 _LIFTING: Final = {
     "cashback chain status": "who halted it and why, and what else needs a person",
     'cashback chain recover --reason "why"': "only after reorganised_below_final: the records follow the chain",
@@ -153,10 +155,22 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
 
 
 def _stay(stack: "Stack", ending: Ending) -> None:
-    """Return when told to end; until then, say once of each process that it has ended by itself."""
+    """Return when told to end; until then, say once of each server and process that it has ended by itself."""
     told: set[str] = set()
     while not ending.wait(_LOOK_EVERY_S):
-        for name, process in stack.processes.items():
-            if not process.is_running and name not in told:
+        for name, child in {**stack.servers, **stack.processes}.items():
+            if not child.is_running and name not in told:
                 told.add(name)
-                say(f"{name} has ended; {stack.folder.resolve()}/logs/{name}.log says why")
+                say(f"{name} {how_it_ended(child.exit_code, child.log.resolve())}; {_AGAIN}")
+
+
+def how_it_ended(code: int | None, log: Path) -> str:
+    """Return how a child has ended that nobody stopped: whoever is killed writes nothing about it.
+
+    >>> how_it_ended(-9, Path("/build/api.log"))
+    'was ended by SIGKILL from outside; /build/api.log says what it did before'
+    """
+    if code is None or code >= 0:
+        return f"has ended with exit code {code}; {log} says why"
+    named = {number.value: number.name for number in signal.Signals}
+    return f"was ended by {named.get(-code, f'signal {-code}')} from outside; {log} says what it did before"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,3 +72,21 @@ def test_a_folder_whose_chain_has_lost_final_blocks_comes_up_and_can_be_recovere
             said = cashback("chain", verb, "--by", "bob", "--reason", "the node lost blocks", settings=settings)
             assert said.code == 0, said.err
         assert eventually(lambda: cashback("reconcile", settings=settings).code == 0, within_s=WITHIN_S)
+
+
+def test_dev_says_of_every_server_and_process_how_it_ended(tmp_path: Path, anvil_program: Path) -> None:
+    """Servers too; one that was killed has written nothing, and what to do next is told."""
+    folder = tmp_path / "data"
+    with dev_in(folder, tmp_path / "home", anvil_program) as running:
+        for program, name in (("anvil", "the chain (anvil)"), ("nats-server", "NATS"), ("postgres", "PostgreSQL")):
+            os.kill(min(running.pids_of(program)), signal.SIGKILL)
+            running.await_said(f"· {name} was ended by SIGKILL from outside; {folder}/")
+        [api] = [pid for pid in running.pids_of(Path(sys.executable).name) if is_api(pid)]
+        os.kill(api, signal.SIGKILL)
+        running.await_said(f"· api was ended by SIGKILL from outside; {folder}/logs/api.log says what it did before")
+        assert running.said.count("it is not started again by itself: press Ctrl-C") >= 4
+
+
+def is_api(pid: int) -> bool:
+    """Tell whether a process is `cashback api`."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2] == b"api"

@@ -43,6 +43,18 @@ class StackAbandoned(Unavailable):
 class Child(Protocol):
     """A server or a process of ours."""
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether its process exists."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return what it ended with the last time, minus the signal when one ended it; None before."""
+
+    @property
+    def log(self) -> Path:
+        """Return where it writes what it has to say."""
+
     def start(self) -> object:
         """Return when it is ready."""
 
@@ -116,11 +128,15 @@ class Stack:
         """Stop every process, then every server; repeatable."""
         self._life.close()
 
+    @property
+    def servers(self) -> Mapping[str, Child]:
+        """Return what is no process of ours, by the name that a person knows it by."""
+        return {"PostgreSQL": self.postgres, "NATS": self.nats, "the chain (anvil)": self.anvil}
+
     def abandon(self) -> None:
         """Make a start that is under way fail soon, and leave nothing running. Repeatable, also by a signal."""
         self._is_abandoned = True
-        children: tuple[Child, ...] = (self.postgres, self.nats, self.anvil, *self.processes.values())
-        for child in children:
+        for child in (*self.servers.values(), *self.processes.values()):
             child.abandon()
 
     def __enter__(self) -> Self:

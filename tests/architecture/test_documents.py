@@ -45,6 +45,7 @@ NOT_OVER_REST = {
     "anchor_refused": "of the ledger worker",
     "api_key_unknown": "keys are made and revoked by `cashback keys`",
     "adapter_unintelligible": "as adapter_unavailable",
+    "cannot_listen": "ends the process at its start",
     "chain_unavailable": "as adapter_unavailable",
     "event_unreadable": "of consumers",
     "lease_lost": "of the ledger worker",

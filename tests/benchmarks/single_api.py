@@ -41,7 +41,7 @@ async def run(settings: Settings) -> None:
         app.register(nothing)
 
         async def serve(stop: asyncio.Event) -> None:
-            await serve_asgi(app, host=settings.api_host, port=settings.api_port, stop=stop)
+            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
 
         await run_until_stopped({"http": serve})
 

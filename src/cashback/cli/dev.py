@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from cashback.processes.stack import Stack
 
 _LOOK_EVERY_S: Final = 1.0
+_AGAIN: Final = "it is not started again by itself: press Ctrl-C, and start `cashback dev` again"
+_LIFTING: Final = {
+    "cashback chain status": "who halted it and why, and what else needs a person",
+    'cashback chain recover --reason "why"': "only after reorganised_below_final: the records follow the chain",
+    'cashback chain resume --reason "why"': "lift every halt",
+}
 
 
 @click.command()
@@ -45,15 +52,18 @@ def dev(folder: Path | None, block_time_s: float) -> None:
     from cashback.processes.demo import prepare
 
     begun_s = monotonic_s()
-    with Ending.awaited() as ending, whole_system(ending, folder=folder, block_time_s=block_time_s) as stack:
+    with (
+        Ending.awaited() as ending,
+        whole_system(ending, folder=folder, block_time_s=block_time_s, furnished=_keep_settings) as stack,
+    ):
         prepared = ending.run(prepare(stack.url, stack.operator_key))
-        settings = (stack.folder / "dev.env").resolve()
-        _write_settings(settings, stack.operator_settings())
+        settings = _settings_file(stack)
         click.echo()
         print_facts(f"cashback is up after {monotonic_s() - begun_s:.1f} s", _places(stack, settings))
         click.echo()
         print_facts("how each process is", _health(stack))
         click.echo()
+        _tell_problems(stack)
         print_commands("try next, in another terminal", _commands(settings, prepared))
         click.echo()
         say("press Ctrl-C to stop")
@@ -112,6 +122,29 @@ def _commands(settings: Path, prepared: "Prepared") -> Mapping[str, str]:
     }
 
 
+def _tell_problems(stack: "Stack") -> None:
+    """Print what keeps a process from being ready, and how a halt is lifted; nothing when all are ready."""
+    problems = stack.problems()
+    if not problems:
+        return
+    told = {f"{name}, {check}": text for name, found in problems.items() for check, text in found.items()}
+    print_facts("not ready, and needs a person", told)
+    click.echo()
+    if any("minting" in found for found in problems.values()):
+        print_commands("to let minting go on, in another terminal with the settings below", _LIFTING)
+        click.echo()
+
+
+def _settings_file(stack: "Stack") -> Path:
+    """Return where the settings for another terminal are."""
+    return (stack.folder / "dev.env").resolve()
+
+
+def _keep_settings(stack: "Stack") -> None:
+    """Write the settings before the processes are up: whoever has to help one up needs them."""
+    _write_settings(_settings_file(stack), stack.operator_settings())
+
+
 def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
     """Write settings for a shell to read, for this user's eyes only, and the command that they are for."""
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())]
@@ -122,10 +155,22 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
 
 
 def _stay(stack: "Stack", ending: Ending) -> None:
-    """Return when told to end; until then, say once of each process that it has ended by itself."""
+    """Return when told to end; until then, say once of each server and process that it has ended by itself."""
     told: set[str] = set()
     while not ending.wait(_LOOK_EVERY_S):
-        for name, process in stack.processes.items():
-            if not process.is_running and name not in told:
+        for name, child in {**stack.servers, **stack.processes}.items():
+            if not child.is_running and name not in told:
                 told.add(name)
-                say(f"{name} has ended; {stack.folder.resolve()}/logs/{name}.log says why")
+                say(f"{name} {how_it_ended(child.exit_code, child.log.resolve())}; {_AGAIN}")
+
+
+def how_it_ended(code: int | None, log: Path) -> str:
+    """Return how a child has ended that nobody stopped: whoever is killed writes nothing about it.
+
+    >>> how_it_ended(-9, Path("/build/api.log"))
+    'was ended by SIGKILL from outside; /build/api.log says what it did before'
+    """
+    if code is None or code >= 0:
+        return f"has ended with exit code {code}; {log} says why"
+    named = {number.value: number.name for number in signal.Signals}
+    return f"was ended by {named.get(-code, f'signal {-code}')} from outside; {log} says what it did before"

@@ -1,7 +1,7 @@
 """The whole system as the child of one command, from its first process to the last one's end."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +15,16 @@ from cashback.processes.stack import Stack, sole_use
 
 
 @contextmanager
-def whole_system(ending: Ending, *, folder: Path | None = None, block_time_s: float = 1) -> Iterator[Stack]:
+def whole_system(
+    ending: Ending,
+    *,
+    folder: Path | None = None,
+    block_time_s: float = 1,
+    furnished: Callable[[Stack], None] = lambda _: None,
+) -> Iterator[Stack]:
     """Yield the running system, telling each step; nothing of it is left when the block ends, however it ends.
 
+    `furnished` is given it once its operator's settings are known, and before a process of ours is started.
     Without a `folder` all data live in a temporary one and go with it, so nothing waits for a disk to have them.
 
     Raises:
@@ -32,7 +39,7 @@ def whole_system(ending: Ending, *, folder: Path | None = None, block_time_s: fl
         anvil = _anvil(ending)
         stack = Stack(folder or Path(scratch), anvil=anvil, block_time_s=block_time_s, durable=folder is not None)
         try:
-            _start(stack, ending)
+            _start(stack, ending, lambda: furnished(stack))
             yield stack
         finally:
             say("stopping everything")
@@ -50,11 +57,11 @@ def _anvil(ending: Ending) -> Path:
         return find_anvil(cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))
 
 
-def _start(stack: Stack, ending: Ending) -> None:
+def _start(stack: Stack, ending: Ending, furnished: Callable[[], None]) -> None:
     """Start the stack, or leave nothing of it."""
     with ending.means(stack.abandon):
         try:
-            stack.start(say)
+            stack.start(say, furnished=furnished)
         except Unavailable as failure:
             if ending.is_told:
                 raise click.Abort from failure

@@ -78,7 +78,7 @@ async def run(settings: Settings) -> None:
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
 
         async def serve(stop: asyncio.Event) -> None:
-            await serve_asgi(app, host=settings.api_host, port=settings.api_port, stop=stop)
+            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
 
         await run_until_stopped({"http": serve, "probe": probe.run})
 

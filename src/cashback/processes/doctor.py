@@ -134,7 +134,7 @@ class MintsHeld(CashbackError):
 
 
 class ChainUnwell(CashbackError):
-    """Nodes of the chain do not answer the adapter as they should."""
+    """Nodes of the chain do not answer the adapter as they should, or have lost blocks that were final."""
 
     code = "chain_unwell"
 
@@ -149,6 +149,11 @@ async def _adapter(settings: Settings) -> str:
         alive = len(status.endpoints) - len(unwell)
         which = f"{alive} of {len(status.endpoints)} nodes answer" if alive else "no node of the chain answers"
         raise ChainUnwell(f"the adapter is up, but {which}; {'; '.join(unwell)}")
+    if status.head < status.final:
+        raise ChainUnwell(
+            f"the chain's head is block {status.head}, below block {status.final} that was final: its nodes have lost"
+            " blocks, and nothing is followed until they have more; see the runbook `recover`"
+        )
     if status.held:
         raise MintsHeld(f"the contracts refuse {status.held} mints, which are held; see `cashback chain status`")
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"

@@ -1,6 +1,7 @@
 """The adapter as a process: killed at any moment, told to stop, and started with wrong settings."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from grpclib.client import Channel
 
 from cashback.processes import adapter
-from cashback.processes.embedded import CashbackProcess, free_port
+from cashback.processes.embedded import CashbackProcess, ChildFailed, free_port
 from cashback.wire.cashback.chain import v1
 from tests.integration.chain.support import MNEMONIC, mint
 from tests.integration.chain.waiting import eventually
@@ -92,3 +93,15 @@ async def seen(stub: v1.ChainAdapterServiceStub, state: v1.MintState, *, many: i
         return True if sum(entry.state.value >= state.value for entry in answer.entries) >= many else None
 
     await eventually(look)
+
+
+def test_an_adapter_whose_port_is_taken_says_so_in_a_sentence(settings: adapter.Settings, tmp_path: Path) -> None:
+    """It names the port and the settings that decide, and no line of ours where it was found."""
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ChildFailed) as failed:
+            process(settings, tmp_path, port=port).start()
+    assert "ended with 5 at its start" in failed.value.detail
+    assert f"cannot_listen: cannot listen at {HOST}, port {port}: Address already in use" in failed.value.detail
+    assert "CASHBACK_ADAPTER_PORT" in failed.value.detail
+    assert "Traceback" not in failed.value.detail

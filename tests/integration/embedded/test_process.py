@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from cashback.processes.embedded import CashbackProcess, ChildFailed, free_port
+from cashback.processes.embedded.process import STANDS_AFTER_S
 
 _STAND_IN = """
 import json, os, sys
@@ -72,4 +73,48 @@ def test_a_process_that_refuses_to_start_says_why(tmp_path: Path, settings: dict
     """Its own words, wrong settings included, reach whoever started it."""
     process = CashbackProcess("no-such-verb", log=tmp_path / "log", port=free_port(), settings=settings)
     with pytest.raises(ChildFailed, match=r"cashback no-such-verb ended with 1 .*\n.*no such command"):
+        process.start()
+
+
+_NOT_READY = """
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(503)
+        self.end_headers()
+        self.wfile.write(os.environ["CASHBACK_ANSWER"].encode())
+
+HTTPServer(("127.0.0.1", int(os.environ["CASHBACK_PORT"])), Answers).serve_forever()
+"""
+
+
+def a_process_that_says(answer: str, *, tmp_path: Path, settings: dict[str, str], within_s: float) -> CashbackProcess:
+    """Return a process that is not ready, with what it answers, and is waited for so long."""
+    (tmp_path / "path" / "cashback" / "__main__.py").write_text(_NOT_READY)
+    port = free_port()
+    own = settings | {"CASHBACK_PORT": str(port), "CASHBACK_ANSWER": answer}
+    return CashbackProcess(
+        "api", log=tmp_path / "api.log", port=port, settings=own, for_a_person=frozenset({"minting"}), within_s=within_s
+    )
+
+
+def test_a_process_that_waits_for_a_person_is_up_and_tells_for_what(tmp_path: Path, settings: dict[str, str]) -> None:
+    """Only the checks that are named: whoever lifts a halt needs the process that is halted."""
+    said = {"minting": "minting is halted: by_hand"}
+    answer = json.dumps({"status": "not ready", "problems": said})
+    with a_process_that_says(answer, tmp_path=tmp_path, settings=settings, within_s=60) as process:
+        assert process.problems == said
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"problems":{"minting":"halted","database":"it did not answer"}}', '{"problems":{}}', "no JSON"]
+)
+def test_a_process_that_waits_for_anything_else_is_not_up(
+    tmp_path: Path, settings: dict[str, str], answer: str
+) -> None:
+    """A database that is missing passes; an answer that says nothing is none."""
+    process = a_process_that_says(answer, tmp_path=tmp_path, settings=settings, within_s=STANDS_AFTER_S + 1)
+    with pytest.raises(ChildFailed, match="was not ready within"):
         process.start()

@@ -6,12 +6,12 @@ from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 
 
-async def examined(*endpoints: v1.GetStatusResponseEndpoint, held: int = 0) -> doctor.Examined:
+async def examined(*endpoints: v1.GetStatusResponseEndpoint, held: int = 0, final: int = 5) -> doctor.Examined:
     """Return what the doctor says of an adapter with these nodes and so many mints held; all else is away."""
     nowhere = "127.0.0.1:1"
     dsn = Secret(f"postgresql://nobody@{nowhere}/nothing")
     async with ScriptedAdapter.serving() as adapter:
-        answer = v1.GetStatusResponse(chain_id=1, head=9, endpoints=list(endpoints), held=held)
+        answer = v1.GetStatusResponse(chain_id=1, head=9, final=final, endpoints=list(endpoints), held=held)
         adapter.answers = {"GetStatus": bytes(answer)}
         settings = doctor.Settings(
             ledger_audit_dsn=dsn,
@@ -54,3 +54,11 @@ async def test_mints_that_the_contracts_refuse_are_told() -> None:
     found = await examined(node("rpc1"), held=3)
     assert not found.is_well
     assert found.detail.startswith("the contracts refuse 3 mints, which are held")
+
+
+async def test_a_chain_that_has_lost_final_blocks_is_wrong() -> None:
+    """Every node answers, and yet nothing is followed: what was final is not there any more."""
+    assert (await examined(node("rpc1"), final=9)).is_well
+    found = await examined(node("rpc1"), final=10)
+    assert not found.is_well
+    assert found.detail.startswith("the chain's head is block 9, below block 10 that was final")

@@ -72,6 +72,7 @@ def changed(struct: msgspec.Struct, **changes: object) -> msgspec.Struct:
         ({"lanes": [changed(LANE, waits_for="key_unavailable")]}, "the key service gives no signature"),
         ({"lanes": [changed(LANE, waits_for="replacement_unsigned")]}, "cannot be signed by its key service"),
         ({"lanes": [changed(LANE, latest_nonce=None, pending_nonce=None)]}, "no node tells its nonces"),
+        ({"head": 95}, "the head is block 95, below block 96 that was final"),
         ({"allowance": None}, "what the contracts allow"),
         ({"anchors": LatestAnchors(HELD_ANCHOR, None)}, "the anchor up to 7 is held: out_of_gas;"),
         ({"held": 2, "held_numbers": [7, 9]}, "2 held, since the contracts refuse them: 7, 9;"),
@@ -97,6 +98,7 @@ def test_what_a_person_must_mend_is_a_worry_once(changes: dict[str, object], wor
         {"lanes": [changed(LANE, waits_for="fee_above_cap")]},
         {"lanes": [changed(LANE, waits_for="mint_limit_reached")]},
         {"lanes": []},
+        {"head": 96},
     ],
 )
 def test_what_passes_by_itself_is_no_worry(changes: dict[str, object]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import Unavailable
-from cashback.kernel.lifecycle import Check, Probe
+from cashback.kernel.lifecycle import CannotListen, Check, Probe
 from cashback.kernel.lifecycle.probe import CHECK_TIMEOUT_S
 from cashback.processes.embedded import HOST, free_port
 from tests.support.facts import eventually
@@ -89,5 +89,5 @@ async def test_a_taken_port_is_told() -> None:
     """The process ends instead of running unobserved."""
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=str(port)):
+        with pytest.raises(CannotListen, match=f"port {port}: Address already in use"):
             await Probe(host=HOST, port=port, checks={}).run(asyncio.Event())

@@ -24,6 +24,7 @@ from cashback.chain.rpc.errors import DetailsCodec
 from cashback.chain.rpc.health import Health
 from cashback.chain.rpc.reflection import Reflection
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.lifecycle import taking
 from cashback.kernel.telemetry import logger
 
 DRAIN_S: Final = 2.0
@@ -94,7 +95,7 @@ class AdapterServer:
         """Serve until `stop` is set, then drain.
 
         Raises:
-            OSError: the port is taken.
+            CannotListen: the port is taken.
         """
         edge = Edge(self._door.callers)
         calls = Calls(self._services, stop=stop)
@@ -103,7 +104,8 @@ class AdapterServer:
         )
         listen(server, RecvRequest, edge.wrap)
         host, port = self._address
-        await server.start(host, port, ssl=self._door.tls)
+        with taking(host, port, setting="ADAPTER"):
+            await server.start(host, port, ssl=self._door.tls)
         log.info("server.started", host=host, port=port, is_tls=self._door.tls is not None)
         self._is_serving = True
         try:

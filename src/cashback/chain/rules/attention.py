@@ -29,6 +29,12 @@ def worries(view: AdapterView) -> list[str]:
     found = [f"minting is halted by {halt.by.name}: {halt.detail or halt.reason}" for halt in view.halts]
     for endpoint in view.endpoints:
         found += _of_endpoint(endpoint)
+    # While no node answers the head is not told, and the endpoints have a worry of their own.
+    if view.head < view.final and any(one.is_healthy for one in view.endpoints):
+        found.append(
+            f"the head is block {view.head}, below block {view.final} that was final: the nodes have lost blocks, and"
+            " nothing is followed until they have more"
+        )
     for lane in view.lanes:
         found += _of_lane(lane)
     if view.held:

@@ -5,8 +5,19 @@ start ──▶ tasks run ──SIGTERM/SIGINT──▶ `stop` is set, each task
 """
 
 from cashback.kernel.lifecycle.last_resort import ended_in_time
+from cashback.kernel.lifecycle.listening import CannotListen, taking
 from cashback.kernel.lifecycle.probe import Check, Probe
 from cashback.kernel.lifecycle.run import Task, run_until_stopped
 from cashback.kernel.lifecycle.stopping import pause, until_stopped
 
-__all__ = ["Check", "Probe", "Task", "ended_in_time", "pause", "run_until_stopped", "until_stopped"]
+__all__ = [
+    "CannotListen",
+    "Check",
+    "Probe",
+    "Task",
+    "ended_in_time",
+    "pause",
+    "run_until_stopped",
+    "taking",
+    "until_stopped",
+]

@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.lifecycle.bounds import BoundedHttp
+from cashback.kernel.lifecycle.listening import taking
 from cashback.kernel.problem import MEDIA_TYPE, problem_document
 from cashback.kernel.telemetry import trace
 
@@ -41,7 +42,7 @@ class Probe:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
-        await serve_asgi(self._app, host=self._host, port=self._port, stop=stop)
+        await serve_asgi(self._app, host=self._host, port=self._port, setting="PROBE", stop=stop)
 
     async def _app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002  # ASGI's types
         """Answer one request."""
@@ -61,14 +62,15 @@ class Probe:
             await _answer(send, 404, body, MEDIA_TYPE)
 
 
-async def serve_asgi(app: Any, *, host: str, port: int, stop: asyncio.Event) -> None:  # noqa: ANN401  # ASGI's types
+async def serve_asgi(app: Any, *, host: str, port: int, setting: str, stop: asyncio.Event) -> None:  # noqa: ANN401  # ASGI's types
     """Serve an ASGI application until `stop` is set, then let requests in flight finish for two seconds.
 
     Raises:
-        OSError: the port is taken.
+        CannotListen: the port is taken; it names the settings that begin with `setting`.
     """
     # Bound here: uvicorn would end the process, in the middle of everybody's work, where we raise.
-    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    with taking(host, port, setting=setting):
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     config = uvicorn.Config(
         app,
         http=BoundedHttp,

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
+from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.lifecycle import last_resort
 from cashback.kernel.telemetry import logger
 
@@ -68,5 +69,11 @@ async def _end(running: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
     for task in stuck:
         log.error("task.left_behind", task=task.get_name())
     for task in ended:
-        if not task.cancelled() and (failure := task.exception()) is not None:
+        if task.cancelled() or (failure := task.exception()) is None:
+            continue
+        if isinstance(
+            failure, Rejected | Unavailable
+        ):  # its sentence says what is wrong, where a trace tells only who found it
+            log.error("task.failed", task=task.get_name(), code=failure.code, problem=failure.detail)
+        else:
             log.error("task.failed", exc_info=failure)

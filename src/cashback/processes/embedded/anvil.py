@@ -93,6 +93,16 @@ class EmbeddedAnvil:
         return self._child.is_running
 
     @property
+    def exit_code(self) -> int | None:
+        """Return what the process ended with the last time, minus the signal when one ended it; None before."""
+        return self._child.exit_code
+
+    @property
+    def log(self) -> Path:
+        """Return where the process writes what it has to say."""
+        return self._data_dir / "anvil.log"
+
+    @property
     def url(self) -> str:
         """Return the URL of JSON-RPC over HTTP."""
         return f"http://{HOST}:{self.port}"

@@ -84,13 +84,18 @@ class Child:
         self._launch: Launch | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._is_abandoned = False
-        self.exit_code: int | None = None
-        """What the last one that ended here ended with, minus the signal when one ended it; None before."""
+        self._exit_code: int | None = None
 
     @property
     def is_running(self) -> bool:
         """Tell whether the process exists, ready or not, paused or not."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return what the last one that ended here ended with, minus the signal when one ended it; None before."""
+        ended = None if self._process is None else self._process.poll()
+        return self._exit_code if ended is None else ended
 
     @property
     def pid(self) -> int:
@@ -202,7 +207,7 @@ class Child:
 
     def _await_gone(self, process: subprocess.Popen[bytes], within_s: float) -> None:
         """Return when the process is reaped and nothing that it started holds its log any more."""
-        self.exit_code = process.wait(timeout=within_s)
+        self._exit_code = process.wait(timeout=within_s)
         with self._log.open("ab") as log:
             if not eventually(partial(_locked, log), within_s=within_s):
                 raise self._lingering()

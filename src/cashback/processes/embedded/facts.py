@@ -2,10 +2,13 @@
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from cashback.kernel.clock import monotonic_s
 
@@ -20,8 +23,15 @@ _NEVER: Final = threading.Event()
 """Is never set: waiting for it is the pause between two looks at a fact that has no event of its own."""
 
 _ANSWER_WITHIN_S: Final = 2.0
+_PROBLEMS_BYTES_MAX: Final = 65_536
 _LISTEN: Final = "0A"
 _STOPPED_OR_DEAD: Final = "TtZX"
+
+
+class _NotReady(msgspec.Struct, frozen=True):
+    """What `/readyz` answers."""
+
+    problems: dict[str, str]
 
 
 def eventually(fact: Callable[[], bool], *, within_s: float) -> bool:
@@ -37,7 +47,7 @@ def eventually(fact: Callable[[], bool], *, within_s: float) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that was free a moment ago; whoever uses it must expect to lose a race for it."""
+    """Return a TCP port of 127.0.0.1 that was free a moment ago, and may be lost to anybody: `HeldPort` may not."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -76,6 +86,21 @@ def stands_still(pid: int) -> bool:
         return True
     # Behind the name, which is in parentheses and may contain anything.
     return status.rpartition(")")[2].split()[0] in _STOPPED_OR_DEAD
+
+
+def problems_at(port: int) -> Mapping[str, str] | None:
+    """Return what `/readyz` at 127.0.0.1 says is wrong, by name; nothing when ready, None when it does not say."""
+    connection = HTTPConnection(HOST, port, timeout=_ANSWER_WITHIN_S)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        if answer.status == HTTPStatus.OK:
+            return {}
+        return msgspec.json.decode(answer.read(_PROBLEMS_BYTES_MAX), type=_NotReady).problems or None
+    except (OSError, HTTPException, msgspec.MsgspecError):
+        return None
+    finally:
+        connection.close()
 
 
 def answers(port: int, path: str, *, body: str | None = None) -> bool:

@@ -110,6 +110,16 @@ class EmbeddedNats:
         """Tell whether the process exists, paused or not."""
         return self._child.is_running
 
+    @property
+    def exit_code(self) -> int | None:
+        """Return what the server ended with the last time, minus the signal when one ended it; None before."""
+        return self._child.exit_code
+
+    @property
+    def log(self) -> Path:
+        """Return where the server writes what it has to say."""
+        return self._data_dir / "nats.log"
+
     def url(self, user: str = ADMIN) -> str:
         """Return the URL for one of the users, its password included."""
         return f"nats://{user}:{self._users[user].password}@{HOST}:{self.port}"

@@ -146,6 +146,16 @@ class EmbeddedPostgres:
         """Tell whether the postmaster exists."""
         return self._child.is_running
 
+    @property
+    def exit_code(self) -> int | None:
+        """Return what the postmaster ended with the last time, minus the signal when one ended it; None before."""
+        return self._child.exit_code
+
+    @property
+    def log(self) -> Path:
+        """Return where the postmaster writes what it has to say."""
+        return self._data_dir / "postgres.log"
+
     def dsn(self, database: str = "postgres", *, user: str = SUPERUSER, password: str | None = None) -> str:
         """Return the URI of `database` for `user`; without `password` it is the superuser's own."""
         word = self._password() if password is None else password

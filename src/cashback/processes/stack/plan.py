@@ -8,7 +8,7 @@ import msgspec
 from cashback.kernel.config import Secret
 from cashback.kernel.ids import new_secret
 from cashback.processes import migrate
-from cashback.processes.embedded import HOST, EmbeddedNats, EmbeddedPostgres, NatsUser, free_port
+from cashback.processes.embedded import HOST, EmbeddedNats, EmbeddedPostgres, HeldPort, NatsUser
 
 PROCESSES: Final[dict[str, tuple[str, ...]]] = {
     "adapter": ("adapter",),
@@ -36,16 +36,19 @@ Everybody may also write to reply subjects: the watchdog of a connection sends a
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """The ports of the processes: the API's and the adapter's own, and each one's probe."""
+    """The ports of the processes: the API's and the adapter's own, and each one's probe; `held` keeps them theirs."""
 
     api: int
     adapter: int
     probes: Mapping[str, int]
+    held: tuple[HeldPort, ...] = ()
 
     @classmethod
     def free(cls) -> "Ports":
-        """Return ports that were free a moment ago."""
-        return cls(free_port(), free_port(), {name: free_port() for name in PROCESSES})
+        """Return ports that nobody else is given for as long as the result lives, whoever listens at them or not."""
+        api, adapter, *probes = held = tuple(HeldPort() for _ in range(2 + len(PROCESSES)))
+        numbers = (port.number for port in probes)
+        return cls(api.number, adapter.number, dict(zip(PROCESSES, numbers, strict=True)), held)
 
     def ready(self, name: str) -> int:
         """Return the port at which `/readyz` says that a process does its work: the API's is where it is called."""

@@ -27,6 +27,10 @@ from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC, PROCESSES, Plan,
 Tell: TypeAlias = Callable[[str], None]
 """Is told each step as it begins, in a few words."""
 
+FOR_A_PERSON: Final = frozenset({"minting", "mint_limit", "numbers"})
+"""The checks of `/readyz` that no time mends: a halt, a limit, a ledger that is behind. With them a stack is up, for
+whoever mends them needs the adapter, the databases and the settings to do so."""
+
 _SIDE_BY_SIDE_MAX: Final = 8
 
 
@@ -38,6 +42,18 @@ class StackAbandoned(Unavailable):
 
 class Child(Protocol):
     """A server or a process of ours."""
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether its process exists."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return what it ended with the last time, minus the signal when one ended it; None before."""
+
+    @property
+    def log(self) -> Path:
+        """Return where it writes what it has to say."""
 
     def start(self) -> object:
         """Return when it is ready."""
@@ -52,6 +68,10 @@ class Child(Protocol):
 def _to_nobody(step: str) -> None:
     """Keep the step to oneself."""
     del step
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class Stack:
@@ -78,8 +98,11 @@ class Stack:
         self._life = ExitStack()
         self._is_abandoned = False
 
-    def start(self, tell: Tell = _to_nobody) -> Self:
-        """Return this stack with every process ready.
+    def start(self, tell: Tell = _to_nobody, *, furnished: Callable[[], None] = _nothing) -> Self:
+        """Return this stack with every process up: ready, or kept from it only by what `problems` tells a person.
+
+        `furnished` is called once the servers have all they need and before a process is started: from then on an
+        operator's settings are known.
 
         Raises:
             ChildFailed: a server or process did not start; what did start is stopped again.
@@ -89,21 +112,31 @@ class Stack:
             tell("starting PostgreSQL, NATS and the chain")
             life.callback(_stop_all, (self.postgres, self.nats, self.anvil))
             self._start_servers(tell)
+            furnished()
             tell("starting " + ", ".join(PROCESSES))
             life.callback(_stop_all, self.processes.values())
             self._start_processes()
             self._life = life.pop_all()
         return self
 
+    def problems(self) -> dict[str, Mapping[str, str]]:
+        """Return what keeps each process from being ready, by process and check; without those that are ready."""
+        asked = {name: process.problems for name, process in self.processes.items()}
+        return {name: problems for name, problems in asked.items() if problems}
+
     def stop(self) -> None:
         """Stop every process, then every server; repeatable."""
         self._life.close()
 
+    @property
+    def servers(self) -> Mapping[str, Child]:
+        """Return what is no process of ours, by the name that a person knows it by."""
+        return {"PostgreSQL": self.postgres, "NATS": self.nats, "the chain (anvil)": self.anvil}
+
     def abandon(self) -> None:
         """Make a start that is under way fail soon, and leave nothing running. Repeatable, also by a signal."""
         self._is_abandoned = True
-        children: tuple[Child, ...] = (self.postgres, self.nats, self.anvil, *self.processes.values())
-        for child in children:
+        for child in (*self.servers.values(), *self.processes.values()):
             child.abandon()
 
     def __enter__(self) -> Self:
@@ -173,6 +206,7 @@ class Stack:
                 log=self.folder / "logs" / f"{name}.log",
                 port=self.plan.ports.ready(name),
                 settings=self.settings(name),
+                for_a_person=FOR_A_PERSON,
             )
         if self._is_abandoned:
             raise StackAbandoned("the stack was told to end before it was up")

@@ -1,0 +1,92 @@
+"""`cashback dev` in a folder that served before, whatever state it was left in: it comes up, and says what is wrong."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.processes.embedded import eventually
+from tests.integration.cli.conftest import STOPS_WITHIN_S, UP, Cashback, settings_in
+from tests.integration.cli.launch import WITHIN_S, Launched, launched
+
+
+@contextmanager
+def dev_in(folder: Path, home: Path, anvil: Path) -> Iterator[Launched]:
+    """Give a `cashback dev` that is up, and stop it as a person does."""
+    words = ("dev", "--folder", str(folder), "--block-time", "0.25")
+    with launched(home, *words, settings={"CASHBACK_ANVIL": str(anvil)}) as running:
+        running.await_said(UP)
+        yield running
+        running.tell(signal.SIGINT)
+        assert running.ended(within_s=STOPS_WITHIN_S) == 0, running.said
+
+
+def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
+    tmp_path: Path, anvil_program: Path, cashback: Cashback
+) -> None:
+    """Readiness does not wait for a person; who halted is told, the settings are fresh, and lifting the halt works."""
+    folder = tmp_path / "data"
+    with dev_in(folder, tmp_path / "first", anvil_program) as first:
+        assert "needs a person" not in first.printed
+        before = settings_in(folder / "dev.env")
+        halted = cashback("chain", "halt", "--by", "alice", "--reason", "going home", settings=before)
+        assert halted.code == 0, halted.err
+    with dev_in(folder, tmp_path / "second", anvil_program) as second:
+        settings = settings_in(folder / "dev.env")
+        assert settings["CASHBACK_ADAPTER_ADDRESS"] in second.printed
+        assert "adapter, minting      minting is halted: by_hand" in second.printed
+        assert "worker-mint, minting  minting is halted by by_hand: going home" in second.printed
+        assert 'cashback chain resume --reason "why"' in second.printed
+        resumed = cashback("chain", "resume", "--by", "bob", "--reason", "back again", settings=settings)
+        assert resumed.code == 0, resumed.err
+        assert cashback("doctor", settings=settings).code == 0
+
+
+def test_a_folder_whose_chain_has_lost_final_blocks_comes_up_and_can_be_recovered(
+    tmp_path: Path, anvil_program: Path, cashback: Cashback
+) -> None:
+    """A node killed by -9 comes back without its newest blocks: seen as wrong, halted, told at the start, mended."""
+    folder = tmp_path / "data"
+
+    def doctor_says(*words: str) -> bool:
+        """Tell whether the doctor finds something wrong, in some of these words."""
+        said = cashback("doctor", settings=settings_in(folder / "dev.env"))
+        return said.code == EXIT_DIFFERENCE and any(word in said.out for word in words)
+
+    with dev_in(folder, tmp_path / "first", anvil_program) as first:
+        before = settings_in(folder / "dev.env")
+        assert eventually(lambda: cashback("reconcile", settings=before).code == 0, within_s=WITHIN_S)
+        [anvil] = first.pids_of("anvil")
+        os.kill(anvil, signal.SIGKILL)
+    with dev_in(folder, tmp_path / "second", anvil_program):
+        halted = "minting is halted: reorganised_below_final"
+        assert eventually(lambda: doctor_says("that was final", halted), within_s=WITHIN_S)
+        assert eventually(lambda: doctor_says(halted), within_s=WITHIN_S)
+    with dev_in(folder, tmp_path / "third", anvil_program) as third:
+        assert "adapter, minting  minting is halted: reorganised_below_final" in third.printed
+        settings = settings_in(folder / "dev.env")
+        for verb in ("recover", "resume"):
+            said = cashback("chain", verb, "--by", "bob", "--reason", "the node lost blocks", settings=settings)
+            assert said.code == 0, said.err
+        assert eventually(lambda: cashback("reconcile", settings=settings).code == 0, within_s=WITHIN_S)
+
+
+def test_dev_says_of_every_server_and_process_how_it_ended(tmp_path: Path, anvil_program: Path) -> None:
+    """Servers too; one that was killed has written nothing, and what to do next is told."""
+    folder = tmp_path / "data"
+    with dev_in(folder, tmp_path / "home", anvil_program) as running:
+        for program, name in (("anvil", "the chain (anvil)"), ("nats-server", "NATS"), ("postgres", "PostgreSQL")):
+            os.kill(min(running.pids_of(program)), signal.SIGKILL)
+            running.await_said(f"· {name} was ended by SIGKILL from outside; {folder}/")
+        [api] = [pid for pid in running.pids_of(Path(sys.executable).name) if is_api(pid)]
+        os.kill(api, signal.SIGKILL)
+        running.await_said(f"· api was ended by SIGKILL from outside; {folder}/logs/api.log says what it did before")
+        assert running.said.count("it is not started again by itself: press Ctrl-C") >= 4
+
+
+def is_api(pid: int) -> bool:
+    """Tell whether a process is `cashback api`."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2] == b"api"

@@ -22,6 +22,18 @@ WORDS: Final[Mapping[str, str]] = {
     Cause.RECONVERSION: "Money again, after a mint was given up",
     Cause.REVERT: "Tokens on their way again: the chain took their block back",
     Cause.FUNDING: "Budget funded",
+    Cause.WITHDRAWAL: "Budget taken back",
+    Cause.REBALANCING: "Budget moved within a campaign",
+    Cause.APPROVAL: "Cashback confirmed",
+    Cause.VOID: "Cashback cancelled",
+    Cause.REFUND: "Less, because something was returned",
+    Cause.EXPIRY: "Expired: no wallet was linked in time",
+    Cause.DEBT: "Owed for something returned after its tokens had gone out",
+    Cause.NETTING: "Kept against what was owed",
+    Cause.WRITE_OFF: "No longer owed",
+    Cause.ISSUANCE: "Tokens issued on the chain",
+    Cause.BURN: "Tokens burned by their holder",
+    Cause.UNEXPLAINED: "Supply that no mint and no burn explains",
 }
 
 COLUMNS: Final = (

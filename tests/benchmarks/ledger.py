@@ -3,7 +3,7 @@
 Method. PostgreSQL with fsync on. Ours is `ledger.service.posting.post` in this process, as the worker's role: so many
 concurrent callers, each of which posts 100 transfers a transaction. The reference is a function in SQL that locks both
 rows and posts one, called by pgbench (peers/row_locks.py says what it is spared). Both write the same rows to the same
-tables in turns, each with the number of callers or clients that serves it best: wide, between any two of 10,000
+tables in turns, each with the number of callers or clients that serves it best: wide, between any two of 100,000
 accounts, and hot, all out of one. At the end every row of the run is counted and every balance computed anew; and the
 sealer, which ran beside neither, chains them all, and the check goes through the whole evidence.
 """
@@ -30,7 +30,7 @@ from tests.benchmarks.shop import Shop, open_shop
 ROUND_S: Final = 3
 TRIAL_S: Final = 2
 BATCH: Final = 100
-ACCOUNTS: Final = 10_000
+ACCOUNTS: Final = 100_000
 OPENING: Final = 1_000_000
 """What each account begins with: more than a run takes out of it."""
 
@@ -48,7 +48,7 @@ class Batches:
         self._database = database
         self._clock = SystemClock()
         self._random = Random(1)  # noqa: S311  # which accounts, the same each time
-        self._names = [Account(f"usr_bench{number:05d}", AccountKind.APPROVED, "USD") for number in range(ACCOUNTS)]
+        self._names = [Account(f"usr_bench{number:06d}", AccountKind.APPROVED, "USD") for number in range(ACCOUNTS)]
         self.posted = 0
 
     async def furnish(self) -> None:

@@ -7,7 +7,7 @@ mean of its batches; the targets are held against the dearest batch of 200. One 
 contract pays once. Every mint log and the supply are compared at the end.
 
 Beside it, on the same chain, the same wallets and amounts go to a bare batch mint (`tests/benchmarks/bare.py`): what a
-mint costs without number, limit, cap, pause and events of ours.
+mint costs without number, limit, cap, pause and events of ours. At last one anchor.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from cashback.chain.model import Waiting
+from cashback.chain.model import Anchor, Waiting
+from cashback.chain.rules import anchoring
 from cashback.chain.rules.packing import Limits, pack
 from tests.benchmarks.bare import BareToken
 from tests.benchmarks.chain import UNITS, Chain, mints, open_chain
@@ -30,6 +31,9 @@ PROMISED: Final = {"fresh": 28_800, "repeat": 11_600}
 
 REACHED: Final = {"fresh": 27_500, "repeat": 10_500}
 """What it costs by now, a little rounded up: a rise above it is a loss even where the promise still holds."""
+
+ANCHORED: Final = 28_500
+"""What an anchor costs, a little rounded up."""
 
 _GATED: Final = 200
 _WORD: Final = 256
@@ -49,6 +53,11 @@ class Minting:
         """Return each batch's gas per mint."""
         self.asked |= {mint.number: mint for batch in batches for mint in batch}
         return [(await self._gas(batch)) / len(batch) for batch in batches]
+
+    async def anchor(self) -> int:
+        """Return the gas that an anchor uses whose calldata has no zero byte to spare."""
+        call = anchoring.call(Anchor(b"\xff" * 32, 2**63 - 1))
+        return await self._operator.gas_of(self._chain.minter, call.calldata, gas=call.gas)
 
     async def _gas(self, batch: Sequence[Waiting]) -> int:
         """Return the gas that one transaction used."""
@@ -71,8 +80,10 @@ async def measure(folder: Path) -> list[Check]:
                 figures += _figures(size, kind, ours=ours, bare=theirs)
         astray = await chain.astray(minting.asked)
         unlike = await bare.supply() - len(minting.asked) * UNITS
+        anchored = await minting.anchor()
     return [
         *figures,
+        at_most("an anchor, with the dearest calldata", anchored, "gas", bound=ANCHORED),
         exactly("mint logs lost, doubled or wrong", astray, "logs", expected=0),
         exactly("base units minted otherwise by the bare mint", unlike, "units", expected=0),
     ]

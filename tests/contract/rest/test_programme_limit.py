@@ -64,6 +64,24 @@ async def test_a_programme_that_is_too_large_is_refused_and_leaves_nothing(
         assert (again.status_code, again.json()["id"]) == (201, started.json()["id"])
 
 
+@pytest.mark.invariant("I7")
+async def test_a_repeat_under_its_key_is_answered_without_asking_the_adapter(
+    operator: Caller, adapter: ScriptedAdapter
+) -> None:
+    """Nor does the adapter's silence hold it up; another body under the key is told so as quickly."""
+    allows(adapter, ENOUGH)
+    key, terms = new_key(), TERMS | {"name": "Autumn"}
+    started = await operator.post("/v1/programmes", terms, key=key)
+    assert started.status_code == 201
+    asked = len(adapter.asked)
+    assert asked
+    again = await operator.post("/v1/programmes", terms, key=key)
+    assert (again.status_code, again.json()) == (201, started.json())
+    other = await operator.post("/v1/programmes", TERMS, key=key)
+    assert_problem(other, 422, "idempotency_key_reused", parameter="Idempotency-Key")
+    assert len(adapter.asked) == asked
+
+
 async def test_while_the_adapter_does_not_tell_a_programme_starts(operator: Caller, adapter: ScriptedAdapter) -> None:
     """Customers need not wait for a node; the ledger's worker compares as soon as it is told."""
     await adapter.go_down()

@@ -7,7 +7,7 @@ from cashback.chain.model import Anchor, Person
 from cashback.chain.rules import anchoring
 from cashback.processes import adapter
 from tests.integration.chain.evidence import anchored, evidence, halted_reason, kinds, logs_of, reached
-from tests.integration.chain.support import Bench, assembled, mint, running, serving
+from tests.integration.chain.support import Bench, assembled, loops, mint, running, serving
 from tests.integration.chain.test_handover import hand_over, next_module
 from tests.integration.chain.test_older_database import BEHIND, backup, recovered
 from tests.integration.chain.test_unknown_mints import detail, is_known, role_of
@@ -176,6 +176,31 @@ async def test_a_database_that_is_rebuilt_from_the_logs_knows_the_anchors_again(
             assert await halted_reason(bench) is None
 
 
+@pytest.mark.invariant("I2", "I3")
+async def test_nothing_is_anchored_before_all_that_stands_on_the_chain_is_read(
+    settings: adapter.Settings, databases: Databases
+) -> None:
+    """A lane whose key is new opens at once; what another key has anchored it would publish a second time."""
+    several = msgspec.structs.replace(settings, key_count=2, connections=10)
+    async with serving(settings) as bench:
+        await bench.people.employ(several.signers()[1].address)
+        await settled(bench)
+        await bench.adapter.anchors.anchor(evidence(10))
+        await reached(bench, 10, "final", mining=True)
+    with databases.fresh(databases.template("chain_template", lambda _: None)) as empty:
+        async with assembled(msgspec.structs.replace(several, chain_dsn=role_of(empty))) as bench:
+            new = bench.adapter.lanes[1]
+            assert (await bench.adapter.anchors.anchor(evidence(10))).state == "accepted"
+            assert await new._tenure.hold()
+            await new._serve()
+            assert await bench.rows("select next_nonce from chain.lanes") == [(0,)]
+            assert await kinds(bench) == []
+            async with running(*loops(bench)):
+                await reached(bench, 10, "final", mining=True)
+            assert await anchored(bench) == logs_of(evidence(10))
+            assert await kinds(bench) == []
+
+
 @pytest.mark.invariant("I2", "I9")
 async def test_an_anchor_that_a_backup_does_not_know_is_found_on_the_chain_after_a_recovery(
     settings: adapter.Settings, databases: Databases
@@ -215,6 +240,7 @@ async def test_an_anchor_in_flight_while_the_module_is_replaced_counts_in_the_ol
         await reached(bench, 10, "submitted")
         await bench.sent()
         await hand_over(bench, following)
+    async with assembled(settings) as bench:  # which follows nothing
         await bench.lever.mine()
         await bench.lever.automine(is_on=True)
     async with serving(msgspec.structs.replace(settings, minter_address=following)) as bench:

@@ -168,6 +168,16 @@ class Once(Generic[C]):
         return await _with_known(tx, prints, fresh=fresh, busy=busy)
 
 
+async def answered(database: Database, command: Command) -> Outcome | None:
+    """Return what a command's key stands for, None when for nothing yet; nothing is reserved.
+
+    For who has something to ask of the world before a command is done, and nothing when it was done before.
+    """
+    async with database.transaction() as tx:
+        found = (await idempotency.read(tx, [_key(command)])).get(_key(command))
+    return None if found is None else _outcome(found, fingerprint(command), is_new=False)
+
+
 def _key(command: Command) -> Key:
     """Return the idempotency key of a command with its owner."""
     return command.owner, command.key

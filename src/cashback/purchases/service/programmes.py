@@ -16,7 +16,7 @@ from cashback.kernel.telemetry import logger
 from cashback.ledger import MintLimit, ProgrammeAnswer
 from cashback.purchases.model import Outcome, ProgrammeStart, Recorded, Refused
 from cashback.purchases.rules import problem_of_key
-from cashback.purchases.service.once import PATIENT_MS, Applied, Once
+from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
 
 __all__ = ["ProgrammeAnswer", "Programmes"]
 
@@ -41,6 +41,8 @@ class Programmes:
         """
         if problem := problem_of_key(start):
             return Refused(problem)
+        if (known := await answered(self._database, start)) is not None:
+            return known
         limit = None if self._mint_limit is None else await self._mint_limit.told()
         now = self._clock.now()
         [result] = await Once(self._database, partial(_Start, now, limit), now=now, patience_ms=PATIENT_MS).do([start])

@@ -1,7 +1,7 @@
 """Rows of ledger and minting for so many minted cashbacks, by the formulas of `reconcile_chain`.
 
-The books of 1,000 users are whole, with one transfer of each cause a user and not one a cashback: what is measured is
-the comparison with the chain, and the questions to the books have their own figure in `ledger/store/audit.py`.
+The books of their 1,000 users are whole: four transfers for each cashback, as recording, requesting and settling post
+them, with the balances after each.
 """
 
 import psycopg
@@ -68,63 +68,80 @@ def fill_minting(dsn: str, *, first: int, last: int) -> None:
 
 
 def keep_books(dsn: str) -> None:
-    """Have the books say what the cashbacks do: accounts, and one transfer of each cause for each user."""
+    """Have the books say what the cashbacks do: the budget funded, and four transfers for each, in their order."""
     with psycopg.connect(dsn) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute("truncate ledger.transfers, ledger.accounts, ledger.programmes cascade")
-        connection.execute(
-            "insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator,"
-            " token_rate_denominator, created_at) values (%s, 'bench', 'EUR', 2, 100, 1, now())",
-            [PROGRAMME],
-        )
-        users = connection.execute(
-            "select user_id, sum(amount_minor), sum(token_units), min(id) from ledger.cashback_ledger group by user_id"
-        ).fetchall()
-        granted = sum(int(user[1]) for user in users)
-        books = _Books(connection)
-        budget = (PROGRAMME, "budget", "EUR")
-        books.move((PROGRAMME, "funding", "EUR"), budget, 2 * granted, "funding", None)
-        for user, minor, units, cashback in users:
-            approved, fx_eur = (user, "approved", "EUR"), (PROGRAMME, "fx", "EUR")
-            fx_token, in_flight = (PROGRAMME, "fx", TOKEN_SYMBOL), (user, "in_flight", TOKEN_SYMBOL)
-            books.move(budget, approved, int(minor), "accrual", cashback)
-            books.move(approved, fx_eur, int(minor), "conversion", cashback)
-            books.move(fx_token, in_flight, int(units), "request", cashback)
-            books.move(in_flight, (user, "minted", TOKEN_SYMBOL), int(units), "mint", cashback)
-        books.write()
+        connection.execute(_PROGRAMME.encode(), {"id": PROGRAMME})
+        connection.execute(_ACCOUNTS.encode(), {"id": PROGRAMME, "token": TOKEN_SYMBOL, "minor": MINOR})
+        connection.execute(_FUNDING.encode(), {"id": PROGRAMME})
+        connection.execute(_TRANSFERS.encode(), {"id": PROGRAMME, "token": TOKEN_SYMBOL, "minor": MINOR})
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("vacuum analyze ledger.transfers, ledger.cashback_ledger, ledger.cashback_transitions")
 
 
-class _Books:
-    """Accounts with running balances."""
+_PROGRAMME = """
+    insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator, token_rate_denominator,
+        created_at)
+    values (%(id)s, 'bench', 'EUR', 2, 100, 1, now())
+"""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
-        """Begin empty."""
-        self._connection = connection
-        self._balances: dict[tuple[str, str, str], int] = {}
-        self._moves: list[tuple[tuple[str, str, str], tuple[str, str, str], int, int, int, str, str | None]] = []
+_ACCOUNTS = """
+    with sums as (
+        select count(*) * %(minor)s as minor, sum(token_units)::bigint as units
+        from ledger.cashback_ledger
+    )
+    insert into ledger.accounts (owner, kind, currency, balance)
+    select %(id)s, 'funding', 'EUR', -2 * minor from sums
+    union all
+    select %(id)s, 'budget', 'EUR', minor from sums
+    union all
+    select %(id)s, 'fx', 'EUR', minor from sums
+    union all
+    select %(id)s, 'fx', %(token)s, -units from sums
+    union all
+    select distinct user_id, 'approved', 'EUR', 0 from ledger.cashback_ledger
+    union all
+    select distinct user_id, 'in_flight', %(token)s, 0 from ledger.cashback_ledger
+    union all
+    select user_id, 'minted', %(token)s, sum(token_units)::bigint from ledger.cashback_ledger group by user_id
+"""
 
-    def move(
-        self, debit: tuple[str, str, str], credit: tuple[str, str, str], amount: int, cause: str, cashback: str | None
-    ) -> None:
-        """Move an amount from one account to another."""
-        self._balances[debit] = self._balances.get(debit, 0) - amount
-        self._balances[credit] = self._balances.get(credit, 0) + amount
-        self._moves.append((debit, credit, amount, self._balances[debit], self._balances[credit], cause, cashback))
+_FUNDING = """
+    insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
+        credit_balance_after, cause, at)
+    select funding.id, budget.id, 'EUR', -funding.balance, funding.balance, -funding.balance, 'funding', now()
+    from ledger.accounts as funding
+    join ledger.accounts as budget on budget.owner = funding.owner and budget.kind = 'budget'
+    where funding.owner = %(id)s
+      and funding.kind = 'funding'
+"""
 
-    def write(self) -> None:
-        """Insert accounts and transfers."""
-        ids = {account: place for place, account in enumerate(self._balances, start=1)}
-        with self._connection.cursor() as cursor:
-            cursor.executemany(
-                "insert into ledger.accounts (id, owner, kind, currency, balance) overriding system value"
-                " values (%s, %s, %s, %s, %s)",
-                [(ids[account], *account, balance) for account, balance in self._balances.items()],
-            )
-            cursor.executemany(
-                "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"
-                " credit_balance_after, cause, cashback_id, at) values (%s, %s, %s, %s, %s, %s, %s, %s, now())",
-                [
-                    (ids[debit], ids[credit], debit[2], amount, debit_after, credit_after, cause, cashback)
-                    for debit, credit, amount, debit_after, credit_after, cause, cashback in self._moves
-                ],
-            )
+_TRANSFERS = """
+    insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
+        credit_balance_after, cause, cashback_id, at)
+    select debit, credit, step.currency, amount, debit_after, credit_after, cause, mint.id, now()
+    from (
+        select cashback.id, mint_number, token_units as units,
+               sum(token_units) over (order by mint_number)::bigint as all_units,
+               sum(token_units) over (partition by user_id order by mint_number)::bigint as own_units,
+               approved.id as approved, in_flight.id as in_flight, minted.id as minted,
+               budget.id as budget, -funding.balance as funded, cost.id as cost, tokens.id as tokens
+        from ledger.cashback_ledger as cashback
+        join ledger.accounts as approved on approved.owner = user_id and approved.kind = 'approved'
+        join ledger.accounts as in_flight on in_flight.owner = user_id and in_flight.kind = 'in_flight'
+        join ledger.accounts as minted on minted.owner = user_id and minted.kind = 'minted'
+        join ledger.accounts as budget on budget.owner = %(id)s and budget.kind = 'budget'
+        join ledger.accounts as funding on funding.owner = %(id)s and funding.kind = 'funding'
+        join ledger.accounts as cost on cost.owner = %(id)s and cost.kind = 'fx' and cost.currency = 'EUR'
+        join ledger.accounts as tokens on tokens.owner = %(id)s and tokens.kind = 'fx' and tokens.currency = %(token)s
+    ) as mint
+    cross join lateral (
+        values (1, 'accrual', budget, approved, 'EUR', %(minor)s::bigint,
+                funded - mint_number * %(minor)s, %(minor)s::bigint),
+               (2, 'conversion', approved, cost, 'EUR', %(minor)s, 0, mint_number * %(minor)s),
+               (3, 'request', tokens, in_flight, %(token)s, units, -all_units, units),
+               (4, 'mint', in_flight, minted, %(token)s, units, 0, own_units)
+    ) as step (nth, cause, debit, credit, currency, amount, debit_after, credit_after)
+    order by mint_number, nth
+"""

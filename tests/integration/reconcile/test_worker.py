@@ -4,8 +4,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -15,11 +17,12 @@ from cashback.kernel.config import Secret, SettingsInvalid, load
 from cashback.kernel.db import Database
 from cashback.ledger.service import Reconciliations
 from cashback.processes import ledger_worker, reconcile
+from cashback.processes.embedded import HOST, CashbackProcess, EmbeddedNats, free_port
 from cashback.processes.reconcile import Kind, last_runs
 from cashback.processes.reconciling import FINDINGS, LEASE, RUNS, SCHEMA, Auditing, Reconciler
 from tests.integration.chain.support import running
 from tests.integration.reconcile.plants import PLANTS
-from tests.integration.reconcile.story import Scene
+from tests.integration.reconcile.story import Scene, Ways
 from tests.support.facts import eventually
 
 HOUR = timedelta(hours=1)
@@ -130,6 +133,33 @@ async def test_a_worker_that_stops_takes_its_program_with_it(
     assert began[0].returncode is not None
     async with database.transaction() as tx:
         assert await lease.acquire(tx, schema=SCHEMA, name=LEASE, holder="another", ttl_s=60) is not None
+
+
+async def test_the_worker_with_the_auditors_settings_reconciles_by_itself(
+    scene: Scene, nats: EmbeddedNats, tmp_path: Path
+) -> None:
+    """The real process, as it is started in production; what it found stands at its probe."""
+    port = free_port()
+    dsns = Ways(scene.dsns["cashback"], scene.story.plan, scene.story.server)
+    settings = {
+        **scene.settings,
+        "CASHBACK_LEDGER_DSN": dsns.of("cashback_ledger"),
+        "CASHBACK_NATS_URL": nats.url(),
+        "CASHBACK_PROBE_PORT": str(port),
+    }
+    worker = CashbackProcess("worker", "ledger", log=tmp_path / "worker.log", port=port, settings=settings)
+
+    async def look() -> bool | None:
+        async with httpx.AsyncClient() as http:
+            told = (await http.get(f"http://{HOST}:{port}/metrics")).text
+        return 'ledger_reconcile_runs_total{end="alike",mode="whole"} 1.0' in told or None
+
+    try:
+        await asyncio.to_thread(worker.start)
+        await eventually(look, within_s=60, what="a run came to its end")
+    finally:
+        await asyncio.to_thread(worker.stop)
+    assert await runs(scene) == [("whole", "worker")]
 
 
 @pytest.mark.parametrize("program", ["print('no report')", "import sys; sys.exit(1)", None])

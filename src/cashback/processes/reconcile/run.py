@@ -28,6 +28,7 @@ from cashback.processes.reconcile.sources import (
     last_mined_before,
     nonce_findings,
     pages,
+    status_of,
 )
 from cashback.processes.reconcile.staging import Staging
 from cashback.processes.reconcile.start import Start, start
@@ -109,7 +110,7 @@ async def opened(settings: Settings) -> AsyncIterator[Sources]:
 
 async def compare_all(sources: Sources, *, is_whole: bool, reached: Reached) -> tuple[Report, Totals]:
     """Read the chain first, then what minting and the ledger know of it; return the report and its figures."""
-    status = await sources.adapter.status()
+    status = await status_of(sources.adapter)
     findings = Findings()
     findings.take(contract_findings(status))
     begin = await start(sources, findings, is_whole=is_whole)

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -22,6 +23,9 @@ from cashback.ledger.service import Readings as LedgerReadings
 from cashback.ledger.service import Reconciliations
 from cashback.minting import Readings as MintingReadings
 from cashback.processes.reconcile.findings import Finding, Kind, finding
+
+STATUS_TRIES_MAX: Final = 3
+"""A node that is slow for a moment is asked so often; each time the adapter gives it a second and a half."""
 
 
 class NodeSilent(Unavailable):
@@ -41,6 +45,19 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     adapter: Adapter
     clock: Clock
     finality_stale_s: int
+
+
+async def status_of(adapter: Adapter) -> ChainStatus:
+    """Return how the adapter stands; asked again, a few times, while its nodes do not tell of the contracts.
+
+    Raises:
+        Unavailable: the adapter did not answer.
+    """
+    for _ in range(STATUS_TRIES_MAX - 1):
+        status = await adapter.status()
+        if status.standing is not None:
+            return status
+    return await adapter.status()
 
 
 async def pages(adapter: Adapter, *, from_block: int, to_block: int = 0) -> AsyncGenerator[ChainColumns]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import MINT_NUMBER_MAX
-from cashback.minting.model import Mint, MintState
+from cashback.minting.model import NUMBER_RETIRED, Mint, MintState
 from cashback.minting.store.rows import COLUMNS, to_mint
 
 
@@ -91,3 +91,22 @@ async def counts(tx: Tx) -> dict[MintState, int]:
         """
     )
     return {MintState(row[0]): row[1] for row in await cursor.fetchall()}
+
+
+async def stuck(tx: Tx, *, limit: int) -> int:
+    """Return how many mints wait for a person, counted up to `limit`; one whose number is retired is over."""
+    cursor = await tx.execute(
+        """
+        select count(*)
+        from (
+            select
+            from minting.mints
+            where state = 'stuck'
+              and reason is distinct from %(retired)s
+            limit %(limit)s
+        ) as waiting
+        """,
+        {"retired": NUMBER_RETIRED, "limit": limit},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])

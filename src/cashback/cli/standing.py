@@ -11,6 +11,7 @@ from cashback.kernel.addresses import address_text
 if TYPE_CHECKING:
     from cashback.chain.model import AdapterView, AnchorView, Halt, LaneView, LatestAnchors
     from cashback.processes.chain_status import Standing
+    from cashback.processes.minting_standing import MintingStanding
 
 _MICROETHER: Final = 10**12
 _UNTOLD: Final = "not told"
@@ -23,6 +24,8 @@ def document(standing: "Standing") -> dict[str, object]:
     return {
         "worries": standing.worries,
         "halts": [_halt(halt) for halt in view.halts],
+        "minting": None if standing.minting is None else _minting(standing.minting),
+        "minting_told_ms_ago": view.minting_told_ms_ago,
         "chain_id": view.chain_id,
         "token": address_text(view.token),
         "minter": address_text(view.minter),
@@ -67,7 +70,7 @@ def document(standing: "Standing") -> dict[str, object]:
 def show(standing: "Standing") -> None:
     """Print a standing for a person, what needs one last."""
     view = standing.view
-    print_facts(f"chain {view.chain_id}", _facts(view))
+    print_facts(f"chain {view.chain_id}", _switches(standing) | _facts(view))
     click.echo()
     print_table(
         "lanes",
@@ -90,12 +93,29 @@ def show(standing: "Standing") -> None:
         say("nothing needs a person")
 
 
+def _switches(standing: "Standing") -> dict[str, object]:
+    """Return whether each of the two switches is on, and when a mint worker was heard of."""
+    halted = "; ".join(
+        f"{one.reason} by {one.by.name} at {_instant(one.at_ms)}: {one.detail}" for one in standing.view.halts
+    )
+    minting, told_ms_ago = standing.minting, standing.view.minting_told_ms_ago
+    if minting is None:
+        own = f"{_UNTOLD}; CASHBACK_MINTING_AUDIT_DSN says where to ask"
+    else:
+        own = "; ".join(f"{one.kind.value} by {one.raised_by or 'itself'}: {one.detail}" for one in minting.halts)
+        own = f"HALTED: {own}" if minting.halts else "goes on"
+    return {
+        "adapter": f"HALTED: {halted}" if halted else "goes on",
+        "mint worker": own,
+        "mint worker heard of": "never" if told_ms_ago is None else f"{told_ms_ago / 1_000:,.1f} s ago",
+        "mints stuck": _UNTOLD if minting is None else f"{minting.stuck:,}",
+    }
+
+
 def _facts(view: "AdapterView") -> dict[str, object]:
     """Return what is one figure."""
     allowance = view.allowance
-    halted = "; ".join(f"{one.reason} by {one.by.name} at {_instant(one.at_ms)}: {one.detail}" for one in view.halts)
     return {
-        "minting": f"HALTED: {halted}" if view.halts else "goes on",
         "token": address_text(view.token),
         "minter": address_text(view.minter) + (" (paused)" if allowance is not None and allowance.is_paused else ""),
         "blocks": f"head {view.head:,}, safe {view.safe:,}, final {view.final:,}",
@@ -197,6 +217,17 @@ def _halt(halt: "Halt") -> dict[str, object]:
         "by": halt.by.name,
         "certificate": halt.by.certificate,
         "at": datetime.fromtimestamp(halt.at_ms / 1_000, UTC),
+    }
+
+
+def _minting(minting: "MintingStanding") -> dict[str, object]:
+    """Return how minting stands as a record."""
+    return {
+        "halts": [
+            {"reason": one.kind.value, "detail": one.detail, "by": one.raised_by, "at": one.raised_at}
+            for one in minting.halts
+        ],
+        "stuck": minting.stuck,
     }
 
 

@@ -19,6 +19,7 @@ from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFence
 from cashback.ledger.rules import fitting
 from cashback.ledger.service import Readings
 from cashback.processes.migrate import SERVICES
+from cashback.processes.minting_standing import concerns, look, silence
 from cashback.processes.tls import ClientTls
 
 _ANSWER_WITHIN_S: Final = 3.0
@@ -56,6 +57,8 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine("broker", _broker(settings)),
         _examine("adapter and chain", _adapter(settings)),
         _examine("programme and mint limit", _limit(settings)),
+        _examine("minting", _minting(settings.minting_audit_dsn)),
+        _examine("mint worker", _mint_worker(settings)),
         _examine("mint numbers", _numbers(settings)),
     ]
     if settings.api_url:
@@ -157,6 +160,34 @@ async def _adapter(settings: Settings) -> str:
     if status.held:
         raise MintsHeld(f"the contracts refuse {status.held} mints, which are held; see `cashback chain status`")
     return f"chain {status.chain_id} at block {status.head}, final {status.final}, {status.accepted_waiting} waiting"
+
+
+class MintingConcerns(CashbackError):
+    """Minting is halted by its own switch, or mints of it are stuck."""
+
+    code = "minting_concerns"
+
+
+async def _minting(dsn: Secret) -> str:
+    """Return that minting hands over what it is asked for, and that no mint waits for a person."""
+    if found := concerns(await look(dsn, name="doctor")):
+        raise MintingConcerns("; ".join(found))
+    return "its switch is on, and no mint is stuck"
+
+
+class MintWorkerSilent(CashbackError):
+    """No mint worker is at work, so nothing that is requested reaches the adapter."""
+
+    code = "mint_worker_silent"
+
+
+async def _mint_worker(settings: Settings) -> str:
+    """Return that a mint worker has told the adapter something lately."""
+    async with Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter:
+        told_ms_ago = (await adapter.status()).minting_told_ms_ago
+    if wrong := silence(told_ms_ago):
+        raise MintWorkerSilent(wrong)
+    return "one has told the adapter what it knows within the last ten seconds"
 
 
 async def _numbers(settings: Settings) -> str:

@@ -32,9 +32,14 @@ def test_minting_is_halted_and_goes_on_and_both_are_told(dev: Dev, cashback: Cas
 def test_a_switch_that_does_not_answer_keeps_the_other_from_nothing(dev: Dev, cashback: Cashback) -> None:
     """With the adapter out of reach the mint worker is halted all the same, and nothing is lifted half."""
     away = {"CASHBACK_ADAPTER_ADDRESS": f"127.0.0.1:{free_port()}"}
-    half = cashback("chain", "halt", "--reason", "a drill", settings=dev.settings, **away)
+    half = cashback("chain", "halt", "--by", "carol", "--reason", "a drill", settings=dev.settings, **away)
     assert half.code == EXIT_UNAVAILABLE
     assert "the mint worker is halted, the adapter is not" in half.err
+    status = cashback("chain", "status", settings=dev.settings)
+    assert status.code == EXIT_DIFFERENCE
+    assert "needs a person: the mint worker is halted by carol: by_hand: a drill" in status.out
+    doctor = cashback("doctor", settings=dev.settings)
+    assert (doctor.code, "the mint worker is halted by carol" in doctor.out) == (EXIT_DIFFERENCE, True)
     unlifted = cashback("chain", "resume", "--reason", "over", settings=dev.settings, **away)
     assert (unlifted.code, unlifted.err.count("\n")) == (EXIT_UNAVAILABLE, 1), unlifted.err
     lifted = cashback("chain", "resume", "--reason", "it is over", "--json", settings=dev.settings)

@@ -27,8 +27,17 @@ def dev_in(folder: Path, home: Path, anvil: Path) -> Iterator[Launched]:
 def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
     tmp_path: Path, anvil_program: Path, cashback: Cashback
 ) -> None:
-    """Readiness does not wait for a person; who halted is told, the settings are fresh, and lifting the halt works."""
+    """Readiness does not wait for a person; who halted is told, the settings are fresh, and lifting the halt works.
+
+    Then its mint worker is killed, and seen to be missing.
+    """
     folder = tmp_path / "data"
+
+    def says(verb: tuple[str, ...], words: str) -> bool:
+        """Tell whether a verb finds a difference, in these words."""
+        said = cashback(*verb, settings=settings_in(folder / "dev.env"))
+        return said.code == EXIT_DIFFERENCE and words in " ".join(said.out.split())
+
     with dev_in(folder, tmp_path / "first", anvil_program) as first:
         assert "needs a person" not in first.printed
         before = settings_in(folder / "dev.env")
@@ -43,6 +52,10 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
         resumed = cashback("chain", "resume", "--by", "bob", "--reason", "back again", settings=settings)
         assert resumed.code == 0, resumed.err
         assert cashback("doctor", settings=settings).code == 0
+        assert cashback("chain", "status", settings=settings).code == 0
+        os.kill(pid_of(second, "mint"), signal.SIGKILL)
+        for verb in (("doctor",), ("chain", "status")):
+            assert eventually(lambda: says(verb, "no mint worker has told the adapter anything"), within_s=WITHIN_S)  # noqa: B023  # awaited here
 
 
 def test_a_folder_whose_chain_has_lost_final_blocks_comes_up_and_can_be_recovered(
@@ -81,12 +94,13 @@ def test_dev_says_of_every_server_and_process_how_it_ended(tmp_path: Path, anvil
         for program, name in (("anvil", "the chain (anvil)"), ("nats-server", "NATS"), ("postgres", "PostgreSQL")):
             os.kill(min(running.pids_of(program)), signal.SIGKILL)
             running.await_said(f"· {name} was ended by SIGKILL from outside; {folder}/")
-        [api] = [pid for pid in running.pids_of(Path(sys.executable).name) if is_api(pid)]
-        os.kill(api, signal.SIGKILL)
+        os.kill(pid_of(running, "api"), signal.SIGKILL)
         running.await_said(f"· api was ended by SIGKILL from outside; {folder}/logs/api.log says what it did before")
         assert running.said.count("it is not started again by itself: press Ctrl-C") >= 4
 
 
-def is_api(pid: int) -> bool:
-    """Tell whether a process is `cashback api`."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2] == b"api"
+def pid_of(running: Launched, verb: str) -> int:
+    """Return the one process of ours whose command line ends with this word."""
+    pids = running.pids_of(Path(sys.executable).name)
+    [found] = [pid for pid in pids if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2] == verb.encode()]
+    return found

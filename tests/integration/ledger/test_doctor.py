@@ -1,17 +1,27 @@
 """What `cashback doctor` says of adapter and chain: a node that is away is no healthy chain."""
 
+import pytest
+
 from cashback.kernel.config import Secret
 from cashback.processes import doctor
 from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 
 
-async def examined(*endpoints: v1.GetStatusResponseEndpoint, held: int = 0, final: int = 5) -> doctor.Examined:
+async def examined(
+    *endpoints: v1.GetStatusResponseEndpoint,
+    held: int = 0,
+    final: int = 5,
+    told_ms_ago: int = 0,
+    what: str = "adapter and chain",
+) -> doctor.Examined:
     """Return what the doctor says of an adapter with these nodes and so many mints held; all else is away."""
     nowhere = "127.0.0.1:1"
     dsn = Secret(f"postgresql://nobody@{nowhere}/nothing")
     async with ScriptedAdapter.serving() as adapter:
-        answer = v1.GetStatusResponse(chain_id=1, head=9, final=final, endpoints=list(endpoints), held=held)
+        answer = v1.GetStatusResponse(
+            chain_id=1, head=9, final=final, endpoints=list(endpoints), held=held, minting_told_ms_ago=told_ms_ago
+        )
         adapter.answers = {"GetStatus": bytes(answer)}
         settings = doctor.Settings(
             ledger_audit_dsn=dsn,
@@ -20,7 +30,7 @@ async def examined(*endpoints: v1.GetStatusResponseEndpoint, held: int = 0, fina
             nats_url=f"nats://{nowhere}",
             adapter_address=adapter.address,
         )
-        [found] = [each for each in await doctor.examine(settings) if each.what == "adapter and chain"]
+        [found] = [each for each in await doctor.examine(settings) if each.what == what]
     return found
 
 
@@ -62,3 +72,17 @@ async def test_a_chain_that_has_lost_final_blocks_is_wrong() -> None:
     found = await examined(node("rpc1"), final=10)
     assert not found.is_well
     assert found.detail.startswith("the chain's head is block 9, below block 10 that was final")
+
+
+@pytest.mark.parametrize(
+    "told_ms_ago, is_well, words",
+    [
+        (0, False, "no mint worker has ever told the adapter anything"),
+        (10_000, True, "one has told the adapter"),
+        (10_001, False, "no mint worker has told the adapter anything for 10 s"),
+    ],
+)
+async def test_a_mint_worker_that_tells_nothing_is_wrong(told_ms_ago: int, is_well: bool, words: str) -> None:
+    """It tells every second: one that is dead or frozen leaves every request where it is."""
+    found = await examined(node("rpc1"), told_ms_ago=told_ms_ago, what="mint worker")
+    assert (found.is_well, words in found.detail) == (is_well, True)

@@ -2,10 +2,12 @@
 
 import pytest
 
+from cashback.kernel.config import Secret
 from cashback.kernel.errors import Invalid
-from cashback.minting import Cursor, MintState, Readings
+from cashback.minting import Cursor, Halts, MintState, Readings
 from cashback.minting.model import MintNotFound
-from tests.integration.minting.world import World, cashback, request
+from cashback.processes.minting_standing import concerns, look
+from tests.integration.minting.world import World, cashback, dsn_of, request
 
 
 async def test_mints_are_read_in_pages_in_the_order_of_their_numbers(world: World) -> None:
@@ -57,3 +59,20 @@ async def test_a_page_is_bounded(world: World, limit: int) -> None:
     """Nobody reads everything at once."""
     with pytest.raises(Invalid):
         await Readings(world.auditor).page(limit=limit)
+
+
+async def test_what_is_halted_and_stuck_is_told_in_sentences(world: World) -> None:
+    """A mint whose number is retired is over, and waits for nobody."""
+    await world.take(*(request(number) for number in (1, 2, 3)))
+    dsn = Secret(dsn_of("minting_auditor", world.dsn))
+    assert concerns(await look(dsn, name="test")) == []
+    world.execute(
+        "update minting.mints set state = 'stuck', decided_at = now(), submit_after = null, reason = 'invalid'"
+        " where number < 3"
+    )
+    world.execute("update minting.mints set reason = 'number_retired' where number = 2")
+    await Halts(world.operator).halt_by_hand(by="alice", detail="a drill")
+    assert concerns(await look(dsn, name="test")) == [
+        "the mint worker is halted by alice: by_hand: a drill",
+        "1 stuck; `cashback mint list --state stuck` names them",
+    ]

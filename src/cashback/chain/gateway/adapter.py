@@ -235,6 +235,7 @@ def _status(answer: v1.GetStatusResponse) -> AdapterView:
         lanes=[_lane(lane) for lane in answer.lanes],
         endpoints=[_endpoint(one, furthest=int(answer.head)) for one in answer.endpoints],
         halts=_halts(answer.halts),
+        minting_told_ms_ago=int(answer.minting_told_ms_ago) or None,
         anchors=latest_anchors(answer.anchors),
     )
 

@@ -75,7 +75,8 @@ class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
 class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
     """What is served, how far it is, what is allowed and paid, and whether minting is halted; amounts in base units.
 
-    `held` mints wait for a person; `held_numbers` are the lowest of them.
+    `held` mints wait for a person; `held_numbers` are the lowest of them. `minting_told_ms_ago` is how long ago a mint
+    worker told the highest number that it knows, None when none ever did.
     """
 
     chain_id: int
@@ -96,4 +97,5 @@ class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
     lanes: list[LaneView]
     endpoints: list[EndpointView]
     halts: list[Halt]
+    minting_told_ms_ago: int | None = None
     anchors: LatestAnchors = LatestAnchors(None, None)

@@ -74,6 +74,11 @@ class Readings:
         async with self._database.transaction() as tx:
             return await readings.counts(tx)
 
+    async def stuck(self) -> int:
+        """Return how many mints wait for a person, counted up to 1,000; one whose number is retired is over."""
+        async with self._database.transaction() as tx:
+            return await readings.stuck(tx, limit=PAGE_MAX)
+
     async def highest_number(self) -> int:
         """Return the highest number that was ever requested, 0 before the first."""
         async with self._database.transaction() as tx:

@@ -133,3 +133,22 @@ async def copy_open(session: Session, *, after_block: int) -> AsyncGenerator[byt
     async with session.cursor() as cursor, cursor.copy(statement, {"after_block": after_block}) as copy:
         async for data in copy:
             yield bytes(data)
+
+
+async def stuck(tx: Tx, *, limit: int) -> int:
+    """Return how many mints wait for a person, counted up to `limit`; one whose number is retired is over."""
+    cursor = await tx.execute(
+        """
+        select count(*)
+        from (
+            select
+            from minting.mints
+            where state = 'stuck'
+              and reason is distinct from %(retired)s
+            limit %(limit)s
+        ) as waiting
+        """,
+        {"retired": NUMBER_RETIRED, "limit": limit},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])

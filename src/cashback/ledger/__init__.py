@@ -35,7 +35,7 @@ from cashback.ledger.model import (
     Sum,
     Transition,
 )
-from cashback.ledger.model.engine import PurchaseFacts
+from cashback.ledger.model.engine import Line, PurchaseFacts, Velocity
 from cashback.ledger.rules import currency_of, replay
 from cashback.ledger.rules.engine.explain import explain_in_full
 from cashback.ledger.service import (
@@ -70,6 +70,7 @@ __all__ = [
     "Difference",
     "GrantAboveLimit",
     "Granted",
+    "Line",
     "MintLimit",
     "MintPolicy",
     "NewProgramme",
@@ -88,6 +89,7 @@ __all__ = [
     "Sweeper",
     "Swept",
     "Transition",
+    "Velocity",
     "accrue",
     "announce",
     "currency_of",

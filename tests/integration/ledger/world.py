@@ -130,8 +130,10 @@ class World:
 
     async def merchant(self, *, mcc: str | None = None, owner: User | None = None) -> Merchant:
         """Give a merchant, of a category and of an owner if they are told."""
-        name, owner_id = f"Shop {next(_numbers)}", owner and owner.id
-        command = NewMerchant(owner=OPERATOR, key=new_key(), name=name, mcc=mcc, owner_user_id=owner_id)
+        owner_id = owner.id if owner is not None else None
+        command = NewMerchant(
+            owner=OPERATOR, key=new_key(), name=f"Shop {next(_numbers)}", mcc=mcc, owner_user_id=owner_id
+        )
         return decoded(await self.people.create_merchant(command), Merchant)
 
     async def link(self, user: User, wallet: str) -> User:

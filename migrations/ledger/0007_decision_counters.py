@@ -57,7 +57,7 @@ alter table ledger.rulesets enable trigger rulesets_immutable;
 """
 
 GRANTS = r"""
-grant select, insert (owner, subject, kind, period), update (used_minor) on ledger.counters to cashback_api;
+grant select, insert, update (used_minor) on ledger.counters to cashback_api;
 grant select on ledger.counters, ledger.exchange_rates to cashback_auditor;
 grant select on ledger.exchange_rates to cashback_api, cashback_operator;
 grant insert on ledger.exchange_rates to cashback_operator;

@@ -22,7 +22,7 @@ import uvloop
 
 from cashback.cli.output import print_table, say
 from cashback.kernel.telemetry import configure
-from tests.benchmarks import api, budget, decide, end_to_end, gas, ledger, mint, reconcile, record, relay
+from tests.benchmarks import api, budget, decide, end_to_end, gas, ledger, mint, reconcile, record, relay, rules
 from tests.benchmarks.checks import Check, cells
 from tests.benchmarks.machine import ROOT, Machine, Usage, machine
 
@@ -37,6 +37,7 @@ BENCHMARKS: Final[dict[str, Measure]] = {
     "ledger": ledger.measure,
     "record": record.measure,
     "reconcile": reconcile.measure,
+    "rules": rules.measure,
     "api": api.measure,
     "end_to_end": end_to_end.measure,
 }

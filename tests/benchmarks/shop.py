@@ -69,9 +69,13 @@ class Shop(msgspec.Struct, frozen=True):
     async def astray(self, before: dict[str, int], recorded: int) -> int:
         """Return how many rows are too many or too few after so many purchases, plus how many balances are wrong."""
         after = await self.rows()
-        return sum(abs(after[table] - before[table] - recorded) for table in _TABLES) + await self._wrong_balances()
+        return sum(abs(after[table] - before[table] - recorded) for table in _TABLES) + await self.wrong_balances()
 
-    async def _wrong_balances(self) -> int:
+    async def purchases(self) -> int:
+        """Return how many purchases are recorded."""
+        return (await self.rows())["purchases.purchases"]
+
+    async def wrong_balances(self) -> int:
         """Return how many accounts do not hold what their transfers add up to."""
         async with await psycopg.AsyncConnection.connect(self.postgres.dsn("cashback")) as connection:
             cursor = await connection.execute(

@@ -36,7 +36,7 @@ from cashback.ledger.model import (
     Sum,
     Transition,
 )
-from cashback.ledger.model.engine import PurchaseFacts
+from cashback.ledger.model.engine import Line, PurchaseFacts, Velocity
 from cashback.ledger.model.statements import BalanceAt, Statement
 from cashback.ledger.rules import currency_of, replay
 from cashback.ledger.rules.engine.explain import explain_in_full
@@ -75,6 +75,7 @@ __all__ = [
     "Flaw",
     "GrantAboveLimit",
     "Granted",
+    "Line",
     "MintLimit",
     "MintPolicy",
     "NewProgramme",
@@ -95,6 +96,7 @@ __all__ = [
     "Sweeper",
     "Swept",
     "Transition",
+    "Velocity",
     "accrue",
     "announce",
     "currency_of",

@@ -12,6 +12,9 @@ import msgspec
 from cashback.kernel.errors import Broken, Busy, Conflict, Forbidden, Invalid, NotFound, Rejected, Unavailable
 from cashback.kernel.money import Amount, Bps, Minor, TokenRate
 
+LINES_MAX: Final = 100
+"""The most lines that one purchase has: a decision names every one, and is bounded."""
+CODE_LENGTH_MAX: Final = 100
 OPERATOR: Final = "operator"
 """The owner of an operator's idempotency keys; a merchant's are owned by the merchant's id."""
 
@@ -28,8 +31,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime | None = None
 
 
+class PurchaseLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a purchase, in minor units of its currency; refunds name it by its place, from 0 on."""
+
+    amount_minor: Amount
+    sku: str | None = None
+    category: str | None = None
+
+
 class NewPurchase(Command, frozen=True, kw_only=True):
-    """A purchase to be recorded; `reference` is the merchant's own name for it."""
+    """A purchase to be recorded; `reference` is the merchant's own name for it, `lines` sum to its amount."""
 
     merchant_id: str
     user_id: str
@@ -37,13 +48,15 @@ class NewPurchase(Command, frozen=True, kw_only=True):
     currency: str
     occurred_at: datetime
     reference: str | None = None
+    lines: tuple[PurchaseLine, ...] | None = None
 
 
 class NewUser(Command, frozen=True, kw_only=True):
-    """A user to be; `reference` is the operator's own name for them, `wallet` an EIP-55 address."""
+    """A user to be; `reference` is the operator's own name for them, `wallet` an EIP-55 address, `tier` for rules."""
 
     reference: str | None = None
     wallet: str | None = None
+    tier: str | None = None
 
 
 class NewWallet(Command, frozen=True, kw_only=True):
@@ -54,9 +67,11 @@ class NewWallet(Command, frozen=True, kw_only=True):
 
 
 class NewMerchant(Command, frozen=True, kw_only=True):
-    """A merchant to be."""
+    """A merchant to be: its category (ISO 18245), and the user whose own shop it is, as far as they are known."""
 
     name: str
+    mcc: str | None = None
+    owner_user_id: str | None = None
 
 
 class ProgrammeStart(Command, frozen=True, kw_only=True):
@@ -117,6 +132,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     reference: str | None
     wallet: str | None
+    tier: str | None
     is_blocked: bool
     created_at: datetime
 
@@ -126,8 +142,19 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    mcc: str | None
+    owner_user_id: str | None
     is_active: bool
     created_at: datetime
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a user or merchant may earn, and what rules ask of it: a user's tier, a merchant's category and owner."""
+
+    may_earn: bool
+    tier: str | None = None
+    mcc: str | None = None
+    owner_user_id: str | None = None
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +169,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     received_at: datetime
     created_at: datetime
+    lines: tuple[PurchaseLine, ...]
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

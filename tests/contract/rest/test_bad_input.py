@@ -171,6 +171,8 @@ async def test_a_purchase_against_the_rules_is_refused(
         pytest.param("/v1/users", {"name": "Ann"}, "request_invalid", "/name", id="unknown-field-of-a-user"),
         pytest.param("/v1/merchants", {"name": ""}, "request_invalid", "/name", id="nameless"),
         pytest.param("/v1/merchants", {"name": "a\tb"}, "field_invalid", "/name", id="unprintable-name"),
+        pytest.param("/v1/merchants", {"name": "a", "mcc": "54x1"}, "field_invalid", "/mcc", id="lettered-category"),
+        pytest.param("/v1/users", {"tier": "Gold"}, "field_invalid", "/tier", id="capital-tier"),
         pytest.param(
             "/v1/programmes", {**PROGRAMME, "rate_bps": "150"}, "request_invalid", "/rate_bps", id="text-rate"
         ),

@@ -160,7 +160,14 @@ def test_the_judge_of_answers_can_find_fault(told: dict[str, Any]) -> None:
     """An answer with an amount as a number, of an undocumented status, or of another type is complained of."""
     judge = Document(told)
     request = httpx.Request("GET", "http://api/v1/merchants/mer_1")
-    good = {"id": "mer_1", "name": "Shop", "is_active": True, "created_at": "2026-03-01T12:00:00Z"}
+    good = {
+        "id": "mer_1",
+        "name": "Shop",
+        "mcc": None,
+        "owner_user_id": None,
+        "is_active": True,
+        "created_at": "2026-03-01T12:00:00Z",
+    }
     for status, body, content_type in (
         (200, {**good, "created_at": "yesterday"}, "application/json"),
         (200, {**good, "name": 7}, "application/json"),

@@ -9,9 +9,9 @@ from cashback.kernel.money import TokenRate
 from cashback.ledger.model.codes import Exhaustion
 from cashback.ledger.model.engine import Exchange
 from cashback.ledger.model.grants import Grants
-from cashback.ledger.model.rulesets import Action, Check, FirstPurchase, Fixed, Limits, Rules
+from cashback.ledger.model.rulesets import Action, Check, FirstPurchase, Fixed, Limits, Lines, MccIs, Rules, Tier
 from cashback.ledger.store import terms
-from cashback.purchases.model import Merchant, PurchaseAnswer, User
+from cashback.purchases.model import Merchant, PurchaseAnswer, PurchaseLine, User
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
 from tests.integration.ledger.world import START, World, buy
 from tests.support.engine import EUR, USD
@@ -200,6 +200,37 @@ async def test_a_user_who_shares_a_wallet_is_seen(world: World) -> None:
     [shared] = await world.record(buy(other, merchant))
     assert (alone.cashback.state, shared.cashback.state) == ("approved", "review")
     assert shared.cashback.reason == "wallet_shared"
+
+
+async def test_lines_categories_tiers_and_owners_are_what_the_rules_are_told(world: World) -> None:
+    """Food at a grocer's earns for a golden user, twice as much, and nothing in one's own shop."""
+    programme = await world.programme()
+    pays = await campaign(world, programme, budget=PLENTY)
+    rules = Rules(
+        rules=(rule("food", pays, when=(MccIs(any_of=("5411",)),), lines=Lines(categories=("food",))),),
+        tiers=(Tier(id="gold", multiplier_bps=20_000),),
+        checks=(Check(kind="self_dealing", above=0, action=Action.DECLINE),),
+    )
+    await publish(world, programme, rules)
+    golden, plain = await world.user(tier="gold"), await world.user()
+    grocer, other = await world.merchant(mcc="5411"), await world.merchant(mcc="5812")
+    own = await world.merchant(mcc="5411", owner=golden)
+    lines = (
+        PurchaseLine(amount_minor="4000", sku="tea", category="food"),
+        PurchaseLine(amount_minor="6000", sku="cup"),
+    )
+    bought = [(golden, grocer), (plain, grocer), (golden, other), (golden, own), (plain, own)]
+    answers = await world.record(*[buy(user, merchant, lines=lines) for user, merchant in bought])
+    assert granted(answers) == [800, 400, 0, 0, 400]
+    assert [answer.cashback.reason for answer in answers[2:4]] == ["no_rule_matched", "self_dealing"]
+    stored = msgspec.json.decode(
+        await world.one("select grants from ledger.cashback_ledger order by position limit 1"),
+        type=Grants,
+        strict=False,
+    )
+    assert [(line.base, dict(line.grants)) for line in stored.lines] == [(4_000, {pays: 800}), (0, {})]
+    assert (await world.purchases.purchase(answers[0].id)).lines == lines
+    await world.assert_books_prove()
 
 
 async def test_a_striped_budget_is_granted_to_its_last_unit(world: World) -> None:

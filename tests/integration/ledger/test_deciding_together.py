@@ -1,11 +1,12 @@
 """Several processes that decide at once: no limit and no budget is passed together, and none waits for ever."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
-from cashback.ledger.model.rulesets import FirstPurchase, Fixed, Limits, Rules
+from cashback.ledger.model.rulesets import FirstPurchase, Fixed, Limits, Rules, TierIs
 from cashback.purchases.model import Merchant, PurchaseAnswer, User
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
 from tests.integration.ledger.world import START, Dsns, World, buy, decoded, open_world
@@ -14,8 +15,8 @@ PLENTY = 10_000_000
 TURNS = 12
 
 
-async def rush(dsns: Dsns, users: list[User], merchant: Merchant) -> list[PurchaseAnswer]:
-    """Have four processes record at once, batch after batch, each the same users in an order of its own."""
+async def rush(dsns: Dsns, orders: Sequence[list[User]], merchant: Merchant) -> list[PurchaseAnswer]:
+    """Have as many processes record at once, batch after batch, each the users of its own order."""
 
     async def work(order: list[User]) -> list[PurchaseAnswer]:
         answers = []
@@ -26,7 +27,6 @@ async def rush(dsns: Dsns, users: list[User], merchant: Merchant) -> list[Purcha
                 answers += [decoded(outcome, PurchaseAnswer) for outcome in outcomes]
         return answers
 
-    orders = (users, users[::-1], users[1::2] + users[::2], users[::2] + users[1::2][::-1])
     return [answer for answers in await asyncio.gather(*map(work, orders)) for answer in answers]
 
 
@@ -49,7 +49,8 @@ async def test_processes_never_pass_a_limit_or_a_budget_together_and_never_deadl
     users, merchant = [await world.user() for _ in range(12)], await world.merchant()
     deadlocks = "select deadlocks from pg_stat_database where datname = current_database()"
     before = await world.one(deadlocks)
-    answers = await rush(dsns, users, merchant)
+    orders = (users, users[::-1], users[1::2] + users[::2], users[::2] + users[1::2][::-1])
+    answers = await rush(dsns, orders, merchant)
     assert len(answers) == 4 * TURNS * len(users)
     assert await world.one(deadlocks) == before
     per_user: dict[str, int] = {}
@@ -70,4 +71,25 @@ async def test_processes_never_pass_a_limit_or_a_budget_together_and_never_deadl
     assert spent == sum(per_user.values())
     documents = await world.rows("select document from ledger.decisions")
     assert sum(b'"is_first_purchase":true' in document for (document,) in documents) == len(users) * asks_for_past
+    await world.assert_books_prove()
+
+
+async def test_processes_whose_users_and_campaigns_differ_never_pass_a_merchants_limit_together(
+    dsns: Dsns, world: World
+) -> None:
+    """Golden users here, silver ones there, each paid by a campaign of their own: only the merchant is the same."""
+    programme = await world.programme()
+    made = [
+        rule(tier, await campaign(world, programme, budget=PLENTY), when=(TierIs(any_of=(tier,)),))
+        for tier in ("gold", "silver")
+    ]
+    await publish(world, programme, Rules(rules=tuple(made), limits=Limits(merchant_day="15500")))
+    orders = [[await world.user(tier=tier) for _ in range(3)] for tier in ("gold", "gold", "silver", "silver")]
+    merchant = await world.merchant()
+    answers = await rush(dsns, orders, merchant)
+    days = [answer.occurred_at.date() for answer in answers]
+    for day in set(days):
+        amounts = [int(answer.cashback.amount_minor) for answer in answers if answer.occurred_at.date() == day]
+        assert sum(amounts) == 15_500
+    assert len(set(days)) == 3
     await world.assert_books_prove()

@@ -122,14 +122,18 @@ class World:
             raise outcome.error
         return await self.readings.programme(decoded(outcome, ProgrammeAnswer).id)
 
-    async def user(self, *, wallet: str | None = "any") -> User:
+    async def user(self, *, wallet: str | None = "any", tier: str | None = None) -> User:
         """Give a user, with a wallet of their own unless told otherwise."""
         address = wallet_number(next(_numbers)) if wallet == "any" else wallet
-        return decoded(await self.people.create_user(NewUser(owner=OPERATOR, key=new_key(), wallet=address)), User)
+        command = NewUser(owner=OPERATOR, key=new_key(), wallet=address, tier=tier)
+        return decoded(await self.people.create_user(command), User)
 
-    async def merchant(self) -> Merchant:
-        """Give a merchant."""
-        command = NewMerchant(owner=OPERATOR, key=new_key(), name=f"Shop {next(_numbers)}")
+    async def merchant(self, *, mcc: str | None = None, owner: User | None = None) -> Merchant:
+        """Give a merchant, of a category and of an owner if they are told."""
+        owner_id = owner.id if owner is not None else None
+        command = NewMerchant(
+            owner=OPERATOR, key=new_key(), name=f"Shop {next(_numbers)}", mcc=mcc, owner_user_id=owner_id
+        )
         return decoded(await self.people.create_merchant(command), Merchant)
 
     async def link(self, user: User, wallet: str) -> User:

@@ -1,10 +1,13 @@
 """Deciding a batch of claims in its transaction, set-based.
 
     terms ▶ the users' past, where a ruleset asks for it ▶ rates ▶ earn, claim by claim
-          ▶ counters locked ▶ budgets and users' accounts locked ▶ fold: each sees what those before it left
+          ▶ merchants' counters locked ▶ budgets and users' accounts locked ▶ the other counters read
+          ▶ fold: each sees what those before it left
 
 Everything is locked in one order, each kind sorted, so two processes neither pass a limit together nor wait for each
-other for ever: users' pasts, then counters, then accounts.
+other for ever: users' pasts, then merchants' counters, then accounts. A user's counters are protected by the user's
+approved account, which is always among those locked, and a campaign's by all stripes of its budget: they are read and
+counted on without a lock of their own, which would cost as much as everything else that counting does.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,12 +51,20 @@ async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> De
     exchanges = await _exchanges(tx, claims, terms)
     claimed = [_claimed(claim, terms, published, exchanges) for claim in claims]
     keys = sorted({key for each in claimed for key in keys_of(each)})
-    running: Running = await _counters(tx, keys, terms)
-    before = dict(running)
+    at_merchants = _by_name(key for key in keys if key.limit is Limit.MERCHANT_DAY)
+    running: Running = await counters.lock(tx, at_merchants) if at_merchants else {}
     held = await hold(tx, _accounts(claimed, keys, terms, now)) if keys else {}
+    protected = _by_name(key for key in keys if _is_protected(key, terms))
+    if protected:
+        running |= await counters.read(tx, protected)
+    before = dict(running)
     paying = _paying(terms, held)
     judgements = fold(claimed, running, paying, terms.conversion if terms is not None else None)
-    taken = {key: Minor(running[key] - used) for key, used in before.items() if running[key] != used}
+    taken = {
+        key: Minor(running[key] - before.get(key, 0))
+        for key in (*at_merchants, *protected)
+        if running.get(key, 0) != before.get(key, 0)
+    }
     if taken:
         await counters.add(tx, taken)
     return Decided(judgements, terms, held)
@@ -128,23 +139,25 @@ def _closed(terms: Terms, ruleset: Published | None, at: datetime) -> tuple[str,
     return tuple(sorted(named - is_open))
 
 
-async def _counters(tx: Tx, keys: Iterable[CounterKey], terms: Terms | None) -> Running:
-    """Return the counters that are rows, locked: budgets are accounts, and most campaigns have no limit by the day."""
-    wanted = [
-        key
-        for key in keys
-        if key.limit is not Limit.CAMPAIGN_TOTAL
-        and not (key.limit is Limit.CAMPAIGN_DAY and _day_limit(terms, key.owner) is None)
-    ]
-    # By owner, subject, kind and period, as the store locks them.
-    wanted.sort(key=lambda key: (key.owner, key.subject, key.limit, key.period))
-    return await counters.lock(tx, wanted) if wanted else {}
+def _is_protected(key: CounterKey, terms: Terms | None) -> bool:
+    """Return whether a counter is a row that accounts protect: budgets are none, nor days that are not limited."""
+    if key.limit is Limit.CAMPAIGN_DAY:
+        return _day_limit(terms, key.owner) is not None
+    return key.limit not in {Limit.CAMPAIGN_TOTAL, Limit.MERCHANT_DAY}
+
+
+def _by_name(keys: Iterable[CounterKey]) -> list[CounterKey]:
+    """Return counters by owner, subject, kind and period, as the store locks them."""
+    return sorted(keys, key=lambda key: (key.owner, key.subject, key.limit, key.period))
 
 
 def _accounts(
     claimed: Sequence[Claimed], keys: Iterable[CounterKey], terms: Terms | None, now: datetime
 ) -> list[Account]:
-    """Return the accounts that the grants may move: every stripe of the budgets, and what users may be credited on."""
+    """Return the accounts that the grants may move: every stripe of the budgets, and what users may be credited on.
+
+    A user's approved account is always among them: see the head of this module.
+    """
     if terms is None:
         return []
     currency, accounts = terms.funding.code, set[Account]()
@@ -159,8 +172,7 @@ def _accounts(
         may_be_reviewed = earned.review is not None or earned.ruleset.rules.review_above is not None
         if is_held or may_be_reviewed:
             accounts.add(Account(each.user_id, AccountKind.PENDING, currency))
-        if not is_held and earned.review is None:
-            accounts.add(Account(each.user_id, AccountKind.APPROVED, currency))
+        accounts.add(Account(each.user_id, AccountKind.APPROVED, currency))
     return sorted(accounts)
 
 

@@ -1,4 +1,4 @@
-"""Counters of what was granted, and what users did before: both locked before they are read."""
+"""Counters of what was granted, and what users did before; `service.deciding` says what protects which."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,16 +22,31 @@ async def lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
     return await _lock(tx, keys)
 
 
+async def read(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
+    """Return what those counters counted that exist; whoever counts on must hold what protects them."""
+    cursor = await tx.execute(
+        """
+        select counter.kind, counter.owner, counter.subject, counter.period, counter.used_minor
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[])
+            as wanted (owner, subject, kind, period)
+        join ledger.counters as counter using (owner, subject, kind, period)
+        """,
+        _columns(keys),
+    )
+    return {CounterKey(Limit(row[0]), row[1], row[2], row[3]): Minor(row[4]) for row in await cursor.fetchall()}
+
+
 async def add(tx: Tx, taken: Mapping[CounterKey, Minor]) -> None:
-    """Count on: each counter by so much more."""
+    """Count on: each counter by so much more, those that were missing made."""
     await tx.execute(
         """
-        update ledger.counters as counter
-        set used_minor = counter.used_minor + given.taken
+        insert into ledger.counters as counter (owner, subject, kind, period, used_minor)
+        select owner, subject, kind, period, taken
         from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[],
                     %(taken)b::bigint[]) as given (owner, subject, kind, period, taken)
-        where (counter.owner, counter.subject, counter.kind, counter.period)
-            = (given.owner, given.subject, given.kind, given.period)
+        order by owner, subject, kind, period
+        on conflict (owner, subject, kind, period) do update
+        set used_minor = counter.used_minor + excluded.used_minor
         """,
         {**_columns(list(taken)), "taken": list(taken.values())},
     )

@@ -40,6 +40,9 @@ class UserBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     reference: Reference | None = None
     wallet: Wallet | None = None
+    tier: Annotated[str, msgspec.Meta(max_length=40, description="A name that rules know, such as `gold`.")] | None = (
+        None
+    )
 
 
 class WalletBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +55,12 @@ class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A new merchant."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    mcc: (
+        Annotated[str, msgspec.Meta(min_length=4, max_length=4, description="The category code of ISO 18245.")] | None
+    ) = None
+    owner_user_id: Annotated[str, msgspec.Meta(max_length=64, description="The user whose own shop it is.")] | None = (
+        None
+    )
 
 
 class CashbackPage(Page[CashbackItem], frozen=True):
@@ -81,6 +90,7 @@ async def create_user(
         traceparent=current_traceparent(),
         reference=data.reference,
         wallet=data.wallet,
+        tier=data.tier,
     )
     return answer(await people.create_user(command))
 
@@ -178,7 +188,12 @@ async def create_merchant(
     principal = principal_of(request)
     require_operator(principal)
     command = NewMerchant(
-        owner=owner_of(principal), key=idempotency_key, traceparent=current_traceparent(), name=data.name
+        owner=owner_of(principal),
+        key=idempotency_key,
+        traceparent=current_traceparent(),
+        name=data.name,
+        mcc=data.mcc,
+        owner_user_id=data.owner_user_id,
     )
     return answer(await people.create_merchant(command))
 

@@ -12,10 +12,18 @@ from cashback.kernel.http import IdempotencyKey, Reference, principal_of, proble
 from cashback.kernel.money import Amount
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import REPLAY_HEADER, answer, merchant_of, owner_of
-from cashback.purchases.model import NewPurchase, NotYours, PurchaseAnswer
+from cashback.purchases.model import CODE_LENGTH_MAX, LINES_MAX, NewPurchase, NotYours, PurchaseAnswer, PurchaseLine
 from cashback.purchases.service import Purchases, PurchaseStories, PurchaseStory
 
 PurchaseId = Annotated[str, PathParameter(description="A purchase's id, `pur_...`.")]
+
+
+class LineBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of a purchase, in minor units of its currency."""
+
+    amount_minor: Amount
+    sku: Annotated[str, msgspec.Meta(min_length=1, max_length=CODE_LENGTH_MAX)] | None = None
+    category: Annotated[str, msgspec.Meta(min_length=1, max_length=CODE_LENGTH_MAX)] | None = None
 
 
 class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +41,13 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ]
     merchant_id: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     reference: Reference | None = None
+    lines: (
+        Annotated[
+            list[LineBody],
+            msgspec.Meta(min_length=1, max_length=LINES_MAX, description="What was bought; sums to the amount."),
+        ]
+        | None
+    ) = None
 
 
 @post(
@@ -64,6 +79,11 @@ async def create_purchase(
         currency=data.currency,
         occurred_at=data.occurred_at,
         reference=data.reference,
+        lines=None
+        if data.lines is None
+        else tuple(
+            PurchaseLine(amount_minor=line.amount_minor, sku=line.sku, category=line.category) for line in data.lines
+        ),
     )
     return answer(await purchases.record_one(command))
 

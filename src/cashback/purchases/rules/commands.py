@@ -1,5 +1,6 @@
 """Which commands are sound: everything that can be said of one without looking anything up."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -7,6 +8,8 @@ from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id
 from cashback.kernel.money import INT63_MAX
 from cashback.purchases.model import (
+    CODE_LENGTH_MAX,
+    LINES_MAX,
     OPERATOR,
     Command,
     FieldInvalid,
@@ -24,6 +27,8 @@ from cashback.purchases.rules.wallets import is_wallet
 
 KEY_LENGTH_MAX: Final = 255
 TEXT_LENGTH_MAX: Final = 200
+_MCC: Final = re.compile(r"[0-9]{4}")
+_TIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_AHEAD: Final = timedelta(days=1)
 """How far a merchant's clock may run ahead of ours."""
@@ -51,12 +56,22 @@ def problem_of_purchase(purchase: NewPurchase, *, now: datetime) -> Rejected | N
         _problem_of_amount(purchase.amount_minor)
         or _problem_of_time(purchase.occurred_at, now)
         or _problem_of_text(purchase.reference, "/reference")
+        or _problem_of_lines(purchase)
     )
 
 
 def problem_of_user(user: NewUser) -> Rejected | None:
     """Return the first thing that is wrong with a user to be, or None."""
-    return _problem_of_address(user.wallet) or _problem_of_text(user.reference, "/reference")
+    tier = None if user.tier is None or _TIER.fullmatch(user.tier) else user.tier
+    return (
+        _problem_of_address(user.wallet)
+        or _problem_of_text(user.reference, "/reference")
+        or (
+            FieldInvalid("a tier is a name such as gold, in small letters", pointer="/tier")
+            if tier is not None
+            else None
+        )
+    )
 
 
 def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
@@ -68,6 +83,10 @@ def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
 
 def problem_of_merchant(merchant: NewMerchant) -> Rejected | None:
     """Return what is wrong with a merchant to be, or None."""
+    if merchant.mcc is not None and not _MCC.fullmatch(merchant.mcc):
+        return FieldInvalid("a merchant category code has four digits", pointer="/mcc")
+    if merchant.owner_user_id is not None and not is_id(merchant.owner_user_id, "usr"):
+        return UserUnknown("there is no such user", pointer="/owner_user_id")
     return _problem_of_text(merchant.name, "/name")
 
 
@@ -81,6 +100,22 @@ def _problem_of_amount(amount_minor: int) -> Rejected | None:
     if 0 <= amount_minor <= INT63_MAX:
         return None
     return FieldInvalid(f"the amount must be 0 to {INT63_MAX} minor units", pointer="/amount_minor")
+
+
+def _problem_of_lines(purchase: NewPurchase) -> Rejected | None:
+    """Return the first thing that is wrong with the lines of a purchase, which may be absent."""
+    if purchase.lines is None:
+        return None
+    if not 1 <= len(purchase.lines) <= LINES_MAX:
+        return FieldInvalid(f"a purchase has 1 to {LINES_MAX} lines, or names none", pointer="/lines")
+    for place, line in enumerate(purchase.lines):
+        for name, text in (("sku", line.sku), ("category", line.category)):
+            if text is not None and not (1 <= len(text) <= CODE_LENGTH_MAX and text.isprintable()):
+                detail = f"this must be 1 to {CODE_LENGTH_MAX} printable characters"
+                return FieldInvalid(detail, pointer=f"/lines/{place}/{name}")
+    if sum(int(line.amount_minor) for line in purchase.lines) != purchase.amount_minor:
+        return FieldInvalid("the lines must sum to the amount", pointer="/lines")
+    return None
 
 
 def _problem_of_time(occurred_at: datetime, now: datetime) -> Rejected | None:

@@ -155,6 +155,7 @@ class _UserCreation:
                 id=new_id("usr"),
                 reference=command.reference,
                 wallet=command.wallet,
+                tier=command.tier,
                 is_blocked=False,
                 created_at=self._now,
             )
@@ -196,12 +197,26 @@ class _MerchantCreation:
         self._now = now
 
     async def screen(self, tx: Tx, commands: Sequence[NewMerchant]) -> list[Rejected | None]:
-        del tx
-        return [None] * len(commands)
+        owners = sorted({command.owner_user_id for command in commands if command.owner_user_id is not None})
+        known = await store.read_users(tx, owners) if owners else {}
+        return [
+            None
+            if command.owner_user_id is None or command.owner_user_id in known
+            else UserUnknown("there is no such user", pointer="/owner_user_id")
+            for command in commands
+        ]
 
     async def apply(self, tx: Tx, commands: Sequence[NewMerchant]) -> Applied:
         merchants = [
-            Merchant(id=new_id("mer"), name=command.name, is_active=True, created_at=self._now) for command in commands
+            Merchant(
+                id=new_id("mer"),
+                name=command.name,
+                mcc=command.mcc,
+                owner_user_id=command.owner_user_id,
+                is_active=True,
+                created_at=self._now,
+            )
+            for command in commands
         ]
         await store.insert_merchants(tx, merchants)
         return _applied(merchants)

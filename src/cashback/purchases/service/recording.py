@@ -14,7 +14,7 @@ from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
-from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchase, PurchaseAnswer, UserUnknown
+from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchase, PurchaseAnswer, Standing, UserUnknown
 from cashback.purchases.service.once import Applied
 from cashback.purchases.store import purchases as store
 
@@ -27,13 +27,13 @@ class Recording:
     def __init__(self, now: datetime) -> None:
         """Record as of `now`."""
         self._now = now
-        self._may_earn: dict[str, bool] = {}
+        self._standing: dict[str, Standing] = {}
 
     async def screen(self, tx: Tx, commands: Sequence[NewPurchase]) -> list[Rejected | None]:
         """Refuse what names a user or a merchant that does not exist."""
         users = sorted({purchase.user_id for purchase in commands})
         merchants = sorted({purchase.merchant_id for purchase in commands})
-        self._may_earn = await store.standing(tx, users=users, merchants=merchants)
+        self._standing = await store.standing(tx, users=users, merchants=merchants)
         return [self._refusal(purchase) for purchase in commands]
 
     async def apply(self, tx: Tx, commands: Sequence[NewPurchase]) -> Applied:
@@ -63,14 +63,15 @@ class Recording:
 
     def _refusal(self, purchase: NewPurchase) -> Rejected | None:
         """Return why a purchase cannot be recorded at all, or None."""
-        if purchase.merchant_id not in self._may_earn:
+        if purchase.merchant_id not in self._standing:
             return MerchantUnknown("there is no such merchant", pointer="/merchant_id")
-        if purchase.user_id not in self._may_earn:
+        if purchase.user_id not in self._standing:
             return UserUnknown("there is no such user", pointer="/user_id")
         return None
 
     def _claim(self, purchase: NewPurchase, purchase_id: str, received_at: datetime) -> ledger.Claim:
         """Return what the ledger is told of a purchase."""
+        user, merchant = self._standing[purchase.user_id], self._standing[purchase.merchant_id]
         return ledger.Claim(
             purchase_id=purchase_id,
             user_id=purchase.user_id,
@@ -80,8 +81,14 @@ class Recording:
                 currency=purchase.currency,
                 occurred_at=purchase.occurred_at,
                 received_at=received_at,
-                is_user_blocked=not self._may_earn[purchase.user_id],
-                is_merchant_active=self._may_earn[purchase.merchant_id],
+                mcc=merchant.mcc,
+                lines=tuple(
+                    ledger.Line(Minor(int(line.amount_minor)), line.sku, line.category) for line in purchase.lines or ()
+                ),
+                user_tier=user.tier,
+                is_user_blocked=not user.may_earn,
+                is_merchant_active=merchant.may_earn,
+                velocity=ledger.Velocity(is_self_dealing=merchant.owner_user_id == purchase.user_id),
             ),
             traceparent=purchase.traceparent,
         )

@@ -7,7 +7,7 @@ import msgspec
 from cashback.kernel.ids import is_id
 from cashback.kernel.money import Amount
 from cashback.ledger import BalanceStory, CashbackItem, CashbackList, CashbackStory, Stories
-from cashback.purchases.model import PurchaseUnknown, UserUnknown
+from cashback.purchases.model import PurchaseLine, PurchaseUnknown, UserUnknown
 from cashback.purchases.service.people import People
 from cashback.purchases.service.purchases import Purchases
 
@@ -25,6 +25,7 @@ class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     occurred_at: datetime
     received_at: datetime
+    lines: tuple[PurchaseLine, ...]
     cashback: CashbackStory
 
 
@@ -57,6 +58,7 @@ class PurchaseStories:
             currency=purchase.currency,
             occurred_at=purchase.occurred_at,
             received_at=purchase.received_at,
+            lines=purchase.lines,
             cashback=await self._stories.cashback_of_purchase(purchase.id),
         )
 

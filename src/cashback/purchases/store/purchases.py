@@ -2,26 +2,34 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
+
+import msgspec
 
 from cashback.kernel.db import Tx
-from cashback.purchases.model import NewPurchase, Purchase
+from cashback.purchases.model import NewPurchase, Purchase, PurchaseLine, Standing
+
+_encoder: Final = msgspec.json.Encoder()
 
 
-async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) -> dict[str, bool]:
-    """Return for each user and merchant that exists whether it may earn: neither blocked nor inactive."""
+async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) -> dict[str, Standing]:
+    """Return the standing of each user and merchant that exists; it may earn if it is neither blocked nor inactive."""
     cursor = await tx.execute(
         """
-        select id, not is_blocked
+        select id, not is_blocked, tier, null, null
         from purchases.users
         where id = any(%(users)b)
         union all
-        select id, is_active
+        select id, is_active, null, mcc, owner_user_id
         from purchases.merchants
         where id = any(%(merchants)b)
         """,
         {"users": list(users), "merchants": list(merchants)},
     )
-    return {row[0]: row[1] for row in await cursor.fetchall()}
+    return {
+        row[0]: Standing(may_earn=row[1], tier=row[2], mcc=row[3], owner_user_id=row[4])
+        for row in await cursor.fetchall()
+    }
 
 
 async def insert(
@@ -36,12 +44,14 @@ async def insert(
     await tx.execute(
         """
         insert into purchases.purchases (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at,
-                                         received_at, created_at)
-        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, %(at)s
+                                         received_at, created_at, lines)
+        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, %(at)s,
+               lines::jsonb
         from unnest(
             %(ids)b::text[], %(merchants)b::text[], %(users)b::text[], %(references)b::text[], %(amounts)b::bigint[],
-            %(currencies)b::text[], %(occurred)b::timestamptz[], %(received)b::timestamptz[]
-        ) as given (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at)
+            %(currencies)b::text[], %(occurred)b::timestamptz[], %(received)b::timestamptz[],
+            %(lines)b::text[]
+        ) as given (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, lines)
         """,
         {
             "ids": list(purchase_ids),
@@ -52,6 +62,7 @@ async def insert(
             "currencies": [purchase.currency for purchase in purchases],
             "occurred": [purchase.occurred_at for purchase in purchases],
             "received": list(received_at),
+            "lines": [_encoder.encode(purchase.lines).decode() if purchase.lines else None for purchase in purchases],
             "at": at,
         },
     )
@@ -61,7 +72,8 @@ async def read(tx: Tx, purchase_id: str) -> Purchase | None:
     """Return one purchase, or None when there is none."""
     cursor = await tx.execute(
         """
-        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, created_at
+        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, created_at,
+               lines
         from purchases.purchases
         where id = %(id)s
         """,
@@ -80,4 +92,5 @@ async def read(tx: Tx, purchase_id: str) -> Purchase | None:
         occurred_at=row[6],
         received_at=row[7],
         created_at=row[8],
+        lines=msgspec.convert(row[9] or (), type=tuple[PurchaseLine, ...]),
     )

@@ -62,6 +62,7 @@ from cashback.ledger.model.decisions import (
     Reason,
     Ruleset,
 )
+from cashback.ledger.model.grants import Grants, LineGrant
 from cashback.ledger.model.programmes import (
     Commitments,
     GrantAboveLimit,
@@ -127,10 +128,12 @@ __all__ = [
     "Facts",
     "GrantAboveLimit",
     "Granted",
+    "Grants",
     "InForce",
     "LaneNonces",
     "LedgerBehind",
     "LedgerFigures",
+    "LineGrant",
     "LiveMint",
     "MintLog",
     "MintRecord",

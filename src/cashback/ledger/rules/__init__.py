@@ -5,6 +5,7 @@ from cashback.ledger.rules.currencies import currency_of
 from cashback.ledger.rules.decide import ENGINE, decide, fold
 from cashback.ledger.rules.document import decided_of, document_of, replay
 from cashback.ledger.rules.explain import explain
+from cashback.ledger.rules.grants import decode_grants, encode_grants, spread
 from cashback.ledger.rules.postings import accrued, budget_of, failed, funded, given_back, minted, requested, reverted
 from cashback.ledger.rules.programme import (
     bare_percentage,
@@ -15,6 +16,7 @@ from cashback.ledger.rules.programme import (
     largest_grant,
 )
 from cashback.ledger.rules.recovery import account_for, account_for_all, adopted
+from cashback.ledger.rules.refunds import kept, net
 from cashback.ledger.rules.requests import backoff, check_retired, reopened, settles
 
 __all__ = [
@@ -33,19 +35,24 @@ __all__ = [
     "currency_of",
     "decide",
     "decided_of",
+    "decode_grants",
     "document_of",
+    "encode_grants",
     "explain",
     "failed",
     "fitting",
     "fold",
     "funded",
     "given_back",
+    "kept",
     "largest_grant",
     "minted",
+    "net",
     "reopened",
     "replay",
     "requested",
     "reverted",
     "settles",
+    "spread",
     "transfers",
 ]

@@ -70,21 +70,26 @@ NUMBER_RETIRED: Final = "number_retired"
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded purchase that asks for its cashback; `traceparent` is the trace it was recorded in."""
+    """One recorded purchase that asks for its cashback; `traceparent` is the trace it was recorded in.
+
+    `lines` are what each line of the purchase cost, in their order; a purchase without lines is one line.
+    """
 
     purchase_id: str
     user_id: str
     facts: Facts
+    lines: tuple[Minor, ...]
     traceparent: str | None = None
 
 
 class Accrual(msgspec.Struct, frozen=True, kw_only=True):
-    """What a claim came to: a decision, stored as a cashback in its first state."""
+    """What a claim came to: a decision, stored as a cashback in its first state; `grants` are for its refunds."""
 
     cashback_id: str
     claim: Claim
     decided: Decided
     document: bytes
+    grants: bytes | None
 
     @property
     def state(self) -> State:

@@ -10,8 +10,8 @@ from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
-from cashback.ledger.model import Accrual, Claim, Counters, Decided, InForce, Posting, State
-from cashback.ledger.rules import accrued, document_of, fold
+from cashback.ledger.model import Accrual, Claim, Counters, Decided, Granted, Grants, InForce, Posting, State
+from cashback.ledger.rules import accrued, document_of, encode_grants, fold, spread
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import accruals as store
 from cashback.ledger.store import programmes
@@ -34,7 +34,8 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
         Counters(budget_left=programme.budget_left if programme else Minor(0)),
         programme.conversion if programme else None,
     )
-    accruals = [_accrual(claim, each) for claim, each in zip(claims, decided, strict=True)]
+    campaign_id = programme.campaign_id if programme else None
+    accruals = [_accrual(claim, each, campaign_id) for claim, each in zip(claims, decided, strict=True)]
     await store.insert(tx, accruals, actor=ACTOR, at=now)
     await post(tx, _postings(accruals, programme), at=now)
     return accruals
@@ -53,9 +54,29 @@ async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> 
     await store.upsert_recipients(tx, wallets, at=now)
 
 
-def _accrual(claim: Claim, decided: Decided) -> Accrual:
-    """Return the cashback-to-be of one decided claim."""
-    return Accrual(cashback_id=new_id("cb"), claim=claim, decided=decided, document=document_of(decided))
+def _accrual(claim: Claim, decided: Decided, campaign_id: str | None) -> Accrual:
+    """Return the cashback-to-be of one decided claim; what is granted is granted by the campaign."""
+    return Accrual(
+        cashback_id=new_id("cb"),
+        claim=claim,
+        decided=decided,
+        document=document_of(decided),
+        grants=None if campaign_id is None else _grants(claim, decided, campaign_id),
+    )
+
+
+def _grants(claim: Claim, decided: Decided, campaign_id: str) -> bytes | None:
+    """Return what a refund has to know of a decision on the whole purchase; None when nothing was granted."""
+    decision, conversion, ruleset = decided.decision, decided.conversion, decided.ruleset
+    if not isinstance(decision, Granted) or conversion is None or ruleset is None:
+        return None
+    return encode_grants(
+        Grants(
+            exponent=ruleset.currency.exponent,
+            lines=spread(decision.amount, over=claim.lines, campaign_id=campaign_id),
+            rate=(conversion.rate.numerator, conversion.rate.denominator),
+        )
+    )
 
 
 def _postings(accruals: Sequence[Accrual], programme: InForce | None) -> list[Posting]:

@@ -5,7 +5,6 @@ from typing import Final
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id
-from cashback.kernel.money import INT63_MAX
 from cashback.purchases.model import (
     OPERATOR,
     Command,
@@ -20,10 +19,11 @@ from cashback.purchases.model import (
     UserUnknown,
     WalletInvalid,
 )
+from cashback.purchases.rules.checks import problem_of_amount, problem_of_text
+from cashback.purchases.rules.lines import problem_of_lines
 from cashback.purchases.rules.wallets import is_wallet
 
 KEY_LENGTH_MAX: Final = 255
-TEXT_LENGTH_MAX: Final = 200
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_AHEAD: Final = timedelta(days=1)
 """How far a merchant's clock may run ahead of ours."""
@@ -48,15 +48,16 @@ def problem_of_purchase(purchase: NewPurchase, *, now: datetime) -> Rejected | N
     if not is_id(purchase.user_id, "usr"):
         return UserUnknown("there is no such user", pointer="/user_id")
     return (
-        _problem_of_amount(purchase.amount_minor)
+        problem_of_amount(purchase.amount_minor, "/amount_minor")
+        or problem_of_lines(purchase)
         or _problem_of_time(purchase.occurred_at, now)
-        or _problem_of_text(purchase.reference, "/reference")
+        or problem_of_text(purchase.reference, "/reference")
     )
 
 
 def problem_of_user(user: NewUser) -> Rejected | None:
     """Return the first thing that is wrong with a user to be, or None."""
-    return _problem_of_address(user.wallet) or _problem_of_text(user.reference, "/reference")
+    return _problem_of_address(user.wallet) or problem_of_text(user.reference, "/reference")
 
 
 def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
@@ -68,19 +69,12 @@ def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
 
 def problem_of_merchant(merchant: NewMerchant) -> Rejected | None:
     """Return what is wrong with a merchant to be, or None."""
-    return _problem_of_text(merchant.name, "/name")
+    return problem_of_text(merchant.name, "/name")
 
 
 def problem_of_label(label: str) -> Rejected | None:
     """Return what is wrong with the label of an API key, or None."""
-    return _problem_of_text(label, "/label")
-
-
-def _problem_of_amount(amount_minor: int) -> Rejected | None:
-    """Return what is wrong with an amount that was paid."""
-    if 0 <= amount_minor <= INT63_MAX:
-        return None
-    return FieldInvalid(f"the amount must be 0 to {INT63_MAX} minor units", pointer="/amount_minor")
+    return problem_of_text(label, "/label")
 
 
 def _problem_of_time(occurred_at: datetime, now: datetime) -> Rejected | None:
@@ -97,10 +91,3 @@ def _problem_of_address(wallet: str | None) -> Rejected | None:
     if wallet is None or is_wallet(wallet):
         return None
     return WalletInvalid("the wallet must be an address with its EIP-55 checksum, and not zero", pointer="/wallet")
-
-
-def _problem_of_text(text: str | None, pointer: str) -> Rejected | None:
-    """Return what is wrong with a text that may be absent."""
-    if text is None or (1 <= len(text) <= TEXT_LENGTH_MAX and text.isprintable()):
-        return None
-    return FieldInvalid(f"this must be 1 to {TEXT_LENGTH_MAX} printable characters", pointer=pointer)

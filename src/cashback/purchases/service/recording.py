@@ -15,6 +15,7 @@ from cashback.kernel.ids import new_id
 from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
 from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchase, PurchaseAnswer, UserUnknown
+from cashback.purchases.rules import costs, encode_lines, told
 from cashback.purchases.service.once import Applied
 from cashback.purchases.store import purchases as store
 
@@ -40,7 +41,9 @@ class Recording:
         """Store the purchases with their cashback; the events come last."""
         ids = [new_id("pur") for _ in commands]
         received = [purchase.received_at or self._now for purchase in commands]
-        await store.insert(tx, commands, ids, received, at=self._now)
+        await store.insert(
+            tx, commands, [encode_lines(purchase.lines) for purchase in commands], ids, received, at=self._now
+        )
         claims = [self._claim(purchase, id_) for purchase, id_ in zip(commands, ids, strict=True)]
         accruals = await ledger.accrue(tx, claims, now=self._now)
         events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]
@@ -79,6 +82,7 @@ class Recording:
                 is_user_blocked=not self._may_earn[purchase.user_id],
                 is_merchant_active=self._may_earn[purchase.merchant_id],
             ),
+            lines=tuple(costs(purchase.lines, purchase.amount_minor)),
             traceparent=purchase.traceparent,
         )
 
@@ -119,5 +123,6 @@ def _answer(purchase: NewPurchase, accrual: ledger.Accrual, received_at: datetim
             occurred_at=purchase.occurred_at,
             received_at=received_at,
             cashback=cashback,
+            lines=told(purchase.lines),
         )
     )

@@ -33,9 +33,18 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import MintLimit, Readings, Stories
+from cashback.ledger.service import Debts, MintLimit, Readings, Stories
 from cashback.processes.tls import ClientTls
-from cashback.purchases.service import ApiKeys, People, Programmes, Purchases, PurchaseStories, UserStories
+from cashback.purchases.service import (
+    ApiKeys,
+    DebtWriteOffs,
+    People,
+    Programmes,
+    Purchases,
+    PurchaseStories,
+    Refunds,
+    UserStories,
+)
 
 BODY_BYTES_MAX: Final = 65_536
 
@@ -80,10 +89,13 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     readings, people = Readings(database), People(database, clock=clock)
     stories = Stories(readings, adapter)
     return {
+        "debts": Debts(database),
+        "write_offs": DebtWriteOffs(database, clock=clock),
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
+        "refunds": Refunds(database, clock=clock),
         "readings": readings,
         "stories": stories,
         "user_stories": UserStories(people, stories),

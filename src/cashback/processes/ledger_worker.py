@@ -3,6 +3,7 @@
 cashback.approved ─────▶ approvals ──┐
                          sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
 token.minted / failed ─▶ outcomes ───┘
+every minute ──────────▶ debts too old to wait for are written off
 adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
         └▶ limit: does the programme in force fit through what the minter mints at once?
 """
@@ -17,7 +18,7 @@ from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper
+from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper, WriteOffs
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import Fencing
@@ -74,6 +75,7 @@ async def run(settings: Settings) -> None:
             bus, database, schema=SCHEMA, name="ledger-outcomes", types=OUTCOMES, handler=handlers.on_outcome
         )
         sweeper = Sweeper(database, clock=clock, policy=policy)
+        write_offs = WriteOffs(database, clock=clock)
         fencing = Fencing(database, adapter)
         checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
@@ -82,6 +84,7 @@ async def run(settings: Settings) -> None:
                 "approvals": approvals.run,
                 "outcomes": outcomes.run,
                 "sweeper": sweeper.run,
+                "write_offs": write_offs.run,
                 "limit": limit.run,
                 "fence": fencing.run,
                 "probe": probe.run,

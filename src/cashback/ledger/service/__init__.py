@@ -1,6 +1,7 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
+from cashback.ledger.service.debts import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffs, write_off
 from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import programme_answer, start_programme
@@ -8,26 +9,36 @@ from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
+from cashback.ledger.service.reversals import Returnable, lock_returned, take_back
 from cashback.ledger.service.settlement import settle
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
 
 __all__ = [
+    "DebtorStory",
+    "Debts",
     "Fencing",
     "MintLimit",
     "MintPolicy",
+    "ProgrammeDebts",
     "Readings",
     "Recovery",
     "Retirements",
+    "Returnable",
     "Stories",
     "Sweeper",
     "Swept",
+    "UserDebtStory",
+    "WriteOffs",
     "accrue",
     "announce",
     "explanation_of",
     "link_wallets",
+    "lock_returned",
     "programme_answer",
     "request_mints",
     "settle",
     "start_programme",
+    "take_back",
+    "write_off",
 ]

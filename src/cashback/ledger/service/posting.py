@@ -28,6 +28,15 @@ async def post(tx: Tx, postings: Sequence[Posting], *, at: datetime) -> None:
         raise BooksMoved(f"{len(held) - unmoved} of {len(held)} locked accounts moved")
 
 
+async def hold(tx: Tx, accounts: Sequence[Account]) -> dict[Account, int]:
+    """Return what those accounts that exist hold, locked until `tx` ends.
+
+    For whoever decides by a balance what to post: name every account of the posting too, so that all are locked in
+    their order.
+    """
+    return {account: balance for account, (_, balance) in (await books.lock(tx, accounts)).items()}
+
+
 async def _lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, int]]:
     """Return number and balance of every account, locked; most exist, so opening is the exception."""
     held = await books.lock(tx, accounts)

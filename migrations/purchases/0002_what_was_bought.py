@@ -16,9 +16,9 @@ alter table purchases.users
     add column tier text collate "C" constraint user_tier_shaped check (tier ~ '^[a-z][a-z0-9_-]{0,39}$');
 
 alter table purchases.purchases
-    add column lines jsonb constraint purchase_lines_bounded check (jsonb_array_length(lines) between 1 and 100);
+    add column lines bytea constraint purchase_lines_bounded check (octet_length(lines) between 2 and 65536);
 comment on column purchases.purchases.lines is
-    'What was bought, line by line in its order: amount_minor as a string, sku and category where they are known.';
+    'What was bought, line by line in its order, as canonical JSON; null: one line, the purchase as a whole.';
 """
 
 

@@ -9,7 +9,7 @@ from cashback.events import Body, decode, to_event
 from cashback.events.catalogue import EventUnreadable
 from cashback.events.ledger import CashbackApproved, TokenMintRequested
 from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
-from cashback.events.purchases import PurchaseCreated
+from cashback.events.purchases import PurchaseCreated, PurchaseRefunded
 
 AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 HASH = "0x" + "ab" * 32
@@ -28,6 +28,24 @@ GOLDEN: dict[str, tuple[Body, bytes]] = {
         (
             b'{"purchase_id":"pur_1","merchant_id":"mer_1","user_id":"usr_1","amount_minor":"1999","currency":"USD",'
             b'"occurred_at":"2026-11-22T10:30:00Z","cashback_id":"cb_1"}'
+        ),
+    ),
+    "purchase.refunded": (
+        PurchaseRefunded(
+            refund_id="rfd_1",
+            purchase_id="pur_1",
+            merchant_id="mer_1",
+            user_id="usr_1",
+            kind="refund",
+            amount_minor="999",
+            currency="USD",
+            cashback_id="cb_1",
+            net_minor="14",
+            debt_units="0",
+        ),
+        (
+            b'{"refund_id":"rfd_1","purchase_id":"pur_1","merchant_id":"mer_1","user_id":"usr_1","kind":"refund",'
+            b'"amount_minor":"999","currency":"USD","cashback_id":"cb_1","net_minor":"14","debt_units":"0"}'
         ),
     ),
     "cashback.approved": (

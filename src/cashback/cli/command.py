@@ -49,6 +49,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "dev": ("cashback.cli.dev:dev", "Start the whole system here, on embedded servers."),
     "demo": ("cashback.cli.demo:demo", "Push real purchases through the whole system and prove the result."),
     "purchase": ("cashback.cli.purchases:purchase", "Create and show purchases over the REST API."),
+    "refund": ("cashback.cli.refunds:refund", "Return purchases, and show refunds, over the REST API."),
+    "debts": ("cashback.cli.refunds:debts", "Show what users owe for returned purchases, and give it up."),
     "import": ("cashback.cli.purchases:import_", "Record the purchases of a CSV file."),
     "mint": ("cashback.cli.mints:mint", "List mints and their state, show one, cancel it or try it again."),
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),

@@ -37,9 +37,16 @@ def purchase() -> None:
 @click.option("--occurred-at", help="RFC 3339, for example 2026-11-22T10:00:00Z; now when left out.")
 @click.option("--merchant", "merchant_id", help="Needed with an operator's key.")
 @click.option("--reference", help="The merchant's own name for it.")
+@click.option("--line", "lines", multiple=True, help="A part, e.g. amount=999,sku=A-1,category=shoes,quantity=2.")
 @click.option("--idempotency-key", help="Repeat a command safely under the same key; a new one when left out.")
 @json_option
-def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, **body: str | None) -> None:  # noqa: FBT001  # click's way
+def create(
+    idempotency_key: str | None,
+    occurred_at: str | None,
+    lines: tuple[str, ...],
+    as_json: bool,  # noqa: FBT001  # click's way
+    **body: str | None,
+) -> None:
     """Record a purchase and print what it earned.
 
     Example: cashback purchase create --merchant $merchant --user $user --amount 1999
@@ -48,7 +55,9 @@ def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, 
     from cashback.processes.client import Client
 
     settings = load(RestSettings)
-    document = {name: value for name, value in body.items() if value is not None}
+    document: dict[str, object] = {name: value for name, value in body.items() if value is not None}
+    if lines:
+        document["lines"] = [line_of(line) for line in lines]
     document["occurred_at"] = occurred_at or SystemClock().now().isoformat()
     # An empty key is refused, not replaced: it comes from a variable that nobody set, and each repeat would buy anew.
     key = new_id("req") if idempotency_key is None else idempotency_key
@@ -57,8 +66,10 @@ def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, 
     if as_json:
         print_json(answer)
         return
-    cashback = answer.pop("cashback")
+    cashback, told = answer.pop("cashback"), answer.pop("lines", [])
     print_facts("purchase", answer)
+    if told:
+        print_records("lines", _in_full(told), as_json=False)
     print_facts("cashback", _with_tokens(cashback))
 
 
@@ -78,13 +89,38 @@ def show(purchase_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's wa
     if as_json:
         print_json(story)
         return
-    cashback = story.pop("cashback")
+    cashback, told = story.pop("cashback"), story.pop("lines", [])
     timeline, mint = cashback.pop("timeline"), cashback.pop("mint")
     print_facts("purchase", story)
+    if told:
+        print_records("lines", _in_full(told), as_json=False)
     print_facts("cashback", _with_tokens(cashback))
     if mint:
         print_facts("mint", mint)
     print_records("timeline", timeline, as_json=False)
+
+
+def _in_full(lines: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return lines with a place for everything that any of them may have."""
+    return [{name: line.get(name) for name in ("amount_minor", "sku", "category", "quantity")} for line in lines]
+
+
+def line_of(text: str) -> dict[str, object]:
+    """Return a line as the API takes it from `name=value` pairs separated by commas.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    pairs = dict(pair.partition("=")[::2] for pair in text.split(","))
+    names = {"amount": "amount_minor", "sku": "sku", "category": "category", "quantity": "quantity"}
+    if unknown := [name for name in pairs if name not in names]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(names)}", param_hint="--line")
+    line: dict[str, object] = {names[name]: value for name, value in pairs.items()}
+    if "quantity" in pairs:
+        if not pairs["quantity"].isdecimal():
+            raise click.BadParameter("the quantity is a whole number", param_hint="--line")
+        line["quantity"] = int(pairs["quantity"])
+    return line
 
 
 @click.command("import")

@@ -3,6 +3,7 @@
 | event                  | publisher | meaning                                               |
 |------------------------|-----------|-------------------------------------------------------|
 | `purchase.created`     | purchases | a purchase was recorded                               |
+| `purchase.refunded`    | purchases | something of it was returned                          |
 | `cashback.approved`    | ledger    | its cashback was calculated and granted, hold passed  |
 | `token.mint.requested` | ledger    | number, recipient and amount are frozen; mint it      |
 | `token.minted`         | minting   | the mint is final on the chain                        |

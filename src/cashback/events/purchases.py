@@ -20,3 +20,25 @@ class PurchaseCreated(Body, frozen=True, kw_only=True):
     currency: str
     occurred_at: datetime
     cashback_id: str
+
+
+class PurchaseRefunded(Body, frozen=True, kw_only=True):
+    """Something of a purchase was returned, and its cashback was taken back in the same transaction.
+
+    `kind` is `refund` or `chargeback`. `net_minor` is what is left of the cashback after it, `debt_units` the tokens
+    that its user owes for it.
+    """
+
+    TYPE: ClassVar[str] = "purchase.refunded"
+    SOURCE: ClassVar[str] = "/cashback/purchases"
+
+    refund_id: str
+    purchase_id: str
+    merchant_id: str
+    user_id: str
+    kind: str
+    amount_minor: Amount
+    currency: str
+    cashback_id: str
+    net_minor: Amount
+    debt_units: Amount

@@ -33,14 +33,16 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import MintLimit, Readings, Statements, Stories
+from cashback.ledger.service import Debts, MintLimit, Readings, Statements, Stories
 from cashback.processes.tls import ClientTls
 from cashback.purchases.service import (
     ApiKeys,
+    DebtWriteOffs,
     People,
     Programmes,
     Purchases,
     PurchaseStories,
+    Refunds,
     UserStatements,
     UserStories,
 )
@@ -89,10 +91,13 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     stories = Stories(readings, adapter)
     return {
         "books": database,
+        "debts": Debts(database),
+        "write_offs": DebtWriteOffs(database, clock=clock),
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
+        "refunds": Refunds(database, clock=clock),
         "readings": readings,
         "stories": stories,
         "user_statements": UserStatements(people, Statements(database)),

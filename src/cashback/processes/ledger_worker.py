@@ -3,6 +3,7 @@
 cashback.approved ─────▶ approvals ──┐
                          sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
 token.minted / failed ─▶ outcomes ───┘
+every minute ──────────▶ debts too old to wait for are written off
 adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
         └▶ limit: does the programme in force fit through what the minter mints at once?
 transfers ──────────────▶ sealer, one at a time ──▶ leaves, seals ──▶ anchorer ──▶ adapter: the newest seal on the chain
@@ -22,7 +23,7 @@ from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper
+from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper, WriteOffs
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import (
@@ -136,6 +137,7 @@ async def run(settings: Settings) -> None:
             bus, database, schema=SCHEMA, name="ledger-outcomes", types=OUTCOMES, handler=handlers.on_outcome
         )
         sweeper = Sweeper(database, clock=clock, policy=policy)
+        write_offs = WriteOffs(database, clock=clock)
         fencing = Fencing(database, adapter)
         checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
         auditing = settings.auditing
@@ -150,6 +152,7 @@ async def run(settings: Settings) -> None:
                 "approvals": approvals.run,
                 "outcomes": outcomes.run,
                 "sweeper": sweeper.run,
+                "write_offs": write_offs.run,
                 "limit": limit.run,
                 "recomputer": _recomputer(settings, database, clock).run,
                 "sealer": _sealer(settings, database, clock).run,

@@ -56,6 +56,16 @@ async def test_a_purchase_is_answered_with_its_cashback(operator: Caller, shop: 
     assert (await operator.get(f"/v1/cashback/{answer['cashback']['id']}")).json() == story["cashback"]
 
 
+async def test_a_purchase_is_answered_with_its_lines(operator: Caller, shop: Shop) -> None:
+    """As they were given, now and later; lines that do not add up are refused with their place."""
+    lines = [{"amount_minor": "1000", "sku": "A-1", "category": "shoes", "quantity": 2}, {"amount_minor": "999"}]
+    response = await operator.post("/v1/purchases", a_purchase(shop.user, shop.merchant, lines=lines))
+    assert (response.status_code, response.json()["lines"]) == (201, lines)
+    assert (await operator.get(f"/v1/purchases/{response.json()['id']}")).json()["lines"] == lines
+    refused = await operator.post("/v1/purchases", a_purchase(shop.user, shop.merchant, lines=lines[:1]))
+    assert_problem(refused, 422, "field_invalid", pointer="/lines")
+
+
 async def test_a_repeat_gets_the_same_bytes_and_is_marked(rest: Rest, operator: Caller, shop: Shop) -> None:
     """However its body is written, as long as it says the same (I7)."""
     key, body = new_key(), a_purchase(shop.user, shop.merchant)

@@ -7,7 +7,10 @@ import pytest
 
 from cashback.kernel import db
 from cashback.ledger import Readings
-from tests.integration.ledger.world import Dsns, World, buy, failed_outcome, minted_outcome
+from cashback.purchases.model import OPERATOR, Merchant, Recorded, User
+from cashback.purchases.model.refunds import DebtWriteOff
+from tests.integration.ledger.refunding import debt_write_offs_of, give_back, refunded
+from tests.integration.ledger.world import Dsns, World, buy, failed_outcome, minted_outcome, new_key
 from tests.support.facts import eventually
 
 PLANTS = {
@@ -26,6 +29,13 @@ PLANTS = {
         where state = 'minted'
     """,
     "cost_unbooked": "update ledger.accounts set balance = balance - 1 where kind = 'fx' and currency = 'CBK'",
+    "granted_not_whole": "update ledger.transfers set cause = 'stuck' where cause = 'void'",
+    "tokens_not_whole": "update ledger.transfers set cause = 'mint' where cause = 'netting'",
+    "returned_unbooked": "update ledger.transfers set amount = amount + 1 where cause = 'refund'",
+    "netting_unbooked": "update ledger.cashback_ledger set netted_units = netted_units - 1 where netted_units > 0",
+    "debt_unbooked": "update ledger.cashback_ledger set debt_units = debt_units + 1 where debt_units > 0",
+    "debt_not_whole": "update ledger.transfers set cause = 'stuck' where cause = 'write_off'",
+    "write_off_unbooked": "update ledger.write_offs set token_units = token_units + 1",
     "history_disagrees": "delete from ledger.cashback_transitions where to_state = 'minted'",
 }
 
@@ -38,6 +48,22 @@ async def lived_in(world: World) -> None:
     await world.record(buy(unreachable, merchant), buy(user, merchant, 1))
     await world.request()
     await world.settle(await minted_outcome(world, minted.cashback.id), await failed_outcome(world, stuck.cashback.id))
+    await returned_from(world, user, merchant)
+
+
+async def returned_from(world: World, user: User, merchant: Merchant) -> None:
+    """Have a user return things before and after their mints: voided, shrunk, reversed, netted, and written off."""
+    voided, shrunk, reversed_, netted = await world.record(*[buy(user, merchant, 40_000) for _ in range(4)])
+    await refunded(world, give_back(voided), give_back(shrunk, 10_000))
+    await world.request(reversed_.cashback.id)
+    await world.settle(await minted_outcome(world, reversed_.cashback.id))
+    await refunded(world, give_back(reversed_))
+    await world.request(netted.cashback.id)
+    await refunded(world, give_back(netted))
+    order = DebtWriteOff(
+        owner=OPERATOR, key=new_key(), user_id=user.id, person="alice", reason="lost", token_units=1_000_000
+    )
+    assert isinstance(await debt_write_offs_of(world).write_off(order), Recorded)
 
 
 @pytest.mark.invariant("I1", "I8")
@@ -45,7 +71,9 @@ async def test_books_that_were_lived_in_add_up(world: World) -> None:
     """Per user and in total: granted = waiting + in flight + stuck + minted, debits = credits (I1, I8)."""
     await lived_in(world)
     states = await world.rows("select distinct state from ledger.cashback_ledger order by 1")
-    assert [state for (state,) in states] == ["approved", "declined", "mint_requested", "minted", "stuck"]
+    assert [state for (state,) in states] == [
+        *("approved", "declined", "mint_requested", "minted", "netted", "reversed", "stuck", "voided")
+    ]
     await world.assert_books_prove()
 
 
@@ -55,6 +83,9 @@ async def test_a_planted_difference_is_found_and_named(world: World, kind: str) 
     """Someone who switches triggers and constraints off is found out by the proof (I1, I8)."""
     await lived_in(world)
     await world.rows("alter table ledger.cashback_ledger disable trigger all")
+    await world.rows("alter table ledger.cashback_ledger drop constraint cashback_tokens_accounted")
+    await world.rows("alter table ledger.transfers drop constraint transfer_of_cashback")
+    await world.rows("alter table ledger.write_offs disable trigger all")
     await world.rows("alter table ledger.transfers disable trigger all")
     await world.rows("alter table ledger.cashback_transitions disable trigger all")
     await world.rows(PLANTS[kind])

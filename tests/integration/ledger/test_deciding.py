@@ -11,7 +11,8 @@ from cashback.ledger.model.engine import Exchange
 from cashback.ledger.model.grants import Grants
 from cashback.ledger.model.rulesets import Action, Check, FirstPurchase, Fixed, Limits, Lines, MccIs, Rules, Tier
 from cashback.ledger.store import terms
-from cashback.purchases.model import Merchant, PurchaseAnswer, PurchaseLine, User
+from cashback.purchases.model import Line, Merchant, PurchaseAnswer, User
+from cashback.purchases.rules import decode_lines
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
 from tests.integration.ledger.world import START, World, buy
 from tests.support.engine import EUR, USD
@@ -215,10 +216,7 @@ async def test_lines_categories_tiers_and_owners_are_what_the_rules_are_told(wor
     golden, plain = await world.user(tier="gold"), await world.user()
     grocer, other = await world.merchant(mcc="5411"), await world.merchant(mcc="5812")
     own = await world.merchant(mcc="5411", owner=golden)
-    lines = (
-        PurchaseLine(amount_minor="4000", sku="tea", category="food"),
-        PurchaseLine(amount_minor="6000", sku="cup"),
-    )
+    lines = (Line(amount_minor=4000, sku="tea", category="food"), Line(amount_minor=6000, sku="cup"))
     bought = [(golden, grocer), (plain, grocer), (golden, other), (golden, own), (plain, own)]
     answers = await world.record(*[buy(user, merchant, lines=lines) for user, merchant in bought])
     assert granted(answers) == [800, 400, 0, 0, 400]
@@ -229,7 +227,7 @@ async def test_lines_categories_tiers_and_owners_are_what_the_rules_are_told(wor
         strict=False,
     )
     assert [(line.base, dict(line.grants)) for line in stored.lines] == [(4_000, {pays: 800}), (0, {})]
-    assert (await world.purchases.purchase(answers[0].id)).lines == lines
+    assert decode_lines((await world.purchases.purchase(answers[0].id)).lines) == lines
     await world.assert_books_prove()
 
 

@@ -149,7 +149,7 @@ async def test_a_mint_that_would_be_requested_twice_at_once_fails_as_a_whole(wor
     async def request_twice() -> None:
         """Freeze two numbers for one cashback, in one statement."""
         async with world.worker.transaction() as tx:
-            [one] = await mints.lock_approved(tx, [cashback_id])
+            [one] = await mints.number(tx, await mints.lock_approved(tx, [cashback_id]))
             twice = [one, msgspec.structs.replace(one, mint_number=one.mint_number + 1)]
             await freeze(tx, twice, cause="recovered", now=world.clock.now(), policy=world.policy)
 

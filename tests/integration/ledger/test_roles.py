@@ -7,7 +7,12 @@ from tests.integration.ledger.world import ROLES, Dsns, World, buy
 
 FORBIDDEN = {
     "cashback_api": [
-        "update ledger.cashback_ledger set state = 'minted'",
+        "update ledger.cashback_ledger set amount_minor = 1",
+        "update ledger.cashback_ledger set netted_units = 1",
+        "delete from ledger.write_offs",
+        "update purchases.refunds set amount_minor = 1",
+        "update purchases.parked_refunds set amount_minor = 1",
+        "delete from purchases.parked_refunds",
         "update ledger.transfers set amount = 1",
         "insert into ledger.cashback_ledger (id, mint_number) values ('cb_1', 1)",
         "delete from ledger.transfers",
@@ -29,6 +34,9 @@ FORBIDDEN = {
     "cashback_ledger": [
         "select * from purchases.purchases",
         "select * from purchases.api_keys",
+        "select * from purchases.refunds",
+        "update ledger.cashback_ledger set net_minor = 0",
+        "update ledger.write_offs set token_units = 1",
         "insert into ledger.cashback_ledger (id) values ('cb_1')",
         "update ledger.cashback_ledger set token_units = 1",
         "update ledger.cashback_ledger set user_id = 'usr_me'",
@@ -75,6 +83,16 @@ async def test_a_role_cannot_do_what_is_not_its_part(dsns: Dsns, role: str) -> N
         for statement in FORBIDDEN[role]:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 await connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("state", ["pending", "minted", "mint_requested", "expired"])
+async def test_the_api_takes_back_and_does_nothing_else_to_a_cashback(world: World, state: str) -> None:
+    """Of the steps of a cashback's life it takes those of refunds alone."""
+    await world.programme()
+    await world.record(buy(await world.user(), await world.merchant()))
+    async with await psycopg.AsyncConnection.connect(world.dsns.of("cashback_api"), autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute("update ledger.cashback_ledger set state = %s", [state])
 
 
 async def test_the_auditor_reads_everything_but_the_hmacs(world: World) -> None:

@@ -72,7 +72,10 @@ NUMBER_RETIRED: Final = "number_retired"
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded purchase that asks for its cashback; `traceparent` is the trace it was recorded in."""
+    """One recorded purchase that asks for its cashback; `traceparent` is the trace it was recorded in.
+
+    `lines` are what each line of the purchase cost, in their order; a purchase without lines is one line.
+    """
 
     purchase_id: str
     user_id: str
@@ -129,8 +132,11 @@ class Accrual(msgspec.Struct, frozen=True, kw_only=True):
         return programme.funding.code if programme is not None else self.claim.facts.currency
 
 
-class Mintable(msgspec.Struct, frozen=True, kw_only=True):
-    """An approved cashback with a wallet, locked, and the number it will be minted under."""
+class Payable(msgspec.Struct, frozen=True, kw_only=True):
+    """An approved cashback with a wallet, locked: its money, and the tokens that are to be requested for it.
+
+    `netted` is what is kept of its tokens now, against what its user owes.
+    """
 
     id: str
     user_id: str
@@ -140,13 +146,26 @@ class Mintable(msgspec.Struct, frozen=True, kw_only=True):
     token_units: TokenUnits
     traceparent: str | None
     recipient: str
+    netted: TokenUnits = TokenUnits(0)
+
+    def less(self, token_units: TokenUnits) -> "Payable":
+        """Return the cashback with so much of its tokens kept."""
+        return msgspec.structs.replace(
+            self, token_units=TokenUnits(self.token_units - token_units), netted=TokenUnits(self.netted + token_units)
+        )
+
+
+class Mintable(Payable, frozen=True, kw_only=True):
+    """A payable cashback with the number it will be minted under."""
+
     mint_number: int
 
 
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
     """A cashback whose mint was requested at some time, locked, as its outcome finds it.
 
-    `reversals` is how often an outcome of it was taken back, as far as that was heard of.
+    `reversals` is how often an outcome of it was taken back, as far as that was heard of; when it `is_returned`,
+    refunds have left nothing of it.
     """
 
     id: str
@@ -155,6 +174,7 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
     mint_number: int
     state: State
     reversals: int = 0
+    is_returned: bool = False
 
 
 class Stuck(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,18 @@
 """What each step of a cashback's life moves between which accounts; `model.books` draws the table of accounts."""
 
-from cashback.kernel.money import TOKEN_SYMBOL, Minor
-from cashback.ledger.model import Account, AccountKind, Accrual, Cause, Mintable, Posting, Requested, State, Stuck
+from cashback.kernel.money import TOKEN_SYMBOL, Minor, TokenUnits
+from cashback.ledger.model import (
+    Account,
+    AccountKind,
+    Accrual,
+    Cause,
+    Mintable,
+    Payable,
+    Posting,
+    Requested,
+    State,
+    Stuck,
+)
 
 
 def budget_of(campaign_id: str, currency: str, stripe: int = 0) -> Account:
@@ -33,18 +44,58 @@ def accrued(accrual: Accrual, budget: Account, amount: Minor) -> Posting:
     )
 
 
-def requested(cashback: Mintable) -> tuple[Posting, Posting]:
-    """Turn approved money into tokens in flight: out of the user's money into fx, out of fx into the user's tokens."""
-    approved = Account(cashback.user_id, AccountKind.APPROVED, cashback.currency)
-    cost = Account(cashback.programme_id, AccountKind.FX, cashback.currency)
+def netted(cashback: Payable) -> list[Posting]:
+    """Keep what is netted of a cashback's tokens against what its user owes; nothing when that is nothing."""
+    if not cashback.netted:
+        return []
+    tokens = Account(cashback.programme_id, AccountKind.FX, TOKEN_SYMBOL)
+    return [
+        Posting(
+            debit=tokens,
+            credit=debt_of(cashback.user_id),
+            amount=cashback.netted,
+            cause=Cause.NETTING,
+            cashback_id=cashback.id,
+        )
+    ]
+
+
+def netted_whole(cashback: Payable) -> list[Posting]:
+    """Turn approved money into tokens of which none is left: all are kept against what the user owes."""
+    return [_converted(cashback), *netted(cashback)]
+
+
+def debt_of(user_id: str) -> Account:
+    """Return the account of what a user owes; its row is the user's lock for all that raises, nets or ends debt."""
+    return Account(user_id, AccountKind.DEBT, TOKEN_SYMBOL)
+
+
+def written_off(user_id: str, programme_id: str, token_units: TokenUnits) -> Posting:
+    """Give up so much of what a user owes."""
+    return Posting(
+        debit=written_off_of(programme_id), credit=debt_of(user_id), amount=token_units, cause=Cause.WRITE_OFF
+    )
+
+
+def written_off_of(programme_id: str) -> Account:
+    """Return the account of the debt that a programme gave up."""
+    return Account(programme_id, AccountKind.WRITTEN_OFF, TOKEN_SYMBOL)
+
+
+def requested(cashback: Mintable) -> list[Posting]:
+    """Turn approved money into tokens in flight: out of the user's money into fx, out of fx into the user's tokens.
+
+    Less what is kept of them against what the user owes.
+    """
     tokens = Account(cashback.programme_id, AccountKind.FX, TOKEN_SYMBOL)
     in_flight = Account(cashback.user_id, AccountKind.IN_FLIGHT, TOKEN_SYMBOL)
-    return (
-        Posting(debit=approved, credit=cost, amount=cashback.amount, cause=Cause.CONVERSION, cashback_id=cashback.id),
+    return [
+        _converted(cashback),
+        *netted(cashback),
         Posting(
             debit=tokens, credit=in_flight, amount=cashback.token_units, cause=Cause.REQUEST, cashback_id=cashback.id
         ),
-    )
+    ]
 
 
 def minted(cashback: Requested) -> Posting:
@@ -76,6 +127,17 @@ def reverted(cashback: Requested) -> Posting:
     """Move a user's tokens from where an outcome had left them, which is void, to the ones in flight."""
     held = AccountKind.STUCK if cashback.state is State.STUCK else AccountKind.MINTED
     return _move(cashback, held, AccountKind.IN_FLIGHT, Cause.REVERT)
+
+
+def _converted(cashback: Payable) -> Posting:
+    """Move a cashback's approved money to what was turned into tokens."""
+    return Posting(
+        debit=Account(cashback.user_id, AccountKind.APPROVED, cashback.currency),
+        credit=Account(cashback.programme_id, AccountKind.FX, cashback.currency),
+        amount=cashback.amount,
+        cause=Cause.CONVERSION,
+        cashback_id=cashback.id,
+    )
 
 
 def _move(cashback: Requested, debit: AccountKind, credit: AccountKind, cause: Cause) -> Posting:

@@ -3,6 +3,7 @@
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
 from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
 from cashback.ledger.service.checking import Checker
+from cashback.ledger.service.debts import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffs, write_off
 from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.leased import Fence, Leased
 from cashback.ledger.service.limits import MintLimit
@@ -13,6 +14,7 @@ from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
+from cashback.ledger.service.reversals import Returnable, lock_returned, take_back
 from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
 from cashback.ledger.service.statements import Statements
@@ -24,30 +26,39 @@ __all__ = [
     "AnchorPolicy",
     "Anchorer",
     "Checker",
+    "DebtorStory",
+    "Debts",
     "Fence",
     "Fencing",
     "Leased",
     "MintLimit",
     "MintPolicy",
+    "ProgrammeDebts",
     "Prover",
     "Readings",
     "Recomputer",
     "Reconciliations",
     "Recovery",
     "Retirements",
+    "Returnable",
     "SealPolicy",
     "Sealer",
     "Statements",
     "Stories",
     "Sweeper",
     "Swept",
+    "UserDebtStory",
+    "WriteOffs",
     "accrue",
     "announce",
     "explanation_of",
     "link_wallets",
+    "lock_returned",
     "programme_answer",
     "request_mints",
     "settle",
     "start_programme",
+    "take_back",
     "trial_balance",
+    "write_off",
 ]

@@ -15,6 +15,7 @@ from cashback.kernel.outbox import Event, append
 from cashback.ledger.model import BooksMoved, Mintable, Reissue
 from cashback.ledger.rules import backoff, requested
 from cashback.ledger.service.fencing import check_fence
+from cashback.ledger.service.netting import keep_debts
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import mints
 
@@ -35,13 +36,18 @@ class MintPolicy(msgspec.Struct, frozen=True, kw_only=True):
 async def request_mints(tx: Tx, cashback_ids: Sequence[str], *, cause: str, now: datetime, policy: MintPolicy) -> int:
     """Request the mint of those that are approved and have a wallet, as the last act of `tx`; return how many.
 
+    What their users owe is kept back first; of what that leaves nothing of, none is requested.
+
     Repeating it, or doing it twice at once, requests each mint once: the others are no longer approved, or locked.
 
     Raises:
         NumbersFenced: no number may be drawn on this server yet.
     """
     await check_fence(tx)
-    mintable = await mints.lock_approved(tx, cashback_ids)
+    payables = await mints.lock_approved(tx, cashback_ids)
+    if payables:
+        payables = await keep_debts(tx, payables, actor=ACTOR, cause=cause, at=now)
+    mintable = await mints.number(tx, payables) if payables else []
     return await freeze(tx, mintable, cause=cause, now=now, policy=policy) if mintable else 0
 
 

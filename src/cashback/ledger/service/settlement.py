@@ -16,11 +16,13 @@ from cashback.kernel.failpoints import reach
 from cashback.ledger.model import NUMBER_RETIRED, OutcomeContradicts, OutcomeUnknown, Requested, State
 from cashback.ledger.rules import failed, minted, reopened, reverted, settles
 from cashback.ledger.service.posting import post
-from cashback.ledger.store import mints, retirements
+from cashback.ledger.store import mints, retirements, reversals
 
 ACTOR: Final = "minting"
 BLOCK_REPLACED: Final = "block_replaced"
 """Why a cashback goes back to `mint_requested`."""
+REFUNDED: Final = "refunded"
+"""Why a cashback is reversed as soon as it is minted: all of it was returned meanwhile."""
 
 Told: TypeAlias = TokenMinted | TokenMintFailed | TokenMintReverted
 
@@ -41,10 +43,11 @@ class _Moves(msgspec.Struct, frozen=True):
 async def settle(tx: Tx, outcomes: Sequence[Told], *, now: datetime) -> None:
     """Mark as minted what was in flight or stuck, and as stuck what is in flight and will not be retried.
 
-    First what was minted or stuck is put in flight again when that is void. What is minted already stays as it is,
-    whatever failed beside it; a mint that is to be retried only keeps the reason. What became of a number that its
-    cashback has given up since is passed over, unless it is a mint. Cashbacks and accounts are each
-    locked once, in order: two batches never wait for each other in a circle.
+    First what was minted, reversed or stuck is put in flight again when that is void; what was returned while it was in
+    flight is reversed as soon as it is minted. What is minted already stays as it is, whatever failed beside it; a mint
+    that is to be retried only keeps the reason. What became of a number that its cashback has given up since is passed
+    over, unless it is a mint. Cashbacks and accounts are each locked once, in order: two batches never wait for each
+    other in a circle.
 
     Raises:
         OutcomeUnknown: a number was never requested.
@@ -60,6 +63,8 @@ async def settle(tx: Tx, outcomes: Sequence[Told], *, now: datetime) -> None:
             for cashback_id, (_, outcome) in moves.minted.items()
         }
         await mints.mark_minted(tx, places, actor=ACTOR, at=now)
+    if returned := [cashback.id for cashback, _ in moves.minted.values() if cashback.is_returned]:
+        await reversals.mark_reversed(tx, returned, actor=ACTOR, cause=REFUNDED, at=now)
     if moves.stuck:
         reasons = {cashback_id: reason for cashback_id, (_, reason) in moves.stuck.items()}
         await mints.mark_stuck(tx, reasons, actor=ACTOR, at=now)

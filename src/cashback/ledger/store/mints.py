@@ -3,36 +3,30 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
 from cashback.kernel.db import Tx
 from cashback.kernel.money import Minor, TokenUnits
-from cashback.ledger.model import Mintable, Requested, State
+from cashback.ledger.model import Mintable, Payable, Requested, State
 
 
-async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Mintable]:
-    """Return those that are approved and have a wallet, locked and numbered; whatever another worker holds is its.
-
-    The numbers are used up even when `tx` rolls back: gaps are normal.
-    """
+async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Payable]:
+    """Return those that are approved and have a wallet, locked and in order; whatever another worker holds is its."""
     cursor = await tx.execute(
         """
-        with locked as materialized (
-            select cashback.id, cashback.user_id, cashback.programme_id, cashback.currency, cashback.payable_minor,
-                   cashback.payable_units - cashback.netted_units as units, cashback.traceparent, recipient.wallet
-            from ledger.cashback_ledger as cashback
-            join ledger.recipients as recipient using (user_id)
-            where cashback.id = any(%(ids)b)
-              and cashback.state = 'approved'
-            order by cashback.position
-            for update of cashback skip locked
-        )
-        select id, user_id, programme_id, currency, payable_minor, units, traceparent, wallet,
-               nextval('ledger.mint_numbers')
-        from locked
+        select cashback.id, cashback.user_id, cashback.programme_id, cashback.currency, cashback.payable_minor,
+               cashback.payable_units - cashback.netted_units, cashback.traceparent, recipient.wallet
+        from ledger.cashback_ledger as cashback
+        join ledger.recipients as recipient using (user_id)
+        where cashback.id = any(%(ids)b)
+          and cashback.state = 'approved'
+        order by cashback.position
+        for update of cashback skip locked
         """,
         {"ids": list(cashback_ids)},
     )
     return [
-        Mintable(
+        Payable(
             id=row[0],
             user_id=row[1],
             programme_id=row[2],
@@ -41,9 +35,24 @@ async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Mintable]:
             token_units=TokenUnits(row[5]),
             traceparent=row[6],
             recipient=row[7],
-            mint_number=row[8],
         )
         for row in await cursor.fetchall()
+    ]
+
+
+async def number(tx: Tx, payables: Sequence[Payable]) -> list[Mintable]:
+    """Return each with a number of its own, in order; the numbers are used up even when `tx` rolls back."""
+    cursor = await tx.execute(
+        """
+        select nextval('ledger.mint_numbers')
+        from generate_series(1, %(count)s)
+        """,
+        {"count": len(payables)},
+    )
+    numbers = [row[0] for row in await cursor.fetchall()]
+    return [
+        Mintable(**msgspec.structs.asdict(payable), mint_number=drawn)
+        for payable, drawn in zip(payables, numbers, strict=True)
     ]
 
 
@@ -68,11 +77,12 @@ async def mark_requested(
                 request = given.request,
                 requested_at = %(at)s,
                 requested_units = given.units,
+                netted_units = cashback.netted_units + given.netted,
                 reissue_after = given.reissue_after
             from unnest(
                 %(ids)b::text[], %(numbers)b::bigint[], %(recipients)b::text[], %(requests)b::bytea[],
-                %(units)b::bigint[], %(reissue_after)b::timestamptz[]
-            ) as given (id, number, recipient, request, units, reissue_after)
+                %(units)b::bigint[], %(netted)b::bigint[], %(reissue_after)b::timestamptz[]
+            ) as given (id, number, recipient, request, units, netted, reissue_after)
             where cashback.id = given.id
               and cashback.state = 'approved'
             returning cashback.id
@@ -91,6 +101,7 @@ async def mark_requested(
             "recipients": [cashback.recipient for cashback in cashbacks],
             "requests": list(requests),
             "units": [cashback.token_units for cashback in cashbacks],
+            "netted": [cashback.netted for cashback in cashbacks],
             "actor": actor,
             "cause": cause,
             "at": at,
@@ -105,7 +116,7 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
     """Return the cashbacks of those numbers, locked in order until `tx` ends."""
     cursor = await tx.execute(
         """
-        select id, user_id, requested_units, mint_number, state, reversals
+        select id, user_id, requested_units, mint_number, state, reversals, net_minor = 0
         from ledger.cashback_ledger
         where mint_number = any(%(numbers)b)
         order by position
@@ -121,6 +132,7 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
             mint_number=row[3],
             state=State(row[4]),
             reversals=row[5],
+            is_returned=row[6],
         )
         for row in await cursor.fetchall()
     }
@@ -149,7 +161,7 @@ async def mark_reopened(tx: Tx, reversals: Mapping[str, int], *, actor: str, cau
                 minted_at = null
             from found
             where cashback.id = found.id
-              and cashback.state in ('mint_requested', 'minted', 'stuck')
+              and cashback.state in ('mint_requested', 'minted', 'stuck', 'reversed')
               and cashback.reversals < found.reversals
             returning cashback.id, found.state as before
         ),

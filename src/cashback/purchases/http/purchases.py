@@ -12,18 +12,20 @@ from cashback.kernel.http import IdempotencyKey, Reference, principal_of, proble
 from cashback.kernel.money import Amount
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import REPLAY_HEADER, answer, merchant_of, owner_of
-from cashback.purchases.model import CODE_LENGTH_MAX, LINES_MAX, NewPurchase, NotYours, PurchaseAnswer, PurchaseLine
+from cashback.purchases.model import Line, NewPurchase, NotYours, PurchaseAnswer
 from cashback.purchases.service import Purchases, PurchaseStories, PurchaseStory
 
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 PurchaseId = Annotated[str, PathParameter(description="A purchase's id, `pur_...`.")]
 
 
 class LineBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of a purchase, in minor units of its currency."""
+    """A line of a purchase; it may be returned by itself."""
 
     amount_minor: Amount
-    sku: Annotated[str, msgspec.Meta(min_length=1, max_length=CODE_LENGTH_MAX)] | None = None
-    category: Annotated[str, msgspec.Meta(min_length=1, max_length=CODE_LENGTH_MAX)] | None = None
+    sku: Name | None = None
+    category: Name | None = None
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=10**9)] | None = None
 
 
 class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,8 +45,7 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reference: Reference | None = None
     lines: (
         Annotated[
-            list[LineBody],
-            msgspec.Meta(min_length=1, max_length=LINES_MAX, description="What was bought; sums to the amount."),
+            list[LineBody], msgspec.Meta(min_length=1, max_length=100, description="Together they are the amount.")
         ]
         | None
     ) = None
@@ -79,11 +80,7 @@ async def create_purchase(
         currency=data.currency,
         occurred_at=data.occurred_at,
         reference=data.reference,
-        lines=None
-        if data.lines is None
-        else tuple(
-            PurchaseLine(amount_minor=line.amount_minor, sku=line.sku, category=line.category) for line in data.lines
-        ),
+        lines=None if data.lines is None else tuple(_line(line) for line in data.lines),
     )
     return answer(await purchases.record_one(command))
 
@@ -100,6 +97,11 @@ async def show_purchase(
 ) -> PurchaseStory:
     """Return a purchase as it was recorded, and everything that became of it; a merchant sees its own."""
     return await purchase_stories.purchase(purchase_id, merchant_id=principal_of(request).merchant_id)
+
+
+def _line(line: LineBody) -> Line:
+    """Return a line of a body as the command has it."""
+    return Line(amount_minor=int(line.amount_minor), sku=line.sku, category=line.category, quantity=line.quantity)
 
 
 PURCHASE_ROUTES = [create_purchase, show_purchase]

@@ -1,5 +1,6 @@
 """The rules of purchases, pure: which commands are sound, what makes two of them the same, which wallet is one."""
 
+from cashback.purchases.rules.checks import problem_of_text
 from cashback.purchases.rules.commands import (
     problem_of_key,
     problem_of_label,
@@ -8,17 +9,37 @@ from cashback.purchases.rules.commands import (
     problem_of_user,
     problem_of_wallet,
 )
+from cashback.purchases.rules.lines import costs, decode_lines, encode_lines, told
+from cashback.purchases.rules.refunds import (
+    after,
+    decode_parts,
+    encode_parts,
+    problem_of_refund,
+    problem_of_return,
+    told_parts,
+)
 from cashback.purchases.rules.secrecy import fingerprint, secret_hmac
 from cashback.purchases.rules.wallets import is_wallet
 
 __all__ = [
+    "after",
+    "costs",
+    "decode_lines",
+    "decode_parts",
+    "encode_lines",
+    "encode_parts",
     "fingerprint",
     "is_wallet",
     "problem_of_key",
     "problem_of_label",
     "problem_of_merchant",
     "problem_of_purchase",
+    "problem_of_refund",
+    "problem_of_return",
+    "problem_of_text",
     "problem_of_user",
     "problem_of_wallet",
     "secret_hmac",
+    "told",
+    "told_parts",
 ]

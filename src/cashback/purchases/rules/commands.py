@@ -6,10 +6,7 @@ from typing import Final
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id
-from cashback.kernel.money import INT63_MAX
 from cashback.purchases.model import (
-    CODE_LENGTH_MAX,
-    LINES_MAX,
     OPERATOR,
     Command,
     FieldInvalid,
@@ -23,10 +20,11 @@ from cashback.purchases.model import (
     UserUnknown,
     WalletInvalid,
 )
+from cashback.purchases.rules.checks import problem_of_amount, problem_of_text
+from cashback.purchases.rules.lines import problem_of_lines
 from cashback.purchases.rules.wallets import is_wallet
 
 KEY_LENGTH_MAX: Final = 255
-TEXT_LENGTH_MAX: Final = 200
 _MCC: Final = re.compile(r"[0-9]{4}")
 _TIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,10 +51,10 @@ def problem_of_purchase(purchase: NewPurchase, *, now: datetime) -> Rejected | N
     if not is_id(purchase.user_id, "usr"):
         return UserUnknown("there is no such user", pointer="/user_id")
     return (
-        _problem_of_amount(purchase.amount_minor)
+        problem_of_amount(purchase.amount_minor, "/amount_minor")
+        or problem_of_lines(purchase)
         or _problem_of_time(purchase.occurred_at, now)
-        or _problem_of_text(purchase.reference, "/reference")
-        or _problem_of_lines(purchase)
+        or problem_of_text(purchase.reference, "/reference")
     )
 
 
@@ -65,7 +63,7 @@ def problem_of_user(user: NewUser) -> Rejected | None:
     tier = None if user.tier is None or _TIER.fullmatch(user.tier) else user.tier
     return (
         _problem_of_address(user.wallet)
-        or _problem_of_text(user.reference, "/reference")
+        or problem_of_text(user.reference, "/reference")
         or (
             FieldInvalid("a tier is a name such as gold, in small letters", pointer="/tier")
             if tier is not None
@@ -87,35 +85,12 @@ def problem_of_merchant(merchant: NewMerchant) -> Rejected | None:
         return FieldInvalid("a merchant category code has four digits", pointer="/mcc")
     if merchant.owner_user_id is not None and not is_id(merchant.owner_user_id, "usr"):
         return UserUnknown("there is no such user", pointer="/owner_user_id")
-    return _problem_of_text(merchant.name, "/name")
+    return problem_of_text(merchant.name, "/name")
 
 
 def problem_of_label(label: str) -> Rejected | None:
     """Return what is wrong with the label of an API key, or None."""
-    return _problem_of_text(label, "/label")
-
-
-def _problem_of_amount(amount_minor: int) -> Rejected | None:
-    """Return what is wrong with an amount that was paid."""
-    if 0 <= amount_minor <= INT63_MAX:
-        return None
-    return FieldInvalid(f"the amount must be 0 to {INT63_MAX} minor units", pointer="/amount_minor")
-
-
-def _problem_of_lines(purchase: NewPurchase) -> Rejected | None:
-    """Return the first thing that is wrong with the lines of a purchase, which may be absent."""
-    if purchase.lines is None:
-        return None
-    if not 1 <= len(purchase.lines) <= LINES_MAX:
-        return FieldInvalid(f"a purchase has 1 to {LINES_MAX} lines, or names none", pointer="/lines")
-    for place, line in enumerate(purchase.lines):
-        for name, text in (("sku", line.sku), ("category", line.category)):
-            if text is not None and not (1 <= len(text) <= CODE_LENGTH_MAX and text.isprintable()):
-                detail = f"this must be 1 to {CODE_LENGTH_MAX} printable characters"
-                return FieldInvalid(detail, pointer=f"/lines/{place}/{name}")
-    if sum(int(line.amount_minor) for line in purchase.lines) != purchase.amount_minor:
-        return FieldInvalid("the lines must sum to the amount", pointer="/lines")
-    return None
+    return problem_of_text(label, "/label")
 
 
 def _problem_of_time(occurred_at: datetime, now: datetime) -> Rejected | None:
@@ -132,10 +107,3 @@ def _problem_of_address(wallet: str | None) -> Rejected | None:
     if wallet is None or is_wallet(wallet):
         return None
     return WalletInvalid("the wallet must be an address with its EIP-55 checksum, and not zero", pointer="/wallet")
-
-
-def _problem_of_text(text: str | None, pointer: str) -> Rejected | None:
-    """Return what is wrong with a text that may be absent."""
-    if text is None or (1 <= len(text) <= TEXT_LENGTH_MAX and text.isprintable()):
-        return None
-    return FieldInvalid(f"this must be 1 to {TEXT_LENGTH_MAX} printable characters", pointer=pointer)

@@ -5,14 +5,17 @@ from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
 from cashback.purchases.service.purchases import Purchases
+from cashback.purchases.service.refunds import Refunds
 from cashback.purchases.service.statements import BalanceAt, Statement, UserStatements
 from cashback.purchases.service.stories import BalanceStory, CashbackItem, PurchaseStories, PurchaseStory, UserStories
+from cashback.purchases.service.write_offs import DebtWriteOffs
 
 __all__ = [
     "ApiKeys",
     "BalanceAt",
     "BalanceStory",
     "CashbackItem",
+    "DebtWriteOffs",
     "Limits",
     "People",
     "ProgrammeAnswer",
@@ -20,6 +23,7 @@ __all__ = [
     "PurchaseStories",
     "PurchaseStory",
     "Purchases",
+    "Refunds",
     "Statement",
     "UserStatements",
     "UserStories",

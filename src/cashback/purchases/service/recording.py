@@ -15,7 +15,9 @@ from cashback.kernel.ids import new_id
 from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
 from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchase, PurchaseAnswer, Standing, UserUnknown
+from cashback.purchases.rules import encode_lines, told
 from cashback.purchases.service.once import Applied
+from cashback.purchases.service.parking import catch_up, waiting
 from cashback.purchases.store import purchases as store
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
@@ -40,22 +42,27 @@ class Recording:
         """Store the purchases with their cashback; the events come last."""
         ids = [new_id("pur") for _ in commands]
         received = [purchase.received_at or self._now for purchase in commands]
-        await store.insert(tx, commands, ids, received, at=self._now)
+        parked = await waiting(tx, commands, now=self._now)
+        await store.insert(
+            tx, commands, [encode_lines(purchase.lines) for purchase in commands], ids, received, at=self._now
+        )
         claims = [
             self._claim(purchase, id_, received_at)
             for purchase, id_, received_at in zip(commands, ids, received, strict=True)
         ]
         accruals = await ledger.accrue(tx, claims, now=self._now)
+        caught = await catch_up(tx, parked, dict(zip(ids, commands, strict=True)), now=self._now)
+        approved = [one for one in accruals if not is_voided(caught.changes.get(one.claim.purchase_id))]
         events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]
 
         async def announce(tx: Tx) -> None:
             """Append the events of both contexts, which lock their partitions until the commit."""
-            await append(tx, "purchases", events)
-            await ledger.announce(tx, accruals, now=self._now)
+            await append(tx, "purchases", [*events, *caught.events])
+            await ledger.announce(tx, approved, now=self._now)
 
         return Applied(
             answers=[
-                _answer(purchase, accrual, received_at)
+                _answer(purchase, accrual, received_at, caught.changes.get(accrual.claim.purchase_id))
                 for purchase, accrual, received_at in zip(commands, accruals, received, strict=True)
             ],
             announce=announce,
@@ -83,7 +90,7 @@ class Recording:
                 received_at=received_at,
                 mcc=merchant.mcc,
                 lines=tuple(
-                    ledger.Line(Minor(int(line.amount_minor)), line.sku, line.category) for line in purchase.lines or ()
+                    ledger.Line(Minor(line.amount_minor), line.sku, line.category) for line in purchase.lines or ()
                 ),
                 user_tier=user.tier,
                 is_user_blocked=not user.may_earn,
@@ -108,11 +115,18 @@ class Recording:
         return to_event(body, key=purchase_id, time=self._now, traceparent=purchase.traceparent)
 
 
-def _answer(purchase: NewPurchase, accrual: ledger.Accrual, received_at: datetime) -> bytes:
-    """Return the answer to one purchase, as it is stored and given again."""
+def is_voided(change: ledger.Reversed | None) -> bool:
+    """Tell whether refunds that had waited for a purchase have left nothing of its cashback."""
+    return change is not None and change.state is ledger.State.VOIDED
+
+
+def _answer(
+    purchase: NewPurchase, accrual: ledger.Accrual, received_at: datetime, change: ledger.Reversed | None
+) -> bytes:
+    """Return the answer to one purchase, as it is stored and given again; `change` is by refunds that waited for it."""
     cashback = CashbackAnswer(
         id=accrual.cashback_id,
-        state=accrual.state.value,
+        state=(change.state if change else accrual.state).value,
         amount_minor=str(accrual.amount),
         currency=accrual.currency,
         token_units=str(accrual.token_units),
@@ -130,5 +144,6 @@ def _answer(purchase: NewPurchase, accrual: ledger.Accrual, received_at: datetim
             occurred_at=purchase.occurred_at,
             received_at=received_at,
             cashback=cashback,
+            lines=told(purchase.lines),
         )
     )

@@ -7,15 +7,16 @@ import msgspec
 from cashback.kernel.ids import is_id
 from cashback.kernel.money import Amount
 from cashback.ledger import BalanceStory, CashbackItem, CashbackList, CashbackStory, Stories
-from cashback.purchases.model import PurchaseLine, PurchaseUnknown, UserUnknown
+from cashback.purchases.model import LineAnswer, PurchaseUnknown, UserUnknown
+from cashback.purchases.rules import decode_lines, told
 from cashback.purchases.service.people import People
 from cashback.purchases.service.purchases import Purchases
 
 __all__ = ["BalanceStory", "CashbackItem", "PurchaseStories", "PurchaseStory", "UserStories"]
 
 
-class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchase as it was recorded, and its cashback with the whole timeline."""
+class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A purchase as it was recorded, and its cashback with the whole timeline; `lines` when it came with lines."""
 
     id: str
     merchant_id: str
@@ -25,8 +26,8 @@ class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     occurred_at: datetime
     received_at: datetime
-    lines: tuple[PurchaseLine, ...]
     cashback: CashbackStory
+    lines: tuple[LineAnswer, ...] = ()
 
 
 class PurchaseStories:
@@ -58,7 +59,7 @@ class PurchaseStories:
             currency=purchase.currency,
             occurred_at=purchase.occurred_at,
             received_at=purchase.received_at,
-            lines=purchase.lines,
+            lines=told(decode_lines(purchase.lines)),
             cashback=await self._stories.cashback_of_purchase(purchase.id),
         )
 

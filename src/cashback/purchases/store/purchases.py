@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.db import Tx
-from cashback.purchases.model import NewPurchase, Purchase, PurchaseLine, Standing
+from cashback.purchases.model import NewPurchase, Purchase, Standing
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -35,22 +35,22 @@ async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) ->
 async def insert(
     tx: Tx,
     purchases: Sequence[NewPurchase],
+    lines: Sequence[bytes | None],
     purchase_ids: Sequence[str],
     received_at: Sequence[datetime],
     *,
     at: datetime,
 ) -> None:
-    """Store purchases under the given ids."""
+    """Store purchases under the given ids, each with its lines as a document."""
     await tx.execute(
         """
         insert into purchases.purchases (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at,
                                          received_at, created_at, lines)
-        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, %(at)s,
-               lines::jsonb
+        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, %(at)s, lines
         from unnest(
             %(ids)b::text[], %(merchants)b::text[], %(users)b::text[], %(references)b::text[], %(amounts)b::bigint[],
             %(currencies)b::text[], %(occurred)b::timestamptz[], %(received)b::timestamptz[],
-            %(lines)b::text[]
+            %(lines)b::bytea[]
         ) as given (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, lines)
         """,
         {
@@ -62,7 +62,7 @@ async def insert(
             "currencies": [purchase.currency for purchase in purchases],
             "occurred": [purchase.occurred_at for purchase in purchases],
             "received": list(received_at),
-            "lines": [_encoder.encode(purchase.lines).decode() if purchase.lines else None for purchase in purchases],
+            "lines": list(lines),
             "at": at,
         },
     )
@@ -72,8 +72,7 @@ async def read(tx: Tx, purchase_id: str) -> Purchase | None:
     """Return one purchase, or None when there is none."""
     cursor = await tx.execute(
         """
-        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, created_at,
-               lines
+        select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, created_at, lines
         from purchases.purchases
         where id = %(id)s
         """,
@@ -92,5 +91,5 @@ async def read(tx: Tx, purchase_id: str) -> Purchase | None:
         occurred_at=row[6],
         received_at=row[7],
         created_at=row[8],
-        lines=msgspec.convert(row[9] or (), type=tuple[PurchaseLine, ...]),
+        lines=row[9],
     )

@@ -31,16 +31,20 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime | None = None
 
 
-class PurchaseLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a purchase, in minor units of its currency; refunds name it by its place, from 0 on."""
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A part of a purchase that may be returned by itself: what it cost, and what the merchant calls it."""
 
-    amount_minor: Amount
+    amount_minor: int
     sku: str | None = None
     category: str | None = None
+    quantity: int | None = None
 
 
 class NewPurchase(Command, frozen=True, kw_only=True):
-    """A purchase to be recorded; `reference` is the merchant's own name for it, `lines` sum to its amount."""
+    """A purchase to be recorded; `reference` is the merchant's own name for it.
+
+    Its lines add up to the amount; without any it is one line.
+    """
 
     merchant_id: str
     user_id: str
@@ -48,7 +52,7 @@ class NewPurchase(Command, frozen=True, kw_only=True):
     currency: str
     occurred_at: datetime
     reference: str | None = None
-    lines: tuple[PurchaseLine, ...] | None = None
+    lines: tuple[Line, ...] | None = None
 
 
 class NewUser(Command, frozen=True, kw_only=True):
@@ -112,8 +116,17 @@ class CashbackAnswer(msgspec.Struct, frozen=True, kw_only=True):
     explanation: str
 
 
-class PurchaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a recorded purchase."""
+class LineAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of a purchase, as it was given."""
+
+    amount_minor: Amount
+    sku: str | None = None
+    category: str | None = None
+    quantity: int | None = None
+
+
+class PurchaseAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a recorded purchase; `lines` is there when the purchase came with lines."""
 
     id: str
     merchant_id: str
@@ -124,6 +137,7 @@ class PurchaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     received_at: datetime
     cashback: CashbackAnswer
+    lines: tuple[LineAnswer, ...] = ()
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +172,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchase as it was recorded."""
+    """A purchase as it was recorded; `lines` is their stored document."""
 
     id: str
     merchant_id: str
@@ -169,7 +183,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     received_at: datetime
     created_at: datetime
-    lines: tuple[PurchaseLine, ...]
+    lines: bytes | None = None
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

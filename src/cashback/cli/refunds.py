@@ -1,0 +1,178 @@
+"""`cashback refund` and `cashback debts`: what is returned, and what users owe for it, over the REST API."""
+
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from cashback.cli.output import json_option, print_facts, print_json, print_records
+from cashback.cli.purchases import RestSettings
+from cashback.kernel.config import load
+from cashback.kernel.ids import new_id
+
+
+@click.group()
+def refund() -> None:
+    """Return purchases, and show refunds, over the REST API.
+
+    Example: cashback refund parked
+    """
+
+
+@refund.command("create")
+@click.option("--purchase", "purchase_id", help="What is returned, `pur_...`.")
+@click.option("--purchase-reference", help="Or the merchant's own name of it; it need not be here yet.")
+@click.option("--amount", "amount_minor", help="How much is returned in minor units, when not by lines.")
+@click.option("--line", "lines", multiple=True, help="A line from 1 on and how much of it: 2=999.")
+@click.option("--reason", required=True, help="Why, in a few words.")
+@click.option("--kind", type=click.Choice(["refund", "chargeback"]), default="refund", help="Who takes it back.")
+@click.option("--merchant", "merchant_id", help="Needed with an operator's key and a reference.")
+@click.option("--reference", help="The merchant's own name for the refund; it is made once.")
+@click.option("--idempotency-key", help="Repeat a command safely under the same key; a new one when left out.")
+@json_option
+def create(idempotency_key: str | None, lines: tuple[str, ...], as_json: bool, **body: str | None) -> None:  # noqa: FBT001  # click's way
+    """Return a purchase, or a part of it.
+
+    Prints what is left of its cashback.
+
+    Example: cashback refund create --purchase $purchase --amount 999 --reason "sent back"
+    """
+    document: dict[str, Any] = {name: value for name, value in body.items() if value is not None}
+    if lines:
+        document["lines"] = [part_of(line) for line in lines]
+    answer = _post("/v1/refunds", document, idempotency_key)
+    _show_refund(answer, as_json=as_json)
+
+
+@refund.command("show")
+@click.argument("refund_id")
+@json_option
+def show_refund(refund_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Show a refund and what it left of the cashback.
+
+    One that waits for its purchase says so.
+
+    Example: cashback refund show rfd_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    _show_refund(_get(f"/v1/refunds/{quote(refund_id, safe='')}"), as_json=as_json)
+
+
+@refund.command("parked")
+@json_option
+def parked(as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """List refunds whose purchase has not come.
+
+    Those whose purchase came too late or refused them are in it; the oldest 200.
+
+    Example: cashback refund parked
+    """
+    items = _get("/v1/refunds/parked?limit=200")["items"]
+    names = ("id", "state", "code", "merchant_id", "purchase_reference", "reference", "amount_minor", "created_at")
+    print_records("parked refunds", [{name: item.get(name) for name in names} for item in items], as_json=as_json)
+
+
+@click.group()
+def debts() -> None:
+    """Show what users owe for what was returned after its mint, and give it up.
+
+    Example: cashback debts list
+    """
+
+
+@debts.command("list")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many users at most.")
+@json_option
+def list_debts(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """List users in debt, and what every programme asked back.
+
+    Requested, collected and uncollected, in base units of the token.
+
+    Example: cashback debts list --json
+    """
+    debtors, programmes = _get(f"/v1/debts?limit={limit}")["items"], _get("/v1/debts/programmes")["items"]
+    if as_json:
+        print_json({"users": debtors, "programmes": programmes})
+        return
+    print_records("users in debt", debtors, as_json=False)
+    print_records("programmes", programmes, as_json=False)
+
+
+@debts.command("show")
+@click.argument("user_id")
+@json_option
+def show_debt(user_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Show what a user was asked back.
+
+    What became of it, too, and what is open since when.
+
+    Example: cashback debts show usr_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    story = _get(f"/v1/debts/{quote(user_id, safe='')}")
+    if as_json:
+        print_json(story)
+        return
+    print_facts("debt", story["figures"])
+    print_records("open", story["open"], as_json=False)
+
+
+@debts.command("write-off")
+@click.argument("user_id")
+@click.option("--by", "person", required=True, help="Who gives it up: your name.")
+@click.option("--reason", required=True, help="Why.")
+@click.option("--units", "token_units", help="At most so many base units, the oldest first; all when left out.")
+@click.option("--idempotency-key", help="Repeat a command safely under the same key; a new one when left out.")
+@json_option
+def write_off(user_id: str, idempotency_key: str | None, as_json: bool, **body: str | None) -> None:  # noqa: FBT001  # click's way
+    """Give up what a user owes and print how much that was.
+
+    Example: cashback debts write-off $user --by alice --reason "moved away"
+    """
+    document: dict[str, Any] = {name: value for name, value in body.items() if value is not None}
+    answer = _post(f"/v1/debts/{quote(user_id, safe='')}/write-offs", document, idempotency_key)
+    if as_json:
+        print_json(answer)
+    else:
+        print_facts("written off", answer)
+
+
+def part_of(text: str) -> dict[str, object]:
+    """Return a line of a refund as the API takes it, from `LINE=AMOUNT`.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    line, separator, amount = text.partition("=")
+    if not separator or not line.isdecimal():
+        raise click.BadParameter("a line is its number from 1 on and an amount, such as 2=999", param_hint="--line")
+    return {"line": int(line), "amount_minor": amount}
+
+
+def _show_refund(answer: dict[str, Any], *, as_json: bool) -> None:
+    """Print a refund."""
+    if as_json:
+        print_json(answer)
+        return
+    cashback, lines = answer.pop("cashback"), answer.pop("lines")
+    print_facts("refund", answer)
+    if lines:
+        print_records("lines", lines, as_json=False)
+    if cashback:
+        print_facts("cashback", cashback)
+
+
+def _get(path: str) -> dict[str, Any]:
+    """Return the document at `path`."""
+    from cashback.processes.client import Client
+
+    settings = load(RestSettings)
+    with Client(settings.api_url, settings.api_key) as client:
+        return client.get(path)
+
+
+def _post(path: str, document: dict[str, Any], idempotency_key: str | None) -> dict[str, Any]:
+    """Return the answer to a command."""
+    from cashback.processes.client import Client
+
+    settings = load(RestSettings)
+    with Client(settings.api_url, settings.api_key) as client:
+        return client.post(path, document, idempotency_key=idempotency_key or new_id("req"))

@@ -1,0 +1,71 @@
+"""What users owe over REST: the operator's to see; it is given up where every command is done once, in purchases."""
+
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
+
+from cashback.kernel.http import (
+    CURSOR_LENGTH_MAX,
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    Page,
+    cursor_of,
+    place_of,
+    principal_of,
+    problems,
+    require_operator,
+)
+from cashback.ledger.service import DebtorStory, Debts, ProgrammeDebts, UserDebtStory
+
+UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
+]
+
+
+class DebtorPage(Page[DebtorStory], frozen=True):
+    """One page of users in debt; `next_cursor` is null on the last one."""
+
+
+@get("/v1/debts", operation_id="listDebts", summary="Users in debt", tags=["Debts"], responses=problems(403))
+async def list_debts(
+    request: Request[Any, Any, Any], debts: NamedDependency[Debts], limit: Limit = PAGE_DEFAULT, cursor: Cursor = None
+) -> DebtorPage:
+    """Return who owes tokens for what was returned after its mint, how many, and since when."""
+    require_operator(principal_of(request))
+    found = await debts.debtors(after=place_of(cursor), limit=limit + 1)
+    next_cursor = cursor_of(found[limit - 1].user_id) if len(found) > limit else None
+    return DebtorPage(items=found[:limit], next_cursor=next_cursor)
+
+
+@get(
+    "/v1/debts/programmes",
+    operation_id="showProgrammeDebts",
+    summary="What each programme asked back",
+    tags=["Debts"],
+    responses=problems(403),
+)
+async def show_programmes(request: Request[Any, Any, Any], debts: NamedDependency[Debts]) -> ProgrammeDebts:
+    """Return what every programme asked back of its users: requested, collected and uncollected."""
+    require_operator(principal_of(request))
+    return ProgrammeDebts(items=await debts.of_programmes())
+
+
+@get(
+    "/v1/debts/{user_id:str}",
+    operation_id="showDebt",
+    summary="What a user was asked back",
+    tags=["Debts"],
+    responses=problems(403, 404),
+)
+async def show_debt(request: Request[Any, Any, Any], debts: NamedDependency[Debts], user_id: UserId) -> UserDebtStory:
+    """Return what a user was asked back: requested, collected and uncollected, and what is open since when."""
+    require_operator(principal_of(request))
+    return await debts.of_user(user_id)
+
+
+DEBT_ROUTES = [list_debts, show_programmes, show_debt]

@@ -1,0 +1,87 @@
+"""Taking back what returned purchases had earned, in the transaction that records their refunds.
+
+The cashback's own lock is held from `lock_returned` on, so refunds, requests and outcomes of one cashback follow each
+other; its user's debt is locked with all other accounts of the transaction, in their order.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from cashback.kernel.db import Tx
+from cashback.ledger.model import (
+    WRITE_OFF_BY_POLICY,
+    BooksMoved,
+    RefundPolicy,
+    Returned,
+    Reversal,
+    Reversed,
+    Reversible,
+    WriteOff,
+)
+from cashback.ledger.rules import decode_returned, reversal_postings, reverse_all, together
+from cashback.ledger.service.posting import post
+from cashback.ledger.store import reversals as store
+
+ACTOR: Final = "ledger"
+CAUSE: Final = "refunded"
+
+
+class Returnable(msgspec.Struct, frozen=True):
+    """A purchase whose cashback is locked, as its refunds so far have left it."""
+
+    cashback: Reversible
+
+    def returned(self, *, lines: int) -> Returned:
+        """Return what was returned of so many lines until now."""
+        return decode_returned(self.cashback.returned, lines=lines)
+
+
+async def lock_returned(tx: Tx, purchase_ids: Sequence[str]) -> dict[str, Returnable]:
+    """Return each of those purchases with what was returned of it; nobody else returns anything of it until `tx` ends.
+
+    To be called once in a transaction, with all of them: they are locked in order.
+    """
+    found = await store.lock(tx, purchase_ids) if purchase_ids else []
+    return {one.purchase_id: Returnable(one) for one in found}
+
+
+async def take_back(
+    tx: Tx, reversals: Sequence[Reversal], *, locked: Mapping[str, Returnable], now: datetime
+) -> list[Reversed]:
+    """Leave of each cashback what its refunds leave of it, one after the other; return each one's part, in order.
+
+    Money goes back to the budgets as long as no mint was requested; afterwards the user owes tokens, unless the
+    programme gives them up. Doing it again with the same totals changes nothing.
+
+    Raises:
+        BooksMoved: a cashback changed under its lock.
+    """
+    changes = reverse_all({id_: one.cashback for id_, one in locked.items()}, reversals)
+    if not changes:
+        return []
+    whole = together(changes)
+    if await store.apply(tx, whole, actor=ACTOR, cause=CAUSE, at=now) != len(whole):
+        raise BooksMoved("a cashback moved under its lock")
+    if given_up := [_by_policy(change) for change in changes if _is_given_up(change)]:
+        await store.insert_write_offs(tx, given_up, at=now)
+    await post(tx, [posting for change in changes for posting in reversal_postings(change)], at=now)
+    return changes
+
+
+def _is_given_up(change: Reversed) -> bool:
+    """Tell whether the programme gives up what a refund made its user owe."""
+    return change.debt > 0 and change.cashback.policy is RefundPolicy.WRITE_OFF
+
+
+def _by_policy(change: Reversed) -> WriteOff:
+    """Return the debt of one change as given up at once."""
+    return WriteOff(
+        user_id=change.cashback.user_id,
+        programme_id=change.cashback.programme_id or "",
+        token_units=change.debt,
+        person=ACTOR,
+        reason=WRITE_OFF_BY_POLICY,
+    )

@@ -1,0 +1,190 @@
+"""What users owe in tokens, read from the books: what raised it, what was kept back, what was given up.
+
+What is paid is always the oldest, so what is open are the youngest debts that add up to it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from psycopg.rows import TupleRow
+
+from cashback.kernel.db import Tx
+from cashback.kernel.money import TokenUnits
+from cashback.ledger.model import DebtFigures, OpenDebt
+
+_OPEN: Final = """
+    select user_id, programme_id, least(amount, owed - (through - amount)) as units, at, position
+    from (
+        select debt.owner as user_id, clawback.owner as programme_id, -debt.balance as owed, transfer.amount,
+               transfer.at, transfer.position,
+               sum(transfer.amount) over (partition by debt.id order by transfer.position desc) as through
+        from ledger.accounts as debt
+        join ledger.transfers as transfer on transfer.debit_account = debt.id
+        join ledger.accounts as clawback on clawback.id = transfer.credit_account
+        where debt.kind = 'debt'
+          and debt.balance < 0
+          and transfer.cause = 'debt'
+          and (%(users)b::text[] is null or debt.owner = any(%(users)b::text[]))
+    ) as raised
+    where through - amount < owed
+"""
+
+
+async def owing(tx: Tx, user_ids: Sequence[str]) -> list[str]:
+    """Return which of those users owe something."""
+    cursor = await tx.execute(
+        """
+        select owner
+        from ledger.accounts
+        where owner = any(%(users)b)
+          and kind = 'debt'
+          and balance < 0
+        """,
+        {"users": list(user_ids)},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def owing_after(tx: Tx, account: int, *, limit: int) -> list[tuple[int, str]]:
+    """Return the users in debt from the account after that number on, each with the number of the account."""
+    cursor = await tx.execute(
+        """
+        select id, owner
+        from ledger.accounts
+        where kind = 'debt'
+          and balance < 0
+          and id > %(after)s
+        order by id
+        limit %(limit)s
+        """,
+        {"after": account, "limit": limit},
+    )
+    return [(row[0], row[1]) for row in await cursor.fetchall()]
+
+
+async def open_debts(tx: Tx, user_ids: Sequence[str]) -> list[OpenDebt]:
+    """Return what those users owe, each part with when and under which programme it was raised, the oldest first."""
+    cursor = await tx.execute(
+        f"""
+        select user_id, programme_id, units, at
+        from ({_OPEN}) as debt
+        order by user_id, position
+        """,
+        {"users": list(user_ids)},
+    )
+    return [
+        OpenDebt(user_id=row[0], programme_id=row[1], token_units=TokenUnits(int(row[2])), raised_at=row[3])
+        for row in await cursor.fetchall()
+    ]
+
+
+async def limits(tx: Tx) -> dict[str, int | None]:
+    """Return of each programme under which debt was raised after how many days it is given up; None: never."""
+    cursor = await tx.execute(
+        """
+        select id, write_off_after_days
+        from ledger.programmes
+        where exists (
+            select
+            from ledger.accounts
+            where owner = programmes.id
+              and kind = 'clawback')
+        """
+    )
+    return dict(await cursor.fetchall())
+
+
+async def figures_of_user(tx: Tx, user_id: str) -> DebtFigures:
+    """Return what a user was asked back and what became of it; all 0 for whoever never was."""
+    cursor = await tx.execute(
+        """
+        select coalesce(sum(-amount) filter (where cause = 'debt'), 0),
+               coalesce(sum(amount) filter (where cause = 'netting'), 0),
+               coalesce(sum(amount) filter (where cause = 'write_off'), 0),
+               coalesce(-sum(amount), 0)
+        from ledger.entries
+        where account_id = (
+            select id
+            from ledger.accounts
+            where owner = %(user)s
+              and kind = 'debt')
+        """,
+        {"user": user_id},
+    )
+    row = await cursor.fetchone()
+    return _figures((user_id, *(row or (0, 0, 0, 0))))
+
+
+async def figures_of_programmes(tx: Tx, *, limit: int) -> list[DebtFigures]:
+    """Return what the users of the newest programmes were asked back and what became of it; none where nobody was."""
+    cursor = await tx.execute(
+        f"""
+        select clawback.owner, clawback.balance, clawback.balance - written - owed, written, owed
+        from ledger.accounts as clawback
+        cross join lateral (
+            select coalesce((
+                select -balance
+                from ledger.accounts
+                where owner = clawback.owner
+                  and kind = 'written_off'), 0) as written
+        ) as given_up
+        left join lateral (
+            select coalesce(sum(units), 0) as owed
+            from ({_OPEN}) as debt
+            where programme_id = clawback.owner
+        ) as still on true
+        where clawback.kind = 'clawback'
+        order by (select created_at from ledger.programmes where id = clawback.owner) desc, clawback.owner
+        limit %(limit)s
+        """,
+        {"users": None, "limit": limit},
+    )
+    return [_figures(row) for row in await cursor.fetchall()]
+
+
+async def page(tx: Tx, *, after_user: str, limit: int) -> list[tuple[str, TokenUnits, datetime]]:
+    """Return users in debt after that one, in order of their ids: what each owes, and since when."""
+    cursor = await tx.execute(
+        f"""
+        select owner, -balance, (
+            select min(at)
+            from ({_OPEN}) as debt
+            where user_id = owner)
+        from ledger.accounts
+        where kind = 'debt'
+          and balance < 0
+          and owner = any(%(users)b)
+        order by owner
+        """,
+        {"users": await _users_in_debt(tx, after_user=after_user, limit=limit)},
+    )
+    return [(row[0], TokenUnits(row[1]), row[2]) for row in await cursor.fetchall()]
+
+
+async def _users_in_debt(tx: Tx, *, after_user: str, limit: int) -> list[str]:
+    """Return the ids of users in debt after that one, in their order."""
+    cursor = await tx.execute(
+        """
+        select owner
+        from ledger.accounts
+        where kind = 'debt'
+          and balance < 0
+          and owner > %(after)s
+        order by owner
+        limit %(limit)s
+        """,
+        {"after": after_user, "limit": limit},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+def _figures(row: TupleRow) -> DebtFigures:
+    """Return one row as figures."""
+    return DebtFigures(
+        id=row[0],
+        requested=TokenUnits(int(row[1])),
+        collected=TokenUnits(int(row[2])),
+        written_off=TokenUnits(int(row[3])),
+        open=TokenUnits(int(row[4])),
+    )

@@ -1,0 +1,155 @@
+"""Refunds: one at a time or many, each once, whatever order they come in, before their purchase as well."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+from prometheus_client import Counter
+
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Database
+from cashback.kernel.errors import CashbackError
+from cashback.kernel.ids import is_id
+from cashback.kernel.page import CursorInvalid
+from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
+from cashback.purchases.model.refunds import NewRefund, ParkedRefund, RefundAnswer, RefundState, RefundUnknown
+from cashback.purchases.rules import problem_of_key, problem_of_refund
+from cashback.purchases.service.once import PATIENT_MS, Once, Result
+from cashback.purchases.service.parking import PARKED_FOR, with_parts
+from cashback.purchases.service.refunding import Refunding, parked_answer
+from cashback.purchases.store import refunds as store
+
+BATCH_MAX: Final = 100
+POSITION_DIGITS_MAX: Final = 18
+COMMANDS: Final = Counter("purchases_refunds_total", "Refunds by what came of them.", ["outcome"])
+
+
+class ParkedPage(msgspec.Struct, frozen=True):
+    """One page of parked refunds, the oldest first; `next_place` continues it and is None on the last one."""
+
+    items: list[RefundAnswer]
+    next_place: str | None
+
+
+class Refunds:
+    """Makes refunds, and tells of them."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        """Work on `database`."""
+        self._database = database
+        self._clock = clock
+
+    async def refund(self, refunds: Sequence[NewRefund]) -> list[Outcome]:
+        """Make each refund once and return its outcome, in order; what was made before is answered as then.
+
+        The answer is a `RefundAnswer`. One that is refused harms no other. A hundred are one transaction.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether they were made; the same call again finds out.
+        """
+        outcomes: list[Outcome] = []
+        for start in range(0, len(refunds), BATCH_MAX):
+            outcomes += await self._refund(refunds[start : start + BATCH_MAX])
+        return outcomes
+
+    async def refund_one(self, refund: NewRefund) -> Outcome:
+        """Make one refund, as `refund` does."""
+        return (await self._refund([refund]))[0]
+
+    async def show(self, refund_id: str, *, merchant_id: str | None) -> RefundAnswer:
+        """Return a refund as it was applied, or how it waits; only that merchant's, unless it is None.
+
+        Raises:
+            RefundUnknown: there is none.
+        """
+        if not is_id(refund_id, "rfd"):
+            raise RefundUnknown("there is no such refund", parameter="refund_id")
+        async with self._database.transaction() as tx:
+            applied = await store.read_answer(tx, refund_id)
+            parked = await store.read_parked(tx, refund_id=refund_id, merchant_id=merchant_id, after=0, limit=1)
+        if applied is not None and merchant_id in (None, applied[0]):
+            return msgspec.json.decode(applied[1], type=RefundAnswer)
+        if not parked:
+            raise RefundUnknown("there is no such refund", refund_id=refund_id)
+        return _told(*parked[0], now=self._clock.now())
+
+    async def parked(self, *, merchant_id: str | None, after: str | None, limit: int) -> ParkedPage:
+        """Return refunds whose purchase has not come, came too late, or refused them; only that merchant's, or all.
+
+        Raises:
+            CursorInvalid: `after` is no place of ours.
+        """
+        async with self._database.transaction() as tx:
+            found = await store.read_parked(
+                tx, refund_id=None, merchant_id=merchant_id, after=_position(after), limit=limit + 1
+            )
+        now = self._clock.now()
+        page = found[:limit]
+        return ParkedPage(
+            [_told(parked, parts, now=now) for parked, parts in page],
+            str(page[-1][0].position) if len(found) > limit else None,
+        )
+
+    async def _refund(self, refunds: Sequence[NewRefund]) -> list[Outcome]:
+        """Make at most one batch."""
+        problems = [problem_of_key(refund) or problem_of_refund(refund) for refund in refunds]
+        sound = [refund for refund, problem in zip(refunds, problems, strict=True) if problem is None]
+        results = await self._do(sound)
+        # Its name was given to another refund at that very moment; by now that can be seen, and said.
+        again = {place: sound[place] for place, result in enumerate(results) if isinstance(result, Unstorable)}
+        for place, refund in again.items():
+            results[place] = (await self._do([refund]))[0]
+        done = iter([_outcome(result) for result in results])
+        outcomes: list[Outcome] = [Refused(problem) if problem else next(done) for problem in problems]
+        for outcome in outcomes:
+            COMMANDS.labels(_name_of(outcome)).inc()
+        return outcomes
+
+    async def _do(self, refunds: Sequence[NewRefund]) -> list[Result]:
+        """Make sound refunds in one transaction."""
+        now = self._clock.now()
+        return await Once(self._database, partial(Refunding, now), now=now, patience_ms=PATIENT_MS).do(refunds)
+
+
+def _outcome(result: Result) -> Outcome:
+    """Return what came of a refund.
+
+    Raises:
+        CashbackError: it failed.
+    """
+    if isinstance(result, CashbackError):
+        raise result
+    return result
+
+
+def _name_of(outcome: Outcome) -> str:
+    """Return what came of a refund, in a word for the metrics."""
+    match outcome:
+        case Recorded(is_replay=is_replay):
+            return "replayed" if is_replay else "made"
+        case Refused(error=error):
+            return error.code
+
+
+def _position(place: str | None) -> int:
+    """Return the position that a page starts after.
+
+    Raises:
+        CursorInvalid: the text is no position.
+    """
+    if place is None:
+        return 0
+    if not place.isdecimal() or not place.isascii() or len(place) > POSITION_DIGITS_MAX:
+        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
+    return int(place)
+
+
+def _told(parked: ParkedRefund, parts: bytes | None, *, now: datetime) -> RefundAnswer:
+    """Return a refund that was never applied in the words that leave the house."""
+    answer = parked_answer(parked.id, with_parts(parked, parts).refund, parked.parked_at)
+    if parked.outcome is not None:
+        return msgspec.structs.replace(answer, state=RefundState.REFUSED, code=parked.outcome)
+    is_late = parked.parked_at <= now - PARKED_FOR
+    return msgspec.structs.replace(answer, state=RefundState.LAPSED) if is_late else answer

@@ -1,0 +1,92 @@
+"""Giving up what a user owes: a command like any other, done by the ledger in the transaction of its key."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from cashback import ledger
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.ids import is_id
+from cashback.kernel.money import TokenUnits
+from cashback.kernel.telemetry import logger
+from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
+from cashback.purchases.model.refunds import DebtWriteOff, WriteOffAnswer
+from cashback.purchases.rules import problem_of_key, problem_of_text
+from cashback.purchases.service.once import PATIENT_MS, Applied, Once
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+log = logger(__name__)
+
+
+class DebtWriteOffs:
+    """Gives up debts in the name of a person."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        """Work on `database`."""
+        self._database = database
+        self._clock = clock
+
+    async def write_off(self, command: DebtWriteOff) -> Outcome:
+        """Give up a user's debt once; the answer is a `WriteOffAnswer`.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether it was given up; the same call again finds out.
+        """
+        if problem := problem_of_key(command) or _problem(command):
+            return Refused(problem)
+        now = self._clock.now()
+        [result] = await Once(self._database, partial(_WriteOff, now), now=now, patience_ms=PATIENT_MS).do([command])
+        if isinstance(result, Rejected):
+            return Refused(result)
+        if isinstance(result, CashbackError):
+            raise result
+        if isinstance(result, Recorded) and not result.is_replay:
+            log.warning("debt.written_off", user_id=command.user_id, by=command.person, why=command.reason)
+        return result
+
+
+class _WriteOff:
+    """Gives up debts; what the ledger refuses takes the whole transaction with it."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    async def screen(self, tx: Tx, commands: Sequence[DebtWriteOff]) -> list[Rejected | None]:
+        del tx
+        return [None] * len(commands)
+
+    async def apply(self, tx: Tx, commands: Sequence[DebtWriteOff]) -> Applied:
+        answers = []
+        for command in commands:
+            given_up = await ledger.write_off(
+                tx,
+                command.user_id,
+                most=None if command.token_units is None else TokenUnits(command.token_units),
+                person=command.person,
+                reason=command.reason,
+                now=self._now,
+            )
+            answers.append(
+                _encoder.encode(
+                    WriteOffAnswer(
+                        user_id=command.user_id,
+                        token_units=str(given_up),
+                        person=command.person,
+                        reason=command.reason,
+                        at=self._now,
+                    )
+                )
+            )
+        return Applied(answers=answers)
+
+
+def _problem(command: DebtWriteOff) -> Rejected | None:
+    """Return the first thing that is wrong with a write-off, or None."""
+    if not is_id(command.user_id, "usr"):
+        return UserUnknown("there is no such user", parameter="user_id")
+    return problem_of_text(command.person, "/person") or problem_of_text(command.reason, "/reason")

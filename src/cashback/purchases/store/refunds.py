@@ -1,0 +1,290 @@
+"""What is returned of purchases, and what waits for its purchase."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from psycopg.rows import TupleRow
+
+from cashback.kernel.db import Tx
+from cashback.purchases.model import OPERATOR
+from cashback.purchases.model.refunds import NewRefund, ParkedRefund, RefundedPurchase, RefundKind
+from cashback.purchases.store.idempotency import Key
+
+STRIPES: Final = 2**6
+"""Over so many locks the merchants are spread; a refund that is parked holds up at most those that share its own."""
+
+Name: TypeAlias = tuple[str, str]
+"""A merchant, and what it calls something."""
+
+
+async def find(tx: Tx, *, ids: Sequence[str], names: Sequence[Name]) -> list[RefundedPurchase]:
+    """Return the purchases of these ids, and those that their merchants call so."""
+    cursor = await tx.execute(
+        """
+        select id, merchant_id, user_id, reference, amount_minor, currency, lines
+        from purchases.purchases
+        where id = any(%(ids)b)
+        union
+        select purchase.id, merchant_id, user_id, reference, amount_minor, currency, lines
+        from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
+        join purchases.purchases as purchase using (merchant_id, reference)
+        """,
+        {
+            "ids": list(ids),
+            "merchants": [merchant for merchant, _ in names],
+            "references": [reference for _, reference in names],
+        },
+    )
+    return [
+        RefundedPurchase(
+            id=row[0],
+            merchant_id=row[1],
+            user_id=row[2],
+            reference=row[3],
+            amount_minor=row[4],
+            currency=row[5],
+            lines=row[6],
+        )
+        for row in await cursor.fetchall()
+    ]
+
+
+async def close_parking(tx: Tx, merchant_ids: Sequence[str]) -> None:
+    """Have nobody record purchases of these merchants until `tx` ends; who is recording one is waited for."""
+    await tx.execute(
+        """
+        select pg_advisory_xact_lock(hashtext('purchases:parking'), stripe)
+        from (
+            select distinct hashtext(merchant) & %(last_stripe)s as stripe
+            from unnest(%(merchants)b::text[]) as merchant
+            order by stripe
+        ) as concerned
+        """,
+        {"merchants": list(merchant_ids), "last_stripe": STRIPES - 1},
+    )
+
+
+async def pass_parking(tx: Tx, merchant_ids: Sequence[str]) -> None:
+    """Have nobody park refunds of these merchants until `tx` ends; who is parking one is waited for."""
+    await tx.execute(
+        """
+        select pg_advisory_xact_lock_shared(hashtext('purchases:parking'), stripe)
+        from (
+            select distinct hashtext(merchant) & %(last_stripe)s as stripe
+            from unnest(%(merchants)b::text[]) as merchant
+            order by stripe
+        ) as concerned
+        """,
+        {"merchants": list(merchant_ids), "last_stripe": STRIPES - 1},
+    )
+
+
+async def taken(tx: Tx, names: Sequence[Name]) -> set[Name]:
+    """Return which of these names stand for a refund already, parked ones included."""
+    cursor = await tx.execute(
+        """
+        with named as (
+            select merchant_id, reference
+            from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
+        )
+        select merchant_id, reference
+        from named
+        join purchases.refunds using (merchant_id, reference)
+        union
+        select merchant_id, reference
+        from named
+        join purchases.parked_refunds using (merchant_id, reference)
+        """,
+        {"merchants": [merchant for merchant, _ in names], "references": [reference for _, reference in names]},
+    )
+    return {(row[0], row[1]) for row in await cursor.fetchall()}
+
+
+async def applied(tx: Tx, names: Sequence[Name]) -> set[Name]:
+    """Return which of these names stand for a refund that was applied."""
+    cursor = await tx.execute(
+        """
+        select merchant_id, reference
+        from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
+        join purchases.refunds using (merchant_id, reference)
+        """,
+        {"merchants": [merchant for merchant, _ in names], "references": [reference for _, reference in names]},
+    )
+    return {(row[0], row[1]) for row in await cursor.fetchall()}
+
+
+async def known_keys(tx: Tx, keys: Sequence[Key]) -> set[Key]:
+    """Return which of these idempotency keys stand for a command already."""
+    cursor = await tx.execute(
+        """
+        select owner, key
+        from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
+        join purchases.idempotency_keys using (owner, key)
+        """,
+        {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
+    )
+    return {(row[0], row[1]) for row in await cursor.fetchall()}
+
+
+async def insert(
+    tx: Tx,
+    refunds: Sequence[tuple[str, NewRefund, RefundedPurchase]],
+    parts: Sequence[bytes | None],
+    answers: Sequence[bytes],
+    *,
+    at: datetime,
+) -> None:
+    """Store refunds, as (id, refund, purchase), with the documents of their lines and of their answers."""
+    await tx.execute(
+        """
+        insert into purchases.refunds (id, purchase_id, merchant_id, reference, kind, reason, amount_minor, lines,
+                                       answer, created_at)
+        select id, purchase_id, merchant_id, reference, kind, reason, amount_minor, lines, answer, %(at)s
+        from unnest(
+            %(ids)b::text[], %(purchases)b::text[], %(merchants)b::text[], %(references)b::text[], %(kinds)b::text[],
+            %(reasons)b::text[], %(amounts)b::bigint[], %(lines)b::bytea[], %(answers)b::bytea[]
+        ) with ordinality as given (id, purchase_id, merchant_id, reference, kind, reason, amount_minor, lines, answer,
+                                    place)
+        order by place
+        """,
+        {
+            "ids": [id_ for id_, _, _ in refunds],
+            "purchases": [purchase.id for _, _, purchase in refunds],
+            "merchants": [purchase.merchant_id for _, _, purchase in refunds],
+            "answers": list(answers),
+            "at": at,
+            **_columns([refund for _, refund, _ in refunds], parts),
+        },
+    )
+
+
+async def park(
+    tx: Tx, refunds: Sequence[tuple[str, NewRefund]], parts: Sequence[bytes | None], *, at: datetime
+) -> None:
+    """Store refunds, as (id, refund), that wait for their purchases."""
+    await tx.execute(
+        """
+        insert into purchases.parked_refunds (id, merchant_id, purchase_reference, reference, kind, reason,
+                                              amount_minor, lines, traceparent, parked_at)
+        select id, merchant_id, purchase_reference, reference, kind, reason, amount_minor, lines, traceparent, %(at)s
+        from unnest(
+            %(ids)b::text[], %(merchants)b::text[], %(names)b::text[], %(references)b::text[], %(kinds)b::text[],
+            %(reasons)b::text[], %(amounts)b::bigint[], %(lines)b::bytea[], %(traces)b::text[]
+        ) with ordinality as given (id, merchant_id, purchase_reference, reference, kind, reason, amount_minor, lines,
+                                    traceparent, place)
+        order by place
+        """,
+        {
+            "ids": [id_ for id_, _ in refunds],
+            "merchants": [refund.merchant_id for _, refund in refunds],
+            "names": [refund.purchase_reference for _, refund in refunds],
+            "traces": [refund.traceparent for _, refund in refunds],
+            "at": at,
+            **_columns([refund for _, refund in refunds], parts),
+        },
+    )
+
+
+async def lock_parked(tx: Tx, names: Sequence[Name], *, since: datetime) -> list[tuple[ParkedRefund, bytes | None]]:
+    """Return what waits for purchases that their merchants call so, parked after `since`, in order and locked.
+
+    Each with the document of its lines.
+    """
+    cursor = await tx.execute(
+        """
+        select parked.id, merchant_id, purchase_reference, parked.reference, kind, reason, amount_minor, lines,
+               traceparent, parked_at, position, outcome
+        from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, purchase_reference)
+        join purchases.parked_refunds as parked using (merchant_id, purchase_reference)
+        where ended_at is null
+          and parked_at > %(since)s
+        order by position
+        for update of parked
+        """,
+        {
+            "merchants": [merchant for merchant, _ in names],
+            "references": [reference for _, reference in names],
+            "since": since,
+        },
+    )
+    return [(_parked(row), row[7]) for row in await cursor.fetchall()]
+
+
+async def end_parked(tx: Tx, outcomes: Mapping[str, str], *, at: datetime) -> None:
+    """Note what became of refunds that had waited: `applied`, or the code of why they were refused."""
+    await tx.execute(
+        """
+        update purchases.parked_refunds as parked
+        set ended_at = %(at)s,
+            outcome = given.outcome
+        from unnest(%(ids)b::text[], %(outcomes)b::text[]) as given (id, outcome)
+        where parked.id = given.id
+        """,
+        {"ids": list(outcomes), "outcomes": list(outcomes.values()), "at": at},
+    )
+
+
+async def read_answer(tx: Tx, refund_id: str) -> tuple[str, bytes] | None:
+    """Return whose an applied refund is and how it was answered when it was applied, or None."""
+    cursor = await tx.execute(
+        """
+        select merchant_id, answer
+        from purchases.refunds
+        where id = %(id)s
+        """,
+        {"id": refund_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+async def read_parked(
+    tx: Tx, *, refund_id: str | None, merchant_id: str | None, after: int, limit: int
+) -> list[tuple[ParkedRefund, bytes | None]]:
+    """Return refunds that came before their purchase and were not applied, the oldest first, with their lines.
+
+    Only the one of that id, only those of that merchant, unless these are None.
+    """
+    cursor = await tx.execute(
+        """
+        select id, merchant_id, purchase_reference, reference, kind, reason, amount_minor, lines, traceparent,
+               parked_at, position, outcome
+        from purchases.parked_refunds
+        where coalesce(outcome, '') <> 'applied'
+          and position > %(after)s
+          and (%(id)s::text is null or id = %(id)s)
+          and (%(merchant)s::text is null or merchant_id = %(merchant)s)
+        order by position
+        limit %(limit)s
+        """,
+        {"id": refund_id, "merchant": merchant_id, "after": after, "limit": limit},
+    )
+    return [(_parked(row), row[7]) for row in await cursor.fetchall()]
+
+
+def _parked(row: TupleRow) -> ParkedRefund:
+    """Return one row as a refund that waits, its lines left out."""
+    refund = NewRefund(
+        owner=OPERATOR,
+        key="",
+        traceparent=row[8],
+        merchant_id=row[1],
+        purchase_reference=row[2],
+        reference=row[3],
+        kind=RefundKind(row[4]),
+        reason=row[5],
+        amount_minor=row[6],
+    )
+    return ParkedRefund(id=row[0], position=row[10], refund=refund, parked_at=row[9], outcome=row[11])
+
+
+def _columns(refunds: Sequence[NewRefund], parts: Sequence[bytes | None]) -> dict[str, object]:
+    """Return what applied and parked refunds have in common, as arrays."""
+    return {
+        "references": [refund.reference for refund in refunds],
+        "kinds": [refund.kind.value for refund in refunds],
+        "reasons": [refund.reason for refund in refunds],
+        "amounts": [refund.total for refund in refunds],
+        "lines": list(parts),
+    }

@@ -1,0 +1,111 @@
+"""Refunds and debts over REST: who may do what, and in which words it is answered."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from cashback.purchases.model import Merchant, User
+from tests.contract.rest.document import assert_problem
+from tests.contract.rest.world import Caller, Rest, a_purchase
+from tests.integration.ledger.world import World, minted_outcome
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Shop(msgspec.Struct, frozen=True):
+    """A merchant with its own key, another one, and a user who buys there."""
+
+    user: User
+    merchant: Merchant
+    owner: Caller
+    stranger: Caller
+
+    async def sells(self, **changes: object) -> dict[str, Any]:
+        """Return a purchase of 19.99, which earns 0.29."""
+        answer = await self.owner.post("/v1/purchases", {**a_purchase(self.user), **changes})
+        purchase: dict[str, Any] = answer.json()
+        return purchase
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop(rest: Rest, world: World) -> Shop:
+    """Give all of them."""
+    merchant, other = await world.merchant(), await world.merchant()
+    return Shop(await world.user(), merchant, await rest.merchant(merchant), await rest.merchant(other))
+
+
+def a_refund(**changes: object) -> Mapping[str, object]:
+    """Return the body of a refund."""
+    return {"reason": "sent back", **changes}
+
+
+async def test_a_merchant_returns_its_own_purchase_and_sees_what_that_left(shop: Shop) -> None:
+    """201, once a key; another merchant sees neither the purchase nor the refund."""
+    purchase = await shop.sells()
+    body = a_refund(purchase_id=purchase["id"], amount_minor="999", reference="R-17")
+    response = await shop.owner.post("/v1/refunds", body, key="once")
+    assert response.status_code == 201
+    answer = response.json()
+    assert (answer["state"], answer["amount_minor"], answer["kind"]) == ("applied", "999", "refund")
+    assert (answer["cashback"]["net_minor"], answer["cashback"]["debt_units"]) == ("14", "0")
+    again = await shop.owner.post("/v1/refunds", body, key="once")
+    assert (again.content, again.headers["idempotency-replayed"]) == (response.content, "true")
+    assert (await shop.owner.get(f"/v1/refunds/{answer['id']}")).json() == answer
+    assert_problem(await shop.stranger.get(f"/v1/refunds/{answer['id']}"), 404, "refund_unknown")
+    body = a_refund(purchase_id=purchase["id"], amount_minor="1")
+    assert_problem(await shop.stranger.post("/v1/refunds", body), 404, "purchase_unknown", pointer="/purchase_id")
+    foreign = a_refund(purchase_id=purchase["id"], amount_minor="1", merchant_id=shop.merchant.id)
+    assert_problem(await shop.stranger.post("/v1/refunds", foreign), 403, "not_yours", pointer="/merchant_id")
+
+
+async def test_what_cannot_be_returned_is_a_problem_with_its_place(shop: Shop) -> None:
+    """Above the purchase, above a line, an unknown line, nothing, a name given twice."""
+    purchase = await shop.sells(lines=[{"amount_minor": "1000"}, {"amount_minor": "999"}])
+    for changes, status, code, pointer in (
+        ({"amount_minor": "2000"}, 409, "refund_above_purchase", "/amount_minor"),
+        ({"lines": [{"line": 2, "amount_minor": "1000"}]}, 409, "refund_above_line", "/lines/0/amount_minor"),
+        ({"lines": [{"line": 3, "amount_minor": "1"}]}, 422, "line_unknown", "/lines/0/line"),
+        ({"amount_minor": "0"}, 422, "field_invalid", "/amount_minor"),
+        ({"amount_minor": "1", "reference": "R-17"}, 409, "refund_exists", "/reference"),
+    ):
+        response = await shop.owner.post("/v1/refunds", a_refund(purchase_id=purchase["id"], **changes))
+        assert_problem(response, status, code, pointer=pointer)
+
+
+async def test_a_refund_before_its_purchase_is_parked_and_listed(shop: Shop) -> None:
+    """Until the purchase comes; a merchant sees its own."""
+    body = a_refund(purchase_reference="B-1", amount_minor="1999")
+    answer = (await shop.owner.post("/v1/refunds", body)).json()
+    assert (answer["state"], answer["purchase_id"], answer["cashback"]) == ("parked", None, None)
+    assert [one["id"] for one in (await shop.owner.get("/v1/refunds/parked")).json()["items"]] == [answer["id"]]
+    assert (await shop.stranger.get("/v1/refunds/parked")).json()["items"] == []
+    purchase = await shop.sells(reference="B-1")
+    shown = (await shop.owner.get(f"/v1/refunds/{answer['id']}")).json()
+    assert (shown["state"], shown["purchase_id"]) == ("applied", purchase["id"])
+    assert (await shop.owner.get("/v1/refunds/parked?limit=1")).json() == {"items": [], "next_cursor": None}
+
+
+async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, operator: Caller, shop: Shop) -> None:
+    """What a minted purchase left after its return: requested, then uncollected and written off."""
+    purchase = await shop.sells()
+    cashback_id = purchase["cashback"]["id"]
+    await world.request(cashback_id)
+    await world.settle(await minted_outcome(world, cashback_id))
+    await shop.owner.post("/v1/refunds", a_refund(purchase_id=purchase["id"], amount_minor="1999"))
+    path = f"/v1/debts/{shop.user.id}"
+    figures = (await operator.get(path)).json()["figures"]
+    assert (figures["requested"], figures["collected"], figures["open"]) == ("290000", "0", "290000")
+    [debtor] = (await operator.get("/v1/debts")).json()["items"]
+    assert (debtor["user_id"], debtor["token_units"]) == (shop.user.id, "290000")
+    order = {"person": "alice", "reason": "moved away"}
+    answer = (await operator.post(f"{path}/write-offs", order)).json()
+    assert (answer["token_units"], answer["person"]) == ("290000", "alice")
+    [programme] = (await operator.get("/v1/debts/programmes")).json()["items"]
+    assert (programme["uncollected"], programme["written_off"], programme["open"]) == ("290000", "290000", "0")
+    assert_problem(await operator.post(f"{path}/write-offs", order), 409, "nothing_owed")
+    for forbidden in (path, "/v1/debts", "/v1/debts/programmes"):
+        assert_problem(await shop.owner.get(forbidden), 403, "operator_only")
+    assert_problem(await shop.owner.post(f"{path}/write-offs", order), 403, "operator_only")

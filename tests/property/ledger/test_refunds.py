@@ -1,0 +1,167 @@
+"""Refunds of one cashback: exact, the same in any order, never rising; beside a reference in exact rationals."""
+
+import math
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cashback.kernel.money import INT63_MAX, Minor, TokenRate, to_token
+from cashback.ledger.model import Grants, LineGrant
+from cashback.ledger.rules import decode_grants, encode_grants, kept, net
+
+Refund: TypeAlias = tuple[int | None, int]
+"""A line, or None for the purchase as a whole, and how much of it."""
+
+SEQUENCES = 1_000_000
+
+
+def reference(grants: Grants, line_refunds: Sequence[int], amount_refunds: int) -> int:
+    """Return the net by the words of the design, each value a rational."""
+    bases = [Fraction(line.base) for line in grants.lines]
+    lines = [min(Fraction(refund), base) for refund, base in zip(line_refunds, bases, strict=True)]
+    s = sum((e - r for e, r in zip(bases, lines, strict=True)), start=Fraction(0))
+    a = min(Fraction(amount_refunds), s)
+    returned = [r + a * (e - r) / s if s else r for e, r in zip(bases, lines, strict=True)]
+    return sum(
+        math.floor(line.granted * (e - r) / e) if e else 0
+        for line, e, r in zip(grants.lines, bases, returned, strict=True)
+    )
+
+
+def totals(grants: Grants, refunds: Sequence[Refund]) -> tuple[list[int], int]:
+    """Return what was returned of each line by name, and by amount."""
+    lines = [0] * len(grants.lines)
+    for place, amount in refunds:
+        if place is not None:
+            lines[place] += amount
+    return lines, sum(amount for place, amount in refunds if place is None)
+
+
+@st.composite
+def granted(draw: st.DrawFn) -> Grants:
+    """Draw a purchase of up to five lines with grants of up to three campaigns, everything up to 2^63."""
+    sizes = st.one_of(st.integers(0, 50), st.integers(0, INT63_MAX))
+    campaigns = st.lists(st.sampled_from(["cmp_1", "cmp_2", "cmp_3"]), unique=True, max_size=3).map(sorted)
+    lines = []
+    for _ in range(draw(st.integers(1, 5))):
+        base = draw(sizes)
+        grants = tuple((campaign, Minor(draw(sizes))) for campaign in draw(campaigns)) if base else ()
+        lines.append(LineGrant(base=Minor(base), grants=grants))
+    return Grants(exponent=draw(st.sampled_from([0, 2, 3, 4])), lines=tuple(lines), rate=(1, draw(st.integers(1, 9))))
+
+
+@st.composite
+def returned(draw: st.DrawFn, grants: Grants) -> list[Refund]:
+    """Draw refunds of a purchase, in any order, some of them beyond what there is."""
+    refunds: list[Refund] = []
+    for _ in range(draw(st.integers(0, 6))):
+        place = draw(st.one_of(st.none(), st.integers(0, len(grants.lines) - 1)))
+        most = sum(line.base for line in grants.lines) if place is None else grants.lines[place].base
+        refunds.append((place, draw(st.integers(0, most))))
+    return refunds
+
+
+@given(data=st.data())
+def test_the_net_is_the_rational_of_the_design_rounded_down_once_a_line(data: st.DataObject) -> None:
+    """Whole numbers give what exact rationals give, up to 2^63."""
+    grants = data.draw(granted())
+    lines, amount = totals(grants, data.draw(returned(grants)))
+    assert net(grants, lines, amount) == reference(grants, lines, amount)
+
+
+@given(data=st.data())
+def test_the_net_and_each_share_never_rise_with_another_refund(data: st.DataObject) -> None:
+    """After each refund: no more in money, in tokens, or of any campaign, and the campaigns' shares are the net."""
+    grants = data.draw(granted())
+    refunds = data.draw(returned(grants))
+    rate = TokenRate(*grants.rate)
+    before = {
+        campaign: sum(dict(line.grants).get(campaign, 0) for line in grants.lines)
+        for campaign in kept(grants, [0] * len(grants.lines), 0)
+    }
+    whole = sum(line.granted for line in grants.lines)
+    assert net(grants, [0] * len(grants.lines), 0) == whole
+    for count in range(len(refunds) + 1):
+        shares = kept(grants, *totals(grants, refunds[:count]))
+        left = net(grants, *totals(grants, refunds[:count]))
+        assert sum(shares.values()) == left <= whole
+        assert all(0 <= shares[campaign] <= before[campaign] for campaign in shares)
+        assert to_token(left, exponent=grants.exponent, rate=rate) <= to_token(
+            Minor(whole), exponent=grants.exponent, rate=rate
+        )
+        whole, before = left, {**before, **shares}
+
+
+@given(data=st.data())
+def test_the_net_does_not_depend_on_the_order_of_refunds(data: st.DataObject) -> None:
+    """Any order posts the same differences in sum, and the same to each campaign."""
+    grants = data.draw(granted())
+    refunds = data.draw(returned(grants))
+    other = data.draw(st.permutations(refunds))
+    assert kept(grants, *totals(grants, other)) == kept(grants, *totals(grants, refunds))
+
+
+@given(data=st.data())
+def test_a_full_refund_leaves_exactly_nothing(data: st.DataObject) -> None:
+    """Whatever part was returned by line, and the rest by amount: nothing is left of any campaign's grants."""
+    grants = data.draw(granted())
+    by_line = [data.draw(st.integers(0, line.base)) for line in grants.lines]
+    rest = sum(line.base for line in grants.lines) - sum(by_line)
+    assert net(grants, by_line, rest) == 0
+    assert not any(kept(grants, by_line, rest).values())
+
+
+@given(data=st.data())
+def test_grants_are_read_back_as_they_were_written(data: st.DataObject) -> None:
+    """The document holds everything, in whole numbers as strings."""
+    grants = data.draw(granted())
+    assert decode_grants(encode_grants(grants)) == grants
+
+
+def test_the_document_of_grants_is_the_one_of_the_model() -> None:
+    """Its bytes are those that `model.grants` shows."""
+    line = LineGrant(base=Minor(1_999), grants=(("cmp_1", Minor(29)),))
+    document = b'{"exponent":"2","lines":[{"base":"1999","grants":[["cmp_1","29"]]}],"rate":["1","1"]}'
+    assert encode_grants(Grants(exponent=2, lines=(line,), rate=(1, 1))) == document
+
+
+@pytest.mark.soak
+def test_a_million_sequences_of_refunds_drift_by_nothing() -> None:
+    """Each is told twice in different orders, with duplicates that change nothing, and ends in a full refund."""
+    chance = random.Random(20_260_301)  # noqa: S311  # the same sequences in every run
+    drift = 0
+    for _ in range(SEQUENCES):
+        top = chance.choice((9, 9_999, 10**9, INT63_MAX // 4))
+        lines = tuple(
+            LineGrant(
+                base=Minor(chance.randint(0, top)),
+                grants=(("cmp_1", Minor(chance.randint(0, top))), ("cmp_2", Minor(chance.randint(0, 9)))),
+            )
+            for _ in range(chance.randint(1, 4))
+        )
+        grants = Grants(exponent=2, lines=lines, rate=(1, 1))
+        refunds = [
+            (place, chance.randint(0, lines[place or 0].base))
+            for place in chance.choices([None, *range(len(lines))], k=chance.randint(1, 5))
+        ]
+        ends = []
+        for order in (refunds, chance.sample(refunds, len(refunds))):
+            by_line, by_amount, left, back = [0] * len(lines), 0, sum(line.granted for line in lines if line.base), 0
+            for place, amount in order:
+                if place is None:
+                    by_amount += amount
+                else:
+                    by_line[place] += amount
+                now = net(grants, by_line, by_amount)
+                again = net(grants, by_line, by_amount)
+                drift += (now > left) + (again != now)
+                back, left = back + left - now, now
+            ends.append((left, back))
+        whole = sum(line.base for line in lines)
+        drift += (ends[0] != ends[1]) + (net(grants, *totals(grants, [*refunds, (None, whole)])) != 0)
+    assert drift == 0

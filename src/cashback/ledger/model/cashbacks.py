@@ -79,12 +79,16 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accrual(msgspec.Struct, frozen=True, kw_only=True):
-    """What a claim came to: a decision, stored as a cashback in its first state."""
+    """What a claim came to: a decision, stored as a cashback in its first state.
+
+    `grants` is the document that a refund needs (`model.grants`), None when nothing was granted.
+    """
 
     cashback_id: str
     claim: Claim
     decided: Decided
     document: bytes
+    grants: bytes | None = None
 
     @property
     def state(self) -> State:

@@ -12,6 +12,7 @@ from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
 from cashback.ledger.model import Accrual, Claim, Counters, Decided, InForce, Posting, State
 from cashback.ledger.rules import accrued, document_of, fold
+from cashback.ledger.rules.grants import single_line
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import accruals as store
 from cashback.ledger.store import programmes
@@ -34,7 +35,7 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
         Counters(budget_left=programme.budget_left if programme else Minor(0)),
         programme.conversion if programme else None,
     )
-    accruals = [_accrual(claim, each) for claim, each in zip(claims, decided, strict=True)]
+    accruals = [_accrual(claim, each, programme) for claim, each in zip(claims, decided, strict=True)]
     await store.insert(tx, accruals, actor=ACTOR, at=now)
     await post(tx, _postings(accruals, programme), at=now)
     return accruals
@@ -53,9 +54,10 @@ async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> 
     await store.upsert_recipients(tx, wallets, at=now)
 
 
-def _accrual(claim: Claim, decided: Decided) -> Accrual:
+def _accrual(claim: Claim, decided: Decided, programme: InForce | None) -> Accrual:
     """Return the cashback-to-be of one decided claim."""
-    return Accrual(cashback_id=new_id("cb"), claim=claim, decided=decided, document=document_of(decided))
+    grants = None if programme is None else single_line(decided, programme.campaign_id)
+    return Accrual(cashback_id=new_id("cb"), claim=claim, decided=decided, document=document_of(decided), grants=grants)
 
 
 def _postings(accruals: Sequence[Accrual], programme: InForce | None) -> list[Posting]:

@@ -20,19 +20,19 @@ async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetim
                 %(ids)b::text[], %(purchases)b::text[], %(users)b::text[], %(merchants)b::text[],
                 %(programmes)b::text[], %(currencies)b::text[], %(desired)b::bigint[], %(amounts)b::bigint[],
                 %(tokens)b::bigint[], %(states)b::text[], %(reasons)b::text[], %(traces)b::text[],
-                %(documents)b::bytea[]
+                %(documents)b::bytea[], %(grants)b::bytea[]
             ) with ordinality as given (
                 id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
-                token_units, state, reason, traceparent, document, place)
+                token_units, state, reason, traceparent, document, grants, place)
         ),
         stored as (
             insert into ledger.cashback_ledger (
                 id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
                 token_units, state, reason, traceparent, created_at, net_minor, payable_minor, payable_units,
-                approved_at)
+                approved_at, grants)
             select id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
                    token_units, state, reason, traceparent, %(at)s, amount_minor, amount_minor, token_units,
-                   case when state = 'approved' then %(at)s end
+                   case when state = 'approved' then %(at)s end, grants
             from given
             order by place
         ),
@@ -61,6 +61,7 @@ async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetim
             "reasons": [decision.reason.value for decision in decisions],
             "traces": [claim.traceparent for claim in claims],
             "documents": [accrual.document for accrual in accruals],
+            "grants": [accrual.grants for accrual in accruals],
             "actor": actor,
             "at": at,
         },

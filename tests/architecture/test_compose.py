@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from cashback.cli import events, mints, purchases, setup
+from cashback.kernel.clock import ClockSettings
 from cashback.kernel.config import PREFIX, load
 from cashback.processes import (
     adapter,
@@ -176,9 +177,11 @@ def test_the_deployment_and_the_adapter_are_told_of_the_same_contracts() -> None
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_what_dev_sets_is_set_here(name: str, stack: Stack) -> None:
-    """Whatever variable `cashback dev` gives to a process, its service has too."""
+    """Whatever variable `cashback dev` gives to a process, its service has too; but time is moved in a `dev` alone."""
     here = fields_set(services()[name]["environment"])
-    assert fields_set(stack.settings(name)) <= here
+    moving = {field.name for field in msgspec.structs.fields(ClockSettings)}
+    assert fields_set(stack.settings(name)) - moving <= here
+    assert "clock_file" not in here
 
 
 def test_the_operator_can_call_every_verb() -> None:

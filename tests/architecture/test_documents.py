@@ -42,6 +42,7 @@ from tests.architecture.tidy import INVARIANTS, invariants_cited
 # Loaded by the API without ever being its answer: they are caught on the way, or belong to other edges.
 NOT_OVER_REST = {
     "adapter_unavailable": "the ledger's figures are shown instead, marked stale",
+    "clock_invalid": "of `cashback clock`",
     "api_key_unknown": "keys are made and revoked by `cashback keys`",
     "adapter_unintelligible": "as adapter_unavailable",
     "chain_unavailable": "as adapter_unavailable",

@@ -47,6 +47,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "keys": ("cashback.cli.setup:keys", "Create, list and revoke API keys."),
     "doctor": ("cashback.cli.setup:doctor", "Check settings and every dependency of this machine."),
     "dev": ("cashback.cli.dev:dev", "Start the whole system here, on embedded servers."),
+    "clock": ("cashback.cli.clock:clock", "Show the business time of a `cashback dev`, and move it."),
     "demo": ("cashback.cli.demo:demo", "Push real purchases through the whole system and prove the result."),
     "purchase": ("cashback.cli.purchases:purchase", "Create and show purchases over the REST API."),
     "import": ("cashback.cli.purchases:import_", "Record the purchases of a CSV file."),

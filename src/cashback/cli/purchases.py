@@ -44,12 +44,12 @@ def create(idempotency_key: str | None, occurred_at: str | None, as_json: bool, 
 
     Example: cashback purchase create --merchant $merchant --user $user --amount 1999
     """
-    from cashback.kernel.clock import SystemClock
+    from cashback.kernel.clock import business_clock
     from cashback.processes.client import Client
 
     settings = load(RestSettings)
     document = {name: value for name, value in body.items() if value is not None}
-    document["occurred_at"] = occurred_at or SystemClock().now().isoformat()
+    document["occurred_at"] = occurred_at or business_clock().now().isoformat()
     with Client(settings.api_url, settings.api_key) as client:
         answer = client.post("/v1/purchases", document, idempotency_key=idempotency_key or new_id("req"))
     if as_json:

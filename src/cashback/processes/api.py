@@ -18,7 +18,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 
 import cashback.ledger.http
 import cashback.purchases.http
-from cashback.kernel.clock import Clock, SystemClock
+from cashback.kernel.clock import Clock, business_clock
 from cashback.kernel.config import Dsn, HostPort, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.http import (
@@ -55,7 +55,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
 
 async def run(settings: Settings) -> None:
     """Serve until a signal ends it; commits in flight are answered first, unless the database keeps them too long."""
-    clock = SystemClock()
+    clock = business_clock()
     async with (
         Database.open(settings.api_dsn.value, name="api", connections_max=settings.api_connections_max) as database,
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,

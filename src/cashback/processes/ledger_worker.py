@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import msgspec
 
 from cashback.kernel.bus import Bus, Consumer
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import business_clock
 from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
@@ -52,7 +52,7 @@ async def run(settings: Settings) -> None:
     Raises:
         GrantAboveLimit: a purchase could earn more than the minter mints at once; it says what to do.
     """
-    clock = SystemClock()
+    clock = business_clock()
     policy = MintPolicy(
         reissue_first=timedelta(seconds=settings.reissue_after_s),
         missed_after=timedelta(seconds=settings.missed_after_s),

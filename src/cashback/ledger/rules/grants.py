@@ -29,7 +29,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: tuple[str, str]
 
 
-def grants_document(grants: Grants) -> bytes:
+def encode_grants(grants: Grants) -> bytes:
     """Return the one document of these grants; equal grants have equal bytes."""
     return _encoder.encode(
         _Document(
@@ -46,8 +46,8 @@ def grants_document(grants: Grants) -> bytes:
     )
 
 
-def grants_of(document: bytes) -> Grants:
-    """Return the grants that `grants_document` wrote.
+def decode_grants(document: bytes) -> Grants:
+    """Return the grants that `encode_grants` wrote.
 
     Raises:
         msgspec.ValidationError: it was not written by us.
@@ -73,4 +73,4 @@ def single_line(decided: Decided, campaign_id: str) -> bytes | None:
         return None
     line = LineGrant(base=decided.facts.amount, grants=((campaign_id, granted.amount),))
     rate = (conversion.rate.numerator, conversion.rate.denominator)
-    return grants_document(Grants(exponent=ruleset.currency.exponent, lines=(line,), rate=rate))
+    return encode_grants(Grants(exponent=ruleset.currency.exponent, lines=(line,), rate=rate))

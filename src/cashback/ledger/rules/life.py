@@ -1,0 +1,85 @@
+"""Where a cashback begins, what people's verdicts come to, and what goes back to whom when it ends unminted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from cashback.kernel.money import Minor
+from cashback.ledger.model import Account, AccountKind, Cause, Decision, Granted, Posting, State
+from cashback.ledger.model.life import FirstState, LifeTerms, Payable
+from cashback.ledger.rules.grants import decode_grants
+
+ONE: Final = 1
+TWO: Final = 2
+
+_HELD: Final = frozenset({State.PENDING, State.REVIEW})
+_CAUSES: Final[Mapping[State, Cause]] = {State.VOIDED: Cause.VOID, State.EXPIRED: Cause.EXPIRY}
+
+
+def first_state(decision: Decision, terms: LifeTerms, *, occurred_at: datetime, now: datetime) -> FirstState:
+    """Return where a decided cashback begins, as of `now`.
+
+    A hold counts from the purchase: that is when its return window opened, however late it was told. One that is over
+    when the purchase arrives holds nothing. What is reviewed keeps the end of its hold for afterwards.
+    """
+    if not isinstance(decision, Granted):
+        return FirstState(State.DECLINED)
+    hold_until = occurred_at + timedelta(days=terms.hold_days) if terms.hold_days else None
+    if terms.review_above is not None and decision.amount > terms.review_above:
+        return FirstState(State.REVIEW, hold_until)
+    if hold_until is not None and hold_until > now:
+        return FirstState(State.PENDING, hold_until)
+    return FirstState(State.APPROVED, hold_until)
+
+
+def approvals_needed(amount: Minor, second_above: Minor | None) -> int:
+    """Return how many people must approve so much: four eyes above a programme's second amount."""
+    return TWO if second_above is not None and amount > second_above else ONE
+
+
+def account_of(state: State) -> AccountKind:
+    """Return the user's account that holds the money of a cashback before its request."""
+    return AccountKind.PENDING if state in _HELD else AccountKind.APPROVED
+
+
+def moved(cashback: Payable) -> list[Posting]:
+    """Return what a step before the request moves: on to the approved money, or back to the budgets that paid it."""
+    held = Account(cashback.user_id, account_of(cashback.from_state), cashback.currency)
+    if cashback.to_state in _CAUSES:
+        cause = _CAUSES[cashback.to_state]
+        return [
+            Posting(
+                debit=held,
+                credit=Account(campaign_id, AccountKind.BUDGET, cashback.currency),
+                amount=amount,
+                cause=cause,
+                cashback_id=cashback.id,
+            )
+            for campaign_id, amount in paid_by(cashback).items()
+        ]
+    kept = Account(cashback.user_id, account_of(cashback.to_state), cashback.currency)
+    if kept == held:
+        return []
+    return [Posting(debit=held, credit=kept, amount=cashback.amount, cause=Cause.APPROVAL, cashback_id=cashback.id)]
+
+
+def paid_by(cashback: Payable) -> dict[str, Minor]:
+    """Return what of a cashback's money each campaign paid and has not got back, by ascending id; none that is 0.
+
+    Raises:
+        ValueError: that is not what the cashback is worth: nobody can say whose the difference is.
+    """
+    left: dict[str, int] = {}
+    for line in decode_grants(cashback.grants).lines if cashback.grants is not None else ():
+        for campaign_id, amount in line.grants:
+            left[campaign_id] = left.get(campaign_id, 0) + amount
+    for campaign_id, amount in cashback.refunded:
+        left[campaign_id] = left.get(campaign_id, 0) - amount
+    if sum(left.values()) != cashback.amount or min(left.values(), default=0) < 0:
+        raise ValueError(f"the grants of {cashback.id} do not come to what it is worth")
+    return {campaign_id: Minor(left[campaign_id]) for campaign_id in sorted(left) if left[campaign_id]}
+
+
+def order_of(cashbacks: Sequence[Payable]) -> list[Payable]:
+    """Return the cashbacks as they are posted and told: by id, so that two runs over the same ones do the same."""
+    return sorted(cashbacks, key=lambda cashback: cashback.id)

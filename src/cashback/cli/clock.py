@@ -88,9 +88,9 @@ def _file() -> Path:
         SettingsInvalid: there is none, or it is not allowed here.
     """
     settings = load(ClockSettings)
-    if not settings.clock_file:
-        raise SettingsInvalid(["CASHBACK_CLOCK_FILE is required: only a `cashback dev` has one, in its settings"])
-    return Path(settings.clock_file)
+    if not settings.clock_path:
+        raise SettingsInvalid(["CASHBACK_CLOCK_PATH is required: only a `cashback dev` has one, in its settings"])
+    return Path(settings.clock_path)
 
 
 def _instant(text: str) -> datetime:

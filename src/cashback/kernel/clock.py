@@ -1,10 +1,10 @@
 """Time: the only place that reads a wall clock, so that tests and `cashback dev` can move it.
 
     machine ──▶ SystemClock ──▶ what must stay real: leases, timeouts, the broker, the chain
-                     └─ + seconds in CASHBACK_CLOCK_FILE ──▶ MovedClock ──▶ business time: occurred, held, expired
+                     └─ + seconds in CASHBACK_CLOCK_PATH ──▶ MovedClock ──▶ business time: occurred, held, expired
 
 Every process of one `cashback dev` reads the same file, and `cashback clock` writes it. Nobody else has one: a process
-with CASHBACK_CLOCK_FILE and without CASHBACK_DEVELOPMENT=true does not start.
+with CASHBACK_CLOCK_PATH and without CASHBACK_DEVELOPMENT=true does not start.
 """
 
 import fcntl
@@ -72,14 +72,14 @@ class ClockUnreadable(Unavailable):
 class ClockSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whose business time is ahead of the machine's, and by which file; nobody's but in development."""
 
-    clock_file: str = ""
+    clock_path: str = ""
     development: bool = False
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield what keeps time from being moved."""
-        if settings.get("clock_file") and not settings.get("development"):
-            yield "CASHBACK_CLOCK_FILE is wrong: it moves the time of business, and wants CASHBACK_DEVELOPMENT=true"
+        if settings.get("clock_path") and not settings.get("development"):
+            yield "CASHBACK_CLOCK_PATH is wrong: it moves the time of business, and wants CASHBACK_DEVELOPMENT=true"
 
 
 class MovedClock:
@@ -105,7 +105,7 @@ def business_clock(environ: Mapping[str, str] | None = None) -> Clock:
         SettingsInvalid: it would be moved outside development.
     """
     settings = load(ClockSettings, environ)
-    return MovedClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
+    return MovedClock(Path(settings.clock_path)) if settings.clock_path else SystemClock()
 
 
 def ahead(file: Path) -> timedelta:

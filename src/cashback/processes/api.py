@@ -33,9 +33,9 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import MintLimit, Readings, Stories
+from cashback.ledger.service import MintLimit, Queues, Readings, Stories
 from cashback.processes.tls import ClientTls
-from cashback.purchases.service import ApiKeys, People, Programmes, Purchases, PurchaseStories, UserStories
+from cashback.purchases.service import ApiKeys, Orders, People, Programmes, Purchases, PurchaseStories, UserStories
 
 BODY_BYTES_MAX: Final = 65_536
 
@@ -80,10 +80,12 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     readings, people = Readings(database), People(database, clock=clock)
     stories = Stories(readings, adapter)
     return {
+        "orders": Orders(database, clock=clock),
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
+        "queues": Queues(database, clock=clock),
         "readings": readings,
         "stories": stories,
         "user_stories": UserStories(people, stories),

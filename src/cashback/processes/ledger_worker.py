@@ -2,6 +2,7 @@
 
 cashback.approved ─────▶ approvals ──┐
                          sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
+                         life ───────┼──▶ ledger, outbox ──▶ cashback.approved / voided / expired
 token.minted / failed ─▶ outcomes ───┘
 adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
         └▶ limit: does the programme in force fit through what the minter mints at once?
@@ -21,6 +22,7 @@ from cashback.ledger import MintLimit, MintPolicy, Readings, Sweeper
 from cashback.ledger.consumer import APPROVED, OUTCOMES, LedgerConsumer
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import Fencing
+from cashback.ledger.service.life import Life
 from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
@@ -74,6 +76,7 @@ async def run(settings: Settings) -> None:
             bus, database, schema=SCHEMA, name="ledger-outcomes", types=OUTCOMES, handler=handlers.on_outcome
         )
         sweeper = Sweeper(database, clock=clock, policy=policy)
+        life = Life(database, clock=clock)
         fencing = Fencing(database, adapter)
         checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
@@ -82,6 +85,7 @@ async def run(settings: Settings) -> None:
                 "approvals": approvals.run,
                 "outcomes": outcomes.run,
                 "sweeper": sweeper.run,
+                "life": life.run,
                 "limit": limit.run,
                 "fence": fencing.run,
                 "probe": probe.run,

@@ -14,7 +14,7 @@ from tests.integration.cli.conftest import Cashback, Dev
 def settings(tmp_path: Path) -> dict[str, str]:
     """Give the clock of a stack, without the stack."""
     start_file(tmp_path / "clock")
-    return {"CASHBACK_CLOCK_FILE": str(tmp_path / "clock"), "CASHBACK_DEVELOPMENT": "true"}
+    return {"CASHBACK_CLOCK_PATH": str(tmp_path / "clock"), "CASHBACK_DEVELOPMENT": "true"}
 
 
 def test_time_is_shown_and_moved_by_a_span_and_to_an_instant(cashback: Cashback, settings: dict[str, str]) -> None:
@@ -46,7 +46,7 @@ def test_only_a_development_has_a_clock_to_move(cashback: Cashback, settings: di
     """Without the file, without the word, or with a file that is gone."""
     assert cashback("clock", "show", settings={}).code == EXIT_SETTINGS
     assert cashback("clock", "advance", "1d", settings=settings, CASHBACK_DEVELOPMENT="").code == EXIT_SETTINGS
-    Path(settings["CASHBACK_CLOCK_FILE"]).unlink()
+    Path(settings["CASHBACK_CLOCK_PATH"]).unlink()
     assert cashback("clock", "show", settings=settings).code == EXIT_UNAVAILABLE
 
 

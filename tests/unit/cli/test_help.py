@@ -61,6 +61,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
             "dlq replay",
             "replay",
         ),
+        *("review list", "review approve", "review reject", "expiring", "programme pause", "programme resume"),
         *("clock show", "clock advance", "clock set"),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
         *("chain status", "chain halt", "chain resume", "chain recover", "chain rotate"),

@@ -79,7 +79,7 @@ def test_a_file_that_is_gone_stops_the_clock(file: Path) -> None:
 
 def test_time_is_the_machine_s_unless_a_development_says_otherwise(file: Path) -> None:
     """No process of production can be moved: with the file alone it does not start."""
-    moved = {"CASHBACK_CLOCK_FILE": str(file)}
+    moved = {"CASHBACK_CLOCK_PATH": str(file)}
     assert isinstance(business_clock({}), SystemClock)
     assert isinstance(business_clock(moved | {"CASHBACK_DEVELOPMENT": "true"}), MovedClock)
     with pytest.raises(SettingsInvalid, match="CASHBACK_DEVELOPMENT"):

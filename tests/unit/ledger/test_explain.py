@@ -17,6 +17,7 @@ def sentence(
     currency: str = "USD",
     is_user_blocked: bool = False,
     is_merchant_active: bool = True,
+    is_programme_paused: bool = False,
     left: int = 1_000_000,
     rate: TokenRate = PAR,
     has_programme: bool = True,
@@ -29,6 +30,7 @@ def sentence(
         occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
         is_user_blocked=is_user_blocked,
         is_merchant_active=is_merchant_active,
+        is_programme_paused=is_programme_paused,
     )
     ruleset = Ruleset(
         id="rul_1", programme_id="prg_1", version=1, currency=Currency(code="USD", exponent=2), rate=Bps(150)
@@ -55,6 +57,7 @@ CASES = {
         {"is_merchant_active": False},
         "Purchases at this merchant earn no cashback at present.",
     ),
+    Reason.PROGRAMME_PAUSED: ({"is_programme_paused": True}, "The programme was paused at that time."),
     Reason.CURRENCY_UNSUPPORTED: ({"currency": "JPY"}, "The programme pays on purchases in USD, not in JPY."),
     Reason.BELOW_MINOR_UNIT: ({"amount": 1}, "1.5 % of 0.01 USD is less than 0.01 USD."),
     Reason.BUDGET_EXHAUSTED: (

@@ -2,7 +2,8 @@
 
 from cashback.ledger.http.cashbacks import CASHBACK_ROUTES
 from cashback.ledger.http.programmes import PROGRAMME_ROUTES
+from cashback.ledger.http.queues import QUEUE_ROUTES
 
-ROUTES = [*CASHBACK_ROUTES, *PROGRAMME_ROUTES]
+ROUTES = [*CASHBACK_ROUTES, *PROGRAMME_ROUTES, *QUEUE_ROUTES]
 
 __all__ = ["ROUTES"]

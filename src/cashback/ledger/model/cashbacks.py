@@ -88,12 +88,9 @@ class Accrual(msgspec.Struct, frozen=True, kw_only=True):
     claim: Claim
     decided: Decided
     document: bytes
+    state: State
+    hold_until: datetime | None = None
     grants: bytes | None = None
-
-    @property
-    def state(self) -> State:
-        """Return the cashback's first state; without a hold, what is granted is approved at once."""
-        return State.APPROVED if isinstance(self.decided.decision, Granted) else State.DECLINED
 
     @property
     def amount(self) -> Minor:

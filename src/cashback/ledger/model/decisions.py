@@ -18,14 +18,18 @@ class Reason(StrEnum):
     USER_BLOCKED = "user_blocked"
     MERCHANT_INACTIVE = "merchant_inactive"
     CURRENCY_UNSUPPORTED = "currency_unsupported"
+    PROGRAMME_PAUSED = "programme_paused"
     BELOW_MINOR_UNIT = "below_minor_unit"
     BUDGET_EXHAUSTED = "budget_exhausted"
     BELOW_TOKEN_UNIT = "below_token_unit"  # noqa: S105  # a code, no password
     ABOVE_TOKEN_RANGE = "above_token_range"  # noqa: S105  # a code, no password
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision knows of a purchase: nothing that identifies a person."""
+class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a decision knows of a purchase: nothing that identifies a person.
+
+    What has a default is left out of the stored document when it is that: older documents stay what they are.
+    """
 
     merchant_id: str
     amount: Minor
@@ -33,6 +37,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     is_user_blocked: bool
     is_merchant_active: bool
+    is_programme_paused: bool = False
 
 
 class Ruleset(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,21 +10,10 @@ from enum import StrEnum
 
 import msgspec
 
-from cashback.kernel.errors import Conflict
+from cashback.kernel.errors import Broken, Conflict
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model.cashbacks import State
-
-
-class LifeTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """A programme's terms for what it grants: how long it is held, and what people look at before.
-
-    Grants above `review_above` are reviewed, and what is above `second_above` by two; None is never.
-    """
-
-    hold_days: int = 0
-    review_above: Minor | None = None
-    second_above: Minor | None = None
-    is_paused: bool = False
+from cashback.ledger.model.stories import Amount
 
 
 class FirstState(msgspec.Struct, frozen=True):
@@ -98,13 +87,58 @@ class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
 class ExpiringItem(msgspec.Struct, frozen=True, kw_only=True):
     """An approved cashback without a wallet, and when it expires unless one is linked."""
 
-    position: int
     cashback_id: str
     user_id: str
     currency: str
     amount: Minor
     token_units: TokenUnits
     expires_at: datetime
+
+
+class ReviewStory(msgspec.Struct, frozen=True, kw_only=True):
+    """A cashback that waits for people, in the words that leave the house."""
+
+    cashback_id: str
+    user_id: str
+    merchant_id: str
+    currency: str
+    amount_minor: Amount
+    token_units: Amount
+    waiting_since: datetime
+    approvals_needed: int
+    reviews: list[Review]
+
+
+class ReviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a verdict; once it is decided, the ledger's worker does what was said within seconds."""
+
+    cashback_id: str
+    verdict: Verdict
+    approvals: int
+    approvals_needed: int
+    is_decided: bool
+
+
+class ExpiringStory(msgspec.Struct, frozen=True, kw_only=True):
+    """An approved cashback that expires unless a wallet is linked, in the words that leave the house."""
+
+    cashback_id: str
+    user_id: str
+    currency: str
+    amount_minor: Amount
+    token_units: Amount
+    expires_at: datetime
+
+
+class PauseAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How a programme stands after a pause, or after the end of one; `is_news` is false when it stood so before."""
+
+    programme_id: str
+    is_paused: bool
+    is_news: bool
+    person: str
+    reason: str
+    at: datetime
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +148,12 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     person: str
     reason: str
     at: datetime
+
+
+class GrantsContradict(Broken):
+    """What the campaigns paid for a cashback, less what they got back, is not what it is worth."""
+
+    code = "grants_contradict"
 
 
 class NotInReview(Conflict):

@@ -7,6 +7,7 @@ import msgspec
 from cashback.kernel.errors import Conflict, Invalid, NotFound
 from cashback.kernel.money import Amount, Bps, Minor, TokenRate, TokenUnits
 from cashback.ledger.model.decisions import Conversion, Ruleset
+from cashback.ledger.model.terms import LifeTerms
 
 
 class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,12 +21,16 @@ class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InForce(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides a purchase now: the rules in force, the rate, who pays, and what is left of the budget, locked."""
+    """What decides a purchase now: the rules in force, the rate, who pays, and what is left of the budget, locked.
+
+    `life` says what happens to what is granted then.
+    """
 
     ruleset: Ruleset
     campaign_id: str
     conversion: Conversion
     budget_left: Minor
+    life: LifeTerms = LifeTerms()
 
 
 class Programme(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ def _shut_gate(facts: Facts, ruleset: Ruleset) -> Reason | None:
         return Reason.MERCHANT_INACTIVE
     if facts.currency != ruleset.currency.code:
         return Reason.CURRENCY_UNSUPPORTED
-    return None
+    return Reason.PROGRAMME_PAUSED if facts.is_programme_paused else None
 
 
 def _unpayable(desired: Minor, amount: Minor, token_units: TokenUnits) -> Reason | None:

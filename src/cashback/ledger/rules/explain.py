@@ -37,6 +37,7 @@ def _of_decline(decided: Decided, ruleset: Ruleset, declined: Declined) -> str:
     return {
         Reason.USER_BLOCKED: "This user earns no cashback at present.",
         Reason.MERCHANT_INACTIVE: "Purchases at this merchant earn no cashback at present.",
+        Reason.PROGRAMME_PAUSED: "The programme was paused at that time.",
         Reason.CURRENCY_UNSUPPORTED: f"The programme pays on purchases in {currency}, not in {decided.facts.currency}.",
         Reason.BELOW_MINOR_UNIT: f"{earned} is less than {_money(Minor(1), ruleset)}.",
         Reason.BUDGET_EXHAUSTED: f"{earned} would be {desired}, but the programme's budget is used up.",

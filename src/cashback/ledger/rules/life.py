@@ -1,18 +1,19 @@
 """Where a cashback begins, what people's verdicts come to, and what goes back to whom when it ends unminted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from cashback.kernel.money import Minor
 from cashback.ledger.model import Account, AccountKind, Cause, Decision, Granted, Posting, State
-from cashback.ledger.model.life import FirstState, LifeTerms, Payable
+from cashback.ledger.model.life import FirstState, GrantsContradict, Payable
+from cashback.ledger.model.terms import LifeTerms
 from cashback.ledger.rules.grants import decode_grants
+from cashback.ledger.rules.postings import account_of
 
 ONE: Final = 1
 TWO: Final = 2
 
-_HELD: Final = frozenset({State.PENDING, State.REVIEW})
 _CAUSES: Final[Mapping[State, Cause]] = {State.VOIDED: Cause.VOID, State.EXPIRED: Cause.EXPIRY}
 
 
@@ -35,11 +36,6 @@ def first_state(decision: Decision, terms: LifeTerms, *, occurred_at: datetime, 
 def approvals_needed(amount: Minor, second_above: Minor | None) -> int:
     """Return how many people must approve so much: four eyes above a programme's second amount."""
     return TWO if second_above is not None and amount > second_above else ONE
-
-
-def account_of(state: State) -> AccountKind:
-    """Return the user's account that holds the money of a cashback before its request."""
-    return AccountKind.PENDING if state in _HELD else AccountKind.APPROVED
 
 
 def moved(cashback: Payable) -> list[Posting]:
@@ -67,7 +63,7 @@ def paid_by(cashback: Payable) -> dict[str, Minor]:
     """Return what of a cashback's money each campaign paid and has not got back, by ascending id; none that is 0.
 
     Raises:
-        ValueError: that is not what the cashback is worth: nobody can say whose the difference is.
+        GrantsContradict: that is not what the cashback is worth: nobody can say whose the difference is.
     """
     left: dict[str, int] = {}
     for line in decode_grants(cashback.grants).lines if cashback.grants is not None else ():
@@ -76,10 +72,5 @@ def paid_by(cashback: Payable) -> dict[str, Minor]:
     for campaign_id, amount in cashback.refunded:
         left[campaign_id] = left.get(campaign_id, 0) - amount
     if sum(left.values()) != cashback.amount or min(left.values(), default=0) < 0:
-        raise ValueError(f"the grants of {cashback.id} do not come to what it is worth")
+        raise GrantsContradict(f"the grants of {cashback.id} do not come to what it is worth")
     return {campaign_id: Minor(left[campaign_id]) for campaign_id in sorted(left) if left[campaign_id]}
-
-
-def order_of(cashbacks: Sequence[Payable]) -> list[Payable]:
-    """Return the cashbacks as they are posted and told: by id, so that two runs over the same ones do the same."""
-    return sorted(cashbacks, key=lambda cashback: cashback.id)

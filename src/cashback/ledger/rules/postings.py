@@ -19,11 +19,16 @@ def accrued(accrual: Accrual, campaign_id: str, currency: str) -> Posting:
     """Move what was granted from a campaign's budget to the user."""
     return Posting(
         debit=budget_of(campaign_id, currency),
-        credit=Account(accrual.claim.user_id, AccountKind.APPROVED, currency),
+        credit=Account(accrual.claim.user_id, account_of(accrual.state), currency),
         amount=accrual.amount,
         cause=Cause.ACCRUAL,
         cashback_id=accrual.cashback_id,
     )
+
+
+def account_of(state: State) -> AccountKind:
+    """Return the user's account that holds the money of a cashback before its request."""
+    return AccountKind.PENDING if state in (State.PENDING, State.REVIEW) else AccountKind.APPROVED
 
 
 def requested(cashback: Mintable) -> tuple[Posting, Posting]:

@@ -4,15 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from cashback.events import to_event
 from cashback.events.ledger import CashbackApproved
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
-from cashback.ledger.model import Accrual, Claim, Counters, Decided, InForce, Posting, State
+from cashback.ledger.model import Accrual, Claim, Counters, Decided, Facts, InForce, Posting, State
+from cashback.ledger.model.terms import LifeTerms
 from cashback.ledger.rules import accrued, document_of, fold
 from cashback.ledger.rules.grants import single_line
+from cashback.ledger.rules.life import first_state
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import accruals as store
 from cashback.ledger.store import programmes
@@ -30,12 +34,12 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
         return []
     programme = await programmes.lock_in_force(tx)
     decided = fold(
-        [claim.facts for claim in claims],
+        [_facts(claim, programme) for claim in claims],
         programme.ruleset if programme else None,
         Counters(budget_left=programme.budget_left if programme else Minor(0)),
         programme.conversion if programme else None,
     )
-    accruals = [_accrual(claim, each, programme) for claim, each in zip(claims, decided, strict=True)]
+    accruals = [_accrual(claim, each, programme, now) for claim, each in zip(claims, decided, strict=True)]
     await store.insert(tx, accruals, actor=ACTOR, at=now)
     await post(tx, _postings(accruals, programme), at=now)
     return accruals
@@ -54,10 +58,26 @@ async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> 
     await store.upsert_recipients(tx, wallets, at=now)
 
 
-def _accrual(claim: Claim, decided: Decided, programme: InForce | None) -> Accrual:
+def _facts(claim: Claim, programme: InForce | None) -> Facts:
+    """Return what a decision knows of a purchase, and of the programme that would pay."""
+    is_paused = programme is not None and programme.life.is_paused
+    return msgspec.structs.replace(claim.facts, is_programme_paused=True) if is_paused else claim.facts
+
+
+def _accrual(claim: Claim, decided: Decided, programme: InForce | None, now: datetime) -> Accrual:
     """Return the cashback-to-be of one decided claim."""
     grants = None if programme is None else single_line(decided, programme.campaign_id)
-    return Accrual(cashback_id=new_id("cb"), claim=claim, decided=decided, document=document_of(decided), grants=grants)
+    terms = LifeTerms() if programme is None else programme.life
+    first = first_state(decided.decision, terms, occurred_at=claim.facts.occurred_at, now=now)
+    return Accrual(
+        cashback_id=new_id("cb"),
+        claim=claim,
+        decided=decided,
+        document=document_of(decided),
+        state=first.state,
+        hold_until=first.hold_until,
+        grants=grants,
+    )
 
 
 def _postings(accruals: Sequence[Accrual], programme: InForce | None) -> list[Posting]:
@@ -65,7 +85,7 @@ def _postings(accruals: Sequence[Accrual], programme: InForce | None) -> list[Po
     if programme is None:
         return []
     currency = programme.ruleset.currency.code
-    return [accrued(one, programme.campaign_id, currency) for one in accruals if one.state is State.APPROVED]
+    return [accrued(one, programme.campaign_id, currency) for one in accruals if one.amount]
 
 
 def _approved(accrual: Accrual, now: datetime) -> Event:

@@ -20,19 +20,19 @@ async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetim
                 %(ids)b::text[], %(purchases)b::text[], %(users)b::text[], %(merchants)b::text[],
                 %(programmes)b::text[], %(currencies)b::text[], %(desired)b::bigint[], %(amounts)b::bigint[],
                 %(tokens)b::bigint[], %(states)b::text[], %(reasons)b::text[], %(traces)b::text[],
-                %(documents)b::bytea[], %(grants)b::bytea[]
+                %(documents)b::bytea[], %(grants)b::bytea[], %(holds)b::timestamptz[]
             ) with ordinality as given (
                 id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
-                token_units, state, reason, traceparent, document, grants, place)
+                token_units, state, reason, traceparent, document, grants, hold_until, place)
         ),
         stored as (
             insert into ledger.cashback_ledger (
                 id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
                 token_units, state, reason, traceparent, created_at, net_minor, payable_minor, payable_units,
-                approved_at, grants)
+                approved_at, grants, hold_until)
             select id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
                    token_units, state, reason, traceparent, %(at)s, amount_minor, amount_minor, token_units,
-                   case when state = 'approved' then %(at)s end, grants
+                   case when state = 'approved' then %(at)s end, grants, hold_until
             from given
             order by place
         ),
@@ -62,6 +62,7 @@ async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetim
             "traces": [claim.traceparent for claim in claims],
             "documents": [accrual.document for accrual in accruals],
             "grants": [accrual.grants for accrual in accruals],
+            "holds": [accrual.hold_until for accrual in accruals],
             "actor": actor,
             "at": at,
         },

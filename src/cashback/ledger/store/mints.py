@@ -11,6 +11,8 @@ from cashback.ledger.model import Mintable, Requested, State
 async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Mintable]:
     """Return those that are approved and have a wallet, locked and numbered; whatever another worker holds is its.
 
+    What a paused programme granted is left alone until it is resumed.
+
     The numbers are used up even when `tx` rolls back: gaps are normal.
     """
     cursor = await tx.execute(
@@ -20,8 +22,10 @@ async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Mintable]:
                    cashback.payable_units - cashback.netted_units as units, cashback.traceparent, recipient.wallet
             from ledger.cashback_ledger as cashback
             join ledger.recipients as recipient using (user_id)
+            join ledger.programmes as programme on programme.id = cashback.programme_id
             where cashback.id = any(%(ids)b)
               and cashback.state = 'approved'
+              and programme.paused_at is null
             order by cashback.position
             for update of cashback skip locked
         )

@@ -6,11 +6,15 @@ from typing import Any, Final
 from cashback.kernel.db import Tx
 from cashback.kernel.money import TOKEN_DECIMALS, Bps, Currency, Minor, TokenRate, TokenUnits
 from cashback.ledger.model import Commitments, Conversion, InForce, NewProgramme, Programme, Ruleset
+from cashback.ledger.model.terms import LifeTerms
 
 _TERMS: Final = """
     programme.id, programme.currency, programme.exponent, programme.token_rate_numerator,
     programme.token_rate_denominator, programme.created_at, ruleset.id, ruleset.version, ruleset.rate_bps,
     budget.balance, campaign.id
+"""
+_LIFE: Final = """
+    programme.hold_days, programme.review_above_minor, programme.second_above_minor, programme.paused_at is not null
 """
 _FROM: Final = """
     ledger.programmes as programme
@@ -32,7 +36,7 @@ async def lock_in_force(tx: Tx) -> InForce | None:
     """Return what decides purchases now, its budget locked until `tx` ends, or None when no programme is in force."""
     cursor = await tx.execute(
         f"""
-        select {_TERMS}
+        select {_TERMS}, {_LIFE}
         from {_FROM}
         where programme.ended_at is null
         for update of budget
@@ -41,7 +45,13 @@ async def lock_in_force(tx: Tx) -> InForce | None:
     row = await cursor.fetchone()
     if row is None:
         return None
-    return InForce(ruleset=_ruleset(row), campaign_id=row[10], conversion=_conversion(row), budget_left=Minor(row[9]))
+    return InForce(
+        ruleset=_ruleset(row),
+        campaign_id=row[10],
+        conversion=_conversion(row),
+        budget_left=Minor(row[9]),
+        life=LifeTerms(hold_days=row[11], review_above=row[12], second_above=row[13], is_paused=row[14]),
+    )
 
 
 async def read(tx: Tx, *, programme_id: str | None = None, name: str | None = None) -> Programme | None:

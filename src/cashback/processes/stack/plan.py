@@ -90,7 +90,7 @@ class Plan:
 
     def clock(self, file: Path) -> dict[str, str]:
         """Return the variables of whoever does business by the stack's own clock."""
-        return {"CASHBACK_CLOCK_FILE": str(file), "CASHBACK_DEVELOPMENT": "true"}
+        return {"CASHBACK_CLOCK_PATH": str(file), "CASHBACK_DEVELOPMENT": "true"}
 
     def settings(
         self, name: str, *, postgres: EmbeddedPostgres, nats: EmbeddedNats, chain: Mapping[str, str]

@@ -1,9 +1,10 @@
 """Purchases, users, merchants and new programmes over REST: every POST may be repeated under its key."""
 
+from cashback.purchases.http.orders import ORDER_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
 
-ROUTES = [*PURCHASE_ROUTES, *PEOPLE_ROUTES, *PROGRAMME_ROUTES]
+ROUTES = [*PURCHASE_ROUTES, *PEOPLE_ROUTES, *PROGRAMME_ROUTES, *ORDER_ROUTES]
 
 __all__ = ["ROUTES"]

@@ -43,6 +43,7 @@ from tests.architecture.tidy import INVARIANTS, invariants_cited
 NOT_OVER_REST = {
     "adapter_unavailable": "the ledger's figures are shown instead, marked stale",
     "anchor_refused": "of the ledger worker",
+    "clock_invalid": "of `cashback clock`",
     "api_key_unknown": "keys are made and revoked by `cashback keys`",
     "adapter_unintelligible": "as adapter_unavailable",
     "cannot_listen": "ends the process at its start",

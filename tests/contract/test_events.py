@@ -7,7 +7,7 @@ import pytest
 
 from cashback.events import Body, decode, to_event
 from cashback.events.catalogue import EventUnreadable
-from cashback.events.ledger import CashbackApproved, TokenMintRequested
+from cashback.events.ledger import CashbackApproved, CashbackExpired, CashbackVoided, TokenMintRequested
 from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
 from cashback.events.purchases import PurchaseCreated, PurchaseRefunded
 
@@ -61,6 +61,24 @@ GOLDEN: dict[str, tuple[Body, bytes]] = {
             b'{"cashback_id":"cb_1","purchase_id":"pur_1","user_id":"usr_1","amount_minor":"99","currency":"USD",'
             b'"token_units":"990000"}'
         ),
+    ),
+    "cashback.voided": (
+        CashbackVoided(
+            cashback_id="cb_1",
+            purchase_id="pur_1",
+            user_id="usr_1",
+            amount_minor="99",
+            currency="USD",
+            reason="review_rejected",
+        ),
+        (
+            b'{"cashback_id":"cb_1","purchase_id":"pur_1","user_id":"usr_1","amount_minor":"99","currency":"USD",'
+            b'"reason":"review_rejected"}'
+        ),
+    ),
+    "cashback.expired": (
+        CashbackExpired(cashback_id="cb_1", purchase_id=None, user_id="usr_1", amount_minor="99", currency="USD"),
+        b'{"cashback_id":"cb_1","purchase_id":null,"user_id":"usr_1","amount_minor":"99","currency":"USD"}',
     ),
     "token.mint.requested": (
         TokenMintRequested(

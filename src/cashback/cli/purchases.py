@@ -51,14 +51,14 @@ def create(
 
     Example: cashback purchase create --merchant $merchant --user $user --amount 1999
     """
-    from cashback.kernel.clock import SystemClock
+    from cashback.kernel.clock import business_clock
     from cashback.processes.client import Client
 
     settings = load(RestSettings)
     document: dict[str, object] = {name: value for name, value in body.items() if value is not None}
     if lines:
         document["lines"] = [line_of(line) for line in lines]
-    document["occurred_at"] = occurred_at or SystemClock().now().isoformat()
+    document["occurred_at"] = occurred_at or business_clock().now().isoformat()
     # An empty key is refused, not replaced: it comes from a variable that nobody set, and each repeat would buy anew.
     key = new_id("req") if idempotency_key is None else idempotency_key
     with Client(settings.api_url, settings.api_key) as client:

@@ -9,6 +9,7 @@ import msgspec
 import uvloop
 
 from cashback.kernel import failpoints
+from cashback.kernel.clock import ClockSettings
 from cashback.kernel.config import SettingsInvalid, load
 from cashback.kernel.lifecycle import ended_in_time
 from cashback.kernel.telemetry import configure
@@ -35,7 +36,7 @@ def _start(module: str, *, process: str, level: str | None) -> None:
         SettingsInvalid: with every problem of all its settings.
     """
     root: Any = importlib.import_module(f"cashback.processes.{module}")
-    settings, log, traps = _load(root.Settings, LogSettings, failpoints.Settings)
+    settings, log, traps, _ = _load(root.Settings, LogSettings, failpoints.Settings, ClockSettings)
     configure(process=process, level=level or log.log_level)
     failpoints.arm(traps, process=process)
     with ended_in_time(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -7,17 +7,50 @@ from cashback.kernel.money import Amount
 
 
 class CashbackApproved(Body, frozen=True, kw_only=True):
-    """Cashback was calculated, granted, and its hold has passed; it waits for a wallet or for its mint request."""
+    """Cashback was granted, and its hold and its review are over; it waits for a wallet or for its mint request.
+
+    `purchase_id` is null when it was granted by a person, for no purchase.
+    """
 
     TYPE: ClassVar[str] = "cashback.approved"
     SOURCE: ClassVar[str] = "/cashback/ledger"
 
     cashback_id: str
-    purchase_id: str
+    purchase_id: str | None
     user_id: str
     amount_minor: Amount
     currency: str
     token_units: Amount
+
+
+class CashbackVoided(Body, frozen=True, kw_only=True):
+    """Cashback ended before its mint was requested: a person rejected it, or all of it was returned.
+
+    `amount_minor` is what it was worth until then, and has gone back to the budgets; `reason` is a stable code.
+    """
+
+    TYPE: ClassVar[str] = "cashback.voided"
+    SOURCE: ClassVar[str] = "/cashback/ledger"
+
+    cashback_id: str
+    purchase_id: str | None
+    user_id: str
+    amount_minor: Amount
+    currency: str
+    reason: str
+
+
+class CashbackExpired(Body, frozen=True, kw_only=True):
+    """Approved cashback waited for a wallet for too long; `amount_minor` has gone back to the budgets."""
+
+    TYPE: ClassVar[str] = "cashback.expired"
+    SOURCE: ClassVar[str] = "/cashback/ledger"
+
+    cashback_id: str
+    purchase_id: str | None
+    user_id: str
+    amount_minor: Amount
+    currency: str
 
 
 class TokenMintRequested(Body, frozen=True, kw_only=True):

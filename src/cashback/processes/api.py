@@ -18,7 +18,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 
 import cashback.ledger.http
 import cashback.purchases.http
-from cashback.kernel.clock import Clock, SystemClock
+from cashback.kernel.clock import Clock, business_clock
 from cashback.kernel.config import Dsn, HostPort, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.http import (
@@ -33,11 +33,12 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import Debts, MintLimit, Readings, Statements, Stories
+from cashback.ledger.service import Debts, MintLimit, Queues, Readings, Statements, Stories
 from cashback.processes.tls import ClientTls
 from cashback.purchases.service import (
     ApiKeys,
     DebtWriteOffs,
+    Orders,
     People,
     Programmes,
     Purchases,
@@ -65,7 +66,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
 
 async def run(settings: Settings) -> None:
     """Serve until a signal ends it; commits in flight are answered first, unless the database keeps them too long."""
-    clock = SystemClock()
+    clock = business_clock()
     async with (
         Database.open(settings.api_dsn.value, name="api", connections_max=settings.api_connections_max) as database,
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
@@ -93,10 +94,12 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
         "books": database,
         "debts": Debts(database),
         "write_offs": DebtWriteOffs(database, clock=clock),
+        "orders": Orders(database, clock=clock),
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
+        "queues": Queues(database, clock=clock),
         "refunds": Refunds(database, clock=clock),
         "readings": readings,
         "stories": stories,

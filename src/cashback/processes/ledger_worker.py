@@ -2,6 +2,7 @@
 
 cashback.approved ─────▶ approvals ──┐
                          sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
+                         life ───────┼──▶ ledger, outbox ──▶ cashback.approved / voided / expired
 token.minted / failed ─▶ outcomes ───┘
 every minute ──────────▶ debts too old to wait for are written off
 adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
@@ -18,7 +19,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from cashback.kernel.bus import Bus, Consumer
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import Clock, business_clock
 from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
@@ -38,6 +39,7 @@ from cashback.ledger.service import (
     sealing,
     trial,
 )
+from cashback.ledger.service.life import Life
 from cashback.processes.reconciling import Auditing, Reconciler, settings_of_program
 from cashback.processes.tls import ClientTls
 
@@ -115,7 +117,7 @@ async def run(settings: Settings) -> None:
     Raises:
         GrantAboveLimit: a purchase could earn more than the minter mints at once; it says what to do.
     """
-    clock = SystemClock()
+    clock = business_clock()
     policy = MintPolicy(
         reissue_first=timedelta(seconds=settings.reissue_after_s),
         missed_after=timedelta(seconds=settings.missed_after_s),
@@ -138,6 +140,7 @@ async def run(settings: Settings) -> None:
         )
         sweeper = Sweeper(database, clock=clock, policy=policy)
         write_offs = WriteOffs(database, clock=clock)
+        life = Life(database, clock=clock)
         fencing = Fencing(database, adapter)
         checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
         auditing = settings.auditing
@@ -153,6 +156,7 @@ async def run(settings: Settings) -> None:
                 "outcomes": outcomes.run,
                 "sweeper": sweeper.run,
                 "write_offs": write_offs.run,
+                "life": life.run,
                 "limit": limit.run,
                 "recomputer": _recomputer(settings, database, clock).run,
                 "sealer": _sealer(settings, database, clock).run,
@@ -164,21 +168,21 @@ async def run(settings: Settings) -> None:
         )
 
 
-def _sealer(settings: Settings, database: Database, clock: SystemClock) -> Leased:
+def _sealer(settings: Settings, database: Database, clock: Clock) -> Leased:
     """Return the loop that chains and seals the books."""
     policy = SealPolicy(leaves_max=settings.seal_leaves_max, wait_max=timedelta(seconds=settings.seal_after_s))
     sealer = Sealer(database, clock=clock, policy=policy)
     return Leased(database, name=sealing.LEASE, holder=new_id("worker"), every_s=SEAL_EVERY_S, turn=sealer.turn)
 
 
-def _anchorer(settings: Settings, database: Database, adapter: Adapter, clock: SystemClock) -> Leased:
+def _anchorer(settings: Settings, database: Database, adapter: Adapter, clock: Clock) -> Leased:
     """Return the loop that has seals published on the chain."""
     policy = AnchorPolicy(every=timedelta(seconds=settings.anchor_every_s))
     turn = Anchorer(database, adapter, clock=clock, policy=policy).turn
     return Leased(database, name=anchoring.LEASE, holder=new_id("worker"), every_s=ANCHOR_LOOK_EVERY_S, turn=turn)
 
 
-def _recomputer(settings: Settings, database: Database, clock: SystemClock) -> Leased:
+def _recomputer(settings: Settings, database: Database, clock: Clock) -> Leased:
     """Return the loop that computes every balance anew, once a night."""
     holder = new_id("worker")
     recomputer = Recomputer(database, clock=clock, by=holder, hour=settings.recompute_hour)

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from cashback.kernel.addresses import checksum_address
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import business_clock
 from cashback.kernel.config import Dsn, HostPort
 from cashback.kernel.db import Database
 from cashback.kernel.money import MINT_NUMBER_MAX
@@ -68,7 +68,7 @@ async def recover_ledger(settings: Settings, *, is_dry_run: bool, tell: Tell) ->
         Database.open(settings.minting_audit_dsn.value, name="cashback chain recover", connections_max=1) as minting,
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
     ):
-        doors = Doors(ledger=Recovery(ledger, clock=SystemClock()), minting=Readings(minting), adapter=adapter)
+        doors = Doors(ledger=Recovery(ledger, clock=business_clock()), minting=Readings(minting), adapter=adapter)
         return await recover_through(doors, is_dry_run=is_dry_run, tell=tell)
 
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from cashback.chain.gateway.adapter import Adapter
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import business_clock
 from cashback.kernel.config import Dsn, HostPort
 from cashback.kernel.db import Database
 from cashback.ledger import Retirements
@@ -68,5 +68,5 @@ async def retry(settings: Settings, name: str, *, by: str, reason: str) -> Retri
 async def _give_back(settings: Settings, mint: Mint, *, by: str, reason: str) -> Retried:
     """Have the ledger give the cashback of a retired number back."""
     async with Database.open(settings.ledger_operator_dsn.value, name="cashback mint", connections_max=1) as database:
-        is_news = await Retirements(database, clock=SystemClock()).give_back(mint.number, by=by, because=reason)
+        is_news = await Retirements(database, clock=business_clock()).give_back(mint.number, by=by, because=reason)
     return Retried(number=str(mint.number), cashback=mint.cashback_id, deed="given_back", is_news=is_news)

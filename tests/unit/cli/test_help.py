@@ -67,6 +67,8 @@ def test_the_issue_s_verbs_are_all_there() -> None:
             "dlq replay",
             "replay",
         ),
+        *("review list", "review approve", "review reject", "expiring", "programme pause", "programme resume"),
+        *("clock show", "clock advance", "clock set"),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
         *("ledger verify", "ledger prove", "ledger statement", "ledger balance"),
         *("ledger trial-balance", "ledger recompute"),

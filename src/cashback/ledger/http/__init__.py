@@ -3,8 +3,9 @@
 from cashback.ledger.http.cashbacks import CASHBACK_ROUTES
 from cashback.ledger.http.debts import DEBT_ROUTES
 from cashback.ledger.http.programmes import PROGRAMME_ROUTES
+from cashback.ledger.http.queues import QUEUE_ROUTES
 from cashback.ledger.http.trial import TRIAL_ROUTES
 
-ROUTES = [*CASHBACK_ROUTES, *DEBT_ROUTES, *PROGRAMME_ROUTES, *TRIAL_ROUTES]
+ROUTES = [*CASHBACK_ROUTES, *DEBT_ROUTES, *PROGRAMME_ROUTES, *QUEUE_ROUTES, *TRIAL_ROUTES]
 
 __all__ = ["ROUTES"]

@@ -20,7 +20,6 @@ import msgspec
 
 from cashback.kernel.errors import Broken, Conflict, NotFound
 from cashback.kernel.money import Minor, TokenUnits
-from cashback.ledger.model.codes import Outcome
 from cashback.ledger.model.decisions import Reason
 from cashback.ledger.model.engine import Judgement, PurchaseFacts
 
@@ -95,20 +94,8 @@ class Accrual(msgspec.Struct, frozen=True, kw_only=True):
     judgement: Judgement
     document: bytes
     grants: bytes | None
+    state: State
     hold_until: datetime | None
-
-    @property
-    def state(self) -> State:
-        """Return the cashback's first state; without a hold, what is granted is approved at once."""
-        match self.judgement.verdict.outcome:
-            case Outcome.DECLINED:
-                return State.DECLINED
-            case Outcome.WAITLISTED:
-                return State.WAITLISTED
-            case Outcome.REVIEW:
-                return State.REVIEW
-            case Outcome.GRANTED:
-                return State.APPROVED if self.hold_until is None else State.PENDING
 
     @property
     def amount(self) -> Minor:

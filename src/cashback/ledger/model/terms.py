@@ -46,6 +46,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     conversion: Conversion
     time_zone: str
     hold: timedelta
+    review_above: Minor | None
     is_paused: bool
     versions: tuple[RulesetVersion, ...]
     campaigns: Mapping[str, CampaignTerms]

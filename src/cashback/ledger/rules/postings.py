@@ -28,8 +28,7 @@ def funded(campaign_id: str, currency: str, amount: Minor) -> Posting:
 
 def credited(accrual: Accrual) -> Account:
     """Return the account of the user that a grant goes to: approved at once, or pending."""
-    kind = AccountKind.APPROVED if accrual.state is State.APPROVED else AccountKind.PENDING
-    return Account(accrual.claim.user_id, kind, accrual.currency)
+    return Account(accrual.claim.user_id, account_of(accrual.state), accrual.currency)
 
 
 def accrued(accrual: Accrual, budget: Account, amount: Minor) -> Posting:
@@ -42,6 +41,11 @@ def accrued(accrual: Accrual, budget: Account, amount: Minor) -> Posting:
         cashback_id=accrual.cashback_id,
         effective_at=accrual.claim.facts.occurred_at,
     )
+
+
+def account_of(state: State) -> AccountKind:
+    """Return the user's account that holds the money of a cashback before its request."""
+    return AccountKind.PENDING if state in (State.PENDING, State.REVIEW) else AccountKind.APPROVED
 
 
 def netted(cashback: Payable) -> list[Posting]:

@@ -6,6 +6,7 @@ from cashback.ledger.service.checking import Checker
 from cashback.ledger.service.debts import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffs, write_off
 from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.leased import Fence, Leased
+from cashback.ledger.service.life import Life, LifePolicy, Lived
 from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import programme_answer, start_programme
 from cashback.ledger.service.proving import Prover
@@ -15,6 +16,7 @@ from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
 from cashback.ledger.service.reversals import Returnable, lock_returned, take_back
+from cashback.ledger.service.reviews import Queues, say, set_pause
 from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
 from cashback.ledger.service.statements import Statements
@@ -31,10 +33,14 @@ __all__ = [
     "Fence",
     "Fencing",
     "Leased",
+    "Life",
+    "LifePolicy",
+    "Lived",
     "MintLimit",
     "MintPolicy",
     "ProgrammeDebts",
     "Prover",
+    "Queues",
     "Readings",
     "Recomputer",
     "Reconciliations",
@@ -56,6 +62,8 @@ __all__ = [
     "lock_returned",
     "programme_answer",
     "request_mints",
+    "say",
+    "set_pause",
     "settle",
     "start_programme",
     "take_back",

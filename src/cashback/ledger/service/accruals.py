@@ -16,6 +16,7 @@ from cashback.ledger.model.terms import Terms
 from cashback.ledger.rules import accrued
 from cashback.ledger.rules.engine import document_in_full
 from cashback.ledger.rules.grants import grants_of
+from cashback.ledger.rules.life import first_state
 from cashback.ledger.service.deciding import decide_claims
 from cashback.ledger.service.posting import Held, post_held
 from cashback.ledger.store import accruals as store
@@ -56,14 +57,15 @@ async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> 
 
 def _accrual(claim: Claim, judgement: Judgement, terms: Terms | None, now: datetime) -> Accrual:
     """Return the cashback-to-be of one decided claim."""
-    hold_until = claim.facts.occurred_at + terms.hold if terms is not None and judgement.verdict.amount else None
+    first = first_state(judgement.verdict, terms, occurred_at=claim.facts.occurred_at, now=now)
     return Accrual(
         cashback_id=new_id("cb"),
         claim=claim,
         judgement=judgement,
         document=document_in_full(judgement),
         grants=grants_of(judgement),
-        hold_until=hold_until if hold_until is not None and hold_until > now else None,
+        state=first.state,
+        hold_until=first.hold_until,
     )
 
 

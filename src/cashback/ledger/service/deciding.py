@@ -169,7 +169,8 @@ def _accounts(
         if earned.reason is not None or earned.ruleset is None:
             continue
         is_held = earned.facts.occurred_at + terms.hold > now
-        may_be_reviewed = earned.review is not None or earned.ruleset.rules.review_above is not None
+        bounds = (terms.review_above, earned.ruleset.rules.review_above)
+        may_be_reviewed = earned.review is not None or any(bound is not None for bound in bounds)
         if is_held or may_be_reviewed:
             accounts.add(Account(each.user_id, AccountKind.PENDING, currency))
         accounts.add(Account(each.user_id, AccountKind.APPROVED, currency))

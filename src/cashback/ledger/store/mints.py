@@ -11,15 +11,20 @@ from cashback.ledger.model import Mintable, Payable, Requested, State
 
 
 async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Payable]:
-    """Return those that are approved and have a wallet, locked and in order; whatever another worker holds is its."""
+    """Return those that are approved and have a wallet, locked and in order; whatever another worker holds is its.
+
+    What a paused programme granted is left alone until it is resumed.
+    """
     cursor = await tx.execute(
         """
         select cashback.id, cashback.user_id, cashback.programme_id, cashback.currency, cashback.payable_minor,
                cashback.payable_units - cashback.netted_units, cashback.traceparent, recipient.wallet
         from ledger.cashback_ledger as cashback
         join ledger.recipients as recipient using (user_id)
+        join ledger.programmes as programme on programme.id = cashback.programme_id
         where cashback.id = any(%(ids)b)
           and cashback.state = 'approved'
+          and programme.paused_at is null
         order by cashback.position
         for update of cashback skip locked
         """,

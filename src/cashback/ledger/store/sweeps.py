@@ -57,7 +57,7 @@ async def postpone(tx: Tx, cashback_ids: Sequence[str], reissue_after: Sequence[
 
 
 async def missed(tx: Tx, *, after_position: int, until: datetime, limit: int) -> list[tuple[int, str, bool]]:
-    """Return (position, id, has a wallet) of approved cashbacks accrued before `until`, by position."""
+    """Return (position, id, has a wallet) of cashbacks that were approved before `until`, by position."""
     cursor = await tx.execute(
         """
         select cashback.position, cashback.id, recipient.user_id is not null
@@ -65,7 +65,7 @@ async def missed(tx: Tx, *, after_position: int, until: datetime, limit: int) ->
         left join ledger.recipients as recipient using (user_id)
         where cashback.state = 'approved'
           and cashback.position > %(after)s
-          and cashback.created_at < %(until)s
+          and cashback.approved_at < %(until)s
         order by cashback.position
         limit %(limit)s
         """,

@@ -19,7 +19,7 @@ async def in_force(tx: Tx, *, earliest: datetime, latest: datetime) -> Terms | N
     cursor = await tx.execute(
         """
         select programme.id, currency, exponent, token_rate_numerator, token_rate_denominator, programme.created_at,
-               time_zone, hold_days, paused_at is not null, ruleset.id, version, starts_at, ends_at
+               time_zone, hold_days, review_above_minor, paused_at is not null, ruleset.id, version, starts_at, ends_at
         from ledger.programmes as programme
         left join ledger.rulesets as ruleset
           on ruleset.programme_id = programme.id
@@ -40,11 +40,12 @@ async def in_force(tx: Tx, *, earliest: datetime, latest: datetime) -> Terms | N
         conversion=Conversion(rate=TokenRate(first[3], first[4]), source=first[0], as_of=first[5]),
         time_zone=first[6],
         hold=timedelta(days=first[7]),
-        is_paused=first[8],
+        review_above=Minor(first[8]) if first[8] is not None else None,
+        is_paused=first[9],
         versions=tuple(
-            RulesetVersion(id=row[9], version=row[10], starts_at=row[11], ends_at=row[12])
+            RulesetVersion(id=row[10], version=row[11], starts_at=row[12], ends_at=row[13])
             for row in rows
-            if row[9] is not None
+            if row[10] is not None
         ),
         campaigns={campaign.id: campaign for campaign in await _campaigns(tx, first[0])},
     )

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import business_clock
 from cashback.kernel.config import Dsn
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
@@ -73,7 +73,7 @@ async def import_file(settings: Settings, path: Path, options: Options, *, step:
         MerchantUnknown: there is no such merchant.
         Unavailable: the database failed on the way; run it again.
     """
-    clock = SystemClock()
+    clock = business_clock()
     rows = rows_of(path)
     first = _batch(rows)  # before anything is stored: a file that is none of ours leaves nothing behind
     async with (

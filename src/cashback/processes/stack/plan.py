@@ -1,6 +1,7 @@
 """Who gets which settings: each process its own role, its own broker user and nothing that it does not need."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
@@ -89,6 +90,10 @@ class Plan:
     def dsn(self, postgres: EmbeddedPostgres, database: str, role: str) -> str:
         """Return how one role reaches its database."""
         return postgres.dsn(database, user=role, password=self._roles[f"{role}_password"].value)
+
+    def clock(self, file: Path) -> dict[str, str]:
+        """Return the variables of whoever does business by the stack's own clock."""
+        return {"CASHBACK_CLOCK_PATH": str(file), "CASHBACK_DEVELOPMENT": "true"}
 
     def settings(
         self, name: str, *, postgres: EmbeddedPostgres, nats: EmbeddedNats, chain: Mapping[str, str]

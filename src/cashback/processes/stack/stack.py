@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Protocol, Self, TypeAlias
 
+from cashback.kernel.clock import start_file
 from cashback.kernel.errors import Unavailable
 from cashback.processes.embedded import (
     ADMIN,
@@ -32,6 +33,8 @@ FOR_A_PERSON: Final = frozenset({"minting", "mint_limit", "numbers"})
 whoever mends them needs the adapter, the databases and the settings to do so."""
 
 _SIDE_BY_SIDE_MAX: Final = 8
+_BY_BUSINESS_TIME: Final = frozenset({"api", "worker-ledger"})
+"""Whose time `cashback clock` moves; the others know leases, retries and blocks alone, which are the machine's."""
 
 
 class StackAbandoned(Unavailable):
@@ -95,6 +98,7 @@ class Stack:
         self.operator_key = ""
         self.token_address = ""
         self.minter_address = ""
+        self.clock_file = (folder / "clock").resolve()
         self._life = ExitStack()
         self._is_abandoned = False
 
@@ -163,7 +167,8 @@ class Stack:
 
     def settings(self, name: str) -> dict[str, str]:
         """Return the `CASHBACK_*` variables of one process."""
-        return self.plan.settings(name, postgres=self.postgres, nats=self.nats, chain=self.chain_settings)
+        settings = self.plan.settings(name, postgres=self.postgres, nats=self.nats, chain=self.chain_settings)
+        return settings | (self.plan.clock(self.clock_file) if name in _BY_BUSINESS_TIME else {})
 
     def operator_settings(self) -> dict[str, str]:
         """Return what the operator's verbs need in another terminal."""
@@ -176,6 +181,7 @@ class Stack:
             "CASHBACK_RPC_URLS": self.anvil.url,
             "CASHBACK_TOKEN_ADDRESS": self.token_address,
             "CASHBACK_MINTER_ADDRESS": self.minter_address,
+            **self.plan.clock(self.clock_file),
         }
 
     def _start_servers(self, tell: Tell) -> None:
@@ -208,6 +214,7 @@ class Stack:
                 settings=self.settings(name),
                 for_a_person=FOR_A_PERSON,
             )
+        start_file(self.clock_file)
         if self._is_abandoned:
             raise StackAbandoned("the stack was told to end before it was up")
         with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE_MAX) as starters:

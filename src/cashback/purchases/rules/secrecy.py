@@ -8,7 +8,7 @@ import msgspec
 
 from cashback.purchases.model import Command
 
-_AROUND: Final = ("owner", "key", "traceparent", "received_at")
+_AROUND: Final = ("owner", "key", "key_id", "traceparent", "received_at")
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 

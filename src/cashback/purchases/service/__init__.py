@@ -2,6 +2,7 @@
 
 from cashback.purchases.service.api_keys import ApiKeys
 from cashback.purchases.service.committer import Limits
+from cashback.purchases.service.orders import CashbackUnknown, Orders, PauseAnswer, ProgrammeUnknown, ReviewAnswer
 from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
 from cashback.purchases.service.purchases import Purchases
@@ -15,15 +16,20 @@ __all__ = [
     "BalanceAt",
     "BalanceStory",
     "CashbackItem",
+    "CashbackUnknown",
     "DebtWriteOffs",
     "Limits",
+    "Orders",
+    "PauseAnswer",
     "People",
     "ProgrammeAnswer",
+    "ProgrammeUnknown",
     "Programmes",
     "PurchaseStories",
     "PurchaseStory",
     "Purchases",
     "Refunds",
+    "ReviewAnswer",
     "Statement",
     "UserStatements",
     "UserStories",

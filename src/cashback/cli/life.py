@@ -1,0 +1,155 @@
+"""`cashback review | expiring | programme`: what people decide between a grant and its mint, over the REST API."""
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import click
+
+from cashback.cli.chain import by_option
+from cashback.cli.output import json_option, print_json, print_records, say, tokens
+from cashback.cli.purchases import RestSettings
+from cashback.kernel.config import load
+from cashback.kernel.ids import new_id
+
+_REASON = click.option("--reason", required=True, help="Why; it is kept.")
+_LIMIT = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200))
+
+
+@click.group()
+def review() -> None:
+    """List what waits for a person's verdict, and say it.
+
+    Example: cashback review list
+    """
+
+
+@review.command("list")
+@_LIMIT
+@json_option
+def list_reviews(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
+    """List cashback in review, oldest first, with what was said of it.
+
+    Example: cashback review list --json
+    """
+    rows = _get("/v1/reviews", limit=limit)["items"]
+    if not as_json:
+        for row in rows:
+            row["tokens"] = tokens(int(row.pop("token_units")))
+            row["reviews"] = "; ".join(f"{one['person']}: {one['verdict']}, {one['reason']}" for one in row["reviews"])
+    print_records("in review", rows, as_json=as_json)
+
+
+@review.command(short_help="Say that a cashback may be paid.")
+@click.argument("cashback_id")
+@_REASON
+@by_option
+@json_option
+def approve(cashback_id: str, reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Say that a cashback in review may be paid; above the programme's second amount another person must as well.
+
+    Example: cashback review approve cb_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "seen the invoice"
+    """
+    _say(cashback_id, "approve", reason, by, as_json=as_json)
+
+
+@review.command(short_help="Say that a cashback is void.")
+@click.argument("cashback_id")
+@_REASON
+@by_option
+@json_option
+def reject(cashback_id: str, reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Say that a cashback in review is void: its money goes back to the budgets. One person is enough.
+
+    Example: cashback review reject cb_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "bought from themselves"
+    """
+    _say(cashback_id, "reject", reason, by, as_json=as_json)
+
+
+@click.command()
+@click.option("--within", "days", default=14, show_default=True, type=click.IntRange(0, 3_650), help="In days.")
+@_LIMIT
+@json_option
+def expiring(days: int, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List approved cashback that expires soon unless a wallet is linked, soonest first.
+
+    Example: cashback expiring --within 30
+    """
+    rows = _get("/v1/expiring", within_days=days, limit=limit)["items"]
+    if not as_json:
+        for row in rows:
+            row["tokens"] = tokens(int(row.pop("token_units")))
+    print_records("expiring", rows, as_json=as_json)
+
+
+@click.group()
+def programme() -> None:
+    """Pause a programme, and resume it.
+
+    Example: cashback programme pause prg_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "a wrong rate"
+    """
+
+
+@programme.command(short_help="Grant, release and request nothing of it.")
+@click.argument("programme_id")
+@_REASON
+@by_option
+@json_option
+def pause(programme_id: str, reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Grant, release, expire and request nothing of a programme until it is resumed; what was requested goes on.
+
+    Example: cashback programme pause prg_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "a wrong rate"
+    """
+    _set(programme_id, "pause", reason, by, as_json=as_json)
+
+
+@programme.command(short_help="Let it go on where it was paused.")
+@click.argument("programme_id")
+@_REASON
+@by_option
+@json_option
+def resume(programme_id: str, reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Let a paused programme go on: what became due meanwhile is done within seconds.
+
+    Example: cashback programme resume prg_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "the rate is right"
+    """
+    _set(programme_id, "resume", reason, by, as_json=as_json)
+
+
+def _say(cashback_id: str, verdict: str, reason: str, by: str, *, as_json: bool) -> None:
+    """Say a verdict and tell what it came to."""
+    body = {"verdict": verdict, "person": by, "reason": reason}
+    told = _post(f"/v1/cashback/{quote(cashback_id, safe='')}/review", body)
+    if as_json:
+        print_json(told)
+    elif told["is_decided"]:
+        say(f"{cashback_id}: {verdict} by {by}; the ledger does it within seconds")
+    else:
+        say(f"{cashback_id}: {told['approvals']} of {told['approvals_needed']} approvals; another person must approve")
+
+
+def _set(programme_id: str, act: str, reason: str, by: str, *, as_json: bool) -> None:
+    """Pause or resume a programme and tell how it stands."""
+    told = _post(f"/v1/programmes/{quote(programme_id, safe='')}/{act}", {"person": by, "reason": reason})
+    if as_json:
+        print_json(told)
+        return
+    state = "paused" if told["is_paused"] else "in force"
+    say(f"{programme_id} is {state} since {told['at']}: {told['reason']} ({told['person']})")
+
+
+def _get(path: str, **query: int) -> dict[str, Any]:
+    """Return the document at a path of the API."""
+    from cashback.processes.client import Client
+
+    settings = load(RestSettings)
+    with Client(settings.api_url, settings.api_key) as client:
+        return client.get(f"{path}?{urlencode(query)}")
+
+
+def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to a command, under a key of its own."""
+    from cashback.processes.client import Client
+
+    settings = load(RestSettings)
+    with Client(settings.api_url, settings.api_key) as client:
+        return client.post(path, body, idempotency_key=new_id("req"))

@@ -1,0 +1,190 @@
+"""What time and people do to a cashback before its mint request, in bounded batches, by any number of workers.
+
+| round      | step                              | because                                             |
+|------------|-----------------------------------|-----------------------------------------------------|
+| reviewed   | review -> pending, approved or voided | people have said what is needed                 |
+| released   | pending -> approved               | the return window of the purchase is over           |
+| expired    | approved -> expired               | no wallet was linked for as long as the programme waits |
+
+Each batch is one transaction: cashbacks are locked first (those that another worker holds are passed over), then
+accounts in their order, and the events come last. A paused programme is left alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+import msgspec
+from prometheus_client import Counter, Gauge
+
+from cashback.events import to_event
+from cashback.events.catalogue import Body
+from cashback.events.ledger import CashbackApproved, CashbackExpired, CashbackVoided
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import Unavailable
+from cashback.kernel.outbox import Event, append
+from cashback.kernel.telemetry import logger
+from cashback.ledger.model import BooksMoved, State
+from cashback.ledger.model.life import Unrequested
+from cashback.ledger.rules.life import moved
+from cashback.ledger.service.posting import post
+from cashback.ledger.store import life as store
+from cashback.ledger.store import reviews
+
+ACTOR: Final = "ledger"
+REVIEWER: Final = "operator"
+HOLD_OVER: Final = "hold_over"
+NO_WALLET: Final = "no_wallet"
+
+MOVED: Final = Counter("ledger_life_moved_total", "Cashbacks that time or people moved before their request.", ["to"])
+REVIEWS: Final = Gauge("ledger_reviews_waiting", "Cashbacks that wait for a person's verdict.")
+REVIEW_AGE: Final = Gauge("ledger_review_oldest_seconds", "How long the oldest of them has waited.")
+
+_SECOND: Final = timedelta(seconds=1)
+
+_Step: TypeAlias = Callable[[Tx, datetime, int], Awaitable[list[Unrequested]]]
+
+log = logger(__name__)
+
+
+class LifePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often it is looked, and how many cashbacks one transaction moves at most."""
+
+    look_every_s: float = 1.0
+    batch_max: int = 2_000
+
+
+class Lived(msgspec.Struct, frozen=True, kw_only=True):
+    """What one round moved."""
+
+    reviewed: int
+    released: int
+    expired: int
+
+
+class Life:
+    """Moves what is due, round after round; any number may run at the same time."""
+
+    def __init__(self, database: Database, *, clock: Clock, policy: LifePolicy | None = None) -> None:
+        """Move nothing yet."""
+        self._database = database
+        self._clock = clock
+        self._policy = policy or LifePolicy()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look every `look_every_s` until `stop` is set, and at once again while batches are full.
+
+        Raises:
+            Broken: one of our invariants does not hold.
+        """
+        while not stop.is_set():
+            is_full = False
+            try:
+                lived = await self.round()
+                is_full = max(lived.reviewed, lived.released, lived.expired) >= self._policy.batch_max
+            except Unavailable as error:
+                log.warning("life.postponed", code=error.code, detail=error.detail)
+            if not is_full:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._policy.look_every_s)
+
+    async def round(self) -> Lived:
+        """Move at most one batch of each kind and return how many moved.
+
+        Raises:
+            Unavailable: the database failed; what the round had done so far stays.
+            Broken: one of our invariants does not hold.
+        """
+        lived = Lived(
+            reviewed=await self._step(_reviewed),
+            released=await self._step(_released),
+            expired=await self._step(_expired),
+        )
+        await self._observe()
+        return lived
+
+    async def _step(self, step: _Step) -> int:
+        """Do one batch of one kind in a transaction of its own; return how many moved."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            cashbacks = await step(tx, now, self._policy.batch_max)
+            await post(tx, [posting for cashback in cashbacks for posting in moved(cashback)], at=now)
+            await append(tx, "ledger", [event for cashback in cashbacks for event in _told(cashback, now)])
+        for cashback in cashbacks:
+            MOVED.labels(cashback.to_state.value).inc()
+        if cashbacks:
+            log.info("life.moved", cause=cashbacks[0].cause, cashbacks=len(cashbacks))
+        return len(cashbacks)
+
+    async def _observe(self) -> None:
+        """Tell the metrics how many wait for people, and how long the oldest of them has: nothing hangs unseen (I4)."""
+        async with self._database.transaction() as tx:
+            count, oldest = await reviews.backlog(tx)
+        REVIEWS.set(count)
+        REVIEW_AGE.set(max(0, (self._clock.now() - oldest) // _SECOND) if oldest else 0)
+
+
+async def _released(tx: Tx, now: datetime, limit: int) -> list[Unrequested]:
+    """Approve what was held for long enough."""
+    return await store.release(tx, actor=ACTOR, cause=HOLD_OVER, now=now, limit=limit)
+
+
+async def _expired(tx: Tx, now: datetime, limit: int) -> list[Unrequested]:
+    """End what nobody claimed with a wallet."""
+    due = await store.lock_unclaimed(tx, cause=NO_WALLET, now=now, limit=limit)
+    return await _moved(tx, due, actor=ACTOR, at=now)
+
+
+async def _reviewed(tx: Tx, now: datetime, limit: int) -> list[Unrequested]:
+    """Do what people have said."""
+    return await _moved(tx, await store.lock_reviewed(tx, now=now, limit=limit), actor=REVIEWER, at=now)
+
+
+async def _moved(tx: Tx, due: Sequence[Unrequested], *, actor: str, at: datetime) -> list[Unrequested]:
+    """Take the steps of locked cashbacks and return them.
+
+    Raises:
+        BooksMoved: one of them moved under its lock.
+    """
+    count = await store.move(tx, due, actor=actor, at=at) if due else 0
+    if count != len(due):
+        raise BooksMoved(f"{count} of {len(due)} cashbacks could be moved")
+    return list(due)
+
+
+def _told(cashback: Unrequested, now: datetime) -> list[Event]:
+    """Return what the world is told of a step; of a hold that begins after a review it is told nothing."""
+    body: Body
+    match cashback.to_state:
+        case State.APPROVED:
+            body = CashbackApproved(
+                cashback_id=cashback.id,
+                purchase_id=cashback.purchase_id,
+                user_id=cashback.user_id,
+                amount_minor=str(cashback.amount),
+                currency=cashback.currency,
+                token_units=str(cashback.token_units),
+            )
+        case State.VOIDED:
+            body = CashbackVoided(
+                cashback_id=cashback.id,
+                purchase_id=cashback.purchase_id,
+                user_id=cashback.user_id,
+                amount_minor=str(cashback.amount),
+                currency=cashback.currency,
+                reason=cashback.cause,
+            )
+        case State.EXPIRED:
+            body = CashbackExpired(
+                cashback_id=cashback.id,
+                purchase_id=cashback.purchase_id,
+                user_id=cashback.user_id,
+                amount_minor=str(cashback.amount),
+                currency=cashback.currency,
+            )
+        case _:
+            return []
+    return [to_event(body, key=cashback.id, time=now, traceparent=cashback.traceparent)]

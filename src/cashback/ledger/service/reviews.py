@@ -1,0 +1,153 @@
+"""What people decide before the mint request: verdicts on what is in review, and pauses of programmes.
+
+A verdict is written down, and the ledger's worker does what was said: whoever may speak here can move no money.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.money import INT63_MAX
+from cashback.kernel.page import CursorInvalid
+from cashback.ledger.model import CashbackUnknown, ProgrammeUnknown
+from cashback.ledger.model.life import (
+    ExpiringStory,
+    NewReview,
+    NotInReview,
+    Pause,
+    PauseAnswer,
+    ReviewAnswer,
+    ReviewItem,
+    ReviewStory,
+    SecondPersonRequired,
+    Verdict,
+)
+from cashback.ledger.store import readings, reviews, waiting
+
+LIST_MAX: Final = 200
+
+
+async def say(tx: Tx, review: NewReview, *, now: datetime) -> ReviewAnswer:
+    """Write down a person's verdict and return what is still needed.
+
+    Raises:
+        CashbackUnknown: there is no such cashback.
+        NotInReview: it waits for nobody, or enough was said.
+        SecondPersonRequired: this person has approved, and another one must; they may not take it back either.
+    """
+    item = await reviews.waiting(tx, review.cashback_id)
+    if item is None and await readings.by_id(tx, review.cashback_id) is None:
+        raise CashbackUnknown("there is no such cashback", parameter="cashback_id")
+    if item is None or _is_decided(item):
+        raise NotInReview("this cashback does not wait for a person", parameter="cashback_id")
+    if not await reviews.insert(tx, review, at=now):
+        raise SecondPersonRequired(f"{review.person} has had their say: another person must", pointer="/person")
+    said = await reviews.waiting(tx, review.cashback_id)
+    if said is None:
+        raise NotInReview("this cashback does not wait for a person", parameter="cashback_id")
+    return ReviewAnswer(
+        cashback_id=review.cashback_id,
+        verdict=review.verdict,
+        approvals=_approvals(said),
+        approvals_needed=said.approvals_needed,
+        is_decided=_is_decided(said),
+    )
+
+
+async def set_pause(tx: Tx, programme_id: str, pause: Pause) -> PauseAnswer:
+    """Pause or resume a programme in a person's name; what stood so before stays, with who had said so.
+
+    Raises:
+        ProgrammeUnknown: there is no such programme.
+    """
+    is_news = await waiting.pause(tx, programme_id, is_paused=pause.is_paused, at=pause.at)
+    if is_news is None:
+        raise ProgrammeUnknown("there is no such programme", parameter="programme_id")
+    if is_news:
+        await waiting.note_pause(tx, programme_id, pause)
+    last = await waiting.last_pause(tx, programme_id) or pause
+    return PauseAnswer(
+        programme_id=programme_id,
+        is_paused=pause.is_paused,
+        is_news=is_news,
+        person=last.person,
+        reason=last.reason,
+        at=last.at,
+    )
+
+
+class Queues:
+    """What waits for people: verdicts to be said, users to be reminded of their wallet."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        """Read from `database`."""
+        self._database = database
+        self._clock = clock
+
+    async def reviews(self, *, limit: int, place: str | None) -> tuple[list[ReviewStory], str | None]:
+        """Return a page of what waits for verdicts, oldest first, and the place that the next one starts after.
+
+        Raises:
+            CursorInvalid: `place` is none of ours.
+        """
+        most = min(limit, LIST_MAX)
+        async with self._database.transaction() as tx:
+            found = await reviews.page(tx, after_position=_position(place), limit=most + 1)
+        kept = found[:most]
+        return [_story(item) for item in kept], str(kept[-1].position) if len(found) > most else None
+
+    async def expiring(self, *, within: timedelta, limit: int) -> list[ExpiringStory]:
+        """Return what expires `within` so long unless a wallet is linked, soonest first."""
+        async with self._database.transaction() as tx:
+            found = await waiting.expiring(tx, now=self._clock.now(), within=within, limit=min(limit, LIST_MAX))
+        return [
+            ExpiringStory(
+                cashback_id=item.cashback_id,
+                user_id=item.user_id,
+                currency=item.currency,
+                amount_minor=str(item.amount),
+                token_units=str(item.token_units),
+                expires_at=item.expires_at,
+            )
+            for item in found
+        ]
+
+
+def _approvals(item: ReviewItem) -> int:
+    """Return how many people approved."""
+    return sum(review.verdict is Verdict.APPROVE for review in item.reviews)
+
+
+def _is_decided(item: ReviewItem) -> bool:
+    """Tell whether as much was said as is needed: one rejection, or the approvals."""
+    is_rejected = any(review.verdict is Verdict.REJECT for review in item.reviews)
+    return is_rejected or _approvals(item) >= item.approvals_needed
+
+
+def _story(item: ReviewItem) -> ReviewStory:
+    """Return a cashback in review in the words that leave the house."""
+    return ReviewStory(
+        cashback_id=item.cashback_id,
+        user_id=item.user_id,
+        merchant_id=item.merchant_id,
+        currency=item.currency,
+        amount_minor=str(item.amount),
+        token_units=str(item.token_units),
+        waiting_since=item.waiting_since,
+        approvals_needed=item.approvals_needed,
+        reviews=list(item.reviews),
+    )
+
+
+def _position(place: str | None) -> int:
+    """Return the position that a page starts after.
+
+    Raises:
+        CursorInvalid: the text is no position.
+    """
+    if place is None:
+        return 0
+    if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
+        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
+    return int(place)

@@ -1,0 +1,120 @@
+"""A paused programme grants, releases, expires and requests nothing until it is resumed (I1, I4, I7)."""
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from cashback.ledger import PauseAnswer, ProgrammeUnknown, replay
+from cashback.purchases.model import OPERATOR, ProgrammePause, Refused
+from cashback.purchases.service import Orders
+from tests.integration.ledger.lives import bought, life_of, steps, with_terms
+from tests.integration.ledger.world import World, decoded, minted_outcome, new_key, requests
+
+pytestmark = pytest.mark.invariant("I1", "I4", "I7")
+
+
+async def set_pause(
+    world: World, *, is_paused: bool, person: str = "alice", reason: str = "a wrong rate"
+) -> PauseAnswer:
+    """Give the answer to a pause of the only programme, or to the end of one."""
+    programme_id = await world.one("select id from ledger.programmes")
+    order = ProgrammePause(
+        owner=OPERATOR, key=new_key(), programme_id=programme_id, is_paused=is_paused, person=person, reason=reason
+    )
+    return decoded(await Orders(world.api, clock=world.clock).give(order), PauseAnswer)
+
+
+async def test_a_purchase_earns_nothing_while_the_programme_is_paused(world: World) -> None:
+    """The decision says why, and replays to itself; after the end of the pause the next one earns again."""
+    await with_terms(world)
+    await set_pause(world, is_paused=True)
+    [paused] = await bought(world)
+    await set_pause(world, is_paused=False)
+    [later] = await bought(world)
+    told = [await world.readings.cashback(cashback_id) for cashback_id in (paused, later)]
+    assert [(one.state.value, one.reason.value) for one in told] == [
+        ("declined", "programme_paused"),
+        ("approved", "granted"),
+    ]
+    assert [replay(one.document) for one in told] == [one.document for one in told]
+    assert b"is_programme_paused" not in told[1].document
+    await world.assert_books_prove()
+
+
+async def test_holds_expiries_reviews_and_requests_stop_and_go_on_when_it_is_resumed(world: World) -> None:
+    """What was requested before is settled all the same."""
+    await with_terms(world, hold_days=30)
+    [requested] = await bought(world)
+    world.clock.advance(timedelta(days=30))
+    await life_of(world).round()
+    [waiting] = await bought(world)
+    [unclaimed] = await bought(world, wallet=None)
+    await world.request()
+    world.clock.advance(timedelta(days=30))
+    await life_of(world).round()
+    await world.rows("update ledger.programmes set expire_after_days = 30")
+    [held] = await bought(world)
+    await set_pause(world, is_paused=True)
+    world.clock.advance(timedelta(days=31))
+    lived = await life_of(world).round()
+    await world.request()
+    await world.sweeper.round()
+    assert (lived.released, lived.expired, lived.reviewed) == (0, 0, 0)
+    assert {request.cashback_id for request in await requests(world)} == {requested}
+    await world.settle(await minted_outcome(world, requested))
+    await set_pause(world, is_paused=False)
+    lived = await life_of(world).round()
+    await world.sweeper.round()
+    await world.request()
+    assert (lived.released, lived.expired) == (1, 1)
+    assert [(await steps(world, each))[-1] for each in (requested, waiting, unclaimed, held)] == [
+        "minted",
+        "mint_requested",
+        "expired",
+        "mint_requested",
+    ]
+    await world.assert_books_prove()
+
+
+async def test_a_verdict_said_during_a_pause_is_done_after_it(world: World) -> None:
+    """It stays said."""
+    await with_terms(world, review_above_minor=0)
+    [cashback_id] = await bought(world)
+    await world.rows(
+        "insert into ledger.reviews (cashback_id, verdict, person, reason, key_id, at)"
+        " values (%s, 'reject', 'alice', 'no', 'key_1', now())",
+        cashback_id,
+    )
+    await set_pause(world, is_paused=True)
+    assert (await life_of(world).round()).reviewed == 0
+    await set_pause(world, is_paused=False)
+    assert (await life_of(world).round()).reviewed == 1
+    assert await steps(world, cashback_id) == ["review", "voided"]
+
+
+async def test_who_paused_it_and_why_is_kept_and_pausing_twice_is_no_news(world: World) -> None:
+    """The first word stands until it is taken back."""
+    await with_terms(world)
+    first = await set_pause(world, is_paused=True)
+    again = await set_pause(world, is_paused=True, person="bob", reason="as well")
+    assert (first.is_news, again.is_news, again.person, again.reason) == (True, False, "alice", "a wrong rate")
+    await set_pause(world, is_paused=False, person="bob", reason="mended")
+    kept = await world.rows("select is_paused, person, reason from ledger.programme_pauses order by position")
+    assert kept == [(True, "alice", "a wrong rate"), (False, "bob", "mended")]
+    with (
+        psycopg.connect(world.dsns.of("cashback_owner"), autocommit=True) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("update ledger.programme_pauses set person = 'mallory'")
+
+
+async def test_a_programme_that_is_not_there_cannot_be_paused(world: World) -> None:
+    """Refused, and nothing is kept."""
+    order = ProgrammePause(
+        owner=OPERATOR, key=new_key(), programme_id="prg_none", is_paused=True, person="alice", reason="why"
+    )
+    outcome = await Orders(world.api, clock=world.clock).give(order)
+    assert isinstance(outcome, Refused)
+    assert isinstance(outcome.error, ProgrammeUnknown)
+    assert await world.one("select count(*) from ledger.programme_pauses") == 0

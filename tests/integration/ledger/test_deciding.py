@@ -215,7 +215,7 @@ async def test_lines_categories_tiers_and_owners_are_what_the_rules_are_told(wor
     await publish(world, programme, rules)
     golden, plain = await world.user(tier="gold"), await world.user()
     grocer, other = await world.merchant(mcc="5411"), await world.merchant(mcc="5812")
-    own = await world.merchant(mcc="5411", owner=golden)
+    own = await world.merchant(mcc="5411", owner_id=golden.id)
     lines = (Line(amount_minor=4000, sku="tea", category="food"), Line(amount_minor=6000, sku="cup"))
     bought = [(golden, grocer), (plain, grocer), (golden, other), (golden, own), (plain, own)]
     answers = await world.record(*[buy(user, merchant, lines=lines) for user, merchant in bought])

@@ -128,12 +128,10 @@ class World:
         command = NewUser(owner=OPERATOR, key=new_key(), wallet=address, tier=tier)
         return decoded(await self.people.create_user(command), User)
 
-    async def merchant(self, *, mcc: str | None = None, owner: User | None = None) -> Merchant:
+    async def merchant(self, *, mcc: str | None = None, owner_id: str | None = None) -> Merchant:
         """Give a merchant, of a category and of an owner if they are told."""
-        owner_id = owner.id if owner is not None else None
-        command = NewMerchant(
-            owner=OPERATOR, key=new_key(), name=f"Shop {next(_numbers)}", mcc=mcc, owner_user_id=owner_id
-        )
+        name = f"Shop {next(_numbers)}"
+        command = NewMerchant(owner=OPERATOR, key=new_key(), name=name, mcc=mcc, owner_user_id=owner_id)
         return decoded(await self.people.create_merchant(command), Merchant)
 
     async def link(self, user: User, wallet: str) -> User:

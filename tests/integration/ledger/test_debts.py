@@ -21,7 +21,6 @@ from tests.integration.ledger.refunding import (
 )
 from tests.integration.ledger.world import START, Dsns, World, buy, decoded, minted_outcome, new_key, open_world
 
-pytestmark = pytest.mark.invariant("I1", "I8")
 DAY = timedelta(days=1)
 
 
@@ -58,6 +57,7 @@ def command(user: User, token_units: int | None = None) -> DebtWriteOff:
     )
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_debts_are_shown_by_user_and_by_programme(world: World) -> None:
     """Requested, collected from the next cashback, and what is open: the youngest."""
     programme = await world.programme()
@@ -86,6 +86,7 @@ async def test_debts_are_shown_by_user_and_by_programme(world: World) -> None:
     assert await debts_of(world).debtors(after=user.id, limit=10) == []
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_what_is_too_old_is_written_off_and_the_rest_is_not(world: World) -> None:
     """After ten days the first of two debts; a second round finds nothing, a day later it finds the second."""
     programme = await world.programme()
@@ -110,6 +111,7 @@ async def test_what_is_too_old_is_written_off_and_the_rest_is_not(world: World) 
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_two_workers_write_the_same_debt_off_once(dsns: Dsns, world: World) -> None:
     """Both look at once; one of them finds nothing left."""
     await world.programme()
@@ -126,6 +128,7 @@ async def test_two_workers_write_the_same_debt_off_once(dsns: Dsns, world: World
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_a_person_gives_a_debt_up_with_a_reason(world: World) -> None:
     """A part of it, the oldest first, then the rest; then nothing is owed."""
     await world.programme()
@@ -144,6 +147,7 @@ async def test_a_person_gives_a_debt_up_with_a_reason(world: World) -> None:
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_a_write_off_names_a_user_and_a_reason(world: World) -> None:
     """Refused with the place."""
     user = await world.user()

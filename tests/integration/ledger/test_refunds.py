@@ -16,8 +16,6 @@ from tests.integration.ledger.outcomes import minted_after, reverted_outcome
 from tests.integration.ledger.refunding import balance, give_back, give_back_lines, refunded, standing
 from tests.integration.ledger.world import Dsns, World, buy, failed_outcome, minted_outcome, open_world, requests
 
-pytestmark = pytest.mark.invariant("I1", "I8")
-
 
 class Shopper(msgspec.Struct, frozen=True):
     """A user and a merchant where they buy."""
@@ -45,6 +43,7 @@ async def shopper(world: World) -> Shopper:
     return Shopper(world, await world.user(), await world.merchant())
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_returning_all_before_the_mint_voids_the_cashback(world: World, shopper: Shopper) -> None:
     """Its money is back in the budget, and no mint is requested."""
     [purchase] = await shopper.buys(10_000)
@@ -57,6 +56,7 @@ async def test_returning_all_before_the_mint_voids_the_cashback(world: World, sh
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_returning_a_part_before_the_mint_shrinks_what_is_minted(world: World, shopper: Shopper) -> None:
     """A third of 100.00 back: of 1.50 one dollar is left and requested, the rest is in the budget."""
     [purchase] = await shopper.buys(10_000)
@@ -67,6 +67,7 @@ async def test_returning_a_part_before_the_mint_shrinks_what_is_minted(world: Wo
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_lines_are_returned_by_their_own_share(world: World, shopper: Shopper) -> None:
     """The whole second line first, then an amount that is spread over what is left; in whatever order."""
     lines = (Line(amount_minor=6_000), Line(amount_minor=999))
@@ -78,6 +79,7 @@ async def test_lines_are_returned_by_their_own_share(world: World, shopper: Shop
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_dust_is_voided_and_its_money_goes_back_whole(world: World) -> None:
     """What is left is less than a token unit: nothing can be minted of it."""
     await world.start(
@@ -96,6 +98,7 @@ async def test_dust_is_voided_and_its_money_goes_back_whole(world: World) -> Non
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_buy_earn_return_and_keep_the_points_is_not_possible(world: World, shopper: Shopper) -> None:
     """odoo/odoo#257854, frappe/erpnext#32951, malsubrata/woo-wallet#53: the user owes what was minted."""
     purchase = await shopper.has_minted()
@@ -106,6 +109,7 @@ async def test_buy_earn_return_and_keep_the_points_is_not_possible(world: World,
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_a_partial_return_after_the_mint_owes_the_difference_in_tokens(world: World, shopper: Shopper) -> None:
     """Each its own part; together, whatever the steps, what was minted less what is left."""
     purchase = await shopper.has_minted()
@@ -117,6 +121,7 @@ async def test_a_partial_return_after_the_mint_owes_the_difference_in_tokens(wor
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_what_a_user_owes_is_kept_from_what_they_earn_next(world: World, shopper: Shopper) -> None:
     """1.50 owed; 0.60 is kept whole and draws no number, of 3.00 the missing 0.90 is kept."""
     await refunded(world, give_back(await shopper.has_minted()))
@@ -129,6 +134,7 @@ async def test_what_a_user_owes_is_kept_from_what_they_earn_next(world: World, s
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_what_was_netted_and_is_returned_is_owed_again(world: World, shopper: Shopper) -> None:
     """It had paid a debt; its purchase is returned, so that debt is not paid."""
     await refunded(world, give_back(await shopper.has_minted()))
@@ -141,6 +147,7 @@ async def test_what_was_netted_and_is_returned_is_owed_again(world: World, shopp
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_returning_in_flight_reverses_when_the_mint_is_final(world: World, shopper: Shopper) -> None:
     """The request stands, debt is raised at once, and the state follows the chain, back and forth."""
     [purchase] = await shopper.buys(10_000)
@@ -156,6 +163,7 @@ async def test_returning_in_flight_reverses_when_the_mint_is_final(world: World,
     assert states == ["reversed", "mint_requested", "reversed"]
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_returning_what_is_stuck_leaves_it_stuck(world: World, shopper: Shopper) -> None:
     """It may be minted yet; then it is reversed."""
     [purchase] = await shopper.buys(10_000)
@@ -169,6 +177,7 @@ async def test_returning_what_is_stuck_leaves_it_stuck(world: World, shopper: Sh
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_what_is_given_back_after_its_own_refund_pays_for_it(world: World, shopper: Shopper) -> None:
     """Its number was retired: at the next request its own debt is kept, and no token of it is minted."""
     [purchase] = await shopper.buys(10_000)
@@ -184,6 +193,7 @@ async def test_what_is_given_back_after_its_own_refund_pays_for_it(world: World,
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_what_is_given_back_after_its_debt_was_paid_elsewhere_is_minted_whole(
     world: World, shopper: Shopper
 ) -> None:
@@ -201,6 +211,7 @@ async def test_what_is_given_back_after_its_debt_was_paid_elsewhere_is_minted_wh
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_a_programme_may_give_up_what_is_owed_at_once(world: World, shopper: Shopper) -> None:
     """Its policy: the debt is in the books, and written off in the same transaction."""
     await world.rows("update ledger.programmes set refund_policy = %s", RefundPolicy.WRITE_OFF.value)
@@ -212,6 +223,7 @@ async def test_a_programme_may_give_up_what_is_owed_at_once(world: World, shoppe
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_two_workers_never_keep_the_same_debt_twice(dsns: Dsns, world: World, shopper: Shopper) -> None:
     """Ten cashbacks of a debtor, requested one by one by two processes at once: together they pay what is owed."""
     await refunded(world, give_back(await shopper.has_minted(50_000)))
@@ -231,6 +243,7 @@ async def test_two_workers_never_keep_the_same_debt_twice(dsns: Dsns, world: Wor
     await world.assert_books_prove()
 
 
+@pytest.mark.invariant("I1", "I8")
 async def test_refunds_and_requests_at_once_lose_nothing(dsns: Dsns, world: World, shopper: Shopper) -> None:
     """Whichever comes first, the cashback shrinks or its user owes: in the end nothing of what was returned is left."""
     purchases = await shopper.buys(*[10_000] * 8)

@@ -22,7 +22,7 @@ import uvloop
 
 from cashback.cli.output import print_table, say
 from cashback.kernel.telemetry import configure
-from tests.benchmarks import api, budget, end_to_end, gas, mint, record, relay
+from tests.benchmarks import api, budget, end_to_end, gas, holds, mint, record, relay
 from tests.benchmarks.checks import Check, cells
 from tests.benchmarks.machine import ROOT, Machine, Usage, machine
 
@@ -34,6 +34,7 @@ BENCHMARKS: Final[dict[str, Measure]] = {
     "relay": relay.measure,
     "mint": mint.measure,
     "record": record.measure,
+    "holds": holds.measure,
     "api": api.measure,
     "end_to_end": end_to_end.measure,
 }

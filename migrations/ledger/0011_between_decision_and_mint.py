@@ -61,6 +61,24 @@ create trigger reviews_immutable before update or delete or truncate on ledger.r
 create index transfer_of_refund on ledger.transfers (cashback_id) where cause = 'refund';
 """
 
+STEPS = r"""
+-- The same list, parsed once and put into the check and the trigger as an expression: a function with settings of its
+-- own is called for each row, twice for each step.
+create or replace function ledger.is_step(from_state text, to_state text) returns boolean
+language sql immutable
+begin atomic
+    select coalesce(from_state, '') || '>' || to_state in (
+        '>declined', '>waitlisted', '>pending', '>review', '>approved',
+        'waitlisted>declined', 'waitlisted>pending', 'waitlisted>review', 'waitlisted>approved',
+        'pending>approved', 'pending>voided',
+        'review>pending', 'review>approved', 'review>voided',
+        'approved>mint_requested', 'approved>voided', 'approved>netted', 'approved>expired',
+        'mint_requested>minted', 'mint_requested>stuck',
+        'stuck>minted', 'stuck>approved', 'stuck>mint_requested',
+        'minted>mint_requested', 'minted>reversed', 'reversed>mint_requested');
+end;
+"""
+
 GRANTED_BEFORE = r"""
 -- What the first engine granted is one line and the programme's one campaign; the decision holds what was paid.
 alter table ledger.cashback_ledger disable trigger cashback_frozen;
@@ -94,5 +112,6 @@ def upgrade() -> None:
     """Add the terms, the two journals and the ways to find what is due, each with its grants."""
     run(PROGRAMMES)
     run(LIFE)
+    run(STEPS)
     run(GRANTED_BEFORE)
     run(GRANTS)

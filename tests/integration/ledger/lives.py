@@ -6,7 +6,7 @@ from cashback.ledger.service.life import Life, LifePolicy
 from tests.integration.ledger.world import World, buy
 
 
-def life_of(world: World, *, batch_max: int = 2_000) -> Life:
+def life_of(world: World, *, batch_max: int = 5_000) -> Life:
     """Return a worker of the world."""
     return Life(world.worker, clock=world.clock, policy=LifePolicy(batch_max=batch_max))
 

@@ -14,7 +14,7 @@ DAYS = timedelta(days=90)
 
 
 async def test_what_waited_long_enough_without_a_wallet_expires(world: World) -> None:
-    """Not a moment before; its budget is whole again, and nothing is requested when a wallet comes later."""
+    """Not a moment before; its budget is whole again, and nothing is requested when a wallet comes later (I1, I4)."""
     await with_terms(world, expire_after_days=90)
     before = await budget_left(world)
     user, merchant = await world.user(wallet=None), await world.merchant()

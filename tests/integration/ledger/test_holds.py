@@ -14,7 +14,7 @@ HOLD = timedelta(days=30)
 
 
 async def test_a_held_cashback_is_pending_and_released_when_the_window_closes(world: World) -> None:
-    """Not a moment before; its event, its step and its posting come then, and the request follows."""
+    """Not a moment before; its event, its step and its posting come then, and the request follows (I1, I4, I8)."""
     await with_terms(world, hold_days=30)
     [cashback_id] = await bought(world)
     assert await postings(world, cashback_id) == [("accrual", "budget", "pending", 150)]

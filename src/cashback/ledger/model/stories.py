@@ -96,14 +96,22 @@ class SumStory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The ledger's figures in one currency; `granted` is the sum of the four others."""
+    """The ledger's figures in one currency; `granted` is the sum of all the others, in money and in tokens.
+
+    `pending` is held or in review, `waiting` is approved and has no request yet. What was returned of a cashback before
+    its request is in `voided`, the tokens that were kept against debt are in `netted`.
+    """
 
     currency: str
     granted: SumStory
+    pending: SumStory
     waiting: SumStory
     in_flight: SumStory
     stuck: SumStory
     minted: SumStory
+    voided: SumStory
+    netted: SumStory
+    expired: SumStory
 
 
 class ChainFigure(msgspec.Struct, frozen=True, kw_only=True):

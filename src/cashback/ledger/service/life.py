@@ -54,7 +54,7 @@ class LifePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How often it is looked, and how many cashbacks one transaction moves at most."""
 
     look_every_s: float = 1.0
-    batch_max: int = 2_000
+    batch_max: int = 5_000
 
 
 class Lived(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 """What others may read of the ledger; each reading is a transaction of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from cashback.kernel.db import Database, long_statements
-from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, Minor, TokenUnits
+from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL
 from cashback.kernel.page import CursorInvalid
 from cashback.ledger.model import (
     Balance,
@@ -21,6 +21,7 @@ from cashback.ledger.model import (
 )
 from cashback.ledger.rules import ENGINE as BARE_ENGINE
 from cashback.ledger.rules import decided_of, engine_of, explain, replay
+from cashback.ledger.rules.balance import balance
 from cashback.ledger.rules.engine import judgement_of
 from cashback.ledger.rules.engine.explain import explain_in_full
 from cashback.ledger.store import audit, fence, programmes, retirements, terms
@@ -31,8 +32,6 @@ LIST_MAX: Final = 1_000
 
 WHOLE_LEDGER_S_MAX: Final = 3_600
 """How long one question about everything there is may take; there are no checkpoints from which to go on."""
-
-_STANDING: Final = (State.APPROVED, State.MINT_REQUESTED, State.STUCK, State.MINTED)
 
 
 class Readings:
@@ -126,8 +125,8 @@ class Readings:
         """Return a user's wallet, and what they earned per currency; neither for a user nobody has heard of."""
         async with self._database.transaction() as tx:
             wallet = await store.wallet_of(tx, user_id)
-            sums = await store.sums_of_user(tx, user_id)
-        return wallet, [_balance(sums, currency) for currency in sorted({currency for currency, _ in sums})]
+            found = await store.state_sums_of_user(tx, user_id)
+        return wallet, [balance(found, currency) for currency in sorted({currency for currency, _ in found})]
 
     async def sums(self) -> dict[State, Sum]:
         """Return how many cashbacks are in each state, and their token units.
@@ -179,15 +178,3 @@ def _position(place: str | None) -> int:
     if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
         raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
     return int(place)
-
-
-def _balance(sums: Mapping[tuple[str, State], Sum], currency: str) -> Balance:
-    """Return one currency's balance from the sums per state."""
-    parts = [sums.get((currency, state), Sum()) for state in _STANDING]
-    granted = Sum(
-        sum(part.cashbacks for part in parts),
-        Minor(sum(part.amount for part in parts)),
-        TokenUnits(sum(part.token_units for part in parts)),
-    )
-    waiting, in_flight, stuck, minted = parts
-    return Balance(currency=currency, granted=granted, waiting=waiting, in_flight=in_flight, stuck=stuck, minted=minted)

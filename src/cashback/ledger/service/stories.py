@@ -176,10 +176,14 @@ def _figures(figures: Balance) -> LedgerFigures:
     return LedgerFigures(
         currency=figures.currency,
         granted=_sum(figures.granted),
+        pending=_sum(figures.pending),
         waiting=_sum(figures.waiting),
         in_flight=_sum(figures.in_flight),
         stuck=_sum(figures.stuck),
         minted=_sum(figures.minted),
+        voided=_sum(figures.voided),
+        netted=_sum(figures.netted),
+        expired=_sum(figures.expired),
     )
 
 

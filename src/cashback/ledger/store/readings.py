@@ -6,6 +6,7 @@ from typing import Any, Final
 from cashback.kernel.db import Tx
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model import Cashback, Reason, State, Sum, Transition
+from cashback.ledger.model.cashbacks import StateSums
 
 _SELECT: Final = """
     select cashback.id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
@@ -96,19 +97,31 @@ async def transitions(tx: Tx, cashback_id: str) -> list[Transition]:
     ]
 
 
-async def sums_of_user(tx: Tx, user_id: str) -> dict[tuple[str, State], Sum]:
-    """Return what a user's cashbacks come to, per currency and state."""
+async def state_sums_of_user(tx: Tx, user_id: str) -> dict[tuple[str, State], StateSums]:
+    """Return what a user's cashbacks come to, per currency and state; what was granted nothing is left out."""
     cursor = await tx.execute(
         """
-        select currency, state, count(*), sum(amount_minor)::bigint, sum(token_units)::bigint
+        select currency, state, count(*), sum(amount_minor)::bigint, sum(token_units)::bigint,
+               sum(payable_minor)::bigint, sum(payable_units)::bigint,
+               sum(least(netted_units, payable_units))::bigint
         from ledger.cashback_ledger
         where user_id = %(user)s
-          and state <> 'declined'
+          and amount_minor > 0
         group by currency, state
         """,
         {"user": user_id},
     )
-    return {(row[0], State(row[1])): Sum(row[2], Minor(row[3]), TokenUnits(row[4])) for row in await cursor.fetchall()}
+    return {
+        (row[0], State(row[1])): StateSums(
+            cashbacks=row[2],
+            amount=Minor(row[3]),
+            token_units=TokenUnits(row[4]),
+            payable=Minor(row[5]),
+            payable_units=TokenUnits(row[6]),
+            netted_units=TokenUnits(row[7]),
+        )
+        for row in await cursor.fetchall()
+    }
 
 
 async def sums(tx: Tx) -> dict[State, Sum]:

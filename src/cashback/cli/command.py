@@ -37,6 +37,13 @@ EXIT_UNAVAILABLE: Final = 5
 EXIT_SETTINGS: Final = 6
 EXIT_INTERRUPTED: Final = 130
 
+_UNFIT: Final = frozenset({"42P01", "42703", "3F000", "42501"})
+"""No such table, column or schema, or no right to it: what a database says that is another's, or not migrated."""
+_UNFIT_HOW_TO: Final = (
+    "is the CASHBACK_*_DSN that of this service and role, and is the database migrated? `cashback doctor` says which"
+    " is not, `cashback migrate` brings it there"
+)
+
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "api": ("cashback.cli.run:api", "Serve the REST API."),
     "relay": ("cashback.cli.run:relay", "Publish a service's outbox to the broker."),
@@ -134,8 +141,16 @@ def run(arguments: Sequence[str]) -> int:
         click.echo("cashback: interrupted", err=True)
         return EXIT_INTERRUPTED
     except (Rejected, Unavailable) as error:
-        click.echo(f"cashback: {error.code}: {error.detail}", err=True)
+        notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+        click.echo(f"cashback: {error.code}: {error.detail}{notes}", err=True)
         return _exit_code(error)
+    except Exception as error:
+        # psycopg's own kinds would have to be imported, also by verbs that want no database.
+        if getattr(error, "sqlstate", None) not in _UNFIT:
+            raise
+        words = str(error).strip().splitlines()[0]
+        click.echo(f"cashback: database_unfit: {words}; {_UNFIT_HOW_TO}", err=True)
+        return EXIT_SETTINGS
     return code if isinstance(code, int) else 0
 
 

@@ -1,5 +1,6 @@
 """`cashback dev`: the whole system on this machine, on embedded servers, for as long as one wants."""
 
+import math
 import os
 import shlex
 import signal
@@ -27,6 +28,13 @@ _LIFTING: Final = {
 }
 
 
+def _a_number(context: click.Context, option: click.Parameter, value: float) -> float:
+    """Return what is a number: nan is within every range, for no comparison with it holds."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number of seconds", context, option)
+    return value
+
+
 @click.command()
 @click.option(
     "--folder",
@@ -37,6 +45,7 @@ _LIFTING: Final = {
     "--block-time",
     "block_time_s",
     type=click.FloatRange(0.1, 60),
+    callback=_a_number,
     default=1,
     show_default=True,
     help="Seconds between blocks.",

@@ -30,7 +30,7 @@ def document(standing: "Standing") -> dict[str, object]:
         "token": address_text(view.token),
         "minter": address_text(view.minter),
         "epoch": view.epoch,
-        "head": view.head,
+        "head": view.head if view.is_head_told else None,
         "safe": view.safe,
         "final": view.final,
         "accepted_waiting": view.accepted_waiting,
@@ -58,8 +58,8 @@ def document(standing: "Standing") -> dict[str, object]:
             {
                 "name": one.name,
                 "is_healthy": one.is_healthy,
-                "head": one.head,
-                "lag_blocks": one.lag,
+                "head": one.head if one.is_healthy else None,
+                "lag_blocks": one.lag if one.is_healthy else None,
                 "problem": one.problem,
             }
             for one in view.endpoints
@@ -82,7 +82,9 @@ def show(standing: "Standing") -> None:
         "endpoints",
         ("endpoint", "state", "head", "blocks behind", "problem"),
         [
-            (one.name, "ok" if one.is_healthy else "WRONG", one.head if one.is_healthy else "", one.lag, one.problem)
+            (one.name, "ok", str(one.head), str(one.lag), one.problem)
+            if one.is_healthy
+            else (one.name, "WRONG", _told(None), _told(None), one.problem)
             for one in view.endpoints
         ],
     )
@@ -115,10 +117,11 @@ def _switches(standing: "Standing") -> dict[str, object]:
 def _facts(view: "AdapterView") -> dict[str, object]:
     """Return what is one figure."""
     allowance = view.allowance
+    head = f"{view.head:,}" if view.is_head_told else _UNTOLD
     return {
         "token": address_text(view.token),
         "minter": address_text(view.minter) + (" (paused)" if allowance is not None and allowance.is_paused else ""),
-        "blocks": f"head {view.head:,}, safe {view.safe:,}, final {view.final:,}",
+        "blocks": f"head {head}, safe {view.safe:,}, final {view.final:,}",
         "mints not signed yet": f"{view.accepted_waiting:,}",
         "mints held": f"{view.held:,}",
         "last anchor": _anchored(view.anchors),

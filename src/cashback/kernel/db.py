@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Self, TypeAlias, cast
 
 import psycopg
 from psycopg import errors, waiting
@@ -67,6 +67,14 @@ class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
 
 
+class Refusal:
+    """What the server said when it last let nobody in, in its own words, which name users and places; else empty."""
+
+    def __init__(self) -> None:
+        """Have heard nothing."""
+        self.words = ""
+
+
 class Line(psycopg.AsyncConnection[TupleRow]):
     """A connection that hangs up where psycopg would ask the server to cancel and stay for the answer, up to 10 s.
 
@@ -74,6 +82,28 @@ class Line(psycopg.AsyncConnection[TupleRow]):
     """
 
     longer_by_s = 0.0
+
+    @classmethod
+    async def connect(  # type: ignore[override]  # psycopg's options are passed on, whichever they are
+        cls,
+        conninfo: str = "",
+        *,
+        refusal: Refusal | None = None,
+        **options: Any,  # noqa: ANN401 - as above
+    ) -> Self:
+        """Return a new connection, and have `refusal` know what the server said instead.
+
+        Raises:
+            OperationalError: there is none; a pool tries again instead of telling why.
+        """
+        heard = Refusal() if refusal is None else refusal
+        try:
+            connection = await super().connect(conninfo, **options)
+        except psycopg.OperationalError as cause:
+            heard.words = _fatal_words(cause)
+            raise
+        heard.words = ""
+        return connection
 
     async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - psycopg's signature
         """Return the answer; after `ANSWER_WITHIN_S` without one, or the caller's own `timeout` (s), there is none.
@@ -102,12 +132,23 @@ class Line(psycopg.AsyncConnection[TupleRow]):
         await super().__aexit__(exc_type, exc_val, exc_tb)
 
 
+def _fatal_words(cause: psycopg.OperationalError) -> str:
+    """Return what a server said that answered and let nobody in, empty when none answered.
+
+    >>> _fatal_words(psycopg.OperationalError('connection failed: FATAL:  database "nil" does not exist'))
+    'database "nil" does not exist'
+    """
+    _, fatal, words = str(cause).partition("FATAL: ")
+    return words.strip().splitlines()[0] if fatal else ""
+
+
 class Database:
     """One service's database as one process sees it."""
 
-    def __init__(self, pool: AsyncConnectionPool[Tx]) -> None:
-        """Wrap an open pool."""
+    def __init__(self, pool: AsyncConnectionPool[Tx], refusal: Refusal | None = None) -> None:
+        """Wrap an open pool, whose connections have `refusal` know why there are none."""
         self._pool = pool
+        self._refusal = refusal or Refusal()
 
     @classmethod
     @asynccontextmanager
@@ -121,10 +162,17 @@ class Database:
             f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
             f" -c client_connection_check_interval={CLIENT_GONE_WITHIN_MS} -c timezone=UTC"
         )
+        refusal = Refusal()
         pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             dsn,
             connection_class=Line,
-            kwargs={"application_name": name, "options": options, "connect_timeout": 5, **_NOTICE_SILENCE},
+            kwargs={
+                "application_name": name,
+                "options": options,
+                "connect_timeout": 5,
+                "refusal": refusal,
+                **_NOTICE_SILENCE,
+            },
             min_size=1,
             max_size=connections_max,
             max_waiting=POOL_WAITERS_MAX,
@@ -135,7 +183,7 @@ class Database:
         )
         await pool.open()
         try:
-            yield cls(pool)
+            yield cls(pool, refusal)
         finally:
             await pool.close(timeout=CLOSE_WITHIN_S)
 
@@ -160,7 +208,7 @@ class Database:
                     await connection.close()
                     raise
         except _WORLD_FAILED as cause:
-            raise DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}") from cause
+            raise self._unavailable(cause) from cause
         except errors.CheckViolation as cause:
             # Without a constraint it is no row's fault: a partitioned table lacks the partition of today.
             if cause.diag.constraint_name is not None:
@@ -182,7 +230,15 @@ class Database:
             async with connection:
                 yield connection
         except _WORLD_FAILED as cause:
-            raise DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}") from cause
+            raise self._unavailable(cause) from cause
+
+    def _unavailable(self, cause: psycopg.Error) -> DatabaseUnavailable:
+        """Return the failure; why the server lets nobody in is a note for whoever runs the process, not for callers."""
+        if not self._refusal.words:
+            return DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}")
+        failure = DatabaseUnavailable("the database refused the connection")
+        failure.add_note(self._refusal.words)
+        return failure
 
     async def ping(self) -> None:
         """Return when the database answered a trivial question.

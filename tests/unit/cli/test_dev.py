@@ -1,9 +1,12 @@
-"""What `cashback dev` says of a child that nobody stopped."""
+"""What `cashback dev` says of a child that nobody stopped, and what it refuses before anything starts."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from cashback.cli import command
 from cashback.cli.dev import how_it_ended
 
 LOG = Path("/data/logs/api.log")
@@ -22,3 +25,37 @@ LOG = Path("/data/logs/api.log")
 def test_an_exit_code_and_a_signal_are_told_apart(code: int, said: str) -> None:
     """Only who ends by itself has written why."""
     assert how_it_ended(code, LOG) == said
+
+
+@pytest.mark.parametrize("block_time", ["nan", "0", "61", "soon"])
+def test_a_block_time_that_is_none_is_a_wrong_command_line(block_time: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also the one number that no comparison refuses."""
+    assert command.run(["dev", "--block-time", block_time]) == 2
+    assert "Invalid value for '--block-time'" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Exit code 4 and one sentence, before anything is started."""
+    (tmp_path / "file").touch()
+    assert command.run(["dev", "--folder", str(tmp_path / "file")]) == command.EXIT_REJECTED
+    assert capsys.readouterr().err.startswith(f"cashback: folder_unusable: {tmp_path}/file cannot be used: File exists")
+
+
+INTERRUPTED = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "cashback.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from cashback.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_program_is_still_loading_is_told_as_such() -> None:
+    """No traceback of an import."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (command.EXIT_INTERRUPTED, "cashback: interrupted\n")

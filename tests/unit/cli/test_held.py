@@ -1,10 +1,11 @@
-"""What the command line shows of mints that are held."""
+"""What the command line shows of mints that are held, and of a chain of which no node tells."""
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
-from cashback.chain.model import AdapterView, Address, MintView
+from cashback.chain.model import AdapterView, Address, EndpointView, MintView
 from cashback.cli import mints, standing
 from cashback.processes.chain_status import Standing
 
@@ -47,3 +48,28 @@ def test_the_standing_counts_and_names_held_mints(capsys: pytest.CaptureFixture[
     told = capsys.readouterr().out
     assert [line.split()[-1] for line in told.splitlines() if "mints held" in line] == ["2"]
     assert "needs a person: 2 held" in told
+
+
+def test_a_chain_of_which_no_node_tells_has_no_head_and_no_lag(capsys: pytest.CaptureFixture[str]) -> None:
+    """0 would be a figure; what was safe and final is known all the same."""
+    away = EndpointView(name="rpc1", is_healthy=False, head=0, lag=0, problem="refused")
+    found = Standing(msgspec.structs.replace(VIEW, head=0, endpoints=[away]), [])
+    document = standing.document(found)
+    assert (document["head"], document["final"]) == (None, 96)
+    untold = {"name": "rpc1", "is_healthy": False, "head": None, "lag_blocks": None, "problem": "refused"}
+    assert document["endpoints"] == [untold]
+    standing.show(found)
+    told = capsys.readouterr().out
+    assert "head not told, safe 98, final 96" in told
+    assert [line.split() for line in told.splitlines() if "rpc1" in line] == [["rpc1", "WRONG", "?", "?", "refused"]]
+
+
+def test_a_chain_whose_nodes_answer_has_a_head_and_a_lag(capsys: pytest.CaptureFixture[str]) -> None:
+    """The one that is furthest is 0 blocks behind."""
+    well = EndpointView(name="rpc1", is_healthy=True, head=100, lag=0, problem="")
+    found = Standing(msgspec.structs.replace(VIEW, endpoints=[well]), [])
+    assert standing.document(found)["head"] == 100
+    standing.show(found)
+    told = capsys.readouterr().out
+    assert "head 100, safe 98" in told
+    assert [line.split() for line in told.splitlines() if "rpc1" in line] == [["rpc1", "ok", "100", "0"]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cashback.processes.stack import FolderInUse, sole_use
+from cashback.processes.stack import FolderInUse, FolderUnusable, sole_use
 
 HOLD = (
     "import sys, pathlib; from cashback.processes.stack import sole_use\n"
@@ -38,3 +38,17 @@ def test_a_holder_that_is_killed_holds_nothing(tmp_path: Path) -> None:
         holder.wait()
         with sole_use(tmp_path):
             assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
+def test_a_folder_that_is_none_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    """A file, a place where nothing can be made, and a folder with a file where a server keeps its data."""
+    file = tmp_path / "file"
+    file.touch()
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "postgres").touch()
+    cases = {file: "File exists", Path("/proc/foo"): "cannot be used", taken: "a file named postgres"}
+    for folder, words in cases.items():
+        with pytest.raises(FolderUnusable, match=words), sole_use(folder):
+            pytest.fail("it was given")
+    assert [entry.name for entry in taken.iterdir()] == ["postgres"]

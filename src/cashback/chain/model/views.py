@@ -99,3 +99,8 @@ class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
     halts: list[Halt]
     minting_told_ms_ago: int | None = None
     anchors: LatestAnchors = LatestAnchors(None, None)
+
+    @property
+    def is_head_told(self) -> bool:
+        """Tell whether any node told how far the chain is; `head` says nothing otherwise."""
+        return any(one.is_healthy for one in self.endpoints)

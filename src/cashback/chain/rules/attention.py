@@ -30,7 +30,7 @@ def worries(view: AdapterView) -> list[str]:
     for endpoint in view.endpoints:
         found += _of_endpoint(endpoint)
     # While no node answers the head is not told, and the endpoints have a worry of their own.
-    if view.head < view.final and any(one.is_healthy for one in view.endpoints):
+    if view.is_head_told and view.head < view.final:
         found.append(
             f"the head is block {view.head}, below block {view.final} that was final: the nodes have lost blocks, and"
             " nothing is followed until they have more"

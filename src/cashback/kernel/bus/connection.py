@@ -44,6 +44,7 @@ class Bus:
         self._user = user
         self._password = password
         self._link: Link | None = None
+        self._why = ""
         self._up = asyncio.Event()
 
     @classmethod
@@ -76,7 +77,7 @@ class Bus:
             BusUnavailable: there is none now.
         """
         if self._link is None or not self._link.is_open:
-            raise BusUnavailable("the broker is not connected")
+            raise BusUnavailable(f"the broker is not connected{self._why}")
         return self._link
 
     async def wait_connected(self, *, at_most_s: float = 60.0) -> bool:
@@ -167,11 +168,12 @@ class Bus:
                 await link.open(self._url, name=self._name, user=self._user, password=self._password)
             except BusUnavailable as cause:
                 failures += 1
+                self._why = f": {cause.detail}"
                 if failures == 1:
                     log.warning("broker.awaited", reason=cause.detail)
                 await asyncio.sleep(REOPEN.delay_s(failures))
                 continue
-            failures = 0
+            failures, self._why = 0, ""
             await self._hold(link)
 
     async def _hold(self, link: Link) -> None:

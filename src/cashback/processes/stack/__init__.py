@@ -8,8 +8,18 @@
 `cashback dev`, the demo, the end-to-end tests, the fault tests and the benchmarks all start this one.
 """
 
-from cashback.processes.stack.keeping import FolderInUse, sole_use
+from cashback.processes.stack.keeping import FolderInUse, FolderUnusable, sole_use
 from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC, PROCESSES, Plan, Ports
 from cashback.processes.stack.stack import Stack, StackAbandoned
 
-__all__ = ["DEVELOPMENT_MNEMONIC", "PROCESSES", "FolderInUse", "Plan", "Ports", "Stack", "StackAbandoned", "sole_use"]
+__all__ = [
+    "DEVELOPMENT_MNEMONIC",
+    "PROCESSES",
+    "FolderInUse",
+    "FolderUnusable",
+    "Plan",
+    "Ports",
+    "Stack",
+    "StackAbandoned",
+    "sole_use",
+]

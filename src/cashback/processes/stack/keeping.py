@@ -8,9 +8,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Final
 
 from cashback.kernel.config import Secret
-from cashback.kernel.errors import Busy
+from cashback.kernel.errors import Busy, Invalid
 from cashback.kernel.ids import new_secret
 
 
@@ -18,6 +19,16 @@ class FolderInUse(Busy):
     """Another stack runs in this folder."""
 
     code = "folder_in_use"
+
+
+class FolderUnusable(Invalid):
+    """The folder cannot be made, written to, or holds a file where a stack has a folder."""
+
+    code = "folder_unusable"
+
+
+_FOLDERS: Final = ("anvil", "logs", "nats", "postgres", "secrets")
+"""What a stack makes in its folder."""
 
 
 @contextmanager
@@ -28,9 +39,9 @@ def sole_use(folder: Path) -> Iterator[None]:
 
     Raises:
         FolderInUse: somebody else has it.
+        FolderUnusable: it is none, or none that this user may write to; nothing is changed in it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+", encoding="ascii") as lock:
+    with _opened(folder) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as cause:
@@ -41,6 +52,20 @@ def sole_use(folder: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _opened(folder: Path) -> IO[str]:
+    """Return the lock's file, open."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if in_the_way := [name for name in _FOLDERS if (folder / name).exists() and not (folder / name).is_dir()]:
+            raise FolderUnusable(
+                f"{folder} holds a file named {in_the_way[0]}, where a folder has to be; name another --folder"
+            )
+        return (folder / "lock").open("a+", encoding="ascii")
+    except OSError as cause:
+        why = cause.strerror or str(cause)
+        raise FolderUnusable(f"{folder} cannot be used: {why} ({cause.filename}); name another --folder") from cause
 
 
 class Kept:

@@ -44,6 +44,7 @@ async def ledger_only(scene: Scene) -> str:
     """Tell the ledger, and nobody else, of a mint that the chain never saw."""
     number = scene.story.requested[0]
     await _settle(scene, number, block_number=3, is_recorded=False)
+    scene.spoil("minting", "delete from minting.mints where number = %s", number)
     return f"mint {number} "
 
 

@@ -86,6 +86,15 @@ async def test_what_became_final_a_moment_ago_and_is_not_settled_yet_is_no_diffe
     assert (report.findings, report.settling) == ([], 1)
 
 
+async def test_a_request_of_long_ago_that_never_came_to_minting_is_the_ledgers_alone(scene: Scene) -> None:
+    """Its event was lost; nothing else is wrong with it."""
+    number = scene.story.requested[1]
+    scene.spoil("minting", "delete from minting.mints where number = %s", number)
+    [finding] = (await scene.reconciled()).findings
+    assert (finding.kind, finding.place.split(" (")[0]) == (Kind.LEDGER_ONLY, f"mint {number}")
+    assert "replay --type token.mint.requested" in finding.remedy
+
+
 async def test_a_log_of_long_ago_that_is_settled_in_minting_alone_is_told_with_both(scene: Scene) -> None:
     """Who lost the outcome decides what mends it."""
     number = scene.story.minted[0]

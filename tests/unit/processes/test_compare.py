@@ -229,6 +229,21 @@ def test_a_final_block_is_stale_by_the_newest_block_or_by_the_clock(newest_s: in
     assert [one.kind for one in found] == [Kind.STALE_FINALITY] * is_stale
 
 
+@pytest.mark.parametrize("requested_s, is_lost", [(-1, True), (0, False)])
+def test_a_request_that_is_under_way_for_too_long_is_lost(requested_s: int, is_lost: bool) -> None:
+    """Minting has had it within the bound, or never will; one that was given up is none."""
+    at = MINED_AT + timedelta(seconds=requested_s)
+    requested = msgspec.structs.replace(mint(block=None), requested_at=at)
+    bounds = Bounds(at_block=FINAL, lost_before=MINED_AT)
+
+    def judged(one: Requested, record: Requested | None) -> list[Kind]:
+        return [found.kind for found in judge(Suspect(number=1, mint=one, record=record, log=None), bounds)]
+
+    assert judged(requested, None) == [Kind.LEDGER_ONLY] * is_lost
+    assert judged(requested, mint(block=None)) == []
+    assert judged(msgspec.structs.replace(requested, is_retired=True), None) == []
+
+
 def test_of_each_kind_the_first_are_listed_and_all_are_counted() -> None:
     """A flood of one kind neither fills the memory nor hides another kind."""
     findings = Findings()

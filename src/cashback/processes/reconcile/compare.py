@@ -1,6 +1,7 @@
 """What the three sources say about one mint, held against each other; pure."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -28,6 +29,7 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
     minted_in_block: int | None
     transaction_hash: str | None = None
     is_retired: bool = False
+    requested_at: datetime | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,11 +59,13 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Blocks that decide how a number is judged.
 
-    `at_block` is the last one that was read. Up to `unsettled_until` a log is too old not to be settled, -1 for none.
-    Up to `settled_to` everything was compared by an earlier run, -1 when there was none.
+    `at_block` is the last one that was read. A request from before `lost_before` has come to minting, or is lost. Up to
+    `unsettled_until` a log is too old not to be settled, -1 for none. Up to `settled_to` everything was compared by an
+    earlier run, -1 when there was none.
     """
 
     at_block: int
+    lost_before: datetime | None = None
     unsettled_until: int = -1
     settled_to: int = -1
 
@@ -78,6 +82,8 @@ def judge(suspect: Suspect, bounds: Bounds) -> Iterator[Finding]:
         return
     if log is None:
         yield from _without_log(mint, record, suspect.place, bounds.at_block)
+        if record is None:
+            yield from _lost(mint, suspect.place, bounds.lost_before)
     else:
         yield from _against_log(mint, record, log, suspect.place)
         yield from _unsettled(suspect, log, bounds)
@@ -119,6 +125,15 @@ def _without_log(mint: Requested, record: Requested | None, place: str, at_block
             expected = f"a log in block {block_number}, {transaction_hash}"
             kind = Kind.MISSING_LOG if record is not None else Kind.LEDGER_ONLY
             yield finding(kind, place, expected=expected, found="none" if record is not None else "no log, no record")
+
+
+def _lost(mint: Requested, place: str, lost_before: datetime | None) -> Iterator[Finding]:
+    """Yield a difference when a request of long ago never came to minting."""
+    at = mint.requested_at
+    if mint.is_retired or _is_settled(mint) or at is None or lost_before is None or at >= lost_before:
+        return
+    expected = f"a record in minting of what was requested at {at:%Y-%m-%dT%H:%M:%SZ}"
+    yield finding(Kind.LEDGER_ONLY, place, expected=expected, found="no log, no record")
 
 
 def _against_log(mint: Requested, record: Requested | None, log: Seen, place: str) -> Iterator[Finding]:

@@ -55,8 +55,8 @@ REMEDIES: Final[Mapping[Kind, str]] = {
         " does not show; stop the ledger worker"
     ),
     Kind.LEDGER_ONLY: (
-        "cashback chain halt --reason ledger_only, and page: neither minting nor the chain know what the ledger"
-        " settled; stop the ledger worker"
+        "of a request: cashback replay --type token.mint.requested; of a mint that is settled: cashback chain halt"
+        " --reason ledger_only, and page, and stop the ledger worker"
     ),
     Kind.UNSETTLED_LOG: (
         "cashback replay --from-outbox minting when minting has settled it, otherwise set the outcome cursor back"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -179,9 +179,13 @@ async def _compare(sources: Sources, staging: Staging, begin: Start, chain: Chai
     fresh = await staging.seen(after_block=begin.read_to)
     repeated, many = await staging.duplicates()
     findings.take(repeated, in_all=many)
-    settling = await staging.suspect(at_block=at_block)
+    long_ago = chain.page.at_block_mined_at - timedelta(seconds=UNSETTLED_AFTER_S)
+    settling = await staging.suspect(at_block=at_block, lost_before=long_ago)
     bounds = Bounds(
-        at_block=at_block, unsettled_until=await _too_old(sources, chain.page, settling), settled_to=begin.settled_to
+        at_block=at_block,
+        lost_before=long_ago,
+        unsettled_until=await _too_old(sources, long_ago, settling),
+        settled_to=begin.settled_to,
     )
     async for suspect in staging.suspects():
         findings.take(judge(suspect, bounds))
@@ -200,11 +204,10 @@ async def _compare(sources: Sources, staging: Staging, begin: Start, chain: Chai
     )
 
 
-async def _too_old(sources: Sources, page: ChainColumns, settling: Settling | None) -> int:
-    """Return up to which block logs should have been settled long ago, of those that are not; -1 for none."""
+async def _too_old(sources: Sources, instant: datetime, settling: Settling | None) -> int:
+    """Return up to which block logs that are not settled were mined before `instant`; -1 for none."""
     if settling is None:
         return -1
-    instant = page.at_block_mined_at - timedelta(seconds=UNSETTLED_AFTER_S)
     return await last_mined_before(sources.adapter, instant, first=settling.first_block, last=settling.last_block)
 
 
@@ -230,3 +233,6 @@ async def _beside(work: Coroutine[None, None, list[Finding]]) -> AsyncIterator[a
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        elif not task.cancelled():
+            # Where the block failed itself, what failed beside it is not told, and not reported as forgotten either.
+            task.exception()

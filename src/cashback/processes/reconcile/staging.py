@@ -11,6 +11,7 @@ allows it, and its disk the rest.
 import struct
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Database, Session, lengthen_statements
@@ -86,9 +87,10 @@ class Staging:
         """
         await self._session.execute(
             """
-            insert into asked (number, cashback_id, recipient, amount, block_number, transaction_hash, is_retired)
+            insert into asked (number, cashback_id, recipient, amount, block_number, transaction_hash, is_retired,
+                requested_at)
             select mint_number, id, decode(substr(recipient, 3), 'hex'), requested_units, block_number,
-                   decode(substr(transaction_hash, 3), 'hex'), false
+                   decode(substr(transaction_hash, 3), 'hex'), false, requested_at
             from ledger.cashback_ledger
             where mint_number is not null
               and (block_number is null
@@ -96,7 +98,8 @@ class Staging:
                    or mint_number in (select number from seen))
               and not exists (select from ledger.retired_numbers where number = mint_number)
             union all
-            select number, cashback_id, decode(substr(recipient, 3), 'hex'), requested_units, null, null, true
+            select number, cashback_id, decode(substr(recipient, 3), 'hex'), requested_units, null, null, true,
+                   requested_at
             from ledger.retired_numbers
             """,
             {"after_block": after_block},
@@ -156,9 +159,9 @@ class Staging:
         found = [duplicate(outside(number), first=first, other=other) for number, first, other, _ in rows]
         return found, rows[0][3] if rows else 0
 
-    async def suspect(self, *, at_block: int) -> Settling | None:
+    async def suspect(self, *, at_block: int, lost_before: datetime) -> Settling | None:
         """Find the numbers that are worth a look, and tell where the logs of those stand that merely settle."""
-        await self._session.execute(SUSPECTS, {"at_block": at_block})
+        await self._session.execute(SUSPECTS, {"at_block": at_block, "lost_before": lost_before})
         cursor = await self._session.execute(
             """
             select min(log_block), max(log_block), count(*) filter (where mint_block is null)
@@ -179,6 +182,7 @@ class Staging:
             cursor = await self._session.execute(
                 """
                 select number, mint_id, mint_recipient, mint_amount, mint_block, mint_hash, is_retired,
+                       requested_at,
                        record_id, record_recipient, record_amount, record_block, record_hash,
                        log_recipient, log_amount::text, log_block, log_hash
                 from suspect

@@ -1,6 +1,7 @@
 """The temporary tables of one comparison, which numbers of them are worth a look, and how a row reads."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -30,7 +31,7 @@ SUSPECTS: Final = """
     insert into suspect
     select number,
            asked.cashback_id, asked.recipient, asked.amount, asked.block_number, asked.transaction_hash,
-           coalesce(asked.is_retired, false),
+           coalesce(asked.is_retired, false), asked.requested_at,
            recorded.cashback_id, recorded.recipient, recorded.amount, recorded.block_number,
            recorded.transaction_hash,
            seen.recipient, seen.amount, seen.block_number, seen.transaction_hash
@@ -49,7 +50,7 @@ SUSPECTS: Final = """
         seen.number is null
         and asked.number is not null
         and (asked.block_number is null or asked.block_number > %(at_block)s)
-        and (recorded.number is null
+        and (recorded.number is null and (asked.is_retired or asked.requested_at >= %(lost_before)s)
              or (asked.cashback_id, asked.recipient, asked.amount) =
                 (recorded.cashback_id, recorded.recipient, recorded.amount)
             and (recorded.block_number is null or recorded.block_number > %(at_block)s)),
@@ -72,7 +73,10 @@ async def create(session: Session) -> None:
         )
         """
     )
-    for table, more in (("recorded", ""), ("asked", ", is_retired boolean not null")):
+    for table, more in (
+        ("recorded", ""),
+        ("asked", ", is_retired boolean not null, requested_at timestamptz not null"),
+    ):
         await session.execute(
             f"""
             create temporary table {table} (
@@ -94,7 +98,7 @@ async def create(session: Session) -> None:
         create temporary table suspect (
             number bigint primary key,
             mint_id text, mint_recipient bytea, mint_amount bigint, mint_block bigint, mint_hash bytea,
-            is_retired boolean not null,
+            is_retired boolean not null, requested_at timestamptz,
             record_id text, record_recipient bytea, record_amount bigint, record_block bigint, record_hash bytea,
             log_recipient bytea, log_amount numeric(78), log_block bigint, log_hash bytea
         )
@@ -117,21 +121,23 @@ def suspect_of(row: tuple[Any, ...]) -> Suspect:
     number = outside(row[0])
     return Suspect(
         number=number,
-        mint=None if row[1] is None else _requested(number, row[1:6], is_retired=row[6]),
-        record=None if row[7] is None else _requested(number, row[7:12]),
+        mint=None if row[1] is None else _requested(number, row[1:6], is_retired=row[6], requested_at=row[7]),
+        record=None if row[8] is None else _requested(number, row[8:13]),
         log=None
-        if row[12] is None
+        if row[13] is None
         else Seen(
             number=number,
-            recipient=f"0x{row[12].hex()}",
-            amount=int(row[13]),
-            block_number=row[14],
-            transaction_hash=f"0x{row[15].hex()}",
+            recipient=f"0x{row[13].hex()}",
+            amount=int(row[14]),
+            block_number=row[15],
+            transaction_hash=f"0x{row[16].hex()}",
         ),
     )
 
 
-def _requested(number: int, columns: tuple[Any, ...], *, is_retired: bool = False) -> Requested:
+def _requested(
+    number: int, columns: tuple[Any, ...], *, is_retired: bool = False, requested_at: datetime | None = None
+) -> Requested:
     """Return what ledger or minting say of a number."""
     cashback_id, recipient, amount, block_number, transaction_hash = columns
     return Requested(
@@ -142,4 +148,5 @@ def _requested(number: int, columns: tuple[Any, ...], *, is_retired: bool = Fals
         minted_in_block=block_number,
         transaction_hash=None if transaction_hash is None else f"0x{transaction_hash.hex()}",
         is_retired=is_retired,
+        requested_at=requested_at,
     )

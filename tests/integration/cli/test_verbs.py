@@ -45,9 +45,6 @@ READING: Final = (
     ("keys", "list"),
     ("dlq", "list"),
     ("reconcile",),
-    ("ledger", "verify"),
-    ("ledger", "trial-balance"),
-    ("ledger", "recompute"),
     ("replay", "--dry-run"),
     ("replay", "--dry-run", "--from-outbox", "purchases"),
     ("replay", "--dry-run", "--from-outbox", "minting"),
@@ -64,18 +61,6 @@ def test_a_reading_verb_tells_people_and_programs(verb: tuple[str, ...], dev: De
     assert shown.code == 0
     assert (shown.out + shown.err).strip()
     assert "{" not in shown.out
-
-
-def test_the_worker_chains_what_was_posted_and_recomputes_it(dev: Dev, ask: Ask) -> None:
-    """Nobody has to ask for either: leaves for every transfer a second later, and a first recomputation at once."""
-    words = [*("purchase", "create", "--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "1999")]
-    made = ask(*words)
-    drained(ask)
-    assert eventually(lambda: ask("ledger", "verify")["waiting"] == 0, within_s=WITHIN_S)
-    checked = ask("ledger", "verify")
-    assert (checked["flaw"], checked["leaves"] >= 5) == (None, True)
-    balance = ask("ledger", "balance", dev.user_id, "--known-at", "2126-01-01T00:00Z")
-    assert int(balance["tokens"][0]["total"]) >= int(made["cashback"]["token_units"])
 
 
 def test_a_purchase_is_created_once_per_key_and_shown_until_it_is_minted(dev: Dev, ask: Ask) -> None:

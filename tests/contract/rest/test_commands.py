@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from cashback.kernel.ids import new_id
 from cashback.purchases.model import Merchant, User
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.world import Caller, Rest, a_purchase, open_rest
@@ -180,13 +181,29 @@ async def test_a_key_outlives_the_api_key_it_was_used_with(rest: Rest, shop: Sho
 
 async def test_people_are_created_once_too(rest: Rest, operator: Caller) -> None:
     """Users, their wallets and merchants, each shown as it was answered (I7)."""
-    user = await _twice(rest, operator, "/v1/users", {"reference": "c-1", "wallet": wallet_number(501)})
+    user = await _twice(rest, operator, "/v1/users", {"reference": "c-1", "wallet": wallet_number(501), "tier": "gold"})
     assert (await operator.get(f"/v1/users/{user['id']}")).json() == user
     changed = await _twice(rest, operator, f"/v1/users/{user['id']}/wallet", {"wallet": wallet_number(502)})
     assert changed == {**user, "wallet": wallet_number(502)}
     assert (await operator.get(f"/v1/users/{user['id']}")).json() == changed
-    merchant = await _twice(rest, operator, "/v1/merchants", {"name": "Shop"})
+    merchant = await _twice(
+        rest, operator, "/v1/merchants", {"name": "Shop", "mcc": "5411", "owner_user_id": user["id"]}
+    )
     assert (await operator.get(f"/v1/merchants/{merchant['id']}")).json() == merchant
+    assert (user["tier"], merchant["mcc"], merchant["owner_user_id"]) == ("gold", "5411", user["id"])
+    nobody = await operator.post("/v1/merchants", {"name": "Shop", "owner_user_id": new_id("usr")})
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "user_unknown")
+
+
+async def test_the_lines_of_a_purchase_are_shown_as_they_were_sent(operator: Caller, shop: Shop) -> None:
+    """In their order, since refunds name them by it; what is not known of one is null."""
+    sent = [{"amount_minor": "1500", "sku": "tea", "category": "food"}, {"amount_minor": "499"}]
+    body = {**a_purchase(shop.user, shop.merchant), "amount_minor": "1999", "lines": sent}
+    answer = (await operator.post("/v1/purchases", body)).json()
+    story = (await operator.get(f"/v1/purchases/{answer['id']}")).json()
+    assert story["lines"] == [sent[0], {**sent[1], "sku": None, "category": None}]
+    refused = await operator.post("/v1/purchases", {**body, "amount_minor": "2000"})
+    assert (refused.status_code, refused.json()["pointer"]) == (422, "/lines")
 
 
 async def _twice(rest: Rest, operator: Caller, path: str, body: object) -> dict[str, object]:

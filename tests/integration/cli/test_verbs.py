@@ -164,6 +164,8 @@ def test_doctor_finds_what_is_wrong_and_says_the_rest_is_well(dev: Dev, cashback
         "broker": "WRONG",
         "adapter and chain": "ok",
         "programme and mint limit": "ok",
+        "minting": "ok",
+        "mint worker": "ok",
         "mint numbers": "ok",
         "REST API": "WRONG",
     }

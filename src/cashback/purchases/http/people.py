@@ -176,7 +176,7 @@ async def show_balance(
     summary="Create a merchant",
     tags=["Merchants"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413, 415),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def create_merchant(
     request: Request[Any, Any, Any],

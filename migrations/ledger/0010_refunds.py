@@ -34,6 +34,8 @@ alter table ledger.cashback_ledger
 comment on column ledger.cashback_ledger.returned is
     'What was returned of the purchase in all, by line and by amount; canonical JSON.';
 
+alter table ledger.accounts
+    add constraint account_owes_or_nothing check (balance <= 0 or kind <> 'debt');
 create index account_in_debt on ledger.accounts (owner) where kind = 'debt' and balance < 0;
 
 -- The API takes back what was returned; every other step is somebody else's.

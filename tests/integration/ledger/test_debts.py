@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import msgspec
+import psycopg
 import pytest
 
 from cashback.ledger.model import DebtUnknown
@@ -20,6 +21,7 @@ from tests.integration.ledger.refunding import (
     write_offs_of,
 )
 from tests.integration.ledger.world import START, Dsns, World, buy, decoded, minted_outcome, new_key, open_world
+from tests.support.facts import eventually
 
 DAY = timedelta(days=1)
 
@@ -113,7 +115,7 @@ async def test_what_is_too_old_is_written_off_and_the_rest_is_not(world: World) 
 
 @pytest.mark.invariant("I1", "I8")
 async def test_two_workers_write_the_same_debt_off_once(dsns: Dsns, world: World) -> None:
-    """Both look at once; one of them finds nothing left."""
+    """Both wait for the user's lock at once; the second one finds nothing left."""
     await world.programme()
     user = await world.user()
     await owe(world, user, 10_000)
@@ -121,10 +123,18 @@ async def test_two_workers_write_the_same_debt_off_once(dsns: Dsns, world: World
     async with open_world(dsns) as other:
         other.clock.advance(10 * DAY)
         world.clock.advance(10 * DAY)
-        assert sorted(await asyncio.gather(write_offs_of(world).round(), write_offs_of(other).round())) == [
-            0,
-            1_500_000,
-        ]
+
+        async def both_wait() -> bool | None:
+            """Tell whether two workers wait for a lock."""
+            waiting = "wait_event_type = 'Lock' and datname = current_database()"
+            return await world.one(f"select count(*) = 2 from pg_stat_activity where {waiting}") or None
+
+        async with await psycopg.AsyncConnection.connect(dsns.superuser) as holder:
+            await holder.execute("select from ledger.accounts where kind = 'debt' for update")
+            rounds = asyncio.gather(write_offs_of(world).round(), write_offs_of(other).round())
+            await eventually(both_wait, within_s=30, what="both workers want the user's debt")
+            await holder.rollback()
+            assert sorted(await rounds) == [0, 1_500_000]
     await world.assert_books_prove()
 
 

@@ -1,5 +1,8 @@
 """Purchases of several lines: recorded, answered and read back as they were given, and granted line by line."""
 
+import runpy
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -90,3 +93,20 @@ async def test_a_hundred_of_the_longest_lines_fit_into_their_answer(world: World
     purchase = buy(user, merchant, 9 * 10**18, lines=(line,) * 100, reference="\U0001d400" * 200)
     [answer] = await world.record(purchase)
     assert len(answer.lines) == 100
+
+
+async def test_the_grants_of_what_was_decided_before_lines_are_written_down_alike(world: World) -> None:
+    """The migration writes the bytes that deciding a purchase of one line writes."""
+    await world.programme(rate=150)
+    user, merchant = await world.user(), await world.merchant()
+    await world.record(buy(user, merchant, 1_999), buy(user, merchant, 20_000), buy(user, merchant, 0))
+    written = "select id, grants from ledger.cashback_ledger order by position"
+    before = await world.rows(written)
+    await world.rows("alter table ledger.cashback_ledger disable trigger cashback_frozen")
+    await world.rows("update ledger.cashback_ledger set grants = null")
+    migration = runpy.run_path(str(Path(__file__).parents[3] / "migrations" / "ledger" / "0007_refunds.py"))
+    for statement in migration["GRANTS_KNOWN"].split(";"):
+        if statement.strip():
+            await world.rows(statement)
+    assert await world.rows(written) == before
+    assert [grants is None for _, grants in before] == [False, False, True]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cashback.kernel.money import INT63_MAX, Minor, TokenRate, to_token
-from cashback.ledger.model import Grants, LineGrant
-from cashback.ledger.rules import decode_grants, encode_grants, kept, net
+from cashback.ledger.model import Grants, LineGrant, RefundPolicy, Returned, Reversal, Reversible, State
+from cashback.ledger.rules import decode_grants, encode_grants, kept, net, reverse_all, together
 
 Refund: TypeAlias = tuple[int | None, int]
 """A line, or None for the purchase as a whole, and how much of it."""
@@ -128,6 +128,40 @@ def test_the_document_of_grants_is_the_one_of_the_model() -> None:
     line = LineGrant(base=Minor(1_999), grants=(("cmp_1", Minor(29)),))
     document = b'{"exponent":"2","lines":[{"base":"1999","grants":[["cmp_1","29"]]}],"rate":["1","1"]}'
     assert encode_grants(Grants(exponent=2, lines=(line,), rate=(1, 1))) == document
+
+
+@given(data=st.data())
+def test_debts_add_up_to_the_tokens_that_are_gone_however_they_were_made(data: st.DataObject) -> None:
+    """Whatever the rate rounds away: each refund owes its own part, together what was requested less what is left."""
+    grants = data.draw(granted())
+    refunds = data.draw(returned(grants))
+    whole = Minor(sum(line.granted for line in grants.lines))
+    rate = TokenRate(*grants.rate)
+    units = to_token(whole, exponent=grants.exponent, rate=rate)
+    cashback = Reversible(
+        id="cb_1",
+        purchase_id="pur_1",
+        user_id="usr_1",
+        programme_id="prg_1",
+        currency="USD",
+        net=whole,
+        payable=whole,
+        payable_units=units,
+        state=data.draw(st.sampled_from([State.MINT_REQUESTED, State.MINTED, State.STUCK, State.NETTED])),
+        grants=encode_grants(grants),
+        returned=None,
+        was_requested=True,
+        policy=RefundPolicy.NET_FUTURE,
+    )
+    steps = []
+    for count in range(1, len(refunds) + 1):
+        lines, amount = totals(grants, refunds[:count])
+        steps.append(Reversal(purchase_id="pur_1", returned=Returned(lines=tuple(lines), amount=amount)))
+    changes = reverse_all({"pur_1": cashback}, steps)
+    left = to_token(net(grants, *totals(grants, refunds)), exponent=grants.exponent, rate=rate)
+    assert all(change.debt >= 0 and change.payable_units == units for change in changes)
+    assert sum(change.debt for change in changes) == units - left
+    assert [change.debt for change in together(changes)] == ([units - left] if refunds else [])
 
 
 @pytest.mark.soak

@@ -79,25 +79,6 @@ begin atomic
 end;
 """
 
-GRANTED_BEFORE = r"""
--- What the first engine granted is one line and the programme's one campaign; the decision holds what was paid.
-alter table ledger.cashback_ledger disable trigger cashback_frozen;
-update ledger.cashback_ledger as cashback
-set grants = convert_to(
-        '{"exponent":"' || programme.exponent || '","lines":[{"base":"'
-        || (convert_from(decision.document, 'UTF8')::jsonb -> 'facts' ->> 'amount') || '","grants":[["' || campaign.id
-        || '","' || cashback.amount_minor || '"]]}],"rate":["' || programme.token_rate_numerator || '","'
-        || programme.token_rate_denominator || '"]}', 'UTF8')
-from ledger.decisions as decision, ledger.programmes as programme, ledger.campaigns as campaign
-where cashback.amount_minor > 0
-  and cashback.grants is null
-  and decision.cashback_id = cashback.id
-  and programme.id = cashback.programme_id
-  and campaign.programme_id = programme.id
-  and campaign.name = 'base';
-alter table ledger.cashback_ledger enable trigger cashback_frozen;
-"""
-
 GRANTS = r"""
 grant select on ledger.programme_pauses, ledger.reviews to cashback_api, cashback_ledger, cashback_auditor;
 grant insert (programme_id, is_paused, person, reason, at) on ledger.programme_pauses to cashback_api;
@@ -113,5 +94,4 @@ def upgrade() -> None:
     run(PROGRAMMES)
     run(LIFE)
     run(STEPS)
-    run(GRANTED_BEFORE)
     run(GRANTS)

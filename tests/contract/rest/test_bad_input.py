@@ -207,14 +207,7 @@ async def test_the_wallet_of_a_user_is_checked_alike(operator: Caller, shop: Sho
         assert_problem(nobody, 404, "user_unknown", parameter="user_id")
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Content-Type": "application/x-www-form-urlencoded"},
-        {"Content-Encoding": "gzip"},
-        {"Content-Type": "text/plain"},
-    ],
-)
+@pytest.mark.parametrize("headers", [{"Content-Type": "text/plain"}, {"Content-Encoding": "gzip"}])
 async def test_a_body_that_calls_itself_something_else_is_refused(operator: Caller, headers: dict[str, str]) -> None:
     """415, though it would have been readable: who says one thing and sends another may mean either."""
     assert_problem(await operator.post("/v1/purchases", PURCHASE, headers=headers), 415, "media_type_unsupported")
@@ -222,8 +215,8 @@ async def test_a_body_that_calls_itself_something_else_is_refused(operator: Call
 
 async def test_two_idempotency_keys_are_refused(operator: Caller) -> None:
     """One of them would silently win."""
-    both = [("Idempotency-Key", new_key()), ("Idempotency-Key", new_key())]
-    response = await operator.ask("POST", "/v1/purchases", content=json.dumps(PURCHASE).encode(), headers=both)
+    both = [("Idempotency-Key", new_key()) for _ in range(2)]
+    response = await operator.ask("POST", "/v1/purchases", content=json.dumps(PURCHASE), headers=both)
     assert_problem(response, 422, "request_invalid", parameter="Idempotency-Key")
 
 

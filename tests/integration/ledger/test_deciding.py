@@ -127,7 +127,7 @@ async def test_what_is_held_or_reviewed_is_pending_and_announced_to_nobody(world
     assert [answer.cashback.reason for answer in answers] == ["granted", "review_above", "granted"]
     holds = await world.rows("select hold_until, approved_at from ledger.cashback_ledger order by position")
     until = START + timedelta(days=14)
-    assert holds == [(until, None), (until, None), (None, START)]
+    assert holds == [(until, None), (until, None), (START, START)]
     assert len(await world.events("ledger", "cashback.approved")) == 1
     balances = await world.rows("select kind, balance from ledger.accounts where owner = %s order by kind", user.id)
     assert balances == [("approved", 1_000), ("pending", 4_000)]

@@ -3,6 +3,7 @@
 Amounts are integers throughout: minor units of a currency, or base units of the token.
 """
 
+from cashback.ledger.model.accruals import Accrual, Claim
 from cashback.ledger.model.anchors import AnchorRefused, ChainAnchor, LatestAnchors
 from cashback.ledger.model.books import (
     SOURCES,
@@ -19,12 +20,10 @@ from cashback.ledger.model.cashbacks import (
     NUMBER_RETIRED,
     REQUESTED_STATES,
     TRANSITIONS,
-    Accrual,
     Balance,
     Cashback,
     CashbackPage,
     CashbackUnknown,
-    Claim,
     Mintable,
     NumberNotRetired,
     OutcomeContradicts,

@@ -21,7 +21,6 @@ import msgspec
 from cashback.kernel.errors import Broken, Conflict, NotFound
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model.decisions import Reason
-from cashback.ledger.model.engine import Judgement, PurchaseFacts
 
 
 class State(StrEnum):
@@ -68,55 +67,6 @@ TRANSITIONS: Final[Mapping[State | None, frozenset[State]]] = {
 
 NUMBER_RETIRED: Final = "number_retired"
 """Why a cashback is stuck whose mint number was used up on the chain without a mint."""
-
-
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded purchase that asks for its cashback; `traceparent` is the trace it was recorded in.
-
-    `lines` are what each line of the purchase cost, in their order; a purchase without lines is one line.
-    """
-
-    purchase_id: str
-    user_id: str
-    facts: PurchaseFacts
-    traceparent: str | None = None
-
-
-class Accrual(msgspec.Struct, frozen=True, kw_only=True):
-    """What a claim came to: a decision, stored as a cashback in its first state.
-
-    `grants` is what a refund will have to know, and `hold_until` when what was granted may be minted; None where
-    nothing was granted, or nothing is to be waited for.
-    """
-
-    cashback_id: str
-    claim: Claim
-    judgement: Judgement
-    document: bytes
-    grants: bytes | None
-    state: State
-    hold_until: datetime | None
-
-    @property
-    def amount(self) -> Minor:
-        """Return the money granted, 0 when declined or waitlisted."""
-        return self.judgement.verdict.amount
-
-    @property
-    def token_units(self) -> TokenUnits:
-        """Return the tokens granted, 0 when declined or waitlisted."""
-        return self.judgement.verdict.token_units
-
-    @property
-    def reason(self) -> Reason:
-        """Return why it was decided so."""
-        return self.judgement.verdict.reason
-
-    @property
-    def currency(self) -> str:
-        """Return the currency of the money granted; where there is no programme, that of the purchase."""
-        programme = self.judgement.programme
-        return programme.funding.code if programme is not None else self.claim.facts.currency
 
 
 class Payable(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@
 |           | whoever read the output left before its end                                 |
 | 2         | the command line is wrong                                                   |
 | 3         | a check found a difference (`reconcile`, `demo`, `doctor`, `chain status`), |
-|           | or an import refused rows; each is listed                                   |
+|           | or errors (`ruleset lint`), or an import refused rows; each is listed       |
 | 4         | the request was rejected; change it                                         |
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |
@@ -50,6 +50,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("cashback.cli.demo:demo", "Push real purchases through the whole system and prove the result."),
     "purchase": ("cashback.cli.purchases:purchase", "Create and show purchases over the REST API."),
     "import": ("cashback.cli.purchases:import_", "Record the purchases of a CSV file."),
+    "ruleset": ("cashback.cli.rulesets:ruleset", "Draft, lint, compare and publish the rules that decide."),
     "mint": ("cashback.cli.mints:mint", "List mints and their state, show one, cancel it or try it again."),
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),
     "dlq": ("cashback.cli.events:dlq", "List, show and replay dead letters."),

@@ -33,9 +33,18 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import MintLimit, Readings, Stories
+from cashback.ledger.service import MintLimit, Readings, RulesetReadings, Stories
 from cashback.processes.tls import ClientTls
-from cashback.purchases.service import ApiKeys, People, Programmes, Purchases, PurchaseStories, UserStories
+from cashback.purchases.service import (
+    ApiKeys,
+    Orders,
+    People,
+    Programmes,
+    Purchases,
+    PurchaseStories,
+    Rulesets,
+    UserStories,
+)
 
 BODY_BYTES_MAX: Final = 65_536
 
@@ -78,13 +87,15 @@ async def run(settings: Settings) -> None:
 def services_over(database: Database, adapter: Adapter, purchases: Purchases, *, clock: Clock) -> dict[str, object]:
     """Return what handlers ask for, by name."""
     readings, people = Readings(database), People(database, clock=clock)
-    stories = Stories(readings, adapter)
+    stories, orders = Stories(readings, adapter), Orders(database, clock=clock)
     return {
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
         "readings": readings,
+        "ruleset_readings": RulesetReadings(database),
+        "rulesets": Rulesets(orders),
         "stories": stories,
         "user_stories": UserStories(people, stories),
     }

@@ -69,6 +69,13 @@ class ProgrammeStart(Command, frozen=True, kw_only=True):
     budget: Minor
 
 
+class Order(Command, frozen=True, kw_only=True):
+    """What an operator orders of the ledger: the name of it, and its terms in the ledger's own words."""
+
+    what: str = ""
+    terms: msgspec.Struct | None = None
+
+
 class Recorded(msgspec.Struct, frozen=True):
     """The command was done, now or (a replay) before: `answer` is the same JSON document each time."""
 

@@ -133,6 +133,39 @@ async def test_the_books_cannot_hold_nonsense(world: World, statement: str, cons
     assert await refused(world, statement) == constraint
 
 
+@pytest.mark.parametrize(
+    "statement,constraint",
+    [
+        pytest.param(
+            "insert into ledger.rulesets (id, programme_id, version, document, digest, published_at, starts_at)"
+            " select 'rul_2', id, 2, '{}', sha256('{}'), now(), now() from ledger.programmes",
+            "ruleset_windows_apart",
+            id="beside-an-open-end",
+        ),
+        pytest.param(
+            "update ledger.rulesets set ends_at = starts_at + interval '2 days'", "stay as they are", id="closed-twice"
+        ),
+        pytest.param("update ledger.rulesets set ends_at = null", "stay as they are", id="opened-again"),
+        pytest.param(
+            "update ledger.rulesets set ends_at = starts_at + interval '1 day', rate_bps = 1",
+            "stay as they are",
+            id="changed-while-closed",
+        ),
+        pytest.param(
+            "insert into ledger.ruleset_withdrawals values ((select id from ledger.rulesets), 'why', 'me', now())",
+            "withdrawal_before_start",
+            id="withdrawn-after-its-start",
+        ),
+    ],
+)
+async def test_windows_of_rulesets_are_kept_by_the_schema(world: World, statement: str, constraint: str) -> None:
+    """Whoever inserts past the code: one window at a time, one change of an open end, no late withdrawal."""
+    await world.programme()
+    if constraint == "stay as they are" and "rate_bps" not in statement:
+        await world.rows("update ledger.rulesets set ends_at = starts_at + interval '1 day'")
+    assert constraint in await refused(world, statement)
+
+
 async def test_the_schema_and_the_model_know_the_same_steps(world: World) -> None:
     """Every pair of states is asked about: what the model allows the schema takes, and nothing else."""
     states = [None, *State]

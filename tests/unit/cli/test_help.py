@@ -63,6 +63,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
         ),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
         *("chain status", "chain halt", "chain resume", "chain recover", "chain rotate"),
+        *(f"ruleset {verb}" for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),
     }
 
 
@@ -73,6 +74,7 @@ def test_every_verb_has_help_with_an_example_of_itself(
     """The example parses, and leads to the verb whose help it stands in, or into the group."""
     monkeypatch.chdir(tmp_path)
     Path("purchases.csv").touch()
+    Path("ruleset.json").touch()
     lines = examples(ALL[path])
     assert lines, f"cashback {' '.join(path)} shows no example"
     for line in lines:
@@ -134,6 +136,7 @@ READING = {
         ("chain", "halt"),
         ("chain", "resume"),
     ),
+    *(("ruleset", verb) for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),
 }
 
 

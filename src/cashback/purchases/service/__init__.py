@@ -2,9 +2,11 @@
 
 from cashback.purchases.service.api_keys import ApiKeys
 from cashback.purchases.service.committer import Limits
+from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
 from cashback.purchases.service.purchases import Purchases
+from cashback.purchases.service.rulesets import Rulesets
 from cashback.purchases.service.stories import BalanceStory, CashbackItem, PurchaseStories, PurchaseStory, UserStories
 
 __all__ = [
@@ -12,11 +14,13 @@ __all__ = [
     "BalanceStory",
     "CashbackItem",
     "Limits",
+    "Orders",
     "People",
     "ProgrammeAnswer",
     "Programmes",
     "PurchaseStories",
     "PurchaseStory",
     "Purchases",
+    "Rulesets",
     "UserStories",
 ]

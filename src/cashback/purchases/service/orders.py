@@ -1,0 +1,65 @@
+"""What an operator orders of the ledger: done once by its key, in the transaction of the key, refused as a whole.
+
+An order is its name and its terms; how it is done is the ledger's. What the ledger refuses rolls everything back, the
+key included, so that the same order under the same key may succeed later.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import CashbackError, Rejected
+from cashback.purchases.model import Order, Outcome, Refused
+from cashback.purchases.rules import problem_of_key
+from cashback.purchases.service.once import PATIENT_MS, Applied, Once
+
+Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]
+"""Does an order as of an instant and returns its answer; what it raises rolls the order back."""
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class Orders:
+    """Does operators' orders, each once."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        """Work on `database`."""
+        self._database = database
+        self._clock = clock
+
+    async def do(self, order: Order, act: Act) -> Outcome:
+        """Do an order that was not done before, by `act`; the answer is what that returns.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
+        """
+        if problem := problem_of_key(order):
+            return Refused(problem)
+        now = self._clock.now()
+        once = Once(self._database, partial(_Deed, act, now), now=now, patience_ms=PATIENT_MS)
+        [result] = await once.do([order])
+        if isinstance(result, Rejected):
+            return Refused(result)
+        if isinstance(result, CashbackError):
+            raise result
+        return result
+
+
+class _Deed:
+    """Does one kind of order; an instance serves one transaction."""
+
+    def __init__(self, act: Act, now: datetime) -> None:
+        self._act = act
+        self._now = now
+
+    async def screen(self, tx: Tx, commands: Sequence[Any]) -> list[Rejected | None]:
+        del tx
+        return [None] * len(commands)
+
+    async def apply(self, tx: Tx, commands: Sequence[Any]) -> Applied:
+        return Applied(answers=[_encoder.encode(await self._act(tx, self._now)) for _ in commands])

@@ -50,6 +50,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("cashback.cli.demo:demo", "Push real purchases through the whole system and prove the result."),
     "purchase": ("cashback.cli.purchases:purchase", "Create and show purchases over the REST API."),
     "import": ("cashback.cli.purchases:import_", "Record the purchases of a CSV file."),
+    "programme": ("cashback.cli.programmes:programme", "Start, list, show and end programmes."),
     "ruleset": ("cashback.cli.rulesets:ruleset", "Draft, lint, compare and publish the rules that decide."),
     "mint": ("cashback.cli.mints:mint", "List mints and their state, show one, cancel it or try it again."),
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),

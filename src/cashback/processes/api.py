@@ -33,10 +33,11 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import MintLimit, Readings, RulesetReadings, Stories
+from cashback.ledger.service import CampaignReadings, MintLimit, Readings, RulesetReadings, Stories
 from cashback.processes.tls import ClientTls
 from cashback.purchases.service import (
     ApiKeys,
+    Campaigns,
     Orders,
     People,
     Programmes,
@@ -89,6 +90,8 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     readings, people = Readings(database), People(database, clock=clock)
     stories, orders = Stories(readings, adapter), Orders(database, clock=clock)
     return {
+        "campaign_readings": CampaignReadings(database, clock=clock),
+        "campaigns": Campaigns(orders),
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),

@@ -60,13 +60,14 @@ class NewMerchant(Command, frozen=True, kw_only=True):
 
 
 class ProgrammeStart(Command, frozen=True, kw_only=True):
-    """The terms of a programme to be; `budget` is all that it will ever grant."""
+    """The terms of a programme to be; `conditions` are in the ledger's words, None for the usual ones."""
 
     name: str
     currency: str
-    rate: Bps
+    rate: Bps | None
     token_rate: TokenRate
-    budget: Minor
+    budget: Minor | None
+    conditions: msgspec.Struct | None = None
 
 
 class Order(Command, frozen=True, kw_only=True):

@@ -78,3 +78,22 @@ def test_a_draft_is_made_changed_published_and_withdrawn(cashback: Cashback, dev
     assert [one["ruleset_id"] for one in run("list", programme["id"], "--drafts")] == [made["id"]]
     gone = run("withdraw", made["id"], "--reason", "called off")
     assert gone["continued_by"]["version"] == made["version"] + 1
+
+
+def test_a_programme_is_started_shown_and_ended(cashback: Cashback, dev: Dev) -> None:
+    """In a currency of its own, beside the one that `dev` starts; a ratio that is none is a wrong command line."""
+
+    def run(*words: str) -> Any:  # noqa: ANN401  # whatever the verb tells
+        said = cashback("programme", *words, "--json", settings=dev.settings)
+        assert said.code == 0, said.err
+        return said.json
+
+    words = ("create", "Yen", "--currency", "JPY", "--token-rate", "1/100", "--accepts", "KRW", "--hold-days", "7")
+    made = run(*words, "--idempotency-key", "yen-1")
+    assert run(*words, "--idempotency-key", "yen-1") == made
+    assert (made["exponent"], made["hold_days"], made["accepts"]) == (0, 7, ["KRW"])
+    assert run("show", made["id"]) == made
+    assert made["id"] in [one["id"] for one in run("list")]
+    assert run("end", made["id"], "--reason", "over")["ended_at"] is not None
+    wrong = cashback("programme", "create", "x", "--currency", "JPY", "--token-rate", "0.1", settings=dev.settings)
+    assert wrong.code == 2

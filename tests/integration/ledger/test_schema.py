@@ -107,10 +107,11 @@ async def test_a_cashback_and_whoever_it_is_of_cannot_be_deleted(world: World) -
             id="nothing-moved",
         ),
         pytest.param(
-            "insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator,"
-            " token_rate_denominator, created_at) values ('prg_2', 'second', 'USD', 2, 1, 1, now())",
-            "programme_one_in_force",
-            id="two-programmes",
+            "with second as (insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator,"
+            " token_rate_denominator, created_at) values ('prg_2', 'second', 'USD', 2, 1, 1, now()))"
+            " insert into ledger.programme_currencies values ('prg_2', 'USD', now(), null)",
+            "accepted_by_one_programme",
+            id="two-programmes-of-one-currency",
         ),
         pytest.param(
             "insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)"

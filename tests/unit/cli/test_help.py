@@ -63,6 +63,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
         ),
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
         *("chain status", "chain halt", "chain resume", "chain recover", "chain rotate"),
+        *(f"programme {verb}" for verb in ("create", "list", "show", "end")),
         *(f"ruleset {verb}" for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),
     }
 
@@ -136,6 +137,7 @@ READING = {
         ("chain", "halt"),
         ("chain", "resume"),
     ),
+    *(("programme", verb) for verb in ("create", "list", "show", "end")),
     *(("ruleset", verb) for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),
 }
 

@@ -64,14 +64,19 @@ from cashback.ledger.model.decisions import (
 )
 from cashback.ledger.model.programmes import (
     Commitments,
+    Conditions,
+    CurrencyWithdrawn,
     GrantAboveLimit,
     InForce,
     NewProgramme,
     Programme,
     ProgrammeAnswer,
+    ProgrammeEnded,
     ProgrammeExists,
     ProgrammeInvalid,
     ProgrammeUnknown,
+    TimeZoneUnknown,
+    TokenRateAbsurd,
 )
 from cashback.ledger.model.recovery import Accounted, AccountedKind, Adoption, MintRecord, Standing
 from cashback.ledger.model.stories import (
@@ -117,8 +122,10 @@ __all__ = [
     "Claim",
     "Clamp",
     "Commitments",
+    "Conditions",
     "Conversion",
     "Counters",
+    "CurrencyWithdrawn",
     "Decided",
     "Decision",
     "Declined",
@@ -145,6 +152,7 @@ __all__ = [
     "Posting",
     "Programme",
     "ProgrammeAnswer",
+    "ProgrammeEnded",
     "ProgrammeExists",
     "ProgrammeInvalid",
     "ProgrammeUnknown",
@@ -159,6 +167,8 @@ __all__ = [
     "Stuck",
     "Sum",
     "SumStory",
+    "TimeZoneUnknown",
+    "TokenRateAbsurd",
     "Transfer",
     "Transition",
 ]

@@ -1,11 +1,14 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
+from cashback.ledger.service.budgets import reserve
+from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.service.drafting import change_draft, discard_draft, draft_ruleset
 from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.limits import MintLimit
-from cashback.ledger.service.programmes import programme_answer, start_programme
+from cashback.ledger.service.programmes import end_programme, programme_answer, start_programme
 from cashback.ledger.service.publishing import publish_draft, withdraw_ruleset
+from cashback.ledger.service.reading_campaigns import CampaignReadings
 from cashback.ledger.service.reading_rulesets import RulesetReadings
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.recovery import Recovery
@@ -16,6 +19,7 @@ from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
 
 __all__ = [
+    "CampaignReadings",
     "Fencing",
     "MintLimit",
     "MintPolicy",
@@ -28,14 +32,20 @@ __all__ = [
     "Swept",
     "accrue",
     "announce",
+    "change_budget",
     "change_draft",
+    "close_campaign",
+    "create_campaign",
     "discard_draft",
     "draft_ruleset",
+    "end_programme",
     "explanation_of",
     "link_wallets",
     "programme_answer",
     "publish_draft",
+    "rebalance_campaign",
     "request_mints",
+    "reserve",
     "settle",
     "start_programme",
     "withdraw_ruleset",

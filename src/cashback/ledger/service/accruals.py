@@ -1,6 +1,6 @@
 """From recorded purchases to cashbacks, in the transaction that records them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -27,16 +27,19 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
     """
     if not claims:
         return []
-    programme = await programmes.lock_in_force(tx)
-    decided = fold(
-        [claim.facts for claim in claims],
-        programme.ruleset if programme else None,
-        Counters(budget_left=programme.budget_left if programme else Minor(0)),
-        programme.conversion if programme else None,
-    )
-    accruals = [_accrual(claim, each) for claim, each in zip(claims, decided, strict=True)]
+    in_force = await _in_force(tx, claims)
+    decided: dict[int, Decided] = {}
+    for programme, places in _by_programme(claims, in_force):
+        folded = fold(
+            [claims[place].facts for place in places],
+            programme.ruleset if programme else None,
+            Counters(budget_left=programme.budget_left if programme else Minor(0)),
+            programme.conversion if programme else None,
+        )
+        decided |= zip(places, folded, strict=True)
+    accruals = [_accrual(claim, decided[place]) for place, claim in enumerate(claims)]
     await store.insert(tx, accruals, actor=ACTOR, at=now)
-    await post(tx, _postings(accruals, programme), at=now)
+    await post(tx, _postings(accruals, in_force), at=now)
     return accruals
 
 
@@ -58,12 +61,39 @@ def _accrual(claim: Claim, decided: Decided) -> Accrual:
     return Accrual(cashback_id=new_id("cb"), claim=claim, decided=decided, document=document_of(decided))
 
 
-def _postings(accruals: Sequence[Accrual], programme: InForce | None) -> list[Posting]:
-    """Return what the grants move out of the campaign's budget."""
-    if programme is None:
-        return []
-    currency = programme.ruleset.currency.code
-    return [accrued(one, programme.campaign_id, currency) for one in accruals if one.state is State.APPROVED]
+async def _in_force(tx: Tx, claims: Sequence[Claim]) -> dict[str, InForce]:
+    """Return what decides a purchase in each currency that the claims are in.
+
+    What is in a currency that no programme takes is declined by the oldest programme, which says so.
+    """
+    currencies = sorted({claim.facts.currency for claim in claims})
+    found = await programmes.lock_in_force(tx, currencies)
+    missing = [currency for currency in currencies if currency not in found]
+    first = await programmes.first_in_force(tx) if missing else None
+    return found | ({} if first is None else dict.fromkeys(missing, first))
+
+
+def _by_programme(
+    claims: Sequence[Claim], in_force: Mapping[str, InForce]
+) -> Iterator[tuple[InForce | None, list[int]]]:
+    """Yield each programme with the places of the claims that it decides, in their order; None decides the rest."""
+    places: dict[str, list[int]] = {}
+    for place, claim in enumerate(claims):
+        programme = in_force.get(claim.facts.currency)
+        places.setdefault("" if programme is None else programme.ruleset.programme_id, []).append(place)
+    known = {programme.ruleset.programme_id: programme for programme in in_force.values()}
+    for programme_id, found in places.items():
+        yield known.get(programme_id), found
+
+
+def _postings(accruals: Sequence[Accrual], in_force: Mapping[str, InForce]) -> list[Posting]:
+    """Return what the grants move out of each campaign's budget."""
+    postings = []
+    for one in accruals:
+        if one.state is State.APPROVED:
+            programme = in_force[one.claim.facts.currency]
+            postings.append(accrued(one, programme.campaign_id, programme.ruleset.currency.code))
+    return postings
 
 
 def _approved(accrual: Accrual, now: datetime) -> Event:

@@ -37,6 +37,7 @@ async def campaigns(tx: Tx, programme_id: str) -> list[str]:
         select id
         from ledger.campaigns
         where programme_id = %(programme)s
+          and closed_at is null
         order by id
         """,
         {"programme": programme_id},

@@ -1,11 +1,19 @@
 """Purchases, users, merchants and new programmes over REST: every POST may be repeated under its key."""
 
+from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
 from cashback.purchases.http.ruleset_readings import RULESET_READING_ROUTES
 from cashback.purchases.http.rulesets import RULESET_ROUTES
 
-ROUTES = [*PURCHASE_ROUTES, *PEOPLE_ROUTES, *PROGRAMME_ROUTES, *RULESET_ROUTES, *RULESET_READING_ROUTES]
+ROUTES = [
+    *PURCHASE_ROUTES,
+    *PEOPLE_ROUTES,
+    *PROGRAMME_ROUTES,
+    *CAMPAIGN_ROUTES,
+    *RULESET_ROUTES,
+    *RULESET_READING_ROUTES,
+]
 
 __all__ = ["ROUTES"]

@@ -1,6 +1,7 @@
 """The use cases of purchases: record them, know who they are of, know who is calling."""
 
 from cashback.purchases.service.api_keys import ApiKeys
+from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.people import People
@@ -12,6 +13,7 @@ from cashback.purchases.service.stories import BalanceStory, CashbackItem, Purch
 __all__ = [
     "ApiKeys",
     "BalanceStory",
+    "Campaigns",
     "CashbackItem",
     "Limits",
     "Orders",

@@ -24,6 +24,13 @@ Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order is about when its name says the rest, and why it is given."""
+
+    id: str
+    reason: str
+
+
 class Orders:
     """Does operators' orders, each once."""
 

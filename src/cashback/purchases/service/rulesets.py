@@ -18,7 +18,7 @@ from cashback.ledger import (
     WithdrawalAnswer,
 )
 from cashback.purchases.model import Order, Outcome
-from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.orders import Named, Orders
 
 __all__ = [
     "Change",
@@ -35,13 +35,6 @@ __all__ = [
     "VersionStory",
     "WithdrawalAnswer",
 ]
-
-
-class Named(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order is about when its name says the rest, and why it is given."""
-
-    id: str
-    reason: str
 
 
 class Rulesets:

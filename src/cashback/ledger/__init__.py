@@ -51,6 +51,7 @@ from cashback.ledger.model.drafts import (
     VersionStory,
     WithdrawalAnswer,
 )
+from cashback.ledger.model.rates import NewRate, Rate
 from cashback.ledger.model.rulesets import Rules as RulesetDocument
 from cashback.ledger.rules import currency_of, explain, replay
 from cashback.ledger.rules.checking import lint
@@ -59,6 +60,7 @@ from cashback.ledger.service import (
     CampaignReadings,
     MintLimit,
     MintPolicy,
+    RateReadings,
     Readings,
     Retirements,
     RulesetReadings,
@@ -78,6 +80,7 @@ from cashback.ledger.service import (
     link_wallets,
     programme_answer,
     publish_draft,
+    put_rate,
     rebalance_campaign,
     start_programme,
     withdraw_ruleset,
@@ -115,12 +118,15 @@ __all__ = [
     "NewCampaign",
     "NewDraft",
     "NewProgramme",
+    "NewRate",
     "Programme",
     "ProgrammeAnswer",
     "ProgrammeExists",
     "ProgrammeInvalid",
     "ProgrammeUnknown",
     "Publication",
+    "Rate",
+    "RateReadings",
     "Readings",
     "Reason",
     "Retirements",
@@ -153,6 +159,7 @@ __all__ = [
     "lint",
     "programme_answer",
     "publish_draft",
+    "put_rate",
     "rebalance_campaign",
     "replay",
     "start_programme",

@@ -33,16 +33,18 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import CampaignReadings, MintLimit, Readings, RulesetReadings, Stories
+from cashback.ledger.service import CampaignReadings, MintLimit, RateReadings, Readings, RulesetReadings, Stories
 from cashback.processes.tls import ClientTls
 from cashback.purchases.service import (
     ApiKeys,
     Campaigns,
+    Facts,
     Orders,
     People,
     Programmes,
     Purchases,
     PurchaseStories,
+    Rates,
     Rulesets,
     UserStories,
 )
@@ -92,10 +94,13 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     return {
         "campaign_readings": CampaignReadings(database, clock=clock),
         "campaigns": Campaigns(orders),
+        "facts": Facts(orders),
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
+        "rate_readings": RateReadings(database),
+        "rates": Rates(orders),
         "readings": readings,
         "ruleset_readings": RulesetReadings(database),
         "rulesets": Rulesets(orders),

@@ -127,6 +127,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     wallet: str | None
     is_blocked: bool
     created_at: datetime
+    tier: str | None = None
+    tier_since: datetime | None = None
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +138,8 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     is_active: bool
     created_at: datetime
+    mcc: str | None = None
+    owners: tuple[str, ...] = ()
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):

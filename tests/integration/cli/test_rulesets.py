@@ -97,3 +97,60 @@ def test_a_programme_is_started_shown_and_ended(cashback: Cashback, dev: Dev) ->
     assert run("end", made["id"], "--reason", "over")["ended_at"] is not None
     wrong = cashback("programme", "create", "x", "--currency", "JPY", "--token-rate", "0.1", settings=dev.settings)
     assert wrong.code == 2
+
+
+def test_a_campaign_lives_from_its_budget_to_its_end(cashback: Cashback, dev: Dev) -> None:
+    """Created, raised, lowered, told of in words and in JSON, evened out and closed."""
+
+    def run(*words: str) -> Any:  # noqa: ANN401  # whatever the verb tells
+        said = cashback("campaign", *words, "--json", settings=dev.settings)
+        assert said.code == 0, said.err
+        return said.json
+
+    programme = programme_of(dev.settings)["id"]
+    made = run("create", "Summer", "--programme", programme, "--budget", "1000", "--stripes", "3")
+    assert made["id"] in [one["id"] for one in run("list", programme)]
+    assert run("top-up", made["id"], "500", "--reason", "a good week")["budget_left_minor"] == "1500"
+    refused = cashback("campaign", "withdraw", made["id"], "1501", "--reason", "x", settings=dev.settings)
+    assert (refused.code, "budget_below_reserved" in refused.err) == (EXIT_REJECTED, True)
+    assert run("withdraw", made["id"], "200", "--reason", "moved")["budget_minor"] == "1300"
+    assert run("rebalance", made["id"], "--reason", "even")["budget_left_minor"] == "1300"
+    assert (run("budget", made["id"])["left_minor"], run("budget", made["id"])["forecast"]) == ("1300", None)
+    told = cashback("campaign", "budget", made["id"], settings=dev.settings)
+    assert (told.code, "no forecast" in told.err, "1300" in told.out) == (0, True, True)
+    assert run("close", made["id"], "--reason", "over") == run("show", made["id"])
+
+
+def test_rates_are_put_listed_and_imported_exactly(cashback: Cashback, dev: Dev, tmp_path: Path) -> None:
+    """A decimal number is a ratio; a second import puts nothing twice; a refused row is told with its line."""
+    put = cashback("rates", "put", "EUR", "SEK", "11.25", "--source", "bank", "--json", settings=dev.settings)
+    told = msgspec.convert(put.json, dict[str, Any])
+    assert (told["numerator"], told["denominator"]) == (45, 4)
+    file = tmp_path / "rates.csv"
+    file.write_text(
+        "base,quote,rate,source,as_of\n"
+        "EUR,NOK,11.5,bank,2026-01-01T00:00:00Z\n"
+        "EUR,NOK,115,bank,2026-01-02T00:00:00Z\n"
+        "EUR,NOK,1e9,bank,2026-01-03T00:00:00Z\n"
+    )
+    for _ in range(2):
+        said = cashback("rates", "import", str(file), "--json", settings=dev.settings)
+        found = msgspec.convert(said.json, dict[str, Any])
+        assert (said.code, found["put"], [one["line"] for one in found["refused"]]) == (EXIT_DIFFERENCE, 1, [3, 4])
+        assert "rate_absurd" in found["refused"][0]["problem"]
+    listed = cashback("rates", "list", "--quote", "NOK", "--json", settings=dev.settings).json
+    assert len(msgspec.convert(listed, list[dict[str, Any]])) == 1
+    file.write_text("base,quote\nEUR,NOK\n")
+    assert cashback("rates", "import", str(file), settings=dev.settings).code == EXIT_REJECTED
+
+
+def test_what_rules_ask_about_people_is_set(cashback: Cashback, dev: Dev) -> None:
+    """A merchant's category and owners, a user's tier."""
+    words = ("merchant", "set", dev.merchant_id, "--mcc", "5411", "--owner", dev.user_id, "--json")
+    shop = msgspec.convert(cashback(*words, settings=dev.settings).json, dict[str, Any])
+    assert (shop["mcc"], shop["owners"]) == ("5411", [dev.user_id])
+    for tier in ("gold", None):
+        named = [tier] if tier else []
+        told = cashback("user", "tier", dev.user_id, *named, "--json", settings=dev.settings).json
+        user = msgspec.convert(told, dict[str, Any])
+        assert user["tier"] == tier

@@ -11,6 +11,9 @@ IMMUTABLE = {
     "ledger.decisions": "document",
     "ledger.cashback_transitions": "actor",
     "ledger.rulesets": "rate_bps",
+    "ledger.ruleset_withdrawals": "reason",
+    "ledger.budget_changes": "reason",
+    "ledger.exchange_rates": "source",
     "purchases.purchases": "amount_minor",
     "purchases.wallets": "address",
 }

@@ -8,6 +8,7 @@ from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import end_programme, programme_answer, start_programme
 from cashback.ledger.service.publishing import publish_draft, withdraw_ruleset
+from cashback.ledger.service.rates import RateReadings, put_rate
 from cashback.ledger.service.reading_campaigns import CampaignReadings
 from cashback.ledger.service.reading_rulesets import RulesetReadings
 from cashback.ledger.service.readings import Readings, explanation_of
@@ -23,6 +24,7 @@ __all__ = [
     "Fencing",
     "MintLimit",
     "MintPolicy",
+    "RateReadings",
     "Readings",
     "Recovery",
     "Retirements",
@@ -43,6 +45,7 @@ __all__ = [
     "link_wallets",
     "programme_answer",
     "publish_draft",
+    "put_rate",
     "rebalance_campaign",
     "request_mints",
     "reserve",

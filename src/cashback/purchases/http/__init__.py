@@ -1,17 +1,21 @@
 """Purchases, users, merchants and new programmes over REST: every POST may be repeated under its key."""
 
 from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
+from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
+from cashback.purchases.http.rates import RATE_ROUTES
 from cashback.purchases.http.ruleset_readings import RULESET_READING_ROUTES
 from cashback.purchases.http.rulesets import RULESET_ROUTES
 
 ROUTES = [
     *PURCHASE_ROUTES,
     *PEOPLE_ROUTES,
+    *FACT_ROUTES,
     *PROGRAMME_ROUTES,
     *CAMPAIGN_ROUTES,
+    *RATE_ROUTES,
     *RULESET_ROUTES,
     *RULESET_READING_ROUTES,
 ]

@@ -56,7 +56,8 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
     """Return those users that exist, each with the wallet in use."""
     cursor = await tx.execute(
         """
-        select users.id, users.reference, wallet.address, users.is_blocked, users.created_at
+        select users.id, users.reference, wallet.address, users.is_blocked, users.created_at, users.tier,
+               users.tier_since
         from purchases.users
         left join lateral (
             select address
@@ -70,7 +71,15 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
         {"ids": list(user_ids)},
     )
     return {
-        row[0]: User(id=row[0], reference=row[1], wallet=row[2], is_blocked=row[3], created_at=row[4])
+        row[0]: User(
+            id=row[0],
+            reference=row[1],
+            wallet=row[2],
+            is_blocked=row[3],
+            created_at=row[4],
+            tier=row[5],
+            tier_since=row[6],
+        )
         for row in await cursor.fetchall()
     }
 
@@ -111,11 +120,13 @@ async def read_merchant(tx: Tx, merchant_id: str) -> Merchant | None:
     """Return one merchant, or None when there is none."""
     cursor = await tx.execute(
         """
-        select id, name, is_active, created_at
+        select id, name, is_active, created_at, mcc, owners
         from purchases.merchants
         where id = %(id)s
         """,
         {"id": merchant_id},
     )
     row = await cursor.fetchone()
-    return None if row is None else Merchant(id=row[0], name=row[1], is_active=row[2], created_at=row[3])
+    if row is None:
+        return None
+    return Merchant(id=row[0], name=row[1], is_active=row[2], created_at=row[3], mcc=row[4], owners=tuple(row[5]))

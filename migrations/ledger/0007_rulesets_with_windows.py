@@ -91,7 +91,8 @@ $$;
 drop trigger rulesets_immutable on ledger.rulesets;
 create trigger rulesets_immutable
     before delete or truncate
-        or update of id, programme_id, version, rate_bps, document, digest, starts_at, published_at, published_by, closes
+        or update of id, programme_id, version, rate_bps, document, digest, starts_at, published_at, published_by,
+            closes
     on ledger.rulesets
     for each statement execute function ledger.refuse_change();
 create trigger ruleset_closed_once before update on ledger.rulesets

@@ -22,12 +22,14 @@ create table ledger.programme_currencies (
         currency with =, tstzrange(starts_at, ends_at) with &&)
 );
 insert into ledger.programme_currencies (programme_id, currency, starts_at, ends_at)
-select id, currency, created_at, greatest(ended_at, created_at)
+select id, currency, created_at,
+       case when ended_at is not null then greatest(ended_at, created_at) end
 from ledger.programmes;
 drop index ledger.programme_one_in_force;
 
 alter table ledger.programmes
-    add column ended_because text constraint programme_end_reason_bounded check (length(ended_because) between 1 and 200);
+    add column ended_because text
+        constraint programme_end_reason_bounded check (length(ended_because) between 1 and 200);
 
 -- A programme ends once, and takes no purchases from then on.
 create function ledger.end_programme() returns trigger language plpgsql

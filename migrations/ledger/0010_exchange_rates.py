@@ -21,7 +21,7 @@ create table ledger.exchange_rates (
     constraint rate_known_before_it_is_used check (as_of <= recorded_at)
 );
 comment on table ledger.exchange_rates is
-    'Whole units of quote for one whole unit of base, as numerator / denominator; the latest as_of before T is in force at T.';
+    'Whole units of quote for one whole unit of base, numerator / denominator; the latest up to T is in force at T.';
 create trigger rates_immutable before update or delete or truncate on ledger.exchange_rates
     for each statement execute function ledger.refuse_change();
 """

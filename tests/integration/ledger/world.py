@@ -131,7 +131,9 @@ class World:
     async def merchant(self, *, mcc: str | None = None, owner_id: str | None = None) -> Merchant:
         """Give a merchant, of a category and of an owner if they are told."""
         name = f"Shop {next(_numbers)}"
-        command = NewMerchant(owner=OPERATOR, key=new_key(), name=name, mcc=mcc, owner_user_id=owner_id)
+        command = NewMerchant(
+            owner=OPERATOR, key=new_key(), name=name, mcc=mcc, owners=() if owner_id is None else (owner_id,)
+        )
         return decoded(await self.people.create_merchant(command), Merchant)
 
     async def link(self, user: User, wallet: str) -> User:

@@ -11,14 +11,14 @@ from cashback.ledger.model.engine import Judgement
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
-class _Line(msgspec.Struct, frozen=True, kw_only=True):
+class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A line as it is written."""
 
     base: str
     grants: list[tuple[str, str]]
 
 
-class _Document(msgspec.Struct, frozen=True, kw_only=True):
+class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Grants as they are written."""
 
     exponent: str
@@ -32,7 +32,7 @@ _decoder: Final = msgspec.json.Decoder(_Document)
 def encode_grants(grants: Grants) -> bytes:
     """Return the one document of some grants, as `model.grants` shows it; equal grants have equal bytes."""
     lines = [
-        _Line(base=str(line.base), grants=[(campaign, str(amount)) for campaign, amount in line.grants])
+        _Line(base=str(line.base), grants=[(campaign, str(amount)) for campaign, amount in sorted(line.grants)])
         for line in grants.lines
     ]
     rate = (str(grants.rate[0]), str(grants.rate[1]))

@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 from cashback.ledger import PauseAnswer, ProgrammeUnknown, replay
-from cashback.purchases.model import OPERATOR, ProgrammePause, Refused
+from cashback.purchases.model import OPERATOR, Refused
+from cashback.purchases.model.verdicts import ProgrammePause
 from cashback.purchases.service import Orders, Verdicts
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
 from tests.integration.ledger.world import World, decoded, minted_outcome, new_key, requests

@@ -11,7 +11,8 @@ from cashback.kernel.errors import Rejected
 from cashback.ledger import CashbackUnknown, ReviewAnswer
 from cashback.ledger.model.life import NotInReview, SecondPersonRequired
 from cashback.ledger.service import Queues
-from cashback.purchases.model import OPERATOR, FieldInvalid, Recorded, Refused, ReviewSaid
+from cashback.purchases.model import OPERATOR, FieldInvalid, Recorded, Refused
+from cashback.purchases.model.verdicts import ReviewSaid
 from cashback.purchases.service import Orders, Verdicts
 from tests.integration.ledger.lives import bought, budget_left, life_of, postings, steps, told, with_terms
 from tests.integration.ledger.world import World, decoded, new_key

@@ -101,13 +101,8 @@ class World:
 
     async def programme(self, *, rate: int = 150, budget: int = 1_000_000, currency: str = "USD") -> Programme:
         """Give a programme in force: 1.5 % of everything in USD until 10,000.00 USD are granted, one token a dollar."""
-        terms = NewProgramme(
-            name=f"programme {next(_numbers)}",
-            currency=currency,
-            rate=Bps(rate),
-            token_rate=TokenRate(1, 1),
-            budget=Minor(budget),
-        )
+        name, dollar = f"programme {next(_numbers)}", TokenRate(1, 1)
+        terms = NewProgramme(name=name, currency=currency, rate=Bps(rate), token_rate=dollar, budget=Minor(budget))
         return await self.start(terms)
 
     async def start(self, terms: NewProgramme) -> Programme:

@@ -4,6 +4,7 @@ Amounts are integers throughout: minor units of a currency, or base units of the
 """
 
 from cashback.ledger.model.anchors import AnchorRefused, ChainAnchor, LatestAnchors
+from cashback.ledger.model.balances import Balance, Sum
 from cashback.ledger.model.books import (
     SOURCES,
     Account,
@@ -20,7 +21,6 @@ from cashback.ledger.model.cashbacks import (
     REQUESTED_STATES,
     TRANSITIONS,
     Accrual,
-    Balance,
     Cashback,
     CashbackPage,
     CashbackUnknown,
@@ -35,7 +35,6 @@ from cashback.ledger.model.cashbacks import (
     RetiredNumber,
     State,
     Stuck,
-    Sum,
     Transition,
 )
 from cashback.ledger.model.chain import (

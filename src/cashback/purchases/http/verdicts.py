@@ -10,7 +10,7 @@ from litestar.params import JSONBody, PathParameter
 from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, owner_of
-from cashback.purchases.model import ProgrammePause, ReviewSaid
+from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
 from cashback.purchases.service import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer, Verdicts
 
 CashbackId = Annotated[str, PathParameter(description="A cashback's id, `cb_...`.")]

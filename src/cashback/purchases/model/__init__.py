@@ -96,25 +96,6 @@ class Order(Command, frozen=True, kw_only=True):
     terms: msgspec.Struct | None = None
 
 
-class ReviewSaid(Command, frozen=True, kw_only=True):
-    """A person's verdict on a cashback in review: `approve` or `reject`; `key_id` is the API key they used."""
-
-    cashback_id: str
-    verdict: str
-    person: str
-    reason: str
-    key_id: str
-
-
-class ProgrammePause(Command, frozen=True, kw_only=True):
-    """A programme to be paused, or resumed, in a person's name."""
-
-    programme_id: str
-    is_paused: bool
-    person: str
-    reason: str
-
-
 class Recorded(msgspec.Struct, frozen=True):
     """The command was done, now or (a replay) before: `answer` is the same JSON document each time."""
 

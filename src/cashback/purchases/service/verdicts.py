@@ -11,7 +11,8 @@ from cashback.kernel.db import Tx
 from cashback.kernel.errors import Rejected
 from cashback.kernel.telemetry import logger
 from cashback.ledger import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer
-from cashback.purchases.model import FieldInvalid, Outcome, ProgrammePause, Recorded, Refused, ReviewSaid
+from cashback.purchases.model import FieldInvalid, Outcome, Recorded, Refused
+from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
 from cashback.purchases.service.orders import Orders
 
 __all__ = ["CashbackUnknown", "PauseAnswer", "ProgrammeUnknown", "ReviewAnswer", "Verdicts"]

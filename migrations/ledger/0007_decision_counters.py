@@ -27,19 +27,24 @@ create table ledger.counters (
 comment on column ledger.counters.owner is 'The programme whose limit it is, or the campaign.';
 comment on column ledger.counters.subject is 'The user or the merchant; empty where the owner is a campaign.';
 
--- Whole units of the quoted currency for one whole unit of the base, exactly; a rate holds until the next one.
+-- Append-only: what a unit of one currency is worth in another, by whom and as of when.
 create table ledger.exchange_rates (
+    position bigint generated always as identity primary key,
     base text collate "C" not null constraint rate_base_shaped check (base ~ '^[A-Z]{3}$'),
     quote text collate "C" not null constraint rate_quote_shaped check (quote ~ '^[A-Z]{3}$'),
-    as_of timestamptz not null,
     numerator bigint not null constraint rate_positive check (numerator > 0),
     denominator bigint not null constraint rate_finite check (denominator > 0),
     source text not null constraint rate_source_bounded check (length(source) between 1 and 200),
-    created_at timestamptz not null,
-    primary key (base, quote, as_of),
-    constraint rate_of_two check (base <> quote)
+    as_of timestamptz not null,
+    is_confirmed boolean not null,
+    recorded_at timestamptz not null,
+    constraint rate_between_two check (base <> quote),
+    constraint rate_once unique (base, quote, as_of),
+    constraint rate_known_before_it_is_used check (as_of <= recorded_at)
 );
-create trigger exchange_rates_immutable before update or delete or truncate on ledger.exchange_rates
+comment on table ledger.exchange_rates is
+    'Whole units of quote for one whole unit of base, numerator / denominator; the latest up to T is in force at T.';
+create trigger rates_immutable before update or delete or truncate on ledger.exchange_rates
     for each statement execute function ledger.refuse_change();
 
 create index recipient_by_wallet on ledger.recipients (wallet);
@@ -59,8 +64,8 @@ alter table ledger.rulesets enable trigger rulesets_immutable;
 GRANTS = r"""
 grant select, insert, update (used_minor) on ledger.counters to cashback_api;
 grant select on ledger.counters, ledger.exchange_rates to cashback_auditor;
-grant select on ledger.exchange_rates to cashback_api, cashback_operator;
-grant insert on ledger.exchange_rates to cashback_operator;
+grant select on ledger.exchange_rates to cashback_api, cashback_ledger;
+grant insert on ledger.exchange_rates to cashback_api;
 """
 
 

@@ -61,7 +61,8 @@ NOT_OVER_REST = {
     "settings_invalid": "ends the process at its start",
     "user_ambiguous": "of imports, which name users",
     **dict.fromkeys(
-        ("rejected", "invalid", "not_found", "conflict", "busy", "forbidden", "unavailable"), "a kind, no failure"
+        ("rejected", "invalid", "not_found", "conflict", "busy", "outdated", "forbidden", "unavailable"),
+        "a kind, no failure",
     ),
 }
 # Prints the codes of all failures that the API loads, by the status that the API's own table gives them.

@@ -7,7 +7,8 @@
 |           | whoever read the output left before its end                                 |
 | 2         | the command line is wrong                                                   |
 | 3         | a check found a difference (`reconcile`, `demo`, `doctor`, `chain status`,  |
-|           | `ledger verify`), or an import refused rows; each is listed                 |
+|           | `ledger verify`) or errors (`ruleset lint`), or an import refused rows;     |
+|           | each is listed                                                              |
 | 4         | the request was rejected; change it                                         |
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |
@@ -62,7 +63,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "import": ("cashback.cli.purchases:import_", "Record the purchases of a CSV file."),
     "review": ("cashback.cli.life:review", "List what waits for a person's verdict, and say it."),
     "expiring": ("cashback.cli.life:expiring", "List what expires soon for want of a wallet."),
-    "programme": ("cashback.cli.life:programme", "Pause a programme, and resume it."),
+    "programme": ("cashback.cli.programmes:programme", "Start, list, show, pause, resume and end programmes."),
+    "campaign": ("cashback.cli.campaigns:campaign", "Create campaigns, raise, lower and foretell their budgets."),
+    "rates": ("cashback.cli.rates:rates", "Put, list and import exchange rates."),
+    "merchant": ("cashback.cli.people:merchant", "Set a merchant's category and owners."),
+    "user": ("cashback.cli.people:user", "Set a user's tier."),
+    "ruleset": ("cashback.cli.rulesets:ruleset", "Draft, lint, compare and publish the rules that decide."),
     "mint": ("cashback.cli.mints:mint", "List mints and their state, show one, cancel it or try it again."),
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),
     "dlq": ("cashback.cli.events:dlq", "List, show and replay dead letters."),

@@ -81,15 +81,7 @@ def expiring(days: int, limit: int, as_json: bool) -> None:  # noqa: FBT001  # a
     print_records("expiring", rows, as_json=as_json)
 
 
-@click.group()
-def programme() -> None:
-    """Pause a programme, and resume it.
-
-    Example: cashback programme pause prg_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "a wrong rate"
-    """
-
-
-@programme.command(short_help="Grant, release and request nothing of it.")
+@click.command(short_help="Grant, release and request nothing of it.")
 @click.argument("programme_id")
 @_REASON
 @by_option
@@ -102,7 +94,7 @@ def pause(programme_id: str, reason: str, by: str, as_json: bool) -> None:  # no
     _set(programme_id, "pause", reason, by, as_json=as_json)
 
 
-@programme.command(short_help="Let it go on where it was paused.")
+@click.command(short_help="Let it go on where it was paused.")
 @click.argument("programme_id")
 @_REASON
 @by_option

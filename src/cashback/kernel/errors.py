@@ -5,7 +5,8 @@
     │   ├── Invalid       422 the request itself is wrong
     │   ├── NotFound      404 it names something that is not there
     │   ├── Conflict      409 it contradicts what is already stored
-    │   │   └── Busy          409 for as long as something else is being done
+    │   │   ├── Busy          409 for as long as something else is being done
+    │   │   └── Outdated      412 somebody has changed it since the caller has seen it
     │   └── Forbidden     403 the caller may not do this
     ├── Unavailable   the world failed; the same call may work later     HTTP 503   bus: nak           gRPC UNAVAILABLE
     └── Broken        one of our invariants failed; stop and page        HTTP 500   bus: stop          gRPC INTERNAL
@@ -56,6 +57,12 @@ class Busy(Conflict):
     """The request contradicts what is being done right now: once that is over, the same request will do."""
 
     code = "busy"
+
+
+class Outdated(Conflict):
+    """The request is about a state that is no more: whoever reads it again may want something else."""
+
+    code = "outdated"
 
 
 class Forbidden(Rejected):

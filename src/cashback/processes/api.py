@@ -33,19 +33,34 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.service import Debts, MintLimit, Queues, Readings, Statements, Stories
+from cashback.ledger.service import (
+    CampaignReadings,
+    Debts,
+    MintLimit,
+    Queues,
+    RateReadings,
+    Readings,
+    RulesetReadings,
+    Statements,
+    Stories,
+)
 from cashback.processes.tls import ClientTls
 from cashback.purchases.service import (
     ApiKeys,
+    Campaigns,
     DebtWriteOffs,
+    Facts,
     Orders,
     People,
     Programmes,
     Purchases,
     PurchaseStories,
+    Rates,
     Refunds,
+    Rulesets,
     UserStatements,
     UserStories,
+    Verdicts,
 )
 
 BODY_BYTES_MAX: Final = 65_536
@@ -89,22 +104,29 @@ async def run(settings: Settings) -> None:
 def services_over(database: Database, adapter: Adapter, purchases: Purchases, *, clock: Clock) -> dict[str, object]:
     """Return what handlers ask for, by name."""
     readings, people = Readings(database), People(database, clock=clock)
-    stories = Stories(readings, adapter)
+    stories, orders = Stories(readings, adapter), Orders(database, clock=clock)
     return {
         "books": database,
+        "campaign_readings": CampaignReadings(database, clock=clock),
+        "campaigns": Campaigns(orders),
         "debts": Debts(database),
-        "write_offs": DebtWriteOffs(database, clock=clock),
-        "orders": Orders(database, clock=clock),
+        "facts": Facts(orders),
         "people": people,
         "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
         "queues": Queues(database, clock=clock),
-        "refunds": Refunds(database, clock=clock),
+        "rate_readings": RateReadings(database),
+        "rates": Rates(orders),
         "readings": readings,
+        "refunds": Refunds(database, clock=clock),
+        "ruleset_readings": RulesetReadings(database),
+        "rulesets": Rulesets(orders),
         "stories": stories,
         "user_statements": UserStatements(people, Statements(database)),
         "user_stories": UserStories(people, stories),
+        "verdicts": Verdicts(orders),
+        "write_offs": DebtWriteOffs(database, clock=clock),
     }
 
 

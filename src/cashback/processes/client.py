@@ -55,13 +55,18 @@ class Client:
         """
         return self._answer("GET", path)
 
-    def post(self, path: str, body: dict[str, Any], *, idempotency_key: str) -> dict[str, Any]:
+    def post(
+        self, path: str, body: dict[str, Any], *, idempotency_key: str, if_match: str | None = None
+    ) -> dict[str, Any]:
         """Return the answer to a command; repeating it under the same key does nothing twice.
+
+        With `if_match` it is only done while what it is about has that entity tag.
 
         Raises:
             As `get`.
         """
-        return self._answer("POST", path, json=body, headers={"Idempotency-Key": idempotency_key})
+        headers = {"Idempotency-Key": idempotency_key} | ({} if if_match is None else {"If-Match": if_match})
+        return self._answer("POST", path, json=body, headers=headers)
 
     def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401  # httpx's own options
         """Return the document of a good answer, raise for any other."""

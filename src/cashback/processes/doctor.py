@@ -15,7 +15,7 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFenced, ProgrammeUnknown
+from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFenced
 from cashback.ledger.rules import fitting
 from cashback.ledger.service import Readings
 from cashback.processes.migrate import SERVICES
@@ -216,13 +216,12 @@ async def _limit(settings: Settings) -> str:
         Database.open(settings.ledger_audit_dsn.value, name="doctor", connections_max=1) as database,
     ):
         limit = (await adapter.status()).limit
-        try:
-            programme = await Readings(database).programme()
-        except ProgrammeUnknown:
-            return "no programme is in force"
+        programmes = await Readings(database).programmes_in_force()
+    if not programmes:
+        return "no programme is in force"
     if limit is None:
         raise AdapterUnavailable("no node tells the minter's limit")
-    most = fitting(programme, limit)
+    most = max(fitting(programme, limit) for programme in programmes)
     return f"one purchase earns at most {most} base units, and {limit} are minted at once"
 
 

@@ -125,8 +125,7 @@ async def test_every_pattern_is_told_in_words(operator: Caller, shop: Shop) -> N
 async def test_a_missing_field_is_named(operator: Caller, shop: Shop, field: str) -> None:
     """The pointer says where it should have been."""
     body = {name: value for name, value in a_purchase(shop.user, shop.merchant).items() if name != field}
-    response = await operator.post("/v1/purchases", body)
-    assert_problem(response, 422, "request_invalid", pointer=f"/{field}")
+    assert_problem(await operator.post("/v1/purchases", body), 422, "request_invalid", pointer=f"/{field}")
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"[" * 60_000, b"7"])

@@ -27,7 +27,7 @@ async def adapter() -> AsyncIterator[ScriptedAdapter]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def bare(world: World, adapter: ScriptedAdapter) -> AsyncIterator[Rest]:
     """Give the API over that adapter, with no programme in force."""
-    await world.rows("update ledger.programmes set ended_at = now() where ended_at is null")
+    await world.rows("update ledger.programmes set ended_at = created_at where ended_at is null")
     async with open_rest(world, adapter_address=adapter.address) as api:
         yield api
 

@@ -1,7 +1,7 @@
 """Rulesets and campaigns for tests, stored by a superuser: publishing is not what is tested."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -19,9 +19,14 @@ from tests.integration.ledger.world import START, World
 BEFORE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-async def publish(world: World, programme: Programme, rules: Rules, *, starts_at: datetime = BEFORE) -> str:
-    """Publish a ruleset as the programme's next version; return its id."""
+async def publish(world: World, programme: Programme, rules: Rules, *, starts_at: datetime | None = None) -> str:
+    """Publish a ruleset as the programme's next version, which closes the one before; return its id."""
     document, ruleset_id = canonical(rules), new_id("rul")
+    before = await world.one("select max(version) from ledger.rulesets where programme_id = %s", programme.id)
+    starts_at = starts_at or BEFORE + timedelta(hours=before)
+    await world.rows(
+        "update ledger.rulesets set ends_at = %s where programme_id = %s and ends_at is null", starts_at, programme.id
+    )
     await world.rows(
         """
         insert into ledger.rulesets (id, programme_id, version, document, digest, starts_at, published_at)
@@ -69,7 +74,7 @@ async def campaign(
         START,
     )
     async with world.api.transaction() as tx:
-        await post(tx, [funded(campaign_id, programme.ruleset.currency.code, Minor(budget))], at=START)
+        await post(tx, [funded(campaign_id, programme.currency.code, Minor(budget))], at=START)
     return campaign_id
 
 

@@ -5,17 +5,15 @@ from datetime import timedelta
 import msgspec
 import psycopg
 
-from cashback.kernel.money import TokenRate
+from cashback.kernel.money import Bps, Minor, TokenRate
+from cashback.ledger import Conditions, NewProgramme, NewRate, put_rate
 from cashback.ledger.model.codes import Exhaustion
-from cashback.ledger.model.engine import Exchange
 from cashback.ledger.model.grants import Grants
 from cashback.ledger.model.rulesets import Action, Check, FirstPurchase, Fixed, Limits, Lines, MccIs, Rules, Tier
-from cashback.ledger.store import terms
 from cashback.purchases.model import Line, Merchant, PurchaseAnswer, User
 from cashback.purchases.rules import decode_lines
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
 from tests.integration.ledger.world import START, World, buy
-from tests.support.engine import EUR, USD
 
 PLENTY = 10_000_000
 
@@ -136,21 +134,24 @@ async def test_what_is_held_or_reviewed_is_pending_and_announced_to_nobody(world
 
 async def test_a_purchase_in_another_currency_is_decided_at_the_rate_that_held_then(world: World) -> None:
     """The rate is frozen in the decision; without one nothing is earned."""
-    programme = await world.programme()
+    conditions = Conditions(accepts=("EUR", "JPY"))
+    terms = NewProgramme(
+        name="three", currency="USD", rate=Bps(1), token_rate=TokenRate(1, 1), budget=Minor(1), conditions=conditions
+    )
+    programme = await world.start(terms)
     pays = await campaign(world, programme, budget=PLENTY)
     await publish(world, programme, Rules(rules=(rule("a", pays),)))
-    async with world.retirements._database.transaction() as tx:
+    async with world.api.transaction() as tx:
         for hours, rate in ((-48, TokenRate(1, 1)), (-1, TokenRate(11, 10)), (1, TokenRate(2, 1))):
-            exchange = Exchange(
-                base=EUR,
-                quote=USD,
+            new = NewRate(
+                base="EUR",
+                quote="USD",
                 numerator=rate.numerator,
                 denominator=rate.denominator,
                 source="ecb",
                 as_of=START + timedelta(hours=hours),
             )
-            assert await terms.insert_exchange(tx, exchange, at=START)
-            assert not await terms.insert_exchange(tx, exchange, at=START)
+            await put_rate(tx, new, now=START + timedelta(hours=2))
     user, merchant = await people(world)
     answers = await world.record(
         buy(user, merchant, 1_999, currency="EUR"),
@@ -243,18 +244,22 @@ async def test_a_striped_budget_is_granted_to_its_last_unit(world: World) -> Non
     assert await budget_left(world, pays) == 0
 
 
-async def test_only_the_api_counts_and_only_an_operator_sets_a_rate(world: World) -> None:
+async def test_only_the_api_counts_and_keeps_rates(world: World) -> None:
     """Each role has its part in the new tables, and no more."""
     counts = "insert into ledger.counters (owner, subject, kind, period) values ('prg_1', 'usr_1', 'user_lifetime', '')"
     lowers = "update ledger.counters set period = '2026-01-01'"
-    quotes = "insert into ledger.exchange_rates values ('EUR', 'USD', now(), 1, 1, 'nobody', now())"
+    quotes = (
+        "insert into ledger.exchange_rates"
+        " (base, quote, numerator, denominator, source, as_of, is_confirmed, recorded_at)"
+        " values ('EUR', 'USD', 1, 1, 'nobody', now(), false, now())"
+    )
     refused = [
         (role, statement)
         for role in ("cashback_api", "cashback_ledger", "cashback_operator", "cashback_auditor", "cashback_relay")
         for statement in (counts, lowers, quotes)
         if await _is_refused(world.dsns.of(role), statement)
     ]
-    allowed = {("cashback_api", counts), ("cashback_operator", quotes)}
+    allowed = {("cashback_api", counts), ("cashback_api", quotes)}
     assert len(refused) == 15 - len(allowed)
     assert not allowed & set(refused)
 

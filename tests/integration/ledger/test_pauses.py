@@ -6,8 +6,9 @@ import psycopg
 import pytest
 
 from cashback.ledger import PauseAnswer, ProgrammeUnknown
-from cashback.purchases.model import OPERATOR, ProgrammePause, Refused
-from cashback.purchases.service import Orders
+from cashback.purchases.model import OPERATOR, Refused
+from cashback.purchases.model.verdicts import ProgrammePause
+from cashback.purchases.service import Orders, Verdicts
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
 from tests.integration.ledger.world import World, decoded, minted_outcome, new_key, requests
 
@@ -22,7 +23,7 @@ async def set_pause(
     order = ProgrammePause(
         owner=OPERATOR, key=new_key(), programme_id=programme_id, is_paused=is_paused, person=person, reason=reason
     )
-    return decoded(await Orders(world.api, clock=world.clock).give(order), PauseAnswer)
+    return decoded(await Verdicts(Orders(world.api, clock=world.clock)).give(order), PauseAnswer)
 
 
 async def test_a_purchase_earns_nothing_while_the_programme_is_paused(world: World) -> None:
@@ -113,7 +114,7 @@ async def test_a_programme_that_is_not_there_cannot_be_paused(world: World) -> N
     order = ProgrammePause(
         owner=OPERATOR, key=new_key(), programme_id="prg_none", is_paused=True, person="alice", reason="why"
     )
-    outcome = await Orders(world.api, clock=world.clock).give(order)
+    outcome = await Verdicts(Orders(world.api, clock=world.clock)).give(order)
     assert isinstance(outcome, Refused)
     assert isinstance(outcome.error, ProgrammeUnknown)
     assert await world.one("select count(*) from ledger.programme_pauses") == 0

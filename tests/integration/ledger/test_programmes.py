@@ -17,6 +17,7 @@ async def test_a_programme_starts_with_its_whole_budget(world: World) -> None:
     """Its terms, its first ruleset and its funding are stored together."""
     programme = await world.start(TERMS)
     assert (programme.budget, programme.budget_left) == (500_000, 500_000)
+    assert programme.ruleset is not None
     assert (programme.ruleset.version, programme.ruleset.rate, programme.ruleset.currency.exponent) == (1, 250, 2)
     assert (programme.conversion.rate, programme.conversion.as_of) == (TokenRate(3, 2), world.clock.now())
     assert await world.readings.programme() == programme
@@ -57,7 +58,7 @@ async def test_programmes_one_after_the_other_stay_within_the_books(world: World
     for name, currency in (("one", "USD"), ("two", "EUR")):
         await world.start(msgspec.structs.replace(most, name=name, currency=currency, rate=Bps(10_000)))
         await world.record(*[buy(user, merchant, INT63_MAX // 40_000, currency=currency) for _ in range(3)])
-        await world.rows("update ledger.programmes set ended_at = now() where ended_at is null")
+        await world.rows("update ledger.programmes set ended_at = created_at where ended_at is null")
     with pytest.raises(ProgrammeInvalid) as refused:
         await world.start(msgspec.structs.replace(most, name="three", currency="JPY", budget=Minor(10)))
     assert refused.value.fields["pointer"] == "/budget_minor"

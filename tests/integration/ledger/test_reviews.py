@@ -11,8 +11,9 @@ from cashback.kernel.errors import Rejected
 from cashback.ledger import CashbackUnknown, ReviewAnswer
 from cashback.ledger.model.life import NotInReview, SecondPersonRequired
 from cashback.ledger.service import Queues
-from cashback.purchases.model import OPERATOR, FieldInvalid, Recorded, Refused, ReviewSaid
-from cashback.purchases.service import Orders
+from cashback.purchases.model import OPERATOR, FieldInvalid, Recorded, Refused
+from cashback.purchases.model.verdicts import ReviewSaid
+from cashback.purchases.service import Orders, Verdicts
 from tests.integration.ledger.lives import bought, budget_left, life_of, postings, steps, told, with_terms
 from tests.integration.ledger.world import World, decoded, new_key
 
@@ -27,7 +28,7 @@ async def says(world: World, cashback_id: str, verdict: str = "approve", **chang
         Rejected: why it was refused.
     """
     fields = {"owner": OPERATOR, "key": new_key(), "person": "alice", "reason": WHY, "key_id": "key_1"} | changes
-    outcome = await Orders(world.api, clock=world.clock).give(
+    outcome = await Verdicts(Orders(world.api, clock=world.clock)).give(
         ReviewSaid(cashback_id=cashback_id, verdict=verdict, **fields)
     )
     if isinstance(outcome, Refused):
@@ -112,9 +113,9 @@ async def test_the_same_verdict_under_the_same_key_is_said_once(world: World) ->
     """Whoever lost the answer asks again, if need be with another API key, and gets the same one."""
     await with_terms(world, review_above_minor=0)
     [cashback_id] = await bought(world)
-    orders, key = Orders(world.api, clock=world.clock), new_key()
+    verdicts, key = Verdicts(Orders(world.api, clock=world.clock)), new_key()
     said = [
-        await orders.give(
+        await verdicts.give(
             ReviewSaid(
                 owner=OPERATOR,
                 key=key,

@@ -11,6 +11,9 @@ IMMUTABLE = {
     "ledger.decisions": "document",
     "ledger.cashback_transitions": "actor",
     "ledger.rulesets": "rate_bps",
+    "ledger.ruleset_withdrawals": "reason",
+    "ledger.budget_changes": "reason",
+    "ledger.exchange_rates": "source",
     "purchases.purchases": "amount_minor",
     "purchases.wallets": "address",
 }
@@ -107,10 +110,11 @@ async def test_a_cashback_and_whoever_it_is_of_cannot_be_deleted(world: World) -
             id="nothing-moved",
         ),
         pytest.param(
-            "insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator,"
-            " token_rate_denominator, created_at) values ('prg_2', 'second', 'USD', 2, 1, 1, now())",
-            "programme_one_in_force",
-            id="two-programmes",
+            "with second as (insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator,"
+            " token_rate_denominator, created_at) values ('prg_2', 'second', 'USD', 2, 1, 1, now()))"
+            " insert into ledger.programme_currencies values ('prg_2', 'USD', now(), null)",
+            "accepted_by_one_programme",
+            id="two-programmes-of-one-currency",
         ),
         pytest.param(
             "insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)"
@@ -131,6 +135,39 @@ async def test_the_books_cannot_hold_nonsense(world: World, statement: str, cons
     await world.programme()
     await world.record(buy(await world.user(), await world.merchant()))
     assert await refused(world, statement) == constraint
+
+
+@pytest.mark.parametrize(
+    "statement,constraint",
+    [
+        pytest.param(
+            "insert into ledger.rulesets (id, programme_id, version, document, digest, published_at, starts_at)"
+            " select 'rul_2', id, 2, '{}', sha256('{}'), now(), now() from ledger.programmes",
+            "ruleset_windows_apart",
+            id="beside-an-open-end",
+        ),
+        pytest.param(
+            "update ledger.rulesets set ends_at = starts_at + interval '2 days'", "stay as they are", id="closed-twice"
+        ),
+        pytest.param("update ledger.rulesets set ends_at = null", "stay as they are", id="opened-again"),
+        pytest.param(
+            "update ledger.rulesets set ends_at = starts_at + interval '1 day', rate_bps = 1",
+            "stay as they are",
+            id="changed-while-closed",
+        ),
+        pytest.param(
+            "insert into ledger.ruleset_withdrawals values ((select id from ledger.rulesets), 'why', 'me', now())",
+            "withdrawal_before_start",
+            id="withdrawn-after-its-start",
+        ),
+    ],
+)
+async def test_windows_of_rulesets_are_kept_by_the_schema(world: World, statement: str, constraint: str) -> None:
+    """Whoever inserts past the code: one window at a time, one change of an open end, no late withdrawal."""
+    await world.programme()
+    if constraint == "stay as they are" and "rate_bps" not in statement:
+        await world.rows("update ledger.rulesets set ends_at = starts_at + interval '1 day'")
+    assert constraint in await refused(world, statement)
 
 
 async def test_the_schema_and_the_model_know_the_same_steps(world: World) -> None:

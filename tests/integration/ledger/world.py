@@ -101,13 +101,8 @@ class World:
 
     async def programme(self, *, rate: int = 150, budget: int = 1_000_000, currency: str = "USD") -> Programme:
         """Give a programme in force: 1.5 % of everything in USD until 10,000.00 USD are granted, one token a dollar."""
-        terms = NewProgramme(
-            name=f"programme {next(_numbers)}",
-            currency=currency,
-            rate=Bps(rate),
-            token_rate=TokenRate(1, 1),
-            budget=Minor(budget),
-        )
+        name, dollar = f"programme {next(_numbers)}", TokenRate(1, 1)
+        terms = NewProgramme(name=name, currency=currency, rate=Bps(rate), token_rate=dollar, budget=Minor(budget))
         return await self.start(terms)
 
     async def start(self, terms: NewProgramme) -> Programme:
@@ -131,7 +126,9 @@ class World:
     async def merchant(self, *, mcc: str | None = None, owner_id: str | None = None) -> Merchant:
         """Give a merchant, of a category and of an owner if they are told."""
         name = f"Shop {next(_numbers)}"
-        command = NewMerchant(owner=OPERATOR, key=new_key(), name=name, mcc=mcc, owner_user_id=owner_id)
+        command = NewMerchant(
+            owner=OPERATOR, key=new_key(), name=name, mcc=mcc, owners=() if owner_id is None else (owner_id,)
+        )
         return decoded(await self.people.create_merchant(command), Merchant)
 
     async def link(self, user: User, wallet: str) -> User:

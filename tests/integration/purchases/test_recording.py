@@ -50,7 +50,7 @@ async def test_a_purchase_publishes_itself_and_its_cashback_in_its_own_trace(wor
     [
         pytest.param(0, "USD", "nothing_paid", id="nothing-paid"),
         pytest.param(1, "USD", "below_minor_unit", id="one-cent"),
-        pytest.param(10_000, "EUR", "currency_unsupported", id="another-currency"),
+        pytest.param(10_000, "EUR", "no_programme", id="another-currency"),
     ],
 )
 async def test_a_purchase_that_earns_nothing_is_recorded_and_told_why(

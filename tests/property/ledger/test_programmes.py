@@ -1,6 +1,7 @@
 """Programmes one after the other: whatever they are and whatever is bought, nothing outgrows 63 bits."""
 
 from datetime import UTC, datetime
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from cashback.ledger.model import (
     NewProgramme,
     ProgrammeInvalid,
     Ruleset,
+    TokenRateAbsurd,
 )
 from cashback.ledger.rules import check_room, check_terms, fold
 
@@ -45,6 +47,8 @@ def granted(terms: NewProgramme, currency: Currency, spent: list[Minor]) -> list
         )
         for amount in spent
     ]
+    assert terms.rate is not None
+    assert terms.budget is not None
     ruleset = Ruleset(id="rul_1", programme_id="prg_1", version=1, currency=currency, rate=terms.rate)
     conversion = Conversion(rate=terms.token_rate, source="prg_1", as_of=NOW)
     decided = fold(facts, ruleset, Counters(budget_left=terms.budget), conversion)
@@ -59,10 +63,11 @@ def test_no_sum_over_accepted_programmes_leaves_63_bits(many: list[tuple[NewProg
     committed = tokens = 0
     for terms, spent in many:
         before = Commitments(budget=Minor(budgets.get(terms.currency, 0)), token_units=TokenUnits(committed))
+        assert terms.budget is not None
         try:
             currency = check_terms(terms)
-            check_room(terms, currency, before)
-        except ProgrammeInvalid:
+            check_room(terms.budget, terms.token_rate, currency, before)
+        except (ProgrammeInvalid, TokenRateAbsurd):
             continue
         budgets[terms.currency] = budgets.get(terms.currency, 0) + terms.budget
         committed += to_token(terms.budget, exponent=currency.exponent, rate=terms.token_rate)
@@ -76,11 +81,15 @@ def test_no_sum_over_accepted_programmes_leaves_63_bits(many: list[tuple[NewProg
 @given(programmes)
 def test_a_programme_alone_is_accepted_exactly_when_its_budget_fits_in_tokens(terms: NewProgramme) -> None:
     """Nothing that could be paid is refused, and nothing is accepted that could not be."""
+    assert terms.budget is not None
     exponent = {"USD": 2, "JPY": 0, "KWD": 3}[terms.currency]
     fits = to_token(terms.budget, exponent=exponent, rate=terms.token_rate) <= INT63_MAX
     try:
         check_terms(terms)
     except ProgrammeInvalid:
         assert not fits
+    except TokenRateAbsurd:
+        worth = Fraction(terms.token_rate.numerator, terms.token_rate.denominator)
+        assert not Fraction(1, 10**6) <= worth <= 10**6
     else:
         assert fits

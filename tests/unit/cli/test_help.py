@@ -73,6 +73,13 @@ def test_the_issue_s_verbs_are_all_there() -> None:
         *("ledger verify", "ledger prove", "ledger statement", "ledger balance"),
         *("ledger trial-balance", "ledger recompute"),
         *("chain status", "chain halt", "chain resume", "chain recover", "chain rotate"),
+        *(
+            f"campaign {verb}"
+            for verb in ("create", "list", "show", "budget", "top-up", "withdraw", "close", "rebalance")
+        ),
+        *("rates put", "rates list", "rates import", "merchant set", "user tier"),
+        *(f"programme {verb}" for verb in ("create", "list", "show", "end")),
+        *(f"ruleset {verb}" for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),
     }
 
 
@@ -83,6 +90,8 @@ def test_every_verb_has_help_with_an_example_of_itself(
     """The example parses, and leads to the verb whose help it stands in, or into the group."""
     monkeypatch.chdir(tmp_path)
     Path("purchases.csv").touch()
+    Path("ruleset.json").touch()
+    Path("rates.csv").touch()
     lines = examples(ALL[path])
     assert lines, f"cashback {' '.join(path)} shows no example"
     for line in lines:
@@ -144,6 +153,10 @@ READING = {
         ("chain", "halt"),
         ("chain", "resume"),
     ),
+    *(("campaign", verb) for verb in ("create", "list", "show", "budget", "top-up", "withdraw", "close", "rebalance")),
+    *(("rates", "put"), ("rates", "list"), ("rates", "import"), ("merchant", "set"), ("user", "tier")),
+    *(("programme", verb) for verb in ("create", "list", "show", "end")),
+    *(("ruleset", verb) for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model import State, Sum
-from cashback.ledger.model.cashbacks import StateSums
+from cashback.ledger.model.balances import StateSums
 from cashback.ledger.rules.balance import balance
 
 pytestmark = pytest.mark.invariant("I1")

@@ -10,8 +10,10 @@ from cashback.kernel.money import INT63_MAX, Currency
 from cashback.ledger.model.engine import ProgrammeFacts
 from cashback.ledger.model.problems import Fault, RulesetInvalid, Severity
 from cashback.ledger.model.rulesets import (
+    Action,
     AmountIs,
     Bracket,
+    Check,
     CurrencyIs,
     Fixed,
     Gates,
@@ -174,6 +176,18 @@ FAULTS: Final[list[tuple[Fault, Severity, str, Rules]]] = [
         rules(rule("b", Fixed(amount="5"), group="g"), rule("a", Fixed(amount="5"), group="g"), groups=ALONE),
     ),
     (Fault.SHADOWED, WARNING, "/rules/0", rules(rule("a", 900, when=(FOOD,)), rule("z", group="g"), groups=ALONE)),
+    (
+        Fault.TIME_WITHOUT_OFFSET,
+        ERROR,
+        "/rules/0/when/0/start",
+        rules(rule("a", when=(WithinDates(start=NOON.replace(tzinfo=None), end=NOON),))),
+    ),
+    (
+        Fault.CHECK_REPEATED,
+        WARNING,
+        "/checks/1",
+        rules(checks=(Check(kind="self_dealing", above=0, action=Action.DECLINE),) * 2),
+    ),
     (Fault.COUNTED_TWICE, WARNING, "/rules/1", rules(rule("a", note="one"), rule("b", note="two"))),
 ]
 
@@ -208,6 +222,13 @@ SOUND: Final = rules(
     limits=Limits(purchase="5", user_day="5", user_month="6", user_lifetime="7", merchant_day="1"),
     review_above="4",
 )
+
+
+def test_where_no_programme_is_known_the_rest_is_found_all_the_same() -> None:
+    """A file can be looked at by itself: what is said of campaigns passes, and nothing else."""
+    odd = rules(rule("a", campaign="cmp_z", at_most="0"))
+    assert [each.code for each in lint(odd)] == [Fault.AMOUNT_ZERO]
+    assert [each.code for each in lint(odd, None, [])] == [Fault.CAMPAIGN_UNKNOWN, Fault.AMOUNT_ZERO]
 
 
 def test_a_sound_ruleset_has_no_problem() -> None:

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from cashback.kernel.errors import Invalid
 from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits
 from cashback.ledger.model import (
     Commitments,
+    Conditions,
     Conversion,
     GrantAboveLimit,
     NewProgramme,
@@ -69,10 +71,10 @@ def test_all_budgets_together_stay_within_63_bits(before: Commitments, is_sound:
     """What users hold adds up over programmes, and no column of the books may overflow."""
     currency = check_terms(TERMS)
     if is_sound:
-        check_room(TERMS, currency, before)
+        check_room(Minor(1_000_000), TERMS.token_rate, currency, before)
     else:
         with pytest.raises(ProgrammeInvalid) as refused:
-            check_room(TERMS, currency, before)
+            check_room(Minor(1_000_000), TERMS.token_rate, currency, before)
         assert refused.value.fields["pointer"] == "/budget_minor"
 
 
@@ -98,6 +100,7 @@ def programme(*, rate: int, budget_left: int, token_rate: TokenRate) -> Programm
         budget_left=Minor(budget_left),
         created_at=NOON,
         ended_at=None,
+        currency=Currency(code="USD", exponent=2),
     )
 
 
@@ -130,3 +133,34 @@ def test_a_programme_of_which_one_grant_is_more_than_is_minted_at_once_does_not_
     check_limit(terms, currency, TokenUnits(1_000_000))
     with pytest.raises(GrantAboveLimit, match=r"'Spring'.* setLimit .* smaller budget"):
         check_limit(terms, currency, TokenUnits(999_999))
+
+
+@pytest.mark.parametrize(
+    "changes,code,pointer",
+    [
+        ({"currency": "HRK"}, "currency_withdrawn", "/currency"),
+        ({"token_rate": TokenRate(1, 10**6 + 1)}, "token_rate_absurd", "/token_rate/numerator"),
+        ({"token_rate": TokenRate(10**6 + 1, 1), "budget": Minor(1)}, "token_rate_absurd", "/token_rate/numerator"),
+        ({"rate": None}, "programme_invalid", "/budget_minor"),
+        ({"conditions": Conditions(time_zone="Europe/Atlantis")}, "time_zone_unknown", "/time_zone"),
+        ({"conditions": Conditions(time_zone="localtime")}, "time_zone_unknown", "/time_zone"),
+        ({"conditions": Conditions(refund_policy="seize")}, "programme_invalid", "/refund_policy"),
+        ({"conditions": Conditions(hold_days=366)}, "programme_invalid", "/hold_days"),
+        ({"conditions": Conditions(expire_after_days=0)}, "programme_invalid", "/expire_after_days"),
+        ({"conditions": Conditions(write_off_after_days=3_651)}, "programme_invalid", "/write_off_after_days"),
+        ({"conditions": Conditions(accepts=("EUR", "DEM"))}, "currency_withdrawn", "/accepts/1"),
+        ({"conditions": Conditions(accepts=("EUR", "EUR"))}, "programme_invalid", "/accepts/1"),
+        ({"conditions": Conditions(accepts=("USD",))}, "programme_invalid", "/accepts/0"),
+    ],
+)
+def test_a_condition_that_cannot_be_is_refused_by_its_code(changes: dict[str, object], code: str, pointer: str) -> None:
+    """Each at its place; what is mistyped is told from what is out of bounds."""
+    with pytest.raises(Invalid) as refused:
+        check_terms(msgspec.structs.replace(TERMS, **changes))
+    assert (refused.value.code, refused.value.fields["pointer"]) == (code, pointer)
+
+
+@pytest.mark.parametrize("rate", [TokenRate(1, 10**6), TokenRate(10**6, 1)])
+def test_the_rates_at_the_bounds_are_sound(rate: TokenRate) -> None:
+    """A millionth of a token and a million tokens for a unit of money."""
+    assert check_terms(msgspec.structs.replace(TERMS, token_rate=rate, budget=Minor(100))).code == "USD"

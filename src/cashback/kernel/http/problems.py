@@ -5,6 +5,7 @@
 | `Invalid`                       | 422    | its own                                                   |
 | `NotFound`                      | 404    | its own                                                   |
 | `Conflict`                      | 409    | its own; a `Busy` with Retry-After                        |
+| an `Outdated` one               | 412    | its own                                                   |
 | `Forbidden`                     | 403    | its own                                                   |
 | any other `Rejected`            | 400    | its own                                                   |
 | `Unavailable`                   | 503    | its own, with Retry-After                                 |
@@ -32,6 +33,7 @@ from cashback.kernel.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    Outdated,
     Rejected,
     Unavailable,
 )
@@ -44,6 +46,7 @@ RETRY_AFTER_S: Final = 1
 _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
     (Invalid, 422),
     (NotFound, 404),
+    (Outdated, 412),
     (Conflict, 409),
     (Forbidden, 403),
     (Rejected, 400),
@@ -68,6 +71,7 @@ _MEANING: Final = {
         "This contradicts what is stored; or the first request under this idempotency key is still being answered, and"
         " the same request will do after `Retry-After` seconds."
     ),
+    412: "Somebody has changed this since the caller has seen it; read it again.",
     413: "The body is larger than any sound one.",
     415: "The body says that it is something else than plain JSON.",
     422: "The request breaks a stated rule; `pointer` or `parameter` names the place.",

@@ -1,13 +1,40 @@
 """The programme in force over REST; it is started where every command is done once, in purchases."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, get
 from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import principal_of, problems, require_operator
+from cashback.kernel.http import (
+    CURSOR_LENGTH_MAX,
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    Page,
+    cursor_of,
+    place_of,
+    principal_of,
+    problems,
+    require_operator,
+)
+from cashback.kernel.money import CURRENCY_PATTERN
 from cashback.ledger.model import ProgrammeAnswer
 from cashback.ledger.service import Readings, programme_answer
+
+ProgrammeId = Annotated[str, PathParameter(description="A programme's id, `prg_...`.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
+]
+TakenCurrency = Annotated[
+    str | None,
+    QueryParameter(pattern=CURRENCY_PATTERN, description="The programme that takes this currency; else the oldest."),
+]
+
+
+class ProgrammePage(Page[ProgrammeAnswer], frozen=True):
+    """One page of programmes; `next_cursor` is null on the last one."""
 
 
 @get(
@@ -17,10 +44,47 @@ from cashback.ledger.service import Readings, programme_answer
     tags=["Programmes"],
     responses=problems(403, 404),
 )
-async def show_programme(request: Request[Any, Any, Any], readings: NamedDependency[Readings]) -> ProgrammeAnswer:
-    """Return the programme in force and what is left of its budget."""
+async def show_programme(
+    request: Request[Any, Any, Any], readings: NamedDependency[Readings], currency: TakenCurrency = None
+) -> ProgrammeAnswer:
+    """Return the programme in force and what is left of its budgets."""
     require_operator(principal_of(request))
-    return programme_answer(await readings.programme())
+    return programme_answer(await readings.programme(currency=currency))
 
 
-PROGRAMME_ROUTES = [show_programme]
+@get(
+    "/v1/programmes/{programme_id:str}",
+    operation_id="showOneProgramme",
+    summary="One programme",
+    tags=["Programmes"],
+    responses=problems(403, 404),
+)
+async def show_one(
+    request: Request[Any, Any, Any], readings: NamedDependency[Readings], programme_id: ProgrammeId
+) -> ProgrammeAnswer:
+    """Return a programme and what is left of its budgets, also when it has ended."""
+    require_operator(principal_of(request))
+    return programme_answer(await readings.programme(programme_id))
+
+
+@get(
+    "/v1/programmes",
+    operation_id="listProgrammes",
+    summary="All programmes, the oldest first",
+    tags=["Programmes"],
+    responses=problems(403),
+)
+async def list_programmes(
+    request: Request[Any, Any, Any],
+    readings: NamedDependency[Readings],
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> ProgrammePage:
+    """Return one page, those that have ended included."""
+    require_operator(principal_of(request))
+    found, place = await readings.programmes(after=place_of(cursor), limit=limit)
+    items = [programme_answer(programme) for programme in found]
+    return ProgrammePage(items=items, next_cursor=None if place is None else cursor_of(place))
+
+
+PROGRAMME_ROUTES = [show_programme, show_one, list_programmes]

@@ -5,6 +5,7 @@ Amounts are integers throughout: minor units of a currency, or base units of the
 
 from cashback.ledger.model.accruals import Accrual, Claim
 from cashback.ledger.model.anchors import AnchorRefused, ChainAnchor, LatestAnchors
+from cashback.ledger.model.balances import Balance, Sum
 from cashback.ledger.model.books import (
     SOURCES,
     Account,
@@ -20,7 +21,6 @@ from cashback.ledger.model.cashbacks import (
     NUMBER_RETIRED,
     REQUESTED_STATES,
     TRANSITIONS,
-    Balance,
     Cashback,
     CashbackPage,
     CashbackUnknown,
@@ -34,7 +34,6 @@ from cashback.ledger.model.cashbacks import (
     RetiredNumber,
     State,
     Stuck,
-    Sum,
     Transition,
 )
 from cashback.ledger.model.chain import (
@@ -87,13 +86,18 @@ from cashback.ledger.model.evidence import (
 from cashback.ledger.model.grants import Grants, LineGrant
 from cashback.ledger.model.programmes import (
     Commitments,
+    Conditions,
+    CurrencyWithdrawn,
     GrantAboveLimit,
     NewProgramme,
     Programme,
     ProgrammeAnswer,
+    ProgrammeEnded,
     ProgrammeExists,
     ProgrammeInvalid,
     ProgrammeUnknown,
+    TimeZoneUnknown,
+    TokenRateAbsurd,
 )
 from cashback.ledger.model.reconciliations import Checkpoint, Closed, Reconciliation
 from cashback.ledger.model.recovery import Accounted, AccountedKind, Adoption, MintRecord, Standing
@@ -166,9 +170,11 @@ __all__ = [
     "Clamp",
     "Closed",
     "Commitments",
+    "Conditions",
     "ContractStanding",
     "Conversion",
     "Counters",
+    "CurrencyWithdrawn",
     "DebtFigures",
     "DebtUnknown",
     "Decided",
@@ -183,7 +189,6 @@ __all__ = [
     "Granted",
     "Grants",
     "GrantsUnknown",
-    "InForce",
     "LaneNonces",
     "LatestAnchors",
     "Leaf",
@@ -209,6 +214,7 @@ __all__ = [
     "Posting",
     "Programme",
     "ProgrammeAnswer",
+    "ProgrammeEnded",
     "ProgrammeExists",
     "ProgrammeInvalid",
     "ProgrammeUnknown",
@@ -237,6 +243,8 @@ __all__ = [
     "Stuck",
     "Sum",
     "SumStory",
+    "TimeZoneUnknown",
+    "TokenRateAbsurd",
     "Transfer",
     "Transition",
     "WriteOff",

@@ -43,6 +43,8 @@ class Fault(StrEnum):
     NEVER_WINS = "never_wins"
     SHADOWED = "shadowed"
     COUNTED_TWICE = "counted_twice"
+    CHECK_REPEATED = "check_repeated"
+    TIME_WITHOUT_OFFSET = "time_without_offset"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,31 +5,57 @@ from datetime import datetime
 import msgspec
 
 from cashback.kernel.errors import Conflict, Invalid, NotFound
-from cashback.kernel.money import Amount, Bps, Minor, TokenRate, TokenUnits
+from cashback.kernel.money import Amount, Bps, Currency, Minor, TokenRate, TokenUnits
 from cashback.ledger.model.decisions import Conversion, Ruleset
 
 
+class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a programme keeps time, what becomes of refunds, and which currencies it takes beside its own.
+
+    Days and months are those of `time_zone`. `expire_after_days` is how long an approved cashback waits for a wallet,
+    `write_off_after_days` how long a debt is open at most; None: for ever.
+    """
+
+    time_zone: str = "UTC"
+    hold_days: int = 0
+    refund_policy: str = "net_future"
+    expire_after_days: int | None = None
+    write_off_after_days: int | None = None
+    accepts: tuple[str, ...] = ()
+
+
 class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
-    """The terms of a programme to be; `budget` is all that it will ever grant."""
+    """The terms of a programme to be.
+
+    With a rate and a budget it starts with a campaign `base` of that budget and one percentage as its first ruleset;
+    with neither it starts empty, and campaigns and rulesets are made for it.
+    """
 
     name: str
     currency: str
-    rate: Bps
+    rate: Bps | None
     token_rate: TokenRate
-    budget: Minor
+    budget: Minor | None
+    conditions: Conditions = Conditions()
 
 
 class Programme(msgspec.Struct, frozen=True, kw_only=True):
-    """A programme with its rules in force and what is left of its budget."""
+    """A programme with the percentage it was started with, if any, and what is left of its campaigns' budgets.
+
+    `started_with` is the first budget of its campaign `base`.
+    """
 
     id: str
     name: str
-    ruleset: Ruleset
+    ruleset: Ruleset | None
     conversion: Conversion
     budget: Minor
     budget_left: Minor
     created_at: datetime
     ended_at: datetime | None
+    currency: Currency
+    started_with: Minor | None = None
+    conditions: Conditions = Conditions()
 
 
 class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +65,21 @@ class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     currency: str
     exponent: int
-    rate_bps: int
-    ruleset_id: str
-    ruleset_version: int
+    rate_bps: int | None
+    ruleset_id: str | None
+    ruleset_version: int | None
     token_rate_numerator: int
     token_rate_denominator: int
     budget_minor: Amount
     budget_left_minor: Amount
     created_at: datetime
+    ended_at: datetime | None
+    time_zone: str
+    hold_days: int
+    refund_policy: str
+    expire_after_days: int | None
+    write_off_after_days: int | None
+    accepts: tuple[str, ...]
 
 
 class Commitments(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +99,30 @@ class ProgrammeInvalid(Invalid):
     """The terms of a programme break a stated bound; `pointer` names the place."""
 
     code = "programme_invalid"
+
+
+class ProgrammeEnded(Conflict):
+    """The programme has ended already."""
+
+    code = "programme_ended"
+
+
+class CurrencyWithdrawn(Invalid):
+    """The currency was withdrawn: nobody pays with it any more."""
+
+    code = "currency_withdrawn"
+
+
+class TimeZoneUnknown(Invalid):
+    """The IANA time zone database has no zone of this name."""
+
+    code = "time_zone_unknown"
+
+
+class TokenRateAbsurd(Invalid):
+    """A unit of money would be worth more than a million tokens, or less than a millionth of one."""
+
+    code = "token_rate_absurd"
 
 
 class GrantAboveLimit(Conflict):

@@ -1,4 +1,4 @@
-"""What a batch of purchases is decided under: the programme in force, its rulesets, its campaigns, the users' past."""
+"""What a batch of purchases is decided under: programmes in force, their rulesets and campaigns, the users' past."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ class RulesetVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CampaignTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign: when it pays, at most how much by the day, and from how many stripes of its budget."""
+    """A campaign: when it pays until it is closed, at most how much by the day, from how many stripes of its budget."""
 
     id: str
     starts_at: datetime
@@ -32,14 +32,16 @@ class CampaignTerms(msgspec.Struct, frozen=True, kw_only=True):
     day_limit: Minor | None
     exhaustion: Exhaustion
     stripes: int
+    closed_at: datetime | None = None
 
     def is_open(self, at: datetime) -> bool:
         """Return whether it pays for what occurred at this instant."""
-        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+        ends = [end for end in (self.ends_at, self.closed_at) if end is not None]
+        return self.starts_at <= at and all(at < end for end in ends)
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """The programme in force; `versions` are its rulesets, the newest first, `campaigns` all of them by id."""
+    """A programme in force; `versions` are its rulesets, the newest first, `campaigns` all of them by id."""
 
     programme_id: str
     funding: Currency

@@ -5,7 +5,7 @@ from typing import Final
 
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model import Balance, State, Sum
-from cashback.ledger.model.cashbacks import StateSums
+from cashback.ledger.model.balances import StateSums
 
 _PLACES: Final[Mapping[str, tuple[State, ...]]] = {
     "pending": (State.PENDING, State.REVIEW),

@@ -5,11 +5,27 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits, share, to_token
-from cashback.ledger.model import Commitments, GrantAboveLimit, NewProgramme, Programme, ProgrammeInvalid
-from cashback.ledger.model.rulesets import Gates, Percent, Rule, Rules
+from cashback.ledger.model import (
+    Commitments,
+    Conditions,
+    CurrencyWithdrawn,
+    GrantAboveLimit,
+    NewProgramme,
+    Programme,
+    ProgrammeInvalid,
+    TimeZoneUnknown,
+    TokenRateAbsurd,
+)
+from cashback.ledger.model.engine import ProgrammeFacts
+from cashback.ledger.model.rulesets import Percent, Rule, Rules
 from cashback.ledger.rules.currencies import currency_of
+from cashback.ledger.rules.withdrawn import withdrawn_in
+from cashback.ledger.rules.zones import is_zone
 
 NAME_LENGTH_MAX: Final = 200
+ACCEPTS_MAX: Final = 50
+RATIO_MAX: Final = 10**6
+REFUND_POLICIES: Final = ("net_future", "write_off")
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -18,27 +34,47 @@ def check_terms(terms: NewProgramme) -> Currency:
 
     Raises:
         ProgrammeInvalid: with a pointer to the first term that is not.
+        CurrencyWithdrawn, TimeZoneUnknown, TokenRateAbsurd: likewise, for what has a code of its own.
     """
-    currency = currency_of(terms.currency)
-    if currency is None:
-        raise ProgrammeInvalid("the currency is no code of ISO 4217", pointer="/currency")
-    bounds = (
+    currency = known_currency(terms.currency, pointer="/currency")
+    bounds = [
         ("/name", len(terms.name), NAME_LENGTH_MAX),
-        ("/rate_bps", terms.rate, BPS_IN_WHOLE),
-        ("/budget_minor", terms.budget, INT63_MAX),
         ("/token_rate/numerator", terms.token_rate.numerator, INT63_MAX),
         ("/token_rate/denominator", terms.token_rate.denominator, INT63_MAX),
-    )
+    ]
+    bounds += [("/rate_bps", terms.rate, BPS_IN_WHOLE)] if terms.rate is not None else []
+    bounds += [("/budget_minor", terms.budget, INT63_MAX)] if terms.budget is not None else []
     for pointer, value, most in bounds:
         if not 1 <= value <= most:
             raise ProgrammeInvalid(f"{pointer} must be between 1 and {most}", pointer=pointer)
     if not terms.name.isprintable():
         raise ProgrammeInvalid("the name must be printable", pointer="/name")
-    check_room(terms, currency, Commitments())
+    if (terms.rate is None) != (terms.budget is None):
+        raise ProgrammeInvalid("a rate goes with a budget, and a budget with a rate", pointer="/budget_minor")
+    _check_conditions(terms.conditions, currency)
+    check_room(terms.budget or Minor(0), terms.token_rate, currency, Commitments())
+    _check_rate(terms.token_rate)
     return currency
 
 
-def check_room(terms: NewProgramme, currency: Currency, before: Commitments) -> None:
+def known_currency(code: str, *, pointer: str) -> Currency:
+    """Return a currency in use.
+
+    Raises:
+        CurrencyWithdrawn: it was in use once.
+        ProgrammeInvalid: it is none.
+    """
+    if (month := withdrawn_in(code)) is not None and currency_of(code) is None:
+        raise CurrencyWithdrawn(f"{code} was withdrawn in {month}", pointer=pointer)
+    currency = currency_of(code)
+    if currency is None:
+        raise ProgrammeInvalid("the currency is no code of ISO 4217", pointer=pointer)
+    return currency
+
+
+def check_room(
+    budget: Minor, rate: TokenRate, currency: Currency, before: Commitments, *, pointer: str = "/budget_minor"
+) -> None:
     """Return when all budgets ever, this one included, stay within 63 bits, in their money and in tokens.
 
     Every balance and every sum of the books is a part of one of the two, so none can outgrow its column: what users
@@ -47,18 +83,62 @@ def check_room(terms: NewProgramme, currency: Currency, before: Commitments) -> 
     Raises:
         ProgrammeInvalid: with a pointer to the budget.
     """
-    tokens = to_token(terms.budget, exponent=currency.exponent, rate=terms.token_rate)
-    if before.budget + terms.budget > INT63_MAX or before.token_units + tokens > INT63_MAX:
+    tokens = to_token(budget, exponent=currency.exponent, rate=rate)
+    if before.budget + budget > INT63_MAX or before.token_units + tokens > INT63_MAX:
         raise ProgrammeInvalid(
-            "all budgets together must stay below 2^63, in minor units and in base units of the token",
-            pointer="/budget_minor",
+            "all budgets together must stay below 2^63, in minor units and in base units of the token", pointer=pointer
         )
 
 
-def bare_percentage(campaign_id: str, rate: Bps, currency: str) -> bytes:
-    """Return the document of a ruleset that is one percentage of everything in one currency, paid by one campaign."""
+def _check_conditions(conditions: Conditions, currency: Currency) -> None:
+    """Return when the conditions are within their bounds.
+
+    Raises:
+        TimeZoneUnknown, CurrencyWithdrawn, ProgrammeInvalid: with a pointer to the first that is not.
+    """
+    if not is_zone(conditions.time_zone):
+        raise TimeZoneUnknown("the IANA database has no zone of this name", pointer="/time_zone")
+    if conditions.refund_policy not in REFUND_POLICIES:
+        raise ProgrammeInvalid(f"the policy is one of {', '.join(REFUND_POLICIES)}", pointer="/refund_policy")
+    days = (
+        ("/hold_days", conditions.hold_days, 0, 365),
+        ("/expire_after_days", conditions.expire_after_days, 1, 3_650),
+        ("/write_off_after_days", conditions.write_off_after_days, 1, 3_650),
+    )
+    for pointer, value, least, most in days:
+        if value is not None and not least <= value <= most:
+            raise ProgrammeInvalid(f"{pointer} must be between {least} and {most}", pointer=pointer)
+    if len(conditions.accepts) > ACCEPTS_MAX:
+        raise ProgrammeInvalid(f"at most {ACCEPTS_MAX} currencies are accepted", pointer="/accepts")
+    for place, code in enumerate(conditions.accepts):
+        known_currency(code, pointer=f"/accepts/{place}")
+        if code in (currency.code, *conditions.accepts[:place]):
+            raise ProgrammeInvalid(
+                "a currency is named once; its own a programme takes anyway", pointer=f"/accepts/{place}"
+            )
+
+
+def _check_rate(rate: TokenRate) -> None:
+    """Return when a unit of money is worth between a millionth of a token and a million tokens.
+
+    Raises:
+        TokenRateAbsurd: it is not; somebody has mistyped, or turned the ratio round.
+    """
+    if not rate.denominator <= rate.numerator * RATIO_MAX <= rate.denominator * RATIO_MAX**2:
+        raise TokenRateAbsurd(
+            f"a unit of money is worth 1/{RATIO_MAX} to {RATIO_MAX} tokens", pointer="/token_rate/numerator"
+        )
+
+
+def bare_percentage(campaign_id: str, rate: Bps) -> bytes:
+    """Return the document of a ruleset that is one percentage of everything, paid by one campaign."""
     rule = Rule(id="base", campaign=campaign_id, earns=Percent(rate_bps=rate))
-    return _encoder.encode(Rules(rules=(rule,), gates=Gates(currencies=(currency,))))
+    return _encoder.encode(Rules(rules=(rule,)))
+
+
+def facts_of(programme: Programme) -> ProgrammeFacts:
+    """Return what a ruleset is checked against of a programme: its money and its time."""
+    return ProgrammeFacts(id=programme.id, funding=programme.currency, time_zone=programme.conditions.time_zone)
 
 
 def largest_grant(programme: Programme) -> TokenUnits:
@@ -67,7 +147,10 @@ def largest_grant(programme: Programme) -> TokenUnits:
     The minter must be able to mint that at once, or the mint waits for ever: a grant is never split.
     """
     rules = programme.ruleset
-    return _largest(rules.rate, programme.budget_left, rules.currency, programme.conversion.rate)
+    if rules is None:
+        # The first engine decides by a percentage alone, and grants nothing where there is none.
+        return TokenUnits(0)
+    return _largest(rules.rate, programme.budget_left, programme.currency, programme.conversion.rate)
 
 
 def fitting(programme: Programme, limit: TokenUnits) -> TokenUnits:
@@ -86,6 +169,8 @@ def check_limit(terms: NewProgramme, currency: Currency, limit: TokenUnits) -> N
     Raises:
         GrantAboveLimit: it is more; it says what to do.
     """
+    if terms.rate is None or terms.budget is None:
+        return
     most = _largest(terms.rate, terms.budget, currency, terms.token_rate)
     _within(limit, most, name=terms.name, remedy="or start the programme with a smaller budget")
 

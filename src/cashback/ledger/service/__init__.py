@@ -2,14 +2,20 @@
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
 from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
+from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.service.checking import Checker
 from cashback.ledger.service.debts import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffs, write_off
+from cashback.ledger.service.drafting import change_draft, discard_draft, draft_ruleset
 from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.leased import Fence, Leased
 from cashback.ledger.service.life import Life, LifePolicy, Lived
 from cashback.ledger.service.limits import MintLimit
-from cashback.ledger.service.programmes import programme_answer, start_programme
+from cashback.ledger.service.programmes import end_programme, programme_answer, start_programme
 from cashback.ledger.service.proving import Prover
+from cashback.ledger.service.publishing import publish_draft, withdraw_ruleset
+from cashback.ledger.service.rates import RateReadings, put_rate
+from cashback.ledger.service.reading_campaigns import CampaignReadings
+from cashback.ledger.service.reading_rulesets import RulesetReadings
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
@@ -27,6 +33,7 @@ from cashback.ledger.service.trial import Recomputer, trial_balance
 __all__ = [
     "AnchorPolicy",
     "Anchorer",
+    "CampaignReadings",
     "Checker",
     "DebtorStory",
     "Debts",
@@ -41,12 +48,14 @@ __all__ = [
     "ProgrammeDebts",
     "Prover",
     "Queues",
+    "RateReadings",
     "Readings",
     "Recomputer",
     "Reconciliations",
     "Recovery",
     "Retirements",
     "Returnable",
+    "RulesetReadings",
     "SealPolicy",
     "Sealer",
     "Statements",
@@ -57,10 +66,20 @@ __all__ = [
     "WriteOffs",
     "accrue",
     "announce",
+    "change_budget",
+    "change_draft",
+    "close_campaign",
+    "create_campaign",
+    "discard_draft",
+    "draft_ruleset",
+    "end_programme",
     "explanation_of",
     "link_wallets",
     "lock_returned",
     "programme_answer",
+    "publish_draft",
+    "put_rate",
+    "rebalance_campaign",
     "request_mints",
     "say",
     "set_pause",
@@ -68,5 +87,6 @@ __all__ = [
     "start_programme",
     "take_back",
     "trial_balance",
+    "withdraw_ruleset",
     "write_off",
 ]

@@ -34,8 +34,8 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
         return []
     decided = await decide_claims(tx, claims, now=now)
     accruals = [
-        _accrual(claim, judgement, decided.terms, now)
-        for claim, judgement in zip(claims, decided.judgements, strict=True)
+        _accrual(claim, judgement, terms, now)
+        for claim, judgement, terms in zip(claims, decided.judgements, decided.terms, strict=True)
     ]
     await store.insert(tx, accruals, actor=ACTOR, at=now)
     await post_held(tx, decided.held, _postings(accruals, decided.held), at=now)

@@ -1,13 +1,17 @@
 """Deciding a batch of claims in its transaction, set-based.
 
-    terms ▶ the users' past, where a ruleset asks for it ▶ rates ▶ earn, claim by claim
-          ▶ merchants' counters locked ▶ budgets and users' accounts locked ▶ the other counters read
-          ▶ fold: each sees what those before it left
+    terms of every programme that takes one of the currencies ▶ the users' past, where a ruleset asks for it ▶ rates
+          ▶ earn, claim by claim ▶ merchants' counters locked ▶ budgets and users' accounts locked
+          ▶ the other counters read ▶ fold, programme by programme: each sees what those before it left
 
 Everything is locked in one order, each kind sorted, so two processes neither pass a limit together nor wait for each
 other for ever: users' pasts, then merchants' counters, then accounts. A user's counters are protected by the user's
 approved account, which is always among those locked, and a campaign's by all stripes of its budget: they are read and
 counted on without a lock of their own, which would cost as much as everything else that counting does.
+
+A budget of several stripes that is not limited by the day is tried by one of them alone, which the batch's first
+purchase chooses: two processes then grant from one campaign side by side. Where that stripe holds less than the batch
+may want, it is let go and all are locked in order, so nobody is declined for what another stripe still holds.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +24,15 @@ from cashback.kernel.db import Tx
 from cashback.kernel.money import Currency, Minor
 from cashback.ledger.model import Account, AccountKind, Claim
 from cashback.ledger.model.codes import Limit
+from cashback.ledger.model.decisions import Conversion
 from cashback.ledger.model.engine import CounterKey, Exchange, Judgement, Paying, ProgrammeFacts, Published, Running
-from cashback.ledger.model.terms import Terms
+from cashback.ledger.model.terms import CampaignTerms, Terms
 from cashback.ledger.rules import budget_of, currency_of
 from cashback.ledger.rules.engine import Claimed, asks_for_past, earn, fold, keys_of
 from cashback.ledger.rules.past import with_past
+from cashback.ledger.rules.stripes import home
 from cashback.ledger.service.posting import Held, hold
-from cashback.ledger.store import counters
+from cashback.ledger.store import books, counters
 from cashback.ledger.store import terms as store
 
 RULESETS_KEPT: Final = 256
@@ -35,31 +41,49 @@ _known: Final[dict[str, Published]] = {}
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """What a batch came to: a judgement for each claim, the terms, and the accounts that are held for its postings."""
+    """What a batch came to: for each claim a judgement and its terms; and the accounts held for its postings."""
 
     judgements: list[Judgement]
-    terms: Terms | None
+    terms: list[Terms | None]
     held: Held
+
+
+class _Rules(msgspec.Struct, frozen=True):
+    """What claims are decided under: programmes by the currency they take, their rulesets by id, rates of exchange."""
+
+    terms: Mapping[str, Terms]
+    published: Mapping[str, Published]
+    exchanges: Mapping[tuple[str, str, datetime], Exchange] = {}
+
+    @property
+    def campaigns(self) -> dict[str, tuple[CampaignTerms, str]]:
+        """Return every campaign of the programmes by id, each with the currency of its budget."""
+        return {
+            campaign.id: (campaign, terms.funding.code)
+            for terms in self.terms.values()
+            for campaign in terms.campaigns.values()
+        }
 
 
 async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> Decided:
     """Return a judgement for each claim in order; what they may be paid from stays locked until `tx` ends."""
     times = [claim.facts.occurred_at for claim in claims]
-    terms = await store.in_force(tx, earliest=min(times), latest=max(times))
-    published = await _rulesets(tx, terms)
-    claims = await _with_pasts(tx, claims, terms, published, now)
-    exchanges = await _exchanges(tx, claims, terms)
-    claimed = [_claimed(claim, terms, published, exchanges) for claim in claims]
+    currencies = sorted({claim.facts.currency for claim in claims})
+    terms = await store.in_force(tx, currencies, earliest=min(times), latest=max(times))
+    published = await _rulesets(tx, terms.values())
+    claims = await _with_pasts(tx, claims, published, now)
+    rules = _Rules(terms, published, await _exchanges(tx, claims, terms))
+    claimed = [_claimed(claim, rules) for claim in claims]
     keys = sorted({key for each in claimed for key in keys_of(each)})
     at_merchants = _by_name(key for key in keys if key.limit is Limit.MERCHANT_DAY)
     running: Running = await counters.lock(tx, at_merchants) if at_merchants else {}
-    held = await hold(tx, _accounts(claimed, keys, terms, now)) if keys else {}
-    protected = _by_name(key for key in keys if _is_protected(key, terms))
+    held = await _held(tx, claimed, rules, now) if keys else {}
+    protected = _by_name(key for key in keys if _is_protected(key, rules.campaigns))
     if protected:
         running |= await counters.read(tx, protected)
     before = dict(running)
-    paying = _paying(terms, held)
-    judgements = fold(claimed, running, paying, terms.conversion if terms is not None else None)
+    of_claims = [terms.get(claim.facts.currency) for claim in claims]
+    judgements = _judged(claimed, of_claims, running, _paying(rules.campaigns, held))
     taken = {
         key: Minor(running[key] - before.get(key, 0))
         for key in (*at_merchants, *protected)
@@ -67,12 +91,29 @@ async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> De
     }
     if taken:
         await counters.add(tx, taken)
-    return Decided(judgements, terms, held)
+    return Decided(judgements, of_claims, held)
 
 
-async def _rulesets(tx: Tx, terms: Terms | None) -> Mapping[str, Published]:
+def _judged(
+    claimed: Sequence[Claimed], terms: Sequence[Terms | None], running: Running, paying: Mapping[str, Paying]
+) -> list[Judgement]:
+    """Return a judgement for each claim in order; programmes share no counter, so each folds its own claims."""
+    places: dict[str, list[int]] = {}
+    conversions: dict[str, Conversion | None] = {}
+    for place, each in enumerate(terms):
+        programme = each.programme_id if each is not None else ""
+        places.setdefault(programme, []).append(place)
+        conversions[programme] = each.conversion if each is not None else None
+    judged: dict[int, Judgement] = {}
+    for programme, found in places.items():
+        folded = fold([claimed[place] for place in found], running, paying, conversions[programme])
+        judged |= zip(found, folded, strict=True)
+    return [judged[place] for place in range(len(claimed))]
+
+
+async def _rulesets(tx: Tx, many: Iterable[Terms]) -> Mapping[str, Published]:
     """Return the rulesets of the terms by id, reading those that this process has not read before."""
-    wanted = [version.id for version in terms.versions] if terms is not None else []
+    wanted = sorted({version.id for terms in many for version in terms.versions})
     missing = [each for each in wanted if each not in _known]
     if missing:
         if len(_known) + len(missing) > RULESETS_KEPT:
@@ -83,10 +124,10 @@ async def _rulesets(tx: Tx, terms: Terms | None) -> Mapping[str, Published]:
 
 
 async def _with_pasts(
-    tx: Tx, claims: Sequence[Claim], terms: Terms | None, published: Mapping[str, Published], now: datetime
+    tx: Tx, claims: Sequence[Claim], published: Mapping[str, Published], now: datetime
 ) -> Sequence[Claim]:
     """Return the claims with their users' pasts in their facts, where any ruleset asks for that; users are locked."""
-    if terms is None or not any(asks_for_past(ruleset) for ruleset in published.values()):
+    if not any(asks_for_past(ruleset) for ruleset in published.values()):
         return claims
     users = sorted({claim.user_id for claim in claims})
     await counters.lock_pasts(tx, users)
@@ -94,33 +135,29 @@ async def _with_pasts(
     return with_past(claims, await counters.pasts(tx, users, merchants=merchants, now=now))
 
 
-async def _exchanges(tx: Tx, claims: Sequence[Claim], terms: Terms | None) -> Mapping[tuple[str, datetime], Exchange]:
+async def _exchanges(
+    tx: Tx, claims: Sequence[Claim], terms: Mapping[str, Terms]
+) -> Mapping[tuple[str, str, datetime], Exchange]:
     """Return the rates that the claims in other currencies need, as far as there are any."""
-    if terms is None:
-        return {}
     foreign = {
         (claim.facts.currency, claim.facts.occurred_at)
         for claim in claims
-        if claim.facts.currency != terms.funding.code
+        if claim.facts.currency in terms and claim.facts.currency != terms[claim.facts.currency].funding.code
     }
-    wanted: list[tuple[Currency, datetime]] = [
-        (currency, at) for code, at in sorted(foreign) if (currency := currency_of(code)) is not None
+    wanted: list[tuple[Currency, Currency, datetime]] = [
+        (base, terms[code].funding, at) for code, at in sorted(foreign) if (base := currency_of(code)) is not None
     ]
-    return await store.exchanges(tx, terms.funding, wanted) if wanted else {}
+    return await store.exchanges(tx, wanted) if wanted else {}
 
 
-def _claimed(
-    claim: Claim,
-    terms: Terms | None,
-    published: Mapping[str, Published],
-    exchanges: Mapping[tuple[str, datetime], Exchange],
-) -> Claimed:
+def _claimed(claim: Claim, rules: _Rules) -> Claimed:
     """Return what one claim earns before any limit."""
     facts = claim.facts
+    terms = rules.terms.get(facts.currency)
     if terms is None:
         return Claimed(user_id=claim.user_id, earned=earn(facts, None, None))
     version = terms.version_at(facts.occurred_at)
-    ruleset = published[version.id] if version is not None else None
+    ruleset = rules.published[version.id] if version is not None else None
     programme = ProgrammeFacts(
         id=terms.programme_id,
         funding=terms.funding,
@@ -128,7 +165,7 @@ def _claimed(
         is_paused=terms.is_paused,
         closed=_closed(terms, ruleset, facts.occurred_at),
     )
-    exchange = exchanges.get((facts.currency, facts.occurred_at))
+    exchange = rules.exchanges.get((facts.currency, terms.funding.code, facts.occurred_at))
     return Claimed(user_id=claim.user_id, earned=earn(facts, programme, ruleset, exchange))
 
 
@@ -139,10 +176,10 @@ def _closed(terms: Terms, ruleset: Published | None, at: datetime) -> tuple[str,
     return tuple(sorted(named - is_open))
 
 
-def _is_protected(key: CounterKey, terms: Terms | None) -> bool:
+def _is_protected(key: CounterKey, campaigns: Mapping[str, tuple[CampaignTerms, str]]) -> bool:
     """Return whether a counter is a row that accounts protect: budgets are none, nor days that are not limited."""
     if key.limit is Limit.CAMPAIGN_DAY:
-        return _day_limit(terms, key.owner) is not None
+        return campaigns[key.owner][0].day_limit is not None
     return key.limit not in {Limit.CAMPAIGN_TOTAL, Limit.MERCHANT_DAY}
 
 
@@ -151,50 +188,69 @@ def _by_name(keys: Iterable[CounterKey]) -> list[CounterKey]:
     return sorted(keys, key=lambda key: (key.owner, key.subject, key.limit, key.period))
 
 
-def _accounts(
-    claimed: Sequence[Claimed], keys: Iterable[CounterKey], terms: Terms | None, now: datetime
-) -> list[Account]:
-    """Return the accounts that the grants may move: every stripe of the budgets, and what users may be credited on.
+async def _held(tx: Tx, claimed: Sequence[Claimed], rules: _Rules, now: datetime) -> Held:
+    """Return what the grants may move, locked in order until `tx` ends; of a budget one stripe, if that suffices.
 
     A user's approved account is always among them: see the head of this module.
     """
-    if terms is None:
-        return []
-    currency, accounts = terms.funding.code, set[Account]()
-    for campaign in {key.owner for key in keys if key.limit is Limit.CAMPAIGN_TOTAL}:
-        stripes = terms.campaigns[campaign].stripes
-        accounts |= {budget_of(campaign, currency, stripe) for stripe in range(stripes)}
+    users, wants = _users(claimed, rules.terms, now), _wants(claimed)
+    first, whole, alone = claimed[0], set[Account](), set[Account]()
+    for owner in wants:
+        campaign, currency = rules.campaigns[owner]
+        stripes = [budget_of(owner, currency, stripe) for stripe in range(campaign.stripes)]
+        own = home(first.user_id, first.earned.facts.occurred_at, stripes=campaign.stripes)
+        whole |= set(stripes)
+        # What is limited by the day is counted under the locks of all stripes.
+        alone |= {stripes[own]} if campaign.day_limit is None else set(stripes)
+    if alone == whole:
+        return await hold(tx, sorted(users | whole))
+    await books.mark(tx)
+    held = await hold(tx, sorted(users | alone))
+    found: dict[str, int] = {}
+    for account in alone:
+        found[account.owner] = found.get(account.owner, 0) + held[account][1]
+    if all(found[owner] >= want for owner, want in wants.items()):
+        return held
+    # What was locked is let go before all stripes are locked in order: nobody waits in a circle.
+    await books.let_go(tx)
+    return await hold(tx, sorted(users | whole))
+
+
+def _wants(claimed: Iterable[Claimed]) -> dict[str, int]:
+    """Return by campaign the most that the claims take out of its budget together."""
+    wants: dict[str, int] = {}
+    for each in claimed:
+        for campaign, parts in each.earned.grants.items() if keys_of(each) else ():
+            wants[campaign] = wants.get(campaign, 0) + sum(parts)
+    return wants
+
+
+def _users(claimed: Sequence[Claimed], terms: Mapping[str, Terms], now: datetime) -> set[Account]:
+    """Return the accounts that users may be credited on."""
+    accounts = set[Account]()
     for each in claimed:
         earned = each.earned
         if earned.reason is not None or earned.ruleset is None:
             continue
-        is_held = earned.facts.occurred_at + terms.hold > now
-        bounds = (terms.review_above, earned.ruleset.rules.review_above)
+        of = terms[earned.facts.currency]
+        is_held = earned.facts.occurred_at + of.hold > now
+        bounds = (of.review_above, earned.ruleset.rules.review_above)
         may_be_reviewed = earned.review is not None or any(bound is not None for bound in bounds)
         if is_held or may_be_reviewed:
-            accounts.add(Account(each.user_id, AccountKind.PENDING, currency))
-        accounts.add(Account(each.user_id, AccountKind.APPROVED, currency))
-    return sorted(accounts)
+            accounts.add(Account(each.user_id, AccountKind.PENDING, of.funding.code))
+        accounts.add(Account(each.user_id, AccountKind.APPROVED, of.funding.code))
+    return accounts
 
 
-def _paying(terms: Terms | None, held: Held) -> dict[str, Paying]:
-    """Return what each campaign can pay: what all stripes of its budget hold."""
-    if terms is None:
-        return {}
+def _paying(campaigns: Mapping[str, tuple[CampaignTerms, str]], held: Held) -> dict[str, Paying]:
+    """Return what each campaign can pay: what the stripes of its budget that are held come to."""
     budgets: dict[str, int] = {}
     for account, (_, balance) in held.items():
         if account.kind is AccountKind.BUDGET:
             budgets[account.owner] = budgets.get(account.owner, 0) + balance
     return {
         campaign: Paying(
-            budget=Minor(budget),
-            day=terms.campaigns[campaign].day_limit,
-            exhaustion=terms.campaigns[campaign].exhaustion,
+            budget=Minor(budget), day=campaigns[campaign][0].day_limit, exhaustion=campaigns[campaign][0].exhaustion
         )
         for campaign, budget in budgets.items()
     }
-
-
-def _day_limit(terms: Terms | None, campaign: str) -> Minor | None:
-    """Return how much a campaign pays in a day at most, None for no limit."""
-    return terms.campaigns[campaign].day_limit if terms is not None else None

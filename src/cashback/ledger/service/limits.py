@@ -16,7 +16,7 @@ from cashback.kernel.errors import Unavailable
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import GrantAboveLimit, ProgrammeUnknown
+from cashback.ledger.model import GrantAboveLimit
 from cashback.ledger.rules import fitting
 from cashback.ledger.service.readings import Readings
 
@@ -94,15 +94,14 @@ class MintLimit:
         self._problem = problem
 
     async def _compare(self, limit: TokenUnits) -> GrantAboveLimit | None:
-        """Return why the programme in force does not fit, None when it does or there is none.
+        """Return why a programme in force does not fit, None when all do or there is none.
 
         Raises:
             DatabaseUnavailable: nobody can tell.
         """
         try:
-            fitting(await self._readings.programme(), limit)
-        except ProgrammeUnknown:
-            return None
+            for programme in await self._readings.programmes_in_force():
+                fitting(programme, limit)
         except GrantAboveLimit as problem:
             return problem
         return None

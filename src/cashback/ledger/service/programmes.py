@@ -1,13 +1,24 @@
-"""Programmes: the terms under which cashback is granted, and the budget it comes from; one is in force at a time."""
+"""Programmes: the terms under which cashback is granted; one is in force for each currency that is paid in."""
 
 from datetime import datetime
+
+import msgspec
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Currency, TokenUnits
-from cashback.ledger.model import NewProgramme, Programme, ProgrammeAnswer, ProgrammeExists, Ruleset
+from cashback.ledger.model import (
+    NewProgramme,
+    Programme,
+    ProgrammeAnswer,
+    ProgrammeEnded,
+    ProgrammeExists,
+    ProgrammeUnknown,
+    Ruleset,
+)
 from cashback.ledger.rules import bare_percentage, check_limit, check_room, check_terms, funded
 from cashback.ledger.service.posting import post
+from cashback.ledger.store import commitments
 from cashback.ledger.store import programmes as store
 
 
@@ -20,55 +31,101 @@ async def start_programme(
 
     Raises:
         ProgrammeInvalid: a term breaks a bound, alone or with the programmes before; roll `tx` back.
+        CurrencyWithdrawn, TimeZoneUnknown, TokenRateAbsurd: likewise.
         GrantAboveLimit: one purchase could earn more than is minted at once; roll `tx` back.
-        ProgrammeExists: another programme is in force, or the name stands for other terms.
+        ProgrammeExists: another programme takes one of its currencies, or the name stands for other terms.
     """
     currency = check_terms(terms)
-    if await _start(tx, terms, currency, now) and mint_limit is not None:
-        check_limit(terms, currency, mint_limit)
+    accepts = tuple(sorted(terms.conditions.accepts))
+    terms = msgspec.structs.replace(terms, conditions=msgspec.structs.replace(terms.conditions, accepts=accepts))
+    # Whoever else funds something waits here, so nobody's budget is overlooked, and no currency is taken twice.
+    await commitments.lock(tx)
     programme = await store.read(tx, name=terms.name)
+    if programme is None:
+        await _start(tx, terms, currency, now)
+        if mint_limit is not None:
+            check_limit(terms, currency, mint_limit)
+        programme = await store.read(tx, name=terms.name)
     if programme is None or terms != _terms(programme):
-        raise ProgrammeExists("another programme is in force, or this name stands for other terms", name=terms.name)
+        raise ProgrammeExists("this name stands for other terms", name=terms.name)
     return programme
+
+
+async def end_programme(tx: Tx, programme_id: str, *, reason: str, now: datetime) -> ProgrammeAnswer:
+    """Return a programme that has ended now: it takes no purchases from here on, and its currencies are free.
+
+    What it granted goes on to be held, minted and refunded; what is left of its budgets stays in its books.
+
+    Raises:
+        ProgrammeUnknown: there is none; roll `tx` back.
+        ProgrammeEnded: it has ended before.
+    """
+    await commitments.lock(tx)
+    programme = await store.read(tx, programme_id=programme_id)
+    if programme is None:
+        raise ProgrammeUnknown("there is no such programme", parameter="programme_id")
+    if programme.ended_at is not None or not await store.end(tx, programme_id, reason=reason, at=now):
+        raise ProgrammeEnded("the programme has ended already", parameter="programme_id")
+    ended = await store.read(tx, programme_id=programme_id)
+    return programme_answer(ended or programme)
 
 
 def programme_answer(programme: Programme) -> ProgrammeAnswer:
     """Return a programme in the words that leave the house."""
+    ruleset, conditions = programme.ruleset, programme.conditions
     return ProgrammeAnswer(
         id=programme.id,
         name=programme.name,
-        currency=programme.ruleset.currency.code,
-        exponent=programme.ruleset.currency.exponent,
-        rate_bps=programme.ruleset.rate,
-        ruleset_id=programme.ruleset.id,
-        ruleset_version=programme.ruleset.version,
+        currency=programme.currency.code,
+        exponent=programme.currency.exponent,
+        rate_bps=None if ruleset is None else ruleset.rate,
+        ruleset_id=None if ruleset is None else ruleset.id,
+        ruleset_version=None if ruleset is None else ruleset.version,
         token_rate_numerator=programme.conversion.rate.numerator,
         token_rate_denominator=programme.conversion.rate.denominator,
         budget_minor=str(programme.budget),
         budget_left_minor=str(programme.budget_left),
         created_at=programme.created_at,
+        ended_at=programme.ended_at,
+        time_zone=conditions.time_zone,
+        hold_days=conditions.hold_days,
+        refund_policy=conditions.refund_policy,
+        expire_after_days=conditions.expire_after_days,
+        write_off_after_days=conditions.write_off_after_days,
+        accepts=conditions.accepts,
     )
 
 
-async def _start(tx: Tx, terms: NewProgramme, currency: Currency, now: datetime) -> bool:
-    """Store and fund a programme unless one is in the way; return whether it is new."""
-    ruleset = Ruleset(id=new_id("rul"), programme_id=new_id("prg"), version=1, currency=currency, rate=terms.rate)
+async def _start(tx: Tx, terms: NewProgramme, currency: Currency, now: datetime) -> None:
+    """Store and fund a programme.
+
+    Raises:
+        ProgrammeExists: another programme takes one of its currencies.
+        ProgrammeInvalid: all budgets together would be too much.
+    """
+    currencies = (currency.code, *terms.conditions.accepts)
+    if taken := await store.taken(tx, currencies):
+        raise ProgrammeExists("another programme in force takes this currency", currency=taken[0])
+    programme_id = new_id("prg")
+    await store.insert(tx, terms, currency, programme_id=programme_id, at=now)
+    await store.accept(tx, programme_id, currencies, at=now)
+    if terms.rate is None or terms.budget is None:
+        return
+    ruleset = Ruleset(id=new_id("rul"), programme_id=programme_id, version=1, currency=currency, rate=terms.rate)
     campaign_id = new_id("cmp")
-    document = bare_percentage(campaign_id, terms.rate, currency.code)
-    if not await store.insert(tx, terms, ruleset, campaign_id=campaign_id, document=document, at=now):
-        return False
-    # Only now: whoever else starts one waits for this row, so nobody's budget is overlooked.
-    check_room(terms, currency, await store.commitments(tx, currency=currency.code))
+    document = bare_percentage(campaign_id, terms.rate)
+    await store.insert_base(tx, ruleset, campaign_id=campaign_id, document=document, at=now)
+    check_room(terms.budget, terms.token_rate, currency, await commitments.read(tx, currency=currency.code))
     await post(tx, [funded(campaign_id, currency.code, terms.budget)], at=now)
-    return True
 
 
 def _terms(programme: Programme) -> NewProgramme:
     """Return the terms that a programme was created with."""
     return NewProgramme(
         name=programme.name,
-        currency=programme.ruleset.currency.code,
-        rate=programme.ruleset.rate,
+        currency=programme.currency.code,
+        rate=None if programme.ruleset is None else programme.ruleset.rate,
         token_rate=programme.conversion.rate,
-        budget=programme.budget,
+        budget=programme.started_with,
+        conditions=programme.conditions,
     )

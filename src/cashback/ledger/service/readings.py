@@ -138,17 +138,30 @@ class Readings:
             found = await store.sums(tx)
         return {state: found.get(state, Sum()) for state in State}
 
-    async def programme(self, programme_id: str | None = None) -> Programme:
-        """Return one programme, or the one in force.
+    async def programme(self, programme_id: str | None = None, *, currency: str | None = None) -> Programme:
+        """Return one programme, the one in force that takes a currency, or the oldest one in force.
 
         Raises:
             ProgrammeUnknown: there is none.
         """
         async with self._database.transaction() as tx:
-            programme = await programmes.read(tx, programme_id=programme_id)
+            programme = await programmes.read(tx, programme_id=programme_id, currency=currency)
         if programme is None:
             raise ProgrammeUnknown("there is no such programme, or none is in force", programme_id=programme_id)
         return programme
+
+    async def programmes(self, *, after: str | None, limit: int) -> tuple[list[Programme], str | None]:
+        """Return a page of programmes, the oldest first, those that have ended included, and the next one's place."""
+        most = min(limit, LIST_MAX)
+        async with self._database.transaction() as tx:
+            found = await programmes.page(tx, after=after or "", limit=most + 1)
+        kept = found[:most]
+        return kept, kept[-1].id if len(found) > most else None
+
+    async def programmes_in_force(self) -> list[Programme]:
+        """Return the programmes in force; there are fewer than currencies."""
+        async with self._database.transaction() as tx:
+            return await programmes.page(tx, after="", limit=LIST_MAX, in_force=True)
 
     async def differences(self, *, limit: int = LIST_MAX) -> list[Difference]:
         """Return what does not add up in the books (I1, I8), at most `limit` of a kind; nothing when all is well.

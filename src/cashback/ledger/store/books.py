@@ -23,6 +23,19 @@ async def lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, 
     return {Account(row[2], AccountKind(row[3]), row[4], row[5]): (row[0], row[1]) for row in await cursor.fetchall()}
 
 
+async def mark(tx: Tx) -> None:
+    """Remember what is locked now, for `let_go`.
+
+    A savepoint in words of its own: psycopg's is none, but a whole transaction, where it is the first of a connection.
+    """
+    await tx.execute("savepoint accounts")
+
+
+async def let_go(tx: Tx) -> None:
+    """Let go of every lock that was taken since `mark`, and of the accounts that were opened since."""
+    await tx.execute("rollback to savepoint accounts")
+
+
 async def missing(tx: Tx, accounts: Sequence[Account]) -> list[Account]:
     """Return those accounts that do not exist yet; nothing is locked."""
     cursor = await tx.execute(

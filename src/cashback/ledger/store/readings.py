@@ -6,7 +6,7 @@ from typing import Any, Final
 from cashback.kernel.db import Tx
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model import Cashback, Reason, State, Sum, Transition
-from cashback.ledger.model.cashbacks import StateSums
+from cashback.ledger.model.balances import StateSums
 
 _SELECT: Final = """
     select cashback.id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,

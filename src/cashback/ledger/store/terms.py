@@ -1,7 +1,8 @@
-"""What decides purchases now: the programme in force with its rulesets and campaigns, and the rates of exchange."""
+"""What decides purchases now: programmes in force with their rulesets and campaigns, and the rates of exchange."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -14,41 +15,43 @@ from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.model.terms import CampaignTerms, RulesetVersion, Terms
 
 
-async def in_force(tx: Tx, *, earliest: datetime, latest: datetime) -> Terms | None:
-    """Return the programme in force with the rulesets of a stretch of time, or None when no programme is."""
+async def in_force(tx: Tx, currencies: Sequence[str], *, earliest: datetime, latest: datetime) -> dict[str, Terms]:
+    """Return by currency the programme that takes purchases in it now, with the rulesets of a stretch of time.
+
+    A currency that no programme takes has none; one programme may take several. What was withdrawn decides nothing.
+    """
     cursor = await tx.execute(
         """
-        select programme.id, currency, exponent, token_rate_numerator, token_rate_denominator, programme.created_at,
-               time_zone, hold_days, review_above_minor, paused_at is not null, ruleset.id, version, starts_at, ends_at
-        from ledger.programmes as programme
+        select accepted.currencies, programme.id, programme.currency, exponent, token_rate_numerator,
+               token_rate_denominator, programme.created_at, time_zone, hold_days, review_above_minor,
+               paused_at is not null, ruleset.id, version, ruleset.starts_at, ruleset.ends_at
+        from (
+            select programme_id, array_agg(currency) as currencies
+            from ledger.programme_currencies
+            where currency = any(%(currencies)b)
+              and ends_at is null
+            group by programme_id
+        ) as accepted
+        join ledger.programmes as programme on programme.id = accepted.programme_id
         left join ledger.rulesets as ruleset
           on ruleset.programme_id = programme.id
-         and starts_at <= %(latest)s
-         and (ends_at is null or ends_at > %(earliest)s)
-        where ended_at is null
-        order by version desc
+         and ruleset.starts_at <= %(latest)s
+         and (ruleset.ends_at is null or ruleset.ends_at > %(earliest)s)
+         and not exists (select from ledger.ruleset_withdrawals where ruleset_id = ruleset.id)
+        order by programme.id, version desc
         """,
-        {"earliest": earliest, "latest": latest},
+        {"currencies": list(currencies), "earliest": earliest, "latest": latest},
     )
-    rows = await cursor.fetchall()
-    if not rows:
-        return None
-    first = rows[0]
-    return Terms(
-        programme_id=first[0],
-        funding=Currency(code=first[1], exponent=first[2]),
-        conversion=Conversion(rate=TokenRate(first[3], first[4]), source=first[0], as_of=first[5]),
-        time_zone=first[6],
-        hold=timedelta(days=first[7]),
-        review_above=Minor(first[8]) if first[8] is not None else None,
-        is_paused=first[9],
-        versions=tuple(
-            RulesetVersion(id=row[10], version=row[11], starts_at=row[12], ends_at=row[13])
-            for row in rows
-            if row[10] is not None
-        ),
-        campaigns={campaign.id: campaign for campaign in await _campaigns(tx, first[0])},
-    )
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for row in await cursor.fetchall():
+        rows.setdefault(row[1], []).append(row)
+    campaigns = await _campaigns(tx, sorted(rows)) if rows else {}
+    return {
+        currency: terms
+        for programme_id, found in rows.items()
+        for terms in (_terms(found, campaigns.get(programme_id, {})),)
+        for currency in found[0][0]
+    }
 
 
 async def rulesets(tx: Tx, ids: Sequence[str]) -> list[Published]:
@@ -68,74 +71,78 @@ async def rulesets(tx: Tx, ids: Sequence[str]) -> list[Published]:
 
 
 async def exchanges(
-    tx: Tx, quote: Currency, wanted: Sequence[tuple[Currency, datetime]]
-) -> dict[tuple[str, datetime], Exchange]:
-    """Return for each currency and instant the rate to `quote` that held then; those without one are left out."""
+    tx: Tx, wanted: Sequence[tuple[Currency, Currency, datetime]]
+) -> dict[tuple[str, str, datetime], Exchange]:
+    """Return for each base, quote and instant the rate that held then; those without one are left out."""
     cursor = await tx.execute(
         """
         select wanted.place, rate.numerator, rate.denominator, rate.source, rate.as_of
-        from unnest(%(bases)b::text[], %(ats)b::timestamptz[]) with ordinality as wanted (base, at, place)
+        from unnest(%(bases)b::text[], %(quotes)b::text[], %(ats)b::timestamptz[])
+            with ordinality as wanted (base, quote, at, place)
         cross join lateral (
             select numerator, denominator, source, as_of
             from ledger.exchange_rates
             where base = wanted.base
-              and quote = %(quote)s
+              and quote = wanted.quote
               and as_of <= wanted.at
             order by as_of desc
             limit 1
         ) as rate
         """,
-        {"bases": [base.code for base, _ in wanted], "ats": [at for _, at in wanted], "quote": quote.code},
+        {
+            "bases": [base.code for base, _, _ in wanted],
+            "quotes": [quote.code for _, quote, _ in wanted],
+            "ats": [at for _, _, at in wanted],
+        },
     )
     found = {}
     for place, numerator, denominator, source, as_of in await cursor.fetchall():
-        base, at = wanted[place - 1]
-        found[base.code, at] = Exchange(
+        base, quote, at = wanted[place - 1]
+        found[base.code, quote.code, at] = Exchange(
             base=base, quote=quote, numerator=numerator, denominator=denominator, source=source, as_of=as_of
         )
     return found
 
 
-async def insert_exchange(tx: Tx, exchange: Exchange, *, at: datetime) -> bool:
-    """Store a rate; return False when one of that instant is stored already, which stays."""
+async def _campaigns(tx: Tx, programme_ids: Sequence[str]) -> dict[str, dict[str, CampaignTerms]]:
+    """Return all campaigns of some programmes, by programme and id."""
     cursor = await tx.execute(
         """
-        insert into ledger.exchange_rates (base, quote, as_of, numerator, denominator, source, created_at)
-        values (%(base)s, %(quote)s, %(as_of)s, %(numerator)s, %(denominator)s, %(source)s, %(at)s)
-        on conflict do nothing
-        returning base
-        """,
-        {
-            "base": exchange.base.code,
-            "quote": exchange.quote.code,
-            "as_of": exchange.as_of,
-            "numerator": exchange.numerator,
-            "denominator": exchange.denominator,
-            "source": exchange.source,
-            "at": at,
-        },
-    )
-    return await cursor.fetchone() is not None
-
-
-async def _campaigns(tx: Tx, programme_id: str) -> list[CampaignTerms]:
-    """Return all campaigns of a programme."""
-    cursor = await tx.execute(
-        """
-        select id, starts_at, ends_at, day_limit_minor, on_exhaustion, stripes
+        select programme_id, id, starts_at, ends_at, day_limit_minor, on_exhaustion, stripes, closed_at
         from ledger.campaigns
-        where programme_id = %(id)s
+        where programme_id = any(%(ids)b)
         """,
-        {"id": programme_id},
+        {"ids": list(programme_ids)},
     )
-    return [
-        CampaignTerms(
-            id=row[0],
-            starts_at=row[1],
-            ends_at=row[2],
-            day_limit=Minor(row[3]) if row[3] is not None else None,
-            exhaustion=Exhaustion(row[4]),
-            stripes=row[5],
+    found: dict[str, dict[str, CampaignTerms]] = {}
+    for row in await cursor.fetchall():
+        found.setdefault(row[0], {})[row[1]] = CampaignTerms(
+            id=row[1],
+            starts_at=row[2],
+            ends_at=row[3],
+            day_limit=Minor(row[4]) if row[4] is not None else None,
+            exhaustion=Exhaustion(row[5]),
+            stripes=row[6],
+            closed_at=row[7],
         )
-        for row in await cursor.fetchall()
-    ]
+    return found
+
+
+def _terms(rows: Sequence[tuple[Any, ...]], campaigns: Mapping[str, CampaignTerms]) -> Terms:
+    """Return one programme's terms, of a row for each of its rulesets, the newest first."""
+    first = rows[0]
+    return Terms(
+        programme_id=first[1],
+        funding=Currency(code=first[2], exponent=first[3]),
+        conversion=Conversion(rate=TokenRate(first[4], first[5]), source=first[1], as_of=first[6]),
+        time_zone=first[7],
+        hold=timedelta(days=first[8]),
+        review_above=Minor(first[9]) if first[9] is not None else None,
+        is_paused=first[10],
+        versions=tuple(
+            RulesetVersion(id=row[11], version=row[12], starts_at=row[13], ends_at=row[14])
+            for row in rows
+            if row[11] is not None
+        ),
+        campaigns=campaigns,
+    )

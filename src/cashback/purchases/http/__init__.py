@@ -1,11 +1,16 @@
 """Purchases, users, merchants and new programmes over REST: every POST may be repeated under its key."""
 
-from cashback.purchases.http.orders import ORDER_ROUTES
+from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
+from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
+from cashback.purchases.http.rates import RATE_ROUTES
 from cashback.purchases.http.refunds import REFUND_ROUTES
+from cashback.purchases.http.ruleset_readings import RULESET_READING_ROUTES
+from cashback.purchases.http.rulesets import RULESET_ROUTES
 from cashback.purchases.http.statements import STATEMENT_ROUTES
+from cashback.purchases.http.verdicts import VERDICT_ROUTES
 from cashback.purchases.http.write_offs import WRITE_OFF_ROUTES
 
 ROUTES = [
@@ -13,9 +18,14 @@ ROUTES = [
     *REFUND_ROUTES,
     *WRITE_OFF_ROUTES,
     *PEOPLE_ROUTES,
+    *FACT_ROUTES,
     *PROGRAMME_ROUTES,
+    *CAMPAIGN_ROUTES,
+    *RATE_ROUTES,
+    *RULESET_ROUTES,
+    *RULESET_READING_ROUTES,
     *STATEMENT_ROUTES,
-    *ORDER_ROUTES,
+    *VERDICT_ROUTES,
 ]
 
 __all__ = ["ROUTES"]

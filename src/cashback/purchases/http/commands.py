@@ -1,14 +1,16 @@
 """What every command over REST shares: its owner, and the way its outcome becomes an answer."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 from litestar import Request, Response
 from litestar.datastructures import ResponseHeader
 
 from cashback.kernel.errors import NotFound
-from cashback.kernel.http import Principal, Scope, principal_of
+from cashback.kernel.http import Principal, Scope, principal_of, require_operator
 from cashback.kernel.ids import is_id
-from cashback.purchases.model import OPERATOR, FieldInvalid, Outcome, Refused
+from cashback.kernel.telemetry import current_traceparent
+from cashback.purchases.model import OPERATOR, FieldInvalid, Order, Outcome, Refused
 
 REPLAYED: Final = "Idempotency-Replayed"
 """Set to `true` on an answer that was given before: nothing new happened."""
@@ -16,6 +18,23 @@ REPLAYED: Final = "Idempotency-Replayed"
 REPLAY_HEADER: Final = ResponseHeader(
     name=REPLAYED, value="true", description="Present when this very answer was given before.", documentation_only=True
 )
+
+
+class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why something is ordered, for whoever reads the records."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+def ordered_by(request: Request[Any, Any, Any], key: str) -> Order:
+    """Return an order of the operator who calls, still without what it is about.
+
+    Raises:
+        OperatorOnly: a merchant calls.
+    """
+    principal = principal_of(request)
+    require_operator(principal)
+    return Order(owner=owner_of(principal), key=key, traceparent=current_traceparent())
 
 
 def owner_of(principal: Principal) -> str:

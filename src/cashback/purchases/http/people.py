@@ -58,9 +58,10 @@ class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     mcc: (
         Annotated[str, msgspec.Meta(min_length=4, max_length=4, description="The category code of ISO 18245.")] | None
     ) = None
-    owner_user_id: Annotated[str, msgspec.Meta(max_length=64, description="The user whose own shop it is.")] | None = (
-        None
-    )
+    owners: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=64)]],
+        msgspec.Meta(max_length=100, description="The users who own it: what they buy there is self-dealing."),
+    ] = []
 
 
 class CashbackPage(Page[CashbackItem], frozen=True):
@@ -193,7 +194,7 @@ async def create_merchant(
         traceparent=current_traceparent(),
         name=data.name,
         mcc=data.mcc,
-        owner_user_id=data.owner_user_id,
+        owners=tuple(data.owners),
     )
     return answer(await people.create_merchant(command))
 

@@ -1,29 +1,40 @@
 """Starting a programme over REST: the operator says what is paid, and for how much in all."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import JSONBody, PathParameter
 
 from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
 from cashback.kernel.money import CURRENCY_PATTERN, Amount, Bps, Minor, TokenRate
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, owner_of
+from cashback.purchases.http.commands import REPLAY_HEADER, ReasonBody, answer, ordered_by, owner_of
 from cashback.purchases.model import ProgrammeStart
-from cashback.purchases.service import ProgrammeAnswer, Programmes
+from cashback.purchases.service.programmes import Conditions, ProgrammeAnswer, Programmes
+
+ProgrammeId = Annotated[str, PathParameter(description="A programme's id, `prg_...`.")]
 
 
 class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The terms of a new programme; the same name with the same terms again changes nothing."""
+    """The terms of a new programme; the same name with the same terms again changes nothing.
+
+    With `rate_bps` and `budget_minor` it starts with one percentage paid by a campaign `base`; with neither, empty.
+    """
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     currency: Annotated[str, msgspec.Meta(pattern=CURRENCY_PATTERN)]
-    rate_bps: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
-    budget_minor: Amount
+    rate_bps: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    budget_minor: Amount | None = None
     token_rate_numerator: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 1
     token_rate_denominator: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 1
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "UTC"
+    hold_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 0
+    refund_policy: Literal["net_future", "write_off"] = "net_future"
+    expire_after_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] | None = None
+    write_off_after_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] | None = None
+    accepts: Annotated[list[Annotated[str, msgspec.Meta(pattern=CURRENCY_PATTERN)]], msgspec.Meta(max_length=50)] = []
 
 
 @post(
@@ -40,7 +51,7 @@ async def create_programme(
     data: JSONBody[ProgrammeBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[ProgrammeAnswer]:
-    """Start the programme that decides every purchase from now on.
+    """Start a programme that decides every purchase in its currencies from now on.
 
     Its name stands for its terms for ever: the same again, under whatever key, is answered with the same programme,
     others with 409. So is one of which a single purchase could earn more than the minter mints at once
@@ -54,11 +65,44 @@ async def create_programme(
         traceparent=current_traceparent(),
         name=data.name,
         currency=data.currency,
-        rate=Bps(data.rate_bps),
+        rate=None if data.rate_bps is None else Bps(data.rate_bps),
         token_rate=TokenRate(data.token_rate_numerator, data.token_rate_denominator),
-        budget=Minor(int(data.budget_minor)),
+        budget=None if data.budget_minor is None else Minor(int(data.budget_minor)),
+        conditions=_conditions(data),
     )
     return answer(await programmes.create(command))
 
 
-PROGRAMME_ROUTES = [create_programme]
+@post(
+    "/v1/programmes/{programme_id:str}/end",
+    operation_id="endProgramme",
+    summary="End a programme",
+    tags=["Programmes"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413),
+)
+async def end_programme(
+    request: Request[Any, Any, Any],
+    programmes: NamedDependency[Programmes],
+    programme_id: ProgrammeId,
+    data: JSONBody[ReasonBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[ProgrammeAnswer]:
+    """Have it take no purchases from now on; what it granted lives on, and its currencies are free for another."""
+    return answer(await programmes.end(ordered_by(request, idempotency_key), programme_id, reason=data.reason))
+
+
+def _conditions(body: ProgrammeBody) -> Conditions | None:
+    """Return the conditions that a body names, None for the usual ones: such a command is as it always was."""
+    conditions = Conditions(
+        time_zone=body.time_zone,
+        hold_days=body.hold_days,
+        refund_policy=body.refund_policy,
+        expire_after_days=body.expire_after_days,
+        write_off_after_days=body.write_off_after_days,
+        accepts=tuple(body.accepts),
+    )
+    return None if conditions == Conditions() else conditions
+
+
+PROGRAMME_ROUTES = [create_programme, end_programme]

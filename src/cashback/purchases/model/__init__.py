@@ -71,40 +71,29 @@ class NewWallet(Command, frozen=True, kw_only=True):
 
 
 class NewMerchant(Command, frozen=True, kw_only=True):
-    """A merchant to be: its category (ISO 18245), and the user whose own shop it is, as far as they are known."""
+    """A merchant to be: its category (ISO 18245), and the users who own it, as far as they are known."""
 
     name: str
     mcc: str | None = None
-    owner_user_id: str | None = None
+    owners: tuple[str, ...] = ()
 
 
 class ProgrammeStart(Command, frozen=True, kw_only=True):
-    """The terms of a programme to be; `budget` is all that it will ever grant."""
+    """The terms of a programme to be; `conditions` are in the ledger's words, None for the usual ones."""
 
     name: str
     currency: str
-    rate: Bps
+    rate: Bps | None
     token_rate: TokenRate
-    budget: Minor
+    budget: Minor | None
+    conditions: msgspec.Struct | None = None
 
 
-class ReviewSaid(Command, frozen=True, kw_only=True):
-    """A person's verdict on a cashback in review: `approve` or `reject`; `key_id` is the API key they used."""
+class Order(Command, frozen=True, kw_only=True):
+    """What an operator orders of the ledger: the name of it, and its terms in the ledger's own words."""
 
-    cashback_id: str
-    verdict: str
-    person: str
-    reason: str
-    key_id: str
-
-
-class ProgrammePause(Command, frozen=True, kw_only=True):
-    """A programme to be paused, or resumed, in a person's name."""
-
-    programme_id: str
-    is_paused: bool
-    person: str
-    reason: str
+    what: str = ""
+    terms: msgspec.Struct | None = None
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -165,9 +154,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     reference: str | None
     wallet: str | None
-    tier: str | None
     is_blocked: bool
     created_at: datetime
+    tier: str | None = None
+    tier_since: datetime | None = None
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,19 +165,19 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    mcc: str | None
-    owner_user_id: str | None
     is_active: bool
     created_at: datetime
+    mcc: str | None = None
+    owners: tuple[str, ...] = ()
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a user or merchant may earn, and what rules ask of it: a user's tier, a merchant's category and owner."""
+    """Whether a user or merchant may earn, and what rules ask: a user's tier, a merchant's category and owners."""
 
     may_earn: bool
     tier: str | None = None
     mcc: str | None = None
-    owner_user_id: str | None = None
+    owners: tuple[str, ...] = ()
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):

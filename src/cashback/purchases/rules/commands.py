@@ -83,8 +83,11 @@ def problem_of_merchant(merchant: NewMerchant) -> Rejected | None:
     """Return what is wrong with a merchant to be, or None."""
     if merchant.mcc is not None and not _MCC.fullmatch(merchant.mcc):
         return FieldInvalid("a merchant category code has four digits", pointer="/mcc")
-    if merchant.owner_user_id is not None and not is_id(merchant.owner_user_id, "usr"):
-        return UserUnknown("there is no such user", pointer="/owner_user_id")
+    for place, owner in enumerate(merchant.owners):
+        if not is_id(owner, "usr"):
+            return UserUnknown("there is no such user", pointer=f"/owners/{place}")
+        if owner in merchant.owners[:place]:
+            return FieldInvalid("an owner is named once", pointer=f"/owners/{place}")
     return problem_of_text(merchant.name, "/name")
 
 

@@ -156,6 +156,7 @@ class _UserCreation:
                 reference=command.reference,
                 wallet=command.wallet,
                 tier=command.tier,
+                tier_since=self._now if command.tier is not None else None,
                 is_blocked=False,
                 created_at=self._now,
             )
@@ -197,12 +198,17 @@ class _MerchantCreation:
         self._now = now
 
     async def screen(self, tx: Tx, commands: Sequence[NewMerchant]) -> list[Rejected | None]:
-        owners = sorted({command.owner_user_id for command in commands if command.owner_user_id is not None})
+        owners = sorted({owner for command in commands for owner in command.owners})
         known = await store.read_users(tx, owners) if owners else {}
         return [
-            None
-            if command.owner_user_id is None or command.owner_user_id in known
-            else UserUnknown("there is no such user", pointer="/owner_user_id")
+            next(
+                (
+                    UserUnknown("there is no such user", pointer=f"/owners/{place}")
+                    for place, owner in enumerate(command.owners)
+                    if owner not in known
+                ),
+                None,
+            )
             for command in commands
         ]
 
@@ -212,7 +218,7 @@ class _MerchantCreation:
                 id=new_id("mer"),
                 name=command.name,
                 mcc=command.mcc,
-                owner_user_id=command.owner_user_id,
+                owners=tuple(sorted(command.owners)),
                 is_active=True,
                 created_at=self._now,
             )

@@ -13,19 +13,20 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
-from cashback.ledger import MintLimit, ProgrammeAnswer
-from cashback.purchases.model import Outcome, ProgrammeStart, Recorded, Refused
+from cashback.ledger import Conditions, MintLimit, ProgrammeAnswer
+from cashback.purchases.model import Order, Outcome, ProgrammeStart, Recorded, Refused
 from cashback.purchases.rules import problem_of_key
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
+from cashback.purchases.service.orders import Named, Orders
 
-__all__ = ["ProgrammeAnswer", "Programmes"]
+__all__ = ["Conditions", "ProgrammeAnswer", "Programmes"]
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 log = logger(__name__)
 
 
 class Programmes:
-    """Starts programmes; one is in force at a time, for now."""
+    """Starts and ends programmes; one is in force for each currency that is paid in."""
 
     def __init__(self, database: Database, *, clock: Clock, mint_limit: MintLimit | None = None) -> None:
         """Work on `database`; without `mint_limit` nobody asks how much is minted at once."""
@@ -53,6 +54,17 @@ class Programmes:
         if isinstance(result, Recorded) and not result.is_replay:
             _log(msgspec.json.decode(result.answer, type=ProgrammeAnswer), now)
         return result
+
+    async def end(self, caller: Order, programme_id: str, *, reason: str) -> Outcome:
+        """End a programme once; the answer is a `ProgrammeAnswer`.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether it ended; the same call again finds out.
+        """
+        order = msgspec.structs.replace(caller, what="end_programme", terms=Named(id=programme_id, reason=reason))
+        return await Orders(self._database, clock=self._clock).do(
+            order, lambda tx, now: ledger.end_programme(tx, programme_id, reason=reason, now=now)
+        )
 
 
 class _Start:
@@ -82,6 +94,12 @@ def _log(programme: ProgrammeAnswer, now: datetime) -> None:
 
 def _terms(start: ProgrammeStart) -> ledger.NewProgramme:
     """Return the terms of a programme to be."""
+    conditions = start.conditions if isinstance(start.conditions, ledger.Conditions) else ledger.Conditions()
     return ledger.NewProgramme(
-        name=start.name, currency=start.currency, rate=start.rate, token_rate=start.token_rate, budget=start.budget
+        name=start.name,
+        currency=start.currency,
+        rate=start.rate,
+        token_rate=start.token_rate,
+        budget=start.budget,
+        conditions=conditions,
     )

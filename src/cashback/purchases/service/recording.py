@@ -95,7 +95,7 @@ class Recording:
                 user_tier=user.tier,
                 is_user_blocked=not user.may_earn,
                 is_merchant_active=merchant.may_earn,
-                velocity=ledger.Velocity(is_self_dealing=merchant.owner_user_id == purchase.user_id),
+                velocity=ledger.Velocity(is_self_dealing=purchase.user_id in merchant.owners),
             ),
             traceparent=purchase.traceparent,
         )

@@ -11,15 +11,17 @@ async def insert_users(tx: Tx, users: Sequence[User]) -> None:
     """Store new users, their wallets apart."""
     await tx.execute(
         """
-        insert into purchases.users (id, reference, tier, is_blocked, created_at)
-        select id, reference, tier, is_blocked, created_at
-        from unnest(%(ids)b::text[], %(references)b::text[], %(tiers)b::text[], %(blocked)b::boolean[],
-                    %(created)b::timestamptz[]) as given (id, reference, tier, is_blocked, created_at)
+        insert into purchases.users (id, reference, tier, tier_since, is_blocked, created_at)
+        select id, reference, tier, tier_since, is_blocked, created_at
+        from unnest(%(ids)b::text[], %(references)b::text[], %(tiers)b::text[], %(since)b::timestamptz[],
+                    %(blocked)b::boolean[], %(created)b::timestamptz[])
+            as given (id, reference, tier, tier_since, is_blocked, created_at)
         """,
         {
             "ids": [user.id for user in users],
             "references": [user.reference for user in users],
             "tiers": [user.tier for user in users],
+            "since": [user.tier_since for user in users],
             "blocked": [user.is_blocked for user in users],
             "created": [user.created_at for user in users],
         },
@@ -57,7 +59,8 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
     """Return those users that exist, each with the wallet in use."""
     cursor = await tx.execute(
         """
-        select users.id, users.reference, wallet.address, users.tier, users.is_blocked, users.created_at
+        select users.id, users.reference, wallet.address, users.is_blocked, users.created_at, users.tier,
+               users.tier_since
         from purchases.users
         left join lateral (
             select address
@@ -71,7 +74,15 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
         {"ids": list(user_ids)},
     )
     return {
-        row[0]: User(id=row[0], reference=row[1], wallet=row[2], tier=row[3], is_blocked=row[4], created_at=row[5])
+        row[0]: User(
+            id=row[0],
+            reference=row[1],
+            wallet=row[2],
+            is_blocked=row[3],
+            created_at=row[4],
+            tier=row[5],
+            tier_since=row[6],
+        )
         for row in await cursor.fetchall()
     }
 
@@ -94,16 +105,17 @@ async def insert_merchants(tx: Tx, merchants: Sequence[Merchant]) -> None:
     """Store new merchants."""
     await tx.execute(
         """
-        insert into purchases.merchants (id, name, mcc, owner_user_id, is_active, created_at)
-        select id, name, mcc, owner_user_id, is_active, created_at
+        insert into purchases.merchants (id, name, mcc, owners, is_active, created_at)
+        select id, name, mcc, string_to_array(owners, ','), is_active, created_at
         from unnest(%(ids)b::text[], %(names)b::text[], %(mccs)b::text[], %(owners)b::text[], %(active)b::boolean[],
-                    %(created)b::timestamptz[]) as given (id, name, mcc, owner_user_id, is_active, created_at)
+                    %(created)b::timestamptz[]) as given (id, name, mcc, owners, is_active, created_at)
         """,
         {
             "ids": [merchant.id for merchant in merchants],
             "names": [merchant.name for merchant in merchants],
             "mccs": [merchant.mcc for merchant in merchants],
-            "owners": [merchant.owner_user_id for merchant in merchants],
+            # An array of arrays is a matrix in PostgreSQL; ids hold no comma.
+            "owners": [",".join(merchant.owners) for merchant in merchants],
             "active": [merchant.is_active for merchant in merchants],
             "created": [merchant.created_at for merchant in merchants],
         },
@@ -114,7 +126,7 @@ async def read_merchant(tx: Tx, merchant_id: str) -> Merchant | None:
     """Return one merchant, or None when there is none."""
     cursor = await tx.execute(
         """
-        select id, name, mcc, owner_user_id, is_active, created_at
+        select id, name, is_active, created_at, mcc, owners
         from purchases.merchants
         where id = %(id)s
         """,
@@ -123,4 +135,4 @@ async def read_merchant(tx: Tx, merchant_id: str) -> Merchant | None:
     row = await cursor.fetchone()
     if row is None:
         return None
-    return Merchant(id=row[0], name=row[1], mcc=row[2], owner_user_id=row[3], is_active=row[4], created_at=row[5])
+    return Merchant(id=row[0], name=row[1], is_active=row[2], created_at=row[3], mcc=row[4], owners=tuple(row[5]))

@@ -16,18 +16,18 @@ async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) ->
     """Return the standing of each user and merchant that exists; it may earn if it is neither blocked nor inactive."""
     cursor = await tx.execute(
         """
-        select id, not is_blocked, tier, null, null
+        select id, not is_blocked, tier, null, '{}'::text[]
         from purchases.users
         where id = any(%(users)b)
         union all
-        select id, is_active, null, mcc, owner_user_id
+        select id, is_active, null, mcc, owners
         from purchases.merchants
         where id = any(%(merchants)b)
         """,
         {"users": list(users), "merchants": list(merchants)},
     )
     return {
-        row[0]: Standing(may_earn=row[1], tier=row[2], mcc=row[3], owner_user_id=row[4])
+        row[0]: Standing(may_earn=row[1], tier=row[2], mcc=row[3], owners=tuple(row[4]))
         for row in await cursor.fetchall()
     }
 

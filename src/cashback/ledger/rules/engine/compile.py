@@ -18,6 +18,7 @@ from cashback.ledger.rules.engine.earnings import compile_earning
 from cashback.ledger.rules.engine.matching import Candidates, Eligible, ReadyRule
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
+_decoder: Final = msgspec.json.Decoder(Rules)
 _KEPT: Final = 16
 
 
@@ -47,6 +48,15 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 def canonical(rules: Rules) -> bytes:
     """Return the one way to write a ruleset down: equal documents have equal bytes."""
     return _encoder.encode(rules)
+
+
+def rules_of(document: bytes) -> Rules:
+    """Return the ruleset of stored bytes.
+
+    Raises:
+        ValidationError: they are none of ours.
+    """
+    return _decoder.decode(document)
 
 
 def published(rules: Rules, *, id: str, version: int) -> Published:  # noqa: A002 - the field's own name

@@ -23,7 +23,7 @@ _LEFT_OF: Final[Mapping[Limit, str]] = {
     Limit.CAMPAIGN_TOTAL: "the campaign's budget",
 }
 _DECLINED: Final[Mapping[Reason, str]] = {
-    Reason.NO_PROGRAMME: "No cashback programme is in force.",
+    Reason.NO_PROGRAMME: "No cashback programme takes {currency}.",
     Reason.NO_RULESET: "The programme had no rules in force when {paid} was paid.",
     Reason.PROGRAMME_PAUSED: "The programme is paused: {paid} earns nothing.",
     Reason.USER_BLOCKED: "This user earns no cashback at present.",
@@ -95,7 +95,7 @@ def explain_in_full(judgement: Judgement, rules: Rules | None = None) -> str:
     """Return what was decided and why, with figures, in English; `rules` adds what the rules that counted are for."""
     verdict = judgement.verdict
     if judgement.programme is None:
-        return _DECLINED[Reason.NO_PROGRAMME]
+        return _DECLINED[Reason.NO_PROGRAMME].format(currency=judgement.facts.currency)
     funding = judgement.programme.funding
     words = {
         "paid": _paid(judgement),

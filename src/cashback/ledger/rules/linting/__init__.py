@@ -13,16 +13,19 @@ from cashback.ledger.rules.linting.values import values
 __all__ = ["check_ruleset", "lint"]
 
 
-def lint(rules: Rules, programme: ProgrammeFacts, campaigns: Collection[str]) -> list[Problem]:
+def lint(
+    rules: Rules, programme: ProgrammeFacts | None = None, campaigns: Collection[str] | None = None
+) -> list[Problem]:
     """Return all problems, errors first and each kind in the order of the document.
 
-    `campaigns` are the ids of those of the programme.
+    `campaigns` are the ids of those of the programme that rules may name. Where nobody can tell of a programme, or of
+    its campaigns, what is said of them passes.
     """
     found = list(_problems(rules, programme, campaigns))
     return [problem for severity in Severity for problem in found if problem.severity is severity]
 
 
-def check_ruleset(rules: Rules, programme: ProgrammeFacts, campaigns: Collection[str]) -> list[Problem]:
+def check_ruleset(rules: Rules, programme: ProgrammeFacts | None, campaigns: Collection[str] | None) -> list[Problem]:
     """Return the warnings of a ruleset that may be published.
 
     Raises:
@@ -34,7 +37,7 @@ def check_ruleset(rules: Rules, programme: ProgrammeFacts, campaigns: Collection
     return problems
 
 
-def _problems(rules: Rules, programme: ProgrammeFacts, campaigns: Collection[str]) -> Iterator[Problem]:
+def _problems(rules: Rules, programme: ProgrammeFacts | None, campaigns: Collection[str] | None) -> Iterator[Problem]:
     """Yield what each of the ways to look finds."""
     yield from names(rules, campaigns)
     yield from values(rules, programme)

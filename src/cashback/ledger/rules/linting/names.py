@@ -7,7 +7,7 @@ from cashback.ledger.model.rulesets import Group, Rule, Rules, Tier, TierIs
 from cashback.ledger.rules.linting.found import conditions_of, error, warning
 
 
-def names(rules: Rules, campaigns: Collection[str]) -> Iterator[Problem]:
+def names(rules: Rules, campaigns: Collection[str] | None) -> Iterator[Problem]:
     """Yield what is wrong with the names of rules, groups, tiers and campaigns."""
     yield from _repeated("rules", rules.rules, Fault.RULE_REPEATED)
     yield from _repeated("groups", rules.groups, Fault.GROUP_REPEATED)
@@ -17,8 +17,8 @@ def names(rules: Rules, campaigns: Collection[str]) -> Iterator[Problem]:
         if rule.group is not None and rule.group not in groups:
             detail = f"rule {rule.id!r} is of group {rule.group!r}, which the ruleset does not have"
             yield error(Fault.GROUP_UNKNOWN, f"/rules/{number}/group", detail)
-        if rule.campaign not in campaigns:
-            detail = f"rule {rule.id!r} is paid by {rule.campaign}, which is no campaign of the programme"
+        if campaigns is not None and rule.campaign not in campaigns:
+            detail = f"rule {rule.id!r} is paid by {rule.campaign}, which is no open campaign of the programme"
             yield error(Fault.CAMPAIGN_UNKNOWN, f"/rules/{number}/campaign", detail)
     for pointer, condition in conditions_of(rules):
         if isinstance(condition, TierIs):
@@ -26,10 +26,18 @@ def names(rules: Rules, campaigns: Collection[str]) -> Iterator[Problem]:
                 if tier not in tiers:
                     detail = f"the ruleset has no tier {tier!r}; give it a multiplier of 10000 if it changes nothing"
                     yield error(Fault.TIER_UNKNOWN, f"{pointer}/any_of/{place}", detail)
+    yield from _idle(rules)
+
+
+def _idle(rules: Rules) -> Iterator[Problem]:
+    """Yield groups that nothing uses, and checks that stand there twice."""
     used = {rule.group for rule in rules.rules}
     for place, group in enumerate(rules.groups):
         if group.id not in used:
             yield warning(Fault.GROUP_UNUSED, f"/groups/{place}", f"no rule is of group {group.id!r}")
+    for place, check in enumerate(rules.checks):
+        if check in rules.checks[:place]:
+            yield warning(Fault.CHECK_REPEATED, f"/checks/{place}", "this very check stands here twice")
 
 
 def _repeated(kind: str, named: Sequence[Rule | Group | Tier], code: Fault) -> Iterator[Problem]:

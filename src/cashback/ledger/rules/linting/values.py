@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
-from zoneinfo import available_timezones
 
 import msgspec
 
@@ -29,6 +28,7 @@ from cashback.ledger.model.rulesets import (
 from cashback.ledger.rules.currencies import currency_of
 from cashback.ledger.rules.linting.found import conditions_of, error, warning
 from cashback.ledger.rules.withdrawn import withdrawn_in
+from cashback.ledger.rules.zones import is_zone
 
 RATE_USUAL_BPS: Final = 5_000
 """A rule that pays more than half of the price is asked about."""
@@ -37,10 +37,11 @@ _MCC: Final = re.compile(r"[0-9]{4}")
 _ORDER: Final = (("purchase", "user_day"), ("user_day", "user_month"), ("user_month", "user_lifetime"))
 
 
-def values(rules: Rules, programme: ProgrammeFacts) -> Iterator[Problem]:
+def values(rules: Rules, programme: ProgrammeFacts | None) -> Iterator[Problem]:
     """Yield what is wrong with codes, zones, times, rates and amounts."""
-    yield from _currency("/programme/currency", programme.funding.code)
-    yield from _zone("/programme/time_zone", programme.time_zone)
+    if programme is not None:
+        yield from _currency("/programme/currency", programme.funding.code)
+        yield from _zone("/programme/time_zone", programme.time_zone)
     for place, code in enumerate(rules.gates.currencies):
         yield from _currency(f"/gates/currencies/{place}", code)
     for place, code in enumerate(rules.gates.without_mccs):
@@ -90,7 +91,7 @@ def _mcc(pointer: str, code: str) -> Iterator[Problem]:
 
 def _zone(pointer: str, zone: str) -> Iterator[Problem]:
     """Yield that nobody knows a time zone."""
-    if zone not in available_timezones():
+    if not is_zone(zone):
         yield error(Fault.TIME_ZONE_UNKNOWN, pointer, f"{zone!r} is not in the IANA time zone database")
 
 
@@ -104,14 +105,23 @@ def _hours(pointer: str, condition: HoursAre) -> Iterator[Problem]:
 def _window(pointer: str, condition: WithinDates | AmountIs) -> Iterator[Problem]:
     """Yield a window that ends where it starts or before."""
     if isinstance(condition, WithinDates):
-        if condition.start is not None and condition.end is not None and condition.end <= condition.start:
-            yield error(Fault.WINDOW_REVERSED, f"{pointer}/end", "the window ends where it starts or before")
+        yield from _dates(pointer, condition)
         return
     yield from _amount(f"{pointer}/at_least", condition.at_least, may_be_zero=True)
     yield from _amount(f"{pointer}/below", condition.below)
     if condition.below is not None and int(condition.below) <= int(condition.at_least or 0):
         detail = "no amount is at least the one and below the other"
         yield error(Fault.AMOUNTS_REVERSED, f"{pointer}/below", detail)
+
+
+def _dates(pointer: str, condition: WithinDates) -> Iterator[Problem]:
+    """Yield times that could be any, and a window of nothing."""
+    start, end = condition.start, condition.end
+    naive = [name for name, time in (("start", start), ("end", end)) if time is not None and time.tzinfo is None]
+    for name in naive:
+        yield error(Fault.TIME_WITHOUT_OFFSET, f"{pointer}/{name}", "a time must name its offset")
+    if start is not None and end is not None and not naive and end <= start:
+        yield error(Fault.WINDOW_REVERSED, f"{pointer}/end", "the window ends where it starts or before")
 
 
 def _rule(pointer: str, rule: Rule) -> Iterator[Problem]:

@@ -10,8 +10,8 @@ from litestar.params import JSONBody, PathParameter
 from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, owner_of
-from cashback.purchases.model import ProgrammePause, ReviewSaid
-from cashback.purchases.service import CashbackUnknown, Orders, PauseAnswer, ProgrammeUnknown, ReviewAnswer
+from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
+from cashback.purchases.service import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer, Verdicts
 
 CashbackId = Annotated[str, PathParameter(description="A cashback's id, `cb_...`.")]
 ProgrammeId = Annotated[str, PathParameter(description="A programme's id, `prg_...`.")]
@@ -44,7 +44,7 @@ class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 )
 async def review_cashback(
     request: Request[Any, Any, Any],
-    orders: NamedDependency[Orders],
+    verdicts: NamedDependency[Verdicts],
     cashback_id: CashbackId,
     data: JSONBody[ReviewBody],
     idempotency_key: IdempotencyKey,
@@ -66,7 +66,7 @@ async def review_cashback(
         reason=data.reason,
         key_id=principal.key_id,
     )
-    return answer(await orders.give(command))
+    return answer(await verdicts.give(command))
 
 
 @post(
@@ -79,13 +79,13 @@ async def review_cashback(
 )
 async def pause_programme(
     request: Request[Any, Any, Any],
-    orders: NamedDependency[Orders],
+    verdicts: NamedDependency[Verdicts],
     programme_id: ProgrammeId,
     data: JSONBody[OrderBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[PauseAnswer]:
     """Grant, release, expire and request nothing of it until it is resumed; what was requested goes on."""
-    return await _pause(request, orders, programme_id, data, key=idempotency_key, is_paused=True)
+    return await _pause(request, verdicts, programme_id, data, key=idempotency_key, is_paused=True)
 
 
 @post(
@@ -98,17 +98,23 @@ async def pause_programme(
 )
 async def resume_programme(
     request: Request[Any, Any, Any],
-    orders: NamedDependency[Orders],
+    verdicts: NamedDependency[Verdicts],
     programme_id: ProgrammeId,
     data: JSONBody[OrderBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[PauseAnswer]:
     """Go on where it was paused: what became due meanwhile is done within seconds."""
-    return await _pause(request, orders, programme_id, data, key=idempotency_key, is_paused=False)
+    return await _pause(request, verdicts, programme_id, data, key=idempotency_key, is_paused=False)
 
 
 async def _pause(
-    request: Request[Any, Any, Any], orders: Orders, programme_id: str, data: OrderBody, *, key: str, is_paused: bool
+    request: Request[Any, Any, Any],
+    verdicts: Verdicts,
+    programme_id: str,
+    data: OrderBody,
+    *,
+    key: str,
+    is_paused: bool,
 ) -> Response[PauseAnswer]:
     """Have a programme paused or resumed."""
     principal = principal_of(request)
@@ -122,7 +128,7 @@ async def _pause(
         person=data.person,
         reason=data.reason,
     )
-    return answer(await orders.give(command))
+    return answer(await verdicts.give(command))
 
 
-ORDER_ROUTES = [review_cashback, pause_programme, resume_programme]
+VERDICT_ROUTES = [review_cashback, pause_programme, resume_programme]

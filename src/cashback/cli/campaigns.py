@@ -1,0 +1,174 @@
+"""`cashback campaign`: who pays, out of which budget, and what became of it."""
+
+from typing import Any
+
+import click
+
+from cashback.cli.api import api, idempotency_option, part
+from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+
+reason_option = click.option("--reason", required=True, help="Why; it is kept.")
+
+
+@click.group()
+def campaign() -> None:
+    """Create campaigns, raise and lower their budgets, see what became of them.
+
+    Example: cashback campaign budget cmp_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+
+
+@campaign.command(short_help="Create a campaign with its budget.")
+@click.argument("name")
+@click.option("--programme", "programme_id", required=True, help="Whose campaign it is, `prg_...`.")
+@click.option("--budget", "budget_minor", required=True, help="All that it ever grants, in minor units.")
+@click.option("--start", "starts_at", help="RFC 3339 with an offset; at once when left out.")
+@click.option("--end", "ends_at", help="RFC 3339 with an offset; open when left out.")
+@click.option("--day-limit", "day_limit_minor", help="The most that it grants a day, in minor units.")
+@click.option(
+    "--on-exhaustion",
+    type=click.Choice(["partial_fill", "decline", "waitlist"]),
+    default="partial_fill",
+    show_default=True,
+    help="What becomes of a purchase that the budget does not cover.",
+)
+@click.option(
+    "--stripes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Over how many accounts the budget is split, 1 to 64.",
+)
+@idempotency_option
+@json_option
+def create(key: str, as_json: bool, **terms: object) -> None:  # noqa: FBT001  # click's way
+    """Create a campaign that rulesets may name.
+
+    Example: cashback campaign create "Summer" --programme prg_01k9z3v6q8e2r9xw5t4c7m1n0p --budget 1000000
+    """
+    body = {name: told for name, told in terms.items() if told is not None}
+    _order("/v1/campaigns", body, key, title="campaign", as_json=as_json)
+
+
+@campaign.command("top-up", short_help="Raise a budget.")
+@click.argument("campaign_id")
+@click.argument("amount_minor")
+@reason_option
+@idempotency_option
+@json_option
+def top_up(campaign_id: str, amount_minor: str, reason: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Raise a budget by so many minor units.
+
+    Example: cashback campaign top-up cmp_01k9z3v6q8e2r9xw5t4c7m1n0p 500000 --reason "a good week"
+    """
+    body = {"amount_minor": amount_minor, "reason": reason}
+    _order(f"/v1/campaigns/{part(campaign_id)}/top-up", body, key, title="raised", as_json=as_json)
+
+
+@campaign.command(short_help="Lower a budget.")
+@click.argument("campaign_id")
+@click.argument("amount_minor")
+@reason_option
+@idempotency_option
+@json_option
+def withdraw(campaign_id: str, amount_minor: str, reason: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Lower a budget by so many minor units, at most by what is left.
+
+    Example: cashback campaign withdraw cmp_01k9z3v6q8e2r9xw5t4c7m1n0p 500000 --reason "moved to the next one"
+    """
+    body = {"amount_minor": amount_minor, "reason": reason}
+    _order(f"/v1/campaigns/{part(campaign_id)}/withdraw", body, key, title="lowered", as_json=as_json)
+
+
+@campaign.command(short_help="Close a campaign.")
+@click.argument("campaign_id")
+@reason_option
+@idempotency_option
+@json_option
+def close(campaign_id: str, reason: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Close a campaign: no further ruleset may name it; what is left can be withdrawn.
+
+    Example: cashback campaign close cmp_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "summer is over"
+    """
+    _order(f"/v1/campaigns/{part(campaign_id)}/close", {"reason": reason}, key, title="closed", as_json=as_json)
+
+
+@campaign.command(short_help="Even out the stripes of a budget.")
+@click.argument("campaign_id")
+@reason_option
+@idempotency_option
+@json_option
+def rebalance(campaign_id: str, reason: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Split what is left of a budget evenly over its stripes.
+
+    Example: cashback campaign rebalance cmp_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "one shop buys from one stripe"
+    """
+    path = f"/v1/campaigns/{part(campaign_id)}/rebalance"
+    _order(path, {"reason": reason}, key, title="evened out", as_json=as_json)
+
+
+@campaign.command("list", short_help="List a programme's campaigns.")
+@click.argument("programme_id")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many, 1 to 200.")
+@json_option
+def list_campaigns(programme_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List the campaigns of a programme, the oldest first.
+
+    Example: cashback campaign list prg_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        page = client.get(f"/v1/programmes/{part(programme_id)}/campaigns?limit={limit}")
+    shown = ("id", "name", "currency", "budget_minor", "budget_left_minor", "starts_at", "ends_at", "closed_at")
+    rows = [{name: item[name] for name in shown} for item in page["items"]]
+    print_records("campaigns", page["items"] if as_json else rows, as_json=as_json)
+    if page["next_cursor"] is not None:
+        say("there are more: raise --limit")
+
+
+@campaign.command()
+@click.argument("campaign_id")
+@json_option
+def show(campaign_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show a campaign with its terms.
+
+    Example: cashback campaign show cmp_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        _print("campaign", client.get(f"/v1/campaigns/{part(campaign_id)}"), as_json=as_json)
+
+
+@campaign.command(short_help="Show what became of a budget, and when it ends.")
+@click.argument("campaign_id")
+@click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="Days of history, 1 to 366.")
+@json_option
+def budget(campaign_id: str, days: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show what is left, reserved and spent, the last days, and the day on which the budget ends if that goes on.
+
+    Example: cashback campaign budget cmp_01k9z3v6q8e2r9xw5t4c7m1n0p --days 90
+    """
+    with api() as client:
+        story = client.get(f"/v1/campaigns/{part(campaign_id)}/budget?days={days}")
+    if as_json:
+        print_json(story)
+        return
+    history, forecast = story.pop("days"), story.pop("forecast")
+    print_facts("budget", story)
+    print_records("days", history, as_json=False)
+    if forecast is None:
+        say("nothing was spent on the days before today: no forecast")
+    else:
+        print_facts("it ends", forecast)
+
+
+def _order(path: str, body: dict[str, Any], key: str, *, title: str, as_json: bool) -> None:
+    """Have something done once, and print the answer."""
+    with api() as client:
+        _print(title, client.post(path, body, idempotency_key=key), as_json=as_json)
+
+
+def _print(title: str, told: dict[str, Any], *, as_json: bool) -> None:
+    """Print an answer for programs or for people."""
+    if as_json:
+        print_json(told)
+    else:
+        print_facts(title, told)

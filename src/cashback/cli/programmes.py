@@ -1,0 +1,106 @@
+"""`cashback programme`: the terms under which cashback is granted, in each currency."""
+
+import click
+
+from cashback.cli.api import api, idempotency_option, part
+from cashback.cli.life import pause, resume
+from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+
+
+@click.group()
+def programme() -> None:
+    """Start, list, show, pause, resume and end programmes.
+
+    Example: cashback programme show prg_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+
+
+programme.add_command(pause)
+programme.add_command(resume)
+
+
+@programme.command(short_help="Start a programme.")
+@click.argument("name")
+@click.option("--currency", required=True, help="ISO 4217 code of what it is funded in.")
+@click.option("--rate-bps", type=click.IntRange(1, 10_000), help="Start with this share of everything, in 1/100 %.")
+@click.option("--budget", "budget_minor", help="The budget of that, in minor units; goes with --rate-bps.")
+@click.option("--token-rate", default="1/1", show_default=True, help="Tokens for a unit of money, as a ratio.")
+@click.option("--time-zone", default="UTC", show_default=True, help="Whose days and months count.")
+@click.option("--hold-days", type=click.IntRange(0, 365), default=0, show_default=True, help="Days before approval.")
+@click.option(
+    "--refund-policy",
+    type=click.Choice(["net_future", "write_off"]),
+    default="net_future",
+    show_default=True,
+    help="What becomes of the debt of a refund after the mint.",
+)
+@click.option("--expire-after-days", type=click.IntRange(1, 3_650), help="How long a grant waits for a wallet.")
+@click.option("--write-off-after-days", type=click.IntRange(1, 3_650), help="How long a debt is open.")
+@click.option("--accepts", multiple=True, help="Another currency that it takes purchases in; may be repeated.")
+@idempotency_option
+@json_option
+def create(token_rate: str, accepts: tuple[str, ...], key: str, as_json: bool, **terms: object) -> None:  # noqa: FBT001  # click's way
+    """Start a programme: with a rate and a budget at once, without both empty.
+
+    Example: cashback programme create "Spring" --currency EUR --rate-bps 150 --budget 1000000 --hold-days 14
+    """
+    numerator, _, denominator = token_rate.partition("/")
+    if not (numerator.isdecimal() and denominator.isdecimal()):
+        raise click.BadParameter("a ratio is two whole numbers, for example 3/2", param_hint="--token-rate")
+    body = {name: told for name, told in terms.items() if told is not None}
+    body |= {"token_rate_numerator": int(numerator), "token_rate_denominator": int(denominator)}
+    with api() as client:
+        told = client.post("/v1/programmes", body | {"accepts": list(accepts)}, idempotency_key=key)
+    _print("programme", told, as_json=as_json)
+
+
+@programme.command("list", short_help="List all programmes, the oldest first.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many, 1 to 200.")
+@json_option
+def list_programmes(limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List all programmes, the oldest first, those that have ended included.
+
+    Example: cashback programme list
+    """
+    with api() as client:
+        page = client.get(f"/v1/programmes?limit={limit}")
+    shown = ("id", "name", "currency", "budget_minor", "budget_left_minor", "created_at", "ended_at")
+    rows = [{name: item[name] for name in shown} for item in page["items"]]
+    print_records("programmes", page["items"] if as_json else rows, as_json=as_json)
+    if page["next_cursor"] is not None:
+        say("there are more: raise --limit")
+
+
+@programme.command()
+@click.argument("programme_id")
+@json_option
+def show(programme_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show a programme with its terms and what is left of its budgets.
+
+    Example: cashback programme show prg_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        _print("programme", client.get(f"/v1/programmes/{part(programme_id)}"), as_json=as_json)
+
+
+@programme.command()
+@click.argument("programme_id")
+@click.option("--reason", required=True, help="Why; it is kept with the programme.")
+@idempotency_option
+@json_option
+def end(programme_id: str, reason: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """End a programme: it takes no purchases from now on.
+
+    Example: cashback programme end prg_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "the next one starts"
+    """
+    with api() as client:
+        told = client.post(f"/v1/programmes/{part(programme_id)}/end", {"reason": reason}, idempotency_key=key)
+    _print("ended", told, as_json=as_json)
+
+
+def _print(title: str, told: dict[str, object], *, as_json: bool) -> None:
+    """Print an answer for programs or for people."""
+    if as_json:
+        print_json(told)
+    else:
+        print_facts(title, told)

@@ -1,0 +1,157 @@
+"""`cashback rates`: what a unit of one currency is worth in another, exactly."""
+
+import csv
+import hashlib
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cashback.cli.api import api, idempotency_option
+from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+from cashback.kernel.errors import Invalid, Rejected
+
+ROWS_MAX: Final = 10_000
+COLUMNS: Final = ("base", "quote", "rate", "source", "as_of")
+_DIGITS_MAX: Final = 30
+
+
+class RateFileInvalid(Invalid):
+    """The file is no table of rates."""
+
+    code = "rate_file_invalid"
+
+
+@click.group()
+def rates() -> None:
+    """Put, list and import exchange rates.
+
+    Example: cashback rates list --base EUR
+    """
+
+
+@rates.command(short_help="Put an exchange rate.")
+@click.argument("base")
+@click.argument("quote")
+@click.argument("rate")
+@click.option("--source", required=True, help="Who says so.")
+@click.option("--as-of", help="RFC 3339 with an offset; now when left out.")
+@click.option("--confirmed", is_flag=True, help="It is meant, though far from the one before.")
+@idempotency_option
+@json_option
+def put(  # click hands options over by name
+    base: str,
+    quote: str,
+    rate: str,
+    source: str,
+    as_of: str | None,
+    confirmed: bool,  # noqa: FBT001  # as above
+    key: str,
+    as_json: bool,  # noqa: FBT001  # as above
+) -> None:
+    """Have one unit of BASE be worth RATE units of QUOTE from an instant on: a decimal number, or a ratio like 27/25.
+
+    Example: cashback rates put EUR USD 1.0850 --source ECB
+    """
+    body = _body({"base": base, "quote": quote, "rate": rate, "source": source, "as_of": as_of or ""})
+    if confirmed:
+        body["is_confirmed"] = True
+    with api() as client:
+        told = client.post("/v1/exchange-rates", body, idempotency_key=key)
+    if as_json:
+        print_json(told)
+    else:
+        print_facts("rate", told)
+
+
+@rates.command("list", short_help="List rates, the last put first.")
+@click.option("--base", help="Only rates of one unit of this currency.")
+@click.option("--quote", help="Only rates in this currency.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many, 1 to 200.")
+@json_option
+def list_rates(base: str | None, quote: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List rates, the last put first.
+
+    Example: cashback rates list --base EUR --quote USD
+    """
+    from urllib.parse import urlencode
+
+    asked = {"limit": str(limit)} | {name: told for name, told in (("base", base), ("quote", quote)) if told}
+    with api() as client:
+        page = client.get(f"/v1/exchange-rates?{urlencode(asked)}")
+    print_records("rates", page["items"], as_json=as_json)
+    if page["next_cursor"] is not None:
+        say("there are more: raise --limit")
+
+
+@rates.command("import", short_help="Put the rates of a CSV file.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@json_option
+def import_rates(file: Path, as_json: bool) -> int:  # noqa: FBT001  # as above
+    """Put the rates of a CSV file with the columns base, quote, rate, source, as_of; again it puts nothing twice.
+
+    A row that is refused is reported with its line and the rest goes on; then the exit code is 3.
+
+    Example: cashback rates import rates.csv
+    """
+    refused = []
+    put_rows = 0
+    with api() as client:
+        for line, row in _rows(file):
+            # The content names the command: the same row again, in whatever file, is the same command.
+            key = "rate-" + hashlib.sha256("\n".join(row[name] for name in COLUMNS).encode()).hexdigest()
+            try:
+                client.post("/v1/exchange-rates", _body(row), idempotency_key=key)
+                put_rows += 1
+            except Rejected as problem:
+                refused.append({"line": line, "problem": f"{problem.code}: {problem.detail}"})
+    if as_json:
+        print_json({"put": put_rows, "refused": refused})
+    else:
+        print_facts(file.name, {"put": put_rows, "refused": len(refused)})
+        if refused:
+            print_records("refused", refused, as_json=False)
+    return EXIT_DIFFERENCE if refused else 0
+
+
+def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield the rows of a file with the numbers of their lines.
+
+    Raises:
+        RateFileInvalid: it is no CSV in UTF-8 with these columns, or has too many rows.
+    """
+    try:
+        with file.open(encoding="utf-8", newline="") as text:
+            table = csv.DictReader(text, strict=True)
+            if tuple(table.fieldnames or ()) != COLUMNS:
+                raise RateFileInvalid(f"the columns are {', '.join(COLUMNS)}")
+            for number, row in enumerate(table, start=1):
+                if number > ROWS_MAX:
+                    raise RateFileInvalid(f"a file has at most {ROWS_MAX} rates")
+                if None in row or None in row.values():
+                    raise RateFileInvalid(f"line {table.line_num} has another number of fields")
+                yield table.line_num, row
+    except (UnicodeDecodeError, csv.Error) as cause:
+        raise RateFileInvalid("the file is no CSV in UTF-8") from cause
+
+
+def _body(row: Mapping[str, str]) -> dict[str, Any]:
+    """Return the body of one rate, its number as an exact ratio.
+
+    Raises:
+        RateFileInvalid: the number is none.
+    """
+    wanted = "a rate is a decimal number or a ratio of whole numbers"
+    # Bounded before it is read: 1e999999 is a short text and a number of a million digits.
+    if len(row["rate"]) > _DIGITS_MAX or "e" in row["rate"].lower():
+        raise RateFileInvalid(wanted)
+    try:
+        ratio = Fraction(row["rate"])
+    except (ValueError, ZeroDivisionError) as cause:
+        raise RateFileInvalid(wanted) from cause
+    body: dict[str, Any] = {name: row[name] for name in ("base", "quote", "source")}
+    body |= {"numerator": ratio.numerator, "denominator": ratio.denominator}
+    return body | ({"as_of": row["as_of"]} if row["as_of"] else {})

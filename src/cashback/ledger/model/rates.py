@@ -1,0 +1,56 @@
+"""Exchange rates: whole units of `quote` for one whole unit of `base`, an exact ratio, from somewhere, as of then."""
+
+from datetime import datetime
+
+import msgspec
+
+from cashback.kernel.errors import Conflict, Invalid, NotFound
+
+
+class NewRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rate to be; `is_confirmed` lets one pass that is far from the one before. No time means now."""
+
+    base: str
+    quote: str
+    numerator: int
+    denominator: int
+    source: str
+    as_of: datetime | None = None
+    is_confirmed: bool = False
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate as it is stored and told: in force from `as_of` until the next one of its pair."""
+
+    base: str
+    quote: str
+    numerator: int
+    denominator: int
+    source: str
+    as_of: datetime
+    is_confirmed: bool
+    recorded_at: datetime
+
+
+class RateUnknown(NotFound):
+    """There is no rate of this pair as of then."""
+
+    code = "rate_unknown"
+
+
+class RateInvalid(Invalid):
+    """A rate breaks a stated bound: zero, too large, of one currency, of none, from nowhere, or of the future."""
+
+    code = "rate_invalid"
+
+
+class RateAbsurd(Invalid):
+    """The rate is far from the one before it; `last` tells that one. Confirm it if it is meant."""
+
+    code = "rate_absurd"
+
+
+class RateExists(Conflict):
+    """There is another rate of this pair as of the same instant."""
+
+    code = "rate_exists"

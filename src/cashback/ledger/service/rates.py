@@ -1,0 +1,71 @@
+"""Exchange rates: put once, told of, and the one in force at an instant."""
+
+from datetime import datetime
+from typing import Final
+
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.money import INT63_MAX
+from cashback.kernel.page import CursorInvalid
+from cashback.ledger.model.rates import NewRate, Rate, RateExists, RateUnknown
+from cashback.ledger.rules.rates import check_beside, checked_rate
+from cashback.ledger.store import rates as store
+
+LIST_MAX: Final = 200
+_DIGITS: Final = 18
+"""Of a position in the list."""
+
+
+async def put_rate(tx: Tx, new: NewRate, *, now: datetime) -> Rate:
+    """Return a rate that is in force from its instant on; the very same again changes nothing.
+
+    Raises:
+        RateInvalid, CurrencyWithdrawn, ProgrammeInvalid: it is unsound; roll `tx` back.
+        RateAbsurd: it is far from the one before, and not confirmed.
+        RateExists: there is another one as of the same instant.
+    """
+    rate = checked_rate(new, now=now)
+    await store.lock(tx)
+    last = await store.in_force(tx, rate.base, rate.quote, at=rate.as_of)
+    if last is not None and last.as_of == rate.as_of:
+        if (last.numerator, last.denominator, last.source) == (rate.numerator, rate.denominator, rate.source):
+            return last
+        raise RateExists("there is another rate of this instant", pointer="/as_of")
+    check_beside(rate, last)
+    await store.insert(tx, rate)
+    return rate
+
+
+class RateReadings:
+    """The reading desk for exchange rates: any role that may select may ask."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    async def in_force(self, base: str, quote: str, *, at: datetime) -> Rate:
+        """Return the rate of a pair that is in force at an instant.
+
+        Raises:
+            RateUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            found = await store.in_force(tx, base, quote, at=at)
+        if found is None:
+            raise RateUnknown("there is no rate of this pair as of then", base=base, quote=quote)
+        return found
+
+    async def rates(
+        self, *, base: str | None, quote: str | None, after: str | None, limit: int
+    ) -> tuple[list[Rate], str | None]:
+        """Return a page of rates, the last put first, and the place of the next one.
+
+        Raises:
+            CursorInvalid: `after` is no place of ours.
+        """
+        if after is not None and not (after.isascii() and after.isdigit() and len(after) <= _DIGITS):
+            raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
+        before, most = INT63_MAX if after is None else int(after), min(limit, LIST_MAX)
+        async with self._database.transaction() as tx:
+            found = await store.page(tx, base=base, quote=quote, before=before, limit=most + 1)
+        kept = found[:most]
+        return [rate for _, rate in kept], str(kept[-1][0]) if len(found) > most else None

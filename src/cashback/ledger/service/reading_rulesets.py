@@ -1,0 +1,156 @@
+"""What others may read of rulesets: drafts and versions, what is wrong with one, and what differs between two."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.money import INT63_MAX
+from cashback.kernel.page import CursorInvalid
+from cashback.ledger.model.drafts import (
+    Draft,
+    DraftAnswer,
+    DraftStory,
+    DraftUnknown,
+    RulesetUnknown,
+    Version,
+    VersionAnswer,
+    VersionStory,
+)
+from cashback.ledger.model.problems import Change, Problem
+from cashback.ledger.model.rulesets import Rules
+from cashback.ledger.rules.changes import diff
+from cashback.ledger.rules.engine import rules_of
+from cashback.ledger.rules.linting import lint
+from cashback.ledger.rules.programme import facts_of
+from cashback.ledger.service.drafting import draft_answer
+from cashback.ledger.service.publishing import version_answer
+from cashback.ledger.store import drafts, programmes, rulesets
+
+LIST_MAX: Final = 200
+"""Most drafts or versions that one reading returns."""
+
+_DIGITS: Final = 9
+"""Of the number of a version."""
+
+
+class RulesetReadings:
+    """The reading desk for rulesets: any role that may select may ask."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    async def draft(self, draft_id: str) -> DraftStory:
+        """Return a draft with its document.
+
+        Raises:
+            DraftUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            draft = await _draft(tx, draft_id)
+        return DraftStory(**msgspec.structs.asdict(draft_answer(draft)), document=msgspec.json.decode(draft.document))
+
+    async def drafts(self, programme_id: str, *, after: str | None, limit: int) -> tuple[list[DraftAnswer], str | None]:
+        """Return a page of a programme's drafts, the oldest first, and the place of the next one."""
+        most = min(limit, LIST_MAX)
+        async with self._database.transaction() as tx:
+            found = await drafts.page(tx, programme_id, after=after or "", limit=most + 1)
+        kept = found[:most]
+        return [draft_answer(one) for one in kept], kept[-1].id if len(found) > most else None
+
+    async def findings(self, draft_id: str) -> Sequence[Problem]:
+        """Return what is wrong with a draft, its programme's campaigns known.
+
+        Raises:
+            DraftUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            draft = await _draft(tx, draft_id)
+            programme = await programmes.read(tx, programme_id=draft.programme_id)
+            campaigns = await rulesets.campaigns(tx, draft.programme_id)
+        return lint(rules_of(draft.document), facts_of(programme) if programme is not None else None, campaigns)
+
+    async def version(self, ruleset_id: str) -> VersionStory:
+        """Return a published version with its document.
+
+        Raises:
+            RulesetUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            return _story(await rulesets.read(tx, ruleset_id))
+
+    async def in_force(self, programme_id: str, *, at: datetime) -> VersionStory:
+        """Return the version that decides what happens at an instant, past, present or staged.
+
+        Raises:
+            RulesetUnknown: there is none then.
+        """
+        async with self._database.transaction() as tx:
+            return _story(await rulesets.in_force(tx, programme_id, at=at))
+
+    async def versions(
+        self, programme_id: str, *, after: str | None, limit: int
+    ) -> tuple[list[VersionAnswer], str | None]:
+        """Return a page of a programme's versions, the newest first, and the place of the next one.
+
+        Raises:
+            CursorInvalid: `after` is no place of ours.
+        """
+        if after is not None and not (after.isascii() and after.isdigit() and len(after) <= _DIGITS):
+            raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
+        before, most = int(after) if after is not None else INT63_MAX, min(limit, LIST_MAX)
+        async with self._database.transaction() as tx:
+            found = await rulesets.page(tx, programme_id, before=before, limit=most + 1)
+        kept = found[:most]
+        return [version_answer(one) for one in kept], str(kept[-1].version) if len(found) > most else None
+
+    async def differences(self, before: str, after: str) -> Sequence[Change]:
+        """Return what changed from one draft or version to another.
+
+        Raises:
+            DraftUnknown, RulesetUnknown: there is no such one.
+        """
+        async with self._database.transaction() as tx:
+            return diff(await _rules(tx, before), await _rules(tx, after))
+
+
+async def _draft(tx: Tx, draft_id: str) -> Draft:
+    """Return a draft.
+
+    Raises:
+        DraftUnknown: there is none.
+    """
+    found = await drafts.read(tx, draft_id)
+    if found is None:
+        raise DraftUnknown("there is no such draft", draft_id=draft_id)
+    return found
+
+
+async def _rules(tx: Tx, name: str) -> Rules:
+    """Return the document of a draft or a version, which its id tells apart.
+
+    Raises:
+        DraftUnknown, RulesetUnknown: there is none.
+    """
+    if name.startswith("drf_"):
+        return rules_of((await _draft(tx, name)).document)
+    version = await rulesets.read(tx, name)
+    if version is None:
+        raise RulesetUnknown("there is no such version", ruleset_id=name)
+    return rules_of(version.document)
+
+
+def _story(version: Version | None) -> VersionStory:
+    """Return a version that there is, with its document.
+
+    Raises:
+        RulesetUnknown: there is none.
+    """
+    if version is None:
+        raise RulesetUnknown("there is no such version, or none is in force then")
+    return VersionStory(
+        **msgspec.structs.asdict(version_answer(version)), document=msgspec.json.decode(version.document)
+    )

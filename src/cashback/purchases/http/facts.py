@@ -1,0 +1,76 @@
+"""What rules ask about people, over REST: a merchant's category and owners, a user's tier."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from cashback.kernel.http import IdempotencyKey, problems
+from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, ordered_by
+from cashback.purchases.http.people import MerchantId, UserId
+from cashback.purchases.model import Merchant, MerchantUnknown, User, UserUnknown
+from cashback.purchases.service.facts import Facts, MerchantFacts, TierChange
+
+
+class MerchantFactsBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A merchant's category code (ISO 18245) and the users who own it; both are set, what is left out is none."""
+
+    mcc: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}$(?!\n)")] | None = None
+    owners: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=100)] = []
+
+
+class TierBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A user's tier, null for none, and since when; since now when no time is named."""
+
+    tier: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)")] | None
+    since: datetime | None = None
+
+
+@post(
+    "/v1/merchants/{merchant_id:str}/facts",
+    operation_id="setMerchantFacts",
+    summary="Set a merchant's category and owners",
+    tags=["Merchants"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413),
+)
+async def set_merchant_facts(
+    request: Request[Any, Any, Any],
+    facts: NamedDependency[Facts],
+    merchant_id: MerchantId,
+    data: JSONBody[MerchantFactsBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[Merchant]:
+    """Have rules know its category, and what its owners buy there as self-dealing, from now on."""
+    order = ordered_by(request, idempotency_key)
+    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    return answer(
+        await facts.set_merchant(order, MerchantFacts(merchant_id=asked, mcc=data.mcc, owners=tuple(data.owners)))
+    )
+
+
+@post(
+    "/v1/users/{user_id:str}/tier",
+    operation_id="setTier",
+    summary="Set a user's tier",
+    tags=["Users"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413),
+)
+async def set_tier(
+    request: Request[Any, Any, Any],
+    facts: NamedDependency[Facts],
+    user_id: UserId,
+    data: JSONBody[TierBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[User]:
+    """Have rules know the user's tier from now on; what was decided stays."""
+    order = ordered_by(request, idempotency_key)
+    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    return answer(await facts.set_tier(order, TierChange(user_id=asked, tier=data.tier, since=data.since)))
+
+
+FACT_ROUTES = [set_merchant_facts, set_tier]

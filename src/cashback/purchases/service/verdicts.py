@@ -1,0 +1,76 @@
+"""What people order of the ledger over REST: verdicts and pauses, each a command done once under its key."""
+
+from datetime import datetime
+from functools import partial
+from typing import Final, TypeAlias
+
+import msgspec
+
+from cashback import ledger
+from cashback.kernel.db import Tx
+from cashback.kernel.errors import Rejected
+from cashback.kernel.telemetry import logger
+from cashback.ledger import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer
+from cashback.purchases.model import FieldInvalid, Outcome, Recorded, Refused
+from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
+from cashback.purchases.service.orders import Orders
+
+__all__ = ["CashbackUnknown", "PauseAnswer", "ProgrammeUnknown", "ReviewAnswer", "Verdicts"]
+
+PERSON_LENGTH_MAX: Final = 200
+REASON_LENGTH_MAX: Final = 500
+
+Said: TypeAlias = ReviewSaid | ProgrammePause
+
+log = logger(__name__)
+
+
+class Verdicts:
+    """Has the ledger do what people say; what it refuses takes the whole transaction with it."""
+
+    def __init__(self, orders: Orders) -> None:
+        """Have each done once by `orders`."""
+        self._orders = orders
+
+    async def give(self, said: Said) -> Outcome:
+        """Do what a person says once; the answer is the ledger's.
+
+        Raises:
+            DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
+        """
+        if problem := _problem_of(said):
+            return Refused(problem)
+        result = await self._orders.do(said, partial(_do, said))
+        if isinstance(result, Recorded) and not result.is_replay:
+            log.warning("order.given", order=type(said).__name__, person=said.person, reason=said.reason)
+        return result
+
+
+async def _do(order: Said, tx: Tx, now: datetime) -> msgspec.Struct:
+    """Have the ledger do an order and return its answer."""
+    match order:
+        case ReviewSaid():
+            review = ledger.NewReview(
+                cashback_id=order.cashback_id,
+                verdict=ledger.Verdict(order.verdict),
+                person=order.person.strip(),
+                reason=order.reason.strip(),
+                key_id=order.key_id,
+            )
+            return await ledger.say(tx, review, now=now)
+        case ProgrammePause():
+            pause = ledger.Pause(
+                is_paused=order.is_paused, person=order.person.strip(), reason=order.reason.strip(), at=now
+            )
+            return await ledger.set_pause(tx, order.programme_id, pause)
+
+
+def _problem_of(order: Said) -> Rejected | None:
+    """Return what is wrong with who orders and why, or None."""
+    for pointer, text, most in (
+        ("/person", order.person, PERSON_LENGTH_MAX),
+        ("/reason", order.reason, REASON_LENGTH_MAX),
+    ):
+        if not 0 < len(text.strip()) <= most or not text.isprintable():
+            return FieldInvalid(f"this must be 1 to {most} printable characters", pointer=pointer)
+    return None

@@ -1,0 +1,156 @@
+"""`cashback ruleset` on a running system: from a file to the version in force."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from cashback.cli.command import EXIT_DIFFERENCE, EXIT_REJECTED
+from cashback.kernel.config import PREFIX
+from tests.integration.cli.conftest import Cashback, Dev
+
+RULE = {"id": "base", "campaign": "cmp_1", "earns": {"kind": "percent", "rate_bps": 150}}
+
+
+def written(path: Path, **changes: object) -> str:
+    """Write a ruleset of one rule and return the file's name."""
+    path.write_text(json.dumps({"rules": [{**RULE, **changes}]}))
+    return str(path)
+
+
+def programme_of(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return the programme in force, as the API tells it."""
+    headers = {"Authorization": f"Bearer {settings[f'{PREFIX}API_KEY']}"}
+    told = httpx.get(f"{settings[f'{PREFIX}API_URL']}/v1/programmes/current", headers=headers)
+    return msgspec.convert(told.json(), dict[str, Any])
+
+
+def test_a_file_is_linted_and_compared_without_an_api(cashback: Cashback, tmp_path: Path) -> None:
+    """With 3 for what keeps it from being published, and 4 for what is no ruleset at all."""
+    sound, odd = written(tmp_path / "a.json"), written(tmp_path / "b.json", at_most="0")
+    assert cashback("ruleset", "lint", sound, "--json", settings={}).json == []
+    found = cashback("ruleset", "lint", odd, "--json", settings={})
+    assert (found.code, found.json) == (
+        EXIT_DIFFERENCE,
+        [
+            {
+                "severity": "error",
+                "code": "amount_out_of_bounds",
+                "pointer": "/rules/0/at_most",
+                "detail": "an amount here is 1 to 9223372036854775807 minor units",
+            }
+        ],
+    )
+    told = cashback("ruleset", "diff", sound, odd, "--json", settings={}).json
+    assert told == [{"pointer": "/rules/base/at_most", "before": None, "after": '"0"'}]
+    broken = written(tmp_path / "c.json", id="NOT A SLUG")
+    said = cashback("ruleset", "lint", broken, settings={})
+    assert (said.code, "/rules/0/id" in said.err) == (EXIT_REJECTED, True)
+
+
+def test_a_draft_is_made_changed_published_and_withdrawn(cashback: Cashback, dev: Dev, tmp_path: Path) -> None:
+    """Each verb tells programs what the API answered; a refusal has the API's own code."""
+
+    def run(*words: str) -> Any:  # noqa: ANN401  # whatever the verb tells
+        said = cashback("ruleset", *words, "--json", settings=dev.settings)
+        assert said.code == 0, said.err
+        return said.json
+
+    programme = programme_of(dev.settings)
+    [first] = run("list", programme["id"])
+    campaign = run("show", first["id"])["document"]["rules"][0]["campaign"]
+    draft = run("draft", written(tmp_path / "a.json", campaign="cmp_1"), "--programme", programme["id"])
+    refused = cashback("ruleset", "publish", draft["id"], "--revision", "1", settings=dev.settings)
+    assert (refused.code, "ruleset_unsound" in refused.err) == (EXIT_REJECTED, True)
+    better = written(tmp_path / "a.json", campaign=campaign, at_most="500")
+    changed = run("draft", better, "--change", draft["id"], "--revision", "1")
+    assert [one["pointer"] for one in run("diff", first["id"], draft["id"])] == [
+        "/rules/base/at_most",
+        "/rules/base/earns/rate_bps",
+    ]
+    words = ("publish", draft["id"], "--revision", str(changed["revision"]), "--start", "2100-01-01T00:00:00Z")
+    made = run(*words, "--idempotency-key", "publish-1")
+    assert run(*words, "--idempotency-key", "publish-1") == made
+    assert run("show", programme["id"], "--at", "2100-01-01T00:00:00Z")["id"] == made["id"]
+    assert [one["ruleset_id"] for one in run("list", programme["id"], "--drafts")] == [made["id"]]
+    gone = run("withdraw", made["id"], "--reason", "called off")
+    assert gone["continued_by"]["version"] == made["version"] + 1
+
+
+def test_a_programme_is_started_shown_and_ended(cashback: Cashback, dev: Dev) -> None:
+    """In a currency of its own, beside the one that `dev` starts; a ratio that is none is a wrong command line."""
+
+    def run(*words: str) -> Any:  # noqa: ANN401  # whatever the verb tells
+        said = cashback("programme", *words, "--json", settings=dev.settings)
+        assert said.code == 0, said.err
+        return said.json
+
+    words = ("create", "Yen", "--currency", "JPY", "--token-rate", "1/100", "--accepts", "KRW", "--hold-days", "7")
+    made = run(*words, "--idempotency-key", "yen-1")
+    assert run(*words, "--idempotency-key", "yen-1") == made
+    assert (made["exponent"], made["hold_days"], made["accepts"]) == (0, 7, ["KRW"])
+    assert run("show", made["id"]) == made
+    assert made["id"] in [one["id"] for one in run("list")]
+    assert run("end", made["id"], "--reason", "over")["ended_at"] is not None
+    wrong = cashback("programme", "create", "x", "--currency", "JPY", "--token-rate", "0.1", settings=dev.settings)
+    assert wrong.code == 2
+
+
+def test_a_campaign_lives_from_its_budget_to_its_end(cashback: Cashback, dev: Dev) -> None:
+    """Created, raised, lowered, told of in words and in JSON, evened out and closed."""
+
+    def run(*words: str) -> Any:  # noqa: ANN401  # whatever the verb tells
+        said = cashback("campaign", *words, "--json", settings=dev.settings)
+        assert said.code == 0, said.err
+        return said.json
+
+    programme = programme_of(dev.settings)["id"]
+    made = run("create", "Summer", "--programme", programme, "--budget", "1000", "--stripes", "3")
+    assert made["id"] in [one["id"] for one in run("list", programme)]
+    assert run("top-up", made["id"], "500", "--reason", "a good week")["budget_left_minor"] == "1500"
+    refused = cashback("campaign", "withdraw", made["id"], "1501", "--reason", "x", settings=dev.settings)
+    assert (refused.code, "budget_below_reserved" in refused.err) == (EXIT_REJECTED, True)
+    assert run("withdraw", made["id"], "200", "--reason", "moved")["budget_minor"] == "1300"
+    assert run("rebalance", made["id"], "--reason", "even")["budget_left_minor"] == "1300"
+    assert (run("budget", made["id"])["left_minor"], run("budget", made["id"])["forecast"]) == ("1300", None)
+    told = cashback("campaign", "budget", made["id"], settings=dev.settings)
+    assert (told.code, "no forecast" in told.err, "1300" in told.out) == (0, True, True)
+    assert run("close", made["id"], "--reason", "over") == run("show", made["id"])
+
+
+def test_rates_are_put_listed_and_imported_exactly(cashback: Cashback, dev: Dev, tmp_path: Path) -> None:
+    """A decimal number is a ratio; a second import puts nothing twice; a refused row is told with its line."""
+    put = cashback("rates", "put", "EUR", "SEK", "11.25", "--source", "bank", "--json", settings=dev.settings)
+    told = msgspec.convert(put.json, dict[str, Any])
+    assert (told["numerator"], told["denominator"]) == (45, 4)
+    file = tmp_path / "rates.csv"
+    file.write_text(
+        "base,quote,rate,source,as_of\n"
+        "EUR,NOK,11.5,bank,2026-01-01T00:00:00Z\n"
+        "EUR,NOK,115,bank,2026-01-02T00:00:00Z\n"
+        "EUR,NOK,1e9,bank,2026-01-03T00:00:00Z\n"
+    )
+    for _ in range(2):
+        said = cashback("rates", "import", str(file), "--json", settings=dev.settings)
+        found = msgspec.convert(said.json, dict[str, Any])
+        assert (said.code, found["put"], [one["line"] for one in found["refused"]]) == (EXIT_DIFFERENCE, 1, [3, 4])
+        assert "rate_absurd" in found["refused"][0]["problem"]
+    listed = cashback("rates", "list", "--quote", "NOK", "--json", settings=dev.settings).json
+    assert len(msgspec.convert(listed, list[dict[str, Any]])) == 1
+    file.write_text("base,quote\nEUR,NOK\n")
+    assert cashback("rates", "import", str(file), settings=dev.settings).code == EXIT_REJECTED
+
+
+def test_what_rules_ask_about_people_is_set(cashback: Cashback, dev: Dev) -> None:
+    """A merchant's category and owners, a user's tier."""
+    words = ("merchant", "set", dev.merchant_id, "--mcc", "5411", "--owner", dev.user_id, "--json")
+    shop = msgspec.convert(cashback(*words, settings=dev.settings).json, dict[str, Any])
+    assert (shop["mcc"], shop["owners"]) == ("5411", [dev.user_id])
+    for tier in ("gold", None):
+        named = [tier] if tier else []
+        told = cashback("user", "tier", dev.user_id, *named, "--json", settings=dev.settings).json
+        user = msgspec.convert(told, dict[str, Any])
+        assert user["tier"] == tier

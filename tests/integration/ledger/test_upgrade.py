@@ -1,0 +1,47 @@
+"""A ledger with programmes of the time when one was in force: brought to the head, each takes its own currency."""
+
+import re
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from alembic import command
+
+from cashback.kernel.migrations import ROOT, upgrade
+from tests.integration.ledger.world import ROLES
+from tests.support.servers import Databases
+
+EARLY, LATE = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2))
+
+
+def before(revision: str) -> str:
+    """Return the revision that the one with this name comes after."""
+    [file] = (ROOT / "ledger").glob(f"*_{revision}.py")
+    found = re.search(r'^down_revision = "(\d+)"$', file.read_text(), re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_a_programme_in_force_stays_in_force_and_one_that_ended_has_ended(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with the window that it had, in the currency that it was funded in."""
+    head = command.upgrade
+    with databases.fresh() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+        for role in ROLES:
+            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
+                connection.execute(f"create role {role}".encode())
+        with monkeypatch.context() as earlier:
+            earlier.setattr(command, "upgrade", lambda config, _: head(config, before("programmes_side_by_side")))
+            upgrade(dsn, "ledger")
+        for name, ended_at in (("old", LATE), ("new", None)):
+            connection.execute(
+                "insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator,"
+                " token_rate_denominator, created_at, ended_at) values (%s, %s, 'USD', 2, 1, 1, %s, %s)",
+                (f"prg_{name}", name, EARLY if ended_at else LATE, ended_at),
+            )
+        upgrade(dsn, "ledger")
+        rows = connection.execute(
+            "select programme_id, currency, starts_at, ends_at from ledger.programme_currencies order by starts_at"
+        ).fetchall()
+    assert rows == [("prg_old", "USD", EARLY, LATE), ("prg_new", "USD", LATE, None)]

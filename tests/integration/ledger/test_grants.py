@@ -8,7 +8,7 @@ import psycopg
 from cashback.ledger.rules.grants import decode_grants
 from tests.integration.ledger.world import World, buy
 
-MIGRATION = Path(__file__).parents[3] / "migrations/ledger/0007_between_decision_and_mint.py"
+MIGRATION = Path(__file__).parents[3] / "migrations/ledger/0010_refunds.py"
 
 
 async def test_a_grant_keeps_its_base_its_campaign_and_its_rate(world: World) -> None:
@@ -35,5 +35,5 @@ async def test_what_was_granted_before_gets_the_same_document_by_the_migration(w
         await world.rows(statement)
     await world.rows(forget.format("enable"))
     with psycopg.connect(world.dsns.of("cashback_owner")) as connection:
-        connection.execute(runpy.run_path(str(MIGRATION))["GRANTED_BEFORE"])
+        connection.execute(runpy.run_path(str(MIGRATION))["GRANTS_KNOWN"])
     assert await world.rows("select grants from ledger.cashback_ledger order by position") == stored

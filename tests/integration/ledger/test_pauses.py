@@ -5,7 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from cashback.ledger import PauseAnswer, ProgrammeUnknown, replay
+from cashback.ledger import PauseAnswer, ProgrammeUnknown
 from cashback.purchases.model import OPERATOR, Refused
 from cashback.purchases.model.verdicts import ProgrammePause
 from cashback.purchases.service import Orders, Verdicts
@@ -38,7 +38,7 @@ async def test_a_purchase_earns_nothing_while_the_programme_is_paused(world: Wor
         ("declined", "programme_paused"),
         ("approved", "granted"),
     ]
-    assert [replay(one.document) for one in told] == [one.document for one in told]
+    assert [await world.readings.replayed(one) for one in told] == [one.document for one in told]
     assert b"is_programme_paused" not in told[1].document
     await world.assert_books_prove()
 

@@ -69,7 +69,7 @@ class ParkedPage(Page[RefundAnswer], frozen=True):
     summary="Return a purchase, or a part of it",
     tags=["Refunds"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def create_refund(
     request: Request[Any, Any, Any],

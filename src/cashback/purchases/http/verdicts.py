@@ -40,7 +40,7 @@ class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     summary="Approve or reject a cashback in review",
     tags=["Cashback"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def review_cashback(
     request: Request[Any, Any, Any],
@@ -75,7 +75,7 @@ async def review_cashback(
     summary="Pause a programme",
     tags=["Programmes"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def pause_programme(
     request: Request[Any, Any, Any],
@@ -94,7 +94,7 @@ async def pause_programme(
     summary="Resume a paused programme",
     tags=["Programmes"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def resume_programme(
     request: Request[Any, Any, Any],

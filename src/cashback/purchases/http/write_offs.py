@@ -32,7 +32,7 @@ class WriteOffBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     summary="Give up what a user owes",
     tags=["Debts"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def write_off_debt(
     request: Request[Any, Any, Any],

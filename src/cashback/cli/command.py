@@ -7,8 +7,8 @@
 |           | whoever read the output left before its end                                 |
 | 2         | the command line is wrong                                                   |
 | 3         | a check found a difference (`reconcile`, `demo`, `doctor`, `chain status`,  |
-|           | `ledger verify`) or errors (`ruleset lint`), or an import refused rows;     |
-|           | each is listed                                                              |
+|           | `ledger verify`, `decisions replay`) or errors (`ruleset lint`), or an      |
+|           | import refused rows; each is listed                                         |
 | 4         | the request was rejected; change it                                         |
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |
@@ -74,6 +74,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "dlq": ("cashback.cli.events:dlq", "List, show and replay dead letters."),
     "replay": ("cashback.cli.events:replay", "Deliver stored events again; consumers apply each once."),
     "ledger": ("cashback.cli.ledger:ledger", "Check the books against their evidence, and prove lines of them."),
+    "decisions": ("cashback.cli.decisions:decisions", "Decide everything anew and compare with what was stored."),
     "reconcile": ("cashback.cli.reconcile:reconcile", "Compare ledger, mint records and chain at a final block."),
 }
 

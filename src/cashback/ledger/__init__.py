@@ -53,7 +53,7 @@ from cashback.ledger.model.drafts import (
 )
 from cashback.ledger.model.engine import Line, PurchaseFacts, Velocity
 from cashback.ledger.model.life import NewReview, Pause, PauseAnswer, ReviewAnswer, Verdict
-from cashback.ledger.model.problems import Change, Problem, Severity
+from cashback.ledger.model.problems import Change, Finding, Severity
 from cashback.ledger.model.rates import NewRate, Rate
 from cashback.ledger.model.rulesets import Rules as RulesetDocument
 from cashback.ledger.model.statements import BalanceAt, Statement
@@ -128,6 +128,7 @@ __all__ = [
     "DraftAnswer",
     "DraftChange",
     "DraftStory",
+    "Finding",
     "Flaw",
     "GrantAboveLimit",
     "Granted",
@@ -143,7 +144,6 @@ __all__ = [
     "NewReview",
     "Pause",
     "PauseAnswer",
-    "Problem",
     "Programme",
     "ProgrammeAnswer",
     "ProgrammeExists",

@@ -11,9 +11,10 @@ from cashback.kernel.money import Minor
 from cashback.ledger.model import Programme
 from cashback.ledger.model.codes import Exhaustion
 from cashback.ledger.model.rulesets import Fixed, Percent, Rule, Rules
-from cashback.ledger.rules import funded
+from cashback.ledger.rules import budget_of, funded
 from cashback.ledger.rules.engine import canonical
 from cashback.ledger.service.posting import post
+from cashback.ledger.store import books
 from tests.integration.ledger.world import START, World
 
 BEFORE: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -74,6 +75,8 @@ async def campaign(
         START,
     )
     async with world.api.transaction() as tx:
+        stripes_of = [budget_of(campaign_id, programme.currency.code, stripe) for stripe in range(stripes)]
+        await books.open_accounts(tx, stripes_of)
         await post(tx, [funded(campaign_id, programme.currency.code, Minor(budget))], at=START)
     return campaign_id
 

@@ -69,6 +69,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
         ),
         *("review list", "review approve", "review reject", "expiring", "programme pause", "programme resume"),
         *("clock show", "clock advance", "clock set"),
+        "decisions replay",
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
         *("ledger verify", "ledger prove", "ledger statement", "ledger balance"),
         *("ledger trial-balance", "ledger recompute"),

@@ -47,7 +47,7 @@ class Fault(StrEnum):
     TIME_WITHOUT_OFFSET = "time_without_offset"
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong: where it stands in the document (RFC 6901), and a sentence for people."""
 
     code: Fault

@@ -19,6 +19,7 @@ from cashback.ledger.service.reading_rulesets import RulesetReadings
 from cashback.ledger.service.readings import Readings, explanation_of
 from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
+from cashback.ledger.service.replaying import Replays
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
 from cashback.ledger.service.reversals import Returnable, lock_returned, take_back
@@ -53,6 +54,7 @@ __all__ = [
     "Recomputer",
     "Reconciliations",
     "Recovery",
+    "Replays",
     "Retirements",
     "Returnable",
     "RulesetReadings",

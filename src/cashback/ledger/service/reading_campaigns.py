@@ -63,7 +63,9 @@ class CampaignReadings:
             since = datetime.combine(today - timedelta(days=back), time.min, tzinfo=zone)
             spending = await store.spending(tx, campaign_id)
             known = await store.days(tx, campaign_id, time_zone=campaign.time_zone, since=since)
-        first = max(campaign.starts_at.astimezone(zone).date(), today - timedelta(days=DAYS_SEEN_MAX))
+        first = max(
+            max(campaign.starts_at, campaign.created_at).astimezone(zone).date(), today - timedelta(days=DAYS_SEEN_MAX)
+        )
         shown = [one for one in known if one.day > today - timedelta(days=min(days, DAYS_MAX))]
         return BudgetStory(
             campaign_id=campaign.id,

@@ -19,7 +19,7 @@ from cashback.ledger.model.drafts import (
     VersionAnswer,
     VersionStory,
 )
-from cashback.ledger.model.problems import Change, Problem
+from cashback.ledger.model.problems import Change, Finding
 from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.changes import diff
 from cashback.ledger.rules.engine import rules_of
@@ -61,7 +61,7 @@ class RulesetReadings:
         kept = found[:most]
         return [draft_answer(one) for one in kept], kept[-1].id if len(found) > most else None
 
-    async def findings(self, draft_id: str) -> Sequence[Problem]:
+    async def findings(self, draft_id: str) -> Sequence[Finding]:
         """Return what is wrong with a draft, its programme's campaigns known.
 
         Raises:

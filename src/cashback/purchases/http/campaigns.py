@@ -68,7 +68,7 @@ class CampaignPage(Page[CampaignAnswer], frozen=True):
     summary="Create a campaign with its budget",
     tags=["Campaigns"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def create_campaign(
     request: Request[Any, Any, Any],
@@ -96,7 +96,7 @@ async def create_campaign(
     summary="Raise a campaign's budget",
     tags=["Campaigns"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def top_up(
     request: Request[Any, Any, Any],
@@ -116,7 +116,7 @@ async def top_up(
     summary="Lower a campaign's budget",
     tags=["Campaigns"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def withdraw(
     request: Request[Any, Any, Any],
@@ -138,7 +138,7 @@ async def withdraw(
     summary="Close a campaign",
     tags=["Campaigns"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def close_campaign(
     request: Request[Any, Any, Any],
@@ -157,7 +157,7 @@ async def close_campaign(
     summary="Even out the stripes of a campaign's budget",
     tags=["Campaigns"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def rebalance(
     request: Request[Any, Any, Any],

@@ -35,7 +35,7 @@ class TierBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     summary="Set a merchant's category and owners",
     tags=["Merchants"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def set_merchant_facts(
     request: Request[Any, Any, Any],
@@ -58,7 +58,7 @@ async def set_merchant_facts(
     summary="Set a user's tier",
     tags=["Users"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def set_tier(
     request: Request[Any, Any, Any],

@@ -79,7 +79,7 @@ async def create_programme(
     summary="End a programme",
     tags=["Programmes"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def end_programme(
     request: Request[Any, Any, Any],

@@ -54,7 +54,7 @@ class RatePage(Page[Rate], frozen=True):
     summary="Put an exchange rate",
     tags=["Exchange rates"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413),
+    responses=problems(403, 409, 413, 415),
 )
 async def put_rate(
     request: Request[Any, Any, Any],

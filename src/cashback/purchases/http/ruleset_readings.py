@@ -25,7 +25,7 @@ from cashback.purchases.service.rulesets import (
     Change,
     DraftAnswer,
     DraftStory,
-    Problem,
+    Finding,
     RulesetReadings,
     VersionAnswer,
     VersionStory,
@@ -45,7 +45,7 @@ class LintAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with a ruleset, errors first; `is_publishable` without any error."""
 
     is_publishable: bool
-    findings: list[Problem]
+    findings: list[Finding]
 
 
 class DiffAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class VersionPage(Page[VersionAnswer], frozen=True):
     operation_id="lintDraft",
     summary="What is wrong with a draft",
     tags=["Rulesets"],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def lint_draft(
     request: Request[Any, Any, Any],

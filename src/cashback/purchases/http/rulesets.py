@@ -64,7 +64,7 @@ class WindowBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     summary="Draft a ruleset",
     tags=["Rulesets"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
     request_max_body_size=DOCUMENT_BYTES_MAX,
 )
 async def create_draft(
@@ -84,7 +84,7 @@ async def create_draft(
     summary="Change a draft",
     tags=["Rulesets"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 412, 413),
+    responses=problems(403, 404, 409, 412, 413, 415),
     request_max_body_size=DOCUMENT_BYTES_MAX,
 )
 async def change_draft(  # what the framework hands over, each by its name
@@ -106,7 +106,7 @@ async def change_draft(  # what the framework hands over, each by its name
     summary="Discard a draft",
     tags=["Rulesets"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def discard_draft(
     request: Request[Any, Any, Any],
@@ -125,7 +125,7 @@ async def discard_draft(
     summary="Publish a draft in a window",
     tags=["Rulesets"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 412, 413),
+    responses=problems(403, 404, 409, 412, 413, 415),
 )
 async def publish_draft(  # as above
     request: Request[Any, Any, Any],
@@ -152,7 +152,7 @@ async def publish_draft(  # as above
     summary="Withdraw a version that has not started",
     tags=["Rulesets"],
     response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413),
+    responses=problems(403, 404, 409, 413, 415),
 )
 async def withdraw_ruleset(
     request: Request[Any, Any, Any],

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from cashback.ledger.model.engine import ProgrammeFacts
-from cashback.ledger.model.problems import Problem, RulesetInvalid, Severity
+from cashback.ledger.model.problems import Finding, RulesetInvalid, Severity
 from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.linting.names import names
 from cashback.ledger.rules.linting.rivals import rivals
@@ -15,7 +15,7 @@ __all__ = ["check_ruleset", "lint"]
 
 def lint(
     rules: Rules, programme: ProgrammeFacts | None = None, campaigns: Collection[str] | None = None
-) -> list[Problem]:
+) -> list[Finding]:
     """Return all problems, errors first and each kind in the order of the document.
 
     `campaigns` are the ids of those of the programme that rules may name. Where nobody can tell of a programme, or of
@@ -25,7 +25,7 @@ def lint(
     return [problem for severity in Severity for problem in found if problem.severity is severity]
 
 
-def check_ruleset(rules: Rules, programme: ProgrammeFacts | None, campaigns: Collection[str] | None) -> list[Problem]:
+def check_ruleset(rules: Rules, programme: ProgrammeFacts | None, campaigns: Collection[str] | None) -> list[Finding]:
     """Return the warnings of a ruleset that may be published.
 
     Raises:
@@ -37,7 +37,7 @@ def check_ruleset(rules: Rules, programme: ProgrammeFacts | None, campaigns: Col
     return problems
 
 
-def _problems(rules: Rules, programme: ProgrammeFacts | None, campaigns: Collection[str] | None) -> Iterator[Problem]:
+def _problems(rules: Rules, programme: ProgrammeFacts | None, campaigns: Collection[str] | None) -> Iterator[Finding]:
     """Yield what each of the ways to look finds."""
     yield from names(rules, campaigns)
     yield from values(rules, programme)

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from cashback.ledger.model.problems import Fault, Problem, Severity
+from cashback.ledger.model.problems import Fault, Finding, Severity
 from cashback.ledger.model.rulesets import Condition, Rules
 
 
-def error(code: Fault, pointer: str, detail: str) -> Problem:
+def error(code: Fault, pointer: str, detail: str) -> Finding:
     """Return a problem that keeps a ruleset from being published."""
-    return Problem(code=code, severity=Severity.ERROR, pointer=pointer, detail=detail)
+    return Finding(code=code, severity=Severity.ERROR, pointer=pointer, detail=detail)
 
 
-def warning(code: Fault, pointer: str, detail: str) -> Problem:
+def warning(code: Fault, pointer: str, detail: str) -> Finding:
     """Return a problem that may be meant."""
-    return Problem(code=code, severity=Severity.WARNING, pointer=pointer, detail=detail)
+    return Finding(code=code, severity=Severity.WARNING, pointer=pointer, detail=detail)
 
 
 def conditions_of(rules: Rules) -> Iterator[tuple[str, Condition]]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from cashback.ledger.model.problems import Fault, Problem
+from cashback.ledger.model.problems import Fault, Finding
 from cashback.ledger.model.rulesets import Group, Rule, Rules, Tier, TierIs
 from cashback.ledger.rules.linting.found import conditions_of, error, warning
 
 
-def names(rules: Rules, campaigns: Collection[str] | None) -> Iterator[Problem]:
+def names(rules: Rules, campaigns: Collection[str] | None) -> Iterator[Finding]:
     """Yield what is wrong with the names of rules, groups, tiers and campaigns."""
     yield from _repeated("rules", rules.rules, Fault.RULE_REPEATED)
     yield from _repeated("groups", rules.groups, Fault.GROUP_REPEATED)
@@ -29,7 +29,7 @@ def names(rules: Rules, campaigns: Collection[str] | None) -> Iterator[Problem]:
     yield from _idle(rules)
 
 
-def _idle(rules: Rules) -> Iterator[Problem]:
+def _idle(rules: Rules) -> Iterator[Finding]:
     """Yield groups that nothing uses, and checks that stand there twice."""
     used = {rule.group for rule in rules.rules}
     for place, group in enumerate(rules.groups):
@@ -40,7 +40,7 @@ def _idle(rules: Rules) -> Iterator[Problem]:
             yield warning(Fault.CHECK_REPEATED, f"/checks/{place}", "this very check stands here twice")
 
 
-def _repeated(kind: str, named: Sequence[Rule | Group | Tier], code: Fault) -> Iterator[Problem]:
+def _repeated(kind: str, named: Sequence[Rule | Group | Tier], code: Fault) -> Iterator[Finding]:
     """Yield every name that was given before."""
     seen: dict[str, int] = {}
     for place, each in enumerate(named):

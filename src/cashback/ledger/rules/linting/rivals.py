@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cashback.ledger.model.problems import Fault, Problem
+from cashback.ledger.model.problems import Fault, Finding
 from cashback.ledger.model.rulesets import Fixed, Mode, Per, Percent, Rule, Rules
 from cashback.ledger.rules.linting.found import warning
 from cashback.ledger.rules.linting.implying import implies
 
 
-def rivals(rules: Rules) -> Iterator[Problem]:
+def rivals(rules: Rules) -> Iterator[Finding]:
     """Yield rules that never count, and rules that count twice."""
     modes = {group.id: group.mode for group in rules.groups}
     for number, rule in enumerate(rules.rules):

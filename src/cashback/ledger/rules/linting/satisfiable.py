@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from cashback.ledger.model.problems import Fault, Problem
+from cashback.ledger.model.problems import Fault, Finding
 from cashback.ledger.model.rulesets import AmountIs, Condition, CurrencyIs, Gates, Lines, MccIs, MerchantIs, Rule, Rules
 from cashback.ledger.rules.linting.found import error
 from cashback.ledger.rules.linting.implying import excludes, implies
 
 
-def satisfiable(rules: Rules) -> Iterator[Problem]:
+def satisfiable(rules: Rules) -> Iterator[Finding]:
     """Yield the conditions by which a rule never matches."""
     for number, rule in enumerate(rules.rules):
         pointer = f"/rules/{number}"
@@ -23,7 +23,7 @@ def satisfiable(rules: Rules) -> Iterator[Problem]:
             yield error(Fault.NEVER_HOLDS, f"{pointer}/lines", detail)
 
 
-def _together(pointer: str, rule: Rule) -> Iterator[Problem]:
+def _together(pointer: str, rule: Rule) -> Iterator[Finding]:
     """Yield conditions of one rule that cannot hold together."""
     for (first, one), (second, other) in combinations(enumerate(rule.when), 2):
         if excludes(one, other):

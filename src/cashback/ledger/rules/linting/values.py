@@ -8,7 +8,7 @@ import msgspec
 
 from cashback.kernel.money import INT63_MAX
 from cashback.ledger.model.engine import ProgrammeFacts
-from cashback.ledger.model.problems import Fault, Problem
+from cashback.ledger.model.problems import Fault, Finding
 from cashback.ledger.model.rulesets import (
     AmountIs,
     Bracket,
@@ -37,7 +37,7 @@ _MCC: Final = re.compile(r"[0-9]{4}")
 _ORDER: Final = (("purchase", "user_day"), ("user_day", "user_month"), ("user_month", "user_lifetime"))
 
 
-def values(rules: Rules, programme: ProgrammeFacts | None) -> Iterator[Problem]:
+def values(rules: Rules, programme: ProgrammeFacts | None) -> Iterator[Finding]:
     """Yield what is wrong with codes, zones, times, rates and amounts."""
     if programme is not None:
         yield from _currency("/programme/currency", programme.funding.code)
@@ -53,7 +53,7 @@ def values(rules: Rules, programme: ProgrammeFacts | None) -> Iterator[Problem]:
     yield from _limits(rules)
 
 
-def _condition(pointer: str, condition: Condition) -> Iterator[Problem]:
+def _condition(pointer: str, condition: Condition) -> Iterator[Finding]:
     """Yield what is wrong with one condition by itself."""
     match condition:
         case CurrencyIs():
@@ -72,7 +72,7 @@ def _condition(pointer: str, condition: Condition) -> Iterator[Problem]:
             pass
 
 
-def _currency(pointer: str, code: str) -> Iterator[Problem]:
+def _currency(pointer: str, code: str) -> Iterator[Finding]:
     """Yield that a currency was withdrawn, and when, or that there never was one."""
     if currency_of(code) is not None:
         return
@@ -83,26 +83,26 @@ def _currency(pointer: str, code: str) -> Iterator[Problem]:
         yield error(Fault.CURRENCY_UNKNOWN, pointer, f"{code} is no currency of ISO 4217 that is in use")
 
 
-def _mcc(pointer: str, code: str) -> Iterator[Problem]:
+def _mcc(pointer: str, code: str) -> Iterator[Finding]:
     """Yield that a category is not four digits."""
     if not _MCC.fullmatch(code):
         yield error(Fault.MCC_MALFORMED, pointer, f"a merchant category code has four digits, not {code!r}")
 
 
-def _zone(pointer: str, zone: str) -> Iterator[Problem]:
+def _zone(pointer: str, zone: str) -> Iterator[Finding]:
     """Yield that nobody knows a time zone."""
     if not is_zone(zone):
         yield error(Fault.TIME_ZONE_UNKNOWN, pointer, f"{zone!r} is not in the IANA time zone database")
 
 
-def _hours(pointer: str, condition: HoursAre) -> Iterator[Problem]:
+def _hours(pointer: str, condition: HoursAre) -> Iterator[Finding]:
     """Yield an unknown zone, and hours that are all of them."""
     yield from _zone(f"{pointer}/time_zone", condition.time_zone)
     if condition.start == condition.end or (condition.start, condition.end) == ("00:00", "24:00"):
         yield warning(Fault.HOURS_WHOLE_DAY, pointer, "these hours are the whole day")
 
 
-def _window(pointer: str, condition: WithinDates | AmountIs) -> Iterator[Problem]:
+def _window(pointer: str, condition: WithinDates | AmountIs) -> Iterator[Finding]:
     """Yield a window that ends where it starts or before."""
     if isinstance(condition, WithinDates):
         yield from _dates(pointer, condition)
@@ -114,7 +114,7 @@ def _window(pointer: str, condition: WithinDates | AmountIs) -> Iterator[Problem
         yield error(Fault.AMOUNTS_REVERSED, f"{pointer}/below", detail)
 
 
-def _dates(pointer: str, condition: WithinDates) -> Iterator[Problem]:
+def _dates(pointer: str, condition: WithinDates) -> Iterator[Finding]:
     """Yield times that could be any, and a window of nothing."""
     start, end = condition.start, condition.end
     naive = [name for name, time in (("start", start), ("end", end)) if time is not None and time.tzinfo is None]
@@ -124,13 +124,13 @@ def _dates(pointer: str, condition: WithinDates) -> Iterator[Problem]:
         yield error(Fault.WINDOW_REVERSED, f"{pointer}/end", "the window ends where it starts or before")
 
 
-def _rule(pointer: str, rule: Rule) -> Iterator[Problem]:
+def _rule(pointer: str, rule: Rule) -> Iterator[Finding]:
     """Yield what is wrong with what a rule pays."""
     yield from _earning(f"{pointer}/earns", rule.earns)
     yield from _amount(f"{pointer}/at_most", rule.at_most)
 
 
-def _earning(pointer: str, earning: Earning) -> Iterator[Problem]:
+def _earning(pointer: str, earning: Earning) -> Iterator[Finding]:
     """Yield rates and amounts of nothing or beyond reason."""
     match earning:
         case Percent():
@@ -144,7 +144,7 @@ def _earning(pointer: str, earning: Earning) -> Iterator[Problem]:
             yield from _brackets(f"{pointer}/brackets", earning.brackets)
 
 
-def _brackets(pointer: str, brackets: Sequence[Bracket]) -> Iterator[Problem]:
+def _brackets(pointer: str, brackets: Sequence[Bracket]) -> Iterator[Finding]:
     """Yield every bracket that does not begin above the one before it."""
     for place in range(1, len(brackets)):
         if int(brackets[place].from_amount) <= int(brackets[place - 1].from_amount):
@@ -152,7 +152,7 @@ def _brackets(pointer: str, brackets: Sequence[Bracket]) -> Iterator[Problem]:
             yield error(Fault.BRACKETS_OUT_OF_ORDER, f"{pointer}/{place}/from_amount", detail)
 
 
-def _rate(pointer: str, rate: int) -> Iterator[Problem]:
+def _rate(pointer: str, rate: int) -> Iterator[Finding]:
     """Yield a rate that pays nothing, or more than anybody means."""
     if rate < 1:
         yield error(Fault.RATE_ZERO, pointer, "a rate of zero pays nothing: leave the rule out")
@@ -160,7 +160,7 @@ def _rate(pointer: str, rate: int) -> Iterator[Problem]:
         yield warning(Fault.RATE_ABSURD, pointer, f"{rate} basis points are more than half of the price")
 
 
-def _amount(pointer: str, amount: str | None, *, may_be_zero: bool = False) -> Iterator[Problem]:
+def _amount(pointer: str, amount: str | None, *, may_be_zero: bool = False) -> Iterator[Finding]:
     """Yield an amount that is nothing where it must be something, or more than is ever stored."""
     if amount is None:
         return
@@ -170,7 +170,7 @@ def _amount(pointer: str, amount: str | None, *, may_be_zero: bool = False) -> I
         yield error(Fault.AMOUNT_ZERO, pointer, "an amount of nothing has no effect, or lets nothing through")
 
 
-def _limits(rules: Rules) -> Iterator[Problem]:
+def _limits(rules: Rules) -> Iterator[Finding]:
     """Yield limits of nothing, limits that a longer one contradicts, and multipliers beyond reason."""
     limits = {name: amount for name, amount in msgspec.structs.asdict(rules.limits).items() if amount is not None}
     for name, amount in limits.items():

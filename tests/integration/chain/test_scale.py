@@ -159,6 +159,7 @@ async def test_what_did_not_fit_into_an_answer_is_not_read_again_and_again(
     told = 0
 
     def count(logs: list[object]) -> list[object]:
+        """Count what is given."""
         nonlocal told
         told += len(logs)
         return logs

@@ -25,6 +25,7 @@ async def test_one_turns_and_the_next_goes_on_at_once_when_it_stops(world: World
     turns: list[str] = []
 
     def turning(holder: str) -> Turn:
+        """Return a turn that notes whose it is."""
         async def work(fence: Fence) -> bool:
             turns.append(holder)
             return len(turns) % 2 == 1
@@ -32,6 +33,7 @@ async def test_one_turns_and_the_next_goes_on_at_once_when_it_stops(world: World
         return work
 
     async def have_turned(holder: str) -> bool | None:
+        """Tell whether so many turns of one holder were taken."""
         return True if turns.count(holder) >= 5 else None
 
     stops = {holder: asyncio.Event() for holder in ("one", "two")}
@@ -41,6 +43,7 @@ async def test_one_turns_and_the_next_goes_on_at_once_when_it_stops(world: World
     many = len(turns)
 
     async def have_gone_on() -> bool | None:
+        """Tell whether the other one turns."""
         return True if len(turns) > many + 10 else None
 
     await eventually(have_gone_on, within_s=WITHIN_S, what="the first goes on")
@@ -62,6 +65,7 @@ async def test_what_fails_for_now_is_tried_again(world: World) -> None:
         raise Unavailable("nobody answers")
 
     async def have_tried() -> bool | None:
+        """Tell whether it was tried again."""
         return True if len(tries) > 3 else None
 
     stop = asyncio.Event()

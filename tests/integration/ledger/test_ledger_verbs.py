@@ -22,6 +22,7 @@ def say(dsns: Dsns, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
     monkeypatch.setenv("CASHBACK_LEDGER_AUDIT_DSN", dsns.of("cashback_auditor"))
 
     async def run(*arguments: str, code: int = 0) -> str:
+        """Run a verb of the books."""
         capfd.readouterr()
         found = await asyncio.to_thread(command.run, ["ledger", *arguments])
         said = capfd.readouterr()

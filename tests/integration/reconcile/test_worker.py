@@ -119,6 +119,7 @@ async def test_a_worker_that_stops_takes_its_program_with_it(
     real = asyncio.create_subprocess_exec
 
     async def endless(*_: str, **options: object) -> asyncio.subprocess.Process:
+        """Start a program that never ends."""
         child = await real(sys.executable, "-c", "import signal; signal.pause()", stdout=asyncio.subprocess.PIPE)
         began.append(child)
         return child
@@ -170,6 +171,7 @@ async def test_a_program_that_goes_wrong_does_not_end_the_worker(
     real = asyncio.create_subprocess_exec
 
     async def another(*_: str, **options: Any) -> asyncio.subprocess.Process:  # noqa: ANN401 - handed on
+        """Start a program that goes wrong."""
         if program is None:
             raise OSError("no memory")
         return await real(sys.executable, "-c", program, **options)

@@ -1,0 +1,87 @@
+"""What refunds, holds, reviews, expiry and rulesets do to one cashback together (I1, I8)."""
+
+from datetime import timedelta
+
+import pytest
+
+from cashback.events import decode
+from cashback.events.ledger import CashbackApproved
+from cashback.ledger.model import Programme
+from cashback.ledger.model.rulesets import Rules
+from cashback.purchases.model import Line, PurchaseAnswer
+from tests.integration.ledger.lives import life_of
+from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
+from tests.integration.ledger.refunding import ahead_of, give_back, give_back_lines, refunded, standing
+from tests.integration.ledger.world import World, buy, requests
+
+FUNDED = 100_000
+
+
+async def two_campaigns(world: World, columns: str) -> tuple[Programme, list[str]]:
+    """Give a programme with these columns set, and its two campaigns, the second of several stripes, which both pay."""
+    programme = await world.programme()
+    await world.rows(f"update ledger.programmes set {columns} where id = %s", programme.id)
+    paying = [
+        await campaign(world, programme, budget=FUNDED),
+        await campaign(world, programme, budget=FUNDED, stripes=4),
+    ]
+    await publish(world, programme, Rules(rules=(rule("ten", paying[0], 1_000), rule("three", paying[1], 333))))
+    return programme, paying
+
+
+async def bought_in_lines(world: World, *, wallet: str | None = None) -> PurchaseAnswer:
+    """Give a purchase of two lines, bought now."""
+    user, merchant = await world.user(wallet=wallet), await world.merchant()
+    lines = (Line(amount_minor=7_001), Line(amount_minor=2_999))
+    [bought] = await world.record(buy(user, merchant, 10_000, lines=lines, occurred_at=world.clock.now()))
+    return bought
+
+
+ENDS = {
+    "released and expired": ("hold_days = 3, expire_after_days = 3", ""),
+    "rejected": ("review_above_minor = 0", "reject"),
+    "approved, held and expired": ("hold_days = 3, review_above_minor = 0, expire_after_days = 3", "approve"),
+}
+
+
+@pytest.mark.invariant("I1", "I8")
+@pytest.mark.parametrize("end", ENDS)
+async def test_each_campaign_has_its_own_back_however_a_refunded_cashback_ends(world: World, end: str) -> None:
+    """By line, by amount and by the end, all of it in the campaign that paid it."""
+    columns, verdict = ENDS[end]
+    _, paying = await two_campaigns(world, columns)
+    bought = await bought_in_lines(world)
+    assert [FUNDED - await budget_left(world, one) for one in paying] == [1_000, 333]
+    await refunded(world, give_back_lines(bought, (1, 1_234)), give_back(bought, 777))
+    await world.assert_books_prove()
+    if verdict:
+        await world.rows(
+            "insert into ledger.reviews (cashback_id, verdict, person, reason, key_id, at)"
+            " values (%s, %s, 'alice', 'because', 'key_1', now())",
+            bought.cashback.id,
+            verdict,
+        )
+    life = life_of(world)
+    for _ in range(3):
+        await life.round()
+        await world.assert_books_prove()
+        world.clock.advance(timedelta(days=3))
+    after = await standing(world, bought)
+    assert (after["state"], after["payable_minor"]) == ("voided" if verdict == "reject" else "expired", 0)
+    assert [await budget_left(world, one) for one in paying] == [FUNDED, FUNDED]
+    await refunded(world, give_back(bought, 500))
+    await world.assert_books_prove()
+
+
+async def test_what_a_refund_that_came_first_leaves_is_what_the_approval_tells(world: World) -> None:
+    """The event names what will be minted, not what was granted."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    await refunded(world, ahead_of(merchant, "A-1", 4_000))
+    await world.record(buy(user, merchant, 10_000, reference="A-1"))
+    [event] = await world.events("ledger", CashbackApproved.TYPE)
+    told = decode(event.data, CashbackApproved)
+    assert (told.amount_minor, told.token_units) == ("90", "900000")
+    await world.request()
+    [asked] = await requests(world)
+    assert asked.token_units == told.token_units

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cashback.events import decode
-from cashback.events.ledger import CashbackApproved
+from cashback.events.ledger import CashbackApproved, CashbackVoided
 from cashback.ledger.model import Programme
 from cashback.ledger.model.rulesets import Rules
 from cashback.purchases.model import Line, PurchaseAnswer
@@ -85,3 +85,31 @@ async def test_what_a_refund_that_came_first_leaves_is_what_the_approval_tells(w
     await world.request()
     [asked] = await requests(world)
     assert asked.token_units == told.token_units
+
+
+@pytest.mark.parametrize("terms", ["hold_days = 0", "hold_days = 3", "review_above_minor = 0"])
+async def test_returning_all_of_what_waits_is_told_as_voided(world: World, terms: str) -> None:
+    """Once, with what it was worth until then, wherever it stood."""
+    _, _ = await two_campaigns(world, terms)
+    bought = await bought_in_lines(world)
+    await refunded(world, give_back(bought, 5_000), give_back(bought, 2_000))
+    [before, _] = await refunded(world, give_back(bought, 1_000), give_back(bought, 2_000))
+    assert before.cashback is not None
+    [event] = await world.events("ledger", CashbackVoided.TYPE)
+    told = decode(event.data, CashbackVoided)
+    assert (told.cashback_id, told.amount_minor, told.reason) == (
+        bought.cashback.id,
+        before.cashback.net_minor,
+        "refunded",
+    )
+
+
+async def test_returning_all_ahead_of_the_purchase_is_told_as_voided_and_never_as_approved(world: World) -> None:
+    """In the transaction that records the purchase."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    await refunded(world, ahead_of(merchant, "A-1", 4_000), ahead_of(merchant, "A-1", 6_000))
+    await world.record(buy(user, merchant, 10_000, reference="A-1"))
+    [event] = await world.events("ledger", CashbackVoided.TYPE)
+    assert decode(event.data, CashbackVoided).amount_minor == "90"
+    assert await world.events("ledger", CashbackApproved.TYPE) == []

@@ -15,7 +15,7 @@ from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
-from cashback.ledger.service.reversals import Returnable, lock_returned, take_back
+from cashback.ledger.service.reversals import Returnable, announce_returned, lock_returned, take_back
 from cashback.ledger.service.reviews import Queues, say, set_pause
 from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
@@ -57,6 +57,7 @@ __all__ = [
     "WriteOffs",
     "accrue",
     "announce",
+    "announce_returned",
     "explanation_of",
     "link_wallets",
     "lock_returned",

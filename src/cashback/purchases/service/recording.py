@@ -52,16 +52,18 @@ class Recording:
         ]
         accruals = await ledger.accrue(tx, claims, now=self._now)
         caught = await catch_up(tx, parked, dict(zip(ids, commands, strict=True)), now=self._now)
+        left = caught.left()
         events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]
 
         async def announce(tx: Tx) -> None:
             """Append the events of both contexts, which lock their partitions until the commit."""
             await append(tx, "purchases", [*events, *caught.events])
-            await ledger.announce(tx, accruals, returned=caught.changes, now=self._now)
+            await ledger.announce(tx, accruals, returned=left, now=self._now)
+            await ledger.announce_returned(tx, caught.changes, now=self._now)
 
         return Applied(
             answers=[
-                _answer(purchase, accrual, received_at, caught.changes.get(accrual.claim.purchase_id))
+                _answer(purchase, accrual, received_at, left.get(accrual.claim.purchase_id))
                 for purchase, accrual, received_at in zip(commands, accruals, received, strict=True)
             ],
             announce=announce,

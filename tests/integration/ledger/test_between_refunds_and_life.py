@@ -6,13 +6,14 @@ import pytest
 
 from cashback.events import decode
 from cashback.events.ledger import CashbackApproved, CashbackVoided
+from cashback.events.purchases import PurchaseRefunded
 from cashback.ledger.model import Programme
 from cashback.ledger.model.rulesets import Rules
 from cashback.purchases.model import Line, PurchaseAnswer
 from tests.integration.ledger.lives import life_of
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
 from tests.integration.ledger.refunding import ahead_of, give_back, give_back_lines, refunded, standing
-from tests.integration.ledger.world import World, buy, requests
+from tests.integration.ledger.world import START, World, buy, requests
 
 FUNDED = 100_000
 
@@ -70,6 +71,26 @@ async def test_each_campaign_has_its_own_back_however_a_refunded_cashback_ends(w
     assert (after["state"], after["payable_minor"]) == ("voided" if verdict == "reject" else "expired", 0)
     assert [await budget_left(world, one) for one in paying] == [FUNDED, FUNDED]
     await refunded(world, give_back(bought, 500))
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1", "I8")
+async def test_a_purchase_in_another_currency_is_returned_in_its_own_and_shrinks_what_was_granted(world: World) -> None:
+    """Half of 20.00 EUR leaves half of the dollars, and the answer names both currencies."""
+    programme = await world.programme()
+    await publish(world, programme, Rules(rules=(rule("ten", await campaign(world, programme, budget=FUNDED)),)))
+    rate = ("EUR", "USD", START - timedelta(hours=1), 11, 10, "ecb", START)
+    await world.rows("insert into ledger.exchange_rates values (%s, %s, %s, %s, %s, %s, %s)", *rate)
+    user, merchant = await world.user(), await world.merchant()
+    [bought] = await world.record(buy(user, merchant, 2_000, currency="EUR"))
+    assert (bought.cashback.amount_minor, bought.cashback.currency) == ("220", "USD")
+    [answer] = await refunded(world, give_back(bought, 1_000))
+    assert answer.cashback is not None
+    assert (answer.amount_minor, answer.currency) == ("1000", "EUR")
+    assert (answer.cashback.net_minor, answer.cashback.currency) == ("110", "USD")
+    [event] = await world.events("purchases", PurchaseRefunded.TYPE)
+    told = decode(event.data, PurchaseRefunded)
+    assert (told.amount_minor, told.currency, told.net_minor, told.cashback_currency) == ("1000", "EUR", "110", "USD")
     await world.assert_books_prove()
 
 

@@ -9,11 +9,11 @@ from cashback.events.ledger import CashbackApproved, CashbackVoided
 from cashback.events.purchases import PurchaseRefunded
 from cashback.ledger.model import Programme
 from cashback.ledger.model.rulesets import Rules
-from cashback.purchases.model import Line, PurchaseAnswer
+from cashback.purchases.model import Line, Merchant, PurchaseAnswer, User
 from tests.integration.ledger.lives import life_of
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
-from tests.integration.ledger.refunding import ahead_of, give_back, give_back_lines, refunded, standing
-from tests.integration.ledger.world import START, World, buy, requests
+from tests.integration.ledger.refunding import ahead_of, debts_of, give_back, give_back_lines, refunded, standing
+from tests.integration.ledger.world import START, World, buy, minted_outcome, requests
 
 FUNDED = 100_000
 
@@ -92,6 +92,37 @@ async def test_a_purchase_in_another_currency_is_returned_in_its_own_and_shrinks
     told = decode(event.data, PurchaseRefunded)
     assert (told.amount_minor, told.currency, told.net_minor, told.cashback_currency) == ("1000", "EUR", "110", "USD")
     await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1")
+async def test_what_one_programme_gives_up_at_once_is_never_open_beside_what_another_asks_back(world: World) -> None:
+    """The older debt stays the open one, of its own programme and with its own age."""
+    user, merchant = await world.user(), await world.merchant()
+    first = await world.programme()
+    older = await minted(world, user, merchant)
+    await world.rows("update ledger.programmes set ended_at = now()")
+    second = await world.programme()
+    younger = await minted(world, user, merchant)
+    await refunded(world, give_back(older))
+    world.clock.advance(timedelta(days=1))
+    await world.rows("update ledger.programmes set refund_policy = 'write_off' where id = %s", second.id)
+    await refunded(world, give_back(younger))
+    story = await debts_of(world).of_user(user.id)
+    assert [(part.programme_id, part.token_units, part.since) for part in story.open] == [(first.id, "1500000", START)]
+    figures = {each.id: each for each in await debts_of(world).of_programmes()}
+    assert [(each.open, each.written_off, each.collected) for each in (figures[first.id], figures[second.id])] == [
+        ("1500000", "0", "0"),
+        ("0", "1500000", "0"),
+    ]
+    await world.assert_books_prove()
+
+
+async def minted(world: World, user: User, merchant: Merchant) -> PurchaseAnswer:
+    """Give a purchase whose 1.50 USD of cashback are minted."""
+    [bought] = await world.record(buy(user, merchant, 10_000))
+    await world.request(bought.cashback.id)
+    await world.settle(await minted_outcome(world, bought.cashback.id))
+    return bought
 
 
 async def test_what_a_refund_that_came_first_leaves_is_what_the_approval_tells(world: World) -> None:

@@ -41,11 +41,13 @@ GOLDEN: dict[str, tuple[Body, bytes]] = {
             currency="USD",
             cashback_id="cb_1",
             net_minor="14",
+            cashback_currency="USD",
             debt_units="0",
         ),
         (
             b'{"refund_id":"rfd_1","purchase_id":"pur_1","merchant_id":"mer_1","user_id":"usr_1","kind":"refund",'
-            b'"amount_minor":"999","currency":"USD","cashback_id":"cb_1","net_minor":"14","debt_units":"0"}'
+            b'"amount_minor":"999","currency":"USD","cashback_id":"cb_1","net_minor":"14",'
+            b'"cashback_currency":"USD","debt_units":"0"}'
         ),
     ),
     "cashback.approved": (

@@ -25,8 +25,8 @@ class PurchaseCreated(Body, frozen=True, kw_only=True):
 class PurchaseRefunded(Body, frozen=True, kw_only=True):
     """Something of a purchase was returned, and its cashback was taken back in the same transaction.
 
-    `kind` is `refund` or `chargeback`. `net_minor` is what is left of the cashback after it, `debt_units` the tokens
-    that its user owes for it.
+    `kind` is `refund` or `chargeback`. `amount_minor` is in `currency`, that of the purchase. `net_minor` is what is
+    left of the cashback after it, in `cashback_currency`, `debt_units` the tokens that its user owes for it.
     """
 
     TYPE: ClassVar[str] = "purchase.refunded"
@@ -41,4 +41,5 @@ class PurchaseRefunded(Body, frozen=True, kw_only=True):
     currency: str
     cashback_id: str
     net_minor: Amount
+    cashback_currency: str
     debt_units: Amount

@@ -26,6 +26,7 @@ async def test_one_turns_and_the_next_goes_on_at_once_when_it_stops(world: World
 
     def turning(holder: str) -> Turn:
         """Return a turn that notes whose it is."""
+
         async def work(fence: Fence) -> bool:
             turns.append(holder)
             return len(turns) % 2 == 1

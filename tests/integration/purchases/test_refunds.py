@@ -80,6 +80,7 @@ async def test_a_refund_is_told_with_what_it_left(world: World) -> None:
         currency="USD",
         cashback_id=purchase.cashback.id,
         net_minor="100",
+        cashback_currency="USD",
         debt_units="0",
     )
     assert await refunds_of(world).show(answer.id, merchant_id=None) == answer

@@ -56,6 +56,7 @@ class Reversible(msgspec.Struct, frozen=True, kw_only=True):
     returned: bytes | None
     was_requested: bool
     policy: RefundPolicy
+    traceparent: str | None
 
 
 class Reversed(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,11 @@ class Reversed(msgspec.Struct, frozen=True, kw_only=True):
     returned: bytes
     given_back: tuple[tuple[str, Minor], ...] = ()
     """Of each campaign, what goes back into its budget."""
+
+    @property
+    def is_voided(self) -> bool:
+        """Tell whether it was this that ended the cashback before its mint was requested."""
+        return self.state is State.VOIDED and self.cashback.state is not State.VOIDED
 
 
 WRITE_OFF_BY_POLICY: Final = "policy"

@@ -22,7 +22,7 @@ from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.replaying import Replays
 from cashback.ledger.service.requests import MintPolicy, request_mints
 from cashback.ledger.service.retirements import Retirements
-from cashback.ledger.service.reversals import Returnable, lock_returned, take_back
+from cashback.ledger.service.reversals import Returnable, announce_returned, lock_returned, take_back
 from cashback.ledger.service.reviews import Queues, say, set_pause
 from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
@@ -68,6 +68,7 @@ __all__ = [
     "WriteOffs",
     "accrue",
     "announce",
+    "announce_returned",
     "change_budget",
     "change_draft",
     "close_campaign",

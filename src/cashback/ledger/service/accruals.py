@@ -10,7 +10,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
-from cashback.ledger.model import Account, AccountKind, Accrual, Claim, Posting, State
+from cashback.ledger.model import Account, AccountKind, Accrual, Claim, Posting, Reversed, State
 from cashback.ledger.model.engine import Judgement
 from cashback.ledger.model.terms import Terms
 from cashback.ledger.rules import accrued
@@ -42,9 +42,21 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
     return accruals
 
 
-async def announce(tx: Tx, accruals: Sequence[Accrual], *, now: datetime) -> None:
-    """Append `cashback.approved` for what was granted; the last act before commit."""
-    await append(tx, "ledger", [_approved(each, now) for each in accruals if each.state is State.APPROVED])
+async def announce(
+    tx: Tx, accruals: Sequence[Accrual], *, returned: Mapping[str, Reversed] | None = None, now: datetime
+) -> None:
+    """Append `cashback.approved` for what is approved; the last act before commit.
+
+    `returned` is what refunds that came first have left of the cashbacks of some purchases, by purchase.
+    """
+    changes = returned or {}
+    left = [(each, changes.get(each.claim.purchase_id)) for each in accruals]
+    events = [
+        _approved(each, change, now)
+        for each, change in left
+        if (each if change is None else change).state is State.APPROVED
+    ]
+    await append(tx, "ledger", events)
 
 
 async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> None:
@@ -88,14 +100,14 @@ def _postings(accruals: Sequence[Accrual], held: Held) -> list[Posting]:
     return postings
 
 
-def _approved(accrual: Accrual, now: datetime) -> Event:
-    """Return the event of one grant, in the trace of its purchase."""
+def _approved(accrual: Accrual, change: Reversed | None, now: datetime) -> Event:
+    """Return the event of one grant, as refunds have left it, in the trace of its purchase."""
     body = CashbackApproved(
         cashback_id=accrual.cashback_id,
         purchase_id=accrual.claim.purchase_id,
         user_id=accrual.claim.user_id,
-        amount_minor=str(accrual.amount),
+        amount_minor=str(accrual.amount if change is None else change.payable),
         currency=accrual.currency,
-        token_units=str(accrual.token_units),
+        token_units=str(accrual.token_units if change is None else change.payable_units),
     )
     return to_event(body, key=accrual.cashback_id, time=now, traceparent=accrual.claim.traceparent)

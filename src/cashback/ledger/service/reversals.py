@@ -10,7 +10,10 @@ from typing import Final
 
 import msgspec
 
+from cashback.events import to_event
+from cashback.events.ledger import CashbackVoided
 from cashback.kernel.db import Tx
+from cashback.kernel.outbox import Event, append
 from cashback.ledger.model import (
     WRITE_OFF_BY_POLICY,
     BooksMoved,
@@ -71,6 +74,11 @@ async def take_back(
     return changes
 
 
+async def announce_returned(tx: Tx, changes: Sequence[Reversed], *, now: datetime) -> None:
+    """Append `cashback.voided` for what these changes ended; among the last acts before commit."""
+    await append(tx, "ledger", [_voided(change, now) for change in changes if change.is_voided])
+
+
 def _is_given_up(change: Reversed) -> bool:
     """Tell whether the programme gives up what a refund made its user owe."""
     return change.debt > 0 and change.cashback.policy is RefundPolicy.WRITE_OFF
@@ -85,3 +93,17 @@ def _by_policy(change: Reversed) -> WriteOff:
         person=ACTOR,
         reason=WRITE_OFF_BY_POLICY,
     )
+
+
+def _voided(change: Reversed, now: datetime) -> Event:
+    """Return the event of a cashback of which nothing is left, in the trace of its purchase."""
+    cashback = change.cashback
+    body = CashbackVoided(
+        cashback_id=cashback.id,
+        purchase_id=cashback.purchase_id,
+        user_id=cashback.user_id,
+        amount_minor=str(cashback.payable),
+        currency=cashback.currency,
+        reason=CAUSE,
+    )
+    return to_event(body, key=cashback.id, time=now, traceparent=cashback.traceparent)

@@ -1,6 +1,7 @@
 """What users owe in tokens, read from the books: what raised it, what was kept back, what was given up.
 
-What is paid is always the oldest, so what is open are the youngest debts that add up to it.
+What is paid is always the oldest, so what is open are the youngest debts that add up to it; those that were given up in
+the transaction that raised them, as their programme's policy has it, were never open.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,13 @@ _OPEN: Final = """
         where debt.kind = 'debt'
           and debt.balance < 0
           and transfer.cause = 'debt'
+          and not exists (
+              select
+              from ledger.transfers as given_up
+              where given_up.credit_account = debt.id
+                and given_up.position > transfer.position
+                and given_up.cause = 'write_off'
+                and (given_up.at, given_up.amount) = (transfer.at, transfer.amount))
           and (%(users)b::text[] is null or debt.owner = any(%(users)b::text[]))
     ) as raised
     where through - amount < owed

@@ -20,7 +20,8 @@ async def lock(tx: Tx, purchase_ids: Sequence[str]) -> list[Reversible]:
                    select
                    from ledger.retired_numbers as retired
                    where retired.cashback_id = cashback.id),
-               coalesce((select refund_policy from ledger.programmes where id = programme_id), 'net_future')
+               coalesce((select refund_policy from ledger.programmes where id = programme_id), 'net_future'),
+               traceparent
         from ledger.cashback_ledger as cashback
         where purchase_id = any(%(purchases)b)
         order by position
@@ -167,4 +168,5 @@ def _reversible(row: TupleRow) -> Reversible:
         returned=row[10],
         was_requested=row[11],
         policy=RefundPolicy(row[12]),
+        traceparent=row[13],
     )

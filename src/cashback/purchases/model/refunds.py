@@ -85,11 +85,15 @@ class RefundLineAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
-    """What a refund has left of the cashback: its state, its money, and the tokens its user owes for this refund."""
+    """What a refund has left of the cashback: its state, its money, and the tokens its user owes for this refund.
+
+    The money is in the currency of the cashback, which may be another than that of the purchase.
+    """
 
     id: str
     state: str
     net_minor: Amount
+    currency: str
     debt_units: Amount
 
 

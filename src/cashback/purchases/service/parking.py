@@ -26,10 +26,14 @@ APPLIED: Final = "applied"
 
 
 class Caught(msgspec.Struct, frozen=True):
-    """What refunds that had waited left of the cashbacks of some purchases, by purchase, and their events."""
+    """What refunds that had waited did to the cashbacks of some purchases, one after the other, and their events."""
 
-    changes: dict[str, ledger.Reversed]
+    changes: list[ledger.Reversed]
     events: list[Event]
+
+    def left(self) -> dict[str, ledger.Reversed]:
+        """Return what they have left, by purchase."""
+        return {change.cashback.purchase_id: change for change in self.changes}
 
 
 async def waiting(tx: Tx, purchases: Sequence[NewPurchase], *, now: datetime) -> list[ParkedRefund]:
@@ -50,7 +54,7 @@ async def catch_up(
     Of two that have one name the first is the one that was waited for.
     """
     if not parked:
-        return Caught({}, [])
+        return Caught([], [])
     by_name: dict[tuple[str, str | None], RefundedPurchase] = {}
     for id_, bought_now in purchases.items():
         by_name.setdefault((bought_now.merchant_id, bought_now.reference), _refunded(id_, bought_now))
@@ -67,9 +71,7 @@ async def catch_up(
             returns.append(Return(id=one.id, refund=one.refund, purchase=purchase))
     done = await apply(tx, returns, locked=locked, now=now)
     await store.end_parked(tx, outcomes, at=now)
-    return Caught(
-        {one.purchase.id: each.change for one, each in zip(returns, done, strict=True)}, [each.event for each in done]
-    )
+    return Caught([each.change for each in done], [each.event for each in done])
 
 
 def with_parts(parked: ParkedRefund, parts: bytes | None) -> ParkedRefund:

@@ -52,17 +52,18 @@ class Recording:
         ]
         accruals = await ledger.accrue(tx, claims, now=self._now)
         caught = await catch_up(tx, parked, dict(zip(ids, commands, strict=True)), now=self._now)
-        approved = [one for one in accruals if not is_voided(caught.changes.get(one.claim.purchase_id))]
+        left = caught.left()
         events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]
 
         async def announce(tx: Tx) -> None:
             """Append the events of both contexts, which lock their partitions until the commit."""
             await append(tx, "purchases", [*events, *caught.events])
-            await ledger.announce(tx, approved, now=self._now)
+            await ledger.announce(tx, accruals, returned=left, now=self._now)
+            await ledger.announce_returned(tx, caught.changes, now=self._now)
 
         return Applied(
             answers=[
-                _answer(purchase, accrual, received_at, caught.changes.get(accrual.claim.purchase_id))
+                _answer(purchase, accrual, received_at, left.get(accrual.claim.purchase_id))
                 for purchase, accrual, received_at in zip(commands, accruals, received, strict=True)
             ],
             announce=announce,
@@ -113,11 +114,6 @@ class Recording:
             cashback_id=accrual.cashback_id,
         )
         return to_event(body, key=purchase_id, time=self._now, traceparent=purchase.traceparent)
-
-
-def is_voided(change: ledger.Reversed | None) -> bool:
-    """Tell whether refunds that had waited for a purchase have left nothing of its cashback."""
-    return change is not None and change.state is ledger.State.VOIDED
 
 
 def _answer(

@@ -81,6 +81,7 @@ class Refunding:
         async def announce(tx: Tx) -> None:
             """Append the events, which lock their partitions until the commit."""
             await append(tx, "purchases", [one.event for one in done])
+            await ledger.announce_returned(tx, [one.change for one in done], now=self._now)
 
         return Applied(answers=[answers[ids[_key(command)]] for command in commands], announce=announce)
 

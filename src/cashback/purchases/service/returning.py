@@ -105,7 +105,11 @@ def _done(one: Return, change: ledger.Reversed, now: datetime) -> Done:
         lines=told_parts(refund.lines),
         created_at=now,
         cashback=TakenBack(
-            id=change.cashback.id, state=change.state.value, net_minor=str(change.net), debt_units=str(change.debt)
+            id=change.cashback.id,
+            state=change.state.value,
+            net_minor=str(change.net),
+            currency=change.cashback.currency,
+            debt_units=str(change.debt),
         ),
     )
     body = PurchaseRefunded(
@@ -118,6 +122,7 @@ def _done(one: Return, change: ledger.Reversed, now: datetime) -> Done:
         currency=purchase.currency,
         cashback_id=change.cashback.id,
         net_minor=str(change.net),
+        cashback_currency=change.cashback.currency,
         debt_units=str(change.debt),
     )
     event = to_event(body, key=purchase.id, time=now, traceparent=refund.traceparent)

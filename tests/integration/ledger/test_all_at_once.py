@@ -1,0 +1,166 @@
+"""Everything that locks cashbacks and accounts, by two processes at once: nobody waits in a circle (I1, I4, I8).
+
+| transaction            | locks, in this order                                                                    |
+|------------------------|-----------------------------------------------------------------------------------------|
+| recording              | keys, parking (shared), parked refunds, users' pasts, merchants' counters, accounts     |
+| refunding              | parking, cashbacks by position, keys, accounts                                          |
+| releasing and expiring | cashbacks that nobody else holds, accounts                                              |
+| requesting             | wallets and cashbacks that nobody else holds, accounts                                  |
+| settling, giving back  | cashbacks by position, accounts                                                         |
+| writing off            | keys, accounts                                                                          |
+
+Accounts are locked by number, and partitions of outboxes last of all.
+A cashback that recording has just made is seen by nobody else before its commit, so it may be locked after accounts.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+from random import Random
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.ledger.model import NothingOwed, Programme
+from cashback.ledger.model.codes import Exhaustion
+from cashback.ledger.model.rulesets import Limits, Rules
+from cashback.purchases.model import OPERATOR, Merchant, NewPurchase, Outcome, PurchaseAnswer, Recorded, Refused, User
+from cashback.purchases.model.refunds import DebtWriteOff, NewRefund, PurchaseAmbiguous, RefundAbovePurchase
+from tests.integration.ledger.lives import life_of
+from tests.integration.ledger.programme_rules import campaign, publish, rule
+from tests.integration.ledger.refunding import ahead_of, debt_write_offs_of, give_back, refunds_of, write_offs_of
+from tests.integration.ledger.world import Dsns, World, buy, failed_outcome, minted_outcome, new_key, open_world
+
+TURNS: Final = 6
+LIMIT: Final = 50_000
+MINTED: Final = 0.7
+RETIRED: Final = "number_retired"
+BATCH: Final = 8
+REFUNDS: Final = 6
+ROUNDS: Final = 4
+TERMS: Final = """
+    update ledger.programmes
+    set hold_days = 1, review_above_minor = 1900, expire_after_days = 2, write_off_after_days = 1
+    where id = %s
+"""
+
+
+class Crowd(msgspec.Struct, frozen=True):
+    """Who buys, and where; what was bought so far; and the source of chance."""
+
+    chance: Random
+    users: list[User]
+    merchants: list[Merchant]
+    bought: list[PurchaseAnswer]
+
+    def purchases(self, world: World, turn: int) -> list[NewPurchase]:
+        """Return a batch of purchases: some are still held, some are not any more, some are awaited by a refund."""
+        return [
+            buy(
+                self.chance.choice(self.users),
+                self.chance.choice(self.merchants),
+                self.chance.randrange(1_000, 20_000),
+                occurred_at=world.clock.now() - timedelta(days=self.chance.randrange(3)),
+                reference=f"A-{turn}-{self.chance.randrange(BATCH)}",
+            )
+            for _ in range(BATCH)
+        ]
+
+    def refunds(self, turn: int) -> list[NewRefund]:
+        """Return a batch of refunds of what was bought before or is being bought now, whole or in part."""
+        some = self.chance.choices(self.bought, k=BATCH) if self.bought else []
+        back = [give_back(one, self.chance.choice((1_000, int(one.amount_minor)))) for one in some]
+        names = [f"A-{turn}-{self.chance.randrange(BATCH)}" for _ in range(2)]
+        return [*back, *[ahead_of(self.chance.choice(self.merchants), name, 700) for name in names]]
+
+
+@pytest.mark.invariant("I1", "I4", "I8")
+async def test_all_that_moves_cashbacks_and_accounts_never_waits_in_a_circle(dsns: Dsns, world: World) -> None:
+    """Nothing fails for a lock, everything adds up after each turn, and no limit is passed."""
+    programme = await world.programme()
+    await _with_rules(world, programme)
+    chance = Random(4)  # noqa: S311  # which purchases are drawn, not a secret
+    users = [await world.user(), await world.user(), await world.user(wallet=None)]
+    crowd = Crowd(chance, users, [await world.merchant(), await world.merchant()], [])
+    async with open_world(dsns) as other:
+        for turn in range(TURNS):
+            settled = await _outcomes(world, chance)
+            done = await asyncio.gather(
+                *[act for each in (world, other) for act in _acts(each, crowd, turn)],
+                *[each.settle(*settled) for each in (world, other)],
+                *[_write_off(each, user) for each, user in zip((world, other, world), users, strict=True)],
+            )
+            outcomes = [outcome for found in done if isinstance(found, list) for outcome in _check(found)]
+            crowd.bought.extend(_purchases(outcomes))
+            await _give_back_numbers(world)
+            await world.assert_books_prove()
+            for each in (world, other):
+                each.clock.advance(timedelta(hours=13))
+    seen = {row[0] for row in await world.rows("select distinct to_state from ledger.cashback_transitions")}
+    assert seen >= {"pending", "review", "approved", "mint_requested", "minted", "stuck", "voided", "netted", "expired"}
+    assert await world.one("select count(*) from ledger.write_offs") > 0
+    [worst] = await world.rows("select max(used_minor) from ledger.counters where kind = 'merchant_day'")
+    assert worst[0] <= LIMIT
+
+
+def _acts(world: World, crowd: Crowd, turn: int) -> list[Awaitable[Any]]:
+    """Return what one process does at once in a turn; recordings come first."""
+    life = life_of(world, batch_max=5)
+    return [
+        world.purchases.record(crowd.purchases(world, turn)),
+        *[refunds_of(world).refund(crowd.refunds(turn)) for _ in range(REFUNDS)],
+        *[life.round() for _ in range(ROUNDS)],
+        *[world.request() for _ in range(ROUNDS)],
+        world.sweeper.round(),
+        write_offs_of(world).round(),
+    ]
+
+
+async def _with_rules(world: World, programme: Programme) -> None:
+    """Have two campaigns pay on every purchase, one of them striped, within limits by user and by merchant."""
+    paying = [
+        await campaign(world, programme, budget=200_000, stripes=3),
+        await campaign(world, programme, budget=200_000, day_limit=60_000, exhaustion=Exhaustion.PARTIAL_FILL),
+    ]
+    limits = Limits(user_month="150000", merchant_day=str(LIMIT))
+    await publish(world, programme, Rules(rules=(rule("a", paying[0]), rule("b", paying[1], 500)), limits=limits))
+    await world.rows(TERMS, programme.id)
+
+
+async def _outcomes(world: World, chance: Random) -> list[TokenMinted | TokenMintFailed]:
+    """Return what became of all mints that are requested: most are minted, some have their numbers retired."""
+    rows = await world.rows("select id from ledger.cashback_ledger where state = 'mint_requested' order by position")
+    return [
+        await (minted_outcome(world, id_) if chance.random() < MINTED else failed_outcome(world, id_, reason=RETIRED))
+        for (id_,) in rows
+    ]
+
+
+async def _give_back_numbers(world: World) -> None:
+    """Have a person give back whatever is stuck."""
+    for (number,) in await world.rows("select mint_number from ledger.cashback_ledger where state = 'stuck'"):
+        await world.retirements.give_back(number, by="alice", because="retired")
+
+
+async def _write_off(world: World, user: User) -> None:
+    """Have a person give up a token of what a user owes, if anything is owed."""
+    command = DebtWriteOff(
+        owner=OPERATOR, key=new_key(), user_id=user.id, person="alice", reason="goodwill", token_units=1_000
+    )
+    outcome = await debt_write_offs_of(world).write_off(command)
+    assert isinstance(outcome, Recorded) or isinstance(outcome.error, NothingOwed)
+
+
+def _check(outcomes: list[Outcome]) -> list[Recorded]:
+    """Return what was done; what was not must have been too much."""
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+    assert all(isinstance(outcome.error, RefundAbovePurchase | PurchaseAmbiguous) for outcome in refused), refused
+    return [outcome for outcome in outcomes if isinstance(outcome, Recorded)]
+
+
+def _purchases(outcomes: list[Recorded]) -> list[PurchaseAnswer]:
+    """Return the purchases among what was done."""
+    answers = [outcome.answer for outcome in outcomes if b'"occurred_at"' in outcome.answer]
+    return [msgspec.json.decode(answer, type=PurchaseAnswer) for answer in answers]

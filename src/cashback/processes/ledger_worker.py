@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from cashback.kernel.bus import Bus, Consumer
-from cashback.kernel.clock import Clock, business_clock
+from cashback.kernel.clock import Clock, SystemClock, business_clock
 from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
@@ -143,12 +143,6 @@ async def run(settings: Settings) -> None:
         life = Life(database, clock=clock)
         fencing = Fencing(database, adapter)
         checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
-        auditing = settings.auditing
-        reconciler = (
-            {}
-            if auditing is None
-            else {"reconciler": Reconciler(database, auditing, clock, holder=new_id("worker")).run}
-        )
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped(
             {
@@ -164,7 +158,7 @@ async def run(settings: Settings) -> None:
                 "fence": fencing.run,
                 "probe": probe.run,
             }
-            | reconciler
+            | ({} if (reconciling := reconciler(settings, database)) is None else {"reconciler": reconciling.run})
         )
 
 
@@ -180,6 +174,17 @@ def _anchorer(settings: Settings, database: Database, adapter: Adapter, clock: C
     policy = AnchorPolicy(every=timedelta(seconds=settings.anchor_every_s))
     turn = Anchorer(database, adapter, clock=clock, policy=policy).turn
     return Leased(database, name=anchoring.LEASE, holder=new_id("worker"), every_s=ANCHOR_LOOK_EVERY_S, turn=turn)
+
+
+def reconciler(settings: Settings, database: Database) -> Reconciler | None:
+    """Return the loop that has the ledger reconciled, None where this worker does not see to it.
+
+    By the machine's clock, which dates the runs: by business time that was moved ahead one would always be due.
+    """
+    auditing = settings.auditing
+    if auditing is None:
+        return None
+    return Reconciler(database, auditing, SystemClock(), holder=new_id("worker"))
 
 
 def _recomputer(settings: Settings, database: Database, clock: Clock) -> Leased:

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from cashback.kernel import lease
-from cashback.kernel.clock import ManualClock
+from cashback.kernel.clock import ManualClock, advance, start_file
 from cashback.kernel.config import Secret, SettingsInvalid, load
 from cashback.kernel.db import Database
 from cashback.ledger.service import Reconciliations
@@ -161,6 +161,21 @@ async def test_the_worker_with_the_auditors_settings_reconciles_by_itself(
     finally:
         await asyncio.to_thread(worker.stop)
     assert await runs(scene) == [("whole", "worker")]
+
+
+async def test_business_time_that_was_moved_ahead_makes_no_run_due(
+    scene: Scene, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs are dated by the machine's clock and are due by it: otherwise one would follow the other without end."""
+    start_file(tmp_path / "clock")
+    advance(tmp_path / "clock", timedelta(days=3))
+    monkeypatch.setenv("CASHBACK_CLOCK_PATH", str(tmp_path / "clock"))
+    monkeypatch.setenv("CASHBACK_DEVELOPMENT", "true")
+    more = {"CASHBACK_LEDGER_DSN": "postgresql://a@b/c", "CASHBACK_NATS_URL": "nats://a:1", "CASHBACK_PROBE_PORT": "1"}
+    loop = ledger_worker.reconciler(load(ledger_worker.Settings, scene.settings | more), database)
+    assert loop is not None
+    assert await loop.turn() is not None
+    assert await loop.turn() is None
 
 
 @pytest.mark.parametrize("program", ["print('no report')", "import sys; sys.exit(1)", None])

@@ -152,6 +152,7 @@ def test_debts_add_up_to_the_tokens_that_are_gone_however_they_were_made(data: s
         returned=None,
         was_requested=True,
         policy=RefundPolicy.NET_FUTURE,
+        traceparent=None,
     )
     steps = []
     for count in range(1, len(refunds) + 1):

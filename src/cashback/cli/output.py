@@ -5,10 +5,10 @@ Results go to standard output, everything else to standard error, so that a pipe
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import TextWrapper
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import click
 import msgspec
@@ -226,3 +226,15 @@ class Progress:
     def reach_of(self, steps: int, total: int) -> None:
         """Note that so many of so many steps are done, where the number of steps is known only now."""
         self._bar.update(self._task, completed=steps, total=total)
+
+
+def tree(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of a tree for a terminal, of its steps in order, each with its depth and its words."""
+    open_: list[bool] = []
+    for place, step in enumerate(steps):
+        depth = int(step["depth"])
+        later = next((int(other["depth"]) for other in steps[place + 1 :] if int(other["depth"]) <= depth), -1)
+        has_sibling = later == depth
+        open_[depth:] = [has_sibling]
+        stem = "".join("│  " if is_open else "   " for is_open in open_[:depth])
+        yield f"{stem}{'├─ ' if has_sibling else '└─ '}{step['text']}"

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE
-from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say, tokens
+from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say, tokens, tree
 from cashback.kernel.config import HttpUrl, Secret, load
 from cashback.kernel.ids import new_id
 
@@ -98,6 +98,28 @@ def show(purchase_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's wa
     if mint:
         print_facts("mint", mint)
     print_records("timeline", timeline, as_json=False)
+
+
+@purchase.command(short_help="Explain what a purchase earned, as a tree.")
+@click.argument("purchase_id")
+@json_option
+def explain(purchase_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Explain what a purchase earned: which rules counted and which did not, limits and lines.
+
+    Example: cashback purchase explain pur_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    from cashback.processes.client import Client
+
+    settings = load(RestSettings)
+    with Client(settings.api_url, settings.api_key) as client:
+        story = client.get(f"/v1/purchases/{quote(purchase_id, safe='')}")
+        told = client.get(f"/v1/cashback/{quote(story['cashback']['id'], safe='')}/explanation")
+    if as_json:
+        print_json(told)
+        return
+    click.echo(f"{told['text']} ({told['reason']})")
+    for line in tree(told["steps"]):
+        click.echo(line)
 
 
 def _in_full(lines: list[dict[str, object]]) -> list[dict[str, object]]:

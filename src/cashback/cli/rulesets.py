@@ -8,7 +8,8 @@ import msgspec
 
 from cashback.cli.api import api, idempotency_option, part
 from cashback.cli.command import EXIT_DIFFERENCE
-from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+from cashback.cli.output import json_option, print_facts, print_json, print_records, say, tree
+from cashback.kernel.ids import new_id
 
 FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
@@ -137,6 +138,31 @@ def withdraw(ruleset_id: str, reason: str, key: str, as_json: bool) -> None:  # 
     print_facts("withdrawn", told["withdrawn"])
     if told["continued_by"] is not None:
         print_facts("what it would have ended goes on as", told["continued_by"])
+
+
+@ruleset.command(short_help="Try a purchase on a draft or a version.")
+@click.argument("name")
+@click.option("--merchant", "merchant_id", required=True, help="Where it would be bought, `mer_...`.")
+@click.option("--amount", "amount_minor", required=True, help="In minor units.")
+@click.option("--currency", default="USD", show_default=True, help="ISO 4217 code.")
+@click.option("--at", "occurred_at", required=True, help="When: RFC 3339 with an offset; past, present or future.")
+@click.option("--mcc", help="The merchant's category, four digits.")
+@click.option("--tier", "user_tier", help="The user's tier.")
+@json_option
+def simulate(name: str, as_json: bool, **facts: str | None) -> None:  # noqa: FBT001  # as above
+    """Try a purchase at any instant on a draft or a version: what it would earn and why; nothing is kept.
+
+    Example: cashback ruleset simulate drf_01k9z3v6q8e2r9xw5t4c7m1n0p --merchant mer_1 --amount 1999 --at 2027-01-01T00Z
+    """
+    body = {"ruleset": name} | {fact: told for fact, told in facts.items() if told is not None}
+    with api() as client:
+        told = client.post("/v1/rulesets/simulate", body, idempotency_key=new_id("req"))
+    if as_json:
+        print_json(told)
+        return
+    click.echo(f"{told['text']} ({told['reason']})")
+    for line in tree(told["steps"]):
+        click.echo(line)
 
 
 @ruleset.command("list", short_help="List versions, the newest first, or drafts.")

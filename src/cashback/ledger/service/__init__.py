@@ -26,6 +26,7 @@ from cashback.ledger.service.reversals import Returnable, announce_returned, loc
 from cashback.ledger.service.reviews import Queues, say, set_pause
 from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
+from cashback.ledger.service.simulating import Simulations
 from cashback.ledger.service.statements import Statements
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
@@ -60,6 +61,7 @@ __all__ = [
     "RulesetReadings",
     "SealPolicy",
     "Sealer",
+    "Simulations",
     "Statements",
     "Stories",
     "Sweeper",

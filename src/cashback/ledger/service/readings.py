@@ -19,11 +19,12 @@ from cashback.ledger.model import (
     Sum,
     Transition,
 )
+from cashback.ledger.model.explained import Explanation
 from cashback.ledger.rules import ENGINE as BARE_ENGINE
 from cashback.ledger.rules import decided_of, engine_of, explain, replay
 from cashback.ledger.rules.balance import balance
 from cashback.ledger.rules.engine import judgement_of
-from cashback.ledger.rules.engine.explain import explain_in_full
+from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
 from cashback.ledger.store import audit, fence, programmes, retirements, terms
 from cashback.ledger.store import readings as store
 
@@ -70,6 +71,23 @@ class Readings:
         async with self._database.transaction() as tx:
             found = await terms.rulesets(tx, [named.id]) if named is not None else []
         return replay(cashback.document, found[0] if found else None)
+
+    async def explanation(self, cashback_id: str) -> Explanation:
+        """Return why a cashback was decided so, step by step.
+
+        Raises:
+            CashbackUnknown: there is none.
+        """
+        found = await self.cashback(cashback_id)
+        engine = engine_of(found.document)
+        return Explanation(
+            cashback_id=found.id,
+            purchase_id=found.purchase_id,
+            engine=engine,
+            reason=found.reason,
+            text=explanation_of(found.document),
+            steps=[] if engine == BARE_ENGINE else steps_of(judgement_of(found.document)),
+        )
 
     async def cashback_of_purchase(self, purchase_id: str) -> Cashback:
         """Return the cashback of one purchase.

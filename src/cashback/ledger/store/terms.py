@@ -45,11 +45,11 @@ async def in_force(tx: Tx, currencies: Sequence[str], *, earliest: datetime, lat
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for row in await cursor.fetchall():
         rows.setdefault(row[1], []).append(row)
-    campaigns = await _campaigns(tx, sorted(rows)) if rows else {}
+    known = await campaigns(tx, sorted(rows)) if rows else {}
     return {
         currency: terms
         for programme_id, found in rows.items()
-        for terms in (_terms(found, campaigns.get(programme_id, {})),)
+        for terms in (_terms(found, known.get(programme_id, {})),)
         for currency in found[0][0]
     }
 
@@ -104,7 +104,7 @@ async def exchanges(
     return found
 
 
-async def _campaigns(tx: Tx, programme_ids: Sequence[str]) -> dict[str, dict[str, CampaignTerms]]:
+async def campaigns(tx: Tx, programme_ids: Sequence[str]) -> dict[str, dict[str, CampaignTerms]]:
     """Return all campaigns of some programmes, by programme and id."""
     cursor = await tx.execute(
         """
@@ -126,6 +126,21 @@ async def _campaigns(tx: Tx, programme_ids: Sequence[str]) -> dict[str, dict[str
             closed_at=row[7],
         )
     return found
+
+
+async def budgets(tx: Tx, campaign_ids: Sequence[str]) -> dict[str, Minor]:
+    """Return what the budgets of some campaigns hold, all stripes of each; nothing is locked."""
+    cursor = await tx.execute(
+        """
+        select owner, sum(balance)
+        from ledger.accounts
+        where owner = any(%(ids)b)
+          and kind = 'budget'
+        group by owner
+        """,
+        {"ids": list(campaign_ids)},
+    )
+    return {row[0]: Minor(int(row[1])) for row in await cursor.fetchall()}
 
 
 def _terms(rows: Sequence[tuple[Any, ...]], campaigns: Mapping[str, CampaignTerms]) -> Terms:

@@ -9,6 +9,7 @@ from cashback.kernel.money import BPS_IN_WHOLE, TOKEN_SYMBOL, Currency
 from cashback.ledger.model.codes import Limit, Outcome, Skip
 from cashback.ledger.model.decisions import Reason
 from cashback.ledger.model.engine import Judgement
+from cashback.ledger.model.explained import DecisionStep
 from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.currencies import currency_of
 from cashback.ledger.rules.figures import money, times, tokens
@@ -133,6 +134,18 @@ def tree_of(judgement: Judgement) -> Node:
 def drawn(node: Node) -> list[str]:
     """Return a tree as lines for a terminal."""
     return [f"{node.text} ({node.code})", *_branches(node, "")]
+
+
+def steps_of(judgement: Judgement) -> list[DecisionStep]:
+    """Return the steps of a decision below its sentence, in the order of its tree."""
+    return [step for child in tree_of(judgement).children for step in _steps(child, 0)]
+
+
+def _steps(node: Node, depth: int) -> Iterator[DecisionStep]:
+    """Yield a node and what is below it."""
+    yield DecisionStep(depth=depth, code=node.code, text=node.text)
+    for child in node.children:
+        yield from _steps(child, depth + 1)
 
 
 def _of_grant(judgement: Judgement, words: Mapping[str, str], rules: Rules | None) -> Iterator[str]:

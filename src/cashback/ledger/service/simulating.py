@@ -1,0 +1,127 @@
+"""Trying a purchase on a ruleset: decided as recording would, with what budgets hold now; nothing is stored."""
+
+import hashlib
+
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.money import INT63_MAX, Minor
+from cashback.ledger.model.drafts import DraftUnknown, RulesetUnknown
+from cashback.ledger.model.engine import Exchange, Line, Paying, ProgrammeFacts, Published, PurchaseFacts
+from cashback.ledger.model.explained import SimulatedDecision, Simulation, SimulationInvalid
+from cashback.ledger.model.programmes import Programme, ProgrammeUnknown
+from cashback.ledger.rules import currency_of
+from cashback.ledger.rules.engine import Claimed, earn, fold, rules_of
+from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
+from cashback.ledger.store import drafts, programmes, rulesets
+from cashback.ledger.store import terms as store
+
+_NOBODY = "nobody"
+"""Whose purchase it is: counters of users begin at nothing."""
+
+
+class Simulations:
+    """Tries purchases; any role that may select may ask."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    async def run(self, simulation: Simulation) -> SimulatedDecision:
+        """Return what the purchase would earn by that draft or version at that instant, whatever window it has.
+
+        Raises:
+            DraftUnknown, RulesetUnknown: there is no such one.
+            SimulationInvalid: the lines do not add up, or an amount is out of bounds.
+        """
+        facts = _facts(simulation)
+        async with self._database.transaction() as tx:
+            programme, ruleset = await _ruleset(tx, simulation.ruleset)
+            campaigns = (await store.campaigns(tx, [programme.id])).get(programme.id, {})
+            held = await store.budgets(tx, sorted(campaigns))
+            exchange = await _exchange(tx, programme, facts)
+        closed = {rule.campaign for rule in ruleset.rules.rules} - {
+            campaign.id for campaign in campaigns.values() if campaign.is_open(facts.occurred_at)
+        }
+        known = ProgrammeFacts(
+            id=programme.id,
+            funding=programme.currency,
+            time_zone=programme.conditions.time_zone,
+            closed=tuple(sorted(closed)),
+        )
+        takes = facts.currency in {programme.currency.code, *programme.conditions.accepts}
+        paying = {
+            campaign.id: Paying(
+                budget=held.get(campaign.id, Minor(0)), day=campaign.day_limit, exhaustion=campaign.exhaustion
+            )
+            for campaign in campaigns.values()
+        }
+        earned = earn(facts, known, ruleset, exchange) if takes else earn(facts, None, None)
+        [judged] = fold([Claimed(user_id=_NOBODY, earned=earned)], {}, paying, programme.conversion)
+        return SimulatedDecision(
+            ruleset=simulation.ruleset,
+            outcome=judged.verdict.outcome,
+            reason=judged.verdict.reason,
+            amount_minor=str(judged.verdict.amount),
+            currency=programme.currency.code,
+            token_units=str(judged.verdict.token_units),
+            text=explain_in_full(judged, ruleset.rules),
+            steps=steps_of(judged),
+        )
+
+
+def _facts(simulation: Simulation) -> PurchaseFacts:
+    """Return what a decision knows of the purchase.
+
+    Raises:
+        SimulationInvalid: it is none.
+    """
+    lines = tuple(Line(Minor(int(line.amount_minor)), line.sku, line.category) for line in simulation.lines)
+    if not 0 <= simulation.amount <= INT63_MAX:
+        raise SimulationInvalid(f"an amount is 0 to {INT63_MAX} minor units", pointer="/amount_minor")
+    if lines and sum(line.amount for line in lines) != simulation.amount:
+        raise SimulationInvalid("the lines together are the amount", pointer="/lines")
+    if currency_of(simulation.currency) is None:
+        raise SimulationInvalid("the currency is no code of ISO 4217", pointer="/currency")
+    return PurchaseFacts(
+        merchant_id=simulation.merchant_id,
+        amount=Minor(simulation.amount),
+        currency=simulation.currency,
+        occurred_at=simulation.occurred_at,
+        received_at=simulation.received_at,
+        mcc=simulation.mcc,
+        lines=lines,
+        user_tier=simulation.user_tier,
+        is_first_purchase=simulation.is_first_purchase,
+        is_first_at_merchant=simulation.is_first_at_merchant,
+    )
+
+
+async def _ruleset(tx: Tx, name: str) -> tuple[Programme, Published]:
+    """Return a draft or version, which its id tells apart, with its programme.
+
+    Raises:
+        DraftUnknown, RulesetUnknown: there is none.
+    """
+    if name.startswith("drf_"):
+        draft = await drafts.read(tx, name)
+        if draft is None:
+            raise DraftUnknown("there is no such draft", pointer="/ruleset")
+        programme_id, document, number = draft.programme_id, draft.document, 0
+    else:
+        version = await rulesets.read(tx, name)
+        if version is None:
+            raise RulesetUnknown("there is no such version", pointer="/ruleset")
+        programme_id, document, number = version.programme_id, version.document, version.version
+    programme = await programmes.read(tx, programme_id=programme_id)
+    if programme is None:
+        raise ProgrammeUnknown("there is no such programme", programme_id=programme_id)
+    digest = hashlib.sha256(document).hexdigest()
+    return programme, Published(id=name, version=number, digest=digest, rules=rules_of(document))
+
+
+async def _exchange(tx: Tx, programme: Programme, facts: PurchaseFacts) -> Exchange | None:
+    """Return the rate that a purchase in another currency is decided at, None where there is none or needs none."""
+    base = currency_of(facts.currency)
+    if base is None or base.code == programme.currency.code:
+        return None
+    found = await store.exchanges(tx, [(base, programme.currency, facts.occurred_at)])
+    return found.get((base.code, programme.currency.code, facts.occurred_at))

@@ -8,7 +8,7 @@ from cashback.events import decode
 from cashback.events.ledger import CashbackApproved, CashbackVoided
 from cashback.events.purchases import PurchaseRefunded
 from cashback.ledger.model import Programme
-from cashback.ledger.model.rulesets import Rules
+from cashback.ledger.model.rulesets import Limits, Rules
 from cashback.purchases.model import Line, Merchant, PurchaseAnswer, User
 from tests.integration.ledger.lives import life_of
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
@@ -165,3 +165,21 @@ async def test_returning_all_ahead_of_the_purchase_is_told_as_voided_and_never_a
     [event] = await world.events("ledger", CashbackVoided.TYPE)
     assert decode(event.data, CashbackVoided).amount_minor == "90"
     assert await world.events("ledger", CashbackApproved.TYPE) == []
+
+
+async def test_what_is_returned_is_in_the_budget_again_and_stays_counted_against_the_limits(world: World) -> None:
+    """Nobody earns twice what a user may earn by buying, returning and buying again; others have the budget."""
+    programme = await world.programme()
+    pays = await campaign(world, programme, budget=1_000)
+    await publish(world, programme, Rules(rules=(rule("a", pays),), limits=Limits(user_lifetime="1000")))
+    user, merchant = await world.user(), await world.merchant()
+    [bought] = await world.record(buy(user, merchant, 10_000))
+    await refunded(world, give_back(bought))
+    assert await budget_left(world, pays) == 1_000
+    [again] = await world.record(buy(user, merchant, 10_000))
+    [elsewhere] = await world.record(buy(await world.user(), merchant, 10_000))
+    assert [(one.cashback.amount_minor, one.cashback.reason) for one in (again, elsewhere)] == [
+        ("0", "user_lifetime_limit"),
+        ("1000", "granted"),
+    ]
+    await world.assert_books_prove()

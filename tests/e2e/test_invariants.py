@@ -20,6 +20,13 @@ TERMINAL = {"declined", "minted"}
 PURCHASES = 40
 CONSUMERS = ("ledger-approvals", "ledger-outcomes", "minting-requests")
 DELIVERED_WITHIN_S = 20.0
+ANCHORED_WITHIN_S = 120.0
+"""Two intervals of anchors, and what it takes a block to be final."""
+ANCHORED = """
+    select (select count(*) from ledger.transfers),
+           (select count(*) from ledger.leaves),
+           (select max(last_leaf) from ledger.anchors join ledger.seals on number = seal where state = 'final')
+"""
 SOURCES = {
     "purchase.created": "purchases",
     "cashback.approved": "ledger",
@@ -116,6 +123,7 @@ async def test_every_committed_event_is_published_in_order_and_applied_once(
 @pytest.mark.invariant("I5", "I7")
 async def test_replaying_everything_changes_nothing(purchases: list[str], stack: WholeSystem) -> None:
     """Every event of the stream delivered again, to everyone: no state, no posting, no mint is added (I5)."""
+    await anchored(stack)
     before = counts(stack)
     async with Bus.connect(stack.nats.url(), name="test") as bus:
         await bus.wait_connected()
@@ -137,6 +145,7 @@ async def test_nonces_follow_each_other_with_one_mined_transaction_each(
     purchases: list[str], stack: WholeSystem, chain: ChainReader
 ) -> None:
     """The node has mined exactly one stored attempt at each nonce that the lane gave out, and nothing else (I9)."""
+    await anchored(stack)
     [(lane, address, next_nonce)] = stack.rows(
         "chain", "select id, '0x' || encode(address, 'hex'), next_nonce from chain.lanes"
     )
@@ -152,6 +161,19 @@ async def test_nonces_follow_each_other_with_one_mined_transaction_each(
             mined[nonce].append(attempt)
     assert sorted(mined) == list(range(next_nonce))
     assert all(len(attempts) == 1 for attempts in mined.values())
+    kinds = dict(stack.rows("chain", "select kind, count(*) from chain.slots group by kind"))
+    assert kinds["anchor"] >= 1
+    assert kinds["mint"] >= 1
+
+
+async def anchored(stack: WholeSystem) -> None:
+    """Return when all that was posted is sealed and anchored for good: nothing is sent then until somebody buys."""
+
+    async def look() -> bool | None:
+        [(last_transfer, last_leaf, last_final)] = stack.rows("cashback", ANCHORED)
+        return True if last_transfer == last_leaf == last_final else None
+
+    await eventually(look, within_s=ANCHORED_WITHIN_S, what="all that was posted is anchored for good")
 
 
 def counts(stack: WholeSystem) -> dict[str, int]:

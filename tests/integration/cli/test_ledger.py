@@ -1,14 +1,20 @@
-"""The books of a running system: chained, sealed and recomputed without anybody asking for it."""
+"""The books of a running system: chained, sealed, anchored and recomputed without anybody asking for it."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
 
+from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.processes.embedded import eventually
 from tests.integration.cli.conftest import Cashback, Dev
 
 WITHIN_S: Final = 60.0
+CAUSES: Final = 4
+"""The lines of a cashback that was granted and minted: accrual, conversion, request, mint."""
+ANCHORED_WITHIN_S: Final = 120.0
+"""Two intervals of anchors, and what it takes a block to be final."""
 
 
 def test_the_worker_chains_what_was_posted(dev: Dev, cashback: Cashback) -> None:
@@ -46,3 +52,37 @@ def test_the_books_verbs_tell_people_and_programs(verb: str, dev: Dev, cashback:
     shown = cashback("ledger", verb, settings=dev.settings)
     assert (shown.code, "{" in shown.out) == (0, False)
     assert (shown.out + shown.err).strip()
+
+
+def test_a_stranger_finds_what_a_cashback_earned_on_the_chain(dev: Dev, cashback: Cashback, tmp_path: Path) -> None:
+    """Sealed, anchored by the adapter until final, proved in a file, and checked with a node and without a setting.
+
+    Of a root that stands in no event of the contract that is asked, the check says so; and what the chain shows, the
+    books have.
+    """
+    words = ("purchase", "create", "--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "1999", "--json")
+    made = msgspec.json.decode(cashback(*words, settings=dev.settings).out)
+    proof = tmp_path / "proof.json"
+
+    def is_final() -> bool:
+        said = cashback("ledger", "prove", made["cashback"]["id"], settings=dev.settings)
+        proof.write_text(said.out, encoding="utf-8")
+        stretches = msgspec.json.decode(said.out)["stretches"] if said.code == 0 else []
+        lines = msgspec.json.decode(said.out)["lines"] if said.code == 0 else []
+        return len(lines) >= CAUSES and all(each["anchor"] and each["anchor"]["state"] == "final" for each in stretches)
+
+    assert eventually(is_final, within_s=ANCHORED_WITHIN_S)
+    node = ("--rpc-url", dev.settings["CASHBACK_RPC_URLS"])
+    minter = ("--minter", dev.settings["CASHBACK_MINTER_ADDRESS"])
+    check = ("ledger", "verify", "--proof", str(proof), "--json", *node)
+    checked = cashback(*check, *minter, settings={})
+    assert (checked.code, msgspec.json.decode(checked.out)["flaw"]) == (0, None), checked.err
+    proved = msgspec.json.decode(checked.out)["proved"]
+    assert (proved["cashback_id"], len(proved["lines"])) == (made["cashback"]["id"], CAUSES)
+
+    other = cashback(*check, "--minter", dev.settings["CASHBACK_TOKEN_ADDRESS"], settings={})
+    assert (other.code, msgspec.json.decode(other.out)["flaw"]["fault"]) == (EXIT_DIFFERENCE, "anchor_unknown")
+    whole = cashback("ledger", "verify", "--json", *node, *minter, settings=dev.settings)
+    told = msgspec.json.decode(whole.out)
+    assert (whole.code, told["flaw"]) == (0, None), whole.err
+    assert cashback("reconcile", "--json", settings=dev.settings).code == 0

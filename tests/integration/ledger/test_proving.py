@@ -29,6 +29,13 @@ class Publisher:
         self.up_to: dict[bytes, int] = {}
         self.is_down = False
         self.is_superseding = False
+        self.superseded: set[bytes] = set()
+
+    def book_back(self) -> None:
+        """Have the blocks of all anchors gone: the newest waits again, and the others are superseded by it."""
+        newest = max(self.up_to, key=self.up_to.__getitem__)
+        self.steps[newest] = -1
+        self.superseded = self.up_to.keys() - {newest}
 
     async def anchor(self, root: bytes, up_to: int) -> ChainAnchor:
         """Return how far a root is."""
@@ -37,12 +44,13 @@ class Publisher:
         step = self.steps[root] = self.steps.get(root, -1) + 1
         assert self.up_to.setdefault(root, up_to) == up_to
         states = (AnchorState.ACCEPTED, AnchorState.SUBMITTED, AnchorState.INCLUDED, AnchorState.FINAL)
-        is_sent = step > 0 and not self.is_superseding
-        is_on_chain = step > 1 and not self.is_superseding
+        is_superseded = self.is_superseding or root in self.superseded
+        is_sent = step > 0 and not is_superseded
+        is_on_chain = step > 1 and not is_superseded
         return ChainAnchor(
             root=root,
             up_to=up_to,
-            state=AnchorState.SUPERSEDED if self.is_superseding else states[min(step, 3)],
+            state=AnchorState.SUPERSEDED if is_superseded else states[min(step, 3)],
             transaction_hash=TRANSACTION if is_sent else None,
             block_number=7 if is_on_chain else None,
             block_hash="0x" + "cd" * 32 if is_on_chain else None,
@@ -221,3 +229,22 @@ async def test_a_superseded_seal_makes_room_for_the_next(world: World) -> None:
     assert await world.rows("select seal, state from ledger.anchors order by seal") == [(1, "superseded"), (2, "final")]
     proof = await proof_of(world, cashback_id)
     assert [len(stretch.seals) for stretch in proof.stretches] == [2]
+
+
+async def test_anchors_of_final_blocks_that_were_replaced_are_final_no_more(world: World) -> None:
+    """A person booked the chain back: the newest goes on from the beginning, the one before is superseded by it."""
+    publisher = Publisher()
+    [cashback_id] = await minted(world)
+    await seal_all(world)
+    await publish(world, publisher)
+    await minted(world)
+    await seal_all(world)
+    await publish(world, publisher)
+    states = "select seal, state from ledger.anchors order by seal"
+    assert [state for _, state in await world.rows(states)] == ["final", "final"]
+    publisher.book_back()
+    await anchorer_of(world, publisher).turn(await fence_of(world, name=LEASE))
+    assert [state for _, state in await world.rows(states)] == ["superseded", "accepted"]
+    await publish(world, publisher)
+    proved = check_proof(await proof_of(world, cashback_id))
+    assert [(anchor.is_anchored, anchor.transaction_hash) for anchor in proved.anchors] == [(True, TRANSACTION)]

@@ -2,6 +2,7 @@
 
     newest seal ──asked──▶ adapter ──▶ accepted ──▶ submitted ──▶ included ──▶ final
                                   └──▶ held: asked again            superseded: a newer one covers it
+    nothing under way ──▶ is the newest final one still final?
 
 One at a time. The adapter keeps each root once however often it is asked, so asking is also how its state is heard of.
 """
@@ -67,7 +68,13 @@ class Anchorer:
             await fence.keep(tx)
             anchor = await anchors.under_way(tx) or await self._choose(tx)
         if anchor is None:
-            return False
+            await self._recheck(fence)
+        else:
+            await self._ask(fence, anchor)
+        return False
+
+    async def _ask(self, fence: Fence, anchor: Anchor) -> bool:
+        """Ask how far an anchor is, store it, and tell whether that is news."""
         forbid_in_transaction("the adapter")
         standing = (await self._gateway.anchor(anchor.root, anchor.up_to)).standing
         async with self._database.transaction() as tx:
@@ -77,7 +84,20 @@ class Anchorer:
             log.info("seal.anchored", seal=anchor.seal, up_to=anchor.up_to, state=standing.state)
         if standing.state is AnchorState.FINAL:
             ANCHORED_TO.set(anchor.up_to)
-        return False
+        return is_news
+
+    async def _recheck(self, fence: Fence) -> None:
+        """Ask for the newest final anchor again, and, while an answer is news, for the one before it.
+
+        A person may book final blocks back; what a proof names as its transaction would not stand there any more.
+        """
+        before_seal: int | None = None
+        while True:
+            async with self._database.transaction() as tx:
+                anchor = await anchors.newest_final(tx, before_seal=before_seal)
+            if anchor is None or not await self._ask(fence, anchor):
+                return
+            before_seal = anchor.seal
 
     async def _choose(self, tx: Tx) -> Anchor | None:
         """Return the newest seal, chosen now, if it is time and there is a new one."""

@@ -27,6 +27,22 @@ async def under_way(tx: Tx) -> Anchor | None:
     return None if row is None else _anchor(row)
 
 
+async def newest_final(tx: Tx, *, before_seal: int | None) -> Anchor | None:
+    """Return the newest final anchor, of the seals before one when that is given; None without one."""
+    cursor = await tx.execute(
+        f"""
+        {_ANCHOR}
+        where state = 'final'
+          and (%(before)s::bigint is null or anchor.seal < %(before)s)
+        order by anchor.seal desc
+        limit 1
+        """,
+        {"before": before_seal},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _anchor(row)
+
+
 async def last_asked_at(tx: Tx) -> datetime | None:
     """Return when the newest anchor was asked for, None when none ever was."""
     cursor = await tx.execute(
@@ -57,7 +73,7 @@ async def ask(tx: Tx, *, at: datetime) -> Anchor | None:
 
 
 async def tell(tx: Tx, seal: int, standing: AnchorStanding, *, at: datetime) -> bool:
-    """Store how far an anchor is, and tell whether that is news; what is final or superseded stays so."""
+    """Store how far an anchor is, and tell whether that is news; what is superseded stays so."""
     cursor = await tx.execute(
         """
         update ledger.anchors
@@ -67,7 +83,7 @@ async def tell(tx: Tx, seal: int, standing: AnchorStanding, *, at: datetime) -> 
             minter = %(minter)s,
             told_at = %(at)s
         where seal = %(seal)s
-          and state not in ('final', 'superseded')
+          and state <> 'superseded'
           and (state, transaction_hash, block_number, minter)
               is distinct from (%(state)s, %(transaction)s, %(block)s::bigint, %(minter)s)
         """,

@@ -24,6 +24,9 @@ PROCESSES: Final[dict[str, tuple[str, ...]]] = {
 DEVELOPMENT_MNEMONIC: Final = "test test test test test test test test test test test junk"
 """Foundry's well-known phrase: its accounts hold money on development chains only, and its keys are no secret."""
 
+_EVIDENCE_SOON: Final = {"CASHBACK_SEAL_AFTER_S": "5", "CASHBACK_ANCHOR_EVERY_S": "30"}
+"""On a chain that costs nothing, what was posted is sealed and anchored while a person watches."""
+
 _REPLIES: Final = "_INBOX.>"
 _BROKER_RIGHTS: Final[dict[str, tuple[str, ...]]] = {
     "relay-cashback": ("cashback.v1.>", "$JS.API.>"),
@@ -132,7 +135,9 @@ class Plan:
                 )
             case "worker-ledger":
                 dsn = self.dsn(postgres, "cashback", "cashback_ledger")
-                return self._probe(name) | self._nats(name, nats) | adapter | {"CASHBACK_LEDGER_DSN": dsn}
+                return (
+                    self._probe(name) | self._nats(name, nats) | adapter | _EVIDENCE_SOON | {"CASHBACK_LEDGER_DSN": dsn}
+                )
             case "worker-mint":
                 dsn = self.dsn(postgres, "minting", "minting_worker")
                 return self._probe(name) | self._nats(name, nats) | adapter | {"CASHBACK_MINTING_DSN": dsn}

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from cashback.kernel.money import Bps, Minor, TokenRate
-from cashback.ledger import NewCampaign, NewProgramme, create_campaign, rebalance_campaign
+from cashback.ledger import NewCampaign, NewProgramme, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.model.rulesets import Fixed, Rules
 from cashback.ledger.rules.stripes import home
 from cashback.purchases.model import Merchant, User
@@ -118,3 +118,18 @@ async def test_rebalancing_evens_stripes_out(world: World) -> None:
             await rebalance_campaign(tx, campaign, now=START)
         assert await left_of(world, campaign) == [19, 19, 19, 18]
     assert await world.one("select count(*) from ledger.transfers where cause = 'rebalancing'") == 3
+
+
+async def test_a_closed_campaign_pays_for_nothing_that_occurs_from_then_on(world: World) -> None:
+    """What occurred before it was closed is paid, however late it is told."""
+    [campaign] = await campaigns_of(world, budgets=[40], stripes=4, grant=5)
+    user, merchant = await world.user(), await world.merchant()
+    async with world.api.transaction() as tx:
+        await close_campaign(tx, campaign, reason="it was enough", now=START)
+    answers = await world.record(
+        buy(user, merchant, occurred_at=START), buy(user, merchant, occurred_at=START - timedelta(seconds=1))
+    )
+    assert [(one.cashback.amount_minor, one.cashback.reason) for one in answers] == [
+        ("0", "no_rule_matched"),
+        ("5", "granted"),
+    ]

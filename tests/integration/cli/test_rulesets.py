@@ -38,14 +38,15 @@ def test_a_file_is_linted_and_compared_without_an_api(cashback: Cashback, tmp_pa
         [
             {
                 "severity": "error",
-                "code": "amount_out_of_bounds",
+                "code": "amount_zero",
                 "pointer": "/rules/0/at_most",
-                "detail": "an amount here is 1 to 9223372036854775807 minor units",
+                "detail": "an amount of nothing has no effect, or lets nothing through",
             }
         ],
     )
     told = cashback("ruleset", "diff", sound, odd, "--json", settings={}).json
-    assert told == [{"pointer": "/rules/base/at_most", "before": None, "after": '"0"'}]
+    words = "rule base: at_most becomes 0"
+    assert told == [{"kind": "added", "pointer": "/rules/0/at_most", "words": words, "before": None, "after": "0"}]
     broken = written(tmp_path / "c.json", id="NOT A SLUG")
     said = cashback("ruleset", "lint", broken, settings={})
     assert (said.code, "/rules/0/id" in said.err) == (EXIT_REJECTED, True)
@@ -64,12 +65,12 @@ def test_a_draft_is_made_changed_published_and_withdrawn(cashback: Cashback, dev
     campaign = run("show", first["id"])["document"]["rules"][0]["campaign"]
     draft = run("draft", written(tmp_path / "a.json", campaign="cmp_1"), "--programme", programme["id"])
     refused = cashback("ruleset", "publish", draft["id"], "--revision", "1", settings=dev.settings)
-    assert (refused.code, "ruleset_unsound" in refused.err) == (EXIT_REJECTED, True)
+    assert (refused.code, "ruleset_invalid" in refused.err) == (EXIT_REJECTED, True)
     better = written(tmp_path / "a.json", campaign=campaign, at_most="500")
     changed = run("draft", better, "--change", draft["id"], "--revision", "1")
     assert [one["pointer"] for one in run("diff", first["id"], draft["id"])] == [
-        "/rules/base/at_most",
-        "/rules/base/earns/rate_bps",
+        "/rules/0/at_most",
+        "/rules/0/earns/rate_bps",
     ]
     words = ("publish", draft["id"], "--revision", str(changed["revision"]), "--start", "2100-01-01T00:00:00Z")
     made = run(*words, "--idempotency-key", "publish-1")

@@ -79,8 +79,17 @@ async def test_a_purchase_in_another_currency_is_returned_in_its_own_and_shrinks
     """Half of 20.00 EUR leaves half of the dollars, and the answer names both currencies."""
     programme = await world.programme()
     await publish(world, programme, Rules(rules=(rule("ten", await campaign(world, programme, budget=FUNDED)),)))
-    rate = ("EUR", "USD", START - timedelta(hours=1), 11, 10, "ecb", START)
-    await world.rows("insert into ledger.exchange_rates values (%s, %s, %s, %s, %s, %s, %s)", *rate)
+    await world.rows(
+        "insert into ledger.programme_currencies (programme_id, currency, starts_at) values (%s, 'EUR', '1900-01-01Z')",
+        programme.id,
+    )
+    await world.rows(
+        "insert into ledger.exchange_rates"
+        " (base, quote, as_of, numerator, denominator, source, is_confirmed, recorded_at)"
+        " values ('EUR', 'USD', %s, 11, 10, 'ecb', false, %s)",
+        START - timedelta(hours=1),
+        START,
+    )
     user, merchant = await world.user(), await world.merchant()
     [bought] = await world.record(buy(user, merchant, 2_000, currency="EUR"))
     assert (bought.cashback.amount_minor, bought.cashback.currency) == ("220", "USD")
@@ -100,7 +109,7 @@ async def test_what_one_programme_gives_up_at_once_is_never_open_beside_what_ano
     user, merchant = await world.user(), await world.merchant()
     first = await world.programme()
     older = await minted(world, user, merchant)
-    await world.rows("update ledger.programmes set ended_at = now()")
+    await world.rows("update ledger.programmes set ended_at = created_at")
     second = await world.programme()
     younger = await minted(world, user, merchant)
     await refunded(world, give_back(older))

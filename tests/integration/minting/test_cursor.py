@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from cashback.kernel.db import Database, Tx
+from cashback.kernel.db import Database, Refusal, Tx
 from cashback.minting import Cursor, Follower, Halts, Readings
 from cashback.minting.model import CursorAhead
 from cashback.minting.service import follower as following
@@ -40,9 +40,9 @@ async def test_a_follower_whose_cursor_was_set_back_applies_nothing_more_from_wh
 class LateRenewals(Database):
     """A database as ever, only that the follower's renewals hear of their commit no sooner than they may."""
 
-    def __init__(self, pool: AsyncConnectionPool[Tx]) -> None:
+    def __init__(self, pool: AsyncConnectionPool[Tx], refusal: Refusal | None = None) -> None:
         """Keep nobody waiting yet."""
-        super().__init__(pool)
+        super().__init__(pool, refusal)
         self.heard = 0
         self.is_waiting = asyncio.Event()
         self.may_hear = asyncio.Event()

@@ -104,7 +104,7 @@ async def test_the_grants_of_what_was_decided_before_lines_are_written_down_alik
     before = await world.rows(written)
     await world.rows("alter table ledger.cashback_ledger disable trigger cashback_frozen")
     await world.rows("update ledger.cashback_ledger set grants = null")
-    migration = runpy.run_path(str(Path(__file__).parents[3] / "migrations" / "ledger" / "0007_refunds.py"))
+    migration = runpy.run_path(str(Path(__file__).parents[3] / "migrations" / "ledger" / "0010_refunds.py"))
     for statement in migration["GRANTS_KNOWN"].split(";"):
         if statement.strip():
             await world.rows(statement)

@@ -96,7 +96,10 @@ async def test_what_was_not_settled_at_the_checkpoint_is_looked_at_again(scene: 
     second = await scene.reconciled(is_whole=False)
     assert (second.mode, second.findings, second.settling, second.logs) == ("incremental", [], 1, first.logs)
     scene.spoil(
-        "cashback", "update ledger.cashback_ledger set token_units = token_units + 1 where mint_number = %s", number
+        "cashback",
+        "update ledger.cashback_ledger set (token_units, payable_units, requested_units)"
+        " = (token_units + 1, payable_units + 1, requested_units + 1) where mint_number = %s",
+        number,
     )
     third = await scene.reconciled(is_whole=False)
     assert (third.mode, third.kinds) == ("incremental", {"record_differs": 1, "wrong_amount": 1})

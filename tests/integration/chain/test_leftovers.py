@@ -77,12 +77,13 @@ async def assert_contiguous(bench: Bench) -> None:
 
 @pytest.mark.invariant("I2", "I9")
 async def test_leftovers_that_no_block_takes_are_replaced_by_no_ops(settings: adapter.Settings) -> None:
-    """They are too cheap to be mined; the no-ops outbid them, and the first mint follows at the nonce after them."""
+    """No block comes before the no-ops have outbid them, and the first mint follows at the nonce after them."""
     hasty = msgspec.structs.replace(settings, bump_ms=HASTY_MS, resend_ms=100)
     async with assembled(hasty) as bench:
         await leave(bench, many=2, max_fee_gwei=2)
         async with running(*loops(bench)):
             await eventually(lambda: _are_covered(bench, 2))
+            await bench.sent()
             await bench.submit(mint(1))
             await bench.settled([1])
             await has_slots(bench, [(0, "noop", "final", True), (1, "noop", "final", True), (2, "mint", "final", True)])

@@ -22,7 +22,7 @@ import uvloop
 
 from cashback.cli.output import print_table, say
 from cashback.kernel.telemetry import configure
-from tests.benchmarks import api, budget, decide, end_to_end, gas, ledger, mint, reconcile, record, relay, rules
+from tests.benchmarks import api, budget, decide, end_to_end, gas, holds, ledger, mint, reconcile, record, relay, rules
 from tests.benchmarks.checks import Check, cells
 from tests.benchmarks.machine import ROOT, Machine, Usage, machine
 
@@ -35,6 +35,7 @@ BENCHMARKS: Final[dict[str, Measure]] = {
     "relay": relay.measure,
     "mint": mint.measure,
     "ledger": ledger.measure,
+    "holds": holds.measure,
     "record": record.measure,
     "reconcile": reconcile.measure,
     "rules": rules.measure,

@@ -55,7 +55,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The first tier: everything CI runs, within ten minutes on two cores."""
+    """The first tier: everything CI runs, 20 minutes on two cores."""
     session.run("pytest", *WORKERS, *session.posargs)
     # The runner's own summary is to be the last line; failures of other sessions are still told.
     logging.getLogger("nox").setLevel(logging.ERROR)

@@ -3,6 +3,7 @@
 cashback.approved ─────▶ approvals ──┐
                          sweeper ────┼──▶ ledger, outbox ──▶ token.mint.requested
                          life ───────┼──▶ ledger, outbox ──▶ cashback.approved / voided / expired
+                         waitlist ───┼──▶ ledger, outbox ──▶ cashback.approved / voided
 token.minted / failed ─▶ outcomes ───┘
 every minute ──────────▶ debts too old to wait for are written off
 adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given out
@@ -35,6 +36,7 @@ from cashback.ledger.service import (
     Recomputer,
     Sealer,
     SealPolicy,
+    Waitlist,
     anchoring,
     sealing,
     trial,
@@ -141,6 +143,7 @@ async def run(settings: Settings) -> None:
         sweeper = Sweeper(database, clock=clock, policy=policy)
         write_offs = WriteOffs(database, clock=clock)
         life = Life(database, clock=clock)
+        waitlist = Waitlist(database, clock=clock)
         fencing = Fencing(database, adapter)
         checks = {"database": database.ping, "broker": bus.ping, "mint_limit": limit.check, "numbers": fencing.check}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
@@ -151,6 +154,7 @@ async def run(settings: Settings) -> None:
                 "sweeper": sweeper.run,
                 "write_offs": write_offs.run,
                 "life": life.run,
+                "waitlist": waitlist.run,
                 "limit": limit.run,
                 "recomputer": _recomputer(settings, database, clock).run,
                 "sealer": _sealer(settings, database, clock).run,

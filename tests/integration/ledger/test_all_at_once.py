@@ -5,6 +5,7 @@
 | recording              | keys, parking (shared), parked refunds, users' pasts, merchants' counters, accounts     |
 | refunding              | parking, cashbacks by position, keys, accounts                                          |
 | releasing and expiring | cashbacks that nobody else holds, accounts                                              |
+| deciding the waitlist  | a campaign's line, cashbacks that nobody else holds, merchants' counters, accounts      |
 | requesting             | wallets and cashbacks that nobody else holds, accounts                                  |
 | settling, giving back  | cashbacks by position, accounts                                                         |
 | writing off            | keys, accounts                                                                          |

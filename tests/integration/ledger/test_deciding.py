@@ -244,7 +244,7 @@ async def test_a_striped_budget_is_granted_to_its_last_unit(world: World) -> Non
     assert await budget_left(world, pays) == 0
 
 
-async def test_only_the_api_counts_and_keeps_rates(world: World) -> None:
+async def test_only_who_decides_counts_and_only_the_api_keeps_rates(world: World) -> None:
     """Each role has its part in the new tables, and no more."""
     counts = "insert into ledger.counters (owner, subject, kind, period) values ('prg_1', 'usr_1', 'user_lifetime', '')"
     lowers = "update ledger.counters set period = '2026-01-01'"
@@ -259,7 +259,7 @@ async def test_only_the_api_counts_and_keeps_rates(world: World) -> None:
         for statement in (counts, lowers, quotes)
         if await _is_refused(world.dsns.of(role), statement)
     ]
-    allowed = {("cashback_api", counts), ("cashback_api", quotes)}
+    allowed = {("cashback_api", counts), ("cashback_api", quotes), ("cashback_ledger", counts)}
     assert len(refused) == 15 - len(allowed)
     assert not allowed & set(refused)
 

@@ -1,7 +1,7 @@
 """A cashback's words, from the claim of a purchase to the tokens in a wallet.
 
 declined                                nothing was earned, and why
-waitlisted ──▶ as if it came anew       nothing yet: its campaign's budget was used up
+waitlisted ──▶ as if it came anew       nothing yet: it waits for its campaign's budget, 30 days at most
 review ──▶ pending ──▶ approved ──▶ mint_requested ──▶ minted ──▶ reversed
   │           │          │ ▲ │        ▲ ▲   └──▶ stuck ──▶ minted      a person looks after what is stuck
   │           │          │ │ │        │ └ minted, stuck and reversed go back when their final block was replaced

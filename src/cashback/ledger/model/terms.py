@@ -39,6 +39,10 @@ class CampaignTerms(msgspec.Struct, frozen=True, kw_only=True):
         ends = [end for end in (self.ends_at, self.closed_at) if end is not None]
         return self.starts_at <= at and all(at < end for end in ends)
 
+    def is_over(self, now: datetime) -> bool:
+        """Return whether it has ended or was closed by now, its programme's end included."""
+        return any(end <= now for end in (self.ends_at, self.closed_at) if end is not None)
+
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """A programme in force; `versions` are its rulesets, the newest first, `campaigns` all of them by id."""

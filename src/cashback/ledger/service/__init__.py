@@ -31,6 +31,7 @@ from cashback.ledger.service.statements import Statements
 from cashback.ledger.service.stories import Stories
 from cashback.ledger.service.sweep import Sweeper, Swept
 from cashback.ledger.service.trial import Recomputer, trial_balance
+from cashback.ledger.service.waitlist import Waitlist
 
 __all__ = [
     "AnchorPolicy",
@@ -67,6 +68,7 @@ __all__ = [
     "Sweeper",
     "Swept",
     "UserDebtStory",
+    "Waitlist",
     "WriteOffs",
     "accrue",
     "announce",

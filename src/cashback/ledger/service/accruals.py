@@ -17,9 +17,11 @@ from cashback.ledger.rules import accrued
 from cashback.ledger.rules.engine import document_in_full
 from cashback.ledger.rules.grants import grants_of
 from cashback.ledger.rules.life import first_state
+from cashback.ledger.rules.waitlist import entry_of
 from cashback.ledger.service.deciding import decide_claims
 from cashback.ledger.service.posting import Held, post_held
 from cashback.ledger.store import accruals as store
+from cashback.ledger.store import waitlist
 
 ACTOR: Final = "ledger"
 
@@ -34,11 +36,13 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accr
         return []
     decided = await decide_claims(tx, claims, now=now)
     accruals = [
-        _accrual(claim, judgement, terms, now)
+        accrual_of(claim, judgement, terms, now)
         for claim, judgement, terms in zip(claims, decided.judgements, decided.terms, strict=True)
     ]
     await store.insert(tx, accruals, actor=ACTOR, at=now)
-    await post_held(tx, decided.held, _postings(accruals, decided.held), at=now)
+    if waiting := [each for each in accruals if each.state is State.WAITLISTED]:
+        await waitlist.insert(tx, [entry_of(each.cashback_id, each.judgement, now) for each in waiting])
+    await post_held(tx, decided.held, postings_of(accruals, decided.held), at=now)
     return accruals
 
 
@@ -67,11 +71,13 @@ async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> 
     await store.upsert_recipients(tx, wallets, at=now)
 
 
-def _accrual(claim: Claim, judgement: Judgement, terms: Terms | None, now: datetime) -> Accrual:
-    """Return the cashback-to-be of one decided claim."""
+def accrual_of(
+    claim: Claim, judgement: Judgement, terms: Terms | None, now: datetime, *, cashback_id: str | None = None
+) -> Accrual:
+    """Return the cashback-to-be of one decided claim, new unless it is named."""
     first = first_state(judgement.verdict, terms, occurred_at=claim.facts.occurred_at, now=now)
     return Accrual(
-        cashback_id=new_id("cb"),
+        cashback_id=cashback_id or new_id("cb"),
         claim=claim,
         judgement=judgement,
         document=document_in_full(judgement),
@@ -81,7 +87,7 @@ def _accrual(claim: Claim, judgement: Judgement, terms: Terms | None, now: datet
     )
 
 
-def _postings(accruals: Sequence[Accrual], held: Held) -> list[Posting]:
+def postings_of(accruals: Sequence[Accrual], held: Held) -> list[Posting]:
     """Return what the grants move, campaign by campaign, out of the stripes of their budgets as far as each holds."""
     left = {account: balance for account, (_, balance) in sorted(held.items()) if account.kind is AccountKind.BUDGET}
     stripes: dict[str, list[Account]] = {}

@@ -48,12 +48,20 @@ class Decided(msgspec.Struct, frozen=True):
     held: Held
 
 
+class Again(msgspec.Struct, frozen=True, kw_only=True):
+    """A second decision: under the programme of the first, by purchase without the campaigns that pay nothing more."""
+
+    programme_id: str
+    without: Mapping[str, frozenset[str]]
+
+
 class _Rules(msgspec.Struct, frozen=True):
     """What claims are decided under: programmes by the currency they take, their rulesets by id, rates of exchange."""
 
     terms: Mapping[str, Terms]
     published: Mapping[str, Published]
     exchanges: Mapping[tuple[str, str, datetime], Exchange] = {}
+    without: Mapping[str, frozenset[str]] = {}
 
     @property
     def campaigns(self) -> dict[str, tuple[CampaignTerms, str]]:
@@ -65,14 +73,20 @@ class _Rules(msgspec.Struct, frozen=True):
         }
 
 
-async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> Decided:
-    """Return a judgement for each claim in order; what they may be paid from stays locked until `tx` ends."""
+async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime, again: Again | None = None) -> Decided:
+    """Return a judgement for each claim in order; what they may be paid from stays locked until `tx` ends.
+
+    What is decided `again` keeps its facts, the past of its user among them.
+    """
     times = [claim.facts.occurred_at for claim in claims]
     currencies = sorted({claim.facts.currency for claim in claims})
-    terms = await store.in_force(tx, currencies, earliest=min(times), latest=max(times))
+    programme = None if again is None else again.programme_id
+    terms = await store.in_force(tx, currencies, earliest=min(times), latest=max(times), programme_id=programme)
     published = await _rulesets(tx, terms.values())
-    claims = await _with_pasts(tx, claims, published, now)
-    rules = _Rules(terms, published, await _exchanges(tx, claims, terms))
+    if again is None:
+        claims = await _with_pasts(tx, claims, published, now)
+    without = {} if again is None else again.without
+    rules = _Rules(terms, published, await _exchanges(tx, claims, terms), without)
     claimed = [_claimed(claim, rules) for claim in claims]
     keys = sorted({key for each in claimed for key in keys_of(each)})
     at_merchants = _by_name(key for key in keys if key.limit is Limit.MERCHANT_DAY)
@@ -163,17 +177,17 @@ def _claimed(claim: Claim, rules: _Rules) -> Claimed:
         funding=terms.funding,
         time_zone=terms.time_zone,
         is_paused=terms.is_paused,
-        closed=_closed(terms, ruleset, facts.occurred_at),
+        closed=_closed(terms, ruleset, facts.occurred_at, rules.without.get(claim.purchase_id, frozenset())),
     )
     exchange = rules.exchanges.get((facts.currency, terms.funding.code, facts.occurred_at))
     return Claimed(user_id=claim.user_id, earned=earn(facts, programme, ruleset, exchange))
 
 
-def _closed(terms: Terms, ruleset: Published | None, at: datetime) -> tuple[str, ...]:
-    """Return the campaigns of a ruleset that paid nothing then."""
+def _closed(terms: Terms, ruleset: Published | None, at: datetime, without: frozenset[str]) -> tuple[str, ...]:
+    """Return the campaigns of a ruleset that paid nothing then, and those that pay nothing more."""
     named = {rule.campaign for rule in ruleset.rules.rules} if ruleset is not None else set()
     is_open = {campaign.id for campaign in terms.campaigns.values() if campaign.is_open(at)}
-    return tuple(sorted(named - is_open))
+    return tuple(sorted(named - (is_open - without)))
 
 
 def _is_protected(key: CounterKey, campaigns: Mapping[str, tuple[CampaignTerms, str]]) -> bool:

@@ -31,13 +31,13 @@ class Replays:
 
         `since` leaves out what was decided before it; `reached` is told how many more were replayed.
         """
-        after, count, wrong = "", 0, list[DecisionDiffers]()
+        after, count, wrong = ("", 0), 0, list[DecisionDiffers]()
         different = 0
         while True:
             async with self._database.transaction() as tx:
                 found = await decisions.page(tx, after=after, since=since, limit=PAGE)
-                rulesets = await _rulesets(tx, [document for _, document in found])
-            for cashback_id, document in found:
+                rulesets = await _rulesets(tx, [document for _, _, document in found])
+            for cashback_id, _, document in found:
                 if (problem := _problem(document, rulesets)) is not None:
                     different += 1
                     if len(wrong) < DIFFERENCES_MAX:
@@ -46,7 +46,7 @@ class Replays:
             reached(len(found))
             if len(found) < PAGE:
                 return Replayed(decisions=count, different=different, differences=tuple(wrong))
-            after = found[-1][0]
+            after = found[-1][:2]
 
 
 async def _rulesets(tx: Tx, documents: Sequence[bytes]) -> Mapping[str, Published]:

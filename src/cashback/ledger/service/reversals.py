@@ -22,11 +22,13 @@ from cashback.ledger.model import (
     Reversal,
     Reversed,
     Reversible,
+    State,
     WriteOff,
 )
 from cashback.ledger.rules import decode_returned, reversal_postings, reverse_all, together
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import reversals as store
+from cashback.ledger.store import waitlist
 
 ACTOR: Final = "ledger"
 CAUSE: Final = "refunded"
@@ -68,6 +70,8 @@ async def take_back(
     whole = together(changes)
     if await store.apply(tx, whole, actor=ACTOR, cause=CAUSE, at=now) != len(whole):
         raise BooksMoved("a cashback moved under its lock")
+    if waiting := [change.cashback.id for change in whole if change.state is State.WAITLISTED]:
+        await waitlist.note_returns(tx, waiting)
     if given_up := [_by_policy(change) for change in changes if _is_given_up(change)]:
         await store.insert_write_offs(tx, given_up, at=now)
     await post(tx, [posting for change in changes for posting in reversal_postings(change)], at=now)

@@ -5,18 +5,18 @@ from datetime import datetime
 from cashback.kernel.db import Tx
 
 
-async def page(tx: Tx, *, after: str, since: datetime | None, limit: int) -> list[tuple[str, bytes]]:
-    """Return cashbacks with their decisions' documents by id, from above `after`; those decided before `since` not."""
+async def page(tx: Tx, *, after: tuple[str, int], since: datetime | None, limit: int) -> list[tuple[str, int, bytes]]:
+    """Return decisions by cashback and sequence, from above `after`; those of cashbacks made before `since` not."""
     cursor = await tx.execute(
         """
-        select decision.cashback_id, decision.document
+        select decision.cashback_id, decision.sequence, decision.document
         from ledger.decisions as decision
         join ledger.cashback_ledger as cashback on cashback.id = decision.cashback_id
-        where decision.cashback_id > %(after)s
+        where (decision.cashback_id, decision.sequence) > (%(after)s, %(sequence)s)
           and (%(since)s::timestamptz is null or cashback.created_at >= %(since)s)
-        order by decision.cashback_id
+        order by decision.cashback_id, decision.sequence
         limit %(limit)s
         """,
-        {"after": after, "since": since, "limit": limit},
+        {"after": after[0], "sequence": after[1], "since": since, "limit": limit},
     )
-    return [(row[0], row[1]) for row in await cursor.fetchall()]
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]

@@ -15,7 +15,14 @@ LINE: Final = """
 LINE_SOURCES: Final = """
     join ledger.accounts as debit on debit.id = transfer.debit_account
     join ledger.accounts as credit on credit.id = transfer.credit_account
-    left join ledger.decisions as decision on decision.cashback_id = transfer.cashback_id and cause = 'accrual'
+    left join lateral (
+        select document
+        from ledger.decisions
+        where decisions.cashback_id = transfer.cashback_id
+          and cause = 'accrual'
+        order by sequence desc
+        limit 1
+    ) as decision on true
 """
 _LEAF: Final = "number, xact::text::bigint, position, bytes, hash"
 _SEAL: Final = "number, first_leaf, last_leaf, root, head, previous, sealed_at"

@@ -13,7 +13,13 @@ _SELECT: Final = """
            token_units, state, reason, document, created_at, mint_number, recipient, requested_at, reissues, failure,
            transaction_hash, block_number, block_hash, minted_at, net_minor, requested_units, position
     from ledger.cashback_ledger as cashback
-    join ledger.decisions as decision on decision.cashback_id = cashback.id
+    cross join lateral (
+        select document
+        from ledger.decisions
+        where decisions.cashback_id = cashback.id
+        order by sequence desc
+        limit 1
+    ) as decision
 """
 
 

@@ -15,10 +15,13 @@ from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.model.terms import CampaignTerms, RulesetVersion, Terms
 
 
-async def in_force(tx: Tx, currencies: Sequence[str], *, earliest: datetime, latest: datetime) -> dict[str, Terms]:
+async def in_force(
+    tx: Tx, currencies: Sequence[str], *, earliest: datetime, latest: datetime, programme_id: str | None = None
+) -> dict[str, Terms]:
     """Return by currency the programme that takes purchases in it now, with the rulesets of a stretch of time.
 
     A currency that no programme takes has none; one programme may take several. What was withdrawn decides nothing.
+    Where a programme is named it is that one, for what it takes or took.
     """
     cursor = await tx.execute(
         """
@@ -29,7 +32,7 @@ async def in_force(tx: Tx, currencies: Sequence[str], *, earliest: datetime, lat
             select programme_id, array_agg(currency) as currencies
             from ledger.programme_currencies
             where currency = any(%(currencies)b)
-              and ends_at is null
+              and case when %(programme)s::text is null then ends_at is null else programme_id = %(programme)s end
             group by programme_id
         ) as accepted
         join ledger.programmes as programme on programme.id = accepted.programme_id
@@ -40,7 +43,7 @@ async def in_force(tx: Tx, currencies: Sequence[str], *, earliest: datetime, lat
          and not exists (select from ledger.ruleset_withdrawals where ruleset_id = ruleset.id)
         order by programme.id, version desc
         """,
-        {"currencies": list(currencies), "earliest": earliest, "latest": latest},
+        {"currencies": list(currencies), "earliest": earliest, "latest": latest, "programme": programme_id},
     )
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for row in await cursor.fetchall():
@@ -108,8 +111,10 @@ async def campaigns(tx: Tx, programme_ids: Sequence[str]) -> dict[str, dict[str,
     """Return all campaigns of some programmes, by programme and id."""
     cursor = await tx.execute(
         """
-        select programme_id, id, starts_at, ends_at, day_limit_minor, on_exhaustion, stripes, closed_at
-        from ledger.campaigns
+        select programme_id, campaign.id, starts_at, ends_at, day_limit_minor, on_exhaustion, stripes,
+               least(closed_at, ended_at)
+        from ledger.campaigns as campaign
+        join ledger.programmes as programme on programme.id = programme_id
         where programme_id = any(%(ids)b)
         """,
         {"ids": list(programme_ids)},

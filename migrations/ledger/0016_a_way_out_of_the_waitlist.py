@@ -35,6 +35,10 @@ create index waitlist_by_need on ledger.waitlist (campaign_id, wanted_minor);
 create index waitlist_by_age on ledger.waitlist (campaign_id, waits_until);
 create index waitlist_returned on ledger.waitlist (campaign_id) where has_returns;
 
+drop index ledger.cashback_waitlisted;
+"""
+
+BACKFILL = r"""
 -- Those who wait already: for the first campaign that has nothing for them and lets them wait.
 insert into ledger.waitlist (cashback_id, campaign_id, wanted_minor, waits_until, has_returns)
 select cashback.id, clamp.campaign_id, clamp.wanted, cashback.created_at + interval '30 days',
@@ -54,7 +58,6 @@ cross join lateral (
 ) as clamp
 where cashback.state = 'waitlisted'
 order by cashback.position;
-drop index ledger.cashback_waitlisted;
 """
 
 GRANTS = r"""
@@ -75,4 +78,5 @@ def upgrade() -> None:
     """Number the decisions, and put whoever waits in line."""
     run(DECISIONS)
     run(WAITLIST)
+    run(BACKFILL)
     run(GRANTS)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from importlib import import_module
 from random import Random
 from typing import Final
 
@@ -252,6 +253,20 @@ async def test_a_worker_that_dies_before_its_commit_leaves_all_as_it_was(
     await waitlist_of(world).round()
     assert await states(world, answers) == [("approved", "granted", 1_000)]
     await assert_all_is_well(world)
+
+
+async def test_who_waited_before_there_were_lines_stands_in_one_afterwards(world: World) -> None:
+    """As if put there when they were recorded: in their order, for the same, as long, refunds included."""
+    _, _, answers = await waiting(world, 10_000, 30_000, 20_000)
+    await refunded(world, give_back(answers[2], 500))
+    lines = (
+        "select cashback_id, campaign_id, wanted_minor, waits_until, has_returns from ledger.waitlist order by position"
+    )
+    before = await world.rows(lines)
+    await world.rows("delete from ledger.waitlist")
+    await world.rows(import_module("migrations.ledger.0016_a_way_out_of_the_waitlist").BACKFILL)
+    assert await world.rows(lines) == before
+    assert [row[2] for row in before] == [1_000, 3_000, 2_000]
 
 
 async def test_a_line_that_cannot_be_paid_costs_the_same_however_long_it_is(world: World) -> None:

@@ -11,9 +11,15 @@ from cashback.ledger.model.balances import StateSums
 _SELECT: Final = """
     select cashback.id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
            token_units, state, reason, document, created_at, mint_number, recipient, requested_at, reissues, failure,
-           transaction_hash, block_number, block_hash, minted_at, net_minor, requested_units, position
+           transaction_hash, block_number, block_hash, minted_at, net_minor, requested_units, adjustment_id,
+           given.because, position
     from ledger.cashback_ledger as cashback
-    join ledger.decisions as decision on decision.cashback_id = cashback.id
+    left join ledger.decisions as decision on decision.cashback_id = cashback.id
+    left join lateral (
+        select reason as because
+        from ledger.adjustments
+        where id = adjustment_id
+    ) as given on true
 """
 
 
@@ -180,4 +186,6 @@ def _cashback(row: tuple[Any, ...]) -> Cashback:
         minted_at=row[21],
         net=Minor(row[22]),
         requested_units=None if row[23] is None else TokenUnits(row[23]),
+        adjustment_id=row[24],
+        adjusted_because=row[25],
     )

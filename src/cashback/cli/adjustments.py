@@ -36,8 +36,7 @@ def adjustment() -> None:
 def credit(as_json: bool, by: str, idempotency_key: str | None, **terms: str | None) -> None:  # noqa: FBT001  # click's way
     """Give a user cashback that no purchase earned; above the review amount another person must approve it.
 
-    Example: cashback adjustment credit usr_01k9z3v6q8e2r9xw5t4c7m1n0p --programme prg_01k9z3v6q8e2r9xw5t4c7m1n0p
-    --amount 500 --reason "the parcel came late"
+    Example: cashback adjustment credit usr_1 --programme prg_1 --amount 500 --reason "the parcel came late"
     """
     _make({"kind": "credit", "person": by, **terms}, idempotency_key, as_json=as_json)
 

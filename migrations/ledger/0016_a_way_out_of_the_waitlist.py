@@ -7,7 +7,7 @@ its waiting. The last one says what it is.
 from cashback.kernel.migrations import run
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 DECISIONS = r"""
 alter table ledger.decisions

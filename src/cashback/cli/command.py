@@ -60,6 +60,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "purchase": ("cashback.cli.purchases:purchase", "Create and show purchases over the REST API."),
     "refund": ("cashback.cli.refunds:refund", "Return purchases, and show refunds, over the REST API."),
     "debts": ("cashback.cli.refunds:debts", "Show what users owe for returned purchases, and give it up."),
+    "adjustment": ("cashback.cli.adjustments:adjustment", "Give or take back cashback by hand, with a reason."),
     "import": ("cashback.cli.purchases:import_", "Record the purchases of a CSV file."),
     "review": ("cashback.cli.life:review", "List what waits for a person's verdict, and say it."),
     "expiring": ("cashback.cli.life:expiring", "List what expires soon for want of a wallet."),

@@ -40,7 +40,8 @@ from cashback.ledger.model import (
     Sum,
     Transition,
 )
-from cashback.ledger.model.campaigns import BudgetChange, BudgetStory, CampaignAnswer, NewCampaign
+from cashback.ledger.model.adjustments import AdjustmentAnswer, AdjustmentKind, NewCredit, NewDebit
+from cashback.ledger.model.campaigns import BudgetChange, BudgetStory, CampaignAnswer, CampaignUnknown, NewCampaign
 from cashback.ledger.model.drafts import (
     DraftAnswer,
     DraftChange,
@@ -62,6 +63,8 @@ from cashback.ledger.rules.changes import diff
 from cashback.ledger.rules.engine.explain import explain_in_full
 from cashback.ledger.rules.linting import lint
 from cashback.ledger.service import (
+    Adjusted,
+    AdjustmentReadings,
     CampaignReadings,
     Debts,
     Life,
@@ -81,11 +84,14 @@ from cashback.ledger.service import (
     WriteOffs,
     accrue,
     announce,
+    announce_adjusted,
     announce_returned,
     change_budget,
     change_draft,
     close_campaign,
     create_campaign,
+    credit,
+    debit,
     discard_draft,
     draft_ruleset,
     end_programme,
@@ -107,6 +113,10 @@ from cashback.ledger.service import (
 __all__ = [
     "Accounted",
     "Accrual",
+    "Adjusted",
+    "AdjustmentAnswer",
+    "AdjustmentKind",
+    "AdjustmentReadings",
     "Balance",
     "BalanceAt",
     "BalanceStory",
@@ -114,6 +124,7 @@ __all__ = [
     "BudgetStory",
     "CampaignAnswer",
     "CampaignReadings",
+    "CampaignUnknown",
     "Cashback",
     "CashbackItem",
     "CashbackList",
@@ -139,6 +150,8 @@ __all__ = [
     "MintLimit",
     "MintPolicy",
     "NewCampaign",
+    "NewCredit",
+    "NewDebit",
     "NewDraft",
     "NewProgramme",
     "NewRate",
@@ -182,12 +195,15 @@ __all__ = [
     "WriteOffs",
     "accrue",
     "announce",
+    "announce_adjusted",
     "announce_returned",
     "change_budget",
     "change_draft",
     "close_campaign",
     "create_campaign",
+    "credit",
     "currency_of",
+    "debit",
     "diff",
     "discard_draft",
     "draft_ruleset",

@@ -34,6 +34,7 @@ from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import (
+    AdjustmentReadings,
     CampaignReadings,
     Debts,
     MintLimit,
@@ -47,6 +48,7 @@ from cashback.ledger.service import (
 )
 from cashback.processes.tls import ClientTls
 from cashback.purchases.service import (
+    Adjustments,
     ApiKeys,
     Campaigns,
     DebtWriteOffs,
@@ -106,14 +108,17 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     """Return what handlers ask for, by name."""
     readings, people = Readings(database), People(database, clock=clock)
     stories, orders = Stories(readings, adapter), Orders(database, clock=clock)
+    mint_limit = MintLimit(readings, adapter)
     return {
+        "adjustment_readings": AdjustmentReadings(database),
+        "adjustments": Adjustments(database, clock=clock, mint_limit=mint_limit),
         "books": database,
         "campaign_readings": CampaignReadings(database, clock=clock),
         "campaigns": Campaigns(orders),
         "debts": Debts(database),
         "facts": Facts(orders),
         "people": people,
-        "programmes": Programmes(database, clock=clock, mint_limit=MintLimit(readings, adapter)),
+        "programmes": Programmes(database, clock=clock, mint_limit=mint_limit),
         "purchase_stories": PurchaseStories(purchases, stories),
         "purchases": purchases,
         "queues": Queues(database, clock=clock),

@@ -7,6 +7,15 @@ repeats the request. What is returned of it takes its cashback back in one trans
 first.
 """
 
-from cashback.purchases.service import ApiKeys, DebtWriteOffs, Limits, People, Programmes, Purchases, Refunds
+from cashback.purchases.service import (
+    Adjustments,
+    ApiKeys,
+    DebtWriteOffs,
+    Limits,
+    People,
+    Programmes,
+    Purchases,
+    Refunds,
+)
 
-__all__ = ["ApiKeys", "DebtWriteOffs", "Limits", "People", "Programmes", "Purchases", "Refunds"]
+__all__ = ["Adjustments", "ApiKeys", "DebtWriteOffs", "Limits", "People", "Programmes", "Purchases", "Refunds"]

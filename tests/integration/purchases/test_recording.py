@@ -224,6 +224,7 @@ async def test_the_decision_in_the_answer_is_the_decision_in_the_ledger(world: W
         answer.cashback.state,
         answer.cashback.amount_minor,
     )
+    assert cashback.document is not None
     assert msgspec.json.decode(cashback.document)["facts"]["amount"] == answer.amount_minor
 
 

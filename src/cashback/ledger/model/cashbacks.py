@@ -152,13 +152,15 @@ class Reissue(msgspec.Struct, frozen=True, kw_only=True):
 class Cashback(msgspec.Struct, frozen=True, kw_only=True):
     """One cashback as it stands; what a later state adds is None before it. `document` holds its decision.
 
+    What a person gave has an adjustment and its reason, and neither purchase, merchant nor decision.
+
     `amount` and `token_units` are what the decision granted, `net` is what refunds have left of the amount.
     """
 
     id: str
-    purchase_id: str
+    purchase_id: str | None
     user_id: str
-    merchant_id: str
+    merchant_id: str | None
     programme_id: str | None
     currency: str
     desired: Minor
@@ -166,7 +168,7 @@ class Cashback(msgspec.Struct, frozen=True, kw_only=True):
     token_units: TokenUnits
     state: State
     reason: Reason
-    document: bytes
+    document: bytes | None
     created_at: datetime
     mint_number: int | None
     recipient: str | None
@@ -179,6 +181,8 @@ class Cashback(msgspec.Struct, frozen=True, kw_only=True):
     minted_at: datetime | None
     net: Minor
     requested_units: TokenUnits | None
+    adjustment_id: str | None = None
+    adjusted_because: str | None = None
 
 
 class CashbackPage(msgspec.Struct, frozen=True):

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     BUDGET_WAITLISTED = "budget_waitlisted"
     ABOVE_MONEY_RANGE = "above_money_range"
     REVIEW_ABOVE = "review_above"
+    # No engine gives this one: a person did.
+    ADJUSTED = "adjusted"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,10 +17,13 @@ class DecisionStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored decision: its reason, the sentence of it, and its steps; the first engine stored none."""
+    """A stored decision: its reason, the sentence of it, and its steps; the first engine stored none.
+
+    What a person gave was decided by no engine, which is 0 then.
+    """
 
     cashback_id: str
-    purchase_id: str
+    purchase_id: str | None
     engine: int
     reason: str
     text: str

@@ -75,7 +75,7 @@ class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     cashback_id: str
     user_id: str
-    merchant_id: str
+    merchant_id: str | None
     currency: str
     amount: Minor
     token_units: TokenUnits
@@ -100,7 +100,7 @@ class ReviewStory(msgspec.Struct, frozen=True, kw_only=True):
 
     cashback_id: str
     user_id: str
-    merchant_id: str
+    merchant_id: str | None
     currency: str
     amount_minor: Amount
     token_units: Amount

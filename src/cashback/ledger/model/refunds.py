@@ -38,13 +38,15 @@ class Reversal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reversible(msgspec.Struct, frozen=True, kw_only=True):
-    """The cashback of a purchase, locked, as its refund finds it; `returned` is what earlier ones had returned.
+    """A cashback, locked, as a refund or a debit finds it; `returned` is what refunds had returned before.
+
+    `debited` is what people took back of it by hand; without a purchase it was given by hand.
 
     `was_requested` is so for ever once its mint was, be it that the number was retired since.
     """
 
     id: str
-    purchase_id: str
+    purchase_id: str | None
     user_id: str
     programme_id: str | None
     currency: str
@@ -57,6 +59,7 @@ class Reversible(msgspec.Struct, frozen=True, kw_only=True):
     was_requested: bool
     policy: RefundPolicy
     traceparent: str | None
+    debited: Minor = Minor(0)
 
 
 class Reversed(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +72,7 @@ class Reversed(msgspec.Struct, frozen=True, kw_only=True):
     payable_units: TokenUnits
     debt: TokenUnits
     returned: bytes
+    debited: Minor = Minor(0)
     given_back: tuple[tuple[str, Minor], ...] = ()
     """Of each campaign, what goes back into its budget."""
 

@@ -57,9 +57,9 @@ class CashbackStory(msgspec.Struct, frozen=True, kw_only=True):
     """A cashback, why it is what it is, and its whole timeline."""
 
     id: str
-    purchase_id: str
+    purchase_id: str | None
     user_id: str
-    merchant_id: str
+    merchant_id: str | None
     programme_id: str | None
     state: State
     reason: Reason
@@ -71,13 +71,15 @@ class CashbackStory(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     mint: MintStory | None
     timeline: list[StepStory]
+    adjustment_id: str | None = None
+    adjusted_because: str | None = None
 
 
 class CashbackItem(msgspec.Struct, frozen=True, kw_only=True):
     """A cashback in a list."""
 
     id: str
-    purchase_id: str
+    purchase_id: str | None
     state: State
     reason: Reason
     currency: str

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.money import Minor
-from cashback.ledger.model import Account, AccountKind, Cause, Posting, State
+from cashback.ledger.model import Account, Cause, Posting, State
 from cashback.ledger.model.codes import Outcome
 from cashback.ledger.model.engine import Verdict
 from cashback.ledger.model.life import FirstState, GrantsContradict, Unrequested
 from cashback.ledger.model.terms import Terms
 from cashback.ledger.rules.grants import decode_grants
-from cashback.ledger.rules.postings import account_of
+from cashback.ledger.rules.postings import account_of, payer_of
 
 ONE: Final = 1
 TWO: Final = 2
@@ -51,7 +51,7 @@ def moved(cashback: Unrequested) -> list[Posting]:
         return [
             Posting(
                 debit=held,
-                credit=Account(campaign_id, AccountKind.BUDGET, cashback.currency),
+                credit=payer_of(campaign_id, cashback.currency),
                 amount=amount,
                 cause=cause,
                 cashback_id=cashback.id,

@@ -20,6 +20,16 @@ def budget_of(campaign_id: str, currency: str, stripe: int = 0) -> Account:
     return Account(campaign_id, AccountKind.BUDGET, currency, stripe)
 
 
+def payer_of(owner: str, currency: str) -> Account:
+    """Return what a grant goes back to: a campaign's budget, or the funds of a programme that paid by hand."""
+    return Account(owner, AccountKind.FUNDING, currency) if is_programme(owner) else budget_of(owner, currency)
+
+
+def is_programme(owner: str) -> bool:
+    """Tell whether a grant was paid by a programme itself, past its campaigns: only credits by hand are."""
+    return owner.startswith("prg_")
+
+
 def funded(campaign_id: str, currency: str, amount: Minor) -> Posting:
     """Put `amount` into a campaign's budget."""
     source = Account(campaign_id, AccountKind.FUNDING, currency)

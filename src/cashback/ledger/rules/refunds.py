@@ -23,10 +23,11 @@ def net(grants: Grants, line_refunds: Sequence[int], amount_refunds: int) -> Min
     return Minor(sum(_line_nets(grants, line_refunds, amount_refunds)))
 
 
-def kept(grants: Grants, line_refunds: Sequence[int], amount_refunds: int) -> dict[str, Minor]:
-    """Return what is left of each campaign's grants; together they are `net`.
+def kept(grants: Grants, line_refunds: Sequence[int], amount_refunds: int, debited: int = 0) -> dict[str, Minor]:
+    """Return what is left of each campaign's grants; together they are `net` less `debited`, and never below 0.
 
-    On each line the campaigns give back from the last id to the first, so each one's share falls with the line's.
+    On each line the campaigns give back from the last id to the first, so each one's share falls with the line's. What
+    people took back by hand goes back from the last id to the first as well, after all lines: no share ever rises.
     """
     left: dict[str, Minor] = {}
     for line, remains in zip(grants.lines, _line_nets(grants, line_refunds, amount_refunds), strict=True):
@@ -34,6 +35,10 @@ def kept(grants: Grants, line_refunds: Sequence[int], amount_refunds: int) -> di
             share = min(granted, remains)
             left[campaign] = Minor(left.get(campaign, 0) + share)
             remains -= share  # noqa: PLW2901  # what the campaigns after this one share
+    for campaign in sorted(left, reverse=True):
+        taken = min(left[campaign], debited)
+        left[campaign] = Minor(left[campaign] - taken)
+        debited -= taken
     return left
 
 

@@ -30,7 +30,7 @@ from cashback.ledger.model import (
     State,
 )
 from cashback.ledger.rules.grants import decode_grants
-from cashback.ledger.rules.postings import budget_of, debt_of, written_off
+from cashback.ledger.rules.postings import debt_of, payer_of, written_off
 from cashback.ledger.rules.refunds import kept
 
 _UNPAID: Final = frozenset({State.DECLINED, State.WAITLISTED, State.VOIDED, State.EXPIRED})
@@ -60,11 +60,23 @@ def decode_returned(document: bytes | None, *, lines: int) -> Returned:
     return Returned(lines=tuple(int(line) for line in read.lines), amount=int(read.amount))
 
 
-def reverse(cashback: Reversible, returned: Returned) -> Reversed:
+def reverse(cashback: Reversible, returned: Returned, *, debited: Minor | None = None) -> Reversed:
     """Return what is left of a cashback now that so much of its purchase was returned in all.
+
+    `debited` is what people took back of it by hand in all; None: as before.
 
     Raises:
         GrantsUnknown: it was granted, and nothing says on which lines.
+    """
+    taken = cashback.debited if debited is None else debited
+    return msgspec.structs.replace(_left(cashback, returned, taken), debited=taken)
+
+
+def _left(cashback: Reversible, returned: Returned, debited: Minor) -> Reversed:
+    """Return what is left of a cashback, by where it stands.
+
+    Raises:
+        GrantsUnknown: as `reverse`.
     """
     document = encode_returned(returned)
     if cashback.state in (State.DECLINED, State.WAITLISTED):
@@ -73,7 +85,7 @@ def reverse(cashback: Reversible, returned: Returned) -> Reversed:
         raise GrantsUnknown(f"nothing says on which lines {cashback.id} was granted", cashback_id=cashback.id)
     grants = decode_grants(cashback.grants)
     before = decode_returned(cashback.returned, lines=len(grants.lines))
-    shares = kept(grants, returned.lines, returned.amount)
+    shares = kept(grants, returned.lines, returned.amount, debited)
     left = Minor(sum(shares.values()))
     if cashback.state in _UNPAID:
         return _noted(cashback, left, document)
@@ -127,7 +139,7 @@ def reversal_postings(change: Reversed) -> list[Posting]:
     postings = [
         Posting(
             debit=Account(cashback.user_id, kind, cashback.currency),
-            credit=budget_of(campaign_id, cashback.currency),
+            credit=payer_of(campaign_id, cashback.currency),
             amount=amount,
             cause=cause,
             cashback_id=cashback.id,
@@ -193,7 +205,7 @@ def _shrunk(
     """Return the cashback paying less, or nothing when not one token unit is left."""
     left = Minor(sum(shares.values()))
     units = _tokens(left, grants)
-    had = kept(grants, before.lines, before.amount)
+    had = kept(grants, before.lines, before.amount, cashback.debited)
     back = {campaign: had[campaign] - (shares[campaign] if units else 0) for campaign in sorted(had)}
     return msgspec.structs.replace(
         _noted(cashback, left, document),

@@ -1,6 +1,7 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
+from cashback.ledger.service.adjustments import Adjusted, AdjustmentReadings, announce_adjusted, credit, debit
 from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
 from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.service.checking import Checker
@@ -34,6 +35,8 @@ from cashback.ledger.service.trial import Recomputer, trial_balance
 from cashback.ledger.service.waitlist import Waitlist
 
 __all__ = [
+    "Adjusted",
+    "AdjustmentReadings",
     "AnchorPolicy",
     "Anchorer",
     "CampaignReadings",
@@ -72,11 +75,14 @@ __all__ = [
     "WriteOffs",
     "accrue",
     "announce",
+    "announce_adjusted",
     "announce_returned",
     "change_budget",
     "change_draft",
     "close_campaign",
     "create_campaign",
+    "credit",
+    "debit",
     "discard_draft",
     "draft_ruleset",
     "end_programme",

@@ -31,6 +31,8 @@ from cashback.ledger.store import readings as store
 LIST_MAX: Final = 1_000
 """Most cashbacks that one reading returns."""
 
+GIVEN_BY_HAND: Final = "Cashback that was given by hand."
+
 WHOLE_LEDGER_S_MAX: Final = 3_600
 """How long one question about everything there is may take; there are no checkpoints from which to go on."""
 
@@ -59,12 +61,16 @@ class Readings:
             raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
         return found
 
-    async def replayed(self, cashback: Cashback) -> bytes:
+    async def replayed(self, cashback: Cashback) -> bytes | None:
         """Return what decides a cashback anew from its stored inputs: the same bytes, if all is well.
+
+        What no purchase earned was not decided: nothing can differ, and there are no bytes, but None.
 
         Raises:
             RulesetDiffers: the ruleset that decided it is not stored here, or is another one.
         """
+        if cashback.document is None:
+            return None
         if engine_of(cashback.document) == BARE_ENGINE:
             return replay(cashback.document)
         named = judgement_of(cashback.document).ruleset
@@ -79,6 +85,11 @@ class Readings:
             CashbackUnknown: there is none.
         """
         found = await self.cashback(cashback_id)
+        if found.document is None:
+            text = explanation_of(None)
+            return Explanation(
+                cashback_id=found.id, purchase_id=None, engine=0, reason=found.reason, text=text, steps=[]
+            )
         engine = engine_of(found.document)
         return Explanation(
             cashback_id=found.id,
@@ -104,7 +115,7 @@ class Readings:
         """Return the cashback of each purchase that has one; only the first `LIST_MAX` are looked for."""
         async with self._database.transaction() as tx:
             found = await store.by_purchases(tx, purchase_ids[:LIST_MAX])
-        return {cashback.purchase_id: cashback for cashback in found}
+        return {cashback.purchase_id: cashback for cashback in found if cashback.purchase_id is not None}
 
     async def cashbacks_of_user(
         self, user_id: str, *, merchant_id: str | None = None, limit: int = LIST_MAX, place: str | None = None
@@ -191,8 +202,10 @@ class Readings:
             return await audit.differences(tx, token=TOKEN_SYMBOL, limit=limit)
 
 
-def explanation_of(document: bytes) -> str:
-    """Return the sentence that explains a stored decision to a customer."""
+def explanation_of(document: bytes | None) -> str:
+    """Return the sentence that explains a stored decision to a customer; without one a person decided."""
+    if document is None:
+        return GIVEN_BY_HAND
     if engine_of(document) == BARE_ENGINE:
         return explain(decided_of(document))
     return explain_in_full(judgement_of(document))

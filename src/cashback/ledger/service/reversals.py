@@ -50,7 +50,7 @@ async def lock_returned(tx: Tx, purchase_ids: Sequence[str]) -> dict[str, Return
     To be called once in a transaction, with all of them: they are locked in order.
     """
     found = await store.lock(tx, purchase_ids) if purchase_ids else []
-    return {one.purchase_id: Returnable(one) for one in found}
+    return {one.purchase_id: Returnable(one) for one in found if one.purchase_id is not None}
 
 
 async def take_back(
@@ -65,22 +65,30 @@ async def take_back(
         BooksMoved: a cashback changed under its lock.
     """
     changes = reverse_all({id_: one.cashback for id_, one in locked.items()}, reversals)
-    if not changes:
-        return []
+    if changes:
+        await leave(tx, changes, cause=CAUSE, now=now)
+    return changes
+
+
+async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetime) -> None:
+    """Store what is left of locked cashbacks, note their steps and post what that moves.
+
+    Raises:
+        BooksMoved: a cashback changed under its lock.
+    """
     whole = together(changes)
-    if await store.apply(tx, whole, actor=ACTOR, cause=CAUSE, at=now) != len(whole):
+    if await store.apply(tx, whole, actor=ACTOR, cause=cause, at=now) != len(whole):
         raise BooksMoved("a cashback moved under its lock")
     if waiting := [change.cashback.id for change in whole if change.state is State.WAITLISTED]:
         await waitlist.note_returns(tx, waiting)
     if given_up := [_by_policy(change) for change in changes if _is_given_up(change)]:
         await store.insert_write_offs(tx, given_up, at=now)
     await post(tx, [posting for change in changes for posting in reversal_postings(change)], at=now)
-    return changes
 
 
-async def announce_returned(tx: Tx, changes: Sequence[Reversed], *, now: datetime) -> None:
+async def announce_returned(tx: Tx, changes: Sequence[Reversed], *, cause: str = CAUSE, now: datetime) -> None:
     """Append `cashback.voided` for what these changes ended; among the last acts before commit."""
-    await append(tx, "ledger", [_voided(change, now) for change in changes if change.is_voided])
+    await append(tx, "ledger", [_voided(change, cause, now) for change in changes if change.is_voided])
 
 
 def _is_given_up(change: Reversed) -> bool:
@@ -99,7 +107,7 @@ def _by_policy(change: Reversed) -> WriteOff:
     )
 
 
-def _voided(change: Reversed, now: datetime) -> Event:
+def _voided(change: Reversed, cause: str, now: datetime) -> Event:
     """Return the event of a cashback of which nothing is left, in the trace of its purchase."""
     cashback = change.cashback
     body = CashbackVoided(
@@ -108,6 +116,6 @@ def _voided(change: Reversed, now: datetime) -> Event:
         user_id=cashback.user_id,
         amount_minor=str(cashback.payable),
         currency=cashback.currency,
-        reason=CAUSE,
+        reason=cause,
     )
     return to_event(body, key=cashback.id, time=now, traceparent=cashback.traceparent)

@@ -126,6 +126,8 @@ def _story(cashback: Cashback, steps: list[Transition], live: LiveMint | None) -
         created_at=cashback.created_at,
         mint=_mint(cashback, live),
         timeline=[_step(step) for step in steps],
+        adjustment_id=cashback.adjustment_id,
+        adjusted_because=cashback.adjusted_because,
     )
 
 

@@ -117,13 +117,13 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("I1", "budget_unaccounted"): """
         select programme_id, coalesce(funded, 0), coalesce(remains, 0) + coalesce(payable, 0)
         from (
-            select campaign.programme_id,
+            select coalesce(campaign.programme_id, account.owner) as programme_id,
                    -sum(balance) filter (where kind = 'funding') as funded,
                    sum(balance) filter (where kind = 'budget') as remains
             from ledger.accounts as account
-            join ledger.campaigns as campaign on campaign.id = account.owner
+            left join ledger.campaigns as campaign on campaign.id = account.owner
             where kind in ('funding', 'budget')
-            group by campaign.programme_id
+            group by 1
         ) as budgets
         full join (
             select programme_id, sum(payable_minor) as payable

@@ -16,7 +16,10 @@ async def lock(tx: Tx) -> None:
 
 
 async def read(tx: Tx, *, currency: str) -> Commitments:
-    """Return what every funded campaign may pay in all: the budgets in `currency`, and all of them in tokens."""
+    """Return what every funded campaign may pay in all: the budgets in `currency`, and all of them in tokens.
+
+    What programmes paid by hand, past their campaigns, counts with them.
+    """
     cursor = await tx.execute(
         """
         select coalesce(sum(-funding.balance) filter (where programme.currency = %(currency)s), 0),
@@ -24,9 +27,15 @@ async def read(tx: Tx, *, currency: str) -> Commitments:
                    -funding.balance * 10::numeric ^ %(decimals)s * token_rate_numerator,
                    10::numeric ^ exponent * token_rate_denominator)), 0)
         from ledger.programmes as programme
-        join ledger.campaigns as campaign on campaign.programme_id = programme.id
+        cross join lateral (
+            select programme.id
+            union all
+            select id
+            from ledger.campaigns
+            where programme_id = programme.id
+        ) as payer (id)
         join ledger.accounts as funding
-          on funding.owner = campaign.id and funding.kind = 'funding' and funding.currency = programme.currency
+          on funding.owner = payer.id and funding.kind = 'funding' and funding.currency = programme.currency
         """,
         {"currency": currency, "decimals": TOKEN_DECIMALS},
     )

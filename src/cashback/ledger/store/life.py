@@ -176,7 +176,7 @@ async def _with_refunds(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> list[Unreque
 
 
 async def _refunds(tx: Tx, cashback_ids: Sequence[str]) -> dict[str, tuple[tuple[str, Minor], ...]]:
-    """Return what refunds gave back to the budget of each campaign."""
+    """Return what refunds and debits gave back to whoever had paid."""
     if not cashback_ids:
         return {}
     cursor = await tx.execute(
@@ -186,7 +186,7 @@ async def _refunds(tx: Tx, cashback_ids: Sequence[str]) -> dict[str, tuple[tuple
         join ledger.accounts as account on account.id = transfer.credit_account
         where cashback_id = any(%(ids)b)
           and cause = 'refund'
-          and kind = 'budget'
+          and kind in ('budget', 'funding')
         group by cashback_id, owner
         order by cashback_id, owner
         """,

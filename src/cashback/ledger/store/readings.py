@@ -11,15 +11,21 @@ from cashback.ledger.model.balances import StateSums
 _SELECT: Final = """
     select cashback.id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
            token_units, state, reason, document, created_at, mint_number, recipient, requested_at, reissues, failure,
-           transaction_hash, block_number, block_hash, minted_at, net_minor, requested_units, position
+           transaction_hash, block_number, block_hash, minted_at, net_minor, requested_units, adjustment_id,
+           given.because, position
     from ledger.cashback_ledger as cashback
-    cross join lateral (
+    left join lateral (
         select document
         from ledger.decisions
         where decisions.cashback_id = cashback.id
         order by sequence desc
         limit 1
-    ) as decision
+    ) as decision on true
+    left join lateral (
+        select reason as because
+        from ledger.adjustments
+        where id = adjustment_id
+    ) as given on true
 """
 
 
@@ -186,4 +192,6 @@ def _cashback(row: tuple[Any, ...]) -> Cashback:
         minted_at=row[21],
         net=Minor(row[22]),
         requested_units=None if row[23] is None else TokenUnits(row[23]),
+        adjustment_id=row[24],
+        adjusted_because=row[25],
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from psycopg.rows import TupleRow
 
@@ -9,11 +10,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model import Payable, RefundPolicy, Reversed, Reversible, State, WriteOff
 
-
-async def lock(tx: Tx, purchase_ids: Sequence[str]) -> list[Reversible]:
-    """Return the cashbacks of those purchases, locked in the order in which everybody locks them."""
-    cursor = await tx.execute(
-        """
+_REVERSIBLE: Final = """
         select cashback.id, purchase_id, user_id, programme_id, cashback.currency, net_minor, payable_minor,
                payable_units, state, grants, returned,
                mint_number is not null or exists (
@@ -21,8 +18,16 @@ async def lock(tx: Tx, purchase_ids: Sequence[str]) -> list[Reversible]:
                    from ledger.retired_numbers as retired
                    where retired.cashback_id = cashback.id),
                coalesce((select refund_policy from ledger.programmes where id = programme_id), 'net_future'),
-               traceparent
+               traceparent, debited_minor
         from ledger.cashback_ledger as cashback
+"""
+
+
+async def lock(tx: Tx, purchase_ids: Sequence[str]) -> list[Reversible]:
+    """Return the cashbacks of those purchases, locked in the order in which everybody locks them."""
+    cursor = await tx.execute(
+        f"""
+        {_REVERSIBLE}
         where purchase_id = any(%(purchases)b)
         order by position
         for no key update of cashback
@@ -30,6 +35,20 @@ async def lock(tx: Tx, purchase_ids: Sequence[str]) -> list[Reversible]:
         {"purchases": list(purchase_ids)},
     )
     return [_reversible(row) for row in await cursor.fetchall()]
+
+
+async def lock_one(tx: Tx, cashback_id: str) -> Reversible | None:
+    """Return a cashback, locked; None when there is none."""
+    cursor = await tx.execute(
+        f"""
+        {_REVERSIBLE}
+        where cashback.id = %(id)s
+        for no key update of cashback
+        """,
+        {"id": cashback_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _reversible(row)
 
 
 async def apply(tx: Tx, changes: Sequence[Reversed], *, actor: str, cause: str, at: datetime) -> int:
@@ -40,8 +59,8 @@ async def apply(tx: Tx, changes: Sequence[Reversed], *, actor: str, cause: str, 
             select *
             from unnest(
                 %(ids)b::text[], %(before)b::text[], %(states)b::text[], %(nets)b::bigint[], %(payables)b::bigint[],
-                %(units)b::bigint[], %(debts)b::bigint[], %(returned)b::bytea[]
-            ) as given (id, before, state, net_minor, payable_minor, payable_units, debt, returned)
+                %(units)b::bigint[], %(debts)b::bigint[], %(returned)b::bytea[], %(debited)b::bigint[]
+            ) as given (id, before, state, net_minor, payable_minor, payable_units, debt, returned, debited)
         ),
         changed as (
             update ledger.cashback_ledger as cashback
@@ -50,7 +69,8 @@ async def apply(tx: Tx, changes: Sequence[Reversed], *, actor: str, cause: str, 
                 payable_minor = given.payable_minor,
                 payable_units = given.payable_units,
                 debt_units = cashback.debt_units + given.debt,
-                returned = given.returned
+                returned = given.returned,
+                debited_minor = given.debited
             from given
             where cashback.id = given.id
               and cashback.state = given.before
@@ -74,6 +94,7 @@ async def apply(tx: Tx, changes: Sequence[Reversed], *, actor: str, cause: str, 
             "units": [change.payable_units for change in changes],
             "debts": [change.debt for change in changes],
             "returned": [change.returned for change in changes],
+            "debited": [change.debited for change in changes],
             "actor": actor,
             "cause": cause,
             "at": at,
@@ -169,4 +190,5 @@ def _reversible(row: TupleRow) -> Reversible:
         was_requested=row[11],
         policy=RefundPolicy(row[12]),
         traceparent=row[13],
+        debited=Minor(row[14]),
     )

@@ -1,5 +1,6 @@
 """Purchases, users, merchants and new programmes over REST: every POST may be repeated under its key."""
 
+from cashback.purchases.http.adjustments import ADJUSTMENT_ROUTES
 from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
 from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
@@ -26,6 +27,7 @@ ROUTES = [
     *RULESET_READING_ROUTES,
     *STATEMENT_ROUTES,
     *VERDICT_ROUTES,
+    *ADJUSTMENT_ROUTES,
 ]
 
 __all__ = ["ROUTES"]

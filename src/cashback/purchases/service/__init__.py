@@ -1,5 +1,6 @@
 """The use cases of purchases: record them, know who they are of, know who is calling."""
 
+from cashback.purchases.service.adjustments import Adjustments
 from cashback.purchases.service.api_keys import ApiKeys
 from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
@@ -17,6 +18,7 @@ from cashback.purchases.service.verdicts import CashbackUnknown, PauseAnswer, Pr
 from cashback.purchases.service.write_offs import DebtWriteOffs
 
 __all__ = [
+    "Adjustments",
     "ApiKeys",
     "BalanceAt",
     "BalanceStory",

@@ -33,7 +33,7 @@ class Caught(msgspec.Struct, frozen=True):
 
     def left(self) -> dict[str, ledger.Reversed]:
         """Return what they have left, by purchase."""
-        return {change.cashback.purchase_id: change for change in self.changes}
+        return {change.cashback.purchase_id or "": change for change in self.changes}
 
 
 async def waiting(tx: Tx, purchases: Sequence[NewPurchase], *, now: datetime) -> list[ParkedRefund]:

@@ -1,0 +1,146 @@
+"""Cashback by hand over REST: an operator gives it or takes it back, with a person and a reason."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
+
+from cashback.kernel.http import (
+    PAGE_DEFAULT,
+    IdempotencyKey,
+    Page,
+    cursor_of,
+    place_of,
+    principal_of,
+    problems,
+    require_operator,
+)
+from cashback.kernel.money import Amount
+from cashback.kernel.telemetry import current_traceparent
+from cashback.purchases.http.commands import REPLAY_HEADER, answer, owner_of
+from cashback.purchases.http.people import Cursor, Limit
+from cashback.purchases.model.adjustments import CreditByHand, DebitByHand
+from cashback.purchases.service import Adjustments
+from cashback.purchases.service.adjustments import AdjustmentAnswer, AdjustmentReadings
+
+AdjustmentId = Annotated[str, PathParameter(description="An adjustment's id, `adj_...`.")]
+OfUser = Annotated[str | None, QueryParameter(max_length=64, description="Only those of this user, `usr_...`.")]
+Name = Annotated[str, msgspec.Meta(max_length=64)]
+Person = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="Who decides this.")]
+Why = Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="Why; it is kept.")]
+
+
+class CreditBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="credit"):
+    """Cashback for a user that no purchase earned, in minor units of the programme's funding currency.
+
+    Out of a campaign's budget, or, without one, out of the programme's own funds.
+    """
+
+    user_id: Name
+    programme_id: Name
+    amount_minor: Amount
+    person: Person
+    reason: Why
+    campaign_id: Name | None = None
+
+
+class DebitBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="debit"):
+    """So much of a cashback to be taken back, at most what is left of it."""
+
+    cashback_id: Name
+    amount_minor: Amount
+    person: Person
+    reason: Why
+
+
+class AdjustmentPage(Page[AdjustmentAnswer], frozen=True):
+    """One page of adjustments, newest first; `next_cursor` is null on the last one."""
+
+
+@post(
+    "/v1/adjustments",
+    operation_id="createAdjustment",
+    summary="Give or take back cashback by hand",
+    tags=["Cashback"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413, 415),
+)
+async def create_adjustment(
+    request: Request[Any, Any, Any],
+    adjustments: NamedDependency[Adjustments],
+    data: JSONBody[CreditBody | DebitBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[AdjustmentAnswer]:
+    """Give a user cashback that no purchase earned, or take back a part of a cashback, in one transaction.
+
+    A credit above the programme's review amount waits for another person. A debit before the mint gives the money back
+    to whoever paid; afterwards the user owes tokens, which are kept from what they earn next. Tokens are never seized.
+    """
+    principal = principal_of(request)
+    require_operator(principal)
+    owner, traceparent = owner_of(principal), current_traceparent()
+    if isinstance(data, DebitBody):
+        debit = DebitByHand(
+            owner=owner,
+            key=idempotency_key,
+            traceparent=traceparent,
+            cashback_id=data.cashback_id,
+            amount_minor=int(data.amount_minor),
+            person=data.person,
+            reason=data.reason,
+        )
+        return answer(await adjustments.debit(debit))
+    credit = CreditByHand(
+        owner=owner,
+        key=idempotency_key,
+        traceparent=traceparent,
+        user_id=data.user_id,
+        programme_id=data.programme_id,
+        amount_minor=int(data.amount_minor),
+        person=data.person,
+        reason=data.reason,
+        campaign_id=data.campaign_id,
+    )
+    return answer(await adjustments.credit(credit))
+
+
+@get(
+    "/v1/adjustments",
+    operation_id="listAdjustments",
+    summary="Cashback that people gave or took back, newest first",
+    tags=["Cashback"],
+    responses=problems(403),
+)
+async def list_adjustments(
+    request: Request[Any, Any, Any],
+    adjustment_readings: NamedDependency[AdjustmentReadings],
+    user_id: OfUser = None,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> AdjustmentPage:
+    """Return one page of adjustments, of one user or of all, each with its cashback as that stands now."""
+    require_operator(principal_of(request))
+    items, place = await adjustment_readings.page(user_id=user_id, place=place_of(cursor), limit=limit)
+    return AdjustmentPage(items=items, next_cursor=None if place is None else cursor_of(place))
+
+
+@get(
+    "/v1/adjustments/{adjustment_id:str}",
+    operation_id="showAdjustment",
+    summary="One adjustment",
+    tags=["Cashback"],
+    responses=problems(403, 404),
+)
+async def show_adjustment(
+    request: Request[Any, Any, Any],
+    adjustment_readings: NamedDependency[AdjustmentReadings],
+    adjustment_id: AdjustmentId,
+) -> AdjustmentAnswer:
+    """Return who gave or took back how much, why, and how the cashback stands now."""
+    require_operator(principal_of(request))
+    return await adjustment_readings.show(adjustment_id)
+
+
+ADJUSTMENT_ROUTES = [create_adjustment, list_adjustments, show_adjustment]

@@ -34,6 +34,7 @@ from cashback.kernel.lifecycle import Check, Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import (
+    Backtests,
     CampaignReadings,
     Debts,
     MintLimit,
@@ -65,6 +66,8 @@ from cashback.purchases.service import (
 )
 
 BODY_BYTES_MAX: Final = 65_536
+BACKTEST_CHUNK: Final = 50
+"""So few purchases are decided at a time before other requests have their turn."""
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
@@ -107,6 +110,7 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     readings, people = Readings(database), People(database, clock=clock)
     stories, orders = Stories(readings, adapter), Orders(database, clock=clock)
     return {
+        "backtests": Backtests(database, chunk=BACKTEST_CHUNK),
         "books": database,
         "campaign_readings": CampaignReadings(database, clock=clock),
         "campaigns": Campaigns(orders),

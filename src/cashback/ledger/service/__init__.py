@@ -2,6 +2,7 @@
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
 from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
+from cashback.ledger.service.backtesting import Backtests
 from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.service.checking import Checker
 from cashback.ledger.service.debts import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffs, write_off
@@ -35,6 +36,7 @@ from cashback.ledger.service.trial import Recomputer, trial_balance
 __all__ = [
     "AnchorPolicy",
     "Anchorer",
+    "Backtests",
     "CampaignReadings",
     "Checker",
     "DebtorStory",

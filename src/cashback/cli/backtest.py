@@ -33,7 +33,7 @@ def backtest(  # click hands options over by name
 
     Example: cashback ruleset backtest drf_01k9z3v6q8e2r9xw5t4c7m1n0p --from 2026-11-01T00:00:00Z
     """
-    from cashback.ledger.model.backtests import Backtest
+    from cashback.ledger import Backtest
     from cashback.processes import backtesting as process
 
     file = Path(name)

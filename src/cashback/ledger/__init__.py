@@ -40,6 +40,7 @@ from cashback.ledger.model import (
     Sum,
     Transition,
 )
+from cashback.ledger.model.backtests import Backtest
 from cashback.ledger.model.campaigns import BudgetChange, BudgetStory, CampaignAnswer, NewCampaign
 from cashback.ledger.model.drafts import (
     DraftAnswer,
@@ -107,6 +108,7 @@ from cashback.ledger.service import (
 __all__ = [
     "Accounted",
     "Accrual",
+    "Backtest",
     "Balance",
     "BalanceAt",
     "BalanceStory",

@@ -45,7 +45,10 @@ async def test_few_purchases_are_held_at_a_time(world: World) -> None:
 
     @asynccontextmanager
     async def counting(trial: Trial) -> AsyncIterator[Sequence[Earner]]:
+        """Yield two earners that count what is held."""
+
         async def earn(data: bytes) -> bytes:
+            """Return the prospects of a chunk, which is held from now on."""
             nonlocal held, most
             held += len(msgspec.msgpack.decode(data, type=list[Kept]))
             most = max(most, held)
@@ -55,6 +58,7 @@ async def test_few_purchases_are_held_at_a_time(world: World) -> None:
         yield [earn, earn]
 
     def reached(done: int, total: int) -> None:
+        """Let go of a chunk that was counted."""
         nonlocal held
         assert total == 30
         held = max(0, held - 2) if done else held
@@ -72,6 +76,7 @@ async def test_a_worker_that_dies_ends_the_backtest_and_leaves_nothing(world: Wo
 
     @asynccontextmanager
     async def dying(trial: Trial) -> AsyncIterator[Sequence[Earner]]:
+        """Yield two workers, of which one is killed."""
         async with asynccontextmanager(partial(open_pool, workers=2))(trial) as earners:
             children = await asyncio.to_thread(_children)
             workers.extend(children)

@@ -72,6 +72,7 @@ async def here(trial: Trial) -> AsyncIterator[Sequence[Earner]]:
     """Yield one earner that works in this process, giving way to others before each chunk."""
 
     async def earn(data: bytes) -> bytes:
+        """Return the prospects of a chunk."""
         await asyncio.sleep(0)
         return earn_chunk(data, trial)
 

@@ -7,8 +7,10 @@ import click
 import msgspec
 
 from cashback.cli.api import api, idempotency_option, part
+from cashback.cli.backtest import backtest
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say, tree
+from cashback.cli.ruleset_files import rules_of_file
 from cashback.kernel.ids import new_id
 
 FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -45,7 +47,7 @@ def draft(  # click hands options over by name
     """
     if (programme_id is None) == (draft_id is None) or (draft_id is None) != (revision is None):
         raise click.UsageError("name --programme for a new draft, or --change with the --revision that was looked at")
-    document = msgspec.to_builtins(_rules(file))
+    document = msgspec.to_builtins(rules_of_file(file))
     with api() as client:
         if draft_id is None:
             body = {"programme_id": programme_id, "name": name or file.name, "document": document}
@@ -73,7 +75,7 @@ def lint(file: Path, as_json: bool) -> int:  # noqa: FBT001  # as above
     from cashback.ledger import Severity
     from cashback.ledger import lint as find
 
-    found = find(_rules(file))
+    found = find(rules_of_file(file))
     print_records("findings", [msgspec.to_builtins(finding) for finding in found], as_json=as_json)
     return EXIT_DIFFERENCE if any(finding.severity is Severity.ERROR for finding in found) else 0
 
@@ -211,28 +213,13 @@ def _print(title: str, told: dict[str, Any], *, as_json: bool) -> None:
         print_facts(title, told)
 
 
-def _rules(file: Path) -> Any:  # noqa: ANN401  # imported late
-    """Return the ruleset of a file.
-
-    Raises:
-        BodyInvalid, JsonMalformed: it is none; the detail says where.
-    """
-    from cashback.kernel.http.body import BodyInvalid, decode_body
-    from cashback.ledger import RulesetDocument
-
-    try:
-        return decode_body(file.read_bytes(), RulesetDocument)
-    except BodyInvalid as problem:
-        raise BodyInvalid(f"{problem.detail} ({problem.fields.get('pointer') or 'the document'})") from problem
-
-
 def _either(name: str) -> Any:  # noqa: ANN401  # as above
     """Return the ruleset of a file, a draft or a version."""
     from cashback.ledger import RulesetDocument
 
     file = Path(name)
     if file.is_file():
-        return _rules(file)
+        return rules_of_file(file)
     return msgspec.convert(_story(name, None)["document"], RulesetDocument)
 
 
@@ -243,3 +230,6 @@ def _story(name: str, at: str | None) -> dict[str, Any]:
             return client.get(f"/v1/programmes/{part(name)}/ruleset?at={part(at)}")
         kind = "ruleset-drafts" if name.startswith("drf_") else "rulesets"
         return client.get(f"/v1/{kind}/{part(name)}")
+
+
+ruleset.add_command(backtest)

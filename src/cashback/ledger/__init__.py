@@ -41,6 +41,7 @@ from cashback.ledger.model import (
     Transition,
 )
 from cashback.ledger.model.adjustments import AdjustmentAnswer, AdjustmentKind, NewCredit, NewDebit
+from cashback.ledger.model.backtests import Backtest
 from cashback.ledger.model.campaigns import BudgetChange, BudgetStory, CampaignAnswer, CampaignUnknown, NewCampaign
 from cashback.ledger.model.drafts import (
     DraftAnswer,
@@ -117,6 +118,7 @@ __all__ = [
     "AdjustmentAnswer",
     "AdjustmentKind",
     "AdjustmentReadings",
+    "Backtest",
     "Balance",
     "BalanceAt",
     "BalanceStory",

@@ -35,6 +35,7 @@ from cashback.kernel.lifecycle.probe import problems_of, serve_asgi
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import (
     AdjustmentReadings,
+    Backtests,
     CampaignReadings,
     Debts,
     MintLimit,
@@ -67,6 +68,8 @@ from cashback.purchases.service import (
 )
 
 BODY_BYTES_MAX: Final = 65_536
+BACKTEST_CHUNK: Final = 50
+"""So few purchases are decided at a time before other requests have their turn."""
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
@@ -112,6 +115,7 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     return {
         "adjustment_readings": AdjustmentReadings(database),
         "adjustments": Adjustments(database, clock=clock, mint_limit=mint_limit),
+        "backtests": Backtests(database, chunk=BACKTEST_CHUNK),
         "books": database,
         "campaign_readings": CampaignReadings(database, clock=clock),
         "campaigns": Campaigns(orders),

@@ -11,7 +11,7 @@ from cashback.kernel.ids import new_id
 from cashback.ledger.model.drafts import DRAFTS_MAX
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.world import Caller, Rest
-from tests.integration.ledger.world import START, World, new_key
+from tests.integration.ledger.world import START, World, buy, new_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -263,3 +263,21 @@ async def test_a_merchant_has_no_part_in_rulesets(rest: Rest, world: World, prog
     body = {"programme_id": programme, "name": "x", "document": rules}
     assert_problem(await keeper.post("/v1/ruleset-drafts", body), 403, "operator_only")
     assert_problem(await keeper.get(f"/v1/programmes/{programme}/rulesets"), 403, "operator_only")
+
+
+async def test_a_draft_is_tried_on_what_was_bought(operator: Caller, world: World, programme: str) -> None:
+    """Twice the percentage costs the same again; what cannot be tried is refused with its place."""
+    draft = await drafted(operator, programme, await document(world, programme, rate=300))
+    user, merchant = await world.user(), await world.merchant()
+    await world.record(*[buy(user, merchant) for _ in range(3)])
+    path = f"/v1/rulesets/{draft['id']}/backtests"
+    told = await operator.post(path, {"until": later(1)})
+    assert told.status_code == 201, told.text
+    story = told.json()
+    assert (story["purchases"], story["recorded_minor"], story["draft_minor"]) == (3, "450", "900")
+    assert story["by_user"] == {"gain": 1, "lose": 0, "stay": 0}
+    assert [change["difference_minor"] for change in story["largest_rises"]] == ["150"] * 3
+    reversed_window = await operator.post(path, {"since": later(1), "until": later(0)})
+    assert_problem(reversed_window, 422, "backtest_invalid", pointer="/until")
+    unknown = await operator.post(f"/v1/rulesets/{new_id('drf')}/backtests", {})
+    assert_problem(unknown, 404, "draft_unknown", parameter="ruleset_id")

@@ -1,5 +1,6 @@
 """The ledger over REST: cashbacks with their timelines, debts, decisions, the programme in force, the trial balance."""
 
+from cashback.ledger.http.backtests import BACKTEST_ROUTES
 from cashback.ledger.http.cashbacks import CASHBACK_ROUTES
 from cashback.ledger.http.debts import DEBT_ROUTES
 from cashback.ledger.http.decisions import DECISION_ROUTES
@@ -7,6 +8,14 @@ from cashback.ledger.http.programmes import PROGRAMME_ROUTES
 from cashback.ledger.http.queues import QUEUE_ROUTES
 from cashback.ledger.http.trial import TRIAL_ROUTES
 
-ROUTES = [*CASHBACK_ROUTES, *DEBT_ROUTES, *DECISION_ROUTES, *PROGRAMME_ROUTES, *QUEUE_ROUTES, *TRIAL_ROUTES]
+ROUTES = [
+    *BACKTEST_ROUTES,
+    *CASHBACK_ROUTES,
+    *DEBT_ROUTES,
+    *DECISION_ROUTES,
+    *PROGRAMME_ROUTES,
+    *QUEUE_ROUTES,
+    *TRIAL_ROUTES,
+]
 
 __all__ = ["ROUTES"]

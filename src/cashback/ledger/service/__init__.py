@@ -3,6 +3,7 @@
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
 from cashback.ledger.service.adjustments import Adjusted, AdjustmentReadings, announce_adjusted, credit, debit
 from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
+from cashback.ledger.service.backtesting import Backtests
 from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.service.checking import Checker
 from cashback.ledger.service.debts import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffs, write_off
@@ -39,6 +40,7 @@ __all__ = [
     "AdjustmentReadings",
     "AnchorPolicy",
     "Anchorer",
+    "Backtests",
     "CampaignReadings",
     "Checker",
     "DebtorStory",

@@ -1,0 +1,103 @@
+"""Who takes the first step of a backtest never shows, and nobody is left behind by one that ends early."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cashback.ledger.model.backtests import Backtest, BacktestInterrupted, Kept, Trial
+from cashback.ledger.model.rulesets import Limits, Rules
+from cashback.ledger.service import Backtests, backtesting
+from cashback.ledger.service.backtesting import Earner
+from cashback.processes.backtesting.pool import open_pool
+from tests.integration.ledger.backtested import MOST, bought, ruled, run
+from tests.integration.ledger.programme_rules import rule
+from tests.integration.ledger.world import World
+
+
+async def test_neither_workers_nor_chunks_show_in_the_story(world: World) -> None:
+    """One worker or three, chunks of one or of five hundred, here or in processes: the same story."""
+    programme, _ = await ruled(world)
+    await bought(world)
+    [name] = await world.one(
+        "select array_agg(campaign.id) from ledger.campaigns as campaign where day_limit_minor = 900"
+    )
+    rules = Rules(rules=(rule("x", name, 1_700),), limits=Limits(user_day="300", merchant_day="450"))
+    stories = [await run(Backtests(world.auditor, chunk=chunk), programme, rules) for chunk in (1, 7, 500)]
+    for workers, chunk in ((1, 2), (3, 1), (3, 500)):
+        earners = asynccontextmanager(partial(open_pool, workers=workers))
+        stories.append(await run(Backtests(world.auditor, earners=earners, chunk=chunk), programme, rules))
+    assert [msgspec.json.encode(story) for story in stories] == [msgspec.json.encode(stories[0])] * 6
+    assert stories[0].difference_minor != "0"
+
+
+async def test_few_purchases_are_held_at_a_time(world: World) -> None:
+    """However many there are: two chunks for each earner, of which one is being counted."""
+    programme, rules = await ruled(world)
+    await bought(world, days=5)
+    held, most = 0, 0
+
+    @asynccontextmanager
+    async def counting(trial: Trial) -> AsyncIterator[Sequence[Earner]]:
+        """Yield two earners that count what is held."""
+
+        async def earn(data: bytes) -> bytes:
+            """Return the prospects of a chunk, which is held from now on."""
+            nonlocal held, most
+            held += len(msgspec.msgpack.decode(data, type=list[Kept]))
+            most = max(most, held)
+            await asyncio.sleep(0)
+            return backtesting.earn_chunk(data, trial)
+
+        yield [earn, earn]
+
+    def reached(done: int, total: int) -> None:
+        """Let go of a chunk that was counted."""
+        nonlocal held
+        assert total == 30
+        held = max(0, held - 2) if done else held
+
+    asked = Backtest(ruleset="file", programme_id=programme.id, document=rules)
+    await Backtests(world.auditor, earners=counting, chunk=2).run(asked, most=MOST, reached=reached)
+    assert 2 < most <= backtesting.AHEAD * 2 * 2
+
+
+async def test_a_worker_that_dies_ends_the_backtest_and_leaves_nothing(world: World) -> None:
+    """The caller is told that it may try again; no worker is left, and no transaction is open."""
+    programme, rules = await ruled(world)
+    await bought(world)
+    workers: list[int] = []
+
+    @asynccontextmanager
+    async def dying(trial: Trial) -> AsyncIterator[Sequence[Earner]]:
+        """Yield two workers, of which one is killed."""
+        async with asynccontextmanager(partial(open_pool, workers=2))(trial) as earners:
+            children = await asyncio.to_thread(_children)
+            workers.extend(children)
+            os.kill(children[0], signal.SIGKILL)
+            yield earners
+
+    with pytest.raises(BacktestInterrupted):
+        await run(Backtests(world.auditor, earners=dying, chunk=1), programme, rules)
+    assert len(workers) == 2
+    assert _children() == []
+    busy = "select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null"
+    assert await world.one(busy) == 1  # the one that asks
+
+
+def _children() -> list[int]:
+    """Return the workers that this process has started and not yet seen end."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (folder / "cmdline").read_bytes()
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if b"cashback.processes.backtesting.worker" in words and parent == os.getpid():
+                found.append(int(folder.name))
+    return found

@@ -23,6 +23,8 @@ WHOLE = {
     "expire_after_days": 365,
     "write_off_after_days": 730,
     "accepts": ["SEK", "CHF"],
+    "review_above_minor": "5000",
+    "second_above_minor": "20000",
 }
 
 
@@ -97,6 +99,24 @@ async def test_ending_is_repeated_safely_and_what_was_granted_stays(operator: Ca
     assert (before["reason"], after["reason"]) == ("granted", "no_programme")
 
 
+async def test_a_programme_started_with_two_amounts_asks_one_person_above_the_first_and_two_above_the_second(
+    operator: Caller, world: World
+) -> None:
+    """What is not above the first is approved at once; each grant is 1.5 % of its purchase."""
+    await started(operator, **SIMPLE, review_above_minor="15", second_above_minor="30")
+    user, shop = await world.user(), await world.merchant()
+    states, needed = [], []
+    for amount in ("1000", "2000", "2100"):
+        body = a_purchase(user, shop) | {"amount_minor": amount}
+        cashback = (await operator.post("/v1/purchases", body)).json()["cashback"]
+        states.append((cashback["amount_minor"], cashback["state"]))
+        if cashback["state"] == "review":
+            said = {"verdict": "approve", "person": "alice", "reason": "seen the invoice"}
+            needed.append((await operator.post(f"/v1/cashback/{cashback['id']}/review", said)).json())
+    assert states == [("15", "approved"), ("30", "review"), ("31", "review")]
+    assert [(one["approvals_needed"], one["is_decided"]) for one in needed] == [(1, True), (2, False)]
+
+
 @pytest.mark.parametrize(
     "changes,code,pointer",
     [
@@ -107,6 +127,9 @@ async def test_ending_is_repeated_safely_and_what_was_granted_stays(operator: Ca
         ({"accepts": ["EUR", "LTL"]}, "currency_withdrawn", "/accepts/1"),
         ({"hold_days": 366}, "request_invalid", "/hold_days"),
         ({"refund_policy": "seize"}, "request_invalid", "/refund_policy"),
+        ({"review_above_minor": "-1"}, "request_invalid", "/review_above_minor"),
+        ({"review_above_minor": str(2**63)}, "programme_invalid", "/review_above_minor"),
+        ({"review_above_minor": "200", "second_above_minor": "199"}, "programme_invalid", "/second_above_minor"),
     ],
 )
 async def test_terms_that_cannot_be_are_refused_with_their_place(

@@ -90,9 +90,11 @@ def test_a_programme_is_started_shown_and_ended(cashback: Cashback, dev: Dev) ->
         return said.json
 
     words = ("create", "Yen", "--currency", "JPY", "--token-rate", "1/100", "--accepts", "KRW", "--hold-days", "7")
-    made = run(*words, "--idempotency-key", "yen-1")
-    assert run(*words, "--idempotency-key", "yen-1") == made
+    reviews = ("--review-above", "500", "--second-above", "2000")
+    made = run(*words, *reviews, "--idempotency-key", "yen-1")
+    assert run(*words, *reviews, "--idempotency-key", "yen-1") == made
     assert (made["exponent"], made["hold_days"], made["accepts"]) == (0, 7, ["KRW"])
+    assert (made["review_above_minor"], made["second_above_minor"]) == ("500", "2000")
     assert run("show", made["id"]) == made
     assert made["id"] in [one["id"] for one in run("list")]
     assert run("end", made["id"], "--reason", "over")["ended_at"] is not None

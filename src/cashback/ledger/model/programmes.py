@@ -13,7 +13,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a programme keeps time, what becomes of refunds, and which currencies it takes beside its own.
 
     Days and months are those of `time_zone`. `expire_after_days` is how long an approved cashback waits for a wallet,
-    `write_off_after_days` how long a debt is open at most; None: for ever.
+    `write_off_after_days` how long a debt is open at most; None: for ever. Grants above `review_above` are reviewed by
+    a person, those above `second_above` by two once they are reviewed; None: none are.
     """
 
     time_zone: str = "UTC"
@@ -22,6 +23,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expire_after_days: int | None = None
     write_off_after_days: int | None = None
     accepts: tuple[str, ...] = ()
+    review_above: Minor | None = None
+    second_above: Minor | None = None
 
 
 class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +83,8 @@ class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     expire_after_days: int | None
     write_off_after_days: int | None
     accepts: tuple[str, ...]
+    review_above_minor: Amount | None
+    second_above_minor: Amount | None
 
 
 class Commitments(msgspec.Struct, frozen=True, kw_only=True):

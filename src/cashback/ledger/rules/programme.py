@@ -108,6 +108,7 @@ def _check_conditions(conditions: Conditions, currency: Currency) -> None:
     for pointer, value, least, most in days:
         if value is not None and not least <= value <= most:
             raise ProgrammeInvalid(f"{pointer} must be between {least} and {most}", pointer=pointer)
+    _check_reviews(conditions)
     if len(conditions.accepts) > ACCEPTS_MAX:
         raise ProgrammeInvalid(f"at most {ACCEPTS_MAX} currencies are accepted", pointer="/accepts")
     for place, code in enumerate(conditions.accepts):
@@ -116,6 +117,23 @@ def _check_conditions(conditions: Conditions, currency: Currency) -> None:
             raise ProgrammeInvalid(
                 "a currency is named once; its own a programme takes anyway", pointer=f"/accepts/{place}"
             )
+
+
+def _check_reviews(conditions: Conditions) -> None:
+    """Return when the amounts above which people review are amounts, the second not below the first.
+
+    Raises:
+        ProgrammeInvalid: with a pointer to the first that is not.
+    """
+    first, second = conditions.review_above, conditions.second_above
+    for pointer, amount in (("/review_above_minor", first), ("/second_above_minor", second)):
+        if amount is not None and not 0 <= amount <= INT63_MAX:
+            raise ProgrammeInvalid(f"{pointer} must be between 0 and {INT63_MAX}", pointer=pointer)
+    if first is not None and second is not None and second < first:
+        raise ProgrammeInvalid(
+            "a second person is asked above the amount of the first, or above a larger one",
+            pointer="/second_above_minor",
+        )
 
 
 def _check_rate(rate: TokenRate) -> None:

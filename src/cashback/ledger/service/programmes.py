@@ -93,6 +93,8 @@ def programme_answer(programme: Programme) -> ProgrammeAnswer:
         expire_after_days=conditions.expire_after_days,
         write_off_after_days=conditions.write_off_after_days,
         accepts=conditions.accepts,
+        review_above_minor=None if conditions.review_above is None else str(conditions.review_above),
+        second_above_minor=None if conditions.second_above is None else str(conditions.second_above),
     )
 
 

@@ -28,7 +28,7 @@ BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _PROGRAMME: Final = f"""
     select {_TERMS}, programme.name, funds.budget, funds.left_over, programme.ended_at, programme.time_zone,
            programme.hold_days, programme.refund_policy, programme.expire_after_days, programme.write_off_after_days,
-           accepted.others, base.amount
+           accepted.others, base.amount, programme.review_above_minor, programme.second_above_minor
     from ledger.programmes as programme
     left join lateral ({_BARE}) as ruleset on true
     cross join lateral (
@@ -121,9 +121,9 @@ async def insert(tx: Tx, terms: NewProgramme, currency: Currency, *, programme_i
         """
         insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator, token_rate_denominator,
                                        created_at, time_zone, hold_days, refund_policy, expire_after_days,
-                                       write_off_after_days)
+                                       write_off_after_days, review_above_minor, second_above_minor)
         values (%(id)s, %(name)s, %(currency)s, %(exponent)s, %(numerator)s, %(denominator)s, %(at)s, %(zone)s,
-                %(hold)s, %(policy)s, %(expire)s, %(write_off)s)
+                %(hold)s, %(policy)s, %(expire)s, %(write_off)s, %(review_above)s, %(second_above)s)
         """,
         {
             "id": programme_id,
@@ -138,6 +138,8 @@ async def insert(tx: Tx, terms: NewProgramme, currency: Currency, *, programme_i
             "policy": terms.conditions.refund_policy,
             "expire": terms.conditions.expire_after_days,
             "write_off": terms.conditions.write_off_after_days,
+            "review_above": terms.conditions.review_above,
+            "second_above": terms.conditions.second_above,
         },
     )
 
@@ -214,6 +216,8 @@ def _programme(row: tuple[Any, ...]) -> Programme:
             expire_after_days=row[16],
             write_off_after_days=row[17],
             accepts=tuple(row[18]),
+            review_above=row[20],
+            second_above=row[21],
         ),
     )
 

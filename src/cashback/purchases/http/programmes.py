@@ -21,6 +21,7 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The terms of a new programme; the same name with the same terms again changes nothing.
 
     With `rate_bps` and `budget_minor` it starts with one percentage paid by a campaign `base`; with neither, empty.
+    A grant above `review_above_minor` waits for a person, and what is reviewed above `second_above_minor` for two.
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -35,6 +36,8 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     expire_after_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] | None = None
     write_off_after_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] | None = None
     accepts: Annotated[list[Annotated[str, msgspec.Meta(pattern=CURRENCY_PATTERN)]], msgspec.Meta(max_length=50)] = []
+    review_above_minor: Amount | None = None
+    second_above_minor: Amount | None = None
 
 
 @post(
@@ -101,6 +104,8 @@ def _conditions(body: ProgrammeBody) -> Conditions | None:
         expire_after_days=body.expire_after_days,
         write_off_after_days=body.write_off_after_days,
         accepts=tuple(body.accepts),
+        review_above=None if body.review_above_minor is None else Minor(int(body.review_above_minor)),
+        second_above=None if body.second_above_minor is None else Minor(int(body.second_above_minor)),
     )
     return None if conditions == Conditions() else conditions
 

@@ -1,15 +1,14 @@
 """Several processes that decide at once: no limit and no budget is passed together, and none waits for ever."""
 
-import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 
 import pytest
 
 from cashback.ledger.model.rulesets import FirstPurchase, Fixed, Limits, Rules, TierIs
 from cashback.purchases.model import Merchant, PurchaseAnswer, User
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
-from tests.integration.ledger.world import START, Dsns, World, buy, decoded, open_world
+from tests.integration.ledger.recorder import Orders, record_together
+from tests.integration.ledger.world import START, Dsns, World
 
 PLENTY = 10_000_000
 TURNS = 12
@@ -17,17 +16,9 @@ TURNS = 12
 
 async def rush(dsns: Dsns, orders: Sequence[list[User]], merchant: Merchant) -> list[PurchaseAnswer]:
     """Have as many processes record at once, batch after batch, each the users of its own order."""
-
-    async def work(order: list[User]) -> list[PurchaseAnswer]:
-        answers = []
-        async with open_world(dsns) as world:
-            for turn in range(TURNS):
-                bought = [buy(user, merchant, occurred_at=START - timedelta(days=turn % 3)) for user in order]
-                outcomes = await world.purchases.record(bought)
-                answers += [decoded(outcome, PurchaseAnswer) for outcome in outcomes]
-        return answers
-
-    return [answer for answers in await asyncio.gather(*map(work, orders)) for answer in answers]
+    return await record_together(
+        [Orders(dsns.superuser, [user.id for user in order], merchant.id, START, TURNS) for order in orders]
+    )
 
 
 @pytest.mark.invariant("I1", "I8")
@@ -40,7 +31,7 @@ async def test_processes_never_pass_a_limit_or_a_budget_together_and_never_deadl
     programme = await world.programme()
     tight, wide = (
         await campaign(world, programme, budget=30_000, stripes=3),
-        await campaign(world, programme, budget=PLENTY),
+        await campaign(world, programme, budget=PLENTY, day_limit=11_000 if has_limits else None),
     )
     limits = Limits(user_day="1500", user_month="4000", user_lifetime="6000", merchant_day="15000")
     first = (rule("c", wide, Fixed(amount="50"), when=(FirstPurchase(),)),) if asks_for_past else ()

@@ -185,7 +185,8 @@ async def _decide(tx: Tx, due: Sequence[_Looked], programme_id: str, now: dateti
         raise BooksMoved("a waitlisted cashback moved under its lock")
     await post_held(tx, decided.held, postings_of(accruals, decided.held), at=now)
     changes = await _return(tx, [(looked, accrual) for looked, accrual, _ in done], programme_id, now)
-    await announce(tx, accruals, returned={each.cashback.purchase_id: each for each in changes}, now=now)
+    returned = {purchase: each for each in changes if (purchase := each.cashback.purchase_id) is not None}
+    await announce(tx, accruals, returned=returned, now=now)
     await announce_returned(tx, changes, now=now)
     return accruals
 

@@ -22,6 +22,7 @@ async def count(tx: Tx, programme_id: str, *, since: datetime | None, until: dat
             select
             from ledger.cashback_ledger
             where programme_id = %(programme)s
+              and purchase_id is not null
               and (%(since)s::timestamptz is null or created_at >= %(since)s)
               and (%(until)s::timestamptz is null or created_at < %(until)s)
             limit %(most)s
@@ -70,11 +71,18 @@ async def stream(
         await cursor.execute(
             """
             select recorded.position, recorded.created_at, recorded.purchase_id, recorded.user_id,
-                   (select document from ledger.decisions where cashback_id = recorded.id)
+                   (
+                       select document
+                       from ledger.decisions
+                       where cashback_id = recorded.id
+                       order by sequence desc
+                       limit 1
+                   )
             from (
                 select position, created_at, id, purchase_id, user_id
                 from ledger.cashback_ledger
                 where programme_id = %(programme)s
+                  and purchase_id is not null
                   and (%(since)s::timestamptz is null or created_at >= %(since)s)
                   and (%(until)s::timestamptz is null or created_at < %(until)s)
                 order by position

@@ -1,0 +1,171 @@
+"""What the engine and the books must come to, told a second time in plain Python: nothing here calls what is tested.
+
+Decisions, holds, verdicts, refunds, nettings and outcomes by the formulas of the design, in fractions, one cashback
+after the other. A machine does each step to the real services and to this, and holds the two beside each other.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from math import floor
+
+DECIMALS = 6
+REQUESTED = ("mint_requested", "minted", "stuck", "reversed")
+UNPAID = ("declined", "waitlisted", "voided", "expired")
+
+
+@dataclass
+class Fund:
+    """A campaign: what its budget holds, at most how much by the day, and what it does when it ends."""
+
+    id: str
+    left: int
+    day_limit: int | None
+    exhaustion: str
+
+
+@dataclass
+class Version:
+    """A published ruleset: when it decides, and by campaign the basis points of each line."""
+
+    id: str
+    starts_at: datetime
+    ends_at: datetime | None
+    rates: dict[str, int]
+
+
+@dataclass
+class Scheme:
+    """A programme with everything that decides, and what was granted by each of its counters."""
+
+    id: str
+    currency: str
+    exponent: int
+    rate: Fraction
+    hold: timedelta
+    review_above: int
+    second_above: int
+    expires_after: timedelta
+    writes_off_after: timedelta | None
+    gives_up_at_once: bool
+    limits: dict[str, int]
+    funds: dict[str, Fund]
+    versions: list[Version] = field(default_factory=list)
+    is_paused: bool = False
+    used: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def tokens(self, minor: int) -> int:
+        """Return an amount in base units of the token, rounded down once."""
+        return floor(Fraction(minor * 10**DECIMALS, int(10**self.exponent)) * self.rate)
+
+    def rates_at(self, at: datetime) -> dict[str, int] | None:
+        """Return the newest rules whose window holds this instant."""
+        for version in reversed(self.versions):
+            if version.starts_at <= at and (version.ends_at is None or at < version.ends_at):
+                return version.rates
+        return None
+
+
+@dataclass
+class Line:
+    """A line of a purchase: its eligible base, and what each campaign granted on it."""
+
+    base: int
+    grants: dict[str, int]
+
+    @property
+    def granted(self) -> int:
+        """Return what all campaigns granted."""
+        return sum(self.grants.values())
+
+
+@dataclass
+class Expected:
+    """A cashback as it must stand."""
+
+    scheme: Scheme
+    user: str
+    occurred_at: datetime
+    costs: list[int]
+    state: str = "declined"
+    amount: int = 0
+    lines: list[Line] = field(default_factory=list)
+    payable: int = 0
+    units: int = 0
+    net: int = 0
+    netted: int = 0
+    debt: int = 0
+    requested: int | None = None
+    number: int | None = None
+    was_requested: bool = False
+    hold_until: datetime | None = None
+    approved_at: datetime | None = None
+    reversals: int = 0
+    is_retired: bool = False
+    approved_by: set[str] = field(default_factory=set)
+    is_rejected: bool = False
+    returned: list[int] = field(default_factory=list)
+    returned_by_amount: int = 0
+
+    @property
+    def left(self) -> int:
+        """Return what of the purchase was not returned yet."""
+        return sum(self.costs) - sum(self.returned) - self.returned_by_amount
+
+    def nets(self) -> list[int]:
+        """Return what refunds leave of each line: floor(G (E - R) / E), R = L + a (E - L) / S."""
+        rest = [max(line.base - back, 0) for line, back in zip(self.lines, self.returned, strict=True)]
+        whole = sum(rest)
+        taken = min(self.returned_by_amount, whole)
+        found = []
+        for line, remains in zip(self.lines, rest, strict=True):
+            if line.base == 0 or whole == 0:
+                found.append(0)
+                continue
+            refunded = Fraction(line.base - remains) + Fraction(taken * remains, whole)
+            found.append(floor(line.granted * (line.base - refunded) / line.base))
+        return found
+
+    def shares(self) -> dict[str, int]:
+        """Return what of it each campaign still pays: on each line they give back from the last id to the first."""
+        found: dict[str, int] = {}
+        for line, net in zip(self.lines, self.nets(), strict=True):
+            gone = line.granted - net
+            for campaign in sorted(line.grants, reverse=True):
+                back = min(gone, line.grants[campaign])
+                gone -= back
+                found[campaign] = found.get(campaign, 0) + line.grants[campaign] - back
+        return found
+
+
+@dataclass
+class Owed:
+    """A part of a debt that is open."""
+
+    scheme: Scheme
+    units: int
+    since: datetime
+
+
+@dataclass
+class Debtor:
+    """What one user was ever asked back, and what became of it; open parts, the oldest first."""
+
+    raised: int = 0
+    collected: int = 0
+    given_up: int = 0
+    open: list[Owed] = field(default_factory=list)
+
+    @property
+    def owes(self) -> int:
+        """Return what is open."""
+        return sum(part.units for part in self.open)
+
+    def pay(self, units: int) -> None:
+        """End so much of the oldest parts."""
+        while units:
+            part = min(units, self.open[0].units)
+            self.open[0].units -= part
+            units -= part
+            if not self.open[0].units:
+                self.open.pop(0)

@@ -1,0 +1,96 @@
+"""What a purchase earns, told a second time: lines, limits in their order, budgets."""
+
+from datetime import datetime
+from fractions import Fraction
+from math import floor
+
+from tests.property.ledger.reference import Expected, Line, Scheme
+
+
+def shrink(total: int, parts: list[int]) -> list[int]:
+    """Return parts that sum to `total`: what goes is spread by size, each rounded down, the rest from the lowest."""
+    whole = sum(parts)
+    gone = whole - total
+    if not gone:
+        return list(parts)
+    left = [part - floor(Fraction(gone * part, whole)) for part in parts]
+    for place, part in enumerate(left):
+        step = min(part, sum(left) - total)
+        left[place] -= step
+    return left
+
+
+def decide(one: Expected, merchant: str, now: datetime, *, is_blocked: bool) -> None:
+    """Have a new cashback be what its purchase earns, and count it."""
+    scheme = one.scheme
+    rates = scheme.rates_at(one.occurred_at)
+    one.returned = [0] * len(one.costs)
+    if rates is None or scheme.is_paused or is_blocked:
+        return
+    columns = {fund: [floor(Fraction(cost * bps, 10_000)) for cost in one.costs] for fund, bps in sorted(rates.items())}
+    columns = {fund: column for fund, column in columns.items() if sum(column)}
+    if not columns:
+        return
+    day, month = one.occurred_at.date().isoformat(), one.occurred_at.date().isoformat()[:7]
+    keys = {
+        "user_day": ("user_day", one.user, day),
+        "user_month": ("user_month", one.user, month),
+        "user_lifetime": ("user_lifetime", one.user),
+        "merchant_day": ("merchant_day", merchant, day),
+    }
+    columns = _clamp(scheme, columns, list(keys.items()))
+    is_waiting = _fill(scheme, columns, day)
+    amount = sum(map(sum, columns.values()))
+    if is_waiting:
+        one.state = "waitlisted"
+        return
+    if not scheme.tokens(amount):
+        return
+    for name in (*keys.values(),):
+        scheme.used[name] = scheme.used.get(name, 0) + amount
+    for fund, column in columns.items():
+        key = ("campaign_day", fund, day)
+        scheme.used[key] = scheme.used.get(key, 0) + sum(column)
+        scheme.funds[fund].left -= sum(column)
+    one.lines = [
+        Line(cost, {fund: column[place] for fund, column in columns.items()}) for place, cost in enumerate(one.costs)
+    ]
+    one.amount = one.payable = one.net = amount
+    one.units = scheme.tokens(amount)
+    one.hold_until = one.occurred_at + scheme.hold
+    if amount > scheme.review_above:
+        one.state = "review"
+    elif one.hold_until > now:
+        one.state = "pending"
+    else:
+        one.state, one.approved_at = "approved", now
+
+
+def _fill(scheme: Scheme, columns: dict[str, list[int]], day: str) -> bool:
+    """Have each campaign pay what it can, by the day and in all; return whether one lets its purchases wait."""
+    for fund, column in columns.items():
+        limit = scheme.funds[fund].day_limit
+        if limit is not None:
+            room = max(limit - scheme.used.get(("campaign_day", fund, day), 0), 0)
+            columns[fund] = shrink(min(room, sum(column)), column)
+    is_waiting = False
+    for fund, column in columns.items():
+        pays = scheme.funds[fund]
+        if sum(column) > pays.left:
+            is_waiting = is_waiting or pays.exhaustion == "waitlist"
+            columns[fund] = shrink(pays.left if pays.exhaustion == "partial_fill" else 0, column)
+    return is_waiting
+
+
+def _clamp(
+    scheme: Scheme, columns: dict[str, list[int]], keys: list[tuple[str, tuple[str, ...]]]
+) -> dict[str, list[int]]:
+    """Return what the limits of a purchase, a user and a merchant leave, one after the other."""
+    rooms = [scheme.limits["purchase"]] + [scheme.limits[name] - scheme.used.get(key, 0) for name, key in keys]
+    for room in rooms:
+        total = min(sum(map(sum, columns.values())), max(room, 0))
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        lines = shrink(total, [sum(row) for row in rows])
+        rows = [shrink(line, row) for line, row in zip(lines, rows, strict=True)]
+        columns = dict(zip(columns, (list(column) for column in zip(*rows, strict=True)), strict=True))
+    return columns

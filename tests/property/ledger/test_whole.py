@@ -1,0 +1,66 @@
+"""The hypothesis state machine over the whole engine and its books, which walks every edge of a cashback's life."""
+
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from cashback.ledger import State
+from cashback.ledger.model import TRANSITIONS
+from tests.property.ledger.drawing import STEPS
+from tests.property.ledger.whole import Whole
+from tests.support.servers import Databases
+
+LIVES: Final = 4
+STEPS_OF_A_LIFE: Final = 250
+NOBODYS: Final = frozenset(("waitlisted", after.value) for after in TRANSITIONS[State.WAITLISTED])
+"""Nothing moves what is waitlisted yet."""
+
+
+@pytest.mark.invariant("I1", "I2", "I7", "I8")
+@pytest.mark.parametrize(
+    "examples,steps",
+    [
+        pytest.param(20, 50, id="1000-steps", marks=pytest.mark.timeout(600)),
+        pytest.param(100, 100, id="10000-steps", marks=[pytest.mark.deep, pytest.mark.timeout(3_600)]),
+    ],
+)
+def test_the_whole_engine_and_its_books_are_what_a_second_telling_makes_of_them(
+    databases: Databases, examples: int, steps: int
+) -> None:
+    """Any sequence of steps keeps every row, account, limit, net and debt as the reference has it (I1, I2, I7, I8)."""
+    Whole.databases = databases
+    run_state_machine_as_test(
+        Whole,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
+
+
+@pytest.mark.invariant("I1", "I2", "I7", "I8")
+@pytest.mark.timeout(600)
+def test_long_lives_take_every_step_and_walk_every_edge(databases: Databases) -> None:
+    """Seeds 0, 1, 2, ... in a few long lives: each step has an effect, and each transition that there is is taken."""
+    Whole.databases = databases
+    Whole.effects.clear()
+    Whole.edges.clear()
+    for life in range(LIVES):
+        machine = Whole()
+        try:
+            machine.begin()
+            for seed in range(life * STEPS_OF_A_LIFE, (life + 1) * STEPS_OF_A_LIFE):
+                machine.step(seed)
+                machine.everything_is_as_the_reference_has_it()
+        finally:
+            machine.teardown()
+    told = "\n".join(f"{count:6} {what}" for what, count in sorted(Whole.effects.items()))
+    assert [name for name in STEPS if not Whole.effects[f"step:{name}"]] == [], told
+    known = {(before or "start", after.value) for before, afters in TRANSITIONS.items() for after in afters}
+    assert known - NOBODYS - Whole.edges.keys() == set(), told

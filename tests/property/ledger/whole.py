@@ -1,0 +1,243 @@
+"""The whole engine and its books as one machine: each step is done to the services and to the reference."""
+
+from datetime import timedelta
+from typing import TypeVar
+
+import msgspec
+from hypothesis.stateful import invariant
+
+from cashback.events.minting import TokenMintFailed
+from cashback.ledger import BudgetChange, NewReview, Pause, Verdict, say, set_pause
+from cashback.ledger.model import NUMBER_RETIRED
+from cashback.purchases.model import OPERATOR, Recorded
+from cashback.purchases.model.refunds import DebtWriteOff
+from tests.integration.ledger.outcomes import minted_after, reverted_outcome
+from tests.integration.ledger.refunding import debt_write_offs_of, write_offs_of
+from tests.integration.ledger.world import failed_outcome, new_key, wallet_number
+from tests.property.ledger import checking
+from tests.property.ledger.reference import REQUESTED, Expected
+from tests.property.ledger.shop import Shop
+from tests.property.ledger.stage import order
+
+T = TypeVar("T")
+
+
+class Whole(Shop):
+    """All that customers do, and what operators, time, the chain and debts do."""
+
+    # ---- time and people ----
+
+    def wait(self, hours: int) -> None:
+        """Let time pass, and have the worker do what is due: verdicts, holds, expiry."""
+        self.world.clock.advance(timedelta(hours=hours))
+        before = {id_: one.state for id_, one in self.book.cashbacks.items()}
+        self.run(self.life.round())
+        self.book.live(self.world.clock.now())
+        for id_, one in self.book.cashbacks.items():
+            if one.state != before[id_]:
+                self.did(f"life:{before[id_]}>{one.state}")
+
+    def review(self, place: int, person: str, verdict: Verdict) -> None:
+        """Say what is to become of a cashback, as one of two people; nobody speaks twice."""
+        found = self.among(
+            place, lambda one: one.state == "review" and not one.is_rejected and person not in one.approved_by
+        )
+        if found is None or len(found[1].approved_by) >= (2 if found[1].payable > found[1].scheme.second_above else 1):
+            return
+        self.run(self._say(found[0], person, verdict))
+        if verdict is Verdict.APPROVE:
+            found[1].approved_by.add(person)
+        else:
+            found[1].is_rejected = True
+        self.did(f"review:{verdict.value}")
+
+    async def _say(self, cashback_id: str, person: str, verdict: Verdict) -> None:
+        """Say a verdict."""
+        said = NewReview(cashback_id=cashback_id, verdict=verdict, person=person, reason="because", key_id="key_1")
+        async with self.world.api.transaction() as tx:
+            await say(tx, said, now=self.world.clock.now())
+
+    def pause(self, code: str, is_paused: bool) -> None:
+        """Pause a programme, or go on."""
+        scheme = self.schemes[code]
+        self.run(self._pause(scheme.id, is_paused=is_paused))
+        if scheme.is_paused != is_paused:
+            self.did("pause" if is_paused else "resume")
+        scheme.is_paused = is_paused
+
+    async def _pause(self, programme_id: str, *, is_paused: bool) -> None:
+        """Say a pause."""
+        said = Pause(is_paused=is_paused, person="alice", reason="because", at=self.world.clock.now())
+        async with self.world.api.transaction() as tx:
+            await set_pause(tx, programme_id, said)
+
+    def block(self, user: int, is_blocked: bool) -> None:
+        """Block a user, or let them earn again."""
+        id_ = self.users[user].id
+        if is_blocked != (id_ in self.blocked):
+            # No door blocks anybody yet.
+            self.run(self.world.rows("update purchases.users set is_blocked = %s where id = %s", is_blocked, id_))
+            self.blocked ^= {id_}
+            self.did("block" if is_blocked else "unblock")
+
+    def link(self, user: int) -> None:
+        """Give a user another wallet, or their first."""
+        self.wallets += 1
+        self.run(self.world.link(self.users[user], wallet_number(10_000 + self.wallets)))
+        self.did("link" if self.users[user].id not in self.book.wallets else "relink")
+        self.book.wallets.add(self.users[user].id)
+
+    # ---- rulesets and budgets ----
+
+    def publish(self, code: str, rates: tuple[int, int], days: int | None) -> None:
+        """Publish a version, at once or in a window to come."""
+        now = self.world.clock.now()
+        starts_at = None if days is None else now + timedelta(days=days)
+        if self.run(self.stage.publish(self.schemes[code], list(rates), starts_at)):
+            self.did("publish:now" if days is None else "publish:staged")
+
+    def withdraw(self, code: str) -> None:
+        """Withdraw the only version that is staged: what was before it goes on."""
+        scheme, now = self.schemes[code], self.world.clock.now()
+        staged = [version for version in scheme.versions if version.starts_at > now]
+        if len(staged) == 1 and staged[0] is scheme.versions[-1]:
+            outcome = self.run(self.stage.rulesets.withdraw(order(), staged[0].id, reason="because"))
+            assert isinstance(outcome, Recorded), outcome
+            scheme.versions.remove(staged[0])
+            self.did("withdraw")
+
+    def change_budget(self, code: str, place: int, amount: int, is_more: bool) -> None:
+        """Raise a budget, or lower it, which is refused when it holds less."""
+        fund = list(self.schemes[code].funds.values())[place]
+        change = BudgetChange(
+            campaign_id=fund.id, cause="funding" if is_more else "withdrawal", amount=amount, reason="because"
+        )
+        outcome = self.run(self.stage.campaigns.change(order(), change))
+        is_possible = is_more or amount <= fund.left
+        assert isinstance(outcome, Recorded) is is_possible, outcome
+        if is_possible:
+            fund.left += amount if is_more else -amount
+        self.did(f"budget:{'refused' if not is_possible else change.cause}")
+
+    # ---- mints ----
+
+    def request(self, by_sweep: bool) -> None:
+        """Request what is due, by its events or by the sweep."""
+        before = {id_: one.state for id_, one in self.book.cashbacks.items()}
+        if by_sweep:
+            self.world.clock.advance(timedelta(minutes=5))
+            self.run(self.world.sweeper.round())
+        else:
+            self.run(self.world.request())
+        self.book.request()
+        for id_, one in self.book.cashbacks.items():
+            if one.state != before[id_]:
+                self.did(f"request:{one.state}")
+                if one.netted and one.state == "mint_requested":
+                    self.did("request:partly_netted")
+
+    def in_flight(self, place: int) -> tuple[str, Expected] | None:
+        """Return a cashback that has a number which may still be minted."""
+        return self.among(place, lambda one: one.state in REQUESTED and not one.is_retired)
+
+    def mint(self, place: int, more: int) -> None:
+        """Have a mint be final, perhaps again, or in another block."""
+        found = self.in_flight(place)
+        if found:
+            before, reversals = found[1].state, found[1].reversals + more
+            self.run(self.world.settle(self.run(minted_after(self.world, found[0], reversals=reversals))))
+            self.book.mint(found[1], reversals)
+            self.did(f"mint:{before}>{found[1].state}")
+
+    def fail(self, place: int, retried: bool) -> None:
+        """Have a mint fail, to be retried or not."""
+        found = self.in_flight(place)
+        if found:
+            outcome = self.run(failed_outcome(self.world, found[0], will_retry=retried))
+            self.run(self.world.settle(msgspec.structs.replace(outcome, reversals=found[1].reversals)))
+            if not retried:
+                self.book.fail(found[1])
+            self.did("fail:retried" if retried else f"fail:{found[1].state}")
+
+    def reverse(self, place: int) -> None:
+        """Have the block of an outcome be replaced."""
+        found = self.in_flight(place)
+        if found:
+            before, reversals = found[1].state, found[1].reversals + 1
+            self.run(self.world.settle(self.run(reverted_outcome(self.world, found[0], reversals=reversals))))
+            self.book.reopen(found[1], reversals)
+            self.did(f"reverse:{before}")
+
+    def retire(self, place: int) -> None:
+        """Have a number be retired that nothing was minted under."""
+        found = self.among(place, lambda one: one.state in ("mint_requested", "stuck"))
+        if found:
+            one = found[1]
+            number = self.run(checking.number_of(self.sight, found[0]))
+            outcome = TokenMintFailed(
+                mint_number=str(number),
+                cashback_id=found[0],
+                reason=NUMBER_RETIRED,
+                will_retry=False,
+                reversals=one.reversals,
+            )
+            self.run(self.world.settle(outcome))
+            one.state, one.is_retired = "stuck", True
+            self.retired.add(number)
+            self.did("retire")
+
+    def restore(self, place: int) -> None:
+        """Give a cashback back whose number was retired."""
+        found = self.among(place, lambda one: one.is_retired)
+        if found is None:
+            return
+        number = self.run(checking.number_of(self.sight, found[0]))
+        assert self.run(self.world.retirements.give_back(number, by="alice", because="a test"))
+        assert not self.run(self.world.retirements.give_back(number, by="bob", because="again"))
+        self.book.restore(found[1])
+        self.did("restore")
+
+    # ---- debts ----
+
+    def give_up(self, hours: int) -> None:
+        """Let time pass and give up debts that are too old."""
+        self.world.clock.advance(timedelta(hours=hours))
+        before = sum(debtor.given_up for debtor in self.book.debtors.values())
+        self.run(write_offs_of(self.world).round())
+        self.book.give_up(self.world.clock.now())
+        if sum(debtor.given_up for debtor in self.book.debtors.values()) > before:
+            self.did("write_off:age")
+
+    def write_off(self, user: int, units: int) -> None:
+        """Give up at most so much of what a user owes; refused where nothing is owed."""
+        id_ = self.users[user].id
+        debtor = self.book.debtors[id_]
+        command = DebtWriteOff(
+            owner=OPERATOR, key=new_key(), user_id=id_, person="alice", reason="because", token_units=units
+        )
+        outcome = self.run(debt_write_offs_of(self.world).write_off(command))
+        assert isinstance(outcome, Recorded) is (debtor.owes > 0), outcome
+        if debtor.owes:
+            part = min(units, debtor.owes)
+            debtor.pay(part)
+            debtor.given_up += part
+            self.did("write_off:person")
+
+    # ---- what must hold ----
+
+    @invariant()
+    def everything_is_as_the_reference_has_it(self) -> None:
+        """Hold every row, account and counter against the reference, and the books against themselves."""
+        if hasattr(self, "users"):
+            self.run(checking.check(self.world, self.sight, self.book, list(self.schemes.values())))
+
+    def teardown(self) -> None:
+        """Run the house's own audits, keep which edges were walked, and close the service."""
+        try:
+            if hasattr(self, "users"):
+                self.run(checking.audit(self.world))
+                self.edges.update(self.run(checking.edges(self.sight)))
+        finally:
+            self.run(self.service.aclose())
+            self.runner.close()
+            self.closing.close()

@@ -85,7 +85,10 @@ def test_the_issue_s_verbs_are_all_there() -> None:
         ),
         *("rates put", "rates list", "rates import", "merchant set", "user tier"),
         *(f"programme {verb}" for verb in ("create", "list", "show", "end")),
-        *(f"ruleset {verb}" for verb in ("draft", "lint", "diff", "simulate", "publish", "withdraw", "list", "show")),
+        *(
+            f"ruleset {verb}"
+            for verb in ("draft", "lint", "diff", "simulate", "backtest", "publish", "withdraw", "list", "show")
+        ),
     }
 
 

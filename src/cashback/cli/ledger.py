@@ -255,7 +255,7 @@ def _show_cashbacks(checks: "Sequence[CheckedCashback]", *, as_json: bool) -> in
             rows.append({**msgspec.structs.asdict(each), "anchors": shown})
         print_json({"cashbacks": rows})
     else:
-        columns = ("cashback", "lines", "waiting", "seals", "anchors", "difference")
+        columns = ("cashback_id", "lines", "waiting", "seals", "anchors", "difference")
         print_table("lines against their evidence", columns, [_row(each) for each in checks])
         for each in checks:
             _show_flaw(each.flaw)

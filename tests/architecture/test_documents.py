@@ -57,6 +57,7 @@ NOT_OVER_REST = {
     "proof_invalid": "of `cashback ledger verify`",
     "proof_too_long": "of `cashback ledger prove`",
     "seal_unknown": "of `cashback ledger verify`",
+    "statement_line_unknown": "of `cashback ledger prove`",
     "sealing_transplanted": "of the ledger worker",
     "settings_invalid": "ends the process at its start",
     "user_ambiguous": "of imports, which name users",

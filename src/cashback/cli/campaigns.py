@@ -155,7 +155,7 @@ def budget(campaign_id: str, days: int, as_json: bool) -> None:  # noqa: FBT001 
     print_facts("budget", story)
     print_records("days", history, as_json=False)
     if forecast is None:
-        say("nothing was spent on the days before today: no forecast")
+        say("no forecast: nothing was spent on the days before today, or what is left lasts for more than ten years")
     else:
         print_facts("it ends", forecast)
 

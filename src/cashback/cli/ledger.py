@@ -2,9 +2,10 @@
 
 import asyncio
 import getpass
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -14,9 +15,12 @@ from cashback.cli.output import Progress, json_option, print_facts, print_json, 
 from cashback.kernel.config import load
 
 if TYPE_CHECKING:
-    from cashback.ledger import Flaw
+    from cashback.ledger import CheckedCashback, Flaw
     from cashback.processes.anchored import Chain
     from cashback.processes.evidence import ProofChecked
+
+CASHBACKS_MAX: Final = 100
+"""Most cashbacks that one `verify` checks one by one."""
 
 
 @click.group()
@@ -27,7 +31,8 @@ def ledger() -> None:
     """
 
 
-@ledger.command(short_help="Recompute the books' evidence, or check a proof.")
+@ledger.command(short_help="Recompute the books' evidence, of some cashbacks only, or check a proof.")
+@click.argument("cashback_ids", nargs=-1, metavar="[CASHBACK_ID]...")
 @click.option(
     "--from-seal", type=click.IntRange(min=1), default=1, show_default=True, help="Take what is before it for true."
 )
@@ -37,20 +42,35 @@ def ledger() -> None:
 @click.option("--from-block", type=click.IntRange(min=0), default=0, show_default=True, help="Where its events begin.")
 @json_option
 def verify(  # click hands options over by name
-    *, from_seal: int, proof: Path | None, as_json: bool, rpc_url: str | None, minter: str | None, from_block: int
+    *,
+    cashback_ids: tuple[str, ...],
+    from_seal: int,
+    proof: Path | None,
+    as_json: bool,
+    rpc_url: str | None,
+    minter: str | None,
+    from_block: int,
 ) -> int:
     """Recompute the books' evidence from the rows, or check a proof; exits with 3 at the first difference.
 
-    A proof is checked without a database and without settings.
+    With ids, at most 100, only the lines of these cashbacks are checked, with everything under the same seals, up to
+    the first anchor. A proof is checked without a database and without settings.
 
     Example: cashback ledger verify --from-seal 100
     """
     from cashback.processes import evidence as process
 
     chain = _chain(rpc_url, minter, from_block)
+    if cashback_ids and (proof is not None or from_seal != 1):
+        raise click.UsageError("name cashbacks, or --proof, or --from-seal")
+    if len(cashback_ids) > CASHBACKS_MAX:
+        raise click.UsageError(f"name at most {CASHBACKS_MAX} cashbacks")
     if proof is not None:
         checked = asyncio.run(process.verify_proof(proof.read_bytes(), chain=chain))
         return _show_proof(checked, is_asked=chain is not None, as_json=as_json)
+    if cashback_ids:
+        checks = asyncio.run(process.verify_cashbacks(load(process.Settings), cashback_ids, chain=chain))
+        return _show_cashbacks(checks, as_json=as_json)
     settings = load(process.Settings)
     with Progress("recomputing leaves, chain and roots", None) as progress:
         found = asyncio.run(process.verify(settings, from_seal=from_seal, chain=chain, reached=progress.reach))
@@ -64,16 +84,19 @@ def verify(  # click hands options over by name
     return EXIT_DIFFERENCE if found.flaw else 0
 
 
-@ledger.command(short_help="Print the proof of a cashback's lines.")
+@ledger.command(short_help="Print the proof of a cashback's lines, or of one.")
 @click.argument("cashback_id")
-def prove(cashback_id: str) -> None:
-    """Print the proof of every statement line of a cashback: JSON that anybody checks with `verify --proof`.
+@click.option("--line", "position", type=click.IntRange(min=1), help="Only the line at this position of the statement.")
+def prove(*, cashback_id: str, position: int | None) -> None:
+    """Print the proof of every statement line of a cashback, or of one: anybody checks it with `verify --proof`.
 
-    Example: cashback ledger prove cb_01k9z3v6q8e2r9xw5t4c7m1n0p
+    A statement tells the position of each line (`cashback ledger statement --format json`).
+
+    Example: cashback ledger prove cb_01k9z3v6q8e2r9xw5t4c7m1n0p --line 42
     """
     from cashback.processes import evidence as process
 
-    print_json(asyncio.run(process.prove(load(process.Settings), cashback_id)))
+    print_json(asyncio.run(process.prove(load(process.Settings), cashback_id, position=position)))
 
 
 @ledger.command(short_help="Print a user's statement of a period.")
@@ -218,6 +241,32 @@ def _chain(rpc_url: str | None, minter: str | None, from_block: int) -> "Chain |
     if (rpc_url is None) != (minter is None):
         raise click.UsageError("--rpc-url and --minter go together")
     return None if rpc_url is None or minter is None else Chain(rpc_url=rpc_url, minter=minter, from_block=from_block)
+
+
+def _show_cashbacks(checks: "Sequence[CheckedCashback]", *, as_json: bool) -> int:
+    """Print what the check of each cashback found, and return the exit code."""
+    if as_json:
+        rows = []
+        for each in checks:
+            shown = [
+                {"root": anchor.root.hex(), "up_to": anchor.up_to, **msgspec.structs.asdict(anchor.standing)}
+                for anchor in each.anchors
+            ]
+            rows.append({**msgspec.structs.asdict(each), "anchors": shown})
+        print_json({"cashbacks": rows})
+    else:
+        columns = ("cashback_id", "lines", "waiting", "seals", "anchors", "difference")
+        print_table("lines against their evidence", columns, [_row(each) for each in checks])
+        for each in checks:
+            _show_flaw(each.flaw)
+    return EXIT_DIFFERENCE if any(each.flaw for each in checks) else 0
+
+
+def _row(checked: "CheckedCashback") -> list[str]:
+    """Return a check as a line of a table."""
+    states = ", ".join(anchor.standing.state for anchor in checked.anchors)
+    fault = "none" if checked.flaw is None else checked.flaw.fault.value
+    return [checked.cashback_id, str(checked.lines), str(checked.waiting), str(checked.seals), states or "none", fault]
 
 
 def _show_proof(checked: "ProofChecked", *, is_asked: bool, as_json: bool) -> int:

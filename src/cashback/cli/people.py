@@ -1,4 +1,4 @@
-"""`cashback merchant set` and `cashback user tier`: what rules ask about people."""
+"""`cashback merchant` and `cashback user`: who buys where, with which wallet, and what rules ask about them."""
 
 import click
 
@@ -8,10 +8,27 @@ from cashback.cli.output import json_option, print_facts, print_json
 
 @click.group()
 def merchant() -> None:
-    """Set what rules ask about merchants.
+    """Create merchants, and set what rules ask about them.
 
-    Example: cashback merchant set mer_01k9z3v6q8e2r9xw5t4c7m1n0p --mcc 5411
+    Example: cashback merchant create "Corner shop" --mcc 5411
     """
+
+
+@merchant.command("create", short_help="Create a merchant.")
+@click.argument("name")
+@click.option("--mcc", help="Its category code (ISO 18245), four digits.")
+@click.option("--owner", "owners", multiple=True, help="A user who owns it, `usr_...`; may be repeated.")
+@idempotency_option
+@json_option
+def create_merchant(name: str, mcc: str | None, owners: tuple[str, ...], key: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Create a merchant; `cashback keys create` then gives it an API key.
+
+    Example: cashback merchant create "Corner shop" --mcc 5411
+    """
+    body = {"name": name, "mcc": mcc, "owners": list(owners)}
+    with api() as client:
+        made = client.post("/v1/merchants", body, idempotency_key=key)
+    _print("merchant", made, as_json=as_json)
 
 
 @merchant.command("set", short_help="Set a merchant's category and owners.")
@@ -20,7 +37,7 @@ def merchant() -> None:
 @click.option("--owner", "owners", multiple=True, help="A user who owns it, `usr_...`; may be repeated.")
 @idempotency_option
 @json_option
-def set_facts(merchant_id: str, mcc: str | None, owners: tuple[str, ...], key: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+def set_facts(merchant_id: str, mcc: str | None, owners: tuple[str, ...], key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Set a merchant's category and owners together: what is left out is none.
 
     Example: cashback merchant set mer_01k9z3v6q8e2r9xw5t4c7m1n0p --mcc 5411 --owner usr_01k9z3v6q8e2r9xw5t4c7m1n0p
@@ -33,10 +50,42 @@ def set_facts(merchant_id: str, mcc: str | None, owners: tuple[str, ...], key: s
 
 @click.group()
 def user() -> None:
-    """Set what rules ask about users.
+    """Create users, link their wallets, and set what rules ask about them.
 
-    Example: cashback user tier usr_01k9z3v6q8e2r9xw5t4c7m1n0p gold
+    Example: cashback user create --wallet 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
     """
+
+
+@user.command("create", short_help="Create a user.")
+@click.option("--reference", help="Your own name for the user.")
+@click.option("--wallet", help="An EVM address with its EIP-55 checksum; cashback waits while there is none.")
+@click.option("--tier", help="A name that rules know, such as `gold`.")
+@idempotency_option
+@json_option
+def create_user(reference: str | None, wallet: str | None, tier: str | None, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Create a user, with a wallet or without one for now.
+
+    Example: cashback user create --reference alice --wallet 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
+    """
+    body = {"reference": reference, "wallet": wallet, "tier": tier}
+    with api() as client:
+        made = client.post("/v1/users", body, idempotency_key=key)
+    _print("user", made, as_json=as_json)
+
+
+@user.command(short_help="Link the wallet to use from now on.")
+@click.argument("user_id")
+@click.argument("address")
+@idempotency_option
+@json_option
+def wallet(user_id: str, address: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Link the wallet that a user uses from now on; what was requested before goes where it was going.
+
+    Example: cashback user wallet usr_01k9z3v6q8e2r9xw5t4c7m1n0p 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
+    """
+    with api() as client:
+        told = client.post(f"/v1/users/{part(user_id)}/wallet", {"wallet": address}, idempotency_key=key)
+    _print("user", told, as_json=as_json)
 
 
 @user.command()

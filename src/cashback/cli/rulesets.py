@@ -121,6 +121,21 @@ def publish(  # as above
     _print("published", made, as_json=as_json)
 
 
+@ruleset.command(short_help="Discard a draft.")
+@click.argument("draft_id")
+@click.option("--reason", required=True, help="Why; it is kept beside the draft.")
+@idempotency_option
+@json_option
+def discard(draft_id: str, reason: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Discard a draft: it changes no more and is never published, and can still be read.
+
+    Example: cashback ruleset discard drf_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "a better one is under way"
+    """
+    with api() as client:
+        told = client.post(f"/v1/ruleset-drafts/{part(draft_id)}/discard", {"reason": reason}, idempotency_key=key)
+    _print("discarded", told, as_json=as_json)
+
+
 @ruleset.command(short_help="Withdraw a version that has not started.")
 @click.argument("ruleset_id")
 @click.option("--reason", required=True, help="Why; it is kept beside the version.")

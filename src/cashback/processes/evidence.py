@@ -1,20 +1,21 @@
 """`cashback ledger verify | prove`: the books' evidence checked from the rows, or a proof without any of them.
 
 verify           database ──▶ rows, leaves, seals ──▶ first flaw         the chain's Anchored events, when asked
+verify cb_...    the same of the lines of some cashbacks
 prove            database ──▶ one file
 verify --proof   that file ──▶ lines, roots                              no database, no setting
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from cashback.kernel.config import Dsn
 from cashback.kernel.db import Database
-from cashback.ledger.model import Checked, Fault, Flaw
+from cashback.ledger.model import Checked, CheckedCashback, Fault, Flaw
 from cashback.ledger.model.proofs import Proof, Proved, ProvedAnchor
 from cashback.ledger.rules.proofs import check_proof, read_proof
-from cashback.ledger.service import Checker, Prover
+from cashback.ledger.service import CashbackChecker, Checker, Prover
 from cashback.processes.anchored import Chain, events_of, is_published
 
 
@@ -44,15 +45,49 @@ async def verify(settings: Settings, *, from_seal: int, chain: Chain | None, rea
         return await Checker(database, published=published).check(from_seal=from_seal, reached=reached)
 
 
-async def prove(settings: Settings, cashback_id: str) -> Proof:
-    """Return the proof of a cashback's statement lines.
+async def verify_cashbacks(
+    settings: Settings, cashback_ids: Sequence[str], *, chain: Chain | None
+) -> list[CheckedCashback]:
+    """Return what the check of each cashback's lines found; with a `chain`, each of their anchors must stand there.
 
     Raises:
-        CashbackUnknown, NotSealed, ProofTooLong: there is none, or not yet.
+        CashbackUnknown, NotSealed, ProofTooLong: there is no such cashback, no line of it, or too many.
+        Unavailable: the database or the node did not answer.
+    """
+    async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
+        checked = [await CashbackChecker(database).check(cashback_id) for cashback_id in cashback_ids]
+    return checked if chain is None else [await _on_chain(each, chain) for each in checked]
+
+
+async def _on_chain(checked: CheckedCashback, chain: Chain) -> CheckedCashback:
+    """Return a check whose flaw may also be an anchor that the chain does not know, or a missing one."""
+    if checked.flaw is None and checked.unanchored + checked.waiting:
+        place = f"the lines of {checked.cashback_id}"
+        flaw = Flaw(fault=Fault.ANCHOR_UNKNOWN, place=place, expected="an anchor", found="not anchored yet")
+        return msgspec.structs.replace(checked, flaw=flaw)
+    for anchor in checked.anchors:
+        proved = ProvedAnchor(
+            root=anchor.root.hex(),
+            up_to=str(anchor.up_to),
+            lines=checked.lines,
+            transaction_hash=anchor.standing.transaction_hash,
+            minter=anchor.standing.minter,
+            is_anchored=True,
+        )
+        if checked.flaw is None and not await is_published(chain, proved):
+            return msgspec.structs.replace(checked, flaw=_unpublished(proved))
+    return checked
+
+
+async def prove(settings: Settings, cashback_id: str, *, position: int | None) -> Proof:
+    """Return the proof of a cashback's statement lines, or of the one at a position.
+
+    Raises:
+        CashbackUnknown, LineUnknown, NotSealed, ProofTooLong: there is none, or not yet.
         Unavailable: the database did not answer.
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
-        return await Prover(database).prove(cashback_id)
+        return await Prover(database).prove(cashback_id, position=position)
 
 
 async def verify_proof(document: bytes, *, chain: Chain | None) -> ProofChecked:

@@ -81,3 +81,19 @@ async def test_a_stored_decision_is_explained_step_by_step(
     assert next(step["code"] for step in told["steps"] if step["depth"] == 0) == "counted"
     assert_problem(await (await rest.merchant(shop)).get(path), 403, "operator_only")
     assert_problem(await operator.get(f"/v1/cashback/{new_id('cb')}/explanation"), 404, "cashback_unknown")
+
+
+async def test_a_merchant_reads_the_customer_s_words_of_its_own_purchases(
+    operator: Caller, rest: Rest, world: World, draft: str
+) -> None:
+    """With the purchase and with the cashback; those of another merchant do not exist for it."""
+    user, shop = await world.user(), await world.merchant()
+    made = (await operator.post("/v1/purchases", a_purchase(user, shop))).json()
+    words = made["cashback"]["explanation"]
+    assert words
+    own, other = await rest.merchant(shop), await rest.merchant(await world.merchant())
+    purchase, cashback = f"/v1/purchases/{made['id']}", f"/v1/cashback/{made['cashback']['id']}"
+    assert (await own.get(purchase)).json()["cashback"]["explanation"] == words
+    assert (await own.get(cashback)).json()["explanation"] == words
+    assert_problem(await other.get(purchase), 404, "purchase_unknown")
+    assert_problem(await other.get(cashback), 404, "cashback_unknown")

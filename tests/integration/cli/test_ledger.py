@@ -80,6 +80,21 @@ def test_a_stranger_finds_what_a_cashback_earned_on_the_chain(dev: Dev, cashback
     proved = msgspec.json.decode(checked.out)["proved"]
     assert (proved["cashback_id"], len(proved["lines"])) == (made["cashback"]["id"], CAUSES)
 
+    one = cashback(
+        "ledger", "prove", made["cashback"]["id"], "--line", proved["lines"][0]["position"], settings=dev.settings
+    )
+    proof.write_text(one.out, encoding="utf-8")
+    alone = msgspec.json.decode(cashback(*check, *minter, settings={}).out)
+    assert (alone["flaw"], alone["proved"]["lines"]) == (None, proved["lines"][:1])
+
+    by_id = ("ledger", "verify", made["cashback"]["id"], "--json", *node)
+    mine = cashback(*by_id, *minter, settings=dev.settings)
+    [told_of_it] = msgspec.json.decode(mine.out)["cashbacks"]
+    assert (mine.code, told_of_it["lines"], told_of_it["flaw"]) == (0, CAUSES, None), mine.err
+    assert {anchor["state"] for anchor in told_of_it["anchors"]} == {"final"}
+    elsewhere = cashback(*by_id, "--minter", dev.settings["CASHBACK_TOKEN_ADDRESS"], settings=dev.settings)
+    assert elsewhere.code == EXIT_DIFFERENCE
+
     other = cashback(*check, "--minter", dev.settings["CASHBACK_TOKEN_ADDRESS"], settings={})
     assert (other.code, msgspec.json.decode(other.out)["flaw"]["fault"]) == (EXIT_DIFFERENCE, "anchor_unknown")
     whole = cashback("ledger", "verify", "--json", *node, *minter, settings=dev.settings)

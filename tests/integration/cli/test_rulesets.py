@@ -3,15 +3,18 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE, EXIT_REJECTED
 from cashback.kernel.config import PREFIX
+from cashback.processes.embedded import eventually
 from tests.integration.cli.conftest import Cashback, Dev
 
+WALLET: Final = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+WITHIN_S: Final = 60.0
 RULE = {"id": "base", "campaign": "cmp_1", "earns": {"kind": "percent", "rate_bps": 150}}
 
 
@@ -79,6 +82,13 @@ def test_a_draft_is_made_changed_published_and_withdrawn(cashback: Cashback, dev
     assert [one["ruleset_id"] for one in run("list", programme["id"], "--drafts")] == [made["id"]]
     gone = run("withdraw", made["id"], "--reason", "called off")
     assert gone["continued_by"]["version"] == made["version"] + 1
+    other = run("draft", better, "--programme", programme["id"])
+    words = ("discard", other["id"], "--reason", "a better one", "--idempotency-key", "discard-1")
+    discarded = run(*words)
+    assert (discarded["id"], discarded["discarded_at"] is None) == (other["id"], False)
+    assert run(*words) == discarded
+    late = cashback("ruleset", "publish", other["id"], "--revision", "1", settings=dev.settings)
+    assert (late.code, "draft_closed" in late.err) == (EXIT_REJECTED, True)
 
 
 def test_a_programme_is_started_shown_and_ended(cashback: Cashback, dev: Dev) -> None:
@@ -157,3 +167,30 @@ def test_what_rules_ask_about_people_is_set(cashback: Cashback, dev: Dev) -> Non
         told = cashback("user", "tier", dev.user_id, *named, "--json", settings=dev.settings).json
         user = msgspec.convert(told, dict[str, Any])
         assert user["tier"] == tier
+
+
+def test_people_are_created_and_get_their_wallet(cashback: Cashback, dev: Dev) -> None:
+    """The same key makes the same user once; cashback that waited is minted to the wallet that is linked later."""
+
+    def run(*words: str) -> Any:  # noqa: ANN401  # whatever the verb tells
+        said = cashback(*words, "--json", settings=dev.settings)
+        assert said.code == 0, said.err
+        return said.json
+
+    words = ("user", "create", "--reference", "by-hand", "--tier", "gold", "--idempotency-key", "by-hand-1")
+    user = run(*words)
+    assert (user["reference"], user["tier"], user["wallet"]) == ("by-hand", "gold", None)
+    assert run(*words) == user
+    shop = run("merchant", "create", "Corner shop", "--mcc", "5411", "--owner", dev.user_id)
+    assert (shop["name"], shop["mcc"], shop["owners"]) == ("Corner shop", "5411", [dev.user_id])
+    bought = run("purchase", "create", "--merchant", shop["id"], "--user", user["id"], "--amount", "1999")
+    linked = run("user", "wallet", user["id"], WALLET)
+    assert (linked["id"], linked["wallet"]) == (user["id"], WALLET)
+
+    def recipient() -> Any:  # noqa: ANN401  # as above
+        mint = run("purchase", "show", bought["id"])["cashback"]["mint"]
+        return mint and mint["recipient"]
+
+    assert eventually(lambda: recipient() == WALLET, within_s=WITHIN_S)
+    refused = cashback("user", "wallet", user["id"], WALLET.lower().replace("5a", "5A"), settings=dev.settings)
+    assert (refused.code, "wallet_invalid" in refused.err) == (EXIT_REJECTED, True), refused.err

@@ -1,13 +1,15 @@
 """The check of the evidence, and that it can fail: each kind of tampering is planted, found and named."""
 
+from datetime import timedelta
+
 import pytest
 
-from cashback.ledger.model import Checked, Fault, Published, SealUnknown
+from cashback.ledger.model import CashbackUnknown, Checked, Fault, Published, SealUnknown
 from cashback.ledger.rules.evidence import chained, content_of, seal_hash
-from cashback.ledger.service import checking
+from cashback.ledger.service import CashbackChecker, checking
 from cashback.ledger.service.checking import Checker
 from cashback.ledger.store.checking import leaves, seals
-from tests.integration.ledger.sealing import minted, seal_all
+from tests.integration.ledger.sealing import fence_of, minted, seal_all, sealer_of
 from tests.integration.ledger.world import World, buy
 
 SLIPPED_IN = """
@@ -181,3 +183,74 @@ async def _anchored(world: World) -> Checked:
     return Checked(
         leaves=checked.leaves, seals=checked.seals, sealed_to=checked.sealed_to, waiting=0, anchors=1, flaw=None
     )
+
+
+async def one_of_many(world: World) -> str:
+    """Return a cashback of four lines, whose neighbours fill seals of two leaves each."""
+    await minted(world)
+    [cashback_id] = await minted(world)
+    await minted(world)
+    await seal_all(world, leaves_max=2)
+    return cashback_id
+
+
+async def test_the_lines_of_one_cashback_are_checked_alone(world: World) -> None:
+    """Its lines, what shares their seals, and nothing of the others."""
+    cashback_id = await one_of_many(world)
+    checked = await CashbackChecker(world.auditor).check(cashback_id)
+    assert (checked.lines, checked.waiting, checked.anchors, checked.flaw) == (4, 0, [], None)
+    assert checked.seals == checked.unanchored < (await check(world)).seals
+    last = await world.one("select max(position) from ledger.transfers")
+    await tamper(world, f"update ledger.transfers set amount = 99 where position = {last}")
+    assert (await check(world)).flaw is not None
+    assert (await CashbackChecker(world.auditor).check(cashback_id)).flaw is None
+    with pytest.raises(CashbackUnknown):
+        await CashbackChecker(world.auditor).check("cb_nobody")
+
+
+LINE_PLANTS = {
+    "its amount": (Fault.ROW_CHANGED, "update ledger.transfers set amount = 99 where position = {line}"),
+    "its leaf": (Fault.CHAIN_BROKEN, "update ledger.leaves set hash = sha256('') where position = {line}"),
+    "a line that is gone": (Fault.ROW_MISSING, "delete from ledger.transfers where position = {line}"),
+    "the leaf of a line that is gone": (Fault.ROW_ADDED_BEHIND, "delete from ledger.leaves where position = {line}"),
+    "its seal's root": (Fault.ROOT_WRONG, "update ledger.seals set root = sha256('') where number = {seal}"),
+    "its seal's hash": (Fault.SEAL_BROKEN, "update ledger.seals set hash = sha256('') where number = {seal}"),
+    "the seal before": (Fault.SEAL_MISSING, "delete from ledger.seals where number = {seal} - 1"),
+}
+
+
+@pytest.mark.parametrize("plant", list(LINE_PLANTS))
+async def test_tampering_with_one_cashback_is_found_by_its_id(world: World, plant: str) -> None:
+    """With triggers off: its rows, its leaves and its seals."""
+    cashback_id = await one_of_many(world)
+    [[line, leaf]] = await world.rows(
+        """
+        select position, number
+        from ledger.transfers
+        join ledger.leaves using (position)
+        where cashback_id = %s and cause = 'conversion'
+        """,
+        cashback_id,
+    )
+    seal = await world.one("select number from ledger.seals where %s between first_leaf and last_leaf", leaf)
+    fault, statement = LINE_PLANTS[plant]
+    await tamper(world, statement.format(line=line, seal=seal))
+    flaw = (await CashbackChecker(world.auditor).check(cashback_id)).flaw
+    assert flaw is not None
+    assert flaw.fault == fault, flaw
+
+
+async def test_a_line_that_is_not_sealed_yet_waits_and_is_checked_all_the_same(world: World) -> None:
+    """Chained, it is held against the leaf before it; not even chained, it only waits."""
+    await world.programme()
+    [bought] = await world.record(buy(await world.user(), await world.merchant()))
+    checked = await CashbackChecker(world.auditor).check(bought.cashback.id)
+    assert (checked.lines, checked.waiting, checked.flaw) == (1, 1, None)
+    fence = await fence_of(world)
+    await sealer_of(world, wait_max=timedelta(days=1)).turn(fence)
+    assert await world.one("select count(*) from ledger.seals") == 0
+    assert (await CashbackChecker(world.auditor).check(bought.cashback.id)).flaw is None
+    await tamper(world, f"update ledger.transfers set amount = 99 where cashback_id = '{bought.cashback.id}'")
+    flaw = (await CashbackChecker(world.auditor).check(bought.cashback.id)).flaw
+    assert flaw is not None
+    assert flaw.fault is Fault.ROW_CHANGED

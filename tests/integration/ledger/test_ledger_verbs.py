@@ -46,6 +46,27 @@ async def test_sound_books_and_tampered_ones(world: World, say: Type) -> None:
     await say("verify", "--from-seal", "9", code=EXIT_REJECTED)
 
 
+async def test_some_cashbacks_are_checked_by_their_ids(world: World, say: Type) -> None:
+    """0 and a line for each; 3 when one differs, or is not on the chain that is asked; never beside other choices."""
+    one, two = await minted(world, cashbacks=2)
+    await seal_all(world)
+    [first, second] = msgspec.json.decode(await say("verify", one, two, "--json"))["cashbacks"]
+    assert [(each["cashback_id"], each["lines"], each["flaw"]) for each in (first, second)] == [
+        (one, 4, None),
+        (two, 4, None),
+    ]
+    assert two in await say("verify", one, two)
+    node = ("--rpc-url", "http://127.0.0.1:1", "--minter", "0x" + "11" * 20)
+    assert "anchor_unknown" in await say("verify", one, *node, code=EXIT_DIFFERENCE)
+    await world.rows(
+        f"set session_replication_role = replica; update ledger.transfers set amount = 9 where cashback_id = '{two}'"
+    )
+    assert "row_changed" in await say("verify", two, code=EXIT_DIFFERENCE)
+    await say("verify", one, "--from-seal", "2", code=2)
+    await say("verify", *[one] * 101, code=2)
+    await say("verify", "cb_nobody", code=EXIT_REJECTED)
+
+
 async def test_a_proof_is_checked_without_any_setting(
     world: World, say: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +77,7 @@ async def test_a_proof_is_checked_without_any_setting(
     file = tmp_path / "proof.json"
     file.write_text(await say("prove", cashback_id))
     monkeypatch.delenv("CASHBACK_LEDGER_AUDIT_DSN")
+    await say("verify", "--proof", str(file), cashback_id, code=2)
     proved = msgspec.json.decode(await say("verify", "--proof", str(file), "--json"))
     assert [line["cause"] for line in proved["proved"]["lines"]] == ["accrual", "conversion", "request", "mint"]
     assert "conversion" in await say("verify", "--proof", str(file))

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from cashback.kernel.errors import Unavailable
-from cashback.ledger.model import AnchorState, CashbackUnknown, ChainAnchor, NotSealed, ProofInvalid
+from cashback.ledger.model import AnchorState, CashbackUnknown, ChainAnchor, Fault, LineUnknown, NotSealed, ProofInvalid
 from cashback.ledger.model.proofs import Proof
 from cashback.ledger.rules.proofs import check_proof, read_proof
-from cashback.ledger.service import Anchorer, AnchorPolicy
+from cashback.ledger.service import Anchorer, AnchorPolicy, CashbackChecker
 from cashback.ledger.service.anchoring import LEASE
 from cashback.ledger.service.proving import Prover
 from tests.integration.ledger.sealing import fence_of, minted, seal_all
@@ -91,6 +91,49 @@ async def test_every_line_of_a_cashback_is_proved_down_to_the_chain(world: World
         [anchor] = proved.anchors
         assert (anchor.is_anchored, anchor.transaction_hash, anchor.lines) == (True, TRANSACTION, 4)
         assert publisher.up_to == {bytes.fromhex(anchor.root): int(anchor.up_to)}
+
+
+async def test_one_line_is_proved_by_its_position(world: World) -> None:
+    """Even while a later line of the same cashback is under no seal yet; a position of another cashback is none."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    bought, other = await world.record(buy(user, merchant), buy(user, merchant))
+    await seal_all(world)
+    await world.request(bought.cashback.id)
+    [[first]] = await world.rows(
+        "select position from ledger.transfers where cashback_id = %s and cause = 'accrual'", bought.cashback.id
+    )
+    prover = Prover(world.auditor)
+    with pytest.raises(NotSealed):
+        await prover.prove(bought.cashback.id)
+    [line] = check_proof(await prover.prove(bought.cashback.id, position=first)).lines
+    assert (line["cause"], line["position"]) == ("accrual", str(first))
+    with pytest.raises(LineUnknown):
+        await prover.prove(other.cashback.id, position=first)
+
+
+async def test_a_check_of_one_cashback_goes_to_its_anchor(world: World) -> None:
+    """Over the seals between; a link that is broken there is found, one behind the anchor is not."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    publisher = Publisher()
+    [bought] = await world.record(buy(user, merchant))
+    for place in range(5):
+        await seal_all(world)
+        if place == 3:
+            await publish(world, publisher)
+        await world.record(buy(user, merchant))
+    checker = CashbackChecker(world.auditor)
+    checked = await checker.check(bought.cashback.id)
+    assert (checked.seals, checked.unanchored, checked.flaw) == (4, 0, None)
+    assert [anchor.seal for anchor in checked.anchors] == [4]
+    for seal, fault in ((5, None), (3, Fault.SEAL_BROKEN)):
+        await world.rows(
+            f"set session_replication_role = replica;"
+            f"update ledger.seals set previous = sha256('') where number = {seal}"
+        )
+        flaw = (await checker.check(bought.cashback.id)).flaw
+        assert (flaw.fault if flaw else None) == fault
 
 
 async def test_each_line_goes_to_the_first_anchor_after_it(world: World) -> None:

@@ -47,6 +47,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
     """Each of them, and `keys list`, which revoking needs."""
     words = {" ".join(path) for path in LEAVES}
     assert words == {
+        *("merchant create", "user create", "user wallet", "ruleset discard"),
         *("api", "relay", "worker mint", "worker ledger", "adapter", "migrate", "contracts deploy", "dev", "demo"),
         *(
             "import",
@@ -164,6 +165,7 @@ READING = {
     ),
     *(("campaign", verb) for verb in ("create", "list", "show", "budget", "top-up", "withdraw", "close", "rebalance")),
     *(("rates", "put"), ("rates", "list"), ("rates", "import"), ("merchant", "set"), ("user", "tier")),
+    *(("merchant", "create"), ("user", "create"), ("user", "wallet"), ("ruleset", "discard")),
     *(("programme", verb) for verb in ("create", "list", "show", "end")),
     *(("ruleset", verb) for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),
 }

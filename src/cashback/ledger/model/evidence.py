@@ -144,6 +144,22 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     flaw: Flaw | None
 
 
+class CheckedCashback(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check of one cashback's statement lines went through, and the first flaw.
+
+    `waiting` of its `lines` are under no seal yet; `seals` were checked from theirs to those that are anchored, and of
+    those over its lines `unanchored` are not.
+    """
+
+    cashback_id: str
+    lines: int
+    waiting: int
+    seals: int
+    unanchored: int
+    anchors: list[Anchor]
+    flaw: Flaw | None
+
+
 class NotSealed(Unavailable):
     """A transfer of the cashback is under no seal yet: a minute later it will be."""
 
@@ -154,6 +170,12 @@ class ProofInvalid(Invalid):
     """The file is no proof, or proves something else than it says; `pointer` names the place in it."""
 
     code = "proof_invalid"
+
+
+class LineUnknown(NotFound):
+    """The cashback has no statement line at that position."""
+
+    code = "statement_line_unknown"
 
 
 class ProofTooLong(Conflict):

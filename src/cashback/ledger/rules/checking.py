@@ -36,14 +36,21 @@ def flaw_of_seal(
     root = root_of(leaf_hashes)
     if seal.root != root:
         return Flaw(fault=Fault.ROOT_WRONG, place=place, expected=root.hex(), found=seal.root.hex())
+    if seal.head != head:
+        return Flaw(fault=Fault.SEAL_BROKEN, place=f"{place}, head", expected=head.hex(), found=seal.head.hex())
+    return flaw_of_link(seal, stored_hash, after=after)
+
+
+def flaw_of_link(seal: Seal, stored_hash: bytes, *, after: Seal | None) -> Flaw | None:
+    """Return what is wrong with a seal's link to the seal before it, or with its own hash, or None."""
     figures = (
         ("previous", GENESIS if after is None else seal_hash(after), seal.previous),
-        ("head", head, seal.head),
         ("hash", seal_hash(seal), stored_hash),
     )
     for name, expected, found in figures:
         if expected != found:
-            return Flaw(fault=Fault.SEAL_BROKEN, place=f"{place}, {name}", expected=expected.hex(), found=found.hex())
+            place = f"seal {seal.number}, {name}"
+            return Flaw(fault=Fault.SEAL_BROKEN, place=place, expected=expected.hex(), found=found.hex())
     return None
 
 

@@ -6,6 +6,7 @@ from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
 from cashback.ledger.service.backtesting import Backtests
 from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.service.checking import Checker
+from cashback.ledger.service.checking_cashbacks import CashbackChecker
 from cashback.ledger.service.debts import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffs, write_off
 from cashback.ledger.service.drafting import change_draft, discard_draft, draft_ruleset
 from cashback.ledger.service.fencing import Fencing
@@ -42,6 +43,7 @@ __all__ = [
     "Anchorer",
     "Backtests",
     "CampaignReadings",
+    "CashbackChecker",
     "Checker",
     "DebtorStory",
     "Debts",

@@ -61,6 +61,23 @@ class Checker:
             flaw=flaw,
         )
 
+    async def check_seal(self, number: int) -> Flaw | None:
+        """Return the first flaw of one seal: its link, its root, and every leaf under it against its transfer.
+
+        Raises:
+            Unavailable: the database did not answer.
+        """
+        before = None
+        if number > 1:
+            async with self._database.transaction() as tx:
+                before = await store.seal(tx, number - 1)
+            if before is None:
+                place = f"seal {number - 1}"
+                return Flaw(fault=Fault.SEAL_MISSING, place=place, expected="a seal", found="none")
+            self._at, self._head = before.last_leaf, before.head
+        flaw, _ = await self._check_seals(before, lambda _: None, until=number)
+        return flaw
+
     async def _start(self, from_seal: int) -> tuple[Seal | None, Leaf | None]:
         """Return the seal and the leaf before the first that is checked.
 
@@ -78,10 +95,12 @@ class Checker:
         return before, leaf
 
     async def _check_seals(
-        self, before: Seal | None, reached: Callable[[int], None]
+        self, before: Seal | None, reached: Callable[[int], None], *, until: int | None = None
     ) -> tuple[Flaw | None, Seal | None]:
-        """Check seal by seal with the leaves under each; return the first flaw, and the last seal that was sound."""
-        async for seal, stored_hash in self._all_seals(before):
+        """Check seal by seal, up to one, with the leaves under each; return the first flaw, and the last sound seal."""
+        async for seal, stored_hash in self._seals_after(before):
+            if until is not None and seal.number > until:
+                break
             hashes: list[bytes] = []
             flaw = (
                 flaw_of_place(seal, after=before)
@@ -139,7 +158,7 @@ class Checker:
             waiting, start = waiting + more, end
         return waiting, None
 
-    async def _all_seals(self, before: Seal | None) -> AsyncIterator[tuple[Seal, bytes]]:
+    async def _seals_after(self, before: Seal | None) -> AsyncIterator[tuple[Seal, bytes]]:
         """Yield the seals after one, in order."""
         after = before.number if before else 0
         while True:

@@ -1,10 +1,10 @@
-"""`cashback ledger prove`: every statement line of one cashback, with what leads from it to the chain."""
+"""`cashback ledger prove`: the statement lines of one cashback, with what leads from it to the chain."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from cashback.kernel.db import Database, Tx
-from cashback.ledger.model import Anchor, CashbackUnknown, Leaf, NotSealed, ProofTooLong, Seal
+from cashback.ledger.model import Anchor, CashbackUnknown, Leaf, LineUnknown, NotSealed, ProofTooLong, Seal
 from cashback.ledger.model.proofs import PROOF_FORMAT, Proof, ProofAnchor, ProofStretch, ProvedLine
 from cashback.ledger.rules.evidence import seal_bytes
 from cashback.ledger.rules.merkle import leaf_hash, path_of
@@ -23,18 +23,19 @@ class Prover:
         """Prove what is in `database`."""
         self._database = database
 
-    async def prove(self, cashback_id: str) -> Proof:
-        """Return the proof of every statement line of a cashback, as far as the seals are anchored by now.
+    async def prove(self, cashback_id: str, *, position: int | None = None) -> Proof:
+        """Return the proof of every statement line of a cashback, or of one, as far as the seals are anchored by now.
 
         Raises:
             CashbackUnknown: there is no such cashback.
+            LineUnknown: it has no line at `position`.
             NotSealed: a line is under no seal yet, or there is none.
             ProofTooLong: one file does not hold it.
         """
         async with self._database.transaction() as tx:
             if await cashbacks.by_id(tx, cashback_id) is None:
                 raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
-            numbers = await self._leaf_numbers(tx, cashback_id)
+            numbers = await self._leaf_numbers(tx, cashback_id, position=position)
             over = await proofs.seals_over(tx, numbers)
             if len(over) < len(numbers):
                 raise NotSealed("a transfer of this cashback is under no seal yet", cashback_id=cashback_id)
@@ -46,16 +47,21 @@ class Prover:
             stretches = await self._stretches(tx, sorted(seals))
         return Proof(format=PROOF_FORMAT, cashback_id=cashback_id, lines=lines, stretches=stretches)
 
-    async def _leaf_numbers(self, tx: Tx, cashback_id: str) -> list[int]:
-        """Return the leaves of a cashback's transfers.
+    async def _leaf_numbers(self, tx: Tx, cashback_id: str, *, position: int | None) -> list[int]:
+        """Return the leaves of a cashback's transfers, or that of the one at `position`.
 
         Raises:
+            LineUnknown: none is there.
             NotSealed: one has none yet, or there is no transfer.
             ProofTooLong: there are too many.
         """
         found = await proofs.transfers_of(tx, cashback_id, limit=LINES_MAX + 1)
         if len(found) > LINES_MAX:
             raise ProofTooLong(f"a proof holds at most {LINES_MAX} lines", cashback_id=cashback_id)
+        if position is not None:
+            found = [each for each in found if each[0] == position]
+            if not found:
+                raise LineUnknown("this cashback has no such line", cashback_id=cashback_id, position=position)
         numbers = [number for _, number in found if number is not None]
         if not found or len(numbers) < len(found):
             what = "nothing was posted for this cashback" if not found else "a transfer of it is not chained yet"

@@ -1,5 +1,6 @@
 """What a check of the evidence reads, a page at a time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -104,3 +105,21 @@ async def unchained(
     if row is None:
         return 0, None
     return int(row[0]), None if row[1] is None else (row[1], row[2])
+
+
+async def slipped_in(tx: Tx, positions: Sequence[int]) -> tuple[int, datetime] | None:
+    """Return the first of these transfers that has no leaf and sorts before the last leaf: it never gets one."""
+    cursor = await tx.execute(
+        """
+        select position, at
+        from ledger.transfers as transfer
+        where position = any(%(positions)b)
+          and not exists (select from ledger.leaves where leaves.position = transfer.position)
+          and (xact, position) < (select xact, position from ledger.leaves order by number desc limit 1)
+        order by position
+        limit 1
+        """,
+        {"positions": list(positions)},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (row[0], row[1])

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import BPS_IN_WHOLE, Minor
-from cashback.ledger.model.codes import Limit
 from cashback.ledger.model.engine import CounterKey
 from cashback.ledger.model.terms import Past
 
@@ -26,14 +25,14 @@ async def read(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
     """Return what those counters counted that exist; whoever counts on must hold what protects them."""
     cursor = await tx.execute(
         """
-        select counter.kind, counter.owner, counter.subject, counter.period, counter.used_minor
-        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[])
-            as wanted (owner, subject, kind, period)
+        select place, counter.used_minor
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[]) with ordinality
+            as wanted (owner, subject, kind, period, place)
         join ledger.counters as counter using (owner, subject, kind, period)
         """,
         _columns(keys),
     )
-    return {CounterKey(Limit(row[0]), row[1], row[2], row[3]): Minor(row[4]) for row in await cursor.fetchall()}
+    return {keys[place - 1]: Minor(used) for place, used in await cursor.fetchall()}
 
 
 async def add(tx: Tx, taken: Mapping[CounterKey, Minor]) -> None:
@@ -113,16 +112,16 @@ async def _lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
     """Return those counters that exist, locked in the order of their names."""
     cursor = await tx.execute(
         """
-        select counter.kind, counter.owner, counter.subject, counter.period, counter.used_minor
-        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[])
-            as wanted (owner, subject, kind, period)
+        select place, counter.used_minor
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[]) with ordinality
+            as wanted (owner, subject, kind, period, place)
         join ledger.counters as counter using (owner, subject, kind, period)
         order by counter.owner, counter.subject, counter.kind, counter.period
         for update of counter
         """,
         _columns(keys),
     )
-    return {CounterKey(Limit(row[0]), row[1], row[2], row[3]): Minor(row[4]) for row in await cursor.fetchall()}
+    return {keys[place - 1]: Minor(used) for place, used in await cursor.fetchall()}
 
 
 async def _make(tx: Tx, keys: Sequence[CounterKey]) -> None:

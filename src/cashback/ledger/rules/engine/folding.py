@@ -105,11 +105,7 @@ def _left(earned: Earned, keys: Sequence[CounterKey], running: Running, paying: 
     if not keys or earned.ruleset is None:
         return Left()
     limits, used = ready(earned.ruleset).limits, {(key[0], key[1]): running.get(key, 0) for key in keys}
-    left = {
-        limit: Minor(limits[limit] - used[limit, owner])
-        for limit, owner in used
-        if limit not in _OF_CAMPAIGNS
-    }
+    left = {limit: Minor(limits[limit] - used[limit, owner]) for limit, owner in used if limit not in _OF_CAMPAIGNS}
     campaigns = []
     for campaign in earned.grants:
         pays = paying.get(campaign, _NOTHING)

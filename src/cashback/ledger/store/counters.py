@@ -36,13 +36,29 @@ async def read(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
 
 
 async def add(tx: Tx, taken: Mapping[CounterKey, Minor]) -> None:
-    """Count on: each counter by so much more, those that were missing made."""
+    """Count on: each counter by so much more, those that were missing made.
+
+    Nearly all exist. An update finds them at less cost than an insert that conflicts, which locks each row first.
+    """
     await tx.execute(
         """
+        with given as materialized (
+            select owner, subject, kind, period, taken, place
+            from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[],
+                        %(taken)b::bigint[]) with ordinality as given (owner, subject, kind, period, taken, place)
+        ),
+        counted as (
+            update ledger.counters as counter
+            set used_minor = counter.used_minor + given.taken
+            from given
+            where (counter.owner, counter.subject, counter.kind, counter.period)
+                = (given.owner, given.subject, given.kind, given.period)
+            returning given.place
+        )
         insert into ledger.counters as counter (owner, subject, kind, period, used_minor)
         select owner, subject, kind, period, taken
-        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[],
-                    %(taken)b::bigint[]) as given (owner, subject, kind, period, taken)
+        from given
+        where place not in (select place from counted)
         order by owner, subject, kind, period
         on conflict (owner, subject, kind, period) do update
         set used_minor = counter.used_minor + excluded.used_minor

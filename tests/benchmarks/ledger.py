@@ -27,8 +27,8 @@ from tests.benchmarks.pairs import Pairs, best, in_turns
 from tests.benchmarks.peers.row_locks import HOT, WIDE, RowLocks
 from tests.benchmarks.shop import Shop, open_shop
 
-ROUND_S: Final = 3
-TRIAL_S: Final = 2
+ROUND_S: Final = 1
+TRIAL_S: Final = 1
 BATCH: Final = 100
 ACCOUNTS: Final = 100_000
 OPENING: Final = 1_000_000

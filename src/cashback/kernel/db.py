@@ -20,6 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from cashback.kernel import arrays
 from cashback.kernel.errors import Broken, Unavailable
 
 Tx: TypeAlias = psycopg.AsyncConnection[TupleRow]
@@ -103,6 +104,7 @@ class Line(psycopg.AsyncConnection[TupleRow]):
             heard.words = _fatal_words(cause)
             raise
         heard.words = ""
+        arrays.register(connection)
         return connection
 
     async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - psycopg's signature

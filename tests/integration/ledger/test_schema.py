@@ -184,3 +184,16 @@ async def test_the_schema_and_the_model_know_the_same_steps(world: World) -> Non
         if is_step
     }
     assert known == {(before, after) for before in states for after in TRANSITIONS[before]}
+
+
+async def test_a_balance_changes_in_place(world: World) -> None:
+    """No index of the accounts names the balance, not even in its predicate: posting writes no entry into any."""
+    indexed = await world.rows(
+        """
+        select indexrelid::regclass::text
+        from pg_index
+        where indrelid = 'ledger.accounts'::regclass
+          and pg_get_indexdef(indexrelid) like '%%balance%%'
+        """
+    )
+    assert indexed == []

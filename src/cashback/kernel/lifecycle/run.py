@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from cashback.kernel.errors import Rejected, Unavailable
-from cashback.kernel.lifecycle import last_resort
+from cashback.kernel.lifecycle import heap, last_resort
 from cashback.kernel.telemetry import logger
 
 Task: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
@@ -31,6 +31,7 @@ async def run_until_stopped(tasks: Mapping[str, Task]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     running = {asyncio.create_task(_until_stop(name, task, stop), name=name) for name, task in tasks.items()}
+    heap.settle()
     log.info("process.started", tasks=sorted(tasks))
     try:
         await _wait_for_end(running, stop)

@@ -36,6 +36,9 @@ from cashback.ledger.store import books, counters
 from cashback.ledger.store import terms as store
 
 RULESETS_KEPT: Final = 256
+_ELSEWHERE: Final = frozenset({Limit.CAMPAIGN_TOTAL, Limit.MERCHANT_DAY})
+"""Limits that are accounts, or whose counters have locks of their own."""
+
 _known: Final[dict[str, Published]] = {}
 """Published rulesets by id: they never change, so each process reads a document once."""
 
@@ -88,7 +91,7 @@ async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime, again
     without = {} if again is None else again.without
     rules = _Rules(terms, published, await _exchanges(tx, claims, terms), without)
     claimed = [_claimed(claim, rules) for claim in claims]
-    keys = sorted({key for each in claimed for key in keys_of(each)})
+    keys = {key for each in claimed for key in keys_of(each)}
     at_merchants = _by_name(key for key in keys if key.limit is Limit.MERCHANT_DAY)
     running: Running = await counters.lock(tx, at_merchants) if at_merchants else {}
     held = await _held(tx, claimed, rules, now) if keys else {}
@@ -194,7 +197,7 @@ def _is_protected(key: CounterKey, campaigns: Mapping[str, tuple[CampaignTerms, 
     """Return whether a counter is a row that accounts protect: budgets are none, nor days that are not limited."""
     if key.limit is Limit.CAMPAIGN_DAY:
         return campaigns[key.owner][0].day_limit is not None
-    return key.limit not in {Limit.CAMPAIGN_TOTAL, Limit.MERCHANT_DAY}
+    return key.limit not in _ELSEWHERE
 
 
 def _by_name(keys: Iterable[CounterKey]) -> list[CounterKey]:

@@ -34,10 +34,18 @@ async def hold(tx: Tx, accounts: Sequence[Account]) -> Held:
     """Return number and balance of every account, locked until `tx` ends; those that are missing are opened.
 
     All are opened before any is locked: whoever held one and then waited for the opener of another could wait for ever.
+    Nearly always all are there: that is found out by the statement that locks them, which then locks all or none.
+
+    Raises:
+        BooksMoved: an account went away.
     """
-    if missing := await books.missing(tx, accounts):
-        await books.open_accounts(tx, missing)
-    return await books.lock(tx, accounts)
+    held = await books.lock(tx, accounts)
+    if held is None:
+        await books.open_accounts(tx, await books.missing(tx, accounts))
+        held = await books.lock(tx, accounts)
+    if held is None:
+        raise BooksMoved("an account that was opened is not there")
+    return held
 
 
 async def post_held(tx: Tx, held: Held, postings: Sequence[Posting], *, at: datetime) -> None:
@@ -49,7 +57,8 @@ async def post_held(tx: Tx, held: Held, postings: Sequence[Posting], *, at: date
     """
     if not postings:
         return
-    numbers = {account: held[account][0] for account in accounts_of(postings)}
+    moved = dict.fromkeys(account for posting in postings for account in (posting.debit, posting.credit))
+    numbers = {account: held[account][0] for account in moved}
     before = {account: held[account][1] for account in numbers}
     done, after = transfers(before, postings)
     unmoved = await books.post(tx, numbers=numbers, before=before, after=after, transfers=done, at=at)

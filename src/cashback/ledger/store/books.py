@@ -7,20 +7,30 @@ from cashback.kernel.db import Tx
 from cashback.ledger.model import Account, AccountKind, Transfer
 
 
-async def lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, int]]:
-    """Return number and balance of those accounts that exist, locked in ascending order of number until `tx` ends."""
+async def lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, int]] | None:
+    """Return number and balance of the accounts, each named once, locked in ascending order of number until `tx` ends.
+
+    Where one of them does not exist, None is returned and nothing is locked.
+    """
     cursor = await tx.execute(
         """
-        select account.id, account.balance, owner, kind, currency, stripe
-        from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[], %(stripes)b::smallint[])
-            as wanted (owner, kind, currency, stripe)
-        join ledger.accounts as account using (owner, kind, currency, stripe)
+        with found as materialized (
+            select account.id, place
+            from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[], %(stripes)b::smallint[])
+                with ordinality as wanted (owner, kind, currency, stripe, place)
+            join ledger.accounts as account using (owner, kind, currency, stripe)
+        )
+        select place, account.id, account.balance
+        from found
+        join ledger.accounts as account using (id)
+        where (select count(*) from found) = %(many)s
         order by account.id
         for update of account
         """,
-        _columns(accounts),
+        {**_columns(accounts), "many": len(accounts)},
     )
-    return {Account(row[2], AccountKind(row[3]), row[4], row[5]): (row[0], row[1]) for row in await cursor.fetchall()}
+    locked = await cursor.fetchall()
+    return {accounts[place - 1]: (id_, balance) for place, id_, balance in locked} if locked or not accounts else None
 
 
 async def mark(tx: Tx) -> None:

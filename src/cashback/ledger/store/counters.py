@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import BPS_IN_WHOLE, Minor
-from cashback.ledger.model.codes import Limit
 from cashback.ledger.model.engine import CounterKey
 from cashback.ledger.model.terms import Past
 
@@ -26,24 +25,40 @@ async def read(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
     """Return what those counters counted that exist; whoever counts on must hold what protects them."""
     cursor = await tx.execute(
         """
-        select counter.kind, counter.owner, counter.subject, counter.period, counter.used_minor
-        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[])
-            as wanted (owner, subject, kind, period)
+        select place, counter.used_minor
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[]) with ordinality
+            as wanted (owner, subject, kind, period, place)
         join ledger.counters as counter using (owner, subject, kind, period)
         """,
         _columns(keys),
     )
-    return {CounterKey(Limit(row[0]), row[1], row[2], row[3]): Minor(row[4]) for row in await cursor.fetchall()}
+    return {keys[place - 1]: Minor(used) for place, used in await cursor.fetchall()}
 
 
 async def add(tx: Tx, taken: Mapping[CounterKey, Minor]) -> None:
-    """Count on: each counter by so much more, those that were missing made."""
+    """Count on: each counter by so much more, those that were missing made.
+
+    Nearly all exist. An update finds them at less cost than an insert that conflicts, which locks each row first.
+    """
     await tx.execute(
         """
+        with given as materialized (
+            select owner, subject, kind, period, taken, place
+            from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[],
+                        %(taken)b::bigint[]) with ordinality as given (owner, subject, kind, period, taken, place)
+        ),
+        counted as (
+            update ledger.counters as counter
+            set used_minor = counter.used_minor + given.taken
+            from given
+            where (counter.owner, counter.subject, counter.kind, counter.period)
+                = (given.owner, given.subject, given.kind, given.period)
+            returning given.place
+        )
         insert into ledger.counters as counter (owner, subject, kind, period, used_minor)
         select owner, subject, kind, period, taken
-        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[],
-                    %(taken)b::bigint[]) as given (owner, subject, kind, period, taken)
+        from given
+        where place not in (select place from counted)
         order by owner, subject, kind, period
         on conflict (owner, subject, kind, period) do update
         set used_minor = counter.used_minor + excluded.used_minor
@@ -113,16 +128,16 @@ async def _lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
     """Return those counters that exist, locked in the order of their names."""
     cursor = await tx.execute(
         """
-        select counter.kind, counter.owner, counter.subject, counter.period, counter.used_minor
-        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[])
-            as wanted (owner, subject, kind, period)
+        select place, counter.used_minor
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[]) with ordinality
+            as wanted (owner, subject, kind, period, place)
         join ledger.counters as counter using (owner, subject, kind, period)
         order by counter.owner, counter.subject, counter.kind, counter.period
         for update of counter
         """,
         _columns(keys),
     )
-    return {CounterKey(Limit(row[0]), row[1], row[2], row[3]): Minor(row[4]) for row in await cursor.fetchall()}
+    return {keys[place - 1]: Minor(used) for place, used in await cursor.fetchall()}
 
 
 async def _make(tx: Tx, keys: Sequence[CounterKey]) -> None:

@@ -18,6 +18,8 @@ from cashback.ledger.rules.engine.settle import ENGINE, judge
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 _SHARED: Final = 256
+_PLAIN: Final = frozenset({str, bool, type(None)})
+"""Types that are written as they are. They and numbers are most of a document: each is met without a call."""
 
 
 class RulesetDiffers(Broken):
@@ -90,12 +92,13 @@ def _shared(terms: ProgrammeFacts | RulesetIdentity | Exchange | Conversion | No
 
 def _in_strings(value: object) -> object:
     """Return `value` with every whole number as a decimal string, so that no JSON reader rounds it."""
-    if isinstance(value, str | bool):
-        return value
-    if isinstance(value, int):
-        return str(value)
     if isinstance(value, dict):
-        return {name: _in_strings(part) for name, part in value.items()}
+        return {
+            name: str(part) if type(part) is int else part if type(part) in _PLAIN else _in_strings(part)
+            for name, part in value.items()
+        }
     if isinstance(value, list | tuple):
-        return _without_trailing_defaults([_in_strings(part) for part in value])
-    return value
+        return _without_trailing_defaults(
+            [str(part) if type(part) is int else part if type(part) in _PLAIN else _in_strings(part) for part in value]
+        )
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

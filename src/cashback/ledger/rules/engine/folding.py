@@ -1,6 +1,7 @@
 """Decisions over a batch: which counters each needs, and each seeing what those before it left."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -26,13 +27,19 @@ from cashback.ledger.rules.engine.earn import earn
 from cashback.ledger.rules.engine.settle import judge
 
 _NOTHING: Final = Paying(budget=Minor(0))
+_OF_CAMPAIGNS: Final = frozenset({Limit.CAMPAIGN_DAY, Limit.CAMPAIGN_TOTAL})
 
 
-class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+class Claimed(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a purchase earned, and whose it is: counters need to know, what is stored must not."""
 
     user_id: str
     earned: Earned
+
+    @cached_property
+    def keys(self) -> Sequence[CounterKey]:
+        """Return what `keys_of` says, made once."""
+        return _keys(self)
 
 
 def decide_in_full(
@@ -47,13 +54,18 @@ def decide_in_full(
     return judge(earn(facts, programme, ruleset, exchange), left, conversion)
 
 
-def keys_of(claimed: Claimed) -> list[CounterKey]:
+def keys_of(claimed: Claimed) -> Sequence[CounterKey]:
     """Return the counters that may bound a claim, in the order of the limits: what to lock, sorted, before `fold`.
 
     Users' and merchants' counters are those that the ruleset limits; campaigns' may turn out to have no limit by the
     day, and their budgets are accounts. Days and months are those of `occurred_at`, so that it does not matter when a
     purchase is received.
     """
+    return claimed.keys
+
+
+def _keys(claimed: Claimed) -> list[CounterKey]:
+    """Return the counters that may bound a claim; see `keys_of`."""
     earned = claimed.earned
     if earned.reason is not None or earned.programme is None or earned.ruleset is None:
         return []
@@ -92,12 +104,8 @@ def _left(earned: Earned, keys: Sequence[CounterKey], running: Running, paying: 
     """Return what the counters of one claim have left."""
     if not keys or earned.ruleset is None:
         return Left()
-    limits, used = ready(earned.ruleset).limits, {(key.limit, key.owner): running.get(key, 0) for key in keys}
-    left = {
-        limit: Minor(limits[limit] - used[limit, owner])
-        for limit, owner in used
-        if limit not in {Limit.CAMPAIGN_DAY, Limit.CAMPAIGN_TOTAL}
-    }
+    limits, used = ready(earned.ruleset).limits, {(key[0], key[1]): running.get(key, 0) for key in keys}
+    left = {limit: Minor(limits[limit] - used[limit, owner]) for limit, owner in used if limit not in _OF_CAMPAIGNS}
     campaigns = []
     for campaign in earned.grants:
         pays = paying.get(campaign, _NOTHING)
@@ -119,6 +127,6 @@ def _take(running: Running, keys: Sequence[CounterKey], judgement: Judgement) ->
         return
     paid = judgement.verdict.paid_by()
     for key in keys:
-        is_campaigns = key.limit in {Limit.CAMPAIGN_DAY, Limit.CAMPAIGN_TOTAL}
+        is_campaigns = key.limit in _OF_CAMPAIGNS
         taken = paid[key.owner] if is_campaigns else judgement.verdict.amount
         running[key] = Minor(running.get(key, 0) + taken)

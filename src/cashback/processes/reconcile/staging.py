@@ -175,6 +175,34 @@ class Staging:
         [row] = await cursor.fetchall()
         return None if row[0] is None else Settling(*row)
 
+    async def explained(self, *, after_block: int, settled_to: int) -> int:
+        """Return what logs in blocks after one minted as the ledger requested it: number, recipient and amount.
+
+        To be asked after `duplicates` and `suspect`: whatever is no suspect is alike. A number that an earlier run has
+        compared, up to `settled_to`, explains no second log.
+        """
+        cursor = await self._session.execute(
+            """
+            select ((
+                select coalesce(sum(amount), 0)
+                from seen
+                where block_number > %(after_block)s
+            ) - (
+                select coalesce(sum(log_amount), 0)
+                from suspect
+                where log_block > %(after_block)s
+                  and not coalesce(
+                      not is_retired
+                      and (mint_recipient, mint_amount) = (log_recipient, log_amount)
+                      and (mint_block is null or mint_block > %(settled_to)s),
+                      false)
+            ))::text
+            """,
+            {"after_block": after_block, "settled_to": settled_to},
+        )
+        [row] = await cursor.fetchall()
+        return int(row[0])
+
     async def suspects(self) -> AsyncIterator[Suspect]:
         """Yield those numbers in order, a page of the table at a time."""
         after = _BELOW_ALL

@@ -267,6 +267,8 @@ async def differences(tx: Tx, *, token: str, limit: int) -> list[Difference]:
 
     The caller's `tx` must allow a question as long as it takes: see `kernel.db.long_statements`.
     """
+    # Each question goes through all entries once; sorted by accounts they fit no default of a server.
+    await tx.execute("set local work_mem = '64MB'")
     found = []
     for (invariant, kind), question in _QUESTIONS.items():
         cursor = await tx.execute(

@@ -137,12 +137,16 @@ async def test_without_a_run_nothing_is_booked(world: World) -> None:
         ((0, 5, 0), [0, 0, 5, -5]),
         ((0, 0, 9), [0, 9, 0, -9]),
         ((100, 100, 0), [-100, 0, 100, 0]),
+        ((100, 9, 100), [-100, 100, 9, -9]),
     ],
 )
 async def test_what_nobody_explains_is_held_apart(
     world: World, figures: tuple[int, int, int], expected: list[int]
 ) -> None:
-    """Too much supply as minus that much, too little as that much; the four always come to nothing."""
+    """Too much supply as minus that much, too little as that much, also when what was too much was burned.
+
+    The four always come to nothing.
+    """
     await tell(world, at=10, figures=figures)
     await turn(world)
     assert await held(world) == expected

@@ -24,6 +24,9 @@ from cashback.processes.reconcile.tables import SUSPECTS, SeenSums, Settling, cr
 WHOLE_S_MAX: Final = 3_600
 """How long one statement over everything may take."""
 
+WRITTEN_AT_ONCE: Final = 65_536
+"""So many bytes of minting's records are handed on at once."""
+
 PAGE: Final = 1_000
 """How many suspects are judged at once."""
 
@@ -77,8 +80,14 @@ class Staging:
             cursor.copy(statement) as copy,
             aclosing(minting.copy_open(after_block=after_block)) as parts,
         ):
+            # A part is one row; each write is a round through the event loop.
+            held = bytearray()
             async for part in parts:
-                await copy.write(part)
+                held += part
+                if len(held) >= WRITTEN_AT_ONCE:
+                    await copy.write(bytes(held))
+                    held.clear()
+            await copy.write(bytes(held))
 
     async def take_requests(self, *, after_block: int) -> None:
         """Copy what the ledger requested and has not settled in a block up to `after_block`, or has a log by now.

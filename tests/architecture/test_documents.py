@@ -56,6 +56,7 @@ NOT_OVER_REST = {
     "outcome_unknown": "of the ledger worker",
     "proof_invalid": "of `cashback ledger verify`",
     "proof_too_long": "of `cashback ledger prove`",
+    "supply_too_large": "of the ledger worker",
     "seal_unknown": "of `cashback ledger verify`",
     "statement_line_unknown": "of `cashback ledger prove`",
     "sealing_transplanted": "of the ledger worker",

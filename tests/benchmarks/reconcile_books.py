@@ -4,6 +4,9 @@ The books of their 1,000 users are whole: four transfers for each cashback, as r
 them, with the balances after each.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 
 from cashback.kernel.money import TOKEN_SYMBOL
@@ -12,6 +15,7 @@ from tests.benchmarks.reconcile_chain import AMOUNT, AMOUNTS, PER_BLOCK, PER_TRA
 USERS = 1_000
 MINOR = 100
 PROGRAMME = "prg_bench"
+CAMPAIGN = "cmp_bench"
 
 _PLACES = f"""
     select number,
@@ -33,10 +37,12 @@ def fill_ledger(dsn: str, *, first: int, last: int) -> None:
         connection.execute(
             f"""
             insert into ledger.cashback_ledger (id, purchase_id, user_id, merchant_id, programme_id, currency,
-                desired_minor, amount_minor, token_units, state, reason, created_at, mint_number, recipient, request,
+                desired_minor, amount_minor, token_units, net_minor, payable_minor, payable_units, requested_units,
+                state, reason, created_at, approved_at, mint_number, recipient, request,
                 requested_at, reissue_after, transaction_hash, block_number, block_hash, minted_at)
             select id, 'pur_' || number, 'usr_' || number %% {USERS}, 'mer_bench', '{PROGRAMME}', 'EUR',
-                   {MINOR}, {MINOR}, amount, 'minted', 'granted', now(), number, '0x' || recipient, '\\x00',
+                   {MINOR}, {MINOR}, amount, {MINOR}, {MINOR}, amount, amount,
+                   'minted', 'granted', now(), now(), number, '0x' || recipient, '\\x00',
                    now(), now(), '0x' || transaction_hash, block_number, '0x' || repeat('0', 64), now()
             from ({_PLACES.replace(" % ", " %% ")}) as mint
             """.encode(),
@@ -71,14 +77,40 @@ def keep_books(dsn: str) -> None:
     """Have the books say what the cashbacks do: the budget funded, and four transfers for each, in their order."""
     with psycopg.connect(dsn) as connection:
         connection.execute("set session_replication_role = replica")
-        connection.execute("truncate ledger.transfers, ledger.accounts, ledger.programmes cascade")
-        connection.execute(_PROGRAMME.encode(), {"id": PROGRAMME})
-        connection.execute(_ACCOUNTS.encode(), {"id": PROGRAMME, "token": TOKEN_SYMBOL, "minor": MINOR})
-        connection.execute(_FUNDING.encode(), {"id": PROGRAMME})
-        connection.execute(_TRANSFERS.encode(), {"id": PROGRAMME, "token": TOKEN_SYMBOL, "minor": MINOR})
+        connection.execute("truncate ledger.transfers, ledger.accounts, ledger.programmes, ledger.campaigns cascade")
+        names = {"id": PROGRAMME, "campaign": CAMPAIGN, "token": TOKEN_SYMBOL, "minor": MINOR}
+        for statement in (_PROGRAMME, _CAMPAIGN, _ACCOUNTS, _FUNDING):
+            connection.execute(statement.encode(), names)
+        with _without_indexes(connection):
+            connection.execute(_TRANSFERS.encode(), names)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("vacuum analyze ledger.transfers, ledger.cashback_ledger, ledger.cashback_transitions")
+        connection.execute("checkpoint")
 
+
+@contextmanager
+def _without_indexes(connection: psycopg.Connection) -> Iterator[None]:
+    """Have the transfers' indexes, but those of their constraints, built once the block has filled the table."""
+    indexes = connection.execute(
+        """
+        select quote_ident(schemaname) || '.' || quote_ident(indexname), indexdef
+        from pg_indexes
+        where (schemaname, tablename) = ('ledger', 'transfers')
+          and indexname not in (select conname from pg_constraint)
+        """
+    ).fetchall()
+    connection.execute("set maintenance_work_mem = '256MB'; set work_mem = '256MB'")
+    for name, _ in indexes:
+        connection.execute(f"drop index {name}".encode())
+    yield
+    for _, definition in indexes:
+        connection.execute(definition.encode())
+
+
+_CAMPAIGN = """
+    insert into ledger.campaigns (id, programme_id, name, starts_at, created_at)
+    values (%(campaign)s, %(id)s, 'bench', now(), now())
+"""
 
 _PROGRAMME = """
     insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator, token_rate_denominator,
@@ -92,9 +124,9 @@ _ACCOUNTS = """
         from ledger.cashback_ledger
     )
     insert into ledger.accounts (owner, kind, currency, balance)
-    select %(id)s, 'funding', 'EUR', -2 * minor from sums
+    select %(campaign)s, 'funding', 'EUR', -2 * minor from sums
     union all
-    select %(id)s, 'budget', 'EUR', minor from sums
+    select %(campaign)s, 'budget', 'EUR', minor from sums
     union all
     select %(id)s, 'fx', 'EUR', minor from sums
     union all
@@ -113,7 +145,7 @@ _FUNDING = """
     select funding.id, budget.id, 'EUR', -funding.balance, funding.balance, -funding.balance, 'funding', now()
     from ledger.accounts as funding
     join ledger.accounts as budget on budget.owner = funding.owner and budget.kind = 'budget'
-    where funding.owner = %(id)s
+    where funding.owner = %(campaign)s
       and funding.kind = 'funding'
 """
 
@@ -131,8 +163,8 @@ _TRANSFERS = """
         join ledger.accounts as approved on approved.owner = user_id and approved.kind = 'approved'
         join ledger.accounts as in_flight on in_flight.owner = user_id and in_flight.kind = 'in_flight'
         join ledger.accounts as minted on minted.owner = user_id and minted.kind = 'minted'
-        join ledger.accounts as budget on budget.owner = %(id)s and budget.kind = 'budget'
-        join ledger.accounts as funding on funding.owner = %(id)s and funding.kind = 'funding'
+        join ledger.accounts as budget on budget.owner = %(campaign)s and budget.kind = 'budget'
+        join ledger.accounts as funding on funding.owner = %(campaign)s and funding.kind = 'funding'
         join ledger.accounts as cost on cost.owner = %(id)s and cost.kind = 'fx' and cost.currency = 'EUR'
         join ledger.accounts as tokens on tokens.owner = %(id)s and tokens.kind = 'fx' and tokens.currency = %(token)s
     ) as mint

@@ -59,7 +59,7 @@ def reconcile(is_whole: bool, asked_by: str, last: int, as_json: bool) -> int:  
 
 def document(report: "Report") -> dict[str, object]:
     """Return a report for JSON: amounts are decimal strings, so that no reader rounds them."""
-    of_tokens = {"total_supply", "burned", "logs_amount", "minted_amount", "in_flight_amount"}
+    of_tokens = {"total_supply", "burned", "explained", "logs_amount", "minted_amount", "in_flight_amount"}
     facts = msgspec.structs.asdict(report)
     return {name: str(value) if name in of_tokens else value for name, value in facts.items()}
 
@@ -75,6 +75,8 @@ def show(report: "Report") -> None:
             ("minted, say the contract's logs", f"{report.logs:,}", *amounts(report.logs_amount)),
             ("total supply, says the contract", "", *amounts(report.total_supply)),
             ("burned by holders", "", *amounts(report.burned)),
+            ("minted as requested", "", *amounts(report.explained)),
+            ("unexplained", "", *amounts(report.unexplained)),
             ("on the chain, not yet settled", f"{report.settling:,}", *nothing),
             ("under way", f"{report.in_flight:,}", *amounts(report.in_flight_amount)),
             ("stuck, waiting for a person", f"{report.stuck:,}", *nothing),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cashback.chain.model import AdapterView, AnchorView, Halt, LaneView, LatestAnchors
     from cashback.processes.chain_status import Standing
     from cashback.processes.minting_standing import MintingStanding
+    from cashback.processes.reconciled import Reconciled
 
 _MICROETHER: Final = 10**12
 _UNTOLD: Final = "not told"
@@ -25,6 +26,7 @@ def document(standing: "Standing") -> dict[str, object]:
         "worries": standing.worries,
         "halts": [_halt(halt) for halt in view.halts],
         "minting": None if standing.minting is None else _minting(standing.minting),
+        "reconciliation": None if standing.reconciled is None else _reconciled(standing.reconciled),
         "minting_told_ms_ago": view.minting_told_ms_ago,
         "chain_id": view.chain_id,
         "token": address_text(view.token),
@@ -111,6 +113,7 @@ def _switches(standing: "Standing") -> dict[str, object]:
         "mint worker": own,
         "mint worker heard of": "never" if told_ms_ago is None else f"{told_ms_ago / 1_000:,.1f} s ago",
         "mints stuck": _UNTOLD if minting is None else f"{minting.stuck:,}",
+        "last reconciliation": standing.reconciliation or _UNTOLD,
     }
 
 
@@ -231,6 +234,19 @@ def _minting(minting: "MintingStanding") -> dict[str, object]:
             for one in minting.halts
         ],
         "stuck": minting.stuck,
+    }
+
+
+def _reconciled(last: "Reconciled") -> dict[str, object]:
+    """Return the last reconciliation as a record."""
+    return {
+        "ended_at": last.ended_at,
+        "whole_ended_at": last.whole_ended_at,
+        "at_block": last.at_block,
+        "kinds": last.kinds,
+        "booked_block": None if last.booked is None else last.booked.at_block,
+        "booked_supply": None if last.booked is None else str(last.booked.total_supply),
+        "unexplained": str(last.unexplained),
     }
 
 

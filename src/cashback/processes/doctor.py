@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -10,6 +11,7 @@ import msgspec
 import psycopg
 
 from cashback.kernel.bus import Bus
+from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Dsn, HostPort, HttpUrl, NatsUrl, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
@@ -18,8 +20,10 @@ from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFenced
 from cashback.ledger.rules import fitting
 from cashback.ledger.service import Readings
+from cashback.processes import reconciled
 from cashback.processes.migrate import SERVICES
 from cashback.processes.minting_standing import concerns, look, silence
+from cashback.processes.reconciled import StaleSeconds
 from cashback.processes.tls import ClientTls
 
 _ANSWER_WITHIN_S: Final = 3.0
@@ -28,7 +32,7 @@ _CONNECTED_WITHIN_S: Final = 2.0
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
-    """Where everything is; the API is asked when it is named."""
+    """Where everything is; the API is asked when it is named. A reconciliation older than that is too old."""
 
     ledger_audit_dsn: Dsn
     minting_audit_dsn: Dsn
@@ -38,6 +42,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     nats_user: str = ""
     nats_password: Secret = Secret("")
     api_url: HttpUrl = ""
+    reconcile_stale_s: StaleSeconds = 10_800
 
 
 class Examined(msgspec.Struct, frozen=True):
@@ -62,6 +67,7 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine("minting", _minting(settings.minting_audit_dsn)),
         _examine("mint worker", _mint_worker(settings)),
         _examine("mint numbers", _numbers(settings)),
+        _examine("reconciliation", _reconciliation(settings)),
     ]
     if settings.api_url:
         examinations.append(_examine("REST API", _api(settings.api_url)))
@@ -207,6 +213,21 @@ async def _numbers(settings: Settings) -> str:
     if not is_open:
         raise NumbersFenced("no numbers are given out before worker-ledger has compared them since the last restart")
     return f"up to {accounted_to} accounted for, {known} known to adapter and minting"
+
+
+class ReconciliationConcerns(CashbackError):
+    """The last reconciliation is too old or found something, or the books hold supply that nobody can explain."""
+
+    code = "reconciliation_concerns"
+
+
+async def _reconciliation(settings: Settings) -> str:
+    """Return when everything was reconciled last, without a difference, and at which block it is booked."""
+    standing, now = await reconciled.look(settings.ledger_audit_dsn, name="doctor"), SystemClock().now()
+    stale = timedelta(seconds=settings.reconcile_stale_s)
+    if found := reconciled.concerns(standing, now=now, stale=stale):
+        raise ReconciliationConcerns("; ".join(found))
+    return reconciled.summary(standing, now=now)
 
 
 async def _limit(settings: Settings) -> str:

@@ -10,6 +10,7 @@ adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given
         └▶ limit: does the programme in force fit through what the minter mints at once?
 transfers ──────────────▶ sealer, one at a time ──▶ leaves, seals ──▶ anchorer ──▶ adapter: the newest seal on the chain
         └───────────────▶ recomputer, once a night ──▶ is every balance what its entries come to?
+reconciliations ─▶ supply, one at a time ──▶ the token's supply in the books
 auditors' DSNs, if given ─▶ reconciler ─▶ `cashback reconcile`, a program of its own
 """
 
@@ -42,6 +43,8 @@ from cashback.ledger.service import (
     trial,
 )
 from cashback.ledger.service.life import Life
+from cashback.ledger.service.supply import LEASE as SUPPLY_LEASE
+from cashback.ledger.service.supply import SupplyBooker
 from cashback.processes.reconciling import Auditing, Reconciler, settings_of_program
 from cashback.processes.tls import ClientTls
 
@@ -49,6 +52,8 @@ SCHEMA: Final = "ledger"
 LOOK_AT_CLOCK_EVERY_S: Final = 60.0
 ANCHOR_LOOK_EVERY_S: Final = 5.0
 """How often the anchorer asks how far an anchor is, or whether the next one is due."""
+SUPPLY_LOOK_EVERY_S: Final = 5.0
+"""How often the newest reconciliation is looked for."""
 SEAL_EVERY_S: Final = 1.0
 """How often the sealer looks for transfers once it has chained all there were."""
 
@@ -67,7 +72,8 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     cashback that nobody requested is requested after `missed_after_s`. Transfers come under a seal `seal_leaves_max` at
     a time, and at the latest after `seal_after_s`; the newest seal is anchored every `anchor_every_s`. Balances are
     recomputed once a day, after `recompute_hour` (UTC). With the auditors' DSNs, all three or none, it has the ledger
-    reconciled: from the last checkpoint, and as a whole, each so often.
+    reconciled: from the last checkpoint each `reconcile_every_s`, and as a whole once a day, after
+    `reconcile_whole_hour` (UTC).
     """
 
     ledger_dsn: Dsn
@@ -87,7 +93,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     minting_audit_dsn: Dsn = Secret("")
     chain_audit_dsn: Dsn = Secret("")
     reconcile_every_s: Seconds = 3_600
-    reconcile_whole_every_s: WholeSeconds = 86_400
+    reconcile_whole_hour: Hour = 2
     finality_stale_s: WholeSeconds = 3_600
 
     @staticmethod
@@ -108,7 +114,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
         handed_on = (*AUDITORS, "adapter_address", "finality_stale_s", *ClientTls.__struct_fields__)
         return Auditing(
             every=timedelta(seconds=self.reconcile_every_s),
-            whole_every=timedelta(seconds=self.reconcile_whole_every_s),
+            whole_hour=self.reconcile_whole_hour,
             settings=settings_of_program({name: getattr(self, name) for name in handed_on}),
         )
 
@@ -159,6 +165,7 @@ async def run(settings: Settings) -> None:
                 "recomputer": _recomputer(settings, database, clock).run,
                 "sealer": _sealer(settings, database, clock).run,
                 "anchorer": _anchorer(settings, database, adapter, clock).run,
+                "supply": _supply(database, adapter, clock).run,
                 "fence": fencing.run,
                 "probe": probe.run,
             }
@@ -178,6 +185,12 @@ def _anchorer(settings: Settings, database: Database, adapter: Adapter, clock: C
     policy = AnchorPolicy(every=timedelta(seconds=settings.anchor_every_s))
     turn = Anchorer(database, adapter, clock=clock, policy=policy).turn
     return Leased(database, name=anchoring.LEASE, holder=new_id("worker"), every_s=ANCHOR_LOOK_EVERY_S, turn=turn)
+
+
+def _supply(database: Database, adapter: Adapter, clock: Clock) -> Leased:
+    """Return the loop that books the token's supply."""
+    turn = SupplyBooker(database, adapter, clock=clock).turn
+    return Leased(database, name=SUPPLY_LEASE, holder=new_id("worker"), every_s=SUPPLY_LOOK_EVERY_S, turn=turn)
 
 
 def reconciler(settings: Settings, database: Database) -> Reconciler | None:

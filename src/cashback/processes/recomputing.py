@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import business_clock
 from cashback.kernel.config import Dsn
 from cashback.kernel.db import Database
 from cashback.ledger.model.trial import Recomputed
@@ -20,8 +20,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 async def recompute(settings: Settings, *, by: str, reached: Callable[[int], None]) -> Recomputed:
     """Return what came of it; it is recorded when it has come to its end.
 
+    By business time, as the worker's is: it asks of this row whether tonight's is still to be done.
+
     Raises:
+        SettingsInvalid: business time would be moved outside development.
         Unavailable: the database did not answer.
     """
     async with Database.open(settings.ledger_operator_dsn.value, name="cashback ledger", connections_max=1) as database:
-        return await Recomputer(database, clock=SystemClock(), by=by).recompute(reached)
+        return await Recomputer(database, clock=business_clock(), by=by).recompute(reached)

@@ -25,6 +25,7 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.telemetry import logger
+from cashback.ledger.rules.trial import is_due
 from cashback.ledger.service import Reconciliations
 
 SCHEMA: Final = "ledger"
@@ -33,14 +34,17 @@ LEASE_TTL_S: Final = 30.0
 RENEW_EVERY_S: Final = 10.0
 LOOK_EVERY_S: Final = 5.0
 
+FAILED_PAUSE: Final = timedelta(seconds=10)
+"""How long until a run that failed is tried again; twice as long after each further one."""
 FAILED_PAUSE_MAX: Final = timedelta(minutes=5)
-"""How long, at most, until a run that failed is tried again."""
 
 RUN_S_MAX: Final = 7_200.0
 """A run that takes longer is ended."""
 
 SAID_MAX: Final = 1_000
 """How much of what a run said before it failed is logged, in bytes."""
+
+_DOUBLED_MAX: Final = 5
 
 _REPORTED: Final = (0, 3)
 """The exit codes of a run that came to its end: nothing differs, or something does."""
@@ -52,10 +56,13 @@ log = logger(__name__)
 
 
 class Auditing(msgspec.Struct, frozen=True, kw_only=True):
-    """How often is reconciled, and the settings of the program that does it, by their names in the environment."""
+    """How often is reconciled, and after which hour (UTC) as a whole each day.
+
+    `settings` are those of the program that does it, by their names in the environment.
+    """
 
     every: timedelta
-    whole_every: timedelta
+    whole_hour: int
     settings: Mapping[str, str]
 
 
@@ -84,6 +91,7 @@ class Reconciler:
         self._clock = clock
         self._holder = holder
         self._not_before: datetime | None = None
+        self._failures = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look whether a run is due until `stop` is set; what fails is tried again later."""
@@ -125,7 +133,7 @@ class Reconciler:
         if self._not_before is not None and now < self._not_before:
             return None
         last, last_whole = await Reconciliations(self._database).last_ended()
-        if last_whole is None or now - last_whole >= self._auditing.whole_every:
+        if is_due(now, last_began_at=last_whole, hour=self._auditing.whole_hour):
             return True
         return False if last is None or now - last >= self._auditing.every else None
 
@@ -142,6 +150,7 @@ class Reconciler:
         except (ProgramFailed, OSError, msgspec.DecodeError) as cause:
             self._postpone(mode, cause)
             return None
+        self._failures = 0
         RUNS.labels(report.mode, "different" if report.kinds else "alike").inc()
         for kind, count in report.kinds.items():
             FINDINGS.labels(kind).inc(count)
@@ -155,7 +164,9 @@ class Reconciler:
     def _postpone(self, mode: str, cause: Exception) -> None:
         """Note a run that failed, and pause before the next one."""
         RUNS.labels(mode, "failed").inc()
-        self._not_before = self._clock.now() + min(self._auditing.every, FAILED_PAUSE_MAX)
+        pause_s = FAILED_PAUSE * 2 ** min(self._failures, _DOUBLED_MAX)
+        self._failures += 1
+        self._not_before = self._clock.now() + min(pause_s, FAILED_PAUSE_MAX)
         log.error("reconcile.failed", mode=mode, reason=str(cause))
 
     async def _program(self, *options: str) -> Reported:

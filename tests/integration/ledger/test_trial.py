@@ -1,15 +1,19 @@
 """The trial balance, and every balance computed anew: both add up, and both can fail."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
+from cashback.kernel.clock import advance, start_file
+from cashback.kernel.config import Secret
 from cashback.ledger.model.trial import KindSum
 from cashback.ledger.rules.trial import is_due, trial_of
 from cashback.ledger.service import Recomputer, trial, trial_balance
 from cashback.ledger.service.trial import LEASE
+from cashback.processes import recomputing
 from tests.integration.ledger.sealing import fence_of, minted
 from tests.integration.ledger.world import START, Dsns, World
 
@@ -163,3 +167,17 @@ def test_only_the_worker_and_an_operator_record_a_run(dsns: Dsns, role: str) -> 
         connection.execute("insert into ledger.recomputations (by) values ('me')")
     with psycopg.connect(dsns.superuser) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("delete from ledger.recomputations")
+
+
+async def test_a_person_recomputes_by_business_time_as_the_worker_does(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the worker, whose time was moved ahead, would not see that tonight's is done."""
+    start_file(tmp_path / "clock")
+    advance(tmp_path / "clock", 3 * DAY)
+    monkeypatch.setenv("CASHBACK_CLOCK_PATH", str(tmp_path / "clock"))
+    monkeypatch.setenv("CASHBACK_DEVELOPMENT", "true")
+    settings = recomputing.Settings(ledger_operator_dsn=Secret(world.dsns.of("cashback_operator")))
+    done = await recomputing.recompute(settings, by="alice", reached=lambda _: None)
+    assert done.began_at - datetime.now(UTC) > 2 * DAY
+    assert await world.one("select began_at from ledger.recomputations") == done.began_at

@@ -11,6 +11,7 @@ from cashback.kernel.money import TokenUnits
 from cashback.minting import MintRequest, Requests
 from cashback.processes.reconcile import Kind
 from tests.integration.ledger.world import START
+from tests.integration.reconcile.bookings import supply_unexplained
 from tests.integration.reconcile.story import CLOCK, Scene
 
 FOREIGN: Final = 999
@@ -218,6 +219,7 @@ PLANTS: Final[Mapping[Kind, Plant]] = {
     Kind.RECORD_DIFFERS: record_differs,
     Kind.REORGANISED: reorganised,
     Kind.SUPPLY_DIFFERS: supply_differs,
+    Kind.SUPPLY_UNEXPLAINED: supply_unexplained,
     Kind.NONCE_GAP: nonce_gap,
     Kind.ROLE_LOST: role_lost,
     Kind.MINTER_PAUSED: minter_paused,

@@ -43,8 +43,9 @@ def clock() -> ManualClock:
 
 
 def reconciler(scene: Scene, database: Database, clock: ManualClock, *, holder: str = "worker") -> Reconciler:
-    """Return one that goes on hourly and begins anew daily."""
-    auditing = Auditing(every=HOUR, whole_every=24 * HOUR, settings=scene.settings)
+    """Return one that goes on hourly and begins anew daily, not within the next hours."""
+    hour = (clock.now().hour + 12) % 24
+    auditing = Auditing(every=HOUR, whole_hour=hour, settings=scene.settings)
     return Reconciler(database, auditing, clock, holder=holder)
 
 
@@ -72,6 +73,20 @@ async def test_a_run_is_had_when_it_is_due_and_a_whole_one_once_a_day(
     assert third is not None
     assert third.mode == "whole"
     assert await runs(scene) == [("whole", "worker"), ("incremental", "worker"), ("whole", "worker")]
+
+
+async def test_a_whole_run_is_had_at_its_hour_and_not_a_day_after_the_last(
+    scene: Scene, database: Database, clock: ManualClock
+) -> None:
+    """People know when the database is busy: the hour is UTC's, whenever the worker was started."""
+    hour = (clock.now().hour + 1) % 24
+    ours = Reconciler(database, Auditing(every=HOUR, whole_hour=hour, settings=scene.settings), clock, holder="worker")
+    first = await ours.turn()
+    clock.advance(HOUR)
+    second = await ours.turn()
+    assert first is not None
+    assert second is not None
+    assert [first.mode, second.mode] == ["whole", "whole"]
 
 
 async def test_what_a_run_finds_is_counted_by_kind(scene: Scene, database: Database, clock: ManualClock) -> None:
@@ -102,7 +117,7 @@ async def test_a_run_that_fails_is_tried_again_after_a_pause(
 ) -> None:
     """Nobody knows then whether something differs: nothing is written down."""
     nowhere = {**scene.settings, "CASHBACK_ADAPTER_ADDRESS": "127.0.0.1:1"}
-    ours = Reconciler(database, Auditing(every=HOUR, whole_every=24 * HOUR, settings=nowhere), clock, holder="worker")
+    ours = Reconciler(database, Auditing(every=HOUR, whole_hour=2, settings=nowhere), clock, holder="worker")
     assert await ours.turn() is None
     assert await runs(scene) == []
     ours._auditing = msgspec.structs.replace(ours._auditing, settings=scene.settings)
@@ -221,6 +236,6 @@ def test_the_auditors_settings_are_given_together_and_handed_on() -> None:
         load(ledger_worker.Settings, {**settings, AUDITORS[0]: audits[AUDITORS[0]]})
     auditing = load(ledger_worker.Settings, {**settings, **audits}).auditing
     assert auditing is not None
-    assert (auditing.every, auditing.whole_every) == (HOUR, 24 * HOUR)
+    assert (auditing.every, auditing.whole_hour) == (HOUR, 2)
     handed_on = load(reconcile.Settings, auditing.settings)
     assert (handed_on.chain_audit_dsn, handed_on.finality_stale_s) == (Secret("postgresql://a@b/d"), 3_600)

@@ -14,10 +14,10 @@
 | `debt`        | user      | token    | minus what the user owes for purchases returned after their mint   |
 | `clawback`    | programme | token    | all debt ever raised                                               |
 | `written_off` | programme | token    | minus the debt that was given up                                   |
-| `issued`      | chain     | token    | minus everything ever minted                                       |
-| `supply`      | chain     | token    | the token's supply                                                 |
-| `burned`      | chain     | token    | what holders burned                                                |
-| `unexplained` | chain     | token    | supply that no mint and no burn explains; must be 0                |
+| `issued`      | chain     | token    | minus what was minted as requested, up to a final block           |
+| `supply`      | chain     | token    | the token's supply at that block                                  |
+| `burned`      | chain     | token    | what holders burned up to it                                      |
+| `unexplained` | chain     | token    | minus supply that no request and no burn explains; must be 0      |
 """
 
 from datetime import datetime

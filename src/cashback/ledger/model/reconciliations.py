@@ -37,7 +37,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     """One run: how and why so, who asked for it, what it compared, and how many findings of which kind it had.
 
     `after_block` is where the checkpoint it went on from had ended, None for a whole run; `settled_to` is None where
-    the next run cannot go on from this one.
+    the next run cannot go on from this one. `explained` is what logs minted as requested, None in old runs.
     """
 
     mode: str
@@ -52,6 +52,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     logs: int
     logs_amount: int
     burned: int
+    explained: int | None
     total_supply: int
     findings: int
     kinds: dict[str, int]

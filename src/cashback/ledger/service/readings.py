@@ -1,6 +1,7 @@
 """What others may read of the ledger; each reading is a transaction of its own."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Database, long_statements
@@ -43,6 +44,11 @@ class Readings:
     def __init__(self, database: Database) -> None:
         """Read from `database`."""
         self._database = database
+
+    async def first_programme_at(self) -> datetime | None:
+        """Return when the first programme was made, None before."""
+        async with self._database.transaction() as tx:
+            return await programmes.first_made_at(tx)
 
     async def numbers(self) -> tuple[int, bool]:
         """Return the highest mint number that is accounted for, and whether numbers are given out on this server."""

@@ -28,6 +28,7 @@ from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.ledger.model import Difference
+from cashback.ledger.store.supply import MISBOOKED
 
 _OF_DEBT: Final = """
         select user_id, coalesce(stands, 0), coalesce(booked, 0)
@@ -245,6 +246,7 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         ) as books using (user_id)
         where coalesce(told, 0) <> coalesce(booked, 0)
     """,
+    ("I10", "supply_misbooked"): MISBOOKED,
     ("I1", "history_disagrees"): """
         select cashback.id || ' is ' || cashback.state || ', not ' || coalesce(last.to_state, 'nothing'), 1, 0
         from ledger.cashback_ledger as cashback
@@ -265,6 +267,8 @@ async def differences(tx: Tx, *, token: str, limit: int) -> list[Difference]:
 
     The caller's `tx` must allow a question as long as it takes: see `kernel.db.long_statements`.
     """
+    # Each question goes through all entries once; sorted by accounts they fit no default of a server.
+    await tx.execute("set local work_mem = '64MB'")
     found = []
     for (invariant, kind), question in _QUESTIONS.items():
         cursor = await tx.execute(

@@ -236,3 +236,16 @@ def _ruleset(row: tuple[Any, ...]) -> Ruleset:
 def _conversion(row: tuple[Any, ...]) -> Conversion:
     """Return the rate of such a row; without a market for the token it is a term of the programme, and as old."""
     return Conversion(rate=TokenRate(row[3], row[4]), source=row[0], as_of=row[5])
+
+
+async def first_made_at(tx: Tx) -> datetime | None:
+    """Return when the first programme was made, None before."""
+    cursor = await tx.execute(
+        """
+        select min(created_at)
+        from ledger.programmes
+        """
+    )
+    [row] = await cursor.fetchall()
+    made_at: datetime | None = row[0]
+    return made_at

@@ -24,11 +24,12 @@ async def insert(tx: Tx, run: Reconciliation, checkpoint: Checkpoint | None) -> 
     await tx.execute(
         """
         insert into ledger.reconciliations (mode, reason, asked_by, began_at, ended_at, after_block, at_block,
-            at_block_hash, requested, logs, logs_amount, burned, total_supply, findings, kinds, settled_to,
-            ledger_rows, ledger_digest, minting_rows, minting_digest)
+            at_block_hash, requested, logs, logs_amount, burned, explained, total_supply, findings, kinds,
+            settled_to, ledger_rows, ledger_digest, minting_rows, minting_digest)
         values (%(mode)s, %(reason)s, %(asked_by)s, %(began_at)s, %(ended_at)s, %(after_block)s, %(at_block)s,
-            %(at_block_hash)s, %(requested)s, %(logs)s, %(logs_amount)s, %(burned)s, %(total_supply)s, %(findings)s,
-            %(kinds)s, %(settled_to)s, %(ledger_rows)s, %(ledger_digest)s, %(minting_rows)s, %(minting_digest)s)
+            %(at_block_hash)s, %(requested)s, %(logs)s, %(logs_amount)s, %(burned)s, %(explained)s, %(total_supply)s,
+            %(findings)s, %(kinds)s, %(settled_to)s, %(ledger_rows)s, %(ledger_digest)s, %(minting_rows)s,
+            %(minting_digest)s)
         """,
         {**msgspec.structs.asdict(run), "kinds": Jsonb(run.kinds), **closed},
     )
@@ -39,7 +40,8 @@ async def last(tx: Tx, *, limit: int) -> list[Reconciliation]:
     cursor = await tx.execute(
         """
         select mode, reason, asked_by, began_at, ended_at, after_block, at_block, at_block_hash, requested, logs,
-               logs_amount::text, burned::text, total_supply::text, findings, kinds, settled_to
+               logs_amount::text, burned::text, total_supply::text, findings, kinds, settled_to,
+               explained::text
         from ledger.reconciliations
         order by position desc
         limit %(limit)s
@@ -64,6 +66,7 @@ async def last(tx: Tx, *, limit: int) -> list[Reconciliation]:
             findings=row[13],
             kinds=row[14],
             settled_to=row[15],
+            explained=None if row[16] is None else int(row[16]),
         )
         for row in await cursor.fetchall()
     ]

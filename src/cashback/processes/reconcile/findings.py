@@ -25,6 +25,7 @@ class Kind(StrEnum):
     RECORD_DIFFERS = "record_differs"
     REORGANISED = "reorganised"
     SUPPLY_DIFFERS = "supply_differs"
+    SUPPLY_UNEXPLAINED = "supply_unexplained"
     NONCE_GAP = "nonce_gap"
     ROLE_LOST = "role_lost"
     MINTER_PAUSED = "minter_paused"
@@ -42,6 +43,7 @@ STANDING: Final = frozenset(
         Kind.DECIMALS_CHANGED,
         Kind.STALE_FINALITY,
         Kind.BOOKS_DIFFER,
+        Kind.SUPPLY_UNEXPLAINED,
         Kind.WALLET_DIFFERS,
     }
 )
@@ -84,6 +86,10 @@ REMEDIES: Final[Mapping[Kind, str]] = {
         " --whole: final blocks were replaced"
     ),
     Kind.SUPPLY_DIFFERS: f"{_PAUSE} supply_differs: tokens exist that no mint log explains",
+    Kind.SUPPLY_UNEXPLAINED: (
+        f"{_PAUSE} supply_unexplained, unless it is paused already; then cashback reconcile --whole, which names the"
+        " mints that nobody requested and brings the books up to date (docs/runbooks/unexplained.md)"
+    ),
     Kind.NONCE_GAP: "cashback doctor, then look at the adapter's lane: cashback chain status",
     Kind.ROLE_LOST: "cashback chain status shows the lanes; have the contract's admin grant it again (grantRole)",
     Kind.MINTER_PAUSED: "cashback chain status; find out who paused and why, then have the admin call unpause()",

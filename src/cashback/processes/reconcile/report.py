@@ -25,6 +25,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     at_block_hash: str
     total_supply: int
     burned: int
+    explained: int
     logs: int
     logs_amount: int
     requested: int
@@ -39,6 +40,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     settled_to: int | None
     kinds: dict[str, int]
     findings: list[Finding]
+
+    @property
+    def unexplained(self) -> int:
+        """Return the supply that no request and no burn explains; negative when some of it is missing."""
+        return self.total_supply - (self.explained - self.burned)
 
     @property
     def is_drained(self) -> bool:
@@ -59,13 +65,16 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     logs: int
     logs_amount: int
     burned: int
+    explained: int
     total_supply: int
     requested: int = 0
     settling: int = 0
     checkpoint: Checkpoint | None = None
 
     @classmethod
-    def of(cls, begin: Start, page: ChainColumns, *, fresh: SeenSums, burned: int, total_supply: int) -> "Totals":
+    def of(
+        cls, begin: Start, page: ChainColumns, *, fresh: SeenSums, explained: int, burned: int, total_supply: int
+    ) -> "Totals":
         """Return what the chain shows: the checkpoint's sums and what came after it."""
         before = begin.checkpoint
         return cls(
@@ -74,6 +83,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
             logs=fresh.logs + (before.logs if before else 0),
             logs_amount=fresh.amount + (before.logs_amount if before else 0),
             burned=burned + (before.burned if before else 0),
+            # A checkpoint has no difference: up to it every log is as requested.
+            explained=explained + (before.logs_amount if before else 0),
             total_supply=total_supply,
         )
 
@@ -114,6 +125,7 @@ def report_of(begin: Start, totals: Totals, sums: Mapping[State, Sum], findings:
         at_block_hash=totals.at_block_hash,
         total_supply=totals.total_supply,
         burned=totals.burned,
+        explained=totals.explained,
         logs=totals.logs,
         logs_amount=totals.logs_amount,
         requested=totals.requested,
@@ -146,6 +158,7 @@ def run_of(report: Report, *, asked_by: str, began_at: datetime, ended_at: datet
         logs=report.logs,
         logs_amount=report.logs_amount,
         burned=report.burned,
+        explained=report.explained,
         total_supply=report.total_supply,
         findings=report.findings_count,
         kinds=report.kinds,

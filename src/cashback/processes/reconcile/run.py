@@ -16,6 +16,7 @@ from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import ChainColumns, Reconciliation
 from cashback.ledger.service import Readings as LedgerReadings
 from cashback.ledger.service import Reconciliations
+from cashback.ledger.service.supply import unexplained_supply
 from cashback.minting import Readings as MintingReadings
 from cashback.processes.reconcile.compare import UNSETTLED_AFTER_S, Bounds, judge, supply
 from cashback.processes.reconcile.findings import Finding, Findings, Kind, finding
@@ -23,6 +24,7 @@ from cashback.processes.reconcile.report import Report, Totals, report_of, run_o
 from cashback.processes.reconcile.sources import (
     NodeSilent,
     Sources,
+    booked_supply_findings,
     contract_findings,
     finality_findings,
     last_mined_before,
@@ -113,6 +115,7 @@ async def compare_all(sources: Sources, *, is_whole: bool, reached: Reached) -> 
     status = await status_of(sources.adapter)
     findings = Findings()
     findings.take(contract_findings(status))
+    findings.take(booked_supply_findings(*await unexplained_supply(sources.cashback)))
     begin = await start(sources, findings, is_whole=is_whole)
     async with AsyncExitStack() as stack:
         # The books say nothing of the chain: they are gone through while that is read.
@@ -189,7 +192,10 @@ async def _compare(sources: Sources, staging: Staging, begin: Start, chain: Chai
     )
     async for suspect in staging.suspects():
         findings.take(judge(suspect, bounds))
-    totals = Totals.of(begin, chain.page, fresh=fresh, burned=chain.burned, total_supply=chain.total_supply)
+    explained = await staging.explained(after_block=begin.read_to, settled_to=begin.settled_to)
+    totals = Totals.of(
+        begin, chain.page, fresh=fresh, explained=explained, burned=chain.burned, total_supply=chain.total_supply
+    )
     findings.take(
         supply(minted=totals.logs_amount, burned=totals.burned, total_supply=totals.total_supply, at_block=at_block)
     )

@@ -19,6 +19,7 @@ from cashback.kernel.errors import Unavailable
 from cashback.kernel.money import TOKEN_DECIMALS
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import ChainColumns, ChainStatus
+from cashback.ledger.model.supply import Supply
 from cashback.ledger.service import Readings as LedgerReadings
 from cashback.ledger.service import Reconciliations
 from cashback.minting import Readings as MintingReadings
@@ -150,6 +151,13 @@ def contract_findings(status: ChainStatus) -> Iterator[Finding]:
         if lane.address not in standing.operators and not lane.is_draining:
             place = f"signer 0x{lane.address.hex()}"
             yield finding(Kind.ROLE_LOST, place, expected="OPERATOR_ROLE on the minter", found="none")
+
+
+def booked_supply_findings(unexplained: int, booked: Supply | None) -> Iterator[Finding]:
+    """Yield a difference when the books hold supply that nobody can explain."""
+    if unexplained:
+        place = "the books" if booked is None else f"the books at block {booked.at_block}"
+        yield finding(Kind.SUPPLY_UNEXPLAINED, place, expected=0, found=unexplained)
 
 
 def finality_findings(

@@ -24,6 +24,9 @@ from cashback.processes.reconcile.tables import SUSPECTS, SeenSums, Settling, cr
 WHOLE_S_MAX: Final = 3_600
 """How long one statement over everything may take."""
 
+WRITTEN_AT_ONCE: Final = 65_536
+"""So many bytes of minting's records are handed on at once."""
+
 PAGE: Final = 1_000
 """How many suspects are judged at once."""
 
@@ -77,8 +80,14 @@ class Staging:
             cursor.copy(statement) as copy,
             aclosing(minting.copy_open(after_block=after_block)) as parts,
         ):
+            # A part is one row; each write is a round through the event loop.
+            held = bytearray()
             async for part in parts:
-                await copy.write(part)
+                held += part
+                if len(held) >= WRITTEN_AT_ONCE:
+                    await copy.write(bytes(held))
+                    held.clear()
+            await copy.write(bytes(held))
 
     async def take_requests(self, *, after_block: int) -> None:
         """Copy what the ledger requested and has not settled in a block up to `after_block`, or has a log by now.
@@ -174,6 +183,34 @@ class Staging:
         )
         [row] = await cursor.fetchall()
         return None if row[0] is None else Settling(*row)
+
+    async def explained(self, *, after_block: int, settled_to: int) -> int:
+        """Return what logs in blocks after one minted as the ledger requested it: number, recipient and amount.
+
+        To be asked after `duplicates` and `suspect`: whatever is no suspect is alike. A number that an earlier run has
+        compared, up to `settled_to`, explains no second log.
+        """
+        cursor = await self._session.execute(
+            """
+            select ((
+                select coalesce(sum(amount), 0)
+                from seen
+                where block_number > %(after_block)s
+            ) - (
+                select coalesce(sum(log_amount), 0)
+                from suspect
+                where log_block > %(after_block)s
+                  and not coalesce(
+                      not is_retired
+                      and (mint_recipient, mint_amount) = (log_recipient, log_amount)
+                      and (mint_block is null or mint_block > %(settled_to)s),
+                      false)
+            ))::text
+            """,
+            {"after_block": after_block, "settled_to": settled_to},
+        )
+        [row] = await cursor.fetchall()
+        return int(row[0])
 
     async def suspects(self) -> AsyncIterator[Suspect]:
         """Yield those numbers in order, a page of the table at a time."""

@@ -27,6 +27,9 @@ DEVELOPMENT_MNEMONIC: Final = "test test test test test test test test test test
 _EVIDENCE_SOON: Final = {"CASHBACK_SEAL_AFTER_S": "5", "CASHBACK_ANCHOR_EVERY_S": "30"}
 """On a chain that costs nothing, what was posted is sealed and anchored while a person watches."""
 
+_RECONCILED_SOON: Final = {"CASHBACK_RECONCILE_EVERY_S": "300"}
+"""A person who watches sees what holders burned in the books after five minutes."""
+
 _REPLIES: Final = "_INBOX.>"
 _BROKER_RIGHTS: Final[dict[str, tuple[str, ...]]] = {
     "relay-cashback": ("cashback.v1.>", "$JS.API.>"),
@@ -136,7 +139,13 @@ class Plan:
             case "worker-ledger":
                 dsn = self.dsn(postgres, "cashback", "cashback_ledger")
                 return (
-                    self._probe(name) | self._nats(name, nats) | adapter | _EVIDENCE_SOON | {"CASHBACK_LEDGER_DSN": dsn}
+                    self._probe(name)
+                    | self._nats(name, nats)
+                    | adapter
+                    | _EVIDENCE_SOON
+                    | _RECONCILED_SOON
+                    | self._auditors(postgres)
+                    | {"CASHBACK_LEDGER_DSN": dsn}
                 )
             case "worker-mint":
                 dsn = self.dsn(postgres, "minting", "minting_worker")
@@ -148,12 +157,18 @@ class Plan:
         """Return the variables of the operator's verbs: `reconcile`, `mint cancel`, `doctor`, `chain halt` ..."""
         return {
             "CASHBACK_ADAPTER_ADDRESS": f"{HOST}:{self.ports.adapter}",
-            "CASHBACK_LEDGER_AUDIT_DSN": self.dsn(postgres, "cashback", "cashback_auditor"),
-            "CASHBACK_MINTING_AUDIT_DSN": self.dsn(postgres, "minting", "minting_auditor"),
-            "CASHBACK_CHAIN_AUDIT_DSN": self.dsn(postgres, "chain", "chain_auditor"),
+            **self._auditors(postgres),
             "CASHBACK_LEDGER_OPERATOR_DSN": self.dsn(postgres, "cashback", "cashback_operator"),
             "CASHBACK_MINTING_OPERATOR_DSN": self.dsn(postgres, "minting", "minting_operator"),
             "CASHBACK_LEDGER_DSN": self.dsn(postgres, "cashback", "cashback_ledger"),
+        }
+
+    def _auditors(self, postgres: EmbeddedPostgres) -> dict[str, str]:
+        """Return how each service's auditor reaches its database."""
+        return {
+            "CASHBACK_LEDGER_AUDIT_DSN": self.dsn(postgres, "cashback", "cashback_auditor"),
+            "CASHBACK_MINTING_AUDIT_DSN": self.dsn(postgres, "minting", "minting_auditor"),
+            "CASHBACK_CHAIN_AUDIT_DSN": self.dsn(postgres, "chain", "chain_auditor"),
         }
 
     def _probe(self, name: str) -> dict[str, str]:

@@ -69,7 +69,8 @@ grant update (campaign_id, wanted_minor, has_returns), delete on ledger.waitlist
 -- What the worker decides a second time it grants: out of budgets, within limits, as the API does the first time.
 grant insert on ledger.decisions to cashback_ledger;
 grant select, insert, update (used_minor) on ledger.counters to cashback_ledger;
-grant update (desired_minor, amount_minor, token_units, reason, grants, hold_until, net_minor, returned, debt_units)
+grant update (desired_minor, amount_minor, token_units, reason, grants, hold_until, net_minor, returned, debt_units,
+              debited_minor)
     on ledger.cashback_ledger to cashback_ledger;
 """
 

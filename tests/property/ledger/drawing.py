@@ -59,9 +59,22 @@ STEPS: Final[dict[str, tuple[int, Callable[[Random], dict[str, Any]]]]] = {
         lambda by: {**_place(by), "per_mille": by.randint(1, 1_100), "kind": by.choice(list(RefundKind))},
     ),
     "return_a_line": (5, lambda by: {**_place(by), "line": by.randrange(3), "amount": by.randint(1, 6_000)}),
-    "return_all": (5, lambda by: {**_place(by), "states": by.choice(_STATES)}),
+    "return_all": (7, lambda by: {**_place(by), "states": by.choice(_STATES)}),
     "return_again": (2, _place),
-    "wait": (9, lambda by: {"hours": by.choice([1, 12, 50, 130])}),
+    "wait": (12, lambda by: {"hours": by.choice([0, 0, 0, 0, 1, 12, 50, 130])}),
+    "wait_until": (6, lambda by: {**_place(by), "microseconds": by.choice([-1, 0, 0, 1])}),
+    "credit": (
+        5,
+        lambda by: {
+            "user": by.choice([0, 1, 2, 2]),
+            "code": _code(by),
+            "place": by.choice([None, 0, 1]),
+            "amount": by.randint(1, 900),
+            "person": by.choice(["alice", "bob", "ada"]),
+        },
+    ),
+    "debit": (7, lambda by: {**_place(by), "per_mille": by.choice([1_000, by.randint(1, 1_100)])}),
+    "adjust_again": (2, _place),
     "review": (
         8,
         lambda by: {
@@ -78,12 +91,12 @@ STEPS: Final[dict[str, tuple[int, Callable[[Random], dict[str, Any]]]]] = {
         lambda by: {
             "code": _code(by),
             "rates": (by.randint(1, 1_500), by.randint(1, 1_500)),
-            "days": by.choice([None, 1, 2]),
+            "days": by.choice([None, 1, 2, 40]),
         },
     ),
     "withdraw": (3, lambda by: {"code": _code(by)}),
     "change_budget": (
-        4,
+        6,
         lambda by: {
             "code": _code(by),
             "place": by.randrange(2),
@@ -97,7 +110,7 @@ STEPS: Final[dict[str, tuple[int, Callable[[Random], dict[str, Any]]]]] = {
     "reverse": (7, _place),
     "retire": (4, _place),
     "restore": (5, _place),
-    "give_up": (3, lambda by: {"hours": by.choice([1, 80])}),
+    "give_up": (6, lambda by: {"hours": by.choice([1, 80, 80])}),
     "write_off": (5, lambda by: {"user": by.choice([0, 0, 1, 2]), "units": by.randint(1, 10**7)}),
 }
 """How often each step is drawn beside the others, and its arguments."""

@@ -22,6 +22,11 @@ class Fund:
     left: int
     day_limit: int | None
     exhaustion: str
+    closed_at: datetime | None = None
+
+    def is_closed(self, at: datetime) -> bool:
+        """Return whether it pays nothing for what occurs then."""
+        return self.closed_at is not None and self.closed_at <= at
 
 
 @dataclass
@@ -52,6 +57,7 @@ class Scheme:
     funds: dict[str, Fund]
     versions: list[Version] = field(default_factory=list)
     is_paused: bool = False
+    own: int = 0
     used: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def tokens(self, minor: int) -> int:
@@ -81,10 +87,11 @@ class Line:
 
 @dataclass
 class Expected:
-    """A cashback as it must stand."""
+    """A cashback as it must stand; what a person gave has no purchase, and one line that is worth what it grants."""
 
     scheme: Scheme
     user: str
+    merchant: str
     occurred_at: datetime
     costs: list[int]
     state: str = "declined"
@@ -106,6 +113,12 @@ class Expected:
     is_rejected: bool = False
     returned: list[int] = field(default_factory=list)
     returned_by_amount: int = 0
+    debited: int = 0
+    giver: str | None = None
+    waits_for: str | None = None
+    wants: int = 0
+    waits_until: datetime | None = None
+    has_returns: bool = False
 
     @property
     def left(self) -> int:
@@ -126,8 +139,23 @@ class Expected:
             found.append(floor(line.granted * (line.base - refunded) / line.base))
         return found
 
+    def rest(self) -> int:
+        """Return what refunds and then debits leave."""
+        return max(sum(self.nets()) - self.debited, 0)
+
+    def grants(self) -> dict[str, int]:
+        """Return what each campaign granted."""
+        found: dict[str, int] = {}
+        for line in self.lines:
+            for campaign, share in line.grants.items():
+                found[campaign] = found.get(campaign, 0) + share
+        return found
+
     def shares(self) -> dict[str, int]:
-        """Return what of it each campaign still pays: on each line they give back from the last id to the first."""
+        """Return what of it each campaign still pays: on each line they give back from the last id to the first.
+
+        Debits come after all lines, from the last id to the first as well.
+        """
         found: dict[str, int] = {}
         for line, net in zip(self.lines, self.nets(), strict=True):
             gone = line.granted - net
@@ -135,6 +163,11 @@ class Expected:
                 back = min(gone, line.grants[campaign])
                 gone -= back
                 found[campaign] = found.get(campaign, 0) + line.grants[campaign] - back
+        debited = self.debited
+        for campaign in sorted(found, reverse=True):
+            back = min(debited, found[campaign])
+            debited -= back
+            found[campaign] -= back
         return found
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tests.property.ledger.reference import UNPAID, Debtor, Expected, Owed
+from tests.property.ledger.reference import UNPAID, Debtor, Expected, Line, Owed
 
 
 class Book:
@@ -14,9 +14,13 @@ class Book:
         self.wallets: set[str] = set()
 
     def give_back_budget(self, one: Expected, before: dict[str, int], after: dict[str, int]) -> None:
-        """Have each campaign get back what it no longer pays."""
-        for fund, share in before.items():
-            one.scheme.funds[fund].left += share - after.get(fund, 0)
+        """Have each campaign get back what it no longer pays, or the programme itself."""
+        for payer in before.keys() | after.keys():
+            back = before.get(payer, 0) - after.get(payer, 0)
+            if payer == one.scheme.id:
+                one.scheme.own += back
+            else:
+                one.scheme.funds[payer].left += back
 
     def end(self, one: Expected, state: str) -> None:
         """Void or expire: all that is left goes back."""
@@ -29,9 +33,19 @@ class Book:
         for place, part in lines.items():
             one.returned[place] += part
         one.returned_by_amount += amount
-        if not one.lines:
-            return
-        had, one.net = one.net, sum(one.nets())
+        one.has_returns = one.state == "waitlisted"
+        if one.lines:
+            self.leave(one, before, now)
+
+    def debit(self, one: Expected, amount: int, now: datetime) -> None:
+        """Take back what a person takes back."""
+        before = one.shares()
+        one.debited += amount
+        self.leave(one, before, now)
+
+    def leave(self, one: Expected, before: dict[str, int], now: datetime) -> None:
+        """Have a cashback be worth what refunds and debits leave; `before` each paid so much of it."""
+        had, one.net = one.net, one.rest()
         assert one.net <= had, "a net rose"
         if one.state in UNPAID:
             return
@@ -94,6 +108,16 @@ class Book:
                 one.state = "netted"
             else:
                 one.state, one.requested = "mint_requested", units - kept
+
+    def credit(self, id_: str, one: Expected, payer: str, now: datetime) -> None:
+        """Have a person give something, out of a campaign or of the programme's own funds; nothing holds it."""
+        one.lines, one.returned = [Line(one.amount, {payer: one.amount})], [0]
+        one.payable = one.net = one.amount
+        one.units = one.scheme.tokens(one.amount)
+        self.give_back_budget(one, {}, {payer: one.amount})
+        one.state = "review" if one.amount > one.scheme.review_above else "approved"
+        one.approved_at = now if one.state == "approved" else None
+        self.cashbacks[id_] = one
 
     def reopen(self, one: Expected, reversals: int) -> None:
         """Have an outcome be void, if that is news."""

@@ -1,10 +1,12 @@
 """What a purchase earns, told a second time: lines, limits in their order, budgets."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from math import floor
 
 from tests.property.ledger.reference import Expected, Line, Scheme
+
+WAIT_MAX = timedelta(days=30)
 
 
 def shrink(total: int, parts: list[int]) -> list[int]:
@@ -20,14 +22,18 @@ def shrink(total: int, parts: list[int]) -> list[int]:
     return left
 
 
-def decide(one: Expected, merchant: str, now: datetime, *, is_blocked: bool) -> None:
-    """Have a new cashback be what its purchase earns, and count it."""
+def decide(one: Expected, now: datetime, *, is_blocked: bool = False, without: frozenset[str] = frozenset()) -> None:
+    """Have a cashback be what its purchase earns, for the first time or again, and count it."""
     scheme = one.scheme
     rates = scheme.rates_at(one.occurred_at)
-    one.returned = [0] * len(one.costs)
+    one.state = "declined"
     if rates is None or scheme.is_paused or is_blocked:
         return
-    columns = {fund: [floor(Fraction(cost * bps, 10_000)) for cost in one.costs] for fund, bps in sorted(rates.items())}
+    columns = {
+        fund: [floor(Fraction(cost * bps, 10_000)) for cost in one.costs]
+        for fund, bps in sorted(rates.items())
+        if fund not in without and not scheme.funds[fund].is_closed(one.occurred_at)
+    }
     columns = {fund: column for fund, column in columns.items() if sum(column)}
     if not columns:
         return
@@ -36,13 +42,15 @@ def decide(one: Expected, merchant: str, now: datetime, *, is_blocked: bool) -> 
         "user_day": ("user_day", one.user, day),
         "user_month": ("user_month", one.user, month),
         "user_lifetime": ("user_lifetime", one.user),
-        "merchant_day": ("merchant_day", merchant, day),
+        "merchant_day": ("merchant_day", one.merchant, day),
     }
     columns = _clamp(scheme, columns, list(keys.items()))
-    is_waiting = _fill(scheme, columns, day)
+    waits = _fill(scheme, columns, day)
     amount = sum(map(sum, columns.values()))
-    if is_waiting:
-        one.state = "waitlisted"
+    if waits:
+        one.state, one.has_returns = "waitlisted", False
+        one.waits_for, one.wants = waits
+        one.waits_until = one.waits_until or now + WAIT_MAX
         return
     if not scheme.tokens(amount):
         return
@@ -66,20 +74,21 @@ def decide(one: Expected, merchant: str, now: datetime, *, is_blocked: bool) -> 
         one.state, one.approved_at = "approved", now
 
 
-def _fill(scheme: Scheme, columns: dict[str, list[int]], day: str) -> bool:
-    """Have each campaign pay what it can, by the day and in all; return whether one lets its purchases wait."""
+def _fill(scheme: Scheme, columns: dict[str, list[int]], day: str) -> tuple[str, int] | None:
+    """Have each campaign pay what it can, by the day and in all; return the first that lets wait, and for how much."""
     for fund, column in columns.items():
         limit = scheme.funds[fund].day_limit
         if limit is not None:
             room = max(limit - scheme.used.get(("campaign_day", fund, day), 0), 0)
             columns[fund] = shrink(min(room, sum(column)), column)
-    is_waiting = False
+    waits = None
     for fund, column in columns.items():
         pays = scheme.funds[fund]
         if sum(column) > pays.left:
-            is_waiting = is_waiting or pays.exhaustion == "waitlist"
+            if pays.exhaustion == "waitlist" and waits is None:
+                waits = fund, sum(column)
             columns[fund] = shrink(pays.left if pays.exhaustion == "partial_fill" else 0, column)
-    return is_waiting
+    return waits
 
 
 def _clamp(

@@ -113,9 +113,15 @@ class Shop(RuleBasedStateMachine):
             self.recorded.append((purchase, outcome.answer))
             answer = msgspec.json.decode(outcome.answer, type=PurchaseAnswer)
             costs = [line.amount_minor for line in purchase.lines] if purchase.lines else [purchase.amount_minor]
-            one = Expected(self.schemes[purchase.currency], purchase.user_id, purchase.occurred_at, costs)
-            is_blocked = purchase.user_id in self.blocked
-            decide(one, purchase.merchant_id, self.world.clock.now(), is_blocked=is_blocked)
+            one = Expected(
+                self.schemes[purchase.currency],
+                purchase.user_id,
+                purchase.merchant_id,
+                purchase.occurred_at,
+                costs,
+                returned=[0] * len(costs),
+            )
+            decide(one, self.world.clock.now(), is_blocked=purchase.user_id in self.blocked)
             self.book.cashbacks[answer.cashback.id] = one
             self.purchases[answer.cashback.id] = answer
             self.did(f"record:{one.state}")

@@ -33,12 +33,12 @@ CURRENCIES: Final = ("USD", "JPY", "KWD")
 _EXPONENTS: Final = {"USD": 2, "JPY": 0, "KWD": 3}
 # A yen of tokens is two thirds of a unit and a fils a third of one: amounts that are worth nothing are met often.
 _RATES: Final = {"USD": (1, 1), "JPY": (1, 150), "KWD": (1, 3_000)}
-_HOLD_DAYS: Final = {"USD": 0, "JPY": 2, "KWD": 0}
+_HOLD_DAYS: Final = {"USD": 4, "JPY": 4, "KWD": 0}
 _POLICIES: Final = {"USD": "net_future", "JPY": "net_future", "KWD": "write_off"}
 _FUNDS: Final[dict[str, tuple[tuple[int, int | None, _Exhaustion, int], ...]]] = {
     "USD": ((4_000, 1_200, "partial_fill", 1), (1_500, None, "waitlist", 3)),
-    "JPY": ((3_000, None, "decline", 2), (4_000, 900, "partial_fill", 1)),
-    "KWD": ((5_000, 1_500, "partial_fill", 1), (2_000, None, "partial_fill", 4)),
+    "JPY": ((2_000, None, "waitlist", 2), (4_000, 900, "partial_fill", 1)),
+    "KWD": ((5_000, 1_500, "partial_fill", 1), (2_000, None, "decline", 4)),
 }
 _drafts: Final = count(1)
 

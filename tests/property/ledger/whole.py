@@ -1,41 +1,70 @@
 """The whole engine and its books as one machine: each step is done to the services and to the reference."""
 
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
+import pytest
 from hypothesis.stateful import invariant
 
 from cashback.events.minting import TokenMintFailed
 from cashback.ledger import BudgetChange, NewReview, Pause, Verdict, say, set_pause
 from cashback.ledger.model import NUMBER_RETIRED
+from cashback.ledger.model.life import SecondPersonRequired
+from cashback.ledger.service import Waitlist
 from cashback.purchases.model import OPERATOR, Recorded
 from cashback.purchases.model.refunds import DebtWriteOff
 from tests.integration.ledger.outcomes import minted_after, reverted_outcome
 from tests.integration.ledger.refunding import debt_write_offs_of, write_offs_of
 from tests.integration.ledger.world import failed_outcome, new_key, wallet_number
 from tests.property.ledger import checking
+from tests.property.ledger.desk import Desk
 from tests.property.ledger.reference import REQUESTED, Expected
-from tests.property.ledger.shop import Shop
+from tests.property.ledger.reference_time import falls_due
+from tests.property.ledger.reference_waitlist import serve
 from tests.property.ledger.stage import order
 
 T = TypeVar("T")
+PROVED_EACH: Final = 4
 
 
-class Whole(Shop):
+class Whole(Desk):
     """All that customers do, and what operators, time, the chain and debts do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waitlist = Waitlist(self.world.worker, clock=self.world.clock)
+        self.looks = 0
 
     # ---- time and people ----
 
     def wait(self, hours: int) -> None:
-        """Let time pass, and have the worker do what is due: verdicts, holds, expiry."""
+        """Let time pass, and have the workers do what is due: verdicts, holds, expiry, second decisions."""
         self.world.clock.advance(timedelta(hours=hours))
         before = {id_: one.state for id_, one in self.book.cashbacks.items()}
         self.run(self.life.round())
         self.book.live(self.world.clock.now())
+        self.run(self.waitlist.round())
+        serve(self.book, list(self.schemes.values()), self.world.clock.now())
         for id_, one in self.book.cashbacks.items():
             if one.state != before[id_]:
                 self.did(f"life:{before[id_]}>{one.state}")
+
+    def wait_until(self, place: int, microseconds: int) -> None:
+        """Let time pass up to the very instant at which something falls due, or just before it or after it."""
+        now = self.world.clock.now()
+        instants = sorted(falls_due(self.book, list(self.schemes.values()), now))
+        # A midnight is always to come: it is waited for where nothing else is, or once in four times.
+        others = [each for each in instants if each[1] != "midnight"]
+        if others and place % 4:
+            instants = others
+        at, what = instants[place // 4 % len(instants)]
+        at = max(at + timedelta(microseconds=microseconds), now)
+        self.world.clock.advance(at - now)
+        self.did(f"until:{what}{microseconds:+}")
+        self.wait(0)
+        if what == "write_off":
+            self.give_up(0)
 
     def review(self, place: int, person: str, verdict: Verdict) -> None:
         """Say what is to become of a cashback, as one of two people; nobody speaks twice."""
@@ -43,6 +72,11 @@ class Whole(Shop):
             place, lambda one: one.state == "review" and not one.is_rejected and person not in one.approved_by
         )
         if found is None or len(found[1].approved_by) >= (2 if found[1].payable > found[1].scheme.second_above else 1):
+            return
+        if verdict is Verdict.APPROVE and found[1].giver == person:
+            with pytest.raises(SecondPersonRequired):
+                self.run(self._say(found[0], person, verdict))
+            self.did("review:by_its_giver")
             return
         self.run(self._say(found[0], person, verdict))
         if verdict is Verdict.APPROVE:
@@ -227,9 +261,16 @@ class Whole(Shop):
 
     @invariant()
     def everything_is_as_the_reference_has_it(self) -> None:
-        """Hold every row, account and counter against the reference, and the books against themselves."""
+        """Hold every row, account and counter against the reference; the books against themselves now and then.
+
+        What the books' own proof finds does not go away by itself, and it takes as long as everything else: it is
+        asked at every fourth look and at the end.
+        """
         if hasattr(self, "users"):
-            self.run(checking.check(self.world, self.sight, self.book, list(self.schemes.values())))
+            self.run(checking.check(self.sight, self.book, list(self.schemes.values())))
+            self.looks += 1
+            if self.looks % PROVED_EACH == 0:
+                self.run(self.world.assert_books_prove())
 
     def teardown(self) -> None:
         """Run the house's own audits, keep which edges were walked, and close the service."""

@@ -11,7 +11,7 @@ from tests.unit.cli.test_help import LEAVES
 
 _COMMAND: Final = re.compile(r"cashback ((?:[a-z]+ ?)+)((?:--[a-z-]+(?: [a-z_.]+)? ?)*)")
 
-COMMANDS: Final = {
+COMMANDS: Final[dict[Kind, list[tuple[str, list[str]]]]] = {
     Kind.MISSING_LOG: [("chain halt", ["--reason"])],
     Kind.LEDGER_ONLY: [("replay", ["--type"]), ("chain halt", ["--reason"])],
     Kind.UNSETTLED_LOG: [("replay", ["--from-outbox"])],

@@ -50,5 +50,5 @@ async def dies_at(stack: WholeSystem, service: str, trap: str, load: Load, folde
 
 
 def test_every_process_with_points_is_killed_at_them() -> None:
-    """The adapter has tests of its own."""
-    assert POINTS.keys() == {"adapter", *WORKERS}
+    """The adapter and the API have tests of their own."""
+    assert POINTS.keys() == {"adapter", "api", *WORKERS}

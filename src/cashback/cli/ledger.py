@@ -131,7 +131,7 @@ def statement(*, user_id: str, since: str, until: str, format_: str) -> None:
         print_records(
             f"{title}: opening and closing balances", [msgspec.structs.asdict(each) for each in figures], as_json=False
         )
-        columns = ("at", "text", "currency", "exponent", "change", "balance", "cashback_id")
+        columns = ("at", "text", "currency", "exponent", "change", "balance", "cashback_id", "adjusted_because")
         rows = [{name: getattr(line, name) for name in columns} for line in lines]
         print_records(f"{title}: lines", rows, as_json=False)
 

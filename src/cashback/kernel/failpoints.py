@@ -77,10 +77,14 @@ MintWorkerPoint: TypeAlias = Literal[
 LedgerWorkerPoint: TypeAlias = Literal["number.drawn", "request.appending", "settlement.posting"]
 """In the ledger worker, all of them before a commit."""
 
-Point: TypeAlias = AdapterPoint | ConsumerPoint | MintWorkerPoint | LedgerWorkerPoint
+ApiPoint: TypeAlias = Literal["commands.committed"]
+"""In the API: what was commanded is done, and nobody was answered yet."""
+
+Point: TypeAlias = AdapterPoint | ApiPoint | ConsumerPoint | MintWorkerPoint | LedgerWorkerPoint
 
 POINTS: Final[Mapping[str, frozenset[str]]] = {
     "adapter": frozenset(get_args(AdapterPoint)),
+    "api": frozenset(get_args(ApiPoint)),
     "worker mint": frozenset((*get_args(MintWorkerPoint), *get_args(ConsumerPoint))),
     "worker ledger": frozenset((*get_args(LedgerWorkerPoint), *get_args(ConsumerPoint))),
 }

@@ -143,3 +143,30 @@ async def test_the_schema_takes_no_step_that_the_model_does_not_know(world: Worl
                         "update ledger.cashback_ledger set state = %s where id = %s", (after.value, cashback_id)
                     )
                 connection.rollback()
+
+
+@pytest.mark.parametrize("before", State)
+async def test_from_no_state_is_there_a_step_that_the_model_does_not_know(world: World, before: State) -> None:
+    """The trigger refuses each of them by its name, whatever else the row has."""
+    await with_terms(world, review_above_minor=0)
+    [cashback_id] = await bought(world)
+    others = [after for after in State if after is not before and after not in TRANSITIONS[before]]
+    checks = await world.rows(
+        "select conname from pg_constraint where conrelid = 'ledger.cashback_ledger'::regclass and contype = 'c'"
+    )
+    with psycopg.connect(world.dsns.superuser) as connection:
+        # A row that has everything a state asks for is not what is asked here: the trigger alone is.
+        for (name,) in checks:
+            connection.execute(f"alter table ledger.cashback_ledger drop constraint {name}".encode())
+        connection.execute("alter table ledger.cashback_ledger disable trigger cashback_frozen")
+        connection.execute("update ledger.cashback_ledger set state = %s where id = %s", (before.value, cashback_id))
+        connection.execute("alter table ledger.cashback_ledger enable trigger cashback_frozen")
+        for after in others:
+            with (
+                pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="cannot go"),
+                connection.transaction(),
+            ):
+                connection.execute(
+                    "update ledger.cashback_ledger set state = %s where id = %s", (after.value, cashback_id)
+                )
+        connection.rollback()

@@ -6,6 +6,7 @@ import pytest
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.reconcile import show
 from cashback.processes.reconcile import Kind
+from tests.integration.ledger.adjusting import adjusted, credit_of, debit_of
 from tests.integration.reconcile.plants import PLANTS, STRANGER, long_after, mint_elsewhere, mint_silently
 from tests.integration.reconcile.story import Scene
 
@@ -20,6 +21,20 @@ async def test_without_a_difference_reconcile_says_so_and_exits_with_0(scene: Sc
     assert (code, report["findings"]) == (0, [])
     assert (report["minted"], report["logs"], report["requested"], report["in_flight"]) == (3, 3, 5, 2)
     assert report["total_supply"] == report["minted_amount"] == report["logs_amount"] != "0"
+
+
+@pytest.mark.invariant("I8", "I10")
+async def test_cashback_by_hand_is_no_difference(scene: Scene) -> None:
+    """One that no purchase earned and nobody requested yet, and a minted one of which a part is owed back."""
+    async with scene.ledger() as world:
+        [(user_id, minted)] = await world.rows(
+            "select user_id, id from ledger.cashback_ledger where state = 'minted' order by position limit 1"
+        )
+        user, programme = await world.user(), await world.readings.programme()
+        await adjusted(world, credit_of(user, programme.id))
+        assert (await adjusted(world, debit_of(minted, 1))).user_id == user_id
+    report = await scene.reconciled()
+    assert (report.findings, report.minted) == ([], 3)
 
 
 async def test_with_differences_reconcile_tabulates_them_and_exits_with_3(scene: Scene) -> None:

@@ -61,6 +61,10 @@ def steps(*starts: int) -> Tiered:
     return Tiered(brackets=tuple(Bracket(from_amount=str(start), rate_bps=100) for start in starts))
 
 
+WHOLE_PRICE: Final = Tiered(
+    brackets=(Bracket(from_amount="0", rate_bps=100), Bracket(from_amount="100", rate_bps=10_000))
+)
+
 FAULTS: Final[list[tuple[Fault, Severity, str, Rules]]] = [
     (Fault.RULE_REPEATED, ERROR, "/rules/1/id", rules(rule("a"), rule("a", 200))),
     (Fault.GROUP_REPEATED, ERROR, "/groups/1/id", rules(rule("a", group="g"), groups=BEST + ALONE)),
@@ -105,7 +109,12 @@ FAULTS: Final[list[tuple[Fault, Severity, str, Rules]]] = [
     (Fault.RATE_ZERO, ERROR, "/rules/0/earns/rate_bps", rules(rule("a", Percent(rate_bps=0)))),
     (Fault.RATE_ZERO, WARNING, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=0),))),
     (Fault.RATE_ABSURD, WARNING, "/rules/0/earns/rate_bps", rules(rule("a", 5_001))),
+    (Fault.RATE_ABSURD, WARNING, "/rules/0/earns/rate_bps", rules(rule("a", 9_999))),
+    (Fault.RATE_ABSURD, ERROR, "/rules/0/earns/rate_bps", rules(rule("a", 10_000))),
+    (Fault.RATE_ABSURD, ERROR, "/rules/0/earns/brackets/1/rate_bps", rules(rule("a", WHOLE_PRICE))),
     (Fault.RATE_ABSURD, WARNING, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=50_001),))),
+    (Fault.RATE_ABSURD, WARNING, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=99_999),))),
+    (Fault.RATE_ABSURD, ERROR, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=100_000),))),
     (Fault.BRACKETS_OUT_OF_ORDER, ERROR, "/rules/0/earns/brackets/2/from_amount", rules(rule("a", steps(0, 100, 100)))),
     (Fault.LIMITS_OUT_OF_ORDER, ERROR, "/limits/user_day", rules(limits=Limits(user_day="6", user_month="5"))),
     (Fault.LIMITS_OUT_OF_ORDER, ERROR, "/limits/user_month", rules(limits=Limits(user_month="6", user_lifetime="5"))),

@@ -248,7 +248,8 @@ class Check(Part, frozen=True, kw_only=True):
     """Something that looks like abuse above a bound: it is let pass and noted, reviewed, or declined.
 
     `purchases_per_hour`: of the user, this one included. `users_per_wallet`: who share the user's wallet.
-    `refund_ratio_bps`: of what the user bought in 90 days. `self_dealing`: the user owns the merchant, 0 or 1.
+    `refund_ratio_bps`: of what was granted to the user in 90 days, as refunds have left it.
+    `self_dealing`: the user owns the merchant, 0 or 1.
     """
 
     kind: Annotated[

@@ -30,7 +30,8 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     """One movement: `amount` went from one of the user's accounts to another, or from or to somebody else (null).
 
     `change` is what it did to the balance in its currency, and `balance` what that was afterwards: everything that the
-    user has there, in flight and stuck included.
+    user has there, in flight and stuck included. `adjusted_because` is the reason that a person gave for giving it or
+    taking it back by hand; null for everything else.
     """
 
     position: Amount
@@ -46,6 +47,7 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     balance: Signed
     from_account: str | None
     to_account: str | None
+    adjusted_because: str | None = None
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +123,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     balance: int
     from_kind: str | None
     to_kind: str | None
+    adjusted_because: str | None = None
 
 
 class PeriodInvalid(Invalid):

@@ -36,6 +36,14 @@ WORDS: Final[Mapping[str, str]] = {
     Cause.UNEXPLAINED: "Supply that no mint and no burn explains",
 }
 
+BY_HAND: Final[Mapping[str, str]] = {
+    Cause.ACCRUAL: "Cashback given by hand",
+    Cause.REFUND: "Less, because it was taken back by hand",
+    Cause.VOID: "Cashback taken back by hand",
+    Cause.DEBT: "Owed for cashback taken back by hand after its tokens had gone out",
+}
+"""What a customer reads where a person gave or took back, and no purchase or refund did."""
+
 COLUMNS: Final = (
     "row",
     "position",
@@ -51,6 +59,7 @@ COLUMNS: Final = (
     "balance",
     "from_account",
     "to_account",
+    "adjusted_because",
 )
 
 
@@ -77,9 +86,10 @@ def exponent_of(currency: str) -> int:
     return known.exponent
 
 
-def words_of(cause: str) -> str:
-    """Return why something moved, as a customer reads it."""
-    return WORDS.get(cause) or cause.replace("_", " ").capitalize()
+def words_of(cause: str, *, is_by_hand: bool = False) -> str:
+    """Return why something moved, as a customer reads it; a person's hand has words of its own."""
+    by_hand = BY_HAND.get(cause) if is_by_hand else None
+    return by_hand or WORDS.get(cause) or cause.replace("_", " ").capitalize()
 
 
 def check_instant(instant: datetime, *, parameter: str) -> None:
@@ -111,7 +121,7 @@ def line_of(movement: Movement) -> StatementLine:
         at=movement.at,
         effective_at=movement.effective_at,
         cause=movement.cause,
-        text=words_of(movement.cause),
+        text=words_of(movement.cause, is_by_hand=movement.adjusted_because is not None),
         cashback_id=movement.cashback_id,
         currency=movement.currency,
         exponent=exponent_of(movement.currency),
@@ -120,6 +130,7 @@ def line_of(movement: Movement) -> StatementLine:
         balance=str(movement.balance),
         from_account=movement.from_kind,
         to_account=movement.to_kind,
+        adjusted_because=movement.adjusted_because,
     )
 
 

@@ -59,17 +59,31 @@ async def totals(tx: Tx, user_id: str, *, since: datetime, until: datetime) -> l
 async def movements(
     tx: Tx, user_id: str, *, since: datetime, until: datetime, after: tuple[datetime, int] | None, limit: int
 ) -> list[Movement]:
-    """Return what moved in a period behind a place, in the order of recording, with the running balance."""
+    """Return what moved in a period behind a place, in the order of recording, with the running balance.
+
+    A transfer does not name its adjustment. A credit is the one accrual of its cashback; a debit has written down its
+    transfers at its own instant, under the cashback's lock, so that a refund has another one.
+    """
     cursor = await tx.execute(
         f"""
         {_MOVEMENTS}
         select position, at, effective_at, cause, cashback_id, currency, amount, change, balance::bigint, from_kind,
-               to_kind
+               to_kind, by_hand.reason
         from (
             select *, sum(change) over (partition by currency order by at, position) as balance
             from movement
             where at < %(until)s
         ) as running
+        left join lateral (
+            select reason
+            from ledger.adjustments as adjustment
+            where adjustment.cashback_id = running.cashback_id
+              and case kind
+                      when 'credit' then cause = 'accrual'
+                      else cause in ('refund', 'void', 'debt') and adjustment.at = running.at
+                  end
+            limit 1
+        ) as by_hand on true
         where at >= %(since)s
           and (at, position) > (%(after_at)s, %(after_position)s)
         order by at, position
@@ -97,6 +111,7 @@ async def movements(
             balance=row[8],
             from_kind=row[9],
             to_kind=row[10],
+            adjusted_because=row[11],
         )
         for row in await cursor.fetchall()
     ]

@@ -19,6 +19,7 @@ from prometheus_client import Counter
 
 from cashback.kernel.db import LOCK_TIMEOUT_MS, Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.failpoints import reach
 from cashback.purchases.model import Command, KeyBusy, KeyReused, Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.rules import fingerprint
 from cashback.purchases.store import idempotency
@@ -129,6 +130,8 @@ class Once(Generic[C]):
                 announce, answers = await _do(tx, operation, doing)
             # A refused row would be one command's fault; an outbox that takes no event is nobody's.
             await announce(tx)
+        if doing:
+            reach("commands.committed")
         answered = reserved.answered | {
             key: Answered(fingerprint=prints[firsts[key]], answer=answer) for key, answer in answers.items()
         }

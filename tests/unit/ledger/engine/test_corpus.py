@@ -1,6 +1,8 @@
 """The golden corpus: what the engine has once decided it decides for ever, byte for byte."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Final
 from unittest import mock
 
 import pytest
@@ -12,6 +14,12 @@ from cashback.ledger.rules.engine import ENGINE, RulesetDiffers, judgement_of, m
 from cashback.ledger.rules.engine.compile import ready
 from tests.support.engine import Case
 from tests.unit.ledger.engine.corpus import Entry, drawn, of_engine_1, stored
+
+RELEASED: Final = {
+    BARE: "4585c824d71998fa67e00c2b4791f9653f850ccc3adfe23f34fe154c76459e01",
+    2: "576c947bca86bb08ac2d1fdad8eb4b9d5d6351decc6bd77a9e62f8fc69edec2a",
+}
+"""What each engine has decided, as one digest: a line is added with a new engine, and none is ever changed."""
 
 
 @pytest.fixture
@@ -30,6 +38,24 @@ def changed(entry: Entry) -> bool:
 def test_every_stored_decision_replays_byte_for_byte() -> None:
     """A difference means that behaviour changed: raise `ENGINE`, and keep the old engine for old documents."""
     assert [entry.document for entry in stored() if changed(entry)] == []
+
+
+def digests(documents: Sequence[str]) -> dict[int, str]:
+    """Return for each engine the SHA-256 of its documents, in their order, a line each."""
+    found: dict[int, list[str]] = {}
+    for document in documents:
+        found.setdefault(engine_of(document.encode()), []).append(f"{document}\n")
+    return {engine: hashlib.sha256("".join(lines).encode()).hexdigest() for engine, lines in found.items()}
+
+
+def test_what_a_released_engine_has_decided_is_pinned() -> None:
+    """A corpus that was written anew under the same number is another one: behaviour changes with `ENGINE` only."""
+    documents = [entry.document for entry in stored()]
+    assert digests(documents) == RELEASED
+    assert max(RELEASED) == ENGINE
+    other = [*documents[:-1], documents[-1].replace('"amount":"', '"amount":"1', 1)]
+    assert digests(other)[ENGINE] != RELEASED[ENGINE]
+    assert digests(documents[:-1])[ENGINE] != RELEASED[ENGINE]
 
 
 def test_the_corpus_is_large_of_both_engines_and_has_every_reason() -> None:

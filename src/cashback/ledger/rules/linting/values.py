@@ -32,7 +32,11 @@ from cashback.ledger.rules.zones import is_zone
 
 RATE_USUAL_BPS: Final = 5_000
 """A rule that pays more than half of the price is asked about."""
+RATE_ABSURD_BPS: Final = 10_000
+"""One that pays the whole price is refused."""
 MULTIPLIER_USUAL_BPS: Final = 50_000
+MULTIPLIER_ABSURD_BPS: Final = 100_000
+"""Ten times as much is refused; more than that is not even read (`MULTIPLIER_BPS_MAX`)."""
 _MCC: Final = re.compile(r"[0-9]{4}")
 _ORDER: Final = (("purchase", "user_day"), ("user_day", "user_month"), ("user_month", "user_lifetime"))
 
@@ -156,6 +160,8 @@ def _rate(pointer: str, rate: int) -> Iterator[Finding]:
     """Yield a rate that pays nothing, or more than anybody means."""
     if rate < 1:
         yield error(Fault.RATE_ZERO, pointer, "a rate of zero pays nothing: leave the rule out")
+    elif rate >= RATE_ABSURD_BPS:
+        yield error(Fault.RATE_ABSURD, pointer, f"{rate} basis points are the whole price: pay less than that")
     elif rate > RATE_USUAL_BPS:
         yield warning(Fault.RATE_ABSURD, pointer, f"{rate} basis points are more than half of the price")
 
@@ -188,6 +194,8 @@ def _limits(rules: Rules) -> Iterator[Finding]:
         pointer = f"/tiers/{place}/multiplier_bps"
         if tier.multiplier_bps == 0:
             yield warning(Fault.RATE_ZERO, pointer, f"users of tier {tier.id!r} earn nothing")
+        elif tier.multiplier_bps >= MULTIPLIER_ABSURD_BPS:
+            yield error(Fault.RATE_ABSURD, pointer, f"users of tier {tier.id!r} get ten times as much: less than that")
         elif tier.multiplier_bps > MULTIPLIER_USUAL_BPS:
             yield warning(Fault.RATE_ABSURD, pointer, f"users of tier {tier.id!r} get more than five times as much")
 

@@ -1,0 +1,75 @@
+"""Kill -9 of the API between the effect of an adjustment and its answer: the same key again, and one effect (I7)."""
+
+import asyncio
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from cashback.processes.embedded import CashbackProcess
+from cashback.processes.stack import PROCESSES
+from cashback.purchases.http.commands import REPLAYED
+from tests.chaos.adapter_stage import ended_by_itself
+from tests.support.load import Shop
+from tests.support.stack import WholeSystem, stopped
+
+TRAP: Final = "commands.committed=kill"
+ARMED: Final = {"CASHBACK_DEVELOPMENT": "true", "CASHBACK_FAILPOINTS": TRAP}
+WHY: Final = {"person": "alice", "reason": "the parcel came late"}
+
+
+async def dies_of(stack: WholeSystem, shop: Shop, body: dict[str, Any], key: str, folder: Path) -> None:
+    """Send an adjustment to an API in the place of the stack's own, which does it and ends before it answers."""
+    api = stack.processes["api"]
+    asked = 0
+
+    async def ask() -> None:
+        """Ask until there is nobody to answer any more."""
+        nonlocal asked
+        with pytest.raises(httpx.TransportError):
+            await shop.http.post("/v1/adjustments", json=body, headers={"Idempotency-Key": key})
+        asked += 1
+
+    async with stopped(api):
+        log = folder / f"{key}.log"
+        process = CashbackProcess(*PROCESSES["api"], log=log, port=api.port, settings=stack.settings("api") | ARMED)
+        try:
+            await ended_by_itself(process, TRAP, meanwhile=ask)
+        finally:
+            await asyncio.to_thread(process.kill)
+    assert asked >= 1
+
+
+async def again(shop: Shop, body: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the answer to the same adjustment under the same key: that of the first time."""
+    response = await shop.http.post("/v1/adjustments", json=body, headers={"Idempotency-Key": key})
+    assert response.status_code == HTTPStatus.CREATED, response.text
+    assert response.headers[REPLAYED] == "true"
+    told: dict[str, Any] = response.json()
+    return told
+
+
+@pytest.mark.invariant("I1", "I7", "I8")
+async def test_an_api_killed_before_it_answers_has_given_and_taken_once(stack: WholeSystem, tmp_path: Path) -> None:
+    """A credit, then a debit of it: one adjustment each, one posting each, and ledger and chain agree."""
+    async with Shop.open(stack) as shop:
+        customer = await shop.customer(has_wallet=False)
+        [(programme,)] = stack.rows("cashback", "select id from ledger.programmes order by id limit 1")
+        credit = {"kind": "credit", "user_id": customer.id, "programme_id": programme, "amount_minor": "500", **WHY}
+        await dies_of(stack, shop, credit, "credit-of-chaos", tmp_path)
+        given = await again(shop, credit, "credit-of-chaos")
+        debit = {"kind": "debit", "cashback_id": given["cashback_id"], "amount_minor": "200", **WHY}
+        await dies_of(stack, shop, debit, "debit-of-chaos", tmp_path)
+        taken = await again(shop, debit, "debit-of-chaos")
+    assert (taken["net_minor"], taken["cashback_state"]) == ("300", "approved")
+    made = stack.rows("cashback", "select id from ledger.adjustments where user_id = %s order by position", customer.id)
+    assert [row[0] for row in made] == [given["id"], taken["id"]]
+    moved = stack.rows(
+        "cashback",
+        "select cause, amount from ledger.transfers where cashback_id = %s order by position",
+        given["cashback_id"],
+    )
+    assert moved == [("accrual", 500), ("refund", 200)]
+    assert (await stack.reconciled()).findings == []

@@ -37,6 +37,7 @@ PLANTS = {
     "debt_not_whole": "update ledger.transfers set cause = 'stuck' where cause = 'write_off'",
     "write_off_unbooked": "update ledger.write_offs set token_units = token_units + 1",
     "history_disagrees": "delete from ledger.cashback_transitions where to_state = 'minted'",
+    "grants_contradict": "update ledger.cashback_ledger set grants = null where state = 'minted'",
 }
 
 

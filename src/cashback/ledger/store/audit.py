@@ -15,7 +15,7 @@
 | `netting_unbooked`    | I1        | user    | what was kept against debt, and what cashbacks gave for it             |
 | `debt_unbooked`       | I1        | user    | the debt that was raised, and what cashbacks made users owe            |
 | `debt_not_whole`      | I1        | user    | the debt that was raised, and open + netted + written off              |
-| `write_off_unbooked`  | I1        | user    | the debt that was given up, and what somebody gave up with a reason    |
+| `write_off_unbooked`  | I1        | user, programme | the debt that was given up, and what somebody gave up with why |
 | `history_disagrees`   | I1        | cashback| its state, and where its last transition led                           |
 | `grants_contradict`   | I1        | cashback| what it was granted, and what its document says was paid               |
 
@@ -231,19 +231,20 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         where raised <> ended - balance
     """,
     ("I1", "write_off_unbooked"): """
-        select user_id, coalesce(told, 0), coalesce(booked, 0)
+        select user_id || '/' || programme_id, coalesce(told, 0), coalesce(booked, 0)
         from (
-            select user_id, sum(token_units) as told
+            select user_id, programme_id, sum(token_units) as told
             from ledger.write_offs
-            group by user_id
+            group by user_id, programme_id
         ) as people
         full join (
-            select account.owner as user_id, sum(transfer.amount) as booked
+            select owing.owner as user_id, giving.owner as programme_id, sum(transfer.amount) as booked
             from ledger.transfers as transfer
-            join ledger.accounts as account on account.id = transfer.credit_account
+            join ledger.accounts as owing on owing.id = transfer.credit_account
+            join ledger.accounts as giving on giving.id = transfer.debit_account
             where transfer.cause = 'write_off'
-            group by account.owner
-        ) as books using (user_id)
+            group by owing.owner, giving.owner
+        ) as books using (user_id, programme_id)
         where coalesce(told, 0) <> coalesce(booked, 0)
     """,
     ("I1", "history_disagrees"): """

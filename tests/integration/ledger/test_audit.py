@@ -37,6 +37,7 @@ PLANTS = {
     "debt_not_whole": "update ledger.transfers set cause = 'stuck' where cause = 'write_off'",
     "write_off_unbooked": "update ledger.write_offs set token_units = token_units + 1",
     "history_disagrees": "delete from ledger.cashback_transitions where to_state = 'minted'",
+    "grants_contradict": "update ledger.cashback_ledger set grants = null where state = 'minted'",
 }
 
 
@@ -92,6 +93,22 @@ async def test_a_planted_difference_is_found_and_named(world: World, kind: str) 
     found = await world.readings.differences(limit=10)
     assert kind in {difference.kind for difference in found}
     assert all(difference.expected != difference.found for difference in found)
+
+
+@pytest.mark.invariant("I1")
+async def test_a_debt_that_another_programme_is_said_to_have_given_up_is_found(world: World) -> None:
+    """The user's sum is right, and that of neither programme is: both are named."""
+    await lived_in(world)
+    await world.rows("update ledger.programmes set ended_at = created_at")
+    other = await world.programme()
+    await world.rows("alter table ledger.write_offs disable trigger all")
+    [(user_id, programme_id)] = await world.rows("select user_id, programme_id from ledger.write_offs")
+    await world.rows("update ledger.write_offs set programme_id = %s", other.id)
+    found = {(one.kind, one.place, one.expected, one.found) for one in await world.readings.differences(limit=10)}
+    assert found == {
+        ("write_off_unbooked", f"{user_id}/{programme_id}", 0, 1_000_000),
+        ("write_off_unbooked", f"{user_id}/{other.id}", 1_000_000, 0),
+    }
 
 
 async def test_the_proof_may_take_longer_than_other_statements(

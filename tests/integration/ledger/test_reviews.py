@@ -109,6 +109,25 @@ async def test_above_the_second_amount_two_different_people_must_approve(world: 
     assert await steps(world, cashback_id) == ["review", "approved"]
 
 
+@pytest.mark.parametrize(
+    "first,again",
+    [
+        ("Ren\u00e9", "Rene\u0301"),
+        ("alice", "\uff21\uff4c\uff49\uff43\uff45"),
+        ("Ann Lee", "ann   LEE"),
+        ("Stra\u00dfe", "STRASSE"),
+    ],
+)
+async def test_one_person_is_one_however_unicode_writes_the_name(world: World, first: str, again: str) -> None:
+    """Composed or not, in full width, with more blanks, folded: these are two eyes and not four."""
+    await with_terms(world, review_above_minor=0, second_above_minor=149)
+    [cashback_id] = await bought(world)
+    await says(world, cashback_id, person=first)
+    with pytest.raises(SecondPersonRequired):
+        await says(world, cashback_id, person=again)
+    assert (await says(world, cashback_id, person="bob")).is_decided
+
+
 async def test_the_same_verdict_under_the_same_key_is_said_once(world: World) -> None:
     """Whoever lost the answer asks again, if need be with another API key, and gets the same one."""
     await with_terms(world, review_above_minor=0)

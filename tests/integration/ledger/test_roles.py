@@ -126,3 +126,19 @@ async def test_no_role_owns_anything_save_the_owner(world: World) -> None:
     owners = await world.rows("select distinct tableowner from pg_tables where schemaname in ('ledger', 'purchases')")
     assert owners == [("cashback_owner",)]
     assert set(ROLES) - {"cashback_owner"} == set(FORBIDDEN)
+
+
+async def test_nobody_changes_the_terms_of_a_programme(world: World) -> None:
+    """What is read from them long after a decision, as when it expires, is what held then: a change is a new one."""
+    granted = await world.rows(
+        "select distinct column_name from information_schema.column_privileges"
+        " where (table_schema, table_name, privilege_type) = ('ledger', 'programmes', 'UPDATE')"
+        " and grantee not in ('cashback_owner', (select rolname from pg_roles where oid = 10)) order by 1"
+    )
+    assert [column for (column,) in granted] == ["ended_at", "ended_because", "paused_at"]
+    removable = await world.rows(
+        "select grantee from information_schema.table_privileges"
+        " where (table_schema, table_name) = ('ledger', 'programmes') and privilege_type in ('DELETE', 'TRUNCATE')"
+        " and grantee not in ('cashback_owner', (select rolname from pg_roles where oid = 10))"
+    )
+    assert removable == []

@@ -79,7 +79,18 @@ def test_all_budgets_together_stay_within_63_bits(before: Commitments, is_sound:
 
 
 @pytest.mark.parametrize(
-    "code,exponent", [("JPY", 0), ("EUR", 2), ("BHD", 3), ("CLF", None), ("XAU", None), ("DEM", None), ("", None)]
+    "code,exponent",
+    [
+        ("JPY", 0),
+        ("EUR", 2),
+        ("BHD", 3),
+        ("CLF", 4),
+        ("UYW", 4),
+        ("CHE", None),
+        ("XAU", None),
+        ("DEM", None),
+        ("", None),
+    ],
 )
 def test_currencies_are_those_in_use_with_their_exponents(code: str, exponent: int | None) -> None:
     """Metals, funds, withdrawn currencies and nonsense are none."""

@@ -115,7 +115,11 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stuck(msgspec.Struct, frozen=True, kw_only=True):
-    """A cashback as it stands under a mint number, locked, for a person who looks after it."""
+    """A cashback as it stands under a mint number, locked, for a person who looks after it.
+
+    `net` is what refunds have left of it, `payable_units` its tokens when they were first requested, and `debt_units`
+    what refunds since then made its user owe, `forgiven_units` of which its programme gave up at once.
+    """
 
     id: str
     user_id: str
@@ -126,6 +130,11 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
     mint_number: int
     state: State
     failure: str | None
+    net: Minor
+    payable_units: TokenUnits
+    debt_units: TokenUnits
+    forgiven_units: TokenUnits
+    grants: bytes | None
 
 
 class RetiredNumber(msgspec.Struct, frozen=True, kw_only=True):

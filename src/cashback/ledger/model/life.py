@@ -150,6 +150,18 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cashbacks a batch takes: what is due at `now`, at most `limit`, `among` these if they are named.
+
+    `besides` are left out: they failed alone a while ago.
+    """
+
+    now: datetime
+    limit: int
+    besides: list[str] = []
+    among: list[str] | None = None
+
+
 class GrantsContradict(Broken):
     """What the campaigns paid for a cashback, less what they got back, is not what it is worth."""
 

@@ -81,6 +81,15 @@ class Reversed(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether it was this that ended the cashback before its mint was requested."""
         return self.state is State.VOIDED and self.cashback.state is not State.VOIDED
 
+    @property
+    def is_given_up(self) -> bool:
+        """Tell whether the programme gives up at once what this made the user owe.
+
+        Never while the tokens are not on their way: one whose number was retired is requested again, less its debt.
+        """
+        is_away = self.cashback.state is not State.APPROVED
+        return self.debt > 0 and is_away and self.cashback.policy is RefundPolicy.WRITE_OFF
+
 
 WRITE_OFF_BY_POLICY: Final = "policy"
 WRITE_OFF_BY_AGE: Final = "age"

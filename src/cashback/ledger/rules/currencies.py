@@ -1,7 +1,8 @@
 """Currencies in use: ISO 4217 alphabetic codes with the exponent of their minor unit.
 
 Source: ISO 4217 list one with its amendments to number 180; codes for metals, funds, testing and "no currency" are left
-out, since nobody pays with them, and so are withdrawn ones.
+out, since nobody pays with them, and so are withdrawn ones. Two units of account have four digits, and prices are made
+in them: Chile's CLF and Uruguay's UYW.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ _CODES: Final = {
         " SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
     ),
     3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
 }
 _KNOWN: Final[Mapping[str, Currency]] = {
     code: Currency(code=code, exponent=exponent) for exponent, codes in _CODES.items() for code in codes.split()

@@ -1,5 +1,6 @@
 """Where a cashback begins, what people's verdicts come to, and what goes back to whom when it ends unminted."""
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -41,6 +42,23 @@ def first_state(verdict: Verdict, terms: Terms | None, *, occurred_at: datetime,
 def approvals_needed(amount: Minor, second_above: Minor | None) -> int:
     """Return how many people must approve so much: four eyes above a programme's second amount."""
     return TWO if second_above is not None and amount > second_above else ONE
+
+
+def is_same_person(one: str, other: str) -> bool:
+    """Tell whether two names are one person's: by neither capitals, nor blanks, nor how Unicode writes them (NFKC).
+
+    >>> is_same_person("Ren\u00e9  Stra\u00dfe", " rene\u0301 STRASSE")
+    True
+    >>> is_same_person("alice", "alicia")
+    False
+    """
+    return _folded(one) == _folded(other)
+
+
+def _folded(name: str) -> str:
+    """Return a name as it is compared; folded and composed again, since folding may take a character apart."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def moved(cashback: Unrequested) -> list[Posting]:

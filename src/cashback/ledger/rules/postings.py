@@ -84,6 +84,17 @@ def debt_of(user_id: str) -> Account:
     return Account(user_id, AccountKind.DEBT, TOKEN_SYMBOL)
 
 
+def owed(user_id: str, programme_id: str, token_units: TokenUnits, *, cashback_id: str) -> Posting:
+    """Have a user owe so many tokens for a cashback."""
+    return Posting(
+        debit=debt_of(user_id),
+        credit=Account(programme_id, AccountKind.CLAWBACK, TOKEN_SYMBOL),
+        amount=token_units,
+        cause=Cause.DEBT,
+        cashback_id=cashback_id,
+    )
+
+
 def written_off(user_id: str, programme_id: str, token_units: TokenUnits) -> Posting:
     """Give up so much of what a user owes."""
     return Posting(
@@ -123,18 +134,22 @@ def failed(cashback: Requested) -> Posting:
     return _move(cashback, AccountKind.IN_FLIGHT, AccountKind.STUCK, Cause.STUCK)
 
 
-def given_back(cashback: Stuck) -> tuple[Posting, Posting]:
-    """Turn stuck tokens back into approved money: what `requested` had posted, the other way round."""
+def given_back(cashback: Stuck, again: TokenUnits) -> list[Posting]:
+    """Turn stuck tokens back into approved money: what `requested` had posted, the other way round.
+
+    `again` is what its user owes for it once more.
+    """
     stuck = Account(cashback.user_id, AccountKind.STUCK, TOKEN_SYMBOL)
     tokens = Account(cashback.programme_id, AccountKind.FX, TOKEN_SYMBOL)
     cost = Account(cashback.programme_id, AccountKind.FX, cashback.currency)
     approved = Account(cashback.user_id, AccountKind.APPROVED, cashback.currency)
-    return (
+    return [
         Posting(
             debit=stuck, credit=tokens, amount=cashback.token_units, cause=Cause.RETIREMENT, cashback_id=cashback.id
         ),
         Posting(debit=cost, credit=approved, amount=cashback.amount, cause=Cause.RECONVERSION, cashback_id=cashback.id),
-    )
+        *([owed(cashback.user_id, cashback.programme_id, again, cashback_id=cashback.id)] if again else []),
+    ]
 
 
 def reverted(cashback: Requested) -> Posting:

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.money import TOKEN_SYMBOL, Minor, TokenRate, TokenUnits, to_token
+from cashback.kernel.money import Minor, TokenRate, TokenUnits, to_token
 from cashback.ledger.model import (
     Account,
     AccountKind,
@@ -22,15 +22,15 @@ from cashback.ledger.model import (
     Grants,
     GrantsUnknown,
     Posting,
-    RefundPolicy,
     Returned,
     Reversal,
     Reversed,
     Reversible,
     State,
+    Stuck,
 )
 from cashback.ledger.rules.grants import decode_grants
-from cashback.ledger.rules.postings import debt_of, payer_of, written_off
+from cashback.ledger.rules.postings import owed, payer_of, written_off
 from cashback.ledger.rules.refunds import kept
 
 _UNPAID: Final = frozenset({State.DECLINED, State.WAITLISTED, State.VOIDED, State.EXPIRED})
@@ -147,18 +147,28 @@ def reversal_postings(change: Reversed) -> list[Posting]:
         for campaign_id, amount in change.given_back
     ]
     if change.debt and cashback.programme_id is not None:
-        postings.append(
-            Posting(
-                debit=debt_of(cashback.user_id),
-                credit=Account(cashback.programme_id, AccountKind.CLAWBACK, TOKEN_SYMBOL),
-                amount=change.debt,
-                cause=Cause.DEBT,
-                cashback_id=cashback.id,
-            )
-        )
-        if cashback.policy is RefundPolicy.WRITE_OFF:
+        postings.append(owed(cashback.user_id, cashback.programme_id, change.debt, cashback_id=cashback.id))
+        if change.is_given_up:
             postings.append(written_off(cashback.user_id, cashback.programme_id, change.debt))
     return postings
+
+
+def owed_again(cashback: Stuck) -> TokenUnits:
+    """Return what the user of a cashback that is given back owes for it again.
+
+    Its programme gave that up because the tokens were gone, and they are not: nothing will be minted under its number.
+    What was owed again for an earlier number is not owed a second time.
+
+    Raises:
+        GrantsUnknown: it was refunded, and nothing says what is left of it in tokens.
+    """
+    if not cashback.forgiven_units:
+        return TokenUnits(0)
+    if cashback.grants is None:
+        raise GrantsUnknown(f"nothing says on which lines {cashback.id} was granted", cashback_id=cashback.id)
+    by_refunds = cashback.payable_units - _tokens(cashback.net, decode_grants(cashback.grants))
+    before = cashback.debt_units - by_refunds
+    return TokenUnits(max(cashback.forgiven_units - before, 0))
 
 
 def keep_back(units: Sequence[tuple[str, TokenUnits]], debts: dict[str, int]) -> list[TokenUnits]:

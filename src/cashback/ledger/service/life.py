@@ -8,6 +8,9 @@
 
 Each batch is one transaction: cashbacks are locked first (those that another worker holds are passed over), then
 accounts in their order, and the events come last. A paused programme is left alone.
+
+One cashback that cannot take its step, whatever the reason, stops nobody else's: its batch is halved down to it, and it
+is named in the log and left out for a while. Of many at once the fault is another one, and the worker stops.
 """
 
 import asyncio
@@ -28,7 +31,7 @@ from cashback.kernel.errors import Unavailable
 from cashback.kernel.outbox import Event, append
 from cashback.kernel.telemetry import logger
 from cashback.ledger.model import BooksMoved, State
-from cashback.ledger.model.life import Unrequested
+from cashback.ledger.model.life import Unrequested, Wanted
 from cashback.ledger.rules.life import moved
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import life as store
@@ -43,18 +46,33 @@ MOVED: Final = Counter("ledger_life_moved_total", "Cashbacks that time or people
 REVIEWS: Final = Gauge("ledger_reviews_waiting", "Cashbacks that wait for a person's verdict.")
 REVIEW_AGE: Final = Gauge("ledger_review_oldest_seconds", "How long the oldest of them has waited.")
 
+SKIPPED: Final = Counter("ledger_life_skipped_total", "Cashbacks whose step failed alone, and waits.", ["step"])
+
+SKIPPED_MAX: Final = 100
+"""So many cashbacks are left out at a time; when another one fails, it is not they who are to blame."""
+
 _SECOND: Final = timedelta(seconds=1)
 
-_Step: TypeAlias = Callable[[Tx, datetime, int], Awaitable[list[Unrequested]]]
+_Take: TypeAlias = Callable[[Tx, Wanted], Awaitable[list[Unrequested]]]
+
+
+class _Step(msgspec.Struct, frozen=True):
+    """One kind of step: how cashbacks are taken to it, locked, and who moves them; None: taking has moved them."""
+
+    name: str
+    take: _Take
+    actor: str | None
+
 
 log = logger(__name__)
 
 
 class LifePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How often it is looked, and how many cashbacks one transaction moves at most."""
+    """How often it is looked, how many cashbacks one transaction moves at most, how long a failed one is left out."""
 
     look_every_s: float = 1.0
     batch_max: int = 5_000
+    skip_for: timedelta = timedelta(minutes=10)
 
 
 class Lived(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +91,13 @@ class Life:
         self._database = database
         self._clock = clock
         self._policy = policy or LifePolicy()
+        self._skipped: dict[str, datetime] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every `look_every_s` until `stop` is set, and at once again while batches are full.
 
         Raises:
-            Broken: one of our invariants does not hold.
+            Broken: one of our invariants does not hold, and of more cashbacks than can be left out.
         """
         while not stop.is_set():
             is_full = False
@@ -99,25 +118,70 @@ class Life:
             Broken: one of our invariants does not hold.
         """
         lived = Lived(
-            reviewed=await self._step(_reviewed),
-            released=await self._step(_released),
-            expired=await self._step(_expired),
+            reviewed=await self._step(_REVIEWED),
+            released=await self._step(_RELEASED),
+            expired=await self._step(_EXPIRED),
         )
         await self._observe()
         return lived
 
-    async def _step(self, step: _Step) -> int:
-        """Do one batch of one kind in a transaction of its own; return how many moved."""
+    async def _step(self, step: _Step, among: list[str] | None = None) -> int:
+        """Do one batch of one kind, or these of it, in a transaction of its own; return how many moved.
+
+        Raises:
+            Unavailable: the database failed.
+            Exception: what one cashback failed with, and too many others are left out already.
+        """
         now = self._clock.now()
-        async with self._database.transaction() as tx:
-            cashbacks = await step(tx, now, self._policy.batch_max)
-            await post(tx, [posting for cashback in cashbacks for posting in moved(cashback)], at=now)
-            await append(tx, "ledger", [event for cashback in cashbacks for event in _told(cashback, now)])
+        wanted = Wanted(now=now, limit=self._policy.batch_max, besides=self._left_out(), among=among)
+        cashbacks: list[Unrequested] = []
+        try:
+            async with self._database.transaction() as tx:
+                cashbacks = await step.take(tx, wanted)
+                await self._move(tx, step, cashbacks, at=now)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if not cashbacks:
+                raise
+            ids = [cashback.id for cashback in cashbacks]
+            if len(ids) == 1:
+                self._skip(step, ids[0], error)
+                return 0
+            middle = len(ids) // 2
+            return await self._step(step, ids[:middle]) + await self._step(step, ids[middle:])
         for cashback in cashbacks:
             MOVED.labels(cashback.to_state.value).inc()
         if cashbacks:
             log.info("life.moved", cause=cashbacks[0].cause, cashbacks=len(cashbacks))
         return len(cashbacks)
+
+    async def _move(self, tx: Tx, step: _Step, cashbacks: Sequence[Unrequested], *, at: datetime) -> None:
+        """Take the step of locked cashbacks, with what it posts and tells.
+
+        Raises:
+            BooksMoved: one of them moved under its lock.
+        """
+        if step.actor is not None and cashbacks:
+            count = await store.move(tx, cashbacks, actor=step.actor, at=at)
+            if count != len(cashbacks):
+                raise BooksMoved(f"{count} of {len(cashbacks)} cashbacks could be moved")
+        await post(tx, [posting for cashback in cashbacks for posting in moved(cashback)], at=at)
+        await append(tx, "ledger", [event for cashback in cashbacks for event in _told(cashback, at)])
+
+    def _skip(self, step: _Step, cashback_id: str, error: Exception) -> None:
+        """Leave out for a while what failed alone, and name it; raise `error` when too many are."""
+        if len(self._skipped) >= SKIPPED_MAX:
+            raise error
+        SKIPPED.labels(step.name).inc()
+        log.error("life.skipped", step=step.name, cashback=cashback_id, exc_info=error)
+        self._skipped[cashback_id] = self._clock.now() + self._policy.skip_for
+
+    def _left_out(self) -> list[str]:
+        """Return what is left out at present, and forget what no longer is."""
+        now = self._clock.now()
+        self._skipped = {id_: until for id_, until in self._skipped.items() if until > now}
+        return list(self._skipped)
 
     async def _observe(self) -> None:
         """Tell the metrics how many wait for people, and how long the oldest of them has: nothing hangs unseen (I4)."""
@@ -127,32 +191,19 @@ class Life:
         REVIEW_AGE.set(max(0, (self._clock.now() - oldest) // _SECOND) if oldest else 0)
 
 
-async def _released(tx: Tx, now: datetime, limit: int) -> list[Unrequested]:
+async def _released(tx: Tx, wanted: Wanted) -> list[Unrequested]:
     """Approve what was held for long enough."""
-    return await store.release(tx, actor=ACTOR, cause=HOLD_OVER, now=now, limit=limit)
+    return await store.release(tx, wanted, actor=ACTOR, cause=HOLD_OVER)
 
 
-async def _expired(tx: Tx, now: datetime, limit: int) -> list[Unrequested]:
-    """End what nobody claimed with a wallet."""
-    due = await store.lock_unclaimed(tx, cause=NO_WALLET, now=now, limit=limit)
-    return await _moved(tx, due, actor=ACTOR, at=now)
+async def _expired(tx: Tx, wanted: Wanted) -> list[Unrequested]:
+    """Lock what nobody claimed with a wallet."""
+    return await store.lock_unclaimed(tx, wanted, cause=NO_WALLET)
 
 
-async def _reviewed(tx: Tx, now: datetime, limit: int) -> list[Unrequested]:
-    """Do what people have said."""
-    return await _moved(tx, await store.lock_reviewed(tx, now=now, limit=limit), actor=REVIEWER, at=now)
-
-
-async def _moved(tx: Tx, due: Sequence[Unrequested], *, actor: str, at: datetime) -> list[Unrequested]:
-    """Take the steps of locked cashbacks and return them.
-
-    Raises:
-        BooksMoved: one of them moved under its lock.
-    """
-    count = await store.move(tx, due, actor=actor, at=at) if due else 0
-    if count != len(due):
-        raise BooksMoved(f"{count} of {len(due)} cashbacks could be moved")
-    return list(due)
+_REVIEWED: Final = _Step("reviewed", store.lock_reviewed, REVIEWER)
+_RELEASED: Final = _Step("released", _released, None)
+_EXPIRED: Final = _Step("expired", _expired, ACTOR)
 
 
 def _told(cashback: Unrequested, now: datetime) -> list[Event]:

@@ -2,7 +2,9 @@
 
     stuck, for `number_retired` ──▶ the number is given up ──▶ approved ──the worker's sweep──▶ mint_requested
 
-Minting calls a number retired only once that is final on the chain; nothing can be minted under it any more.
+Minting calls a number retired only once that is final on the chain; nothing can be minted under it any more. What its
+programme gave up of it when its purchase was returned, the tokens being on their way, is owed again: the next request
+keeps it back, and what is minted is what is left.
 """
 
 from typing import Final
@@ -12,7 +14,7 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid
 from cashback.kernel.telemetry import logger
 from cashback.ledger.model import NUMBER_RETIRED, BooksMoved, CashbackUnknown
-from cashback.ledger.rules import check_retired, given_back
+from cashback.ledger.rules import check_retired, given_back, owed_again
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import retirements as store
 
@@ -50,11 +52,14 @@ class Retirements:
                     return False
                 raise CashbackUnknown(f"no cashback has the mint number {mint_number}", mint_number=mint_number)
             check_retired(cashback)
+            again = owed_again(cashback)
             gone = await store.give_up(tx, mint_number, by=by, because=because, at=now)
-            back = await store.approve_again(tx, mint_number, actor=ACTOR, cause=NUMBER_RETIRED, at=now)
+            back = await store.approve_again(
+                tx, mint_number, owed_again=again, actor=ACTOR, cause=NUMBER_RETIRED, at=now
+            )
             if (gone, back) != (1, 1):
                 raise BooksMoved(f"{cashback.id} moved under its lock")
-            await post(tx, given_back(cashback), at=now)
+            await post(tx, given_back(cashback, again), at=now)
         log.warning("cashback.given_back", cashback=cashback.id, mint=mint_number, by=by, why=because)
         return True
 

@@ -17,7 +17,6 @@ from cashback.kernel.outbox import Event, append
 from cashback.ledger.model import (
     WRITE_OFF_BY_POLICY,
     BooksMoved,
-    RefundPolicy,
     Returned,
     Reversal,
     Reversed,
@@ -81,7 +80,7 @@ async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetim
         raise BooksMoved("a cashback moved under its lock")
     if waiting := [change.cashback.id for change in whole if change.state is State.WAITLISTED]:
         await waitlist.note_returns(tx, waiting)
-    if given_up := [_by_policy(change) for change in changes if _is_given_up(change)]:
+    if given_up := [_by_policy(change) for change in changes if change.is_given_up]:
         await store.insert_write_offs(tx, given_up, at=now)
     await post(tx, [posting for change in changes for posting in reversal_postings(change)], at=now)
 
@@ -89,11 +88,6 @@ async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetim
 async def announce_returned(tx: Tx, changes: Sequence[Reversed], *, cause: str = CAUSE, now: datetime) -> None:
     """Append `cashback.voided` for what these changes ended; among the last acts before commit."""
     await append(tx, "ledger", [_voided(change, cause, now) for change in changes if change.is_voided])
-
-
-def _is_given_up(change: Reversed) -> bool:
-    """Tell whether the programme gives up what a refund made its user owe."""
-    return change.debt > 0 and change.cashback.policy is RefundPolicy.WRITE_OFF
 
 
 def _by_policy(change: Reversed) -> WriteOff:

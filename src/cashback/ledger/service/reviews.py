@@ -23,6 +23,7 @@ from cashback.ledger.model.life import (
     SecondPersonRequired,
     Verdict,
 )
+from cashback.ledger.rules.life import is_same_person
 from cashback.ledger.store import adjustments, readings, reviews, waiting
 
 LIST_MAX: Final = 200
@@ -41,9 +42,12 @@ async def say(tx: Tx, review: NewReview, *, now: datetime) -> ReviewAnswer:
         raise CashbackUnknown("there is no such cashback", parameter="cashback_id")
     if item is None or _is_decided(item):
         raise NotInReview("this cashback does not wait for a person", parameter="cashback_id")
-    if review.verdict is Verdict.APPROVE and await adjustments.is_giver(tx, review.cashback_id, review.person):
+    giver = await adjustments.giver(tx, review.cashback_id) if review.verdict is Verdict.APPROVE else None
+    if giver is not None and is_same_person(giver, review.person):
         raise SecondPersonRequired(f"{review.person} gave this: another person must approve it", pointer="/person")
-    if not await reviews.insert(tx, review, at=now):
+    has_spoken = any(is_same_person(said.person, review.person) for said in item.reviews)
+    # Two at once under one name are told apart by the database, which knows all but the rarest ways of writing it.
+    if has_spoken or not await reviews.insert(tx, review, at=now):
         raise SecondPersonRequired(f"{review.person} has had their say: another person must", pointer="/person")
     said = await reviews.waiting(tx, review.cashback_id)
     if said is None:

@@ -98,19 +98,19 @@ async def insert(tx: Tx, adjustment: Adjustment) -> None:
     )
 
 
-async def is_giver(tx: Tx, cashback_id: str, person: str) -> bool:
-    """Tell whether a cashback is a credit that this person gave; names are told apart as reviews tell them apart."""
+async def giver(tx: Tx, cashback_id: str) -> str | None:
+    """Return who gave a cashback by hand, None when nobody did."""
     cursor = await tx.execute(
         """
-        select
+        select person
         from ledger.adjustments
         where cashback_id = %(cashback)s
           and kind = 'credit'
-          and lower(btrim(person)) = lower(btrim(%(person)s))
         """,
-        {"cashback": cashback_id, "person": person},
+        {"cashback": cashback_id},
     )
-    return await cursor.fetchone() is not None
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
 
 
 async def read(tx: Tx, adjustment_id: str) -> tuple[Adjustment, State, Minor] | None:

@@ -1,17 +1,22 @@
-"""Steps before the mint request, each taken by a whole batch at once; what another worker holds is its."""
+"""Steps before the mint request, each taken by a whole batch at once; what another worker holds is its.
+
+Which cashbacks a batch is about is told by a `Wanted`: at most so many, without those that failed alone a while ago.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from cashback.kernel.db import Tx
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model import State
-from cashback.ledger.model.life import Unrequested
+from cashback.ledger.model.life import Unrequested, Wanted
 
 
-async def release(tx: Tx, *, actor: str, cause: str, now: datetime, limit: int) -> list[Unrequested]:
-    """Approve what was held until `now`, at most `limit`, by id; the longest overdue of each programme first."""
+async def release(tx: Tx, wanted: Wanted, *, actor: str, cause: str) -> list[Unrequested]:
+    """Approve what is wanted of what was held until now, by id; the longest overdue of each programme first."""
     cursor = await tx.execute(
         """
         with due as materialized (
@@ -23,6 +28,8 @@ async def release(tx: Tx, *, actor: str, cause: str, now: datetime, limit: int) 
                 where state = 'pending'
                   and programme_id = programme.id
                   and hold_until <= %(now)s
+                  and id <> all(%(besides)b)
+                  and (%(among)b::text[] is null or id = any(%(among)b))
                 order by hold_until
                 limit %(limit)s
                 for update skip locked
@@ -48,12 +55,12 @@ async def release(tx: Tx, *, actor: str, cause: str, now: datetime, limit: int) 
         from moved
         order by id
         """,
-        {"now": now, "limit": limit, "actor": actor, "cause": cause},
+        {"actor": actor, "cause": cause, **msgspec.structs.asdict(wanted)},
     )
     return [_payable(row) for row in await cursor.fetchall()]
 
 
-async def lock_unclaimed(tx: Tx, *, cause: str, now: datetime, limit: int) -> list[Unrequested]:
+async def lock_unclaimed(tx: Tx, wanted: Wanted, *, cause: str) -> list[Unrequested]:
     """Return approved cashbacks that waited for a wallet for as long as their programme lets them, locked, by id."""
     cursor = await tx.execute(
         """
@@ -66,6 +73,8 @@ async def lock_unclaimed(tx: Tx, *, cause: str, now: datetime, limit: int) -> li
                 from ledger.cashback_ledger
                 where state = 'approved'
                   and programme_id = programme.id
+                  and id <> all(%(besides)b)
+                  and (%(among)b::text[] is null or id = any(%(among)b))
                   and approved_at <= %(now)s - make_interval(days => programme.expire_after_days)
                   and not exists (
                       select
@@ -84,12 +93,12 @@ async def lock_unclaimed(tx: Tx, *, cause: str, now: datetime, limit: int) -> li
         from due
         order by id
         """,
-        {"now": now, "limit": limit, "cause": cause},
+        {"cause": cause, **msgspec.structs.asdict(wanted)},
     )
     return await _with_refunds(tx, await cursor.fetchall())
 
 
-async def lock_reviewed(tx: Tx, *, now: datetime, limit: int) -> list[Unrequested]:
+async def lock_reviewed(tx: Tx, wanted: Wanted) -> list[Unrequested]:
     """Return cashbacks in review of which as much was said as is needed, with where that leads, locked, by id.
 
     One rejection voids. Everything that waits is looked at, each time: the queue is as long as people let it become.
@@ -114,6 +123,8 @@ async def lock_reviewed(tx: Tx, *, now: datetime, limit: int) -> list[Unrequeste
             join ledger.programmes as programme on programme.id = cashback.programme_id
             where state = 'review'
               and programme.paused_at is null
+              and cashback.id <> all(%(besides)b)
+              and (%(among)b::text[] is null or cashback.id = any(%(among)b))
               and (is_rejected or approvals >= case when payable_minor > second_above_minor then 2 else 1 end)
             order by position
             limit %(limit)s
@@ -124,7 +135,7 @@ async def lock_reviewed(tx: Tx, *, now: datetime, limit: int) -> list[Unrequeste
         from due
         order by id
         """,
-        {"now": now, "limit": limit},
+        msgspec.structs.asdict(wanted),
     )
     return await _with_refunds(tx, await cursor.fetchall())
 

@@ -15,10 +15,21 @@ async def lock(tx: Tx, mint_number: int) -> Stuck | None:
     cursor = await tx.execute(
         """
         select id, user_id, programme_id, currency, payable_minor, coalesce(requested_units, 0), mint_number, state,
-               failure
-        from ledger.cashback_ledger
+               failure, net_minor, payable_units, debt_units, grants, coalesce((
+                   select sum(raised.amount)
+                   from ledger.transfers as raised
+                   where raised.cashback_id = cashback.id
+                     and raised.cause = 'debt'
+                     and exists (
+                         select
+                         from ledger.transfers as given_up
+                         where given_up.credit_account = raised.debit_account
+                           and given_up.position > raised.position
+                           and given_up.cause = 'write_off'
+                           and (given_up.at, given_up.amount) = (raised.at, raised.amount))), 0)
+        from ledger.cashback_ledger as cashback
         where mint_number = %(number)s
-        for update
+        for update of cashback
         """,
         {"number": mint_number},
     )
@@ -35,6 +46,11 @@ async def lock(tx: Tx, mint_number: int) -> Stuck | None:
         mint_number=row[6],
         state=State(row[7]),
         failure=row[8],
+        net=Minor(row[9]),
+        payable_units=TokenUnits(row[10]),
+        debt_units=TokenUnits(row[11]),
+        grants=row[12],
+        forgiven_units=TokenUnits(int(row[13])),
     )
 
 
@@ -55,8 +71,13 @@ async def give_up(tx: Tx, mint_number: int, *, by: str, because: str, at: dateti
     return cursor.rowcount
 
 
-async def approve_again(tx: Tx, mint_number: int, *, actor: str, cause: str, at: datetime) -> int:
-    """Make a stuck cashback whose number is given up as if it had never been requested; return how many that were."""
+async def approve_again(
+    tx: Tx, mint_number: int, *, owed_again: TokenUnits, actor: str, cause: str, at: datetime
+) -> int:
+    """Make a stuck cashback whose number is given up as if it had never been requested; return how many that were.
+
+    `owed_again` is added to what its user owes for it.
+    """
     cursor = await tx.execute(
         """
         with approved as (
@@ -70,7 +91,8 @@ async def approve_again(tx: Tx, mint_number: int, *, actor: str, cause: str, at:
                 reissue_after = null,
                 reissues = 0,
                 reversals = 0,
-                failure = null
+                failure = null,
+                debt_units = debt_units + %(again)s
             where mint_number = %(number)s
               and state = 'stuck'
             returning id
@@ -79,7 +101,7 @@ async def approve_again(tx: Tx, mint_number: int, *, actor: str, cause: str, at:
         select id, 'stuck', 'approved', %(actor)s, %(cause)s, %(at)s
         from approved
         """,
-        {"number": mint_number, "actor": actor, "cause": cause, "at": at},
+        {"number": mint_number, "again": owed_again, "actor": actor, "cause": cause, "at": at},
     )
     return cursor.rowcount
 

@@ -1,7 +1,7 @@
 """Refunds that came before their purchase: applied in the transaction that records it.
 
 A refund is parked while nobody records purchases of its merchant, and a purchase is recorded while nobody parks for it:
-one of the two sees the other, always.
+one of the two sees the other, always. Both see to that before they reserve an idempotency key, which may be the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,12 +36,21 @@ class Caught(msgspec.Struct, frozen=True):
         return {change.cashback.purchase_id or "": change for change in self.changes}
 
 
+async def keep_out(tx: Tx, purchases: Sequence[NewPurchase]) -> None:
+    """Have nothing parked for these purchases from now on until `tx` ends; whoever parks something is waited for.
+
+    To be called before the keys are reserved: who parks refunds holds up recordings first and reserves keys then.
+    """
+    merchants = sorted({one.merchant_id for one in purchases if one.reference is not None})
+    if merchants:
+        await store.pass_parking(tx, merchants)
+
+
 async def waiting(tx: Tx, purchases: Sequence[NewPurchase], *, now: datetime) -> list[ParkedRefund]:
-    """Return what waits for these purchases, locked; from now on nothing is parked for them until `tx` ends."""
+    """Return what waits for these purchases, locked; nothing is parked for them since `keep_out`."""
     names = sorted({(one.merchant_id, one.reference) for one in purchases if one.reference is not None})
     if not names:
         return []
-    await store.pass_parking(tx, sorted({merchant for merchant, _ in names}))
     found = await store.lock_parked(tx, names, since=now - PARKED_FOR)
     return [with_parts(parked, parts) for parked, parts in found]
 

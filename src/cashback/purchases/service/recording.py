@@ -1,4 +1,9 @@
-"""What recording a batch of purchases does inside its transaction."""
+"""What recording a batch of purchases does inside its transaction.
+
+    keep refunds from being parked ──▶ keys ──▶ store ──▶ decide ──▶ apply refunds that had waited ──▶ announce
+
+The cashbacks that are locked after the keys are those of this transaction, which nobody else can see.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +22,7 @@ from cashback.kernel.outbox import Event, append
 from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchase, PurchaseAnswer, Standing, UserUnknown
 from cashback.purchases.rules import encode_lines, told
 from cashback.purchases.service.once import Applied
-from cashback.purchases.service.parking import catch_up, waiting
+from cashback.purchases.service.parking import catch_up, keep_out, waiting
 from cashback.purchases.store import purchases as store
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
@@ -32,11 +37,13 @@ class Recording:
         self._standing: dict[str, Standing] = {}
 
     async def screen(self, tx: Tx, commands: Sequence[NewPurchase]) -> list[Rejected | None]:
-        """Refuse what names a user or a merchant that does not exist."""
+        """Refuse what names a user or a merchant that does not exist; from now on nothing is parked for the others."""
         users = sorted({purchase.user_id for purchase in commands})
         merchants = sorted({purchase.merchant_id for purchase in commands})
         self._standing = await store.standing(tx, users=users, merchants=merchants)
-        return [self._refusal(purchase) for purchase in commands]
+        refusals = [self._refusal(purchase) for purchase in commands]
+        await keep_out(tx, [one for one, refusal in zip(commands, refusals, strict=True) if refusal is None])
+        return refusals
 
     async def apply(self, tx: Tx, commands: Sequence[NewPurchase]) -> Applied:
         """Store the purchases with their cashback; the events come last."""

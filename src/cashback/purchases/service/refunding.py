@@ -3,8 +3,9 @@
 find the purchases ──▶ lock their cashbacks ──▶ admit one after the other ──▶ keys ──▶ apply, or park ──▶ announce
       └ none of that name yet: hold up its merchant's recordings, look again, and park what still has none
 
-Cashbacks come before keys here: two refunds of one purchase wait for each other there, and each sees what the other
-left. Recording never waits for a cashback, and refunds that wait for a key hold none that its holder still wants.
+Everybody takes the parking of merchants first, then cashbacks that others see, then keys. Two refunds of one purchase
+wait for each other at its cashback, and each sees what the other left. Recording waits for no cashback: those that it
+locks after its keys are its own. So refunds that wait for a key hold nothing that its holder still wants.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,87 @@
+"""A cashback that cannot end, since nobody can say who paid it, stops no other one (I1, I4, I8)."""
+
+from datetime import timedelta
+
+import pytest
+
+from cashback.ledger.model.life import GrantsContradict
+from cashback.ledger.service import life
+from tests.integration.ledger.lives import bought, life_of, steps, with_terms
+from tests.integration.ledger.world import World
+
+DAYS = timedelta(days=90)
+
+
+async def poisoned(world: World, *cashback_ids: str) -> None:
+    """Have the documents of these say that somebody paid less than they are worth."""
+    await world.rows("alter table ledger.cashback_ledger disable trigger all")
+    await world.rows(
+        "update ledger.cashback_ledger set grants = convert_to(replace(convert_from(grants, 'UTF8'),"
+        """ '"150"]', '"149"]'), 'UTF8') where id = any(%s)""",
+        list(cashback_ids),
+    )
+    await world.rows("alter table ledger.cashback_ledger enable trigger all")
+
+
+@pytest.mark.invariant("I1", "I4")
+async def test_one_that_cannot_expire_is_named_and_the_others_expire(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the same round; the audit names it too, and once its document is mended it expires with the next try."""
+    await with_terms(world, expire_after_days=90)
+    cashbacks = [await bought(world, wallet=None) for _ in range(5)]
+    poison = cashbacks[2][0]
+    await poisoned(world, poison)
+    world.clock.advance(DAYS)
+    worker = life_of(world)
+    capsys.readouterr()
+    assert (await worker.round()).expired == 4
+    assert [(await steps(world, one))[-1] for [one] in cashbacks] == [
+        *("expired", "expired", "approved", "expired", "expired")
+    ]
+    said = capsys.readouterr()
+    assert "life.skipped" in said.out + said.err
+    assert poison in said.out + said.err
+    assert (await worker.round()).expired == 0
+    [difference] = await world.readings.differences(limit=10)
+    assert (difference.kind, difference.place, difference.expected, difference.found) == (
+        *("grants_contradict", poison),
+        *(150, 149),
+    )
+    await world.rows("alter table ledger.cashback_ledger disable trigger all")
+    await world.rows(
+        "update ledger.cashback_ledger set grants = convert_to(replace(convert_from(grants, 'UTF8'),"
+        """ '"149"]', '"150"]'), 'UTF8')"""
+    )
+    assert (await worker.round()).expired == 0
+    world.clock.advance(timedelta(minutes=10))
+    assert (await worker.round()).expired == 1
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1", "I4")
+async def test_one_that_cannot_be_rejected_leaves_the_verdicts_on_others_to_be_done(world: World) -> None:
+    """Nor does it hold up what is released in the same round."""
+    await with_terms(world, review_above_minor=0)
+    cashbacks = [await bought(world) for _ in range(3)]
+    await poisoned(world, cashbacks[0][0])
+    for [one] in cashbacks:
+        await world.rows(
+            "insert into ledger.reviews (cashback_id, verdict, person, reason, key_id, at)"
+            " values (%s, 'reject', 'alice', 'because', 'key_1', now())",
+            one,
+        )
+    assert (await life_of(world).round()).reviewed == 2
+    assert [(await steps(world, one))[-1] for [one] in cashbacks] == ["review", "voided", "voided"]
+
+
+@pytest.mark.invariant("I1", "I4")
+async def test_more_of_them_than_can_be_left_out_stop_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is no single cashback that is at fault."""
+    monkeypatch.setattr(life, "SKIPPED_MAX", 2)
+    await with_terms(world, expire_after_days=90)
+    cashbacks = [await bought(world, wallet=None) for _ in range(3)]
+    await poisoned(world, *[one for [one] in cashbacks])
+    world.clock.advance(DAYS)
+    with pytest.raises(GrantsContradict):
+        await life_of(world).round()

@@ -1,0 +1,61 @@
+"""Purchases and refunds take what they share in one order: the parking of their merchants, cashbacks, keys (I7)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import psycopg
+import pytest
+
+from cashback.purchases.model import KeyReused, Merchant, Refused
+from cashback.purchases.model.refunds import RefundAnswer, RefundState
+from cashback.purchases.service.once import Once
+from cashback.purchases.service.recording import Recording
+from tests.integration.ledger.refunding import ahead_of, refunds_of
+from tests.integration.ledger.world import World, buy, decoded
+from tests.support.facts import eventually
+
+
+@asynccontextmanager
+async def recording_of(world: World, merchant: Merchant) -> AsyncIterator[psycopg.AsyncConnection]:
+    """Be a process that is recording a purchase of a merchant: nobody may park for it until that is done."""
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as connection:
+        await connection.execute(
+            "select pg_advisory_xact_lock_shared(hashtext('purchases:parking'), hashtext(%s) & 63)", (merchant.id,)
+        )
+        yield connection
+
+
+async def waiting_for_parking(world: World, count: int) -> None:
+    """Return once so many transactions of this database wait for a merchant's parking."""
+    asked = (
+        "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        " and database = (select oid from pg_database where datname = current_database())"
+    )
+
+    async def look() -> bool | None:
+        return (await world.one(asked) == count) or None
+
+    await eventually(look, within_s=10, what=f"{count} wait for the parking of a merchant")
+
+
+@pytest.mark.invariant("I7")
+async def test_one_key_for_a_purchase_and_a_refund_that_is_parked_at_once_is_the_first_ones(world: World) -> None:
+    """Neither waits for what the other holds: the refund is parked, and the purchase is told whose the key is (I7)."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    purchase = buy(user, merchant, reference="A-2")
+    refund = ahead_of(merchant, "A-1", 4_000, key=purchase.key)
+    now = world.clock.now()
+    async with recording_of(world, merchant) as third:
+        parked = asyncio.create_task(refunds_of(world).refund([refund]))
+        await waiting_for_parking(world, 1)
+        recorded = asyncio.create_task(Once(world.api, partial(Recording, now), now=now).do([purchase]))
+        # Behind the refund, which waits for the parking to itself.
+        await waiting_for_parking(world, 2)
+        await third.rollback()
+        [first], [second] = await parked, await recorded
+    assert decoded(first, RefundAnswer).state is RefundState.PARKED
+    assert isinstance(second, Refused)
+    assert isinstance(second.error, KeyReused)

@@ -60,6 +60,13 @@ where cashback.state = 'waitlisted'
 order by cashback.position;
 """
 
+NET = r"""
+-- Nobody's cashback becomes less without a refund of its purchase or a debit by hand that says why.
+alter table ledger.cashback_ledger
+    add constraint cashback_net_explained
+        check (net_minor = amount_minor or returned is not null or debited_minor > 0);
+"""
+
 GRANTS = r"""
 grant select on ledger.waitlist to cashback_api, cashback_ledger, cashback_auditor;
 grant insert (cashback_id, campaign_id, wanted_minor, waits_until), update (has_returns)
@@ -67,10 +74,13 @@ grant insert (cashback_id, campaign_id, wanted_minor, waits_until), update (has_
 grant update (campaign_id, wanted_minor, has_returns), delete on ledger.waitlist to cashback_ledger;
 
 -- What the worker decides a second time it grants: out of budgets, within limits, as the API does the first time.
-grant insert on ledger.decisions to cashback_ledger;
-grant select, insert, update (used_minor) on ledger.counters to cashback_ledger;
-grant update (desired_minor, amount_minor, token_units, reason, grants, hold_until, net_minor, returned, debt_units,
-              debited_minor)
+grant insert (cashback_id, sequence, document) on ledger.decisions to cashback_ledger;
+grant select, insert (owner, subject, kind, period, used_minor), update (used_minor)
+    on ledger.counters to cashback_ledger;
+-- The trigger cashback_frozen lets it change the first six while the cashback waits, and the others only fall. What was
+-- returned meanwhile it takes off by the same statement as the API.
+grant update (desired_minor, amount_minor, token_units, reason, grants, hold_until,
+              net_minor, returned, debited_minor, debt_units)
     on ledger.cashback_ledger to cashback_ledger;
 """
 
@@ -80,4 +90,5 @@ def upgrade() -> None:
     run(DECISIONS)
     run(WAITLIST)
     run(BACKFILL)
+    run(NET)
     run(GRANTS)

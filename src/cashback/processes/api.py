@@ -111,7 +111,7 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
     """Return what handlers ask for, by name."""
     readings, people = Readings(database), People(database, clock=clock)
     stories, orders = Stories(readings, adapter), Orders(database, clock=clock)
-    mint_limit = MintLimit(readings, adapter)
+    mint_limit = MintLimit(readings, adapter, clock=clock)
     return {
         "adjustment_readings": AdjustmentReadings(database),
         "adjustments": Adjustments(database, clock=clock, mint_limit=mint_limit),
@@ -130,8 +130,8 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
         "rates": Rates(orders),
         "readings": readings,
         "refunds": Refunds(database, clock=clock),
-        "ruleset_readings": RulesetReadings(database),
-        "rulesets": Rulesets(orders),
+        "ruleset_readings": RulesetReadings(database, mint_limit=mint_limit),
+        "rulesets": Rulesets(orders, mint_limit=mint_limit),
         "simulations": Simulations(database),
         "stories": stories,
         "user_statements": UserStatements(people, Statements(database)),

@@ -11,14 +11,14 @@ import msgspec
 import psycopg
 
 from cashback.kernel.bus import Bus
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import SystemClock, business_clock
 from cashback.kernel.config import Dsn, HostPort, HttpUrl, NatsUrl, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFenced
-from cashback.ledger.rules import fitting
+from cashback.ledger.rules.largest import check_largest
 from cashback.ledger.service import Readings
 from cashback.processes import reconciled
 from cashback.processes.migrate import SERVICES
@@ -231,18 +231,18 @@ async def _reconciliation(settings: Settings) -> str:
 
 
 async def _limit(settings: Settings) -> str:
-    """Return that the largest grant of the programme in force fits through the minter's limit."""
+    """Return that the largest grant of every ruleset in force or still to come fits through the minter's limit."""
     async with (
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
         Database.open(settings.ledger_audit_dsn.value, name="doctor", connections_max=1) as database,
     ):
         limit = (await adapter.status()).limit
-        programmes = await Readings(database).programmes_in_force()
-    if not programmes:
-        return "no programme is in force"
+        grants = await Readings(database).largest_grants(at=business_clock().now())
+    if not grants:
+        return "no rules are in force or to come"
     if limit is None:
         raise AdapterUnavailable("no node tells the minter's limit")
-    most = max(fitting(programme, limit) for programme in programmes)
+    most = max(check_largest(grant, limit) for grant in grants)
     return f"one purchase earns at most {most} base units, and {limit} are minted at once"
 
 

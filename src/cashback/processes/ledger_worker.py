@@ -137,7 +137,7 @@ async def run(settings: Settings) -> None:
         ) as bus,
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
     ):
-        limit = MintLimit(Readings(database), adapter)
+        limit = MintLimit(Readings(database), adapter, clock=clock)
         await limit.admit()
         handlers = LedgerConsumer(clock=clock, policy=policy)
         approvals = Consumer(

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import INT63_MAX
+from cashback.ledger.service import Waitlist
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.world import Caller, Rest, a_purchase
 from tests.integration.ledger.world import START, World, new_key
@@ -55,6 +56,36 @@ async def test_a_campaign_is_created_with_its_budget_in_the_books(
     assert (whole["budget_minor"], whole["budget_left_minor"]) == ("1100000", "1100000")
     listed = (await operator.get(f"/v1/programmes/{programme}/campaigns")).json()["items"]
     assert [item["name"] for item in listed] == ["base", told["name"]]
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1", "I8")
+async def test_a_top_up_pays_who_waits_for_it_and_the_story_of_the_cashback_says_so(
+    operator: Caller, world: World, programme: str
+) -> None:
+    """Campaign, ruleset, purchase, top-up and what is told afterwards by the API; the worker does the rest."""
+    campaign = (await created(operator, programme, budget_minor="100", on_exhaustion="waitlist"))["id"]
+    rules = {"rules": [{"id": "base", "campaign": campaign, "earns": {"kind": "percent", "rate_bps": 1_000}}]}
+    body = {"programme_id": programme, "name": "Waits", "document": rules}
+    draft = (await operator.post("/v1/ruleset-drafts", body)).json()["id"]
+    published = await operator.post(f"/v1/ruleset-drafts/{draft}/publish", {}, headers={"If-Match": '"1"'})
+    assert published.status_code == 201
+    world.clock.advance(timedelta(hours=1))
+    at = world.clock.now().isoformat()
+    bought = a_purchase(await world.user(), await world.merchant(), occurred_at=at)
+    told = (await operator.post("/v1/purchases", bought)).json()["cashback"]
+    assert (told["state"], told["reason"]) == ("waitlisted", "budget_waitlisted")
+    waitlist = Waitlist(world.worker, clock=world.clock)
+    assert await waitlist.round() == []
+    more = {"amount_minor": "1000", "reason": "they wait"}
+    assert (await operator.post(f"/v1/campaigns/{campaign}/top-up", more)).status_code == 201
+    await waitlist.round()
+    shown = (await operator.get(f"/v1/cashback/{told['id']}")).json()
+    assert (shown["state"], shown["reason"], shown["amount_minor"]) == ("approved", "granted", "199")
+    why = (await operator.get(f"/v1/cashback/{told['id']}/explanation")).json()
+    assert why["reason"] == "granted"
+    left = (await operator.get(f"/v1/campaigns/{campaign}")).json()["budget_left_minor"]
+    assert left == str(1_100 - 199)
     await world.assert_books_prove()
 
 
@@ -147,7 +178,7 @@ async def test_a_closed_campaign_takes_no_more_and_no_ruleset_names_it(
     drafted = {"programme_id": programme, "name": "x", "document": {"rules": [rule]}}
     draft = (await operator.post("/v1/ruleset-drafts", drafted)).json()["id"]
     linted = (await operator.post(f"/v1/ruleset-drafts/{draft}/lint", {})).json()
-    assert [one["code"] for one in linted["findings"]] == ["campaign_unknown"]
+    assert [one["code"] for one in linted["findings"]] == ["campaign_unknown", "grant_unbounded"]
     await world.assert_books_prove()
 
 

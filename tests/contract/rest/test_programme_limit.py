@@ -82,6 +82,36 @@ async def test_a_repeat_under_its_key_is_answered_without_asking_the_adapter(
     assert len(adapter.asked) == asked
 
 
+@pytest.mark.invariant("I7")
+async def test_a_ruleset_by_which_one_purchase_could_earn_more_is_refused_at_its_place(
+    bare: Rest, operator: Caller, world: World, adapter: ScriptedAdapter
+) -> None:
+    """By lint and when it is published, until it bounds what one purchase earns; a repeat is not asked again."""
+    allows(adapter, ENOUGH)
+    started = await operator.post("/v1/programmes", TERMS | {"name": "Winter", "currency": "EUR"})
+    programme = started.json()["id"]
+    campaign = await world.one("select id from ledger.campaigns where programme_id = %s", programme)
+    rules = {"rules": [{"id": "base", "campaign": campaign, "earns": {"kind": "percent", "rate_bps": 200}}]}
+    body = {"programme_id": programme, "name": "Winter", "document": rules}
+    path = f"/v1/ruleset-drafts/{(await operator.post('/v1/ruleset-drafts', body)).json()['id']}"
+    allows(adapter, TOO_LITTLE)
+    linted = (await operator.post(f"{path}/lint", {})).json()
+    assert (linted["is_publishable"], [one["code"] for one in linted["findings"]]) == (False, ["grant_above_limit"])
+    before = await bare.stored()
+    refused = await operator.post(f"{path}/publish", {}, headers={"If-Match": '"1"'})
+    assert_problem(refused, 409, "grant_above_limit", pointer="/limits/purchase")
+    assert await bare.stored() == before
+    bounded = {"document": rules | {"limits": {"purchase": "999"}}}
+    assert (await operator.post(path, bounded, headers={"If-Match": '"1"'})).status_code == 201
+    assert (await operator.post(f"{path}/lint", {})).json() == {"is_publishable": True, "findings": []}
+    key, asked = new_key(), []
+    for _ in range(2):
+        published = await operator.post(f"{path}/publish", {}, key=key, headers={"If-Match": '"2"'})
+        assert (published.status_code, published.json()["version"]) == (201, 2)
+        asked.append(len(adapter.asked))
+    assert asked[0] == asked[1]
+
+
 async def test_while_the_adapter_does_not_tell_a_programme_starts(operator: Caller, adapter: ScriptedAdapter) -> None:
     """Customers need not wait for a node; the ledger's worker compares as soon as it is told."""
     await adapter.go_down()

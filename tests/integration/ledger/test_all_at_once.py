@@ -24,9 +24,13 @@ import msgspec
 import pytest
 
 from cashback.events.minting import TokenMinted, TokenMintFailed
+from cashback.ledger import change_budget
 from cashback.ledger.model import NothingOwed, Programme
+from cashback.ledger.model.campaigns import BudgetChange
 from cashback.ledger.model.codes import Exhaustion
-from cashback.ledger.model.rulesets import Limits, Rules
+from cashback.ledger.model.rulesets import AmountIs, Limits, Rules
+from cashback.ledger.service import Waitlist
+from cashback.ledger.service.waitlist import WaitlistPolicy
 from cashback.purchases.model import OPERATOR, Merchant, NewPurchase, Outcome, PurchaseAnswer, Recorded, Refused, User
 from cashback.purchases.model.refunds import DebtWriteOff, NewRefund, PurchaseAmbiguous, RefundAbovePurchase
 from tests.integration.ledger.lives import life_of
@@ -81,7 +85,7 @@ class Crowd(msgspec.Struct, frozen=True):
 async def test_all_that_moves_cashbacks_and_accounts_never_waits_in_a_circle(dsns: Dsns, world: World) -> None:
     """Nothing fails for a lock, everything adds up after each turn, and no limit is passed."""
     programme = await world.programme()
-    await _with_rules(world, programme)
+    waits = await _with_rules(world, programme)
     chance = Random(4)  # noqa: S311  # which purchases are drawn, not a secret
     users = [await world.user(), await world.user(), await world.user(wallet=None)]
     crowd = Crowd(chance, users, [await world.merchant(), await world.merchant()], [])
@@ -89,7 +93,7 @@ async def test_all_that_moves_cashbacks_and_accounts_never_waits_in_a_circle(dsn
         for turn in range(TURNS):
             settled = await _outcomes(world, chance)
             done = await asyncio.gather(
-                *[act for each in (world, other) for act in _acts(each, crowd, turn)],
+                *[act for each in (world, other) for act in _acts(each, crowd, turn, waits)],
                 *[each.settle(*settled) for each in (world, other)],
                 *[_write_off(each, user) for each, user in zip((world, other, world), users, strict=True)],
             )
@@ -101,14 +105,18 @@ async def test_all_that_moves_cashbacks_and_accounts_never_waits_in_a_circle(dsn
                 each.clock.advance(timedelta(hours=13))
     seen = {row[0] for row in await world.rows("select distinct to_state from ledger.cashback_transitions")}
     assert seen >= {"pending", "review", "approved", "mint_requested", "minted", "stuck", "voided", "netted", "expired"}
+    left_line = await world.rows("select to_state from ledger.cashback_transitions where from_state = 'waitlisted'")
+    assert {row[0] for row in left_line} >= {"review"}, "nobody who waited was granted"
+    assert await world.one("select count(*) from ledger.decisions where sequence = 2") > 0
     assert await world.one("select count(*) from ledger.write_offs") > 0
     [worst] = await world.rows("select max(used_minor) from ledger.counters where kind = 'merchant_day'")
     assert worst[0] <= LIMIT
 
 
-def _acts(world: World, crowd: Crowd, turn: int) -> list[Awaitable[Any]]:
-    """Return what one process does at once in a turn; recordings come first."""
+def _acts(world: World, crowd: Crowd, turn: int, waits: str) -> list[Awaitable[Any]]:
+    """Return what one process does at once in a turn; recordings come first. `waits` is a campaign with a line."""
     life = life_of(world, batch_max=5)
+    waitlist = Waitlist(world.worker, clock=world.clock, policy=WaitlistPolicy(batch_max=5))
     return [
         world.purchases.record(crowd.purchases(world, turn)),
         *[refunds_of(world).refund(crowd.refunds(turn)) for _ in range(REFUNDS)],
@@ -116,18 +124,34 @@ def _acts(world: World, crowd: Crowd, turn: int) -> list[Awaitable[Any]]:
         *[world.request() for _ in range(ROUNDS)],
         world.sweeper.round(),
         write_offs_of(world).round(),
+        *[waitlist.round() for _ in range(2)],
+        _top_up(world, waits),
     ]
 
 
-async def _with_rules(world: World, programme: Programme) -> None:
-    """Have two campaigns pay on every purchase, one of them striped, within limits by user and by merchant."""
+async def _with_rules(world: World, programme: Programme) -> str:
+    """Have two campaigns pay on every purchase, one of them striped, within limits by user and by merchant.
+
+    A third one, whose id is returned, pays on the larger ones and holds little: they wait for it.
+    """
     paying = [
         await campaign(world, programme, budget=200_000, stripes=3),
         await campaign(world, programme, budget=200_000, day_limit=60_000, exhaustion=Exhaustion.PARTIAL_FILL),
     ]
     limits = Limits(user_month="150000", merchant_day=str(LIMIT))
-    await publish(world, programme, Rules(rules=(rule("a", paying[0]), rule("b", paying[1], 500)), limits=limits))
+    waits = await campaign(world, programme, budget=100, exhaustion=Exhaustion.WAITLIST)
+    large = rule("c", waits, 100, when=(AmountIs(at_least="12000"),))
+    rules = (rule("a", paying[0]), rule("b", paying[1], 500), large)
+    await publish(world, programme, Rules(rules=rules, limits=limits))
     await world.rows(TERMS, programme.id)
+    return waits
+
+
+async def _top_up(world: World, campaign_id: str) -> None:
+    """Raise a campaign's budget by enough for one or two of those who wait."""
+    change = BudgetChange(campaign_id=campaign_id, cause="funding", amount=250, reason="they wait")
+    async with world.api.transaction() as tx:
+        await change_budget(tx, change, now=world.clock.now())
 
 
 async def _outcomes(world: World, chance: Random) -> list[TokenMinted | TokenMintFailed]:

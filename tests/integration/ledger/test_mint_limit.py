@@ -1,18 +1,21 @@
 """The programme in force against what the minter mints at once, as an adapter that says what a test wants tells it."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 import structlog
 
 from cashback.ledger import GrantAboveLimit, MintLimit, Readings
 from cashback.ledger.gateway import Adapter
+from cashback.ledger.model.rulesets import Limits, Rules
 from cashback.ledger.service import limits
 from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 from tests.integration.chain.support import running
 from tests.integration.chain.waiting import eventually
-from tests.integration.ledger.world import World
+from tests.integration.ledger.programme_rules import campaign, publish, rule
+from tests.integration.ledger.world import START, World
 
 TOKEN = 1_000_000
 
@@ -29,7 +32,7 @@ async def adapter() -> AsyncIterator[ScriptedAdapter]:
 async def limit(world: World, adapter: ScriptedAdapter) -> AsyncIterator[MintLimit]:
     """Give what the ledger worker has, with the rights that it has."""
     async with Adapter.open(adapter.address) as gateway:
-        yield MintLimit(Readings(world.worker), gateway)
+        yield MintLimit(Readings(world.worker), gateway, clock=world.clock)
 
 
 def allows(adapter: ScriptedAdapter, capacity: int | None) -> None:
@@ -51,6 +54,29 @@ async def test_a_programme_that_fits_is_admitted_and_one_that_does_not_is_refuse
     with pytest.raises(GrantAboveLimit, match="setLimit with a capacity of at least that") as refusal:
         await limit.admit()
     assert refusal.value.code == "grant_above_limit"
+
+
+async def test_rules_that_were_published_since_are_compared_as_well_and_those_to_come(
+    world: World, adapter: ScriptedAdapter, limit: MintLimit
+) -> None:
+    """By what bounds one purchase: the ruleset, the campaign's day, its budget, which people may change at any time."""
+    programme = await world.programme(rate=500, budget=1_000)
+    pays = await campaign(world, programme, budget=5_000)
+    allows(adapter, 10 * TOKEN)
+    bounded = Rules(rules=(rule("a", pays),), limits=Limits(purchase="1000"))
+    await publish(world, programme, bounded)
+    await limit.admit()
+    await publish(world, programme, Rules(rules=(rule("a", pays),)), starts_at=START + timedelta(days=3))
+    with pytest.raises(GrantAboveLimit, match=f"{50 * TOKEN} base units by version 3 of") as refusal:
+        await limit.admit()
+    assert refusal.value.code == "grant_above_limit"
+    assert refusal.value.fields["pointer"] == "/limits/purchase"
+    by_day = await campaign(world, programme, budget=5_000, day_limit=1_000)
+    await publish(world, programme, Rules(rules=(rule("a", by_day),)), starts_at=START + timedelta(days=4))
+    with pytest.raises(GrantAboveLimit, match="version 3 of"):
+        await limit.admit()
+    world.clock.advance(timedelta(days=4))
+    await limit.admit()
 
 
 @pytest.mark.parametrize("silence", ["no node tells", "adapter away"])

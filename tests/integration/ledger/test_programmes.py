@@ -1,14 +1,16 @@
 """Programmes: started once, funded, and one at a time."""
 
 import asyncio
+from datetime import timedelta
 
 import msgspec
+import psycopg
 import pytest
 
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import INT63_MAX, Bps, Minor, TokenRate
-from cashback.ledger import NewProgramme, ProgrammeExists, ProgrammeInvalid, ProgrammeUnknown
-from tests.integration.ledger.world import World, buy
+from cashback.ledger import NewProgramme, Programme, ProgrammeExists, ProgrammeInvalid, ProgrammeUnknown, end_programme
+from tests.integration.ledger.world import START, World, buy
 
 TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(250), token_rate=TokenRate(3, 2), budget=Minor(500_000))
 
@@ -75,3 +77,56 @@ async def test_what_is_left_of_a_budget_is_what_was_not_granted(world: World) ->
     await world.record(buy(await world.user(), await world.merchant()))
     programme = await world.readings.programme()
     assert (programme.budget, programme.budget_left) == (500_000, 499_750)
+
+
+@pytest.mark.invariant("I7")
+async def test_a_purchase_is_decided_by_the_programme_that_took_its_currency_when_it_occurred(world: World) -> None:
+    """Told late or in one batch with others: the first reaches back, who had ended still pays, between them is none."""
+    first = await world.programme(rate=100)
+    world.clock.advance(timedelta(days=2))
+    await _end(world, first)
+    world.clock.advance(timedelta(days=2))
+    second = await world.programme(rate=500)
+    world.clock.advance(timedelta(days=2))
+    user, merchant = await world.user(), await world.merchant()
+    days = [timedelta(days=each) for each in (-30, 0, 1, 2, 3, 4, 5)]
+    just_before = timedelta(days=2) - timedelta(microseconds=1)
+    answers = await world.record(*[buy(user, merchant, occurred_at=START + at) for at in (*days, just_before)])
+    assert [(answer.cashback.amount_minor, answer.cashback.reason) for answer in answers] == [
+        *[("100", "granted")] * 3,
+        *[("0", "no_programme")] * 2,
+        *[("500", "granted")] * 2,
+        ("100", "granted"),
+    ]
+    left = [(await world.readings.programme(each.id)).budget_left for each in (first, second)]
+    assert left == [1_000_000 - 400, 1_000_000 - 1_000]
+    await world.assert_books_prove()
+
+
+async def test_a_programme_that_ended_as_it_began_takes_nothing_not_even_of_the_past(world: World) -> None:
+    """Started by mistake and ended at once, it leaves the place of the first to the next one."""
+    mistaken = await world.programme(rate=9_000)
+    await _end(world, mistaken)
+    world.clock.advance(timedelta(days=1))
+    await world.programme(rate=100)
+    user, merchant = await world.user(), await world.merchant()
+    [answer] = await world.record(buy(user, merchant, occurred_at=START - timedelta(days=9)))
+    assert answer.cashback.amount_minor == "100"
+
+
+async def test_the_database_keeps_who_takes_a_currency_unique(world: World) -> None:
+    """Two windows of one currency that share an instant are refused, whoever writes them."""
+    await world.programme()
+    euros = await world.programme(currency="EUR")
+    with pytest.raises(psycopg.errors.ExclusionViolation, match="accepted_by_one_programme"):
+        await world.rows(
+            "insert into ledger.programme_currencies (programme_id, currency, starts_at) values (%s, 'USD', %s)",
+            euros.id,
+            START - timedelta(days=1),
+        )
+
+
+async def _end(world: World, programme: Programme) -> None:
+    """End a programme now."""
+    async with world.api.transaction() as tx:
+        await end_programme(tx, programme.id, reason="over", now=world.clock.now())

@@ -55,6 +55,9 @@ FORBIDDEN = {
         "delete from ledger.inbox",
         "delete from ledger.decisions",
         "update ledger.counters set period = ''",
+        "update ledger.decisions set document = ''",
+        "update ledger.cashback_ledger set programme_id = 'prg_1'",
+        "update ledger.waitlist set cashback_id = 'cb_1'",
         "insert into ledger.retired_numbers (number) values (1)",
         "insert into ledger.exchange_rates (base) values ('EUR')",
         "update ledger.campaigns set closed_at = now()",
@@ -105,6 +108,18 @@ async def test_the_api_takes_back_and_does_nothing_else_to_a_cashback(world: Wor
     async with await psycopg.AsyncConnection.connect(world.dsns.of("cashback_api"), autocommit=True) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await connection.execute("update ledger.cashback_ledger set state = %s", [state])
+
+
+async def test_nothing_granted_becomes_less_or_more_without_what_explains_it(world: World) -> None:
+    """The ledger worker may change amounts of what waits, and of nothing else; less is left only by what came back."""
+    await world.programme()
+    await world.record(buy(await world.user(), await world.merchant()))
+    async with await psycopg.AsyncConnection.connect(world.dsns.of("cashback_ledger"), autocommit=True) as connection:
+        for change in ("amount_minor = 1", "net_minor = net_minor + 1", "grants = null", "reason = 'x'"):
+            with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="is frozen"):
+                await connection.execute(f"update ledger.cashback_ledger set {change}".encode())
+        with pytest.raises(psycopg.errors.CheckViolation, match="cashback_net_explained"):
+            await connection.execute("update ledger.cashback_ledger set net_minor = net_minor - 1")
 
 
 async def test_the_auditor_reads_everything_but_the_hmacs(world: World) -> None:

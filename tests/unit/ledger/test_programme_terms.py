@@ -7,17 +7,8 @@ import pytest
 
 from cashback.kernel.errors import Invalid
 from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits
-from cashback.ledger.model import (
-    Commitments,
-    Conditions,
-    Conversion,
-    GrantAboveLimit,
-    NewProgramme,
-    Programme,
-    ProgrammeInvalid,
-    Ruleset,
-)
-from cashback.ledger.rules import check_limit, check_room, check_terms, currency_of, fitting, largest_grant
+from cashback.ledger.model import Commitments, Conditions, GrantAboveLimit, NewProgramme, ProgrammeInvalid
+from cashback.ledger.rules import check_limit, check_room, check_terms, currency_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(150), token_rate=TokenRate(1, 1), budget=Minor(1_000_000))
@@ -98,47 +89,8 @@ def test_currencies_are_those_in_use_with_their_exponents(code: str, exponent: i
     assert (currency and currency.exponent) == exponent
 
 
-def programme(*, rate: int, budget_left: int, token_rate: TokenRate) -> Programme:
-    """Return a programme in dollars."""
-    return Programme(
-        id="prg_1",
-        name="Spring",
-        ruleset=Ruleset(
-            id="rul_1", programme_id="prg_1", version=1, currency=Currency(code="USD", exponent=2), rate=Bps(rate)
-        ),
-        conversion=Conversion(rate=token_rate, source="a test", as_of=NOON),
-        budget=Minor(budget_left),
-        budget_left=Minor(budget_left),
-        created_at=NOON,
-        ended_at=None,
-        currency=Currency(code="USD", exponent=2),
-    )
-
-
-@pytest.mark.parametrize(
-    "rate,budget_left,token_rate,expected",
-    [
-        pytest.param(500, 100_000_000, TokenRate(1, 1), 10**12, id="one-purchase-may-take-all-that-is-left"),
-        pytest.param(500, 100_000_000, TokenRate(2, 1), 2 * 10**12, id="at-two-tokens-a-dollar"),
-        pytest.param(500, 0, TokenRate(1, 1), 0, id="nothing-is-left"),
-        pytest.param(1, INT63_MAX, TokenRate(1, 10_000), INT63_MAX // 10_000, id="what-the-largest-purchase-earns"),
-    ],
-)
-def test_the_largest_grant_is_what_is_left_or_what_the_largest_purchase_earns(
-    rate: int, budget_left: int, token_rate: TokenRate, expected: int
-) -> None:
-    """Whichever is less, in base units of the token."""
-    assert largest_grant(programme(rate=rate, budget_left=budget_left, token_rate=token_rate)) == expected
-
-
 def test_a_programme_of_which_one_grant_is_more_than_is_minted_at_once_does_not_fit() -> None:
-    """To the last base unit, of one in force by what is left of its budget, of a new one by all of it."""
-    running = programme(rate=500, budget_left=100, token_rate=TokenRate(1, 1))
-    assert fitting(running, TokenUnits(1_000_000)) == 1_000_000
-    with pytest.raises(
-        GrantAboveLimit, match=r"can earn 1000000 base units .* at most 999999 at once.* setLimit .* end"
-    ):
-        fitting(running, TokenUnits(999_999))
+    """To the last base unit of its budget."""
     terms = NewProgramme(name="Spring", currency="USD", rate=Bps(500), token_rate=TokenRate(1, 1), budget=Minor(100))
     currency = check_terms(terms)
     check_limit(terms, currency, TokenUnits(1_000_000))

@@ -45,6 +45,8 @@ class Fault(StrEnum):
     COUNTED_TWICE = "counted_twice"
     CHECK_REPEATED = "check_repeated"
     TIME_WITHOUT_OFFSET = "time_without_offset"
+    GRANT_ABOVE_LIMIT = "grant_above_limit"
+    GRANT_UNBOUNDED = "grant_unbounded"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

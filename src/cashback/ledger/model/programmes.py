@@ -61,6 +61,14 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True):
     conditions: Conditions = Conditions()
 
 
+class LargestGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """The most base units that one purchase can earn by a version of a programme's rules; `version` None is a draft."""
+
+    programme: str
+    version: int | None
+    units: TokenUnits
+
+
 class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A programme with what is left of its budget, in the words that leave the house."""
 

@@ -1,6 +1,6 @@
 """What a batch of purchases is decided under: programmes in force, their rulesets and campaigns, the users' past."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -60,6 +60,34 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def version_at(self, at: datetime) -> RulesetVersion | None:
         """Return the newest ruleset whose window holds this instant."""
         return next((version for version in self.versions if version.is_in_force(at)), None)
+
+
+class Taking(msgspec.Struct, frozen=True, kw_only=True):
+    """A programme that takes a currency in `[starts_at, ends_at)`; without an end it is the one in force."""
+
+    starts_at: datetime | None
+    ends_at: datetime | None
+    terms: Terms
+
+
+class Takers(msgspec.Struct, frozen=True):
+    """Which programme takes a purchase: by its currency and when it occurred, not when it is told of."""
+
+    by_currency: Mapping[str, Sequence[Taking]]
+
+    def at(self, currency: str, instant: datetime) -> Terms | None:
+        """Return the programme whose window holds an instant; windows of one currency never overlap."""
+        for taking in self.by_currency.get(currency, ()):
+            has_begun = taking.starts_at is None or taking.starts_at <= instant
+            if has_begun and (taking.ends_at is None or instant < taking.ends_at):
+                return taking.terms
+        return None
+
+    @property
+    def programmes(self) -> list[Terms]:
+        """Return all of them, each once."""
+        found = (taking.terms for takings in self.by_currency.values() for taking in takings)
+        return list({terms.programme_id: terms for terms in found}.values())
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):

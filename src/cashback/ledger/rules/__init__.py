@@ -21,14 +21,7 @@ from cashback.ledger.rules.postings import (
     written_off,
     written_off_of,
 )
-from cashback.ledger.rules.programme import (
-    bare_percentage,
-    check_limit,
-    check_room,
-    check_terms,
-    fitting,
-    largest_grant,
-)
+from cashback.ledger.rules.programme import bare_percentage, check_limit, check_room, check_terms
 from cashback.ledger.rules.recovery import account_for, account_for_all, adopted
 from cashback.ledger.rules.refunds import kept, net
 from cashback.ledger.rules.requests import backoff, check_retired, reopened, settles
@@ -69,14 +62,12 @@ __all__ = [
     "engine_of",
     "explain",
     "failed",
-    "fitting",
     "fold",
     "funded",
     "given_back",
     "grants_of",
     "keep_back",
     "kept",
-    "largest_grant",
     "minted",
     "net",
     "netted_whole",

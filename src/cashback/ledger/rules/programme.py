@@ -159,28 +159,6 @@ def facts_of(programme: Programme) -> ProgrammeFacts:
     return ProgrammeFacts(id=programme.id, funding=programme.currency, time_zone=programme.conditions.time_zone)
 
 
-def largest_grant(programme: Programme) -> TokenUnits:
-    """Return the most that one purchase can still earn: what the largest purchase there is earns, or all that is left.
-
-    The minter must be able to mint that at once, or the mint waits for ever: a grant is never split.
-    """
-    rules = programme.ruleset
-    if rules is None:
-        # The first engine decides by a percentage alone, and grants nothing where there is none.
-        return TokenUnits(0)
-    return _largest(rules.rate, programme.budget_left, programme.currency, programme.conversion.rate)
-
-
-def fitting(programme: Programme, limit: TokenUnits) -> TokenUnits:
-    """Return the largest grant of a programme in force, which is no more than `limit`, the most that is minted at once.
-
-    Raises:
-        GrantAboveLimit: it is more; it says what to do.
-    """
-    remedy = "or end the programme and start one with a smaller budget"
-    return _within(limit, largest_grant(programme), name=programme.name, remedy=remedy)
-
-
 def check_limit(terms: NewProgramme, currency: Currency, limit: TokenUnits) -> None:
     """Return when the largest grant of a programme to be is no more than `limit`, the most that is minted at once.
 
@@ -189,26 +167,11 @@ def check_limit(terms: NewProgramme, currency: Currency, limit: TokenUnits) -> N
     """
     if terms.rate is None or terms.budget is None:
         return
-    most = _largest(terms.rate, terms.budget, currency, terms.token_rate)
-    _within(limit, most, name=terms.name, remedy="or start the programme with a smaller budget")
-
-
-def _largest(rate: Bps, budget: Minor, currency: Currency, token_rate: TokenRate) -> TokenUnits:
-    """Return the most that one purchase earns out of a budget."""
-    earned = min(share(Minor(INT63_MAX), rate), budget)
-    return to_token(Minor(earned), exponent=currency.exponent, rate=token_rate)
-
-
-def _within(limit: TokenUnits, most: TokenUnits, *, name: str, remedy: str) -> TokenUnits:
-    """Return `most` if it is within the limit.
-
-    Raises:
-        GrantAboveLimit: it is not.
-    """
+    earned = min(share(Minor(INT63_MAX), terms.rate), terms.budget)
+    most = to_token(Minor(earned), exponent=currency.exponent, rate=terms.token_rate)
     if most > limit:
         raise GrantAboveLimit(
-            f"one purchase can earn {most} base units in the programme {name!r}, and the minter mints at most {limit} "
-            "at once, so that mint would wait for ever: have the minter's admin call setLimit with a capacity of at "
-            f"least that, {remedy}"
+            f"one purchase can earn {most} base units in the programme {terms.name!r}, and the minter mints at most "
+            f"{limit} at once, so that mint would wait for ever: have the minter's admin call setLimit with a capacity "
+            "of at least that, or start the programme with a smaller budget"
         )
-    return most

@@ -1,6 +1,6 @@
 """Deciding a batch of claims in its transaction, set-based.
 
-    terms of every programme that takes one of the currencies ▶ the users' past, where a ruleset asks for it ▶ rates
+    terms of each programme that takes one of the currencies then ▶ the users' past, where a ruleset asks for it ▶ rates
           ▶ earn, claim by claim ▶ merchants' counters locked ▶ budgets and users' accounts locked
           ▶ the other counters read ▶ fold, programme by programme: each sees what those before it left
 
@@ -26,7 +26,7 @@ from cashback.ledger.model import Account, AccountKind, Claim
 from cashback.ledger.model.codes import Limit
 from cashback.ledger.model.decisions import Conversion
 from cashback.ledger.model.engine import CounterKey, Exchange, Judgement, Paying, ProgrammeFacts, Published, Running
-from cashback.ledger.model.terms import CampaignTerms, Terms
+from cashback.ledger.model.terms import CampaignTerms, Takers, Terms
 from cashback.ledger.rules import budget_of, currency_of
 from cashback.ledger.rules.engine import Claimed, asks_for_past, earn, fold, keys_of
 from cashback.ledger.rules.past import with_past
@@ -59,9 +59,9 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Rules(msgspec.Struct, frozen=True):
-    """What claims are decided under: programmes by the currency they take, their rulesets by id, rates of exchange."""
+    """What claims are decided under: programmes by what they take, their rulesets by id, rates of exchange."""
 
-    terms: Mapping[str, Terms]
+    takers: Takers
     published: Mapping[str, Published]
     exchanges: Mapping[tuple[str, str, datetime], Exchange] = {}
     without: Mapping[str, frozenset[str]] = {}
@@ -71,7 +71,7 @@ class _Rules(msgspec.Struct, frozen=True):
         """Return every campaign of the programmes by id, each with the currency of its budget."""
         return {
             campaign.id: (campaign, terms.funding.code)
-            for terms in self.terms.values()
+            for terms in self.takers.programmes
             for campaign in terms.campaigns.values()
         }
 
@@ -84,12 +84,12 @@ async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime, again
     times = [claim.facts.occurred_at for claim in claims]
     currencies = sorted({claim.facts.currency for claim in claims})
     programme = None if again is None else again.programme_id
-    terms = await store.in_force(tx, currencies, earliest=min(times), latest=max(times), programme_id=programme)
-    published = await _rulesets(tx, terms.values())
+    takers = await store.in_force(tx, currencies, earliest=min(times), latest=max(times), programme_id=programme)
+    published = await _rulesets(tx, takers.programmes)
     if again is None:
         claims = await _with_pasts(tx, claims, published, now)
     without = {} if again is None else again.without
-    rules = _Rules(terms, published, await _exchanges(tx, claims, terms), without)
+    rules = _Rules(takers, published, await _exchanges(tx, claims, takers), without)
     claimed = [_claimed(claim, rules) for claim in claims]
     keys = {key for each in claimed for key in keys_of(each)}
     at_merchants = _by_name(key for key in keys if key.limit is Limit.MERCHANT_DAY)
@@ -99,7 +99,7 @@ async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime, again
     if protected:
         running |= await counters.read(tx, protected)
     before = dict(running)
-    of_claims = [terms.get(claim.facts.currency) for claim in claims]
+    of_claims = [takers.at(claim.facts.currency, claim.facts.occurred_at) for claim in claims]
     judgements = _judged(claimed, of_claims, running, _paying(rules.campaigns, held))
     taken = {
         key: Minor(running[key] - before.get(key, 0))
@@ -152,17 +152,14 @@ async def _with_pasts(
     return with_past(claims, await counters.pasts(tx, users, merchants=merchants, now=now))
 
 
-async def _exchanges(
-    tx: Tx, claims: Sequence[Claim], terms: Mapping[str, Terms]
-) -> Mapping[tuple[str, str, datetime], Exchange]:
+async def _exchanges(tx: Tx, claims: Sequence[Claim], takers: Takers) -> Mapping[tuple[str, str, datetime], Exchange]:
     """Return the rates that the claims in other currencies need, as far as there are any."""
-    foreign = {
-        (claim.facts.currency, claim.facts.occurred_at)
-        for claim in claims
-        if claim.facts.currency in terms and claim.facts.currency != terms[claim.facts.currency].funding.code
-    }
+    told = sorted({(claim.facts.currency, claim.facts.occurred_at) for claim in claims})
     wanted: list[tuple[Currency, Currency, datetime]] = [
-        (base, terms[code].funding, at) for code, at in sorted(foreign) if (base := currency_of(code)) is not None
+        (base, terms.funding, at)
+        for code, at in told
+        if (terms := takers.at(code, at)) is not None and code != terms.funding.code
+        if (base := currency_of(code)) is not None
     ]
     return await store.exchanges(tx, wanted) if wanted else {}
 
@@ -170,7 +167,7 @@ async def _exchanges(
 def _claimed(claim: Claim, rules: _Rules) -> Claimed:
     """Return what one claim earns before any limit."""
     facts = claim.facts
-    terms = rules.terms.get(facts.currency)
+    terms = rules.takers.at(facts.currency, facts.occurred_at)
     if terms is None:
         return Claimed(user_id=claim.user_id, earned=earn(facts, None, None))
     version = terms.version_at(facts.occurred_at)
@@ -210,7 +207,7 @@ async def _held(tx: Tx, claimed: Sequence[Claimed], rules: _Rules, now: datetime
 
     A user's approved account is always among them: see the head of this module.
     """
-    users, wants = _users(claimed, rules.terms, now), _wants(claimed)
+    users, wants = _users(claimed, rules.takers, now), _wants(claimed)
     first, whole, alone = claimed[0], set[Account](), set[Account]()
     for owner in wants:
         campaign, currency = rules.campaigns[owner]
@@ -242,14 +239,14 @@ def _wants(claimed: Iterable[Claimed]) -> dict[str, int]:
     return wants
 
 
-def _users(claimed: Sequence[Claimed], terms: Mapping[str, Terms], now: datetime) -> set[Account]:
+def _users(claimed: Sequence[Claimed], takers: Takers, now: datetime) -> set[Account]:
     """Return the accounts that users may be credited on."""
     accounts = set[Account]()
     for each in claimed:
         earned = each.earned
-        if earned.reason is not None or earned.ruleset is None:
+        of = takers.at(earned.facts.currency, earned.facts.occurred_at)
+        if earned.reason is not None or earned.ruleset is None or of is None:
             continue
-        of = terms[earned.facts.currency]
         is_held = earned.facts.occurred_at + of.hold > now
         bounds = (of.review_above, earned.ruleset.rules.review_above)
         may_be_reviewed = earned.review is not None or any(bound is not None for bound in bounds)

@@ -1,4 +1,4 @@
-"""The programme in force against what the minter mints at once: the mint of a larger grant would wait for ever.
+"""The rules in force and to come against what the minter mints at once: a larger mint would wait for ever.
 
     start ──told──▶ it fits: served         it is too large: refused, with the remedy
       └──nobody tells──▶ served, and compared as soon as somebody does
@@ -12,12 +12,13 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
+from cashback.kernel.clock import Clock
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import GrantAboveLimit
-from cashback.ledger.rules import fitting
+from cashback.ledger.rules.largest import check_largest
 from cashback.ledger.service.readings import Readings
 
 LOOK_EVERY_S: Final = 30.0
@@ -28,12 +29,13 @@ log = logger(__name__)
 
 
 class MintLimit:
-    """What the minter mints at once, as the adapter tells it, and whether the programme in force fits."""
+    """What the minter mints at once, as the adapter tells it, and whether the rules in force and to come fit."""
 
-    def __init__(self, readings: Readings, adapter: Adapter) -> None:
+    def __init__(self, readings: Readings, adapter: Adapter, *, clock: Clock) -> None:
         """Know nothing yet."""
         self._readings = readings
         self._adapter = adapter
+        self._clock = clock
         self._problem: GrantAboveLimit | None = None
         self._is_known = True
 
@@ -50,7 +52,7 @@ class MintLimit:
         return limit
 
     async def admit(self) -> None:
-        """Return unless the programme in force is known not to fit; what is not known yet is looked at by `run`.
+        """Return unless rules in force or to come are known not to fit; what is not known yet is looked at by `run`.
 
         Raises:
             GrantAboveLimit: it does not fit; it says what to do.
@@ -59,13 +61,13 @@ class MintLimit:
         await self.check()
 
     async def check(self) -> None:
-        """Return unless the programme in force did not fit when that was looked at last.
+        """Return unless rules in force or to come did not fit when that was looked at last.
 
         Raises:
             GrantAboveLimit: it did not; it says what to do.
         """
         if self._problem is not None:
-            raise GrantAboveLimit(self._problem.detail)
+            raise GrantAboveLimit(self._problem.detail, **self._problem.fields)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look again and again until `stop` is set, sooner while nobody tells."""
@@ -94,14 +96,14 @@ class MintLimit:
         self._problem = problem
 
     async def _compare(self, limit: TokenUnits) -> GrantAboveLimit | None:
-        """Return why a programme in force does not fit, None when all do or there is none.
+        """Return why rules do not fit, None when all do or there are none.
 
         Raises:
             DatabaseUnavailable: nobody can tell.
         """
         try:
-            for programme in await self._readings.programmes_in_force():
-                fitting(programme, limit)
+            for largest in await self._readings.largest_grants(at=self._clock.now()):
+                check_largest(largest, limit)
         except GrantAboveLimit as problem:
             return problem
         return None

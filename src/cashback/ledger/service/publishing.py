@@ -6,6 +6,8 @@ from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
+from cashback.kernel.money import TokenUnits, to_token
+from cashback.ledger.model import LargestGrant, Programme
 from cashback.ledger.model.drafts import (
     Draft,
     DraftUnknown,
@@ -17,23 +19,30 @@ from cashback.ledger.model.drafts import (
     WithdrawalAnswer,
 )
 from cashback.ledger.model.programmes import ProgrammeUnknown
+from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.engine import rules_of
+from cashback.ledger.rules.largest import check_largest, largest_grant
 from cashback.ledger.rules.linting import check_ruleset
 from cashback.ledger.rules.programme import facts_of
 from cashback.ledger.rules.windows import continued, place
 from cashback.ledger.service.drafting import lock_open, mark_published
-from cashback.ledger.store import drafts, programmes
+from cashback.ledger.store import ceilings, drafts, programmes
 from cashback.ledger.store import rulesets as store
 
 OPERATOR: Final = "operator"
 
 
-async def publish_draft(tx: Tx, publication: Publication, *, now: datetime) -> VersionAnswer:
+async def publish_draft(
+    tx: Tx, publication: Publication, *, now: datetime, mint_limit: TokenUnits | None = None
+) -> VersionAnswer:
     """Return the version that a draft became, and close the open end of the one before it.
+
+    `mint_limit` is the most that the minter mints at once; None, when nobody tells, lets every ruleset pass.
 
     Raises:
         DraftUnknown, DraftClosed, DraftOutdated: there is no such draft to publish; roll `tx` back.
         RulesetInvalid: it contradicts itself, or names a campaign that the programme does not have.
+        GrantAboveLimit: one purchase could earn more by it than is minted at once.
         WindowInPast, WindowEmpty, WindowOverlaps: it cannot have that window.
     """
     known = await drafts.read(tx, publication.draft_id)
@@ -42,7 +51,7 @@ async def publish_draft(tx: Tx, publication: Publication, *, now: datetime) -> V
     # The programme first, as everybody: two who publish never wait for each other in a circle.
     await store.lock_programme(tx, known.programme_id)
     draft = await lock_open(tx, publication.draft_id, revision=publication.revision)
-    await _check(tx, draft)
+    await _check(tx, draft, mint_limit)
     versions = await store.current_and_later(tx, draft.programme_id, now=now)
     placed = place(versions, starts_at=publication.starts_at, ends_at=publication.ends_at, now=now)
     if placed.closes is not None:
@@ -122,14 +131,26 @@ async def _continue(tx: Tx, before: Version, withdrawn: Version, now: datetime) 
     return version_answer(version, number=await store.insert(tx, version))
 
 
-async def _check(tx: Tx, draft: Draft) -> None:
+async def _check(tx: Tx, draft: Draft, mint_limit: TokenUnits | None) -> None:
     """Return when nothing keeps a draft from being published.
 
     Raises:
         RulesetInvalid: with the first thing that does, and all.
+        GrantAboveLimit: one purchase could earn more by it than `mint_limit`.
     """
     programme = await programmes.read(tx, programme_id=draft.programme_id)
     if programme is None:
         raise ProgrammeUnknown("there is no such programme", parameter="programme_id")
     campaigns = await store.campaigns(tx, draft.programme_id)
-    check_ruleset(rules_of(draft.document), facts_of(programme), campaigns)
+    rules = rules_of(draft.document)
+    check_ruleset(rules, facts_of(programme), campaigns)
+    if mint_limit is not None:
+        check_largest(await largest_of(tx, programme, rules), mint_limit)
+
+
+async def largest_of(tx: Tx, programme: Programme, rules: Rules) -> LargestGrant:
+    """Return the largest grant by the rules of a draft, out of what the programme's campaigns hold."""
+    payable = await ceilings.payable(tx, [programme.id])
+    most = largest_grant(rules, payable.get(programme.id, {}))
+    units = to_token(most, exponent=programme.currency.exponent, rate=programme.conversion.rate)
+    return LargestGrant(programme=programme.name, version=None, units=units)

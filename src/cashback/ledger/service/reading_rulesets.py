@@ -19,14 +19,16 @@ from cashback.ledger.model.drafts import (
     VersionAnswer,
     VersionStory,
 )
-from cashback.ledger.model.problems import Change, Finding
+from cashback.ledger.model.problems import Change, Finding, Severity
 from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.changes import diff
 from cashback.ledger.rules.engine import rules_of
+from cashback.ledger.rules.largest import findings as beside_minter
 from cashback.ledger.rules.linting import lint
 from cashback.ledger.rules.programme import facts_of
 from cashback.ledger.service.drafting import draft_answer
-from cashback.ledger.service.publishing import version_answer
+from cashback.ledger.service.limits import MintLimit
+from cashback.ledger.service.publishing import largest_of, version_answer
 from cashback.ledger.store import drafts, programmes, rulesets
 
 LIST_MAX: Final = 200
@@ -39,9 +41,10 @@ _DIGITS: Final = 9
 class RulesetReadings:
     """The reading desk for rulesets: any role that may select may ask."""
 
-    def __init__(self, database: Database) -> None:
-        """Read from `database`."""
+    def __init__(self, database: Database, *, mint_limit: MintLimit | None = None) -> None:
+        """Read from `database`; without `mint_limit` nobody asks how much is minted at once."""
         self._database = database
+        self._mint_limit = mint_limit
 
     async def draft(self, draft_id: str) -> DraftStory:
         """Return a draft with its document.
@@ -62,16 +65,21 @@ class RulesetReadings:
         return [draft_answer(one) for one in kept], kept[-1].id if len(found) > most else None
 
     async def findings(self, draft_id: str) -> Sequence[Finding]:
-        """Return what is wrong with a draft, its programme's campaigns known.
+        """Return what is wrong with a draft, its programme's campaigns and the minter's limit known.
 
         Raises:
             DraftUnknown: there is none.
         """
+        limit = None if self._mint_limit is None else await self._mint_limit.told()
         async with self._database.transaction() as tx:
             draft = await _draft(tx, draft_id)
+            rules = rules_of(draft.document)
             programme = await programmes.read(tx, programme_id=draft.programme_id)
             campaigns = await rulesets.campaigns(tx, draft.programme_id)
-        return lint(rules_of(draft.document), facts_of(programme) if programme is not None else None, campaigns)
+            largest = None if programme is None else await largest_of(tx, programme, rules)
+        found = lint(rules, facts_of(programme) if programme is not None else None, campaigns)
+        beside = [] if largest is None else beside_minter(rules, largest, limit)
+        return sorted([*found, *beside], key=lambda finding: finding.severity is not Severity.ERROR)
 
     async def version(self, ruleset_id: str) -> VersionStory:
         """Return a published version with its document.

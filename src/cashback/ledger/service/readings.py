@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Database, long_statements
-from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL
+from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, to_token
 from cashback.kernel.page import CursorInvalid
 from cashback.ledger.model import (
     Balance,
@@ -13,6 +13,7 @@ from cashback.ledger.model import (
     CashbackPage,
     CashbackUnknown,
     Difference,
+    LargestGrant,
     Programme,
     ProgrammeUnknown,
     RetiredNumber,
@@ -26,7 +27,8 @@ from cashback.ledger.rules import decided_of, engine_of, explain, replay
 from cashback.ledger.rules.balance import balance
 from cashback.ledger.rules.engine import judgement_of
 from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
-from cashback.ledger.store import audit, fence, programmes, retirements, terms
+from cashback.ledger.rules.largest import largest_grant
+from cashback.ledger.store import audit, ceilings, fence, programmes, retirements, terms
 from cashback.ledger.store import readings as store
 
 LIST_MAX: Final = 1_000
@@ -193,10 +195,23 @@ class Readings:
         kept = found[:most]
         return kept, kept[-1].id if len(found) > most else None
 
-    async def programmes_in_force(self) -> list[Programme]:
-        """Return the programmes in force; there are fewer than currencies."""
+    async def largest_grants(self, *, at: datetime) -> list[LargestGrant]:
+        """Return the largest grant by each version in force at an instant or later, of the programmes in force."""
         async with self._database.transaction() as tx:
-            return await programmes.page(tx, after="", limit=LIST_MAX, in_force=True)
+            found = await ceilings.versions(tx, at=at)
+            payable = await ceilings.payable(tx, sorted({each.programme_id for each in found}))
+        return [
+            LargestGrant(
+                programme=each.programme,
+                version=each.version,
+                units=to_token(
+                    largest_grant(each.rules, payable.get(each.programme_id, {})),
+                    exponent=each.currency.exponent,
+                    rate=each.token_rate,
+                ),
+            )
+            for each in found
+        ]
 
     async def differences(self, *, limit: int = LIST_MAX) -> list[Difference]:
         """Return what does not add up in the books (I1, I8), at most `limit` of a kind; nothing when all is well.

@@ -85,17 +85,16 @@ async def read(
     return None if row is None else _programme(row)
 
 
-async def page(tx: Tx, *, after: str, limit: int, in_force: bool = False) -> list[Programme]:
-    """Return programmes by id, from the one after `after` on; only those that have not ended when told so."""
+async def page(tx: Tx, *, after: str, limit: int) -> list[Programme]:
+    """Return programmes by id, from the one after `after` on."""
     cursor = await tx.execute(
         f"""
         {_PROGRAMME}
         where programme.id > %(after)s
-          and (programme.ended_at is null or not %(in_force)s)
         order by programme.id
         limit %(limit)s
         """,
-        {"after": after, "limit": limit, "in_force": in_force},
+        {"after": after, "limit": limit},
     )
     return [_programme(row) for row in await cursor.fetchall()]
 

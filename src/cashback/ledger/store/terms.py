@@ -12,27 +12,41 @@ from cashback.ledger.model import Conversion
 from cashback.ledger.model.codes import Exhaustion
 from cashback.ledger.model.engine import Exchange, Published
 from cashback.ledger.model.rulesets import Rules
-from cashback.ledger.model.terms import CampaignTerms, RulesetVersion, Terms
+from cashback.ledger.model.terms import CampaignTerms, RulesetVersion, Takers, Taking, Terms
 
 
 async def in_force(
     tx: Tx, currencies: Sequence[str], *, earliest: datetime, latest: datetime, programme_id: str | None = None
-) -> dict[str, Terms]:
-    """Return by currency the programme that takes purchases in it now, with the rulesets of a stretch of time.
+) -> Takers:
+    """Return by currency the programmes that take what occurs in a stretch of time, with their rulesets then.
 
-    A currency that no programme takes has none; one programme may take several. What was withdrawn decides nothing.
-    Where a programme is named it is that one, for what it takes or took.
+    The first programme of a currency takes what occurred before it started as well; one that ended as it began never
+    took anything. What was withdrawn decides nothing. Where a programme is named it is that one, at any time.
     """
     cursor = await tx.execute(
         """
         select accepted.currencies, programme.id, programme.currency, exponent, token_rate_numerator,
                token_rate_denominator, programme.created_at, time_zone, hold_days, review_above_minor,
-               paused_at is not null, ruleset.id, version, ruleset.starts_at, ruleset.ends_at
+               paused_at is not null, ruleset.id, version, ruleset.starts_at, ruleset.ends_at,
+               accepted.starts, accepted.ends
         from (
-            select programme_id, array_agg(currency) as currencies
-            from ledger.programme_currencies
+            select programme_id,
+                   array_agg(currency order by currency) as currencies,
+                   array_agg(case when not reaches_back then starts_at end order by currency) as starts,
+                   array_agg(ends_at order by currency) as ends
+            from ledger.programme_currencies as taken
+            cross join lateral (
+                select not exists (
+                    select
+                    from ledger.programme_currencies as before
+                    where before.currency = taken.currency
+                      and before.starts_at < taken.starts_at
+                      and before.ends_at > before.starts_at) as reaches_back
+            ) as place
             where currency = any(%(currencies)b)
-              and case when %(programme)s::text is null then ends_at is null else programme_id = %(programme)s end
+              and case when %(programme)s::text is not null then programme_id = %(programme)s
+                  else (ends_at is null or (ends_at > %(earliest)s and ends_at > starts_at))
+                   and (starts_at <= %(latest)s or reaches_back) end
             group by programme_id
         ) as accepted
         join ledger.programmes as programme on programme.id = accepted.programme_id
@@ -49,12 +63,16 @@ async def in_force(
     for row in await cursor.fetchall():
         rows.setdefault(row[1], []).append(row)
     known = await campaigns(tx, sorted(rows)) if rows else {}
-    return {
-        currency: terms
-        for programme_id, found in rows.items()
-        for terms in (_terms(found, known.get(programme_id, {})),)
-        for currency in found[0][0]
-    }
+    takers: dict[str, list[Taking]] = {}
+    for found_id, found in rows.items():
+        terms = _terms(found, known.get(found_id, {}))
+        for currency, starts_at, ends_at in zip(found[0][0], found[0][15], found[0][16], strict=True):
+            is_named = programme_id is not None
+            taking = Taking(
+                starts_at=None if is_named else starts_at, ends_at=None if is_named else ends_at, terms=terms
+            )
+            takers.setdefault(currency, []).append(taking)
+    return Takers(takers)
 
 
 async def rulesets(tx: Tx, ids: Sequence[str]) -> list[Published]:

@@ -16,7 +16,7 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
 from cashback.purchases.model import Command, Outcome, Refused
 from cashback.purchases.rules import problem_of_key
-from cashback.purchases.service.once import PATIENT_MS, Applied, Once
+from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
 
 Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]
 """Does an order as of an instant and returns its answer; what it raises rolls the order back."""
@@ -38,6 +38,10 @@ class Orders:
         """Work on `database`."""
         self._database = database
         self._clock = clock
+
+    async def known(self, order: Command) -> Outcome | None:
+        """Return what an order's key stands for, None when for nothing yet: before the world is asked anything."""
+        return None if problem_of_key(order) else await answered(self._database, order)
 
     async def do(self, order: Command, act: Act) -> Outcome:
         """Do an order that was not done before, by `act`; the answer is what that returns.

@@ -9,6 +9,7 @@ from cashback.ledger import (
     DraftChange,
     DraftStory,
     Finding,
+    MintLimit,
     NewDraft,
     Publication,
     RulesetDocument,
@@ -40,9 +41,10 @@ __all__ = [
 class Rulesets:
     """Drafts, changes, discards, publishes and withdraws."""
 
-    def __init__(self, orders: Orders) -> None:
-        """Have each done once by `orders`."""
+    def __init__(self, orders: Orders, *, mint_limit: MintLimit | None = None) -> None:
+        """Have each done once by `orders`; without `mint_limit` nobody asks how much is minted at once."""
         self._orders = orders
+        self._mint_limit = mint_limit
 
     async def draft(self, caller: Order, new: NewDraft) -> Outcome:
         """Make a draft; the answer is a `DraftAnswer`."""
@@ -62,7 +64,12 @@ class Rulesets:
     async def publish(self, caller: Order, publication: Publication) -> Outcome:
         """Publish a draft; the answer is a `VersionAnswer`."""
         order = msgspec.structs.replace(caller, what="publish_draft", terms=publication)
-        return await self._orders.do(order, lambda tx, now: ledger.publish_draft(tx, publication, now=now))
+        if (known := await self._orders.known(order)) is not None:
+            return known
+        limit = None if self._mint_limit is None else await self._mint_limit.told()
+        return await self._orders.do(
+            order, lambda tx, now: ledger.publish_draft(tx, publication, now=now, mint_limit=limit)
+        )
 
     async def withdraw(self, caller: Order, ruleset_id: str, *, reason: str) -> Outcome:
         """Withdraw a version that has not started; the answer is a `WithdrawalAnswer`."""

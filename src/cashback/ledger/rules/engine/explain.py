@@ -24,7 +24,7 @@ _LEFT_OF: Final[Mapping[Limit, str]] = {
     Limit.CAMPAIGN_TOTAL: "the campaign's budget",
 }
 _DECLINED: Final[Mapping[Reason, str]] = {
-    Reason.NO_PROGRAMME: "No cashback programme takes {currency}.",
+    Reason.NO_PROGRAMME: "No cashback programme took {currency} then.",
     Reason.NO_RULESET: "The programme had no rules in force when {paid} was paid.",
     Reason.PROGRAMME_PAUSED: "The programme is paused: {paid} earns nothing.",
     Reason.USER_BLOCKED: "This user earns no cashback at present.",

@@ -8,6 +8,7 @@ are added up in SQL as well, and must agree to the unit. BACKTEST_PURCHASES sets
 """
 
 import asyncio
+import resource
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
@@ -38,11 +39,12 @@ async def measure(folder: Path) -> list[Check]:
         await asyncio.to_thread(fill, superuser, purchases=purchases)
         filled_s = monotonic_s() - began_s
         due = await asyncio.to_thread(expected, superuser)
-        story, took_s, peaks = await _tried(shop.plan.dsn(shop.postgres, "cashback", "cashback_auditor"))
+        story, took_s, used_s, peaks = await _tried(shop.plan.dsn(shop.postgres, "cashback", "cashback_auditor"))
     cut = {each.limit: each.purchases for each in story.limits}
     return [
         _promised(f"a draft on {purchases:,} purchases, {WORKERS} workers", took_s, purchases),
         reported("the same", purchases / took_s, "purchases/s"),
+        reported("processor time of the command and its workers", used_s, "s"),
         reported("peak memory, the one that counts", peaks[0], "MiB"),
         *(reported(f"peak memory, worker {place}", peak, "MiB") for place, peak in enumerate(peaks[1:], 1)),
         reported("making the purchases", filled_s, "s"),
@@ -61,15 +63,15 @@ def _promised(name: str, took_s: float, purchases: int) -> Check:
     return at_most(name, took_s, "s", bound=PROMISED_S)
 
 
-async def _tried(dsn: str) -> tuple[BacktestStory, float, list[float]]:
-    """Return the story of the draft, how long it took, and the peak memory of the command and of each worker in MiB.
+async def _tried(dsn: str) -> tuple[BacktestStory, float, float, list[float]]:
+    """Return the story of the draft, how long it took and what processor time, and the peak memory of each in MiB.
 
     Raises:
         RuntimeError: the command failed; its words are in the error.
     """
     inherited = {name: value for name, value in environment().items() if not name.startswith(PREFIX)}
     words = ("-m", "cashback", "ruleset", "backtest", DRAFT, "--workers", str(WORKERS), "--json")
-    began_s = monotonic_s()
+    began_s, before_s = monotonic_s(), _used_s()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *words,
@@ -83,7 +85,13 @@ async def _tried(dsn: str) -> tuple[BacktestStory, float, list[float]]:
     took_s = monotonic_s() - began_s
     if process.returncode:
         raise RuntimeError(f"the backtest failed: {errors.decode()[-2_000:]}")
-    return msgspec.json.decode(said, type=BacktestStory), took_s, await watching
+    return msgspec.json.decode(said, type=BacktestStory), took_s, _used_s() - before_s, await watching
+
+
+def _used_s() -> float:
+    """Return the processor time of all children that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def _peaks(process: Process) -> list[float]:

@@ -23,7 +23,21 @@ import uvloop
 from cashback.cli.output import print_table, say
 from cashback.kernel.lifecycle import heap
 from cashback.kernel.telemetry import configure
-from tests.benchmarks import api, budget, decide, end_to_end, gas, holds, ledger, mint, reconcile, record, relay, rules
+from tests.benchmarks import (
+    api,
+    backtest,
+    budget,
+    decide,
+    end_to_end,
+    gas,
+    holds,
+    ledger,
+    mint,
+    reconcile,
+    record,
+    relay,
+    rules,
+)
 from tests.benchmarks.checks import Check, cells
 from tests.benchmarks.machine import ROOT, Machine, Usage, machine
 
@@ -40,6 +54,7 @@ BENCHMARKS: Final[dict[str, Measure]] = {
     "record": record.measure,
     "reconcile": reconcile.measure,
     "rules": rules.measure,
+    "backtest": backtest.measure,
     "api": api.measure,
     "end_to_end": end_to_end.measure,
 }

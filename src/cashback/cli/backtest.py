@@ -47,7 +47,7 @@ def backtest(  # click hands options over by name
         until=None if until is None else instant(until, "--until"),
         largest=limit,
     )
-    with Progress("deciding what was bought", None) as progress:
+    with Progress("deciding what was bought", None, is_long=True) as progress:
         story = asyncio.run(process.backtest(load(process.Settings), asked, workers=workers, reached=progress.reach_of))
     if as_json:
         print_json(story)

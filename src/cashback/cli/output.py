@@ -16,9 +16,18 @@ from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
 from rich.table import Table
+from rich.text import Text
 
 from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL
 
@@ -26,6 +35,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 _AS_WIDE_AS_NEEDED: Final = 10_000
 _INDENT: Final = 2
+_SHORT_BAR: Final = 12
 _BETWEEN: Final = 2
 """How many characters stand between two columns."""
 
@@ -187,18 +197,31 @@ def _brief(value: object) -> str:
     return f"{instant['date']} {instant['time']}" if instant else text
 
 
+class _Rate(ProgressColumn):
+    """How many steps a second are done."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate of the last while, of all of it where that is too short to tell, nothing before it begins."""
+        speed = task.finished_speed or task.speed
+        if speed is None and task.completed and task.elapsed:
+            speed = task.completed / task.elapsed
+        return Text("" if speed is None else f"{speed:,.0f}/s")
+
+
 class Progress:
     """A progress bar on a terminal, a sentence at the start elsewhere."""
 
-    def __init__(self, what: str, total: int | None) -> None:
-        """Promise `total` steps of `what`; None when nobody knows how many there will be."""
+    def __init__(self, what: str, total: int | None, *, is_long: bool = False) -> None:
+        """Promise `total` steps of `what`; None when nobody knows how many there will be, or not yet.
+
+        What is long tells count, rate and remaining time as well, on a line of 80 columns.
+        """
         self._what = what
         counted = () if total is None else (MofNCompleteColumn(),)
+        long = (BarColumn(_SHORT_BAR), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
         self._bar = RichProgress(
             TextColumn("· {task.description}"),
-            BarColumn(),
-            *counted,
-            TimeElapsedColumn(),
+            *(long if is_long else (BarColumn(), *counted, TimeElapsedColumn())),
             console=Console(stderr=True),
             disable=not sys.stderr.isatty(),
         )

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+import sys
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from cashback.ledger.model.backtests import Backtest, BacktestInterrupted, Kept, Trial
@@ -18,7 +21,7 @@ from cashback.ledger.service.backtesting import Earner
 from cashback.processes.backtesting.pool import open_pool
 from tests.integration.ledger.backtested import MOST, bought, ruled, run
 from tests.integration.ledger.programme_rules import rule
-from tests.integration.ledger.world import World
+from tests.integration.ledger.world import Dsns, World
 
 
 async def test_neither_workers_nor_chunks_show_in_the_story(world: World) -> None:
@@ -78,7 +81,7 @@ async def test_a_worker_that_dies_ends_the_backtest_and_leaves_nothing(world: Wo
     async def dying(trial: Trial) -> AsyncIterator[Sequence[Earner]]:
         """Yield two workers, of which one is killed."""
         async with asynccontextmanager(partial(open_pool, workers=2))(trial) as earners:
-            children = await asyncio.to_thread(_children)
+            children = await asyncio.to_thread(_children, os.getpid())
             workers.extend(children)
             os.kill(children[0], signal.SIGKILL)
             yield earners
@@ -91,13 +94,53 @@ async def test_a_worker_that_dies_ends_the_backtest_and_leaves_nothing(world: Wo
     assert await world.one(busy) == 1  # the one that asks
 
 
-def _children() -> list[int]:
-    """Return the workers that this process has started and not yet seen end."""
+async def test_a_command_that_is_killed_leaves_neither_workers_nor_a_transaction(world: World, dsns: Dsns) -> None:
+    """Killed while it waits for its first purchases, with both workers up: they end, and so does its session."""
+    programme, _ = await ruled(world)
+    await bought(world)
+    version = await world.one("select id from ledger.rulesets where programme_id = %s limit 1", programme.id)
+    env = {**os.environ, "CASHBACK_LEDGER_AUDIT_DSN": dsns.of("cashback_auditor")}
+    words = ("-m", "cashback", "ruleset", "backtest", version, "--workers", "2")
+    sessions = "select count(*) from pg_stat_activity where datname = current_database() and application_name = %s"
+    waiting = sessions + " and wait_event_type = 'Lock'"
+    async with await psycopg.AsyncConnection.connect(dsns.superuser) as holder:
+        await holder.execute("lock table ledger.decisions in access exclusive mode")
+        process = await asyncio.create_subprocess_exec(sys.executable, *words, env=env, stdout=DEVNULL, stderr=DEVNULL)
+        try:
+            await until(lambda: world.one(waiting, "cashback backtest"), 1)
+            workers = _children(process.pid)
+            assert len(workers) == 2
+        finally:
+            process.kill()
+            await process.wait()
+    # Nobody is left whose child they are: they are looked for by their own ids.
+    await until(lambda: asyncio.to_thread(_count_alive, workers), 0)
+    await until(lambda: world.one(sessions, "cashback backtest"), 0)
+
+
+async def until(fact: Callable[[], Awaitable[int]], expected: int) -> None:
+    """Return as soon as a fact is as expected; fail when it is not in time."""
+    async with asyncio.timeout(60):
+        while await fact() != expected:
+            continue
+
+
+def _count_alive(pids: list[int]) -> int:
+    """Return how many of some workers still run; an id that somebody else got does not count."""
+    alive = 0
+    for pid in pids:
+        with suppress(OSError):
+            alive += b"cashback.processes.backtesting.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return alive
+
+
+def _children(parent_pid: int | None = None) -> list[int]:
+    """Return the workers that a process, this one where none is named, has started and not yet seen end."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (folder / "cmdline").read_bytes()
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if b"cashback.processes.backtesting.worker" in words and parent == os.getpid():
+            if b"cashback.processes.backtesting.worker" in words and parent == (parent_pid or os.getpid()):
                 found.append(int(folder.name))
     return found

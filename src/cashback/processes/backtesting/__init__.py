@@ -3,8 +3,10 @@
 this process: cursor, limits, sums ◀── pipes ──▶ workers: what each purchase earns before any limit
 """
 
+import gc
 import os
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Final
 
@@ -17,6 +19,7 @@ from cashback.ledger.service.backtesting import Backtests, Reached
 from cashback.processes.backtesting.pool import open_pool
 
 WORKERS_MAX: Final = 16
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,5 +37,18 @@ async def backtest(settings: Settings, asked: Backtest, *, workers: int | None, 
     """
     count = workers or min(os.cpu_count() or 1, WORKERS_MAX)
     earners = asynccontextmanager(partial(open_pool, workers=count))
-    async with Database.open(settings.ledger_audit_dsn.value, name="cashback backtest", connections_max=1) as database:
-        return await Backtests(database, earners=earners).run(asked, most=PURCHASES_MAX, reached=reached)
+    dsn = settings.ledger_audit_dsn.value
+    async with Database.open(dsn, name="cashback backtest", connections_max=1) as database:
+        with _seldom_collected():
+            return await Backtests(database, earners=earners).run(asked, most=PURCHASES_MAX, reached=reached)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for cycles a hundred times less often: decoded chunks are many objects that refer to nothing above them."""
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

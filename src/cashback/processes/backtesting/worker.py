@@ -3,6 +3,7 @@
 python -m cashback.processes.backtesting.worker
 """
 
+import gc
 import sys
 from typing import IO
 
@@ -37,4 +38,6 @@ def _frame(source: IO[bytes]) -> bytes | None:
 
 
 if __name__ == "__main__":
+    # Nothing that a chunk is made into refers to itself: looking for cycles takes a sixth of the time and finds none.
+    gc.disable()
     serve(sys.stdin.buffer, sys.stdout.buffer)

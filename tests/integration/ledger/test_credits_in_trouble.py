@@ -160,7 +160,8 @@ async def test_no_more_is_given_than_the_minter_mints_at_once(world: World, amou
     programme, user = await beginning(world)
     async with ScriptedAdapter.serving() as scripted, Adapter.open(scripted.address) as gateway:
         allows(scripted, 5_000_000)
-        made = Adjustments(world.api, clock=world.clock, mint_limit=MintLimit(world.readings, gateway))
+        limit = MintLimit(world.readings, gateway, clock=world.clock)
+        made = Adjustments(world.api, clock=world.clock, mint_limit=limit)
         outcome = await made.credit(credit_of(user, programme.id, amount))
     assert isinstance(outcome, Recorded) is is_given
     if isinstance(outcome, Refused):

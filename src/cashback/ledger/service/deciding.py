@@ -28,7 +28,7 @@ from cashback.ledger.model.decisions import Conversion
 from cashback.ledger.model.engine import CounterKey, Exchange, Judgement, Paying, ProgrammeFacts, Published, Running
 from cashback.ledger.model.terms import CampaignTerms, Takers, Terms
 from cashback.ledger.rules import budget_of, currency_of
-from cashback.ledger.rules.engine import Claimed, asks_for_past, earn, fold, keys_of
+from cashback.ledger.rules.engine import Claimed, asks_for_past, campaigns_of, earn, fold, keys_of
 from cashback.ledger.rules.past import with_past
 from cashback.ledger.rules.stripes import home
 from cashback.ledger.service.posting import Held, hold
@@ -185,9 +185,10 @@ def _claimed(claim: Claim, rules: _Rules) -> Claimed:
 
 def _closed(terms: Terms, ruleset: Published | None, at: datetime, without: frozenset[str]) -> tuple[str, ...]:
     """Return the campaigns of a ruleset that paid nothing then, and those that pay nothing more."""
-    named = {rule.campaign for rule in ruleset.rules.rules} if ruleset is not None else set()
-    is_open = {campaign.id for campaign in terms.campaigns.values() if campaign.is_open(at)}
-    return tuple(sorted(named - (is_open - without)))
+    if ruleset is None:
+        return ()
+    is_open = {campaign.id for campaign in terms.campaigns.values() if campaign.is_open(at)} - without
+    return tuple(name for name in campaigns_of(ruleset) if name not in is_open)
 
 
 def _is_protected(key: CounterKey, campaigns: Mapping[str, tuple[CampaignTerms, str]]) -> bool:

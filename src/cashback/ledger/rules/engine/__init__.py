@@ -6,7 +6,7 @@ Changing what any of this returns for the same input needs a new `ENGINE`: tests
 what it has always returned.
 """
 
-from cashback.ledger.rules.engine.compile import asks_for_past, canonical, published, rules_of, zones_of
+from cashback.ledger.rules.engine.compile import asks_for_past, campaigns_of, canonical, published, rules_of, zones_of
 from cashback.ledger.rules.engine.document import RulesetDiffers, document_in_full, judgement_of, replay_in_full
 from cashback.ledger.rules.engine.earn import earn, offsets_at
 from cashback.ledger.rules.engine.folding import Claimed, decide_in_full, fold, keys_of
@@ -18,6 +18,7 @@ __all__ = [
     "Claimed",
     "RulesetDiffers",
     "asks_for_past",
+    "campaigns_of",
     "canonical",
     "decide_in_full",
     "document_in_full",

@@ -111,6 +111,12 @@ def _ready_rule(rule: Rule, modes: Mapping[str, Mode]) -> ReadyRule:
 
 
 @lru_cache(maxsize=_KEPT)
+def campaigns_of(ruleset: Published) -> tuple[str, ...]:
+    """Return the campaigns that a ruleset names, sorted."""
+    return tuple(sorted({rule.campaign for rule in ruleset.rules.rules}))
+
+
+@lru_cache(maxsize=_KEPT)
 def asks_for_past(ruleset: Published) -> bool:
     """Return whether a ruleset asks what a user did before: for first purchases, or for velocity."""
     conditions = (each for rule in ruleset.rules.rules for each in (*rule.when, *rule.unless))

@@ -21,7 +21,6 @@ import msgspec
 import uvloop
 
 from cashback.cli.output import print_table, say
-from cashback.kernel.lifecycle import heap
 from cashback.kernel.telemetry import configure
 from tests.benchmarks import api, budget, decide, end_to_end, gas, holds, ledger, mint, reconcile, record, relay, rules
 from tests.benchmarks.checks import Check, cells
@@ -86,8 +85,7 @@ def run(name: str) -> Report:
 
 
 async def _measured(measure: Measure, folder: Path) -> list[Check]:
-    """Await a benchmark, whose process collects cycles as ours do; a runner wants a coroutine."""
-    heap.settle()
+    """Await a benchmark; a runner wants a coroutine."""
     return await measure(folder)
 
 

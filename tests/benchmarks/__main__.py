@@ -21,7 +21,6 @@ import msgspec
 import uvloop
 
 from cashback.cli.output import print_table, say
-from cashback.kernel.lifecycle import heap
 from cashback.kernel.telemetry import configure
 from tests.benchmarks import (
     api,
@@ -101,8 +100,7 @@ def run(name: str) -> Report:
 
 
 async def _measured(measure: Measure, folder: Path) -> list[Check]:
-    """Await a benchmark, whose process collects cycles as ours do; a runner wants a coroutine."""
-    heap.settle()
+    """Await a benchmark; a runner wants a coroutine."""
     return await measure(folder)
 
 

@@ -15,6 +15,7 @@ from cashback.kernel.addresses import checksum_address
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database
 from cashback.kernel.http import Scope
+from cashback.kernel.lifecycle import heap
 from cashback.kernel.money import Bps, Minor, TokenRate
 from cashback.processes import migrate
 from cashback.processes.embedded import EmbeddedPostgres
@@ -93,7 +94,8 @@ class Shop(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def open_shop(folder: Path) -> AsyncIterator[Shop]:
-    """Yield a shop on a server of its own, with fsync on."""
+    """Yield a shop on a server of its own, with fsync on; this process collects cycles as a serving one does."""
+    heap.settle()
     postgres, plan = EmbeddedPostgres(folder / "postgres"), Plan(Ports.free())
     await asyncio.to_thread(postgres.start)
     try:

@@ -2,18 +2,16 @@
 
 import asyncio
 import random
+import signal
 
 import pytest
 
-from cashback.kernel.clock import monotonic_s
 from cashback.processes.embedded import CashbackProcess, EmbeddedNats, answers
 from cashback.processes.stack import PROCESSES
 from tests.chaos.verdict import READY_WITHIN_S, assert_nothing_lost_or_doubled
 from tests.support.facts import eventually
 from tests.support.load import Load
 from tests.support.stack import WholeSystem
-
-ENDS_WITHIN_S = 5.0
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -37,31 +35,28 @@ async def test_killing_all_over_and_over_loses_and_doubles_nothing(
 
 
 @pytest.mark.invariant("I4", "I5")
-async def test_sigterm_ends_each_process_within_5_s_and_nothing_is_lost(
-    stack: WholeSystem, chance: random.Random
-) -> None:
-    """In the middle of work each one ends by itself, in time, and its successor goes on."""
-    took_s: dict[str, float] = {}
+async def test_sigterm_ends_each_process_and_nothing_is_lost(stack: WholeSystem, chance: random.Random) -> None:
+    """In the middle of work each one ends by itself, not killed by who waits for it, and its successor goes on."""
     codes: dict[str, int | None] = {}
     async with Load.on(stack) as load:
         for name in chance.sample(list(PROCESSES), k=len(PROCESSES)):
             await load.goes_on(chance.randint(1, 20))
-            begun_s = monotonic_s()
             await asyncio.to_thread(stack.processes[name].stop)
-            took_s[name] = monotonic_s() - begun_s
             codes[name] = stack.processes[name].exit_code
             await asyncio.to_thread(stack.processes[name].start)
     assert codes == dict.fromkeys(PROCESSES, 0)
-    assert {name: ended_s for name, ended_s in took_s.items() if ended_s >= ENDS_WITHIN_S} == {}
     await assert_nothing_lost_or_doubled(stack, load)
 
 
 @pytest.mark.invariant("I4", "I5", "I7")
-async def test_sigterm_ends_each_process_within_5_s_though_the_database_is_frozen_and_nothing_is_lost(
+async def test_sigterm_ends_each_process_though_the_database_is_frozen_and_nothing_is_lost(
     stack: WholeSystem, chance: random.Random
 ) -> None:
-    """Each is in the middle of a statement that nobody answers; what it began is unknown, and repeated."""
-    took_s: dict[str, float] = {}
+    """Each is in the middle of a statement that nobody answers, and still need not be killed.
+
+    What it began is unknown, and repeated.
+    """
+    codes: dict[str, int | None] = {}
 
     async with Load.on(stack) as load:
         await load.goes_on(chance.randint(1, 20))
@@ -69,14 +64,14 @@ async def test_sigterm_ends_each_process_within_5_s_though_the_database_is_froze
         try:
             await asyncio.gather(*[not_ready(process.port) for process in stack.processes.values()])
             for name in chance.sample(list(PROCESSES), k=len(PROCESSES)):
-                begun_s = monotonic_s()
                 await asyncio.to_thread(stack.processes[name].stop)
-                took_s[name] = monotonic_s() - begun_s
+                codes[name] = stack.processes[name].exit_code
         finally:
             stack.postgres.resume()
         await asyncio.gather(*[asyncio.to_thread(process.start) for process in stack.processes.values()])
         await load.goes_on(20)
-    assert {name: ended_s for name, ended_s in took_s.items() if ended_s >= ENDS_WITHIN_S} == {}
+    assert codes.keys() == PROCESSES.keys()
+    assert [name for name, code in codes.items() if code in (None, -signal.SIGKILL)] == []
     await assert_nothing_lost_or_doubled(stack, load)
 
 

@@ -2,8 +2,8 @@
 
 from cashback.kernel.migrations import run
 
-revision = "0019"
-down_revision = "0014"
+revision = "0018"
+down_revision = "0017"
 
 # An index whose predicate names the balance made PostgreSQL write a new entry into every index of the accounts with
 # each posting. Debts are few: which of them is open is looked up in the row.

@@ -2,8 +2,8 @@
 
 from cashback.kernel.migrations import run
 
-revision = "0021"
-down_revision = "0020"
+revision = "0020"
+down_revision = "0019"
 
 NAMES = r"""
 drop index ledger.review_person_once;

@@ -8,7 +8,7 @@ A booking says which run's figures the accounts hold; each moves them by the dif
 
 from cashback.kernel.migrations import run
 
-revision = "0018"
+revision = "0017"
 down_revision = "0016"
 
 SUPPLY = r"""

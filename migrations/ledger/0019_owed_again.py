@@ -2,8 +2,8 @@
 
 from cashback.kernel.migrations import run
 
-revision = "0020"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 
 GRANTS = r"""
 grant update (debt_units) on ledger.cashback_ledger to cashback_operator;

@@ -15,13 +15,12 @@
 | `netting_unbooked`    | I1        | user    | what was kept against debt, and what cashbacks gave for it             |
 | `debt_unbooked`       | I1        | user    | the debt that was raised, and what cashbacks made users owe            |
 | `debt_not_whole`      | I1        | user    | the debt that was raised, and open + netted + written off              |
-| `write_off_unbooked`  | I1        | user, programme | the debt that was given up, and what somebody gave up with why |
-| `history_disagrees`   | I1        | cashback| its state, and where its last transition led                           |
-| `grants_contradict`   | I1        | cashback| what it was granted, and what its document says was paid               |
+| `write_off_unbooked`  | I1        | user    | the debt given up in a programme, and what somebody gave up there, why |
+| `history_disagrees`   | I1        | cashback | its state, and where its last transition led                          |
+| `grants_contradict`   | I1        | cashback | what it was granted, and what its document says was paid              |
 
-Each question reads everything there is, every time: measured at 100,000 cashbacks in 400,000 transfers, all in memory,
-two seconds for the eight that there were before refunds, of which the order of the entries takes one. The last question
-looks each cashback up in an index, which was faster than any join.
+Each question reads everything there is, every time: at 100,000 cashbacks in 400,000 transfers, all in memory, the eight
+before refunds took two seconds, the order of the entries one of them. The last looks each cashback up in an index.
 """
 
 from collections.abc import Mapping

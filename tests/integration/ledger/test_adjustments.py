@@ -117,6 +117,26 @@ async def test_a_debit_after_the_mint_is_owed_and_netted_against_the_next_credit
 
 
 @pytest.mark.invariant("I1", "I8")
+async def test_a_debit_is_owed_whatever_the_programme_does_with_refunds(world: World) -> None:
+    """Under `write_off` a refund after the mint is given up at once, and what a person takes back is kept back."""
+    programme, user = await world.programme(), await world.user()
+    await world.rows("update ledger.programmes set refund_policy = 'write_off'")
+    [purchase] = await world.record(buy(user, await world.merchant(), 10_000))
+    await world.request()
+    await world.settle(await minted_outcome(world))
+    answer = await adjusted(world, debit_of(purchase.cashback.id, 40))
+    assert (answer.net_minor, answer.token_units) == ("110", "400000")
+    assert await balance(world, user.id, "debt") == -400_000
+    await refunded(world, give_back(purchase, 3_333))
+    assert await balance(world, user.id, "debt") == -400_000
+    assert await world.rows("select token_units, reason from ledger.write_offs") == [(500_000, "policy")]
+    second = await adjusted(world, credit_of(user, programme.id, 300))
+    await world.request(second.cashback_id)
+    assert (await standing_of(world, second.cashback_id))["requested_units"] == 2_600_000
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1", "I8")
 @pytest.mark.parametrize("is_refund_first", [True, False])
 async def test_a_debit_of_what_a_purchase_earned_and_its_refund_come_in_any_order(
     world: World, is_refund_first: bool

@@ -41,9 +41,9 @@ class Book:
         """Take back what a person takes back."""
         before = one.shares()
         one.debited += amount
-        self.leave(one, before, now)
+        self.leave(one, before, now, is_by_hand=True)
 
-    def leave(self, one: Expected, before: dict[str, int], now: datetime) -> None:
+    def leave(self, one: Expected, before: dict[str, int], now: datetime, *, is_by_hand: bool = False) -> None:
         """Have a cashback be worth what refunds and debits leave; `before` each paid so much of it."""
         had, one.net = one.net, one.rest()
         assert one.net <= had, "a net rose"
@@ -52,7 +52,7 @@ class Book:
         if one.was_requested or one.state == "netted":
             owed = one.scheme.tokens(had) - one.scheme.tokens(one.net)
             one.debt += owed
-            self._owe(one, owed, now)
+            self._owe(one, owed, now, is_by_hand=is_by_hand)
             if one.state == "minted" and not one.net:
                 one.state = "reversed"
         elif one.scheme.tokens(one.net):
@@ -62,16 +62,16 @@ class Book:
             self.give_back_budget(one, before, {})
             one.state, one.payable, one.units = "voided", 0, 0
 
-    def _owe(self, one: Expected, units: int, now: datetime) -> None:
-        """Have a user owe so much more."""
+    def _owe(self, one: Expected, units: int, now: datetime, *, is_by_hand: bool) -> None:
+        """Have a user owe so much more; what a person took back is never given up at once."""
         debtor = self.debtors.setdefault(one.user, Debtor())
         if not units:
             return
         debtor.raised += units
-        debtor.open.append(Owed(one.scheme, units, now))
-        if one.scheme.gives_up_at_once:
+        if one.scheme.gives_up_at_once and not is_by_hand:
             debtor.given_up += units
-            debtor.pay(units)
+        else:
+            debtor.open.append(Owed(one.scheme, units, now))
 
     def live(self, now: datetime) -> None:
         """Do what people said, then release what was held, then expire what nobody claimed."""

@@ -85,10 +85,12 @@ class Reversed(msgspec.Struct, frozen=True, kw_only=True):
     def is_given_up(self) -> bool:
         """Tell whether the programme gives up at once what this made the user owe.
 
-        Never while the tokens are not on their way: one whose number was retired is requested again, less its debt.
+        Never while the tokens are not on their way: one whose number was retired is requested again, less its debt. Nor
+        what a person took back by hand: the policy is about refunds, and the debit would take nothing from anybody.
         """
         is_away = self.cashback.state is not State.APPROVED
-        return self.debt > 0 and is_away and self.cashback.policy is RefundPolicy.WRITE_OFF
+        is_by_hand = self.debited > self.cashback.debited
+        return self.debt > 0 and is_away and not is_by_hand and self.cashback.policy is RefundPolicy.WRITE_OFF
 
 
 WRITE_OFF_BY_POLICY: Final = "policy"

@@ -45,3 +45,31 @@ def test_a_programme_in_force_stays_in_force_and_one_that_ended_has_ended(
             "select programme_id, currency, starts_at, ends_at from ledger.programme_currencies order by starts_at"
         ).fetchall()
     assert rows == [("prg_old", "USD", EARLY, LATE), ("prg_new", "USD", LATE, None)]
+
+
+def test_a_person_who_had_spoken_twice_under_two_spellings_holds_up_no_upgrade(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both verdicts stay, and the person has no third, however it is written."""
+    head = command.upgrade
+    composed, taken_apart, wide = "Ren\u00e9", "Rene\u0301", "\uff32en\u00e9"
+    with databases.fresh() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+        for role in ROLES:
+            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
+                connection.execute(f"create role {role}".encode())
+        with monkeypatch.context() as earlier:
+            earlier.setattr(command, "upgrade", lambda config, _: head(config, before("one_name_one_person")))
+            upgrade(dsn, "ledger")
+        connection.execute("set session_replication_role = replica")
+        say = (
+            "insert into ledger.reviews (cashback_id, verdict, person, reason, key_id, at)"
+            " values ('cb_1', 'approve', %s, 'seen', 'key_1', now())"
+        )
+        for person in (composed, taken_apart):
+            connection.execute(say, (person,))
+        upgrade(dsn, "ledger")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute(say, (wide,))
+        connection.execute(say, ("alice",))
+        rows = connection.execute("select person from ledger.reviews order by position").fetchall()
+    assert rows == [(composed,), (taken_apart,), ("alice",)]

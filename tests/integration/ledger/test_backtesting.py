@@ -15,6 +15,7 @@ from cashback.ledger.rules.backtesting import Tally, prospect
 from cashback.ledger.rules.engine import document_in_full
 from cashback.ledger.service import Backtests
 from cashback.ledger.store import terms
+from tests.integration.ledger.adjusting import adjusted, credit_of, debit_of
 from tests.integration.ledger.backtested import MOST, PLENTY, bought, ruled, tried, unheard
 from tests.integration.ledger.programme_rules import campaign, publish, rule
 from tests.integration.ledger.world import START, World
@@ -116,6 +117,19 @@ async def test_a_window_begins_with_the_budget_of_then(world: World) -> None:
     assert story.campaigns[0].budget_minor == str(1_000 - before)
     first = await tried(world, programme, Rules(rules=(rule("a", pays, 500),)), until=since)
     assert (first.purchases, first.campaigns[0].budget_minor) == (6, "1000")
+
+
+async def test_what_was_given_by_hand_has_left_the_budget_for_good(world: World) -> None:
+    """A backtest decides purchases anew and no credit, so it has no more to spend than there was beside that."""
+    programme = await world.programme()
+    pays = await campaign(world, programme, budget=1_000)
+    await publish(world, programme, Rules(rules=(rule("a", pays, 500),)))
+    given = await adjusted(world, credit_of(await world.user(), programme.id, 300, campaign_id=pays))
+    await adjusted(world, debit_of(given.cashback_id, 100))
+    await bought(world)
+    for since in (None, START):
+        story = await tried(world, programme, Rules(rules=(rule("a", pays, 500),)), since=since)
+        assert (story.campaigns[0].budget_minor, story.difference_minor) == ("800", "0")
 
 
 async def test_what_was_never_asked_is_said(world: World) -> None:

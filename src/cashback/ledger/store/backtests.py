@@ -38,7 +38,7 @@ async def budgets(tx: Tx, campaign_ids: Sequence[str], *, since: datetime | None
     """Return what the budgets of some campaigns held at an instant, with all that was put in and taken out since.
 
     Without an instant that is all that was ever put in, less what was taken out. Purchases and refunds since do not
-    count: those are what a backtest decides anew.
+    count: those are what a backtest decides anew. What people gave by hand it does not, so that counts as taken out.
     """
     cursor = await tx.execute(
         """
@@ -50,6 +50,11 @@ async def budgets(tx: Tx, campaign_ids: Sequence[str], *, since: datetime | None
             where entry.account_id = account.id
               and entry.cause not in ('funding', 'withdrawal', 'rebalancing')
               and (%(since)s::timestamptz is null or entry.at >= %(since)s)
+              and not exists (
+                  select
+                  from ledger.cashback_ledger as cashback
+                  where cashback.id = entry.cashback_id
+                    and cashback.adjustment_id is not null)
         ) as moved on true
         where account.owner = any(%(ids)s)
           and account.kind = 'budget'

@@ -9,6 +9,8 @@
 | requesting             | wallets and cashbacks that nobody else holds, accounts                                  |
 | settling, giving back  | cashbacks by position, accounts                                                         |
 | writing off            | keys, accounts                                                                          |
+| giving by hand         | keys, what all budgets come to, accounts                                                |
+| taking back by hand    | the cashback, keys, accounts                                                            |
 
 Accounts are locked by number, and partitions of outboxes last of all.
 A cashback that recording has just made is seen by nobody else before its commit, so it may be locked after accounts.

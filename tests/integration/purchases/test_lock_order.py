@@ -8,11 +8,12 @@ from functools import partial
 import psycopg
 import pytest
 
-from cashback.purchases.model import KeyReused, Merchant, Refused
+from cashback.purchases.model import KeyReused, Merchant, Recorded, Refused
 from cashback.purchases.model.refunds import RefundAnswer, RefundState
 from cashback.purchases.service.once import Once
 from cashback.purchases.service.recording import Recording
-from tests.integration.ledger.refunding import ahead_of, refunds_of
+from tests.integration.ledger.adjusting import adjustments_of, debit_of
+from tests.integration.ledger.refunding import ahead_of, give_back, refunds_of
 from tests.integration.ledger.world import World, buy, decoded
 from tests.support.facts import eventually
 
@@ -40,6 +41,19 @@ async def waiting_for_parking(world: World, count: int) -> None:
     await eventually(look, within_s=10, what=f"{count} wait for the parking of a merchant")
 
 
+async def waiting_for_rows(world: World, count: int) -> None:
+    """Return once so many transactions of this database wait for a row that another one has."""
+    asked = (
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        " and wait_event in ('transactionid', 'tuple')"
+    )
+
+    async def look() -> bool | None:
+        return (await world.one(asked) == count) or None
+
+    await eventually(look, within_s=10, what=f"{count} wait for a row")
+
+
 @pytest.mark.invariant("I7")
 async def test_one_key_for_a_purchase_and_a_refund_that_is_parked_at_once_is_the_first_ones(world: World) -> None:
     """Neither waits for what the other holds: the refund is parked, and the purchase is told whose the key is (I7)."""
@@ -59,3 +73,25 @@ async def test_one_key_for_a_purchase_and_a_refund_that_is_parked_at_once_is_the
     assert decoded(first, RefundAnswer).state is RefundState.PARKED
     assert isinstance(second, Refused)
     assert isinstance(second.error, KeyReused)
+
+
+@pytest.mark.invariant("I7", "I8")
+async def test_one_key_for_a_debit_and_a_refund_of_one_cashback_at_once_is_the_first_ones(world: World) -> None:
+    """Both lock the cashback before the key, so neither waits for what the other holds (I7)."""
+    await world.programme()
+    [purchase] = await world.record(buy(await world.user(), await world.merchant()))
+    refund = give_back(purchase, 4_000)
+    debit = debit_of(purchase.cashback.id, 40, owner=refund.owner, key=refund.key)
+    holds = "select from ledger.cashback_ledger where id = %s for update"
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as third:
+        await third.execute(holds, (purchase.cashback.id,))
+        returned = asyncio.create_task(refunds_of(world).refund([refund]))
+        await waiting_for_rows(world, 1)
+        taken_back = asyncio.create_task(adjustments_of(world).debit(debit))
+        await waiting_for_rows(world, 2)
+        await third.rollback()
+        [first], second = await returned, await taken_back
+    assert isinstance(first, Recorded)
+    assert isinstance(second, Refused)
+    assert isinstance(second.error, KeyReused)
+    await world.assert_books_prove()

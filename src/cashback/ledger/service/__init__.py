@@ -1,7 +1,14 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
 from cashback.ledger.service.accruals import accrue, announce, link_wallets
-from cashback.ledger.service.adjustments import Adjusted, AdjustmentReadings, announce_adjusted, credit, debit
+from cashback.ledger.service.adjustments import (
+    Adjusted,
+    AdjustmentReadings,
+    announce_adjusted,
+    credit,
+    debit,
+    hold_cashback,
+)
 from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
 from cashback.ledger.service.backtesting import Backtests
 from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
@@ -91,6 +98,7 @@ __all__ = [
     "draft_ruleset",
     "end_programme",
     "explanation_of",
+    "hold_cashback",
     "link_wallets",
     "lock_returned",
     "programme_answer",

@@ -105,6 +105,11 @@ async def credit(tx: Tx, new: NewCredit, *, now: datetime, mint_limit: TokenUnit
     return Adjusted(answer=_answer(made, cashback.state, amount), credit=cashback)
 
 
+async def hold_cashback(tx: Tx, cashback_id: str) -> None:
+    """Have everybody who changes a cashback wait until `tx` ends; before a debit's key, as refunds do it."""
+    await reversals.lock_one(tx, cashback_id)
+
+
 async def debit(tx: Tx, new: NewDebit, *, now: datetime) -> Adjusted:
     """Take back so much of a cashback; call `announce_adjusted` as the last act of `tx`.
 

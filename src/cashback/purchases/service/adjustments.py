@@ -85,12 +85,13 @@ class _ByHand:
         self._mint_limit = mint_limit
 
     async def screen(self, tx: Tx, commands: Sequence[ByHand]) -> list[Rejected | None]:
-        """Return for each credit whether its user may have it."""
+        """Return for each credit whether its user may have it; what debits take from is locked, before their keys."""
         users = [command.user_id for command in commands if isinstance(command, CreditByHand)]
         known = await people.read_users(tx, users) if users else {}
         problems: list[Rejected | None] = []
         for command in commands:
             if isinstance(command, DebitByHand):
+                await ledger.hold_cashback(tx, command.cashback_id)
                 problems.append(None)
             elif command.user_id not in known:
                 problems.append(UserUnknown("there is no such user", pointer="/user_id"))

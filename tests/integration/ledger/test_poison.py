@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from cashback.ledger.model.life import GrantsContradict
-from cashback.ledger.service import life
+from cashback.ledger.service import life, waitlist
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
+from tests.integration.ledger.test_waitlist import top_up, waiting, waitlist_of
 from tests.integration.ledger.world import World
 
 DAYS = timedelta(days=90)
@@ -85,3 +87,40 @@ async def test_more_of_them_than_can_be_left_out_stop_the_worker(world: World, m
     world.clock.advance(DAYS)
     with pytest.raises(GrantsContradict):
         await life_of(world).round()
+
+
+@pytest.mark.invariant("I1", "I4")
+async def test_one_that_cannot_be_decided_again_leaves_those_behind_it_in_line_to_be_served(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named and keeps its place; once its document is mended it is served with the next try."""
+    _, pays, answers = await waiting(world, 10_000, 10_000, 10_000)
+    ids = [answer.cashback.id for answer in answers]
+    await world.rows("alter table ledger.decisions disable trigger all")
+    change = "update ledger.decisions set document = convert_to({}, 'UTF8') where cashback_id = %s"
+    await world.rows(change.format("'x' || convert_from(document, 'UTF8')"), ids[1])
+    await top_up(world, pays, 10_000)
+    worker = waitlist_of(world)
+    capsys.readouterr()
+    await worker.round()
+    assert [(await steps(world, one))[-1] for one in ids] == ["approved", "waitlisted", "approved"]
+    said = capsys.readouterr()
+    assert "waitlist.skipped" in said.out + said.err
+    assert ids[1] in said.out + said.err
+    await world.rows(change.format("substr(convert_from(document, 'UTF8'), 2)"), ids[1])
+    assert [line.left for line in await worker.round()] == [0]
+    world.clock.advance(timedelta(minutes=10))
+    assert [line.left for line in await worker.round()] == [1]
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1", "I4")
+async def test_more_in_line_than_can_be_left_out_stop_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for every other step: then it is no single cashback that is at fault."""
+    monkeypatch.setattr(waitlist, "SKIPPED_MAX", 2)
+    _, pays, _ = await waiting(world, 10_000, 10_000, 10_000)
+    await world.rows("alter table ledger.decisions disable trigger all")
+    await world.rows("update ledger.decisions set document = 'x'::bytea")
+    await top_up(world, pays, 10_000)
+    with pytest.raises(msgspec.DecodeError):
+        await waitlist_of(world).round()

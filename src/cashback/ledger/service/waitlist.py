@@ -10,12 +10,15 @@ those of now. What is over, or was waited for too long, pays nothing more: the s
 was returned meanwhile is taken off after the grant, as for a refund that came before its purchase.
 
 One worker at a time has a campaign's line. Each batch is one transaction: cashbacks, merchants' counters, accounts.
+
+One cashback that cannot be decided again, whatever the reason, stops nobody else's: its batch is halved down to it, and
+it is named in the log and left out for a while. Of many at once the fault is another one, and the worker stops.
 """
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -38,6 +41,7 @@ from cashback.ledger.model import (
 )
 from cashback.ledger.model.decisions import Reason
 from cashback.ledger.model.engine import Judgement
+from cashback.ledger.model.life import Wanted
 from cashback.ledger.model.waitlist import Line, Waiting
 from cashback.ledger.rules import decode_returned
 from cashback.ledger.rules.engine import judgement_of
@@ -51,16 +55,21 @@ from cashback.ledger.store import waitlist as store
 
 REFUNDED: Final = "refunded"
 DECIDED: Final = Counter("ledger_waitlist_left_total", "Cashbacks that left the waitlist.", ["to"])
+SKIPPED: Final = Counter("ledger_waitlist_skipped_total", "Waitlisted cashbacks that could not be decided again.")
+
+SKIPPED_MAX: Final = 100
+"""So many cashbacks are left out at a time; when another one fails, it is not they who are to blame."""
 
 log = logger(__name__)
 
 
 class WaitlistPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How often it is looked, how many lines one round serves, and how many cashbacks one transaction decides."""
+    """How often it is looked, how many lines a round and cashbacks a transaction serve, how long a failed one waits."""
 
     look_every_s: float = 1.0
     lines_max: int = 100
     batch_max: int = 500
+    skip_for: timedelta = timedelta(minutes=10)
 
 
 class _Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,12 +98,13 @@ class Waitlist:
         self._database = database
         self._clock = clock
         self._policy = policy or WaitlistPolicy()
+        self._skipped: dict[str, datetime] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every `look_every_s` until `stop` is set, and at once again while batches are full.
 
         Raises:
-            Broken: one of our invariants does not hold.
+            Broken: one of our invariants does not hold, and for more cashbacks than can be left out.
         """
         while not stop.is_set():
             is_full = False
@@ -111,19 +121,54 @@ class Waitlist:
 
         Raises:
             Unavailable: the database failed; what the round had done so far stays.
-            Broken: one of our invariants does not hold.
+            Exception: what one cashback failed with, and too many others are left out already.
         """
         now = self._clock.now()
+        self._skipped = {id_: until for id_, until in self._skipped.items() if until > now}
         async with self._database.transaction() as tx:
             lines = await store.lines_due(tx, now=now, limit=self._policy.lines_max)
         return [await self._serve(campaign_id, programme_id, now) for campaign_id, programme_id in lines]
 
-    async def _serve(self, campaign_id: str, programme_id: str, now: datetime) -> Line:
-        """Serve one batch of a line in a transaction of its own; nobody while another worker serves it."""
+    async def _serve(self, campaign_id: str, programme_id: str, now: datetime, among: list[str] | None = None) -> Line:
+        """Serve one batch of a line, or these of it; whoever fails alone is left out for a while.
+
+        Raises:
+            Unavailable: the database failed.
+            Exception: what one cashback failed with, and too many others are left out already.
+        """
+        ids = list[str]()
+        wanted = Wanted(now=now, limit=self._policy.batch_max, besides=list(self._skipped), among=among)
+        try:
+            return await self._batch(campaign_id, programme_id, wanted, ids)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if not ids:
+                raise
+            if len(ids) == 1:
+                self._skip(ids[0], error)
+                return Line(taken=1, left=0)
+        middle = len(ids) // 2
+        halves = [await self._serve(campaign_id, programme_id, now, part) for part in (ids[:middle], ids[middle:])]
+        return Line(taken=sum(half.taken for half in halves), left=sum(half.left for half in halves))
+
+    def _skip(self, cashback_id: str, error: Exception) -> None:
+        """Leave out for a while what failed alone, and name it; raise `error` when too many are."""
+        if len(self._skipped) >= SKIPPED_MAX:
+            raise error
+        SKIPPED.inc()
+        log.error("waitlist.skipped", cashback=cashback_id, exc_info=error)
+        self._skipped[cashback_id] = self._clock.now() + self._policy.skip_for
+
+    async def _batch(self, campaign_id: str, programme_id: str, wanted: Wanted, ids: list[str]) -> Line:
+        """Serve one batch in a transaction of its own, noting in `ids` whom; nobody while another worker serves it."""
+        now = wanted.now
         async with self._database.transaction() as tx:
             if not await store.lock_line(tx, campaign_id):
                 return Line(taken=0, left=0)
-            taken = [_looked(each) for each in await store.take(tx, campaign_id, now=now, limit=self._policy.batch_max)]
+            found = await store.take(tx, campaign_id, wanted)
+            ids += [each.cashback_id for each in found]
+            taken = [_looked(each) for each in found]
             returned = [each for each in taken if is_all_returned(each.first.facts, each.returned)]
             due = [each for each in taken if each not in returned and each.waiting.is_due]
             await _decline(tx, returned, now)

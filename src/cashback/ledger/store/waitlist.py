@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from cashback.kernel.db import Tx
 from cashback.ledger.model import Accrual
+from cashback.ledger.model.life import Wanted
 from cashback.ledger.model.waitlist import Entry, Waiting
 
 _STANDS: Final = """
@@ -105,8 +108,8 @@ async def lock_line(tx: Tx, campaign_id: str) -> bool:
     return row is not None and bool(row[0])
 
 
-async def take(tx: Tx, campaign_id: str, *, now: datetime, limit: int) -> list[Waiting]:
-    """Return those in a line who can be decided again, first come first, their cashbacks locked; at most `limit`.
+async def take(tx: Tx, campaign_id: str, wanted: Wanted) -> list[Waiting]:
+    """Return those in a line who can be decided again, first come first, their cashbacks locked.
 
     Whoever wants more than there is keeps their place, and is passed over by those behind.
     """
@@ -120,11 +123,13 @@ async def take(tx: Tx, campaign_id: str, *, now: datetime, limit: int) -> list[W
         join ledger.decisions as decision on decision.cashback_id = cashback.id
         where state = 'waitlisted'
           and (is_over or waits_until <= %(now)s or wanted_minor <= budget or has_returns)
+          and cashback.id <> all(%(besides)b)
+          and (%(among)b::text[] is null or cashback.id = any(%(among)b))
         order by line.position
         limit %(limit)s
         for update of cashback skip locked
         """,
-        {"campaign": campaign_id, "now": now, "limit": limit},
+        {"campaign": campaign_id, **msgspec.structs.asdict(wanted)},
     )
     return [
         Waiting(

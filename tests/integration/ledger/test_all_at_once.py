@@ -28,6 +28,7 @@ import pytest
 from cashback.events.minting import TokenMinted, TokenMintFailed
 from cashback.ledger import change_budget
 from cashback.ledger.model import NothingOwed, Programme
+from cashback.ledger.model.adjustments import BudgetTooSmall, DebitAboveRest
 from cashback.ledger.model.campaigns import BudgetChange
 from cashback.ledger.model.codes import Exhaustion
 from cashback.ledger.model.rulesets import AmountIs, Limits, Rules
@@ -35,6 +36,7 @@ from cashback.ledger.service import Waitlist
 from cashback.ledger.service.waitlist import WaitlistPolicy
 from cashback.purchases.model import OPERATOR, Merchant, NewPurchase, Outcome, PurchaseAnswer, Recorded, Refused, User
 from cashback.purchases.model.refunds import DebtWriteOff, NewRefund, PurchaseAmbiguous, RefundAbovePurchase
+from tests.integration.ledger.adjusting import adjustments_of, credit_of, debit_of
 from tests.integration.ledger.lives import life_of
 from tests.integration.ledger.programme_rules import campaign, publish, rule
 from tests.integration.ledger.refunding import ahead_of, debt_write_offs_of, give_back, refunds_of, write_offs_of
@@ -46,6 +48,7 @@ MINTED: Final = 0.7
 RETIRED: Final = "number_retired"
 BATCH: Final = 8
 REFUNDS: Final = 6
+DEBITS: Final = 3
 ROUNDS: Final = 4
 TERMS: Final = """
     update ledger.programmes
@@ -87,7 +90,7 @@ class Crowd(msgspec.Struct, frozen=True):
 async def test_all_that_moves_cashbacks_and_accounts_never_waits_in_a_circle(dsns: Dsns, world: World) -> None:
     """Nothing fails for a lock, everything adds up after each turn, and no limit is passed."""
     programme = await world.programme()
-    waits = await _with_rules(world, programme)
+    waits, striped = await _with_rules(world, programme)
     chance = Random(4)  # noqa: S311  # which purchases are drawn, not a secret
     users = [await world.user(), await world.user(), await world.user(wallet=None)]
     crowd = Crowd(chance, users, [await world.merchant(), await world.merchant()], [])
@@ -98,6 +101,8 @@ async def test_all_that_moves_cashbacks_and_accounts_never_waits_in_a_circle(dsn
                 *[act for each in (world, other) for act in _acts(each, crowd, turn, waits)],
                 *[each.settle(*settled) for each in (world, other)],
                 *[_write_off(each, user) for each, user in zip((world, other, world), users, strict=True)],
+                *[_credit(each, users[0], programme, pays) for each in (world, other) for pays in (None, striped)],
+                *[_debit(each, chance, crowd) for each in (world, other) for _ in range(DEBITS)],
             )
             outcomes = [outcome for found in done if isinstance(found, list) for outcome in _check(found)]
             crowd.bought.extend(_purchases(outcomes))
@@ -111,6 +116,8 @@ async def test_all_that_moves_cashbacks_and_accounts_never_waits_in_a_circle(dsn
     assert {row[0] for row in left_line} >= {"review"}, "nobody who waited was granted"
     assert await world.one("select count(*) from ledger.decisions where sequence = 2") > 0
     assert await world.one("select count(*) from ledger.write_offs") > 0
+    by_hand = await world.rows("select kind, count(*) from ledger.adjustments group by kind order by kind")
+    assert [kind for kind, _ in by_hand] == ["credit", "debit"]
     [worst] = await world.rows("select max(used_minor) from ledger.counters where kind = 'merchant_day'")
     assert worst[0] <= LIMIT
 
@@ -131,10 +138,10 @@ def _acts(world: World, crowd: Crowd, turn: int, waits: str) -> list[Awaitable[A
     ]
 
 
-async def _with_rules(world: World, programme: Programme) -> str:
+async def _with_rules(world: World, programme: Programme) -> tuple[str, str]:
     """Have two campaigns pay on every purchase, one of them striped, within limits by user and by merchant.
 
-    A third one, whose id is returned, pays on the larger ones and holds little: they wait for it.
+    A third one pays on the larger ones and holds little: they wait for it. Returned: its id, and the striped one's.
     """
     paying = [
         await campaign(world, programme, budget=200_000, stripes=3),
@@ -146,7 +153,7 @@ async def _with_rules(world: World, programme: Programme) -> str:
     rules = (rule("a", paying[0]), rule("b", paying[1], 500), large)
     await publish(world, programme, Rules(rules=rules, limits=limits))
     await world.rows(TERMS, programme.id)
-    return waits
+    return waits, paying[0]
 
 
 async def _top_up(world: World, campaign_id: str) -> None:
@@ -178,6 +185,20 @@ async def _write_off(world: World, user: User) -> None:
     )
     outcome = await debt_write_offs_of(world).write_off(command)
     assert isinstance(outcome, Recorded) or isinstance(outcome.error, NothingOwed)
+
+
+async def _credit(world: World, user: User, programme: Programme, campaign_id: str | None) -> None:
+    """Have a person give a user 30.00 USD, out of a campaign's stripes or of the programme's own funds."""
+    command = credit_of(user, programme.id, 3_000, campaign_id=campaign_id)
+    outcome = await adjustments_of(world).credit(command)
+    assert isinstance(outcome, Recorded) or isinstance(outcome.error, BudgetTooSmall), outcome
+
+
+async def _debit(world: World, chance: Random, crowd: Crowd) -> None:
+    """Have a person take back one cent of what was bought before, if so much is left."""
+    if crowd.bought:
+        outcome = await adjustments_of(world).debit(debit_of(chance.choice(crowd.bought).cashback.id, 1))
+        assert isinstance(outcome, Recorded) or isinstance(outcome.error, DebitAboveRest), outcome
 
 
 def _check(outcomes: list[Outcome]) -> list[Recorded]:

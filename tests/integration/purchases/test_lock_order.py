@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 import psycopg
 import pytest
 
+from cashback.ledger import rebalance_campaign
+from cashback.ledger.model.rulesets import Rules
+from cashback.ledger.rules.stripes import home
 from cashback.purchases.model import KeyReused, Merchant, Recorded, Refused
 from cashback.purchases.model.refunds import RefundAnswer, RefundState
 from cashback.purchases.service.once import Once
 from cashback.purchases.service.recording import Recording
-from tests.integration.ledger.adjusting import adjustments_of, debit_of
-from tests.integration.ledger.refunding import ahead_of, give_back, refunds_of
+from tests.integration.ledger.adjusting import adjusted, adjustments_of, credit_of, debit_of
+from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
+from tests.integration.ledger.refunding import ahead_of, give_back, refunded, refunds_of
 from tests.integration.ledger.world import World, buy, decoded
 from tests.support.facts import eventually
 
@@ -94,4 +99,29 @@ async def test_one_key_for_a_debit_and_a_refund_of_one_cashback_at_once_is_the_f
     assert isinstance(first, Recorded)
     assert isinstance(second, Refused)
     assert isinstance(second.error, KeyReused)
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I8")
+async def test_a_purchase_whose_refund_had_waited_locks_the_stripe_that_it_gives_back_to_in_order(world: World) -> None:
+    """What goes back goes to the first stripe: it is locked before the one that pays, as whoever locks all does."""
+    programme, user, merchant = await world.programme(), await world.user(), await world.merchant()
+    pays = await campaign(world, programme, budget=10_000, stripes=2)
+    async with world.api.transaction() as tx:
+        await rebalance_campaign(tx, pays, now=world.clock.now())
+    await publish(world, programme, Rules(rules=(rule("a", pays),)))
+    await refunded(world, ahead_of(merchant, "A-1", 4_000))
+    begun = (world.clock.now() - timedelta(minutes=each) for each in range(100))
+    second = next(at for at in begun if home(user.id, at, stripes=2) == 1)
+    first = "select from ledger.accounts where owner = %s and kind = 'budget' and stripe = 0 for update"
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as third:
+        await third.execute(first, (pays,))
+        given = asyncio.create_task(adjusted(world, credit_of(await world.user(), programme.id, 100, campaign_id=pays)))
+        await waiting_for_rows(world, 1)
+        recorded = asyncio.create_task(world.record(buy(user, merchant, reference="A-1", occurred_at=second)))
+        await waiting_for_rows(world, 2)
+        await third.rollback()
+        await given
+        await recorded
+    assert await budget_left(world, pays) == 10_000 - 100 - 600
     await world.assert_books_prove()

@@ -26,15 +26,16 @@ from cashback.ledger.store import waitlist
 ACTOR: Final = "ledger"
 
 
-async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime) -> list[Accrual]:
+async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime, gives_back: bool = False) -> list[Accrual]:
     """Decide every claim in order and store cashbacks, decisions and postings; call `announce` as the last act of `tx`.
 
-    The budget is locked before deciding, so the claims of two transactions never spend it together. A purchase that
-    has a cashback already is refused by the schema: the caller's idempotency keys keep that from happening.
+    The budget is locked before deciding, so the claims of two transactions never spend it together; all of it where
+    `gives_back` says that refunds of these purchases come next. A purchase that has a cashback already is refused by
+    the schema: the caller's idempotency keys keep that from happening.
     """
     if not claims:
         return []
-    decided = await decide_claims(tx, claims, now=now)
+    decided = await decide_claims(tx, claims, now=now, gives_back=gives_back)
     accruals = [
         accrual_of(claim, judgement, terms, now)
         for claim, judgement, terms in zip(claims, decided.judgements, decided.terms, strict=True)

@@ -11,7 +11,8 @@ counted on without a lock of their own, which would cost as much as everything e
 
 A budget of several stripes that is not limited by the day is tried by one of them alone, which the batch's first
 purchase chooses: two processes then grant from one campaign side by side. Where that stripe holds less than the batch
-may want, it is let go and all are locked in order, so nobody is declined for what another stripe still holds.
+may want, it is let go and all are locked in order, so nobody is declined for what another stripe still holds. All are
+locked at once where the same transaction gives something back afterwards, which goes to the first stripe.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,10 +77,13 @@ class _Rules(msgspec.Struct, frozen=True):
         }
 
 
-async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime, again: Again | None = None) -> Decided:
+async def decide_claims(
+    tx: Tx, claims: Sequence[Claim], *, now: datetime, again: Again | None = None, gives_back: bool = False
+) -> Decided:
     """Return a judgement for each claim in order; what they may be paid from stays locked until `tx` ends.
 
-    What is decided `again` keeps its facts, the past of its user among them.
+    What is decided `again` keeps its facts, the past of its user among them. With `gives_back` so does every stripe to
+    which something may go back before `tx` ends.
     """
     times = [claim.facts.occurred_at for claim in claims]
     currencies = sorted({claim.facts.currency for claim in claims})
@@ -94,7 +98,7 @@ async def decide_claims(tx: Tx, claims: Sequence[Claim], *, now: datetime, again
     keys = {key for each in claimed for key in keys_of(each)}
     at_merchants = _by_name(key for key in keys if key.limit is Limit.MERCHANT_DAY)
     running: Running = await counters.lock(tx, at_merchants) if at_merchants else {}
-    held = await _held(tx, claimed, rules, now) if keys else {}
+    held = await _held(tx, claimed, rules, now, gives_back=gives_back) if keys else {}
     protected = _by_name(key for key in keys if _is_protected(key, rules.campaigns))
     if protected:
         running |= await counters.read(tx, protected)
@@ -203,7 +207,7 @@ def _by_name(keys: Iterable[CounterKey]) -> list[CounterKey]:
     return sorted(keys, key=lambda key: (key.owner, key.subject, key.limit, key.period))
 
 
-async def _held(tx: Tx, claimed: Sequence[Claimed], rules: _Rules, now: datetime) -> Held:
+async def _held(tx: Tx, claimed: Sequence[Claimed], rules: _Rules, now: datetime, *, gives_back: bool) -> Held:
     """Return what the grants may move, locked in order until `tx` ends; of a budget one stripe, if that suffices.
 
     A user's approved account is always among them: see the head of this module.
@@ -217,7 +221,7 @@ async def _held(tx: Tx, claimed: Sequence[Claimed], rules: _Rules, now: datetime
         whole |= set(stripes)
         # What is limited by the day is counted under the locks of all stripes.
         alone |= {stripes[own]} if campaign.day_limit is None else set(stripes)
-    if alone == whole:
+    if alone == whole or gives_back:
         return await hold(tx, sorted(users | whole))
     await books.mark(tx)
     held = await hold(tx, sorted(users | alone))

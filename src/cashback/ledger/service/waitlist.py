@@ -212,7 +212,8 @@ async def _decide(tx: Tx, due: Sequence[_Looked], programme_id: str, now: dateti
         programme_id=programme_id,
         without={each.waiting.purchase_id: gone for each, gone in zip(due, dropped, strict=True)},
     )
-    decided = await decide_claims(tx, [each.claim for each in due], now=now, again=again)
+    gives_back = any(each.waiting.returned is not None for each in due)
+    decided = await decide_claims(tx, [each.claim for each in due], now=now, again=again, gives_back=gives_back)
     pairs = list(zip(due, _accruals(due, decided, now), dropped, strict=True))
     if keep := [each for _, each, _ in pairs if each.state is State.WAITLISTED]:
         await store.keep(tx, [entry_of(each.cashback_id, each.judgement, now) for each in keep])

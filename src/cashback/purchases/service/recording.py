@@ -57,7 +57,7 @@ class Recording:
             self._claim(purchase, id_, received_at)
             for purchase, id_, received_at in zip(commands, ids, received, strict=True)
         ]
-        accruals = await ledger.accrue(tx, claims, now=self._now)
+        accruals = await ledger.accrue(tx, claims, now=self._now, gives_back=bool(parked))
         caught = await catch_up(tx, parked, dict(zip(ids, commands, strict=True)), now=self._now)
         left = caught.left()
         events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]

@@ -48,6 +48,7 @@ _SENTENCE_MIN: Final = 24
 _WHOLE: Final = 10**TOKEN_DECIMALS
 _GWEI: Final = 10**9
 _INSTANT: Final = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)")
+_TO_THE_SECOND: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d")
 _AMOUNT: Final = re.compile(rf"\$?[0-9][0-9,]*(\.[0-9]+)?( {TOKEN_SYMBOL})?")
 
 
@@ -82,21 +83,30 @@ def amounts(units: int) -> tuple[str, str]:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table for people, on a terminal as wide as that, elsewhere as wide as its content; nothing is ever cut.
 
-    Where the terminal is too narrow, sentences are wrapped between words. Where that does not suffice, each row becomes
-    a block of lines with a name and a value: an id or a hash is there to be copied, and a number to be read whole.
+    Where the terminal is too narrow, sentences are wrapped between words. Where that does not suffice, headings are
+    broken behind their underscores and instants told to the minute, and where that does not either, each row becomes a
+    block of lines with a name and a value: an id or a hash is there to be copied, and a number to be read whole.
     """
     cells = [[_brief(cell) for cell in row] for row in rows]
+    console = Console(width=None if sys.stdout.isatty() else _AS_WIDE_AS_NEEDED, highlight=False, markup=False)
+    click.echo(click.style(_unbroken(title, width=console.width), bold=True))
+    click.echo()
+    close = [name.replace("_", "_\n") for name in columns]
+    to_the_minute = [[_TO_THE_SECOND.sub(r"\1", cell) for cell in row] for row in cells]
+    for headings, shown in ((columns, cells), (close, to_the_minute)):
+        if _least_width(headings, shown) <= console.width:
+            _draw(console, headings, shown)
+            return
+    _print_blocks(columns, cells, width=console.width)
+
+
+def _draw(console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Print a table that fits."""
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for place, column in enumerate(columns):
         _add_column(table, column, [row[place] for row in cells if row[place]])
     for row in cells:
         table.add_row(*row)
-    console = Console(width=None if sys.stdout.isatty() else _AS_WIDE_AS_NEEDED, highlight=False, markup=False)
-    click.echo(click.style(title, bold=True))
-    click.echo()
-    if _least_width(columns, cells) > console.width:
-        _print_blocks(columns, cells, width=console.width)
-        return
     with console.capture() as drawn:
         console.print(Padding(table, (0, 0, 1, _INDENT), expand=False))
     for line in drawn.get().splitlines():
@@ -127,7 +137,7 @@ def _least_of_column(name: str, filled: Sequence[str]) -> int:
             " " * min(_SENTENCE_MIN, max(map(cell_len, filled))),
             *(word for text in filled for word in text.split()),
         ]
-    return max(map(cell_len, (name, *texts)))
+    return max(map(cell_len, (*name.splitlines(), *texts)), default=0)
 
 
 def _least_width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
@@ -137,17 +147,29 @@ def _least_width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
 
 
 def _print_blocks(columns: Sequence[str], cells: Sequence[Sequence[str]], *, width: int) -> None:
-    """Print each row as lines of a name and a value, without what is empty; sentences are wrapped between words."""
+    """Print each row as lines of a name and a value, without what is empty; sentences are wrapped between words.
+
+    A word that is too long to stand beside its name stands whole on a line of its own below it.
+    """
     longest = max(map(cell_len, columns))
-    indent = " " * (longest + 2 * _INDENT)
-    wrapper = TextWrapper(width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    beside = longest + 2 * _INDENT
     for row in cells:
         for name, text in zip(columns, row, strict=True):
             if text:
-                head = f"{' ' * _INDENT}{name:<{longest}}{' ' * _INDENT}"
-                # A line without blanks is one word, and stands beside its name however long it is.
-                click.echo(wrapper.fill(head + text) if " " in text else head + text)
+                fits = beside + max(map(cell_len, text.split())) <= width
+                indent = " " * (beside if fits else 2 * _INDENT)
+                wrapped = _unbroken(text, width=width, indent=indent)
+                head = f"{' ' * _INDENT}{name}"
+                click.echo(f"{head:<{beside}}{wrapped.lstrip()}" if fits else f"{head}\n{wrapped}")
         click.echo()
+
+
+def _unbroken(text: str, *, width: int, indent: str = "") -> str:
+    """Return a text in lines that are no wider than that and begin with `indent`, with each word whole."""
+    wrapper = TextWrapper(
+        width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.fill(text)
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:

@@ -30,6 +30,12 @@ _ANSWER_WITHIN_S: Final = 3.0
 _CONNECTED_WITHIN_S: Final = 2.0
 """Less than for the whole answer: then there is time to say why the broker lets nobody in."""
 
+_OVERDUE: Final = timedelta(minutes=1)
+"""A worker looks each second: what was due so long ago, nobody does."""
+
+_NAMED_MAX: Final = 5
+"""So many of them are named."""
+
 
 class Settings(ClientTls, frozen=True, kw_only=True):
     """Where everything is; the API is asked when it is named. A reconciliation older than that is too old."""
@@ -68,6 +74,7 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine("mint worker", _mint_worker(settings)),
         _examine("mint numbers", _numbers(settings)),
         _examine("reconciliation", _reconciliation(settings)),
+        _examine("steps that are due", _due(settings)),
     ]
     if settings.api_url:
         examinations.append(_examine("REST API", _api(settings.api_url)))
@@ -228,6 +235,26 @@ async def _reconciliation(settings: Settings) -> str:
     if found := reconciled.concerns(standing, now=now, stale=stale):
         raise ReconciliationConcerns("; ".join(found))
     return reconciled.summary(standing, now=now)
+
+
+class StepsOverdue(CashbackError):
+    """Cashbacks have not taken a step that was due."""
+
+    code = "steps_overdue"
+
+
+async def _due(settings: Settings) -> str:
+    """Return that whatever time or people have decided is done."""
+    async with Database.open(settings.ledger_audit_dsn.value, name="doctor", connections_max=1) as database:
+        found = await Readings(database).overdue(due_by=business_clock().now() - _OVERDUE, limit=_NAMED_MAX + 1)
+    if found:
+        more = ", and more" if len(found) > _NAMED_MAX else ""
+        raise StepsOverdue(
+            f"a hold, a verdict or the time for a wallet was over {_OVERDUE.seconds} s ago, and nothing has moved"
+            f" {', '.join(found[:_NAMED_MAX])}{more}: no worker-ledger is at work, or it has left them out (log"
+            " `life.skipped` says why)"
+        )
+    return "holds, verdicts and waits for a wallet that are over were acted on"
 
 
 async def _limit(settings: Settings) -> str:

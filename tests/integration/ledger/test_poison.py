@@ -5,8 +5,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from cashback.kernel.clock import ManualClock
+from cashback.kernel.config import Secret
 from cashback.ledger.model.life import GrantsContradict
 from cashback.ledger.service import life, waitlist
+from cashback.processes import doctor
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
 from tests.integration.ledger.test_waitlist import top_up, waiting, waitlist_of
 from tests.integration.ledger.world import World
@@ -23,6 +26,26 @@ async def poisoned(world: World, *cashback_ids: str) -> None:
         list(cashback_ids),
     )
     await world.rows("alter table ledger.cashback_ledger enable trigger all")
+
+
+async def examined(world: World, monkeypatch: pytest.MonkeyPatch) -> doctor.Examined:
+    """Return what doctor says of steps that are due, an hour later and by the auditor's role."""
+    monkeypatch.setattr(doctor, "business_clock", lambda: ManualClock(world.clock.now() + timedelta(hours=1)))
+    nowhere = Secret("postgresql://nobody@127.0.0.1:1/nothing")
+    settings = doctor.Settings(
+        ledger_audit_dsn=Secret(world.dsns.of("cashback_auditor")),
+        minting_audit_dsn=nowhere,
+        chain_audit_dsn=nowhere,
+        nats_url="nats://127.0.0.1:1",
+        adapter_address="127.0.0.1:1",
+    )
+    [found] = [each for each in await doctor.examine(settings) if each.what == "steps that are due"]
+    return found
+
+
+async def overdue(world: World) -> list[str]:
+    """Return what doctor names as not done though due."""
+    return await world.readings.overdue(due_by=world.clock.now() + timedelta(hours=1), limit=10)
 
 
 @pytest.mark.invariant("I1", "I4")
@@ -45,6 +68,7 @@ async def test_one_that_cannot_expire_is_named_and_the_others_expire(
     assert "life.skipped" in said.out + said.err
     assert poison in said.out + said.err
     assert (await worker.round()).expired == 0
+    assert await overdue(world) == [poison]
     [difference] = await world.readings.differences(limit=10)
     assert (difference.kind, difference.place, difference.expected, difference.found) == (
         *("grants_contradict", poison),
@@ -58,11 +82,14 @@ async def test_one_that_cannot_expire_is_named_and_the_others_expire(
     assert (await worker.round()).expired == 0
     world.clock.advance(timedelta(minutes=10))
     assert (await worker.round()).expired == 1
+    assert await overdue(world) == []
     await world.assert_books_prove()
 
 
 @pytest.mark.invariant("I1", "I4")
-async def test_one_that_cannot_be_rejected_leaves_the_verdicts_on_others_to_be_done(world: World) -> None:
+async def test_one_that_cannot_be_rejected_leaves_the_verdicts_on_others_to_be_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nor does it hold up what is released in the same round."""
     await with_terms(world, review_above_minor=0)
     cashbacks = [await bought(world) for _ in range(3)]
@@ -70,11 +97,17 @@ async def test_one_that_cannot_be_rejected_leaves_the_verdicts_on_others_to_be_d
     for [one] in cashbacks:
         await world.rows(
             "insert into ledger.reviews (cashback_id, verdict, person, reason, key_id, at)"
-            " values (%s, 'reject', 'alice', 'because', 'key_1', now())",
+            " values (%s, 'reject', 'alice', 'because', 'key_1', %s)",
             one,
+            world.clock.now(),
         )
+    assert not (await examined(world, monkeypatch)).is_well
     assert (await life_of(world).round()).reviewed == 2
     assert [(await steps(world, one))[-1] for [one] in cashbacks] == ["review", "voided", "voided"]
+    found = await examined(world, monkeypatch)
+    assert (found.is_well, [one in found.detail for [one] in cashbacks]) == (False, [True, False, False])
+    await world.rows("update ledger.programmes set paused_at = now()")
+    assert (await examined(world, monkeypatch)).is_well
 
 
 @pytest.mark.invariant("I1", "I4")

@@ -1,38 +1,21 @@
 """What the command line shows: whole where it is copied, aligned where it is compared."""
 
-import io
 import json
-import sys
 from collections.abc import Callable
 
-import click
 import pytest
 
 from cashback.cli.output import amounts, print_commands, print_facts, print_json, print_records, print_table, tokens
+from tests.unit.cli.conftest import OnTerminal
 
 HASH = "0x" + "5f" * 32
 Show = Callable[..., str]
 
 
 @pytest.fixture
-def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Show:
+def shown(on_terminal: OnTerminal) -> Show:
     """Give a way to print a table on a terminal of some width."""
-
-    class Terminal(io.StringIO):
-        """Something that says it is a terminal."""
-
-        def isatty(self) -> bool:
-            return True
-
-    def show(columns: int, *table: object) -> str:
-        terminal = Terminal()
-        monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.setenv("TERM", "xterm")
-        monkeypatch.setattr(sys, "stdout", terminal)
-        print_table(*table)  # type: ignore[arg-type]  # handed through
-        return click.unstyle(terminal.getvalue())
-
-    return show
+    return lambda columns, *table: on_terminal(columns, lambda: print_table(*table))
 
 
 @pytest.mark.parametrize(
@@ -78,10 +61,10 @@ WALLET = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 
 @pytest.mark.parametrize("columns", [90, 120])
-def test_a_sentence_is_wrapped_where_all_else_fits_the_terminal(columns: int, on_terminal: Show) -> None:
+def test_a_sentence_is_wrapped_where_all_else_fits_the_terminal(columns: int, shown: Show) -> None:
     """Numbers, headings and short words stand whole in their line; so does an id."""
     rows = [(1_234_567, "mint_requested", "pur_01m82sq578eyzt64gm2avbfgbt", "the chain refused it because of " * 4)] * 3
-    lines = on_terminal(columns, "mints", ("number", "state", "purchase", "reason"), rows).splitlines()
+    lines = shown(columns, "mints", ("number", "state", "purchase", "reason"), rows).splitlines()
     assert max(map(len, lines)) <= columns
     assert sum("1234567" in line and "mint_requested" in line and "pur_01m82sq5" in line for line in lines) == 3
     assert sum("number" in line and "reason" in line for line in lines) == 1
@@ -90,50 +73,51 @@ def test_a_sentence_is_wrapped_where_all_else_fits_the_terminal(columns: int, on
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_a_table_that_does_not_fit_becomes_a_block_for_each_row(columns: int, on_terminal: Show) -> None:
-    """What is copied is whole in one line, under its name; what is empty is not told."""
+def test_a_table_that_does_not_fit_becomes_a_block_for_each_row(columns: int, shown: Show) -> None:
+    """What is copied is whole in one line, beside its name or below it; what is empty is not told."""
+    transaction = ["  transaction", f"    {HASH}"] if columns == 80 else [f"  transaction  {HASH}"]
     rows = [
         (1, "cb_01m82sq57aevhveq2bjmtfsr85", WALLET, HASH, "12.000000 CBK", None),
         (2, "cb", WALLET, HASH, "", "why"),
     ]
-    shown = on_terminal(columns, "mints", ("number", "cashback", "recipient", "transaction", "tokens", "reason"), rows)
-    assert shown.splitlines() == [
+    told = shown(columns, "mints", ("number", "cashback", "recipient", "transaction", "tokens", "reason"), rows)
+    assert told.splitlines() == [
         "mints",
         "",
         "  number       1",
         "  cashback     cb_01m82sq57aevhveq2bjmtfsr85",
         f"  recipient    {WALLET}",
-        f"  transaction  {HASH}",
+        *transaction,
         "  tokens       12.000000 CBK",
         "",
         "  number       2",
         "  cashback     cb",
         f"  recipient    {WALLET}",
-        f"  transaction  {HASH}",
+        *transaction,
         "  reason       why",
         "",
     ]
 
 
-def test_a_sentence_in_a_block_is_wrapped_between_words(on_terminal: Show) -> None:
+def test_a_sentence_in_a_block_is_wrapped_between_words(shown: Show) -> None:
     """Under where it begins."""
-    lines = on_terminal(80, "found", ("id", "why"), [(HASH, "because of this " * 8)]).splitlines()
+    lines = shown(80, "found", ("id", "why"), [(HASH, "because of this " * 8)]).splitlines()
     assert lines[3].startswith("  why  because")
     assert lines[4].startswith("       ")
     assert max(map(len, lines)) <= 80
 
 
-def test_an_id_inside_a_sentence_is_not_folded_either(on_terminal: Show) -> None:
+def test_an_id_inside_a_sentence_is_not_folded_either(shown: Show) -> None:
     """A word is as long as it is."""
     rows = [("a rather long name of a thing", f"it was sent in {HASH} and never seen again")]
-    assert HASH in on_terminal(80, "found", ("what", "detail"), rows)
+    assert HASH in shown(80, "found", ("what", "detail"), rows)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_the_demo_s_tables_fit_eighty_columns(columns: int, on_terminal: Show) -> None:
+def test_the_demo_s_tables_fit_eighty_columns(columns: int, shown: Show) -> None:
     """Their headings and amounts are what one looks at."""
     rows = [("below_minor_unit", "6,919", "$15,550.56", "$774.12", *amounts(774_120_000))]
-    lines = on_terminal(columns, "all", ("decision", "purchases", "spent", "cashback", "base units", "tokens"), rows)
+    lines = shown(columns, "all", ("decision", "purchases", "spent", "cashback", "base units", "tokens"), rows)
     assert any("774,120,000" in line and "774.120000 CBK" in line for line in lines.splitlines())
 
 
@@ -150,3 +134,26 @@ def test_an_instant_in_a_table_is_told_to_the_second(capsys: pytest.CaptureFixtu
     """JSON has it whole; a column of microseconds only hides the other columns."""
     print_table("timeline", ("at",), [("2026-11-23T00:17:23.419061Z",), ("2026-11-23 00:17:24+00:00",)])
     assert capsys.readouterr().out.split()[-4:] == ["2026-11-23", "00:17:23", "2026-11-23", "00:17:24"]
+
+
+def test_a_narrow_terminal_breaks_headings_and_tells_instants_to_the_minute(shown: Show) -> None:
+    """Before rows become blocks: what is compared stays in columns."""
+    columns = ("purchase_reference", "attempts_so_far", "created_at", "expires_at", "amount_minor_left")
+    rows = [("ref", 3, "2026-11-23T00:17:23Z", "2026-12-23T10:17:23Z", "1,999")]
+    assert shown(80, "waiting", columns, rows).splitlines() == [
+        "waiting",
+        "",
+        "             attempts_                                      amount_",
+        "  purchase_        so_  created_          expires_           minor_",
+        "  reference        far  at                at                   left",
+        "  " + "─" * 65,
+        "  ref                3  2026-11-23 00:17  2026-12-23 10:17    1,999",
+        "",
+    ]
+    assert "2026-11-23 00:17:23" in shown(120, "waiting", columns, rows)
+
+
+def test_a_title_is_wrapped_between_words(shown: Show) -> None:
+    """With what is copied whole."""
+    lines = shown(80, f"ledger and chain at final block 12345678, {HASH}", ("what",), [("x",)]).splitlines()
+    assert lines[:2] == ["ledger and chain at final block 12345678,", HASH]

@@ -26,15 +26,16 @@ COMMANDS: Final[dict[Kind, list[tuple[str, list[str]]]]] = {
     Kind.RECORD_DIFFERS: [("chain halt", ["--reason"])],
     Kind.REORGANISED: [("chain halt", ["--reason"]), ("chain recover", ["--reason"]), ("reconcile", ["--whole"])],
     Kind.SUPPLY_DIFFERS: [("chain halt", ["--reason"])],
+    Kind.SUPPLY_UNEXPLAINED: [("chain halt", ["--reason"]), ("reconcile", ["--whole"])],
     Kind.NONCE_GAP: [("doctor", []), ("chain status", [])],
     Kind.ROLE_LOST: [("chain status", [])],
     Kind.MINTER_PAUSED: [("chain status", [])],
     Kind.DECIMALS_CHANGED: [("chain halt", ["--reason"])],
     Kind.STALE_FINALITY: [("chain status", [])],
     Kind.BOOKS_DIFFER: [("reconcile", ["--whole"])],
-    Kind.WALLET_DIFFERS: [],
+    Kind.WALLET_DIFFERS: [("user wallet", [])],
 }
-"""What each remedy tells to run; a wallet is set over REST."""
+"""What each remedy tells to run."""
 
 
 def named(remedy: str) -> list[tuple[str, list[str]]]:

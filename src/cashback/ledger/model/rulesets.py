@@ -260,7 +260,7 @@ class Check(Part, frozen=True, kw_only=True):
 
 
 class Rules(Part, frozen=True, kw_only=True):
-    """The whole document of a ruleset; `review_above` sends larger grants to two people."""
+    """The whole document of a ruleset; grants larger than `review_above` wait for a person to look at them."""
 
     rules: Annotated[tuple[Rule, ...], msgspec.Meta(min_length=1, max_length=RULES_MAX)]
     groups: Annotated[tuple[Group, ...], msgspec.Meta(max_length=GROUPS_MAX)] = ()

@@ -28,7 +28,7 @@ from cashback.ledger.rules.balance import balance
 from cashback.ledger.rules.engine import judgement_of
 from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
 from cashback.ledger.rules.largest import largest_grant
-from cashback.ledger.store import audit, ceilings, fence, programmes, retirements, terms
+from cashback.ledger.store import audit, ceilings, fence, overdue, programmes, retirements, terms
 from cashback.ledger.store import readings as store
 
 LIST_MAX: Final = 1_000
@@ -56,6 +56,14 @@ class Readings:
         """Return the highest mint number that is accounted for, and whether numbers are given out on this server."""
         async with self._database.transaction() as tx:
             return await fence.accounted_to(tx), await fence.is_open(tx)
+
+    async def overdue(self, *, due_by: datetime, limit: int) -> list[str]:
+        """Return at most `limit` cashbacks whose step before the request was due by then, by id; none when all is well.
+
+        No worker moves them, or each that tried has left them out.
+        """
+        async with self._database.transaction() as tx:
+            return await overdue.overdue(tx, due_by=due_by, limit=limit)
 
     async def cashback(self, cashback_id: str) -> Cashback:
         """Return one cashback.

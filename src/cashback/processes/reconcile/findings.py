@@ -101,7 +101,7 @@ REMEDIES: Final[Mapping[Kind, str]] = {
         "stop the ledger worker, cashback reconcile --whole once more, and page: the books contradict themselves"
     ),
     Kind.WALLET_DIFFERS: (
-        "ask the user for the wallet, then POST /v1/users/{user_id}/wallet (docs/runbooks/reconcile.md)"
+        "ask the user which wallet is theirs, then cashback user wallet USER_ID ADDRESS (docs/runbooks/reconcile.md)"
     ),
 }
 """What a person does about each kind."""

@@ -1,6 +1,7 @@
 """One `cashback dev`, started as a person would, for every verb; stopped by Ctrl-C at the end, and nothing is left."""
 
 import re
+import secrets
 import shlex
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from cashback.cli import command
+from cashback.kernel.addresses import checksum_address
 from cashback.kernel.config import PREFIX, environment
 from tests.integration.cli.launch import Launched, launched
 
@@ -106,3 +108,10 @@ def ask(dev: Dev, cashback: Cashback) -> Ask:
         return msgspec.json.decode(said.out)
 
     return run
+
+
+@pytest.fixture
+def customer_id(ask: Ask) -> str:
+    """Give a user with a wallet, of this test alone: what they owe keeps no other test's tokens back."""
+    wallet = checksum_address(f"0x{secrets.token_hex(20)}")
+    return str(ask("user", "create", "--wallet", wallet)["id"])

@@ -34,10 +34,10 @@ def programme_id(dev: Dev, ask: Ask) -> str:
 
 
 def test_cashback_is_given_minted_and_taken_back_by_hand(
-    dev: Dev, cashback: Cashback, ask: Ask, programme_id: str
+    dev: Dev, cashback: Cashback, ask: Ask, programme_id: str, customer_id: str
 ) -> None:
     """Once under its key; what is taken after the mint is owed, and ledger and chain agree all the while."""
-    words = ("adjustment", "credit", dev.user_id, "--programme", programme_id, "--amount", "500", *WHY)
+    words = ("adjustment", "credit", customer_id, "--programme", programme_id, "--amount", "500", *WHY)
     given = ask(*words, "--idempotency-key", "cli_credit_1")
     assert (given["kind"], given["amount_minor"], given["person"]) == ("credit", "500", "alice")
     assert ask(*words, "--idempotency-key", "cli_credit_1") == given
@@ -53,8 +53,8 @@ def test_cashback_is_given_minted_and_taken_back_by_hand(
     assert eventually(minted, within_s=60.0)
     taken = ask("adjustment", "debit", given["cashback_id"], "--amount", "200", *WHY)
     assert (taken["cashback_state"], taken["net_minor"]) == ("minted", "300")
-    assert ask("debts", "show", dev.user_id)["figures"]["open"] == taken["token_units"]
-    listed = ask("adjustment", "list", "--user", dev.user_id)
+    assert ask("debts", "show", customer_id)["figures"]["open"] == taken["token_units"]
+    listed = ask("adjustment", "list", "--user", customer_id)
     assert [one["id"] for one in listed] == [taken["id"], given["id"]]
     assert [one["id"] for one in ask("adjustment", "list", "--limit", "1")] == [taken["id"]]
     more = cashback("adjustment", "debit", given["cashback_id"], "--amount", "301", *WHY, settings=dev.settings)
@@ -64,17 +64,17 @@ def test_cashback_is_given_minted_and_taken_back_by_hand(
 
 
 def test_people_read_what_was_given_without_a_purchase(
-    dev: Dev, cashback: Cashback, ask: Ask, programme_id: str
+    dev: Dev, cashback: Cashback, ask: Ask, programme_id: str, customer_id: str
 ) -> None:
     """Each verb that shows a cashback or an adjustment has words for it, and none of them says None."""
-    given = ask("adjustment", "credit", dev.user_id, "--programme", programme_id, "--amount", "500", *WHY)
+    given = ask("adjustment", "credit", customer_id, "--programme", programme_id, "--amount", "500", *WHY)
     period = ("--from", "2020-01-01T00:00Z", "--to", "2100-01-01T00:00Z")
     for verb, told in {
         ("adjustment", "list"): "the parcel came late",
         ("adjustment", "show", given["id"]): "the parcel came late",
         ("decisions", "replay"): "",
-        ("ledger", "statement", dev.user_id, *period): "Cashback given by hand",
-        ("ledger", "statement", dev.user_id, *period, "--format", "csv"): "the parcel came late",
+        ("ledger", "statement", customer_id, *period): "Cashback given by hand",
+        ("ledger", "statement", customer_id, *period, "--format", "csv"): "the parcel came late",
         ("review", "list"): "",
         ("expiring", "--within", "3650"): "",
         ("ledger", "trial-balance"): "balanced",

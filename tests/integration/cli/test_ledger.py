@@ -54,13 +54,15 @@ def test_the_books_verbs_tell_people_and_programs(verb: str, dev: Dev, cashback:
     assert (shown.out + shown.err).strip()
 
 
-def test_a_stranger_finds_what_a_cashback_earned_on_the_chain(dev: Dev, cashback: Cashback, tmp_path: Path) -> None:
+def test_a_stranger_finds_what_a_cashback_earned_on_the_chain(
+    dev: Dev, cashback: Cashback, customer_id: str, tmp_path: Path
+) -> None:
     """Sealed, anchored by the adapter until final, proved in a file, and checked with a node and without a setting.
 
     Of a root that stands in no event of the contract that is asked, the check says so; and what the chain shows, the
     books have.
     """
-    words = ("purchase", "create", "--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "1999", "--json")
+    words = ("purchase", "create", "--merchant", dev.merchant_id, "--user", customer_id, "--amount", "1999", "--json")
     made = msgspec.json.decode(cashback(*words, settings=dev.settings).out)
     proof = tmp_path / "proof.json"
 

@@ -27,6 +27,6 @@ def test_dev_reconciles_by_itself_and_books_the_supply(dev: Dev, cashback: Cashb
     assert (status.code, "last reconciliation" in status.out) == (0, True), status.out
     doctor = cashback("doctor", settings=dev.settings)
     assert (doctor.code, "booked at block" in " ".join(doctor.out.split())) == (0, True), doctor.out
-    listed = cashback("reconcile", "--last", "--json", settings=dev.settings)
+    listed = cashback("reconcile", "--last", "100", "--json", settings=dev.settings)
     assert isinstance(listed.json, list)
     assert "worker" in {run["asked_by"] for run in listed.json}

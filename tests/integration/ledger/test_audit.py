@@ -84,7 +84,8 @@ async def test_a_planted_difference_is_found_and_named(world: World, kind: str) 
     """Someone who switches triggers and constraints off is found out by the proof (I1, I8)."""
     await lived_in(world)
     await world.rows("alter table ledger.cashback_ledger disable trigger all")
-    await world.rows("alter table ledger.cashback_ledger drop constraint cashback_tokens_accounted")
+    for constraint in ("cashback_tokens_accounted", "cashback_net_explained"):
+        await world.rows(f"alter table ledger.cashback_ledger drop constraint {constraint}")
     await world.rows("alter table ledger.transfers drop constraint transfer_of_cashback")
     await world.rows("alter table ledger.write_offs disable trigger all")
     await world.rows("alter table ledger.transfers disable trigger all")

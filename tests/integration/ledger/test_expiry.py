@@ -96,7 +96,8 @@ async def test_what_a_refund_gave_back_before_is_not_given_back_again(world: Wor
     [cashback_id] = await bought(world, wallet=None)
     with psycopg.connect(world.dsns.superuser, autocommit=True) as connection:
         connection.execute(
-            "update ledger.cashback_ledger set net_minor = 50, payable_minor = 50, payable_units = 500000"
+            "update ledger.cashback_ledger"
+            " set net_minor = 50, payable_minor = 50, payable_units = 500000, debited_minor = 100"
         )
         connection.execute(
             "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"

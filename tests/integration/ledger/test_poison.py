@@ -8,7 +8,7 @@ import pytest
 from cashback.kernel.clock import ManualClock
 from cashback.kernel.config import Secret
 from cashback.ledger.model.life import GrantsContradict
-from cashback.ledger.service import life, waitlist
+from cashback.ledger.service import left_out
 from cashback.processes import doctor
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
 from tests.integration.ledger.test_waitlist import top_up, waiting, waitlist_of
@@ -113,7 +113,7 @@ async def test_one_that_cannot_be_rejected_leaves_the_verdicts_on_others_to_be_d
 @pytest.mark.invariant("I1", "I4")
 async def test_more_of_them_than_can_be_left_out_stop_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it is no single cashback that is at fault."""
-    monkeypatch.setattr(life, "SKIPPED_MAX", 2)
+    monkeypatch.setattr(left_out, "LEFT_OUT_MAX", 2)
     await with_terms(world, expire_after_days=90)
     cashbacks = [await bought(world, wallet=None) for _ in range(3)]
     await poisoned(world, *[one for [one] in cashbacks])
@@ -150,7 +150,7 @@ async def test_one_that_cannot_be_decided_again_leaves_those_behind_it_in_line_t
 @pytest.mark.invariant("I1", "I4")
 async def test_more_in_line_than_can_be_left_out_stop_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for every other step: then it is no single cashback that is at fault."""
-    monkeypatch.setattr(waitlist, "SKIPPED_MAX", 2)
+    monkeypatch.setattr(left_out, "LEFT_OUT_MAX", 2)
     _, pays, _ = await waiting(world, 10_000, 10_000, 10_000)
     await world.rows("alter table ledger.decisions disable trigger all")
     await world.rows("update ledger.decisions set document = 'x'::bytea")

@@ -33,6 +33,7 @@ from cashback.kernel.telemetry import logger
 from cashback.ledger.model import BooksMoved, State
 from cashback.ledger.model.life import Unrequested, Wanted
 from cashback.ledger.rules.life import moved
+from cashback.ledger.service.left_out import LeftOut
 from cashback.ledger.service.posting import post
 from cashback.ledger.store import life as store
 from cashback.ledger.store import reviews
@@ -48,8 +49,6 @@ REVIEW_AGE: Final = Gauge("ledger_review_oldest_seconds", "How long the oldest o
 
 SKIPPED: Final = Counter("ledger_life_skipped_total", "Cashbacks whose step failed alone, and waits.", ["step"])
 
-SKIPPED_MAX: Final = 100
-"""So many cashbacks are left out at a time; when another one fails, it is not they who are to blame."""
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -91,7 +90,7 @@ class Life:
         self._database = database
         self._clock = clock
         self._policy = policy or LifePolicy()
-        self._skipped: dict[str, datetime] = {}
+        self._left_out = LeftOut()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every `look_every_s` until `stop` is set, and at once again while batches are full.
@@ -133,7 +132,7 @@ class Life:
             Exception: what one cashback failed with, and too many others are left out already.
         """
         now = self._clock.now()
-        wanted = Wanted(now=now, limit=self._policy.batch_max, besides=self._left_out(), among=among)
+        wanted = Wanted(now=now, limit=self._policy.batch_max, besides=self._left_out.at(now), among=among)
         cashbacks: list[Unrequested] = []
         try:
             async with self._database.transaction() as tx:
@@ -171,17 +170,9 @@ class Life:
 
     def _skip(self, step: _Step, cashback_id: str, error: Exception) -> None:
         """Leave out for a while what failed alone, and name it; raise `error` when too many are."""
-        if len(self._skipped) >= SKIPPED_MAX:
-            raise error
+        self._left_out.add(cashback_id, error, now=self._clock.now(), lasts=self._policy.skip_for)
         SKIPPED.labels(step.name).inc()
         log.error("life.skipped", step=step.name, cashback=cashback_id, exc_info=error)
-        self._skipped[cashback_id] = self._clock.now() + self._policy.skip_for
-
-    def _left_out(self) -> list[str]:
-        """Return what is left out at present, and forget what no longer is."""
-        now = self._clock.now()
-        self._skipped = {id_: until for id_, until in self._skipped.items() if until > now}
-        return list(self._skipped)
 
     async def _observe(self) -> None:
         """Tell the metrics how many wait for people, and how long the oldest of them has: nothing hangs unseen (I4)."""

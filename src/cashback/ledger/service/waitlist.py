@@ -48,6 +48,7 @@ from cashback.ledger.rules.engine import judgement_of
 from cashback.ledger.rules.waitlist import AGED, AVAILABLE, OVER, entry_of, is_all_returned, without
 from cashback.ledger.service.accruals import ACTOR, accrual_of, announce, postings_of
 from cashback.ledger.service.deciding import Again, Decided, decide_claims
+from cashback.ledger.service.left_out import LeftOut
 from cashback.ledger.service.posting import post_held
 from cashback.ledger.service.reversals import Returnable, announce_returned, take_back
 from cashback.ledger.store import terms
@@ -57,8 +58,6 @@ REFUNDED: Final = "refunded"
 DECIDED: Final = Counter("ledger_waitlist_left_total", "Cashbacks that left the waitlist.", ["to"])
 SKIPPED: Final = Counter("ledger_waitlist_skipped_total", "Waitlisted cashbacks that could not be decided again.")
 
-SKIPPED_MAX: Final = 100
-"""So many cashbacks are left out at a time; when another one fails, it is not they who are to blame."""
 
 log = logger(__name__)
 
@@ -98,7 +97,7 @@ class Waitlist:
         self._database = database
         self._clock = clock
         self._policy = policy or WaitlistPolicy()
-        self._skipped: dict[str, datetime] = {}
+        self._left_out = LeftOut()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every `look_every_s` until `stop` is set, and at once again while batches are full.
@@ -124,7 +123,6 @@ class Waitlist:
             Exception: what one cashback failed with, and too many others are left out already.
         """
         now = self._clock.now()
-        self._skipped = {id_: until for id_, until in self._skipped.items() if until > now}
         async with self._database.transaction() as tx:
             lines = await store.lines_due(tx, now=now, limit=self._policy.lines_max)
         return [await self._serve(campaign_id, programme_id, now) for campaign_id, programme_id in lines]
@@ -137,7 +135,7 @@ class Waitlist:
             Exception: what one cashback failed with, and too many others are left out already.
         """
         ids = list[str]()
-        wanted = Wanted(now=now, limit=self._policy.batch_max, besides=list(self._skipped), among=among)
+        wanted = Wanted(now=now, limit=self._policy.batch_max, besides=self._left_out.at(now), among=among)
         try:
             return await self._batch(campaign_id, programme_id, wanted, ids)
         except Unavailable:
@@ -154,11 +152,9 @@ class Waitlist:
 
     def _skip(self, cashback_id: str, error: Exception) -> None:
         """Leave out for a while what failed alone, and name it; raise `error` when too many are."""
-        if len(self._skipped) >= SKIPPED_MAX:
-            raise error
+        self._left_out.add(cashback_id, error, now=self._clock.now(), lasts=self._policy.skip_for)
         SKIPPED.inc()
         log.error("waitlist.skipped", cashback=cashback_id, exc_info=error)
-        self._skipped[cashback_id] = self._clock.now() + self._policy.skip_for
 
     async def _batch(self, campaign_id: str, programme_id: str, wanted: Wanted, ids: list[str]) -> Line:
         """Serve one batch in a transaction of its own, noting in `ids` whom; nobody while another worker serves it."""

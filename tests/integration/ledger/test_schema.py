@@ -104,6 +104,22 @@ async def test_a_cashback_and_whoever_it_is_of_cannot_be_deleted(world: World) -
         ),
         pytest.param(
             "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"
+            " credit_balance_after, cause, at) select id, 0, currency, 1, 0, 0, 'funding', now() from ledger.accounts"
+            " limit 1",
+            "transfer_credit_same_currency",
+            id="to-nowhere",
+        ),
+        pytest.param(
+            "with tokens as (insert into ledger.accounts (owner, kind, currency) values ('usr_1', 'minted', 'CBK')"
+            " returning id) insert into ledger.transfers (debit_account, credit_account, currency, amount,"
+            " debit_balance_after, credit_balance_after, cause, at) select debit.id, credit.id, 'USD', 1, 0, 0,"
+            " 'funding', now() from ledger.accounts as debit join (select id from ledger.accounts where kind ="
+            " 'approved' union all select id from tokens) as credit on debit.kind = 'funding'",
+            "transfer_credit_same_currency",
+            id="one-bad-row-among-good-ones",
+        ),
+        pytest.param(
+            "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"
             " credit_balance_after, cause, at) select a.id, b.id, a.currency, 0, 0, 0, 'funding', now()"
             " from ledger.accounts a, ledger.accounts b where a.id < b.id limit 1",
             "transfer_moves_something",
@@ -184,6 +200,39 @@ async def test_the_schema_and_the_model_know_the_same_steps(world: World) -> Non
         if is_step
     }
     assert known == {(before, after) for before in states for after in TRANSITIONS[before]}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from ledger.accounts",
+        "truncate ledger.accounts cascade",
+        "update ledger.accounts set currency = 'EUR'",
+        "update ledger.accounts set id = default",
+    ],
+)
+async def test_an_account_that_transfers_may_name_stays(world: World, statement: str) -> None:
+    """Whether a transfer is between accounts of its currency is looked up once; nothing can make it untrue later."""
+    await world.programme()
+    assert "stay as they are" in await refused(world, statement)
+
+
+async def test_an_account_that_nobody_has_committed_yet_is_not_there_for_others(world: World) -> None:
+    """As with a foreign key, a transfer cannot rest on what may be rolled back."""
+    await world.programme()
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as opener:
+        cursor = await opener.execute(
+            "insert into ledger.accounts (owner, kind, currency) values ('usr_1', 'approved', 'USD') returning id"
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        statement = (
+            "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"
+            " credit_balance_after, cause, at) select id, %s, 'USD', 1, 0, 0, 'funding', now() from ledger.accounts"
+            " where kind = 'budget'"
+        )
+        assert await refused(world, statement, row[0]) == "transfer_credit_same_currency"
+        await opener.rollback()
 
 
 async def test_a_balance_changes_in_place(world: World) -> None:

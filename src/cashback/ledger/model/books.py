@@ -122,6 +122,19 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     credit_balance_after: int
 
 
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What postings change in order, account by account and posting by posting, whatever was there before.
+
+    `sums` is what each account has more after all of them, `lowest` how far it falls below where it began, 0 for those
+    that may fall below zero; `debits` and `credits` what each posting's accounts have more right after it.
+    """
+
+    sums: dict[Account, int]
+    lowest: dict[Account, int]
+    debits: list[int]
+    credits: list[int]
+
+
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Two figures of ours that must be equal and are not; `place` says of whom or of what."""
 

@@ -1,6 +1,6 @@
 """The ledger's decisions, pure: the same arguments give the same answer, anywhere and at any time."""
 
-from cashback.ledger.rules.books import transfers
+from cashback.ledger.rules.books import changed_by, transfers
 from cashback.ledger.rules.currencies import currency_of
 from cashback.ledger.rules.debts import due, oldest
 from cashback.ledger.rules.decide import ENGINE, decide, fold
@@ -45,6 +45,7 @@ __all__ = [
     "backoff",
     "bare_percentage",
     "budget_of",
+    "changed_by",
     "check_limit",
     "check_retired",
     "check_room",

@@ -1,8 +1,8 @@
-"""How balances run through a list of postings, computed while every account concerned is locked."""
+"""How balances run through a list of postings: before it is known what the accounts hold, and while all are locked."""
 
 from collections.abc import Mapping, Sequence
 
-from cashback.ledger.model import SOURCES, Account, Overdrawn, Posting, Transfer
+from cashback.ledger.model import SOURCES, Account, Changes, Overdrawn, Posting, Transfer
 
 
 def transfers(
@@ -28,3 +28,22 @@ def transfers(
             )
         )
     return done, after
+
+
+def changed_by(postings: Sequence[Posting]) -> Changes:
+    """Return what postings change in order, whatever the accounts hold: `transfers` is this, added to balances.
+
+    Where no account ends up below zero that may not, no balance plus its `lowest` is below zero, and conversely.
+    """
+    sums = dict.fromkeys((account for posting in postings for account in (posting.debit, posting.credit)), 0)
+    lowest = dict.fromkeys(sums, 0)
+    debits, credits_ = [], []
+    for posting in postings:
+        debit, credit = posting.debit, posting.credit
+        sums[debit] -= posting.amount
+        sums[credit] += posting.amount
+        debits.append(sums[debit])
+        credits_.append(sums[credit])
+        if sums[debit] < lowest[debit] and debit.kind not in SOURCES:
+            lowest[debit] = sums[debit]
+    return Changes(sums=sums, lowest=lowest, debits=debits, credits=credits_)

@@ -1,4 +1,8 @@
-"""Moving money and tokens between accounts, set-based: lock, compute, store."""
+"""Moving money and tokens between accounts, set-based.
+
+What postings change is computed before anything is locked; one statement locks, adds it to what the accounts hold, and
+stores. Whoever decides by what they hold locks them first (`hold`) and stores by a second statement (`post_held`).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +10,7 @@ from typing import TypeAlias
 
 from cashback.kernel.db import Tx
 from cashback.ledger.model import Account, BooksMoved, Posting
-from cashback.ledger.rules import transfers
+from cashback.ledger.rules import changed_by, transfers
 from cashback.ledger.store import books
 
 Held: TypeAlias = dict[Account, tuple[int, int]]
@@ -16,13 +20,21 @@ Held: TypeAlias = dict[Account, tuple[int, int]]
 async def post(tx: Tx, postings: Sequence[Posting], *, at: datetime) -> None:
     """Post everything at once, opening accounts that are missing; every account stays locked until `tx` ends.
 
+    Nearly always all are there and hold enough: then one statement does it all. Where it stores nothing instead, the
+    accounts are opened, or it is found out which of them does not hold what.
+
     Raises:
         Overdrawn: an account does not hold what is taken out of it.
         BooksMoved: a balance changed under its lock.
     """
     if not postings:
         return
-    await post_held(tx, await hold(tx, accounts_of(postings)), postings, at=at)
+    found = changed_by(postings)
+    moved = await books.post_at_once(tx, postings, found, at=at)
+    if moved is None:
+        await post_held(tx, await hold(tx, accounts_of(postings)), postings, at=at)
+    elif moved != len(found.sums):
+        raise BooksMoved(f"{len(found.sums) - moved} of {len(found.sums)} locked accounts moved")
 
 
 def accounts_of(postings: Sequence[Posting]) -> list[Account]:

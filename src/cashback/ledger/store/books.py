@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from cashback.kernel.db import Tx
-from cashback.ledger.model import Account, AccountKind, Transfer
+from cashback.ledger.model import Account, AccountKind, Changes, Posting, Transfer
 
 
 async def lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, int]] | None:
@@ -135,6 +135,88 @@ async def post(
     )
     row = await cursor.fetchone()
     return 0 if row is None else int(row[0])
+
+
+async def post_at_once(tx: Tx, postings: Sequence[Posting], changes: Changes, *, at: datetime) -> int | None:
+    """Lock, move and store in one statement: nobody waits for this process while the accounts are locked.
+
+    A statement sees its rows as they were when it began, and what it locks, by ascending number, as that is by then: so
+    balances are taken from what is locked, and rows to be updated found by number alone. Return how many balances moved;
+    where an account is missing, or would fall below zero that may not, None is returned and nothing stored.
+    """
+    accounts = list(changes.sums)
+    cursor = await tx.execute(
+        """
+        with found as materialized (
+            select account.id, change, lowest, place
+            from unnest(%(owners)b::text[], %(kinds)b::text[], %(currencies)b::text[], %(stripes)b::smallint[],
+                        %(changes)b::bigint[], %(lowest)b::bigint[])
+                with ordinality as wanted (owner, kind, currency, stripe, change, lowest, place)
+            join ledger.accounts as account using (owner, kind, currency, stripe)
+        ),
+        locked as materialized (
+            select account.id, account.balance, change, lowest, place
+            from found
+            join ledger.accounts as account using (id)
+            where (select count(*) from found) = %(many)s
+            order by account.id
+            for update of account
+        ),
+        held as materialized (
+            select array_agg(id order by place) as ids, array_agg(balance order by place) as balances
+            from locked
+            having bool_and(lowest = 0 or balance + lowest >= 0)
+        ),
+        posted as (
+            insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
+                                          credit_balance_after, cause, cashback_id, at, effective_at)
+            select ids[debit], ids[credit], currency, amount, balances[debit] + debit_change,
+                   balances[credit] + credit_change, cause, cashback_id, %(at)s, effective_at
+            from unnest(
+                %(debits)b::integer[], %(credits)b::integer[], %(moved)b::text[], %(amounts)b::bigint[],
+                %(debit_changes)b::bigint[], %(credit_changes)b::bigint[], %(causes)b::text[], %(cashbacks)b::text[],
+                %(effective)b::timestamptz[]
+            ) with ordinality as given (debit, credit, currency, amount, debit_change, credit_change, cause,
+                                        cashback_id, effective_at, place)
+            cross join held
+            order by place
+        ),
+        moved as (
+            update ledger.accounts as account
+            set balance = locked.balance + locked.change
+            from locked
+            cross join held
+            where account.id = locked.id
+            returning account.id
+        )
+        select count(*)
+        from moved
+        having exists (select from held)
+        """,
+        {**_columns(accounts), **_changed(accounts, postings, changes), "many": len(accounts), "at": at},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def _changed(
+    accounts: Sequence[Account], postings: Sequence[Posting], changes: Changes
+) -> dict[str, list[int] | list[str] | list[str | None] | list[datetime | None]]:
+    """Return as arrays what changes on each account, and each posting with its accounts by their place among them."""
+    places = {account: place for place, account in enumerate(accounts, 1)}
+    return {
+        "changes": [changes.sums[account] for account in accounts],
+        "lowest": [changes.lowest[account] for account in accounts],
+        "debits": [places[posting.debit] for posting in postings],
+        "credits": [places[posting.credit] for posting in postings],
+        "moved": [posting.debit.currency for posting in postings],
+        "amounts": [posting.amount for posting in postings],
+        "debit_changes": changes.debits,
+        "credit_changes": changes.credits,
+        "causes": [posting.cause.value for posting in postings],
+        "cashbacks": [posting.cashback_id for posting in postings],
+        "effective": [posting.effective_at for posting in postings],
+    }
 
 
 def _columns(accounts: Sequence[Account]) -> dict[str, list[str] | list[int]]:

@@ -141,7 +141,7 @@ async def post_at_once(tx: Tx, postings: Sequence[Posting], changes: Changes, *,
     """Lock, move and store in one statement: nobody waits for this process while the accounts are locked.
 
     A statement sees its rows as they were when it began, and what it locks, by ascending number, as that is by then: so
-    balances are taken from what is locked, and rows to be updated found by number alone. Return how many balances moved;
+    balances are taken from what is locked, and rows to update found by number alone. Return how many balances moved;
     where an account is missing, or would fall below zero that may not, None is returned and nothing stored.
     """
     accounts = list(changes.sums)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import msgspec
 
@@ -26,6 +26,11 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     items: list[T]
     next_cursor: str | None
+
+    @classmethod
+    def of(cls, items: list[T], place: str | None) -> Self:
+        """Return the page of these items; the next one starts after `place`, without which this is the last."""
+        return cls(items=items, next_cursor=None if place is None else cursor_of(place))
 
 
 def cursor_of(place: str) -> str:

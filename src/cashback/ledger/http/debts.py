@@ -4,27 +4,12 @@ from typing import Annotated, Any
 
 from litestar import Request, get
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import PathParameter
 
-from cashback.kernel.http import (
-    CURSOR_LENGTH_MAX,
-    PAGE_DEFAULT,
-    PAGE_MAX,
-    Page,
-    cursor_of,
-    place_of,
-    principal_of,
-    problems,
-    require_operator,
-)
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
 from cashback.ledger.service import DebtorStory, Debts, ProgrammeDebts, UserDebtStory
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
-Cursor = Annotated[
-    str | None,
-    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
-]
 
 
 class DebtorPage(Page[DebtorStory], frozen=True):
@@ -38,8 +23,7 @@ async def list_debts(
     """Return who owes tokens for what was returned after its mint, how many, and since when."""
     require_operator(principal_of(request))
     found = await debts.debtors(after=place_of(cursor), limit=limit + 1)
-    next_cursor = cursor_of(found[limit - 1].user_id) if len(found) > limit else None
-    return DebtorPage(items=found[:limit], next_cursor=next_cursor)
+    return DebtorPage.of(found[:limit], found[limit - 1].user_id if len(found) > limit else None)
 
 
 @get(

@@ -8,25 +8,10 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from cashback.kernel.http import (
-    CURSOR_LENGTH_MAX,
-    PAGE_DEFAULT,
-    PAGE_MAX,
-    Page,
-    cursor_of,
-    place_of,
-    principal_of,
-    problems,
-    require_operator,
-)
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
 from cashback.ledger.model.life import ExpiringStory, ReviewStory
 from cashback.ledger.service import Queues
 
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
-Cursor = Annotated[
-    str | None,
-    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
-]
 WithinDays = Annotated[int, QueryParameter(ge=0, le=3_650, description="How many days from now.")]
 
 
@@ -53,7 +38,7 @@ async def list_reviews(
     """Return one page of the queue, with what was said of each so far."""
     require_operator(principal_of(request))
     items, next_place = await queues.reviews(limit=limit, place=place_of(cursor))
-    return ReviewPage(items=items, next_cursor=None if next_place is None else cursor_of(next_place))
+    return ReviewPage.of(items, next_place)
 
 
 @get(

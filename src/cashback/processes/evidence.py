@@ -51,7 +51,7 @@ async def verify_cashbacks(
     """Return what the check of each cashback's lines found; with a `chain`, each of their anchors must stand there.
 
     Raises:
-        CashbackUnknown, NotSealed, ProofTooLong: there is no such cashback, no line of it, or too many.
+        CashbackUnknown, NothingPosted, ProofTooLong: there is no such cashback, no line of it, or too many.
         Unavailable: the database or the node did not answer.
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
@@ -83,7 +83,7 @@ async def prove(settings: Settings, cashback_id: str, *, position: int | None) -
     """Return the proof of a cashback's statement lines, or of the one at a position.
 
     Raises:
-        CashbackUnknown, LineUnknown, NotSealed, ProofTooLong: there is none, or not yet.
+        CashbackUnknown, LineUnknown, NothingPosted, NotSealed, ProofTooLong: there is none, or not yet.
         Unavailable: the database did not answer.
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:

@@ -10,6 +10,7 @@ from cashback.ledger.service.adjustments import (
     hold_cashback,
 )
 from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
+from cashback.ledger.service.audits import Audits
 from cashback.ledger.service.backtesting import Backtests
 from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.service.checking import Checker
@@ -48,6 +49,7 @@ __all__ = [
     "AdjustmentReadings",
     "AnchorPolicy",
     "Anchorer",
+    "Audits",
     "Backtests",
     "CampaignReadings",
     "CashbackChecker",

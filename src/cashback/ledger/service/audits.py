@@ -4,7 +4,7 @@ from typing import Final
 
 from cashback.kernel.db import Database
 from cashback.kernel.money import INT63_MAX
-from cashback.kernel.page import CursorInvalid
+from cashback.kernel.page import number_of
 from cashback.ledger.model import Reconciliation, SealUnknown
 from cashback.ledger.model.audits import (
     RecomputationStory,
@@ -33,7 +33,7 @@ class Audits:
         """
         most = min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
-            found = await anchors.seals(tx, numbers_below=_place(after), limit=most + 1)
+            found = await anchors.seals(tx, numbers_below=number_of(after, first=INT63_MAX), limit=most + 1)
         kept = [_seal(stored) for stored in found[:most]]
         return kept, kept[-1].number if len(found) > most else None
 
@@ -57,7 +57,7 @@ class Audits:
         """
         most = min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
-            found = await reconciliations.page(tx, numbers_below=_place(after), limit=most + 1)
+            found = await reconciliations.page(tx, numbers_below=number_of(after, first=INT63_MAX), limit=most + 1)
         kept = [_reconciliation(number, run) for number, run in found[:most]]
         return kept, kept[-1].number if len(found) > most else None
 
@@ -81,7 +81,7 @@ class Audits:
         """
         most = min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
-            found = await trial.recomputations(tx, numbers_below=_place(after), limit=most + 1)
+            found = await trial.recomputations(tx, numbers_below=number_of(after, first=INT63_MAX), limit=most + 1)
         kept = found[:most]
         return kept, kept[-1].number if len(found) > most else None
 
@@ -125,16 +125,3 @@ def _reconciliation(number: int, run: Reconciliation) -> ReconciliationStory:
         kinds=run.kinds,
         settled_to=None if run.settled_to is None else str(run.settled_to),
     )
-
-
-def _place(text: str | None) -> int:
-    """Return the number that a page starts below.
-
-    Raises:
-        CursorInvalid: the text is no number.
-    """
-    if text is None:
-        return INT63_MAX
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(INT63_MAX)) and int(text) <= INT63_MAX):
-        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
-    return int(text)

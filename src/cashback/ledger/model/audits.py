@@ -23,6 +23,8 @@ class AnchorStory(msgspec.Struct, frozen=True, kw_only=True):
 class SealStory(msgspec.Struct, frozen=True, kw_only=True):
     """A seal: the Merkle `root` over the leaves from `first_leaf` to `last_leaf`, hashes in lowercase hex.
 
+    `hash` is that of the seal, what is published on the chain: the `root` of an anchor in a proof.
+
     `anchor` is that of this very seal, null where none was asked for; `anchored_by` is the first seal from this one on
     that is final on the chain, and covers it.
     """
@@ -70,7 +72,7 @@ class ReconciliationStory(msgspec.Struct, frozen=True, kw_only=True):
     burned: Amount
     explained: Amount | None
     total_supply: Amount
-    findings: int
+    findings_count: int
     kinds: dict[str, int]
     settled_to: Amount | None
 

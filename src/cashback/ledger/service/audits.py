@@ -121,7 +121,7 @@ def _reconciliation(number: int, run: Reconciliation) -> ReconciliationStory:
         burned=str(run.burned),
         explained=None if run.explained is None else str(run.explained),
         total_supply=str(run.total_supply),
-        findings=run.findings,
+        findings_count=run.findings,
         kinds=run.kinds,
         settled_to=None if run.settled_to is None else str(run.settled_to),
     )

@@ -80,7 +80,7 @@ def test_the_issue_s_verbs_are_all_there() -> None:
         "decisions replay",
         *("keys create", "keys list", "keys revoke", "reconcile", "doctor"),
         *("ledger verify", "ledger prove", "ledger statement", "ledger balance"),
-        *("ledger trial-balance", "ledger recompute"),
+        *("ledger trial-balance", "ledger recompute", "ledger seals", "ledger recomputations"),
         *("chain status", "chain halt", "chain resume", "chain recover", "chain rotate"),
         *(
             f"campaign {verb}"

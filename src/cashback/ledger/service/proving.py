@@ -16,7 +16,7 @@ from cashback.ledger.model import (
 )
 from cashback.ledger.model.proofs import PROOF_FORMAT, Proof, ProofAnchor, ProofStretch, ProvedLine
 from cashback.ledger.rules.evidence import seal_bytes
-from cashback.ledger.rules.merkle import leaf_hash, path_of
+from cashback.ledger.rules.merkle import leaf_hash, paths_of
 from cashback.ledger.store import anchors, proofs
 from cashback.ledger.store import readings as cashbacks
 
@@ -25,7 +25,7 @@ SEALS_MAX: Final = 10_000
 """Most seals between a line's own and the anchored one; at one a minute that is a week."""
 
 LINES_OVER_REST_MAX: Final = 100
-"""Most lines of a proof over REST, since others wait while its paths are computed; usual cashbacks have four to ten."""
+"""Most lines of a proof over REST, as each may lie under a seal of its own; usual cashbacks have four to ten."""
 
 
 class Prover:
@@ -108,16 +108,16 @@ class Prover:
 
 def _lines(leaves: Sequence[Leaf], seal: Seal, wanted: set[int]) -> list[ProvedLine]:
     """Return the wanted lines among the leaves under a seal, each with its path."""
-    hashes = [leaf_hash(leaf.content) for leaf in leaves]
+    places = {place for place, leaf in enumerate(leaves) if leaf.number in wanted}
+    paths = paths_of([leaf_hash(leaf.content) for leaf in leaves], places)
     return [
         ProvedLine(
-            leaf=str(leaf.number),
+            leaf=str(leaves[place].number),
             seal=str(seal.number),
-            content=leaf.content.decode(),
-            path=[sibling.hex() for sibling in path_of(hashes, place)],
+            content=leaves[place].content.decode(),
+            path=[sibling.hex() for sibling in paths[place]],
         )
-        for place, leaf in enumerate(leaves)
-        if leaf.number in wanted
+        for place in sorted(places)
     ]
 
 

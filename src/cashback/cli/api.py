@@ -1,12 +1,13 @@
 """What verbs over the REST API share: where it is, with which key, and how a command is repeated safely."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlencode
 
 import click
 
+from cashback.cli.output import print_records, say
 from cashback.cli.purchases import RestSettings
 from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
@@ -19,6 +20,10 @@ idempotency_option = click.option(
     "key",
     default=lambda: new_id("req"),
     help="Repeat the command safely under the same key; a new one when left out.",
+)
+LIMIT_MAX: Final = 200
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, LIMIT_MAX), default=50, show_default=True, help="How many, 1 to 200."
 )
 
 
@@ -35,3 +40,24 @@ def api() -> Iterator["Client"]:
 def part(text: str) -> str:
     """Return a part of a path, so that nothing in it leads elsewhere."""
     return quote(text, safe="")
+
+
+def print_page(
+    title: str,
+    path: str,
+    *,
+    limit: int,
+    as_json: bool,
+    shown: Sequence[str] = (),
+    asked: Mapping[str, str] | None = None,
+) -> None:
+    """Print the first page of a list of the API, at most `limit` items, and say so when there are more.
+
+    A table has the columns that are `shown`, all without; JSON has every member.
+    """
+    with api() as client:
+        page = client.get(f"{path}?{urlencode({'limit': str(limit), **(asked or {})})}")
+    rows = [{name: item[name] for name in shown or item} for item in page["items"]]
+    print_records(title, page["items"] if as_json else rows, as_json=as_json)
+    if page["next_cursor"] is not None:
+        say("there are more: raise --limit" if limit < LIMIT_MAX else "there are more, over REST")

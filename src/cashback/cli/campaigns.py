@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cashback.cli.api import api, idempotency_option, part
+from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say
 
 reason_option = click.option("--reason", required=True, help="Why; it is kept.")
@@ -109,20 +109,28 @@ def rebalance(campaign_id: str, reason: str, key: str, as_json: bool) -> None:  
 
 @campaign.command("list", short_help="List a programme's campaigns.")
 @click.argument("programme_id")
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many, 1 to 200.")
+@limit_option
 @json_option
 def list_campaigns(programme_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
     """List the campaigns of a programme, the oldest first.
 
     Example: cashback campaign list prg_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        page = client.get(f"/v1/programmes/{part(programme_id)}/campaigns?limit={limit}")
     shown = ("id", "name", "currency", "budget_minor", "budget_left_minor", "starts_at", "ends_at", "closed_at")
-    rows = [{name: item[name] for name in shown} for item in page["items"]]
-    print_records("campaigns", page["items"] if as_json else rows, as_json=as_json)
-    if page["next_cursor"] is not None:
-        say("there are more: raise --limit")
+    path = f"/v1/programmes/{part(programme_id)}/campaigns"
+    print_page("campaigns", path, limit=limit, as_json=as_json, shown=shown)
+
+
+@campaign.command(short_help="List who waits for its budget.")
+@click.argument("campaign_id")
+@limit_option
+@json_option
+def waitlist(campaign_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List the cashbacks that wait for a campaign's budget, in their order.
+
+    Example: cashback campaign waitlist cmp_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    print_page("waiting", f"/v1/campaigns/{part(campaign_id)}/waitlist", limit=limit, as_json=as_json)
 
 
 @campaign.command()

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.cli.journals import recomputations, seals
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, print_table, say
 from cashback.kernel.config import load
 
@@ -29,6 +30,10 @@ def ledger() -> None:
 
     Example: cashback ledger verify
     """
+
+
+ledger.add_command(seals)
+ledger.add_command(recomputations)
 
 
 @ledger.command(short_help="Recompute the books' evidence, of some cashbacks only, or check a proof.")

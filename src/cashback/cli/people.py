@@ -2,8 +2,8 @@
 
 import click
 
-from cashback.cli.api import api, idempotency_option, part
-from cashback.cli.output import json_option, print_facts, print_json
+from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
+from cashback.cli.output import json_option, print_facts, print_json, print_records
 
 
 @click.group()
@@ -48,6 +48,18 @@ def set_facts(merchant_id: str, mcc: str | None, owners: tuple[str, ...], key: s
     _print("merchant", told, as_json=as_json)
 
 
+@merchant.command("show")
+@click.argument("merchant_id")
+@json_option
+def show_merchant(merchant_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show a merchant with its category and owners.
+
+    Example: cashback merchant show mer_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        _print("merchant", client.get(f"/v1/merchants/{part(merchant_id)}"), as_json=as_json)
+
+
 @click.group()
 def user() -> None:
     """Create users, link their wallets, and set what rules ask about them.
@@ -71,6 +83,56 @@ def create_user(reference: str | None, wallet: str | None, tier: str | None, key
     with api() as client:
         made = client.post("/v1/users", body, idempotency_key=key)
     _print("user", made, as_json=as_json)
+
+
+@user.command("show")
+@click.argument("user_id")
+@json_option
+def show_user(user_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show a user with the wallet in use and the tier.
+
+    Example: cashback user show usr_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        _print("user", client.get(f"/v1/users/{part(user_id)}"), as_json=as_json)
+
+
+@user.command("cashback", short_help="List a user's cashback, newest first.")
+@click.argument("user_id")
+@limit_option
+@json_option
+def list_cashback(user_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List what a user earned, newest first, and how far each is.
+
+    Example: cashback user cashback usr_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    print_page("cashback", f"/v1/users/{part(user_id)}/cashback", limit=limit, as_json=as_json)
+
+
+@user.command(short_help="Show what a user has, in ledger and wallet.")
+@click.argument("user_id")
+@json_option
+def balance(user_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show what a user earned by state, and what the wallet holds on the chain; stale when that does not answer.
+
+    Example: cashback user balance usr_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        story = client.get(f"/v1/users/{part(user_id)}/balance")
+    if as_json:
+        print_json(story)
+        return
+    currencies, on_chain = story.pop("ledger"), story.pop("on_chain")
+    rows = [
+        {"currency": each["currency"], "state": state, **figures}
+        for each in currencies
+        for state, figures in each.items()
+        if state != "currency"
+    ]
+    print_facts("balance", story)
+    print_records("in the ledger", rows, as_json=False)
+    if on_chain is not None:
+        print_facts("on the chain", on_chain)
 
 
 @user.command(short_help="Link the wallet to use from now on.")

@@ -2,9 +2,9 @@
 
 import click
 
-from cashback.cli.api import api, idempotency_option, part
+from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
 from cashback.cli.life import pause, resume
-from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+from cashback.cli.output import json_option, print_facts, print_json
 
 
 @click.group()
@@ -57,20 +57,27 @@ def create(token_rate: str, accepts: tuple[str, ...], key: str, as_json: bool, *
 
 
 @programme.command("list", short_help="List all programmes, the oldest first.")
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many, 1 to 200.")
+@limit_option
 @json_option
 def list_programmes(limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
     """List all programmes, the oldest first, those that have ended included.
 
     Example: cashback programme list
     """
-    with api() as client:
-        page = client.get(f"/v1/programmes?limit={limit}")
     shown = ("id", "name", "currency", "budget_minor", "budget_left_minor", "created_at", "ended_at")
-    rows = [{name: item[name] for name in shown} for item in page["items"]]
-    print_records("programmes", page["items"] if as_json else rows, as_json=as_json)
-    if page["next_cursor"] is not None:
-        say("there are more: raise --limit")
+    print_page("programmes", "/v1/programmes", limit=limit, as_json=as_json, shown=shown)
+
+
+@programme.command(short_help="List when it was paused and resumed.")
+@click.argument("programme_id")
+@limit_option
+@json_option
+def pauses(programme_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List when a programme was paused and resumed, by whom and why, the last time first.
+
+    Example: cashback programme pauses prg_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    print_page("pauses", f"/v1/programmes/{part(programme_id)}/pauses", limit=limit, as_json=as_json)
 
 
 @programme.command()

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import click
 
-from cashback.cli.api import api, idempotency_option
+from cashback.cli.api import api, idempotency_option, limit_option, print_page
 from cashback.cli.command import EXIT_DIFFERENCE
-from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+from cashback.cli.output import json_option, print_facts, print_json, print_records
 from cashback.kernel.errors import Invalid, Rejected
 
 ROWS_MAX: Final = 10_000
@@ -70,21 +71,33 @@ def put(  # click hands options over by name
 @rates.command("list", short_help="List rates, the last put first.")
 @click.option("--base", help="Only rates of one unit of this currency.")
 @click.option("--quote", help="Only rates in this currency.")
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many, 1 to 200.")
+@limit_option
 @json_option
 def list_rates(base: str | None, quote: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
     """List rates, the last put first.
 
     Example: cashback rates list --base EUR --quote USD
     """
-    from urllib.parse import urlencode
+    asked = {name: told for name, told in (("base", base), ("quote", quote)) if told}
+    print_page("rates", "/v1/exchange-rates", limit=limit, as_json=as_json, asked=asked)
 
-    asked = {"limit": str(limit)} | {name: told for name, told in (("base", base), ("quote", quote)) if told}
+
+@rates.command(short_help="Show the rate in force at an instant.")
+@click.argument("base")
+@click.argument("quote")
+@click.option("--at", required=True, help="RFC 3339 with an offset.")
+@json_option
+def show(base: str, quote: str, at: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show what one unit of BASE is worth in QUOTE at an instant: the rate that a purchase of then is converted by.
+
+    Example: cashback rates show EUR USD --at 2026-11-01T00:00:00Z
+    """
     with api() as client:
-        page = client.get(f"/v1/exchange-rates?{urlencode(asked)}")
-    print_records("rates", page["items"], as_json=as_json)
-    if page["next_cursor"] is not None:
-        say("there are more: raise --limit")
+        told = client.get(f"/v1/exchange-rates/current?{urlencode({'base': base, 'quote': quote, 'at': at})}")
+    if as_json:
+        print_json(told)
+    else:
+        print_facts("rate", told)
 
 
 @rates.command("import", short_help="Put the rates of a CSV file.")

@@ -11,7 +11,7 @@ from cashback.cli.output import Progress, amounts, json_option, print_json, prin
 from cashback.kernel.config import load
 
 if TYPE_CHECKING:
-    from cashback.processes.reconcile import Reconciliation, Report
+    from cashback.processes.reconcile import ReconciliationStory, Report
 
 LAST_MAX = 100
 
@@ -44,9 +44,11 @@ def reconcile(is_whole: bool, asked_by: str, last: int, as_json: bool) -> int:  
 
     settings = load(process.Settings)
     if last:
-        print_records(
-            f"the last {last} runs", _rows(asyncio.run(process.last_runs(settings, limit=last))), as_json=as_json
-        )
+        runs = asyncio.run(process.last_runs(settings, limit=last))
+        if as_json:
+            print_json(runs)
+        else:
+            print_records(f"the last {last} runs", _rows(runs), as_json=False)
         return 0
     with Progress("comparing ledger, mint records and chain", None) as bar:
         report = asyncio.run(process.reconcile(settings, is_whole=is_whole, asked_by=asked_by, reached=bar.reach_of))
@@ -61,7 +63,8 @@ def document(report: "Report") -> dict[str, object]:
     """Return a report for JSON: amounts are decimal strings, so that no reader rounds them."""
     of_tokens = {"total_supply", "burned", "explained", "logs_amount", "minted_amount", "in_flight_amount"}
     facts = msgspec.structs.asdict(report)
-    return {name: str(value) if name in of_tokens else value for name, value in facts.items()}
+    told = {name: str(value) if name in of_tokens else value for name, value in facts.items()}
+    return {**told, "findings_count": report.findings_count}
 
 
 def show(report: "Report") -> None:
@@ -95,8 +98,8 @@ def show(report: "Report") -> None:
         say("no difference: every number, recipient, amount and the sum agree")
 
 
-def _rows(runs: "list[Reconciliation]") -> list[dict[str, object]]:
-    """Return runs as rows."""
+def _rows(runs: "list[ReconciliationStory]") -> list[dict[str, object]]:
+    """Return runs as rows for people."""
     return [
         {
             "ended_at": run.ended_at.isoformat(),
@@ -107,7 +110,7 @@ def _rows(runs: "list[Reconciliation]") -> list[dict[str, object]]:
             "at_block": run.at_block,
             "settled_to": run.settled_to,
             "logs": run.logs,
-            "findings": run.findings,
+            "findings": run.findings_count,
             "kinds": ", ".join(f"{kind} {count}" for kind, count in run.kinds.items()),
             "reason": run.reason,
         }

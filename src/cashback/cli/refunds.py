@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import click
 
+from cashback.cli.api import limit_option, print_page
 from cashback.cli.output import json_option, print_facts, print_json, print_records
 from cashback.cli.purchases import RestSettings
 from cashback.kernel.config import load
@@ -113,6 +114,20 @@ def show_debt(user_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's w
         return
     print_facts("debt", story["figures"])
     print_records("open", story["open"], as_json=False)
+
+
+@debts.command("write-offs")
+@click.argument("user_id")
+@limit_option
+@json_option
+def list_write_offs(user_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """List what was given up of a user's debt, the last first.
+
+    By people with their reason, and by the ledger because of its age.
+
+    Example: cashback debts write-offs usr_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    print_page("given up", f"/v1/debts/{quote(user_id, safe='')}/write-offs", limit=limit, as_json=as_json)
 
 
 @debts.command("write-off")

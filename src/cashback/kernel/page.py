@@ -2,11 +2,12 @@
 
 import base64
 import binascii
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import msgspec
 
 from cashback.kernel.errors import Invalid
+from cashback.kernel.money import INT63_MAX
 
 PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 200
@@ -26,6 +27,11 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     items: list[T]
     next_cursor: str | None
+
+    @classmethod
+    def of(cls, items: list[T], place: str | None) -> Self:
+        """Return the page of these items; the next one starts after `place`, without which this is the last."""
+        return cls(items=items, next_cursor=None if place is None else cursor_of(place))
 
 
 def cursor_of(place: str) -> str:
@@ -49,3 +55,16 @@ def place_of(cursor: str | None) -> str | None:
     if cursor_of(place) != cursor:
         raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
     return place
+
+
+def number_of(place: str | None, *, first: int) -> int:
+    """Return the number that a place in a list stands for, `first` without one.
+
+    Raises:
+        CursorInvalid: the text is no number of ours.
+    """
+    if place is None:
+        return first
+    if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
+        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
+    return int(place)

@@ -25,3 +25,14 @@ async def replay(settings: Settings, *, since: datetime | None, reached: Callabl
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="cashback decisions", connections_max=1) as database:
         return await Replays(database).run(since=since, reached=reached)
+
+
+async def replay_one(settings: Settings, cashback_id: str) -> Replayed:
+    """Return what replaying the decisions of one cashback has found.
+
+    Raises:
+        CashbackUnknown: there is no such cashback.
+        Unavailable: the database did not answer.
+    """
+    async with Database.open(settings.ledger_audit_dsn.value, name="cashback decisions", connections_max=1) as database:
+        return await Replays(database).of_cashback(cashback_id)

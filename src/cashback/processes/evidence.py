@@ -1,8 +1,9 @@
-"""`cashback ledger verify | prove`: the books' evidence checked from the rows, or a proof without any of them.
+"""`cashback ledger verify | prove | seals | recomputations`: the books' evidence, checked, told, or proved.
 
 verify           database ──▶ rows, leaves, seals ──▶ first flaw         the chain's Anchored events, when asked
 verify cb_...    the same of the lines of some cashbacks
 prove            database ──▶ one file
+seals, ...       database ──▶ what was written down of them
 verify --proof   that file ──▶ lines, roots                              no database, no setting
 """
 
@@ -13,9 +14,10 @@ import msgspec
 from cashback.kernel.config import Dsn
 from cashback.kernel.db import Database
 from cashback.ledger.model import Checked, CheckedCashback, Fault, Flaw
+from cashback.ledger.model.audits import RecomputationStory, SealStory
 from cashback.ledger.model.proofs import Proof, Proved, ProvedAnchor
 from cashback.ledger.rules.proofs import check_proof, read_proof
-from cashback.ledger.service import CashbackChecker, Checker, Prover
+from cashback.ledger.service import Audits, CashbackChecker, Checker, Prover
 from cashback.processes.anchored import Chain, events_of, is_published
 
 
@@ -51,7 +53,7 @@ async def verify_cashbacks(
     """Return what the check of each cashback's lines found; with a `chain`, each of their anchors must stand there.
 
     Raises:
-        CashbackUnknown, NotSealed, ProofTooLong: there is no such cashback, no line of it, or too many.
+        CashbackUnknown, NothingPosted, ProofTooLong: there is no such cashback, no line of it, or too many.
         Unavailable: the database or the node did not answer.
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
@@ -83,7 +85,7 @@ async def prove(settings: Settings, cashback_id: str, *, position: int | None) -
     """Return the proof of a cashback's statement lines, or of the one at a position.
 
     Raises:
-        CashbackUnknown, LineUnknown, NotSealed, ProofTooLong: there is none, or not yet.
+        CashbackUnknown, LineUnknown, NothingPosted, NotSealed, ProofTooLong: there is none, or not yet.
         Unavailable: the database did not answer.
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
@@ -104,6 +106,26 @@ async def verify_proof(document: bytes, *, chain: Chain | None) -> ProofChecked:
         if not await is_published(chain, anchor):
             return ProofChecked(proved=proved, flaw=_unpublished(anchor))
     return ProofChecked(proved=proved, flaw=None)
+
+
+async def seals(settings: Settings, *, limit: int) -> list[SealStory]:
+    """Return the newest seals, newest first.
+
+    Raises:
+        Unavailable: the database did not answer.
+    """
+    async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
+        return (await Audits(database).seals(after=None, limit=limit))[0]
+
+
+async def recomputations(settings: Settings, *, limit: int) -> list[RecomputationStory]:
+    """Return the newest computations of all balances, newest first.
+
+    Raises:
+        Unavailable: the database did not answer.
+    """
+    async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
+        return (await Audits(database).recomputations(after=None, limit=limit))[0]
 
 
 def _unpublished(anchor: ProvedAnchor) -> Flaw:

@@ -69,6 +69,15 @@ def test_every_reference_leads_somewhere(told: dict[str, Any]) -> None:
     assert named == set(told["components"]["schemas"])
 
 
+def test_a_page_tells_what_it_is_of(told: dict[str, Any]) -> None:
+    """Its items are of a schema with a name, or whoever generates a client gets objects without members."""
+    schemas = told["components"]["schemas"]
+    pages = {name: schema["properties"]["items"] for name, schema in schemas.items() if name.endswith("Page")}
+    assert len(pages) >= 10
+    assert [name for name, items in pages.items() if set(items["items"]) != {"$ref"}] == []
+    assert pages["DebtorPage"] == {"type": "array", "items": {"$ref": "#/components/schemas/DebtorStory"}}
+
+
 @pytest.mark.asyncio(loop_scope="module")
 async def test_every_route_is_documented(rest: Rest, told: dict[str, Any]) -> None:
     """All but the document itself; HEAD and OPTIONS go without saying."""

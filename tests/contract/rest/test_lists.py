@@ -108,3 +108,19 @@ async def test_a_cursor_of_another_list_opens_no_door(world: World, operator: Ca
     await world.record(buy(stranger, merchant))
     page = (await operator.get(f"/v1/users/{stranger.id}/cashback", params={"cursor": cursor})).json()
     assert page == {"items": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize(
+    "cursor", [forged("-1"), forged("1 or true"), forged(str(2**63)), forged("9" * 30), forged("٣")]
+)
+async def test_every_list_of_numbered_places_refuses_what_none_handed_out(
+    world: World, operator: Caller, cursor: str
+) -> None:
+    """By one rule: digits, and no more than a position can be."""
+    programme = await world.one("select id from ledger.programmes")
+    campaign = await world.one("select id from ledger.campaigns")
+    journals = ("seals", "reconciliations", "recomputations", "reviews", "adjustments", "exchange-rates")
+    of_one = (f"programmes/{programme}/rulesets", f"programmes/{programme}/pauses", f"campaigns/{campaign}/waitlist")
+    for path in (*journals, *of_one, "refunds/parked"):
+        response = await operator.get(f"/v1/{path}", params={"cursor": cursor})
+        assert_problem(response, 422, "cursor_invalid", parameter="cursor")

@@ -1,12 +1,14 @@
 """Reviews, pauses and what expires, over REST: an operator's, once under each key, refused by code."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
 import pytest
 
 from tests.contract.rest.document import assert_problem
-from tests.contract.rest.world import Caller, Rest, a_purchase, open_rest
+from tests.contract.rest.world import Caller, Rest, a_purchase, instant, open_rest
 from tests.integration.ledger.lives import life_of, with_terms
+from tests.integration.ledger.test_waitlist import top_up, waiting, waitlist_of
 from tests.integration.ledger.world import Dsns, World, fresh_database, new_key, open_world
 from tests.support.servers import Databases
 
@@ -130,3 +132,39 @@ async def test_only_an_operator_decides_and_only_in_the_documented_form(own_worl
         parameter="cashback_id",
     )
     assert await own_world.one("select count(*) from ledger.reviews") == 0
+
+
+async def test_pauses_and_their_ends_are_told_the_last_first(own_world: World, own_rest: Rest) -> None:
+    """Who and why, page by page; what was no news is not among them, and a merchant sees none."""
+    programme, operator = await own_world.programme(), await own_rest.operator()
+    path = f"/v1/programmes/{programme.id}"
+    for act, reason in (("pause", "a"), ("pause", "again"), ("resume", "b"), ("pause", "c")):
+        assert (await operator.post(f"{path}/{act}", {"person": "alice", "reason": reason})).status_code == 201
+    first = (await operator.get(f"{path}/pauses", params={"limit": 2})).json()
+    rest = (await operator.get(f"{path}/pauses", params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    told = [(one["is_paused"], one["person"], one["reason"]) for one in first["items"] + rest["items"]]
+    assert told == [(True, "alice", "c"), (False, "alice", "b"), (True, "alice", "a")]
+    assert rest["next_cursor"] is None
+    assert_problem(await operator.get("/v1/programmes/prg_nobody/pauses"), 404, "programme_unknown")
+    merchant = await own_rest.merchant(await own_world.merchant())
+    assert_problem(await merchant.get(f"{path}/pauses"), 403, "operator_only")
+
+
+async def test_who_waits_for_budget_is_told_in_the_order_of_the_line(own_world: World, own_rest: Rest) -> None:
+    """How much each wants, since when and for how long; who is paid has left the line."""
+    _, campaign_id, answers = await waiting(own_world, 30_000, 10_000, 20_000)
+    operator = await own_rest.operator()
+    path = f"/v1/campaigns/{campaign_id}/waitlist"
+    first = (await operator.get(path, params={"limit": 2})).json()
+    rest = (await operator.get(path, params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    told = first["items"] + rest["items"]
+    assert [one["cashback_id"] for one in told] == [answer.cashback.id for answer in answers]
+    assert [(one["wanted_minor"], one["currency"]) for one in told] == [(n, "USD") for n in ("3000", "1000", "2000")]
+    assert (told[0]["user_id"], told[0]["merchant_id"]) == (answers[0].user_id, answers[0].merchant_id)
+    assert instant(told[0]["waits_until"]) - instant(told[0]["waiting_since"]) == timedelta(days=30)
+    await top_up(own_world, campaign_id, 900)
+    await waitlist_of(own_world).round()
+    assert len((await operator.get(path)).json()["items"]) == 2
+    assert_problem(await operator.get("/v1/campaigns/cmp_nobody/waitlist"), 404, "campaign_unknown")
+    merchant = await own_rest.merchant(await own_world.merchant())
+    assert_problem(await merchant.get(path), 403, "operator_only")

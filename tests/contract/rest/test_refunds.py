@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from cashback.purchases.model import Merchant, User
 from tests.contract.rest.document import assert_problem
-from tests.contract.rest.world import Caller, Rest, a_purchase
+from tests.contract.rest.world import Caller, Rest, a_purchase, instant
 from tests.integration.ledger.world import World, minted_outcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -105,7 +105,13 @@ async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, opera
     assert (answer["token_units"], answer["person"]) == ("290000", "alice")
     [programme] = (await operator.get("/v1/debts/programmes")).json()["items"]
     assert (programme["uncollected"], programme["written_off"], programme["open"]) == ("290000", "290000", "0")
+    page = (await operator.get(f"{path}/write-offs")).json()
+    [given_up], at = page["items"], await world.one("select at from ledger.write_offs")
+    assert (given_up["token_units"], given_up["person"], given_up["reason"]) == ("290000", "alice", "moved away")
+    assert (instant(given_up["at"]), given_up["user_id"], page["next_cursor"]) == (at, shop.user.id, None)
+    stranger = await world.user()
+    assert_problem(await operator.get(f"/v1/debts/{stranger.id}/write-offs"), 404, "debt_unknown")
     assert_problem(await operator.post(f"{path}/write-offs", order), 409, "nothing_owed")
-    for forbidden in (path, "/v1/debts", "/v1/debts/programmes"):
+    for forbidden in (path, f"{path}/write-offs", "/v1/debts", "/v1/debts/programmes"):
         assert_problem(await shop.owner.get(forbidden), 403, "operator_only")
     assert_problem(await shop.owner.post(f"{path}/write-offs", order), 403, "operator_only")

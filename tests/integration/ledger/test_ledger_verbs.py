@@ -10,7 +10,9 @@ import pytest
 
 from cashback.cli import command
 from cashback.cli.command import EXIT_DIFFERENCE, EXIT_REJECTED, EXIT_UNAVAILABLE
+from cashback.ledger.service import Audits, Recomputer
 from tests.integration.ledger.sealing import minted, seal_all
+from tests.integration.ledger.test_proving import Publisher, publish
 from tests.integration.ledger.world import Dsns, World, buy
 
 Type = Callable[..., Any]
@@ -127,3 +129,22 @@ async def test_the_books_as_a_whole(world: World, say: Type, dsns: Dsns, monkeyp
     await world.rows("update ledger.accounts set balance = balance + 1 where kind = 'budget'")
     await say("trial-balance", code=EXIT_DIFFERENCE)
     assert "/budget/USD holds" in await say("recompute", code=EXIT_DIFFERENCE)
+
+
+async def test_seals_and_recomputations_are_listed_in_the_words_of_the_api(world: World, say: Type) -> None:
+    """The newest first, for people and for programs."""
+    await minted(world)
+    await seal_all(world, leaves_max=3)
+    await publish(world, Publisher())
+    for who in ("alice", "bob"):
+        await Recomputer(world.worker, clock=world.clock, by=who).recompute()
+    audits = Audits(world.auditor)
+    told = msgspec.json.decode(await say("seals", "--json"))
+    assert told == msgspec.json.decode(msgspec.json.encode((await audits.seals(after=None, limit=50))[0]))
+    [newest] = msgspec.json.decode(await say("seals", "--limit", "1", "--json"))
+    assert newest == told[0]
+    assert "final" in await say("seals")
+    runs = msgspec.json.decode(await say("recomputations", "--json"))
+    assert [run["by"] for run in runs] == ["bob", "alice"]
+    assert runs == msgspec.json.decode(msgspec.json.encode((await audits.recomputations(after=None, limit=50))[0]))
+    assert "alice" in await say("recomputations")

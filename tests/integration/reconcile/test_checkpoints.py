@@ -139,9 +139,11 @@ async def test_the_last_runs_are_shown_newest_first(scene: Scene) -> None:
         0,
         "incremental",
         "worker",
-        "minter_paused 1",
+        {"minter_paused": 1},
     )
-    assert (oldest["mode"], oldest["asked_by"], oldest["findings"]) == ("whole", "person", 0)
+    assert int(newest["number"]) > int(oldest["number"])
+    assert (newest["after_block"], newest["settled_to"]) == (oldest["at_block"], newest["at_block"])
+    assert (oldest["mode"], oldest["asked_by"], oldest["findings_count"]) == ("whole", "person", 0)
     code, said = await scene.command("reconcile", "--last", "1")
     assert (code, "minter_paused 1" in said, "there is no checkpoint yet" in said) == (0, True, False)
     assert len(await last_runs(load(Settings, scene.settings), limit=1)) == 1

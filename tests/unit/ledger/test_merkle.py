@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.ledger.rules.merkle import leaf_hash, path_of, root_by_path, root_of
+from cashback.ledger.rules.merkle import leaf_hash, paths_of, root_by_path, root_of
 
 # The leaves and roots of Certificate Transparency's own reference tests, for trees of one to eight leaves.
 CONTENTS = [
@@ -36,8 +36,10 @@ def test_roots_are_those_of_the_reference(size: int) -> None:
 def test_every_leaf_has_a_path_to_the_root(contents: list[bytes]) -> None:
     """And the path is no longer than the logarithm of the tree's size."""
     leaves = [leaf_hash(content) for content in contents]
+    paths = paths_of(leaves, set(range(len(leaves))))
     for index, leaf in enumerate(leaves):
-        path = path_of(leaves, index)
+        path = paths[index]
+        assert paths_of(leaves, {index}) == {index: path}
         assert root_by_path(leaf, index=index, size=len(leaves), path=path) == root_of(leaves)
         assert len(path) <= (len(leaves) - 1).bit_length()
 
@@ -47,7 +49,7 @@ def test_no_path_leads_from_elsewhere_to_the_root(contents: list[bytes], data: s
     """Another leaf, another place or another sibling ends at another root, or nowhere."""
     leaves = [leaf_hash(content) for content in contents]
     index = data.draw(st.integers(0, len(leaves) - 1))
-    path, root = path_of(leaves, index), root_of(leaves)
+    path, root = paths_of(leaves, {index})[index], root_of(leaves)
     stranger = leaf_hash(b"a content that is longer than any")
     assert root_by_path(stranger, index=index, size=len(leaves), path=path) != root
     assert root_by_path(leaves[index], index=len(leaves), size=len(leaves), path=path) is None

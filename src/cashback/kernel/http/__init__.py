@@ -9,22 +9,23 @@ from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.head import Head
 from cashback.kernel.http.observe import Observe
-from cashback.kernel.http.parameters import IdempotencyKey, KnownParameters, Reference
+from cashback.kernel.http.parameters import Cursor, IdempotencyKey, KnownParameters, Limit, Reference
 from cashback.kernel.http.problems import EXCEPTION_HANDLERS, problems
-from cashback.kernel.page import CURSOR_LENGTH_MAX, PAGE_DEFAULT, PAGE_MAX, Page, cursor_of, place_of
+from cashback.kernel.page import PAGE_DEFAULT, PAGE_MAX, Page, cursor_of, place_of
 from cashback.kernel.principal import Principal, Scope
 from cashback.kernel.problem import Problem
 
 __all__ = [
-    "CURSOR_LENGTH_MAX",
     "EXCEPTION_HANDLERS",
     "PAGE_DEFAULT",
     "PAGE_MAX",
     "ApiKeyAuth",
+    "Cursor",
     "Head",
     "IdempotencyKey",
     "JsonRequest",
     "KnownParameters",
+    "Limit",
     "Observe",
     "Page",
     "Principal",

@@ -1,7 +1,7 @@
-"""What the OpenAPI document says of our structs beyond their fields: their own words, and that they are closed."""
+"""What the OpenAPI document says of our structs beyond the framework: their words, closedness, what a page is of."""
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 from litestar.openapi.spec import Schema
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class StructDocumentation(OpenAPISchemaPlugin):
-    """Adds each struct's docstring, and `additionalProperties: false` where an unknown field is refused."""
+    """Adds each struct's docstring, what its generic fields hold, and that it is closed where it is."""
 
     def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
         """Tell whether the field is a struct."""
@@ -27,4 +27,10 @@ class StructDocumentation(OpenAPISchemaPlugin):
         schema.description = inspect.getdoc(field_definition.type_)
         if field_definition.type_.__struct_config__.forbid_unknown_fields:
             schema.additional_properties = False
+        # The framework takes a variable of a generic base for any object, whatever the struct has put in its place.
+        hints = get_type_hints(field_definition.type_, include_extras=True)
+        for field in msgspec.structs.fields(field_definition.type_):
+            if getattr(hints[field.name], "__parameters__", ()) and schema.properties is not None:
+                known = FieldDefinition.from_annotation(field.type, name=field.encode_name)
+                schema.properties[field.encode_name] = schema_creator.for_field_definition(known)
         return schema

@@ -9,6 +9,7 @@ from litestar.params import HeaderParameter, ParameterKwarg, QueryParameter
 from litestar.types import ASGIApp, Receive, Send
 
 from cashback.kernel.errors import Invalid
+from cashback.kernel.page import CURSOR_LENGTH_MAX, PAGE_MAX
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _KEY_HEADER: Final = IDEMPOTENCY_KEY.lower().encode()
@@ -25,6 +26,12 @@ IdempotencyKey: TypeAlias = Annotated[
         # For the document only: what breaks it has a code of its own.
         schema_extra={"min_length": 1, "max_length": 255},
     ),
+]
+
+Limit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
+Cursor: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
 ]
 
 Reference: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

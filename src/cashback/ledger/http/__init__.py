@@ -1,5 +1,6 @@
-"""The ledger over REST: cashbacks with their timelines, debts, decisions, the programme in force, the trial balance."""
+"""The ledger over REST: cashbacks with their timelines, debts, decisions, programmes, and what proves the books."""
 
+from cashback.ledger.http.audits import AUDIT_ROUTES
 from cashback.ledger.http.backtests import BACKTEST_ROUTES
 from cashback.ledger.http.cashbacks import CASHBACK_ROUTES
 from cashback.ledger.http.debts import DEBT_ROUTES
@@ -9,6 +10,7 @@ from cashback.ledger.http.queues import QUEUE_ROUTES
 from cashback.ledger.http.trial import TRIAL_ROUTES
 
 ROUTES = [
+    *AUDIT_ROUTES,
     *BACKTEST_ROUTES,
     *CASHBACK_ROUTES,
     *DEBT_ROUTES,

@@ -4,31 +4,20 @@ from typing import Annotated, Any
 
 from litestar import Request, get
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import PathParameter
 
-from cashback.kernel.http import (
-    CURSOR_LENGTH_MAX,
-    PAGE_DEFAULT,
-    PAGE_MAX,
-    Page,
-    cursor_of,
-    place_of,
-    principal_of,
-    problems,
-    require_operator,
-)
-from cashback.ledger.service import DebtorStory, Debts, ProgrammeDebts, UserDebtStory
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
+from cashback.ledger.service import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffStory
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
-Cursor = Annotated[
-    str | None,
-    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
-]
 
 
 class DebtorPage(Page[DebtorStory], frozen=True):
     """One page of users in debt; `next_cursor` is null on the last one."""
+
+
+class WriteOffPage(Page[WriteOffStory], frozen=True):
+    """One page of what was given up; `next_cursor` is null on the last one."""
 
 
 @get("/v1/debts", operation_id="listDebts", summary="Users in debt", tags=["Debts"], responses=problems(403))
@@ -38,8 +27,7 @@ async def list_debts(
     """Return who owes tokens for what was returned after its mint, how many, and since when."""
     require_operator(principal_of(request))
     found = await debts.debtors(after=place_of(cursor), limit=limit + 1)
-    next_cursor = cursor_of(found[limit - 1].user_id) if len(found) > limit else None
-    return DebtorPage(items=found[:limit], next_cursor=next_cursor)
+    return DebtorPage.of(found[:limit], found[limit - 1].user_id if len(found) > limit else None)
 
 
 @get(
@@ -68,4 +56,23 @@ async def show_debt(request: Request[Any, Any, Any], debts: NamedDependency[Debt
     return await debts.of_user(user_id)
 
 
-DEBT_ROUTES = [list_debts, show_programmes, show_debt]
+@get(
+    "/v1/debts/{user_id:str}/write-offs",
+    operation_id="listWriteOffs",
+    summary="What was given up of a user's debt, the last first",
+    tags=["Debts"],
+    responses=problems(403, 404),
+)
+async def list_write_offs(
+    request: Request[Any, Any, Any],
+    debts: NamedDependency[Debts],
+    user_id: UserId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> WriteOffPage:
+    """Return one page: by people with their reason, and by the ledger because of its age."""
+    require_operator(principal_of(request))
+    return WriteOffPage.of(*await debts.write_offs(user_id, after=place_of(cursor), limit=limit))
+
+
+DEBT_ROUTES = [list_debts, show_programmes, show_debt, list_write_offs]

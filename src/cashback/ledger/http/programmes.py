@@ -6,27 +6,12 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import (
-    CURSOR_LENGTH_MAX,
-    PAGE_DEFAULT,
-    PAGE_MAX,
-    Page,
-    cursor_of,
-    place_of,
-    principal_of,
-    problems,
-    require_operator,
-)
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
 from cashback.kernel.money import CURRENCY_PATTERN
 from cashback.ledger.model import ProgrammeAnswer
 from cashback.ledger.service import Readings, programme_answer
 
 ProgrammeId = Annotated[str, PathParameter(description="A programme's id, `prg_...`.")]
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
-Cursor = Annotated[
-    str | None,
-    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
-]
 TakenCurrency = Annotated[
     str | None,
     QueryParameter(pattern=CURRENCY_PATTERN, description="The programme that takes this currency; else the oldest."),
@@ -84,7 +69,7 @@ async def list_programmes(
     require_operator(principal_of(request))
     found, place = await readings.programmes(after=place_of(cursor), limit=limit)
     items = [programme_answer(programme) for programme in found]
-    return ProgrammePage(items=items, next_cursor=None if place is None else cursor_of(place))
+    return ProgrammePage.of(items, place)
 
 
 PROGRAMME_ROUTES = [show_programme, show_one, list_programmes]

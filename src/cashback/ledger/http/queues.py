@@ -1,4 +1,4 @@
-"""What waits for people over REST: cashbacks in review, and users who should link a wallet."""
+"""What waits over REST: for verdicts, for a wallet, for budget, and what people paused meanwhile."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -6,32 +6,27 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, get
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import (
-    CURSOR_LENGTH_MAX,
-    PAGE_DEFAULT,
-    PAGE_MAX,
-    Page,
-    cursor_of,
-    place_of,
-    principal_of,
-    problems,
-    require_operator,
-)
-from cashback.ledger.model.life import ExpiringStory, ReviewStory
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
+from cashback.ledger.model.life import ExpiringStory, PauseStory, ReviewStory, WaitingStory
 from cashback.ledger.service import Queues
 
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
-Cursor = Annotated[
-    str | None,
-    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
-]
+CampaignId = Annotated[str, PathParameter(description="A campaign's id, `cmp_...`.")]
+ProgrammeId = Annotated[str, PathParameter(description="A programme's id, `prg_...`.")]
 WithinDays = Annotated[int, QueryParameter(ge=0, le=3_650, description="How many days from now.")]
 
 
 class ReviewPage(Page[ReviewStory], frozen=True):
     """One page of what waits for verdicts; `next_cursor` is null on the last one."""
+
+
+class WaitingPage(Page[WaitingStory], frozen=True):
+    """One page of who waits for a campaign's budget; `next_cursor` is null on the last one."""
+
+
+class PausePage(Page[PauseStory], frozen=True):
+    """One page of a programme's pauses and their ends; `next_cursor` is null on the last one."""
 
 
 class ExpiringList(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +48,7 @@ async def list_reviews(
     """Return one page of the queue, with what was said of each so far."""
     require_operator(principal_of(request))
     items, next_place = await queues.reviews(limit=limit, place=place_of(cursor))
-    return ReviewPage(items=items, next_cursor=None if next_place is None else cursor_of(next_place))
+    return ReviewPage.of(items, next_place)
 
 
 @get(
@@ -74,4 +69,42 @@ async def list_expiring(
     return ExpiringList(items=await queues.expiring(within=timedelta(days=within_days), limit=limit))
 
 
-QUEUE_ROUTES = [list_reviews, list_expiring]
+@get(
+    "/v1/campaigns/{campaign_id:str}/waitlist",
+    operation_id="listWaiting",
+    summary="Cashbacks that wait for a campaign's budget, in their order",
+    tags=["Campaigns"],
+    responses=problems(403, 404),
+)
+async def list_waiting(
+    request: Request[Any, Any, Any],
+    queues: NamedDependency[Queues],
+    campaign_id: CampaignId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> WaitingPage:
+    """Return one page of the line: who is first is decided again first, once the budget covers it."""
+    require_operator(principal_of(request))
+    return WaitingPage.of(*await queues.line(campaign_id, limit=limit, place=place_of(cursor)))
+
+
+@get(
+    "/v1/programmes/{programme_id:str}/pauses",
+    operation_id="listPauses",
+    summary="When a programme was paused and resumed, the last time first",
+    tags=["Programmes"],
+    responses=problems(403, 404),
+)
+async def list_pauses(
+    request: Request[Any, Any, Any],
+    queues: NamedDependency[Queues],
+    programme_id: ProgrammeId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> PausePage:
+    """Return one page of its pauses and their ends, each with who ordered it and why."""
+    require_operator(principal_of(request))
+    return PausePage.of(*await queues.pauses(programme_id, limit=limit, place=place_of(cursor)))
+
+
+QUEUE_ROUTES = [list_reviews, list_expiring, list_waiting, list_pauses]

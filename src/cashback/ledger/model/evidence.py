@@ -166,6 +166,12 @@ class NotSealed(Unavailable):
     code = "not_sealed"
 
 
+class NothingPosted(Conflict):
+    """Nothing moved for the cashback, as for one that was declined: there is no line to be proved."""
+
+    code = "nothing_posted"
+
+
 class ProofInvalid(Invalid):
     """The file is no proof, or proves something else than it says; `pointer` names the place in it."""
 

@@ -150,6 +150,28 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class PauseStory(msgspec.Struct, frozen=True, kw_only=True):
+    """One pause of a programme, or the end of one, as it was written down: who, why and when."""
+
+    number: Amount
+    is_paused: bool
+    person: str
+    reason: str
+    at: datetime
+
+
+class WaitingStory(msgspec.Struct, frozen=True, kw_only=True):
+    """A cashback that waits for a campaign's budget: how much of it it wants, since when, and for how long at most."""
+
+    cashback_id: str
+    user_id: str
+    merchant_id: str | None
+    currency: str
+    wanted_minor: Amount
+    waiting_since: datetime
+    waits_until: datetime
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which cashbacks a batch takes: what is due at `now`, at most `limit`, `among` these if they are named.
 

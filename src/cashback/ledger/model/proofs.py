@@ -8,6 +8,7 @@ Hashes are lowercase hex; the bytes of lines and seals are canonical JSON, as te
 import msgspec
 
 from cashback.ledger.model.evidence import AnchorState
+from cashback.ledger.model.stories import Amount
 
 PROOF_FORMAT = "cashback-ledger-proof/1"
 
@@ -28,7 +29,7 @@ class ProofAnchor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     root: str
     up_to: str
     transaction_hash: str | None
-    block_number: str | None
+    block_number: Amount | None
     minter: str | None
 
 

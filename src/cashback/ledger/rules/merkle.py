@@ -5,6 +5,7 @@ largest power of two below n, so no leaf is ever hashed twice to fill a tree up.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import sha256
 
 
@@ -25,14 +26,12 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return _node(root_of(leaves[:split]), root_of(leaves[split:]))
 
 
-def path_of(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the sibling hashes that lead from the leaf at `index`, counted from 0, up to the root."""
-    if len(leaves) == 1:
-        return []
-    split = _split(len(leaves))
-    if index < split:
-        return [*path_of(leaves[:split], index), root_of(leaves[split:])]
-    return [*path_of(leaves[split:], index - split), root_of(leaves[:split])]
+def paths_of(leaves: Sequence[bytes], wanted: AbstractSet[int]) -> dict[int, list[bytes]]:
+    """Return the sibling hashes that lead from each wanted leaf, by its index from 0 on, up to the root.
+
+    Every node is hashed once, however many paths are wanted.
+    """
+    return _climb(leaves, 0, wanted)[1]
 
 
 def root_by_path(leaf: bytes, *, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
@@ -54,6 +53,20 @@ def root_by_path(leaf: bytes, *, index: int, size: int, path: Sequence[bytes]) -
             found = _node(found, sibling)
         place, last = place >> 1, last >> 1
     return found if last == 0 else None
+
+
+def _climb(leaves: Sequence[bytes], first: int, wanted: AbstractSet[int]) -> tuple[bytes, dict[int, list[bytes]]]:
+    """Return the root over leaves of which the first has the index `first`, and the paths up to it."""
+    if len(leaves) == 1:
+        return leaves[0], {first: []} if first in wanted else {}
+    split = _split(len(leaves))
+    left, lefts = _climb(leaves[:split], first, wanted)
+    right, rights = _climb(leaves[split:], first + split, wanted)
+    for path in lefts.values():
+        path.append(right)
+    for path in rights.values():
+        path.append(left)
+    return _node(left, right), lefts | rights
 
 
 def _node(left: bytes, right: bytes) -> bytes:

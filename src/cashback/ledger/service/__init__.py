@@ -10,11 +10,20 @@ from cashback.ledger.service.adjustments import (
     hold_cashback,
 )
 from cashback.ledger.service.anchoring import Anchorer, AnchorPolicy
+from cashback.ledger.service.audits import Audits
 from cashback.ledger.service.backtesting import Backtests
 from cashback.ledger.service.campaigns import change_budget, close_campaign, create_campaign, rebalance_campaign
 from cashback.ledger.service.checking import Checker
 from cashback.ledger.service.checking_cashbacks import CashbackChecker
-from cashback.ledger.service.debts import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffs, write_off
+from cashback.ledger.service.debts import (
+    DebtorStory,
+    Debts,
+    ProgrammeDebts,
+    UserDebtStory,
+    WriteOffs,
+    WriteOffStory,
+    write_off,
+)
 from cashback.ledger.service.drafting import change_draft, discard_draft, draft_ruleset
 from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.leased import Fence, Leased
@@ -48,6 +57,7 @@ __all__ = [
     "AdjustmentReadings",
     "AnchorPolicy",
     "Anchorer",
+    "Audits",
     "Backtests",
     "CampaignReadings",
     "CashbackChecker",
@@ -83,6 +93,7 @@ __all__ = [
     "Swept",
     "UserDebtStory",
     "Waitlist",
+    "WriteOffStory",
     "WriteOffs",
     "accrue",
     "announce",

@@ -16,7 +16,7 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import INT63_MAX, Minor, TokenUnits
 from cashback.kernel.outbox import append
-from cashback.kernel.page import CursorInvalid
+from cashback.kernel.page import number_of
 from cashback.ledger.model import Account, CashbackUnknown, Cause, Posting, ProgrammeUnknown, Reversed, State
 from cashback.ledger.model.adjustments import (
     Adjustment,
@@ -188,7 +188,7 @@ class AdjustmentReadings:
         Raises:
             CursorInvalid: `place` is none of ours.
         """
-        before, most = _position(place), min(limit, LIST_MAX)
+        before, most = number_of(place, first=INT63_MAX), min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
             rows = await store.page(tx, user_id=user_id, before=before, limit=most + 1)
         kept = rows[:most]
@@ -261,16 +261,3 @@ def _answer(made: Adjustment, state: State, left: Minor) -> AdjustmentAnswer:
         reason=made.reason,
         at=made.at,
     )
-
-
-def _position(place: str | None) -> int:
-    """Return the position that a page starts below.
-
-    Raises:
-        CursorInvalid: the text is no position.
-    """
-    if place is None:
-        return INT63_MAX
-    if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
-        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
-    return int(place)

@@ -11,7 +11,16 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.db import Database, Tx
-from cashback.ledger.model import Anchor, CashbackUnknown, CheckedCashback, Fault, Flaw, NotSealed, ProofTooLong, Seal
+from cashback.ledger.model import (
+    Anchor,
+    CashbackUnknown,
+    CheckedCashback,
+    Fault,
+    Flaw,
+    NothingPosted,
+    ProofTooLong,
+    Seal,
+)
 from cashback.ledger.rules.checking import flaw_of_leaf, flaw_of_link, flaw_of_place
 from cashback.ledger.rules.evidence import GENESIS
 from cashback.ledger.service.checking import Checker
@@ -44,7 +53,7 @@ class CashbackChecker:
 
         Raises:
             CashbackUnknown: there is no such cashback.
-            NotSealed: nothing was posted for it.
+            NothingPosted: nothing was posted for it.
             ProofTooLong: it has more lines, or more seals up to an anchor, than a proof holds.
             Unavailable: the database did not answer.
         """
@@ -75,13 +84,13 @@ class CashbackChecker:
         """Return the positions of a cashback's transfers, each with its leaf's number or None.
 
         Raises:
-            CashbackUnknown, NotSealed, ProofTooLong: there is no such cashback, no line of it, or too many.
+            CashbackUnknown, NothingPosted, ProofTooLong: there is no such cashback, no line of it, or too many.
         """
         if await cashbacks.by_id(tx, cashback_id) is None:
             raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
         found = await proofs.transfers_of(tx, cashback_id, limit=LINES_MAX + 1)
         if not found:
-            raise NotSealed("nothing was posted for this cashback", cashback_id=cashback_id)
+            raise NothingPosted("nothing was posted for this cashback", cashback_id=cashback_id)
         if len(found) > LINES_MAX:
             raise ProofTooLong(f"at most {LINES_MAX} lines are checked", cashback_id=cashback_id)
         return found

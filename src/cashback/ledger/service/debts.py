@@ -16,7 +16,8 @@ from prometheus_client import Counter
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Unavailable
-from cashback.kernel.money import TOKEN_SYMBOL, Amount, TokenUnits
+from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, Amount, TokenUnits
+from cashback.kernel.page import number_of
 from cashback.kernel.telemetry import logger
 from cashback.ledger.model import WRITE_OFF_BY_AGE, DebtFigures, DebtUnknown, NothingOwed, OpenDebt, WriteOff
 from cashback.ledger.rules import debt_of, due, oldest, written_off, written_off_of
@@ -72,6 +73,18 @@ class DebtorStory(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
 
 
+class WriteOffStory(msgspec.Struct, frozen=True, kw_only=True):
+    """A debt that was given up: of which programme, how much, by whom and why; the ledger itself does so by age."""
+
+    number: Amount
+    user_id: str
+    programme_id: str
+    token_units: Amount
+    person: str
+    reason: str
+    at: datetime
+
+
 class ProgrammeDebts(msgspec.Struct, frozen=True, kw_only=True):
     """What the two hundred newest programmes that asked anything back came to."""
 
@@ -103,6 +116,23 @@ class Debts:
         if figures.requested == 0:
             raise DebtUnknown("nothing was ever asked back of this user", user_id=user_id)
         return UserDebtStory(figures=_told(figures), open=[_part(part) for part in parts[:PARTS_MAX]])
+
+    async def write_offs(
+        self, user_id: str, *, after: str | None, limit: int
+    ) -> tuple[list[WriteOffStory], str | None]:
+        """Return a page of what was given up of a user's debt, the last first, and the place of the next one.
+
+        Raises:
+            DebtUnknown: nothing was ever asked back.
+            CursorInvalid: `after` is no place of ours.
+        """
+        below = number_of(after, first=INT63_MAX)
+        async with self._database.transaction() as tx:
+            if (await store.figures_of_user(tx, user_id)).requested == 0:
+                raise DebtUnknown("nothing was ever asked back of this user", user_id=user_id)
+            found = await store.write_offs(tx, user_id, numbers_below=below, limit=limit + 1)
+        kept = [_given_up(*one) for one in found[:limit]]
+        return kept, kept[-1].number if len(found) > limit else None
 
     async def of_programmes(self) -> list[DebtStory]:
         """Return what each programme asked back and what became of it: the two hundred newest."""
@@ -195,6 +225,19 @@ async def _give_up(tx: Tx, parts: Sequence[OpenDebt], *, person: str, reason: st
     ]
     await reversals.insert_write_offs(tx, write_offs, at=now)
     await post(tx, [written_off(one.user_id, one.programme_id, one.token_units) for one in write_offs], at=now)
+
+
+def _given_up(number: int, write_off: WriteOff, at: datetime) -> WriteOffStory:
+    """Return what was given up in the words that leave the house."""
+    return WriteOffStory(
+        number=str(number),
+        user_id=write_off.user_id,
+        programme_id=write_off.programme_id,
+        token_units=str(write_off.token_units),
+        person=write_off.person,
+        reason=write_off.reason,
+        at=at,
+    )
 
 
 def _told(figures: DebtFigures) -> DebtStory:

@@ -4,10 +4,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from cashback.kernel.db import Database, Tx
-from cashback.ledger.model import Anchor, CashbackUnknown, Leaf, LineUnknown, NotSealed, ProofTooLong, Seal
+from cashback.ledger.model import (
+    Anchor,
+    CashbackUnknown,
+    Leaf,
+    LineUnknown,
+    NothingPosted,
+    NotSealed,
+    ProofTooLong,
+    Seal,
+)
 from cashback.ledger.model.proofs import PROOF_FORMAT, Proof, ProofAnchor, ProofStretch, ProvedLine
 from cashback.ledger.rules.evidence import seal_bytes
-from cashback.ledger.rules.merkle import leaf_hash, path_of
+from cashback.ledger.rules.merkle import leaf_hash, paths_of
 from cashback.ledger.store import anchors, proofs
 from cashback.ledger.store import readings as cashbacks
 
@@ -15,13 +24,17 @@ LINES_MAX: Final = 1_000
 SEALS_MAX: Final = 10_000
 """Most seals between a line's own and the anchored one; at one a minute that is a week."""
 
+LINES_OVER_REST_MAX: Final = 100
+"""Most lines of a proof over REST, as each may lie under a seal of its own; usual cashbacks have four to ten."""
+
 
 class Prover:
     """Writes proofs; any role that may select may ask."""
 
-    def __init__(self, database: Database) -> None:
-        """Prove what is in `database`."""
+    def __init__(self, database: Database, *, lines_max: int = LINES_MAX) -> None:
+        """Prove what is in `database`, at most `lines_max` lines at once."""
         self._database = database
+        self._lines_max = lines_max
 
     async def prove(self, cashback_id: str, *, position: int | None = None) -> Proof:
         """Return the proof of every statement line of a cashback, or of one, as far as the seals are anchored by now.
@@ -29,7 +42,8 @@ class Prover:
         Raises:
             CashbackUnknown: there is no such cashback.
             LineUnknown: it has no line at `position`.
-            NotSealed: a line is under no seal yet, or there is none.
+            NothingPosted: it has no lines at all.
+            NotSealed: a line is under no seal yet.
             ProofTooLong: one file does not hold it.
         """
         async with self._database.transaction() as tx:
@@ -52,20 +66,24 @@ class Prover:
 
         Raises:
             LineUnknown: none is there.
-            NotSealed: one has none yet, or there is no transfer.
+            NothingPosted: there is no transfer.
+            NotSealed: one has none yet.
             ProofTooLong: there are too many.
         """
         found = await proofs.transfers_of(tx, cashback_id, limit=LINES_MAX + 1)
+        if not found:
+            raise NothingPosted("nothing was posted for this cashback", cashback_id=cashback_id)
         if len(found) > LINES_MAX:
             raise ProofTooLong(f"a proof holds at most {LINES_MAX} lines", cashback_id=cashback_id)
         if position is not None:
             found = [each for each in found if each[0] == position]
             if not found:
                 raise LineUnknown("this cashback has no such line", cashback_id=cashback_id, position=position)
+        if len(found) > self._lines_max:
+            raise ProofTooLong(f"a proof holds at most {self._lines_max} lines: name one", cashback_id=cashback_id)
         numbers = [number for _, number in found if number is not None]
-        if not found or len(numbers) < len(found):
-            what = "nothing was posted for this cashback" if not found else "a transfer of it is not chained yet"
-            raise NotSealed(what, cashback_id=cashback_id)
+        if len(numbers) < len(found):
+            raise NotSealed("a transfer of this cashback is not chained yet", cashback_id=cashback_id)
         return sorted(numbers)
 
     async def _stretches(self, tx: Tx, seals: Sequence[int]) -> list[ProofStretch]:
@@ -90,16 +108,16 @@ class Prover:
 
 def _lines(leaves: Sequence[Leaf], seal: Seal, wanted: set[int]) -> list[ProvedLine]:
     """Return the wanted lines among the leaves under a seal, each with its path."""
-    hashes = [leaf_hash(leaf.content) for leaf in leaves]
+    places = {place for place, leaf in enumerate(leaves) if leaf.number in wanted}
+    paths = paths_of([leaf_hash(leaf.content) for leaf in leaves], places)
     return [
         ProvedLine(
-            leaf=str(leaf.number),
+            leaf=str(leaves[place].number),
             seal=str(seal.number),
-            content=leaf.content.decode(),
-            path=[sibling.hex() for sibling in path_of(hashes, place)],
+            content=leaves[place].content.decode(),
+            path=[sibling.hex() for sibling in paths[place]],
         )
-        for place, leaf in enumerate(leaves)
-        if leaf.number in wanted
+        for place in sorted(places)
     ]
 
 

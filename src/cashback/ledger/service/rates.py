@@ -5,14 +5,12 @@ from typing import Final
 
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.money import INT63_MAX
-from cashback.kernel.page import CursorInvalid
+from cashback.kernel.page import number_of
 from cashback.ledger.model.rates import NewRate, Rate, RateExists, RateUnknown
 from cashback.ledger.rules.rates import check_beside, checked_rate
 from cashback.ledger.store import rates as store
 
 LIST_MAX: Final = 200
-_DIGITS: Final = 18
-"""Of a position in the list."""
 
 
 async def put_rate(tx: Tx, new: NewRate, *, now: datetime) -> Rate:
@@ -62,9 +60,7 @@ class RateReadings:
         Raises:
             CursorInvalid: `after` is no place of ours.
         """
-        if after is not None and not (after.isascii() and after.isdigit() and len(after) <= _DIGITS):
-            raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
-        before, most = INT63_MAX if after is None else int(after), min(limit, LIST_MAX)
+        before, most = number_of(after, first=INT63_MAX), min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
             found = await store.page(tx, base=base, quote=quote, before=before, limit=most + 1)
         kept = found[:most]

@@ -8,7 +8,7 @@ import msgspec
 
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.money import INT63_MAX
-from cashback.kernel.page import CursorInvalid
+from cashback.kernel.page import number_of
 from cashback.ledger.model.drafts import (
     Draft,
     DraftAnswer,
@@ -33,9 +33,6 @@ from cashback.ledger.store import drafts, programmes, rulesets
 
 LIST_MAX: Final = 200
 """Most drafts or versions that one reading returns."""
-
-_DIGITS: Final = 9
-"""Of the number of a version."""
 
 
 class RulesetReadings:
@@ -107,9 +104,7 @@ class RulesetReadings:
         Raises:
             CursorInvalid: `after` is no place of ours.
         """
-        if after is not None and not (after.isascii() and after.isdigit() and len(after) <= _DIGITS):
-            raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
-        before, most = int(after) if after is not None else INT63_MAX, min(limit, LIST_MAX)
+        before, most = number_of(after, first=INT63_MAX), min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
             found = await rulesets.page(tx, programme_id, before=before, limit=most + 1)
         kept = found[:most]

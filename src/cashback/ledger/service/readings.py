@@ -6,7 +6,7 @@ from typing import Final
 
 from cashback.kernel.db import Database, long_statements
 from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, to_token
-from cashback.kernel.page import CursorInvalid
+from cashback.kernel.page import number_of
 from cashback.ledger.model import (
     Balance,
     Cashback,
@@ -143,7 +143,7 @@ class Readings:
         Raises:
             CursorInvalid: `place` is none of ours.
         """
-        before, most = _position(place), min(limit, LIST_MAX)
+        before, most = number_of(place, first=INT63_MAX), min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
             rows = await store.of_user(tx, user_id, merchant_id=merchant_id, before=before, limit=most + 1)
         kept = rows[:most]
@@ -238,16 +238,3 @@ def explanation_of(document: bytes | None) -> str:
     if engine_of(document) == BARE_ENGINE:
         return explain(decided_of(document))
     return explain_in_full(judgement_of(document))
-
-
-def _position(place: str | None) -> int:
-    """Return the position that a page starts below.
-
-    Raises:
-        CursorInvalid: the text is no position.
-    """
-    if place is None:
-        return INT63_MAX
-    if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
-        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
-    return int(place)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Database, long_statements
+from cashback.kernel.money import INT63_MAX
 from cashback.ledger.model import Checkpoint, Closed, Reconciliation
 from cashback.ledger.service.readings import WHOLE_LEDGER_S_MAX
 from cashback.ledger.store import reconciliations as store
@@ -30,7 +31,8 @@ class Reconciliations:
     async def last(self, *, limit: int = 10) -> list[Reconciliation]:
         """Return the newest runs, newest first, at most `RUNS_MAX`."""
         async with self._database.transaction() as tx:
-            return await store.last(tx, limit=min(limit, RUNS_MAX))
+            found = await store.page(tx, numbers_below=INT63_MAX, limit=min(limit, RUNS_MAX))
+        return [run for _, run in found]
 
     async def last_ended(self) -> tuple[datetime | None, datetime | None]:
         """Return when the newest run ended, and when the newest whole one did; None where there is none."""

@@ -9,22 +9,25 @@ from typing import Final
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.money import INT63_MAX
-from cashback.kernel.page import CursorInvalid
+from cashback.kernel.page import number_of
 from cashback.ledger.model import CashbackUnknown, ProgrammeUnknown
+from cashback.ledger.model.campaigns import CampaignUnknown
 from cashback.ledger.model.life import (
     ExpiringStory,
     NewReview,
     NotInReview,
     Pause,
     PauseAnswer,
+    PauseStory,
     ReviewAnswer,
     ReviewItem,
     ReviewStory,
     SecondPersonRequired,
     Verdict,
+    WaitingStory,
 )
 from cashback.ledger.rules.life import is_same_person
-from cashback.ledger.store import adjustments, readings, reviews, waiting
+from cashback.ledger.store import adjustments, campaigns, programmes, readings, reviews, waiting
 
 LIST_MAX: Final = 200
 
@@ -99,9 +102,38 @@ class Queues:
         """
         most = min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
-            found = await reviews.page(tx, after_position=_position(place), limit=most + 1)
+            found = await reviews.page(tx, after_position=number_of(place, first=0), limit=most + 1)
         kept = found[:most]
         return [_story(item) for item in kept], str(kept[-1].position) if len(found) > most else None
+
+    async def pauses(self, programme_id: str, *, limit: int, place: str | None) -> tuple[list[PauseStory], str | None]:
+        """Return a page of a programme's pauses and their ends, the last first, and the place of the next one.
+
+        Raises:
+            ProgrammeUnknown: there is no such programme.
+            CursorInvalid: `place` is none of ours.
+        """
+        below, most = number_of(place, first=INT63_MAX), min(limit, LIST_MAX)
+        async with self._database.transaction() as tx:
+            if await programmes.read(tx, programme_id=programme_id) is None:
+                raise ProgrammeUnknown("there is no such programme", programme_id=programme_id)
+            found = await waiting.pauses(tx, programme_id, numbers_below=below, limit=most + 1)
+        return found[:most], found[most - 1].number if len(found) > most else None
+
+    async def line(self, campaign_id: str, *, limit: int, place: str | None) -> tuple[list[WaitingStory], str | None]:
+        """Return a page of who waits for a campaign's budget, in their order, and the place of the next one.
+
+        Raises:
+            CampaignUnknown: there is no such campaign.
+            CursorInvalid: `place` is none of ours.
+        """
+        after, most = number_of(place, first=0), min(limit, LIST_MAX)
+        async with self._database.transaction() as tx:
+            if await campaigns.read(tx, campaign_id) is None:
+                raise CampaignUnknown("there is no such campaign", campaign_id=campaign_id)
+            found = await waiting.line_of(tx, campaign_id, after=after, limit=most + 1)
+        kept = found[:most]
+        return [story for _, story in kept], str(kept[-1][0]) if len(found) > most else None
 
     async def expiring(self, *, within: timedelta, limit: int) -> list[ExpiringStory]:
         """Return what expires `within` so long unless a wallet is linked, soonest first."""
@@ -144,16 +176,3 @@ def _story(item: ReviewItem) -> ReviewStory:
         approvals_needed=item.approvals_needed,
         reviews=list(item.reviews),
     )
-
-
-def _position(place: str | None) -> int:
-    """Return the position that a page starts after.
-
-    Raises:
-        CursorInvalid: the text is no position.
-    """
-    if place is None:
-        return 0
-    if not (place.isascii() and place.isdigit() and len(place) <= len(str(INT63_MAX)) and int(place) <= INT63_MAX):
-        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
-    return int(place)

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from cashback.kernel.db import Tx
 from cashback.ledger.model import Anchor, AnchorStanding, AnchorState
+from cashback.ledger.model.audits import AnchorStory, StoredSeal
+from cashback.ledger.store.evidence import seal_of
 
 _ANCHOR: Final = """
     select anchor.seal, seal.hash, seal.last_leaf, state, transaction_hash, block_number, minter
@@ -113,6 +115,51 @@ async def covering(tx: Tx, seal: int) -> Anchor | None:
     )
     row = await cursor.fetchone()
     return None if row is None else _anchor(row)
+
+
+async def seals(tx: Tx, *, numbers_below: int, limit: int) -> list[StoredSeal]:
+    """Return seals below a number, the newest first, each with its own anchor and with the first final one over it."""
+    cursor = await tx.execute(
+        """
+        select seal.number, first_leaf, last_leaf, root, head, previous, sealed_at, hash, state, transaction_hash,
+               block_number, minter, asked_at, told_at,
+               (
+                   select final.seal
+                   from ledger.anchors as final
+                   where final.seal >= seal.number
+                     and final.state = 'final'
+                   order by final.seal
+                   limit 1
+               )
+        from ledger.seals as seal
+        left join ledger.anchors as anchor on anchor.seal = seal.number
+        where seal.number < %(below)s
+        order by seal.number desc
+        limit %(limit)s
+        """,
+        {"below": numbers_below, "limit": limit},
+    )
+    return [
+        StoredSeal(
+            seal=seal_of(row[:7]),
+            hash=row[7],
+            anchor=None if row[8] is None else _story(row[8:14]),
+            anchored_by=row[14],
+        )
+        for row in await cursor.fetchall()
+    ]
+
+
+def _story(row: tuple[Any, ...]) -> AnchorStory:
+    """Return the columns of an anchor as it is told."""
+    return AnchorStory(
+        state=AnchorState(row[0]),
+        transaction_hash=row[1],
+        block_number=None if row[2] is None else str(row[2]),
+        minter=row[3],
+        asked_at=row[4],
+        told_at=row[5],
+    )
 
 
 def _anchor(row: tuple[Any, ...]) -> Anchor:

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import TokenUnits
-from cashback.ledger.model import DebtFigures, OpenDebt
+from cashback.ledger.model import DebtFigures, OpenDebt, WriteOff
 
 _OPEN: Final = """
     select user_id, programme_id, least(amount, owed - (through - amount)) as units, at, position
@@ -168,6 +168,31 @@ async def page(tx: Tx, *, after_user: str, limit: int) -> list[tuple[str, TokenU
         {"users": await _users_in_debt(tx, after_user=after_user, limit=limit)},
     )
     return [(row[0], TokenUnits(row[1]), row[2]) for row in await cursor.fetchall()]
+
+
+async def write_offs(tx: Tx, user_id: str, *, numbers_below: int, limit: int) -> list[tuple[int, WriteOff, datetime]]:
+    """Return (number, what was given up, when) of a user below a number, the last first."""
+    cursor = await tx.execute(
+        """
+        select position, programme_id, token_units, person, reason, at
+        from ledger.write_offs
+        where user_id = %(user)s
+          and position < %(below)s
+        order by position desc
+        limit %(limit)s
+        """,
+        {"user": user_id, "below": numbers_below, "limit": limit},
+    )
+    return [
+        (
+            row[0],
+            WriteOff(
+                user_id=user_id, programme_id=row[1], token_units=TokenUnits(row[2]), person=row[3], reason=row[4]
+            ),
+            row[5],
+        )
+        for row in await cursor.fetchall()
+    ]
 
 
 async def _users_in_debt(tx: Tx, *, after_user: str, limit: int) -> list[str]:

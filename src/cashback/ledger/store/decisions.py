@@ -20,3 +20,18 @@ async def page(tx: Tx, *, after: tuple[str, int], since: datetime | None, limit:
         {"after": after[0], "sequence": after[1], "since": since, "limit": limit},
     )
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+
+
+async def of_cashback(tx: Tx, cashback_id: str, *, limit: int) -> list[tuple[int, bytes]]:
+    """Return (sequence, document) of the decisions of one cashback, the first one first."""
+    cursor = await tx.execute(
+        """
+        select sequence, document
+        from ledger.decisions
+        where cashback_id = %(id)s
+        order by sequence
+        limit %(limit)s
+        """,
+        {"id": cashback_id, "limit": limit},
+    )
+    return [(row[0], row[1]) for row in await cursor.fetchall()]

@@ -35,38 +35,42 @@ async def insert(tx: Tx, run: Reconciliation, checkpoint: Checkpoint | None) -> 
     )
 
 
-async def last(tx: Tx, *, limit: int) -> list[Reconciliation]:
-    """Return the newest runs, newest first."""
+async def page(tx: Tx, *, numbers_below: int, limit: int) -> list[tuple[int, Reconciliation]]:
+    """Return runs below a number with theirs, the newest first."""
     cursor = await tx.execute(
         """
         select mode, reason, asked_by, began_at, ended_at, after_block, at_block, at_block_hash, requested, logs,
                logs_amount::text, burned::text, total_supply::text, findings, kinds, settled_to,
-               explained::text
+               explained::text, position
         from ledger.reconciliations
+        where position < %(below)s
         order by position desc
         limit %(limit)s
         """,
-        {"limit": limit},
+        {"below": numbers_below, "limit": limit},
     )
     return [
-        Reconciliation(
-            mode=row[0],
-            reason=row[1],
-            asked_by=row[2],
-            began_at=row[3],
-            ended_at=row[4],
-            after_block=row[5],
-            at_block=row[6],
-            at_block_hash=row[7],
-            requested=row[8],
-            logs=row[9],
-            logs_amount=int(row[10]),
-            burned=int(row[11]),
-            total_supply=int(row[12]),
-            findings=row[13],
-            kinds=row[14],
-            settled_to=row[15],
-            explained=None if row[16] is None else int(row[16]),
+        (
+            row[17],
+            Reconciliation(
+                mode=row[0],
+                reason=row[1],
+                asked_by=row[2],
+                began_at=row[3],
+                ended_at=row[4],
+                after_block=row[5],
+                at_block=row[6],
+                at_block_hash=row[7],
+                requested=row[8],
+                logs=row[9],
+                logs_amount=int(row[10]),
+                burned=int(row[11]),
+                total_supply=int(row[12]),
+                findings=row[13],
+                kinds=row[14],
+                settled_to=row[15],
+                explained=None if row[16] is None else int(row[16]),
+            ),
         )
         for row in await cursor.fetchall()
     ]

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from cashback.kernel.db import Tx
+from cashback.ledger.model.audits import RecomputationStory
 from cashback.ledger.model.trial import AccountSum, KindSum, Recomputed
 
 
@@ -89,6 +90,33 @@ async def last_began_at(tx: Tx) -> datetime | None:
     )
     row = await cursor.fetchone()
     return None if row is None else row[0]
+
+
+async def recomputations(tx: Tx, *, numbers_below: int, limit: int) -> list[RecomputationStory]:
+    """Return recomputations below a number, the newest first."""
+    cursor = await tx.execute(
+        """
+        select number, by, began_at, ended_at, accounts, entries, differences, first_difference
+        from ledger.recomputations
+        where number < %(below)s
+        order by number desc
+        limit %(limit)s
+        """,
+        {"below": numbers_below, "limit": limit},
+    )
+    return [
+        RecomputationStory(
+            number=str(row[0]),
+            by=row[1],
+            began_at=row[2],
+            ended_at=row[3],
+            accounts=row[4],
+            entries=row[5],
+            differences=row[6],
+            first_difference=row[7],
+        )
+        for row in await cursor.fetchall()
+    ]
 
 
 async def insert(tx: Tx, run: Recomputed) -> None:

@@ -1,10 +1,10 @@
-"""Pauses of programmes, and what is about to expire."""
+"""Pauses of programmes, what waits for budgets, and what is about to expire."""
 
 from datetime import datetime, timedelta
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import Minor, TokenUnits
-from cashback.ledger.model.life import ExpiringItem, Pause
+from cashback.ledger.model.life import ExpiringItem, Pause, PauseStory, WaitingStory
 
 
 async def pause(tx: Tx, programme_id: str, *, is_paused: bool, at: datetime) -> bool | None:
@@ -53,6 +53,56 @@ async def last_pause(tx: Tx, programme_id: str) -> Pause | None:
     )
     row = await cursor.fetchone()
     return None if row is None else Pause(is_paused=row[0], person=row[1], reason=row[2], at=row[3])
+
+
+async def pauses(tx: Tx, programme_id: str, *, numbers_below: int, limit: int) -> list[PauseStory]:
+    """Return how often a programme was paused and resumed below a number, the last time first."""
+    cursor = await tx.execute(
+        """
+        select position, is_paused, person, reason, at
+        from ledger.programme_pauses
+        where programme_id = %(id)s
+          and position < %(below)s
+        order by position desc
+        limit %(limit)s
+        """,
+        {"id": programme_id, "below": numbers_below, "limit": limit},
+    )
+    return [
+        PauseStory(number=str(row[0]), is_paused=row[1], person=row[2], reason=row[3], at=row[4])
+        for row in await cursor.fetchall()
+    ]
+
+
+async def line_of(tx: Tx, campaign_id: str, *, after: int, limit: int) -> list[tuple[int, WaitingStory]]:
+    """Return (position, cashback) of who stands in a campaign's line behind a position, in their order."""
+    cursor = await tx.execute(
+        """
+        select line.position, cashback.id, user_id, merchant_id, currency, wanted_minor, created_at, waits_until
+        from ledger.waitlist as line
+        join ledger.cashback_ledger as cashback on cashback.id = line.cashback_id
+        where campaign_id = %(id)s
+          and line.position > %(after)s
+        order by line.position
+        limit %(limit)s
+        """,
+        {"id": campaign_id, "after": after, "limit": limit},
+    )
+    return [
+        (
+            row[0],
+            WaitingStory(
+                cashback_id=row[1],
+                user_id=row[2],
+                merchant_id=row[3],
+                currency=row[4],
+                wanted_minor=str(row[5]),
+                waiting_since=row[6],
+                waits_until=row[7],
+            ),
+        )
+        for row in await cursor.fetchall()
+    ]
 
 
 async def expiring(tx: Tx, *, now: datetime, within: timedelta, limit: int) -> list[ExpiringItem]:

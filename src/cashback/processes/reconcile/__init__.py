@@ -9,7 +9,7 @@ under way are no differences; they are counted. The nonces of the adapter's own 
 counts (I9), and the books against themselves (I1, I8). No stage holds all rows: see `staging`.
 """
 
-from cashback.ledger.model import Reconciliation
+from cashback.ledger.model.audits import ReconciliationStory
 from cashback.processes.reconcile.compare import Bounds, Requested, Seen, Suspect, judge
 from cashback.processes.reconcile.findings import Finding, Kind
 from cashback.processes.reconcile.report import Report
@@ -19,7 +19,7 @@ __all__ = [
     "Bounds",
     "Finding",
     "Kind",
-    "Reconciliation",
+    "ReconciliationStory",
     "Report",
     "Requested",
     "Seen",

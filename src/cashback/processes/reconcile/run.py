@@ -13,9 +13,10 @@ from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Dsn, HostPort
 from cashback.kernel.db import Database
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import ChainColumns, Reconciliation
+from cashback.ledger.model import ChainColumns
+from cashback.ledger.model.audits import ReconciliationStory
+from cashback.ledger.service import Audits, Reconciliations
 from cashback.ledger.service import Readings as LedgerReadings
-from cashback.ledger.service import Reconciliations
 from cashback.ledger.service.supply import unexplained_supply
 from cashback.minting import Readings as MintingReadings
 from cashback.processes.reconcile.compare import UNSETTLED_AFTER_S, Bounds, judge, supply
@@ -79,14 +80,14 @@ async def reconcile(
         return report
 
 
-async def last_runs(settings: Settings, *, limit: int) -> list[Reconciliation]:
-    """Return the newest runs, newest first.
+async def last_runs(settings: Settings, *, limit: int) -> list[ReconciliationStory]:
+    """Return the newest runs, newest first, in the words of the API.
 
     Raises:
         Unavailable: the ledger's database did not answer.
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="reconcile", connections_max=1) as ledger:
-        return await Reconciliations(ledger).last(limit=limit)
+        return (await Audits(ledger).reconciliations(after=None, limit=limit))[0]
 
 
 @asynccontextmanager

@@ -3,15 +3,16 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cashback.kernel.http import (
     PAGE_DEFAULT,
+    Cursor,
     IdempotencyKey,
+    Limit,
     Page,
-    cursor_of,
     place_of,
     principal_of,
     problems,
@@ -19,8 +20,7 @@ from cashback.kernel.http import (
 )
 from cashback.kernel.money import Amount
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, owner_of
-from cashback.purchases.http.people import Cursor, Limit
+from cashback.purchases.http.commands import answer, command_route, owner_of
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand
 from cashback.purchases.service import Adjustments
 from cashback.purchases.service.adjustments import AdjustmentAnswer, AdjustmentReadings
@@ -59,13 +59,8 @@ class AdjustmentPage(Page[AdjustmentAnswer], frozen=True):
     """One page of adjustments, newest first; `next_cursor` is null on the last one."""
 
 
-@post(
-    "/v1/adjustments",
-    operation_id="createAdjustment",
-    summary="Give or take back cashback by hand",
-    tags=["Cashback"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+@command_route(
+    "/v1/adjustments", operation_id="createAdjustment", summary="Give or take back cashback by hand", tag="Cashback"
 )
 async def create_adjustment(
     request: Request[Any, Any, Any],
@@ -123,7 +118,7 @@ async def list_adjustments(
     """Return one page of adjustments, of one user or of all, each with its cashback as that stands now."""
     require_operator(principal_of(request))
     items, place = await adjustment_readings.page(user_id=user_id, place=place_of(cursor), limit=limit)
-    return AdjustmentPage(items=items, next_cursor=None if place is None else cursor_of(place))
+    return AdjustmentPage.of(items, place)
 
 
 @get(

@@ -4,23 +4,23 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cashback.kernel.http import (
     PAGE_DEFAULT,
+    Cursor,
     IdempotencyKey,
+    Limit,
     Page,
-    cursor_of,
     place_of,
     principal_of,
     problems,
     require_operator,
 )
 from cashback.kernel.money import Amount
-from cashback.purchases.http.commands import REPLAY_HEADER, ReasonBody, answer, ordered_by
-from cashback.purchases.http.people import Cursor, Limit
+from cashback.purchases.http.commands import ReasonBody, answer, command_route, ordered_by
 from cashback.purchases.http.programmes import ProgrammeId
 from cashback.purchases.service.campaigns import (
     BudgetChange,
@@ -62,13 +62,8 @@ class CampaignPage(Page[CampaignAnswer], frozen=True):
     """One page of a programme's campaigns; `next_cursor` is null on the last one."""
 
 
-@post(
-    "/v1/campaigns",
-    operation_id="createCampaign",
-    summary="Create a campaign with its budget",
-    tags=["Campaigns"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+@command_route(
+    "/v1/campaigns", operation_id="createCampaign", summary="Create a campaign with its budget", tag="Campaigns"
 )
 async def create_campaign(
     request: Request[Any, Any, Any],
@@ -90,13 +85,11 @@ async def create_campaign(
     return answer(await campaigns.create(ordered_by(request, idempotency_key), new))
 
 
-@post(
+@command_route(
     "/v1/campaigns/{campaign_id:str}/top-up",
     operation_id="topUpCampaign",
     summary="Raise a campaign's budget",
-    tags=["Campaigns"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Campaigns",
 )
 async def top_up(
     request: Request[Any, Any, Any],
@@ -110,13 +103,11 @@ async def top_up(
     return answer(await campaigns.change(ordered_by(request, idempotency_key), change))
 
 
-@post(
+@command_route(
     "/v1/campaigns/{campaign_id:str}/withdraw",
     operation_id="withdrawFromCampaign",
     summary="Lower a campaign's budget",
-    tags=["Campaigns"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Campaigns",
 )
 async def withdraw(
     request: Request[Any, Any, Any],
@@ -132,13 +123,8 @@ async def withdraw(
     return answer(await campaigns.change(ordered_by(request, idempotency_key), change))
 
 
-@post(
-    "/v1/campaigns/{campaign_id:str}/close",
-    operation_id="closeCampaign",
-    summary="Close a campaign",
-    tags=["Campaigns"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+@command_route(
+    "/v1/campaigns/{campaign_id:str}/close", operation_id="closeCampaign", summary="Close a campaign", tag="Campaigns"
 )
 async def close_campaign(
     request: Request[Any, Any, Any],
@@ -151,13 +137,11 @@ async def close_campaign(
     return answer(await campaigns.close(ordered_by(request, idempotency_key), campaign_id, reason=data.reason))
 
 
-@post(
+@command_route(
     "/v1/campaigns/{campaign_id:str}/rebalance",
     operation_id="rebalanceCampaign",
     summary="Even out the stripes of a campaign's budget",
-    tags=["Campaigns"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Campaigns",
 )
 async def rebalance(
     request: Request[Any, Any, Any],
@@ -220,7 +204,7 @@ async def list_campaigns(
     """Return one page, closed ones included."""
     require_operator(principal_of(request))
     items, place = await campaign_readings.campaigns(programme_id, after=place_of(cursor), limit=limit)
-    return CampaignPage(items=items, next_cursor=None if place is None else cursor_of(place))
+    return CampaignPage.of(items, place)
 
 
 CAMPAIGN_ROUTES = [

@@ -3,11 +3,11 @@
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, Response
+from litestar import Request, Response, post
 from litestar.datastructures import ResponseHeader
 
 from cashback.kernel.errors import NotFound
-from cashback.kernel.http import Principal, Scope, principal_of, require_operator
+from cashback.kernel.http import Principal, Scope, principal_of, problems, require_operator
 from cashback.kernel.ids import is_id
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.model import OPERATOR, FieldInvalid, Order, Outcome, Refused
@@ -24,6 +24,32 @@ class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Why something is ordered, for whoever reads the records."""
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+def command_route(  # each named at the route, where it is read
+    path: str,
+    *,
+    operation_id: str,
+    summary: str,
+    tag: str,
+    meets: tuple[int, ...] = (403, 404, 409),
+    body_bytes_max: int | None = None,
+) -> post:
+    """Return the decorator of a route that does something once for each idempotency key, at a POST to `path`.
+
+    `meets` are the problems it answers beside those of every route and of every body; its body is bounded by
+    `body_bytes_max`, and as all bodies are without it.
+    """
+    bound: dict[str, Any] = {} if body_bytes_max is None else {"request_max_body_size": body_bytes_max}
+    return post(
+        path,
+        operation_id=operation_id,
+        summary=summary,
+        tags=[tag],
+        response_headers=[REPLAY_HEADER],
+        responses=problems(*meets, 413, 415),
+        **bound,
+    )
 
 
 def ordered_by(request: Request[Any, Any, Any], key: str) -> Order:

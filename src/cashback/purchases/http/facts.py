@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from cashback.kernel.http import IdempotencyKey, problems
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, ordered_by
+from cashback.kernel.http import IdempotencyKey
+from cashback.purchases.http.commands import answer, command_route, in_path, ordered_by
 from cashback.purchases.http.people import MerchantId, UserId
 from cashback.purchases.model import Merchant, MerchantUnknown, User, UserUnknown
 from cashback.purchases.service.facts import Facts, MerchantFacts, TierChange
@@ -29,13 +29,11 @@ class TierBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     since: datetime | None = None
 
 
-@post(
+@command_route(
     "/v1/merchants/{merchant_id:str}/facts",
     operation_id="setMerchantFacts",
     summary="Set a merchant's category and owners",
-    tags=["Merchants"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Merchants",
 )
 async def set_merchant_facts(
     request: Request[Any, Any, Any],
@@ -52,14 +50,7 @@ async def set_merchant_facts(
     )
 
 
-@post(
-    "/v1/users/{user_id:str}/tier",
-    operation_id="setTier",
-    summary="Set a user's tier",
-    tags=["Users"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
-)
+@command_route("/v1/users/{user_id:str}/tier", operation_id="setTier", summary="Set a user's tier", tag="Users")
 async def set_tier(
     request: Request[Any, Any, Any],
     facts: NamedDependency[Facts],

@@ -3,36 +3,30 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter
 
 from cashback.kernel.http import (
-    CURSOR_LENGTH_MAX,
     PAGE_DEFAULT,
-    PAGE_MAX,
+    Cursor,
     IdempotencyKey,
+    Limit,
     Page,
     Reference,
-    cursor_of,
     place_of,
     principal_of,
     problems,
     require_operator,
 )
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, owner_of
+from cashback.purchases.http.commands import answer, command_route, in_path, owner_of
 from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User, UserUnknown
 from cashback.purchases.service import BalanceStory, CashbackItem, People, UserStories
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
 MerchantId = Annotated[str, PathParameter(description="A merchant's id, `mer_...`.")]
 Wallet = Annotated[str, msgspec.Meta(max_length=64, description="An EVM address with its EIP-55 checksum.")]
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
-Cursor = Annotated[
-    str | None,
-    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
-]
 
 
 class UserBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,14 +62,7 @@ class CashbackPage(Page[CashbackItem], frozen=True):
     """One page of a user's cashback; `next_cursor` is null on the last one."""
 
 
-@post(
-    "/v1/users",
-    operation_id="createUser",
-    summary="Create a user",
-    tags=["Users"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413, 415),
-)
+@command_route("/v1/users", operation_id="createUser", summary="Create a user", tag="Users", meets=(403, 409))
 async def create_user(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],
@@ -96,14 +83,7 @@ async def create_user(
     return answer(await people.create_user(command))
 
 
-@post(
-    "/v1/users/{user_id:str}/wallet",
-    operation_id="setWallet",
-    summary="Set a user's wallet",
-    tags=["Users"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
-)
+@command_route("/v1/users/{user_id:str}/wallet", operation_id="setWallet", summary="Set a user's wallet", tag="Users")
 async def set_wallet(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],
@@ -151,9 +131,7 @@ async def list_cashback(
     found = await user_stories.cashbacks(
         user_id, merchant_id=principal_of(request).merchant_id, after=place_of(cursor), limit=limit
     )
-    return CashbackPage(
-        items=found.items, next_cursor=None if found.next_place is None else cursor_of(found.next_place)
-    )
+    return CashbackPage.of(found.items, found.next_place)
 
 
 @get(
@@ -171,14 +149,7 @@ async def show_balance(
     return await user_stories.balance(user_id)
 
 
-@post(
-    "/v1/merchants",
-    operation_id="createMerchant",
-    summary="Create a merchant",
-    tags=["Merchants"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
-)
+@command_route("/v1/merchants", operation_id="createMerchant", summary="Create a merchant", tag="Merchants")
 async def create_merchant(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],

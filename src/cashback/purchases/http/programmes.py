@@ -3,14 +3,14 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
+from cashback.kernel.http import IdempotencyKey, principal_of, require_operator
 from cashback.kernel.money import CURRENCY_PATTERN, Amount, Bps, Minor, TokenRate
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, ReasonBody, answer, ordered_by, owner_of
+from cashback.purchases.http.commands import ReasonBody, answer, command_route, ordered_by, owner_of
 from cashback.purchases.model import ProgrammeStart
 from cashback.purchases.service.programmes import Conditions, ProgrammeAnswer, Programmes
 
@@ -40,13 +40,8 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     second_above_minor: Amount | None = None
 
 
-@post(
-    "/v1/programmes",
-    operation_id="createProgramme",
-    summary="Start a programme",
-    tags=["Programmes"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413, 415),
+@command_route(
+    "/v1/programmes", operation_id="createProgramme", summary="Start a programme", tag="Programmes", meets=(403, 409)
 )
 async def create_programme(
     request: Request[Any, Any, Any],
@@ -76,13 +71,8 @@ async def create_programme(
     return answer(await programmes.create(command))
 
 
-@post(
-    "/v1/programmes/{programme_id:str}/end",
-    operation_id="endProgramme",
-    summary="End a programme",
-    tags=["Programmes"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+@command_route(
+    "/v1/programmes/{programme_id:str}/end", operation_id="endProgramme", summary="End a programme", tag="Programmes"
 )
 async def end_programme(
     request: Request[Any, Any, Any],

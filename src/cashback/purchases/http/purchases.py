@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
 from cashback.kernel.http import IdempotencyKey, Reference, principal_of, problems
 from cashback.kernel.money import Amount
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, merchant_of, owner_of
+from cashback.purchases.http.commands import answer, command_route, merchant_of, owner_of
 from cashback.purchases.model import Line, NewPurchase, NotYours, PurchaseAnswer
 from cashback.purchases.service import Purchases, PurchaseStories, PurchaseStory
 
@@ -51,14 +51,7 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ) = None
 
 
-@post(
-    "/v1/purchases",
-    operation_id="createPurchase",
-    summary="Record a purchase",
-    tags=["Purchases"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
-)
+@command_route("/v1/purchases", operation_id="createPurchase", summary="Record a purchase", tag="Purchases")
 async def create_purchase(
     request: Request[Any, Any, Any],
     purchases: NamedDependency[Purchases],

@@ -4,23 +4,23 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
 from cashback.kernel.http import (
     PAGE_DEFAULT,
+    Cursor,
     IdempotencyKey,
+    Limit,
     Page,
-    cursor_of,
     place_of,
     principal_of,
     problems,
     require_operator,
 )
 from cashback.kernel.money import CURRENCY_PATTERN
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, ordered_by
-from cashback.purchases.http.people import Cursor, Limit
+from cashback.purchases.http.commands import answer, command_route, ordered_by
 from cashback.purchases.service.rates import NewRate, Rate, RateReadings, Rates
 
 Code = Annotated[str, msgspec.Meta(pattern=CURRENCY_PATTERN)]
@@ -48,13 +48,8 @@ class RatePage(Page[Rate], frozen=True):
     """One page of exchange rates; `next_cursor` is null on the last one."""
 
 
-@post(
-    "/v1/exchange-rates",
-    operation_id="putRate",
-    summary="Put an exchange rate",
-    tags=["Exchange rates"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 409, 413, 415),
+@command_route(
+    "/v1/exchange-rates", operation_id="putRate", summary="Put an exchange rate", tag="Exchange rates", meets=(403, 409)
 )
 async def put_rate(
     request: Request[Any, Any, Any],
@@ -112,7 +107,7 @@ async def list_rates(  # what the framework hands over, each by its name
     """Return one page, of all pairs or of those that are named."""
     require_operator(principal_of(request))
     items, place = await rate_readings.rates(base=base, quote=quote, after=place_of(cursor), limit=limit)
-    return RatePage(items=items, next_cursor=None if place is None else cursor_of(place))
+    return RatePage.of(items, place)
 
 
 RATE_ROUTES = [put_rate, show_rate, list_rates]

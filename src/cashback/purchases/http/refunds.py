@@ -3,36 +3,30 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter
 
 from cashback.kernel.http import (
-    CURSOR_LENGTH_MAX,
     PAGE_DEFAULT,
-    PAGE_MAX,
+    Cursor,
     IdempotencyKey,
+    Limit,
     Page,
     Reference,
     Scope,
-    cursor_of,
     place_of,
     principal_of,
     problems,
 )
 from cashback.kernel.money import Amount
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, owner_of
+from cashback.purchases.http.commands import answer, command_route, owner_of
 from cashback.purchases.model import NotYours
 from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundKind, RefundLine
 from cashback.purchases.service import Refunds
 
 RefundId = Annotated[str, PathParameter(description="A refund's id, `rfd_...`.")]
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many items a page may have.")]
-Cursor = Annotated[
-    str | None,
-    QueryParameter(max_length=CURSOR_LENGTH_MAX, description="The `next_cursor` of the page before this one."),
-]
 
 
 class RefundLineBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,14 +57,7 @@ class ParkedPage(Page[RefundAnswer], frozen=True):
     """One page of parked refunds; `next_cursor` is null on the last one."""
 
 
-@post(
-    "/v1/refunds",
-    operation_id="createRefund",
-    summary="Return a purchase, or a part of it",
-    tags=["Refunds"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
-)
+@command_route("/v1/refunds", operation_id="createRefund", summary="Return a purchase, or a part of it", tag="Refunds")
 async def create_refund(
     request: Request[Any, Any, Any],
     refunds: NamedDependency[Refunds],
@@ -135,7 +122,7 @@ async def list_parked(
     A merchant sees its own.
     """
     found = await refunds.parked(merchant_id=principal_of(request).merchant_id, after=place_of(cursor), limit=limit)
-    return ParkedPage(items=found.items, next_cursor=None if found.next_place is None else cursor_of(found.next_place))
+    return ParkedPage.of(found.items, found.next_place)
 
 
 def _line(line: RefundLineBody) -> RefundLine:

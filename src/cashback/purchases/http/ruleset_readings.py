@@ -11,15 +11,15 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cashback.kernel.http import (
     PAGE_DEFAULT,
+    Cursor,
     IdempotencyKey,
+    Limit,
     Page,
-    cursor_of,
     place_of,
     principal_of,
     problems,
     require_operator,
 )
-from cashback.purchases.http.people import Cursor, Limit
 from cashback.purchases.http.rulesets import DraftId, RulesetId
 from cashback.purchases.service.rulesets import (
     Change,
@@ -118,7 +118,7 @@ async def list_drafts(
     """Return one page, published and discarded ones included."""
     require_operator(principal_of(request))
     items, place = await ruleset_readings.drafts(programme_id, after=place_of(cursor), limit=limit)
-    return DraftPage(items=items, next_cursor=None if place is None else cursor_of(place))
+    return DraftPage.of(items, place)
 
 
 @get(
@@ -138,7 +138,7 @@ async def list_rulesets(
     """Return one page, staged and withdrawn ones included."""
     require_operator(principal_of(request))
     items, place = await ruleset_readings.versions(programme_id, after=place_of(cursor), limit=limit)
-    return VersionPage(items=items, next_cursor=None if place is None else cursor_of(place))
+    return VersionPage.of(items, place)
 
 
 @get(

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, PathParameter
 
-from cashback.kernel.http import IdempotencyKey, problems
+from cashback.kernel.http import IdempotencyKey
 from cashback.kernel.http.body import BodyInvalid, decode_body
-from cashback.purchases.http.commands import REPLAY_HEADER, ReasonBody, answer, ordered_by
+from cashback.purchases.http.commands import ReasonBody, answer, command_route, ordered_by
 from cashback.purchases.service.rulesets import (
     DraftAnswer,
     DraftChange,
@@ -58,14 +58,12 @@ class WindowBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ends_at: datetime | None = None
 
 
-@post(
+@command_route(
     "/v1/ruleset-drafts",
     operation_id="createDraft",
     summary="Draft a ruleset",
-    tags=["Rulesets"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
-    request_max_body_size=DOCUMENT_BYTES_MAX,
+    tag="Rulesets",
+    body_bytes_max=DOCUMENT_BYTES_MAX,
 )
 async def create_draft(
     request: Request[Any, Any, Any],
@@ -78,14 +76,13 @@ async def create_draft(
     return answer(await rulesets.draft(ordered_by(request, idempotency_key), new))
 
 
-@post(
+@command_route(
     "/v1/ruleset-drafts/{draft_id:str}",
     operation_id="changeDraft",
     summary="Change a draft",
-    tags=["Rulesets"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 412, 413, 415),
-    request_max_body_size=DOCUMENT_BYTES_MAX,
+    tag="Rulesets",
+    meets=(403, 404, 409, 412),
+    body_bytes_max=DOCUMENT_BYTES_MAX,
 )
 async def change_draft(  # what the framework hands over, each by its name
     request: Request[Any, Any, Any],
@@ -100,13 +97,8 @@ async def change_draft(  # what the framework hands over, each by its name
     return answer(await rulesets.change(ordered_by(request, idempotency_key), change))
 
 
-@post(
-    "/v1/ruleset-drafts/{draft_id:str}/discard",
-    operation_id="discardDraft",
-    summary="Discard a draft",
-    tags=["Rulesets"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+@command_route(
+    "/v1/ruleset-drafts/{draft_id:str}/discard", operation_id="discardDraft", summary="Discard a draft", tag="Rulesets"
 )
 async def discard_draft(
     request: Request[Any, Any, Any],
@@ -119,13 +111,12 @@ async def discard_draft(
     return answer(await rulesets.discard(ordered_by(request, idempotency_key), draft_id, reason=data.reason))
 
 
-@post(
+@command_route(
     "/v1/ruleset-drafts/{draft_id:str}/publish",
     operation_id="publishDraft",
     summary="Publish a draft in a window",
-    tags=["Rulesets"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 412, 413, 415),
+    tag="Rulesets",
+    meets=(403, 404, 409, 412),
 )
 async def publish_draft(  # as above
     request: Request[Any, Any, Any],
@@ -146,13 +137,11 @@ async def publish_draft(  # as above
     return answer(await rulesets.publish(ordered_by(request, idempotency_key), publication))
 
 
-@post(
+@command_route(
     "/v1/rulesets/{ruleset_id:str}/withdraw",
     operation_id="withdrawRuleset",
     summary="Withdraw a version that has not started",
-    tags=["Rulesets"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Rulesets",
 )
 async def withdraw_ruleset(
     request: Request[Any, Any, Any],

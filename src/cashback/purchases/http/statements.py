@@ -11,8 +11,8 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from cashback.kernel.http import PAGE_DEFAULT, principal_of, problems, require_operator
-from cashback.purchases.http.people import Cursor, Limit, UserId
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, principal_of, problems, require_operator
+from cashback.purchases.http.people import UserId
 from cashback.purchases.service import BalanceAt, Statement, UserStatements
 
 From = Annotated[datetime, QueryParameter(name="from", description="RFC 3339: what was written down from then on.")]

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
+from cashback.kernel.http import IdempotencyKey, principal_of, require_operator
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, owner_of
+from cashback.purchases.http.commands import answer, command_route, in_path, owner_of
 from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
 from cashback.purchases.service import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer, Verdicts
 
@@ -34,13 +34,11 @@ class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: Why
 
 
-@post(
+@command_route(
     "/v1/cashback/{cashback_id:str}/review",
     operation_id="reviewCashback",
     summary="Approve or reject a cashback in review",
-    tags=["Cashback"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Cashback",
 )
 async def review_cashback(
     request: Request[Any, Any, Any],
@@ -69,13 +67,11 @@ async def review_cashback(
     return answer(await verdicts.give(command))
 
 
-@post(
+@command_route(
     "/v1/programmes/{programme_id:str}/pause",
     operation_id="pauseProgramme",
     summary="Pause a programme",
-    tags=["Programmes"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Programmes",
 )
 async def pause_programme(
     request: Request[Any, Any, Any],
@@ -88,13 +84,11 @@ async def pause_programme(
     return await _pause(request, verdicts, programme_id, data, key=idempotency_key, is_paused=True)
 
 
-@post(
+@command_route(
     "/v1/programmes/{programme_id:str}/resume",
     operation_id="resumeProgramme",
     summary="Resume a paused programme",
-    tags=["Programmes"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Programmes",
 )
 async def resume_programme(
     request: Request[Any, Any, Any],

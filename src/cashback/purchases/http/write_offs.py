@@ -1,16 +1,16 @@
-"""Giving up what a user owes over REST: an operator's command, with a person and a reason."""
+"""Giving up what a user owes over REST: an operator's command_route, with a person and a reason."""
 
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
+from cashback.kernel.http import IdempotencyKey, principal_of, require_operator
 from cashback.kernel.money import Amount
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, owner_of
+from cashback.purchases.http.commands import answer, command_route, owner_of
 from cashback.purchases.model.refunds import DebtWriteOff, WriteOffAnswer
 from cashback.purchases.service import DebtWriteOffs
 
@@ -26,13 +26,8 @@ class WriteOffBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     token_units: Amount | None = None
 
 
-@post(
-    "/v1/debts/{user_id:str}/write-offs",
-    operation_id="writeOffDebt",
-    summary="Give up what a user owes",
-    tags=["Debts"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+@command_route(
+    "/v1/debts/{user_id:str}/write-offs", operation_id="writeOffDebt", summary="Give up what a user owes", tag="Debts"
 )
 async def write_off_debt(
     request: Request[Any, Any, Any],

@@ -93,10 +93,6 @@ async def pasts(tx: Tx, buying: Sequence[tuple[str, str]], *, now: datetime) -> 
     """
     cursor = await tx.execute(
         """
-        with buying as materialized (
-            select distinct user_id, merchant_id
-            from unnest(%(users)b::text[], %(merchants)b::text[]) as given (user_id, merchant_id)
-        )
         select given.user_id, any_before.is_there, recent.in_hour, given.merchants, recent.granted, recent.returned,
                (
                    select count(*)
@@ -106,7 +102,7 @@ async def pasts(tx: Tx, buying: Sequence[tuple[str, str]], *, now: datetime) -> 
                )
         from (
             select user_id, array_agg(merchant_id) filter (where there.is_known) as merchants
-            from buying
+            from unnest(%(users)b::text[], %(merchants)b::text[]) as buying (user_id, merchant_id)
             cross join lateral (
                 select exists (
                     select

@@ -9,13 +9,18 @@ from contextlib import contextmanager
 
 import psycopg
 
-from cashback.kernel.money import TOKEN_SYMBOL
+from cashback.kernel.money import TOKEN_SYMBOL, Minor
+from cashback.ledger.model import Grants, LineGrant
+from cashback.ledger.rules.grants import encode_grants
 from tests.benchmarks.reconcile_chain import AMOUNT, AMOUNTS, PER_BLOCK, PER_TRANSACTION
 
 USERS = 1_000
 MINOR = 100
 PROGRAMME = "prg_bench"
 CAMPAIGN = "cmp_bench"
+GRANTS = encode_grants(
+    Grants(exponent=2, lines=(LineGrant(base=Minor(10_000), grants=((CAMPAIGN, Minor(MINOR)),)),), rate=(100, 1))
+)
 
 _PLACES = f"""
     select number,
@@ -30,19 +35,19 @@ _PLACES = f"""
 
 
 def fill_ledger(dsn: str, *, first: int, last: int) -> None:
-    """Insert cashbacks that are minted, with their last transition."""
+    """Insert cashbacks that are minted, with the grants of one line and their last transition."""
     with psycopg.connect(dsn) as connection:
         connection.execute("set session_replication_role = replica")
-        numbers = {"first": first, "last": last}
+        numbers = {"first": first, "last": last, "grants": GRANTS}
         connection.execute(
             f"""
             insert into ledger.cashback_ledger (id, purchase_id, user_id, merchant_id, programme_id, currency,
                 desired_minor, amount_minor, token_units, net_minor, payable_minor, payable_units, requested_units,
-                state, reason, created_at, approved_at, mint_number, recipient, request,
+                grants, state, reason, created_at, approved_at, mint_number, recipient, request,
                 requested_at, reissue_after, transaction_hash, block_number, block_hash, minted_at)
             select id, 'pur_' || number, 'usr_' || number %% {USERS}, 'mer_bench', '{PROGRAMME}', 'EUR',
                    {MINOR}, {MINOR}, amount, {MINOR}, {MINOR}, amount, amount,
-                   'minted', 'granted', now(), now(), number, '0x' || recipient, '\\x00',
+                   %(grants)s, 'minted', 'granted', now(), now(), number, '0x' || recipient, '\\x00',
                    now(), now(), '0x' || transaction_hash, block_number, '0x' || repeat('0', 64), now()
             from ({_PLACES.replace(" % ", " %% ")}) as mint
             """.encode(),
@@ -74,10 +79,18 @@ def fill_minting(dsn: str, *, first: int, last: int) -> None:
 
 
 def keep_books(dsn: str) -> None:
-    """Have the books say what the cashbacks do: the budget funded, and four transfers for each, in their order."""
+    """Have the books say what the cashbacks do: the budget funded, and four transfers for each, in their order.
+
+    Of the token's supply nothing is booked then; the worker books it anew from the runs that are written down.
+    """
     with psycopg.connect(dsn) as connection:
         connection.execute("set session_replication_role = replica")
-        connection.execute("truncate ledger.transfers, ledger.accounts, ledger.programmes, ledger.campaigns cascade")
+        connection.execute(
+            """
+            truncate ledger.transfers, ledger.accounts, ledger.supply_bookings, ledger.programmes, ledger.campaigns
+                cascade
+            """
+        )
         names = {"id": PROGRAMME, "campaign": CAMPAIGN, "token": TOKEN_SYMBOL, "minor": MINOR}
         for statement in (_PROGRAMME, _CAMPAIGN, _ACCOUNTS, _FUNDING):
             connection.execute(statement.encode(), names)

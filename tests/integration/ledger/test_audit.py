@@ -96,6 +96,48 @@ async def test_a_planted_difference_is_found_and_named(world: World, kind: str) 
     assert all(difference.expected != difference.found for difference in found)
 
 
+@pytest.mark.invariant("I8")
+@pytest.mark.parametrize(
+    "false", ["credit_balance_after + position", "9223372036854775807", "-9223372036854775808", "-credit_balance_after"]
+)
+async def test_every_false_balance_is_named_beside_the_sum_of_the_entries_to_there(world: World, false: str) -> None:
+    """Those that follow a false one and are right are not named, however large the false one is (I8)."""
+    await lived_in(world)
+    await world.rows("alter table ledger.transfers disable trigger all")
+    await world.rows(f"update ledger.transfers set credit_balance_after = {false} where mod(position, 3) = 0")
+    entries = await world.rows("select account_id, position, amount, balance_after from ledger.entries order by 1, 2")
+    expected, sums = set(), dict.fromkeys((row[0] for row in entries), 0)
+    for account, position, amount, balance_after in entries:
+        sums[account] += amount
+        if sums[account] != balance_after:
+            expected.add((f"{account}@{position}", sums[account], balance_after))
+    assert len(expected) > 1
+    found = await world.readings.differences(limit=1_000)
+    assert {one.kind for one in found} == {"entry_discontinuous"}
+    assert {(one.place, one.expected, one.found) for one in found} == expected
+
+
+@pytest.mark.invariant("I1", "I8")
+async def test_all_questions_are_asked_of_one_moment(world: World) -> None:
+    """What changes between two of them cannot be in one of their sources and not in the other (I1, I8)."""
+    await lived_in(world)
+    await world.rows("alter table ledger.cashback_transitions disable trigger all")
+
+    async def waits() -> bool | None:
+        """Tell whether the proof has come to the table that is locked."""
+        waiting = "wait_event_type = 'Lock' and strpos(query, 'write_offs') > 0 and datname = current_database()"
+        return True if await world.one(f"select count(*) from pg_stat_activity where {waiting}") else None
+
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as holder:
+        await holder.execute("lock table ledger.write_offs in access exclusive mode")
+        proof = asyncio.create_task(world.readings.differences())
+        await eventually(waits, within_s=30, what="the proof has come to the write-offs")
+        await holder.execute("delete from ledger.cashback_transitions where to_state = 'minted'")
+        await holder.commit()
+        assert await proof == []
+    assert {one.kind for one in await world.readings.differences()} == {"history_disagrees"}
+
+
 @pytest.mark.invariant("I1")
 async def test_a_debt_that_another_programme_is_said_to_have_given_up_is_found(world: World) -> None:
     """The user's sum is right, and that of neither programme is: both are named."""

@@ -89,6 +89,32 @@ async def test_debts_are_shown_by_user_and_by_programme(world: World) -> None:
 
 
 @pytest.mark.invariant("I1", "I8")
+async def test_a_debt_is_not_taken_for_another_that_was_given_up_in_the_same_microsecond(world: World) -> None:
+    """Of two of the same size, one is owed, and the other was given up when it was raised: by its own transaction."""
+    programme = await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    owed, given_up = await world.record(buy(user, merchant), buy(user, merchant))
+    for purchase in (owed, given_up):
+        await world.request(purchase.cashback.id)
+        await world.settle(await minted_outcome(world, purchase.cashback.id))
+    await refunded(world, give_back(owed))
+    await world.rows("update ledger.programmes set refund_policy = 'write_off'")
+    await refunded(world, give_back(given_up))
+    moved = await world.rows(
+        "select cause, amount, at from ledger.transfers where cause in ('debt', 'write_off') order by position"
+    )
+    units = moved[0][1]
+    assert moved == [(cause, units, START) for cause in ("debt", "debt", "write_off")]
+    told = await debts_of(world).of_user(user.id)
+    assert told.open == [OpenStory(programme_id=programme.id, token_units=str(units), since=START)]
+    assert told.figures == figures(user.id, requested=2 * units, collected=0, written_off=units)
+    await world.rows("update ledger.programmes set write_off_after_days = 1")
+    world.clock.advance(2 * DAY)
+    assert [await write_offs_of(world).round(), await write_offs_of(world).round()] == [units, 0]
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I1", "I8")
 async def test_what_is_too_old_is_written_off_and_the_rest_is_not(world: World) -> None:
     """After ten days the first of two debts; a second round finds nothing, a day later it finds the second."""
     programme = await world.programme()

@@ -99,14 +99,19 @@ class BalanceAt(msgspec.Struct, frozen=True, kw_only=True):
     tokens: list[CurrencyAt]
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user held in a currency before a place, and whether anything had moved in it by then."""
+
+    balance: int
+    has_moved: bool
+
+
 class Totals(msgspec.Struct, frozen=True):
-    """A currency's balance before and at the end of a period, and how many lines are in it."""
+    """A currency's balance before and at the end of a period."""
 
     currency: str
     opening: int
     closing: int
-    lines: int
-    first_at: datetime
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,12 +91,12 @@ class Takers(msgspec.Struct, frozen=True):
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a user before a batch: purchases in all and in the last hour, where, and how many were returned.
+    """What is known of a user before a batch: did they buy, how often in the last hour, where, what was returned.
 
     `refund_ratio_bps` is of what was granted to them in 90 days, as refunds have left it.
     """
 
-    purchases: int = 0
+    has_bought: bool = False
     in_hour: int = 0
     merchants: frozenset[str] = frozenset()
     users_per_wallet: int = 1

@@ -16,10 +16,7 @@ def with_past(claims: Sequence[Claim], pasts: Mapping[str, Past]) -> list[Claim]
         past = known.get(claim.user_id, Past())
         told.append(msgspec.structs.replace(claim, facts=_told(claim.facts, past)))
         known[claim.user_id] = msgspec.structs.replace(
-            past,
-            purchases=past.purchases + 1,
-            in_hour=past.in_hour + 1,
-            merchants=past.merchants | {claim.facts.merchant_id},
+            past, has_bought=True, in_hour=past.in_hour + 1, merchants=past.merchants | {claim.facts.merchant_id}
         )
     return told
 
@@ -28,7 +25,7 @@ def _told(facts: PurchaseFacts, past: Past) -> PurchaseFacts:
     """Return the facts of one purchase with what came before it."""
     return msgspec.structs.replace(
         facts,
-        is_first_purchase=past.purchases == 0,
+        is_first_purchase=not past.has_bought,
         is_first_at_merchant=facts.merchant_id not in past.merchants,
         velocity=Velocity(
             purchases_per_hour=past.in_hour + 1,

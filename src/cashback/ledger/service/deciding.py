@@ -152,8 +152,8 @@ async def _with_pasts(
         return claims
     users = sorted({claim.user_id for claim in claims})
     await counters.lock_pasts(tx, users)
-    merchants = sorted({claim.facts.merchant_id for claim in claims})
-    return with_past(claims, await counters.pasts(tx, users, merchants=merchants, now=now))
+    buying = [(claim.user_id, claim.facts.merchant_id) for claim in claims]
+    return with_past(claims, await counters.pasts(tx, buying, now=now))
 
 
 async def _exchanges(tx: Tx, claims: Sequence[Claim], takers: Takers) -> Mapping[tuple[str, str, datetime], Exchange]:

@@ -224,11 +224,15 @@ class Readings:
     async def differences(self, *, limit: int = LIST_MAX) -> list[Difference]:
         """Return what does not add up in the books (I1, I8), at most `limit` of a kind; nothing when all is well.
 
+        Only the auditor's role may ask that: it makes temporary tables.
+
         Raises:
             Unavailable: the database did not answer a question within `WHOLE_LEDGER_S_MAX` seconds.
         """
-        async with self._database.transaction() as tx, long_statements(tx, within_s=WHOLE_LEDGER_S_MAX):
-            return await audit.differences(tx, token=TOKEN_SYMBOL, limit=limit)
+        async with self._database.transaction() as tx:
+            await audit.see_one_moment(tx)
+            async with long_statements(tx, within_s=WHOLE_LEDGER_S_MAX):
+                return await audit.differences(tx, token=TOKEN_SYMBOL, limit=limit)
 
 
 def explanation_of(document: bytes | None) -> str:

@@ -1,6 +1,7 @@
 """Statements and balances of the past: what a user had, when, and why."""
 
-from collections.abc import AsyncIterator
+from array import array
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
@@ -12,6 +13,7 @@ from cashback.ledger.model.statements import (
     BalanceAt,
     Basis,
     CurrencyAt,
+    Held,
     Holding,
     PeriodInvalid,
     Statement,
@@ -28,11 +30,12 @@ from cashback.ledger.rules.statements import (
     figure_of,
     line_of,
 )
+from cashback.ledger.store import places
 from cashback.ledger.store import statements as store
 
 PAGE_MAX: Final = 200
 CSV_LINES_MAX: Final = 100_000
-"""Most lines of one CSV; a page of them is in memory at a time."""
+"""Most lines of one CSV; their positions, and a page of them, are in memory at a time."""
 
 CSV_PAGE: Final = 1_000
 
@@ -55,15 +58,22 @@ class Statements:
         """
         check_period(since, until)
         after, most = _place(place_of(cursor)), min(limit, PAGE_MAX)
+        start = (since, 0) if after is None else max((since, 0), after)
         async with self._database.transaction() as tx:
-            totals = await store.totals(tx, user_id, since=since, until=until)
-            rows = await store.movements(tx, user_id, since=since, until=until, after=after, limit=most + 1)
-        lines, last = [line_of(row) for row in rows[:most]], rows[most - 1] if len(rows) > most else None
+            await store.see_one_moment(tx)
+            opening = await store.held(tx, user_id, (since, 0))
+            closing = await store.held(tx, user_id, (until, 0))
+            before = await store.held(tx, user_id, (start[0], start[1] + 1))
+            found = await places.behind(tx, user_id, after=start, until=until, limit=most + 1)
+            positions = [position for _, position in found[:most]]
+            rows = await store.movements(tx, user_id, positions, balances=_balances(before))
+        totals = _totals(opening, closing)
+        lines, last = [line_of(row) for row in rows], rows[-1] if len(found) > most else None
         return Statement(
             user_id=user_id,
             since=since.astimezone(UTC),
             until=until.astimezone(UTC),
-            is_before_first=all(each.first_at >= until for each in totals),
+            is_before_first=not any(each.has_moved for each in closing.values()),
             money=[figure_of(each) for each in totals if each.currency != TOKEN_SYMBOL],
             tokens=[figure_of(each) for each in totals if each.currency == TOKEN_SYMBOL],
             money_lines=[line for line in lines if line.currency != TOKEN_SYMBOL],
@@ -80,10 +90,14 @@ class Statements:
         """
         check_period(since, until)
         async with self._database.transaction() as tx:
-            totals = await store.totals(tx, user_id, since=since, until=until)
-        if sum(each.lines for each in totals) > CSV_LINES_MAX:
+            await store.see_one_moment(tx)
+            opening = await store.held(tx, user_id, (since, 0))
+            closing = await store.held(tx, user_id, (until, 0))
+            found = await places.behind(tx, user_id, after=(since, 0), until=until, limit=CSV_LINES_MAX + 1)
+        if len(found) > CSV_LINES_MAX:
             raise StatementTooLong(f"a statement has at most {CSV_LINES_MAX} lines", parameter="to")
-        return self._csv(user_id, totals, since=since, until=until)
+        positions = array("q", [position for _, position in found])
+        return self._csv(user_id, _totals(opening, closing), positions, since=since, until=until)
 
     async def balance_at(
         self, user_id: str, *, known_at: datetime | None = None, effective_at: datetime | None = None
@@ -121,20 +135,32 @@ class Statements:
             tokens=[each for each in currencies if each.currency == TOKEN_SYMBOL],
         )
 
-    async def _csv(self, user_id: str, totals: list[Totals], *, since: datetime, until: datetime) -> AsyncIterator[str]:
-        """Yield a statement, a page of lines at a time."""
+    async def _csv(
+        self, user_id: str, totals: list[Totals], positions: "array[int]", *, since: datetime, until: datetime
+    ) -> AsyncIterator[str]:
+        """Yield a statement of what moved at some positions, a page of lines at a time."""
         figures = [figure_of(each) for each in totals]
         yield csv_header() + csv_balances(figures, row="opening", at=since)
-        after: tuple[datetime, int] | None = None
-        while True:
+        balances = {each.currency: each.opening for each in totals}
+        for first in range(0, len(positions), CSV_PAGE):
             async with self._database.transaction() as tx:
-                rows = await store.movements(tx, user_id, since=since, until=until, after=after, limit=CSV_PAGE)
-            if rows:
-                yield csv_lines([line_of(row) for row in rows])
-            if len(rows) < CSV_PAGE:
-                break
-            after = (rows[-1].at, rows[-1].position)
+                rows = await store.movements(tx, user_id, positions[first : first + CSV_PAGE], balances=balances)
+            balances |= {row.currency: row.balance for row in rows}
+            yield csv_lines([line_of(row) for row in rows])
         yield csv_balances(figures, row="closing", at=until)
+
+
+def _balances(held: Mapping[str, Held]) -> dict[str, int]:
+    """Return what was held in each currency."""
+    return {currency: each.balance for currency, each in held.items()}
+
+
+def _totals(opening: Mapping[str, Held], closing: Mapping[str, Held]) -> list[Totals]:
+    """Return each currency's balances at both ends of a period, in the order of their codes."""
+    return [
+        Totals(currency=currency, opening=opening[currency].balance, closing=each.balance)
+        for currency, each in closing.items()
+    ]
 
 
 def _place(place: str | None) -> tuple[datetime, int] | None:

@@ -19,8 +19,9 @@
 | `history_disagrees`   | I1        | cashback | its state, and where its last transition led                          |
 | `grants_contradict`   | I1        | cashback | what it was granted, and what its document says was paid              |
 
-Each question reads everything there is, every time: at 100,000 cashbacks in 400,000 transfers, all in memory, the eight
-before refunds took two seconds, the order of the entries one of them. The last looks each cashback up in an index.
+All transfers are summed up once, into `moved` (`store.entries`), from which nine questions are answered; only the
+balances after the entries need these themselves, in their order. All questions are asked of one moment, one after the
+other, and each node of their plans holds at most twice `WORK_MEM`: the rest is on disk.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,11 @@ from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.ledger.model import Difference
+from cashback.ledger.store import entries
 from cashback.ledger.store.supply import MISBOOKED
+
+WORK_MEM: Final = "64MB"
+"""Sums of all users, and cashbacks beside them, fit no default of a server."""
 
 _OF_DEBT: Final = """
         select user_id, coalesce(stands, 0), coalesce(booked, 0)
@@ -40,7 +45,7 @@ _OF_DEBT: Final = """
         ) as cashbacks
         full join (
             select account.owner as user_id, sum(transfer.amount) as booked
-            from ledger.transfers as transfer
+            from moved as transfer
             join ledger.accounts as account on account.id = transfer.{side}_account
             where transfer.cause = '{cause}'
             group by account.owner
@@ -56,30 +61,13 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         group by currency
         having sum(balance) <> 0
     """,
-    ("I8", "balance_unproved"): """
-        select owner || '/' || kind || '/' || currency, coalesce(entered.amount, 0), balance
-        from ledger.accounts as account
-        left join (
-            select account_id, sum(amount) as amount
-            from ledger.entries
-            group by account_id
-        ) as entered on entered.account_id = account.id
-        where coalesce(entered.amount, 0) <> balance
-    """,
-    ("I8", "entry_discontinuous"): """
-        select account_id || '@' || position, computed, balance_after
-        from (
-            select account_id, position, balance_after,
-                   sum(amount) over (partition by account_id order by position) as computed
-            from ledger.entries
-        ) as entry
-        where computed <> balance_after
-    """,
+    ("I8", "balance_unproved"): entries.BALANCES,
+    ("I8", "entry_discontinuous"): entries.CONTINUITY,
     ("I1", "granted_unaccounted"): """
         select user_id || '/' || currency, coalesce(accrued, 0), coalesce(stands, 0)
         from (
             select owner as user_id, account.currency, sum(transfer.amount) as accrued
-            from ledger.transfers as transfer
+            from moved as transfer
             join ledger.accounts as account on account.id = transfer.credit_account
             where cause = 'accrual'
             group by owner, account.currency
@@ -156,25 +144,7 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         ) as books using (owner, currency)
         where coalesce(expected, 0) <> coalesce(balance, 0)
     """,
-    ("I1", "granted_not_whole"): """
-        select owner || '/' || currency, granted, accounted
-        from (
-            select owner, currency, coalesce(sum(amount) filter (where cause = 'accrual'), 0) as granted,
-                   coalesce(-sum(amount) filter (where cause in ('void', 'refund', 'expiry')), 0)
-                   + coalesce(-sum(amount) filter (where cause in ('conversion', 'reconversion')), 0)
-                   + coalesce(sum(distinct_balance), 0) as accounted
-            from (
-                select account.owner, account.currency, entry.cause, entry.amount,
-                       case when entry.position = max(entry.position) over (partition by account.id)
-                            then account.balance end as distinct_balance
-                from ledger.accounts as account
-                join ledger.entries as entry on entry.account_id = account.id
-                where account.kind in ('pending', 'approved')
-            ) as moved
-            group by owner, currency
-        ) as whole
-        where granted <> accounted
-    """,
+    ("I1", "granted_not_whole"): entries.GRANTED,
     ("I1", "tokens_not_whole"): """
         select user_id, coalesce(converted, 0), coalesce(netted, 0) + coalesce(held, 0)
         from (
@@ -191,7 +161,7 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         ) as books using (user_id)
         full join (
             select account.owner as user_id, sum(transfer.amount) as netted
-            from ledger.transfers as transfer
+            from moved as transfer
             join ledger.accounts as account on account.id = transfer.credit_account
             where transfer.cause = 'netting'
             group by account.owner
@@ -208,7 +178,7 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         ) as cashbacks
         full join (
             select account.owner as user_id, account.currency, sum(transfer.amount) as returned
-            from ledger.transfers as transfer
+            from moved as transfer
             join ledger.accounts as account on account.id = transfer.debit_account
             where transfer.cause in ('void', 'refund', 'expiry')
             group by account.owner, account.currency
@@ -217,19 +187,7 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
     """,
     ("I1", "netting_unbooked"): _OF_DEBT.format(units="netted_units", side="credit", cause="netting"),
     ("I1", "debt_unbooked"): _OF_DEBT.format(units="debt_units", side="debit", cause="debt"),
-    ("I1", "debt_not_whole"): """
-        select owner, raised, ended - balance
-        from (
-            select account.owner, account.balance,
-                   coalesce(-sum(entry.amount) filter (where cause = 'debt'), 0) as raised,
-                   coalesce(sum(entry.amount) filter (where cause in ('netting', 'write_off')), 0) as ended
-            from ledger.accounts as account
-            left join ledger.entries as entry on entry.account_id = account.id
-            where account.kind = 'debt'
-            group by account.id
-        ) as debts
-        where raised <> ended - balance
-    """,
+    ("I1", "debt_not_whole"): entries.DEBTS,
     ("I1", "write_off_unbooked"): """
         select user_id || '/' || programme_id, coalesce(told, 0), coalesce(booked, 0)
         from (
@@ -239,7 +197,7 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         ) as people
         full join (
             select owing.owner as user_id, giving.owner as programme_id, sum(transfer.amount) as booked
-            from ledger.transfers as transfer
+            from moved as transfer
             join ledger.accounts as owing on owing.id = transfer.credit_account
             join ledger.accounts as giving on giving.id = transfer.debit_account
             where transfer.cause = 'write_off'
@@ -279,16 +237,20 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
 async def differences(tx: Tx, *, token: str, limit: int) -> list[Difference]:
     """Return what does not add up, at most `limit` of each kind; nothing when all is well.
 
-    The caller's `tx` must allow a question as long as it takes: see `kernel.db.long_statements`.
+    The caller's `tx` must see one moment, `see_one_moment`, must allow a question as long as it takes, see
+    `kernel.db.long_statements`, and may make temporary tables.
     """
-    # Each question goes through all entries once; sorted by accounts they fit no default of a server.
-    await tx.execute("set local work_mem = '64MB'")
+    await tx.execute(f"set local work_mem = '{WORK_MEM}'")
+    await entries.sum_up(tx)
     found = []
     for (invariant, kind), question in _QUESTIONS.items():
+        # Planned for all of its rows: for the first few a plan would be chosen that finds the first soon, and the last,
+        # or that there is none, late.
         cursor = await tx.execute(
             f"""
-            select question.*
-            from ({question}) as question
+            with question as materialized ({question})
+            select *
+            from question
             limit %(limit)s
             """,
             {"token": token, "limit": limit},
@@ -298,3 +260,8 @@ async def differences(tx: Tx, *, token: str, limit: int) -> list[Difference]:
             for row in await cursor.fetchall()
         ]
     return found
+
+
+async def see_one_moment(tx: Tx) -> None:
+    """Have all statements of `tx` see what its first one sees; it is to be the first thing that `tx` does."""
+    await tx.execute("set transaction isolation level repeatable read")

@@ -86,45 +86,65 @@ async def lock_pasts(tx: Tx, users: Sequence[str]) -> None:
     )
 
 
-async def pasts(tx: Tx, users: Sequence[str], *, merchants: Sequence[str], now: datetime) -> dict[str, Past]:
-    """Return what is known of each user, and at which of these merchants they have bought before."""
+async def pasts(tx: Tx, buying: Sequence[tuple[str, str]], *, now: datetime) -> dict[str, Past]:
+    """Return what is known of each user of these pairs of user and merchant, and where of these they bought before.
+
+    Of what they bought only the last `_REFUNDS_LOOKED_AT` is read, one purchase before, and one at each merchant.
+    """
     cursor = await tx.execute(
         """
-        select given.id, done.purchases, done.in_hour, done.merchants, done.granted, done.returned,
+        select given.user_id, any_before.is_there, recent.in_hour, given.merchants, recent.granted, recent.returned,
                (
                    select count(*)
                    from ledger.recipients as own
                    join ledger.recipients as other using (wallet)
-                   where own.user_id = given.id
+                   where own.user_id = given.user_id
                )
-        from unnest(%(users)b::text[]) as given (id)
+        from (
+            select user_id, array_agg(merchant_id) filter (where there.is_known) as merchants
+            from unnest(%(users)b::text[], %(merchants)b::text[]) as buying (user_id, merchant_id)
+            cross join lateral (
+                select exists (
+                    select
+                    from ledger.cashback_ledger
+                    where user_id = buying.user_id
+                      and merchant_id = buying.merchant_id
+                      and purchase_id is not null) as is_known
+            ) as there
+            group by user_id
+        ) as given
         cross join lateral (
-            select count(*) as purchases,
-                   count(*) filter (where created_at > %(hour_ago)s) as in_hour,
-                   array_agg(distinct merchant_id) filter (where merchant_id = any(%(merchants)s)) as merchants,
-                   coalesce(sum(amount_minor) filter (where created_at > %(since)s), 0) as granted,
-                   coalesce(sum(amount_minor - net_minor) filter (where created_at > %(since)s), 0) as returned
+            select min(merchant_id) is not null as is_there
             from ledger.cashback_ledger
-            where user_id = given.id
+            where user_id = given.user_id
               and purchase_id is not null
-        ) as done
+        ) as any_before
+        cross join lateral (
+            select count(*) filter (where created_at > %(hour_ago)s) as in_hour,
+                   coalesce(sum(amount_minor), 0) as granted,
+                   coalesce(sum(amount_minor - net_minor), 0) as returned
+            from ledger.cashback_ledger
+            where user_id = given.user_id
+              and purchase_id is not null
+              and created_at > %(since)s
+        ) as recent
         """,
         {
-            "users": list(users),
-            "merchants": list(merchants),
+            "users": [user for user, _ in buying],
+            "merchants": [merchant for _, merchant in buying],
             "hour_ago": now - _HOUR,
             "since": now - _REFUNDS_LOOKED_AT,
         },
     )
     return {
         user: Past(
-            purchases=purchases,
+            has_bought=has_bought,
             in_hour=in_hour,
             merchants=frozenset(known or ()),
             users_per_wallet=max(1, sharing),
             refund_ratio_bps=int(returned * BPS_IN_WHOLE // granted) if granted else 0,
         )
-        for user, purchases, in_hour, known, granted, returned, sharing in await cursor.fetchall()
+        for user, has_bought, in_hour, known, granted, returned, sharing in await cursor.fetchall()
     }
 
 

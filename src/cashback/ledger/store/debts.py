@@ -14,7 +14,27 @@ from cashback.kernel.db import Tx
 from cashback.kernel.money import TokenUnits
 from cashback.ledger.model import DebtFigures, OpenDebt, WriteOff
 
-_OPEN: Final = """
+GIVEN_UP: Final = """
+    select
+    from (
+        select position, amount, cause, xact
+        from ledger.transfers
+        where (credit_account, position) > ({debt}.debit_account, {debt}.position)
+          and (credit_account, position) < ({debt}.debit_account + 1, 0)
+        order by credit_account, position
+        limit 1
+    ) as given_up
+    where (given_up.cause, given_up.amount, given_up.xact) = ('write_off', {debt}.amount, {debt}.xact)
+      and not exists (
+          select
+          from ledger.transfers as between_them
+          where between_them.debit_account = {debt}.debit_account
+            and between_them.position > {debt}.position
+            and between_them.position < given_up.position)
+"""
+"""The transfer that gave up the debt `debt` at once: what moved next for its user, in the same transaction."""
+
+_OPEN: Final = f"""
     select user_id, programme_id, least(amount, owed - (through - amount)) as units, at, position
     from (
         select debt.owner as user_id, clawback.owner as programme_id, -debt.balance as owed, transfer.amount,
@@ -26,13 +46,7 @@ _OPEN: Final = """
         where debt.kind = 'debt'
           and debt.balance < 0
           and transfer.cause = 'debt'
-          and not exists (
-              select
-              from ledger.transfers as given_up
-              where given_up.credit_account = debt.id
-                and given_up.position > transfer.position
-                and given_up.cause = 'write_off'
-                and (given_up.at, given_up.amount) = (transfer.at, transfer.amount))
+          and not exists ({GIVEN_UP.format(debt="transfer")})
           and (%(users)b::text[] is null or debt.owner = any(%(users)b::text[]))
     ) as raised
     where through - amount < owed

@@ -8,25 +8,20 @@ from psycopg.rows import TupleRow
 from cashback.kernel.db import Tx
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model import RetiredNumber, State, Stuck
+from cashback.ledger.store.debts import GIVEN_UP
 
 
 async def lock(tx: Tx, mint_number: int) -> Stuck | None:
     """Return the cashback that has the number, locked until `tx` ends; None when none has it, or not any more."""
     cursor = await tx.execute(
-        """
+        f"""
         select id, user_id, programme_id, currency, payable_minor, coalesce(requested_units, 0), mint_number, state,
                failure, net_minor, payable_units, debt_units, grants, coalesce((
                    select sum(raised.amount)
                    from ledger.transfers as raised
                    where raised.cashback_id = cashback.id
                      and raised.cause = 'debt'
-                     and exists (
-                         select
-                         from ledger.transfers as given_up
-                         where given_up.credit_account = raised.debit_account
-                           and given_up.position > raised.position
-                           and given_up.cause = 'write_off'
-                           and (given_up.at, given_up.amount) = (raised.at, raised.amount))), 0)
+                     and exists ({GIVEN_UP.format(debt="raised")})), 0)
         from ledger.cashback_ledger as cashback
         where mint_number = %(number)s
         for update of cashback

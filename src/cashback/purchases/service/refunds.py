@@ -12,17 +12,15 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.ids import is_id
-from cashback.kernel.page import CursorInvalid
 from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.model.refunds import NewRefund, ParkedRefund, RefundAnswer, RefundState, RefundUnknown
-from cashback.purchases.rules import problem_of_key, problem_of_refund
+from cashback.purchases.rules import position_of, problem_of_key, problem_of_refund
 from cashback.purchases.service.once import PATIENT_MS, Once, Result
 from cashback.purchases.service.parking import PARKED_FOR, with_parts
 from cashback.purchases.service.refunding import Refunding, parked_answer
 from cashback.purchases.store import refunds as store
 
 BATCH_MAX: Final = 100
-POSITION_DIGITS_MAX: Final = 18
 COMMANDS: Final = Counter("purchases_refunds_total", "Refunds by what came of them.", ["outcome"])
 
 
@@ -83,7 +81,11 @@ class Refunds:
         """
         async with self._database.transaction() as tx:
             found = await store.read_parked(
-                tx, refund_id=None, merchant_id=merchant_id, after=_position(after), limit=limit + 1
+                tx,
+                refund_id=None,
+                merchant_id=merchant_id,
+                after=0 if after is None else position_of(after),
+                limit=limit + 1,
             )
         now = self._clock.now()
         page = found[:limit]
@@ -131,19 +133,6 @@ def _name_of(outcome: Outcome) -> str:
             return "replayed" if is_replay else "made"
         case Refused(error=error):
             return error.code
-
-
-def _position(place: str | None) -> int:
-    """Return the position that a page starts after.
-
-    Raises:
-        CursorInvalid: the text is no position.
-    """
-    if place is None:
-        return 0
-    if not place.isdecimal() or not place.isascii() or len(place) > POSITION_DIGITS_MAX:
-        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
-    return int(place)
 
 
 def _told(parked: ParkedRefund, parts: bytes | None, *, now: datetime) -> RefundAnswer:

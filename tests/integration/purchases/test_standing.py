@@ -268,6 +268,21 @@ async def test_a_block_and_a_wallet_under_one_key_wait_for_each_other_in_no_circ
     assert isinstance(second.error, KeyReused)
 
 
+async def test_two_people_who_block_a_user_at_once_are_told_whose_word_it_is(world: World) -> None:
+    """The second one looks once the first is done: one row is kept, and the other is no news."""
+    user = await world.user()
+    async with holding(world, "select from purchases.users where id = %s for no key update", user.id) as third:
+        first = asyncio.create_task(block(world, user, person="alice"))
+        await waiting_for_rows(world, 1)
+        second = asyncio.create_task(block(world, user, person="bob"))
+        await waiting_for_rows(world, 2)
+        await third.rollback()
+        told = [await first, await second]
+    assert sorted(one.is_news for one in told) == [False, True]
+    [(person,)] = await world.rows("select person from purchases.user_blocks")
+    assert {one.person for one in told} == {person}
+
+
 async def test_many_purchases_and_blocks_of_the_same_users_at_once_all_end(world: World) -> None:
     """Each purchase earns or is told why not, each change is kept once, and the last word is what stands."""
     await world.programme()

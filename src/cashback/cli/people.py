@@ -3,12 +3,16 @@
 import click
 
 from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
-from cashback.cli.output import json_option, print_facts, print_json, print_records
+from cashback.cli.chain import by_option
+from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+
+_REASON = click.option("--reason", required=True, help="Why; it is kept.")
+_LIMIT = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200), help="How many at most.")
 
 
 @click.group()
 def merchant() -> None:
-    """Create merchants, and set what rules ask about them.
+    """Create and deactivate merchants, and set what rules ask about them.
 
     Example: cashback merchant create "Corner shop" --mcc 5411
     """
@@ -60,9 +64,51 @@ def show_merchant(merchant_id: str, as_json: bool) -> None:  # noqa: FBT001  # a
         _print("merchant", client.get(f"/v1/merchants/{part(merchant_id)}"), as_json=as_json)
 
 
+@merchant.command(short_help="Have purchases there earn nothing.")
+@click.argument("merchant_id")
+@_REASON
+@by_option
+@idempotency_option
+@json_option
+def deactivate(merchant_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Have purchases recorded at a merchant from now on earn nothing; what was granted before lives on.
+
+    Example: cashback merchant deactivate mer_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "the contract has ended"
+    """
+    _stand(f"/v1/merchants/{part(merchant_id)}/deactivate", by, reason, key=key, as_json=as_json)
+
+
+@merchant.command(short_help="Have purchases there earn again.")
+@click.argument("merchant_id")
+@_REASON
+@by_option
+@idempotency_option
+@json_option
+def activate(merchant_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Have purchases recorded at a merchant from now on earn again; those of the meantime are not decided anew.
+
+    Example: cashback merchant activate mer_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "there is a new contract"
+    """
+    _stand(f"/v1/merchants/{part(merchant_id)}/activate", by, reason, key=key, as_json=as_json)
+
+
+@merchant.command(short_help="List who deactivated and activated it, and why.")
+@click.argument("merchant_id")
+@_LIMIT
+@json_option
+def deactivations(merchant_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List who deactivated and activated a merchant, and why, newest first.
+
+    Example: cashback merchant deactivations mer_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        told = client.get(f"/v1/merchants/{part(merchant_id)}/deactivations?limit={limit}")
+    print_records("deactivations", told["items"], as_json=as_json)
+
+
 @click.group()
 def user() -> None:
-    """Create users, link their wallets, and set what rules ask about them.
+    """Create and block users, link their wallets, and set what rules ask about them.
 
     Example: cashback user create --wallet 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
     """
@@ -165,6 +211,63 @@ def tier(user_id: str, tier: str | None, since: str | None, key: str, as_json: b
     with api() as client:
         told = client.post(f"/v1/users/{part(user_id)}/tier", body, idempotency_key=key)
     _print("user", told, as_json=as_json)
+
+
+@user.command(short_help="Have their purchases earn nothing.")
+@click.argument("user_id")
+@_REASON
+@by_option
+@idempotency_option
+@json_option
+def block(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Have purchases recorded from now on earn the user nothing; what was granted before lives on.
+
+    Example: cashback user block usr_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "buys and returns"
+    """
+    _stand(f"/v1/users/{part(user_id)}/block", by, reason, key=key, as_json=as_json)
+
+
+@user.command(short_help="Have their purchases earn again.")
+@click.argument("user_id")
+@_REASON
+@by_option
+@idempotency_option
+@json_option
+def unblock(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Have purchases recorded from now on earn the user something again; those of the meantime are not decided anew.
+
+    Example: cashback user unblock usr_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "it was somebody else"
+    """
+    _stand(f"/v1/users/{part(user_id)}/unblock", by, reason, key=key, as_json=as_json)
+
+
+@user.command(short_help="List who blocked and unblocked them, and why.")
+@click.argument("user_id")
+@_LIMIT
+@json_option
+def blocks(user_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List who blocked and unblocked a user, and why, newest first.
+
+    Example: cashback user blocks usr_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        told = client.get(f"/v1/users/{part(user_id)}/blocks?limit={limit}")
+    print_records("blocks", told["items"], as_json=as_json)
+
+
+def _stand(path: str, by: str, reason: str, *, key: str, as_json: bool) -> None:
+    """Say who may earn, and tell how it stands."""
+    with api() as client:
+        told = client.post(path, {"person": by, "reason": reason}, idempotency_key=key)
+    if as_json:
+        print_json(told)
+        return
+    if "user_id" in told:
+        whom, state = told["user_id"], "blocked" if told["is_blocked"] else "not blocked"
+    else:
+        whom, state = told["merchant_id"], "active" if told["is_active"] else "inactive"
+    since = "" if told["at"] is None else f" since {told['at']}: {told['reason']} ({told['person']})"
+    say(f"{whom} is {state}{since}")
 
 
 def _print(title: str, told: dict[str, object], *, as_json: bool) -> None:

@@ -87,6 +87,8 @@ def test_the_issue_s_verbs_are_all_there() -> None:
             for verb in ("create", "list", "show", "budget", "top-up", "withdraw", "close", "rebalance")
         ),
         *("rates put", "rates list", "rates import", "merchant set", "user tier"),
+        *("merchant deactivate", "merchant activate", "merchant deactivations"),
+        *("user block", "user unblock", "user blocks"),
         *(f"programme {verb}" for verb in ("create", "list", "show", "end")),
         *(
             f"ruleset {verb}"
@@ -176,6 +178,8 @@ READING = {
         ("debts", "write-offs"),
     ),
     *(("merchant", "create"), ("user", "create"), ("user", "wallet"), ("ruleset", "discard")),
+    *(("merchant", verb) for verb in ("deactivate", "activate", "deactivations")),
+    *(("user", verb) for verb in ("block", "unblock", "blocks")),
     *(("programme", verb) for verb in ("create", "list", "show", "end")),
     *(("ruleset", verb) for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),
 }

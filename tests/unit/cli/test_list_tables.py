@@ -30,6 +30,7 @@ from cashback.purchases.http.campaigns import CampaignPage
 from cashback.purchases.http.rates import RatePage
 from cashback.purchases.http.refunds import ParkedPage
 from cashback.purchases.http.ruleset_readings import DraftPage, VersionPage
+from cashback.purchases.http.standing import ActivityPage, BlockPage
 from cashback.purchases.model import ApiKey
 from tests.unit.cli.conftest import OnTerminal
 from tests.unit.cli.test_help import LEAVES
@@ -45,12 +46,14 @@ OVER_REST: Final[dict[str, tuple[tuple[str, ...], dict[str, type]]]] = {
     "campaign list": (("prg_1",), {"/v1/programmes/prg_1/campaigns": CampaignPage}),
     "debts list": ((), {"/v1/debts": DebtorPage, "/v1/debts/programmes": ProgrammeDebts}),
     "expiring": ((), {"/v1/expiring": ExpiringList}),
+    "merchant deactivations": (("mer_1",), {"/v1/merchants/mer_1/deactivations": ActivityPage}),
     "programme list": ((), {"/v1/programmes": ProgrammePage}),
     "rates list": ((), {"/v1/exchange-rates": RatePage}),
     "refund parked": ((), {"/v1/refunds/parked": ParkedPage}),
     "review list": ((), {"/v1/reviews": ReviewPage}),
     "ruleset list": (("prg_1",), {"/v1/programmes/prg_1/rulesets": VersionPage}),
     "ruleset list --drafts": (("prg_1",), {"/v1/programmes/prg_1/drafts": DraftPage}),
+    "user blocks": (("usr_1",), {"/v1/users/usr_1/blocks": BlockPage}),
 }
 """Each verb that lists what the API tells: what else it needs, and what it asks for."""
 

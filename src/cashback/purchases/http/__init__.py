@@ -10,6 +10,7 @@ from cashback.purchases.http.rates import RATE_ROUTES
 from cashback.purchases.http.refunds import REFUND_ROUTES
 from cashback.purchases.http.ruleset_readings import RULESET_READING_ROUTES
 from cashback.purchases.http.rulesets import RULESET_ROUTES
+from cashback.purchases.http.standing import STANDING_ROUTES
 from cashback.purchases.http.statements import STATEMENT_ROUTES
 from cashback.purchases.http.verdicts import VERDICT_ROUTES
 from cashback.purchases.http.write_offs import WRITE_OFF_ROUTES
@@ -20,6 +21,7 @@ ROUTES = [
     *WRITE_OFF_ROUTES,
     *PEOPLE_ROUTES,
     *FACT_ROUTES,
+    *STANDING_ROUTES,
     *PROGRAMME_ROUTES,
     *CAMPAIGN_ROUTES,
     *RATE_ROUTES,

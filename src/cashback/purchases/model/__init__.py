@@ -158,6 +158,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     tier: str | None = None
     tier_since: datetime | None = None
+    blocked_since: datetime | None = None
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +170,7 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     mcc: str | None = None
     owners: tuple[str, ...] = ()
+    inactive_since: datetime | None = None
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

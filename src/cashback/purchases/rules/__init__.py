@@ -10,6 +10,7 @@ from cashback.purchases.rules.commands import (
     problem_of_wallet,
 )
 from cashback.purchases.rules.lines import costs, decode_lines, encode_lines, told
+from cashback.purchases.rules.places import position_of
 from cashback.purchases.rules.refunds import (
     after,
     decode_parts,
@@ -30,6 +31,7 @@ __all__ = [
     "encode_parts",
     "fingerprint",
     "is_wallet",
+    "position_of",
     "problem_of_key",
     "problem_of_label",
     "problem_of_merchant",

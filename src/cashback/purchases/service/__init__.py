@@ -12,16 +12,21 @@ from cashback.purchases.service.purchases import Purchases
 from cashback.purchases.service.rates import Rates
 from cashback.purchases.service.refunds import Refunds
 from cashback.purchases.service.rulesets import Rulesets
+from cashback.purchases.service.standing import ActivityAnswer, ActivityItem, BlockAnswer, BlockItem, Standings
 from cashback.purchases.service.statements import BalanceAt, Statement, UserStatements
 from cashback.purchases.service.stories import BalanceStory, CashbackItem, PurchaseStories, PurchaseStory, UserStories
 from cashback.purchases.service.verdicts import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer, Verdicts
 from cashback.purchases.service.write_offs import DebtWriteOffs
 
 __all__ = [
+    "ActivityAnswer",
+    "ActivityItem",
     "Adjustments",
     "ApiKeys",
     "BalanceAt",
     "BalanceStory",
+    "BlockAnswer",
+    "BlockItem",
     "Campaigns",
     "CashbackItem",
     "CashbackUnknown",
@@ -41,6 +46,7 @@ __all__ = [
     "Refunds",
     "ReviewAnswer",
     "Rulesets",
+    "Standings",
     "Statement",
     "UserStatements",
     "UserStories",

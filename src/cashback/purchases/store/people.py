@@ -60,7 +60,7 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
     cursor = await tx.execute(
         """
         select users.id, users.reference, wallet.address, users.is_blocked, users.created_at, users.tier,
-               users.tier_since
+               users.tier_since, blocked.at
         from purchases.users
         left join lateral (
             select address
@@ -69,6 +69,13 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
             order by position desc
             limit 1
         ) as wallet on true
+        left join lateral (
+            select at
+            from purchases.user_blocks
+            where user_id = users.id
+            order by position desc
+            limit 1
+        ) as blocked on users.is_blocked
         where users.id = any(%(ids)b)
         """,
         {"ids": list(user_ids)},
@@ -82,6 +89,7 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
             created_at=row[4],
             tier=row[5],
             tier_since=row[6],
+            blocked_since=row[7],
         )
         for row in await cursor.fetchall()
     }
@@ -126,8 +134,15 @@ async def read_merchant(tx: Tx, merchant_id: str) -> Merchant | None:
     """Return one merchant, or None when there is none."""
     cursor = await tx.execute(
         """
-        select id, name, is_active, created_at, mcc, owners
+        select id, name, is_active, created_at, mcc, owners, deactivated.at
         from purchases.merchants
+        left join lateral (
+            select at
+            from purchases.merchant_deactivations
+            where merchant_id = merchants.id
+            order by position desc
+            limit 1
+        ) as deactivated on not merchants.is_active
         where id = %(id)s
         """,
         {"id": merchant_id},
@@ -135,4 +150,12 @@ async def read_merchant(tx: Tx, merchant_id: str) -> Merchant | None:
     row = await cursor.fetchone()
     if row is None:
         return None
-    return Merchant(id=row[0], name=row[1], is_active=row[2], created_at=row[3], mcc=row[4], owners=tuple(row[5]))
+    return Merchant(
+        id=row[0],
+        name=row[1],
+        is_active=row[2],
+        created_at=row[3],
+        mcc=row[4],
+        owners=tuple(row[5]),
+        inactive_since=row[6],
+    )

@@ -1,0 +1,199 @@
+"""Who may earn at present, over REST: an operator blocks users and deactivates merchants, and reads who said so."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from cashback.kernel.http import (
+    PAGE_DEFAULT,
+    IdempotencyKey,
+    Page,
+    cursor_of,
+    place_of,
+    principal_of,
+    problems,
+    require_operator,
+)
+from cashback.kernel.telemetry import current_traceparent
+from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, owner_of
+from cashback.purchases.http.people import Cursor, Limit, MerchantId, UserId
+from cashback.purchases.http.verdicts import OrderBody
+from cashback.purchases.model import MerchantUnknown, UserUnknown
+from cashback.purchases.model.standing import MerchantActivity, UserBlock
+from cashback.purchases.service import ActivityAnswer, ActivityItem, BlockAnswer, BlockItem, Standings
+
+
+class BlockPage(Page[BlockItem], frozen=True):
+    """One page of a user's blocks and the ends of them; `next_cursor` is null on the last one."""
+
+
+class ActivityPage(Page[ActivityItem], frozen=True):
+    """One page of a merchant's deactivations and the ends of them; `next_cursor` is null on the last one."""
+
+
+@post(
+    "/v1/users/{user_id:str}/block",
+    operation_id="blockUser",
+    summary="Block a user",
+    tags=["Users"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413, 415),
+)
+async def block_user(
+    request: Request[Any, Any, Any],
+    standings: NamedDependency[Standings],
+    user_id: UserId,
+    data: JSONBody[OrderBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[BlockAnswer]:
+    """Have purchases recorded from now on earn the user nothing, until that is ended; what was granted lives on."""
+    return await _block(request, standings, user_id, data, key=idempotency_key, is_blocked=True)
+
+
+@post(
+    "/v1/users/{user_id:str}/unblock",
+    operation_id="unblockUser",
+    summary="Unblock a user",
+    tags=["Users"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413, 415),
+)
+async def unblock_user(
+    request: Request[Any, Any, Any],
+    standings: NamedDependency[Standings],
+    user_id: UserId,
+    data: JSONBody[OrderBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[BlockAnswer]:
+    """Have purchases recorded from now on earn again; those of the meantime are not decided anew."""
+    return await _block(request, standings, user_id, data, key=idempotency_key, is_blocked=False)
+
+
+@get(
+    "/v1/users/{user_id:str}/blocks",
+    operation_id="listBlocks",
+    summary="Who blocked and unblocked a user, and why, newest first",
+    tags=["Users"],
+    responses=problems(403, 404),
+)
+async def list_blocks(
+    request: Request[Any, Any, Any],
+    standings: NamedDependency[Standings],
+    user_id: UserId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> BlockPage:
+    """Return one page of each block and each end of one; what changed nothing is not among them."""
+    require_operator(principal_of(request))
+    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    items, place = await standings.blocks(asked, place=place_of(cursor), limit=limit)
+    return BlockPage(items=items, next_cursor=None if place is None else cursor_of(place))
+
+
+@post(
+    "/v1/merchants/{merchant_id:str}/deactivate",
+    operation_id="deactivateMerchant",
+    summary="Deactivate a merchant",
+    tags=["Merchants"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413, 415),
+)
+async def deactivate_merchant(
+    request: Request[Any, Any, Any],
+    standings: NamedDependency[Standings],
+    merchant_id: MerchantId,
+    data: JSONBody[OrderBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[ActivityAnswer]:
+    """Have purchases recorded there from now on earn nothing, until that is ended; what was granted lives on.
+
+    Its API keys go on: it still records purchases and refunds.
+    """
+    return await _activity(request, standings, merchant_id, data, key=idempotency_key, is_active=False)
+
+
+@post(
+    "/v1/merchants/{merchant_id:str}/activate",
+    operation_id="activateMerchant",
+    summary="Activate a merchant again",
+    tags=["Merchants"],
+    response_headers=[REPLAY_HEADER],
+    responses=problems(403, 404, 409, 413, 415),
+)
+async def activate_merchant(
+    request: Request[Any, Any, Any],
+    standings: NamedDependency[Standings],
+    merchant_id: MerchantId,
+    data: JSONBody[OrderBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[ActivityAnswer]:
+    """Have purchases recorded there from now on earn again; those of the meantime are not decided anew."""
+    return await _activity(request, standings, merchant_id, data, key=idempotency_key, is_active=True)
+
+
+@get(
+    "/v1/merchants/{merchant_id:str}/deactivations",
+    operation_id="listDeactivations",
+    summary="Who deactivated and activated a merchant, and why, newest first",
+    tags=["Merchants"],
+    responses=problems(403, 404),
+)
+async def list_deactivations(
+    request: Request[Any, Any, Any],
+    standings: NamedDependency[Standings],
+    merchant_id: MerchantId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> ActivityPage:
+    """Return one page of each deactivation and each end of one; a merchant is not told why, it sees since when."""
+    require_operator(principal_of(request))
+    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    items, place = await standings.deactivations(asked, place=place_of(cursor), limit=limit)
+    return ActivityPage(items=items, next_cursor=None if place is None else cursor_of(place))
+
+
+async def _block(
+    request: Request[Any, Any, Any], standings: Standings, user_id: str, data: OrderBody, *, key: str, is_blocked: bool
+) -> Response[BlockAnswer]:
+    """Have a user blocked or unblocked."""
+    principal = principal_of(request)
+    require_operator(principal)
+    command = UserBlock(
+        owner=owner_of(principal),
+        key=key,
+        traceparent=current_traceparent(),
+        user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown),
+        is_blocked=is_blocked,
+        person=data.person,
+        reason=data.reason,
+    )
+    return answer(await standings.set(command))
+
+
+async def _activity(
+    request: Request[Any, Any, Any],
+    standings: Standings,
+    merchant_id: str,
+    data: OrderBody,
+    *,
+    key: str,
+    is_active: bool,
+) -> Response[ActivityAnswer]:
+    """Have a merchant deactivated or activated."""
+    principal = principal_of(request)
+    require_operator(principal)
+    command = MerchantActivity(
+        owner=owner_of(principal),
+        key=key,
+        traceparent=current_traceparent(),
+        merchant_id=in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown),
+        is_active=is_active,
+        person=data.person,
+        reason=data.reason,
+    )
+    return answer(await standings.set(command))
+
+
+STANDING_ROUTES = [block_user, unblock_user, list_blocks, deactivate_merchant, activate_merchant, list_deactivations]

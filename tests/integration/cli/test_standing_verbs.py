@@ -1,0 +1,60 @@
+"""`cashback user block` and `cashback merchant deactivate`, and the ends of them, as people would type them."""
+
+from cashback.cli.command import EXIT_REJECTED
+from tests.integration.cli.conftest import Ask, Cashback, Dev
+
+UNKNOWN = "01k9z3v6q8e2r9xw5t4c7m1n0p"
+WHY = ("--by", "alice", "--reason", "buys and returns")
+
+
+def reason_of(ask: Ask, user_id: str, merchant_id: str) -> str:
+    """Return why a purchase earned what it did."""
+    words = ("--user", user_id, "--merchant", merchant_id, "--amount", "1999")
+    return str(ask("purchase", "create", *words)["cashback"]["reason"])
+
+
+def test_a_user_is_blocked_and_unblocked_by_hand(dev: Dev, cashback: Cashback, ask: Ask, customer_id: str) -> None:
+    """Once under its key; the journal tells both, newest first."""
+    words = ("user", "block", customer_id, *WHY, "--idempotency-key", "cli_block_1")
+    blocked = ask(*words)
+    assert (blocked["is_blocked"], blocked["is_news"], blocked["person"]) == (True, True, "alice")
+    assert ask(*words) == blocked
+    assert reason_of(ask, customer_id, dev.merchant_id) == "user_blocked"
+    said = cashback("user", "unblock", customer_id, "--by", "bob", "--reason", "mended", settings=dev.settings)
+    assert said.code == 0, said.err
+    told = said.out + said.err
+    assert f"{customer_id} is not blocked since " in told
+    assert ": mended (bob)" in told
+    assert reason_of(ask, customer_id, dev.merchant_id) == "granted"
+    kept = ask("user", "blocks", customer_id)
+    assert [(one["is_blocked"], one["person"]) for one in kept] == [(False, "bob"), (True, "alice")]
+    assert len(ask("user", "blocks", customer_id, "--limit", "1")) == 1
+
+
+def test_a_merchant_is_deactivated_and_activated_by_hand(
+    dev: Dev, cashback: Cashback, ask: Ask, customer_id: str
+) -> None:
+    """One of this test alone, as others buy at the shop of the running system."""
+    merchant_id = ask("merchant", "create", "Shop that closes")["id"]
+    said = cashback("merchant", "deactivate", merchant_id, *WHY, settings=dev.settings)
+    assert said.code == 0, said.err
+    assert f"{merchant_id} is inactive since " in said.out + said.err
+    assert reason_of(ask, customer_id, merchant_id) == "merchant_inactive"
+    assert ask("merchant", "activate", merchant_id, *WHY)["is_active"]
+    assert reason_of(ask, customer_id, merchant_id) == "granted"
+    assert [one["is_active"] for one in ask("merchant", "deactivations", merchant_id)] == [True, False]
+
+
+def test_whom_there_is_not_and_whom_nothing_was_said_of(dev: Dev, cashback: Cashback, customer_id: str) -> None:
+    """Strangers are refused by their code; who was never blocked is not blocked, by nobody."""
+    for verb, code in (
+        (("user", "block", f"usr_{UNKNOWN}", *WHY), "user_unknown"),
+        (("user", "blocks", f"usr_{UNKNOWN}"), "user_unknown"),
+        (("merchant", "deactivate", f"mer_{UNKNOWN}", *WHY), "merchant_unknown"),
+        (("merchant", "deactivations", f"mer_{UNKNOWN}"), "merchant_unknown"),
+        (("user", "block", customer_id, "--by", "alice", "--reason", " "), "field_invalid"),
+    ):
+        said = cashback(*verb, settings=dev.settings)
+        assert (said.code, code in said.err) == (EXIT_REJECTED, True), (verb, said.err)
+    said = cashback("user", "unblock", customer_id, *WHY, settings=dev.settings)
+    assert f"{customer_id} is not blocked\n" in said.out + said.err

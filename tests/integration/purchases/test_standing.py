@@ -1,0 +1,307 @@
+"""Users are blocked and merchants deactivated in a person's name: what is bought earns nothing until that is ended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import psycopg
+import pytest
+
+from cashback.purchases.model import (
+    OPERATOR,
+    KeyReused,
+    Merchant,
+    MerchantUnknown,
+    NewWallet,
+    Recorded,
+    Refused,
+    User,
+    UserUnknown,
+)
+from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer, MerchantActivity, UserBlock
+from cashback.purchases.service import Orders, Standings
+from cashback.purchases.service.once import Once
+from cashback.purchases.service.recording import Recording
+from cashback.purchases.store import standing
+from tests.integration.ledger.lives import bought, life_of, steps, with_terms
+from tests.integration.ledger.world import World, buy, decoded, minted_outcome, new_key, wallet_number
+from tests.support.facts import eventually
+
+pytestmark = pytest.mark.invariant("I7")
+
+
+def standings_of(world: World) -> Standings:
+    """Give who sets who may earn."""
+    return Standings(world.api, Orders(world.api, clock=world.clock))
+
+
+def block_of(user: User, *, is_blocked: bool = True, person: str = "alice", reason: str = "fraud") -> UserBlock:
+    """Return a block, or the end of one, under a key of its own."""
+    return UserBlock(
+        owner=OPERATOR, key=new_key(), user_id=user.id, is_blocked=is_blocked, person=person, reason=reason
+    )
+
+
+async def block(world: World, user: User, *, is_blocked: bool = True, person: str = "alice") -> BlockAnswer:
+    """Block a user, or end that."""
+    return decoded(await standings_of(world).set(block_of(user, is_blocked=is_blocked, person=person)), BlockAnswer)
+
+
+async def activate(world: World, merchant: Merchant, *, is_active: bool, person: str = "alice") -> ActivityAnswer:
+    """Have a merchant be active, or not."""
+    command = MerchantActivity(
+        owner=OPERATOR, key=new_key(), merchant_id=merchant.id, is_active=is_active, person=person, reason="closed"
+    )
+    return decoded(await standings_of(world).set(command), ActivityAnswer)
+
+
+async def reasons(world: World, *whom: tuple[User, Merchant]) -> list[str]:
+    """Return why purchases of these at those earned what they did."""
+    return [one.cashback.reason for one in await world.record(*[buy(user, merchant) for user, merchant in whom])]
+
+
+async def test_a_blocked_user_earns_nothing_until_the_block_is_ended(world: World) -> None:
+    """Others do meanwhile; what the block declined stays declined, and replays to itself."""
+    await world.programme()
+    user, other, merchant = await world.user(), await world.user(), await world.merchant()
+    await block(world, user)
+    [declined, granted] = await world.record(buy(user, merchant), buy(other, merchant))
+    assert (declined.cashback.reason, granted.cashback.reason) == ("user_blocked", "granted")
+    await block(world, user, is_blocked=False)
+    assert await reasons(world, (user, merchant)) == ["granted"]
+    told = await world.readings.cashback(declined.cashback.id)
+    assert (told.state.value, await world.readings.replayed(told)) == ("declined", told.document)
+    await world.assert_books_prove()
+
+
+async def test_a_deactivated_merchant_s_purchases_earn_nothing_until_it_is_active_again(world: World) -> None:
+    """They are recorded all the same, and others' earn."""
+    await world.programme()
+    user, merchant, other = await world.user(), await world.merchant(), await world.merchant()
+    await activate(world, merchant, is_active=False)
+    assert await reasons(world, (user, merchant), (user, other)) == ["merchant_inactive", "granted"]
+    await activate(world, merchant, is_active=True)
+    assert await reasons(world, (user, merchant)) == ["granted"]
+
+
+async def test_what_was_granted_before_a_block_is_held_released_and_minted_all_the_same(world: World) -> None:
+    """A block shuts the gate of decisions: what the customer was told they earned goes on to their wallet (I4)."""
+    await with_terms(world, hold_days=1)
+    [held] = await bought(world)
+    user_id = await world.one("select user_id from ledger.cashback_ledger where id = %s", held)
+    user = await world.people.user(user_id)
+    await block(world, user)
+    world.clock.advance(timedelta(days=1))
+    await life_of(world).round()
+    await world.request()
+    await world.settle(await minted_outcome(world, held))
+    assert await steps(world, held) == ["pending", "approved", "mint_requested", "minted"]
+    await world.assert_books_prove()
+
+
+async def test_a_late_purchase_of_a_blocked_user_earns_nothing_and_its_instant_does_not_matter(world: World) -> None:
+    """Who may earn is asked when a purchase is recorded, whenever it occurred."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    before = world.clock.now()
+    world.clock.advance(timedelta(hours=1))
+    await block(world, user)
+    [late] = await world.record(buy(user, merchant, occurred_at=before))
+    assert late.cashback.reason == "user_blocked"
+
+
+async def test_who_said_so_and_why_is_kept_and_saying_it_twice_is_no_news(world: World) -> None:
+    """The first word stands until it is taken back, and no row of the journals ever changes."""
+    user, merchant = await world.user(), await world.merchant()
+    never = await block(world, user, is_blocked=False)
+    assert (never.is_blocked, never.is_news, never.person, never.reason, never.at) == (False, False, None, None, None)
+    first = await block(world, user)
+    again = await block(world, user, person="bob")
+    assert (first.is_news, again.is_news, again.person, again.reason) == (True, False, "alice", "fraud")
+    assert first.at == again.at == (await world.people.user(user.id)).blocked_since
+    await block(world, user, is_blocked=False, person="bob")
+    ended = await world.people.user(user.id)
+    assert (ended.is_blocked, ended.blocked_since) == (False, None)
+    shut = await activate(world, merchant, is_active=False)
+    assert (await world.people.merchant(merchant.id)).inactive_since == shut.at
+    assert not (await activate(world, merchant, is_active=False, person="bob")).is_news
+    await activate(world, merchant, is_active=True, person="bob")
+    assert (await world.people.merchant(merchant.id)).inactive_since is None
+    said = await world.rows("select is_blocked, person, reason from purchases.user_blocks order by position")
+    assert said == [(True, "alice", "fraud"), (False, "bob", "fraud")]
+    said = await world.rows("select is_active, person, reason from purchases.merchant_deactivations order by position")
+    assert said == [(False, "alice", "closed"), (True, "bob", "closed")]
+
+
+@pytest.mark.parametrize("journal", ["user_blocks", "merchant_deactivations"])
+async def test_a_journal_s_rows_are_changed_by_nobody_and_added_by_the_api_alone(world: World, journal: str) -> None:
+    """Its owner cannot change them either, and whoever runs anything else adds none."""
+    await block(world, await world.user())
+    await activate(world, await world.merchant(), is_active=False)
+    for role, change in (
+        ("cashback_owner", f"update purchases.{journal} set person = 'mallory'"),
+        ("cashback_owner", f"delete from purchases.{journal}"),
+        ("cashback_owner", f"truncate purchases.{journal}"),
+        ("cashback_api", f"update purchases.{journal} set person = 'mallory'"),
+        ("cashback_api", f"insert into purchases.{journal} (position) overriding system value values (1)"),
+        ("cashback_auditor", f"insert into purchases.{journal} (person) values ('mallory')"),
+        ("cashback_ledger", f"select from purchases.{journal}"),
+        ("cashback_operator", f"select from purchases.{journal}"),
+        ("cashback_relay", f"select from purchases.{journal}"),
+    ):
+        with (
+            psycopg.connect(world.dsns.of(role), autocommit=True) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(change.encode())
+
+
+async def test_a_command_is_done_once_under_its_key(world: World) -> None:
+    """A block repeated after its end is answered as then, and blocks nobody anew."""
+    user = await world.user()
+    command = block_of(user)
+    first = await standings_of(world).set(command)
+    await block(world, user, is_blocked=False)
+    again = await standings_of(world).set(command)
+    assert isinstance(first, Recorded)
+    assert again == Recorded(answer=first.answer, is_replay=True)
+    assert not (await world.people.user(user.id)).is_blocked
+    other = UserBlock(**{name: getattr(command, name) for name in command.__struct_fields__} | {"is_blocked": False})
+    refused = await standings_of(world).set(other)
+    assert isinstance(refused, Refused)
+    assert isinstance(refused.error, KeyReused)
+
+
+async def test_whoever_is_not_there_can_be_neither_blocked_nor_deactivated(world: World) -> None:
+    """Refused, and the key stands for nothing: neither is anything kept."""
+    nobody = UserBlock(owner=OPERATOR, key=new_key(), user_id="usr_none", is_blocked=True, person="a", reason="b")
+    nowhere = MerchantActivity(
+        owner=OPERATOR, key=new_key(), merchant_id="mer_none", is_active=False, person="a", reason="b"
+    )
+    outcomes = [await standings_of(world).set(command) for command in (nobody, nowhere)]
+    assert [isinstance(one, Refused) and type(one.error) for one in outcomes] == [UserUnknown, MerchantUnknown]
+    assert await world.one("select count(*) from purchases.idempotency_keys") == 0
+
+
+@asynccontextmanager
+async def holding(world: World, statement: str, *parameters: object) -> AsyncIterator[psycopg.AsyncConnection]:
+    """Be a transaction that has locked what `statement` locks, until the block ends or rolls it back."""
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as connection:
+        await connection.execute(statement.encode(), parameters)
+        yield connection
+
+
+async def waiting_for_rows(world: World, count: int) -> None:
+    """Return once so many transactions of this database wait for a row that another one has."""
+    asked = (
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        " and wait_event in ('transactionid', 'tuple')"
+    )
+
+    async def look() -> bool | None:
+        return (await world.one(asked) == count) or None
+
+    await eventually(look, within_s=10, what=f"{count} wait for a row")
+
+
+async def test_a_purchase_in_flight_is_recorded_beside_a_block_that_is_not_committed_yet(world: World) -> None:
+    """It waits for nothing, sees the user as they stood, and the block is the next purchase's."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    async with world.api.transaction() as tx:
+        assert await standing.set_block(tx, block_of(user), at=world.clock.now())
+        [meanwhile] = await world.record(buy(user, merchant))
+    assert meanwhile.cashback.reason == "granted"
+    assert await reasons(world, (user, merchant)) == ["user_blocked"]
+
+
+async def test_a_block_waits_for_no_purchase_that_is_being_recorded(world: World) -> None:
+    """The purchase has looked and waits for its account; the block is done meanwhile, and both are what they were."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    await world.record(buy(user, merchant))
+    async with holding(world, "select from ledger.accounts for update") as third:
+        recorded = asyncio.create_task(world.record(buy(user, merchant)))
+        await waiting_for_rows(world, 1)
+        assert (await block(world, user)).is_news
+        await third.rollback()
+        [answer] = await recorded
+    assert answer.cashback.reason == "granted"
+    await world.assert_books_prove()
+
+
+async def test_one_key_for_a_purchase_and_a_block_at_once_is_the_first_one_s(world: World) -> None:
+    """The block holds the key and waits for the user; the purchase waits for the key and for nothing else."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    command = block_of(user)
+    purchase = buy(user, merchant, key=command.key)
+    now = world.clock.now()
+    async with holding(world, "select from purchases.users where id = %s for no key update", user.id) as third:
+        blocked = asyncio.create_task(standings_of(world).set(command))
+        await waiting_for_rows(world, 1)
+        recorded = asyncio.create_task(Once(world.api, partial(Recording, now), now=now).do([purchase]))
+        await waiting_for_rows(world, 2)
+        await third.rollback()
+        first, [second] = await blocked, await recorded
+    assert decoded(first, BlockAnswer).is_news
+    assert isinstance(second, Refused)
+    assert isinstance(second.error, KeyReused)
+
+
+async def test_a_block_and_a_wallet_under_one_key_wait_for_each_other_in_no_circle(world: World) -> None:
+    """Both take the key before the user."""
+    user = await world.user()
+    command = block_of(user)
+    wallet = NewWallet(owner=OPERATOR, key=command.key, user_id=user.id, wallet=wallet_number(77))
+    async with holding(world, "select from purchases.users where id = %s for no key update", user.id) as third:
+        linked = asyncio.create_task(world.people.set_wallet(wallet))
+        await waiting_for_rows(world, 1)
+        blocked = asyncio.create_task(standings_of(world).set(command))
+        await waiting_for_rows(world, 2)
+        await third.rollback()
+        first, second = await linked, await blocked
+    assert isinstance(first, Recorded)
+    assert isinstance(second, Refused)
+    assert isinstance(second.error, KeyReused)
+
+
+async def test_two_people_who_block_a_user_at_once_are_told_whose_word_it_is(world: World) -> None:
+    """The second one looks once the first is done: one row is kept, and the other is no news."""
+    user = await world.user()
+    async with holding(world, "select from purchases.users where id = %s for no key update", user.id) as third:
+        first = asyncio.create_task(block(world, user, person="alice"))
+        await waiting_for_rows(world, 1)
+        second = asyncio.create_task(block(world, user, person="bob"))
+        await waiting_for_rows(world, 2)
+        await third.rollback()
+        told = [await first, await second]
+    assert sorted(one.is_news for one in told) == [False, True]
+    [(person,)] = await world.rows("select person from purchases.user_blocks")
+    assert {one.person for one in told} == {person}
+
+
+async def test_many_purchases_and_blocks_of_the_same_users_at_once_all_end(world: World) -> None:
+    """Each purchase earns or is told why not, each change is kept once, and the last word is what stands."""
+    await world.programme()
+    users, merchants = [await world.user() for _ in range(3)], [await world.merchant() for _ in range(2)]
+    answers, _ = await asyncio.gather(
+        asyncio.gather(
+            *[world.record(buy(user, merchant)) for _ in range(6) for user in users for merchant in merchants]
+        ),
+        asyncio.gather(
+            *[block(world, user, is_blocked=bool(turn % 2)) for turn in range(6) for user in users],
+            *[activate(world, merchant, is_active=bool(turn % 2)) for turn in range(6) for merchant in merchants],
+        ),
+    )
+    told: set[str] = {one.cashback.reason for batch in answers for one in batch}
+    assert told <= {"granted", "user_blocked", "merchant_inactive"}
+    for user in users:
+        said = await world.rows(
+            "select is_blocked from purchases.user_blocks where user_id = %s order by position", user.id
+        )
+        assert [row[0] for row in said] == [place % 2 == 0 for place in range(len(said))]
+        assert (await world.people.user(user.id)).is_blocked == bool(len(said) % 2)
+    await world.assert_books_prove()

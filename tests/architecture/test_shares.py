@@ -1,5 +1,6 @@
 """The two workers of `make test`: a running system stays with one of them, and long work is begun first."""
 
+import ast
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from tests.architecture.tidy import ROOT
 from tests.support.shares import APART, LONGEST_FIRST, SYSTEMS, Shares, share_of
 
+ROOTS = frozenset({"dev", "stack"})
+LEADING_THERE = ROOTS | {"ask", "chain", "customer_id", "minted", "shop"}
 TESTS = (
     "tests/unit/test_a.py::test_1",
     "tests/unit/test_a.py::test_2",
@@ -41,7 +44,22 @@ class Node:
 def test_what_the_shares_name_is_there() -> None:
     """A file that was renamed would be run by the wrong rule, and nobody would notice."""
     assert [path for path in (*SYSTEMS, *APART, *LONGEST_FIRST) if not (ROOT / path).exists()] == []
-    assert [path for path in APART if not path.startswith(SYSTEMS)] == []
+
+
+@pytest.mark.parametrize("folder", SYSTEMS)
+def test_a_file_is_apart_if_nothing_in_it_asks_for_the_running_system(folder: str) -> None:
+    """Found by the names of fixtures; a file that makes its own fixture of that name asks for none of the folder's."""
+    files = [path for path in (ROOT / folder).glob("test_*.py") if not asks_for_the_system(path.read_text())]
+    assert sorted(path.relative_to(ROOT).as_posix() for path in files) == sorted(
+        path for path in APART if path.startswith(folder)
+    )
+
+
+def asks_for_the_system(text: str) -> bool:
+    """Tell whether anything in a file asks for a fixture that leads to the running system of its folder."""
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+    asked = {argument.arg for one in functions for argument in one.args.args}
+    return not asked.isdisjoint(LEADING_THERE) and asked.isdisjoint(one.name for one in functions if one.name in ROOTS)
 
 
 @pytest.mark.parametrize(

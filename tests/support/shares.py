@@ -19,13 +19,16 @@ SYSTEMS: Final = ("tests/chaos/", "tests/e2e/", "tests/integration/cli/")
 APART: Final = (
     "tests/chaos/test_adapter_zombies.py",
     "tests/chaos/test_failpoints.py",
+    "tests/e2e/test_holding.py",
     "tests/e2e/test_recovering.py",
     "tests/integration/cli/test_demo.py",
+    "tests/integration/cli/test_dev_again.py",
+    "tests/integration/cli/test_interrupted.py",
     "tests/integration/cli/test_setup.py",
     "tests/integration/cli/test_taken_port.py",
     "tests/integration/cli/test_wrong_settings.py",
 )
-"""Files there that ask nothing of it; naming one too few costs a worker's time and nothing else."""
+"""Files there that ask nothing of it, and would be a load on it: most start a system of their own."""
 
 LONGEST_FIRST: Final = (
     "tests/chaos/",

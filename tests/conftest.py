@@ -2,18 +2,29 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from cashback.kernel.config import environment
 from cashback.processes.embedded import EmbeddedAnvil, EmbeddedNats, EmbeddedPostgres, cache_dir, find_anvil
 from tests.support.servers import Databases
+from tests.support.shares import Shares
 
 # How fast something is says a benchmark, never a test: on a loaded machine any example may take its time.
 settings.register_profile("cashback", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("cashback")
+
+LITTLE_LOG: Final = {"max_wal_size": "256MB"}
+"""Each copy of a database is written to the log: nox keeps the servers' files in memory, and 1 GB a server is much."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares | None:
+    """Have two workers share the tests in our way where whole files are shared; other ways stay xdist's."""
+    return Shares(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +38,7 @@ def logs_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """Give a PostgreSQL that survives its own death, though not the machine's."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False, settings=LITTLE_LOG) as server:
         yield server
 
 

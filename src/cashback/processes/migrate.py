@@ -6,7 +6,8 @@ Running it again changes nothing; two runs side by side take turns. Each service
 `--service` migrates one of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -98,10 +99,11 @@ def migrate(settings: Settings, services: Sequence[str] = ()) -> dict[str, str]:
     for service in SERVICES:
         if services and service.database not in services:
             continue
-        _provision(settings, service)
-        for schema in service.schemas:
-            revisions[schema] = upgrade(owner_url(settings, service), schema)
-            log.info("schema.migrated", schema=schema, revision=revisions[schema])
+        with _turn(settings, service) as admin:
+            _provision(admin, settings, service)
+            for schema in service.schemas:
+                revisions[schema] = upgrade(owner_url(settings, service), schema)
+                log.info("schema.migrated", schema=schema, revision=revisions[schema])
     return revisions
 
 
@@ -117,22 +119,42 @@ def owner_url(settings: Settings, service: Service) -> str:
     return f"{url}?{options}" if options else url
 
 
-def _provision(settings: Settings, service: Service) -> None:
-    """Create what is missing of one service: roles with their passwords, the database, who may connect."""
-    try:
-        with psycopg.connect(settings.admin_dsn.value, autocommit=True) as connection:
+@contextmanager
+def _turn(settings: Settings, service: Service) -> Iterator[psycopg.Connection]:
+    """Yield the admin's connection, and let no other migration of this server work meanwhile.
+
+    What is provided and what a revision grants on its database are the same row of the catalogue, for which PostgreSQL
+    lets nobody wait: of two at once it fails one ("tuple concurrently updated").
+    """
+    with _told(service):
+        connection = psycopg.connect(settings.admin_dsn.value, autocommit=True)
+    with connection:
+        with _told(service):
             connection.execute("select pg_advisory_lock(%s)", (_PROVISION_LOCK,))
-            for role in (service.owner, *service.roles):
-                _ensure_role(connection, role, settings.password(role))
-            _ensure_database(connection, service)
-        with psycopg.connect(
-            make_conninfo(settings.admin_dsn.value, dbname=service.database), autocommit=True
-        ) as in_it:
-            in_it.execute("revoke all on schema public from public")
+        yield connection
+
+
+@contextmanager
+def _told(service: Service) -> Iterator[None]:
+    """Tell what fails in the block by what to do about it."""
+    try:
+        yield
     except psycopg.OperationalError as cause:
         raise DatabaseUnavailable(f"database {service.database} cannot be provided: {cause}".strip()) from cause
     except psycopg.ProgrammingError as cause:
         raise MigrationRefused(f"database {service.database} cannot be provided: {cause}".strip()) from cause
+
+
+def _provision(admin: psycopg.Connection, settings: Settings, service: Service) -> None:
+    """Create what is missing of one service: roles with their passwords, the database, who may connect."""
+    with _told(service):
+        for role in (service.owner, *service.roles):
+            _ensure_role(admin, role, settings.password(role))
+        _ensure_database(admin, service)
+        with psycopg.connect(
+            make_conninfo(settings.admin_dsn.value, dbname=service.database), autocommit=True
+        ) as in_it:
+            in_it.execute("revoke all on schema public from public")
 
 
 def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> None:

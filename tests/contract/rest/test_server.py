@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 import pytest
 
-from cashback.kernel.clock import SystemClock, monotonic_s
+from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database
 from cashback.kernel.http import Scope
 from cashback.kernel.lifecycle.bounds import HEAD_BYTES_MAX
@@ -21,7 +21,8 @@ from tests.contract.rest.world import NOWHERE, PEPPER
 from tests.integration.ledger.world import PASSWORD, Dsns
 from tests.support.facts import eventually
 
-STOP_WITHIN_S = 5.0
+ENDED_BY_ITSELF = 0
+"""A process that is not through 4.25 s after SIGTERM cuts itself off, and says so by its exit code."""
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -237,9 +238,8 @@ async def test_a_stopping_api_answers_what_is_under_way(served: Served) -> None:
 
     calls = [asyncio.create_task(one(number)) for number in range(100)]
     await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
-    began_s = monotonic_s()
     await asyncio.to_thread(served.process.stop)
-    assert (monotonic_s() - began_s < STOP_WITHIN_S, served.process.exit_code) == (True, 0)
+    assert served.process.exit_code == ENDED_BY_ITSELF
     answers = await asyncio.gather(*calls)
     assert set(answers) <= {201, 503, None}
     assert 201 in answers
@@ -258,9 +258,8 @@ async def test_a_request_that_outlasts_a_stopping_api_may_be_retried(served: Ser
         )
         waiting = asyncio.create_task(served.say(head, b"{}"))
         await eventually(lambda: _somebody_waits(dsns), within_s=30, what="the request waits")
-        began_s = monotonic_s()
         await asyncio.to_thread(served.process.stop)
-        assert (monotonic_s() - began_s < STOP_WITHIN_S, served.process.exit_code) == (True, 0)
+        assert served.process.exit_code == ENDED_BY_ITSELF
         assert_refused(await waiting, 503, "stopping")
         await holder.rollback()
     await asyncio.to_thread(served.process.start)

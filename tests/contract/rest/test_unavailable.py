@@ -12,7 +12,7 @@ import structlog
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from cashback.kernel.clock import monotonic_s
+from cashback.kernel import db
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.processes.embedded import EmbeddedPostgres
@@ -24,8 +24,8 @@ from tests.support.facts import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GIVES_UP_WITHIN_S = 20.0
-"""Halfway between the pool's patience with one check, 7 s, and what a statement would be waited for, 32 s."""
+NEVER_S = 3_600.0
+"""In place of a bound that must not be what ends a test: a test is given two minutes."""
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -83,7 +83,6 @@ async def test_without_the_database_every_request_may_be_retried(rest: Rest, dsn
     await operator.get("/v1/programmes/current")
     key, body, before = new_key(), a_purchase(user, merchant), await rest.stored()
     await shut(dsns, is_open=False)
-    began_s = monotonic_s()
     posted, asked, unknown, ready, alive = await asyncio.gather(
         operator.post("/v1/purchases", body, key=key),
         operator.get(f"/v1/users/{user.id}/balance"),
@@ -91,7 +90,6 @@ async def test_without_the_database_every_request_may_be_retried(rest: Rest, dsn
         rest.nobody.get("/readyz"),
         rest.nobody.get("/livez"),
     )
-    assert monotonic_s() - began_s < GIVES_UP_WITHIN_S
     for response in (posted, asked, unknown):
         assert_may_retry(response, "database_unavailable")
     assert (ready.status_code, sorted(ready.json()["problems"])) == (503, ["database"])
@@ -110,19 +108,21 @@ async def test_without_the_database_every_request_may_be_retried(rest: Rest, dsn
 
 
 async def test_with_a_frozen_database_a_request_may_be_retried_soon(
-    rest: Rest, postgres: EmbeddedPostgres, operator: Caller
+    rest: Rest, postgres: EmbeddedPostgres, operator: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """503 in bounded time though no connection breaks; when the database goes on, so does the API, and all is once."""
+    """503 though no connection breaks: the pool is waited for, and no answer, which never comes.
+
+    When the database goes on, so does the API, and all is once.
+    """
     user, merchant = await rest.world.user(), await rest.world.merchant()
     await operator.get("/v1/programmes/current")
     key, body, before = new_key(), a_purchase(user, merchant), await rest.stored()
+    monkeypatch.setattr(db, "ANSWER_WITHIN_S", NEVER_S)
     await asyncio.to_thread(postgres.pause)
     try:
-        began_s = monotonic_s()
         posted, asked = await asyncio.gather(
             operator.post("/v1/purchases", body, key=key), operator.get(f"/v1/users/{user.id}")
         )
-        assert monotonic_s() - began_s < GIVES_UP_WITHIN_S
     finally:
         postgres.resume()
     assert_may_retry(posted, "database_unavailable")
@@ -137,17 +137,15 @@ async def test_with_a_frozen_database_a_request_may_be_retried_soon(
 
 
 async def test_without_a_free_connection_a_request_may_be_retried(narrow: Rest) -> None:
-    """Whoever waits for the pool is told after five seconds, and nothing is stored."""
+    """Whoever waits for the pool is told while it has none, and nothing is stored."""
     operator = await narrow.operator()
     user, merchant = await narrow.world.user(), await narrow.world.merchant()
     await operator.get("/v1/programmes/current")
     before = await narrow.stored()
     async with holding(narrow.world.api):
-        began_s = monotonic_s()
         posted, asked = await asyncio.gather(
             operator.post("/v1/purchases", a_purchase(user, merchant)), operator.get(f"/v1/users/{user.id}")
         )
-        assert monotonic_s() - began_s < GIVES_UP_WITHIN_S
     assert_may_retry(posted, "database_unavailable")
     assert_may_retry(asked, "database_unavailable")
     assert await narrow.stored() == before

@@ -9,8 +9,9 @@ import psycopg
 import pytest
 
 from cashback.cli.command import EXIT_REJECTED, EXIT_SETTINGS, EXIT_UNAVAILABLE
-from cashback.kernel.config import PREFIX
-from cashback.kernel.migrations import head
+from cashback.kernel import migrations
+from cashback.kernel.config import PREFIX, load
+from cashback.kernel.migrations import head, upgrade
 from cashback.processes import migrate
 from cashback.processes.embedded import CHAIN_ID, EmbeddedAnvil, EmbeddedPostgres, free_port
 from cashback.processes.stack import DEVELOPMENT_MNEMONIC
@@ -47,6 +48,24 @@ def test_two_migrations_side_by_side_take_turns(settings: Mapping[str, str], tmp
     ):
         assert [one.ended(), other.ended()] == [0, 0], one.said + other.said
         assert revisions(msgspec.json.decode(one.printed)) == revisions(msgspec.json.decode(other.printed)) == SCHEMAS
+
+
+def test_a_migration_keeps_its_turn_until_its_schemas_are_there(
+    server: EmbeddedPostgres, settings: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revision may grant on its database, which another migration would provide meanwhile: one of them would fail."""
+    had_by_others = []
+
+    def upgrade_and_look(url: str, schema: str) -> str:
+        """Upgrade, and see whether another migration could begin now."""
+        with psycopg.connect(server.dsn()) as other:
+            query = "select pg_try_advisory_lock(%s)"
+            had_by_others.append(other.execute(query, (migrate._PROVISION_LOCK,)).fetchone())
+        return upgrade(url, schema)
+
+    monkeypatch.setattr(migrations, "upgrade", upgrade_and_look)
+    assert migrate.migrate(load(migrate.Settings, settings)) == SCHEMAS
+    assert had_by_others == [(False,)] * len(SCHEMAS)
 
 
 def test_migrating_again_changes_nothing_and_one_service_can_be_picked(

@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from cashback.kernel import db
-from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database, DatabaseUnavailable, Tx
 from cashback.processes.embedded import EmbeddedPostgres
 from tests.support.facts import eventually
@@ -18,12 +17,8 @@ from tests.support.facts import eventually
 NAME = "of-a-test"
 Part = Callable[[Database, asyncio.Event], Awaitable[None]]
 
-HANGS_UP_WITHIN_S = 5.0
-"""Halfway to the 10 s for which psycopg would wait for the answer to its own cancellation."""
-GIVES_UP_WITHIN_S = 20.0
-"""Halfway between the pool's patience with one check, 7 s, and what a statement would be waited for, 32 s."""
-UNBOUNDED_S = 60.0
-"""In place of a bound that must not be what ends a test."""
+NEVER_S = 3_600.0
+"""In place of a bound that must not be what ends a test: a test is given two minutes."""
 WELL_AGAIN_WITHIN_S = 20.0
 IMPATIENT_S = 0.5
 
@@ -55,6 +50,18 @@ async def database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
     async with Database.open(server.dsn(), name=NAME) as database:
         await database.ping()
         yield database
+
+
+@pytest.fixture
+def patient_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have psycopg wait for ever for what it would ask for at a cancellation, and us for an answer."""
+
+    async def ask_to_cancel(line: psycopg.AsyncConnection[Any], *, timeout: float = 0.0) -> None:  # noqa: ASYNC109 - as psycopg has it
+        """Never be answered."""
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "cancel_safe", ask_to_cancel)
+    monkeypatch.setattr(db, "ANSWER_WITHIN_S", NEVER_S)
 
 
 @contextmanager
@@ -113,56 +120,48 @@ async def in_a_session(database: Database, begun: asyncio.Event) -> None:
 
 @pytest.mark.parametrize("part", [in_a_statement, between_statements, in_a_session])
 async def test_whoever_is_cancelled_does_not_wait_for_a_frozen_server(
-    server: EmbeddedPostgres, database: Database, part: Part
+    server: EmbeddedPostgres, database: Database, patient_driver: None, part: Part
 ) -> None:
     """So SIGTERM ends a process in time, whatever the database does."""
     begun = asyncio.Event()
     working = asyncio.ensure_future(part(database, begun))
     await begun.wait()
     with paused(server):
-        began_s = monotonic_s()
         working.cancel()
         await asyncio.wait({working}, timeout=WELL_AGAIN_WITHIN_S)
         assert working.cancelled()
-        assert monotonic_s() - began_s < HANGS_UP_WITHIN_S
     await eventually(lambda: works_again(database), within_s=WELL_AGAIN_WITHIN_S, what="the database works again")
 
 
 async def test_a_probe_of_a_frozen_server_takes_no_longer_than_its_own_deadline(
-    server: EmbeddedPostgres, database: Database, monkeypatch: pytest.MonkeyPatch
+    server: EmbeddedPostgres, database: Database, patient_driver: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`/readyz` gives each dependency a second, and the pool's check of a connection gives way to that."""
-    monkeypatch.setattr(db, "CHECK_WITHIN_S", UNBOUNDED_S)
-    with paused(server):
-        began_s = monotonic_s()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(IMPATIENT_S):
-                await database.ping()
-        assert monotonic_s() - began_s < IMPATIENT_S + HANGS_UP_WITHIN_S
+    monkeypatch.setattr(db, "CHECK_WITHIN_S", NEVER_S)
+    with paused(server), pytest.raises(TimeoutError):
+        async with asyncio.timeout(IMPATIENT_S):
+            await database.ping()
 
 
-async def test_a_pool_over_a_frozen_server_is_closed_at_once(server: EmbeddedPostgres) -> None:
+async def test_a_pool_over_a_frozen_server_is_closed_without_waiting_for_it(
+    server: EmbeddedPostgres, patient_driver: None
+) -> None:
     """Connections at hand, lent and just being made alike."""
     with paused(server):
         async with Database.open(server.dsn(), name=NAME) as database:
             asking = asyncio.create_task(database.ping())
             with pytest.raises(DatabaseUnavailable):
                 await database.ping()
-            began_s = monotonic_s()
             asking.cancel()
-        assert monotonic_s() - began_s < HANGS_UP_WITHIN_S
         await asyncio.wait({asking})
 
 
 async def test_a_frozen_server_is_told_of_in_bounded_time_and_used_again_when_it_comes_back(
-    server: EmbeddedPostgres, database: Database
+    server: EmbeddedPostgres, database: Database, patient_driver: None
 ) -> None:
-    """Whoever asks for a connection is told within the pool's patience and one check."""
-    with paused(server):
-        began_s = monotonic_s()
-        with pytest.raises(DatabaseUnavailable):
-            await database.ping()
-        assert monotonic_s() - began_s < GIVES_UP_WITHIN_S
+    """Whoever asks for a connection is told by the pool's patience and one check: nothing else ends it here."""
+    with paused(server), pytest.raises(DatabaseUnavailable):
+        await database.ping()
     await eventually(lambda: works_again(database), within_s=WELL_AGAIN_WITHIN_S, what="the database works again")
 
 
@@ -175,11 +174,8 @@ async def test_a_statement_is_not_waited_for_much_longer_than_the_server_would_l
     begun = Impatience(monkeypatch)
     working = asyncio.ensure_future(part(database, begun))
     await begun.wait()
-    with paused(server):
-        began_s = monotonic_s()
-        with pytest.raises(DatabaseUnavailable, match="ConnectionTimeout"):
-            await working
-        assert monotonic_s() - began_s < IMPATIENT_S + HANGS_UP_WITHIN_S
+    with paused(server), pytest.raises(DatabaseUnavailable, match="ConnectionTimeout"):
+        await working
 
 
 async def test_the_server_ends_the_statement_of_a_client_that_hung_up(

@@ -14,7 +14,6 @@ import pytest
 from psycopg import sql
 
 from cashback.kernel.bus import Bus, Delivery, event_message, publish
-from cashback.kernel.clock import monotonic_s
 from cashback.kernel.migrations import upgrade
 from cashback.kernel.outbox import partition_of
 from cashback.minting import MintState, Readings
@@ -24,7 +23,8 @@ from tests.integration.minting.world import World, cashback, dsn_of, eventually,
 from tests.support.adapter import FakeAdapter
 from tests.support.servers import Databases
 
-STOP_WITHIN_S = 5.0
+ENDED_BY_ITSELF = 0
+"""A process that is not through 4.25 s after SIGTERM cuts itself off, and says so by its exit code."""
 
 
 class Line(msgspec.Struct):
@@ -123,9 +123,8 @@ async def test_a_request_on_the_broker_comes_back_as_an_outcome_and_sigterm_lose
     await line.publish(*(request(number) for number in range(51, 351)))
     await eventually(lambda: _knows_more_than(world, 50))
     for process in (line.worker, line.relay):
-        began_s = monotonic_s()
         await asyncio.to_thread(process.stop)
-        assert (monotonic_s() - began_s < STOP_WITHIN_S, process.exit_code) == (True, 0)
+        assert process.exit_code == ENDED_BY_ITSELF
     async with _started(line.worker, line.relay):
         await eventually(lambda: all_minted(world, 350), within_s=30)
         await eventually(lambda: _is_told(line, 350))
@@ -224,9 +223,8 @@ def test_the_ledger_worker_becomes_ready_and_ends(
             with psycopg.connect(dsn) as connection:
                 connection.execute("update ledger.number_fence set incarnation = 'that of another server'")
             asyncio.run(eventually(lambda: _says(process.port, "3 was minted or is to be")))
-            began_s = monotonic_s()
             process.stop()
-            assert (monotonic_s() - began_s < STOP_WITHIN_S, process.exit_code) == (True, 0)
+            assert process.exit_code == ENDED_BY_ITSELF
 
 
 async def _says(port: int, words: str) -> bool:

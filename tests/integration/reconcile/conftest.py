@@ -1,4 +1,4 @@
-"""A story that is told once, and a copy of it for each test."""
+"""A story that is told once by each worker, and a copy of it for each test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +10,7 @@ from cashback.processes.embedded import EmbeddedAnvil, EmbeddedPostgres
 from tests.integration.reconcile.story import HISTORY_BLOCKS, Scene, Story, retold, tell
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def story(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iterator[Story]:
     """Give a history on servers of its own: its roles have the passwords of one plan."""
     folder = tmp_path_factory.mktemp("reconcile")

@@ -87,7 +87,10 @@ async def lock_pasts(tx: Tx, users: Sequence[str]) -> None:
 
 
 async def pasts(tx: Tx, users: Sequence[str], *, merchants: Sequence[str], now: datetime) -> dict[str, Past]:
-    """Return what is known of each user, and at which of these merchants they have bought before."""
+    """Return what is known of each user, and at which of these merchants they have bought before.
+
+    What people took back by hand is no return of the user's, and in no refund ratio.
+    """
     cursor = await tx.execute(
         """
         select given.id, done.purchases, done.in_hour, done.merchants, done.granted, done.returned,
@@ -103,7 +106,8 @@ async def pasts(tx: Tx, users: Sequence[str], *, merchants: Sequence[str], now: 
                    count(*) filter (where created_at > %(hour_ago)s) as in_hour,
                    array_agg(distinct merchant_id) filter (where merchant_id = any(%(merchants)s)) as merchants,
                    coalesce(sum(amount_minor) filter (where created_at > %(since)s), 0) as granted,
-                   coalesce(sum(amount_minor - net_minor) filter (where created_at > %(since)s), 0) as returned
+                   coalesce(sum(amount_minor - net_minor - debited_minor)
+                       filter (where created_at > %(since)s), 0) as returned
             from ledger.cashback_ledger
             where user_id = given.id
               and purchase_id is not null

@@ -140,6 +140,7 @@ async def test_a_body_that_is_no_object_is_refused_as_a_whole(operator: Caller, 
     [
         pytest.param({"amount_minor": str(2**63)}, 422, "field_invalid", "/amount_minor", id="beyond-63-bits"),
         pytest.param({"currency": "XXX"}, 422, "currency_unknown", "/currency", id="no-currency"),
+        pytest.param({"currency": "DEM"}, 422, "currency_withdrawn", "/currency", id="withdrawn-currency"),
         pytest.param({"currency": "usd"}, 422, "currency_unknown", "/currency", id="lower-case-currency"),
         pytest.param({"occurred_at": "2026-03-03T12:00:00Z"}, 422, "field_invalid", "/occurred_at", id="in-two-days"),
         pytest.param({"occurred_at": "9999-12-31T23:59:59Z"}, 422, "field_invalid", "/occurred_at", id="last-year"),

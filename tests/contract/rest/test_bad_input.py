@@ -115,6 +115,8 @@ async def test_every_pattern_is_told_in_words(operator: Caller, shop: Shop) -> N
         ("/v1/purchases", a_purchase(shop.user, shop.merchant, amount_minor="-1")),
         ("/v1/programmes", {**PROGRAMME, "currency": "usd"}),
         ("/v1/programmes", {**PROGRAMME, "budget_minor": "1.5"}),
+        (f"/v1/merchants/{shop.merchant.id}/facts", {"mcc": "food", "owners": []}),
+        (f"/v1/users/{shop.user.id}/tier", {"tier": "Gold"}),
     ):
         detail = (await operator.post(path, body)).json()["detail"]
         assert " must be " in detail

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -18,6 +19,8 @@ from cashback.events import minting as minting_events
 from cashback.events import purchases as purchase_events
 from cashback.kernel.clock import SystemClock
 from cashback.ledger.model import Reason, State
+from cashback.ledger.model.codes import Skip
+from cashback.ledger.model.problems import Fault
 from cashback.minting.model import HaltKind, MintState
 from cashback.processes.reconcile import Kind
 from tests.architecture.documents import (
@@ -222,6 +225,7 @@ def test_the_problems_are_the_codes_own_each_with_its_status() -> None:
         re.findall(r"_MISSING: Final = \{\"[\w-]+\": \"(\w+)\"", text("src/cashback/kernel/http/problems.py")), 422
     )
     table = rows(section(text("docs/rest.md"), "## Problems"))
+    assert [code for code, count in Counter(codes(table)).items() if count > 1] == []
     assert {code: int(row[1]) for code, row in zip(codes(table), table, strict=True)} == expected
 
 
@@ -229,12 +233,14 @@ def test_the_problems_are_the_codes_own_each_with_its_status() -> None:
     "name,heading,kinds",
     [
         ("docs/rest.md", "## Decisions", Reason),
+        ("docs/rest.md", "## Rules that did not count", Skip),
+        ("docs/rest.md", "## What a lint finds", Fault),
         ("docs/runbooks/reconcile.md", "## By kind", Kind),
         ("docs/runbooks/halted.md", "## The mint worker", HaltKind),
     ],
 )
 def test_a_table_of_codes_has_every_code_and_no_other(name: str, heading: str, kinds: type) -> None:
-    """Reasons of decisions, kinds of differences, kinds of halts."""
+    """Reasons of decisions and of rules that did not count, faults, kinds of differences and of halts."""
     assert codes(rows(section(text(name), heading))) == [kind.value for kind in kinds]  # type: ignore[attr-defined]  # enums
 
 

@@ -24,15 +24,14 @@ LAST_MAX = 100
 @click.option(
     "--last",
     "last",
-    type=click.IntRange(0, LAST_MAX),
+    type=click.IntRange(1, LAST_MAX),
     is_flag=False,
     flag_value=10,
-    default=0,
     metavar="[N]",
     help="Show the last N runs, 10 without a number, and compare nothing.",
 )
 @json_option
-def reconcile(is_whole: bool, asked_by: str, last: int, as_json: bool) -> int:  # noqa: FBT001  # click hands flags over by name
+def reconcile(is_whole: bool, asked_by: str, last: int | None, as_json: bool) -> int:  # noqa: FBT001  # click hands flags over by name
     """Compare ledger, mint records and chain at the last final block; exits with 3 on any difference.
 
     It goes on from where the last run without a difference ended, while chain and records still bear that out; the
@@ -43,7 +42,7 @@ def reconcile(is_whole: bool, asked_by: str, last: int, as_json: bool) -> int:  
     from cashback.processes import reconcile as process
 
     settings = load(process.Settings)
-    if last:
+    if last is not None:
         runs = asyncio.run(process.last_runs(settings, limit=last))
         if as_json:
             print_json(runs)

@@ -20,7 +20,7 @@ Bps = NewType("Bps", int)
 AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,18})$(?!\n)"
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$(?!\n)"
 WANTED: Final = {
-    AMOUNT_PATTERN: "a whole number of minor units, such as 2973 for 29.73",
+    AMOUNT_PATTERN: "a whole number of minor units of at most 19 digits, such as 2973 for 29.73",
     CURRENCY_PATTERN: "a code of ISO 4217 in capital letters",
 }
 """What each pattern wants, in the words of somebody who never saw it."""

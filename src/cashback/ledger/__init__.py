@@ -22,6 +22,7 @@ from cashback.ledger.model import (
     CheckedCashback,
     Claim,
     Conditions,
+    CurrencyWithdrawn,
     Declined,
     Difference,
     Flaw,
@@ -64,6 +65,7 @@ from cashback.ledger.rules import currency_of, replay
 from cashback.ledger.rules.changes import diff
 from cashback.ledger.rules.engine.explain import explain_in_full
 from cashback.ledger.rules.linting import lint
+from cashback.ledger.rules.withdrawn import withdrawn_in
 from cashback.ledger.service import (
     Adjusted,
     AdjustmentReadings,
@@ -139,6 +141,7 @@ __all__ = [
     "CheckedCashback",
     "Claim",
     "Conditions",
+    "CurrencyWithdrawn",
     "Debts",
     "Declined",
     "Difference",
@@ -229,5 +232,6 @@ __all__ = [
     "start_programme",
     "take_back",
     "withdraw_ruleset",
+    "withdrawn_in",
     "write_off",
 ]

@@ -115,6 +115,8 @@ async def test_every_pattern_is_told_in_words(operator: Caller, shop: Shop) -> N
         ("/v1/purchases", a_purchase(shop.user, shop.merchant, amount_minor="-1")),
         ("/v1/programmes", {**PROGRAMME, "currency": "usd"}),
         ("/v1/programmes", {**PROGRAMME, "budget_minor": "1.5"}),
+        (f"/v1/merchants/{shop.merchant.id}/facts", {"mcc": "food", "owners": []}),
+        (f"/v1/users/{shop.user.id}/tier", {"tier": "Gold"}),
     ):
         detail = (await operator.post(path, body)).json()["detail"]
         assert " must be " in detail
@@ -140,6 +142,7 @@ async def test_a_body_that_is_no_object_is_refused_as_a_whole(operator: Caller, 
     [
         pytest.param({"amount_minor": str(2**63)}, 422, "field_invalid", "/amount_minor", id="beyond-63-bits"),
         pytest.param({"currency": "XXX"}, 422, "currency_unknown", "/currency", id="no-currency"),
+        pytest.param({"currency": "DEM"}, 422, "currency_withdrawn", "/currency", id="withdrawn-currency"),
         pytest.param({"currency": "usd"}, 422, "currency_unknown", "/currency", id="lower-case-currency"),
         pytest.param({"occurred_at": "2026-03-03T12:00:00Z"}, 422, "field_invalid", "/occurred_at", id="in-two-days"),
         pytest.param({"occurred_at": "9999-12-31T23:59:59Z"}, 422, "field_invalid", "/occurred_at", id="last-year"),

@@ -97,3 +97,29 @@ async def test_a_merchant_reads_the_customer_s_words_of_its_own_purchases(
     assert (await own.get(cashback)).json()["explanation"] == words
     assert_problem(await other.get(purchase), 404, "purchase_unknown")
     assert_problem(await other.get(cashback), 404, "cashback_unknown")
+
+
+async def test_an_instant_of_the_past_is_tried_by_what_held_then_on_drafts_and_versions(
+    operator: Caller, rest: Rest, world: World, draft: str
+) -> None:
+    """A rule that is over is not over yet then, and a version is tried whatever its window."""
+    programme = (await operator.get(f"/v1/ruleset-drafts/{draft}")).json()["programme_id"]
+    campaign = await world.one("select id from ledger.campaigns where programme_id = %s", programme)
+    ends = START - timedelta(days=30)
+    rule = {"id": "old", "campaign": campaign, "earns": {"kind": "percent", "rate_bps": 1_000}}
+    rules = [rule | {"when": [{"kind": "dates", "end": ends.isoformat()}]}]
+    body = {"programme_id": programme, "name": "over", "document": {"rules": rules}}
+    over = (await operator.post("/v1/ruleset-drafts", body)).json()["id"]
+    headers = {"If-Match": '"1"'}
+    published = await operator.post(f"/v1/ruleset-drafts/{over}/publish", {}, headers=headers)
+    assert published.status_code == 201, published.text
+    before = await rest.stored()
+    for name in (over, published.json()["id"]):
+        tried = []
+        for at in (ends - timedelta(seconds=1), ends):
+            body = a_simulation(name, occurred_at=at.isoformat())
+            told = (await operator.post("/v1/rulesets/simulate", body)).json()
+            tried.append((told["reason"], told["amount_minor"], [step["code"] for step in told["steps"]][:2]))
+        assert tried[0][:2] == ("granted", "199")
+        assert tried[1] == ("no_rule_matched", "0", ["skipped", "already_ended"])
+    assert await rest.stored() == before

@@ -7,7 +7,7 @@ import pytest
 from cashback.ledger import Programme
 from cashback.ledger.model.rulesets import Action, Check, Rules
 from cashback.purchases.model import Merchant, User
-from tests.integration.ledger.adjusting import adjusted, credit_of
+from tests.integration.ledger.adjusting import adjusted, credit_of, debit_of
 from tests.integration.ledger.programme_rules import campaign, publish, rule
 from tests.integration.ledger.refunding import give_back, refunded
 from tests.integration.ledger.world import World, buy, wallet_number
@@ -50,13 +50,17 @@ async def test_the_refund_ratio_is_of_what_was_granted_in_90_days(world: World, 
 
 
 async def test_what_was_given_or_taken_by_hand_is_in_no_refund_ratio(world: World) -> None:
-    """Neither makes it smaller: a credit is no purchase."""
+    """A credit makes it no smaller, since it is no purchase; a debit makes it no larger, since nothing was returned."""
     programme = await watched(world, "refund_ratio_bps", 2_500)
     user, merchant = await world.user(), await world.merchant()
     [first] = await world.record(buy(user, merchant, 10_000))
     await refunded(world, give_back(first, 2_510))
     await adjusted(world, credit_of(user, programme.id, 100_000))
     assert await state(world, user, merchant) == "declined"
+    other = await world.user()
+    [wrong] = await world.record(buy(other, merchant, 10_000))
+    await adjusted(world, debit_of(wrong.cashback.id, 600))
+    assert await state(world, other, merchant) == "approved"
 
 
 @pytest.mark.parametrize("action", list(Action))

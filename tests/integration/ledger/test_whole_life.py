@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path as FilePath
 from typing import Final
 
 import msgspec
@@ -14,6 +15,7 @@ from tests.integration.ledger.lives import bought, life_of, postings, steps, tol
 from tests.integration.ledger.world import World
 
 pytestmark = pytest.mark.invariant("I1", "I8")
+ROOT: Final = FilePath(__file__).parents[3]
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,23 +80,24 @@ STEPS: Final[dict[tuple[State | None, State], Path]] = {
 ELSEWHERE: Final = {
     (None, State.DECLINED): "tests/integration/purchases/test_recording.py",
     (State.APPROVED, State.MINT_REQUESTED): "tests/integration/ledger/test_mints.py",
-    (None, State.WAITLISTED): "the engine",
+    (None, State.WAITLISTED): "tests/integration/ledger/test_waitlist.py",
     (State.WAITLISTED, State.DECLINED): "tests/integration/ledger/test_waitlist.py",
     (State.WAITLISTED, State.PENDING): "tests/integration/ledger/test_waitlist.py",
     (State.WAITLISTED, State.REVIEW): "tests/integration/ledger/test_waitlist.py",
     (State.WAITLISTED, State.APPROVED): "tests/integration/ledger/test_waitlist.py",
-    (State.PENDING, State.VOIDED): "refunds",
-    (State.APPROVED, State.VOIDED): "refunds",
-    (State.APPROVED, State.NETTED): "refunds",
+    (State.PENDING, State.VOIDED): "tests/integration/ledger/test_between_refunds_and_life.py",
+    (State.APPROVED, State.VOIDED): "tests/integration/ledger/test_refunds.py",
+    (State.APPROVED, State.NETTED): "tests/integration/ledger/test_refunds.py",
 }
-"""Whose the others before the request are."""
+"""Where the others before the request are taken."""
 BEFORE_REQUEST: Final = (None, State.WAITLISTED, State.REVIEW, State.PENDING, State.APPROVED)
 
 
 def test_no_step_before_the_request_is_forgotten() -> None:
-    """Each that the model knows is taken here, or is somebody else's."""
+    """Each that the model knows is taken here, or in a test that there is."""
     known = {(state, after) for state in BEFORE_REQUEST for after in TRANSITIONS[state]}
     assert known == STEPS.keys() | ELSEWHERE.keys()
+    assert [path for path in ELSEWHERE.values() if not (ROOT / path).is_file()] == []
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step[0] or 'start'}-{step[1]}")

@@ -101,3 +101,13 @@ def test_the_release_is_told() -> None:
     """Installed or not, asking for it never fails."""
     told = subprocess.run([sys.executable, "-m", "cashback", "--version"], capture_output=True, text=True, check=True)
     assert told.stdout.startswith("cashback")
+
+
+def test_whoever_wants_to_see_no_run_is_refused_and_has_none_made() -> None:
+    """`--last 0` is a wrong command line; without a number it is ten runs, and left out it is a comparison."""
+    reconcile = root.get_command(click.Context(root), "reconcile")
+    assert reconcile is not None
+    with pytest.raises(click.BadParameter, match="range"):
+        reconcile.make_context("reconcile", ["--last", "0"])
+    asked = [reconcile.make_context("reconcile", list(words)).params["last"] for words in (("--last",), ())]
+    assert asked == [10, None]

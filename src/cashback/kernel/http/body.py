@@ -14,12 +14,13 @@ from litestar import Request
 from litestar.exceptions.http_exceptions import HTTPException, RequestEntityTooLarge
 from litestar.types import Empty
 
+from cashback.kernel import money, patterns
 from cashback.kernel.errors import Invalid, Rejected
-from cashback.kernel.money import WANTED
 
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
-_UNMATCHED: Final = {f"Expected `str` matching regex {pattern!r}": wanted for pattern, wanted in WANTED.items()}
+_WANTED: Final = money.WANTED | patterns.WANTED
+_UNMATCHED: Final = {f"Expected `str` matching regex {pattern!r}": wanted for pattern, wanted in _WANTED.items()}
 _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]+)\]")
 _TEXT_MAX: Final = 300

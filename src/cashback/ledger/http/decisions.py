@@ -10,6 +10,7 @@ from litestar.params import JSONBody, Parameter
 
 from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
 from cashback.kernel.money import Amount
+from cashback.kernel.patterns import MCC_PATTERN
 from cashback.ledger.model.explained import Explanation, SimulatedDecision, SimulatedLine, Simulation
 from cashback.ledger.service import Readings, Simulations
 
@@ -27,7 +28,7 @@ class SimulationBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3, description="A code of ISO 4217.")]
     occurred_at: Instant
     received_at: Instant | None = None
-    mcc: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}$(?!\n)")] | None = None
+    mcc: Annotated[str, msgspec.Meta(pattern=MCC_PATTERN)] | None = None
     lines: Annotated[list[SimulatedLine], msgspec.Meta(max_length=100)] = []
     user_tier: Name | None = None
     is_first_purchase: bool = False

@@ -17,6 +17,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from cashback.kernel.money import AMOUNT_PATTERN, CURRENCY_PATTERN
+from cashback.kernel.patterns import HOUR_PATTERN, MCC_PATTERN, SLUG_PATTERN
 
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 16
@@ -26,11 +27,11 @@ NAMES_MAX: Final = 1_000
 """The most merchants, SKUs, categories or codes that one condition lists."""
 MULTIPLIER_BPS_MAX: Final = 100_000
 
-Slug: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)")]
+Slug: TypeAlias = Annotated[str, msgspec.Meta(pattern=SLUG_PATTERN)]
 """A name that people give to a rule, a group or a tier, unique among its kind in one ruleset."""
 Code: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 """A merchant's own word for a thing it sells, or for a kind of things."""
-Mcc: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}$(?!\n)")]
+Mcc: TypeAlias = Annotated[str, msgspec.Meta(pattern=MCC_PATTERN)]
 """A merchant category code (ISO 18245)."""
 MerchantId: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^mer_[0-9a-z]{1,60}$(?!\n)")]
 CampaignId: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^cmp_[0-9a-z]{1,60}$(?!\n)")]
@@ -40,7 +41,7 @@ MinorText: TypeAlias = Annotated[str, msgspec.Meta(pattern=AMOUNT_PATTERN)]
 RateBps: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 Zone: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 """A name of the IANA time zone database, such as `Europe/Berlin`."""
-Hour: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$(?!\n)")]
+Hour: TypeAlias = Annotated[str, msgspec.Meta(pattern=HOUR_PATTERN)]
 
 Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 

@@ -90,6 +90,7 @@ async def pasts(tx: Tx, buying: Sequence[tuple[str, str]], *, now: datetime) -> 
     """Return what is known of each user of these pairs of user and merchant, and where of these they bought before.
 
     Of what they bought only the last `_REFUNDS_LOOKED_AT` is read, one purchase before, and one at each merchant.
+    What people took back by hand is no return of the user's, and in no refund ratio.
     """
     cursor = await tx.execute(
         """
@@ -122,7 +123,7 @@ async def pasts(tx: Tx, buying: Sequence[tuple[str, str]], *, now: datetime) -> 
         cross join lateral (
             select count(*) filter (where created_at > %(hour_ago)s) as in_hour,
                    coalesce(sum(amount_minor), 0) as granted,
-                   coalesce(sum(amount_minor - net_minor), 0) as returned
+                   coalesce(sum(amount_minor - net_minor - debited_minor), 0) as returned
             from ledger.cashback_ledger
             where user_id = given.user_id
               and purchase_id is not null

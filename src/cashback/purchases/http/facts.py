@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from cashback.kernel.http import IdempotencyKey
+from cashback.kernel.patterns import MCC_PATTERN, SLUG_PATTERN
 from cashback.purchases.http.commands import answer, command_route, in_path, ordered_by
 from cashback.purchases.http.people import MerchantId, UserId
 from cashback.purchases.model import Merchant, MerchantUnknown, User, UserUnknown
@@ -18,14 +19,14 @@ from cashback.purchases.service.facts import Facts, MerchantFacts, TierChange
 class MerchantFactsBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A merchant's category code (ISO 18245) and the users who own it; both are set, what is left out is none."""
 
-    mcc: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}$(?!\n)")] | None = None
+    mcc: Annotated[str, msgspec.Meta(pattern=MCC_PATTERN)] | None = None
     owners: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=100)] = []
 
 
 class TierBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A user's tier, null for none, and since when; since now when no time is named."""
 
-    tier: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)")] | None
+    tier: Annotated[str, msgspec.Meta(pattern=SLUG_PATTERN)] | None
     since: datetime | None = None
 
 

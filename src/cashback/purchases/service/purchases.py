@@ -137,9 +137,11 @@ class Purchases:
 def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
     """Return the first thing that is wrong with a purchase as it stands, or None."""
     problem = problem_of_key(purchase) or problem_of_purchase(purchase, now=now)
-    if problem is None and ledger.currency_of(purchase.currency) is None:
-        return CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
-    return problem
+    if problem is not None or ledger.currency_of(purchase.currency) is not None:
+        return problem
+    if (month := ledger.withdrawn_in(purchase.currency)) is not None:
+        return ledger.CurrencyWithdrawn(f"{purchase.currency} was withdrawn in {month}", pointer="/currency")
+    return CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
 
 
 def _name(result: Result) -> str:

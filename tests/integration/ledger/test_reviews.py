@@ -141,12 +141,14 @@ async def test_of_two_spellings_of_one_name_at_once_one_is_let_in(world: World, 
     has_said, may_commit = asyncio.Event(), asyncio.Event()
 
     async def says_first() -> None:
+        """Say it, and commit when told."""
         async with world.api.transaction() as tx:
             await say(tx, msgspec.structs.replace(review, person="Stra\u00dfe"), now=world.clock.now())
             has_said.set()
             await may_commit.wait()
 
     async def says_second() -> None:
+        """Say it under the other spelling."""
         async with world.api.transaction() as tx:
             await say(tx, msgspec.structs.replace(review, person=again), now=world.clock.now())
 
@@ -156,6 +158,7 @@ async def test_of_two_spellings_of_one_name_at_once_one_is_let_in(world: World, 
     waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'cashback_api'"
 
     async def is_waiting() -> bool | None:
+        """Tell whether the second waits for the first, or is done."""
         return True if second.done() or await world.one(waits) else None
 
     await eventually(is_waiting)

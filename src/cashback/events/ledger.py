@@ -27,8 +27,8 @@ class CashbackVoided(Body, frozen=True, kw_only=True):
     """Cashback ended before its mint was requested: a person rejected it, or all of it was returned.
 
     `amount_minor` is what it was worth until then, and has gone back to whoever paid it; `reason` is a stable code:
-    `review_rejected`, `refunded`, or `debited` when a person took the rest of it back by hand. `purchase_id` is null
-    when it was given by hand.
+    `review_rejected`, `refunded`, `charged_back`, or `debited` when a person took the rest of it back by hand.
+    `purchase_id` is null when it was given by hand.
     """
 
     TYPE: ClassVar[str] = "cashback.voided"

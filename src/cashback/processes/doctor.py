@@ -17,10 +17,9 @@ from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
 from cashback.ledger.gateway import Adapter
-from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFenced
-from cashback.ledger.rules.largest import check_largest
+from cashback.ledger.model import LedgerBehind, NumbersFenced
 from cashback.ledger.service import Readings
-from cashback.processes import reconciled
+from cashback.processes import granted, reconciled
 from cashback.processes.migrate import SERVICES
 from cashback.processes.minting_standing import concerns, look, silence
 from cashback.processes.reconciled import StaleSeconds
@@ -69,7 +68,10 @@ async def examine(settings: Settings) -> list[Examined]:
     examinations += [
         _examine("broker", _broker(settings)),
         _examine("adapter and chain", _adapter(settings)),
-        _examine("programme and mint limit", _limit(settings)),
+        _examine(
+            "programme and mint limit",
+            granted.fits(settings.ledger_audit_dsn, settings.adapter_address, tls=settings.client_tls),
+        ),
         _examine("minting", _minting(settings.minting_audit_dsn)),
         _examine("mint worker", _mint_worker(settings)),
         _examine("mint numbers", _numbers(settings)),
@@ -255,22 +257,6 @@ async def _due(settings: Settings) -> str:
             " `life.skipped` says why)"
         )
     return "holds, verdicts and waits for a wallet that are over were acted on"
-
-
-async def _limit(settings: Settings) -> str:
-    """Return that the largest grant of every ruleset in force or still to come fits through the minter's limit."""
-    async with (
-        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
-        Database.open(settings.ledger_audit_dsn.value, name="doctor", connections_max=1) as database,
-    ):
-        limit = (await adapter.status()).limit
-        grants = await Readings(database).largest_grants(at=business_clock().now())
-    if not grants:
-        return "no rules are in force or to come"
-    if limit is None:
-        raise AdapterUnavailable("no node tells the minter's limit")
-    most = max(check_largest(grant, limit) for grant in grants)
-    return f"one purchase earns at most {most} base units, and {limit} are minted at once"
 
 
 class ApiUnwell(CashbackError):

@@ -77,7 +77,7 @@ async def test_a_stored_decision_is_explained_step_by_step(
     answer = (await operator.post("/v1/purchases", a_purchase(user, shop))).json()["cashback"]
     path = f"/v1/cashback/{answer['id']}/explanation"
     told = (await operator.get(path)).json()
-    assert (told["reason"], told["text"], told["engine"]) == (answer["reason"], answer["explanation"], 2)
+    assert (told["reason"], told["text"], told["engine"]) == (answer["reason"], answer["explanation"], 3)
     assert next(step["code"] for step in told["steps"] if step["depth"] == 0) == "counted"
     assert_problem(await (await rest.merchant(shop)).get(path), 403, "operator_only")
     assert_problem(await operator.get(f"/v1/cashback/{new_id('cb')}/explanation"), 404, "cashback_unknown")

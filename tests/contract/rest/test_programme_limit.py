@@ -112,6 +112,37 @@ async def test_a_ruleset_by_which_one_purchase_could_earn_more_is_refused_at_its
     assert asked[0] == asked[1]
 
 
+@pytest.mark.invariant("I7")
+async def test_a_budget_is_not_raised_to_where_one_purchase_could_earn_more_than_is_minted_at_once(
+    bare: Rest, operator: Caller, world: World, adapter: ScriptedAdapter
+) -> None:
+    """Refused at the amount, nothing of it posted; what bounds a purchase by its words takes any budget."""
+    allows(adapter, ENOUGH)
+    started = await operator.post("/v1/programmes", TERMS | {"name": "Raised", "currency": "GBP"})
+    programme = started.json()["id"]
+    campaign = await world.one("select id from ledger.campaigns where programme_id = %s", programme)
+    path, body = f"/v1/campaigns/{campaign}/top-up", {"amount_minor": "1", "reason": "more"}
+    key, before = new_key(), await bare.stored()
+    refused = await operator.post(path, body, key=key)
+    assert_problem(refused, 409, "grant_above_limit", pointer="/amount_minor")
+    assert await bare.stored() == before
+    allows(adapter, ENOUGH + 10_000)
+    raised = await operator.post(path, body, key=key)
+    assert (raised.status_code, raised.json()["budget_left_minor"]) == (201, "1001")
+    allows(adapter, TOO_LITTLE)
+    assert (await operator.post(path, body, key=key)).json() == raised.json(), "a repeat is not compared again"
+    rules = {
+        "rules": [{"id": "base", "campaign": campaign, "earns": {"kind": "percent", "rate_bps": 200}}],
+        "limits": {"purchase": "999"},
+    }
+    draft = {"programme_id": programme, "name": "Bounded", "document": rules}
+    drafted = (await operator.post("/v1/ruleset-drafts", draft)).json()["id"]
+    published = await operator.post(f"/v1/ruleset-drafts/{drafted}/publish", {}, headers={"If-Match": '"1"'})
+    assert published.status_code == 201
+    assert (await operator.post(path, body | {"amount_minor": "100000"})).status_code == 201
+    await operator.post(f"/v1/campaigns/{campaign}/withdraw", body | {"amount_minor": "1"})
+
+
 async def test_while_the_adapter_does_not_tell_a_programme_starts(operator: Caller, adapter: ScriptedAdapter) -> None:
     """Customers need not wait for a node; the ledger's worker compares as soon as it is told."""
     await adapter.go_down()

@@ -6,16 +6,18 @@ from datetime import timedelta
 import pytest
 import structlog
 
+from cashback.kernel.config import Secret
 from cashback.ledger import GrantAboveLimit, MintLimit, Readings
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.model.rulesets import Limits, Rules
-from cashback.ledger.service import limits
+from cashback.ledger.service import largest, limits
+from cashback.processes import granted
 from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 from tests.integration.chain.support import running
 from tests.integration.chain.waiting import eventually
 from tests.integration.ledger.programme_rules import campaign, publish, rule
-from tests.integration.ledger.world import START, World
+from tests.integration.ledger.world import START, World, buy
 
 TOKEN = 1_000_000
 
@@ -77,6 +79,47 @@ async def test_rules_that_were_published_since_are_compared_as_well_and_those_to
         await limit.admit()
     world.clock.advance(timedelta(days=4))
     await limit.admit()
+
+
+async def test_however_many_versions_there_are_a_few_are_held_and_the_largest_grant_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each programme, wherever among its versions it stands."""
+    monkeypatch.setattr(largest, "VERSIONS_MAX", 2)
+    most = {}
+    for currency, bounds in (("USD", (100, 500, 300)), ("EUR", (700, 200)), ("GBP", (100,))):
+        programme = await world.programme(currency=currency, budget=1)
+        pays = await campaign(world, programme, budget=5_000)
+        for day, bound in enumerate(bounds):
+            rules = Rules(rules=(rule("r", pays),), limits=Limits(purchase=str(bound)))
+            await publish(world, programme, rules, starts_at=START + timedelta(days=day))
+        most[programme.name] = max(bounds) * TOKEN // 100
+    found = await Readings(world.auditor).largest_grants(at=START)
+    assert {each.programme: each.units for each in found} == most
+
+
+async def test_doctor_compares_rules_and_what_waits_for_its_request_whichever_rules_gave_it(
+    world: World, adapter: ScriptedAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules in force first; of a programme that has ended the cashbacks alone, each by its name, until they fit."""
+    monkeypatch.setattr(granted, "business_clock", lambda: world.clock)
+
+    async def told(capacity: int) -> str:
+        allows(adapter, capacity)
+        return await granted.fits(Secret(world.dsns.of("cashback_auditor")), adapter.address, tls=None)
+
+    assert await told(0) == "no rules are in force or to come"
+    await world.programme(rate=500, budget=1_000)
+    fits = f"one purchase earns at most {10 * TOKEN} base units, and {10 * TOKEN} are minted at once"
+    assert await told(10 * TOKEN) == fits
+    with pytest.raises(GrantAboveLimit, match="setLimit"):
+        await told(10 * TOKEN - 1)
+    [answer] = await world.record(buy(await world.user(), await world.merchant(), 10_000))
+    await world.rows("update ledger.programmes set ended_at = now()")
+    assert await told(5 * TOKEN) == "no rules are in force or to come"
+    with pytest.raises(granted.WaitingAboveLimit, match=f"{answer.cashback.id} of {5 * TOKEN} base units") as said:
+        await told(5 * TOKEN - 1)
+    assert said.value.code == "waiting_above_limit"
 
 
 @pytest.mark.parametrize("silence", ["no node tells", "adapter away"])

@@ -58,7 +58,7 @@ async def test_programmes_one_after_the_other_stay_within_the_books(world: World
     most = msgspec.structs.replace(TERMS, token_rate=TokenRate(1, 1), budget=Minor(INT63_MAX // 20_000))
     merchant, user = await world.merchant(), await world.user()
     for name, currency in (("one", "USD"), ("two", "EUR")):
-        await world.start(msgspec.structs.replace(most, name=name, currency=currency, rate=Bps(10_000)))
+        await world.start(msgspec.structs.replace(most, name=name, currency=currency, rate=Bps(9_999)))
         await world.record(*[buy(user, merchant, INT63_MAX // 40_000, currency=currency) for _ in range(3)])
         await world.rows("update ledger.programmes set ended_at = created_at where ended_at is null")
     with pytest.raises(ProgrammeInvalid) as refused:

@@ -1,19 +1,23 @@
 """Large grants wait for people, and the worker does what they say (I1, I4, I7, I8)."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
 from cashback.kernel.errors import Rejected
 from cashback.ledger import CashbackUnknown, ReviewAnswer
-from cashback.ledger.model.life import NotInReview, SecondPersonRequired
+from cashback.ledger.model.life import NewReview, NotInReview, SecondPersonRequired, Verdict
 from cashback.ledger.service import Queues
+from cashback.ledger.service.reviews import say
 from cashback.purchases.model import OPERATOR, FieldInvalid, Recorded, Refused
 from cashback.purchases.model.verdicts import ReviewSaid
 from cashback.purchases.service import Orders, Verdicts
+from tests.integration.chain.waiting import eventually
 from tests.integration.ledger.lives import bought, budget_left, life_of, postings, steps, told, with_terms
 from tests.integration.ledger.world import World, decoded, new_key
 
@@ -126,6 +130,43 @@ async def test_one_person_is_one_however_unicode_writes_the_name(world: World, f
     with pytest.raises(SecondPersonRequired):
         await says(world, cashback_id, person=again)
     assert (await says(world, cashback_id, person="bob")).is_decided
+
+
+@pytest.mark.parametrize("again", ["STRASSE", "strasse", " Stra\u1e9ee "])
+async def test_of_two_spellings_of_one_name_at_once_one_is_let_in(world: World, again: str) -> None:
+    """Neither has seen the other's verdict: the second waits for the first to commit, and is refused."""
+    await with_terms(world, review_above_minor=0, second_above_minor=149)
+    [cashback_id] = await bought(world)
+    review = NewReview(cashback_id=cashback_id, verdict=Verdict.APPROVE, person="", reason="seen", key_id="key_1")
+    has_said, may_commit = asyncio.Event(), asyncio.Event()
+
+    async def says_first() -> None:
+        """Say it, and commit when told."""
+        async with world.api.transaction() as tx:
+            await say(tx, msgspec.structs.replace(review, person="Stra\u00dfe"), now=world.clock.now())
+            has_said.set()
+            await may_commit.wait()
+
+    async def says_second() -> None:
+        """Say it under the other spelling."""
+        async with world.api.transaction() as tx:
+            await say(tx, msgspec.structs.replace(review, person=again), now=world.clock.now())
+
+    first = asyncio.create_task(says_first())
+    await has_said.wait()
+    second = asyncio.create_task(says_second())
+    waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'cashback_api'"
+
+    async def is_waiting() -> bool | None:
+        """Tell whether the second waits for the first, or is done."""
+        return True if second.done() or await world.one(waits) else None
+
+    await eventually(is_waiting)
+    may_commit.set()
+    await first
+    with pytest.raises(SecondPersonRequired):
+        await second
+    assert await world.one("select count(*) from ledger.reviews") == 1
 
 
 async def test_the_same_verdict_under_the_same_key_is_said_once(world: World) -> None:

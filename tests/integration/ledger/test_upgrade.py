@@ -8,6 +8,7 @@ import pytest
 from alembic import command
 
 from cashback.kernel.migrations import ROOT, upgrade
+from cashback.ledger.rules.life import name_digest
 from tests.integration.ledger.world import ROLES
 from tests.support.servers import Databases
 
@@ -72,4 +73,6 @@ def test_a_person_who_had_spoken_twice_under_two_spellings_holds_up_no_upgrade(
             connection.execute(say, (wide,))
         connection.execute(say, ("alice",))
         rows = connection.execute("select person from ledger.reviews order by position").fetchall()
+        digests = connection.execute("select person_digest from ledger.reviews order by position").fetchall()
     assert rows == [(composed,), (taken_apart,), ("alice",)]
+    assert digests == [(name_digest(composed),), (None,), (None,)]

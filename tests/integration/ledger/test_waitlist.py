@@ -27,9 +27,10 @@ from tests.integration.ledger.world import START, Dsns, World, buy, open_world
 PURCHASES: Final = 40
 
 
-def waitlist_of(world: World, *, batch_max: int = 500) -> Waitlist:
+def waitlist_of(world: World, *, batch_max: int = 500, lines_max: int = 100) -> Waitlist:
     """Return a worker of the world that serves the lines."""
-    return Waitlist(world.worker, clock=world.clock, policy=WaitlistPolicy(batch_max=batch_max))
+    policy = WaitlistPolicy(batch_max=batch_max, lines_max=lines_max)
+    return Waitlist(world.worker, clock=world.clock, policy=policy)
 
 
 async def top_up(world: World, campaign_id: str, amount: int) -> None:
@@ -174,9 +175,16 @@ async def test_what_waited_in_vain_is_decided_without_its_campaign(world: World,
         case _:
             pass
     await waitlist_of(world).round()
-    assert await states(world, alone) == [("declined", "no_rule_matched", 0)]
-    assert await states(world, both) == [("approved", "granted", 200)]
     cause = "waited_too_long" if end == "aged" else "campaign_over"
+    assert await states(world, alone) == [("declined", cause, 0)]
+    assert await states(world, both) == [("approved", "granted", 200)]
+    told = await world.readings.explanation(alone[0].cashback.id)
+    assert (told.reason, told.text) == (
+        cause,
+        "100.00 USD waited for the campaign's budget as long as may be, and there was not enough."
+        if end == "aged"
+        else "100.00 USD waited for the campaign's budget, and the campaign ended before there was enough.",
+    )
     assert [(await world.readings.timeline(each[0].cashback.id))[-1].cause for each in (alone, both)] == [cause] * 2
     await assert_all_is_well(world)
 
@@ -282,7 +290,7 @@ async def test_a_line_that_cannot_be_paid_costs_the_same_however_long_it_is(worl
     await world.rows("analyze ledger.waitlist")
     reads = "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'waitlist'"
     async with world.worker.transaction() as tx:
-        assert await store.lines_due(tx, now=world.clock.now(), limit=100) == []
+        assert await store.lines_due(tx, now=world.clock.now(), after="", limit=100) == []
         row = await (await tx.execute(reads)).fetchone()
     assert row is not None
     assert row[0] <= 10

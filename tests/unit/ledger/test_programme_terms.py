@@ -1,14 +1,23 @@
 """Which terms of a programme are sound."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
+import click
 import msgspec
 import pytest
 
+from cashback.cli.programmes import create
 from cashback.kernel.errors import Invalid
 from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits
 from cashback.ledger.model import Commitments, Conditions, GrantAboveLimit, NewProgramme, ProgrammeInvalid
+from cashback.ledger.model.engine import ProgrammeFacts
+from cashback.ledger.model.problems import Severity
 from cashback.ledger.rules import check_limit, check_room, check_terms, currency_of
+from cashback.ledger.rules.engine import rules_of
+from cashback.ledger.rules.linting import lint
+from cashback.ledger.rules.programme import bare_percentage
+from cashback.purchases.http.programmes import ProgrammeBody
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(150), token_rate=TokenRate(1, 1), budget=Minor(1_000_000))
@@ -28,6 +37,7 @@ def test_sound_terms_come_back_with_their_currency() -> None:
         pytest.param({"name": "a\x00b"}, "/name", id="unprintable"),
         pytest.param({"rate": Bps(0)}, "/rate_bps", id="nothing"),
         pytest.param({"rate": Bps(10_001)}, "/rate_bps", id="more-than-everything"),
+        pytest.param({"rate": Bps(10_000)}, "/rate_bps", id="everything"),
         pytest.param({"budget": Minor(0)}, "/budget_minor", id="no-budget"),
         pytest.param({"budget": Minor(INT63_MAX + 1)}, "/budget_minor", id="too-large"),
         pytest.param({"budget": Minor(INT63_MAX // 10_000 + 1)}, "/budget_minor", id="too-many-tokens"),
@@ -41,6 +51,24 @@ def test_an_unsound_term_is_refused_with_its_place(changes: dict[str, object], p
     with pytest.raises(ProgrammeInvalid) as refused:
         check_terms(msgspec.structs.replace(TERMS, **changes))
     assert refused.value.fields["pointer"] == pointer
+
+
+@pytest.mark.parametrize("rate", [1, 5_001, 9_999, 10_000])
+def test_a_programme_starts_with_the_rates_that_a_ruleset_may_have_and_no_other(rate: int) -> None:
+    """The terms, REST and the command line refuse what lint calls an error in the first version, and nothing else."""
+    rules = rules_of(bare_percentage("cmp_1", Bps(rate)))
+    facts = ProgrammeFacts(id="prg_1", funding=Currency("USD", 2))
+    is_sound = all(found.severity is not Severity.ERROR for found in lint(rules, facts, ["cmp_1"]))
+    assert is_sound == (rate < 10_000)
+    with nullcontext() if is_sound else pytest.raises(ProgrammeInvalid):
+        check_terms(msgspec.structs.replace(TERMS, rate=Bps(rate)))
+    with nullcontext() if is_sound else pytest.raises(msgspec.ValidationError):
+        msgspec.convert(
+            {"name": "Spring", "currency": "USD", "rate_bps": rate, "budget_minor": "1"}, type=ProgrammeBody
+        )
+    [option] = [each for each in create.params if each.name == "rate_bps"]
+    with nullcontext() if is_sound else pytest.raises(click.BadParameter):
+        option.type.convert(str(rate), option, None)
 
 
 def test_the_last_budget_that_fits_is_sound() -> None:

@@ -1,6 +1,13 @@
-"""The codes of decision engine 2 beside `Reason`: all of them are stable."""
+"""The codes of decision engine 3 beside `Reason`: all of them are stable."""
 
 from enum import StrEnum
+
+
+class Waited(StrEnum):
+    """Why waiting for a campaign's budget has ended without it; the codes are stable."""
+
+    CAMPAIGN_OVER = "campaign_over"
+    TOO_LONG = "waited_too_long"
 
 
 class Skip(StrEnum):

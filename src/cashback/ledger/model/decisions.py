@@ -46,6 +46,9 @@ class Reason(StrEnum):
     BUDGET_WAITLISTED = "budget_waitlisted"
     ABOVE_MONEY_RANGE = "above_money_range"
     REVIEW_ABOVE = "review_above"
+    # From here on, those that engine 3 has beside them.
+    CAMPAIGN_OVER = "campaign_over"
+    WAITED_TOO_LONG = "waited_too_long"
     # No engine gives this one: a person did.
     ADJUSTED = "adjusted"
 

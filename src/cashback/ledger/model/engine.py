@@ -1,4 +1,4 @@
-"""The words of decision engine 2: what it sees of a purchase, what it says, and every step in between.
+"""The words of decision engine 3: what it sees of a purchase, what it says, and every step in between.
 
     PurchaseFacts, ProgrammeFacts, Exchange, a published ruleset ── earn ──▶ Earned        before any limit
     Earned, Left (what each limit has left), Conversion ─────────── settle ─▶ Verdict      after every limit
@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from cashback.kernel.money import BPS_IN_WHOLE, Bps, Currency, Minor, TokenUnits
-from cashback.ledger.model.codes import Exhaustion, Limit, Outcome, Skip
+from cashback.ledger.model.codes import Exhaustion, Limit, Outcome, Skip, Waited
 from cashback.ledger.model.decisions import Conversion, Reason
 from cashback.ledger.model.rulesets import Action, Rules
 
@@ -63,13 +63,17 @@ class PurchaseFacts(Term, frozen=True, kw_only=True):
 
 
 class ProgrammeFacts(Term, frozen=True, kw_only=True):
-    """What a decision knows of its programme; `closed` are those campaigns of the ruleset that pay nothing by then."""
+    """What a decision knows of its programme; `closed` are those campaigns of the ruleset that pay nothing by then.
+
+    `waited` says why waiting for one of them has ended, where a purchase is decided a second time without it.
+    """
 
     id: str
     funding: Currency
     time_zone: str = "UTC"
     is_paused: bool = False
     closed: tuple[str, ...] = ()
+    waited: Waited | None = None
 
 
 class Exchange(Term, frozen=True, kw_only=True):

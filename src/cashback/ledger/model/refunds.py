@@ -31,10 +31,11 @@ class Returned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reversal(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchase, and everything that was returned of it by now."""
+    """A purchase, and everything that was returned of it by now; the last of it by a chargeback, or a refund."""
 
     purchase_id: str
     returned: Returned
+    is_chargeback: bool = False
 
 
 class Reversible(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,7 @@ class Reversed(msgspec.Struct, frozen=True, kw_only=True):
     debt: TokenUnits
     returned: bytes
     debited: Minor = Minor(0)
+    is_chargeback: bool = False
     given_back: tuple[tuple[str, Minor], ...] = ()
     """Of each campaign, what goes back into its budget."""
 

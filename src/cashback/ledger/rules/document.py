@@ -57,7 +57,7 @@ def engine_of(document: bytes) -> int:
 def replay(document: bytes, ruleset: Published | None = None) -> bytes:
     """Decide anew from the inputs that `document` stored; a sound document comes back byte for byte.
 
-    `ruleset` is the one that a document of engine 2 names; those of engine 1 hold theirs.
+    `ruleset` is the one that a document of engine 2 or 3 names; those of engine 1 hold theirs.
 
     Raises:
         RulesetDiffers: it was decided by another ruleset.

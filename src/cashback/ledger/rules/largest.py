@@ -41,14 +41,14 @@ def largest_grant(rules: Rules, payable: Mapping[str, Minor]) -> Minor:
     return Minor(min(funds, INT63_MAX, *(() if (said := bound(rules)) is None else (said,))))
 
 
-def check_largest(largest: LargestGrant, limit: TokenUnits) -> TokenUnits:
+def check_largest(largest: LargestGrant, limit: TokenUnits, *, pointer: str = PLACE) -> TokenUnits:
     """Return a largest grant in base units, which is no more than `limit`, the most that is minted at once.
 
     Raises:
-        GrantAboveLimit: it is more; it says what to do, and points to where the ruleset could say less.
+        GrantAboveLimit: it is more; it says what to do, and points to what could be less.
     """
     if largest.units > limit:
-        raise GrantAboveLimit(_words(largest, limit), pointer=PLACE)
+        raise GrantAboveLimit(_words(largest, limit), pointer=pointer)
     return largest.units
 
 

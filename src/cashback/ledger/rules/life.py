@@ -1,5 +1,6 @@
 """Where a cashback begins, what people's verdicts come to, and what goes back to whom when it ends unminted."""
 
+import hashlib
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
@@ -53,6 +54,11 @@ def is_same_person(one: str, other: str) -> bool:
     False
     """
     return _folded(one) == _folded(other)
+
+
+def name_digest(name: str) -> bytes:
+    """Return the SHA-256 of a name as it is compared: that of two names is the same where one person has both."""
+    return hashlib.sha256(_folded(name).encode()).digest()
 
 
 def _folded(name: str) -> str:

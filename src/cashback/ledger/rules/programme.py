@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.money import BPS_IN_WHOLE, INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits, share, to_token
+from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits, share, to_token
 from cashback.ledger.model import (
     Commitments,
     Conditions,
@@ -19,6 +19,7 @@ from cashback.ledger.model import (
 from cashback.ledger.model.engine import ProgrammeFacts
 from cashback.ledger.model.rulesets import Percent, Rule, Rules
 from cashback.ledger.rules.currencies import currency_of
+from cashback.ledger.rules.linting.values import RATE_ABSURD_BPS
 from cashback.ledger.rules.withdrawn import withdrawn_in
 from cashback.ledger.rules.zones import is_zone
 
@@ -42,7 +43,8 @@ def check_terms(terms: NewProgramme) -> Currency:
         ("/token_rate/numerator", terms.token_rate.numerator, INT63_MAX),
         ("/token_rate/denominator", terms.token_rate.denominator, INT63_MAX),
     ]
-    bounds += [("/rate_bps", terms.rate, BPS_IN_WHOLE)] if terms.rate is not None else []
+    # What no ruleset may pay no programme starts with: its first version is one.
+    bounds += [("/rate_bps", terms.rate, RATE_ABSURD_BPS - 1)] if terms.rate is not None else []
     bounds += [("/budget_minor", terms.budget, INT63_MAX)] if terms.budget is not None else []
     for pointer, value, most in bounds:
         if not 1 <= value <= most:

@@ -103,7 +103,9 @@ def reverse_all(cashbacks: Mapping[str, Reversible], reversals: Sequence[Reversa
     known = dict(cashbacks)
     changes = []
     for reversal in reversals:
-        change = reverse(known[reversal.purchase_id], reversal.returned)
+        change = msgspec.structs.replace(
+            reverse(known[reversal.purchase_id], reversal.returned), is_chargeback=reversal.is_chargeback
+        )
         known[reversal.purchase_id] = msgspec.structs.replace(
             change.cashback,
             state=change.state,
@@ -117,7 +119,10 @@ def reverse_all(cashbacks: Mapping[str, Reversible], reversals: Sequence[Reversa
 
 
 def together(changes: Sequence[Reversed]) -> list[Reversed]:
-    """Return one change for each cashback: from what it was to what the last one leaves, with the debt of all."""
+    """Return one change for each cashback: from what it was to what the last one leaves, with the debt of all.
+
+    It is a chargeback's where the change that brought it to where it stands at last is.
+    """
     whole: dict[str, Reversed] = {}
     for change in changes:
         first = whole.get(change.cashback.id)
@@ -125,7 +130,11 @@ def together(changes: Sequence[Reversed]) -> list[Reversed]:
             change
             if first is None
             else msgspec.structs.replace(
-                change, cashback=first.cashback, debt=TokenUnits(first.debt + change.debt), given_back=()
+                change,
+                cashback=first.cashback,
+                debt=TokenUnits(first.debt + change.debt),
+                is_chargeback=first.is_chargeback if change.state is first.state else change.is_chargeback,
+                given_back=(),
             )
         )
     return list(whole.values())

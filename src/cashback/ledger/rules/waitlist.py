@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cashback.ledger.model import Returned
-from cashback.ledger.model.codes import Exhaustion, Limit
+from cashback.ledger.model.codes import Exhaustion, Limit, Waited
 from cashback.ledger.model.engine import Judgement, PurchaseFacts
 from cashback.ledger.model.terms import CampaignTerms
 from cashback.ledger.model.waitlist import Entry
@@ -14,8 +14,7 @@ WAIT_MAX: Final = timedelta(days=30)
 """So long a cashback waits for budget; after that it is decided without the campaigns that have none."""
 
 AVAILABLE: Final = "budget_available"
-OVER: Final = "campaign_over"
-AGED: Final = "waited_too_long"
+"""Why a cashback is decided again that need not wait any longer."""
 
 
 def entry_of(cashback_id: str, judgement: Judgement, since: datetime) -> Entry:
@@ -39,6 +38,13 @@ def without(campaigns: Mapping[str, CampaignTerms], *, now: datetime, is_aged: b
         for campaign in campaigns.values()
         if campaign.exhaustion is Exhaustion.WAITLIST and (is_aged or campaign.is_over(now))
     )
+
+
+def waited(dropped: frozenset[str], *, is_aged: bool) -> Waited | None:
+    """Return why waiting has ended for who is decided without these campaigns; None where it ended with budget."""
+    if is_aged:
+        return Waited.TOO_LONG
+    return Waited.CAMPAIGN_OVER if dropped else None
 
 
 def is_all_returned(facts: PurchaseFacts, returned: Returned) -> bool:

@@ -1,11 +1,13 @@
 """Campaigns: created with a budget, raised, lowered, evened out, closed; each in the transaction of its command."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
-from cashback.kernel.money import INT63_MAX, Minor
+from cashback.kernel.money import INT63_MAX, Minor, TokenUnits
+from cashback.ledger.model import LargestGrant
 from cashback.ledger.model.campaigns import (
     BudgetChange,
     Campaign,
@@ -17,8 +19,10 @@ from cashback.ledger.model.campaigns import (
     NewCampaign,
 )
 from cashback.ledger.model.programmes import Programme, ProgrammeUnknown
+from cashback.ledger.rules.largest import check_largest
 from cashback.ledger.rules.programme import check_room
 from cashback.ledger.service import budgets
+from cashback.ledger.service.largest import largest
 from cashback.ledger.store import campaigns as store
 from cashback.ledger.store import commitments, programmes
 
@@ -65,13 +69,18 @@ async def create_campaign(tx: Tx, new: NewCampaign, *, now: datetime) -> Campaig
     return campaign_answer(campaign)
 
 
-async def change_budget(tx: Tx, change: BudgetChange, *, now: datetime) -> CampaignAnswer:
+async def change_budget(
+    tx: Tx, change: BudgetChange, *, now: datetime, mint_limit: TokenUnits | None = None
+) -> CampaignAnswer:
     """Return a campaign whose budget was raised or lowered, and keep why.
+
+    `mint_limit` is the most that the minter mints at once; None, when nobody tells, lets every budget pass.
 
     Raises:
         CampaignUnknown, CampaignClosed: there is none, or it takes no more; roll `tx` back.
         CampaignInvalid, ProgrammeInvalid: the amount, or all budgets together, break a bound.
         BudgetBelowReserved: less would be left than was promised.
+        GrantAboveLimit: with so much in it, one purchase could earn more than is minted at once.
     """
     if not 1 <= change.amount <= INT63_MAX:
         raise CampaignInvalid(f"an amount is 1 to {INT63_MAX} minor units", pointer="/amount_minor")
@@ -86,7 +95,10 @@ async def change_budget(tx: Tx, change: BudgetChange, *, now: datetime) -> Campa
         programme = await programmes.read(tx, programme_id=campaign.programme_id)
         if programme is not None:
             await _check_room(tx, programme, amount, pointer="/amount_minor")
+        before = await largest(tx, at=now, programme_id=campaign.programme_id)
         await budgets.fund(tx, campaign, amount, now=now)
+        if mint_limit is not None:
+            _check_largest(before, await largest(tx, at=now, programme_id=campaign.programme_id), mint_limit)
     await store.note_change(tx, change, by=OPERATOR, at=now)
     return campaign_answer(await _campaign(tx, change.campaign_id))
 
@@ -133,6 +145,19 @@ def campaign_answer(campaign: Campaign) -> CampaignAnswer:
         created_at=campaign.created_at,
         closed_at=campaign.closed_at,
     )
+
+
+def _check_largest(before: Mapping[str, LargestGrant], after: Mapping[str, LargestGrant], limit: TokenUnits) -> None:
+    """Return unless a budget that was raised has raised a programme's largest grant above what is minted at once.
+
+    What was above it before, and is bounded by its rules, is no worse for more money: other places tell of that.
+
+    Raises:
+        GrantAboveLimit: it has; with a pointer to the amount.
+    """
+    for programme_id, grant in after.items():
+        if grant.units > before[programme_id].units:
+            check_largest(grant, limit, pointer="/amount_minor")
 
 
 def _checked(new: NewCampaign, now: datetime) -> datetime:

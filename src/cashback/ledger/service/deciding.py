@@ -24,7 +24,7 @@ import msgspec
 from cashback.kernel.db import Tx
 from cashback.kernel.money import Currency, Minor
 from cashback.ledger.model import Account, AccountKind, Claim
-from cashback.ledger.model.codes import Limit
+from cashback.ledger.model.codes import Limit, Waited
 from cashback.ledger.model.decisions import Conversion
 from cashback.ledger.model.engine import CounterKey, Exchange, Judgement, Paying, ProgrammeFacts, Published, Running
 from cashback.ledger.model.terms import CampaignTerms, Takers, Terms
@@ -53,10 +53,14 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):
-    """A second decision: under the programme of the first, by purchase without the campaigns that pay nothing more."""
+    """A second decision: under the programme of the first, by purchase without the campaigns that pay nothing more.
+
+    `waited` says of a purchase why waiting for one of those has ended.
+    """
 
     programme_id: str
     without: Mapping[str, frozenset[str]]
+    waited: Mapping[str, Waited]
 
 
 class _Rules(msgspec.Struct, frozen=True):
@@ -66,6 +70,7 @@ class _Rules(msgspec.Struct, frozen=True):
     published: Mapping[str, Published]
     exchanges: Mapping[tuple[str, str, datetime], Exchange] = {}
     without: Mapping[str, frozenset[str]] = {}
+    waited: Mapping[str, Waited] = {}
 
     @property
     def campaigns(self) -> dict[str, tuple[CampaignTerms, str]]:
@@ -92,8 +97,9 @@ async def decide_claims(
     published = await _rulesets(tx, takers.programmes)
     if again is None:
         claims = await _with_pasts(tx, claims, published, now)
-    without = {} if again is None else again.without
-    rules = _Rules(takers, published, await _exchanges(tx, claims, takers), without)
+    rules = _Rules(takers, published, await _exchanges(tx, claims, takers))
+    if again is not None:
+        rules = msgspec.structs.replace(rules, without=again.without, waited=again.waited)
     claimed = [_claimed(claim, rules) for claim in claims]
     keys = {key for each in claimed for key in keys_of(each)}
     at_merchants = _by_name(key for key in keys if key.limit is Limit.MERCHANT_DAY)
@@ -182,6 +188,7 @@ def _claimed(claim: Claim, rules: _Rules) -> Claimed:
         time_zone=terms.time_zone,
         is_paused=terms.is_paused,
         closed=_closed(terms, ruleset, facts.occurred_at, rules.without.get(claim.purchase_id, frozenset())),
+        waited=rules.waited.get(claim.purchase_id),
     )
     exchange = rules.exchanges.get((facts.currency, terms.funding.code, facts.occurred_at))
     return Claimed(user_id=claim.user_id, earned=earn(facts, programme, ruleset, exchange))

@@ -90,7 +90,7 @@ class Life:
         self._database = database
         self._clock = clock
         self._policy = policy or LifePolicy()
-        self._left_out = LeftOut()
+        self._left_out = LeftOut(clock, lasts=self._policy.skip_for)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every `look_every_s` until `stop` is set, and at once again while batches are full.
@@ -124,31 +124,29 @@ class Life:
         await self._observe()
         return lived
 
-    async def _step(self, step: _Step, among: list[str] | None = None) -> int:
-        """Do one batch of one kind, or these of it, in a transaction of its own; return how many moved.
+    async def _step(self, step: _Step) -> int:
+        """Do one batch of one kind and return how many moved; who fails alone is left out for a while.
 
         Raises:
             Unavailable: the database failed.
             Exception: what one cashback failed with, and too many others are left out already.
         """
-        now = self._clock.now()
-        wanted = Wanted(now=now, limit=self._policy.batch_max, besides=self._left_out.at(now), among=among)
-        cashbacks: list[Unrequested] = []
-        try:
-            async with self._database.transaction() as tx:
-                cashbacks = await step.take(tx, wanted)
-                await self._move(tx, step, cashbacks, at=now)
-        except Unavailable:
-            raise
-        except Exception as error:
-            if not cashbacks:
-                raise
-            ids = [cashback.id for cashback in cashbacks]
-            if len(ids) == 1:
-                self._skip(step, ids[0], error)
-                return 0
-            middle = len(ids) // 2
-            return await self._step(step, ids[:middle]) + await self._step(step, ids[middle:])
+
+        async def batch(wanted: Wanted, ids: list[str]) -> int:
+            return await self._batch(step, wanted, ids)
+
+        def skipped(cashback_id: str, error: Exception) -> None:
+            SKIPPED.labels(step.name).inc()
+            log.error("life.skipped", step=step.name, cashback=cashback_id, exc_info=error)
+
+        return sum(await self._left_out.apart(batch, limit=self._policy.batch_max, skipped=skipped))
+
+    async def _batch(self, step: _Step, wanted: Wanted, ids: list[str]) -> int:
+        """Do one batch in a transaction of its own, noting in `ids` whom it takes; return how many moved."""
+        async with self._database.transaction() as tx:
+            cashbacks = await step.take(tx, wanted)
+            ids += [cashback.id for cashback in cashbacks]
+            await self._move(tx, step, cashbacks, at=wanted.now)
         for cashback in cashbacks:
             MOVED.labels(cashback.to_state.value).inc()
         if cashbacks:
@@ -167,12 +165,6 @@ class Life:
                 raise BooksMoved(f"{count} of {len(cashbacks)} cashbacks could be moved")
         await post(tx, [posting for cashback in cashbacks for posting in moved(cashback)], at=at)
         await append(tx, "ledger", [event for cashback in cashbacks for event in _told(cashback, at)])
-
-    def _skip(self, step: _Step, cashback_id: str, error: Exception) -> None:
-        """Leave out for a while what failed alone, and name it; raise `error` when too many are."""
-        self._left_out.add(cashback_id, error, now=self._clock.now(), lasts=self._policy.skip_for)
-        SKIPPED.labels(step.name).inc()
-        log.error("life.skipped", step=step.name, cashback=cashback_id, exc_info=error)
 
     async def _observe(self) -> None:
         """Tell the metrics how many wait for people, and how long the oldest of them has: nothing hangs unseen (I4)."""

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Database, long_statements
-from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, to_token
-from cashback.kernel.page import number_of
+from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, TokenUnits, to_token
+from cashback.kernel.page import CursorInvalid, number_of
 from cashback.ledger.model import (
     Balance,
     Cashback,
@@ -27,7 +27,7 @@ from cashback.ledger.rules import decided_of, engine_of, explain, replay
 from cashback.ledger.rules.balance import balance
 from cashback.ledger.rules.engine import judgement_of
 from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
-from cashback.ledger.rules.largest import largest_grant
+from cashback.ledger.service.largest import largest
 from cashback.ledger.store import audit, ceilings, fence, overdue, programmes, retirements, terms
 from cashback.ledger.store import readings as store
 
@@ -204,22 +204,20 @@ class Readings:
         return kept, kept[-1].id if len(found) > most else None
 
     async def largest_grants(self, *, at: datetime) -> list[LargestGrant]:
-        """Return the largest grant by each version in force at an instant or later, of the programmes in force."""
+        """Return each programme's largest grant, by the version that earns most from an instant on."""
         async with self._database.transaction() as tx:
-            found = await ceilings.versions(tx, at=at)
-            payable = await ceilings.payable(tx, sorted({each.programme_id for each in found}))
-        return [
-            LargestGrant(
-                programme=each.programme,
-                version=each.version,
-                units=to_token(
-                    largest_grant(each.rules, payable.get(each.programme_id, {})),
-                    exponent=each.currency.exponent,
-                    rate=each.token_rate,
-                ),
-            )
-            for each in found
-        ]
+            return list((await largest(tx, at=at)).values())
+
+    async def unrequested_above(self, units: TokenUnits, *, limit: int) -> list[tuple[str, int]]:
+        """Return at most `limit` cashbacks still to be requested that are worth more than `units`, with their worth.
+
+        Whichever rules gave them: those of versions and programmes that have ended are among them.
+
+        Raises:
+            Unavailable: the database did not answer within `WHOLE_LEDGER_S_MAX` seconds.
+        """
+        async with self._database.transaction() as tx, long_statements(tx, within_s=WHOLE_LEDGER_S_MAX):
+            return await ceilings.unrequested_above(tx, units, limit=limit)
 
     async def differences(self, *, limit: int = LIST_MAX) -> list[Difference]:
         """Return what does not add up in the books (I1, I8), at most `limit` of a kind; nothing when all is well.

@@ -31,6 +31,7 @@ from cashback.ledger.store import waitlist
 
 ACTOR: Final = "ledger"
 CAUSE: Final = "refunded"
+CHARGED_BACK: Final = "charged_back"
 
 
 class Returnable(msgspec.Struct, frozen=True):
@@ -76,7 +77,8 @@ async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetim
         BooksMoved: a cashback changed under its lock.
     """
     whole = together(changes)
-    if await store.apply(tx, whole, actor=ACTOR, cause=cause, at=now) != len(whole):
+    causes = [_cause(change, cause) for change in whole]
+    if await store.apply(tx, whole, causes, actor=ACTOR, at=now) != len(whole):
         raise BooksMoved("a cashback moved under its lock")
     if waiting := [change.cashback.id for change in whole if change.state is State.WAITLISTED]:
         await waitlist.note_returns(tx, waiting)
@@ -87,7 +89,12 @@ async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetim
 
 async def announce_returned(tx: Tx, changes: Sequence[Reversed], *, cause: str = CAUSE, now: datetime) -> None:
     """Append `cashback.voided` for what these changes ended; among the last acts before commit."""
-    await append(tx, "ledger", [_voided(change, cause, now) for change in changes if change.is_voided])
+    await append(tx, "ledger", [_voided(change, _cause(change, cause), now) for change in changes if change.is_voided])
+
+
+def _cause(change: Reversed, cause: str) -> str:
+    """Return why something was taken back: a chargeback is told as one, everything else as `cause`."""
+    return CHARGED_BACK if change.is_chargeback else cause
 
 
 def _by_policy(change: Reversed) -> WriteOff:

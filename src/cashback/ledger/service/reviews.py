@@ -26,7 +26,7 @@ from cashback.ledger.model.life import (
     Verdict,
     WaitingStory,
 )
-from cashback.ledger.rules.life import is_same_person
+from cashback.ledger.rules.life import is_same_person, name_digest
 from cashback.ledger.store import adjustments, campaigns, programmes, readings, reviews, waiting
 
 LIST_MAX: Final = 200
@@ -49,8 +49,8 @@ async def say(tx: Tx, review: NewReview, *, now: datetime) -> ReviewAnswer:
     if giver is not None and is_same_person(giver, review.person):
         raise SecondPersonRequired(f"{review.person} gave this: another person must approve it", pointer="/person")
     has_spoken = any(is_same_person(said.person, review.person) for said in item.reviews)
-    # Two at once under one name are told apart by the database, which knows all but the rarest ways of writing it.
-    if has_spoken or not await reviews.insert(tx, review, at=now):
+    # Of two at once under one name the database lets one in, by what is compared here.
+    if has_spoken or not await reviews.insert(tx, review, digest=name_digest(review.person), at=now):
         raise SecondPersonRequired(f"{review.person} has had their say: another person must", pointer="/person")
     said = await reviews.waiting(tx, review.cashback_id)
     if said is None:

@@ -45,7 +45,7 @@ from cashback.ledger.model.life import Wanted
 from cashback.ledger.model.waitlist import Line, Waiting
 from cashback.ledger.rules import decode_returned
 from cashback.ledger.rules.engine import judgement_of
-from cashback.ledger.rules.waitlist import AGED, AVAILABLE, OVER, entry_of, is_all_returned, without
+from cashback.ledger.rules.waitlist import AVAILABLE, entry_of, is_all_returned, waited, without
 from cashback.ledger.service.accruals import ACTOR, accrual_of, announce, postings_of
 from cashback.ledger.service.deciding import Again, Decided, decide_claims
 from cashback.ledger.service.left_out import LeftOut
@@ -88,6 +88,11 @@ class _Looked(msgspec.Struct, frozen=True, kw_only=True):
             traceparent=self.waiting.traceparent,
         )
 
+    @property
+    def wants_of(self) -> frozenset[str]:
+        """Return the campaigns that its first decision would have been paid by."""
+        return frozenset(each.campaign for each in self.first.left.campaigns)
+
 
 class Waitlist:
     """Serves the lines of all campaigns, round after round; any number may run at the same time."""
@@ -97,10 +102,11 @@ class Waitlist:
         self._database = database
         self._clock = clock
         self._policy = policy or WaitlistPolicy()
-        self._left_out = LeftOut()
+        self._left_out = LeftOut(clock, lasts=self._policy.skip_for)
+        self._after = ""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look every `look_every_s` until `stop` is set, and at once again while batches are full.
+        """Look every `look_every_s` until `stop` is set, and at once again while batches are full or lines are left.
 
         Raises:
             Broken: one of our invariants does not hold, and for more cashbacks than can be left out.
@@ -108,7 +114,8 @@ class Waitlist:
         while not stop.is_set():
             is_full = False
             try:
-                is_full = any(line.left == self._policy.batch_max for line in await self.round())
+                lines = await self.round()
+                is_full = bool(self._after) or any(line.left == self._policy.batch_max for line in lines)
             except Unavailable as error:
                 log.warning("waitlist.postponed", code=error.code, detail=error.detail)
             if not is_full:
@@ -116,52 +123,44 @@ class Waitlist:
                     await asyncio.wait_for(stop.wait(), self._policy.look_every_s)
 
     async def round(self) -> list[Line]:
-        """Serve at most one batch of each line in which somebody can be served, and return what came of it.
+        """Serve at most one batch of each of the next lines in which somebody can be served; return what came of it.
+
+        Each round goes on behind the last line of the one before, until there is none: a line that is tried in vain
+        comes again once all others have had their turn, however many there are.
 
         Raises:
             Unavailable: the database failed; what the round had done so far stays.
             Exception: what one cashback failed with, and too many others are left out already.
         """
-        now = self._clock.now()
         async with self._database.transaction() as tx:
-            lines = await store.lines_due(tx, now=now, limit=self._policy.lines_max)
-        return [await self._serve(campaign_id, programme_id, now) for campaign_id, programme_id in lines]
+            lines = await store.lines_due(tx, now=self._clock.now(), after=self._after, limit=self._policy.lines_max)
+        self._after = lines[-1][0] if len(lines) == self._policy.lines_max else ""
+        return [await self._serve(campaign_id, programme_id) for campaign_id, programme_id in lines]
 
-    async def _serve(self, campaign_id: str, programme_id: str, now: datetime, among: list[str] | None = None) -> Line:
-        """Serve one batch of a line, or these of it; whoever fails alone is left out for a while.
+    async def _serve(self, campaign_id: str, programme_id: str) -> Line:
+        """Serve one batch of a line; whoever fails alone is left out for a while.
 
         Raises:
             Unavailable: the database failed.
             Exception: what one cashback failed with, and too many others are left out already.
         """
-        ids = list[str]()
-        wanted = Wanted(now=now, limit=self._policy.batch_max, besides=self._left_out.at(now), among=among)
-        try:
+
+        async def batch(wanted: Wanted, ids: list[str]) -> Line | None:
             return await self._batch(campaign_id, programme_id, wanted, ids)
-        except Unavailable:
-            raise
-        except Exception as error:
-            if not ids:
-                raise
-            if len(ids) == 1:
-                self._skip(ids[0], error)
-                return Line(taken=1, left=0)
-        middle = len(ids) // 2
-        halves = [await self._serve(campaign_id, programme_id, now, part) for part in (ids[:middle], ids[middle:])]
-        return Line(taken=sum(half.taken for half in halves), left=sum(half.left for half in halves))
 
-    def _skip(self, cashback_id: str, error: Exception) -> None:
-        """Leave out for a while what failed alone, and name it; raise `error` when too many are."""
-        self._left_out.add(cashback_id, error, now=self._clock.now(), lasts=self._policy.skip_for)
-        SKIPPED.inc()
-        log.error("waitlist.skipped", cashback=cashback_id, exc_info=error)
+        def skipped(cashback_id: str, error: Exception) -> None:
+            SKIPPED.inc()
+            log.error("waitlist.skipped", cashback=cashback_id, exc_info=error)
 
-    async def _batch(self, campaign_id: str, programme_id: str, wanted: Wanted, ids: list[str]) -> Line:
-        """Serve one batch in a transaction of its own, noting in `ids` whom; nobody while another worker serves it."""
+        served = await self._left_out.apart(batch, limit=self._policy.batch_max, skipped=skipped)
+        return Line(taken=sum(line.taken for line in served), left=sum(line.left for line in served))
+
+    async def _batch(self, campaign_id: str, programme_id: str, wanted: Wanted, ids: list[str]) -> Line | None:
+        """Serve one batch in a transaction of its own, noting in `ids` whom; None while another worker has the line."""
         now = wanted.now
         async with self._database.transaction() as tx:
             if not await store.lock_line(tx, campaign_id):
-                return Line(taken=0, left=0)
+                return None
             found = await store.take(tx, campaign_id, wanted)
             ids += [each.cashback_id for each in found]
             taken = [_looked(each) for each in found]
@@ -204,13 +203,15 @@ async def _decide(tx: Tx, due: Sequence[_Looked], programme_id: str, now: dateti
     """
     campaigns = (await terms.campaigns(tx, [programme_id]))[programme_id]
     dropped = [without(campaigns, now=now, is_aged=each.waiting.is_aged) for each in due]
+    ends = [waited(gone & each.wants_of, is_aged=each.waiting.is_aged) for each, gone in zip(due, dropped, strict=True)]
     again = Again(
         programme_id=programme_id,
         without={each.waiting.purchase_id: gone for each, gone in zip(due, dropped, strict=True)},
+        waited={each.waiting.purchase_id: end for each, end in zip(due, ends, strict=True) if end is not None},
     )
     gives_back = any(each.waiting.returned is not None for each in due)
     decided = await decide_claims(tx, [each.claim for each in due], now=now, again=again, gives_back=gives_back)
-    pairs = list(zip(due, _accruals(due, decided, now), dropped, strict=True))
+    pairs = list(zip(due, _accruals(due, decided, now), ends, strict=True))
     if keep := [each for _, each, _ in pairs if each.state is State.WAITLISTED]:
         await store.keep(tx, [entry_of(each.cashback_id, each.judgement, now) for each in keep])
     # Paused between our two looks: left alone, as everything of a paused programme.
@@ -222,7 +223,7 @@ async def _decide(tx: Tx, due: Sequence[_Looked], programme_id: str, now: dateti
     if not done:
         return []
     accruals = [accrual for _, accrual, _ in done]
-    causes = [_cause(looked.waiting, gone) for looked, _, gone in done]
+    causes = [AVAILABLE if end is None else end.value for _, _, end in done]
     if await store.decide(tx, accruals, causes, actor=ACTOR, at=now) != len(accruals):
         raise BooksMoved("a waitlisted cashback moved under its lock")
     await post_held(tx, decided.held, postings_of(accruals, decided.held), at=now)
@@ -252,13 +253,6 @@ def _accruals(due: Sequence[_Looked], decided: Decided, now: datetime) -> list[A
         accrual_of(each.claim, judgement, of, now, cashback_id=each.waiting.cashback_id)
         for each, judgement, of in zip(due, decided.judgements, decided.terms, strict=True)
     ]
-
-
-def _cause(waiting: Waiting, dropped: frozenset[str]) -> str:
-    """Return why a cashback was decided again."""
-    if waiting.is_aged:
-        return AGED
-    return OVER if dropped else AVAILABLE
 
 
 def _reversible(waiting: Waiting, accrual: Accrual, programme_id: str) -> Reversible:

@@ -21,8 +21,13 @@ class Ruled(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules
 
 
-async def versions(tx: Tx, *, at: datetime) -> list[Ruled]:
-    """Return the versions in force at an instant or later of the programmes that have not ended, by programme."""
+async def versions(
+    tx: Tx, *, at: datetime, programme_id: str | None, after: tuple[str, int], limit: int
+) -> list[Ruled]:
+    """Return the versions in force at an instant or later of the programmes that have not ended, by programme.
+
+    They are the first `limit` behind a programme's version, `("", 0)` for the first of all; of one programme if told.
+    """
     cursor = await tx.execute(
         """
         select programme.id, programme.name, programme.currency, exponent, token_rate_numerator,
@@ -32,9 +37,12 @@ async def versions(tx: Tx, *, at: datetime) -> list[Ruled]:
         where programme.ended_at is null
           and (ruleset.ends_at is null or ruleset.ends_at > %(at)s)
           and not exists (select from ledger.ruleset_withdrawals where ruleset_id = ruleset.id)
+          and (%(only)s::text is null or programme.id = %(only)s)
+          and (programme.id, version) > (%(programme)s, %(version)s)
         order by programme.id, version
+        limit %(limit)s
         """,
-        {"at": at},
+        {"at": at, "only": programme_id, "programme": after[0], "version": after[1], "limit": limit},
     )
     return [
         Ruled(
@@ -66,3 +74,33 @@ async def payable(tx: Tx, programme_ids: Sequence[str]) -> dict[str, dict[str, M
     for programme_id, campaign_id, amount in await cursor.fetchall():
         found.setdefault(programme_id, {})[campaign_id] = Minor(int(amount))
     return found
+
+
+async def unrequested_above(tx: Tx, units: int, *, limit: int) -> list[tuple[str, int]]:
+    """Return at most `limit` cashbacks still to be requested that are worth more than `units`, by id, with their worth.
+
+    All that is not requested yet is read: it is asked by hand alone.
+    """
+    cursor = await tx.execute(
+        """
+        select id, payable_units
+        from (
+            select id, payable_units
+            from ledger.cashback_ledger
+            where state = 'review'
+            union all
+            select id, payable_units
+            from ledger.cashback_ledger
+            where state = 'pending'
+            union all
+            select id, payable_units
+            from ledger.cashback_ledger
+            where state = 'approved'
+        ) as unrequested
+        where payable_units > %(units)s
+        order by id
+        limit %(limit)s
+        """,
+        {"units": units, "limit": limit},
+    )
+    return [(row[0], int(row[1])) for row in await cursor.fetchall()]

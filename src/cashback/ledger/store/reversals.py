@@ -51,16 +51,17 @@ async def lock_one(tx: Tx, cashback_id: str) -> Reversible | None:
     return None if row is None else _reversible(row)
 
 
-async def apply(tx: Tx, changes: Sequence[Reversed], *, actor: str, cause: str, at: datetime) -> int:
-    """Store what refunds have left of locked cashbacks and note the steps they take; return how many there are."""
+async def apply(tx: Tx, changes: Sequence[Reversed], causes: Sequence[str], *, actor: str, at: datetime) -> int:
+    """Store what refunds have left of locked cashbacks and note their steps, each with its cause; return how many."""
     cursor = await tx.execute(
         """
         with given as (
             select *
             from unnest(
                 %(ids)b::text[], %(before)b::text[], %(states)b::text[], %(nets)b::bigint[], %(payables)b::bigint[],
-                %(units)b::bigint[], %(debts)b::bigint[], %(returned)b::bytea[], %(debited)b::bigint[]
-            ) as given (id, before, state, net_minor, payable_minor, payable_units, debt, returned, debited)
+                %(units)b::bigint[], %(debts)b::bigint[], %(returned)b::bytea[], %(debited)b::bigint[],
+                %(causes)b::text[]
+            ) as given (id, before, state, net_minor, payable_minor, payable_units, debt, returned, debited, cause)
         ),
         changed as (
             update ledger.cashback_ledger as cashback
@@ -74,11 +75,11 @@ async def apply(tx: Tx, changes: Sequence[Reversed], *, actor: str, cause: str, 
             from given
             where cashback.id = given.id
               and cashback.state = given.before
-            returning cashback.id, given.before, given.state
+            returning cashback.id, given.before, given.state, given.cause
         ),
         noted as (
             insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)
-            select id, before, state, %(actor)s, %(cause)s, %(at)s
+            select id, before, state, %(actor)s, cause, %(at)s
             from changed
             where before <> state
         )
@@ -95,8 +96,8 @@ async def apply(tx: Tx, changes: Sequence[Reversed], *, actor: str, cause: str, 
             "debts": [change.debt for change in changes],
             "returned": [change.returned for change in changes],
             "debited": [change.debited for change in changes],
+            "causes": list(causes),
             "actor": actor,
-            "cause": cause,
             "at": at,
         },
     )

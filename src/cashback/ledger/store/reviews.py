@@ -57,18 +57,22 @@ async def waiting(tx: Tx, cashback_id: str) -> ReviewItem | None:
     return found[0] if found else None
 
 
-async def insert(tx: Tx, review: NewReview, *, at: datetime) -> bool:
-    """Store a verdict and return True; False when this person has said theirs, and then nothing is stored."""
+async def insert(tx: Tx, review: NewReview, *, digest: bytes, at: datetime) -> bool:
+    """Store a verdict and return True; False when this person has said theirs, and then nothing is stored.
+
+    `digest` is that of the person's name as it is compared: said at the same time, it is the database that compares.
+    """
     cursor = await tx.execute(
         """
-        insert into ledger.reviews (cashback_id, verdict, person, reason, key_id, at)
-        values (%(cashback_id)s, %(verdict)s, %(person)s, %(reason)s, %(key_id)s, %(at)s)
+        insert into ledger.reviews (cashback_id, verdict, person, person_digest, reason, key_id, at)
+        values (%(cashback_id)s, %(verdict)s, %(person)s, %(digest)b, %(reason)s, %(key_id)s, %(at)s)
         on conflict do nothing
         """,
         {
             "cashback_id": review.cashback_id,
             "verdict": review.verdict.value,
             "person": review.person,
+            "digest": digest,
             "reason": review.reason,
             "key_id": review.key_id,
             "at": at,

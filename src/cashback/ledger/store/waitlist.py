@@ -54,8 +54,10 @@ async def note_returns(tx: Tx, cashback_ids: Sequence[str]) -> None:
     )
 
 
-async def lines_due(tx: Tx, *, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Return campaigns, each with its programme, in whose line somebody can be decided again; at most `limit`, by id.
+async def lines_due(tx: Tx, *, now: datetime, after: str, limit: int) -> list[tuple[str, str]]:
+    """Return campaigns, each with its programme, in whose line somebody can be decided again, by id.
+
+    They are the first `limit` behind the campaign `after`, "" for the first of all.
 
     Each line is asked by its first entries alone, so that one that waits in vain costs the same however long it is.
     """
@@ -87,11 +89,12 @@ async def lines_due(tx: Tx, *, now: datetime, limit: int) -> list[tuple[str, str
                    ) as has_returns
         ) as line
         where least_wanted is not null
+          and stands.id > %(after)s
           and (is_over or least_wanted <= budget or first_until <= %(now)s or has_returns)
         order by stands.id
         limit %(limit)s
         """,
-        {"now": now, "limit": limit},
+        {"now": now, "after": after, "limit": limit},
     )
     return [(row[0], row[1]) for row in await cursor.fetchall()]
 

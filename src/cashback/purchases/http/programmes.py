@@ -26,7 +26,7 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     currency: Annotated[str, msgspec.Meta(pattern=CURRENCY_PATTERN)]
-    rate_bps: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    rate_bps: Annotated[int, msgspec.Meta(ge=1, le=9_999)] | None = None
     budget_minor: Amount | None = None
     token_rate_numerator: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 1
     token_rate_denominator: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 1

@@ -3,7 +3,7 @@
 import msgspec
 
 from cashback import ledger
-from cashback.ledger import BudgetChange, BudgetStory, CampaignAnswer, CampaignReadings, NewCampaign
+from cashback.ledger import BudgetChange, BudgetStory, CampaignAnswer, CampaignReadings, MintLimit, NewCampaign
 from cashback.purchases.model import Order, Outcome
 from cashback.purchases.service.orders import Named, Orders
 
@@ -13,9 +13,10 @@ __all__ = ["BudgetChange", "BudgetStory", "CampaignAnswer", "CampaignReadings", 
 class Campaigns:
     """Creates campaigns, raises, lowers and evens out their budgets, and closes them."""
 
-    def __init__(self, orders: Orders) -> None:
-        """Have each done once by `orders`."""
+    def __init__(self, orders: Orders, *, mint_limit: MintLimit | None = None) -> None:
+        """Have each done once by `orders`; without `mint_limit` nobody asks how much is minted at once."""
         self._orders = orders
+        self._mint_limit = mint_limit
 
     async def create(self, caller: Order, new: NewCampaign) -> Outcome:
         """Create a campaign; the answer is a `CampaignAnswer`."""
@@ -25,7 +26,10 @@ class Campaigns:
     async def change(self, caller: Order, change: BudgetChange) -> Outcome:
         """Raise or lower a budget; the answer is a `CampaignAnswer`."""
         order = msgspec.structs.replace(caller, what="change_budget", terms=change)
-        return await self._orders.do(order, lambda tx, now: ledger.change_budget(tx, change, now=now))
+        if (known := await self._orders.known(order)) is not None:
+            return known
+        limit = None if self._mint_limit is None else await self._mint_limit.told()
+        return await self._orders.do(order, lambda tx, now: ledger.change_budget(tx, change, now=now, mint_limit=limit))
 
     async def close(self, caller: Order, campaign_id: str, *, reason: str) -> Outcome:
         """Close a campaign; the answer is a `CampaignAnswer`."""

@@ -12,7 +12,14 @@ from cashback.events.purchases import PurchaseRefunded
 from cashback.kernel.db import Tx
 from cashback.kernel.errors import Rejected
 from cashback.kernel.outbox import Event
-from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundedPurchase, RefundState, TakenBack
+from cashback.purchases.model.refunds import (
+    NewRefund,
+    RefundAnswer,
+    RefundedPurchase,
+    RefundKind,
+    RefundState,
+    TakenBack,
+)
 from cashback.purchases.rules import after, costs, decode_lines, encode_parts, problem_of_return, told_parts
 from cashback.purchases.store import refunds as store
 
@@ -70,7 +77,13 @@ async def apply(
     for one in returns:
         if problem := course.admit(one.refund, one.purchase):
             raise problem
-        reversals.append(ledger.Reversal(purchase_id=one.purchase.id, returned=course.returned(one.purchase)))
+        reversals.append(
+            ledger.Reversal(
+                purchase_id=one.purchase.id,
+                returned=course.returned(one.purchase),
+                is_chargeback=one.refund.kind is RefundKind.CHARGEBACK,
+            )
+        )
     changes = await ledger.take_back(tx, reversals, locked=locked, now=now)
     done = [_done(one, change, now) for one, change in zip(returns, changes, strict=True)]
     await store.insert(

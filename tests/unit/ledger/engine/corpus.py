@@ -53,6 +53,13 @@ def drawn() -> list[Entry]:
     return [Entry(document_in_full(one.judged()).decode(), one.rules) for one in cases()]
 
 
+def of_engine_2() -> list[Entry]:
+    """Return what engine 2 decided: the same of the same, for it saw nobody's waiting end."""
+    same = [one for one in cases() if one.programme is None or one.programme.waited is None]
+    judged = [msgspec.structs.replace(one.judged(), engine=2) for one in same]
+    return [Entry(document_in_full(each).decode(), one.rules) for each, one in zip(judged, same, strict=True)]
+
+
 def of_engine_1() -> list[Entry]:
     """Return decisions of the bare percentage."""
     chance = Random(SEED)  # noqa: S311 - a seed, no secret
@@ -88,7 +95,7 @@ def main() -> None:
             raise SystemExit(f"{len(fresh)} decisions differ from those that engine {ENGINE} gave: raise ENGINE")
         lines = [encoder.encode(entry) for entry in [*stored(), *fresh]]
     else:
-        lines = [encoder.encode(entry) for entry in [*of_engine_1(), *drawn()]]
+        lines = [encoder.encode(entry) for entry in [*of_engine_1(), *of_engine_2(), *drawn()]]
     CORPUS.write_bytes(b"\n".join(lines) + b"\n")
 
 

@@ -13,11 +13,12 @@ from cashback.ledger.rules import engine_of, replay
 from cashback.ledger.rules.engine import ENGINE, RulesetDiffers, judgement_of, matching, published
 from cashback.ledger.rules.engine.compile import ready
 from tests.support.engine import Case
-from tests.unit.ledger.engine.corpus import Entry, drawn, of_engine_1, stored
+from tests.unit.ledger.engine.corpus import Entry, drawn, of_engine_1, of_engine_2, stored
 
 RELEASED: Final = {
     BARE: "4585c824d71998fa67e00c2b4791f9653f850ccc3adfe23f34fe154c76459e01",
     2: "576c947bca86bb08ac2d1fdad8eb4b9d5d6351decc6bd77a9e62f8fc69edec2a",
+    3: "c3804114f85c5b1a4747add12654d7db9015a42be6927e4fa6d53bebc2bb5264",
 }
 """What each engine has decided, as one digest: a line is added with a new engine, and none is ever changed."""
 
@@ -58,7 +59,7 @@ def test_what_a_released_engine_has_decided_is_pinned() -> None:
     assert digests(documents[:-1])[ENGINE] != RELEASED[ENGINE]
 
 
-def test_the_corpus_is_large_of_both_engines_and_has_every_reason() -> None:
+def test_the_corpus_is_large_of_every_engine_and_has_every_reason() -> None:
     """At least 300 decisions of the engine in use, some of the first one, all reasons among them."""
     engines = [engine_of(entry.document.encode()) for entry in stored()]
     assert engines.count(ENGINE) >= 300
@@ -68,9 +69,16 @@ def test_the_corpus_is_large_of_both_engines_and_has_every_reason() -> None:
     assert reasons == set(Reason) - {Reason.ADJUSTED}
 
 
+def test_what_engine_2_decided_replays_under_its_own_number() -> None:
+    """Engine 3 adds reasons for what engine 2 never saw, and decides everything else as it did."""
+    many = [entry for entry in stored() if engine_of(entry.document.encode()) == 2]
+    assert len(many) >= 300
+    assert {engine_of(replay(entry.document.encode(), entry.ruleset)) for entry in many} == {2}
+
+
 def test_the_corpus_is_what_its_seed_and_its_cases_give() -> None:
     """Nobody edited it, and nobody changed a case without writing it anew."""
-    assert list(stored()) == [*of_engine_1(), *drawn()]
+    assert list(stored()) == [*of_engine_1(), *of_engine_2(), *drawn()]
 
 
 @pytest.mark.usefixtures("_forgetful")

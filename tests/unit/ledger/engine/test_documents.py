@@ -13,13 +13,13 @@ DOCUMENT_BYTES_MAX = 65_536
 
 
 def test_the_document_of_a_judgement_is_what_it_always_was() -> None:
-    """The bytes of engine 2 are fixed: they are replayed for as long as the books are kept."""
+    """The bytes of engine 3 are fixed: they are replayed for as long as the books are kept."""
     left = Left(user_day=Minor(500), campaigns=(CampaignLeft("cmp_a", Minor(20)),))
     rules = (PERCENT, rule("other", lines=None, when=()))
     one = case(*rules, left=left, limits=Limits(purchase="99", user_day="500"))
     assert document_in_full(one.judged()) == (
         b'{"conversion":{"as_of":"2026-11-26T12:00:00Z","rate":{"denominator":"1","numerator":"1"},"source":"prg_1"},'
-        b'"engine":"2",'
+        b'"engine":"3",'
         b'"facts":{"amount":"1999","currency":"USD","mcc":"5411","merchant_id":"mer_1",'
         b'"occurred_at":"2026-11-26T12:00:00Z","received_at":"2026-11-26T12:00:00Z"},'
         b'"left":{"campaigns":[["cmp_a","20","partial_fill"]],"user_day":"500"},'

@@ -8,7 +8,7 @@ import pytest
 
 from cashback.kernel.money import INT63_MAX, Minor, TokenRate
 from cashback.ledger.model import Reason
-from cashback.ledger.model.codes import Exhaustion, Outcome, Skip
+from cashback.ledger.model.codes import Exhaustion, Outcome, Skip, Waited
 from cashback.ledger.model.engine import CampaignLeft, Left, Line, ProgrammeFacts, PurchaseFacts, Velocity
 from cashback.ledger.model.rulesets import (
     Action,
@@ -57,6 +57,12 @@ def checked(kind: str, action: Action, **velocity: int) -> Case:
     return case(facts=facts, checks=(Check(kind=kind, above=0 if kind == "self_dealing" else 5, action=action),))
 
 
+def in_vain(waited: Waited) -> Case:
+    """Return a purchase that waited for the only campaign that pays, and does so no longer."""
+    programme = ProgrammeFacts(id="prg_1", funding=USD, closed=("cmp_a",), waited=waited)
+    return msgspec.structs.replace(case(), programme=programme)
+
+
 GOLD: Final = bought(user_tier="gold")
 DECLINED, GRANTED, REVIEW, WAITLISTED = Outcome.DECLINED, Outcome.GRANTED, Outcome.REVIEW, Outcome.WAITLISTED
 DECISIONS: Final[list[tuple[Reason, Outcome, Case]]] = [
@@ -79,6 +85,8 @@ DECISIONS: Final[list[tuple[Reason, Outcome, Case]]] = [
         case(facts=bought(received_at=NOON + timedelta(days=30, seconds=1)), gates=Gates(within_days=30)),
     ),
     (Reason.NO_RULE_MATCHED, DECLINED, case(rule("a", when=(MccIs(any_of=("5812",)),)))),
+    (Reason.CAMPAIGN_OVER, DECLINED, in_vain(Waited.CAMPAIGN_OVER)),
+    (Reason.WAITED_TOO_LONG, DECLINED, in_vain(Waited.TOO_LONG)),
     (Reason.BELOW_MINOR_UNIT, DECLINED, case(facts=bought(amount=Minor(66)))),
     (Reason.TIER_EARNS_NOTHING, DECLINED, case(facts=GOLD, tiers=(Tier(id="gold", multiplier_bps=0),))),
     (Reason.TOO_MANY_PURCHASES, DECLINED, checked("purchases_per_hour", Action.DECLINE, purchases_per_hour=6)),

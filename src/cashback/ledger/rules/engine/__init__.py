@@ -1,4 +1,4 @@
-"""Decision engine 2: groups, tiers, checks, limits and campaigns, exact, explained and replayable.
+"""Decision engine 3: groups, tiers, checks, limits and campaigns, exact, explained and replayable.
 
     earn ──▶ Earned ──▶ keys_of: what to lock ──▶ fold: judge each ──▶ Judgement ──▶ document_in_full ──▶ replay_in_full
 

@@ -14,7 +14,7 @@ from cashback.kernel.errors import Broken
 from cashback.ledger.model.decisions import Conversion
 from cashback.ledger.model.engine import Exchange, Judgement, ProgrammeFacts, Published, RulesetIdentity, Verdict
 from cashback.ledger.rules.engine.earn import earn
-from cashback.ledger.rules.engine.settle import ENGINE, judge
+from cashback.ledger.rules.engine.settle import REPLAYED, judge
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 _SHARED: Final = 256
@@ -61,10 +61,11 @@ def replay_in_full(document: bytes, ruleset: Published | None) -> bytes:
     """
     stored = judgement_of(document)
     given = ruleset.identity if ruleset is not None else None
-    if stored.engine != ENGINE or stored.ruleset != given:
+    if stored.engine not in REPLAYED or stored.ruleset != given:
         raise RulesetDiffers("a decision replays by its own engine and ruleset only", ruleset=str(stored.ruleset))
     earned = earn(stored.facts, stored.programme, ruleset, stored.exchange, offsets=stored.offsets)
-    return document_in_full(judge(earned, stored.left, stored.conversion))
+    judged = judge(earned, stored.left, stored.conversion)
+    return document_in_full(msgspec.structs.replace(judged, engine=stored.engine))
 
 
 def _without_trailing_defaults(parts: list[object]) -> list[object]:

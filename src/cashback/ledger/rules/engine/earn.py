@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from cashback.kernel.money import BPS_IN_WHOLE, Bps, Minor
-from cashback.ledger.model.codes import Skip
+from cashback.ledger.model.codes import Skip, Waited
 from cashback.ledger.model.decisions import Reason
 from cashback.ledger.model.engine import (
     Counted,
@@ -38,6 +38,9 @@ _FLAGGED: Final = {
 }
 _ZONES_ARE_SURE: Final = (2, 9998)
 """The years in which no zone's offset leads out of the calendar."""
+
+_WAITED: Final = {Waited.CAMPAIGN_OVER: Reason.CAMPAIGN_OVER, Waited.TOO_LONG: Reason.WAITED_TOO_LONG}
+"""Why nothing is left to count for somebody who waited: what they waited for, rather than that no rule is left."""
 
 
 def earn(
@@ -71,6 +74,8 @@ def earn(
     grants = _multiplied(_by_campaign(counted), multiplier)
     flags = tuple(_flags(made.checks, facts.velocity)) if made.checks else ()
     reason = _why_nothing(grants, counted, skipped, multiplier) or _flagged(flags, Action.DECLINE)
+    if reason is Reason.NO_RULE_MATCHED and programme.waited is not None:
+        reason = _WAITED[programme.waited]
     return Earned(
         facts=facts,
         programme=programme,

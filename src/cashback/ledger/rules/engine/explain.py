@@ -37,6 +37,8 @@ _DECLINED: Final[Mapping[Reason, str]] = {
     Reason.BELOW_MINIMUM: "{paid} is less than a purchase must be to earn cashback.",
     Reason.TOO_OLD: "The purchase was reported too late to earn cashback.",
     Reason.NO_RULE_MATCHED: "No rule of the programme applies to this purchase of {paid}.",
+    Reason.CAMPAIGN_OVER: "{paid} waited for the campaign's budget, and the campaign ended before there was enough.",
+    Reason.WAITED_TOO_LONG: "{paid} waited for the campaign's budget as long as may be, and there was not enough.",
     Reason.BELOW_MINOR_UNIT: "{paid} earns less than the smallest amount of money.",
     Reason.TIER_EARNS_NOTHING: "Users of this tier earn no cashback.",
     Reason.TOO_MANY_PURCHASES: "Too many purchases within an hour: {paid} earns nothing.",

@@ -50,7 +50,7 @@ def decide_in_full(
     exchange: Exchange | None = None,
     conversion: Conversion | None = None,
 ) -> Judgement:
-    """Return the whole decision of one purchase, by engine 2."""
+    """Return the whole decision of one purchase, by engine 3."""
     return judge(earn(facts, programme, ruleset, exchange), left, conversion)
 
 

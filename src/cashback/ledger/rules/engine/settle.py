@@ -15,8 +15,11 @@ from cashback.ledger.model.engine import CampaignLeft, Clamped, Earned, GrantedL
 from cashback.ledger.rules.engine.compile import ready
 from cashback.ledger.rules.engine.spreading import reduce_to
 
-ENGINE: Final = 2
+ENGINE: Final = 3
 """Version of the behaviour of this package; it is stored with every decision."""
+
+REPLAYED: Final = frozenset({2, ENGINE})
+"""Engines that decide as this one does: engine 3 gives two reasons more, for what no decision before it saw."""
 
 _EXHAUSTED: Final = {
     Limit.PURCHASE: Reason.PURCHASE_LIMIT,

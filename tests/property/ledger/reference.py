@@ -58,7 +58,7 @@ class Scheme:
     versions: list[Version] = field(default_factory=list)
     is_paused: bool = False
     own: int = 0
-    used: dict[tuple[str, ...], int] = field(default_factory=dict)
+    used: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def tokens(self, minor: int) -> int:
         """Return an amount in base units of the token, rounded down once."""
@@ -102,6 +102,7 @@ class Expected:
     net: int = 0
     netted: int = 0
     debt: int = 0
+    forgiven: int = 0
     requested: int | None = None
     number: int | None = None
     was_requested: bool = False

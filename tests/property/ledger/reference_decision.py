@@ -41,7 +41,7 @@ def decide(one: Expected, now: datetime, *, is_blocked: bool = False, without: f
     keys = {
         "user_day": ("user_day", one.user, day),
         "user_month": ("user_month", one.user, month),
-        "user_lifetime": ("user_lifetime", one.user),
+        "user_lifetime": ("user_lifetime", one.user, ""),
         "merchant_day": ("merchant_day", one.merchant, day),
     }
     columns = _clamp(scheme, columns, list(keys.items()))
@@ -92,7 +92,7 @@ def _fill(scheme: Scheme, columns: dict[str, list[int]], day: str) -> tuple[str,
 
 
 def _clamp(
-    scheme: Scheme, columns: dict[str, list[int]], keys: list[tuple[str, tuple[str, ...]]]
+    scheme: Scheme, columns: dict[str, list[int]], keys: list[tuple[str, tuple[str, str, str]]]
 ) -> dict[str, list[int]]:
     """Return what the limits of a purchase, a user and a merchant leave, one after the other."""
     rooms = [scheme.limits["purchase"]] + [scheme.limits[name] - scheme.used.get(key, 0) for name, key in keys]

@@ -11,29 +11,28 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 from hypothesis import currently_in_test_context, event, note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from cashback.ledger import Life
 from cashback.purchases.model import Line, NewPurchase, PurchaseAnswer, Recorded
 from cashback.purchases.model.refunds import NewRefund, RefundKind
 from tests.integration.ledger.refunding import ahead_of, give_back, give_back_lines, refunds_of
-from tests.integration.ledger.world import World, buy, fresh_database, open_world
-from tests.property.ledger import checking
+from tests.integration.ledger.world import buy
 from tests.property.ledger.drawing import draw
+from tests.property.ledger.opening import Openings
 from tests.property.ledger.reference import Debtor, Expected
 from tests.property.ledger.reference_book import Book
 from tests.property.ledger.reference_decision import decide
-from tests.property.ledger.stage import CURRENCIES, START, Stage
-from tests.support.servers import Databases
+from tests.property.ledger.sight import watched
+from tests.property.ledger.stage import START, Stage
 
 T = TypeVar("T")
-USERS = 3
 
 
 class Shop(RuleBasedStateMachine):
     """Three users, one without a wallet at first, two merchants, three programmes; `effects` counts what happened."""
 
-    databases: ClassVar[Databases]
+    openings: ClassVar[Openings]
     effects: ClassVar[Counter[str]] = Counter()
     edges: ClassVar[Counter[tuple[str, str]]] = Counter()
 
@@ -42,9 +41,10 @@ class Shop(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.closing = ExitStack()
         self.service = AsyncExitStack()
-        dsns = self.closing.enter_context(fresh_database(self.databases))
-        self.world: World = self.run(self.service.enter_async_context(open_world(dsns, connections_max=2)))
-        self.sight = self.run(self.service.enter_async_context(checking.sight(dsns.superuser)))
+        dsns, opening = self.closing.enter_context(self.openings.fresh())
+        self.world = self.run(self.service.enter_async_context(watched(dsns)))
+        self.sight = self.world.sight
+        self.schemes, self.merchants, self.users = opening.schemes, opening.merchants, opening.users
         self.stage, self.life = Stage(self.world), Life(self.world.worker, clock=self.world.clock)
         self.refunds, self.book = refunds_of(self.world), Book()
         self.purchases: dict[str, PurchaseAnswer] = {}
@@ -53,6 +53,8 @@ class Shop(RuleBasedStateMachine):
         self.blocked: set[str] = set()
         self.retired: set[int] = set()
         self.names = self.wallets = 0
+        self.book.wallets |= {user.id for user in self.users[:2]}
+        self.book.debtors = {user.id: Debtor() for user in self.users}
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine comes to."""
@@ -63,15 +65,6 @@ class Shop(RuleBasedStateMachine):
         self.effects[what] += 1
         if currently_in_test_context():
             event(what)
-
-    @initialize()
-    def begin(self) -> None:
-        """Have everybody there."""
-        self.schemes = {code: self.run(self.stage.scheme(code)) for code in CURRENCIES}
-        self.merchants = [self.run(self.world.merchant()) for _ in range(2)]
-        self.users = [self.run(self.world.user(wallet=wallet)) for wallet in ("any", "any", None)]
-        self.book.wallets |= {user.id for user in self.users[:2]}
-        self.book.debtors = {user.id: Debtor() for user in self.users}
 
     @rule(seed=st.integers(0, 2**64 - 1))
     def step(self, seed: int) -> None:

@@ -24,7 +24,7 @@ from tests.property.ledger.reference import Debtor, Expected
 from tests.property.ledger.reference_book import Book
 from tests.property.ledger.reference_decision import decide
 from tests.property.ledger.sight import watched
-from tests.property.ledger.stage import START, Stage
+from tests.property.ledger.stage import EXPONENTS, PROGRAMME_OF, START, Stage
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ class Shop(RuleBasedStateMachine):
         self.recorded: list[tuple[NewPurchase, bytes]] = []
         self.refunded: list[tuple[NewRefund, bytes]] = []
         self.blocked: set[str] = set()
+        self.tiers: dict[str, str | None] = {}
         self.retired: set[int] = set()
         self.names = self.wallets = 0
         self.book.wallets |= {user.id for user in self.users[:2]}
@@ -107,17 +108,24 @@ class Shop(RuleBasedStateMachine):
             answer = msgspec.json.decode(outcome.answer, type=PurchaseAnswer)
             costs = [line.amount_minor for line in purchase.lines] if purchase.lines else [purchase.amount_minor]
             one = Expected(
-                self.schemes[purchase.currency],
+                self.schemes[PROGRAMME_OF[purchase.currency]],
                 purchase.user_id,
                 purchase.merchant_id,
                 purchase.occurred_at,
                 costs,
+                currency=purchase.currency,
+                exponent=EXPONENTS[purchase.currency],
+                tier=self.tiers.get(purchase.user_id),
                 returned=[0] * len(costs),
             )
             decide(one, self.world.clock.now(), is_blocked=purchase.user_id in self.blocked)
             self.book.cashbacks[answer.cashback.id] = one
             self.purchases[answer.cashback.id] = answer
             self.did(f"record:{one.state}")
+            if one.amount and one.currency != one.scheme.currency:
+                self.did("record:exchanged")
+            if one.amount and one.tier:
+                self.did(f"record:{one.tier}")
             answers.append(answer)
         return answers
 
@@ -190,6 +198,22 @@ class Shop(RuleBasedStateMachine):
             amount = found[1].left
             self.refund(found[0], give_back(self.purchases[found[0]], amount), lines={}, amount=amount, kind="all")
             assert found[1].net == 0
+
+    def return_many(self, many: list[tuple[int, int]]) -> None:
+        """Return parts of several purchases in one call, perhaps of one twice; each sees what those before it left."""
+        fits = [(id_, one) for id_, one in self.book.cashbacks.items() if one.left > 0]
+        if not fits:
+            return
+        chosen = [(*fits[place % len(fits)], per_mille) for place, per_mille in many]
+        amounts = [max(one.left * per_mille // 1_000, 1) for _, one, per_mille in chosen]
+        batch = [give_back(self.purchases[id_], amount) for (id_, _, _), amount in zip(chosen, amounts, strict=True)]
+        outcomes = self.run(self.refunds.refund(batch))
+        for (_, one, _), refund, amount, outcome in zip(chosen, batch, amounts, outcomes, strict=True):
+            assert isinstance(outcome, Recorded) is (amount <= one.left), outcome
+            if isinstance(outcome, Recorded):
+                self.refunded.append((refund, outcome.answer))
+                self.book.refund(one, {}, amount, self.world.clock.now())
+        self.did("refund:many")
 
     def return_again(self, place: int) -> None:
         """Send a refund again: the same bytes, and nothing changes (I7)."""

@@ -13,7 +13,7 @@ from tests.property.ledger.opening import Openings
 from tests.property.ledger.whole import Whole
 from tests.support.servers import Databases
 
-LIVES_MAX: Final = 4
+LIVES_MAX: Final = 6
 STEPS_OF_A_LIFE: Final = 250
 
 
@@ -52,7 +52,7 @@ def test_the_whole_engine_and_its_books_are_what_a_second_telling_makes_of_them(
 @pytest.mark.invariant("I1", "I2", "I7", "I8")
 @pytest.mark.timeout(600)
 def test_long_lives_take_every_step_and_walk_every_edge(openings: Openings) -> None:
-    """Seeds 0, 1, 2, ... in long lives until each step had an effect and each transition was taken; at most four."""
+    """Seeds 0, 1, 2, ... in long lives until each step had an effect and each transition was taken; at most six."""
     Whole.openings = openings
     Whole.effects.clear()
     Whole.edges.clear()

@@ -71,11 +71,15 @@ class Stored(msgspec.Struct, frozen=True):
     traceparent: str | None
 
 
+def migrated(databases: Databases) -> str:
+    """Return the name of a template that holds both schemas and nothing else."""
+    return databases.template(_TEMPLATE, _migrate)
+
+
 @contextmanager
 def fresh_database(databases: Databases) -> Iterator[Dsns]:
     """Give a migrated database of its own, with the service's roles."""
-    template = databases.template(_TEMPLATE, _migrate)
-    with databases.fresh(template) as dsn:
+    with databases.fresh(migrated(databases)) as dsn:
         with psycopg.connect(dsn) as connection:
             # As a worker does once it has heard that nobody knows a number of this ledger.
             connection.execute("select ledger.account_for_numbers(0)")
@@ -149,9 +153,8 @@ class World:
 
     async def settle(self, *outcomes: TokenMinted | TokenMintFailed | TokenMintReverted) -> None:
         """Have the worker handle these outcomes, in one batch."""
-        deliveries = [outcome_delivery(outcome) for outcome in outcomes]
         async with self.worker.transaction() as tx:
-            await self.consumer.on_outcome(tx, deliveries)
+            await self.consumer.on_outcome(tx, [outcome_delivery(outcome) for outcome in outcomes])
 
     async def events(self, schema: str, type_: str) -> list[Stored]:
         """Return the events of one type that a schema's outbox holds, in order."""
@@ -178,14 +181,14 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(dsns: Dsns, *, connections_max: int = 8) -> AsyncIterator[World]:
+async def open_world(dsns: Dsns, *, connections_max: int = 8, kind: type[World] = World) -> AsyncIterator[World]:
     """Give a world over one database; several over the same one are several processes."""
     async with AsyncExitStack() as stack:
         api, worker, auditor, operator = [
             await stack.enter_async_context(Database.open(dsns.of(role), name=role, connections_max=connections_max))
             for role in ("cashback_api", "cashback_ledger", "cashback_auditor", "cashback_operator")
         ]
-        world = World(dsns, api=api, worker=worker, auditor=auditor, operator=operator)
+        world = kind(dsns, api=api, worker=worker, auditor=auditor, operator=operator)
         stack.push_async_callback(world.purchases.close)
         yield world
 

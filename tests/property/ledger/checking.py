@@ -1,11 +1,7 @@
 """Rows, accounts and counters held against what must be, and the house's own audits at the end of a run."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-import psycopg
+from typing import Final
 
 from cashback.kernel.money import TOKEN_SYMBOL
 from cashback.ledger.model import TRANSITIONS
@@ -14,8 +10,9 @@ from tests.integration.ledger.sealing import seal_all
 from tests.integration.ledger.world import World
 from tests.property.ledger.reference import REQUESTED, Scheme
 from tests.property.ledger.reference_book import Book
+from tests.property.ledger.sight import Rows, Sight
 
-_ACCOUNT_OF = {
+_ACCOUNT_OF: Final = {
     "pending": "pending",
     "review": "pending",
     "approved": "approved",
@@ -24,29 +21,35 @@ _ACCOUNT_OF = {
     "minted": "minted",
     "reversed": "minted",
 }
-
-
-class Sight:
-    """One connection of the superuser that looks on, since everything is looked at after each step."""
-
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        self._connection = connection
-
-    async def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Return what a statement finds."""
-        cursor = await self._connection.execute(statement.encode(), parameters)
-        return list(await cursor.fetchall())
-
-    async def one(self, statement: str, *parameters: object) -> Any:  # noqa: ANN401  # whatever is asked for
-        """Return the only value that a statement finds."""
-        return (await self.rows(statement, *parameters))[0][0]
-
-
-@asynccontextmanager
-async def sight(dsn: str) -> AsyncIterator[Sight]:
-    """Give a connection that looks on."""
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-        yield Sight(connection)
+_CASHBACKS: Final = (
+    "select id, state, amount_minor, net_minor, payable_minor, payable_units, requested_units, netted_units,"
+    " debt_units, debited_minor, mint_number from ledger.cashback_ledger order by position"
+)
+_NUMBERS: Final = (
+    "select mint_number from ledger.cashback_ledger where mint_number is not null"
+    " union all select number from ledger.retired_numbers"
+)
+_ACCOUNTS: Final = (
+    "select owner, kind, currency, sum(balance)::bigint, min(balance) from ledger.accounts"
+    " where kind = any(%s) or kind = 'funding' and owner = any(%s) group by 1, 2, 3"
+)
+_KINDS: Final = ["pending", "approved", "in_flight", "stuck", "minted", "budget", "debt"]
+_GRANTED: Final = (
+    "select programme_id, cashback.user_id, cashback.merchant_id,"
+    " (occurred_at at time zone 'UTC')::date::text, cashback.amount_minor"
+    " from ledger.cashback_ledger as cashback"
+    " join purchases.purchases as purchase on purchase.id = purchase_id where cashback.amount_minor > 0"
+)
+_COUNTERS: Final = "select owner, subject, kind, period, used_minor from ledger.counters where used_minor <> 0"
+_LINES: Final = (
+    "select cashback_id, campaign_id, wanted_minor, waits_until, has_returns from ledger.waitlist order by position"
+)
+_EDGES: Final = "select from_state, to_state, count(*) from ledger.cashback_transitions group by 1, 2"
+_BROKEN: Final = (
+    "select count(*) from (select from_state,"
+    " lag(to_state) over (partition by cashback_id order by position) as before"
+    " from ledger.cashback_transitions) as step where from_state is distinct from before"
+)
 
 
 async def number_of(seen: Sight, cashback_id: str) -> int:
@@ -56,23 +59,32 @@ async def number_of(seen: Sight, cashback_id: str) -> int:
 
 async def edges(seen: Sight) -> Counter[tuple[str, str]]:
     """Return how often each step was taken; the first state of a cashback follows `start`."""
-    return Counter(
-        {
-            (before or "start", after): count
-            for before, after, count in await seen.rows(
-                "select from_state, to_state, count(*) from ledger.cashback_transitions group by 1, 2"
-            )
-        }
-    )
+    return _counted(await seen.rows(_EDGES))
 
 
 async def check(seen: Sight, book: Book, schemes: list[Scheme]) -> None:
     """Assert that all that is stored is what the reference says (I1)."""
-    await _check_rows(seen, book)
-    await _check_accounts(seen, book, schemes)
-    await _check_limits(seen, book, schemes)
-    await _check_lines(seen, book)
-    await _check_history(seen)
+    owners = [scheme.id for scheme in schemes]
+    cashbacks, numbers, accounts, granted, counters, lines, walked, broken = await seen.answers(
+        [
+            (_CASHBACKS, ()),
+            (_NUMBERS, ()),
+            (_ACCOUNTS, (_KINDS, owners)),
+            (_GRANTED, ()),
+            (_COUNTERS, ()),
+            (_LINES, ()),
+            (_EDGES, ()),
+            (_BROKEN, ()),
+        ]
+    )
+    _check_cashbacks(cashbacks, book)
+    assert len(numbers) == len(set(numbers)), "one number, two mints (I2)"
+    _check_accounts(accounts, book, schemes)
+    _check_debts(book)
+    _check_limits(granted, book, schemes)
+    _check_counters(counters, schemes)
+    _check_lines(lines, book)
+    _check_history(_counted(walked), broken[0][0])
 
 
 async def audit(world: World) -> None:
@@ -88,13 +100,13 @@ async def audit(world: World) -> None:
         assert await world.readings.replayed(cashback) == cashback.document
 
 
-async def _check_rows(seen: Sight, book: Book) -> None:
+def _counted(rows: Rows) -> Counter[tuple[str, str]]:
+    """Return the rows of `_EDGES` by step."""
+    return Counter({(before or "start", after): count for before, after, count in rows})
+
+
+def _check_cashbacks(rows: Rows, book: Book) -> None:
     """Check each cashback: state, money, tokens; what is minted is what the net was worth, less what was kept."""
-    names = (
-        "id, state, amount_minor, net_minor, payable_minor, payable_units, requested_units, netted_units, debt_units,"
-        " debited_minor"
-    )
-    rows = await seen.rows(f"select {names}, mint_number from ledger.cashback_ledger order by position")
     found = {row[0]: tuple(row[1:10]) for row in rows}
     expected = {
         id_: (
@@ -109,15 +121,10 @@ async def _check_rows(seen: Sight, book: Book) -> None:
         assert (row[10] is not None) == (requested is not None) == (state in REQUESTED)
         if requested is not None:
             assert requested == units - netted == book.cashbacks[row[0]].scheme.tokens(payable) - netted > 0
-    numbers = await seen.rows(
-        "select mint_number from ledger.cashback_ledger where mint_number is not null"
-        " union all select number from ledger.retired_numbers"
-    )
-    assert len(numbers) == len(set(numbers)), "one number, two mints (I2)"
 
 
-async def _check_accounts(seen: Sight, book: Book, schemes: list[Scheme]) -> None:
-    """Check what every user and every campaign holds, and every debt."""
+def _check_accounts(rows: Rows, book: Book, schemes: list[Scheme]) -> None:
+    """Check what every user and every campaign holds, debts included."""
     expected: Counter[tuple[str, str, str]] = Counter()
     for one in book.cashbacks.values():
         if kind := _ACCOUNT_OF.get(one.state):
@@ -130,37 +137,28 @@ async def _check_accounts(seen: Sight, book: Book, schemes: list[Scheme]) -> Non
             expected[fund.id, "budget", scheme.currency] += fund.left
     for user, debtor in book.debtors.items():
         expected[user, "debt", TOKEN_SYMBOL] -= debtor.owes
-        assert debtor.raised == debtor.owes + debtor.collected + debtor.given_up
-    kinds = ["pending", "approved", "in_flight", "stuck", "minted", "budget", "debt"]
-    rows = await seen.rows(
-        "select owner, kind, currency, sum(balance)::bigint, min(balance) from ledger.accounts"
-        " where kind = any(%s) or kind = 'funding' and owner = any(%s) group by 1, 2, 3",
-        kinds,
-        [scheme.id for scheme in schemes],
-    )
     found = {(row[0], row[1], row[2]): row[3] for row in rows if row[3]}
     assert found == {key: sum_ for key, sum_ in expected.items() if sum_}
     assert all(row[4] >= 0 for row in rows if row[1] not in ("debt", "funding")), (
         "a budget or a user's money fell below nothing"
     )
+
+
+def _check_debts(book: Book) -> None:
+    """Check that every debt is what cashbacks raised, and became what they kept, what is open and what was given up."""
     netted: Counter[str] = Counter()
     debts: Counter[str] = Counter()
     for one in book.cashbacks.values():
         netted[one.user] += one.netted
         debts[one.user] += one.debt
     for user, debtor in book.debtors.items():
+        assert debtor.raised == debtor.owes + debtor.collected + debtor.given_up
         assert (netted[user], debts[user]) == (debtor.collected, debtor.raised)
 
 
-async def _check_limits(seen: Sight, book: Book, schemes: list[Scheme]) -> None:
-    """Check that what was granted in all is within every limit, whatever the counters say; and the counters."""
+def _check_limits(rows: Rows, book: Book, schemes: list[Scheme]) -> None:
+    """Check that what was granted in all is within every limit, whatever the counters say."""
     granted: Counter[tuple[str, ...]] = Counter()
-    rows = await seen.rows(
-        "select programme_id, cashback.user_id, cashback.merchant_id,"
-        " (occurred_at at time zone 'UTC')::date::text, cashback.amount_minor"
-        " from ledger.cashback_ledger as cashback"
-        " join purchases.purchases as purchase on purchase.id = purchase_id where cashback.amount_minor > 0"
-    )
     for programme, user, merchant, day, amount in rows:
         granted["user_day", programme, user, day] += amount
         granted["user_month", programme, user, day[:7]] += amount
@@ -180,11 +178,21 @@ async def _check_limits(seen: Sight, book: Book, schemes: list[Scheme]) -> None:
                 assert all(sum_ <= fund.day_limit for (id_, _), sum_ in by_day.items() if id_ == fund.id)
 
 
-async def _check_lines(seen: Sight, book: Book) -> None:
+def _check_counters(rows: Rows, schemes: list[Scheme]) -> None:
+    """Check that the engine's counters hold, limit by limit, what the reference has granted, and no others exist."""
+    expected: dict[tuple[str, str, str, str], int] = {}
+    for scheme in schemes:
+        for (kind, of, period), used in scheme.used.items():
+            if kind != "campaign_day":
+                expected[scheme.id, of, kind, period] = used
+            elif scheme.funds[of].day_limit is not None:
+                expected[of, "", kind, period] = used
+    found = {(owner, subject, kind, period): used for owner, subject, kind, period, used in rows}
+    assert found == {key: used for key, used in expected.items() if used}
+
+
+def _check_lines(rows: Rows, book: Book) -> None:
     """Check who waits for what, how long, and in which order."""
-    rows = await seen.rows(
-        "select cashback_id, campaign_id, wanted_minor, waits_until, has_returns from ledger.waitlist order by position"
-    )
     assert rows == [
         (id_, one.waits_for, one.wants, one.waits_until, one.has_returns)
         for id_, one in book.cashbacks.items()
@@ -192,13 +200,8 @@ async def _check_lines(seen: Sight, book: Book) -> None:
     ]
 
 
-async def _check_history(seen: Sight) -> None:
+def _check_history(walked: Counter[tuple[str, str]], broken: int) -> None:
     """Check that no cashback took a step that the model does not know, and that its steps follow each other."""
     known = {(before or "start", after.value) for before, afters in TRANSITIONS.items() for after in afters}
-    assert set(await edges(seen)) <= known
-    broken = await seen.one(
-        "select count(*) from (select from_state,"
-        " lag(to_state) over (partition by cashback_id order by position) as before"
-        " from ledger.cashback_transitions) as step where from_state is distinct from before"
-    )
+    assert set(walked) <= known
     assert broken == 0

@@ -7,9 +7,17 @@ from typing import Any, Final
 from cashback.ledger import Verdict
 from cashback.purchases.model.refunds import RefundKind
 from tests.property.ledger.reference import REQUESTED
-from tests.property.ledger.stage import CURRENCIES
+from tests.property.ledger.stage import CURRENCIES, PROGRAMME_OF
 
-_STATES: Final = [REQUESTED, ("minted",), ("mint_requested",), ("pending", "review"), ("approved",), ("netted",)]
+_STATES: Final = [
+    REQUESTED,
+    ("minted",),
+    ("mint_requested",),
+    ("pending", "review"),
+    ("approved",),
+    ("netted",),
+    ("waitlisted",),
+]
 
 
 def draw(chance: Random) -> tuple[str, dict[str, Any]]:
@@ -36,7 +44,7 @@ def _lines(chance: Random) -> list[int]:
 def _purchases(chance: Random) -> dict[str, Any]:
     """Return a batch, most of it by one user, of now or of some hours ago."""
     many = [
-        (chance.choice([0, 0, 1, 2]), chance.randrange(2), _code(chance), _lines(chance))
+        (chance.choice([0, 0, 1, 2]), chance.randrange(2), chance.choice(list(PROGRAMME_OF)), _lines(chance))
         for _ in range(chance.randint(1, 4))
     ]
     return {"many": many, "hours": chance.choice([0, 0, 1, 30, 60])}
@@ -60,6 +68,10 @@ STEPS: Final[dict[str, tuple[int, Callable[[Random], dict[str, Any]]]]] = {
     ),
     "return_a_line": (5, lambda by: {**_place(by), "line": by.randrange(3), "amount": by.randint(1, 6_000)}),
     "return_all": (7, lambda by: {**_place(by), "states": by.choice(_STATES)}),
+    "return_many": (
+        4,
+        lambda by: {"many": [(by.randrange(10**6), by.randint(1, 1_100)) for _ in range(by.randint(2, 4))]},
+    ),
     "return_again": (2, _place),
     "wait": (12, lambda by: {"hours": by.choice([0, 0, 0, 0, 1, 12, 50, 130])}),
     "wait_until": (6, lambda by: {**_place(by), "microseconds": by.choice([-1, 0, 0, 1])}),
@@ -92,6 +104,7 @@ STEPS: Final[dict[str, tuple[int, Callable[[Random], dict[str, Any]]]]] = {
             "code": _code(by),
             "rates": (by.randint(1, 1_500), by.randint(1, 1_500)),
             "days": by.choice([None, 1, 2, 40]),
+            "gold": by.choice([5_000, 13_333, 20_000]),
         },
     ),
     "withdraw": (3, lambda by: {"code": _code(by)}),
@@ -104,6 +117,9 @@ STEPS: Final[dict[str, tuple[int, Callable[[Random], dict[str, Any]]]]] = {
             "is_more": by.randrange(5) < 3,
         },
     ),
+    "close": (1, lambda by: {"code": _code(by), "place": by.randrange(2)}),
+    "set_tier": (3, lambda by: {"user": by.randrange(3), "tier": by.choice(["gold", "gold", None])}),
+    "put_rate": (4, lambda by: {"code": "TND", "parts": by.choice([(1, 1), (3, 1), (7, 3), (1, 3)])}),
     "request": (12, lambda by: {"by_sweep": by.randrange(2) == 0}),
     "mint": (12, lambda by: {**_place(by), "more": by.choice([0, 0, 0, 1])}),
     "fail": (5, lambda by: {**_place(by), "retried": by.randrange(3) == 0}),

@@ -37,6 +37,7 @@ class Version:
     starts_at: datetime
     ends_at: datetime | None
     rates: dict[str, int]
+    multipliers: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -58,17 +59,27 @@ class Scheme:
     versions: list[Version] = field(default_factory=list)
     is_paused: bool = False
     own: int = 0
-    used: dict[tuple[str, ...], int] = field(default_factory=dict)
+    exchanges: dict[str, list[tuple[datetime, Fraction]]] = field(default_factory=dict)
+    used: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def tokens(self, minor: int) -> int:
         """Return an amount in base units of the token, rounded down once."""
         return floor(Fraction(minor * 10**DECIMALS, int(10**self.exponent)) * self.rate)
 
-    def rates_at(self, at: datetime) -> dict[str, int] | None:
-        """Return the newest rules whose window holds this instant."""
+    def version_at(self, at: datetime) -> Version | None:
+        """Return the newest version whose window holds this instant."""
         for version in reversed(self.versions):
             if version.starts_at <= at and (version.ends_at is None or at < version.ends_at):
-                return version.rates
+                return version
+        return None
+
+    def exchange(self, currency: str, exponent: int, at: datetime) -> Fraction | None:
+        """Return what a minor unit of a currency was worth in those of this programme, None where nobody had said."""
+        if currency == self.currency:
+            return Fraction(1)
+        for as_of, rate in reversed(self.exchanges.get(currency, [])):
+            if as_of <= at:
+                return rate * Fraction(10**self.exponent, 10**exponent)
         return None
 
 
@@ -94,6 +105,9 @@ class Expected:
     merchant: str
     occurred_at: datetime
     costs: list[int]
+    currency: str = ""
+    exponent: int = 0
+    tier: str | None = None
     state: str = "declined"
     amount: int = 0
     lines: list[Line] = field(default_factory=list)
@@ -102,6 +116,7 @@ class Expected:
     net: int = 0
     netted: int = 0
     debt: int = 0
+    forgiven: int = 0
     requested: int | None = None
     number: int | None = None
     was_requested: bool = False

@@ -63,13 +63,17 @@ class Book:
             one.state, one.payable, one.units = "voided", 0, 0
 
     def _owe(self, one: Expected, units: int, now: datetime, *, is_by_hand: bool) -> None:
-        """Have a user owe so much more; what a person took back is never given up at once."""
+        """Have a user owe so much more.
+
+        What a person took back is never given up at once, nor what is not on its way: it is kept back from its tokens.
+        """
         debtor = self.debtors.setdefault(one.user, Debtor())
         if not units:
             return
         debtor.raised += units
-        if one.scheme.gives_up_at_once and not is_by_hand:
+        if one.scheme.gives_up_at_once and not is_by_hand and one.state != "approved":
             debtor.given_up += units
+            one.forgiven += units
         else:
             debtor.open.append(Owed(one.scheme, units, now))
 
@@ -135,8 +139,14 @@ class Book:
         if one.state == "mint_requested":
             one.state = "stuck"
 
-    def restore(self, one: Expected) -> None:
-        """Approve again what had a retired number."""
+    def restore(self, one: Expected, now: datetime) -> None:
+        """Approve again what had a retired number; what was given up because its tokens were gone is owed again."""
+        again, one.forgiven = one.forgiven, 0
+        if again:
+            one.debt += again
+            debtor = self.debtors[one.user]
+            debtor.raised += again
+            debtor.open.append(Owed(one.scheme, again, now))
         one.state, one.number, one.requested, one.reversals, one.is_retired = "approved", None, None, 0, False
 
     def give_up(self, now: datetime) -> None:

@@ -25,23 +25,25 @@ def shrink(total: int, parts: list[int]) -> list[int]:
 def decide(one: Expected, now: datetime, *, is_blocked: bool = False, without: frozenset[str] = frozenset()) -> None:
     """Have a cashback be what its purchase earns, for the first time or again, and count it."""
     scheme = one.scheme
-    rates = scheme.rates_at(one.occurred_at)
+    version = scheme.version_at(one.occurred_at)
+    worth = scheme.exchange(one.currency, one.exponent, one.occurred_at)
     one.state = "declined"
-    if rates is None or scheme.is_paused or is_blocked:
+    if version is None or worth is None or scheme.is_paused or is_blocked:
         return
     columns = {
-        fund: [floor(Fraction(cost * bps, 10_000)) for cost in one.costs]
-        for fund, bps in sorted(rates.items())
+        fund: [floor(worth * Fraction(cost * bps, 10_000)) for cost in one.costs]
+        for fund, bps in sorted(version.rates.items())
         if fund not in without and not scheme.funds[fund].is_closed(one.occurred_at)
     }
     columns = {fund: column for fund, column in columns.items() if sum(column)}
-    if not columns:
+    columns = _multiplied(columns, version.multipliers.get(one.tier or "", 10_000))
+    if not any(map(sum, columns.values())):
         return
     day, month = one.occurred_at.date().isoformat(), one.occurred_at.date().isoformat()[:7]
     keys = {
         "user_day": ("user_day", one.user, day),
         "user_month": ("user_month", one.user, month),
-        "user_lifetime": ("user_lifetime", one.user),
+        "user_lifetime": ("user_lifetime", one.user, ""),
         "merchant_day": ("merchant_day", one.merchant, day),
     }
     columns = _clamp(scheme, columns, list(keys.items()))
@@ -74,6 +76,18 @@ def decide(one: Expected, now: datetime, *, is_blocked: bool = False, without: f
         one.state, one.approved_at = "approved", now
 
 
+def _multiplied(columns: dict[str, list[int]], bps: int) -> dict[str, list[int]]:
+    """Return what a tier makes of each line: rounded down once, and shared as it was, the rest to the first id."""
+    rows = []
+    for row in zip(*columns.values(), strict=True):
+        whole, total = sum(row), floor(Fraction(sum(row) * bps, 10_000))
+        parts = [floor(Fraction(total * part, whole)) if whole else 0 for part in row]
+        if total:
+            parts[next(place for place, part in enumerate(row) if part)] += total - sum(parts)
+        rows.append(parts)
+    return dict(zip(columns, (list(column) for column in zip(*rows, strict=True)), strict=True)) if columns else {}
+
+
 def _fill(scheme: Scheme, columns: dict[str, list[int]], day: str) -> tuple[str, int] | None:
     """Have each campaign pay what it can, by the day and in all; return the first that lets wait, and for how much."""
     for fund, column in columns.items():
@@ -92,7 +106,7 @@ def _fill(scheme: Scheme, columns: dict[str, list[int]], day: str) -> tuple[str,
 
 
 def _clamp(
-    scheme: Scheme, columns: dict[str, list[int]], keys: list[tuple[str, tuple[str, ...]]]
+    scheme: Scheme, columns: dict[str, list[int]], keys: list[tuple[str, tuple[str, str, str]]]
 ) -> dict[str, list[int]]:
     """Return what the limits of a purchase, a user and a merchant leave, one after the other."""
     rooms = [scheme.limits["purchase"]] + [scheme.limits[name] - scheme.used.get(key, 0) for name, key in keys]

@@ -11,29 +11,28 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 from hypothesis import currently_in_test_context, event, note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from cashback.ledger import Life
 from cashback.purchases.model import Line, NewPurchase, PurchaseAnswer, Recorded
 from cashback.purchases.model.refunds import NewRefund, RefundKind
 from tests.integration.ledger.refunding import ahead_of, give_back, give_back_lines, refunds_of
-from tests.integration.ledger.world import World, buy, fresh_database, open_world
-from tests.property.ledger import checking
+from tests.integration.ledger.world import buy
 from tests.property.ledger.drawing import draw
+from tests.property.ledger.opening import Openings
 from tests.property.ledger.reference import Debtor, Expected
 from tests.property.ledger.reference_book import Book
 from tests.property.ledger.reference_decision import decide
-from tests.property.ledger.stage import CURRENCIES, START, Stage
-from tests.support.servers import Databases
+from tests.property.ledger.sight import watched
+from tests.property.ledger.stage import EXPONENTS, PROGRAMME_OF, START, Stage
 
 T = TypeVar("T")
-USERS = 3
 
 
 class Shop(RuleBasedStateMachine):
     """Three users, one without a wallet at first, two merchants, three programmes; `effects` counts what happened."""
 
-    databases: ClassVar[Databases]
+    openings: ClassVar[Openings]
     effects: ClassVar[Counter[str]] = Counter()
     edges: ClassVar[Counter[tuple[str, str]]] = Counter()
 
@@ -42,17 +41,21 @@ class Shop(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.closing = ExitStack()
         self.service = AsyncExitStack()
-        dsns = self.closing.enter_context(fresh_database(self.databases))
-        self.world: World = self.run(self.service.enter_async_context(open_world(dsns, connections_max=2)))
-        self.sight = self.run(self.service.enter_async_context(checking.sight(dsns.superuser)))
+        dsns, opening = self.closing.enter_context(self.openings.fresh())
+        self.world = self.run(self.service.enter_async_context(watched(dsns)))
+        self.sight = self.world.sight
+        self.schemes, self.merchants, self.users = opening.schemes, opening.merchants, opening.users
         self.stage, self.life = Stage(self.world), Life(self.world.worker, clock=self.world.clock)
         self.refunds, self.book = refunds_of(self.world), Book()
         self.purchases: dict[str, PurchaseAnswer] = {}
         self.recorded: list[tuple[NewPurchase, bytes]] = []
         self.refunded: list[tuple[NewRefund, bytes]] = []
         self.blocked: set[str] = set()
+        self.tiers: dict[str, str | None] = {}
         self.retired: set[int] = set()
         self.names = self.wallets = 0
+        self.book.wallets |= {user.id for user in self.users[:2]}
+        self.book.debtors = {user.id: Debtor() for user in self.users}
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine comes to."""
@@ -63,15 +66,6 @@ class Shop(RuleBasedStateMachine):
         self.effects[what] += 1
         if currently_in_test_context():
             event(what)
-
-    @initialize()
-    def begin(self) -> None:
-        """Have everybody there."""
-        self.schemes = {code: self.run(self.stage.scheme(code)) for code in CURRENCIES}
-        self.merchants = [self.run(self.world.merchant()) for _ in range(2)]
-        self.users = [self.run(self.world.user(wallet=wallet)) for wallet in ("any", "any", None)]
-        self.book.wallets |= {user.id for user in self.users[:2]}
-        self.book.debtors = {user.id: Debtor() for user in self.users}
 
     @rule(seed=st.integers(0, 2**64 - 1))
     def step(self, seed: int) -> None:
@@ -114,17 +108,24 @@ class Shop(RuleBasedStateMachine):
             answer = msgspec.json.decode(outcome.answer, type=PurchaseAnswer)
             costs = [line.amount_minor for line in purchase.lines] if purchase.lines else [purchase.amount_minor]
             one = Expected(
-                self.schemes[purchase.currency],
+                self.schemes[PROGRAMME_OF[purchase.currency]],
                 purchase.user_id,
                 purchase.merchant_id,
                 purchase.occurred_at,
                 costs,
+                currency=purchase.currency,
+                exponent=EXPONENTS[purchase.currency],
+                tier=self.tiers.get(purchase.user_id),
                 returned=[0] * len(costs),
             )
             decide(one, self.world.clock.now(), is_blocked=purchase.user_id in self.blocked)
             self.book.cashbacks[answer.cashback.id] = one
             self.purchases[answer.cashback.id] = answer
             self.did(f"record:{one.state}")
+            if one.amount and one.currency != one.scheme.currency:
+                self.did("record:exchanged")
+            if one.amount and one.tier:
+                self.did(f"record:{one.tier}")
             answers.append(answer)
         return answers
 
@@ -197,6 +198,22 @@ class Shop(RuleBasedStateMachine):
             amount = found[1].left
             self.refund(found[0], give_back(self.purchases[found[0]], amount), lines={}, amount=amount, kind="all")
             assert found[1].net == 0
+
+    def return_many(self, many: list[tuple[int, int]]) -> None:
+        """Return parts of several purchases in one call, perhaps of one twice; each sees what those before it left."""
+        fits = [(id_, one) for id_, one in self.book.cashbacks.items() if one.left > 0]
+        if not fits:
+            return
+        chosen = [(*fits[place % len(fits)], per_mille) for place, per_mille in many]
+        amounts = [max(one.left * per_mille // 1_000, 1) for _, one, per_mille in chosen]
+        batch = [give_back(self.purchases[id_], amount) for (id_, _, _), amount in zip(chosen, amounts, strict=True)]
+        outcomes = self.run(self.refunds.refund(batch))
+        for (_, one, _), refund, amount, outcome in zip(chosen, batch, amounts, outcomes, strict=True):
+            assert isinstance(outcome, Recorded) is (amount <= one.left), outcome
+            if isinstance(outcome, Recorded):
+                self.refunded.append((refund, outcome.answer))
+                self.book.refund(one, {}, amount, self.world.clock.now())
+        self.did("refund:many")
 
     def return_again(self, place: int) -> None:
         """Send a refund again: the same bytes, and nothing changes (I7)."""

@@ -6,7 +6,7 @@ What was given by hand is no purchase, and no row ever changes what the index na
 from cashback.kernel.migrations import run
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 
 BOUGHT = """
 create index cashback_bought on ledger.cashback_ledger (user_id, merchant_id, created_at)

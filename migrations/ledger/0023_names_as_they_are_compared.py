@@ -17,7 +17,7 @@ from alembic import op
 from cashback.kernel.migrations import run
 
 revision = "0023"
-down_revision = "0020"
+down_revision = "0022"
 
 BATCH = 1_000
 

@@ -6,7 +6,7 @@ Running stays where it was: the worker seals, anchors and recomputes, the audito
 from cashback.kernel.migrations import run
 
 revision = "0025"
-down_revision = "0020"
+down_revision = "0023"
 
 GRANTS = r"""
 grant select (number, xact, position, bytes, hash) on ledger.leaves to cashback_api;

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Database, long_statements
-from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, TokenUnits, to_token
-from cashback.kernel.page import CursorInvalid, number_of
+from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, TokenUnits
+from cashback.kernel.page import number_of
 from cashback.ledger.model import (
     Balance,
     Cashback,

@@ -8,7 +8,9 @@ from litestar.params import JSONBody
 
 from cashback.kernel.http import (
     PAGE_DEFAULT,
+    Cursor,
     IdempotencyKey,
+    Limit,
     Page,
     cursor_of,
     place_of,
@@ -18,7 +20,7 @@ from cashback.kernel.http import (
 )
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, owner_of
-from cashback.purchases.http.people import Cursor, Limit, MerchantId, UserId
+from cashback.purchases.http.people import MerchantId, UserId
 from cashback.purchases.http.verdicts import OrderBody
 from cashback.purchases.model import MerchantUnknown, UserUnknown
 from cashback.purchases.model.standing import MerchantActivity, UserBlock

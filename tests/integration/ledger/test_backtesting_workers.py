@@ -81,7 +81,10 @@ async def test_a_worker_that_dies_ends_the_backtest_and_leaves_nothing(world: Wo
     async def dying(trial: Trial) -> AsyncIterator[Sequence[Earner]]:
         """Yield two workers, of which one is killed."""
         async with asynccontextmanager(partial(open_pool, workers=2))(trial) as earners:
-            children = await asyncio.to_thread(_children, os.getpid())
+            # The kernel tells of a process that was just started before it tells by what words.
+            async with asyncio.timeout(60):
+                while len(children := await asyncio.to_thread(_children, os.getpid())) < 2:
+                    continue
             workers.extend(children)
             os.kill(children[0], signal.SIGKILL)
             yield earners

@@ -89,8 +89,8 @@ async def lock_pasts(tx: Tx, users: Sequence[str]) -> None:
 async def pasts(tx: Tx, buying: Sequence[tuple[str, str]], *, now: datetime) -> dict[str, Past]:
     """Return what is known of each user of these pairs of user and merchant, and where of these they bought before.
 
-    Of what they bought only the last `_REFUNDS_LOOKED_AT` is read, one purchase before, and one at each merchant.
-    What people took back by hand is no return of the user's, and in no refund ratio.
+    Only the last `_REFUNDS_LOOKED_AT` is read, one purchase before, and one at each merchant. What people took back by
+    hand is no return of the user's.
     """
     cursor = await tx.execute(
         """
@@ -105,8 +105,7 @@ async def pasts(tx: Tx, buying: Sequence[tuple[str, str]], *, now: datetime) -> 
             select user_id, array_agg(merchant_id) filter (where there.is_known) as merchants
             from unnest(%(users)b::text[], %(merchants)b::text[]) as buying (user_id, merchant_id)
             cross join lateral (
-                select exists (
-                    select
+                select exists (select
                     from ledger.cashback_ledger
                     where user_id = buying.user_id
                       and merchant_id = buying.merchant_id

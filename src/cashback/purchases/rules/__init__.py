@@ -10,7 +10,6 @@ from cashback.purchases.rules.commands import (
     problem_of_wallet,
 )
 from cashback.purchases.rules.lines import costs, decode_lines, encode_lines, told
-from cashback.purchases.rules.places import position_of
 from cashback.purchases.rules.refunds import (
     after,
     decode_parts,
@@ -31,7 +30,6 @@ __all__ = [
     "encode_parts",
     "fingerprint",
     "is_wallet",
-    "position_of",
     "problem_of_key",
     "problem_of_label",
     "problem_of_merchant",

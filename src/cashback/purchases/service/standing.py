@@ -12,6 +12,7 @@ import msgspec
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Rejected
 from cashback.kernel.money import INT63_MAX
+from cashback.kernel.page import number_of
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import MerchantUnknown, Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.standing import (
@@ -22,7 +23,7 @@ from cashback.purchases.model.standing import (
     MerchantActivity,
     UserBlock,
 )
-from cashback.purchases.rules import position_of, problem_of_text
+from cashback.purchases.rules import problem_of_text
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.store import people
 from cashback.purchases.store import standing as store
@@ -149,7 +150,7 @@ def _before(place: str | None) -> int:
     Raises:
         CursorInvalid: `place` is none of ours.
     """
-    return INT63_MAX if place is None else position_of(place)
+    return number_of(place, first=INT63_MAX)
 
 
 def _page(found: dict[int, T], limit: int) -> tuple[list[T], str | None]:

@@ -12,7 +12,6 @@ from cashback.kernel.http import (
     IdempotencyKey,
     Limit,
     Page,
-    cursor_of,
     place_of,
     principal_of,
     problems,
@@ -91,7 +90,7 @@ async def list_blocks(
     require_operator(principal_of(request))
     asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
     items, place = await standings.blocks(asked, place=place_of(cursor), limit=limit)
-    return BlockPage(items=items, next_cursor=None if place is None else cursor_of(place))
+    return BlockPage.of(items, place)
 
 
 @post(
@@ -153,7 +152,7 @@ async def list_deactivations(
     require_operator(principal_of(request))
     asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
     items, place = await standings.deactivations(asked, place=place_of(cursor), limit=limit)
-    return ActivityPage(items=items, next_cursor=None if place is None else cursor_of(place))
+    return ActivityPage.of(items, place)
 
 
 async def _block(

@@ -1,6 +1,8 @@
 """The real servers, started once a session when the first test asks for them, and fresh databases for each test."""
 
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +13,15 @@ from xdist.remote import Producer
 
 from cashback.kernel.config import environment
 from cashback.processes.embedded import EmbeddedAnvil, EmbeddedNats, EmbeddedPostgres, cache_dir, find_anvil
+from tests.support.remains import logs_since
 from tests.support.servers import Databases
 from tests.support.shares import Shares
 
 # How fast something is says a benchmark, never a test: on a loaded machine any example may take its time.
 settings.register_profile("cashback", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("cashback")
+
+FAILED: Final = pytest.StashKey[bool]()
 
 LITTLE_LOG: Final = {"max_wal_size": "256MB"}
 """Each copy of a database is written to the log: nox keeps the servers' files in memory, and 1 GB a server is much."""
@@ -25,6 +30,23 @@ LITTLE_LOG: Final = {"max_wal_size": "256MB"}
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares | None:
     """Have two workers share the tests in our way where whole files are shared; other ways stay xdist's."""
     return Shares(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember of each test whether it failed, for what is told of its processes then."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(autouse=True)
+def remains(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tell what the processes of a failed test logged: their files are gone when somebody asks."""
+    began = time.time()
+    yield
+    if request.node.stash.get(FAILED, False):
+        sys.stdout.write(logs_since(began, tmp_path_factory.getbasetemp()))
 
 
 @pytest.fixture(autouse=True)

@@ -106,6 +106,7 @@ async def test_strangers_are_not_found_and_merchants_are_not_let_in(rest: Rest, 
     keeper = await rest.merchant(shop)
 
     async def asked(caller: Caller, user: str, merchant: str) -> httpx.Response:
+        """Return the answer of the route about this user or merchant."""
         path = f"/v1/{route.format(user=user, shop=merchant)}"
         return await (caller.get(path) if route in JOURNALS else caller.post(path, WHY))
 

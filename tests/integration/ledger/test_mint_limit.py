@@ -105,6 +105,7 @@ async def test_doctor_compares_rules_and_what_waits_for_its_request_whichever_ru
     monkeypatch.setattr(granted, "business_clock", lambda: world.clock)
 
     async def told(capacity: int) -> str:
+        """Return what doctor tells of a minter that may mint so much at once."""
         allows(adapter, capacity)
         return await granted.fits(Secret(world.dsns.of("cashback_auditor")), adapter.address, tls=None)
 

@@ -249,6 +249,7 @@ async def test_a_worker_that_dies_before_its_commit_leaves_all_as_it_was(
     await top_up(world, pays, 10_000)
 
     async def dies(*_: object, **__: object) -> None:
+        """End the connection of whoever calls, as a kill does."""
         async with await psycopg.AsyncConnection.connect(world.dsns.superuser, autocommit=True) as connection:
             await connection.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cashback_ledger'"

@@ -63,6 +63,7 @@ async def test_nobody_is_overtaken_when_another_worker_slips_in_between_the_halv
     async with await psycopg.AsyncConnection[Any].connect(dsns.superuser) as other:
 
         async def looked(tx: Tx, campaign_id: str) -> bool:
+            """Look as ever, but have another one hold the line from the second look to the third."""
             nonlocal looks
             looks += 1
             if looks == 2:

@@ -103,21 +103,21 @@ async def decide_claims(
     claimed = [_claimed(claim, rules) for claim in claims]
     keys = {key for each in claimed for key in keys_of(each)}
     at_merchants = _by_name(key for key in keys if key.limit is Limit.MERCHANT_DAY)
-    running: Running = await counters.lock(tx, at_merchants) if at_merchants else {}
+    found = await counters.lock(tx, at_merchants) if at_merchants else {}
     held = await _held(tx, claimed, rules, now, gives_back=gives_back) if keys else {}
     protected = _by_name(key for key in keys if _is_protected(key, rules.campaigns))
     if protected:
-        running |= await counters.read(tx, protected)
-    before = dict(running)
+        found |= await counters.read(tx, protected)
+    running: Running = {key: used for key, (_, used) in found.items()}
     of_claims = [takers.at(claim.facts.currency, claim.facts.occurred_at) for claim in claims]
     judgements = _judged(claimed, of_claims, running, _paying(rules.campaigns, held))
     taken = {
-        key: Minor(running[key] - before.get(key, 0))
+        key: Minor(more)
         for key in (*at_merchants, *protected)
-        if running.get(key, 0) != before.get(key, 0)
+        if (more := running.get(key, 0) - (found[key][1] if key in found else 0))
     }
     if taken:
-        await counters.add(tx, taken)
+        await counters.add(tx, found, taken)
     return Decided(judgements, of_claims, held)
 
 

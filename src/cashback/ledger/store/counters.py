@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import BPS_IN_WHOLE, Minor
@@ -12,8 +13,12 @@ _HOUR = timedelta(hours=1)
 _REFUNDS_LOOKED_AT = timedelta(days=90)
 
 
-async def lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
-    """Return what each counter counted, those that were missing made; all stay locked until `tx` ends.
+Counters: TypeAlias = dict[CounterKey, tuple[int, Minor]]
+"""Counters that exist: the number of each, and what it counted so far."""
+
+
+async def lock(tx: Tx, keys: Sequence[CounterKey]) -> Counters:
+    """Return the counters, those that were missing made; all stay locked until `tx` ends.
 
     All are made before any is locked: whoever held one and then waited for the maker of another could wait for ever.
     Nearly always all are there: that is found out by the statement that locks them, which then locks all or none.
@@ -25,49 +30,49 @@ async def lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
     return locked
 
 
-async def read(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
-    """Return what those counters counted that exist; whoever counts on must hold what protects them."""
+async def read(tx: Tx, keys: Sequence[CounterKey]) -> Counters:
+    """Return those counters that exist; whoever counts on must hold what protects them."""
     cursor = await tx.execute(
         """
-        select place, counter.used_minor
+        select place, counter.id, counter.used_minor
         from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[]) with ordinality
             as wanted (owner, subject, kind, period, place)
         join ledger.counters as counter using (owner, subject, kind, period)
         """,
         _columns(keys),
     )
-    return {keys[place - 1]: Minor(used) for place, used in await cursor.fetchall()}
+    return {keys[place - 1]: (number, Minor(used)) for place, number, used in await cursor.fetchall()}
 
 
-async def add(tx: Tx, taken: Mapping[CounterKey, Minor]) -> None:
-    """Count on: each counter by so much more, those that were missing made.
+async def add(tx: Tx, found: Counters, taken: Mapping[CounterKey, Minor]) -> None:
+    """Count on: each counter by so much more, those that were not `found` made.
 
-    Nearly all exist. An update finds them at less cost than an insert that conflicts, which locks each row first.
+    Nearly all were. They go by their numbers: their names are long, and were compared when they were found.
     """
+    numbers = {found[key][0]: amount for key, amount in taken.items() if key in found}
+    missing = [key for key in taken if key not in found]
     await tx.execute(
         """
-        with given as materialized (
-            select owner, subject, kind, period, taken, place
-            from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[],
-                        %(taken)b::bigint[]) with ordinality as given (owner, subject, kind, period, taken, place)
-        ),
-        counted as (
+        with counted as (
             update ledger.counters as counter
             set used_minor = counter.used_minor + given.taken
-            from given
-            where (counter.owner, counter.subject, counter.kind, counter.period)
-                = (given.owner, given.subject, given.kind, given.period)
-            returning given.place
+            from unnest(%(numbers)b::bigint[], %(more)b::bigint[]) as given (id, taken)
+            where counter.id = given.id
         )
         insert into ledger.counters as counter (owner, subject, kind, period, used_minor)
         select owner, subject, kind, period, taken
-        from given
-        where place not in (select place from counted)
+        from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[],
+                    %(taken)b::bigint[]) as given (owner, subject, kind, period, taken)
         order by owner, subject, kind, period
         on conflict (owner, subject, kind, period) do update
         set used_minor = counter.used_minor + excluded.used_minor
         """,
-        {**_columns(list(taken)), "taken": list(taken.values())},
+        {
+            "numbers": list(numbers),
+            "more": list(numbers.values()),
+            **_columns(missing),
+            "taken": [taken[key] for key in missing],
+        },
     )
 
 
@@ -148,7 +153,7 @@ async def pasts(tx: Tx, buying: Sequence[tuple[str, str]], *, now: datetime) -> 
     }
 
 
-async def _lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
+async def _lock(tx: Tx, keys: Sequence[CounterKey]) -> Counters:
     """Return the counters, locked in the order of their names; where one does not exist, none is locked or returned."""
     cursor = await tx.execute(
         """
@@ -157,7 +162,7 @@ async def _lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
             from unnest(%(owners)b::text[], %(subjects)b::text[], %(kinds)b::text[], %(periods)b::text[])
                 with ordinality as wanted (owner, subject, kind, period, place)
         )
-        select place, counter.used_minor
+        select place, counter.id, counter.used_minor
         from wanted
         join ledger.counters as counter using (owner, subject, kind, period)
         where not exists (
@@ -173,7 +178,7 @@ async def _lock(tx: Tx, keys: Sequence[CounterKey]) -> dict[CounterKey, Minor]:
         """,
         _columns(keys),
     )
-    return {keys[place - 1]: Minor(used) for place, used in await cursor.fetchall()}
+    return {keys[place - 1]: (number, Minor(used)) for place, number, used in await cursor.fetchall()}
 
 
 async def _make(tx: Tx, keys: Sequence[CounterKey]) -> None:

@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.errors import Broken
+from cashback.kernel.money import BPS_IN_WHOLE
 from cashback.ledger.model.decisions import Conversion
-from cashback.ledger.model.engine import Exchange, Judgement, ProgrammeFacts, Published, RulesetIdentity, Verdict
+from cashback.ledger.model.engine import Exchange, Judgement, ProgrammeFacts, Published, RulesetIdentity, Trace, Verdict
 from cashback.ledger.rules.engine.earn import earn
 from cashback.ledger.rules.engine.settle import REPLAYED, judge
 
@@ -75,14 +76,35 @@ def _without_trailing_defaults(parts: list[object]) -> list[object]:
     return parts
 
 
-def _verdict(verdict: Verdict) -> object:
-    """Return a verdict in strings; the names of skipped rules, which are the most of it, are that already."""
-    members = msgspec.to_builtins(verdict)
-    trace = members.pop("trace", {})
-    skipped = {name: trace.pop(name) for name in ("skipped",) if name in trace}
-    written = {name: _in_strings(member) for name, member in members.items()}
-    trace = {name: _in_strings(member) for name, member in trace.items()} | skipped
-    return {**written, "trace": trace} if trace else written
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    """Return a verdict in strings: by its members' names, since it is the most of a document and written each time."""
+    members = {
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "desired": verdict.desired and str(verdict.desired),
+        "amount": verdict.amount and str(verdict.amount),
+        "token_units": verdict.token_units and str(verdict.token_units),
+        "campaigns": verdict.campaigns,
+        "lines": [[str(line.base), str(line.grant), list(map(str, line.shares))] for line in verdict.lines],
+        "trace": _trace(verdict.trace),
+    }
+    return {name: member for name, member in members.items() if member}
+
+
+def _trace(trace: Trace) -> dict[str, object]:
+    """Return a trace in strings; a limit that is no campaign's ends with what it let through."""
+    multiplier = trace.multiplier_bps
+    members = {
+        "counted": [[each.rule, str(each.desired), str(each.granted)] for each in trace.counted],
+        "skipped": trace.skipped,
+        "multiplier_bps": str(multiplier) if multiplier != BPS_IN_WHOLE else None,
+        "flags": [[flag.kind, str(flag.figure), flag.action] for flag in trace.flags],
+        "clamps": [
+            [each.limit, str(each.desired), str(each.granted), *((each.campaign,) if each.campaign is not None else ())]
+            for each in trace.clamps
+        ],
+    }
+    return {name: member for name, member in members.items() if member}
 
 
 @lru_cache(maxsize=_SHARED)

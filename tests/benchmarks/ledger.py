@@ -4,9 +4,9 @@ Method. PostgreSQL with fsync on. Ours is `ledger.service.posting.post` in this 
 concurrent callers, each of which posts 100 transfers a transaction. The reference is a function in SQL that locks both
 rows and posts one, called by pgbench (peers/row_locks.py says what it is spared). Both write the same rows in turns,
 the reference to tables of its own that are alike but for the foreign keys it has as usual, each with the number of
-callers or clients that serves it best: wide, between any two of 100,000 accounts, and hot, all out of one. At the end
-every row of the run is counted and every balance of both computed anew; and the sealer, which ran beside neither,
-chains what ours posted, and the check goes through the whole evidence.
+callers or clients that serves it best, from tables that are vacuumed and written down: wide, between any two of 100,000
+accounts, and hot, all out of one. At the end every row of the run is counted and every balance of both computed anew;
+and the sealer, which ran beside neither, chains what ours posted, and the check goes through the whole evidence.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from cashback.ledger.service.posting import post
 from tests.benchmarks.checks import Check, at_least, exactly, reported
 from tests.benchmarks.pairs import Pairs, best, in_turns
 from tests.benchmarks.peers.row_locks import HOT, WIDE, RowLocks
-from tests.benchmarks.shop import Shop, open_shop
+from tests.benchmarks.shop import Shop, open_shop, settle
 
 ROUND_S: Final = 1
 TRIAL_S: Final = 1
@@ -96,6 +96,7 @@ async def measure(folder: Path) -> list[Check]:
         ours = Batches(database)
         await ours.furnish()
         theirs = await _peer(shop, folder)
+        await settle(shop.postgres.dsn("cashback"))
         pairs = {name: await _pairs(ours, theirs, is_hot=name == "hot") for name in ("wide", "hot")}
         astray = abs((await shop.rows())["ledger.transfers"] - before - ours.posted) + await theirs.astray()
         return [*_checks(pairs), *await _evidence(database, astray=astray, failed=theirs.failed)]

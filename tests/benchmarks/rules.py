@@ -40,7 +40,7 @@ from cashback.purchases import Purchases
 from tests.benchmarks.checks import Check, at_most, exactly, reported
 from tests.benchmarks.pairs import in_turns
 from tests.benchmarks.record import Callers
-from tests.benchmarks.shop import BUDGET, Shop, open_shop
+from tests.benchmarks.shop import BUDGET, Shop, open_shop, settle
 
 ROUND_S: Final = 3
 CALLERS: Final = 256
@@ -69,6 +69,8 @@ async def measure(folder: Path) -> list[Check]:
         before = await ruled.purchases(), await bare.purchases()
         await ours.warm_up()
         await theirs.warm_up()
+        for shop in (ruled, bare):
+            await settle(shop.postgres.dsn("cashback"))
         pairs = await in_turns(partial(_rate, ours), partial(_rate, theirs))
         after = await ruled.purchases(), await bare.purchases()
         astray = await ruled.wrong_balances() + await bare.wrong_balances()

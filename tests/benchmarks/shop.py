@@ -92,6 +92,13 @@ class Shop(msgspec.Struct, frozen=True):
         return int(row[0]) if row else 0
 
 
+async def settle(dsn: str) -> None:
+    """Do what the server would do at a moment of its own choice: look at every table, and write all pages down."""
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await connection.execute("vacuum analyze")
+        await connection.execute("checkpoint")
+
+
 @asynccontextmanager
 async def open_shop(folder: Path) -> AsyncIterator[Shop]:
     """Yield a shop on a server of its own, with fsync on; this process collects cycles as a serving one does."""

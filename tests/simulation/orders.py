@@ -17,12 +17,14 @@ _OPERATOR: Final = Person("operator")
 _UNKNOWN: Final = 0.2
 """How often what is cancelled was never submitted."""
 _RETIRED: Final = """
-select number
+select distinct number
 from chain.outcomes
 join chain.mints using (number)
-where mints.reason = 'number_retired'
+where outcomes.kind = 'failed'
+  and mints.reason = 'number_retired'
 order by number
 """
+"""What a reader was told: a retirement is told again after a recovery, and what is only included is told nobody."""
 
 
 class Orders:

@@ -1,5 +1,6 @@
 """No mint number is given out by a ledger that may be older than what was minted; nothing else waits for that."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -21,6 +22,7 @@ from tests.integration.ledger import world as worlds
 from tests.integration.ledger.test_retirements import WHY, retired
 from tests.integration.ledger.world import Dsns, World, buy, open_world, requests
 from tests.support.adapter import HOST, FakeAdapter
+from tests.support.facts import eventually
 from tests.support.servers import Databases
 
 DOWN = "update ledger.number_fence set incarnation = 'that of another server'"
@@ -242,3 +244,26 @@ async def test_a_ledger_whose_highest_number_was_given_up_is_not_behind(world: W
     async with fencing(world.worker, fake) as one:
         assert await compared(one, fake, number)
     assert fake.ledger_told == []
+
+
+@pytest.mark.invariant("I2", "I4")
+async def test_who_waits_while_the_fence_is_opened_finds_it_down_and_draws_the_next_time(world: World) -> None:
+    """What is said of the fence is from before the wait, which is the careful answer; numbers begin above the known."""
+    await world.programme()
+    await an_approval(world)
+    await world.rows(DOWN)
+
+    async def waits() -> bool | None:
+        """Tell whether the request has come to the fence."""
+        asked = "select count(*) from pg_stat_activity where wait_event = 'advisory' and datname = current_database()"
+        return await world.one(asked) == 1 or None
+
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as person:
+        await person.execute("select ledger.account_for_numbers(500)")
+        request = asyncio.create_task(world.request())
+        await eventually(waits, within_s=30, what="the request has come to the fence")
+        await person.commit()
+        with pytest.raises(NumbersFenced):
+            await request
+    await world.request()
+    assert [one.mint_number for one in await requests(world)] == ["501"]

@@ -1,5 +1,6 @@
 """A paused programme grants, releases, expires and requests nothing until it is resumed (I1, I4, I7)."""
 
+import asyncio
 from datetime import timedelta
 
 import psycopg
@@ -11,6 +12,7 @@ from cashback.purchases.model.verdicts import ProgrammePause
 from cashback.purchases.service import Orders, Verdicts
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
 from tests.integration.ledger.world import World, decoded, minted_outcome, new_key, requests
+from tests.support.facts import eventually
 
 pytestmark = pytest.mark.invariant("I1", "I4", "I7")
 
@@ -118,3 +120,32 @@ async def test_a_programme_that_is_not_there_cannot_be_paused(world: World) -> N
     assert isinstance(outcome, Refused)
     assert isinstance(outcome.error, ProgrammeUnknown)
     assert await world.one("select count(*) from ledger.programme_pauses") == 0
+
+
+async def test_of_two_who_pause_at_once_the_first_one_does_and_both_are_told_so(world: World) -> None:
+    """The second has waited for the programme, and takes what it was from the row as the first has left it."""
+    await with_terms(world)
+    paused_at = "select paused_at from ledger.programmes"
+
+    async def waiting(count: int) -> None:
+        """Return once so many wait for the programme."""
+        asked = "wait_event_type = 'Lock' and usename = 'cashback_api' and datname = current_database()"
+
+        async def look() -> bool | None:
+            return await world.one(f"select count(*) from pg_stat_activity where {asked}") == count or None
+
+        await eventually(look, within_s=30, what=f"{count} wait for the programme")
+
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as holder:
+        await holder.execute("select from ledger.programmes for update")
+        first = asyncio.create_task(set_pause(world, is_paused=True, person="alice"))
+        await waiting(1)
+        began_at = world.clock.now()
+        world.clock.advance(timedelta(hours=1))
+        second = asyncio.create_task(set_pause(world, is_paused=True, person="bob"))
+        await waiting(2)
+        await holder.rollback()
+        told = [await first, await second]
+    assert [(one.is_news, one.person) for one in told] == [(True, "alice"), (False, "alice")]
+    assert await world.one(paused_at) == began_at
+    assert await world.one("select count(*) from ledger.programme_pauses") == 1

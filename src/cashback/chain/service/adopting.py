@@ -15,7 +15,7 @@ import msgspec
 from cashback.chain.gateway.blocks import Blocks
 from cashback.chain.model import AdoptedLane, Lane, NotFinalYet, RaceLost
 from cashback.chain.rules import adopting as rules
-from cashback.chain.store import adoption, anchors, blocks, lanes
+from cashback.chain.store import adoption, anchor_slots, blocks, lanes
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database, Tx
 
@@ -68,7 +68,7 @@ class Adopting:
             if now[lane.id].next_nonce != lane.next_nonce:
                 raise RaceLost("a lane's next nonce has changed; run it again")
             if plan.over:
-                await anchors.leave(tx, lane=lane.id, nonces=plan.over)
+                await anchor_slots.leave(tx, lane=lane.id, nonces=plan.over)
                 await adoption.repeat_retirements(tx, lane=lane.id, nonces=plan.over)
                 waiting += await adoption.close_slots(tx, lane=lane.id, nonces=plan.over, block_number=final_block)
             if plan.next_nonce > lane.next_nonce:

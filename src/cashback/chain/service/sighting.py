@@ -17,7 +17,7 @@ from cashback.chain.model import Address, AnchoredLog, Header, MintedLog, Retire
 from cashback.chain.rules import anchoring
 from cashback.chain.service.halting import halt
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import anchor_logs, anchors, blocks, cancellations, network, outcomes, sightings
+from cashback.chain.store import anchor_logs, anchor_slots, anchors, blocks, cancellations, network, outcomes, sightings
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.failpoints import reach
 from cashback.kernel.money import INT63_MAX
@@ -135,7 +135,7 @@ class Sighting:
         reverted = await outcomes.finalise_slots(tx, final_block=final)
         await cancellations.release_reverted(tx)
         anchored = await anchors.finalise(tx, final_block=final)
-        failed = await anchors.release_reverted(tx, reverts_max=anchoring.REVERTS_MAX)
+        failed = await _release_anchors(tx)
         unlogged = await outcomes.carried_without_log(tx, limit=1)
         await blocks.prune(tx, below=final - _HEADERS_KEPT_BELOW_FINAL)
         FINAL.inc(written)
@@ -172,6 +172,15 @@ async def _include_anchors(tx: Tx, anchored: Sequence[AnchoredLog]) -> int:
     # Whoever accepts one meanwhile would not see that it stands on the chain, and have it published once more.
     await anchors.lock(tx)
     return await anchor_logs.include(tx, anchored)
+
+
+async def _release_anchors(tx: Tx) -> list[tuple[int, str, str]]:
+    """Take anchors out of slots whose call failed for good; return each with the reason and the state it is in now."""
+    if not await anchor_slots.have_failed(tx):
+        return []
+    # Which one is the newest is asked once nobody can accept another: of two that wait the schema refuses one.
+    await anchors.lock(tx)
+    return await anchor_slots.release_reverted(tx, reverts_max=anchoring.REVERTS_MAX)
 
 
 async def _refuse(tx: Tx, logs: Sequence[SeenLog]) -> list[str]:

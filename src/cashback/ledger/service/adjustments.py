@@ -107,7 +107,7 @@ async def credit(tx: Tx, new: NewCredit, *, now: datetime, mint_limit: TokenUnit
 
 async def hold_cashback(tx: Tx, cashback_id: str) -> None:
     """Have everybody who changes a cashback wait until `tx` ends; before a debit's key, as refunds do it."""
-    await reversals.lock_one(tx, cashback_id)
+    await reversals.hold(tx, cashback_id)
 
 
 async def debit(tx: Tx, new: NewDebit, *, now: datetime) -> Adjusted:

@@ -101,7 +101,7 @@ async def lock_unclaimed(tx: Tx, wanted: Wanted, *, cause: str) -> list[Unreques
 async def lock_reviewed(tx: Tx, wanted: Wanted) -> list[Unrequested]:
     """Return cashbacks in review of which as much was said as is needed, with where that leads, locked, by id.
 
-    One rejection voids. Everything that waits is looked at, each time: the queue is as long as people let it become.
+    Everything that waits is looked at, each time: the queue is as long as people let it become.
     """
     cursor = await tx.execute(
         """
@@ -111,33 +111,24 @@ async def lock_reviewed(tx: Tx, wanted: Wanted) -> list[Unrequested]:
             from ledger.reviews
             where cashback_id in (select id from ledger.cashback_ledger where state = 'review')
             group by cashback_id
-        ),
-        due as materialized (
-            select cashback.id, user_id, purchase_id, cashback.currency, payable_minor, payable_units, traceparent,
-                   case when is_rejected then 'voided'
-                        when hold_until > %(now)s then 'pending'
-                        else 'approved' end as to_state,
-                   is_rejected, grants, payable_minor < amount_minor as is_refunded
-            from ledger.cashback_ledger as cashback
-            join said on said.cashback_id = cashback.id
-            join ledger.programmes as programme on programme.id = cashback.programme_id
-            where state = 'review'
-              and programme.paused_at is null
-              and cashback.id <> all(%(besides)b)
-              and (%(among)b::text[] is null or cashback.id = any(%(among)b))
-              and (is_rejected or approvals >= case when payable_minor > second_above_minor then 2 else 1 end)
-            order by position
-            limit %(limit)s
-            for update of cashback skip locked
         )
-        select id, user_id, purchase_id, currency, payable_minor, payable_units, traceparent, 'review', to_state,
-               case when is_rejected then 'review_rejected' else 'review_approved' end, grants, is_refunded
-        from due
-        order by id
+        select cashback.id
+        from ledger.cashback_ledger as cashback
+        join said on said.cashback_id = cashback.id
+        join ledger.programmes as programme on programme.id = cashback.programme_id
+        where state = 'review'
+          and programme.paused_at is null
+          and cashback.id <> all(%(besides)b)
+          and (%(among)b::text[] is null or cashback.id = any(%(among)b))
+          and (is_rejected or approvals >= case when payable_minor > second_above_minor then 2 else 1 end)
+        order by position
+        limit %(limit)s
+        for update of cashback skip locked
         """,
         msgspec.structs.asdict(wanted),
     )
-    return await _with_refunds(tx, await cursor.fetchall())
+    ids = [row[0] for row in await cursor.fetchall()]
+    return await _judged(tx, ids, now=wanted.now) if ids else []
 
 
 async def move(tx: Tx, cashbacks: Sequence[Unrequested], *, actor: str, at: datetime) -> int:
@@ -178,6 +169,34 @@ async def move(tx: Tx, cashbacks: Sequence[Unrequested], *, actor: str, at: date
     )
     row = await cursor.fetchone()
     return 0 if row is None else int(row[0])
+
+
+async def _judged(tx: Tx, cashback_ids: Sequence[str], *, now: datetime) -> list[Unrequested]:
+    """Return locked cashbacks of which enough was said, with where that leads, by id; one rejection voids.
+
+    Who says something holds the cashback, too: all that counts is told to a statement that begins once it is locked,
+    while that which locks it may have begun before the last of it.
+    """
+    cursor = await tx.execute(
+        """
+        select cashback.id, user_id, purchase_id, currency, payable_minor, payable_units, traceparent, 'review',
+               case when is_rejected then 'voided'
+                    when hold_until > %(now)s then 'pending'
+                    else 'approved' end,
+               case when is_rejected then 'review_rejected' else 'review_approved' end, grants,
+               payable_minor < amount_minor
+        from ledger.cashback_ledger as cashback
+        cross join lateral (
+            select bool_or(verdict = 'reject') as is_rejected
+            from ledger.reviews
+            where cashback_id = cashback.id
+        ) as said
+        where cashback.id = any(%(ids)b)
+        order by cashback.id
+        """,
+        {"ids": list(cashback_ids), "now": now},
+    )
+    return await _with_refunds(tx, await cursor.fetchall())
 
 
 async def _with_refunds(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> list[Unrequested]:

@@ -14,39 +14,16 @@ from cashback.ledger.store.debts import GIVEN_UP
 async def lock(tx: Tx, mint_number: int) -> Stuck | None:
     """Return the cashback that has the number, locked until `tx` ends; None when none has it, or not any more."""
     cursor = await tx.execute(
-        f"""
-        select id, user_id, programme_id, currency, payable_minor, coalesce(requested_units, 0), mint_number, state,
-               failure, net_minor, payable_units, debt_units, grants, coalesce((
-                   select sum(raised.amount)
-                   from ledger.transfers as raised
-                   where raised.cashback_id = cashback.id
-                     and raised.cause = 'debt'
-                     and exists ({GIVEN_UP.format(debt="raised")})), 0)
-        from ledger.cashback_ledger as cashback
+        """
+        select id
+        from ledger.cashback_ledger
         where mint_number = %(number)s
-        for update of cashback
+        for update
         """,
         {"number": mint_number},
     )
     row = await cursor.fetchone()
-    if row is None:
-        return None
-    return Stuck(
-        id=row[0],
-        user_id=row[1],
-        programme_id=row[2],
-        currency=row[3],
-        amount=Minor(row[4]),
-        token_units=TokenUnits(row[5]),
-        mint_number=row[6],
-        state=State(row[7]),
-        failure=row[8],
-        net=Minor(row[9]),
-        payable_units=TokenUnits(row[10]),
-        debt_units=TokenUnits(row[11]),
-        grants=row[12],
-        forgiven_units=TokenUnits(int(row[13])),
-    )
+    return None if row is None else await _locked(tx, row[0])
 
 
 async def give_up(tx: Tx, mint_number: int, *, by: str, because: str, at: datetime) -> int:
@@ -128,6 +105,51 @@ async def page(tx: Tx, *, after_number: int, limit: int) -> list[RetiredNumber]:
         {"after": after_number, "limit": limit},
     )
     return [_retired(row) for row in await cursor.fetchall()]
+
+
+async def _locked(tx: Tx, cashback_id: str) -> Stuck | None:
+    """Return a cashback that is locked, with what was given up of it, both as they are now.
+
+    The statement that waits for the lock sees every transfer as of before: what a refund gave up meanwhile is asked
+    once it is locked. It is looked for among the debts of its user: an index by cashback would be paid for by every
+    posting.
+    """
+    cursor = await tx.execute(
+        f"""
+        select id, user_id, programme_id, currency, payable_minor, coalesce(requested_units, 0), mint_number, state,
+               failure, net_minor, payable_units, debt_units, grants, coalesce((
+                   select sum(raised.amount)
+                   from ledger.accounts as debt
+                   join ledger.transfers as raised on raised.debit_account = debt.id
+                   where debt.owner = cashback.user_id
+                     and debt.kind = 'debt'
+                     and raised.cashback_id = cashback.id
+                     and raised.cause = 'debt'
+                     and exists ({GIVEN_UP.format(debt="raised")})), 0)
+        from ledger.cashback_ledger as cashback
+        where id = %(id)s
+        """,
+        {"id": cashback_id},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    return Stuck(
+        id=row[0],
+        user_id=row[1],
+        programme_id=row[2],
+        currency=row[3],
+        amount=Minor(row[4]),
+        token_units=TokenUnits(row[5]),
+        mint_number=row[6],
+        state=State(row[7]),
+        failure=row[8],
+        net=Minor(row[9]),
+        payable_units=TokenUnits(row[10]),
+        debt_units=TokenUnits(row[11]),
+        grants=row[12],
+        forgiven_units=TokenUnits(int(row[13])),
+    )
 
 
 def _retired(row: TupleRow) -> RetiredNumber:

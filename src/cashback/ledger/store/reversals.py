@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from psycopg.rows import TupleRow
 
@@ -10,45 +9,40 @@ from cashback.kernel.db import Tx
 from cashback.kernel.money import Minor, TokenUnits
 from cashback.ledger.model import Payable, RefundPolicy, Reversed, Reversible, State, WriteOff
 
-_REVERSIBLE: Final = """
-        select cashback.id, purchase_id, user_id, programme_id, cashback.currency, net_minor, payable_minor,
-               payable_units, state, grants, returned,
-               mint_number is not null or exists (
-                   select
-                   from ledger.retired_numbers as retired
-                   where retired.cashback_id = cashback.id),
-               coalesce((select refund_policy from ledger.programmes where id = programme_id), 'net_future'),
-               traceparent, debited_minor
-        from ledger.cashback_ledger as cashback
-"""
-
 
 async def lock(tx: Tx, purchase_ids: Sequence[str]) -> list[Reversible]:
     """Return the cashbacks of those purchases, locked in the order in which everybody locks them."""
     cursor = await tx.execute(
-        f"""
-        {_REVERSIBLE}
+        """
+        select id
+        from ledger.cashback_ledger
         where purchase_id = any(%(purchases)b)
         order by position
-        for no key update of cashback
+        for no key update
         """,
         {"purchases": list(purchase_ids)},
     )
-    return [_reversible(row) for row in await cursor.fetchall()]
+    return await _locked(tx, [row[0] for row in await cursor.fetchall()])
 
 
 async def lock_one(tx: Tx, cashback_id: str) -> Reversible | None:
     """Return a cashback, locked; None when there is none."""
-    cursor = await tx.execute(
-        f"""
-        {_REVERSIBLE}
-        where cashback.id = %(id)s
-        for no key update of cashback
+    await hold(tx, cashback_id)
+    found = await _locked(tx, [cashback_id])
+    return found[0] if found else None
+
+
+async def hold(tx: Tx, cashback_id: str) -> None:
+    """Have everybody who changes a cashback wait until `tx` ends."""
+    await tx.execute(
+        """
+        select
+        from ledger.cashback_ledger
+        where id = %(id)s
+        for no key update
         """,
         {"id": cashback_id},
     )
-    row = await cursor.fetchone()
-    return None if row is None else _reversible(row)
 
 
 async def apply(tx: Tx, changes: Sequence[Reversed], causes: Sequence[str], *, actor: str, at: datetime) -> int:
@@ -172,6 +166,31 @@ async def insert_write_offs(tx: Tx, write_offs: Sequence[WriteOff], *, at: datet
             "at": at,
         },
     )
+
+
+async def _locked(tx: Tx, cashback_ids: Sequence[str]) -> list[Reversible]:
+    """Return cashbacks that are locked, by position.
+
+    A statement that waits for a row sees all others as they were before: what stands beside the cashback, like a number
+    that it has given up since, is asked once it is locked.
+    """
+    cursor = await tx.execute(
+        """
+        select cashback.id, purchase_id, user_id, programme_id, cashback.currency, net_minor, payable_minor,
+               payable_units, state, grants, returned,
+               mint_number is not null or exists (
+                   select
+                   from ledger.retired_numbers as retired
+                   where retired.cashback_id = cashback.id),
+               coalesce((select refund_policy from ledger.programmes where id = programme_id), 'net_future'),
+               traceparent, debited_minor
+        from ledger.cashback_ledger as cashback
+        where cashback.id = any(%(ids)b)
+        order by position
+        """,
+        {"ids": list(cashback_ids)},
+    )
+    return [_reversible(row) for row in await cursor.fetchall()]
 
 
 def _reversible(row: TupleRow) -> Reversible:

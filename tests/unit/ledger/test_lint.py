@@ -10,6 +10,7 @@ from cashback.kernel.money import INT63_MAX, Currency
 from cashback.ledger.model.engine import ProgrammeFacts
 from cashback.ledger.model.problems import Fault, RulesetInvalid, Severity
 from cashback.ledger.model.rulesets import (
+    CAMPAIGNS_MAX,
     Action,
     AmountIs,
     Bracket,
@@ -38,7 +39,8 @@ from cashback.ledger.model.rulesets import (
 from cashback.ledger.rules.linting import check_ruleset, lint
 from tests.support.engine import NOON, PERCENT, PROGRAMME, rule
 
-CAMPAIGNS: Final = {"cmp_a", "cmp_b"}
+MANY: Final = tuple(f"cmp_{number}" for number in range(CAMPAIGNS_MAX + 1))
+CAMPAIGNS: Final = {"cmp_a", "cmp_b", *MANY}
 BEST: Final = (Group(id="g", mode=Mode.BEST_OF),)
 ALONE: Final = (Group(id="g", mode=Mode.EXCLUSIVE),)
 FOOD: Final = MccIs(any_of=("5411",))
@@ -72,6 +74,13 @@ FAULTS: Final[list[tuple[Fault, Severity, str, Rules]]] = [
     (Fault.GROUP_UNKNOWN, ERROR, "/rules/0/group", rules(rule("a", group="g"))),
     (Fault.TIER_UNKNOWN, ERROR, "/rules/0/when/0/any_of/0", rules(rule("a", when=(TierIs(any_of=("gold",)),)))),
     (Fault.CAMPAIGN_UNKNOWN, ERROR, "/rules/0/campaign", rules(rule("a", campaign="cmp_z"))),
+    (
+        Fault.CAMPAIGNS_TOO_MANY,
+        ERROR,
+        f"/rules/{CAMPAIGNS_MAX + 1}/campaign",
+        # The first campaign once more is not one more.
+        rules(*(rule(f"r{place}", 1 + place, campaign=name) for place, name in enumerate((MANY[0], *MANY)))),
+    ),
     (Fault.GROUP_UNUSED, WARNING, "/groups/0", rules(groups=BEST)),
     (Fault.MCC_MALFORMED, ERROR, "/rules/0/when/0/any_of/1", rules(rule("a", when=(MccIs(any_of=("5411", "54")),)))),
     (Fault.MCC_MALFORMED, ERROR, "/gates/without_mccs/0", rules(gates=Gates(without_mccs=("food",)))),

@@ -23,6 +23,7 @@ class Fault(StrEnum):
     GROUP_UNKNOWN = "group_unknown"
     TIER_UNKNOWN = "tier_unknown"
     CAMPAIGN_UNKNOWN = "campaign_unknown"
+    CAMPAIGNS_TOO_MANY = "campaigns_too_many"
     GROUP_UNUSED = "group_unused"
     MCC_MALFORMED = "mcc_malformed"
     CURRENCY_UNKNOWN = "currency_unknown"

@@ -124,6 +124,7 @@ FAULTS: Final[list[tuple[Fault, Severity, str, Rules]]] = [
     (Fault.RATE_ABSURD, WARNING, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=50_001),))),
     (Fault.RATE_ABSURD, WARNING, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=99_999),))),
     (Fault.RATE_ABSURD, ERROR, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=100_000),))),
+    (Fault.RATES_ABSURD, ERROR, "/rules/2/earns", rules(rule("a", 4_900), rule("b", 4_901), rule("c", 4_902))),
     (Fault.BRACKETS_OUT_OF_ORDER, ERROR, "/rules/0/earns/brackets/2/from_amount", rules(rule("a", steps(0, 100, 100)))),
     (Fault.LIMITS_OUT_OF_ORDER, ERROR, "/limits/user_day", rules(limits=Limits(user_day="6", user_month="5"))),
     (Fault.LIMITS_OUT_OF_ORDER, ERROR, "/limits/user_month", rules(limits=Limits(user_month="6", user_lifetime="5"))),

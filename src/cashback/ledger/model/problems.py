@@ -36,6 +36,7 @@ class Fault(StrEnum):
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     RATE_ZERO = "rate_zero"
     RATE_ABSURD = "rate_absurd"
+    RATES_ABSURD = "rates_absurd"
     BRACKETS_OUT_OF_ORDER = "brackets_out_of_order"
     LIMITS_OUT_OF_ORDER = "limits_out_of_order"
     REVIEW_NEVER = "review_never"

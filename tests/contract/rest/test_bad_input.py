@@ -189,7 +189,7 @@ async def test_a_purchase_against_the_rules_is_refused(
             "/v1/programmes", {**PROGRAMME, "budget_minor": "0"}, "programme_invalid", "/budget_minor", id="no-budget"
         ),
         pytest.param(
-            "/v1/programmes", {**PROGRAMME, "currency": "XXX"}, "programme_invalid", "/currency", id="no-money"
+            "/v1/programmes", {**PROGRAMME, "currency": "XXX"}, "currency_unknown", "/currency", id="no-money"
         ),
     ],
 )

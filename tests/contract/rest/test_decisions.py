@@ -63,8 +63,9 @@ async def test_what_cannot_be_tried_is_refused_at_its_place(operator: Caller, re
     lines = [{"amount_minor": "5"}]
     refused = await operator.post(path, a_simulation(draft, lines=lines))
     assert_problem(refused, 422, "simulation_invalid", pointer="/lines")
-    refused = await operator.post(path, a_simulation(draft, currency="XXY"))
-    assert_problem(refused, 422, "simulation_invalid", pointer="/currency")
+    for currency, code in (("XXX", "currency_unknown"), ("DEM", "currency_withdrawn")):
+        refused = await operator.post(path, a_simulation(draft, currency=currency))
+        assert_problem(refused, 422, code, pointer="/currency")
     for kind, code in (("drf", "draft_unknown"), ("rul", "ruleset_unknown")):
         assert_problem(await operator.post(path, a_simulation(new_id(kind))), 404, code, pointer="/ruleset")
 

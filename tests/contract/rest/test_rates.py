@@ -79,7 +79,7 @@ async def test_a_rate_far_from_the_last_one_is_confirmed_or_refused(operator: Ca
         ({"denominator": 10**12 + 1}, "request_invalid", "/denominator"),
         ({"quote": "EUR"}, "rate_invalid", "/quote"),
         ({"quote": "HRK"}, "currency_withdrawn", "/quote"),
-        ({"base": "QQQ"}, "programme_invalid", "/base"),
+        ({"base": "QQQ"}, "currency_unknown", "/base"),
         ({"as_of": "2099-01-01T00:00:00Z"}, "rate_invalid", "/as_of"),
         ({"as_of": "2026-01-01T00:00:00"}, "rate_invalid", "/as_of"),
         ({"source": "a\tb"}, "rate_invalid", "/source"),

@@ -18,7 +18,8 @@ from cashback.ledger.store import terms
 from tests.integration.ledger.adjusting import adjusted, credit_of, debit_of
 from tests.integration.ledger.backtested import MOST, PLENTY, bought, ruled, tried, unheard
 from tests.integration.ledger.programme_rules import campaign, publish, rule
-from tests.integration.ledger.world import START, World
+from tests.integration.ledger.refunding import give_back, refunded
+from tests.integration.ledger.world import START, World, buy
 
 
 async def test_the_rules_that_decided_change_nothing(world: World) -> None:
@@ -130,6 +131,50 @@ async def test_what_was_given_by_hand_has_left_the_budget_for_good(world: World)
     for since in (None, START):
         story = await tried(world, programme, Rules(rules=(rule("a", pays, 500),)), since=since)
         assert (story.campaigns[0].budget_minor, story.difference_minor) == ("800", "0")
+
+
+async def test_what_no_programme_took_is_counted(world: World) -> None:
+    """Of the window alone; another programme's purchases are no part of that."""
+    programme = await world.programme()
+    pays = await campaign(world, programme, budget=PLENTY)
+    await world.programme(currency="EUR")
+    user, merchant = await world.user(), await world.merchant()
+    await world.record(buy(user, merchant, currency="JPY"), buy(user, merchant, currency="EUR"))
+    world.clock.advance(timedelta(days=1))
+    await world.record(buy(user, merchant, currency="JPY"), buy(user, merchant, currency="JPY"), buy(user, merchant))
+    rules = Rules(rules=(rule("a", pays),))
+    windows: tuple[dict[str, object], ...] = (
+        {},
+        {"since": START + timedelta(days=1)},
+        {"until": START + timedelta(days=1)},
+    )
+    told = [await tried(world, programme, rules, **window) for window in windows]
+    assert [(each.purchases, each.without_programme) for each in told] == [(1, 3), (1, 2), (0, 1)]
+
+
+async def test_what_came_back_to_budgets_is_told_and_not_paid_out_again(world: World) -> None:
+    """By the rules that decided, a budget that refunds had filled again pays that much less at most."""
+    programme = await world.programme()
+    pays, other = await campaign(world, programme, budget=500), await campaign(world, programme, budget=100)
+    rules = Rules(rules=(rule("a", pays, 500), rule("b", other, 10)))
+    await publish(world, programme, rules)
+    user, merchant = await world.user(), await world.merchant()
+    [first] = await world.record(buy(user, merchant, 10_000))
+    world.clock.advance(timedelta(days=1))
+    await refunded(world, give_back(first, 4_000))
+    [second] = await world.record(buy(user, merchant, 10_000))
+    assert (first.cashback.amount_minor, second.cashback.amount_minor) == ("510", "204")
+    whole = await tried(world, programme, rules)
+    back = {cost.campaign_id: cost.given_back_minor for cost in whole.campaigns}
+    assert (whole.given_back_minor, back) == ("204", {pays: "194", other: "10"})
+    assert whole.difference_minor == "-194"
+    until = await tried(world, programme, rules, until=START + timedelta(days=1))
+    assert (until.given_back_minor, until.difference_minor) == ("0", "0")
+    since = await tried(world, programme, rules, since=START + timedelta(days=1))
+    assert (since.given_back_minor, since.difference_minor) == ("204", "-194")
+    by_hand = await adjusted(world, credit_of(user, programme.id, 50, campaign_id=other))
+    await adjusted(world, debit_of(by_hand.cashback_id, 10))
+    assert (await tried(world, programme, rules)).given_back_minor == "204"
 
 
 async def test_what_was_never_asked_is_said(world: World) -> None:

@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-import msgspec
 import psycopg
 
 from cashback.kernel.money import Bps, Minor, TokenRate
 from cashback.ledger import Conditions, NewProgramme, NewRate, put_rate
 from cashback.ledger.model.codes import Exhaustion
-from cashback.ledger.model.grants import Grants
 from cashback.ledger.model.rulesets import Action, Check, FirstPurchase, Fixed, Limits, Lines, MccIs, Rules, Tier
+from cashback.ledger.rules import decode_grants
 from cashback.purchases.model import Line, Merchant, PurchaseAnswer, User
 from cashback.purchases.rules import decode_lines
 from tests.integration.ledger.programme_rules import budget_left, campaign, publish, rule
@@ -37,9 +36,7 @@ async def test_a_grant_is_stored_with_its_campaigns_and_posted_out_of_each_budge
     assert granted(answers) == [800]
     assert (answers[0].cashback.reason, answers[0].cashback.state) == ("granted_partly", "approved")
     assert (await budget_left(world, first), await budget_left(world, second)) == (400, 0)
-    stored = msgspec.json.decode(
-        await world.one("select grants from ledger.cashback_ledger"), type=Grants, strict=False
-    )
+    stored = decode_grants(await world.one("select grants from ledger.cashback_ledger"))
     [line] = stored.lines
     assert (line.base, dict(line.grants), stored.exponent, stored.rate) == (
         10_000,
@@ -222,11 +219,7 @@ async def test_lines_categories_tiers_and_owners_are_what_the_rules_are_told(wor
     answers = await world.record(*[buy(user, merchant, lines=lines) for user, merchant in bought])
     assert granted(answers) == [800, 400, 0, 0, 400]
     assert [answer.cashback.reason for answer in answers[2:4]] == ["no_rule_matched", "self_dealing"]
-    stored = msgspec.json.decode(
-        await world.one("select grants from ledger.cashback_ledger order by position limit 1"),
-        type=Grants,
-        strict=False,
-    )
+    stored = decode_grants(await world.one("select grants from ledger.cashback_ledger order by position limit 1"))
     assert [(line.base, dict(line.grants)) for line in stored.lines] == [(4_000, {pays: 800}), (0, {})]
     assert decode_lines((await world.purchases.purchase(answers[0].id)).lines) == lines
     await world.assert_books_prove()

@@ -50,7 +50,7 @@ def granted(draw: st.DrawFn) -> Grants:
     lines = []
     for _ in range(draw(st.integers(1, 5))):
         base = draw(sizes)
-        grants = tuple((campaign, Minor(draw(sizes))) for campaign in draw(campaigns)) if base else ()
+        grants = tuple((campaign, Minor(max(1, draw(sizes)))) for campaign in draw(campaigns)) if base else ()
         lines.append(LineGrant(base=Minor(base), grants=grants))
     return Grants(exponent=draw(st.sampled_from([0, 2, 3, 4])), lines=tuple(lines), rate=(1, draw(st.integers(1, 9))))
 
@@ -126,7 +126,7 @@ def test_grants_are_read_back_as_they_were_written(data: st.DataObject) -> None:
 def test_the_document_of_grants_is_the_one_of_the_model() -> None:
     """Its bytes are those that `model.grants` shows."""
     line = LineGrant(base=Minor(1_999), grants=(("cmp_1", Minor(29)),))
-    document = b'{"exponent":"2","lines":[{"base":"1999","grants":[["cmp_1","29"]]}],"rate":["1","1"]}'
+    document = b'{"campaigns":["cmp_1"],"exponent":"2","lines":[["1999",["29"]]],"rate":["1","1"]}'
     assert encode_grants(Grants(exponent=2, lines=(line,), rate=(1, 1))) == document
 
 

@@ -10,6 +10,7 @@ from cashback.kernel.money import INT63_MAX, Currency
 from cashback.ledger.model.engine import ProgrammeFacts
 from cashback.ledger.model.problems import Fault, RulesetInvalid, Severity
 from cashback.ledger.model.rulesets import (
+    CAMPAIGNS_MAX,
     Action,
     AmountIs,
     Bracket,
@@ -38,7 +39,8 @@ from cashback.ledger.model.rulesets import (
 from cashback.ledger.rules.linting import check_ruleset, lint
 from tests.support.engine import NOON, PERCENT, PROGRAMME, rule
 
-CAMPAIGNS: Final = {"cmp_a", "cmp_b"}
+MANY: Final = tuple(f"cmp_{number}" for number in range(CAMPAIGNS_MAX + 1))
+CAMPAIGNS: Final = {"cmp_a", "cmp_b", *MANY}
 BEST: Final = (Group(id="g", mode=Mode.BEST_OF),)
 ALONE: Final = (Group(id="g", mode=Mode.EXCLUSIVE),)
 FOOD: Final = MccIs(any_of=("5411",))
@@ -72,6 +74,13 @@ FAULTS: Final[list[tuple[Fault, Severity, str, Rules]]] = [
     (Fault.GROUP_UNKNOWN, ERROR, "/rules/0/group", rules(rule("a", group="g"))),
     (Fault.TIER_UNKNOWN, ERROR, "/rules/0/when/0/any_of/0", rules(rule("a", when=(TierIs(any_of=("gold",)),)))),
     (Fault.CAMPAIGN_UNKNOWN, ERROR, "/rules/0/campaign", rules(rule("a", campaign="cmp_z"))),
+    (
+        Fault.CAMPAIGNS_TOO_MANY,
+        ERROR,
+        f"/rules/{CAMPAIGNS_MAX + 1}/campaign",
+        # The first campaign once more is not one more.
+        rules(*(rule(f"r{place}", 1 + place, campaign=name) for place, name in enumerate((MANY[0], *MANY)))),
+    ),
     (Fault.GROUP_UNUSED, WARNING, "/groups/0", rules(groups=BEST)),
     (Fault.MCC_MALFORMED, ERROR, "/rules/0/when/0/any_of/1", rules(rule("a", when=(MccIs(any_of=("5411", "54")),)))),
     (Fault.MCC_MALFORMED, ERROR, "/gates/without_mccs/0", rules(gates=Gates(without_mccs=("food",)))),
@@ -115,6 +124,7 @@ FAULTS: Final[list[tuple[Fault, Severity, str, Rules]]] = [
     (Fault.RATE_ABSURD, WARNING, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=50_001),))),
     (Fault.RATE_ABSURD, WARNING, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=99_999),))),
     (Fault.RATE_ABSURD, ERROR, "/tiers/0/multiplier_bps", rules(tiers=(Tier(id="gold", multiplier_bps=100_000),))),
+    (Fault.RATES_ABSURD, ERROR, "/rules/2/earns", rules(rule("a", 4_900), rule("b", 4_901), rule("c", 4_902))),
     (Fault.BRACKETS_OUT_OF_ORDER, ERROR, "/rules/0/earns/brackets/2/from_amount", rules(rule("a", steps(0, 100, 100)))),
     (Fault.LIMITS_OUT_OF_ORDER, ERROR, "/limits/user_day", rules(limits=Limits(user_day="6", user_month="5"))),
     (Fault.LIMITS_OUT_OF_ORDER, ERROR, "/limits/user_month", rules(limits=Limits(user_month="6", user_lifetime="5"))),

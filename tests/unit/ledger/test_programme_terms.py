@@ -10,7 +10,14 @@ import pytest
 from cashback.cli.programmes import create
 from cashback.kernel.errors import Invalid
 from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits
-from cashback.ledger.model import Commitments, Conditions, GrantAboveLimit, NewProgramme, ProgrammeInvalid
+from cashback.ledger.model import (
+    Commitments,
+    Conditions,
+    CurrencyUnknown,
+    GrantAboveLimit,
+    NewProgramme,
+    ProgrammeInvalid,
+)
 from cashback.ledger.model.engine import ProgrammeFacts
 from cashback.ledger.model.problems import Severity
 from cashback.ledger.rules import check_limit, check_room, check_terms, currency_of
@@ -31,8 +38,6 @@ def test_sound_terms_come_back_with_their_currency() -> None:
 @pytest.mark.parametrize(
     "changes,pointer",
     [
-        pytest.param({"currency": "XXX"}, "/currency", id="no-currency"),
-        pytest.param({"currency": "usd"}, "/currency", id="lower-case"),
         pytest.param({"name": ""}, "/name", id="no-name"),
         pytest.param({"name": "a\x00b"}, "/name", id="unprintable"),
         pytest.param({"rate": Bps(0)}, "/rate_bps", id="nothing"),
@@ -51,6 +56,17 @@ def test_an_unsound_term_is_refused_with_its_place(changes: dict[str, object], p
     with pytest.raises(ProgrammeInvalid) as refused:
         check_terms(msgspec.structs.replace(TERMS, **changes))
     assert refused.value.fields["pointer"] == pointer
+
+
+@pytest.mark.parametrize("currency", ["XXX", "usd"])
+def test_what_is_no_currency_is_said_to_be_none(currency: str) -> None:
+    """Of the programme, and of what it accepts."""
+    with pytest.raises(CurrencyUnknown) as refused:
+        check_terms(msgspec.structs.replace(TERMS, currency=currency))
+    assert refused.value.fields["pointer"] == "/currency"
+    with pytest.raises(CurrencyUnknown) as accepted:
+        check_terms(msgspec.structs.replace(TERMS, conditions=Conditions(accepts=("EUR", currency))))
+    assert accepted.value.fields["pointer"] == "/accepts/1"
 
 
 @pytest.mark.parametrize("rate", [1, 5_001, 9_999, 10_000])

@@ -91,6 +91,7 @@ from cashback.ledger.model.grants import Grants, LineGrant
 from cashback.ledger.model.programmes import (
     Commitments,
     Conditions,
+    CurrencyUnknown,
     CurrencyWithdrawn,
     GrantAboveLimit,
     LargestGrant,
@@ -181,6 +182,7 @@ __all__ = [
     "ContractStanding",
     "Conversion",
     "Counters",
+    "CurrencyUnknown",
     "CurrencyWithdrawn",
     "DebtFigures",
     "DebtUnknown",

@@ -75,9 +75,13 @@ class Prospect(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the counting begins: what each campaign can pay; all other counters begin at nothing."""
+    """Where the counting begins: what each campaign can pay; all other counters begin at nothing.
+
+    `given_back` is what came back to each campaign's budget within the window, and is not paid out again.
+    """
 
     paying: Mapping[str, Paying]
+    given_back: Mapping[str, Minor] = {}
 
 
 class Sides(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +93,11 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CampaignCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What one campaign paid and would have paid; its budget for the window, and when that would have run short."""
+    """What one campaign paid and would have paid; its budget for the window, and when that would have run short.
+
+    `given_back_minor` is what refunds, rejections and expiries gave back to its budget within the window: recording
+    could pay it out again, a backtest does not.
+    """
 
     campaign_id: str
     recorded_minor: Amount
@@ -97,6 +105,7 @@ class CampaignCost(msgspec.Struct, frozen=True, kw_only=True):
     difference_minor: Difference
     budget_minor: Amount
     left_minor: Amount
+    given_back_minor: Amount
     short_at: datetime | None
 
 
@@ -140,6 +149,8 @@ class BacktestStory(msgspec.Struct, frozen=True, kw_only=True):
 
     `passed_over` were decided by the first engine, which kept too little to decide anew. `past_unknown` were decided by
     rules that asked nothing of the user's past, where the rules tried do: they count as nobody's first purchase.
+    `without_programme` were recorded within the window and taken by no programme, this one or another, so that no rules
+    decide them. `given_back_minor` is what came back to the programme's budgets within the window and is left out.
     """
 
     ruleset: str
@@ -150,6 +161,8 @@ class BacktestStory(msgspec.Struct, frozen=True, kw_only=True):
     purchases: int
     passed_over: int
     past_unknown: int
+    without_programme: int
+    given_back_minor: Amount
     recorded_minor: Amount
     draft_minor: Amount
     difference_minor: Difference

@@ -120,6 +120,12 @@ class ProgrammeEnded(Conflict):
     code = "programme_ended"
 
 
+class CurrencyUnknown(Invalid):
+    """The currency is no code of ISO 4217."""
+
+    code = "currency_unknown"
+
+
 class CurrencyWithdrawn(Invalid):
     """The currency was withdrawn: nobody pays with it any more."""
 

@@ -23,6 +23,8 @@ RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 16
 GROUPS_MAX: Final = 50
 BRACKETS_MAX: Final = 20
+CAMPAIGNS_MAX: Final = 50
+"""The most campaigns that the rules of one document name: what each pays on each line is stored for ever."""
 NAMES_MAX: Final = 1_000
 """The most merchants, SKUs, categories or codes that one condition lists."""
 MULTIPLIER_BPS_MAX: Final = 100_000

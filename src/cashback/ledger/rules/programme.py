@@ -8,6 +8,7 @@ from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, To
 from cashback.ledger.model import (
     Commitments,
     Conditions,
+    CurrencyUnknown,
     CurrencyWithdrawn,
     GrantAboveLimit,
     NewProgramme,
@@ -35,7 +36,7 @@ def check_terms(terms: NewProgramme) -> Currency:
 
     Raises:
         ProgrammeInvalid: with a pointer to the first term that is not.
-        CurrencyWithdrawn, TimeZoneUnknown, TokenRateAbsurd: likewise, for what has a code of its own.
+        CurrencyUnknown, CurrencyWithdrawn, TimeZoneUnknown, TokenRateAbsurd: likewise, for what has a code of its own.
     """
     currency = known_currency(terms.currency, pointer="/currency")
     bounds = [
@@ -64,13 +65,13 @@ def known_currency(code: str, *, pointer: str) -> Currency:
 
     Raises:
         CurrencyWithdrawn: it was in use once.
-        ProgrammeInvalid: it is none.
+        CurrencyUnknown: it never was one.
     """
     if (month := withdrawn_in(code)) is not None and currency_of(code) is None:
         raise CurrencyWithdrawn(f"{code} was withdrawn in {month}", pointer=pointer)
     currency = currency_of(code)
     if currency is None:
-        raise ProgrammeInvalid("the currency is no code of ISO 4217", pointer=pointer)
+        raise CurrencyUnknown("the currency is no code of ISO 4217", pointer=pointer)
     return currency
 
 
@@ -96,7 +97,7 @@ def _check_conditions(conditions: Conditions, currency: Currency) -> None:
     """Return when the conditions are within their bounds.
 
     Raises:
-        TimeZoneUnknown, CurrencyWithdrawn, ProgrammeInvalid: with a pointer to the first that is not.
+        TimeZoneUnknown, CurrencyUnknown, CurrencyWithdrawn, ProgrammeInvalid: with a pointer to the first that is not.
     """
     if not is_zone(conditions.time_zone):
         raise TimeZoneUnknown("the IANA database has no zone of this name", pointer="/time_zone")

@@ -16,7 +16,7 @@ def checked_rate(new: NewRate, *, now: datetime) -> Rate:
     """Return a rate that is sound by itself.
 
     Raises:
-        RateInvalid, CurrencyWithdrawn, ProgrammeInvalid: with a pointer to what is not.
+        RateInvalid, CurrencyUnknown, CurrencyWithdrawn: with a pointer to what is not.
     """
     for pointer, code in (("/base", new.base), ("/quote", new.quote)):
         known_currency(code, pointer=pointer)

@@ -9,8 +9,9 @@ nothing else. At most `AHEAD` chunks an earner are held at a time.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from datetime import datetime
 from typing import Final, TypeAlias
 
 import msgspec
@@ -34,6 +35,7 @@ from cashback.ledger.model.drafts import DraftUnknown, RulesetUnknown
 from cashback.ledger.model.engine import Paying, Published
 from cashback.ledger.model.programmes import Programme, ProgrammeUnknown
 from cashback.ledger.model.rulesets import Rules
+from cashback.ledger.model.terms import CampaignTerms
 from cashback.ledger.rules.backtesting import Tally, prospect, slim
 from cashback.ledger.rules.engine import asks_for_past, canonical, rules_of
 from cashback.ledger.rules.linting import check_ruleset
@@ -91,7 +93,8 @@ class Backtests:
         """Return what the purchases of a window would have cost; `most` of them at the most.
 
         Purchases are taken in the order of recording. Users' and merchants' counters begin at nothing; budgets begin
-        with what they held when the window began, and all that was funded since. What refunds gave back is left out.
+        with what they held when the window began, and all that was funded since. What refunds gave back is left out
+        and told, and so is how many purchases no programme took.
 
         Raises:
             DraftUnknown, RulesetUnknown, ProgrammeUnknown: there is no such one.
@@ -117,14 +120,8 @@ class Backtests:
         total = await store.count(tx, programme.id, since=since, until=until, most=most + 1)
         if total > most:
             raise BacktestTooLarge(f"a backtest takes at most {most} purchases here", pointer="/until")
-        held = await store.budgets(tx, sorted(known), since=since)
-        paying = {
-            campaign.id: Paying(
-                budget=held.get(campaign.id, Minor(0)), day=campaign.day_limit, exhaustion=campaign.exhaustion
-            )
-            for campaign in known.values()
-        }
-        tally = Tally(ruleset, Start(paying=paying), largest=asked.largest)
+        others = await store.without_programme(tx, since=since, until=until)
+        tally = Tally(ruleset, await _start(tx, known, since=since, until=until), largest=asked.largest)
         reached(0, total)
         passed_over, done, last = 0, 0, 0
         async with (
@@ -144,7 +141,7 @@ class Backtests:
                 done += len(found)
                 reached(done, total)
         unknown = await _past_unknown(tx, ruleset, tally)
-        return _story(asked, programme, tally, passed_over=passed_over, past_unknown=unknown)
+        return _story(asked, programme, tally, passed_over=passed_over, past_unknown=unknown, without_programme=others)
 
 
 async def in_order(
@@ -222,8 +219,23 @@ async def _past_unknown(tx: Tx, ruleset: Published, tally: Tally) -> int:
     return sum(count for name, count in tally.by_ruleset.items() if name not in asking)
 
 
+async def _start(
+    tx: Tx, known: Mapping[str, CampaignTerms], *, since: datetime | None, until: datetime | None
+) -> Start:
+    """Return where the counting begins."""
+    held = await store.budgets(tx, sorted(known), since=since, until=until)
+    nothing = (Minor(0), Minor(0))
+    paying = {
+        campaign.id: Paying(
+            budget=held.get(campaign.id, nothing)[0], day=campaign.day_limit, exhaustion=campaign.exhaustion
+        )
+        for campaign in known.values()
+    }
+    return Start(paying=paying, given_back={name: back for name, (_, back) in held.items() if back})
+
+
 def _story(
-    asked: Backtest, programme: Programme, tally: Tally, *, passed_over: int, past_unknown: int
+    asked: Backtest, programme: Programme, tally: Tally, *, passed_over: int, past_unknown: int, without_programme: int
 ) -> BacktestStory:
     """Return what a tally has come to, in words that leave the house."""
     return BacktestStory(
@@ -235,6 +247,8 @@ def _story(
         purchases=tally.purchases,
         passed_over=passed_over,
         past_unknown=past_unknown,
+        without_programme=without_programme,
+        given_back_minor=str(tally.given_back),
         recorded_minor=str(tally.recorded),
         draft_minor=str(tally.draft),
         difference_minor=str(tally.draft - tally.recorded),

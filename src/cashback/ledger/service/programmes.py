@@ -31,7 +31,7 @@ async def start_programme(
 
     Raises:
         ProgrammeInvalid: a term breaks a bound, alone or with the programmes before; roll `tx` back.
-        CurrencyWithdrawn, TimeZoneUnknown, TokenRateAbsurd: likewise.
+        CurrencyUnknown, CurrencyWithdrawn, TimeZoneUnknown, TokenRateAbsurd: likewise.
         GrantAboveLimit: one purchase could earn more than is minted at once; roll `tx` back.
         ProgrammeExists: another programme takes one of its currencies, or the name stands for other terms.
     """

@@ -17,7 +17,7 @@ async def put_rate(tx: Tx, new: NewRate, *, now: datetime) -> Rate:
     """Return a rate that is in force from its instant on; the very same again changes nothing.
 
     Raises:
-        RateInvalid, CurrencyWithdrawn, ProgrammeInvalid: it is unsound; roll `tx` back.
+        RateInvalid, CurrencyUnknown, CurrencyWithdrawn: it is unsound; roll `tx` back.
         RateAbsurd: it is far from the one before, and not confirmed.
         RateExists: there is another one as of the same instant.
     """

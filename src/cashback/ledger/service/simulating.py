@@ -11,6 +11,7 @@ from cashback.ledger.model.programmes import Programme, ProgrammeUnknown
 from cashback.ledger.rules import currency_of
 from cashback.ledger.rules.engine import Claimed, earn, fold, rules_of
 from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
+from cashback.ledger.rules.programme import known_currency
 from cashback.ledger.store import drafts, programmes, rulesets
 from cashback.ledger.store import terms as store
 
@@ -31,6 +32,7 @@ class Simulations:
         Raises:
             DraftUnknown, RulesetUnknown: there is no such one.
             SimulationInvalid: the lines do not add up, or an amount is out of bounds.
+            CurrencyUnknown, CurrencyWithdrawn: nobody pays with it.
         """
         facts = _facts(simulation)
         async with self._database.transaction() as tx:
@@ -72,15 +74,14 @@ def _facts(simulation: Simulation) -> PurchaseFacts:
     """Return what a decision knows of the purchase.
 
     Raises:
-        SimulationInvalid: it is none.
+        SimulationInvalid, CurrencyUnknown, CurrencyWithdrawn: it is none, with a pointer to why.
     """
     lines = tuple(Line(Minor(int(line.amount_minor)), line.sku, line.category) for line in simulation.lines)
     if not 0 <= simulation.amount <= INT63_MAX:
         raise SimulationInvalid(f"an amount is 0 to {INT63_MAX} minor units", pointer="/amount_minor")
     if lines and sum(line.amount for line in lines) != simulation.amount:
         raise SimulationInvalid("the lines together are the amount", pointer="/lines")
-    if currency_of(simulation.currency) is None:
-        raise SimulationInvalid("the currency is no code of ISO 4217", pointer="/currency")
+    known_currency(simulation.currency, pointer="/currency")
     return PurchaseFacts(
         merchant_id=simulation.merchant_id,
         amount=Minor(simulation.amount),

@@ -218,14 +218,15 @@ _QUESTIONS: Final[Mapping[tuple[str, str], str]] = {
         ) as last on true
         where cashback.state is distinct from last.to_state
     """,
-    # Whoever is to have money back is read from the document: one that does not add up stops its cashback's end.
+    # Whoever is to have money back is read from the document: one that does not add up stops its cashback's end. A line
+    # is its base and its shares, or, as it was written before, an object with campaigns and what each paid.
     ("I1", "grants_contradict"): """
         select id, amount_minor, granted
         from (
             select id, amount_minor, coalesce((
-                select sum((paid ->> 1)::numeric)
+                select sum(coalesce(paid ->> 1, paid #>> '{}')::numeric)
                 from jsonb_array_elements(convert_from(grants, 'UTF8')::jsonb -> 'lines') as line
-                cross join jsonb_array_elements(line -> 'grants') as paid), 0) as granted
+                cross join jsonb_array_elements(coalesce(line -> 'grants', line -> 1)) as paid), 0) as granted
             from ledger.cashback_ledger
             where amount_minor > 0
         ) as documents

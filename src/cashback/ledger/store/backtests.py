@@ -34,18 +34,40 @@ async def count(tx: Tx, programme_id: str, *, since: datetime | None, until: dat
     return 0 if row is None else int(row[0])
 
 
-async def budgets(tx: Tx, campaign_ids: Sequence[str], *, since: datetime | None) -> dict[str, Minor]:
-    """Return what the budgets of some campaigns held at an instant, with all that was put in and taken out since.
+async def without_programme(tx: Tx, *, since: datetime | None, until: datetime | None) -> int:
+    """Return how many purchases recorded in `[since, until)` no programme took; they have an index of their own."""
+    cursor = await tx.execute(
+        """
+        select count(*)
+        from ledger.cashback_ledger
+        where programme_id is null
+          and (%(since)s::timestamptz is null or created_at >= %(since)s)
+          and (%(until)s::timestamptz is null or created_at < %(until)s)
+        """,
+        {"since": since, "until": until},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def budgets(
+    tx: Tx, campaign_ids: Sequence[str], *, since: datetime | None, until: datetime | None
+) -> dict[str, tuple[Minor, Minor]]:
+    """Return what each campaign's budget held at `since`, with all that was put in and taken out later, and one more.
 
     Without an instant that is all that was ever put in, less what was taken out. Purchases and refunds since do not
     count: those are what a backtest decides anew. What people gave by hand it does not, so that counts as taken out.
+    The second figure is what came back of purchases' cashbacks in `[since, until)`.
     """
     cursor = await tx.execute(
         """
-        select account.owner, sum(account.balance - coalesce(moved.amount, 0))
+        select account.owner, sum(account.balance - coalesce(moved.amount, 0)), coalesce(sum(moved.given_back), 0)
         from ledger.accounts as account
         left join lateral (
-            select sum(entry.amount) as amount
+            select sum(entry.amount) as amount,
+                   sum(entry.amount) filter (
+                       where entry.cause in ('refund', 'void', 'expiry')
+                         and (%(until)s::timestamptz is null or entry.at < %(until)s)) as given_back
             from ledger.entries as entry
             where entry.account_id = account.id
               and entry.cause not in ('funding', 'withdrawal', 'rebalancing')
@@ -60,9 +82,9 @@ async def budgets(tx: Tx, campaign_ids: Sequence[str], *, since: datetime | None
           and account.kind = 'budget'
         group by account.owner
         """,
-        {"ids": list(campaign_ids), "since": since},
+        {"ids": list(campaign_ids), "since": since, "until": until},
     )
-    return {row[0]: Minor(int(row[1])) for row in await cursor.fetchall()}
+    return {row[0]: (Minor(int(row[1])), Minor(int(row[2]))) for row in await cursor.fetchall()}
 
 
 async def stream(

@@ -208,12 +208,6 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None
 
 
-class CurrencyUnknown(Invalid):
-    """The currency is no code of ISO 4217."""
-
-    code = "currency_unknown"
-
-
 class WalletInvalid(Invalid):
     """The wallet is no EIP-55 address, or one that tokens must not be sent to."""
 

@@ -14,7 +14,7 @@ from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError, Rejected
-from cashback.purchases.model import CurrencyUnknown, NewPurchase, Outcome, Purchase, PurchaseUnknown, Recorded, Refused
+from cashback.purchases.model import NewPurchase, Outcome, Purchase, PurchaseUnknown, Recorded, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_purchase
 from cashback.purchases.service.committer import GroupCommitter, Limits
 from cashback.purchases.service.first_answers import FirstAnswers, is_busy
@@ -141,7 +141,7 @@ def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
         return problem
     if (month := ledger.withdrawn_in(purchase.currency)) is not None:
         return ledger.CurrencyWithdrawn(f"{purchase.currency} was withdrawn in {month}", pointer="/currency")
-    return CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
+    return ledger.CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
 
 
 def _name(result: Result) -> str:

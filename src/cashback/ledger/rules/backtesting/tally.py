@@ -36,6 +36,7 @@ class Tally:
     def __init__(self, ruleset: Published, start: Start, *, largest: int) -> None:
         """Begin with nothing granted and the budgets of `start`; hold so many of the largest changes."""
         self._ruleset, self._paying, self._largest = ruleset, start.paying, largest
+        self._given_back = start.given_back
         self._running: Running = {}
         self._was: Counter[str] = Counter()
         self._now: Counter[str] = Counter()
@@ -65,6 +66,11 @@ class Tally:
         return Sides(gain=self._sides[1], lose=self._sides[-1], stay=self._sides[0])
 
     @property
+    def given_back(self) -> Minor:
+        """Return what came back to all budgets within the window, and is not paid out again."""
+        return Minor(sum(self._given_back.values()))
+
+    @property
     def by_user(self) -> Sides:
         """Return how many users gain, lose and stay."""
         return _sides(self._users.values())
@@ -75,8 +81,8 @@ class Tally:
         return _sides(self._merchants.values())
 
     def campaigns(self) -> list[CampaignCost]:
-        """Return what each campaign paid and would have paid, by id; those that pay neither way are left out."""
-        return [self._campaign(name) for name in sorted(self._was.keys() | self._now.keys())]
+        """Return what each campaign paid and would have paid, by id; those that nothing left or reached not."""
+        return [self._campaign(name) for name in sorted(self._was.keys() | self._now.keys() | self._given_back.keys())]
 
     def reasons(self) -> list[ReasonCount]:
         """Return how often each reason was given and would have been, by name."""
@@ -165,6 +171,7 @@ class Tally:
             difference_minor=str(self._now[name] - self._was[name]),
             budget_minor=str(budget),
             left_minor=str(budget - used),
+            given_back_minor=str(self._given_back.get(name, 0)),
             short_at=self._short.get(name),
         )
 

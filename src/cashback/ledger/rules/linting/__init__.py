@@ -8,6 +8,7 @@ from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.linting.names import names
 from cashback.ledger.rules.linting.rivals import rivals
 from cashback.ledger.rules.linting.satisfiable import satisfiable
+from cashback.ledger.rules.linting.together import together
 from cashback.ledger.rules.linting.values import values
 
 __all__ = ["check_ruleset", "lint"]
@@ -22,6 +23,9 @@ def lint(
     its campaigns, what is said of them passes.
     """
     found = list(_problems(rules, programme, campaigns))
+    # Purchases are tried only where the rules mean something by themselves.
+    if not any(problem.severity is Severity.ERROR for problem in found):
+        found += together(rules)
     return [problem for severity in Severity for problem in found if problem.severity is severity]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from cashback.ledger.model.problems import Fault, Finding
-from cashback.ledger.model.rulesets import Group, Rule, Rules, Tier, TierIs
+from cashback.ledger.model.rulesets import CAMPAIGNS_MAX, Group, Rule, Rules, Tier, TierIs
 from cashback.ledger.rules.linting.found import conditions_of, error, warning
 
 
@@ -26,7 +26,20 @@ def names(rules: Rules, campaigns: Collection[str] | None) -> Iterator[Finding]:
                 if tier not in tiers:
                     detail = f"the ruleset has no tier {tier!r}; give it a multiplier of 10000 if it changes nothing"
                     yield error(Fault.TIER_UNKNOWN, f"{pointer}/any_of/{place}", detail)
+    yield from _too_many(rules)
     yield from _idle(rules)
+
+
+def _too_many(rules: Rules) -> Iterator[Finding]:
+    """Yield the first rule whose campaign is one more than a ruleset names."""
+    named = set[str]()
+    for number, rule in enumerate(rules.rules):
+        named.add(rule.campaign)
+        if len(named) > CAMPAIGNS_MAX:
+            total = len({each.campaign for each in rules.rules})
+            detail = f"the rules name {total} campaigns, and a ruleset has at most {CAMPAIGNS_MAX}"
+            yield error(Fault.CAMPAIGNS_TOO_MANY, f"/rules/{number}/campaign", detail)
+            return
 
 
 def _idle(rules: Rules) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from cashback.kernel.http import cursor_of
 from tests.contract.rest.document import assert_problem
-from tests.contract.rest.drawn import Drawn, Leaf, changed, operations
+from tests.contract.rest.drawn import INSTANT, Drawn, Leaf, changed, operations
 from tests.contract.rest.world import Caller, Rest
 from tests.integration.ledger.world import new_key
 
@@ -142,6 +142,19 @@ async def test_an_instant_out_of_range_is_refused_wherever_it_stands(
             response = await ask(operator, one, one.url(path=known), changed(body, leaf.place, instant))
             assert 400 <= response.status_code < SERVER_BROKE, (one.name, leaf, instant, response.text)
     assert await rest.stored() == before
+
+
+async def test_nobody_stops_a_programme_by_a_campaign_for_ever(
+    operator: Caller, drawn: list[Drawn], known: dict[str, str]
+) -> None:
+    """The end of the year 9999 is said by clocks west of Greenwich as well; a purchase after it earns."""
+    [campaign] = [one.bodies[0] for one in drawn if one.name == "POST /v1/campaigns"]
+    ever = {**campaign, "starts_at": None, "ends_at": "9999-12-31T23:59:59-05:00"}
+    assert_problem(await operator.post("/v1/campaigns", ever), 422, "request_invalid", pointer="/ends_at")
+    bought = {"user_id": known["user_id"], "merchant_id": known["merchant_id"], "amount_minor": "1999"}
+    bought |= {"currency": "USD", "occurred_at": INSTANT}
+    response = await operator.post("/v1/purchases", bought)
+    assert (response.status_code, response.json()["cashback"]["reason"]) == (201, "granted")
 
 
 async def test_a_parameter_that_cannot_be_asked_for_is_named(

@@ -10,12 +10,22 @@ from alembic import command
 from cashback.kernel import migrations
 from cashback.kernel.instants import EARLIEST, LATEST
 from cashback.ledger import NewCampaign
+from cashback.ledger.model.backtests import Backtest, BacktestInvalid
 from cashback.ledger.model.campaigns import CampaignInvalid
 from cashback.ledger.model.drafts import WindowEmpty
+from cashback.ledger.model.explained import Simulation, SimulationInvalid
+from cashback.ledger.model.rates import NewRate, RateInvalid
+from cashback.ledger.model.statements import PeriodInvalid
+from cashback.ledger.rules.rates import checked_rate
 from cashback.ledger.rules.windows import place
+from cashback.ledger.service import Backtests, RateReadings, RulesetReadings, Simulations, Statements
 from cashback.ledger.service.campaigns import create_campaign
+from cashback.ledger.service.trial import trial_balance
+from cashback.purchases.model import OPERATOR, Order, Refused
+from cashback.purchases.service import Facts, Orders
+from cashback.purchases.service.facts import TierChange
 from tests.integration.ledger.test_upgrade import before
-from tests.integration.ledger.world import ROLES, World, buy
+from tests.integration.ledger.world import ROLES, World, buy, new_key
 from tests.support.servers import Databases
 
 EVER: Final = datetime.fromisoformat("9999-12-31T23:59:59-05:00")
@@ -80,6 +90,41 @@ def test_no_window_of_a_ruleset_lies_beyond(starts_at: datetime | None, ends_at:
     with pytest.raises(WindowEmpty) as refused:
         place([], starts_at=starts_at, ends_at=ends_at, now=datetime(2026, 3, 1, tzinfo=UTC))
     assert refused.value.fields == {"pointer": pointer}
+
+
+async def test_nothing_else_that_takes_an_instant_takes_one_out_of_range(world: World) -> None:
+    """Rates, tiers, statements, backtests and simulations, whoever calls them: each tells the place."""
+    early, now = datetime.fromisoformat("0001-01-01T00:00:00+14:00"), world.clock.now()
+    user, statements = await world.user(), Statements(world.auditor)
+    order = Order(owner=OPERATOR, key=new_key(), traceparent=None)
+    change = TierChange(user_id=user.id, tier="gold", since=early)
+    outcome = await Facts(Orders(world.api, clock=world.clock)).set_tier(order, change)
+    assert isinstance(outcome, Refused)
+    assert outcome.error.fields == {"pointer": "/since"}
+    rate = NewRate(base="EUR", quote="USD", numerator=1, denominator=1, source="x", as_of=early)
+    bought = Simulation(
+        ruleset="rul_1", merchant_id="mer_1", amount=1, currency="USD", occurred_at=now, received_at=EVER
+    )
+    with pytest.raises(RateInvalid) as unsound:
+        checked_rate(rate, now=now)
+    assert unsound.value.fields == {"pointer": "/as_of"}
+    for asked, kind, fields in (
+        (Simulations(world.api).run(bought), SimulationInvalid, {"pointer": "/received_at"}),
+        (tried(world, Backtest(ruleset="rul_1", until=EVER)), BacktestInvalid, {"pointer": "/until"}),
+        (statements.balance_at(user.id, known_at=EVER), PeriodInvalid, {"parameter": "known_at"}),
+        (statements.page(user.id, since=early, until=now, cursor=None, limit=1), PeriodInvalid, {"parameter": "from"}),
+        (trial_balance(world.auditor, at=EVER, within_s=1), PeriodInvalid, {"parameter": "at"}),
+        (RateReadings(world.api).in_force("EUR", "USD", at=early), PeriodInvalid, {"parameter": "at"}),
+        (RulesetReadings(world.api).in_force("prg_1", at=EVER), PeriodInvalid, {"parameter": "at"}),
+    ):
+        with pytest.raises(kind) as refused:
+            await asked
+        assert refused.value.fields == fields
+
+
+async def tried(world: World, asked: Backtest) -> object:
+    """Return the story of a backtest of at most one purchase."""
+    return await Backtests(world.auditor).run(asked, most=1, reached=lambda *_: None)
 
 
 def test_what_was_stored_beyond_the_range_is_brought_to_its_end(

@@ -109,6 +109,13 @@ def _is_instant(value: str) -> bool:
     return instant.tzinfo is None or instants.is_in_range(instant)
 
 
+def told_name(route_handler: Any, field: str) -> str:  # noqa: ANN401  # litestar's, with three type variables
+    """Return what callers know one of a route's parameters by; the framework tells of it by the function's own name."""
+    parameter = route_handler.parsed_fn_signature.parameters.get(field)
+    name = None if parameter is None else getattr(parameter.kwarg_definition, "name", None)
+    return name or field
+
+
 @cache
 def _known(route_handler: Any) -> Mapping[str, bool]:  # noqa: ANN401  # litestar's, with three type variables
     """Return the query parameters of one route, and whether each is an instant; there are as many as routes."""

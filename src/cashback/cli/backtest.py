@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from cashback.cli.ledger import instant
+from cashback.cli.instants import instant
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records
-from cashback.cli.ruleset_files import rules_of_file
+from cashback.cli.ruleset_files import is_file, rules_of_file
 from cashback.kernel.config import load
 
 
@@ -36,13 +36,12 @@ def backtest(  # click hands options over by name
     from cashback.ledger import Backtest
     from cashback.processes import backtesting as process
 
-    file = Path(name)
-    if file.is_file() != (programme_id is not None):
+    if is_file(name) != (programme_id is not None):
         raise click.UsageError("name --programme with a file, and only then")
     asked = Backtest(
         ruleset=name,
         programme_id=programme_id,
-        document=rules_of_file(file) if file.is_file() else None,
+        document=rules_of_file(Path(name)) if is_file(name) else None,
         since=None if since is None else instant(since, "--from"),
         until=None if until is None else instant(until, "--until"),
         largest=limit,

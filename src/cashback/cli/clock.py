@@ -10,6 +10,7 @@ import click
 from cashback.cli.output import json_option, print_facts, print_json
 from cashback.kernel.clock import ClockInvalid, ClockSettings, MovedClock, SystemClock, advance, ahead
 from cashback.kernel.config import SettingsInvalid, load
+from cashback.kernel.instants import WANTED, is_in_range
 
 _SPAN: Final = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -105,6 +106,8 @@ def _instant(text: str) -> datetime:
         raise ClockInvalid("say an instant of RFC 3339, such as 2026-12-24T00:00:00Z") from cause
     if instant.tzinfo is None:
         raise ClockInvalid("the time must name its offset, such as 2026-12-24T00:00:00Z")
+    if not is_in_range(instant):
+        raise ClockInvalid(WANTED)
     return instant.astimezone(UTC)
 
 

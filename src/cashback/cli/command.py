@@ -137,6 +137,7 @@ def run(arguments: Sequence[str]) -> int:
     # A verb says what failed in a sentence of its own, at its end; a process that serves sets its own level.
     configure(process="cashback", level="error")
     try:
+        _check_texts(arguments)
         code = root.main(list(arguments), prog_name="cashback", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -161,6 +162,17 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(f"cashback: database_unfit: {words}; {_UNFIT_HOW_TO}", err=True)
         return EXIT_SETTINGS
     return code if isinstance(code, int) else 0
+
+
+def _check_texts(arguments: Sequence[str]) -> None:
+    """Return when every argument can be sent, stored and printed; bytes that are no UTF-8 come as lone surrogates.
+
+    Raises:
+        UsageError: one cannot.
+    """
+    for place, argument in enumerate(arguments, 1):
+        if "\0" in argument or any("\ud800" <= character <= "\udfff" for character in argument):
+            raise click.UsageError(f"argument {place} is no text in UTF-8")
 
 
 def _exit_code(error: Rejected | Unavailable) -> int:

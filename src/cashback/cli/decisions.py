@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE
-from cashback.cli.ledger import instant
+from cashback.cli.instants import instant
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records
 from cashback.kernel.config import load
 
@@ -34,8 +34,8 @@ def replay(cashback_id: str | None, since: str | None, as_json: bool) -> int:  #
 
     if cashback_id is not None and since is not None:
         raise click.UsageError("name a cashback, or --from")
-    settings = load(process.Settings)
     moment = None if since is None else instant(since, "--from")
+    settings = load(process.Settings)
     with Progress("deciding anew", None) as progress:
         if cashback_id is not None:
             found = asyncio.run(process.replay_one(settings, cashback_id))

@@ -10,6 +10,7 @@ import msgspec
 
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say
 from cashback.kernel.config import Dsn, NatsUrl, Secret, load
+from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import INT63_MAX
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _place(text: str | None) -> int | datetime | None:
     """Return a sequence or an instant."""
     if text is None:
         return None
-    if text.isdigit():
+    if text.isascii() and text.isdigit() and int(text) <= INT63_MAX:
         return int(text)
     try:
         instant = datetime.fromisoformat(text)
@@ -211,4 +212,6 @@ def _place(text: str | None) -> int | datetime | None:
         raise click.BadParameter("neither a sequence nor an RFC 3339 time", param_hint="--from") from cause
     if instant.tzinfo is None:
         raise click.BadParameter("say the time zone, for example by ending in Z", param_hint="--from")
+    if not is_in_range(instant):
+        raise click.BadParameter(WANTED, param_hint="--from")
     return instant

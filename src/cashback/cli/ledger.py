@@ -3,7 +3,6 @@
 import asyncio
 import getpass
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,9 +10,11 @@ import click
 import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.cli.instants import instant
 from cashback.cli.journals import recomputations, seals
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, print_table, say
 from cashback.kernel.config import load
+from cashback.kernel.money import INT63_MAX
 
 if TYPE_CHECKING:
     from cashback.ledger import CheckedCashback, Flaw
@@ -39,12 +40,18 @@ ledger.add_command(recomputations)
 @ledger.command(short_help="Recompute the books' evidence, of some cashbacks only, or check a proof.")
 @click.argument("cashback_ids", nargs=-1, metavar="[CASHBACK_ID]...")
 @click.option(
-    "--from-seal", type=click.IntRange(min=1), default=1, show_default=True, help="Take what is before it for true."
+    "--from-seal",
+    type=click.IntRange(1, INT63_MAX),
+    default=1,
+    show_default=True,
+    help="Take what is before it for true.",
 )
 @click.option("--proof", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Check this file instead.")
 @click.option("--rpc-url", help="A node of your choice: each root must stand on its chain.")
 @click.option("--minter", help="The minter contract whose events count; needed with --rpc-url.")
-@click.option("--from-block", type=click.IntRange(min=0), default=0, show_default=True, help="Where its events begin.")
+@click.option(
+    "--from-block", type=click.IntRange(0, INT63_MAX), default=0, show_default=True, help="Where its events begin."
+)
 @json_option
 def verify(  # click hands options over by name
     *,
@@ -91,7 +98,9 @@ def verify(  # click hands options over by name
 
 @ledger.command(short_help="Print the proof of a cashback's lines, or of one.")
 @click.argument("cashback_id")
-@click.option("--line", "position", type=click.IntRange(min=1), help="Only the line at this position of the statement.")
+@click.option(
+    "--line", "position", type=click.IntRange(1, INT63_MAX), help="Only the line at this position of the statement."
+)
 def prove(*, cashback_id: str, position: int | None) -> None:
     """Print the proof of every statement line of a cashback, or of one: anybody checks it with `verify --proof`.
 
@@ -218,21 +227,6 @@ def recompute(*, as_json: bool) -> int:
     else:
         print_facts("every balance, computed anew", msgspec.structs.asdict(told))
     return EXIT_DIFFERENCE if told.differences else 0
-
-
-def instant(text: str, option: str) -> datetime:
-    """Return the instant that an option names.
-
-    Raises:
-        UsageError: it names none, or one without its offset.
-    """
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as cause:
-        raise click.UsageError(f"{option} is no instant in RFC 3339: {text}") from cause
-    if found.tzinfo is None:
-        raise click.UsageError(f"{option} needs its offset, such as Z: {text}")
-    return found
 
 
 def _chain(rpc_url: str | None, minter: str | None, from_block: int) -> "Chain | None":

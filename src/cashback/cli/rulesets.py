@@ -10,7 +10,7 @@ from cashback.cli.api import api, idempotency_option, part
 from cashback.cli.backtest import backtest
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say, tree
-from cashback.cli.ruleset_files import rules_of_file
+from cashback.cli.ruleset_files import is_file, rules_of_file
 from cashback.kernel.ids import new_id
 
 FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -232,9 +232,8 @@ def _either(name: str) -> Any:  # noqa: ANN401  # as above
     """Return the ruleset of a file, a draft or a version."""
     from cashback.ledger import RulesetDocument
 
-    file = Path(name)
-    if file.is_file():
-        return rules_of_file(file)
+    if is_file(name):
+        return rules_of_file(Path(name))
     return msgspec.convert(_story(name, None)["document"], RulesetDocument)
 
 

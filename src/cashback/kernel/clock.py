@@ -138,9 +138,11 @@ def advance(file: Path, by: timedelta) -> timedelta:
         raise ClockInvalid("the clock never goes back: what happened would not have happened yet")
     with file.with_name(f"{file.name}.lock").open("a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        total = ahead(file) + by
-        if total > AHEAD_MAX:
+        before = ahead(file)
+        # Compared before they are added: the sum may be longer than any span there is.
+        if before > AHEAD_MAX or by > AHEAD_MAX - before:
             raise ClockInvalid(f"the clock runs at most {AHEAD_MAX.days} days ahead")
+        total = before + by
         _write(file, total)
     return total
 

@@ -51,8 +51,8 @@ def place_of(cursor: str | None) -> str | None:
         place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as cause:
         raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor") from cause
-    # The decoder skips what it does not know: only what we would write ourselves is ours.
-    if cursor_of(place) != cursor:
+    # The decoder skips what it does not know: only what we would write ourselves is ours, and no place is unprintable.
+    if cursor_of(place) != cursor or not place.isprintable():
         raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
     return place
 

@@ -2,10 +2,11 @@
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
+from cashback.kernel.instants import LATEST
 from cashback.kernel.page import CursorInvalid, cursor_of
 from cashback.ledger.model import Cause
 from cashback.ledger.model.statements import BalanceAt, PeriodInvalid, StatementLine, StatementTooLong
@@ -217,7 +218,7 @@ async def test_the_balance_at_the_end_is_the_books_own(world: World) -> None:
     """The last line's balance, the closing balance and the accounts agree."""
     user = await lived_in(world)
     rows = await world.rows("select kind, balance from ledger.accounts where owner = %s", user)
-    found = await Statements(world.auditor).balance_at(user, known_at=datetime.max.replace(tzinfo=UTC))
+    found = await Statements(world.auditor).balance_at(user, known_at=LATEST)
     assert amounts(found) == {kind: str(balance) for kind, balance in rows}
 
 

@@ -15,9 +15,9 @@ from tests.support.servers import Databases
 EARLY, LATE = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2))
 
 
-def before(revision: str) -> str:
+def before(revision: str, *, schema: str = "ledger") -> str:
     """Return the revision that the one with this name comes after."""
-    [file] = (ROOT / "ledger").glob(f"*_{revision}.py")
+    [file] = (ROOT / schema).glob(f"*_{revision}.py")
     found = re.search(r'^down_revision = "(\d+)"$', file.read_text(), re.MULTILINE)
     assert found is not None
     return found[1]

@@ -1,7 +1,7 @@
 """A body is decoded strictly, and what is wrong with it is named by a JSON pointer (RFC 6901)."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -17,6 +17,14 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     count: int
     tags: dict[str, int] = {}
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A body whose instants lie deep, and which may hold others of its kind."""
+
+    windows: dict[str, list[tuple[datetime, datetime | None]]] = {}
+    parts: list["Plan"] = []
+    anything: dict[str, Any] = {}
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,3 +147,53 @@ def test_nesting_without_end_is_refused() -> None:
         decode_body(b'{"lines": ' + b"[" * 60_000, Order)
     with pytest.raises((BodyInvalid, JsonMalformed)):
         decode_body(b"[" * 60_000, dict)
+
+
+@pytest.mark.parametrize(
+    "body,pointer",
+    [
+        pytest.param(b'{"windows": {"a/b": [["9999-12-31T23:59:59-05:00", null]]}}', "/windows/a~1b/0/0", id="late"),
+        pytest.param(
+            b'{"parts": [{}, {"windows": {"x": [["2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"]]}}]}',
+            "/parts/1/windows/x/0/1",
+            id="early",
+        ),
+        pytest.param(b'{"anything": {"x": ["a", "\\u0000"]}}', "/anything/x/1", id="nul-in-a-value"),
+        pytest.param(b'{"anything": {"a\\u0000b": 1}}', "/anything/a\0b", id="nul-in-a-name"),
+    ],
+)
+def test_what_cannot_be_stored_and_read_again_is_pointed_at(body: bytes, pointer: str) -> None:
+    """However deep it lies, and whatever the form allows."""
+    with pytest.raises(BodyInvalid) as refused:
+        decode_body(body, Plan)
+    assert refused.value.fields == {"pointer": pointer}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"windows": {"x": [["1900-01-01T00:00:00Z", "9999-01-01T00:00:00Z"]]}}',
+        b'{"windows": {"x": [["1900-01-01T14:00:00+14:00", "9998-12-31T23:00:00-01:00"]]}}',
+        b'{"anything": {"x": "\\\\u0000"}}',
+    ],
+)
+def test_what_can_be_stored_is_taken(body: bytes) -> None:
+    """Both ends of the range, by whatever clock; and a backslash before letters that only look like an escape."""
+    assert isinstance(decode_body(body, Plan), Plan)
+
+
+@pytest.mark.parametrize(
+    "body,words",
+    [
+        (b"{", "rules.json is not well-formed JSON in UTF-8"),
+        (b'{"lines": [], "lines": []}', "rules.json names the member lines twice"),
+        (b'{"amount": "01"}', "amount must be a string: "),
+        (b'{"count": 1, "\xff": 2}', "rules.json is not well-formed JSON in UTF-8"),
+    ],
+)
+def test_who_reads_a_file_calls_it_by_its_name(body: bytes, words: str) -> None:
+    """Nobody who names a file has sent a body."""
+    with pytest.raises((BodyInvalid, JsonMalformed, JsonMemberRepeated)) as refused:
+        decode_body(body, Order, called="rules.json")
+    assert refused.value.detail.startswith(words)
+    assert "the body" not in refused.value.detail

@@ -14,8 +14,9 @@ from litestar import Request
 from litestar.exceptions.http_exceptions import HTTPException, RequestEntityTooLarge
 from litestar.types import Empty
 
-from cashback.kernel import money, patterns
+from cashback.kernel import instants, money, patterns
 from cashback.kernel.errors import Invalid, Rejected
+from cashback.kernel.http.contents import NUL_IN_JSON, out_of_range, pointer_of, unstorable
 
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
@@ -112,26 +113,41 @@ def _check_media_type(media_type: str, encoding: str) -> None:
         raise UnsupportedMediaType("the body must not be compressed")
 
 
-def decode_body(body: bytes, kind: Any) -> Any:  # noqa: ANN401  # whatever the handler asks for
-    """Return a body as `kind`.
+def decode_body(body: bytes, kind: Any, *, called: str = "the body") -> Any:  # noqa: ANN401  # whatever the handler asks for
+    """Return a body as `kind`; `called` is what a person calls it, such as its file.
 
     Raises:
         JsonMalformed: it is not well-formed JSON in UTF-8.
         JsonMemberRepeated: one of its objects names a member twice.
-        BodyInvalid: it has another form.
+        BodyInvalid: it has another form, an instant out of range, or a text that cannot be stored.
     """
     try:
         decoded = _decoder(kind).decode(body)
         _members.decode(body.decode())
     except msgspec.ValidationError as cause:
-        _check_well_formed(body)
-        raise _invalid(str(cause)) from cause
+        _check_well_formed(body, called)
+        raise _invalid(str(cause), called) from cause
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
-        raise _malformed() from cause
+        raise _malformed(called) from cause
+    except JsonMemberRepeated as cause:
+        raise JsonMemberRepeated(f"{called} {cause.detail}") from cause
+    _check_contents(body, decoded, kind)
     return decoded
 
 
-def _check_well_formed(body: bytes) -> None:
+def _check_contents(body: bytes, decoded: Any, kind: Any) -> None:  # noqa: ANN401  # as above
+    """Return when all that a body says can be stored and read again.
+
+    Raises:
+        BodyInvalid: with a JSON pointer to the first place that cannot.
+    """
+    if NUL_IN_JSON in body and (place := unstorable(msgspec.json.decode(body))) is not None:
+        raise BodyInvalid("a text has no character U+0000", **_pointed(pointer_of(place)))
+    if (place := out_of_range(decoded, kind)) is not None:
+        raise BodyInvalid(instants.WANTED, **_pointed(pointer_of(place)))
+
+
+def _check_well_formed(body: bytes, called: str) -> None:
     """Return when what was found to be of another form is JSON at all: a typed decoder stops at the first fault.
 
     Raises:
@@ -146,12 +162,12 @@ def _check_well_formed(body: bytes) -> None:
         # A number beyond any range is well-formed all the same.
         return
     except (msgspec.DecodeError, UnicodeDecodeError) as cause:
-        raise _malformed() from cause
+        raise _malformed(called) from cause
 
 
-def _malformed() -> JsonMalformed:
+def _malformed(called: str) -> JsonMalformed:
     """Return the failure of a body that is no JSON."""
-    return JsonMalformed("the body is not well-formed JSON in UTF-8")
+    return JsonMalformed(f"{called} is not well-formed JSON in UTF-8")
 
 
 def _too_large(most: int) -> RequestEntityTooLarge:
@@ -168,7 +184,7 @@ def _each_once(members: list[tuple[str, object]]) -> None:
     names = [name for name, _ in members]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise JsonMemberRepeated(f"the body names the member {twice[:_TEXT_MAX]} twice")
+        raise JsonMemberRepeated(f"names the member {twice[:_TEXT_MAX]} twice")
 
 
 _members: Final = json.JSONDecoder(object_pairs_hook=_each_once, parse_int=len, parse_float=len)
@@ -181,7 +197,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401  # as `dec
     return msgspec.json.Decoder(kind)
 
 
-def _invalid(message: str) -> BodyInvalid:
+def _invalid(message: str, called: str) -> BodyInvalid:
     """Return the failure that a decoder's message tells of, its place as a JSON pointer (RFC 6901)."""
     place = _PLACE.search(message)
     what = message[: place.start()] if place else message
@@ -190,6 +206,10 @@ def _invalid(message: str) -> BodyInvalid:
     if named:
         steps.append(named["name"])
     if wanted := _UNMATCHED.get(what):
-        what = f"{steps[-1] if steps else 'the body'} must be a string: {wanted}"
-    pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
-    return BodyInvalid(what[:_TEXT_MAX], **({"pointer": pointer} if len(pointer) <= _TEXT_MAX else {}))
+        what = f"{steps[-1] if steps else called} must be a string: {wanted}"
+    return BodyInvalid(what[:_TEXT_MAX], **_pointed(pointer_of(tuple(steps))))
+
+
+def _pointed(pointer: str) -> dict[str, str]:
+    """Return a pointer as a problem has it; one of a stranger's endless names is left out."""
+    return {"pointer": pointer} if len(pointer) <= _TEXT_MAX else {}

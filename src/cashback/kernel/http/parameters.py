@@ -1,5 +1,7 @@
-"""Parameters that routes share, and the refusal of those that no route knows."""
+"""Parameters that routes share, and the refusal of those that no route knows or that nothing can stand for."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import parse_qsl
@@ -8,12 +10,16 @@ import msgspec
 from litestar.params import HeaderParameter, ParameterKwarg, QueryParameter
 from litestar.types import ASGIApp, Receive, Send
 
+from cashback.kernel import instants
 from cashback.kernel.errors import Invalid
+from cashback.kernel.http.contents import NUL
 from cashback.kernel.page import CURSOR_LENGTH_MAX, PAGE_MAX
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _KEY_HEADER: Final = IDEMPOTENCY_KEY.lower().encode()
 _NAME_MAX: Final = 100
+_NO_ID: Final = "\ufffd"
+"""What bytes that are no text become in a path: no id has it."""
 
 IdempotencyKey: TypeAlias = Annotated[
     str,
@@ -38,7 +44,7 @@ Reference: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)
 
 
 class ParameterInvalid(Invalid):
-    """A parameter is named twice, or its route does not know it; `parameter` names it."""
+    """A parameter is named twice, unknown to its route, no text, or an instant out of range; `parameter` names it."""
 
     code = "request_invalid"
 
@@ -65,31 +71,58 @@ class KnownParameters:
                 _check(scope["query_string"], _known(scope["route_handler"]))
             if sum(name == _KEY_HEADER for name, _ in scope["headers"]) > 1:
                 raise ParameterInvalid("name the header once", parameter=IDEMPOTENCY_KEY)
+            scope["path_params"] = {name: _storable(value) for name, value in scope["path_params"].items()}
         await self._app(scope, receive, send)
 
 
-def _check(query: bytes, known: frozenset[str]) -> None:
-    """Return when every parameter is known and named once.
+def _storable(value: Any) -> Any:  # noqa: ANN401  # a number, or a text
+    """Return what a path names, as something that can be looked for: there is nothing under what cannot be stored."""
+    return value.replace(NUL, _NO_ID) if isinstance(value, str) else value
+
+
+def _check(query: bytes, known: Mapping[str, bool]) -> None:
+    """Return when every parameter is known, named once, and something that can be asked for.
 
     Raises:
         ParameterInvalid: one is not.
     """
     seen: set[str] = set()
-    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in known:
             raise ParameterInvalid("this route knows no such parameter", parameter=name[:_NAME_MAX])
         if name in seen:
             raise ParameterInvalid("name the parameter once", parameter=name)
+        if not value.isprintable():
+            raise ParameterInvalid("a parameter is of printable characters", parameter=name)
+        if known[name] and not _is_instant(value):
+            raise ParameterInvalid(instants.WANTED, parameter=name)
         seen.add(name)
 
 
+def _is_instant(value: str) -> bool:
+    """Tell whether a parameter is an instant that can be asked for; the framework knows no range."""
+    try:
+        instant = msgspec.convert(value, datetime, strict=False)
+    except msgspec.ValidationError:
+        return False
+    # One without its offset is refused in the words of its route.
+    return instant.tzinfo is None or instants.is_in_range(instant)
+
+
+def told_name(route_handler: Any, field: str) -> str:  # noqa: ANN401  # litestar's, with three type variables
+    """Return what callers know one of a route's parameters by; the framework tells of it by the function's own name."""
+    parameter = route_handler.parsed_fn_signature.parameters.get(field)
+    name = None if parameter is None else getattr(parameter.kwarg_definition, "name", None)
+    return name or field
+
+
 @cache
-def _known(route_handler: Any) -> frozenset[str]:  # noqa: ANN401  # litestar's, with three type variables
-    """Return the query parameters of one route; there are as many as routes."""
+def _known(route_handler: Any) -> Mapping[str, bool]:  # noqa: ANN401  # litestar's, with three type variables
+    """Return the query parameters of one route, and whether each is an instant; there are as many as routes."""
     fields = route_handler.parsed_fn_signature.parameters.values()
-    return frozenset(
-        field.kwarg_definition.name or field.name
+    return {
+        field.kwarg_definition.name or field.name: datetime in (field.annotation, *field.args)
         for field in fields
         if isinstance(field.kwarg_definition, ParameterKwarg)
         and field.kwarg_definition.param_type is QueryParameter.param_type
-    )
+    }

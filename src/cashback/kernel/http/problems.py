@@ -38,6 +38,7 @@ from cashback.kernel.errors import (
     Unavailable,
 )
 from cashback.kernel.http.head import allowed
+from cashback.kernel.http.parameters import told_name
 from cashback.kernel.problem import MEDIA_TYPE, Problem, problem_document
 from cashback.kernel.telemetry import logger
 
@@ -153,8 +154,12 @@ def _header(name: str, value: str) -> str:
     return allowed(value) if name.lower() == "allow" else value
 
 
-def _answer(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a failure inside a route."""
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        for found in error.extra:
+            if isinstance(found, dict) and "key" in found:
+                found["key"] = told_name(request.route_handler, str(found["key"]))
     return problem_of(error)
 
 

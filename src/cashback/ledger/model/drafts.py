@@ -163,7 +163,7 @@ class WindowInPast(Invalid):
 
 
 class WindowEmpty(Invalid):
-    """A window must end after its start."""
+    """A window must end after its start, and both must be instants in range."""
 
     code = "window_empty"
 

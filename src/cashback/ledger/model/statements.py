@@ -132,7 +132,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PeriodInvalid(Invalid):
-    """A period that ends before it begins, or an instant asked for by both times or by neither."""
+    """A period that ends before it begins, an instant out of range, or one asked for by both times or by neither."""
 
     code = "period_invalid"
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from cashback.kernel.instants import WANTED, is_in_range
 from cashback.ledger.model.rates import NewRate, Rate, RateAbsurd, RateInvalid
 from cashback.ledger.rules.programme import known_currency
 
@@ -28,8 +29,10 @@ def checked_rate(new: NewRate, *, now: datetime) -> Rate:
     if not new.source.isprintable():
         raise RateInvalid("the source must be printable", pointer="/source")
     as_of = new.as_of or now
-    if as_of.tzinfo is None or as_of > now:
-        raise RateInvalid("a rate is as of now or before, and its time names the offset", pointer="/as_of")
+    if not is_in_range(as_of):
+        raise RateInvalid(WANTED, pointer="/as_of")
+    if as_of > now:
+        raise RateInvalid("a rate is as of now or before", pointer="/as_of")
     return Rate(
         base=new.base,
         quote=new.quote,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.errors import Broken
+from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL
 from cashback.ledger.model import Cause
 from cashback.ledger.model.statements import Figure, Movement, PeriodInvalid, StatementLine, Totals
@@ -93,17 +94,17 @@ def words_of(cause: str, *, is_by_hand: bool = False) -> str:
 
 
 def check_instant(instant: datetime, *, parameter: str) -> None:
-    """Return when an instant says its offset: without one it is a different time in every place.
+    """Return when an instant says its offset, without which it is a different time in every place, and is in range.
 
     Raises:
-        PeriodInvalid: it does not.
+        PeriodInvalid: it does not, or is not.
     """
-    if instant.tzinfo is None:
-        raise PeriodInvalid("an instant needs its offset, such as Z", parameter=parameter)
+    if not is_in_range(instant):
+        raise PeriodInvalid(WANTED, parameter=parameter)
 
 
 def check_period(since: datetime, until: datetime) -> None:
-    """Return when a period has two ends with their offsets, the second after the first.
+    """Return when a period has two ends that are instants in range, the second after the first.
 
     Raises:
         PeriodInvalid: it does not.

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from cashback.kernel.instants import WANTED, is_in_range
 from cashback.ledger.model.drafts import Version, WindowEmpty, WindowInPast, WindowOverlaps
 
 
@@ -28,12 +29,12 @@ def place(
 
     Raises:
         WindowInPast: it would start before now, and change decisions that were made.
-        WindowEmpty: it would end before it has started, or a time lacks its offset.
+        WindowEmpty: it would end before it has started, or a time lacks its offset or is out of range.
         WindowOverlaps: it would share time with another version that keeps its window.
     """
     for name, told in (("starts_at", starts_at), ("ends_at", ends_at)):
-        if told is not None and told.tzinfo is None:
-            raise WindowEmpty("a time must name its offset", pointer=f"/{name}")
+        if told is not None and not is_in_range(told):
+            raise WindowEmpty(WANTED, pointer=f"/{name}")
     start = now if starts_at is None else starts_at
     if start < now:
         raise WindowInPast("a version starts now or later: decisions were made until now", pointer="/starts_at")

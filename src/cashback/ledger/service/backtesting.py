@@ -18,6 +18,7 @@ import msgspec
 
 from cashback.kernel.db import Database, Tx, long_statements
 from cashback.kernel.errors import Broken
+from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import Minor
 from cashback.ledger.model.backtests import (
     LARGEST_MAX,
@@ -171,6 +172,9 @@ def _check(asked: Backtest) -> None:
     Raises:
         BacktestInvalid: it is not.
     """
+    for pointer, told in (("/since", asked.since), ("/until", asked.until)):
+        if told is not None and not is_in_range(told):
+            raise BacktestInvalid(WANTED, pointer=pointer)
     if asked.since is not None and asked.until is not None and asked.until <= asked.since:
         raise BacktestInvalid("the window must end after it starts", pointer="/until")
     if not 1 <= asked.largest <= LARGEST_MAX:

@@ -6,6 +6,7 @@ from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
+from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import INT63_MAX, Minor, TokenUnits
 from cashback.ledger.model import LargestGrant
 from cashback.ledger.model.campaigns import (
@@ -174,8 +175,8 @@ def _checked(new: NewCampaign, now: datetime) -> datetime:
     if not new.name.isprintable():
         raise CampaignInvalid("the name must be printable", pointer="/name")
     for pointer, told in (("/starts_at", new.starts_at), ("/ends_at", new.ends_at)):
-        if told is not None and told.tzinfo is None:
-            raise CampaignInvalid("a time must name its offset", pointer=pointer)
+        if told is not None and not is_in_range(told):
+            raise CampaignInvalid(WANTED, pointer=pointer)
     starts_at = new.starts_at or now
     if starts_at < now:
         raise CampaignInvalid("a campaign starts now or later", pointer="/starts_at")

@@ -8,6 +8,7 @@ from cashback.kernel.money import INT63_MAX
 from cashback.kernel.page import number_of
 from cashback.ledger.model.rates import NewRate, Rate, RateExists, RateUnknown
 from cashback.ledger.rules.rates import check_beside, checked_rate
+from cashback.ledger.rules.statements import check_instant
 from cashback.ledger.store import rates as store
 
 LIST_MAX: Final = 200
@@ -44,8 +45,10 @@ class RateReadings:
         """Return the rate of a pair that is in force at an instant.
 
         Raises:
+            PeriodInvalid: the instant lacks its offset, or is out of range.
             RateUnknown: there is none.
         """
+        check_instant(at, parameter="at")
         async with self._database.transaction() as tx:
             found = await store.in_force(tx, base, quote, at=at)
         if found is None:

@@ -3,6 +3,7 @@
 import hashlib
 
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import INT63_MAX, Minor
 from cashback.ledger.model.drafts import DraftUnknown, RulesetUnknown
 from cashback.ledger.model.engine import Exchange, Line, Paying, ProgrammeFacts, Published, PurchaseFacts
@@ -31,7 +32,7 @@ class Simulations:
 
         Raises:
             DraftUnknown, RulesetUnknown: there is no such one.
-            SimulationInvalid: the lines do not add up, or an amount is out of bounds.
+            SimulationInvalid: the lines do not add up, or an amount or instant is out of bounds.
             CurrencyUnknown, CurrencyWithdrawn: nobody pays with it.
         """
         facts = _facts(simulation)
@@ -77,6 +78,9 @@ def _facts(simulation: Simulation) -> PurchaseFacts:
         SimulationInvalid, CurrencyUnknown, CurrencyWithdrawn: it is none, with a pointer to why.
     """
     lines = tuple(Line(Minor(int(line.amount_minor)), line.sku, line.category) for line in simulation.lines)
+    for pointer, told in (("/occurred_at", simulation.occurred_at), ("/received_at", simulation.received_at)):
+        if not is_in_range(told):
+            raise SimulationInvalid(WANTED, pointer=pointer)
     if not 0 <= simulation.amount <= INT63_MAX:
         raise SimulationInvalid(f"an amount is 0 to {INT63_MAX} minor units", pointer="/amount_minor")
     if lines and sum(line.amount for line in lines) != simulation.amount:

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from cashback.kernel.db import Database
+from cashback.kernel.instants import is_in_range
 from cashback.kernel.money import TOKEN_SYMBOL
 from cashback.kernel.page import CursorInvalid, cursor_of, place_of
 from cashback.ledger.model.statements import (
@@ -176,6 +177,6 @@ def _place(place: str | None) -> tuple[datetime, int] | None:
         at = datetime.fromisoformat(instant)
     except ValueError as cause:
         raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor") from cause
-    if at.tzinfo is None or not (position.isascii() and position.isdigit() and len(position) <= 18):  # noqa: PLR2004  # below 2^63
+    if not is_in_range(at) or not (position.isascii() and position.isdigit() and len(position) <= 18):  # noqa: PLR2004  # below 2^63
         raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
     return at, int(position)

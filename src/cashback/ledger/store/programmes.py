@@ -1,10 +1,11 @@
 """Programmes, the percentage each was started with, and what their budgets hold."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from cashback.kernel.db import Tx
+from cashback.kernel.instants import EARLIEST
 from cashback.kernel.money import Bps, Currency, Minor, TokenRate
 from cashback.ledger.model import Conditions, Conversion, NewProgramme, Programme, Ruleset
 
@@ -22,7 +23,7 @@ _BARE: Final = """
 """
 """The percentage that a programme was started with; what was published since is a document."""
 
-BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
+BEGINNING: Final = EARLIEST
 """The first rules of a programme are of all time before: what is imported occurred long before it is recorded."""
 
 _PROGRAMME: Final = f"""

@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 
 from cashback.kernel.db import Tx
+from cashback.kernel.instants import WANTED, is_in_range
 from cashback.purchases.model import FieldInvalid, Merchant, MerchantUnknown, Order, Outcome, User, UserUnknown
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.store import facts as store
@@ -74,11 +75,13 @@ async def _set_tier(change: TierChange, tx: Tx, now: datetime) -> User:
 
     Raises:
         UserUnknown: there is none.
-        FieldInvalid: a time goes with a tier, names its offset, and is not of the future.
+        FieldInvalid: a time goes with a tier, is in range, and not of the future.
     """
     since = change.since
-    if since is not None and (change.tier is None or since.tzinfo is None or since > now):
-        raise FieldInvalid("a tier is held since now or before, and the time names its offset", pointer="/since")
+    if since is not None and not is_in_range(since):
+        raise FieldInvalid(WANTED, pointer="/since")
+    if since is not None and (change.tier is None or since > now):
+        raise FieldInvalid("a tier is held since now or before", pointer="/since")
     held_since = None if change.tier is None else since or now
     if not await store.set_tier(tx, change.user_id, tier=change.tier, since=held_since):
         raise UserUnknown("there is no such user", parameter="user_id")

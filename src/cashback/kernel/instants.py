@@ -1,0 +1,23 @@
+"""The instants that there are: everything that people or machines tell, and everything that is stored, lies among them.
+
+A database and a calendar know years that the other does not, and a local time a day on either side of its instant: one
+that either cannot hold would be stored once and never be read again.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Both ends belong to the range; migrations of the schemas that store instants repeat them."""
+
+WANTED: Final = f"an instant names its offset, and lies between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d} in UTC"
+
+
+def is_in_range(instant: datetime) -> bool:
+    """Tell whether an instant names its offset and lies in the range, wherever its offset takes it.
+
+    >>> is_in_range(datetime.fromisoformat("9999-12-31T23:59:59-05:00"))
+    False
+    """
+    return instant.tzinfo is not None and EARLIEST <= instant <= LATEST

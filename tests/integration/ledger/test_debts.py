@@ -80,7 +80,7 @@ async def test_debts_are_shown_by_user_and_by_programme(world: World) -> None:
     told = await debts_of(world).of_user(user.id)
     assert told.figures == figures(user.id, requested=4_190_000, collected=1_190_000, written_off=0)
     assert told.open == [OpenStory(programme_id=programme.id, token_units="3000000", since=START + DAY)]
-    assert await debts_of(world).of_programmes() == [
+    assert (await debts_of(world).of_programmes(after=None, limit=10))[0] == [
         figures(programme.id, requested=4_190_000, collected=1_190_000, written_off=0)
     ]
     [debtor] = await debts_of(world).debtors(after=None, limit=10)
@@ -133,7 +133,7 @@ async def test_what_is_too_old_is_written_off_and_the_rest_is_not(world: World) 
     assert (await debts_of(world).of_user(user.id)).figures == figures(
         user.id, requested=4_500_000, collected=0, written_off=4_500_000
     )
-    assert await debts_of(world).of_programmes() == [
+    assert (await debts_of(world).of_programmes(after=None, limit=10))[0] == [
         figures(programme.id, requested=4_500_000, collected=0, written_off=4_500_000)
     ]
     await world.assert_books_prove()

@@ -53,8 +53,9 @@ _PROGRAMME: Final = f"""
           and campaign.name = 'base'
         order by transfer.position
         limit 1
-    ) as base on true
+    ) as base on ruleset.id is not null
 """
+"""Without the percentage that it was started with, a campaign named `base` is one that somebody created later."""
 
 
 async def read(

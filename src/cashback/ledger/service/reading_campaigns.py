@@ -10,6 +10,7 @@ from cashback.kernel.db import Database
 from cashback.ledger.model.campaigns import BudgetStory, Campaign, CampaignAnswer, CampaignUnknown, Day, DayAnswer
 from cashback.ledger.rules.forecast import DAYS_SEEN_MAX, forecast
 from cashback.ledger.service.campaigns import campaign_answer
+from cashback.ledger.service.programmes import within_programme
 from cashback.ledger.store import campaigns as store
 
 LIST_MAX: Final = 200
@@ -36,9 +37,13 @@ class CampaignReadings:
     async def campaigns(
         self, programme_id: str, *, after: str | None, limit: int
     ) -> tuple[list[CampaignAnswer], str | None]:
-        """Return a page of a programme's campaigns, the oldest first, and the place of the next one."""
+        """Return a page of a programme's campaigns, the oldest first, and the place of the next one.
+
+        Raises:
+            ProgrammeUnknown: there is no such programme.
+        """
         most = min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
+        async with within_programme(self._database, programme_id) as tx:
             found = await store.page(tx, programme_id, after=after or "", limit=most + 1)
         kept = found[:most]
         return [campaign_answer(one) for one in kept], kept[-1].id if len(found) > most else None

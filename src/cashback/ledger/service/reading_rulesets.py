@@ -28,6 +28,7 @@ from cashback.ledger.rules.linting import lint
 from cashback.ledger.rules.programme import facts_of
 from cashback.ledger.service.drafting import draft_answer
 from cashback.ledger.service.limits import MintLimit
+from cashback.ledger.service.programmes import within_programme
 from cashback.ledger.service.publishing import largest_of, version_answer
 from cashback.ledger.store import drafts, programmes, rulesets
 
@@ -54,9 +55,13 @@ class RulesetReadings:
         return DraftStory(**msgspec.structs.asdict(draft_answer(draft)), document=msgspec.json.decode(draft.document))
 
     async def drafts(self, programme_id: str, *, after: str | None, limit: int) -> tuple[list[DraftAnswer], str | None]:
-        """Return a page of a programme's drafts, the oldest first, and the place of the next one."""
+        """Return a page of a programme's drafts, the oldest first, and the place of the next one.
+
+        Raises:
+            ProgrammeUnknown: there is no such programme.
+        """
         most = min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
+        async with within_programme(self._database, programme_id) as tx:
             found = await drafts.page(tx, programme_id, after=after or "", limit=most + 1)
         kept = found[:most]
         return [draft_answer(one) for one in kept], kept[-1].id if len(found) > most else None
@@ -91,9 +96,10 @@ class RulesetReadings:
         """Return the version that decides what happens at an instant, past, present or staged.
 
         Raises:
+            ProgrammeUnknown: there is no such programme.
             RulesetUnknown: there is none then.
         """
-        async with self._database.transaction() as tx:
+        async with within_programme(self._database, programme_id) as tx:
             return _story(await rulesets.in_force(tx, programme_id, at=at))
 
     async def versions(
@@ -102,10 +108,11 @@ class RulesetReadings:
         """Return a page of a programme's versions, the newest first, and the place of the next one.
 
         Raises:
+            ProgrammeUnknown: there is no such programme.
             CursorInvalid: `after` is no place of ours.
         """
         before, most = number_of(after, first=INT63_MAX), min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
+        async with within_programme(self._database, programme_id) as tx:
             found = await rulesets.page(tx, programme_id, before=before, limit=most + 1)
         kept = found[:most]
         return [version_answer(one) for one in kept], str(kept[-1].version) if len(found) > most else None

@@ -86,6 +86,21 @@ async def read(
     return None if row is None else _programme(row)
 
 
+async def exists(tx: Tx, programme_id: str) -> bool:
+    """Tell whether there is a programme, in force or not."""
+    cursor = await tx.execute(
+        """
+        select exists (
+            select
+            from ledger.programmes
+            where id = %(id)s)
+        """,
+        {"id": programme_id},
+    )
+    [(found,)] = await cursor.fetchall()
+    return bool(found)
+
+
 async def page(tx: Tx, *, after: str, limit: int) -> list[Programme]:
     """Return programmes by id, from the one after `after` on."""
     cursor = await tx.execute(

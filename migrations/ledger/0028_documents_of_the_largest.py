@@ -8,7 +8,7 @@ few or none, are counted for backtests by an index of theirs.
 from cashback.kernel.migrations import run
 
 revision = "0028"
-down_revision = "0026"
+down_revision = "0027"
 
 BOUNDS = r"""
 alter table ledger.cashback_ledger

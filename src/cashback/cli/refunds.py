@@ -84,13 +84,13 @@ def debts() -> None:
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many users at most.")
 @json_option
 def list_debts(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click's way
-    """List users in debt, and what every programme asked back.
+    """List users in debt, and what the newest programmes asked back, 200 at most.
 
     Requested, collected and uncollected, in base units of the token.
 
     Example: cashback debts list --json
     """
-    debtors, programmes = _get(f"/v1/debts?limit={limit}")["items"], _get("/v1/debts/programmes")["items"]
+    debtors, programmes = _get(f"/v1/debts?limit={limit}")["items"], _get("/v1/debts/programmes?limit=200")["items"]
     if as_json:
         print_json({"users": debtors, "programmes": programmes})
         return

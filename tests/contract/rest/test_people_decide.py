@@ -145,7 +145,9 @@ async def test_pauses_and_their_ends_are_told_the_last_first(own_world: World, o
     told = [(one["is_paused"], one["person"], one["reason"]) for one in first["items"] + rest["items"]]
     assert told == [(True, "alice", "c"), (False, "alice", "b"), (True, "alice", "a")]
     assert rest["next_cursor"] is None
-    assert_problem(await operator.get("/v1/programmes/prg_nobody/pauses"), 404, "programme_unknown")
+    assert_problem(
+        await operator.get("/v1/programmes/prg_nobody/pauses"), 404, "programme_unknown", parameter="programme_id"
+    )
     merchant = await own_rest.merchant(await own_world.merchant())
     assert_problem(await merchant.get(f"{path}/pauses"), 403, "operator_only")
 

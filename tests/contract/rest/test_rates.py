@@ -71,6 +71,24 @@ async def test_a_rate_far_from_the_last_one_is_confirmed_or_refused(operator: Ca
     assert (await put(operator, base="CHF", numerator=1, is_confirmed=True)).status_code == 201
 
 
+async def test_a_rate_put_before_others_is_compared_with_the_one_after_it(operator: Caller, world: World) -> None:
+    """As the first of all, and between two that are far apart: each neighbour is asked."""
+    assert (await put(operator, base="SEK", numerator=100)).status_code == 201
+    before = (world.clock.now() - timedelta(hours=1)).isoformat()
+    for numerator in (201, 49):
+        refused = await put(operator, base="SEK", numerator=numerator, as_of=before)
+        assert_problem(refused, 422, "rate_absurd", pointer="/numerator")
+        assert (refused.json()["next"], "last" in refused.json()) == ("100/100", False)
+    assert (await put(operator, base="SEK", numerator=50, as_of=before)).status_code == 201
+    between = (world.clock.now() - timedelta(minutes=30)).isoformat()
+    for numerator, beside in ((101, "last"), (49, "next")):
+        refused = await put(operator, base="SEK", numerator=numerator, as_of=between)
+        assert_problem(refused, 422, "rate_absurd", pointer="/numerator")
+        assert beside in refused.json()
+    confirmed = await put(operator, base="SEK", numerator=49, as_of=between, is_confirmed=True)
+    assert confirmed.status_code == 201
+
+
 @pytest.mark.parametrize(
     "changes,code,pointer",
     [

@@ -118,7 +118,7 @@ async def test_what_one_programme_gives_up_at_once_is_never_open_beside_what_ano
     await refunded(world, give_back(younger))
     story = await debts_of(world).of_user(user.id)
     assert [(part.programme_id, part.token_units, part.since) for part in story.open] == [(first.id, "1500000", START)]
-    figures = {each.id: each for each in await debts_of(world).of_programmes()}
+    figures = {each.id: each for each in (await debts_of(world).of_programmes(after=None, limit=10))[0]}
     assert [(each.open, each.written_off, each.collected) for each in (figures[first.id], figures[second.id])] == [
         ("1500000", "0", "0"),
         ("0", "1500000", "0"),

@@ -1,4 +1,7 @@
-"""Budgets in stripes under those who grant from them at the same time, in two processes."""
+"""Budgets in stripes under those who grant from them at the same time, by two pools of connections.
+
+Separate processes do so in test_deciding_together.py.
+"""
 
 import asyncio
 import random
@@ -53,7 +56,7 @@ async def granted(world: World, user: User, merchant: Merchant, *, stripe: int, 
     return int(answer.cashback.amount_minor)
 
 
-async def test_one_process_waits_for_nobody_at_another_stripe(world: World) -> None:
+async def test_a_grant_waits_for_nobody_at_another_stripe(world: World) -> None:
     """While a stripe is locked elsewhere, what the next one holds is granted."""
     [campaign] = await campaigns_of(world, budgets=[40], stripes=4, grant=5)
     user, merchant = await world.user(), await world.merchant()
@@ -84,8 +87,8 @@ async def test_one_campaign_that_is_used_up_takes_nothing_from_another(world: Wo
     assert (sum(await left_of(world, first)), sum(await left_of(world, second))) == (0, 91)
 
 
-async def test_two_processes_never_grant_more_than_a_budget_and_never_wait_in_a_circle(dsns: Dsns) -> None:
-    """Two processes record 300 purchases of three campaigns in stripes; no unit is granted twice or lost."""
+async def test_two_pools_never_grant_more_than_a_budget_and_never_wait_in_a_circle(dsns: Dsns) -> None:
+    """Two pools of one process record 300 purchases of three campaigns in stripes; no unit is granted twice or lost."""
     seed = 20261126
     dice = random.Random(seed)  # noqa: S311  # a seeded test, no secret
     budgets = [400, 90, 10_000]

@@ -80,7 +80,7 @@ async def test_debts_are_shown_by_user_and_by_programme(world: World) -> None:
     told = await debts_of(world).of_user(user.id)
     assert told.figures == figures(user.id, requested=4_190_000, collected=1_190_000, written_off=0)
     assert told.open == [OpenStory(programme_id=programme.id, token_units="3000000", since=START + DAY)]
-    assert await debts_of(world).of_programmes() == [
+    assert (await debts_of(world).of_programmes(after=None, limit=10))[0] == [
         figures(programme.id, requested=4_190_000, collected=1_190_000, written_off=0)
     ]
     [debtor] = await debts_of(world).debtors(after=None, limit=10)
@@ -133,7 +133,7 @@ async def test_what_is_too_old_is_written_off_and_the_rest_is_not(world: World) 
     assert (await debts_of(world).of_user(user.id)).figures == figures(
         user.id, requested=4_500_000, collected=0, written_off=4_500_000
     )
-    assert await debts_of(world).of_programmes() == [
+    assert (await debts_of(world).of_programmes(after=None, limit=10))[0] == [
         figures(programme.id, requested=4_500_000, collected=0, written_off=4_500_000)
     ]
     await world.assert_books_prove()
@@ -174,12 +174,14 @@ async def test_a_person_gives_a_debt_up_with_a_reason(world: World) -> None:
     answers = [decoded(await debt_write_offs_of(world).write_off(part), WriteOffAnswer) for _ in range(2)]
     assert [answer.token_units for answer in answers] == ["400000", "400000"]
     assert await balance(world, user.id, "debt") == -1_100_000
-    rest = decoded(await debt_write_offs_of(world).write_off(command(user)), WriteOffAnswer)
+    spaced = msgspec.structs.replace(command(user), person=" alice ", reason=" moved away ")
+    rest = decoded(await debt_write_offs_of(world).write_off(spaced), WriteOffAnswer)
     assert (rest.token_units, rest.person, rest.reason) == ("1100000", "alice", "moved away")
     refused = await debt_write_offs_of(world).write_off(command(user))
     assert isinstance(refused, Refused)
     assert refused.error.code == "nothing_owed"
-    assert await world.one("select count(*) from ledger.write_offs") == 2
+    kept = await world.rows("select person, reason from ledger.write_offs")
+    assert kept == [("alice", "moved away")] * 2
     await world.assert_books_prove()
 
 
@@ -190,6 +192,9 @@ async def test_a_write_off_names_a_user_and_a_reason(world: World) -> None:
     for changes, code, place in (
         ({"user_id": "usr_1"}, UserUnknown.code, "user_id"),
         ({"reason": ""}, "field_invalid", "/reason"),
+        ({"reason": "   "}, "field_invalid", "/reason"),
+        ({"reason": "x" * 501}, "field_invalid", "/reason"),
+        ({"person": " "}, "field_invalid", "/person"),
         ({"person": ""}, "field_invalid", "/person"),
     ):
         outcome = await debt_write_offs_of(world).write_off(msgspec.structs.replace(command(user), **changes))

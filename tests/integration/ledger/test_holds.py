@@ -3,11 +3,14 @@
 import asyncio
 from datetime import timedelta
 
+import psycopg
 import pytest
 
+from cashback.kernel import db
+from cashback.kernel.db import DatabaseUnavailable
 from cashback.ledger import State
 from tests.integration.ledger.lives import bought, life_of, postings, steps, told, with_terms
-from tests.integration.ledger.world import START, World, buy, open_world, requests
+from tests.integration.ledger.world import START, Dsns, World, buy, open_world, requests
 
 pytestmark = pytest.mark.invariant("I1", "I4", "I8")
 HOLD = timedelta(days=30)
@@ -64,7 +67,7 @@ async def test_without_a_hold_everything_is_as_it_was(world: World) -> None:
 
 
 async def test_workers_side_by_side_release_each_hold_once(world: World) -> None:
-    """Of users whose accounts they share, in small batches, in two processes (I5)."""
+    """Of users whose accounts they share, in small batches, by two pools of connections (I5)."""
     await with_terms(world, hold_days=30)
     users, merchant = [await world.user() for _ in range(3)], await world.merchant()
     await world.record(*[buy(users[place % 3], merchant, 10_000 + place) for place in range(60)])
@@ -81,6 +84,23 @@ async def test_workers_side_by_side_release_each_hold_once(world: World) -> None
     assert await world.one("select count(*) from ledger.transfers where cause = 'approval'") == 60
     assert len(await world.events("ledger", "cashback.approved")) == 60
     await world.assert_books_prove()
+
+
+async def test_a_queue_of_reviews_that_cannot_be_read_holds_up_no_release(
+    dsns: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other kinds of the round are done all the same, and then it is told that the database failed."""
+    monkeypatch.setattr(db, "LOCK_TIMEOUT_MS", 200)
+    async with open_world(dsns) as world:
+        await with_terms(world, hold_days=30)
+        [cashback_id] = await bought(world)
+        world.clock.advance(HOLD)
+        async with await psycopg.AsyncConnection.connect(dsns.superuser) as other:
+            await other.execute("lock table ledger.reviews in access exclusive mode")
+            with pytest.raises(DatabaseUnavailable):
+                await life_of(world).round()
+        assert await steps(world, cashback_id) == ["pending", "approved"]
+        await world.assert_books_prove()
 
 
 async def test_a_round_is_bounded_and_the_longest_overdue_comes_first(world: World) -> None:

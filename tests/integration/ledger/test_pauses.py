@@ -6,12 +6,12 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from cashback.ledger import PauseAnswer, ProgrammeUnknown
+from cashback.ledger import MintPolicy, PauseAnswer, ProgrammeUnknown, Sweeper
 from cashback.purchases.model import OPERATOR, Refused
 from cashback.purchases.model.verdicts import ProgrammePause
 from cashback.purchases.service import Orders, Verdicts
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
-from tests.integration.ledger.world import World, decoded, minted_outcome, new_key, requests
+from tests.integration.ledger.world import World, buy, decoded, minted_outcome, new_key, requests, wallet_number
 from tests.support.facts import eventually
 
 pytestmark = pytest.mark.invariant("I1", "I4", "I7")
@@ -76,6 +76,28 @@ async def test_holds_expiries_reviews_and_requests_stop_and_go_on_when_it_is_res
         "expired",
         "mint_requested",
     ]
+    await world.assert_books_prove()
+
+
+async def test_a_paused_programme_holds_up_nobody_who_links_a_wallet(world: World) -> None:
+    """What it granted waits for it, those who granted elsewhere are requested, and then its own is, too."""
+    await with_terms(world)
+    paused = await bought(world, *[1_000] * 3, wallet=None)
+    await world.programme(currency="EUR")
+    user, merchant = await world.user(wallet=None), await world.merchant()
+    [granted] = await world.record(buy(user, merchant, currency="EUR", occurred_at=world.clock.now()))
+    await world.rows("update ledger.programmes set paused_at = now() where currency = 'USD'")
+    sweeper = Sweeper(world.worker, clock=world.clock, policy=MintPolicy(batch_max=3, missed_after=timedelta(days=1)))
+    owner = await world.one("select user_id from ledger.cashback_ledger where id = %s", paused[0])
+    for nth, user_id in enumerate((owner, user.id)):
+        linked = "insert into ledger.recipients (user_id, wallet, linked_at) values (%s, %s, %s)"
+        await world.rows(linked, user_id, wallet_number(nth), world.clock.now() + timedelta(seconds=nth))
+    assert (await sweeper.round()).linked == 1
+    assert {request.cashback_id for request in await requests(world)} == {granted.cashback.id}
+    assert await world.one("select count(*) from ledger.recipients where released_at is null") == 0
+    await world.rows("update ledger.programmes set paused_at = null")
+    world.clock.advance(timedelta(days=2))
+    assert (await sweeper.round()).missed == len(paused)
     await world.assert_books_prove()
 
 

@@ -9,7 +9,16 @@ import pytest
 
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import INT63_MAX, Bps, Minor, TokenRate
-from cashback.ledger import NewProgramme, Programme, ProgrammeExists, ProgrammeInvalid, ProgrammeUnknown, end_programme
+from cashback.ledger import (
+    NewCampaign,
+    NewProgramme,
+    Programme,
+    ProgrammeExists,
+    ProgrammeInvalid,
+    ProgrammeUnknown,
+    create_campaign,
+    end_programme,
+)
 from tests.integration.ledger.world import START, World, buy
 
 TERMS = NewProgramme(name="Spring", currency="USD", rate=Bps(250), token_rate=TokenRate(3, 2), budget=Minor(500_000))
@@ -32,6 +41,16 @@ async def test_the_same_terms_again_change_nothing(world: World) -> None:
     first, *others = await asyncio.gather(*[world.start(TERMS) for _ in range(5)])
     assert all(other == first for other in others)
     assert await world.one("select count(*) from ledger.transfers") == 1
+
+
+async def test_a_campaign_called_base_that_came_later_is_no_term_of_its_programme(world: World) -> None:
+    """A programme that started empty is the same one for whoever starts it again, whatever was made for it since."""
+    empty = msgspec.structs.replace(TERMS, rate=None, budget=None)
+    first = await world.start(empty)
+    async with world.api.transaction() as tx:
+        await create_campaign(tx, NewCampaign(programme_id=first.id, name="base", budget=5_000), now=START)
+    again = await world.start(empty)
+    assert (again.id, again.started_with, again.budget) == (first.id, None, 5_000)
 
 
 async def test_a_second_programme_and_other_terms_are_refused(world: World) -> None:

@@ -16,11 +16,10 @@ from cashback.kernel import db
 from cashback.kernel.bus import dead_letters
 from cashback.kernel.config import Dsn
 from cashback.kernel.money import TokenUnits
-from cashback.ledger.http.debts import DebtorPage
+from cashback.ledger.http.debts import DebtorPage, ProgrammeDebtPage
 from cashback.ledger.http.programmes import ProgrammePage
 from cashback.ledger.http.queues import ExpiringList, ReviewPage
 from cashback.ledger.model.audits import ReconciliationStory
-from cashback.ledger.service import ProgrammeDebts
 from cashback.minting.model import Inclusion, Mint, MintState
 from cashback.processes import doctor, migrate
 from cashback.processes import reconcile as reconciling
@@ -44,7 +43,7 @@ SENTENCE: Final = "it was taken back because the customer returned all of it wit
 OVER_REST: Final[dict[str, tuple[tuple[str, ...], dict[str, type]]]] = {
     "adjustment list": ((), {"/v1/adjustments": AdjustmentPage}),
     "campaign list": (("prg_1",), {"/v1/programmes/prg_1/campaigns": CampaignPage}),
-    "debts list": ((), {"/v1/debts": DebtorPage, "/v1/debts/programmes": ProgrammeDebts}),
+    "debts list": ((), {"/v1/debts": DebtorPage, "/v1/debts/programmes": ProgrammeDebtPage}),
     "expiring": ((), {"/v1/expiring": ExpiringList}),
     "merchant deactivations": (("mer_1",), {"/v1/merchants/mer_1/deactivations": ActivityPage}),
     "programme list": ((), {"/v1/programmes": ProgrammePage}),

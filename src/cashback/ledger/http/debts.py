@@ -7,13 +7,17 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
 from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
-from cashback.ledger.service import DebtorStory, Debts, ProgrammeDebts, UserDebtStory, WriteOffStory
+from cashback.ledger.service import DebtorStory, Debts, DebtStory, UserDebtStory, WriteOffStory
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
 
 
 class DebtorPage(Page[DebtorStory], frozen=True):
     """One page of users in debt; `next_cursor` is null on the last one."""
+
+
+class ProgrammeDebtPage(Page[DebtStory], frozen=True):
+    """One page of what programmes asked back; `next_cursor` is null on the last one."""
 
 
 class WriteOffPage(Page[WriteOffStory], frozen=True):
@@ -33,14 +37,16 @@ async def list_debts(
 @get(
     "/v1/debts/programmes",
     operation_id="showProgrammeDebts",
-    summary="What each programme asked back",
+    summary="What each programme asked back, the newest first",
     tags=["Debts"],
     responses=problems(403),
 )
-async def show_programmes(request: Request[Any, Any, Any], debts: NamedDependency[Debts]) -> ProgrammeDebts:
-    """Return what every programme asked back of its users: requested, collected and uncollected."""
+async def show_programmes(
+    request: Request[Any, Any, Any], debts: NamedDependency[Debts], limit: Limit = PAGE_DEFAULT, cursor: Cursor = None
+) -> ProgrammeDebtPage:
+    """Return one page of what programmes asked back of their users: requested, collected and uncollected."""
     require_operator(principal_of(request))
-    return ProgrammeDebts(items=await debts.of_programmes())
+    return ProgrammeDebtPage.of(*await debts.of_programmes(after=place_of(cursor), limit=limit))
 
 
 @get(

@@ -45,7 +45,7 @@ class RateInvalid(Invalid):
 
 
 class RateAbsurd(Invalid):
-    """The rate is far from the one before it; `last` tells that one. Confirm it if it is meant."""
+    """The rate is far from the one before it, which `last` tells, or from the `next` one. Confirm it if it is meant."""
 
     code = "rate_absurd"
 

@@ -1,4 +1,4 @@
-"""Which exchange rates are sound, alone and beside the one before."""
+"""Which exchange rates are sound, alone and beside those before and after."""
 
 from datetime import datetime
 from typing import Final
@@ -8,7 +8,7 @@ from cashback.ledger.model.rates import NewRate, Rate, RateAbsurd, RateInvalid
 from cashback.ledger.rules.programme import known_currency
 
 FACTOR_MAX: Final = 2
-"""A rate that is more than so many times the one before, or less than that part of it, is confirmed or refused."""
+"""A rate that is more than so many times a neighbour in time, or less than that part of it, is confirmed or refused."""
 
 PART_MAX: Final = 10**12
 
@@ -45,18 +45,26 @@ def checked_rate(new: NewRate, *, now: datetime) -> Rate:
     )
 
 
-def check_beside(rate: Rate, last: Rate | None) -> None:
-    """Return when a rate is near the one before it, or confirmed.
+def check_beside(rate: Rate, *, last: Rate | None, following: Rate | None) -> None:
+    """Return when a rate is near the one before it and the one after it, or confirmed.
 
     Raises:
         RateAbsurd: it is neither; somebody has mistyped, or turned the ratio round.
     """
-    if last is None or rate.is_confirmed:
+    if rate.is_confirmed:
         return
-    new, old = rate.numerator * last.denominator, last.numerator * rate.denominator
-    if new > old * FACTOR_MAX or old > new * FACTOR_MAX:
+    for name, told, beside in (("last", "it was", last), ("next", "it is later", following)):
+        if beside is None or _is_near(rate, beside):
+            continue
+        ratio = f"{beside.numerator}/{beside.denominator}"
         raise RateAbsurd(
-            f"it was {last.numerator}/{last.denominator}: a change by more than a factor of {FACTOR_MAX} is confirmed",
+            f"{told} {ratio}: a change by more than a factor of {FACTOR_MAX} is confirmed",
             pointer="/numerator",
-            last=f"{last.numerator}/{last.denominator}",
+            **{name: ratio},
         )
+
+
+def _is_near(rate: Rate, other: Rate) -> bool:
+    """Tell whether neither rate is more than the factor times the other."""
+    one, two = rate.numerator * other.denominator, other.numerator * rate.denominator
+    return one <= two * FACTOR_MAX and two <= one * FACTOR_MAX

@@ -28,7 +28,6 @@ from cashback.ledger.store import reversals
 ACTOR: Final = "ledger"
 USERS_MAX: Final = 100
 PARTS_MAX: Final = 100
-PROGRAMMES_MAX: Final = 200
 WRITTEN_OFF: Final = Counter("ledger_written_off_units_total", "Debt that was given up because of its age.")
 
 log = logger(__name__)
@@ -85,12 +84,6 @@ class WriteOffStory(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class ProgrammeDebts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the two hundred newest programmes that asked anything back came to."""
-
-    items: list[DebtStory]
-
-
 class Debts:
     """Tells who owes what."""
 
@@ -112,10 +105,10 @@ class Debts:
         """
         async with self._database.transaction() as tx:
             figures = await store.figures_of_user(tx, user_id)
-            parts = await store.open_debts(tx, [user_id])
+            parts = await store.open_debts(tx, [user_id], limit=PARTS_MAX)
         if figures.requested == 0:
             raise DebtUnknown("nothing was ever asked back of this user", user_id=user_id)
-        return UserDebtStory(figures=_told(figures), open=[_part(part) for part in parts[:PARTS_MAX]])
+        return UserDebtStory(figures=_told(figures), open=[_part(part) for part in parts])
 
     async def write_offs(
         self, user_id: str, *, after: str | None, limit: int
@@ -134,10 +127,12 @@ class Debts:
         kept = [_given_up(*one) for one in found[:limit]]
         return kept, kept[-1].number if len(found) > limit else None
 
-    async def of_programmes(self) -> list[DebtStory]:
-        """Return what each programme asked back and what became of it: the two hundred newest."""
+    async def of_programmes(self, *, after: str | None, limit: int) -> tuple[list[DebtStory], str | None]:
+        """Return a page of what each programme asked back, the newest first, and the place of the next one."""
         async with self._database.transaction() as tx:
-            return [_told(figures) for figures in await store.figures_of_programmes(tx, limit=PROGRAMMES_MAX)]
+            found = await store.figures_of_programmes(tx, before=after, limit=limit + 1)
+        kept = [_told(figures) for figures in found[:limit]]
+        return kept, kept[-1].id if len(found) > limit else None
 
 
 async def write_off(

@@ -113,16 +113,22 @@ class Life:
         """Move at most one batch of each kind and return how many moved.
 
         Raises:
-            Unavailable: the database failed; what the round had done so far stays.
+            Unavailable: the database failed at one kind or more; what the round has done of the others stays.
             Broken: one of our invariants does not hold.
         """
-        lived = Lived(
-            reviewed=await self._step(_REVIEWED),
-            released=await self._step(_RELEASED),
-            expired=await self._step(_EXPIRED),
-        )
+        count: dict[str, int] = {}
+        failure: Unavailable | None = None
+        for step in (_REVIEWED, _RELEASED, _EXPIRED):
+            # A queue that is too long to be looked at in time holds up its own kind only.
+            try:
+                count[step.name] = await self._step(step)
+            except Unavailable as error:
+                log.warning("life.step_postponed", step=step.name, code=error.code, detail=error.detail)
+                failure = failure or error
+        if failure is not None:
+            raise failure
         await self._observe()
-        return lived
+        return Lived(**count)
 
     async def _step(self, step: _Step) -> int:
         """Do one batch of one kind and return how many moved; who fails alone is left out for a while.

@@ -1,10 +1,12 @@
 """Programmes: the terms under which cashback is granted; one is in force for each currency that is paid in."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import msgspec
 
-from cashback.kernel.db import Tx
+from cashback.kernel.db import Database, Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import Currency, TokenUnits
 from cashback.ledger.model import (
@@ -68,6 +70,19 @@ async def end_programme(tx: Tx, programme_id: str, *, reason: str, now: datetime
         raise ProgrammeEnded("the programme has ended already", parameter="programme_id")
     ended = await store.read(tx, programme_id=programme_id)
     return programme_answer(ended or programme)
+
+
+@asynccontextmanager
+async def within_programme(database: Database, programme_id: str) -> AsyncIterator[Tx]:
+    """Yield a transaction in which a programme's lists are read: what there is not has no empty list.
+
+    Raises:
+        ProgrammeUnknown: there is no such programme.
+    """
+    async with database.transaction() as tx:
+        if not await store.exists(tx, programme_id):
+            raise ProgrammeUnknown("there is no such programme", parameter="programme_id")
+        yield tx
 
 
 def programme_answer(programme: Programme) -> ProgrammeAnswer:

@@ -19,7 +19,7 @@ async def put_rate(tx: Tx, new: NewRate, *, now: datetime) -> Rate:
 
     Raises:
         RateInvalid, CurrencyUnknown, CurrencyWithdrawn: it is unsound; roll `tx` back.
-        RateAbsurd: it is far from the one before, and not confirmed.
+        RateAbsurd: it is far from the one before or the one after, and not confirmed.
         RateExists: there is another one as of the same instant.
     """
     rate = checked_rate(new, now=now)
@@ -29,7 +29,7 @@ async def put_rate(tx: Tx, new: NewRate, *, now: datetime) -> Rate:
         if (last.numerator, last.denominator, last.source) == (rate.numerator, rate.denominator, rate.source):
             return last
         raise RateExists("there is another rate of this instant", pointer="/as_of")
-    check_beside(rate, last)
+    check_beside(rate, last=last, following=await store.following(tx, rate.base, rate.quote, at=rate.as_of))
     await store.insert(tx, rate)
     return rate
 

@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.ledger.model.campaigns import BudgetStory, Campaign, CampaignAnswer, CampaignUnknown, Day, DayAnswer
-from cashback.ledger.model.programmes import ProgrammeUnknown
 from cashback.ledger.rules.forecast import DAYS_SEEN_MAX, forecast
 from cashback.ledger.service.campaigns import campaign_answer
+from cashback.ledger.service.programmes import within_programme
 from cashback.ledger.store import campaigns as store
-from cashback.ledger.store import programmes
 
 LIST_MAX: Final = 200
 DAYS_MAX: Final = 366
@@ -44,9 +43,7 @@ class CampaignReadings:
             ProgrammeUnknown: there is no such programme.
         """
         most = min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
-            if await programmes.read(tx, programme_id=programme_id) is None:
-                raise ProgrammeUnknown("there is no such programme", parameter="programme_id")
+        async with within_programme(self._database, programme_id) as tx:
             found = await store.page(tx, programme_id, after=after or "", limit=most + 1)
         kept = found[:most]
         return [campaign_answer(one) for one in kept], kept[-1].id if len(found) > most else None

@@ -20,7 +20,6 @@ from cashback.ledger.model.drafts import (
     VersionStory,
 )
 from cashback.ledger.model.problems import Change, Finding, Severity
-from cashback.ledger.model.programmes import ProgrammeUnknown
 from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.changes import diff
 from cashback.ledger.rules.engine import rules_of
@@ -30,6 +29,7 @@ from cashback.ledger.rules.programme import facts_of
 from cashback.ledger.rules.statements import check_instant
 from cashback.ledger.service.drafting import draft_answer
 from cashback.ledger.service.limits import MintLimit
+from cashback.ledger.service.programmes import within_programme
 from cashback.ledger.service.publishing import largest_of, version_answer
 from cashback.ledger.store import drafts, programmes, rulesets
 
@@ -62,8 +62,7 @@ class RulesetReadings:
             ProgrammeUnknown: there is no such programme.
         """
         most = min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
-            await _check_programme(tx, programme_id)
+        async with within_programme(self._database, programme_id) as tx:
             found = await drafts.page(tx, programme_id, after=after or "", limit=most + 1)
         kept = found[:most]
         return [draft_answer(one) for one in kept], kept[-1].id if len(found) > most else None
@@ -99,10 +98,11 @@ class RulesetReadings:
 
         Raises:
             PeriodInvalid: the instant lacks its offset, or is out of range.
+            ProgrammeUnknown: there is no such programme.
             RulesetUnknown: there is none then.
         """
         check_instant(at, parameter="at")
-        async with self._database.transaction() as tx:
+        async with within_programme(self._database, programme_id) as tx:
             return _story(await rulesets.in_force(tx, programme_id, at=at))
 
     async def versions(
@@ -115,8 +115,7 @@ class RulesetReadings:
             CursorInvalid: `after` is no place of ours.
         """
         before, most = number_of(after, first=INT63_MAX), min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
-            await _check_programme(tx, programme_id)
+        async with within_programme(self._database, programme_id) as tx:
             found = await rulesets.page(tx, programme_id, before=before, limit=most + 1)
         kept = found[:most]
         return [version_answer(one) for one in kept], str(kept[-1].version) if len(found) > most else None
@@ -129,16 +128,6 @@ class RulesetReadings:
         """
         async with self._database.transaction() as tx:
             return diff(await _rules(tx, before), await _rules(tx, after))
-
-
-async def _check_programme(tx: Tx, programme_id: str) -> None:
-    """Return when there is such a programme: of another one nobody can tell that it has nothing.
-
-    Raises:
-        ProgrammeUnknown: there is none.
-    """
-    if await programmes.read(tx, programme_id=programme_id) is None:
-        raise ProgrammeUnknown("there is no such programme", parameter="programme_id")
 
 
 async def _draft(tx: Tx, draft_id: str) -> Draft:

@@ -27,7 +27,8 @@ from cashback.ledger.model.life import (
     WaitingStory,
 )
 from cashback.ledger.rules.life import is_same_person, name_digest
-from cashback.ledger.store import adjustments, campaigns, programmes, readings, reviews, waiting
+from cashback.ledger.service.programmes import within_programme
+from cashback.ledger.store import adjustments, campaigns, readings, reviews, waiting
 
 LIST_MAX: Final = 200
 
@@ -114,9 +115,7 @@ class Queues:
             CursorInvalid: `place` is none of ours.
         """
         below, most = number_of(place, first=INT63_MAX), min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
-            if await programmes.read(tx, programme_id=programme_id) is None:
-                raise ProgrammeUnknown("there is no such programme", programme_id=programme_id)
+        async with within_programme(self._database, programme_id) as tx:
             found = await waiting.pauses(tx, programme_id, numbers_below=below, limit=most + 1)
         return found[:most], found[most - 1].number if len(found) > most else None
 

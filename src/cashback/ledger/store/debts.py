@@ -85,15 +85,19 @@ async def owing_after(tx: Tx, account: int, *, limit: int) -> list[tuple[int, st
     return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
-async def open_debts(tx: Tx, user_ids: Sequence[str]) -> list[OpenDebt]:
-    """Return what those users owe, each part with when and under which programme it was raised, the oldest first."""
+async def open_debts(tx: Tx, user_ids: Sequence[str], *, limit: int | None = None) -> list[OpenDebt]:
+    """Return what those users owe, each part with when and under which programme it was raised, the oldest first.
+
+    At most `limit` parts of all of them together; None: every part.
+    """
     cursor = await tx.execute(
         f"""
         select user_id, programme_id, units, at
         from ({_OPEN}) as debt
         order by user_id, position
+        limit %(limit)s
         """,
-        {"users": list(user_ids)},
+        {"users": list(user_ids), "limit": limit},
     )
     return [
         OpenDebt(user_id=row[0], programme_id=row[1], token_units=TokenUnits(int(row[2])), raised_at=row[3])
@@ -138,29 +142,35 @@ async def figures_of_user(tx: Tx, user_id: str) -> DebtFigures:
     return _figures((user_id, *(row or (0, 0, 0, 0))))
 
 
-async def figures_of_programmes(tx: Tx, *, limit: int) -> list[DebtFigures]:
-    """Return what the users of the newest programmes were asked back and what became of it; none where nobody was."""
+async def figures_of_programmes(tx: Tx, *, before: str | None, limit: int) -> list[DebtFigures]:
+    """Return what the users of programmes were asked back and what became of it, the newest programme first.
+
+    At most `limit` programmes with an id before that one, None: the newest; none under which nobody was asked.
+    """
     cursor = await tx.execute(
         f"""
-        select clawback.owner, clawback.balance, clawback.balance - written - owed, written, owed
-        from ledger.accounts as clawback
+        with still as materialized (
+            select programme_id, sum(units) as owed
+            from ({_OPEN}) as debt
+            group by programme_id
+        )
+        select programme.id, clawback.balance, clawback.balance - written - coalesce(owed, 0), written,
+               coalesce(owed, 0)
+        from ledger.programmes as programme
+        join ledger.accounts as clawback on clawback.owner = programme.id and clawback.kind = 'clawback'
         cross join lateral (
             select coalesce((
                 select -balance
                 from ledger.accounts
-                where owner = clawback.owner
+                where owner = programme.id
                   and kind = 'written_off'), 0) as written
         ) as given_up
-        left join lateral (
-            select coalesce(sum(units), 0) as owed
-            from ({_OPEN}) as debt
-            where programme_id = clawback.owner
-        ) as still on true
-        where clawback.kind = 'clawback'
-        order by (select created_at from ledger.programmes where id = clawback.owner) desc, clawback.owner
+        left join still on still.programme_id = programme.id
+        where %(before)s::text is null or programme.id < %(before)s
+        order by programme.id desc
         limit %(limit)s
         """,
-        {"users": None, "limit": limit},
+        {"users": None, "before": before, "limit": limit},
     )
     return [_figures(row) for row in await cursor.fetchall()]
 
@@ -169,11 +179,14 @@ async def page(tx: Tx, *, after_user: str, limit: int) -> list[tuple[str, TokenU
     """Return users in debt after that one, in order of their ids: what each owes, and since when."""
     cursor = await tx.execute(
         f"""
-        select owner, -balance, (
-            select min(at)
+        with since as materialized (
+            select user_id, min(at) as at
             from ({_OPEN}) as debt
-            where user_id = owner)
+            group by user_id
+        )
+        select owner, -balance, since.at
         from ledger.accounts
+        left join since on since.user_id = owner
         where kind = 'debt'
           and balance < 0
           and owner = any(%(users)b)

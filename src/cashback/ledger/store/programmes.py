@@ -54,8 +54,9 @@ _PROGRAMME: Final = f"""
           and campaign.name = 'base'
         order by transfer.position
         limit 1
-    ) as base on true
+    ) as base on ruleset.id is not null
 """
+"""Without the percentage that it was started with, a campaign named `base` is one that somebody created later."""
 
 
 async def read(
@@ -84,6 +85,21 @@ async def read(
     )
     row = await cursor.fetchone()
     return None if row is None else _programme(row)
+
+
+async def exists(tx: Tx, programme_id: str) -> bool:
+    """Tell whether there is a programme, in force or not."""
+    cursor = await tx.execute(
+        """
+        select exists (
+            select
+            from ledger.programmes
+            where id = %(id)s)
+        """,
+        {"id": programme_id},
+    )
+    [(found,)] = await cursor.fetchall()
+    return bool(found)
 
 
 async def page(tx: Tx, *, after: str, limit: int) -> list[Programme]:

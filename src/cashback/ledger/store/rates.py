@@ -32,6 +32,24 @@ async def in_force(tx: Tx, base: str, quote: str, *, at: datetime) -> Rate | Non
     return None if row is None else _rate(row)
 
 
+async def following(tx: Tx, base: str, quote: str, *, at: datetime) -> Rate | None:
+    """Return the earliest rate of a pair that is later than `at`, None when there is none."""
+    cursor = await tx.execute(
+        f"""
+        select {_COLUMNS}
+        from ledger.exchange_rates
+        where base = %(base)s
+          and quote = %(quote)s
+          and as_of > %(at)s
+        order by as_of
+        limit 1
+        """,
+        {"base": base, "quote": quote, "at": at},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _rate(row)
+
+
 async def insert(tx: Tx, rate: Rate) -> None:
     """Store a rate."""
     await tx.execute(

@@ -107,13 +107,19 @@ async def lock_linked(tx: Tx, users: Sequence[str]) -> list[str]:
 
 
 async def waiting_of(tx: Tx, users: Sequence[str], *, limit: int) -> list[str]:
-    """Return ids of approved cashbacks of those users, at most `limit`."""
+    """Return ids of approved cashbacks of those users, user by user, at most `limit`.
+
+    Those of a paused programme are left out: they cannot move, and whoever walks over what was missed finds them later.
+    """
     cursor = await tx.execute(
         """
-        select id
-        from ledger.cashback_ledger
-        where user_id = any(%(users)b)
-          and state = 'approved'
+        select cashback.id
+        from ledger.cashback_ledger as cashback
+        join ledger.programmes as programme on programme.id = cashback.programme_id
+        where cashback.user_id = any(%(users)b)
+          and cashback.state = 'approved'
+          and programme.paused_at is null
+        order by cashback.user_id, cashback.position
         limit %(limit)s
         """,
         {"users": list(users), "limit": limit},
@@ -122,7 +128,7 @@ async def waiting_of(tx: Tx, users: Sequence[str], *, limit: int) -> list[str]:
 
 
 async def mark_released(tx: Tx, users: Sequence[str], *, at: datetime) -> None:
-    """Note that nothing of those users waits for their wallet any more."""
+    """Note that nothing of those users waits for their wallet any more; what is paused waits for its programme."""
     await tx.execute(
         """
         update ledger.recipients

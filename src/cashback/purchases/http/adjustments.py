@@ -19,8 +19,7 @@ from cashback.kernel.http import (
     require_operator,
 )
 from cashback.kernel.money import Amount
-from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import answer, command_route, owner_of
+from cashback.purchases.http.commands import OrderBody, answer, command_route, signed_by
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand
 from cashback.purchases.service import Adjustments
 from cashback.purchases.service.adjustments import AdjustmentAnswer, AdjustmentReadings
@@ -28,11 +27,9 @@ from cashback.purchases.service.adjustments import AdjustmentAnswer, AdjustmentR
 AdjustmentId = Annotated[str, PathParameter(description="An adjustment's id, `adj_...`.")]
 OfUser = Annotated[str | None, QueryParameter(max_length=64, description="Only those of this user, `usr_...`.")]
 Name = Annotated[str, msgspec.Meta(max_length=64)]
-Person = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="Who decides this.")]
-Why = Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="Why; it is kept.")]
 
 
-class CreditBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="credit"):
+class CreditBody(OrderBody, frozen=True, kw_only=True, tag_field="kind", tag="credit"):
     """Cashback for a user that no purchase earned, in minor units of the programme's funding currency.
 
     Out of a campaign's budget, or, without one, out of the programme's own funds.
@@ -41,18 +38,14 @@ class CreditBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     user_id: Name
     programme_id: Name
     amount_minor: Amount
-    person: Person
-    reason: Why
     campaign_id: Name | None = None
 
 
-class DebitBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="debit"):
+class DebitBody(OrderBody, frozen=True, kw_only=True, tag_field="kind", tag="debit"):
     """So much of a cashback to be taken back, at most what is left of it."""
 
     cashback_id: Name
     amount_minor: Amount
-    person: Person
-    reason: Why
 
 
 class AdjustmentPage(Page[AdjustmentAnswer], frozen=True):
@@ -73,29 +66,15 @@ async def create_adjustment(
     A credit above the programme's review amount waits for another person. A debit before the mint gives the money back
     to whoever paid; afterwards the user owes tokens, which are kept from what they earn next. Tokens are never seized.
     """
-    principal = principal_of(request)
-    require_operator(principal)
-    owner, traceparent = owner_of(principal), current_traceparent()
+    signed = signed_by(request, idempotency_key, data)
     if isinstance(data, DebitBody):
-        debit = DebitByHand(
-            owner=owner,
-            key=idempotency_key,
-            traceparent=traceparent,
-            cashback_id=data.cashback_id,
-            amount_minor=int(data.amount_minor),
-            person=data.person,
-            reason=data.reason,
-        )
+        debit = DebitByHand(**signed, cashback_id=data.cashback_id, amount_minor=int(data.amount_minor))
         return answer(await adjustments.debit(debit))
     credit = CreditByHand(
-        owner=owner,
-        key=idempotency_key,
-        traceparent=traceparent,
+        **signed,
         user_id=data.user_id,
         programme_id=data.programme_id,
         amount_minor=int(data.amount_minor),
-        person=data.person,
-        reason=data.reason,
         campaign_id=data.campaign_id,
     )
     return answer(await adjustments.credit(credit))

@@ -26,6 +26,13 @@ class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
+class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who orders something, and why; both are kept."""
+
+    person: Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="Who decides this.")]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="Why; it is kept.")]
+
+
 def command_route(  # each named at the route, where it is read
     path: str,
     *,
@@ -61,6 +68,22 @@ def ordered_by(request: Request[Any, Any, Any], key: str) -> Order:
     principal = principal_of(request)
     require_operator(principal)
     return Order(owner=owner_of(principal), key=key, traceparent=current_traceparent())
+
+
+def signed_by(request: Request[Any, Any, Any], key: str, body: OrderBody) -> dict[str, Any]:
+    """Return the members that every command has which an operator gives in a person's name.
+
+    Raises:
+        OperatorOnly: a merchant calls.
+    """
+    order = ordered_by(request, key)
+    return {
+        "owner": order.owner,
+        "key": order.key,
+        "traceparent": order.traceparent,
+        "person": body.person,
+        "reason": body.reason,
+    }
 
 
 def owner_of(principal: Principal) -> str:

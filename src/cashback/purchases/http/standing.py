@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
@@ -17,10 +17,8 @@ from cashback.kernel.http import (
     problems,
     require_operator,
 )
-from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import REPLAY_HEADER, answer, in_path, owner_of
+from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
 from cashback.purchases.http.people import MerchantId, UserId
-from cashback.purchases.http.verdicts import OrderBody
 from cashback.purchases.model import MerchantUnknown, UserUnknown
 from cashback.purchases.model.standing import MerchantActivity, UserBlock
 from cashback.purchases.service import ActivityAnswer, ActivityItem, BlockAnswer, BlockItem, Standings
@@ -34,14 +32,7 @@ class ActivityPage(Page[ActivityItem], frozen=True):
     """One page of a merchant's deactivations and the ends of them; `next_cursor` is null on the last one."""
 
 
-@post(
-    "/v1/users/{user_id:str}/block",
-    operation_id="blockUser",
-    summary="Block a user",
-    tags=["Users"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
-)
+@command_route("/v1/users/{user_id:str}/block", operation_id="blockUser", summary="Block a user", tag="Users")
 async def block_user(
     request: Request[Any, Any, Any],
     standings: NamedDependency[Standings],
@@ -50,17 +41,10 @@ async def block_user(
     idempotency_key: IdempotencyKey,
 ) -> Response[BlockAnswer]:
     """Have purchases recorded from now on earn the user nothing, until that is ended; what was granted lives on."""
-    return await _block(request, standings, user_id, data, key=idempotency_key, is_blocked=True)
+    return answer(await standings.set(_block(user_id, signed_by(request, idempotency_key, data), is_blocked=True)))
 
 
-@post(
-    "/v1/users/{user_id:str}/unblock",
-    operation_id="unblockUser",
-    summary="Unblock a user",
-    tags=["Users"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
-)
+@command_route("/v1/users/{user_id:str}/unblock", operation_id="unblockUser", summary="Unblock a user", tag="Users")
 async def unblock_user(
     request: Request[Any, Any, Any],
     standings: NamedDependency[Standings],
@@ -69,7 +53,7 @@ async def unblock_user(
     idempotency_key: IdempotencyKey,
 ) -> Response[BlockAnswer]:
     """Have purchases recorded from now on earn again; those of the meantime are not decided anew."""
-    return await _block(request, standings, user_id, data, key=idempotency_key, is_blocked=False)
+    return answer(await standings.set(_block(user_id, signed_by(request, idempotency_key, data), is_blocked=False)))
 
 
 @get(
@@ -93,13 +77,11 @@ async def list_blocks(
     return BlockPage.of(items, place)
 
 
-@post(
+@command_route(
     "/v1/merchants/{merchant_id:str}/deactivate",
     operation_id="deactivateMerchant",
     summary="Deactivate a merchant",
-    tags=["Merchants"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Merchants",
 )
 async def deactivate_merchant(
     request: Request[Any, Any, Any],
@@ -112,16 +94,16 @@ async def deactivate_merchant(
 
     Its API keys go on: it still records purchases and refunds.
     """
-    return await _activity(request, standings, merchant_id, data, key=idempotency_key, is_active=False)
+    return answer(
+        await standings.set(_activity(merchant_id, signed_by(request, idempotency_key, data), is_active=False))
+    )
 
 
-@post(
+@command_route(
     "/v1/merchants/{merchant_id:str}/activate",
     operation_id="activateMerchant",
     summary="Activate a merchant again",
-    tags=["Merchants"],
-    response_headers=[REPLAY_HEADER],
-    responses=problems(403, 404, 409, 413, 415),
+    tag="Merchants",
 )
 async def activate_merchant(
     request: Request[Any, Any, Any],
@@ -131,7 +113,9 @@ async def activate_merchant(
     idempotency_key: IdempotencyKey,
 ) -> Response[ActivityAnswer]:
     """Have purchases recorded there from now on earn again; those of the meantime are not decided anew."""
-    return await _activity(request, standings, merchant_id, data, key=idempotency_key, is_active=True)
+    return answer(
+        await standings.set(_activity(merchant_id, signed_by(request, idempotency_key, data), is_active=True))
+    )
 
 
 @get(
@@ -155,46 +139,16 @@ async def list_deactivations(
     return ActivityPage.of(items, place)
 
 
-async def _block(
-    request: Request[Any, Any, Any], standings: Standings, user_id: str, data: OrderBody, *, key: str, is_blocked: bool
-) -> Response[BlockAnswer]:
-    """Have a user blocked or unblocked."""
-    principal = principal_of(request)
-    require_operator(principal)
-    command = UserBlock(
-        owner=owner_of(principal),
-        key=key,
-        traceparent=current_traceparent(),
-        user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown),
-        is_blocked=is_blocked,
-        person=data.person,
-        reason=data.reason,
-    )
-    return answer(await standings.set(command))
+def _block(user_id: str, signed: dict[str, Any], *, is_blocked: bool) -> UserBlock:
+    """Return the command that blocks the user in the path, or ends that."""
+    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    return UserBlock(**signed, user_id=asked, is_blocked=is_blocked)
 
 
-async def _activity(
-    request: Request[Any, Any, Any],
-    standings: Standings,
-    merchant_id: str,
-    data: OrderBody,
-    *,
-    key: str,
-    is_active: bool,
-) -> Response[ActivityAnswer]:
-    """Have a merchant deactivated or activated."""
-    principal = principal_of(request)
-    require_operator(principal)
-    command = MerchantActivity(
-        owner=owner_of(principal),
-        key=key,
-        traceparent=current_traceparent(),
-        merchant_id=in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown),
-        is_active=is_active,
-        person=data.person,
-        reason=data.reason,
-    )
-    return answer(await standings.set(command))
+def _activity(merchant_id: str, signed: dict[str, Any], *, is_active: bool) -> MerchantActivity:
+    """Return the command that deactivates the merchant in the path, or ends that."""
+    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    return MerchantActivity(**signed, merchant_id=asked, is_active=is_active)
 
 
 STANDING_ROUTES = [block_user, unblock_user, list_blocks, deactivate_merchant, activate_merchant, list_deactivations]

@@ -2,36 +2,23 @@
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import IdempotencyKey, principal_of, require_operator
-from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import answer, command_route, in_path, owner_of
+from cashback.kernel.http import IdempotencyKey, principal_of
+from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
 from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
 from cashback.purchases.service import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer, Verdicts
 
 CashbackId = Annotated[str, PathParameter(description="A cashback's id, `cb_...`.")]
 ProgrammeId = Annotated[str, PathParameter(description="A programme's id, `prg_...`.")]
-Person = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="Who decides this.")]
-Why = Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="Why; it is kept.")]
 
 
-class ReviewBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReviewBody(OrderBody, frozen=True, kw_only=True):
     """A person's verdict; each has one, and one rejection is enough."""
 
     verdict: Literal["approve", "reject"]
-    person: Person
-    reason: Why
-
-
-class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who orders something, and why."""
-
-    person: Person
-    reason: Why
 
 
 @command_route(
@@ -52,17 +39,11 @@ async def review_cashback(
     Above the programme's second amount two people must approve: the same one twice is refused with
     `second_person_required`.
     """
-    principal = principal_of(request)
-    require_operator(principal)
     command = ReviewSaid(
-        owner=owner_of(principal),
-        key=idempotency_key,
-        traceparent=current_traceparent(),
+        **signed_by(request, idempotency_key, data),
         cashback_id=in_path(cashback_id, prefix="cb", parameter="cashback_id", unknown=CashbackUnknown),
         verdict=data.verdict,
-        person=data.person,
-        reason=data.reason,
-        key_id=principal.key_id,
+        key_id=principal_of(request).key_id,
     )
     return answer(await verdicts.give(command))
 
@@ -111,16 +92,10 @@ async def _pause(
     is_paused: bool,
 ) -> Response[PauseAnswer]:
     """Have a programme paused or resumed."""
-    principal = principal_of(request)
-    require_operator(principal)
     command = ProgrammePause(
-        owner=owner_of(principal),
-        key=key,
-        traceparent=current_traceparent(),
+        **signed_by(request, key, data),
         programme_id=in_path(programme_id, prefix="prg", parameter="programme_id", unknown=ProgrammeUnknown),
         is_paused=is_paused,
-        person=data.person,
-        reason=data.reason,
     )
     return answer(await verdicts.give(command))
 

@@ -2,27 +2,22 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import IdempotencyKey, principal_of, require_operator
+from cashback.kernel.http import IdempotencyKey
 from cashback.kernel.money import Amount
-from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import answer, command_route, owner_of
+from cashback.purchases.http.commands import OrderBody, answer, command_route, signed_by
 from cashback.purchases.model.refunds import DebtWriteOff, WriteOffAnswer
 from cashback.purchases.service import DebtWriteOffs
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-class WriteOffBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WriteOffBody(OrderBody, frozen=True, kw_only=True):
     """Who gives up how much of a debt, and why; all of it when `token_units` is left out."""
 
-    person: Text
-    reason: Text
     token_units: Amount | None = None
 
 
@@ -37,15 +32,9 @@ async def write_off_debt(
     idempotency_key: IdempotencyKey,
 ) -> Response[WriteOffAnswer]:
     """Give up a user's debt, the oldest first; what was kept back for it before stays kept."""
-    principal = principal_of(request)
-    require_operator(principal)
     command = DebtWriteOff(
-        owner=owner_of(principal),
-        key=idempotency_key,
-        traceparent=current_traceparent(),
+        **signed_by(request, idempotency_key, data),
         user_id=user_id,
-        person=data.person,
-        reason=data.reason,
         token_units=None if data.token_units is None else int(data.token_units),
     )
     return answer(await write_offs.write_off(command))

@@ -31,6 +31,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime | None = None
 
 
+class Signed(Command, frozen=True, kw_only=True):
+    """A command in a person's name, with the reason that they give; both are kept."""
+
+    person: str
+    reason: str
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A part of a purchase that may be returned by itself: what it cost, and what the merchant calls it."""
 

@@ -7,7 +7,7 @@ import msgspec
 
 from cashback.kernel.errors import Conflict, Invalid, NotFound
 from cashback.kernel.money import Amount
-from cashback.purchases.model import Command
+from cashback.purchases.model import Command, Signed
 
 
 class RefundKind(StrEnum):
@@ -119,12 +119,10 @@ class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
 
 
-class DebtWriteOff(Command, frozen=True, kw_only=True):
+class DebtWriteOff(Signed, frozen=True, kw_only=True):
     """What a user owes is to be given up, at most so much of it: who says so, and why."""
 
     user_id: str
-    person: str
-    reason: str
     token_units: int | None = None
 
 

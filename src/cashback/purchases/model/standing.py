@@ -4,25 +4,21 @@ from datetime import datetime
 
 import msgspec
 
-from cashback.purchases.model import Command
+from cashback.purchases.model import Signed
 
 
-class UserBlock(Command, frozen=True, kw_only=True):
+class UserBlock(Signed, frozen=True, kw_only=True):
     """A user to be blocked, or no longer, in a person's name."""
 
     user_id: str
     is_blocked: bool
-    person: str
-    reason: str
 
 
-class MerchantActivity(Command, frozen=True, kw_only=True):
+class MerchantActivity(Signed, frozen=True, kw_only=True):
     """A merchant to be active, or not, in a person's name."""
 
     merchant_id: str
     is_active: bool
-    person: str
-    reason: str
 
 
 class BlockItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,22 +1,18 @@
 """What people say of cashbacks and programmes: commands like any other."""
 
-from cashback.purchases.model import Command
+from cashback.purchases.model import Signed
 
 
-class ReviewSaid(Command, frozen=True, kw_only=True):
+class ReviewSaid(Signed, frozen=True, kw_only=True):
     """A person's verdict on a cashback in review: `approve` or `reject`; `key_id` is the API key they used."""
 
     cashback_id: str
     verdict: str
-    person: str
-    reason: str
     key_id: str
 
 
-class ProgrammePause(Command, frozen=True, kw_only=True):
+class ProgrammePause(Signed, frozen=True, kw_only=True):
     """A programme to be paused, or resumed, in a person's name."""
 
     programme_id: str
     is_paused: bool
-    person: str
-    reason: str

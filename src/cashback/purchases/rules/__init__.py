@@ -1,6 +1,6 @@
 """The rules of purchases, pure: which commands are sound, what makes two of them the same, which wallet is one."""
 
-from cashback.purchases.rules.checks import problem_of_text
+from cashback.purchases.rules.checks import as_kept, problem_of_signature, problem_of_text
 from cashback.purchases.rules.commands import (
     problem_of_key,
     problem_of_label,
@@ -23,6 +23,7 @@ from cashback.purchases.rules.wallets import is_wallet
 
 __all__ = [
     "after",
+    "as_kept",
     "costs",
     "decode_lines",
     "decode_parts",
@@ -36,6 +37,7 @@ __all__ = [
     "problem_of_purchase",
     "problem_of_refund",
     "problem_of_return",
+    "problem_of_signature",
     "problem_of_text",
     "problem_of_user",
     "problem_of_wallet",

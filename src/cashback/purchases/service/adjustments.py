@@ -15,16 +15,13 @@ from cashback.kernel.ids import is_id
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
 from cashback.ledger import AdjustmentAnswer, AdjustmentReadings, CashbackUnknown, MintLimit, ProgrammeUnknown
-from cashback.purchases.model import FieldInvalid, Outcome, Recorded, Refused, UserUnknown
+from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand, UserBlocked
-from cashback.purchases.rules import problem_of_key
+from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
 from cashback.purchases.store import people
 
 __all__ = ["AdjustmentAnswer", "AdjustmentReadings", "Adjustments"]
-
-PERSON_LENGTH_MAX: Final = 200
-REASON_LENGTH_MAX: Final = 500
 
 ByHand: TypeAlias = CreditByHand | DebitByHand
 
@@ -59,7 +56,7 @@ class Adjustments:
 
     async def _do(self, command: ByHand) -> Outcome:
         """Make one adjustment."""
-        if problem := problem_of_key(command) or _problem_of(command):
+        if problem := problem_of_key(command) or problem_of_signature(command) or _problem_of(command):
             return Refused(problem)
         if (known := await answered(self._database, command)) is not None:
             return known
@@ -73,7 +70,9 @@ class Adjustments:
         if isinstance(result, CashbackError):
             raise result
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("cashback.adjusted", kind=type(command).__name__, by=command.person, why=command.reason)
+            log.warning(
+                "cashback.adjusted", kind=type(command).__name__, by=command.person.strip(), why=command.reason.strip()
+            )
         return result
 
 
@@ -103,7 +102,7 @@ class _ByHand:
 
     async def apply(self, tx: Tx, commands: Sequence[ByHand]) -> Applied:
         """Make each adjustment; the events come last."""
-        made = [await self._make(tx, command) for command in commands]
+        made = [await self._make(tx, as_kept(command)) for command in commands]
 
         async def announce(tx: Tx) -> None:
             """Append the events, which lock their partitions until the commit."""
@@ -114,18 +113,20 @@ class _ByHand:
 
     async def _make(self, tx: Tx, command: ByHand) -> ledger.Adjusted:
         """Have the ledger make one adjustment."""
-        person, reason = command.person.strip(), command.reason.strip()
         if isinstance(command, DebitByHand):
             debit = ledger.NewDebit(
-                cashback_id=command.cashback_id, amount=command.amount_minor, person=person, reason=reason
+                cashback_id=command.cashback_id,
+                amount=command.amount_minor,
+                person=command.person,
+                reason=command.reason,
             )
             return await ledger.debit(tx, debit, now=self._now)
         credit = ledger.NewCredit(
             user_id=command.user_id,
             programme_id=command.programme_id,
             amount=command.amount_minor,
-            person=person,
-            reason=reason,
+            person=command.person,
+            reason=command.reason,
             campaign_id=command.campaign_id,
             traceparent=command.traceparent,
         )
@@ -133,13 +134,7 @@ class _ByHand:
 
 
 def _problem_of(command: ByHand) -> Rejected | None:
-    """Return the first thing that is wrong with an adjustment as it stands, or None."""
-    for pointer, text, most in (
-        ("/person", command.person, PERSON_LENGTH_MAX),
-        ("/reason", command.reason, REASON_LENGTH_MAX),
-    ):
-        if not 0 < len(text.strip()) <= most or not text.isprintable():
-            return FieldInvalid(f"this must be 1 to {most} printable characters", pointer=pointer)
+    """Return what is wrong with the ids that an adjustment names, or None."""
     if isinstance(command, DebitByHand):
         is_named = is_id(command.cashback_id, "cb")
         return None if is_named else CashbackUnknown("there is no such cashback", pointer="/cashback_id")

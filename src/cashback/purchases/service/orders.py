@@ -14,8 +14,9 @@ import msgspec
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
-from cashback.purchases.model import Command, Outcome, Refused
-from cashback.purchases.rules import problem_of_key
+from cashback.ledger import BudgetChange
+from cashback.purchases.model import Command, Order, Outcome, Refused
+from cashback.purchases.rules import problem_of_key, problem_of_text
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
 
 Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]
@@ -49,7 +50,7 @@ class Orders:
         Raises:
             DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
         """
-        if problem := problem_of_key(order):
+        if problem := problem_of_key(order) or _problem_of_reason(order):
             return Refused(problem)
         now = self._clock.now()
         once = Once(self._database, partial(_Deed, act, now), now=now, patience_ms=PATIENT_MS)
@@ -59,6 +60,15 @@ class Orders:
         if isinstance(result, CashbackError):
             raise result
         return result
+
+
+def _problem_of_reason(order: Command) -> Rejected | None:
+    """Return what is wrong with the reason of an order that has one beside its name; blanks say nothing."""
+    match order:
+        case Order(terms=Named(reason=reason)) | Order(terms=BudgetChange(reason=reason)):
+            return problem_of_text(reason.strip(), "/reason")
+        case _:
+            return None
 
 
 class _Deed:

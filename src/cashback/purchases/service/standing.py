@@ -5,12 +5,9 @@ What was granted before lives on: this shuts a gate for purchases to come, and m
 
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeAlias, TypeVar
-
-import msgspec
+from typing import TypeAlias, TypeVar
 
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import Rejected
 from cashback.kernel.money import INT63_MAX
 from cashback.kernel.page import number_of
 from cashback.kernel.telemetry import logger
@@ -23,14 +20,12 @@ from cashback.purchases.model.standing import (
     MerchantActivity,
     UserBlock,
 )
-from cashback.purchases.rules import problem_of_text
+from cashback.purchases.rules import as_kept, problem_of_signature
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.store import people
 from cashback.purchases.store import standing as store
 
 __all__ = ["ActivityAnswer", "ActivityItem", "BlockAnswer", "BlockItem", "Standings"]
-
-REASON_LENGTH_MAX: Final = 500
 
 Said: TypeAlias = UserBlock | MerchantActivity
 T = TypeVar("T")
@@ -52,9 +47,9 @@ class Standings:
         Raises:
             DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
         """
-        if problem := _problem_of(said):
+        if problem := problem_of_signature(said):
             return Refused(problem)
-        kept = msgspec.structs.replace(said, person=said.person.strip(), reason=said.reason.strip())
+        kept = as_kept(said)
         result = await self._orders.do(said, partial(_do, kept))
         if isinstance(result, Recorded) and not result.is_replay:
             log.warning("order.given", order=type(said).__name__, person=kept.person, reason=kept.reason)
@@ -134,13 +129,6 @@ async def _activate(said: MerchantActivity, tx: Tx, now: datetime) -> ActivityAn
         person=None if last is None else last.person,
         reason=None if last is None else last.reason,
         at=None if last is None else last.at,
-    )
-
-
-def _problem_of(said: Said) -> Rejected | None:
-    """Return what is wrong with who says something and why, or None."""
-    return problem_of_text(said.person.strip(), "/person") or problem_of_text(
-        said.reason.strip(), "/reason", longest=REASON_LENGTH_MAX
     )
 
 

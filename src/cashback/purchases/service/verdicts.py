@@ -2,23 +2,20 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from cashback import ledger
 from cashback.kernel.db import Tx
-from cashback.kernel.errors import Rejected
 from cashback.kernel.telemetry import logger
 from cashback.ledger import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer
-from cashback.purchases.model import FieldInvalid, Outcome, Recorded, Refused
+from cashback.purchases.model import Outcome, Recorded, Refused
 from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
+from cashback.purchases.rules import as_kept, problem_of_signature
 from cashback.purchases.service.orders import Orders
 
 __all__ = ["CashbackUnknown", "PauseAnswer", "ProgrammeUnknown", "ReviewAnswer", "Verdicts"]
-
-PERSON_LENGTH_MAX: Final = 200
-REASON_LENGTH_MAX: Final = 500
 
 Said: TypeAlias = ReviewSaid | ProgrammePause
 
@@ -38,11 +35,12 @@ class Verdicts:
         Raises:
             DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
         """
-        if problem := _problem_of(said):
+        if problem := problem_of_signature(said):
             return Refused(problem)
-        result = await self._orders.do(said, partial(_do, said))
+        kept = as_kept(said)
+        result = await self._orders.do(said, partial(_do, kept))
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("order.given", order=type(said).__name__, person=said.person, reason=said.reason)
+            log.warning("order.given", order=type(said).__name__, person=kept.person, reason=kept.reason)
         return result
 
 
@@ -53,24 +51,11 @@ async def _do(order: Said, tx: Tx, now: datetime) -> msgspec.Struct:
             review = ledger.NewReview(
                 cashback_id=order.cashback_id,
                 verdict=ledger.Verdict(order.verdict),
-                person=order.person.strip(),
-                reason=order.reason.strip(),
+                person=order.person,
+                reason=order.reason,
                 key_id=order.key_id,
             )
             return await ledger.say(tx, review, now=now)
         case ProgrammePause():
-            pause = ledger.Pause(
-                is_paused=order.is_paused, person=order.person.strip(), reason=order.reason.strip(), at=now
-            )
+            pause = ledger.Pause(is_paused=order.is_paused, person=order.person, reason=order.reason, at=now)
             return await ledger.set_pause(tx, order.programme_id, pause)
-
-
-def _problem_of(order: Said) -> Rejected | None:
-    """Return what is wrong with who orders and why, or None."""
-    for pointer, text, most in (
-        ("/person", order.person, PERSON_LENGTH_MAX),
-        ("/reason", order.reason, REASON_LENGTH_MAX),
-    ):
-        if not 0 < len(text.strip()) <= most or not text.isprintable():
-            return FieldInvalid(f"this must be 1 to {most} printable characters", pointer=pointer)
-    return None

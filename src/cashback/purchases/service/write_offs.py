@@ -16,7 +16,7 @@ from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.refunds import DebtWriteOff, WriteOffAnswer
-from cashback.purchases.rules import problem_of_key, problem_of_text
+from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
@@ -37,7 +37,7 @@ class DebtWriteOffs:
         Raises:
             DatabaseUnavailable: it is unknown whether it was given up; the same call again finds out.
         """
-        if problem := problem_of_key(command) or _problem(command):
+        if problem := problem_of_key(command) or _problem(command) or problem_of_signature(command):
             return Refused(problem)
         now = self._clock.now()
         [result] = await Once(self._database, partial(_WriteOff, now), now=now, patience_ms=PATIENT_MS).do([command])
@@ -46,7 +46,9 @@ class DebtWriteOffs:
         if isinstance(result, CashbackError):
             raise result
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("debt.written_off", user_id=command.user_id, by=command.person, why=command.reason)
+            log.warning(
+                "debt.written_off", user_id=command.user_id, by=command.person.strip(), why=command.reason.strip()
+            )
         return result
 
 
@@ -62,7 +64,7 @@ class _WriteOff:
 
     async def apply(self, tx: Tx, commands: Sequence[DebtWriteOff]) -> Applied:
         answers = []
-        for command in commands:
+        for command in map(as_kept, commands):
             given_up = await ledger.write_off(
                 tx,
                 command.user_id,
@@ -86,7 +88,5 @@ class _WriteOff:
 
 
 def _problem(command: DebtWriteOff) -> Rejected | None:
-    """Return the first thing that is wrong with a write-off, or None."""
-    if not is_id(command.user_id, "usr"):
-        return UserUnknown("there is no such user", parameter="user_id")
-    return problem_of_text(command.person, "/person") or problem_of_text(command.reason, "/reason")
+    """Return what is wrong with whose debt is to be given up, or None."""
+    return None if is_id(command.user_id, "usr") else UserUnknown("there is no such user", parameter="user_id")

@@ -1,5 +1,6 @@
 """Whoever orders something says why: blanks say nothing, wherever a reason is asked for."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import pytest
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BY_NAME: Final = {"person": "alice"}
 AMOUNT: Final = {"amount_minor": "1"}
-ORDERS: Final[dict[str, tuple[str, dict[str, object]]]] = {
+ORDERS: Final[Mapping[str, tuple[str, Mapping[str, object]]]] = {
     "/v1/campaigns/{}/close": ("cmp", {}),
     "/v1/campaigns/{}/rebalance": ("cmp", {}),
     "/v1/campaigns/{}/top-up": ("cmp", AMOUNT),

@@ -19,6 +19,7 @@ from cashback.ledger.model import (
     TokenRateAbsurd,
 )
 from cashback.ledger.rules import check_room, check_terms, fold
+from cashback.ledger.rules.linting.values import RATE_ABSURD_BPS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 # Near the bounds as often as far below them.
@@ -27,7 +28,7 @@ programmes = st.builds(
     NewProgramme,
     name=st.just("any"),
     currency=st.sampled_from(["USD", "JPY", "KWD"]),
-    rate=st.integers(1, 10_000).map(Bps),
+    rate=st.integers(1, RATE_ABSURD_BPS - 1).map(Bps),
     token_rate=st.builds(TokenRate, st.integers(1, 10**12), st.integers(1, 10**12)),
     budget=large.map(Minor),
 )

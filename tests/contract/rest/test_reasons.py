@@ -10,8 +10,8 @@ from tests.contract.rest.world import Caller, Rest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-BY_NAME: Final = {"person": "alice"}
-AMOUNT: Final = {"amount_minor": "1"}
+BY_NAME: Final[dict[str, object]] = {"person": "alice"}
+AMOUNT: Final[dict[str, object]] = {"amount_minor": "1"}
 ORDERS: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "/v1/campaigns/{}/close": ("cmp", {}),
     "/v1/campaigns/{}/rebalance": ("cmp", {}),

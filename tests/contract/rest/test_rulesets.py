@@ -253,7 +253,7 @@ async def test_what_there_is_not_is_not_found(operator: Caller, programme: str) 
     """Drafts, versions, and what nothing is in force at."""
     for path in (f"/v1/ruleset-drafts/{new_id('drf')}", f"/v1/ruleset-diff?before={new_id('drf')}&after=x"):
         assert_problem(await operator.get(path), 404, "draft_unknown")
-    for path in (f"/v1/rulesets/{new_id('rul')}", f"/v1/programmes/{new_id('prg')}/ruleset?at=2026-04-01T00:00:00Z"):
+    for path in (f"/v1/rulesets/{new_id('rul')}", f"/v1/programmes/{programme}/ruleset?at=1950-04-01T00:00:00Z"):
         assert_problem(await operator.get(path), 404, "ruleset_unknown")
 
 

@@ -1,12 +1,15 @@
 """Chargebacks take back what refunds would, after the mint and beside a refund of the same purchase (I1, I8)."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
+from cashback.ledger.service import Statements
 from cashback.purchases.model import Line, PurchaseAnswer
 from cashback.purchases.model.refunds import RefundKind
 from tests.integration.ledger.refunding import balance, give_back, give_back_lines, refunded, standing
-from tests.integration.ledger.world import World, buy, minted_outcome
+from tests.integration.ledger.world import START, World, buy, minted_outcome
 
 pytestmark = pytest.mark.invariant("I1", "I8")
 
@@ -85,3 +88,25 @@ async def test_what_ends_a_cashback_is_told_as_what_it_is(
     voided = [body["reason"] for type_, body in bodies if type_ == "cashback.voided"]
     assert voided == ([] if is_minted else [cause])
     await world.assert_books_prove()
+
+
+@pytest.mark.parametrize("is_minted", [False, True], ids=["before the mint", "after the mint"])
+async def test_a_statement_tells_a_chargeback_as_what_it_is(world: World, is_minted: bool) -> None:
+    """Beside a refund in the same transaction, which reads as a return; a part of it as well as what ends it."""
+    purchase, user = await of_two_lines(world, is_minted=is_minted)
+    await refunded(
+        world, give_back_lines(purchase, (1, 6_000)), give_back_lines(purchase, (2, 2_000), kind=RefundKind.CHARGEBACK)
+    )
+    await refunded(world, give_back_lines(purchase, (2, 2_000), kind=RefundKind.CHARGEBACK))
+    told = await Statements(world.auditor).page(user, since=START, until=START + timedelta(days=1))
+    texts = [line.text for line in (*told.money_lines, *told.token_lines) if line.cause in ("refund", "void", "debt")]
+    owed, charged = "Owed for something returned after its", "Owed for a payment that your bank took back after its"
+    assert texts == (
+        [f"{owed} tokens had gone out", *[f"{charged} tokens had gone out"] * 2]
+        if is_minted
+        else [
+            "Less, because something was returned",
+            "Less, because your bank took the payment back",
+            "Cashback cancelled: your bank took the payment back",
+        ]
+    )

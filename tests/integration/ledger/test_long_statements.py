@@ -110,7 +110,7 @@ async def lived_long(world: World) -> list[Row]:
                 balances[debit] -= amount
                 balances[credit] += amount
                 after = (balances[debit], balances[credit])
-                row = (position, numbers[debit], numbers[credit], debit[2], amount, *after, cause, at, "cb_x")
+                row = (position, numbers[debit], numbers[credit], debit[2], amount, *after, cause, at, f"cb_{position}")
                 await copy.write_row(row)
                 change = amount * ((credit[0] == USER) - (debit[0] == USER))
                 if USER in (debit[0], credit[0]):

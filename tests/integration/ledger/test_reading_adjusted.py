@@ -14,6 +14,7 @@ from cashback.ledger.service import Recomputer, Recovery, Replays, Statements, t
 from cashback.ledger.service.checking import Checker
 from cashback.purchases.model import User
 from tests.integration.ledger.adjusting import adjusted, credit_of, debit_of
+from tests.integration.ledger.refunding import give_back, refunded
 from tests.integration.ledger.sealing import seal_all
 from tests.integration.ledger.test_proving import proof_of
 from tests.integration.ledger.world import START, World, buy, minted_outcome, requests
@@ -70,6 +71,21 @@ async def test_a_statement_tells_the_reason_of_each_line_that_a_person_caused(wo
     assert sorted(row["adjusted_because"] for row in rows if row["adjusted_because"]) == sorted(
         because for *_, because in by_hand
     )
+
+
+async def test_a_refund_at_the_instant_of_a_debit_is_not_taken_for_it(world: World) -> None:
+    """Each names itself: both take back of one cashback, at one time, and one of them is a person's."""
+    await world.programme()
+    user = await world.user()
+    [purchase] = await world.record(buy(user, await world.merchant()))
+    await adjusted(world, debit_of(purchase.cashback.id, 10, reason=WHY_BACK))
+    await refunded(world, give_back(purchase, 2_000))
+    told = await Statements(world.auditor).page(user.id, since=START, until=START + DAY)
+    assert [(line.text, line.change, line.adjusted_because) for line in told.money_lines[1:]] == [
+        ("Less, because it was taken back by hand", "-10", WHY_BACK),
+        ("Less, because something was returned", "-30", None),
+    ]
+    await world.assert_books_prove()
 
 
 async def test_what_a_debit_ends_is_told_as_taken_back(world: World) -> None:

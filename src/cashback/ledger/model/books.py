@@ -88,6 +88,10 @@ class Cause(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
+CHARGEBACK: Final = "chargeback"
+"""The origin of what a chargeback moved."""
+
+
 class Account(msgspec.Struct, frozen=True, order=True):
     """The name of an account; `owner` is a programme's, a campaign's or a user's id, or `chain`.
 
@@ -103,7 +107,8 @@ class Account(msgspec.Struct, frozen=True, order=True):
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
     """An amount to be moved from the debited to the credited account, which share a currency.
 
-    `effective_at` is when it took effect economically, where that is not when it is posted.
+    `effective_at` is when it took effect economically, where that is not when it is posted. `origin` is what moved it
+    where the cause does not say: `CHARGEBACK`, or the id of a debit by hand.
     """
 
     debit: Account
@@ -112,6 +117,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause
     cashback_id: str | None = None
     effective_at: datetime | None = None
+    origin: str | None = None
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):

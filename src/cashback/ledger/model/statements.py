@@ -26,8 +26,18 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     closing: Signed
 
 
+class StatementPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One transfer of a line: `position` and `amount` are those that its proof shows."""
+
+    position: Amount
+    amount: Amount
+
+
 class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     """One movement: `amount` went from one of the user's accounts to another, or from or to somebody else (null).
+
+    What moved at once and for one reason is one line, from however many budgets it came: `transfers` are its parts,
+    each proved by itself, and `position` is the first one's.
 
     `change` is what it did to the balance in its currency, and `balance` what that was afterwards: everything that the
     user has there, in flight and stuck included. `adjusted_because` is the reason that a person gave for giving it or
@@ -47,6 +57,7 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     balance: Signed
     from_account: str | None
     to_account: str | None
+    transfers: list[StatementPart]
     adjusted_because: str | None = None
 
 
@@ -128,6 +139,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     balance: int
     from_kind: str | None
     to_kind: str | None
+    xact: int
+    origin: str | None = None
     adjusted_because: str | None = None
 
 

@@ -29,6 +29,7 @@ from cashback.ledger.model import (
     State,
     Stuck,
 )
+from cashback.ledger.model.books import CHARGEBACK
 from cashback.ledger.rules.grants import decode_grants
 from cashback.ledger.rules.postings import owed, payer_of, written_off
 from cashback.ledger.rules.refunds import kept
@@ -140,9 +141,13 @@ def together(changes: Sequence[Reversed]) -> list[Reversed]:
     return list(whole.values())
 
 
-def reversal_postings(change: Reversed) -> list[Posting]:
-    """Return what a change moves: money back to budgets, or debt; debt that the programme gives up at once as well."""
+def reversal_postings(change: Reversed, *, origin: str | None = None) -> list[Posting]:
+    """Return what a change moves: money back to budgets, or debt; debt that the programme gives up at once as well.
+
+    `origin` is the debit by hand that makes the change, None: no person does.
+    """
     cashback = change.cashback
+    origin = CHARGEBACK if change.is_chargeback else origin
     kind = AccountKind.APPROVED if cashback.state is State.APPROVED else AccountKind.PENDING
     cause = Cause.VOID if change.state is State.VOIDED else Cause.REFUND
     postings = [
@@ -152,11 +157,13 @@ def reversal_postings(change: Reversed) -> list[Posting]:
             amount=amount,
             cause=cause,
             cashback_id=cashback.id,
+            origin=origin,
         )
         for campaign_id, amount in change.given_back
     ]
     if change.debt and cashback.programme_id is not None:
-        postings.append(owed(cashback.user_id, cashback.programme_id, change.debt, cashback_id=cashback.id))
+        debt = owed(cashback.user_id, cashback.programme_id, change.debt, cashback_id=cashback.id)
+        postings.append(msgspec.structs.replace(debt, origin=origin))
         if change.is_given_up:
             postings.append(written_off(cashback.user_id, cashback.programme_id, change.debt))
     return postings

@@ -10,7 +10,8 @@ from cashback.kernel.errors import Broken
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL
 from cashback.ledger.model import Cause
-from cashback.ledger.model.statements import Figure, Movement, PeriodInvalid, StatementLine, Totals
+from cashback.ledger.model.books import CHARGEBACK
+from cashback.ledger.model.statements import Figure, Movement, PeriodInvalid, StatementLine, StatementPart, Totals
 from cashback.ledger.rules.currencies import currency_of
 
 WORDS: Final[Mapping[str, str]] = {
@@ -45,6 +46,13 @@ BY_HAND: Final[Mapping[str, str]] = {
 }
 """What a customer reads where a person gave or took back, and no purchase or refund did."""
 
+CHARGED_BACK: Final[Mapping[str, str]] = {
+    Cause.REFUND: "Less, because your bank took the payment back",
+    Cause.VOID: "Cashback cancelled: your bank took the payment back",
+    Cause.DEBT: "Owed for a payment that your bank took back after its tokens had gone out",
+}
+"""What a customer reads where a chargeback took back, and nothing was returned."""
+
 COLUMNS: Final = (
     "row",
     "position",
@@ -61,7 +69,9 @@ COLUMNS: Final = (
     "from_account",
     "to_account",
     "adjusted_because",
+    "transfers",
 )
+"""`transfers` are the positions of a line's parts, with a space between them."""
 
 
 class CurrencyUnnamed(Broken):
@@ -87,10 +97,10 @@ def exponent_of(currency: str) -> int:
     return known.exponent
 
 
-def words_of(cause: str, *, is_by_hand: bool = False) -> str:
-    """Return why something moved, as a customer reads it; a person's hand has words of its own."""
-    by_hand = BY_HAND.get(cause) if is_by_hand else None
-    return by_hand or WORDS.get(cause) or cause.replace("_", " ").capitalize()
+def words_of(cause: str, *, is_by_hand: bool = False, is_chargeback: bool = False) -> str:
+    """Return why something moved, as a customer reads it; a person's hand and a chargeback have words of their own."""
+    own = BY_HAND.get(cause) if is_by_hand else CHARGED_BACK.get(cause) if is_chargeback else None
+    return own or WORDS.get(cause) or cause.replace("_", " ").capitalize()
 
 
 def check_instant(instant: datetime, *, parameter: str) -> None:
@@ -115,23 +125,72 @@ def check_period(since: datetime, until: datetime) -> None:
         raise PeriodInvalid("a period ends after it begins", parameter="to")
 
 
-def line_of(movement: Movement) -> StatementLine:
-    """Return a movement as the statement tells it."""
+def first_of_last(movements: Sequence[Movement]) -> int:
+    """Return the place of the first movement of the last line, 0 where there is none."""
+    place = max(len(movements) - 1, 0)
+    while place and _is_one(movements[place - 1], movements[place]):
+        place -= 1
+    return place
+
+
+def end_of_line(movements: Sequence[Movement], place: int) -> int:
+    """Return the place behind the line that what is before `place` is part of."""
+    while 0 < place < len(movements) and _is_one(movements[place - 1], movements[place]):
+        place += 1
+    return place
+
+
+def lines_of(movements: Sequence[Movement]) -> list[StatementLine]:
+    """Return movements as the statement tells them: neighbours that moved at once for one reason are one line."""
+    lines, start = [], 0
+    while start < len(movements):
+        end = end_of_line(movements, start + 1)
+        lines.append(_line_of(movements[start:end]))
+        start = end
+    return lines
+
+
+def _is_one(one: Movement, next_: Movement) -> bool:
+    """Tell whether two neighbours moved at once for one reason, and only on the other side not to one account."""
+    return _reason(one) == _reason(next_)
+
+
+def _reason(movement: Movement) -> tuple[object, ...]:
+    """Return what the movements of a line have in common; without a cashback each is a line of its own."""
+    return (
+        movement.cashback_id or movement.position,
+        movement.xact,
+        movement.at,
+        movement.effective_at,
+        movement.cause,
+        movement.origin,
+        movement.currency,
+        movement.from_kind,
+        movement.to_kind,
+    )
+
+
+def _line_of(movements: Sequence[Movement]) -> StatementLine:
+    """Return what moved at once for one reason as the statement tells it."""
+    first, last = movements[0], movements[-1]
     return StatementLine(
-        position=str(movement.position),
-        at=movement.at,
-        effective_at=movement.effective_at,
-        cause=movement.cause,
-        text=words_of(movement.cause, is_by_hand=movement.adjusted_because is not None),
-        cashback_id=movement.cashback_id,
-        currency=movement.currency,
-        exponent=exponent_of(movement.currency),
-        amount=str(movement.amount),
-        change=str(movement.change),
-        balance=str(movement.balance),
-        from_account=movement.from_kind,
-        to_account=movement.to_kind,
-        adjusted_because=movement.adjusted_because,
+        position=str(first.position),
+        at=first.at,
+        effective_at=first.effective_at,
+        cause=first.cause,
+        text=words_of(
+            first.cause, is_by_hand=first.adjusted_because is not None, is_chargeback=first.origin == CHARGEBACK
+        ),
+        cashback_id=first.cashback_id,
+        currency=first.currency,
+        exponent=exponent_of(first.currency),
+        amount=str(sum(each.amount for each in movements)),
+        change=str(sum(each.change for each in movements)),
+        balance=str(last.balance),
+        from_account=first.from_kind,
+        to_account=first.to_kind,
+        transfers=[StatementPart(position=str(each.position), amount=str(each.amount)) for each in movements],
+        adjusted_because=first.adjusted_because,
     )
 
 
@@ -178,6 +237,8 @@ def _cell(value: object) -> str:
     """Return a value as CSV has it."""
     if value is None:
         return ""
+    if isinstance(value, list):
+        return " ".join(part.position for part in value)
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

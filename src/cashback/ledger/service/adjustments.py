@@ -125,9 +125,10 @@ async def debit(tx: Tx, new: NewDebit, *, now: datetime) -> Adjusted:
     if found is None:
         raise CashbackUnknown("there is no such cashback", pointer="/cashback_id")
     change = debited(found, amount)
-    await leave(tx, [change], cause=DEBITED, now=now)
+    adjustment_id = new_id("adj")
+    await leave(tx, [change], cause=DEBITED, now=now, origin=adjustment_id)
     made = Adjustment(
-        id=new_id("adj"),
+        id=adjustment_id,
         kind=AdjustmentKind.DEBIT,
         cashback_id=found.id,
         user_id=found.user_id,

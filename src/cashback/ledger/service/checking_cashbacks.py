@@ -93,7 +93,7 @@ class CashbackChecker:
             raise NothingPosted("nothing was posted for this cashback", cashback_id=cashback_id)
         if len(found) > LINES_MAX:
             raise ProofTooLong(f"at most {LINES_MAX} lines are checked", cashback_id=cashback_id)
-        return found
+        return [(position, number) for position, number, _ in found]
 
     async def _flaw_of_seals(self, numbers: Sequence[int]) -> Flaw | None:
         """Return the first flaw of these seals or of what is under them."""

@@ -62,7 +62,7 @@ class Prover:
         return Proof(format=PROOF_FORMAT, cashback_id=cashback_id, lines=lines, stretches=stretches)
 
     async def _leaf_numbers(self, tx: Tx, cashback_id: str, *, position: int | None) -> list[int]:
-        """Return the leaves of a cashback's transfers, or that of the one at `position`.
+        """Return the leaves of a cashback's transfers, or of those in the line with the one at `position`.
 
         Raises:
             LineUnknown: none is there.
@@ -76,12 +76,14 @@ class Prover:
         if len(found) > LINES_MAX:
             raise ProofTooLong(f"a proof holds at most {LINES_MAX} lines", cashback_id=cashback_id)
         if position is not None:
-            found = [each for each in found if each[0] == position]
-            if not found:
+            shared = {place: reason for place, _, reason in found}
+            if position not in shared:
                 raise LineUnknown("this cashback has no such line", cashback_id=cashback_id, position=position)
+            # What moved at once for one reason is one line of the statement, and proved as one.
+            found = [each for each in found if each[2] == shared[position]]
         if len(found) > self._lines_max:
             raise ProofTooLong(f"a proof holds at most {self._lines_max} lines: name one", cashback_id=cashback_id)
-        numbers = [number for _, number in found if number is not None]
+        numbers = [number for _, number, _ in found if number is not None]
         if len(numbers) < len(found):
             raise NotSealed("a transfer of this cashback is not chained yet", cashback_id=cashback_id)
         return sorted(numbers)

@@ -70,8 +70,8 @@ async def take_back(
     return changes
 
 
-async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetime) -> None:
-    """Store what is left of locked cashbacks, note their steps and post what that moves.
+async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetime, origin: str | None = None) -> None:
+    """Store what is left of locked cashbacks, note their steps and post what that moves, in the name of a debit or not.
 
     Raises:
         BooksMoved: a cashback changed under its lock.
@@ -84,7 +84,7 @@ async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetim
         await waitlist.note_returns(tx, waiting)
     if given_up := [_by_policy(change) for change in changes if change.is_given_up]:
         await store.insert_write_offs(tx, given_up, at=now)
-    await post(tx, [posting for change in changes for posting in reversal_postings(change)], at=now)
+    await post(tx, [posting for change in changes for posting in reversal_postings(change, origin=origin)], at=now)
 
 
 async def announce_returned(tx: Tx, changes: Sequence[Reversed], *, cause: str = CAUSE, now: datetime) -> None:

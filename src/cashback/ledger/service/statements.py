@@ -16,6 +16,7 @@ from cashback.ledger.model.statements import (
     CurrencyAt,
     Held,
     Holding,
+    Movement,
     PeriodInvalid,
     Statement,
     StatementTooLong,
@@ -27,9 +28,11 @@ from cashback.ledger.rules.statements import (
     csv_balances,
     csv_header,
     csv_lines,
+    end_of_line,
     exponent_of,
     figure_of,
-    line_of,
+    first_of_last,
+    lines_of,
 )
 from cashback.ledger.store import places
 from cashback.ledger.store import statements as store
@@ -39,6 +42,8 @@ CSV_LINES_MAX: Final = 100_000
 """Most lines of one CSV; their positions, and a page of them, are in memory at a time."""
 
 CSV_PAGE: Final = 1_000
+TRANSFERS_MAX: Final = 100
+"""By so many transfers a page is longer than asked, so as not to cut its last line; one that is longer yet is cut."""
 
 
 class Statements:
@@ -65,11 +70,13 @@ class Statements:
             opening = await store.held(tx, user_id, (since, 0))
             closing = await store.held(tx, user_id, (until, 0))
             before = await store.held(tx, user_id, (start[0], start[1] + 1))
-            found = await places.behind(tx, user_id, after=start, until=until, limit=most + 1)
-            positions = [position for _, position in found[:most]]
+            found = await places.behind(tx, user_id, after=start, until=until, limit=most + TRANSFERS_MAX)
+            positions = [position for _, position in found]
             rows = await store.movements(tx, user_id, positions, balances=_balances(before))
-        totals = _totals(opening, closing)
-        lines, last = [line_of(row) for row in rows], rows[-1] if len(found) > most else None
+        totals, end = _totals(opening, closing), end_of_line(rows, min(most, len(rows)))
+        # Of what is found to the limit nobody knows whether it is all.
+        is_last = end == len(rows) < most + TRANSFERS_MAX
+        lines, last = lines_of(rows[:end]), None if is_last else rows[end - 1]
         return Statement(
             user_id=user_id,
             since=since.astimezone(UTC),
@@ -143,11 +150,16 @@ class Statements:
         figures = [figure_of(each) for each in totals]
         yield csv_header() + csv_balances(figures, row="opening", at=since)
         balances = {each.currency: each.opening for each in totals}
+        begun: list[Movement] = []
         for first in range(0, len(positions), CSV_PAGE):
             async with self._database.transaction() as tx:
                 rows = await store.movements(tx, user_id, positions[first : first + CSV_PAGE], balances=balances)
             balances |= {row.currency: row.balance for row in rows}
-            yield csv_lines([line_of(row) for row in rows])
+            rows = begun + rows
+            # The last line may go on in the next piece.
+            end = first_of_last(rows) if first + CSV_PAGE < len(positions) else len(rows)
+            begun = rows[end:]
+            yield csv_lines(lines_of(rows[:end]))
         yield csv_balances(figures, row="closing", at=until)
 
 

@@ -95,15 +95,16 @@ async def post(
         """
         with posted as (
             insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
-                                          credit_balance_after, cause, cashback_id, at, effective_at)
-            select debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, %(at)s, effective_at
+                                          credit_balance_after, cause, cashback_id, at, effective_at, origin)
+            select debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, %(at)s, effective_at,
+                   origin
             from unnest(
                 %(debits)b::bigint[], %(credits)b::bigint[], %(currencies)b::text[], %(amounts)b::bigint[],
                 %(debits_after)b::bigint[], %(credits_after)b::bigint[], %(causes)b::text[], %(cashbacks)b::text[],
-                %(effective)b::timestamptz[]
+                %(effective)b::timestamptz[], %(origins)b::text[]
             ) with ordinality
                 as given (debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, effective_at,
-                          place)
+                          origin, place)
             order by place
         ),
         moved as (
@@ -127,6 +128,7 @@ async def post(
             "causes": [posting.cause.value for posting in postings],
             "cashbacks": [posting.cashback_id for posting in postings],
             "effective": [posting.effective_at for posting in postings],
+            "origins": [posting.origin for posting in postings],
             "numbers": [numbers[account] for account in moved],
             "before": [before[account] for account in moved],
             "after": [after[account] for account in moved],
@@ -169,15 +171,15 @@ async def post_at_once(tx: Tx, postings: Sequence[Posting], changes: Changes, *,
         ),
         posted as (
             insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
-                                          credit_balance_after, cause, cashback_id, at, effective_at)
+                                          credit_balance_after, cause, cashback_id, at, effective_at, origin)
             select ids[debit], ids[credit], currency, amount, balances[debit] + debit_change,
-                   balances[credit] + credit_change, cause, cashback_id, %(at)s, effective_at
+                   balances[credit] + credit_change, cause, cashback_id, %(at)s, effective_at, origin
             from unnest(
                 %(debits)b::integer[], %(credits)b::integer[], %(moved)b::text[], %(amounts)b::bigint[],
                 %(debit_changes)b::bigint[], %(credit_changes)b::bigint[], %(causes)b::text[], %(cashbacks)b::text[],
-                %(effective)b::timestamptz[]
+                %(effective)b::timestamptz[], %(origins)b::text[]
             ) with ordinality as given (debit, credit, currency, amount, debit_change, credit_change, cause,
-                                        cashback_id, effective_at, place)
+                                        cashback_id, effective_at, origin, place)
             cross join held
             order by place
         ),
@@ -216,6 +218,7 @@ def _changed(
         "causes": [posting.cause.value for posting in postings],
         "cashbacks": [posting.cashback_id for posting in postings],
         "effective": [posting.effective_at for posting in postings],
+        "origins": [posting.origin for posting in postings],
     }
 
 

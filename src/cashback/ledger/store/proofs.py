@@ -7,8 +7,8 @@ from cashback.ledger.model import Leaf, Seal
 from cashback.ledger.store.evidence import leaf_of, seal_of
 
 
-async def transfers_of(tx: Tx, cashback_id: str, *, limit: int) -> list[tuple[int, int | None]]:
-    """Return the positions of a cashback's transfers, each with its leaf's number or None.
+async def transfers_of(tx: Tx, cashback_id: str, *, limit: int) -> list[tuple[int, int | None, tuple[object, ...]]]:
+    """Return the positions of a cashback's transfers, each with its leaf's number or None, and what its line shares.
 
     They are found by the accounts of its user, of which each of them moves one: an index by cashback would be paid for
     by every posting.
@@ -21,14 +21,14 @@ async def transfers_of(tx: Tx, cashback_id: str, *, limit: int) -> list[tuple[in
             join ledger.accounts as account on account.owner = cashback.user_id
             where cashback.id = %(id)s
         )
-        select position, number
+        select position, number, transfer.xact::text, at, effective_at, cause, origin, currency
         from (
-            select transfer.position
+            select transfer.*
             from account
             join ledger.transfers as transfer on transfer.debit_account = account.id
             where transfer.cashback_id = %(id)s
             union
-            select transfer.position
+            select transfer.*
             from account
             join ledger.transfers as transfer on transfer.credit_account = account.id
             where transfer.cashback_id = %(id)s
@@ -39,7 +39,7 @@ async def transfers_of(tx: Tx, cashback_id: str, *, limit: int) -> list[tuple[in
         """,
         {"id": cashback_id, "limit": limit},
     )
-    return [(row[0], row[1]) for row in await cursor.fetchall()]
+    return [(row[0], row[1], row[2:]) for row in await cursor.fetchall()]
 
 
 async def seals_over(tx: Tx, leaves: Sequence[int]) -> list[tuple[int, Seal]]:

@@ -113,14 +113,13 @@ async def held(tx: Tx, user_id: str, place: Place) -> dict[str, Held]:
 async def movements(tx: Tx, user_id: str, positions: Sequence[int], *, balances: Mapping[str, int]) -> list[Movement]:
     """Return what moved at some positions, in the order of recording, with each currency's balance from those given on.
 
-    A transfer does not name its adjustment. A credit is the one accrual of its cashback; a debit has written down its
-    transfers at its own instant, under the cashback's lock, so that a refund has another one.
+    A credit by hand is the one accrual of its cashback; what a debit by hand moved names it.
     """
     cursor = await tx.execute(
         f"""
         with {MINE}
         select position, at, effective_at, cause, cashback_id, transfer.currency, amount, {_CHANGE}, debit.kind,
-               credit.kind, by_hand.reason
+               credit.kind, by_hand.reason, origin, transfer.xact::text::bigint
         from ledger.transfers as transfer
         left join mine as debit on debit.id = debit_account
         left join mine as credit on credit.id = credit_account
@@ -128,10 +127,7 @@ async def movements(tx: Tx, user_id: str, positions: Sequence[int], *, balances:
             select reason
             from ledger.adjustments as adjustment
             where adjustment.cashback_id = transfer.cashback_id
-              and case adjustment.kind
-                      when 'credit' then cause = 'accrual'
-                      else cause in ('refund', 'void', 'debt') and adjustment.at = transfer.at
-                  end
+              and case adjustment.kind when 'credit' then cause = 'accrual' else adjustment.id = origin end
             limit 1
         ) as by_hand on true
         where position = any(%(positions)b::bigint[])
@@ -157,6 +153,8 @@ async def movements(tx: Tx, user_id: str, positions: Sequence[int], *, balances:
                 from_kind=row[8],
                 to_kind=row[9],
                 adjusted_because=row[10],
+                origin=row[11],
+                xact=row[12],
             )
         )
     return found

@@ -6,8 +6,8 @@ of them may share; and a chargeback was told as a return. The column is no part 
 
 from cashback.kernel.migrations import run
 
-revision = "0030"
-down_revision = "0026"
+revision = "0029"
+down_revision = "0028"
 
 ORIGINS = r"""
 alter table ledger.transfers

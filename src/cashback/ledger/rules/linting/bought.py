@@ -30,11 +30,10 @@ from cashback.ledger.model.rulesets import (
     WeekdayIs,
     WithinDates,
 )
-from cashback.ledger.rules.engine.compile import zones_of
 from cashback.ledger.rules.engine.conditions import View, compile_condition, minutes
 from cashback.ledger.rules.engine.earn import offsets_at
 
-LOOKED_AT_MAX: Final = 100_000
+LOOKED_AT_MAX: Final = 50_000
 """How often a condition is looked at for amounts, and as often for instants; how many kinds of lines there are."""
 _USUAL: Final = 10_000
 _LARGE: Final = 10**12
@@ -78,7 +77,7 @@ def bought(rules: Rules) -> Bought:
     instants, are_all_instants = _instants(rules)
     lines, are_all_lines = _lines(rules)
     firsts = _asked(
-        rules, FirstPurchase, ({"is_first_purchase": one, "is_first_at_merchant": other} for one, other in _FIRSTS)
+        rules, (FirstPurchase,), ({"is_first_purchase": one, "is_first_at_merchant": other} for one, other in _FIRSTS)
     )
     tiers = _names(rules, TierIs, {each.id for each in rules.tiers})
     others = (
@@ -154,9 +153,7 @@ def _unnamed(rules: Rules) -> str:
     return name
 
 
-def _asked(
-    rules: Rules, kinds: type[Condition] | tuple[type[Condition], ...], facts: Iterable[Mapping[str, object]]
-) -> Iterator[Choice]:
+def _asked(rules: Rules, kinds: tuple[type[Condition], ...], facts: Iterable[Mapping[str, object]]) -> Iterator[Choice]:
     """Yield the choices of some facts with the rules whose conditions of these kinds hold for them."""
     asked = [
         (1 << number, compile_condition(condition), is_wanted)
@@ -165,10 +162,15 @@ def _asked(
         for condition in conditions
         if isinstance(condition, kinds)
     ]
-    zones = zones_of(rules)
+    # Only days and hours look at clocks, of which there may be hundreds.
+    zones = {each.time_zone for each in _conditions(rules, kinds) if isinstance(each, WeekdayIs | HoursAre)}
+    # Held here, since Python keeps eight of those that nobody holds, and reads a file for each of the others each time.
+    clocks = [ZoneInfo(zone) for zone in sorted(zones)]
     for each in facts:
         bought = msgspec.structs.replace(PLAIN, **each)
-        view = View(bought, factor=1, divisor=1, offsets=offsets_at(bought.occurred_at, zones))
+        view = View(
+            bought, factor=1, divisor=1, offsets=offsets_at(bought.occurred_at, [clock.key for clock in clocks])
+        )
         left = (1 << len(rules.rules)) - 1
         for bit, holds, is_wanted in asked:
             if (holds(view) is None) is not is_wanted:
@@ -206,7 +208,7 @@ def _amounts(rules: Rules) -> tuple[list[Choice], bool]:
     known = sorted(edge for edge in {_USUAL, least, *edges} if least <= edge <= INT63_MAX)
     known.sort(key=lambda amount: amount != _USUAL)
     kept, are_all = _kept(known, of=len(rules.rules) + len(conditions), total=len(known))
-    return list(_asked(rules, AmountIs, ({"amount": Minor(amount)} for amount in kept))), are_all
+    return list(_asked(rules, (AmountIs,), ({"amount": Minor(amount)} for amount in kept))), are_all
 
 
 def _instants(rules: Rules) -> tuple[list[Choice], bool]:

@@ -25,6 +25,7 @@ REASONS: Final = {
     "chain/store/anchor_logs.py:unwind": ALONE,
     "chain/store/anchor_logs.py:void_left": ALONE,
     "chain/store/anchor_slots.py:leave": ALONE,
+    # And under `anchors.lock`: whoever accepts another one needs no lease.
     "chain/store/anchor_slots.py:release_reverted": ALONE,
     # That none is under way is kept by the announcement, under the locks of all lanes; what a block says comes anyway.
     "chain/store/anchors.py:assign": FIRST,

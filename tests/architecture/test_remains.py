@@ -9,8 +9,11 @@ from tests.support.remains import LAST_BYTES, MOST_LOGS, logs_since
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
+import os
+
 def test_well(tmp_path):
     (tmp_path / "well.log").write_text("nobody asks")
+    os.utime(tmp_path / "well.log", (1, 1))
 
 def test_broken(tmp_path):
     (tmp_path / "server.log").write_text("the reason why")

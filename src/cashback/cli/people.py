@@ -1,13 +1,18 @@
 """`cashback merchant` and `cashback user`: who buys where, with which wallet, and what rules ask about them."""
 
+from collections.abc import Callable
+
 import click
 
 from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
 from cashback.cli.chain import by_option
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say
 
-_REASON = click.option("--reason", required=True, help="Why; it is kept.")
-_LIMIT = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200), help="How many at most.")
+
+def _signed(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return a verb with the options of all that is said in a person's name."""
+    reason = click.option("--reason", required=True, help="Why; it is kept.")
+    return reason(by_option(idempotency_option(json_option(verb))))
 
 
 @click.group()
@@ -66,10 +71,7 @@ def show_merchant(merchant_id: str, as_json: bool) -> None:  # noqa: FBT001  # a
 
 @merchant.command(short_help="Have purchases there earn nothing.")
 @click.argument("merchant_id")
-@_REASON
-@by_option
-@idempotency_option
-@json_option
+@_signed
 def deactivate(merchant_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Have purchases recorded at a merchant from now on earn nothing; what was granted before lives on.
 
@@ -80,10 +82,7 @@ def deactivate(merchant_id: str, reason: str, by: str, key: str, as_json: bool) 
 
 @merchant.command(short_help="Have purchases there earn again.")
 @click.argument("merchant_id")
-@_REASON
-@by_option
-@idempotency_option
-@json_option
+@_signed
 def activate(merchant_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Have purchases recorded at a merchant from now on earn again; those of the meantime are not decided anew.
 
@@ -94,16 +93,14 @@ def activate(merchant_id: str, reason: str, by: str, key: str, as_json: bool) ->
 
 @merchant.command(short_help="List who deactivated and activated it, and why.")
 @click.argument("merchant_id")
-@_LIMIT
+@limit_option
 @json_option
 def deactivations(merchant_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
     """List who deactivated and activated a merchant, and why, newest first.
 
     Example: cashback merchant deactivations mer_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        told = client.get(f"/v1/merchants/{part(merchant_id)}/deactivations?limit={limit}")
-    print_records("deactivations", told["items"], as_json=as_json)
+    print_page("deactivations", f"/v1/merchants/{part(merchant_id)}/deactivations", limit=limit, as_json=as_json)
 
 
 @click.group()
@@ -215,10 +212,7 @@ def tier(user_id: str, tier: str | None, since: str | None, key: str, as_json: b
 
 @user.command(short_help="Have their purchases earn nothing.")
 @click.argument("user_id")
-@_REASON
-@by_option
-@idempotency_option
-@json_option
+@_signed
 def block(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Have purchases recorded from now on earn the user nothing; what was granted before lives on.
 
@@ -229,10 +223,7 @@ def block(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None: 
 
 @user.command(short_help="Have their purchases earn again.")
 @click.argument("user_id")
-@_REASON
-@by_option
-@idempotency_option
-@json_option
+@_signed
 def unblock(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Have purchases recorded from now on earn the user something again; those of the meantime are not decided anew.
 
@@ -243,16 +234,14 @@ def unblock(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None
 
 @user.command(short_help="List who blocked and unblocked them, and why.")
 @click.argument("user_id")
-@_LIMIT
+@limit_option
 @json_option
 def blocks(user_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
     """List who blocked and unblocked a user, and why, newest first.
 
     Example: cashback user blocks usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        told = client.get(f"/v1/users/{part(user_id)}/blocks?limit={limit}")
-    print_records("blocks", told["items"], as_json=as_json)
+    print_page("blocks", f"/v1/users/{part(user_id)}/blocks", limit=limit, as_json=as_json)
 
 
 def _stand(path: str, by: str, reason: str, *, key: str, as_json: bool) -> None:

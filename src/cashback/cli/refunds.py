@@ -84,9 +84,9 @@ def debts() -> None:
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many users at most.")
 @json_option
 def list_debts(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click's way
-    """List users in debt, and what the programmes asked back, 200 at most.
+    """List users in debt, and what every programme asked back.
 
-    Requested, collected and uncollected, in base units of the token.
+    Of programmes the newest 200. Requested, collected and uncollected, in base units of the token.
 
     Example: cashback debts list --json
     """

@@ -46,7 +46,7 @@ async def test_a_purchase_in_flight_is_recorded_beside_a_block_that_is_not_commi
     await world.programme()
     user, merchant = await world.user(), await world.merchant()
     async with world.api.transaction() as tx:
-        assert await standing.set_block(tx, block_of(user), at=world.clock.now())
+        assert await standing.put(tx, standing.USERS, user.id, block_of(user), is_set=True, at=world.clock.now())
         [meanwhile] = await world.record(buy(user, merchant))
     assert meanwhile.cashback.reason == "granted"
     assert await reasons(world, (user, merchant)) == ["user_blocked"]

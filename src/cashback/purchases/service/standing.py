@@ -5,9 +5,10 @@ What was granted before lives on: this shuts a gate for purchases to come, and m
 
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import NotFound
 from cashback.kernel.money import INT63_MAX
 from cashback.kernel.page import number_of
 from cashback.kernel.telemetry import logger
@@ -22,13 +23,11 @@ from cashback.purchases.model.standing import (
 )
 from cashback.purchases.rules import as_kept, problem_of_signature
 from cashback.purchases.service.orders import Orders
-from cashback.purchases.store import people
 from cashback.purchases.store import standing as store
 
 __all__ = ["ActivityAnswer", "ActivityItem", "BlockAnswer", "BlockItem", "Standings"]
 
 Said: TypeAlias = UserBlock | MerchantActivity
-T = TypeVar("T")
 
 log = logger(__name__)
 
@@ -62,11 +61,9 @@ class Standings:
             UserUnknown: there is no such user.
             CursorInvalid: `place` is none of ours.
         """
-        before = _before(place)
-        async with self._database.transaction() as tx:
-            if user_id not in await people.read_users(tx, [user_id]):
-                raise UserUnknown("there is no such user", parameter="user_id")
-            return _page(await store.blocks(tx, user_id, before=before, limit=limit + 1), limit)
+        found, following = await self._page(store.USERS, user_id, place=place, limit=limit)
+        items = [BlockItem(is_blocked=one.is_set, person=one.person, reason=one.reason, at=one.at) for one in found]
+        return items, following
 
     async def deactivations(
         self, merchant_id: str, *, place: str | None, limit: int
@@ -77,11 +74,26 @@ class Standings:
             MerchantUnknown: there is no such merchant.
             CursorInvalid: `place` is none of ours.
         """
-        before = _before(place)
+        found, following = await self._page(store.MERCHANTS, merchant_id, place=place, limit=limit)
+        items = [ActivityItem(is_active=one.is_set, person=one.person, reason=one.reason, at=one.at) for one in found]
+        return items, following
+
+    async def _page(
+        self, journal: store.Journal, id_: str, *, place: str | None, limit: int
+    ) -> tuple[list[store.Entry], str | None]:
+        """Return a page of what was said of somebody, newest first, and the place where the next one starts.
+
+        Raises:
+            UserUnknown, MerchantUnknown: there is nobody.
+            CursorInvalid: `place` is none of ours.
+        """
+        before = number_of(place, first=INT63_MAX)
         async with self._database.transaction() as tx:
-            if await people.read_merchant(tx, merchant_id) is None:
-                raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
-            return _page(await store.deactivations(tx, merchant_id, before=before, limit=limit + 1), limit)
+            if not await store.is_known(tx, journal, id_):
+                raise _unknown(journal)
+            found = await store.entries(tx, journal, id_, before=before, limit=limit + 1)
+        kept = list(found)[:limit]
+        return [found[position] for position in kept], str(kept[-1]) if len(found) > limit else None
 
 
 async def _do(said: Said, tx: Tx, now: datetime) -> BlockAnswer | ActivityAnswer:
@@ -92,56 +104,35 @@ async def _do(said: Said, tx: Tx, now: datetime) -> BlockAnswer | ActivityAnswer
         MerchantUnknown: there is no such merchant.
     """
     match said:
-        case UserBlock():
-            return await _block(said, tx, now)
-        case MerchantActivity():
-            return await _activate(said, tx, now)
+        case UserBlock(user_id=id_, is_blocked=is_set):
+            stands = await _put(tx, store.USERS, id_, said, is_set=is_set, now=now)
+            return BlockAnswer(user_id=id_, is_blocked=is_set, **stands)
+        case MerchantActivity(merchant_id=id_, is_active=is_set):
+            stands = await _put(tx, store.MERCHANTS, id_, said, is_set=is_set, now=now)
+            return ActivityAnswer(merchant_id=id_, is_active=is_set, **stands)
 
 
-async def _block(said: UserBlock, tx: Tx, now: datetime) -> BlockAnswer:
-    """Block a user, or end that."""
-    is_news = await store.set_block(tx, said, at=now)
-    if is_news is None:
-        raise UserUnknown("there is no such user", parameter="user_id")
-    newest = list((await store.blocks(tx, said.user_id, before=INT63_MAX, limit=1)).values())
-    last = newest[0] if newest else None
-    return BlockAnswer(
-        user_id=said.user_id,
-        is_blocked=said.is_blocked,
-        is_news=is_news,
-        person=None if last is None else last.person,
-        reason=None if last is None else last.reason,
-        at=None if last is None else last.at,
-    )
-
-
-async def _activate(said: MerchantActivity, tx: Tx, now: datetime) -> ActivityAnswer:
-    """Have a merchant be active, or not."""
-    is_news = await store.set_activity(tx, said, at=now)
-    if is_news is None:
-        raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
-    newest = list((await store.deactivations(tx, said.merchant_id, before=INT63_MAX, limit=1)).values())
-    last = newest[0] if newest else None
-    return ActivityAnswer(
-        merchant_id=said.merchant_id,
-        is_active=said.is_active,
-        is_news=is_news,
-        person=None if last is None else last.person,
-        reason=None if last is None else last.reason,
-        at=None if last is None else last.at,
-    )
-
-
-def _before(place: str | None) -> int:
-    """Return the position that a page of a journal ends before, beyond all of them without a place.
+async def _put(tx: Tx, journal: store.Journal, id_: str, said: Said, *, is_set: bool, now: datetime) -> dict[str, Any]:
+    """Have it stand as a person says; return whether that is news, and who said so first, nulls where nobody had to.
 
     Raises:
-        CursorInvalid: `place` is none of ours.
+        UserUnknown, MerchantUnknown: there is nobody of whom it could be said.
     """
-    return number_of(place, first=INT63_MAX)
+    is_news = await store.put(tx, journal, id_, said, is_set=is_set, at=now)
+    if is_news is None:
+        raise _unknown(journal)
+    newest = await store.entries(tx, journal, id_, before=INT63_MAX, limit=1)
+    last = next(iter(newest.values()), None)
+    return {
+        "is_news": is_news,
+        "person": None if last is None else last.person,
+        "reason": None if last is None else last.reason,
+        "at": None if last is None else last.at,
+    }
 
 
-def _page(found: dict[int, T], limit: int) -> tuple[list[T], str | None]:
-    """Return at most `limit` of what was found, and the place of the last one if there is more."""
-    kept = list(found)[:limit]
-    return [found[position] for position in kept], str(kept[-1]) if len(found) > limit else None
+def _unknown(journal: store.Journal) -> NotFound:
+    """Return the refusal of whom there is not."""
+    if journal is store.USERS:
+        return UserUnknown("there is no such user", parameter="user_id")
+    return MerchantUnknown("there is no such merchant", parameter="merchant_id")

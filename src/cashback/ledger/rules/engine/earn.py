@@ -6,6 +6,7 @@ gates, the first that is shut ends it ──▶ every rule matched or skipped �
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,8 @@ _FLAGGED: Final = {
     "refund_ratio_bps": Reason.REFUND_RATIO_HIGH,
     "self_dealing": Reason.SELF_DEALING,
 }
+_ZONES_KEPT: Final = 1_024
+"""More than there are."""
 _ZONES_ARE_SURE: Final = (2, 9998)
 """The years in which no zone's offset leads out of the calendar."""
 
@@ -104,7 +107,13 @@ def offsets_at(instant: datetime, zones: Iterable[str]) -> dict[str, int]:
     """
     low, high = _ZONES_ARE_SURE
     sure = instant if low <= instant.year <= high else instant.replace(year=min(max(instant.year, low), high), day=1)
-    return {zone: _seconds(sure.astimezone(ZoneInfo(zone)).utcoffset()) for zone in sorted(set(zones))}
+    return {zone: _seconds(sure.astimezone(_zone(zone)).utcoffset()) for zone in sorted(set(zones))}
+
+
+@lru_cache(maxsize=_ZONES_KEPT)
+def _zone(name: str) -> ZoneInfo:
+    """Return a zone, whose file is read once: the library keeps eight of them, and a ruleset may name more."""
+    return ZoneInfo(name)
 
 
 def _seconds(offset: timedelta | None) -> int:

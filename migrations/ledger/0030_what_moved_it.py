@@ -1,7 +1,7 @@
 """What moved it, where a transfer's cause does not say: a chargeback, or the adjustment of a person.
 
-A refund, a chargeback and a debit by hand post the same causes. Whose transfers they are was told by the instant, which two
-of them may share; and a chargeback was told as a return. The column is no part of what is chained and sealed.
+A refund, a chargeback and a debit by hand post the same causes. Whose transfers they are was told by the instant, which
+two of them may share; and a chargeback was told as a return. The column is no part of what is chained and sealed.
 """
 
 from cashback.kernel.migrations import run

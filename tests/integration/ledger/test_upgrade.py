@@ -76,3 +76,46 @@ def test_a_person_who_had_spoken_twice_under_two_spellings_holds_up_no_upgrade(
         digests = connection.execute("select person_digest from ledger.reviews order by position").fetchall()
     assert rows == [(composed,), (taken_apart,), ("alice",)]
     assert digests == [(name_digest(composed),), (None,), (None,)]
+
+
+def test_debits_of_before_are_named_and_returns_of_before_are_not(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both causes of a debit, by its own instant; what is in the books stays immutable afterwards."""
+    head = command.upgrade
+    with databases.fresh() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+        for role in ROLES:
+            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
+                connection.execute(f"create role {role}".encode())
+        with monkeypatch.context() as earlier:
+            earlier.setattr(command, "upgrade", lambda config, _: head(config, before("what_moved_it")))
+            upgrade(dsn, "ledger")
+        connection.execute("set session_replication_role = replica")
+        connection.execute(
+            "insert into ledger.accounts (id, owner, kind, currency) overriding system value"
+            " values (1, 'usr_1', 'approved', 'USD'), (2, 'usr_1', 'debt', 'CBK'), (3, 'cmp_1', 'budget', 'USD'),"
+            " (4, 'prg_1', 'clawback', 'CBK')"
+        )
+        connection.execute(
+            "insert into ledger.adjustments (id, kind, cashback_id, user_id, programme_id, currency, amount_minor,"
+            " token_units, person, reason, at) values ('adj_1', 'debit', 'cb_1', 'usr_1', 'prg_1', 'USD', 1, 0,"
+            " 'alice', 'why', %s)",
+            (EARLY,),
+        )
+        for debit, credit, currency, cause, cashback_id, at in (
+            (1, 3, "USD", "refund", "cb_1", EARLY),
+            (2, 4, "CBK", "debt", "cb_1", EARLY),
+            (1, 3, "USD", "refund", "cb_1", LATE),
+            (1, 3, "USD", "refund", "cb_2", EARLY),
+        ):
+            connection.execute(
+                "insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,"
+                " credit_balance_after, cause, cashback_id, at) values (%s, %s, %s, 1, 0, 0, %s, %s, %s)",
+                (debit, credit, currency, cause, cashback_id, at),
+            )
+        upgrade(dsn, "ledger")
+        rows = connection.execute("select origin from ledger.transfers order by position").fetchall()
+        connection.execute("set session_replication_role = origin")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("update ledger.transfers set origin = null")
+    assert rows == [("adj_1",), ("adj_1",), (None,), (None,)]

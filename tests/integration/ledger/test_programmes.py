@@ -10,6 +10,7 @@ import pytest
 from cashback.kernel.ids import new_id
 from cashback.kernel.money import INT63_MAX, Bps, Minor, TokenRate
 from cashback.ledger import (
+    CurrencyUnknown,
     NewCampaign,
     NewProgramme,
     Programme,
@@ -64,7 +65,7 @@ async def test_a_second_programme_and_other_terms_are_refused(world: World) -> N
 
 async def test_unsound_terms_store_nothing(world: World) -> None:
     """Refused before anything is looked up."""
-    with pytest.raises(ProgrammeInvalid):
+    with pytest.raises(CurrencyUnknown):
         await world.start(msgspec.structs.replace(TERMS, currency="ZZZ"))
     with pytest.raises(ProgrammeUnknown):
         await world.readings.programme()

@@ -8,6 +8,7 @@ from functools import partial
 import psycopg
 import pytest
 
+from cashback.ledger import PublishedRulesets
 from cashback.purchases.model import KeyBusy, NewPurchase, Outcome, Recorded, Refused
 from cashback.purchases.service.first_answers import AT_ONCE_MAX
 from cashback.purchases.service.once import KEY_WAITS, Once, Result
@@ -40,7 +41,7 @@ def waits(patience: str) -> int:
 async def batch(world: World, purchases: list[NewPurchase]) -> list[Result]:
     """Do these in one batch."""
     now = world.clock.now()
-    return await Once(world.api, partial(Recording, now), now=now).do(purchases)
+    return await Once(world.api, partial(Recording, now, PublishedRulesets()), now=now).do(purchases)
 
 
 async def waiting_for_a_key(world: World) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from cashback.ledger import rebalance_campaign
+from cashback.ledger import PublishedRulesets, rebalance_campaign
 from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.stripes import home
 from cashback.purchases.model import KeyReused, Merchant, Recorded, Refused
@@ -70,7 +70,9 @@ async def test_one_key_for_a_purchase_and_a_refund_that_is_parked_at_once_is_the
     async with recording_of(world, merchant) as third:
         parked = asyncio.create_task(refunds_of(world).refund([refund]))
         await waiting_for_parking(world, 1)
-        recorded = asyncio.create_task(Once(world.api, partial(Recording, now), now=now).do([purchase]))
+        recorded = asyncio.create_task(
+            Once(world.api, partial(Recording, now, PublishedRulesets()), now=now).do([purchase])
+        )
         # Behind the refund, which waits for the parking to itself.
         await waiting_for_parking(world, 2)
         await third.rollback()

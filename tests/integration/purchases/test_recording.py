@@ -11,6 +11,7 @@ from cashback.events.ledger import CashbackApproved
 from cashback.events.purchases import PurchaseCreated
 from cashback.kernel.db import DatabaseUnavailable
 from cashback.kernel.ids import new_id
+from cashback.ledger import PublishedRulesets
 from cashback.purchases.model import NewPurchase, PurchaseAnswer, PurchaseUnknown, Recorded, Refused, Unstorable
 from cashback.purchases.service.once import Once
 from cashback.purchases.service.recording import Recording
@@ -141,7 +142,7 @@ async def test_an_outbox_without_a_partition_is_nobodys_fault(world: World) -> N
     begun: list[Recording] = []
 
     def create() -> Recording:
-        begun.append(Recording(world.clock.now()))
+        begun.append(Recording(world.clock.now(), PublishedRulesets()))
         return begun[-1]
 
     once: Once[NewPurchase] = Once(world.api, create, now=world.clock.now())

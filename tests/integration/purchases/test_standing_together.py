@@ -8,6 +8,7 @@ from functools import partial
 import psycopg
 import pytest
 
+from cashback.ledger import PublishedRulesets
 from cashback.purchases.model import OPERATOR, KeyReused, NewWallet, Recorded, Refused
 from cashback.purchases.model.standing import BlockAnswer
 from cashback.purchases.service.once import Once
@@ -77,7 +78,9 @@ async def test_one_key_for_a_purchase_and_a_block_at_once_is_the_first_one_s(wor
     async with holding(world, "select from purchases.users where id = %s for no key update", user.id) as third:
         blocked = asyncio.create_task(standings_of(world).set(command))
         await waiting_for_rows(world, 1)
-        recorded = asyncio.create_task(Once(world.api, partial(Recording, now), now=now).do([purchase]))
+        recorded = asyncio.create_task(
+            Once(world.api, partial(Recording, now, PublishedRulesets()), now=now).do([purchase])
+        )
         await waiting_for_rows(world, 2)
         await third.rollback()
         first, [second] = await blocked, await recorded

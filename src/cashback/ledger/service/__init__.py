@@ -31,6 +31,7 @@ from cashback.ledger.service.life import Life, LifePolicy, Lived
 from cashback.ledger.service.limits import MintLimit
 from cashback.ledger.service.programmes import end_programme, programme_answer, start_programme
 from cashback.ledger.service.proving import Prover
+from cashback.ledger.service.published import PublishedRulesets
 from cashback.ledger.service.publishing import publish_draft, withdraw_ruleset
 from cashback.ledger.service.rates import RateReadings, put_rate
 from cashback.ledger.service.reading_campaigns import CampaignReadings
@@ -74,6 +75,7 @@ __all__ = [
     "MintLimit",
     "MintPolicy",
     "Prover",
+    "PublishedRulesets",
     "Queues",
     "RateReadings",
     "Readings",

@@ -20,13 +20,16 @@ from cashback.ledger.rules.life import first_state
 from cashback.ledger.rules.waitlist import entry_of
 from cashback.ledger.service.deciding import decide_claims
 from cashback.ledger.service.posting import Held, post_held
+from cashback.ledger.service.published import PublishedRulesets
 from cashback.ledger.store import accruals as store
 from cashback.ledger.store import waitlist
 
 ACTOR: Final = "ledger"
 
 
-async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime, gives_back: bool = False) -> list[Accrual]:
+async def accrue(
+    tx: Tx, claims: Sequence[Claim], rulesets: PublishedRulesets, *, now: datetime, gives_back: bool = False
+) -> list[Accrual]:
     """Decide every claim in order and store cashbacks, decisions and postings; call `announce` as the last act of `tx`.
 
     The budget is locked before deciding, so the claims of two transactions never spend it together; all of it where
@@ -35,7 +38,7 @@ async def accrue(tx: Tx, claims: Sequence[Claim], *, now: datetime, gives_back: 
     """
     if not claims:
         return []
-    decided = await decide_claims(tx, claims, now=now, gives_back=gives_back)
+    decided = await decide_claims(tx, claims, rulesets, now=now, gives_back=gives_back)
     accruals = [
         accrual_of(claim, judgement, terms, now)
         for claim, judgement, terms in zip(claims, decided.judgements, decided.terms, strict=True)

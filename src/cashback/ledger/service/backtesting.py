@@ -19,7 +19,6 @@ import msgspec
 from cashback.kernel.db import Database, Tx, long_statements
 from cashback.kernel.errors import Broken
 from cashback.kernel.instants import WANTED, is_in_range
-from cashback.kernel.money import Minor
 from cashback.ledger.model.backtests import (
     LARGEST_MAX,
     Backtest,
@@ -32,8 +31,7 @@ from cashback.ledger.model.backtests import (
     Start,
     Trial,
 )
-from cashback.ledger.model.drafts import DraftUnknown, RulesetUnknown
-from cashback.ledger.model.engine import Paying, Published
+from cashback.ledger.model.engine import Published
 from cashback.ledger.model.programmes import Programme, ProgrammeUnknown
 from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.model.terms import CampaignTerms
@@ -41,8 +39,9 @@ from cashback.ledger.rules.backtesting import Tally, prospect, slim
 from cashback.ledger.rules.engine import asks_for_past, canonical, rules_of
 from cashback.ledger.rules.linting import check_ruleset
 from cashback.ledger.rules.programme import facts_of
+from cashback.ledger.service.tried import named, paying_of
 from cashback.ledger.store import backtests as store
-from cashback.ledger.store import drafts, programmes, rulesets, terms
+from cashback.ledger.store import programmes, terms
 
 AHEAD: Final = 2
 CHUNK: Final = 500
@@ -203,15 +202,8 @@ async def _named(tx: Tx, asked: Backtest) -> tuple[str, Rules]:
     """
     if asked.document is not None and asked.programme_id is not None:
         return asked.programme_id, asked.document
-    if asked.ruleset.startswith("drf_"):
-        draft = await drafts.read(tx, asked.ruleset)
-        if draft is None:
-            raise DraftUnknown("there is no such draft", parameter="ruleset_id")
-        return draft.programme_id, rules_of(draft.document)
-    version = await rulesets.read(tx, asked.ruleset)
-    if version is None:
-        raise RulesetUnknown("there is no such version", parameter="ruleset_id")
-    return version.programme_id, rules_of(version.document)
+    tried = await named(tx, asked.ruleset, parameter="ruleset_id")
+    return tried.programme_id, rules_of(tried.document)
 
 
 async def _past_unknown(tx: Tx, ruleset: Published, tally: Tally) -> int:
@@ -228,13 +220,7 @@ async def _start(
 ) -> Start:
     """Return where the counting begins."""
     held = await store.budgets(tx, sorted(known), since=since, until=until)
-    nothing = (Minor(0), Minor(0))
-    paying = {
-        campaign.id: Paying(
-            budget=held.get(campaign.id, nothing)[0], day=campaign.day_limit, exhaustion=campaign.exhaustion
-        )
-        for campaign in known.values()
-    }
+    paying = paying_of(known.values(), {name: budget for name, (budget, _) in held.items()})
     return Start(paying=paying, given_back={name: back for name, (_, back) in held.items() if back})
 
 

@@ -33,15 +33,12 @@ from cashback.ledger.rules.engine import Claimed, asks_for_past, campaigns_of, e
 from cashback.ledger.rules.past import with_past
 from cashback.ledger.rules.stripes import home
 from cashback.ledger.service.posting import Held, hold
+from cashback.ledger.service.published import PublishedRulesets
 from cashback.ledger.store import books, counters
 from cashback.ledger.store import terms as store
 
-RULESETS_KEPT: Final = 256
 _ELSEWHERE: Final = frozenset({Limit.CAMPAIGN_TOTAL, Limit.MERCHANT_DAY})
 """Limits that are accounts, or whose counters have locks of their own."""
-
-_known: Final[dict[str, Published]] = {}
-"""Published rulesets by id: they never change, so each process reads a document once."""
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -83,7 +80,13 @@ class _Rules(msgspec.Struct, frozen=True):
 
 
 async def decide_claims(
-    tx: Tx, claims: Sequence[Claim], *, now: datetime, again: Again | None = None, gives_back: bool = False
+    tx: Tx,
+    claims: Sequence[Claim],
+    rulesets: PublishedRulesets,
+    *,
+    now: datetime,
+    again: Again | None = None,
+    gives_back: bool = False,
 ) -> Decided:
     """Return a judgement for each claim in order; what they may be paid from stays locked until `tx` ends.
 
@@ -94,7 +97,7 @@ async def decide_claims(
     currencies = sorted({claim.facts.currency for claim in claims})
     programme = None if again is None else again.programme_id
     takers = await store.in_force(tx, currencies, earliest=min(times), latest=max(times), programme_id=programme)
-    published = await _rulesets(tx, takers.programmes)
+    published = await rulesets.of(tx, sorted({version.id for terms in takers.programmes for version in terms.versions}))
     if again is None:
         claims = await _with_pasts(tx, claims, published, now)
     rules = _Rules(takers, published, await _exchanges(tx, claims, takers))
@@ -136,18 +139,6 @@ def _judged(
         folded = fold([claimed[place] for place in found], running, paying, conversions[programme])
         judged |= zip(found, folded, strict=True)
     return [judged[place] for place in range(len(claimed))]
-
-
-async def _rulesets(tx: Tx, many: Iterable[Terms]) -> Mapping[str, Published]:
-    """Return the rulesets of the terms by id, reading those that this process has not read before."""
-    wanted = sorted({version.id for terms in many for version in terms.versions})
-    missing = [each for each in wanted if each not in _known]
-    if missing:
-        if len(_known) + len(missing) > RULESETS_KEPT:
-            _known.clear()
-            missing = wanted
-        _known.update({ruleset.id: ruleset for ruleset in await store.rulesets(tx, missing)})
-    return {each: _known[each] for each in wanted}
 
 
 async def _with_pasts(

@@ -5,15 +5,15 @@ import hashlib
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import INT63_MAX, Minor
-from cashback.ledger.model.drafts import DraftUnknown, RulesetUnknown
-from cashback.ledger.model.engine import Exchange, Line, Paying, ProgrammeFacts, Published, PurchaseFacts
+from cashback.ledger.model.engine import Exchange, Line, ProgrammeFacts, Published, PurchaseFacts
 from cashback.ledger.model.explained import SimulatedDecision, Simulation, SimulationInvalid
 from cashback.ledger.model.programmes import Programme, ProgrammeUnknown
 from cashback.ledger.rules import currency_of
 from cashback.ledger.rules.engine import Claimed, earn, fold, rules_of
 from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
 from cashback.ledger.rules.programme import known_currency
-from cashback.ledger.store import drafts, programmes, rulesets
+from cashback.ledger.service.tried import named, paying_of
+from cashback.ledger.store import programmes
 from cashback.ledger.store import terms as store
 
 _NOBODY = "nobody"
@@ -51,14 +51,10 @@ class Simulations:
             closed=tuple(sorted(closed)),
         )
         takes = facts.currency in {programme.currency.code, *programme.conditions.accepts}
-        paying = {
-            campaign.id: Paying(
-                budget=held.get(campaign.id, Minor(0)), day=campaign.day_limit, exhaustion=campaign.exhaustion
-            )
-            for campaign in campaigns.values()
-        }
         earned = earn(facts, known, ruleset, exchange) if takes else earn(facts, None, None)
-        [judged] = fold([Claimed(user_id=_NOBODY, earned=earned)], {}, paying, programme.conversion)
+        [judged] = fold(
+            [Claimed(user_id=_NOBODY, earned=earned)], {}, paying_of(campaigns.values(), held), programme.conversion
+        )
         return SimulatedDecision(
             ruleset=simulation.ruleset,
             outcome=judged.verdict.outcome,
@@ -101,26 +97,17 @@ def _facts(simulation: Simulation) -> PurchaseFacts:
 
 
 async def _ruleset(tx: Tx, name: str) -> tuple[Programme, Published]:
-    """Return a draft or version, which its id tells apart, with its programme.
+    """Return a draft or version with its programme, the programme first.
 
     Raises:
         DraftUnknown, RulesetUnknown: there is none.
     """
-    if name.startswith("drf_"):
-        draft = await drafts.read(tx, name)
-        if draft is None:
-            raise DraftUnknown("there is no such draft", pointer="/ruleset")
-        programme_id, document, number = draft.programme_id, draft.document, 0
-    else:
-        version = await rulesets.read(tx, name)
-        if version is None:
-            raise RulesetUnknown("there is no such version", pointer="/ruleset")
-        programme_id, document, number = version.programme_id, version.document, version.version
-    programme = await programmes.read(tx, programme_id=programme_id)
+    tried = await named(tx, name, pointer="/ruleset")
+    programme = await programmes.read(tx, programme_id=tried.programme_id)
     if programme is None:
-        raise ProgrammeUnknown("there is no such programme", programme_id=programme_id)
-    digest = hashlib.sha256(document).hexdigest()
-    return programme, Published(id=name, version=number, digest=digest, rules=rules_of(document))
+        raise ProgrammeUnknown("there is no such programme", programme_id=tried.programme_id)
+    digest = hashlib.sha256(tried.document).hexdigest()
+    return programme, Published(id=name, version=tried.version, digest=digest, rules=rules_of(tried.document))
 
 
 async def _exchange(tx: Tx, programme: Programme, facts: PurchaseFacts) -> Exchange | None:

@@ -50,6 +50,7 @@ from cashback.ledger.service.accruals import ACTOR, accrual_of, announce, postin
 from cashback.ledger.service.deciding import Again, Decided, decide_claims
 from cashback.ledger.service.left_out import LeftOut
 from cashback.ledger.service.posting import post_held
+from cashback.ledger.service.published import PublishedRulesets
 from cashback.ledger.service.reversals import Returnable, announce_returned, take_back
 from cashback.ledger.store import terms
 from cashback.ledger.store import waitlist as store
@@ -103,6 +104,7 @@ class Waitlist:
         self._clock = clock
         self._policy = policy or WaitlistPolicy()
         self._left_out = LeftOut(clock, lasts=self._policy.skip_for)
+        self._rulesets = PublishedRulesets()
         self._after = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -169,7 +171,7 @@ class Waitlist:
             await _decline(tx, returned, now)
             if waits := [each.waiting.cashback_id for each in taken if each not in returned and each not in due]:
                 await store.seen(tx, waits)
-            accruals = await _decide(tx, due, programme_id, now) if due else []
+            accruals = await _decide(tx, due, programme_id, self._rulesets, now=now) if due else []
         for state in [State.DECLINED] * len(returned) + [accrual.state for accrual in accruals]:
             DECIDED.labels(state.value).inc()
         if left := len(returned) + len(accruals):
@@ -195,7 +197,9 @@ async def _decline(tx: Tx, returned: Sequence[_Looked], now: datetime) -> None:
         raise BooksMoved("a waitlisted cashback moved under its lock")
 
 
-async def _decide(tx: Tx, due: Sequence[_Looked], programme_id: str, now: datetime) -> list[Accrual]:
+async def _decide(
+    tx: Tx, due: Sequence[_Looked], programme_id: str, rulesets: PublishedRulesets, *, now: datetime
+) -> list[Accrual]:
     """Decide locked cashbacks again and return what those came to that wait no more.
 
     Raises:
@@ -210,7 +214,8 @@ async def _decide(tx: Tx, due: Sequence[_Looked], programme_id: str, now: dateti
         waited={each.waiting.purchase_id: end for each, end in zip(due, ends, strict=True) if end is not None},
     )
     gives_back = any(each.waiting.returned is not None for each in due)
-    decided = await decide_claims(tx, [each.claim for each in due], now=now, again=again, gives_back=gives_back)
+    claims = [each.claim for each in due]
+    decided = await decide_claims(tx, claims, rulesets, now=now, again=again, gives_back=gives_back)
     pairs = list(zip(due, _accruals(due, decided, now), ends, strict=True))
     if keep := [each for _, each, _ in pairs if each.state is State.WAITLISTED]:
         await store.keep(tx, [entry_of(each.cashback_id, each.judgement, now) for each in keep])

@@ -33,6 +33,7 @@ class Purchases:
         """Record into `database`; `close` before the process ends."""
         self._database = database
         self._clock = clock
+        self._rulesets = ledger.PublishedRulesets()
         self._batch_max = limits.batch_max
         self._committer: GroupCommitter[NewPurchase, Outcome] = GroupCommitter(self._commit, limits)
         self._first_answers: FirstAnswers[NewPurchase] = FirstAnswers(self._insist, self._again)
@@ -128,7 +129,8 @@ class Purchases:
     async def _commit(self, purchases: Sequence[NewPurchase], patience_ms: int = HASTY_MS) -> list[Result]:
         """Commit one batch."""
         now = self._clock.now()
-        results = await Once(self._database, partial(Recording, now), now=now, patience_ms=patience_ms).do(purchases)
+        recording = partial(Recording, now, self._rulesets)
+        results = await Once(self._database, recording, now=now, patience_ms=patience_ms).do(purchases)
         for result in results:
             COMMANDS.labels(_name(result)).inc()
         return results

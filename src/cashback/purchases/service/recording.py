@@ -31,9 +31,9 @@ _encoder: Final = msgspec.json.Encoder(order="deterministic")
 class Recording:
     """Records purchases, has the ledger decide them, and answers with the decisions."""
 
-    def __init__(self, now: datetime) -> None:
-        """Record as of `now`."""
-        self._now = now
+    def __init__(self, now: datetime, rulesets: ledger.PublishedRulesets) -> None:
+        """Record as of `now`, by rules that `rulesets` keeps from one batch to the next."""
+        self._now, self._rulesets = now, rulesets
         self._standing: dict[str, Standing] = {}
 
     async def screen(self, tx: Tx, commands: Sequence[NewPurchase]) -> list[Rejected | None]:
@@ -57,7 +57,7 @@ class Recording:
             self._claim(purchase, id_, received_at)
             for purchase, id_, received_at in zip(commands, ids, received, strict=True)
         ]
-        accruals = await ledger.accrue(tx, claims, now=self._now, gives_back=bool(parked))
+        accruals = await ledger.accrue(tx, claims, self._rulesets, now=self._now, gives_back=bool(parked))
         caught = await catch_up(tx, parked, dict(zip(ids, commands, strict=True)), now=self._now)
         left = caught.left()
         events = [self._created(purchase, accrual) for purchase, accrual in zip(commands, accruals, strict=True)]

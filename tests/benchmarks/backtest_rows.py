@@ -12,23 +12,9 @@ import psycopg
 from cashback.kernel.money import Currency, Minor, TokenRate
 from cashback.ledger.model import Conversion
 from cashback.ledger.model.engine import CampaignLeft, Judgement, Left, ProgrammeFacts, Published, PurchaseFacts
-from cashback.ledger.model.rulesets import (
-    AmountIs,
-    CurrencyIs,
-    Group,
-    Limits,
-    MccIs,
-    Mode,
-    Percent,
-    Rule,
-    Rules,
-    Tier,
-    Weekday,
-    WeekdayIs,
-)
 from cashback.ledger.rules.engine import canonical, decide_in_full, document_in_full, published
+from tests.benchmarks.twenty_rules import twenty_rules
 
-RULES: Final = 20
 DRAFT: Final = "drf_bench"
 CAMPAIGNS: Final = ("cmp_bench1", "cmp_bench2")
 PROGRAMME: Final = "prg_bench"
@@ -38,8 +24,8 @@ PURCHASES_PER_USER: Final = 20
 USER_DAY: Final = 600
 """What the draft grants a user in a day, in minor units: no purchase alone reaches it, and some days do."""
 
-_PLENTY: Final = str(10**13)
 _MCCS: Final = ("5411", "5812", "5541", "5999", "4111", "5732")
+_CATEGORIES: Final = tuple((mcc,) for mcc in _MCCS)
 _AMOUNTS: Final = 40
 _NOON: Final = datetime(2026, 11, 1, 12, tzinfo=UTC)
 _MERCHANT: Final = "mer_template"
@@ -66,22 +52,11 @@ class Expected(msgspec.Struct, frozen=True):
     cut: int
 
 
-def rules(*, rate_bps: int, user_day: int | None) -> Rules:
-    """Return 20 rules of two campaigns with every limit set; six match every purchase, and each category one more."""
-    day = _PLENTY if user_day is None else str(user_day)
-    return Rules(
-        rules=tuple(_rule(number, rate_bps) for number in range(RULES)),
-        groups=(Group(id="best", mode=Mode.BEST_OF), Group(id="all", mode=Mode.ADDITIVE)),
-        tiers=(Tier(id="gold", multiplier_bps=15_000),),
-        limits=Limits(purchase=day, user_day=day, user_month=_PLENTY, user_lifetime=_PLENTY, merchant_day=_PLENTY),
-    )
-
-
 def fill(dsn: str, *, purchases: int) -> None:
     """Have a migrated ledger hold a programme, two funded campaigns, a draft, and so many decided purchases."""
-    draft = rules(rate_bps=80, user_day=USER_DAY)
-    before = published(rules(rate_bps=50, user_day=None), id="rul_bench", version=1)
-    tried = published(rules(rate_bps=80, user_day=None), id="rul_tried", version=2)
+    draft = twenty_rules(CAMPAIGNS, _CATEGORIES, rate_bps=80, per_day=str(USER_DAY))
+    before = published(twenty_rules(CAMPAIGNS, _CATEGORIES, rate_bps=50), id="rul_bench", version=1)
+    tried = published(twenty_rules(CAMPAIGNS, _CATEGORIES, rate_bps=80), id="rul_tried", version=2)
     templates = [_template(place, before, tried) for place in range(_AMOUNTS * len(_MCCS))]
     with psycopg.connect(dsn) as connection:
         connection.execute("set session_replication_role = replica")
@@ -112,19 +87,6 @@ def expected(dsn: str) -> Expected:
     if row is None:
         raise RuntimeError("a select of sums has given no row")
     return Expected(*map(int, row))
-
-
-def _rule(number: int, rate_bps: int) -> Rule:
-    """Return one rule: the first ones match every purchase, the others one category each."""
-    fits = (CurrencyIs(any_of=("USD",)), AmountIs(at_least="100"))
-    week = WeekdayIs(any_of=tuple(Weekday), time_zone="UTC")
-    return Rule(
-        id=f"rule-{number:02}",
-        campaign=CAMPAIGNS[number % len(CAMPAIGNS)],
-        earns=Percent(rate_bps=rate_bps + number),
-        when=(*fits, week) if number < 6 else (MccIs(any_of=(_MCCS[number % len(_MCCS)],)), *fits),
-        group=("best", "all", None)[number % 3],
-    )
 
 
 def _template(place: int, before: Published, tried: Published) -> tuple[int, int, int, str]:

@@ -19,20 +19,6 @@ import psycopg
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database
 from cashback.kernel.money import Minor
-from cashback.ledger.model.rulesets import (
-    AmountIs,
-    CurrencyIs,
-    Group,
-    Limits,
-    MccIs,
-    Mode,
-    Percent,
-    Rule,
-    Rules,
-    Tier,
-    Weekday,
-    WeekdayIs,
-)
 from cashback.ledger.rules import funded
 from cashback.ledger.rules.engine import canonical
 from cashback.ledger.service.posting import post
@@ -41,15 +27,15 @@ from tests.benchmarks.checks import Check, at_most, exactly, reported
 from tests.benchmarks.pairs import in_turns
 from tests.benchmarks.record import Callers
 from tests.benchmarks.shop import BUDGET, Shop, open_shop, settle
+from tests.benchmarks.twenty_rules import PLENTY, twenty_rules
 
 ROUND_S: Final = 3
 CALLERS: Final = 256
-RULES: Final = 20
-MATCHING: Final = 6
 PROMISED: Final = 1.4
 """A purchase by 20 rules takes at most 40 % more than one by a bare percentage."""
-PLENTY: Final = str(10**13)
 SECOND: Final = "cmp_second"
+CATEGORIES: Final = (("5411", "5812"),)
+"""What the merchants do not have: rules that ask for it do not match."""
 
 
 async def measure(folder: Path) -> list[Check]:
@@ -102,7 +88,8 @@ async def _publish(shop: Shop, database: Database) -> None:
             (SECOND, programme),
         )
         await connection.execute("update ledger.campaigns set day_limit_minor = %s", (PLENTY,))
-        document = canonical(_rules(first))
+        rules = twenty_rules((first, SECOND), CATEGORIES, rate_bps=50, review_above=PLENTY, time_zone="Europe/Berlin")
+        document = canonical(rules)
         await connection.execute("update ledger.rulesets set ends_at = '2020-01-01'")
         await connection.execute(
             """
@@ -113,27 +100,3 @@ async def _publish(shop: Shop, database: Database) -> None:
         )
     async with database.transaction() as tx:
         await post(tx, [funded(SECOND, "USD", Minor(BUDGET))], at=SystemClock().now())
-
-
-def _rules(first: str) -> Rules:
-    """Return 20 rules of two campaigns, of which some match every purchase."""
-    return Rules(
-        rules=tuple(_rule(number, (first, SECOND)[number % 2]) for number in range(RULES)),
-        groups=(Group(id="best", mode=Mode.BEST_OF), Group(id="all", mode=Mode.ADDITIVE)),
-        tiers=(Tier(id="gold", multiplier_bps=15_000),),
-        limits=Limits(purchase=PLENTY, user_day=PLENTY, user_month=PLENTY, user_lifetime=PLENTY, merchant_day=PLENTY),
-        review_above=PLENTY,
-    )
-
-
-def _rule(number: int, campaign: str) -> Rule:
-    """Return one rule: the first ones match, the others ask for a category that the merchant does not have."""
-    fits = (CurrencyIs(any_of=("USD",)), AmountIs(at_least="100"))
-    week = WeekdayIs(any_of=tuple(Weekday), time_zone="Europe/Berlin")
-    return Rule(
-        id=f"rule-{number:02}",
-        campaign=campaign,
-        earns=Percent(rate_bps=50 + number),
-        when=(*fits, week) if number < MATCHING else (MccIs(any_of=("5411", "5812")), *fits),
-        group=("best", "all", None)[number % 3],
-    )

@@ -5,52 +5,13 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from cashback.purchases.model import (
-    OPERATOR,
-    KeyReused,
-    Merchant,
-    MerchantUnknown,
-    Recorded,
-    Refused,
-    User,
-    UserUnknown,
-)
-from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer, MerchantActivity, UserBlock
-from cashback.purchases.service import Orders, Standings
+from cashback.purchases.model import OPERATOR, KeyReused, MerchantUnknown, Recorded, Refused, UserUnknown
+from cashback.purchases.model.standing import MerchantActivity, UserBlock
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
-from tests.integration.ledger.world import World, buy, decoded, minted_outcome, new_key
+from tests.integration.ledger.world import World, buy, minted_outcome, new_key
+from tests.integration.purchases.standings import activate, block, block_of, reasons, standings_of
 
 pytestmark = pytest.mark.invariant("I7")
-
-
-def standings_of(world: World) -> Standings:
-    """Give who sets who may earn."""
-    return Standings(world.api, Orders(world.api, clock=world.clock))
-
-
-def block_of(user: User, *, is_blocked: bool = True, person: str = "alice", reason: str = "fraud") -> UserBlock:
-    """Return a block, or the end of one, under a key of its own."""
-    return UserBlock(
-        owner=OPERATOR, key=new_key(), user_id=user.id, is_blocked=is_blocked, person=person, reason=reason
-    )
-
-
-async def block(world: World, user: User, *, is_blocked: bool = True, person: str = "alice") -> BlockAnswer:
-    """Block a user, or end that."""
-    return decoded(await standings_of(world).set(block_of(user, is_blocked=is_blocked, person=person)), BlockAnswer)
-
-
-async def activate(world: World, merchant: Merchant, *, is_active: bool, person: str = "alice") -> ActivityAnswer:
-    """Have a merchant be active, or not."""
-    command = MerchantActivity(
-        owner=OPERATOR, key=new_key(), merchant_id=merchant.id, is_active=is_active, person=person, reason="closed"
-    )
-    return decoded(await standings_of(world).set(command), ActivityAnswer)
-
-
-async def reasons(world: World, *whom: tuple[User, Merchant]) -> list[str]:
-    """Return why purchases of these at those earned what they did."""
-    return [one.cashback.reason for one in await world.record(*[buy(user, merchant) for user, merchant in whom])]
 
 
 async def test_a_blocked_user_earns_nothing_until_the_block_is_ended(world: World) -> None:

@@ -15,7 +15,7 @@ from cashback.purchases.service.once import Once
 from cashback.purchases.service.recording import Recording
 from cashback.purchases.store import standing
 from tests.integration.ledger.world import World, buy, decoded, wallet_number
-from tests.integration.purchases.test_standing import activate, block, block_of, reasons, standings_of
+from tests.integration.purchases.standings import activate, block, block_of, reasons, standings_of
 from tests.support.facts import eventually
 
 pytestmark = pytest.mark.invariant("I7")

@@ -1,32 +1,30 @@
 """The calls of `ChainAdapterService`: wire in, service, wire out; nothing is decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
 
-from cashback.chain.model import (
-    Address,
-    Admission,
-    Admitted,
-    Allowance,
-    Conflicting,
-    Mint,
-    MintedLog,
-    MintView,
-    Outcome,
-    Standing,
-)
+from cashback.chain.model import Address
 from cashback.chain.rpc import anchoring
 from cashback.chain.rpc.administration import on_the_wire
-from cashback.chain.rules import gas_money
-from cashback.chain.rules.gas_money import GasLimits
+from cashback.chain.rpc.messages import (
+    allowance_message,
+    columns_message,
+    endpoint_message,
+    entry_message,
+    lane_message,
+    log_message,
+    mint_of,
+    outcome_message,
+    standing_message,
+    view_message,
+)
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.anchoring import Anchors
 from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.reading import Reading
-from cashback.chain.service.status import EndpointStatus, LaneStatus
 from cashback.chain.service.stream import Stream
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import Invalid
@@ -34,18 +32,6 @@ from cashback.wire.cashback.chain import v1
 from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
 
 HEARTBEAT_S: Final = 2.0
-
-_STATES: Final = {
-    "unknown": v1.MintState.UNKNOWN,
-    "accepted": v1.MintState.ACCEPTED,
-    "submitted": v1.MintState.SUBMITTED,
-    "included": v1.MintState.INCLUDED,
-    "safe": v1.MintState.SAFE,
-    "final": v1.MintState.FINAL,
-    "refused": v1.MintState.REFUSED,
-    "held": v1.MintState.HELD,
-}
-_KINDS: Final = {"minted": v1.OutcomeKind.MINTED, "failed": v1.OutcomeKind.FAILED, "reverted": v1.OutcomeKind.REVERTED}
 
 
 class TellerUnknown(Invalid):
@@ -78,13 +64,13 @@ class Calls(ChainAdapterServiceBase):
 
     async def submit_mints(self, message: v1.SubmitMintsRequest) -> v1.SubmitMintsResponse:
         """Accept mints, idempotent per number."""
-        admissions = await self._acceptance.submit([_mint(mint) for mint in message.mints])
-        return v1.SubmitMintsResponse(entries=[_entry(admission) for admission in admissions])
+        admissions = await self._acceptance.submit([mint_of(mint) for mint in message.mints])
+        return v1.SubmitMintsResponse(entries=[entry_message(admission) for admission in admissions])
 
     async def get_mints(self, message: v1.GetMintsRequest) -> v1.GetMintsResponse:
         """Tell how far mints have come."""
         views = await self._reading.mints(message.numbers)
-        return v1.GetMintsResponse(entries=[_view(view) for view in views])
+        return v1.GetMintsResponse(entries=[view_message(view) for view in views])
 
     async def watch_outcomes(self, message: v1.WatchOutcomesRequest) -> AsyncIterator[v1.WatchOutcomesResponse]:
         """Stream outcomes after the cursor, at once when they are written; a heartbeat when there are none.
@@ -99,7 +85,7 @@ class Calls(ChainAdapterServiceBase):
         while not self._stop.is_set():
             found = await self._stream.read_or_wait(epoch=epoch, after=after, after_number=number, stop=self._stop)
             if found or monotonic_s() - spoke_at_s >= HEARTBEAT_S:
-                yield v1.WatchOutcomesResponse(epoch=epoch, outcomes=[_outcome(outcome) for outcome in found])
+                yield v1.WatchOutcomesResponse(epoch=epoch, outcomes=[outcome_message(outcome) for outcome in found])
                 spoke_at_s = monotonic_s()
                 after, number = (found[-1].sequence, found[-1].mint.number) if found else (after, number)
 
@@ -114,8 +100,8 @@ class Calls(ChainAdapterServiceBase):
         """Return the chain's own mints in final blocks."""
         found = await self._reading.mint_logs(from_block=message.from_block, to_block=message.to_block)
         return v1.ListMintLogsResponse(
-            logs=[] if message.is_packed else [_log(log) for log in found.logs],
-            columns=_columns(found.logs) if message.is_packed else None,
+            logs=[] if message.is_packed else [log_message(log) for log in found.logs],
+            columns=columns_message(found.logs) if message.is_packed else None,
             covered_to_block=found.covered_to_block,
             at_block=found.end.number,
             at_block_hash=found.end.hash,
@@ -139,22 +125,22 @@ class Calls(ChainAdapterServiceBase):
             total_supply="" if status.total_supply is None else str(status.total_supply),
             halted_reason=status.network.halted_reason or "",
             epoch=status.network.epoch,
-            lanes=[_lane(lane, status.gas) for lane in status.lanes],
-            endpoints=[_endpoint(endpoint) for endpoint in status.endpoints],
+            lanes=[lane_message(lane, status.gas) for lane in status.lanes],
+            endpoints=[endpoint_message(endpoint) for endpoint in status.endpoints],
             accepted_waiting=status.accepted_waiting,
             held=status.held,
             held_numbers=status.held_numbers,
             tip_floor_wei=str(status.gas.fees.tip_floor_wei),
             tip_cap_wei=str(status.gas.fees.tip_cap_wei),
             fee_cap_wei=str(status.gas.fees.cap_wei),
-            allowance=None if status.allowance is None else _allowance(status.allowance),
+            allowance=None if status.allowance is None else allowance_message(status.allowance),
             halts=[on_the_wire(halt) for halt in status.halts],
             known_number=status.known.number,
             minting_told_ms_ago=status.known.minting_told_ms_ago or 0,
             anchors=anchoring.latest(status.anchors),
             head_mined_at_s=0 if status.newest is None else status.newest.timestamp,
             final_mined_at_s=0 if status.final is None else status.final.timestamp,
-            standing=None if status.standing is None else _standing(status.standing),
+            standing=None if status.standing is None else standing_message(status.standing),
         )
 
     async def anchor_of(self, message: v1.AnchorOfRequest) -> v1.AnchorOfResponse:
@@ -174,125 +160,3 @@ class Calls(ChainAdapterServiceBase):
         if message.teller != v1.NumberTeller.MINTING:
             raise TellerUnknown("a number is told by minting or by the ledger", pointer="teller")
         return v1.TellNumberResponse(known_number=(await self._numbers.take(message.number)).number)
-
-
-def _log(log: MintedLog) -> v1.ListMintLogsResponseLog:
-    """Return one mint of the chain."""
-    return v1.ListMintLogsResponseLog(
-        number=log.number,
-        recipient=log.recipient,
-        amount=str(log.amount),
-        block_number=log.place.block_number,
-        transaction_hash=log.place.transaction_hash,
-    )
-
-
-def _columns(logs: Sequence[MintedLog]) -> v1.ListMintLogsResponseColumns:
-    """Return mints of the chain as columns."""
-    return v1.ListMintLogsResponseColumns(
-        numbers=b"".join([log.number.to_bytes(8) for log in logs]),
-        recipients=b"".join([log.recipient for log in logs]),
-        amounts=b"".join([log.amount.to_bytes(32) for log in logs]),
-        block_numbers=b"".join([log.place.block_number.to_bytes(8) for log in logs]),
-        transaction_hashes=b"".join([log.place.transaction_hash for log in logs]),
-    )
-
-
-def _standing(standing: Standing) -> v1.GetStatusResponseStanding:
-    """Return what the contracts say of themselves."""
-    return v1.GetStatusResponseStanding(
-        decimals=standing.decimals,
-        is_paused=standing.is_paused,
-        is_minter=standing.is_minter,
-        operators=list(standing.operators),
-    )
-
-
-def _mint(mint: v1.Mint) -> Mint:
-    """Return a submitted entry; whether it can be minted is decided behind."""
-    return Mint(mint.number, mint.cashback_id, Address(mint.recipient), mint.amount, mint.traceparent or None)
-
-
-def _entry(admission: Admission) -> v1.SubmitMintsResponseEntry:
-    """Return what became of one entry."""
-    match admission:
-        case Admitted(number):
-            return v1.SubmitMintsResponseEntry(number=number, result=v1.SubmitResult.ACCEPTED)
-        case Conflicting(number, reason):
-            return v1.SubmitMintsResponseEntry(number=number, result=v1.SubmitResult.CONFLICT, reason=reason)
-        case _:
-            return v1.SubmitMintsResponseEntry(
-                number=admission.number, result=v1.SubmitResult.INVALID, reason=admission.reason
-            )
-
-
-def _view(view: MintView) -> v1.GetMintsResponseEntry:
-    """Return how far one mint has come."""
-    return v1.GetMintsResponseEntry(
-        number=view.number,
-        state=_STATES[view.state],
-        transaction_hash=view.transaction_hash,
-        block_number=view.block_number,
-        block_hash=view.block_hash,
-        accepted_at_ms=view.accepted_at_ms,
-        submitted_at_ms=view.submitted_at_ms,
-        included_at_ms=view.included_at_ms,
-        final_at_ms=view.final_at_ms,
-        held_at_ms=view.held_at_ms,
-        reason=view.reason,
-    )
-
-
-def _outcome(outcome: Outcome) -> v1.Outcome:
-    """Return one outcome."""
-    return v1.Outcome(
-        sequence=outcome.sequence,
-        kind=_KINDS[outcome.kind],
-        number=outcome.mint.number,
-        cashback_id=outcome.mint.cashback_id,
-        recipient=outcome.mint.recipient,
-        amount=outcome.mint.amount,
-        transaction_hash=outcome.place.transaction_hash,
-        block_number=outcome.place.block_number,
-        block_hash=outcome.place.block_hash,
-        reason=outcome.reason,
-        reversals=outcome.reversals,
-    )
-
-
-def _allowance(allowance: Allowance) -> v1.Allowance:
-    """Return what gas costs and what may be minted."""
-    return v1.Allowance(
-        base_fee_wei=str(allowance.base_fee_wei),
-        is_paused=allowance.is_paused,
-        capacity=str(allowance.capacity),
-        window_s=allowance.window_s,
-        available=str(allowance.available),
-        supply_cap=str(allowance.supply_cap),
-    )
-
-
-def _lane(status: LaneStatus, limits: GasLimits) -> v1.GetStatusResponseLane:
-    """Return one lane."""
-    is_told = bool(status.mined_nonce or status.gas_money_wei)
-    return v1.GetStatusResponseLane(
-        gas_batches=gas_money.batches_left(status.gas_money_wei, limits),
-        gas_level=gas_money.level(status.gas_money_wei, limits) if is_told else "",
-        address=status.lane.address,
-        next_nonce=status.lane.next_nonce,
-        mined_nonce=status.mined_nonce,
-        final_nonce=status.final_nonce,
-        pending_nonce=status.pending_nonce,
-        gas_money_wei=str(status.gas_money_wei),
-        in_flight=status.lane.open_slots,
-        waits_for=status.lane.waits_for or "",
-        is_draining=status.lane.state == "draining",
-        is_drained=status.lane.is_drained,
-    )
-
-
-def _endpoint(status: EndpointStatus) -> v1.GetStatusResponseEndpoint:
-    """Return one endpoint."""
-    return v1.GetStatusResponseEndpoint(
-        name=status.name, is_healthy=status.is_healthy, head=status.head, problem=status.problem
-    )

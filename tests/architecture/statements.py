@@ -14,7 +14,9 @@ from tests.architecture.tidy import ROOT
 
 PACKAGE: Final = ROOT / "src/cashback"
 _SCHEMA: Final = r"(?:ledger|purchases|minting|chain|\{schema\})\."
-_READ: Final = re.compile(rf"\b(?:from|join|using|update)\s+(?:only\s+)?({_SCHEMA}[a-z_]+)\b(?!\()")
+_TABLE: Final = rf"{_SCHEMA}(?:\{{[a-z_.]+\}}|[a-z_]+\b)"
+"""One table by its name, or by that of what only a call knows, in braces."""
+_READ: Final = re.compile(rf"\b(?:from|join|using|update)\s+(?:only\s+)?({_TABLE})(?!\()")
 _LOCKED: Final = re.compile(rf"\bfor (?:no key )?update\b|\bfor (?:key )?share\b|\b(?:update|delete from) {_SCHEMA}")
 _WAITED: Final = re.compile(r"\bpg_advisory_(?:xact_)?lock|\bon conflict\b")
 

@@ -76,8 +76,7 @@ REASONS: Final = {
     "minting/store/mints.py:give_back": FOUND,
     "minting/store/mints.py:stick": FOUND,
     "minting/store/mints.py:submit_accepted_again": FOUND,
-    "purchases/store/standing.py:set_activity": FOUND,
-    "purchases/store/standing.py:set_block": FOUND,
+    "purchases/store/standing.py:put": FOUND,
 }
 
 PLANTED: Final = [
@@ -89,6 +88,7 @@ PLANTED: Final = [
     "insert into chain.used_numbers select 1 where not exists (select from chain.mints) on conflict do nothing",
     "select pg_advisory_xact_lock(1), exists (select from ledger.number_fence)",
     "update {schema}.outbox_cursors set position = 1 from {schema}.leases",
+    "update purchases.{journal.table} set is_set = true from purchases.{journal.journal}",
 ]
 
 PERMITTED: Final = [

@@ -3,22 +3,25 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
-from eth_utils.crypto import keccak
-
-from cashback.chain.model import Address, Mint
-from cashback.events.minting import TokenMinted
-from cashback.kernel.money import TokenUnits
-from cashback.minting import MintRequest, Requests
+from cashback.chain.model import Address
 from cashback.processes.reconcile import Kind
-from tests.integration.ledger.world import START
 from tests.integration.reconcile.bookings import supply_unexplained
-from tests.integration.reconcile.story import CLOCK, Scene
+from tests.integration.reconcile.deeds import (
+    SLOTS_MAX,
+    forget_numbers,
+    long_after,
+    mint_elsewhere,
+    mint_silently,
+    settle,
+    take,
+    terms_of,
+)
+from tests.integration.reconcile.story import Scene
 
 FOREIGN: Final = 999
 """A number that the ledger never gave out."""
 
 STRANGER: Final = Address(b"\x99" * 20)
-_SLOTS_MAX: Final = 32
 
 ELSEWHERE: Final = bytes(19) + b"\xee"
 """Where the token's own code goes when another one takes its place."""
@@ -37,14 +40,14 @@ Plant: TypeAlias = Callable[[Scene], Awaitable[str]]
 async def missing_log(scene: Scene) -> str:
     """Tell the ledger of a mint that the chain never saw."""
     number = scene.story.requested[0]
-    await _settle(scene, number, block_number=3)
+    await settle(scene, number, block_number=3)
     return f"mint {number} "
 
 
 async def ledger_only(scene: Scene) -> str:
     """Tell the ledger, and nobody else, of a mint that the chain never saw."""
     number = scene.story.requested[0]
-    await _settle(scene, number, block_number=3, is_recorded=False)
+    await settle(scene, number, block_number=3, is_recorded=False)
     scene.spoil("minting", "delete from minting.mints where number = %s", number)
     return f"mint {number} "
 
@@ -66,8 +69,8 @@ async def unexpected_log(scene: Scene) -> str:
 async def duplicate_log(scene: Scene) -> str:
     """Make the contract forget its numbers, and mint one of them again."""
     number = scene.story.minted[0]
-    await _forget_numbers(scene)
-    recipient, amount = _terms(scene, number)
+    await forget_numbers(scene)
+    recipient, amount = terms_of(scene, number)
     await mint_elsewhere(scene, number, recipient, amount)
     return f"mint {number}"
 
@@ -75,7 +78,7 @@ async def duplicate_log(scene: Scene) -> str:
 async def wrong_amount(scene: Scene) -> str:
     """Mint one unit more than was requested."""
     number = scene.story.requested[0]
-    recipient, amount = _terms(scene, number)
+    recipient, amount = terms_of(scene, number)
     await mint_elsewhere(scene, number, recipient, amount + 1)
     return f"mint {number} "
 
@@ -83,7 +86,7 @@ async def wrong_amount(scene: Scene) -> str:
 async def wrong_recipient(scene: Scene) -> str:
     """Mint what was requested to somebody else."""
     number = scene.story.requested[0]
-    _, amount = _terms(scene, number)
+    _, amount = terms_of(scene, number)
     await mint_elsewhere(scene, number, STRANGER, amount)
     return f"mint {number} "
 
@@ -91,9 +94,9 @@ async def wrong_recipient(scene: Scene) -> str:
 async def wrong_place(scene: Scene) -> str:
     """Mint what was requested, and tell the ledger of another block."""
     number = scene.story.requested[0]
-    recipient, amount = _terms(scene, number)
+    recipient, amount = terms_of(scene, number)
     await mint_elsewhere(scene, number, recipient, amount)
-    await _settle(scene, number, block_number=1)
+    await settle(scene, number, block_number=1)
     return f"mint {number} "
 
 
@@ -106,7 +109,7 @@ async def record_missing(scene: Scene) -> str:
 
 async def record_unexpected(scene: Scene) -> str:
     """Hand minting a request that the ledger never made."""
-    await _take(scene, FOREIGN, STRANGER, 1)
+    await take(scene, FOREIGN, STRANGER, 1)
     return f"mint {FOREIGN}"
 
 
@@ -121,7 +124,7 @@ async def supply_differs(scene: Scene) -> str:
     """Make a unit out of nothing, in the contract's own storage."""
     status = await scene.bench.adapter.reading.status()
     token, lever = scene.bench.settings.token_address, scene.bench.lever
-    for slot in range(_SLOTS_MAX):
+    for slot in range(SLOTS_MAX):
         value = int(await lever.call("eth_getStorageAt", token, hex(slot), "latest"), 16)
         if value == status.total_supply:
             await lever.call("anvil_setStorageAt", token, f"0x{slot:064x}", f"0x{value + 1:064x}")
@@ -228,73 +231,3 @@ PLANTS: Final[Mapping[Kind, Plant]] = {
     Kind.BOOKS_DIFFER: books_differ,
     Kind.WALLET_DIFFERS: wallet_differs,
 }
-
-
-async def long_after(scene: Scene) -> None:
-    """Let a day pass on the chain, and the blocks after it become final."""
-    await scene.bench.lever.call("anvil_mine", hex(24), hex(3_600))
-    await scene.finalise()
-
-
-async def mint_silently(scene: Scene, number: int) -> None:
-    """Mint what was requested past everybody who should know, and let it become final."""
-    recipient, amount = _terms(scene, number)
-    await mint_elsewhere(scene, number, recipient, amount)
-
-
-async def _settle(scene: Scene, number: int, *, block_number: int, is_recorded: bool = True) -> None:
-    """Have the ledger believe that a number was minted, in a transaction and a block of our choice.
-
-    Minting has its request, unless nothing `is_recorded` there.
-    """
-    recipient, amount = _terms(scene, number)
-    if is_recorded:
-        await _take(scene, number, recipient, amount)
-    [cashback_id] = scene.one("cashback", "select id from ledger.cashback_ledger where mint_number = %s", number)
-    async with scene.ledger() as ledger:
-        await ledger.settle(
-            TokenMinted(
-                mint_number=str(number),
-                cashback_id=cashback_id,
-                token_units=str(amount),
-                transaction_hash=f"0x{'ab' * 32}",
-                block_number=str(block_number),
-                block_hash=f"0x{'cd' * 32}",
-            )
-        )
-
-
-async def _take(scene: Scene, number: int, recipient: Address, amount: int) -> None:
-    """Hand minting a request."""
-    found = "select id from ledger.cashback_ledger where mint_number = %s union all select 'cb_foreign' limit 1"
-    [cashback_id] = scene.one("cashback", found, number)
-    request = MintRequest(
-        number=number, cashback_id=cashback_id, recipient=recipient, amount=TokenUnits(amount), requested_at=START
-    )
-    async with scene.minting() as database, database.transaction() as tx:
-        await Requests(CLOCK).take(tx, [request])
-
-
-async def mint_elsewhere(scene: Scene, number: int, recipient: Address, amount: int) -> None:
-    """Mint past the adapter, and let it become final."""
-    await scene.bench.people.mint_elsewhere(Mint(number, "nobody's", recipient, amount))
-    await scene.finalise()
-
-
-async def _forget_numbers(scene: Scene) -> None:
-    """Clear the contract's bitmap of used numbers: the word of the lowest ones, wherever the compiler put it."""
-    token, lever = scene.bench.settings.token_address, scene.bench.lever
-    used = sum(1 << number for number in scene.story.minted)
-    for slot in range(_SLOTS_MAX):
-        place = f"0x{keccak(bytes(32) + slot.to_bytes(32)).hex()}"
-        if int(await lever.call("eth_getStorageAt", token, place, "latest"), 16) == used:
-            await lever.call("anvil_setStorageAt", token, place, f"0x{0:064x}")
-            return
-    raise AssertionError("the bitmap stands nowhere in the contract's storage")
-
-
-def _terms(scene: Scene, number: int) -> tuple[Address, int]:
-    """Return recipient and amount that were requested under a number."""
-    query = "select recipient, token_units from ledger.cashback_ledger where mint_number = %s"
-    recipient, amount = scene.one("cashback", query, number)
-    return Address(bytes.fromhex(recipient.removeprefix("0x"))), amount

@@ -7,7 +7,8 @@ import pytest
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.kernel.config import load
 from cashback.processes.reconcile import Kind, Settings, last_runs
-from tests.integration.reconcile.plants import PLANTS, mint_silently
+from tests.integration.reconcile.deeds import mint_silently
+from tests.integration.reconcile.plants import PLANTS
 from tests.integration.reconcile.story import Scene
 
 SINCE = (

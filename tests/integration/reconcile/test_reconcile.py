@@ -7,7 +7,8 @@ from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.reconcile import show
 from cashback.processes.reconcile import Kind
 from tests.integration.ledger.adjusting import adjusted, credit_of, debit_of
-from tests.integration.reconcile.plants import PLANTS, STRANGER, long_after, mint_elsewhere, mint_silently
+from tests.integration.reconcile.deeds import long_after, mint_elsewhere, mint_silently
+from tests.integration.reconcile.plants import PLANTS, STRANGER
 from tests.integration.reconcile.story import Scene
 
 TRANSFER_TO_BURN = 1_000

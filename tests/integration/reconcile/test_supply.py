@@ -9,7 +9,8 @@ from cashback.ledger.service import Recomputer
 from cashback.processes import doctor
 from cashback.processes.reconcile import Kind
 from tests.integration.reconcile.bookings import book_supply
-from tests.integration.reconcile.plants import FOREIGN, PLANTS, STRANGER, mint_elsewhere, mint_silently
+from tests.integration.reconcile.deeds import mint_elsewhere, mint_silently
+from tests.integration.reconcile.plants import FOREIGN, PLANTS, STRANGER
 from tests.integration.reconcile.story import CLOCK, Scene
 
 KINDS = ("issued", "supply", "burned", "unexplained")

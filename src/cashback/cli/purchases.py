@@ -38,7 +38,9 @@ def purchase() -> None:
 @click.option("--merchant", "merchant_id", help="Needed with an operator's key.")
 @click.option("--reference", help="The merchant's own name for it.")
 @click.option("--line", "lines", multiple=True, help="A part, e.g. amount=999,sku=A-1,category=shoes,quantity=2.")
-@click.option("--idempotency-key", help="Repeat a command safely under the same key; a new one when left out.")
+@click.option(
+    "--idempotency-key", help="Repeat it safely under the same key, with --occurred-at; a new one when left out."
+)
 @json_option
 def create(
     idempotency_key: str | None,
@@ -54,6 +56,9 @@ def create(
     from cashback.kernel.clock import business_clock
     from cashback.processes.client import Client
 
+    # "Now" is another instant the second time: the repetition would be refused as another request under the same key.
+    if idempotency_key is not None and occurred_at is None:
+        raise click.UsageError("--idempotency-key goes with --occurred-at: repeated, it must say the same instant")
     settings = load(RestSettings)
     document: dict[str, object] = {name: value for name, value in body.items() if value is not None}
     if lines:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from cashback.kernel.clock import business_clock
 from cashback.kernel.config import Dsn
 from cashback.kernel.db import Database
 from cashback.ledger import BalanceAt, Statement, Statements
@@ -13,7 +14,9 @@ from cashback.ledger.model.statements import StatementTooLong
 from cashback.ledger.model.trial import TrialBalance
 from cashback.ledger.service import trial_balance
 from cashback.ledger.service.readings import WHOLE_LEDGER_S_MAX
-from cashback.ledger.service.statements import CSV_LINES_MAX
+from cashback.ledger.service.statements import CSV_LINES_MAX, PAGE_MAX
+from cashback.purchases.service.people import People
+from cashback.purchases.service.statements import UserStatements
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,18 +26,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def whole(settings: Settings, user_id: str, since: datetime, until: datetime) -> Statement:
-    """Return all pages of a statement as one; nobody's is empty.
+    """Return all pages of a statement as one.
 
     Raises:
+        UserUnknown: there is no such user.
         PeriodInvalid: the period ends before it begins.
         StatementTooLong: one document does not hold it.
         Unavailable: the database did not answer.
     """
     async with _open(settings) as database:
-        statements = Statements(database)
-        told = await statements.page(user_id, since=since, until=until)
+        told = await _known(database).page(user_id, since=since, until=until, cursor=None, limit=PAGE_MAX)
         while told.next_cursor is not None:
-            page = await statements.page(user_id, since=since, until=until, cursor=told.next_cursor)
+            page = await Statements(database).page(user_id, since=since, until=until, cursor=told.next_cursor)
             told = msgspec.structs.replace(
                 page, money_lines=told.money_lines + page.money_lines, token_lines=told.token_lines + page.token_lines
             )
@@ -49,10 +52,10 @@ async def print_csv(
     """Write a statement as CSV, a piece at a time.
 
     Raises:
-        PeriodInvalid, StatementTooLong, Unavailable: as `whole`.
+        UserUnknown, PeriodInvalid, StatementTooLong, Unavailable: as `whole`.
     """
     async with _open(settings) as database:
-        async for piece in await Statements(database).csv(user_id, since=since, until=until):
+        async for piece in await _known(database).csv(user_id, since=since, until=until):
             write(piece)
 
 
@@ -62,11 +65,12 @@ async def balance_at(
     """Return what a user had at an instant, by one of the two times.
 
     Raises:
+        UserUnknown: there is no such user.
         PeriodInvalid: neither was asked for, or both.
         Unavailable: the database did not answer.
     """
     async with _open(settings) as database:
-        return await Statements(database).balance_at(user_id, known_at=known_at, effective_at=effective_at)
+        return await _known(database).balance_at(user_id, known_at=known_at, effective_at=effective_at)
 
 
 async def trial_balance_of(settings: Settings, *, at: datetime | None) -> TrialBalance:
@@ -82,3 +86,8 @@ async def trial_balance_of(settings: Settings, *, at: datetime | None) -> TrialB
 def _open(settings: Settings) -> AbstractAsyncContextManager[Database]:
     """Return the way to the books."""
     return Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1)
+
+
+def _known(database: Database) -> UserStatements:
+    """Return what tells of users that there are, and refuses others as the API does."""
+    return UserStatements(People(database, clock=business_clock()), Statements(database))

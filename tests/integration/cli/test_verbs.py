@@ -97,7 +97,8 @@ def test_a_purchase_that_is_refused_is_refused_by_its_code(
     changes: dict[str, str], problem: str, dev: Dev, cashback: Cashback
 ) -> None:
     """Exit code 4, the API's own code and sentence, and no results."""
-    options = {"--merchant": dev.merchant_id, "--user": dev.user_id, "--amount": "1999", **changes}
+    options = {"--merchant": dev.merchant_id, "--user": dev.user_id, "--amount": "1999"}
+    options |= {"--occurred-at": "2026-11-22T10:00:00Z"} | changes
     said = cashback("purchase", "create", *(word for pair in options.items() for word in pair), settings=dev.settings)
     assert (said.code, said.out) == (EXIT_REJECTED, "")
     assert problem in said.err
@@ -109,7 +110,8 @@ def test_a_purchase_that_is_refused_is_refused_by_its_code(
 def test_a_key_that_cannot_be_sent_is_refused_before_it_is(key: str, dev: Dev, cashback: Cashback) -> None:
     """Exit code 4 and a sentence: nobody need ask again later."""
     words = ("--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "1", "--idempotency-key", key)
-    said = cashback("purchase", "create", *words, settings=dev.settings)
+    at = ("--occurred-at", "2026-11-22T10:00:00Z")
+    said = cashback("purchase", "create", *words, *at, settings=dev.settings)
     assert (said.code, said.out, said.err.count("\n")) == (EXIT_REJECTED, "", 1)
     assert "cannot be sent" in said.err
 

@@ -118,6 +118,27 @@ async def test_a_statement_and_a_balance_of_the_past(world: World, say: Type) ->
     await say("statement", user, period[0], period[3], period[2], period[1], code=EXIT_REJECTED)
 
 
+@pytest.mark.parametrize("user_id", ["usr_01k9z3v6q8e2r9xw5t4c7m1n0p", "nobody"])
+async def test_of_a_user_that_there_is_not_nothing_is_told(user_id: str, world: World, say: Type) -> None:
+    """As the API answers it: somebody else's empty statement would hide a slip in the id."""
+    await minted(world)
+    period = ("--from", "2026-03-01T00:00:00Z", "--to", "2026-03-02T00:00:00Z")
+    for words in (
+        ("statement", user_id, *period),
+        ("statement", user_id, *period, "--format", "csv"),
+        ("balance", user_id, "--known-at", "2026-03-02T00:00:00Z"),
+        ("balance", user_id, "--effective-at", "2026-03-02T00:00:00Z", "--json"),
+    ):
+        assert "user_unknown: there is no such user" in await say(*words, code=EXIT_REJECTED)
+
+
+async def test_one_who_has_earned_nothing_yet_has_an_empty_statement(world: World, say: Type) -> None:
+    """The ledger knows nothing of them, and yet there they are."""
+    user = await world.user()
+    told = msgspec.json.decode(await say("balance", user.id, "--known-at", "2026-03-02T00:00:00Z", "--json"))
+    assert (told["money"], told["is_before_first"]) == ([], True)
+
+
 async def test_the_books_as_a_whole(world: World, say: Type, dsns: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
     """0 as long as they add up, 3 when they do not; the run is recorded by the operator's role."""
     monkeypatch.setenv("CASHBACK_LEDGER_OPERATOR_DSN", dsns.of("cashback_operator"))

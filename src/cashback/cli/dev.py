@@ -35,10 +35,22 @@ def _a_number(context: click.Context, option: click.Parameter, value: float) -> 
     return value
 
 
+def _a_folder(_: click.Context, __: click.Parameter, value: str | None) -> Path | None:
+    """Return what names a folder: the empty text, of a variable that is not set, would be the present one."""
+    if value is None:
+        return None
+    if not value:
+        from cashback.processes.stack import FolderUnusable
+
+        raise FolderUnusable("'' names no folder; name an empty or a new --folder")
+    return Path(value)
+
+
 @click.command()
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path),
+    metavar="PATH",
+    callback=_a_folder,
     help="Keep all data, passwords and API keys here instead of in a temporary folder.",
 )
 @click.option(

@@ -41,6 +41,16 @@ def test_a_folder_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tm
     assert capsys.readouterr().err.startswith(f"cashback: folder_unusable: {tmp_path}/file cannot be used: File exists")
 
 
+def test_a_folder_without_a_name_is_not_the_present_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A variable that is not set names nothing, also where the present folder is empty."""
+    monkeypatch.chdir(tmp_path)
+    assert command.run(["dev", "--folder", ""]) == command.EXIT_REJECTED
+    assert capsys.readouterr().err.startswith("cashback: folder_unusable: '' names no folder")
+    assert not list(tmp_path.iterdir())
+
+
 INTERRUPTED = """
 import sys
 

@@ -52,3 +52,18 @@ def test_a_folder_that_is_none_is_refused_in_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(FolderUnusable, match=words), sole_use(folder):
             pytest.fail("it was given")
     assert [entry.name for entry in taken.iterdir()] == ["postgres"]
+
+
+def test_a_folder_with_files_of_somebody_else_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    """Databases and keys are not spilled among letters; an empty folder, and one that served before, are taken."""
+    theirs, empty = tmp_path / "theirs", tmp_path / "empty"
+    theirs.mkdir()
+    (theirs / "letter.txt").touch()
+    empty.mkdir()
+    with pytest.raises(FolderUnusable, match="files that no `cashback dev` has put there"), sole_use(theirs):
+        pytest.fail("it was given")
+    assert [entry.name for entry in theirs.iterdir()] == ["letter.txt"]
+    with sole_use(empty):
+        (empty / "dev.env").touch()
+    with sole_use(empty):
+        assert (empty / "dev.env").exists()

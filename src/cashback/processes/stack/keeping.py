@@ -22,7 +22,7 @@ class FolderInUse(Busy):
 
 
 class FolderUnusable(Invalid):
-    """The folder cannot be made, written to, or holds a file where a stack has a folder."""
+    """The folder cannot be made, written to, or holds what no stack has put there."""
 
     code = "folder_unusable"
 
@@ -39,7 +39,7 @@ def sole_use(folder: Path) -> Iterator[None]:
 
     Raises:
         FolderInUse: somebody else has it.
-        FolderUnusable: it is none, or none that this user may write to; nothing is changed in it.
+        FolderUnusable: it is none, none that this user may write to, or one of other files; nothing is changed in it.
     """
     with _opened(folder) as lock:
         try:
@@ -61,6 +61,11 @@ def _opened(folder: Path) -> IO[str]:
         if in_the_way := [name for name in _FOLDERS if (folder / name).exists() and not (folder / name).is_dir()]:
             raise FolderUnusable(
                 f"{folder} holds a file named {in_the_way[0]}, where a folder has to be; name another --folder"
+            )
+        # Whoever had the folder before left the lock, which is the first file that a stack makes in it.
+        if any(folder.iterdir()) and not (folder / "lock").is_file():
+            raise FolderUnusable(
+                f"{folder} holds files that no `cashback dev` has put there; name an empty or a new --folder"
             )
         return (folder / "lock").open("a+", encoding="ascii")
     except OSError as cause:

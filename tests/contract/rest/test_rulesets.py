@@ -250,11 +250,17 @@ async def test_open_drafts_are_bounded(operator: Caller, world: World, programme
 
 
 async def test_what_there_is_not_is_not_found(operator: Caller, programme: str) -> None:
-    """Drafts, versions, and what nothing is in force at."""
+    """Drafts, versions, and what is in force where nothing is: in a programme that has started without rules."""
+    started = await operator.post("/v1/programmes", {"name": new_key(), "currency": "EUR"})
+    assert (started.status_code, started.json()["id"] != programme) == (201, True), started.text
     for path in (f"/v1/ruleset-drafts/{new_id('drf')}", f"/v1/ruleset-diff?before={new_id('drf')}&after=x"):
         assert_problem(await operator.get(path), 404, "draft_unknown")
-    for path in (f"/v1/rulesets/{new_id('rul')}", f"/v1/programmes/{programme}/ruleset?at=1950-04-01T00:00:00Z"):
+    in_force = f"/v1/programmes/{started.json()['id']}/ruleset"
+    for path in (f"/v1/rulesets/{new_id('rul')}", f"{in_force}?at=2026-04-01T00:00:00Z"):
         assert_problem(await operator.get(path), 404, "ruleset_unknown")
+    refused = await operator.get(in_force)
+    assert_problem(refused, 422, "request_invalid", parameter="at")
+    assert refused.json()["detail"] == "the parameter at is required"
 
 
 async def test_a_merchant_has_no_part_in_rulesets(rest: Rest, world: World, programme: str) -> None:

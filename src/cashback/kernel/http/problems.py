@@ -62,7 +62,8 @@ _FRAMEWORK: Final = {
     415: "media_type_unsupported",
 }
 _DETAILS: Final = {404: "there is no such path", 405: "this path takes other methods, which Allow names"}
-_MISSING: Final = {"idempotency-key": "idempotency_key_missing"}
+_MISSING: Final = {"idempotency-key": "idempotency_key_missing", "if-match": "request_invalid"}
+"""The headers that a route may require, and what is told without them; all else that one requires is a parameter."""
 _MEANING: Final = {
     400: "The body is not well-formed JSON, or the request not well-formed HTTP.",
     401: "No valid API key was presented.",
@@ -133,8 +134,11 @@ def _validation(error: ValidationException) -> Response[bytes]:
     """Answer a parameter that is missing or does not have the documented form; bodies fail in `kernel.http.body`."""
     if isinstance(error.__cause__, KeyError):
         asked = str(error.__cause__.args[0])
-        code, name = _MISSING.get(asked, "request_invalid"), asked.title()
-        return problem(422, code, f"the header {name} is required", fields={"parameter": name})
+        if asked in _MISSING:
+            return problem(
+                422, _MISSING[asked], f"the header {asked.title()} is required", fields={"parameter": asked.title()}
+            )
+        return problem(422, "request_invalid", f"the parameter {asked} is required", fields={"parameter": asked})
     found = error.extra[0] if isinstance(error.extra, list) and error.extra else None
     if isinstance(found, dict) and "key" in found:
         return problem(422, "request_invalid", str(found["message"]), fields={"parameter": found["key"]})

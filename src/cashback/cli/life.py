@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
+from cashback.cli.api import say_whether_more
 from cashback.cli.chain import by_option
 from cashback.cli.output import json_option, print_json, print_records, say, tokens
 from cashback.cli.purchases import RestSettings
@@ -31,12 +32,14 @@ def list_reviews(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click ha
 
     Example: cashback review list --json
     """
-    rows = _get("/v1/reviews", limit=limit)["items"]
+    page = _get("/v1/reviews", limit=limit)
+    rows = page["items"]
     if not as_json:
         for row in rows:
             row["tokens"] = tokens(int(row.pop("token_units")))
             row["reviews"] = "; ".join(f"{one['person']}: {one['verdict']}, {one['reason']}" for one in row["reviews"])
     print_records("in review", rows, as_json=as_json)
+    say_whether_more(page["next_cursor"], limit=limit)
 
 
 @review.command(short_help="Say that a cashback may be paid.")

@@ -78,6 +78,23 @@ def test_a_list_of_what_the_api_tells_fits_eighty_columns(
     _fits(on_terminal, *verb.split(), *words)
 
 
+@pytest.mark.parametrize("verb", sorted(OVER_REST.keys() - {"expiring"}))
+def test_a_list_of_what_the_api_tells_says_when_that_is_not_all(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the results, for people and for programs alike; what expires soon is told in one piece."""
+    monkeypatch.setenv("CASHBACK_API_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("CASHBACK_API_KEY", "key")
+    words, answers = OVER_REST[verb]
+    for following, said in (("a place", 1), (None, 0)):
+        monkeypatch.setattr(
+            Client, "get", lambda _, path, to=following: _answer(answers[path.partition("?")[0]]) | {"next_cursor": to}
+        )
+        for as_json in ((), ("--json",)):
+            assert command.run([*verb.split(), *words, *as_json]) == 0
+            assert capsys.readouterr().err.count("there are more") == said
+
+
 def test_a_list_of_mints_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch, on_terminal: OnTerminal) -> None:
     """With a number of nineteen digits, a hash and a reason."""
     mint = Mint(

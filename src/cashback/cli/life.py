@@ -7,7 +7,7 @@ import click
 
 from cashback.cli.api import say_whether_more
 from cashback.cli.chain import by_option
-from cashback.cli.output import json_option, print_json, print_records, say, tokens
+from cashback.cli.output import json_option, print_json, print_records, say, say_state, tokens
 from cashback.cli.purchases import RestSettings
 from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
@@ -128,8 +128,7 @@ def _set(programme_id: str, act: str, reason: str, by: str, *, as_json: bool) ->
     if as_json:
         print_json(told)
         return
-    state = "paused" if told["is_paused"] else "in force"
-    say(f"{programme_id} is {state} since {told['at']}: {told['reason']} ({told['person']})")
+    say_state(told, programme_id, "paused" if told["is_paused"] else "in force")
 
 
 def _get(path: str, **query: int) -> dict[str, Any]:

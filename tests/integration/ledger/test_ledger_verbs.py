@@ -39,6 +39,8 @@ async def test_sound_books_and_tampered_ones(world: World, say: Type) -> None:
     await minted(world)
     await seal_all(world)
     assert msgspec.json.decode(await say("verify", "--json"))["flaw"] is None
+    # No anchor was looked for, which is another thing than none being there.
+    assert "not asked for on the chain: --rpc-url and --minter do" in await say("verify")
     await world.rows(
         "set session_replication_role = replica; update ledger.transfers set amount = 9 where position = 2"
     )

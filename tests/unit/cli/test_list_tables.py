@@ -154,16 +154,32 @@ def test_what_doctor_and_migrate_list_fits_eighty_columns(
     _fits(on_terminal, "migrate")
 
 
-def test_the_last_reconciliations_fit_eighty_columns(monkeypatch: pytest.MonkeyPatch, on_terminal: OnTerminal) -> None:
-    """With kinds and the reason for a whole run."""
+def a_run() -> ReconciliationStory:
+    """Return a reconciliation with long figures."""
     facts: dict[str, Any] = {field.name: str(10**9) for field in msgspec.structs.fields(ReconciliationStory)}
     words = {"mode": "incremental", "reason": SENTENCE, "asked_by": "person", "at_block_hash": "0x" + HASH.hex()}
     kinds = {"wallet_differs": 123, "amount_differs": 4_567}
     found = {"findings_count": 4_690, "kinds": kinds, "began_at": AT - timedelta(hours=1), "ended_at": AT}
-    run = msgspec.convert(facts | words | found, ReconciliationStory)
+    return msgspec.convert(facts | words | found, ReconciliationStory)
+
+
+def test_the_last_reconciliations_fit_eighty_columns(monkeypatch: pytest.MonkeyPatch, on_terminal: OnTerminal) -> None:
+    """With kinds and the reason for a whole run."""
     monkeypatch.setattr(reconcile, "load", lambda _: None)
-    monkeypatch.setattr(reconciling, "last_runs", _later([run]))
+    monkeypatch.setattr(reconciling, "last_runs", _later([a_run()]))
     _fits(on_terminal, "reconcile", "--last")
+
+
+@pytest.mark.parametrize("count, title", [(0, "· runs: none"), (1, "the last run\n"), (4, "the last 4 runs\n")])
+def test_the_last_reconciliations_are_headed_by_how_many_they_are(
+    count: int, title: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten were asked for, and there are fewer."""
+    monkeypatch.setattr(reconcile, "load", lambda _: None)
+    monkeypatch.setattr(reconciling, "last_runs", _later([a_run()] * count))
+    assert command.run(["reconcile", "--last"]) == 0
+    told = capsys.readouterr()
+    assert (told.out + told.err).startswith(title)
 
 
 class _Nothing:

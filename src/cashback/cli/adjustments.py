@@ -1,12 +1,13 @@
 """`cashback adjustment`: cashback that a person gives or takes back, over the REST API."""
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import click
 
+from cashback.cli.api import limit_option, print_page
 from cashback.cli.chain import by_option
-from cashback.cli.output import json_option, print_facts, print_json, print_records
+from cashback.cli.output import json_option, print_facts, print_json
 from cashback.cli.purchases import RestSettings
 from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
@@ -58,17 +59,16 @@ def debit(as_json: bool, by: str, idempotency_key: str | None, **terms: str | No
 
 @adjustment.command("list")
 @click.option("--user", "user_id", help="Only those of this user, `usr_...`.")
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many at most.")
+@limit_option
 @json_option
 def list_adjustments(user_id: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
     """List what people gave and took back, newest first.
 
     Example: cashback adjustment list --json
     """
-    query = urlencode({"limit": limit, **({} if user_id is None else {"user_id": user_id})})
     names = ("id", "kind", "user_id", "cashback_id", "currency", "amount_minor", "person", "reason", "at")
-    items = _get(f"/v1/adjustments?{query}")["items"]
-    print_records("adjustments", [{name: item[name] for name in names} for item in items], as_json=as_json)
+    asked = {} if user_id is None else {"user_id": user_id}
+    print_page("adjustments", "/v1/adjustments", limit=limit, as_json=as_json, shown=names, asked=asked)
 
 
 @adjustment.command()

@@ -59,5 +59,10 @@ def print_page(
         page = client.get(f"{path}?{urlencode({'limit': str(limit), **(asked or {})})}")
     rows = [{name: item[name] for name in shown or item} for item in page["items"]]
     print_records(title, page["items"] if as_json else rows, as_json=as_json)
-    if page["next_cursor"] is not None:
+    say_whether_more(page["next_cursor"], limit=limit)
+
+
+def say_whether_more(following: str | None, *, limit: int) -> None:
+    """Say that there are more than the `limit` items shown where a place is `following`."""
+    if following is not None:
         say("there are more: raise --limit" if limit < LIMIT_MAX else "there are more, over REST")

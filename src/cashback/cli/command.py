@@ -23,6 +23,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import metadata
 from typing import Final
 
@@ -97,6 +98,21 @@ class Verbs(click.Group):
         module, _, name = VERBS[cmd_name][0].partition(":")
         found: click.Command = getattr(importlib.import_module(module), name)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb that a command line begins with; of none, name those that are written nearly so.
+
+        Raises:
+            UsageError: there is no such verb.
+        """
+        name = args[0]
+        if name in VERBS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        # The framework would look for near ones among those it has loaded, and none is.
+        near = " or ".join(repr(each) for each in get_close_matches(name, VERBS))
+        raise click.UsageError(f"No such command {name!r}.{f' Did you mean {near}?' if near else ''}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of verbs without importing any of them."""

@@ -5,14 +5,13 @@ import asyncio
 import click
 import msgspec
 
+from cashback.cli.api import limit_option, say_whether_more
 from cashback.cli.output import json_option, print_json, print_records
 from cashback.kernel.config import load
 
-_LIMIT = click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many, 1 to 200.")
-
 
 @click.command(short_help="List seals, and how far each is on the chain.")
-@_LIMIT
+@limit_option
 @json_option
 def seals(*, limit: int, as_json: bool) -> None:
     """List seals over the books, the newest first, and how far each is on its way to the chain.
@@ -21,9 +20,10 @@ def seals(*, limit: int, as_json: bool) -> None:
     """
     from cashback.processes import evidence as process
 
-    found = asyncio.run(process.seals(load(process.Settings), limit=limit))
+    found, following = asyncio.run(process.seals(load(process.Settings), limit=limit))
     if as_json:
         print_json(found)
+        say_whether_more(following, limit=limit)
         return
     rows = [
         {
@@ -37,10 +37,11 @@ def seals(*, limit: int, as_json: bool) -> None:
         for seal in found
     ]
     print_records("seals", rows, as_json=False)
+    say_whether_more(following, limit=limit)
 
 
 @click.command(short_help="List when all balances were recomputed.")
-@_LIMIT
+@limit_option
 @json_option
 def recomputations(*, limit: int, as_json: bool) -> None:
     """List when all balances were computed from their transfers, the newest first, and how many differed.
@@ -49,8 +50,9 @@ def recomputations(*, limit: int, as_json: bool) -> None:
     """
     from cashback.processes import evidence as process
 
-    found = asyncio.run(process.recomputations(load(process.Settings), limit=limit))
+    found, following = asyncio.run(process.recomputations(load(process.Settings), limit=limit))
     if as_json:
         print_json(found)
     else:
         print_records("recomputations", [msgspec.structs.asdict(run) for run in found], as_json=False)
+    say_whether_more(following, limit=limit)

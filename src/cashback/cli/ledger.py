@@ -91,7 +91,10 @@ def verify(  # click hands options over by name
     else:
         facts = msgspec.structs.asdict(found)
         flaw = facts.pop("flaw")
-        print_facts("the books' evidence", {name.replace("_", " "): f"{value:,}" for name, value in facts.items()})
+        shown = {name.replace("_", " "): f"{value:,}" for name, value in facts.items()}
+        if chain is None:
+            shown["anchors"] = "not asked for on the chain: --rpc-url and --minter do"
+        print_facts("the books' evidence", shown)
         _show_flaw(flaw)
     return EXIT_DIFFERENCE if found.flaw else 0
 

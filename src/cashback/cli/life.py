@@ -5,8 +5,9 @@ from urllib.parse import quote, urlencode
 
 import click
 
+from cashback.cli.api import say_whether_more
 from cashback.cli.chain import by_option
-from cashback.cli.output import json_option, print_json, print_records, say, tokens
+from cashback.cli.output import json_option, print_json, print_records, say, say_state, tokens
 from cashback.cli.purchases import RestSettings
 from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
@@ -31,12 +32,14 @@ def list_reviews(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click ha
 
     Example: cashback review list --json
     """
-    rows = _get("/v1/reviews", limit=limit)["items"]
+    page = _get("/v1/reviews", limit=limit)
+    rows = page["items"]
     if not as_json:
         for row in rows:
             row["tokens"] = tokens(int(row.pop("token_units")))
             row["reviews"] = "; ".join(f"{one['person']}: {one['verdict']}, {one['reason']}" for one in row["reviews"])
     print_records("in review", rows, as_json=as_json)
+    say_whether_more(page["next_cursor"], limit=limit)
 
 
 @review.command(short_help="Say that a cashback may be paid.")
@@ -125,8 +128,7 @@ def _set(programme_id: str, act: str, reason: str, by: str, *, as_json: bool) ->
     if as_json:
         print_json(told)
         return
-    state = "paused" if told["is_paused"] else "in force"
-    say(f"{programme_id} is {state} since {told['at']}: {told['reason']} ({told['person']})")
+    say_state(told, programme_id, "paused" if told["is_paused"] else "in force")
 
 
 def _get(path: str, **query: int) -> dict[str, Any]:

@@ -57,6 +57,12 @@ def say(text: str) -> None:
     click.echo(f"· {text}", err=True)
 
 
+def say_state(told: Mapping[str, Any], whom: str, state: str) -> None:
+    """Tell how somebody stands, since when and by whose word; and that nothing changed where that is no news."""
+    since = "" if told["at"] is None else f" since {told['at']}: {told['reason']} ({told['person']})"
+    say(f"{'' if told['is_news'] else 'already so, nothing changed: '}{whom} is {state}{since}")
+
+
 def tokens(units: int) -> str:
     """Return base units as a person reads them.
 

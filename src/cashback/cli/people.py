@@ -6,7 +6,7 @@ import click
 
 from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
 from cashback.cli.chain import by_option
-from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+from cashback.cli.output import json_option, print_facts, print_json, print_records, say_state
 
 
 def _signed(verb: Callable[..., None]) -> Callable[..., None]:
@@ -252,11 +252,11 @@ def _stand(path: str, by: str, reason: str, *, key: str, as_json: bool) -> None:
         print_json(told)
         return
     if "user_id" in told:
-        whom, state = told["user_id"], "blocked" if told["is_blocked"] else "not blocked"
+        # Who never was blocked was not unblocked either, by nobody.
+        ended = "not blocked" if told["at"] is None else "unblocked"
+        say_state(told, told["user_id"], "blocked" if told["is_blocked"] else ended)
     else:
-        whom, state = told["merchant_id"], "active" if told["is_active"] else "inactive"
-    since = "" if told["at"] is None else f" since {told['at']}: {told['reason']} ({told['person']})"
-    say(f"{whom} is {state}{since}")
+        say_state(told, told["merchant_id"], "active" if told["is_active"] else "inactive")
 
 
 def _print(title: str, told: dict[str, object], *, as_json: bool) -> None:

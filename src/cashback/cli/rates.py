@@ -26,6 +26,12 @@ class RateFileInvalid(Invalid):
     code = "rate_file_invalid"
 
 
+class RateNumberInvalid(Invalid):
+    """What is given as a rate is no number."""
+
+    code = "rate_number_invalid"
+
+
 @click.group()
 def rates() -> None:
     """Put, list and import exchange rates.
@@ -111,20 +117,19 @@ def import_rates(file: Path, as_json: bool) -> int:  # noqa: FBT001  # as above
     Example: cashback rates import rates.csv
     """
     refused = []
-    put_rows = 0
+    put = {True: 0, False: 0}
     with api() as client:
         for line, row in _rows(file):
             # The content names the command: the same row again, in whatever file, is the same command.
             key = "rate-" + hashlib.sha256("\n".join(row[name] for name in COLUMNS).encode()).hexdigest()
             try:
-                client.post("/v1/exchange-rates", _body(row), idempotency_key=key)
-                put_rows += 1
+                put[client.post_once("/v1/exchange-rates", _body(row), idempotency_key=key)] += 1
             except Rejected as problem:
                 refused.append({"line": line, "problem": f"{problem.code}: {problem.detail}"})
     if as_json:
-        print_json({"put": put_rows, "refused": refused})
+        print_json({"put": put[True], "put_before": put[False], "refused": refused})
     else:
-        print_facts(file.name, {"put": put_rows, "refused": len(refused)})
+        print_facts(file.name, {"put now": put[True], "put before": put[False], "refused": len(refused)})
         if refused:
             print_records("refused", refused, as_json=False)
     return EXIT_DIFFERENCE if refused else 0
@@ -155,16 +160,16 @@ def _body(row: Mapping[str, str]) -> dict[str, Any]:
     """Return the body of one rate, its number as an exact ratio.
 
     Raises:
-        RateFileInvalid: the number is none.
+        RateNumberInvalid: the number is none.
     """
     wanted = "a rate is a decimal number or a ratio of whole numbers"
     # Bounded before it is read: 1e999999 is a short text and a number of a million digits.
     if len(row["rate"]) > _DIGITS_MAX or "e" in row["rate"].lower():
-        raise RateFileInvalid(wanted)
+        raise RateNumberInvalid(wanted)
     try:
         ratio = Fraction(row["rate"])
     except (ValueError, ZeroDivisionError) as cause:
-        raise RateFileInvalid(wanted) from cause
+        raise RateNumberInvalid(wanted) from cause
     body: dict[str, Any] = {name: row[name] for name in ("base", "quote", "source")}
     body |= {"numerator": ratio.numerator, "denominator": ratio.denominator}
     return body | ({"as_of": row["as_of"]} if row["as_of"] else {})

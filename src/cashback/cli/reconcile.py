@@ -47,7 +47,9 @@ def reconcile(is_whole: bool, asked_by: str, last: int | None, as_json: bool) ->
         if as_json:
             print_json(runs)
         else:
-            print_records(f"the last {last} runs", _rows(runs), as_json=False)
+            # As many as there are, which may be fewer than were asked for.
+            title = "the last run" if len(runs) == 1 else f"the last {len(runs)} runs"
+            print_records(title if runs else "runs", _rows(runs), as_json=False)
         return 0
     with Progress("comparing ledger, mint records and chain", None) as bar:
         report = asyncio.run(process.reconcile(settings, is_whole=is_whole, asked_by=asked_by, reached=bar.reach_of))

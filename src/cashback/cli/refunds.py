@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import click
 
-from cashback.cli.api import limit_option, print_page
+from cashback.cli.api import LIMIT_MAX, limit_option, print_page, say_whether_more
 from cashback.cli.output import json_option, print_facts, print_json, print_records
 from cashback.cli.purchases import RestSettings
 from cashback.kernel.config import load
@@ -67,9 +67,11 @@ def parked(as_json: bool) -> None:  # noqa: FBT001  # click's way
 
     Example: cashback refund parked
     """
-    items = _get("/v1/refunds/parked?limit=200")["items"]
+    page = _get(f"/v1/refunds/parked?limit={LIMIT_MAX}")
     names = ("id", "state", "code", "merchant_id", "purchase_reference", "reference", "amount_minor", "created_at")
-    print_records("parked refunds", [{name: item.get(name) for name in names} for item in items], as_json=as_json)
+    rows = [{name: item.get(name) for name in names} for item in page["items"]]
+    print_records("parked refunds", rows, as_json=as_json)
+    say_whether_more(page["next_cursor"], limit=LIMIT_MAX)
 
 
 @click.group()
@@ -90,12 +92,13 @@ def list_debts(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click's wa
 
     Example: cashback debts list --json
     """
-    debtors, programmes = _get(f"/v1/debts?limit={limit}")["items"], _get("/v1/debts/programmes?limit=200")["items"]
+    debtors, programmes = _get(f"/v1/debts?limit={limit}"), _get("/v1/debts/programmes?limit=200")
     if as_json:
-        print_json({"users": debtors, "programmes": programmes})
-        return
-    print_records("users in debt", debtors, as_json=False)
-    print_records("programmes", programmes, as_json=False)
+        print_json({"users": debtors["items"], "programmes": programmes["items"]})
+    else:
+        print_records("users in debt", debtors["items"], as_json=False)
+        print_records("programmes", programmes["items"], as_json=False)
+    say_whether_more(debtors["next_cursor"], limit=limit)
 
 
 @debts.command("show")

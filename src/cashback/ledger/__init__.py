@@ -64,7 +64,7 @@ from cashback.ledger.model.rulesets import Rules as RulesetDocument
 from cashback.ledger.model.statements import BalanceAt, Statement
 from cashback.ledger.rules import currency_of, replay
 from cashback.ledger.rules.changes import diff
-from cashback.ledger.rules.engine.explain import explain_in_full
+from cashback.ledger.rules.engine.explain import as_it_stands, explain_in_full
 from cashback.ledger.rules.linting import lint
 from cashback.ledger.rules.withdrawn import withdrawn_in
 from cashback.ledger.service import (
@@ -209,6 +209,7 @@ __all__ = [
     "announce",
     "announce_adjusted",
     "announce_returned",
+    "as_it_stands",
     "change_budget",
     "change_draft",
     "close_campaign",

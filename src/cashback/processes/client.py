@@ -10,6 +10,8 @@ from cashback.kernel.config import Secret
 from cashback.kernel.errors import Rejected, Unavailable
 
 _ANSWER_WITHIN_S: Final = 15.0
+_REPLAYED: Final = "Idempotency-Replayed"
+"""Is on an answer that was given before."""
 
 
 class ApiRejected(Rejected):
@@ -53,7 +55,7 @@ class Client:
             ApiRejected: the API refused.
             ApiUnavailable: it did not answer, or cannot serve now.
         """
-        return self._answer("GET", path)
+        return self._answer("GET", path)[0]
 
     def post(
         self, path: str, body: dict[str, Any], *, idempotency_key: str, if_match: str | None = None
@@ -66,10 +68,19 @@ class Client:
             As `get`.
         """
         headers = {"Idempotency-Key": idempotency_key} | ({} if if_match is None else {"If-Match": if_match})
-        return self._answer("POST", path, json=body, headers=headers)
+        return self._answer("POST", path, json=body, headers=headers)[0]
 
-    def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401  # httpx's own options
-        """Return the document of a good answer, raise for any other."""
+    def post_once(self, path: str, body: dict[str, Any], *, idempotency_key: str) -> bool:
+        """Have a command be done under a key, and tell whether it was done now, not before.
+
+        Raises:
+            As `get`.
+        """
+        headers = {"Idempotency-Key": idempotency_key}
+        return _REPLAYED not in self._answer("POST", path, json=body, headers=headers)[1]
+
+    def _answer(self, method: str, path: str, **request: Any) -> tuple[dict[str, Any], httpx.Headers]:  # noqa: ANN401  # httpx's own options
+        """Return the document and the headers of a good answer, raise for any other."""
         try:
             response = self._http.request(method, path, **request)
         except (httpx.LocalProtocolError, UnicodeEncodeError) as cause:
@@ -84,7 +95,7 @@ class Client:
         except ValueError as cause:
             raise ApiUnavailable(f"{method} {path} was not answered in JSON: {response.status_code}") from cause
         if response.is_success:
-            return document
+            return document, response.headers
         kind = ApiUnavailable if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiRejected
         place = document.get("pointer") or document.get("parameter") or ""
         where = f" ({place})" if place else ""

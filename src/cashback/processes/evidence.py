@@ -108,24 +108,24 @@ async def verify_proof(document: bytes, *, chain: Chain | None) -> ProofChecked:
     return ProofChecked(proved=proved, flaw=None)
 
 
-async def seals(settings: Settings, *, limit: int) -> list[SealStory]:
-    """Return the newest seals, newest first.
+async def seals(settings: Settings, *, limit: int) -> tuple[list[SealStory], str | None]:
+    """Return the newest seals, newest first, and the place of the next one; None when that was all.
 
     Raises:
         Unavailable: the database did not answer.
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
-        return (await Audits(database).seals(after=None, limit=limit))[0]
+        return await Audits(database).seals(after=None, limit=limit)
 
 
-async def recomputations(settings: Settings, *, limit: int) -> list[RecomputationStory]:
-    """Return the newest computations of all balances, newest first.
+async def recomputations(settings: Settings, *, limit: int) -> tuple[list[RecomputationStory], str | None]:
+    """Return the newest computations of all balances, newest first, and the place of the next one, as `seals` does.
 
     Raises:
         Unavailable: the database did not answer.
     """
     async with Database.open(settings.ledger_audit_dsn.value, name="cashback ledger", connections_max=1) as database:
-        return (await Audits(database).recomputations(after=None, limit=limit))[0]
+        return await Audits(database).recomputations(after=None, limit=limit)
 
 
 def _unpublished(anchor: ProvedAnchor) -> Flaw:

@@ -147,11 +147,17 @@ def test_rates_are_put_listed_and_imported_exactly(cashback: Cashback, dev: Dev,
         "EUR,NOK,115,bank,2026-01-02T00:00:00Z\n"
         "EUR,NOK,1e9,bank,2026-01-03T00:00:00Z\n"
     )
-    for _ in range(2):
+    for now, before in ((1, 0), (0, 1)):
         said = cashback("rates", "import", str(file), "--json", settings=dev.settings)
         found = msgspec.convert(said.json, dict[str, Any])
-        assert (said.code, found["put"], [one["line"] for one in found["refused"]]) == (EXIT_DIFFERENCE, 1, [3, 4])
-        assert "rate_absurd" in found["refused"][0]["problem"]
+        assert (said.code, [one["line"] for one in found["refused"]]) == (EXIT_DIFFERENCE, [3, 4])
+        assert (found["put"], found["put_before"]) == (now, before)
+        codes = [one["problem"].removeprefix("api_rejected: ").partition(":")[0] for one in found["refused"]]
+        assert codes == ["rate_absurd", "rate_number_invalid"]
+    shown = " ".join(cashback("rates", "import", str(file), settings=dev.settings).out.split())
+    assert "put now 0 put before 1 refused 2" in shown
+    comma = cashback("rates", "put", "EUR", "SEK", "11,25", "--source", "bank", settings=dev.settings)
+    assert (comma.code, "rate_number_invalid" in comma.err) == (EXIT_REJECTED, True)
     listed = cashback("rates", "list", "--quote", "NOK", "--json", settings=dev.settings).json
     assert len(msgspec.convert(listed, list[dict[str, Any]])) == 1
     file.write_text("base,quote\nEUR,NOK\n")

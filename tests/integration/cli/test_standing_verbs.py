@@ -23,7 +23,7 @@ def test_a_user_is_blocked_and_unblocked_by_hand(dev: Dev, cashback: Cashback, a
     said = cashback("user", "unblock", customer_id, "--by", "bob", "--reason", "mended", settings=dev.settings)
     assert said.code == 0, said.err
     told = said.out + said.err
-    assert f"{customer_id} is not blocked since " in told
+    assert f"· {customer_id} is unblocked since " in told
     assert ": mended (bob)" in told
     assert reason_of(ask, customer_id, dev.merchant_id) == "granted"
     kept = ask("user", "blocks", customer_id)
@@ -57,4 +57,25 @@ def test_whom_there_is_not_and_whom_nothing_was_said_of(dev: Dev, cashback: Cash
         said = cashback(*verb, settings=dev.settings)
         assert (said.code, code in said.err) == (EXIT_REJECTED, True), (verb, said.err)
     said = cashback("user", "unblock", customer_id, *WHY, settings=dev.settings)
-    assert f"{customer_id} is not blocked\n" in said.out + said.err
+    assert f"already so, nothing changed: {customer_id} is not blocked\n" in said.out + said.err
+
+
+def test_what_was_so_before_is_said_to_change_nothing(dev: Dev, cashback: Cashback, customer_id: str) -> None:
+    """The second reason is not kept: the first one is told, with who gave it."""
+    story = cashback("purchase", "show", dev.purchase_id, "--json", settings=dev.settings).json
+    assert isinstance(story, dict)
+    programme_id = story["cashback"]["programme_id"]
+    merchant = cashback("merchant", "create", "Shop of two minds", "--json", settings=dev.settings).json
+    assert isinstance(merchant, dict)
+    second = ("--by", "bob", "--reason", "another")
+    for group, id_, verbs in (
+        ("user", customer_id, {"block": "blocked", "unblock": "unblocked"}),
+        ("merchant", merchant["id"], {"deactivate": "inactive", "activate": "active"}),
+        ("programme", programme_id, {"pause": "paused", "resume": "in force"}),
+    ):
+        for verb, state in verbs.items():
+            first = cashback(group, verb, id_, *WHY, settings=dev.settings)
+            again = cashback(group, verb, id_, *second, settings=dev.settings)
+            assert (first.code, again.code) == (0, 0), first.err + again.err
+            assert first.err.startswith(f"· {id_} is {state} since "), first.err
+            assert again.err == first.err.replace("· ", "· already so, nothing changed: ", 1)

@@ -39,6 +39,8 @@ async def test_sound_books_and_tampered_ones(world: World, say: Type) -> None:
     await minted(world)
     await seal_all(world)
     assert msgspec.json.decode(await say("verify", "--json"))["flaw"] is None
+    # No anchor was looked for, which is another thing than none being there.
+    assert "not asked for on the chain: --rpc-url and --minter do" in await say("verify")
     await world.rows(
         "set session_replication_role = replica; update ledger.transfers set amount = 9 where position = 2"
     )
@@ -169,3 +171,20 @@ async def test_seals_and_recomputations_are_listed_in_the_words_of_the_api(world
     assert [run["by"] for run in runs] == ["bob", "alice"]
     assert runs == msgspec.json.decode(msgspec.json.encode((await audits.recomputations(after=None, limit=50))[0]))
     assert "alice" in await say("recomputations")
+
+
+async def test_seals_and_recomputations_say_when_there_are_more(
+    world: World, dsns: Dsns, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the results, for people and for programs alike."""
+    monkeypatch.setenv("CASHBACK_LEDGER_AUDIT_DSN", dsns.of("cashback_auditor"))
+    await minted(world)
+    await seal_all(world, leaves_max=3)
+    for who in ("alice", "bob"):
+        await Recomputer(world.worker, clock=world.clock, by=who).recompute()
+    for verb in ("seals", "recomputations"):
+        for words in ((verb,), (verb, "--json")):
+            for limit, is_said in (("1", True), ("200", False)):
+                capfd.readouterr()
+                assert await asyncio.to_thread(command.run, ["ledger", *words, "--limit", limit]) == 0
+                assert ("there are more: raise --limit" in capfd.readouterr().err) is is_said, words

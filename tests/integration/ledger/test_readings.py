@@ -78,7 +78,7 @@ async def test_a_stored_decision_explains_and_replays_itself(world: World) -> No
     for answer in answers:
         cashback = await world.readings.cashback(answer.cashback.id)
         assert await world.readings.replayed(cashback) == cashback.document
-        assert explanation_of(cashback.document) == answer.cashback.explanation
+        assert explanation_of(cashback.document, cashback.state) == answer.cashback.explanation
 
 
 async def test_an_unknown_cashback_is_not_found(world: World) -> None:

@@ -19,7 +19,7 @@ from cashback.purchases.model.verdicts import ReviewSaid
 from cashback.purchases.service import Orders, Verdicts
 from tests.integration.chain.waiting import eventually
 from tests.integration.ledger.lives import bought, budget_left, life_of, postings, steps, told, with_terms
-from tests.integration.ledger.world import World, decoded, new_key
+from tests.integration.ledger.world import World, buy, decoded, new_key
 
 pytestmark = pytest.mark.invariant("I1", "I4", "I7", "I8")
 WHY = "seen the invoice"
@@ -38,6 +38,27 @@ async def says(world: World, cashback_id: str, verdict: str = "approve", **chang
     if isinstance(outcome, Refused):
         raise outcome.error
     return decoded(outcome, ReviewAnswer)
+
+
+async def test_of_what_is_in_review_it_is_said_that_it_is_looked_at(world: World) -> None:
+    """While it is: by the answer to the purchase and by whoever asks; the reason and what is stored know nothing."""
+    await with_terms(world, review_above_minor=150)
+    user, merchant = await world.user(), await world.merchant()
+    below, above = await world.record(buy(user, merchant, 10_000), buy(user, merchant, 10_100))
+    assert below.cashback.explanation == "100.00 USD earned 1.50 USD: 1.500000 CBK."
+    looked_at, granted = "It is looked at before it is granted.", "101.00 USD earned 1.51 USD: 1.510000 CBK."
+    assert (above.cashback.state, above.cashback.reason) == ("review", "granted")
+    assert above.cashback.explanation == f"{granted} {looked_at}"
+    cashback_id = above.cashback.id
+    stored = (await world.readings.cashback(cashback_id)).document
+    assert (await world.readings.explanation(cashback_id)).text == f"{granted} {looked_at}"
+    assert (await world.readings.explanation(below.cashback.id)).text == below.cashback.explanation
+    await says(world, cashback_id)
+    assert (await life_of(world).round()).reviewed == 1
+    assert (await world.readings.explanation(cashback_id)).text == granted
+    assert (await world.readings.cashback(cashback_id)).document == stored
+    assert stored is not None
+    assert looked_at.encode() not in stored
 
 
 async def test_what_is_above_the_amount_waits_for_a_person_and_is_approved(world: World) -> None:

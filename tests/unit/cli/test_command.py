@@ -97,6 +97,29 @@ def test_a_reader_that_leaves_early_is_no_failure_of_ours() -> None:
         assert writer.wait(20) == command.EXIT_UNFORESEEN
 
 
+@pytest.mark.parametrize(
+    "words, meant", [(("purchas",), "'purchase'"), (("purchas", "show"), "'purchase'"), (("purchase", "shw"), "'show'")]
+)
+def test_a_verb_that_is_misspelt_has_the_nearest_ones_named(
+    words: tuple[str, ...], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the table as within a group."""
+    assert command.run(words) == 2
+    said = capsys.readouterr().err
+    assert f"No such command '{words[-1] if meant == repr('show') else words[0]}'" in said
+    assert f"Did you mean {meant}" in said
+
+
+def test_of_a_verb_that_is_like_no_other_only_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """And an option that there is not is told as such, not as a verb."""
+    assert command.run(["zzzzzzzz"]) == 2
+    said = capsys.readouterr().err
+    assert "No such command 'zzzzzzzz'." in said
+    assert "Did you mean" not in said
+    assert command.run(["--nothing"]) == 2
+    assert "No such option" in capsys.readouterr().err
+
+
 def test_the_release_is_told() -> None:
     """Installed or not, asking for it never fails."""
     told = subprocess.run([sys.executable, "-m", "cashback", "--version"], capture_output=True, text=True, check=True)

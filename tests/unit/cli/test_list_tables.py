@@ -78,6 +78,23 @@ def test_a_list_of_what_the_api_tells_fits_eighty_columns(
     _fits(on_terminal, *verb.split(), *words)
 
 
+@pytest.mark.parametrize("verb", sorted(OVER_REST.keys() - {"expiring"}))
+def test_a_list_of_what_the_api_tells_says_when_that_is_not_all(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the results, for people and for programs alike; what expires soon is told in one piece."""
+    monkeypatch.setenv("CASHBACK_API_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("CASHBACK_API_KEY", "key")
+    words, answers = OVER_REST[verb]
+    for following, said in (("a place", 1), (None, 0)):
+        monkeypatch.setattr(
+            Client, "get", lambda _, path, to=following: _answer(answers[path.partition("?")[0]]) | {"next_cursor": to}
+        )
+        for as_json in ((), ("--json",)):
+            assert command.run([*verb.split(), *words, *as_json]) == 0
+            assert capsys.readouterr().err.count("there are more") == said
+
+
 def test_a_list_of_mints_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch, on_terminal: OnTerminal) -> None:
     """With a number of nineteen digits, a hash and a reason."""
     mint = Mint(
@@ -137,16 +154,32 @@ def test_what_doctor_and_migrate_list_fits_eighty_columns(
     _fits(on_terminal, "migrate")
 
 
-def test_the_last_reconciliations_fit_eighty_columns(monkeypatch: pytest.MonkeyPatch, on_terminal: OnTerminal) -> None:
-    """With kinds and the reason for a whole run."""
+def a_run() -> ReconciliationStory:
+    """Return a reconciliation with long figures."""
     facts: dict[str, Any] = {field.name: str(10**9) for field in msgspec.structs.fields(ReconciliationStory)}
     words = {"mode": "incremental", "reason": SENTENCE, "asked_by": "person", "at_block_hash": "0x" + HASH.hex()}
     kinds = {"wallet_differs": 123, "amount_differs": 4_567}
     found = {"findings_count": 4_690, "kinds": kinds, "began_at": AT - timedelta(hours=1), "ended_at": AT}
-    run = msgspec.convert(facts | words | found, ReconciliationStory)
+    return msgspec.convert(facts | words | found, ReconciliationStory)
+
+
+def test_the_last_reconciliations_fit_eighty_columns(monkeypatch: pytest.MonkeyPatch, on_terminal: OnTerminal) -> None:
+    """With kinds and the reason for a whole run."""
     monkeypatch.setattr(reconcile, "load", lambda _: None)
-    monkeypatch.setattr(reconciling, "last_runs", _later([run]))
+    monkeypatch.setattr(reconciling, "last_runs", _later([a_run()]))
     _fits(on_terminal, "reconcile", "--last")
+
+
+@pytest.mark.parametrize("count, title", [(0, "· runs: none"), (1, "the last run\n"), (4, "the last 4 runs\n")])
+def test_the_last_reconciliations_are_headed_by_how_many_they_are(
+    count: int, title: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten were asked for, and there are fewer."""
+    monkeypatch.setattr(reconcile, "load", lambda _: None)
+    monkeypatch.setattr(reconciling, "last_runs", _later([a_run()] * count))
+    assert command.run(["reconcile", "--last"]) == 0
+    told = capsys.readouterr()
+    assert (told.out + told.err).startswith(title)
 
 
 class _Nothing:

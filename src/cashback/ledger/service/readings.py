@@ -26,7 +26,7 @@ from cashback.ledger.rules import ENGINE as BARE_ENGINE
 from cashback.ledger.rules import decided_of, engine_of, explain, replay
 from cashback.ledger.rules.balance import balance
 from cashback.ledger.rules.engine import judgement_of
-from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
+from cashback.ledger.rules.engine.explain import as_it_stands, explain_in_full, steps_of
 from cashback.ledger.service.largest import largest
 from cashback.ledger.store import audit, ceilings, fence, overdue, programmes, retirements, terms
 from cashback.ledger.store import readings as store
@@ -102,7 +102,7 @@ class Readings:
         """
         found = await self.cashback(cashback_id)
         if found.document is None:
-            text = explanation_of(None)
+            text = explanation_of(None, found.state)
             return Explanation(
                 cashback_id=found.id, purchase_id=None, engine=0, reason=found.reason, text=text, steps=[]
             )
@@ -112,7 +112,7 @@ class Readings:
             purchase_id=found.purchase_id,
             engine=engine,
             reason=found.reason,
-            text=explanation_of(found.document),
+            text=explanation_of(found.document, found.state),
             steps=[] if engine == BARE_ENGINE else steps_of(judgement_of(found.document)),
         )
 
@@ -233,10 +233,12 @@ class Readings:
                 return await audit.differences(tx, token=TOKEN_SYMBOL, limit=limit)
 
 
-def explanation_of(document: bytes | None) -> str:
-    """Return the sentence that explains a stored decision to a customer; without one a person decided."""
+def explanation_of(document: bytes | None, state: State) -> str:
+    """Return the sentence that explains a stored decision to a customer as it stands; without one a person decided."""
     if document is None:
-        return GIVEN_BY_HAND
-    if engine_of(document) == BARE_ENGINE:
-        return explain(decided_of(document))
-    return explain_in_full(judgement_of(document))
+        text = GIVEN_BY_HAND
+    elif engine_of(document) == BARE_ENGINE:
+        text = explain(decided_of(document))
+    else:
+        text = explain_in_full(judgement_of(document))
+    return as_it_stands(text, state)

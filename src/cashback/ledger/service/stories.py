@@ -118,7 +118,7 @@ def _story(cashback: Cashback, steps: list[Transition], live: LiveMint | None) -
         programme_id=cashback.programme_id,
         state=cashback.state,
         reason=cashback.reason,
-        explanation=explanation_of(cashback.document),
+        explanation=explanation_of(cashback.document, cashback.state),
         currency=cashback.currency,
         desired_minor=str(cashback.desired),
         amount_minor=str(cashback.amount),

@@ -127,14 +127,15 @@ def _answer(
     purchase: NewPurchase, accrual: ledger.Accrual, received_at: datetime, change: ledger.Reversed | None
 ) -> bytes:
     """Return the answer to one purchase, as it is stored and given again; `change` is by refunds that waited for it."""
+    state = change.state if change else accrual.state
     cashback = CashbackAnswer(
         id=accrual.cashback_id,
-        state=(change.state if change else accrual.state).value,
+        state=state.value,
         amount_minor=str(accrual.amount),
         currency=accrual.currency,
         token_units=str(accrual.token_units),
         reason=accrual.reason.value,
-        explanation=ledger.explain_in_full(accrual.judgement),
+        explanation=ledger.as_it_stands(ledger.explain_in_full(accrual.judgement), state),
     )
     return _encoder.encode(
         PurchaseAnswer(

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.money import BPS_IN_WHOLE, TOKEN_SYMBOL, Currency
+from cashback.ledger.model import State
 from cashback.ledger.model.codes import Limit, Outcome, Skip
 from cashback.ledger.model.decisions import Reason
 from cashback.ledger.model.engine import Judgement
@@ -14,6 +15,7 @@ from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.currencies import currency_of
 from cashback.ledger.rules.figures import money, times, tokens
 
+_LOOKED_AT: Final = "It is looked at before it is granted."
 _LEFT_OF: Final[Mapping[Limit, str]] = {
     Limit.PURCHASE: "what one purchase can earn",
     Limit.USER_DAY: "what one user can earn in a day",
@@ -115,6 +117,18 @@ def explain_in_full(judgement: Judgement, rules: Rules | None = None) -> str:
             return " ".join(_of_grant(judgement, words, rules))
 
 
+def as_it_stands(text: str, state: State) -> str:
+    """Return the sentence of a decision, which also says of what is in review that people look at it.
+
+    A ruleset's amount has the decision say so for good. A programme's is not part of the decision, but of what becomes
+    of it: that is said while it is so.
+
+    >>> as_it_stands("90.00 CHF earned 9.00 CHF: 9.000000 CBK.", State.REVIEW)
+    '90.00 CHF earned 9.00 CHF: 9.000000 CBK. It is looked at before it is granted.'
+    """
+    return f"{text} {_LOOKED_AT}" if state is State.REVIEW and not text.endswith(_LOOKED_AT) else text
+
+
 def tree_of(judgement: Judgement) -> Node:
     """Return every step of a decision, with figures, as a tree."""
     verdict, trace = judgement.verdict, judgement.verdict.trace
@@ -167,7 +181,7 @@ def _of_grant(judgement: Judgement, words: Mapping[str, str], rules: Rules | Non
     if any(notes):
         yield f"For: {'; '.join(note for note in notes if note)}."
     if verdict.outcome is Outcome.REVIEW:
-        yield "It is looked at before it is granted."
+        yield _LOOKED_AT
 
 
 def _paid(judgement: Judgement) -> str:

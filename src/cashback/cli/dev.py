@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cashback.processes.stack import Stack
 
 _LOOK_EVERY_S: Final = 1.0
-_AGAIN: Final = "it is not started again by itself: press Ctrl-C, and start `cashback dev` again"
+_BLOCK_TIME_S: Final = 1.0
 _LIFTING: Final = {
     "cashback chain status": "who halted it and why, and what else needs a person",
     'cashback chain recover --reason "why"': "only after reorganised_below_final: the records follow the chain",
@@ -58,7 +58,7 @@ def _a_folder(_: click.Context, __: click.Parameter, value: str | None) -> Path 
     "block_time_s",
     type=click.FloatRange(0.1, 60),
     callback=_a_number,
-    default=1,
+    default=_BLOCK_TIME_S,
     show_default=True,
     help="Seconds between blocks.",
 )
@@ -88,7 +88,22 @@ def dev(folder: Path | None, block_time_s: float) -> None:
         print_commands("try next, in another terminal", _commands(settings, prepared))
         click.echo()
         say("press Ctrl-C to stop")
-        _stay(stack, ending)
+        _stay(stack, ending, again(folder, block_time_s))
+
+
+def again(folder: Path | None, block_time_s: float) -> str:
+    """Return how a person starts this system once more, with the data that it has where they are kept.
+
+    >>> again(Path("build/dev"), 1.0)
+    '`cashback dev --folder build/dev`'
+    """
+    words = ["cashback", "dev"]
+    if folder is not None:
+        words += ["--folder", str(folder)]
+    if block_time_s != _BLOCK_TIME_S:
+        words += ["--block-time", f"{block_time_s:g}"]
+    command = f"`{shlex.join(words)}`"
+    return command if folder is not None else f"{command}, which begins anew: without --folder no data are kept"
 
 
 def _places(stack: "Stack", settings: Path) -> Mapping[str, object]:
@@ -175,14 +190,15 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
         file.writelines(lines)
 
 
-def _stay(stack: "Stack", ending: Ending) -> None:
+def _stay(stack: "Stack", ending: Ending, again_by: str) -> None:
     """Return when told to end; until then, say once of each server and process that it has ended by itself."""
+    then = f"it is not started again by itself: press Ctrl-C, then start {again_by}"
     told: set[str] = set()
     while not ending.wait(_LOOK_EVERY_S):
         for name, child in {**stack.servers, **stack.processes}.items():
             if not child.is_running and name not in told:
                 told.add(name)
-                say(f"{name} {how_it_ended(child.exit_code, child.log.resolve())}; {_AGAIN}")
+                say(f"{name} {how_it_ended(child.exit_code, child.log.resolve())}; {then}")
 
 
 def how_it_ended(code: int | None, log: Path) -> str:

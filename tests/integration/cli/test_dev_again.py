@@ -98,7 +98,8 @@ def test_dev_says_of_every_server_and_process_how_it_ended(tmp_path: Path, anvil
             running.await_said(f"· {name} was ended by SIGKILL from outside; {folder}/")
         os.kill(pid_of(running, "api"), signal.SIGKILL)
         running.await_said(f"· api was ended by SIGKILL from outside; {folder}/logs/api.log says what it did before")
-        assert running.said.count("it is not started again by itself: press Ctrl-C") >= 4
+        again = f"press Ctrl-C, then start `cashback dev --folder {folder} --block-time 0.25`"
+        assert running.said.count(f"it is not started again by itself: {again}") >= 4
 
 
 def pid_of(running: Launched, verb: str) -> int:

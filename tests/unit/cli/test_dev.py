@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cashback.cli import command
-from cashback.cli.dev import how_it_ended
+from cashback.cli.dev import again, how_it_ended
 
 LOG = Path("/data/logs/api.log")
 
@@ -25,6 +25,21 @@ LOG = Path("/data/logs/api.log")
 def test_an_exit_code_and_a_signal_are_told_apart(code: int, said: str) -> None:
     """Only who ends by itself has written why."""
     assert how_it_ended(code, LOG) == said
+
+
+@pytest.mark.parametrize(
+    "folder, block_time_s, command_line",
+    [
+        (Path("build/dev"), 1.0, "`cashback dev --folder build/dev`"),
+        (Path("/data of dev"), 0.25, "`cashback dev --folder '/data of dev' --block-time 0.25`"),
+        (None, 1.0, "`cashback dev`, which begins anew: without --folder no data are kept"),
+    ],
+)
+def test_starting_again_names_the_folder_with_the_data(
+    folder: Path | None, block_time_s: float, command_line: str
+) -> None:
+    """Without it an empty system would start, and all data seem lost."""
+    assert again(folder, block_time_s) == command_line
 
 
 @pytest.mark.parametrize("block_time", ["nan", "0", "61", "soon"])

@@ -251,7 +251,7 @@ async def pending(session: Session, *, schema: str, lanes: Sequence[Lane], limit
         for lane in lanes
     )
     cursor = await session.execute(
-        f"{branches} order by position limit %(limit)s",
+        f"select * from ({branches}) as ahead order by position limit %(limit)s",
         {"limit": limit, **{f"after_{lane.partition:d}": lane.position for lane in lanes}},
         binary=True,
     )

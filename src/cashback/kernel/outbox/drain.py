@@ -68,6 +68,7 @@ class Row(msgspec.Struct, frozen=True):
     time: datetime
     data: bytes
     traceparent: str | None
+    version: int
 
 
 class Drainer:
@@ -241,7 +242,7 @@ async def pending(session: Session, *, schema: str, lanes: Sequence[Lane], limit
     """
     branches = " union all ".join(
         f"""
-        (select partition, position, event_id, type, source, key, time, data, traceparent
+        (select partition, position, event_id, type, source, key, time, data, traceparent, version
         from {schema}.outbox_events
         where partition = {lane.partition:d}
           and position > %(after_{lane.partition:d})s
@@ -291,6 +292,7 @@ def to_message(row: Row) -> Message:
         key=row.key,
         time=row.time,
         traceparent=row.traceparent,
+        version=row.version,
         partition=row.partition,
         data=row.data,
     )

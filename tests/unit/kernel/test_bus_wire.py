@@ -136,6 +136,16 @@ def test_a_message_that_names_a_schema_of_another_kind_is_no_event(schema: str) 
         read_delivery(message, Place(attempt=1, sequence=1, consumer_sequence=1, pending=0))
 
 
+@pytest.mark.parametrize("attribute", ["ce-id", "ce-partitionkey"])
+@pytest.mark.parametrize("value", ["evt%00", "x" * 1_025, "%C3%A4" * 513])
+def test_a_message_whose_names_no_inbox_can_hold_is_no_event(attribute: str, value: str) -> None:
+    """It could be neither applied nor noted as having failed, and would come again for ever."""
+    message = received(sample())
+    message.headers = {**(message.headers or {}), attribute: value}
+    with pytest.raises(EventMalformed, match="1024 bytes"):
+        read_delivery(message, Place(attempt=1, sequence=1, consumer_sequence=1, pending=0))
+
+
 @pytest.mark.parametrize("missing", ["ce-id", "ce-type", "ce-time", "ce-partitionkey"])
 def test_a_message_without_an_attribute_is_no_event(missing: str) -> None:
     """It belongs to the dead letters."""

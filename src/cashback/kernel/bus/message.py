@@ -34,6 +34,9 @@ REPLAY_OF: Final = "replay-of"
 SERVER_PREFIX: Final = "Nats-"
 DEAD_PREFIX: Final = "dlq-"
 
+NAME_BYTES_MAX: Final = 1_024
+"""Of an event's id and of its key: what every inbox can hold."""
+
 _ACK_TOKENS: Final = 9
 _SCHEMA: Final = re.compile(r"urn:cashback:(?P<type>.+):(?P<version>[1-9][0-9]{0,4})")
 
@@ -136,14 +139,14 @@ def read_delivery(message: Msg, place: Place) -> Delivery:
     """Return a delivered message as an event.
 
     Raises:
-        EventMalformed: an attribute is missing or cannot be read.
+        EventMalformed: an attribute is missing, cannot be read, or is more than an inbox can hold.
     """
     headers = plain_headers(message.headers or {})
     try:
         return Delivery(
-            id=headers[EVENT_ID],
+            id=_storable(headers[EVENT_ID]),
             type=headers[EVENT_TYPE],
-            key=headers[EVENT_KEY],
+            key=_storable(headers[EVENT_KEY]),
             data=message.data,
             time=datetime.fromisoformat(headers["ce-time"]),
             traceparent=headers.get("traceparent"),
@@ -153,6 +156,17 @@ def read_delivery(message: Msg, place: Place) -> Delivery:
         )
     except (KeyError, ValueError) as cause:
         raise EventMalformed(f"not a CloudEvent in binary mode: {cause}") from cause
+
+
+def _storable(name: str) -> str:
+    """Return an id or a key as it is.
+
+    Raises:
+        ValueError: no inbox can hold it, so that its event could be neither applied nor noted as having failed.
+    """
+    if "\0" in name or len(name.encode()) > NAME_BYTES_MAX:
+        raise ValueError(f"an id or a key is of at most {NAME_BYTES_MAX} bytes without a zero: {name[:40]!r}")
+    return name
 
 
 def _version(headers: Mapping[str, str]) -> int:

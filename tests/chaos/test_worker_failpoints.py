@@ -1,37 +1,100 @@
-"""Kill -9 of the mint worker and of the ledger worker at every named point, under load, in the whole system."""
+"""Kill -9 of workers and relays at every named point, under load, in the whole system."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGKILL
 from typing import Final
 
 import pytest
 
+from cashback.events.ledger import CashbackApproved, TokenMintRequested
+from cashback.kernel.bus import Bus, event_message, publish
+from cashback.kernel.clock import SystemClock
 from cashback.kernel.failpoints import POINTS
+from cashback.kernel.ids import new_id
 from cashback.processes.embedded import CashbackProcess, free_port
 from cashback.processes.stack import PROCESSES
 from tests.chaos.adapter_stage import ended_by_itself
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
 from tests.support.load import Load
-from tests.support.stack import WholeSystem
+from tests.support.stack import IMPATIENT, WholeSystem, whole_system
 
-WORKERS: Final = {"worker mint": "worker-mint", "worker ledger": "worker-ledger"}
-"""The processes with points of their own, and their names in the stack."""
+SERVICES: Final = {
+    "worker-mint": "worker mint",
+    "worker-ledger": "worker ledger",
+    "relay-cashback": "relay",
+    "relay-minting": "relay",
+}
+"""The processes that are killed here: by their names in the stack, the names that their points go by."""
+
+CONSUMED: Final = {"worker-mint": TokenMintRequested.TYPE, "worker-ledger": CashbackApproved.TYPE}
+"""A type of event that each worker consumes."""
+
+APART: Final = frozenset({"letter.buried", "lanes.releasing"})
+"""Points that no load leads to."""
+
+ONCE: Final = frozenset({"lanes.taken"})
+"""Points that a process may go past a single time in its life."""
 
 pytestmark = pytest.mark.deep
 
 
 @pytest.mark.invariant("I1", "I2", "I3", "I4", "I5", "I8")
-@pytest.mark.parametrize("name,point", [(name, point) for name in WORKERS for point in sorted(POINTS[name])])
-async def test_a_worker_killed_at_a_point_under_load_loses_and_doubles_nothing(
-    stack: WholeSystem, tmp_path: Path, name: str, point: str
+@pytest.mark.parametrize(
+    "service,point", [(service, point) for service, name in SERVICES.items() for point in sorted(POINTS[name] - APART)]
+)
+async def test_a_process_killed_at_a_point_under_load_loses_and_doubles_nothing(
+    stack: WholeSystem, tmp_path: Path, service: str, point: str
 ) -> None:
     """What was begun is rolled back, or comes again and is known; each purchase is minted once, and all books agree."""
-    service = WORKERS[name]
     async with Load.on(stack) as load:
         await load.goes_on(10)
         await asyncio.to_thread(stack.processes[service].stop)
-        for nth in (1, 2):
+        for nth in (1, 1) if point in ONCE else (1, 2):
             await dies_at(stack, service, f"{point}=kill@{nth}", load, tmp_path)
+        await asyncio.to_thread(stack.processes[service].start)
+        await load.goes_on(10)
+    await assert_nothing_lost_or_doubled(stack, load)
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path, anvil_program: Path) -> Iterator[WholeSystem]:
+    """Give a system of its own to one test: a dead letter cannot be taken away, and the others' system has none."""
+    with whole_system(tmp_path / "stack", anvil_program, changes=IMPATIENT) as system:
+        yield system
+
+
+@pytest.mark.invariant("I4", "I5")
+async def test_a_worker_killed_when_it_has_buried_an_event_buries_it_once(
+    own_stack: WholeSystem, tmp_path: Path
+) -> None:
+    """The event comes again, is given up again, and is known to the stream of dead letters."""
+    async with Load.on(own_stack) as load:
+        for service, type_ in CONSUMED.items():
+            await asyncio.to_thread(own_stack.processes[service].stop)
+            await publish_nonsense(own_stack, type_)
+            await dies_at(own_stack, service, "letter.buried=kill", load, tmp_path)
+            await asyncio.to_thread(own_stack.processes[service].start)
+            await load.goes_on(10)
+    await assert_nothing_lost_or_doubled(own_stack, load, given_up=len(CONSUMED))
+
+
+@pytest.mark.invariant("I4", "I5")
+@pytest.mark.parametrize("service", [service for service, name in SERVICES.items() if name == "relay"])
+async def test_a_relay_killed_when_it_gives_its_lanes_back_holds_up_nobody_for_longer_than_its_lease(
+    stack: WholeSystem, tmp_path: Path, service: str
+) -> None:
+    """It was told to stop and had finished its batch; whoever comes next waits for the lease and goes on."""
+    async with Load.on(stack) as load:
+        await load.goes_on(10)
+        await asyncio.to_thread(stack.processes[service].stop)
+        process = armed(stack, service, "lanes.releasing=kill", tmp_path)
+        await asyncio.to_thread(process.start)
+        await load.goes_on(10)
+        await asyncio.to_thread(process.stop)
+        assert process.exit_code == -SIGKILL
+        assert "failpoint.reached" in await asyncio.to_thread(process.log.read_text)
         await asyncio.to_thread(stack.processes[service].start)
         await load.goes_on(10)
     await assert_nothing_lost_or_doubled(stack, load)
@@ -39,16 +102,38 @@ async def test_a_worker_killed_at_a_point_under_load_loses_and_doubles_nothing(
 
 async def dies_at(stack: WholeSystem, service: str, trap: str, load: Load, folder: Path) -> None:
     """Run a worker in the place of the stack's own, until it has ended itself."""
-    probe = free_port()
-    armed = {"CASHBACK_DEVELOPMENT": "true", "CASHBACK_FAILPOINTS": trap, "CASHBACK_PROBE_PORT": str(probe)}
-    settings = stack.settings(service) | armed
-    process = CashbackProcess(*PROCESSES[service], log=folder / f"{service}.log", port=probe, settings=settings)
+    process = armed(stack, service, trap, folder)
     try:
         await ended_by_itself(process, trap, meanwhile=lambda: load.goes_on(1))
     finally:
         await asyncio.to_thread(process.kill)
 
 
+def armed(stack: WholeSystem, service: str, trap: str, folder: Path) -> CashbackProcess:
+    """Return a process that takes the place of one of the stack's own, and ends itself at `trap`."""
+    probe = free_port()
+    traps = {"CASHBACK_DEVELOPMENT": "true", "CASHBACK_FAILPOINTS": trap, "CASHBACK_PROBE_PORT": str(probe)}
+    settings = stack.settings(service) | traps
+    return CashbackProcess(*PROCESSES[service], log=folder / f"{service}.log", port=probe, settings=settings)
+
+
+async def publish_nonsense(stack: WholeSystem, type_: str) -> None:
+    """Publish an event that no worker can read."""
+    message = event_message(
+        id=new_id("evt"),
+        type=type_,
+        source="/cashback/test",
+        key="cb_nobody",
+        time=SystemClock().now(),
+        traceparent=None,
+        partition=0,
+        data=b"nonsense",
+    )
+    async with Bus.connect(stack.nats.url(), name="test") as bus:
+        await bus.wait_connected()
+        await publish(bus, [message])
+
+
 def test_every_process_with_points_is_killed_at_them() -> None:
     """The adapter and the API have tests of their own."""
-    assert POINTS.keys() == {"adapter", "api", *WORKERS}
+    assert POINTS.keys() == {"adapter", "api", *SERVICES.values()}

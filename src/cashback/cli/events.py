@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say
-from cashback.kernel.config import Dsn, NatsUrl, Secret, load
+from cashback.kernel.config import Dsn, load
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import INT63_MAX
 
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _CONNECTED_WITHIN_S: Final = 3.0
 _SEQUENCES: Final = click.IntRange(0, INT63_MAX)
-
-
-class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the broker is, with an operator's rights."""
-
-    nats_url: NatsUrl
-    nats_user: str = ""
-    nats_password: Secret = Secret("")
 
 
 class CashbackOutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,15 +177,12 @@ def _replay_outbox(
 
 def _with_bus(act: "Callable[[Bus], Awaitable[T]]") -> T:
     """Run `act` on a connection to the broker and return what it returns."""
-    from cashback.kernel.bus import Bus
+    from cashback.processes.broker import BrokerSettings, broker_of
 
-    settings = load(BusSettings)
+    settings = load(BrokerSettings)
 
     async def run() -> T:
-        password = settings.nats_password.value
-        async with Bus.connect(
-            settings.nats_url, name="cashback operator", user=settings.nats_user, password=password
-        ) as bus:
+        async with broker_of(settings, "cashback operator") as bus:
             await bus.wait_connected(at_most_s=_CONNECTED_WITHIN_S)
             return await act(bus)
 

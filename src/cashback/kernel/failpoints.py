@@ -66,8 +66,15 @@ AdapterPoint: TypeAlias = Literal[
 """In the adapter. `-ing` and `reserved` are inside a transaction, after its last statement and before its commit;
 `answer_lost` is when a node has taken what was sent and nobody here knows it yet."""
 
-ConsumerPoint: TypeAlias = Literal["batch.applied"]
-"""In whoever consumes events: a batch is committed, and the broker does not know it yet."""
+RelayPoint: TypeAlias = Literal[
+    "lanes.taken", "rows.read", "batch.publishing", "batch.published", "cursors.moved", "lanes.releasing"
+]
+"""In a relay, for each outbox: `publishing` is when the streams are there and nothing of the batch has left,
+`published` when all of it is stored and no cursor has moved; `releasing` comes with the end of the process alone."""
+
+ConsumerPoint: TypeAlias = Literal["batch.taken", "batch.applying", "batch.applied", "batch.answered", "letter.buried"]
+"""In whoever consumes events: `applying` is inside the transaction, after its last statement and before its commit;
+`applied` and `buried` are when a batch is committed, or a dead letter stored, and the broker does not know it yet."""
 
 MintWorkerPoint: TypeAlias = Literal[
     "request.storing", "mint.claimed", "mint.answered", "outcome.applying", "cursor.moved"
@@ -80,11 +87,12 @@ LedgerWorkerPoint: TypeAlias = Literal["number.drawn", "request.appending", "set
 ApiPoint: TypeAlias = Literal["commands.committed"]
 """In the API: what was commanded is done, and nobody was answered yet."""
 
-Point: TypeAlias = AdapterPoint | ApiPoint | ConsumerPoint | MintWorkerPoint | LedgerWorkerPoint
+Point: TypeAlias = AdapterPoint | ApiPoint | RelayPoint | ConsumerPoint | MintWorkerPoint | LedgerWorkerPoint
 
 POINTS: Final[Mapping[str, frozenset[str]]] = {
     "adapter": frozenset(get_args(AdapterPoint)),
     "api": frozenset(get_args(ApiPoint)),
+    "relay": frozenset(get_args(RelayPoint)),
     "worker mint": frozenset((*get_args(MintWorkerPoint), *get_args(ConsumerPoint))),
     "worker ledger": frozenset((*get_args(LedgerWorkerPoint), *get_args(ConsumerPoint))),
 }

@@ -10,9 +10,8 @@ import httpx
 import msgspec
 import psycopg
 
-from cashback.kernel.bus import Bus
 from cashback.kernel.clock import SystemClock, business_clock
-from cashback.kernel.config import Dsn, HostPort, HttpUrl, NatsUrl, Secret
+from cashback.kernel.config import Dsn, HostPort, HttpUrl, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.migrations import head
@@ -20,10 +19,10 @@ from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import LedgerBehind, NumbersFenced
 from cashback.ledger.service import Readings
 from cashback.processes import granted, reconciled
+from cashback.processes.broker import BrokerAndAdapterSettings, broker_of
 from cashback.processes.migrate import SERVICES
 from cashback.processes.minting_standing import concerns, look, silence
 from cashback.processes.reconciled import StaleSeconds
-from cashback.processes.tls import ClientTls
 
 _ANSWER_WITHIN_S: Final = 3.0
 _CONNECTED_WITHIN_S: Final = 2.0
@@ -36,16 +35,13 @@ _NAMED_MAX: Final = 5
 """So many of them are named."""
 
 
-class Settings(ClientTls, frozen=True, kw_only=True):
+class Settings(BrokerAndAdapterSettings, frozen=True, kw_only=True):
     """Where everything is; the API is asked when it is named. A reconciliation older than that is too old."""
 
     ledger_audit_dsn: Dsn
     minting_audit_dsn: Dsn
     chain_audit_dsn: Dsn
-    nats_url: NatsUrl
     adapter_address: HostPort
-    nats_user: str = ""
-    nats_password: Secret = Secret("")
     api_url: HttpUrl = ""
     reconcile_stale_s: StaleSeconds = 10_800
 
@@ -131,9 +127,7 @@ class StreamDiffers(CashbackError):
 
 async def _broker(settings: Settings) -> str:
     """Return the streams of the broker, all as declared."""
-    async with Bus.connect(
-        settings.nats_url, name="doctor", user=settings.nats_user, password=settings.nats_password.value
-    ) as bus:
+    async with broker_of(settings, "doctor") as bus:
         await bus.wait_connected(at_most_s=_CONNECTED_WITHIN_S)
         reports = await bus.examine_streams()
     if wrong := [f"{report.name}: {text}" for report in reports for text in report.differences]:

@@ -20,9 +20,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from cashback.kernel.bus import Bus, Consumer
+from cashback.kernel.bus import Consumer
 from cashback.kernel.clock import Clock, SystemClock, business_clock
-from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
+from cashback.kernel.config import Dsn, HostPort, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
@@ -45,6 +45,7 @@ from cashback.ledger.service import (
 from cashback.ledger.service.life import Life
 from cashback.ledger.service.supply import LEASE as SUPPLY_LEASE
 from cashback.ledger.service.supply import SupplyBooker
+from cashback.processes.broker import BrokerAndAdapterSettings, broker_of
 from cashback.processes.reconciling import Auditing, Reconciler, settings_of_program
 from cashback.processes.tls import ClientTls
 
@@ -65,7 +66,7 @@ WholeSeconds = Annotated[int, msgspec.Meta(ge=1, le=604_800)]
 AUDITORS: Final = ("ledger_audit_dsn", "minting_audit_dsn", "chain_audit_dsn")
 
 
-class Settings(ClientTls, frozen=True, kw_only=True):
+class Settings(BrokerAndAdapterSettings, frozen=True, kw_only=True):
     """Where the ledger's database, the broker, the adapter and the probe are, and how patient the sweep is.
 
     A request without an outcome is published again after `reissue_after_s`, and then later and later; an approved
@@ -77,11 +78,8 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     """
 
     ledger_dsn: Dsn
-    nats_url: NatsUrl
     adapter_address: HostPort
     probe_port: Port
-    nats_user: str = ""
-    nats_password: Secret = Secret("")
     probe_host: str = "127.0.0.1"
     reissue_after_s: Seconds = 120
     missed_after_s: Seconds = 30
@@ -99,7 +97,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield what of the files of TLS cannot be used, and auditors without the others."""
-        yield from ClientTls.contradictions(settings)
+        yield from BrokerAndAdapterSettings.contradictions(settings)
         # What is not among the settings was given, and is wrong.
         missing = [name for name in AUDITORS if name in settings and not settings[name].value]
         if 0 < len(missing) < len(AUDITORS):
@@ -132,9 +130,7 @@ async def run(settings: Settings) -> None:
     )
     async with (
         Database.open(settings.ledger_dsn.value, name="worker ledger") as database,
-        Bus.connect(
-            settings.nats_url, name="worker ledger", user=settings.nats_user, password=settings.nats_password.value
-        ) as bus,
+        broker_of(settings, "worker ledger") as bus,
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
     ):
         limit = MintLimit(Readings(database), adapter, clock=clock)

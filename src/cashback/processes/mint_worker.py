@@ -4,27 +4,24 @@ token.mint.requested ──▶ requests ──▶ minting.mints ──▶ submit
 token.minted / failed ◀── outbox ◀── follower (one at a time) ◀──stream───────┘
 """
 
-from cashback.kernel.bus import Bus, Consumer
+from cashback.kernel.bus import Consumer
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.config import Dsn, HostPort, NatsUrl, Port, Secret
+from cashback.kernel.config import Dsn, HostPort, Port
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.minting import Follower, Halts, NumberTeller, Requests, Submitter
 from cashback.minting.consumer import NAME, TYPES, MintRequests
 from cashback.minting.gateway import Adapter
-from cashback.processes.tls import ClientTls
+from cashback.processes.broker import BrokerAndAdapterSettings, broker_of
 
 
-class Settings(ClientTls, frozen=True, kw_only=True):
+class Settings(BrokerAndAdapterSettings, frozen=True, kw_only=True):
     """Where minting's database, the broker and the adapter are, and where the probe answers."""
 
     minting_dsn: Dsn
-    nats_url: NatsUrl
     adapter_address: HostPort
     probe_port: Port
-    nats_user: str = ""
-    nats_password: Secret = Secret("")
     probe_host: str = "127.0.0.1"
 
 
@@ -35,9 +32,7 @@ async def run(settings: Settings) -> None:
     host, _, port = settings.adapter_address.rpartition(":")
     async with (
         Database.open(settings.minting_dsn.value, name="worker mint") as database,
-        Bus.connect(
-            settings.nats_url, name="worker mint", user=settings.nats_user, password=settings.nats_password.value
-        ) as bus,
+        broker_of(settings, "worker mint") as bus,
         Adapter.connect(host, int(port), tls=settings.client_tls) as adapter,
     ):
         requests = MintRequests(Requests(clock))

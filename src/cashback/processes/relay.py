@@ -8,27 +8,22 @@
 
 from typing import Final, Literal
 
-import msgspec
-
-from cashback.kernel.bus import Bus
-from cashback.kernel.config import Dsn, NatsUrl, Port, Secret
+from cashback.kernel.config import Dsn, Port
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.kernel.outbox.drain import Drainer
+from cashback.processes.broker import BrokerSettings, broker_of
 
 SCHEMAS: Final[dict[str, tuple[str, ...]]] = {"cashback": ("purchases", "ledger"), "minting": ("minting",)}
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(BrokerSettings, frozen=True, kw_only=True):
     """Whose outboxes are drained, as which role, and to where."""
 
     relay_service: Literal["cashback", "minting"]
     relay_dsn: Dsn
-    nats_url: NatsUrl
     probe_port: Port
-    nats_user: str = ""
-    nats_password: Secret = Secret("")
     probe_host: str = "127.0.0.1"
 
 
@@ -36,12 +31,7 @@ async def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; any number of these may run beside each other, of the same service too."""
     holder = new_id("relay")
     name = f"relay {settings.relay_service}"
-    async with (
-        Database.open(settings.relay_dsn.value, name=name) as database,
-        Bus.connect(
-            settings.nats_url, name=name, user=settings.nats_user, password=settings.nats_password.value
-        ) as bus,
-    ):
+    async with Database.open(settings.relay_dsn.value, name=name) as database, broker_of(settings, name) as bus:
         drainers = {
             schema: Drainer(database, bus, schema=schema, holder=holder) for schema in SCHEMAS[settings.relay_service]
         }

@@ -7,13 +7,13 @@ Without any of it the channel is plain text, which the adapter takes on a loopba
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
 import msgspec
 
-_ALPN: Final = ["h2"]
+_ALPN: Final = ("h2",)
 
 
 class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,16 +26,17 @@ class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield what of the files is missing or cannot be used."""
-        yield from _problems("CLIENT_TLS", settings)
+        yield from problems("CLIENT_TLS", settings)
 
     @property
     def client_tls(self) -> ssl.SSLContext | None:
         """Return how to call the adapter; None means in plain text."""
-        if not self.client_tls_cert:
-            return None
-        return _context(
-            ssl.PROTOCOL_TLS_CLIENT, cert=self.client_tls_cert, key=self.client_tls_key, ca=self.client_tls_ca
-        )
+        return client_context(cert=self.client_tls_cert, key=self.client_tls_key, ca=self.client_tls_ca)
+
+
+def client_context(*, cert: str, key: str, ca: str, alpn: Sequence[str] = _ALPN) -> ssl.SSLContext | None:
+    """Return how to call whoever shows a certificate of the authority `ca`, speaking `alpn`. None is plain text."""
+    return _context(ssl.PROTOCOL_TLS_CLIENT, cert=cert, key=key, ca=ca, alpn=alpn) if cert else None
 
 
 def server_context(*, cert: str, key: str, ca: str) -> ssl.SSLContext | None:
@@ -49,7 +50,7 @@ def server_context(*, cert: str, key: str, ca: str) -> ssl.SSLContext | None:
 
 def server_problems(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield what of the adapter's address, certificates and lists of names does not go together."""
-    yield from _problems("ADAPTER_TLS", settings)
+    yield from problems("ADAPTER_TLS", settings)
     host = settings.get("adapter_host", "")
     is_tls, is_known = bool(settings.get("adapter_tls_cert")), bool(settings.get("adapter_clients"))
     if is_tls and not is_known:
@@ -67,7 +68,7 @@ def server_problems(settings: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _problems(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
+def problems(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with three files: one is missing, unreadable, no PEM, or the key of another certificate."""
     files = {part: str(settings.get(f"{prefix.lower()}_{part}", "")) for part in ("cert", "key", "ca")}
     if not any(files.values()):
@@ -83,7 +84,7 @@ def _problems(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"CASHBACK_{prefix}_CERT, _KEY or _CA cannot be used: {cause.strerror or cause}"
 
 
-def _context(protocol: int, *, cert: str, key: str, ca: str) -> ssl.SSLContext:
+def _context(protocol: int, *, cert: str, key: str, ca: str, alpn: Sequence[str] = _ALPN) -> ssl.SSLContext:
     """Return a TLS 1.3 context that shows one certificate and trusts one authority.
 
     Raises:
@@ -93,7 +94,8 @@ def _context(protocol: int, *, cert: str, key: str, ca: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(cert, key)
     context.load_verify_locations(ca)
-    context.set_alpn_protocols(_ALPN)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
     return context
 
 

@@ -9,7 +9,7 @@ from cashback.kernel.bus import Bus, publish
 from cashback.kernel.db import Database
 from cashback.kernel.outbox import append, partition_of
 from cashback.kernel.outbox.drain import pending
-from cashback.kernel.outbox.lanes import Lanes
+from cashback.kernel.outbox.lanes import Lane, Lanes
 from tests.integration.backbone.loops import drainer, has_stored
 from tests.integration.backbone.world import (
     SCHEMA,
@@ -186,6 +186,17 @@ async def test_lanes_are_read_in_the_order_of_positions(shop: Database) -> None:
         await lanes.acquire(session)
         found = await pending(session, schema=SCHEMA, lanes=list(lanes.held.values()), limit=10)
     assert [row.position for row in found] == list(range(1, 11))
+
+
+async def test_a_lane_is_read_alone_where_another_relay_holds_the_rest(shop: Database) -> None:
+    """Any share of the lanes can be held; what is read is what they hold."""
+    for number in range(12):
+        await happened(shop, event(f"pur_{number}"))
+    expected = [row[0] for row in await rows(shop, f"select position from {SCHEMA}.outbox_events where partition = 1")]
+    async with shop.session() as session:
+        found = await pending(session, schema=SCHEMA, lanes=[Lane(partition=1, position=0, token=0)], limit=10)
+    assert 0 < len(found) == len(expected)
+    assert [row.position for row in found] == sorted(expected)
 
 
 async def _acquires(lanes: Lanes, database: Database) -> bool:

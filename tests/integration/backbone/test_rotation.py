@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from cashback.kernel.bus import Bus
 from cashback.kernel.db import Database
 from cashback.kernel.outbox import append
-from cashback.kernel.outbox.drain import days_ahead, rotate
+from cashback.kernel.outbox.rotating import days_ahead, rotate
 from tests.integration.backbone.loops import drainer
 from tests.integration.backbone.world import SCHEMA, event, eventually, rows, running
 

@@ -24,19 +24,33 @@ LOOK_EVERY_S: Final = 0.01
 
 def prepare(dsn: str) -> None:
     """Make the schema: the shared blocks, and a table in which every application of an event leaves a row."""
+    prepare_outbox(dsn, "outbox_v1", "outbox_v2", "inbox_v1", "inbox_v2", "leases_v1")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"create schema {SCHEMA}")
-        for name in ("outbox_v1", "inbox_v1", "leases_v1"):
-            connection.execute(block(name, schema=SCHEMA).encode())
         connection.execute(
             f"create table {SCHEMA}.effects (place bigint generated always as identity, event_id text, key text)"
         )
 
 
-def event(key: str = "pur_1", *, type_: str = TYPE, data: bytes = b"{}", id_: str | None = None) -> Event:
+def prepare_outbox(dsn: str, *blocks: str) -> None:
+    """Make the schema with these shared blocks alone."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"create schema {SCHEMA}")
+        for name in blocks:
+            connection.execute(block(name, schema=SCHEMA).encode())
+
+
+def event(
+    key: str = "pur_1", *, type_: str = TYPE, data: bytes = b"{}", id_: str | None = None, version: int = 1
+) -> Event:
     """Return a new event."""
     return Event(
-        id=id_ or new_id("evt"), type=type_, source="/cashback/shop", key=key, time=datetime.now(UTC), data=data
+        id=id_ or new_id("evt"),
+        type=type_,
+        source="/cashback/shop",
+        key=key,
+        time=datetime.now(UTC),
+        data=data,
+        version=version,
     )
 
 
@@ -133,5 +147,6 @@ def to_message(event_: Event, *, message_id: str | None = None) -> Message:
         traceparent=event_.traceparent,
         partition=partition_of(event_.key),
         data=event_.data,
+        version=event_.version,
     )
     return msgspec.structs.replace(message, id=message_id or event_.id)

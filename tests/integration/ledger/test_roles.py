@@ -27,6 +27,7 @@ FORBIDDEN = {
         "delete from ledger.accounts",
         "select nextval('ledger.mint_numbers')",
         "select * from ledger.inbox",
+        "select * from ledger.inbox_failures",
         "delete from ledger.outbox_events",
         "select ledger.rotate_outbox(interval '0')",
         "update ledger.programmes set token_rate_numerator = 1",
@@ -61,6 +62,9 @@ FORBIDDEN = {
         "insert into ledger.recipients (user_id) values ('usr_me')",
         "update ledger.transfers set amount = 1",
         "delete from ledger.inbox",
+        "update ledger.inbox_failures set key = 'pur_1'",
+        "update ledger.inbox_failures set consumer = 'another'",
+        "truncate ledger.inbox_failures",
         "delete from ledger.decisions",
         "update ledger.counters set period = ''",
         "update ledger.decisions set document = ''",
@@ -74,6 +78,7 @@ FORBIDDEN = {
     "cashback_relay": [
         "select * from purchases.purchases",
         "select * from ledger.cashback_ledger",
+        "select * from ledger.inbox_failures",
         "insert into ledger.outbox_events (type) values ('x')",
         "update ledger.outbox_events set data = ''",
         "delete from ledger.outbox_events",
@@ -92,11 +97,21 @@ FORBIDDEN = {
     "cashback_auditor": [
         "select secret_hmac from purchases.api_keys",
         "update ledger.accounts set balance = 0",
+        "delete from ledger.inbox_failures",
         "insert into ledger.transfers (amount) values (1)",
         "delete from ledger.cashback_ledger",
         "select ledger.rotate_outbox(interval '0')",
     ],
 }
+
+
+NOTING = (
+    "insert into ledger.inbox_failures values ('c', 'k', 'evt_1', 1, now(), now(), '[{}]')",
+    "select * from ledger.inbox_failures for update",
+    "update ledger.inbox_failures set attempts = 2, retry_at = now(), history = '[{}, {}]'",
+    "update ledger.inbox_failures set event_id = 'evt_2', attempts = 1, first_failed_at = now()",
+    "delete from ledger.inbox_failures",
+)
 
 
 @pytest.mark.parametrize("role", list(FORBIDDEN))
@@ -142,6 +157,13 @@ async def test_the_auditor_reads_everything_but_the_hmacs(world: World) -> None:
     async with await psycopg.AsyncConnection.connect(world.dsns.of("cashback_auditor")) as connection:
         for (table,) in tables:
             await connection.execute(f"select count(*) from {table}".encode())
+
+
+async def test_the_ledger_worker_notes_failures_counts_them_and_forgets_them(world: World) -> None:
+    """What the worker needs of its consumers' failures, and the terms on which it has it."""
+    async with await psycopg.AsyncConnection.connect(world.dsns.of("cashback_ledger"), autocommit=True) as connection:
+        for statement in NOTING:
+            await connection.execute(statement.encode())
 
 
 async def test_no_role_owns_anything_save_the_owner(world: World) -> None:

@@ -25,7 +25,7 @@ from cashback.kernel.errors import Broken
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def sample(*, key: str = "pur_1", traceparent: str | None = None) -> Message:
+def sample(*, key: str = "pur_1", traceparent: str | None = None, version: int = 1) -> Message:
     """Return an event as a message."""
     return event_message(
         id="evt_1",
@@ -36,6 +36,7 @@ def sample(*, key: str = "pur_1", traceparent: str | None = None) -> Message:
         traceparent=traceparent,
         partition=3,
         data=b"{}",
+        version=version,
     )
 
 
@@ -103,6 +104,46 @@ def test_an_event_comes_back_as_it_was() -> None:
         attempt=2,
         sequence=7,
     )
+
+
+def test_an_event_of_a_later_version_says_so_and_one_of_the_first_has_the_bytes_it_always_had() -> None:
+    """As CloudEvents name the schema that data adheres to."""
+    first, later = sample(), sample(version=2)
+    assert b"ce-dataschema" not in first.headers
+    assert later.headers == first.headers + b"ce-dataschema: urn:cashback:purchase.created:2\r\n"
+    place = Place(attempt=1, sequence=1, consumer_sequence=1, pending=0)
+    assert [read_delivery(received(one), place).version for one in (first, later)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "",
+        "2",
+        "urn:cashback:purchase.created:",
+        "urn:cashback:purchase.created:0",
+        "urn:cashback:purchase.created:-1",
+        "urn:cashback:purchase.created:100000",
+        "urn:cashback:purchase.refunded:2",
+        "https://example.com/purchase.created:2",
+    ],
+)
+def test_a_message_that_names_a_schema_of_another_kind_is_no_event(schema: str) -> None:
+    """What cannot be read must not be taken for the first version."""
+    message = received(sample())
+    message.headers = {**(message.headers or {}), "ce-dataschema": schema}
+    with pytest.raises(EventMalformed, match="ce-dataschema"):
+        read_delivery(message, Place(attempt=1, sequence=1, consumer_sequence=1, pending=0))
+
+
+@pytest.mark.parametrize("attribute", ["ce-id", "ce-partitionkey"])
+@pytest.mark.parametrize("value", ["evt%00", "x" * 1_025, "%C3%A4" * 513])
+def test_a_message_whose_names_no_inbox_can_hold_is_no_event(attribute: str, value: str) -> None:
+    """It could be neither applied nor noted as having failed, and would come again for ever."""
+    message = received(sample())
+    message.headers = {**(message.headers or {}), attribute: value}
+    with pytest.raises(EventMalformed, match="1024 bytes"):
+        read_delivery(message, Place(attempt=1, sequence=1, consumer_sequence=1, pending=0))
 
 
 @pytest.mark.parametrize("missing", ["ce-id", "ce-type", "ce-time", "ce-partitionkey"])

@@ -61,7 +61,12 @@ def test_a_process_ends_where_and_when_it_was_told(traps: str, passed: list[str]
     [
         ({"CASHBACK_FAILPOINTS": "slot.stored=kill"}, "adapter", "wants CASHBACK_DEVELOPMENT=true"),
         ({**ARMED, "CASHBACK_FAILPOINTS": "slot.sold=kill"}, "adapter", "adapter has no slot.sold; there are anchor."),
-        ({**ARMED, "CASHBACK_FAILPOINTS": "slot.stored=kill"}, "relay", "relay has no slot.stored; it has none"),
+        ({**ARMED, "CASHBACK_FAILPOINTS": "slot.stored=kill"}, "relay", "relay has no slot.stored; there are batch."),
+        (
+            {**ARMED, "CASHBACK_FAILPOINTS": "slot.stored=kill"},
+            "reconcile",
+            "reconcile has no slot.stored; it has none",
+        ),
         ({**ARMED, "CASHBACK_FAILPOINTS": "slot.stored"}, "adapter", "POINT=ACTION"),
         ({**ARMED, "CASHBACK_FAILPOINTS": "slot.stored=raise"}, "adapter", "POINT=ACTION"),
         ({**ARMED, "CASHBACK_FAILPOINTS": "slot.stored=kill@0"}, "adapter", "POINT=ACTION"),

@@ -1,11 +1,12 @@
 """The settings of every process and verb: what is missing or wrong is told at the start, all of it at once."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from cashback.cli.events import BusSettings, CashbackOutboxSettings, MintingOutboxSettings
+from cashback.cli.events import CashbackOutboxSettings, MintingOutboxSettings
 from cashback.cli.mints import MintSettings
 from cashback.cli.purchases import RestSettings
 from cashback.cli.run import LogSettings
@@ -26,6 +27,7 @@ from cashback.processes import (
     reconcile,
     relay,
 )
+from cashback.processes.broker import BrokerAndAdapterSettings, BrokerSettings, inbox_prefix
 
 KINDS: dict[str, type[msgspec.Struct]] = {
     "api": api.Settings,
@@ -44,7 +46,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "purchase": RestSettings,
     "mint list": MintSettings,
     "keys": KeySettings,
-    "dlq, replay": BusSettings,
+    "dlq, replay": BrokerSettings,
     "replay of purchases and ledger": CashbackOutboxSettings,
     "replay of minting": MintingOutboxSettings,
     "log": LogSettings,
@@ -130,3 +132,39 @@ def test_no_secret_shows_in_any_settings() -> None:
     given: dict[str, Any] = {"ledger_audit_dsn": "postgresql://hunter2@db/x"}
     environ = {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
     assert "hunter2" not in repr(load(CashbackOutboxSettings, environ))
+
+
+def test_a_certificate_for_the_broker_comes_with_its_key_and_an_authority(tmp_path: Path) -> None:
+    """All three or none, and only such as can be used; whoever calls the adapter as well has two of them."""
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate")
+    where = {"nats_url": "nats://nats:4222"}
+    files = dict.fromkeys(("nats_tls_cert", "nats_tls_key", "nats_tls_ca"), str(broken))
+    assert problems(BrokerSettings, **where) == []
+    assert problems(BrokerSettings, **where, nats_tls_cert=str(broken)) == [
+        "CASHBACK_NATS_TLS_KEY is required with the other two",
+        "CASHBACK_NATS_TLS_CA is required with the other two",
+    ]
+    [told] = problems(BrokerSettings, **where, **files)
+    assert told.startswith("CASHBACK_NATS_TLS_CERT, _KEY or _CA cannot be used")
+    both = problems(BrokerAndAdapterSettings, **where, **files, client_tls_ca=str(broken))
+    assert [line.partition(" ")[0] for line in both] == [
+        "CASHBACK_NATS_TLS_CERT,",
+        "CASHBACK_CLIENT_TLS_CERT",
+        "CASHBACK_CLIENT_TLS_KEY",
+    ]
+
+
+@pytest.mark.parametrize("replicas", ["0", "6", "auto", "1.5"])
+def test_a_number_of_replicas_that_no_stream_can_have_is_refused(replicas: str) -> None:
+    """One to five, as JetStream has it."""
+    [told] = problems(BrokerSettings, nats_url="nats://nats:4222", stream_replicas=replicas)
+    assert told.startswith("CASHBACK_STREAM_REPLICAS is wrong")
+
+
+@pytest.mark.parametrize(
+    "user,prefix", [("", "_INBOX"), ("relay-cashback", "_INBOX.relay-cashback"), ("a.b >*", "_INBOX.a_b___")]
+)
+def test_each_user_of_the_broker_is_answered_under_its_name(user: str, prefix: str) -> None:
+    """One token, whatever the name is, so that a right to it is a right to nothing else."""
+    assert inbox_prefix(user) == prefix

@@ -6,6 +6,7 @@ A process starts without the broker and waits; what it asks meanwhile is refused
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -17,7 +18,7 @@ from prometheus_client import Counter, Gauge
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.errors import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, BusRefused, BusUnavailable, StreamMissing
 from cashback.kernel.bus.frame import publish_frame
-from cashback.kernel.bus.link import ASK_TIMEOUT_S, Link
+from cashback.kernel.bus.link import ASK_TIMEOUT_S, INBOX_PREFIX, Address, Link
 from cashback.kernel.bus.streams import STREAMS, Stream, StreamReport, differences, to_config
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.telemetry import logger
@@ -37,24 +38,34 @@ connections = Counter("cashback_bus_connections", "connections opened to the bro
 class Bus:
     """The broker as one process sees it."""
 
-    def __init__(self, url: str, *, name: str, user: str, password: str) -> None:
+    def __init__(self, address: Address, *, replicas: int) -> None:
         """Remember where the broker is; `connect` is the way to get a living one."""
-        self._url = url
-        self._name = name
-        self._user = user
-        self._password = password
+        self._address = address
+        self._replicas = replicas
         self._link: Link | None = None
         self._why = ""
         self._up = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, *, name: str, user: str = "", password: str = "") -> AsyncIterator["Bus"]:
+    async def connect(
+        cls,
+        url: str,
+        *,
+        name: str,
+        user: str = "",
+        password: str = "",
+        tls: ssl.SSLContext | None = None,
+        inbox_prefix: str = INBOX_PREFIX,
+        replicas: int = 1,
+    ) -> AsyncIterator["Bus"]:
         """Yield the bus behind `url` (servers, comma-separated) at once: a broker that is down is no error here.
 
-        `name` appears in the broker's list of connections. Credentials may also stand in the URL.
+        `name` appears in the broker's list of connections. Credentials may also stand in the URL. With `tls` nobody is
+        talked to in plain text. Answers come on subjects under `inbox_prefix`; streams are on `replicas` servers.
         """
-        bus = cls(url, name=name, user=user, password=password)
+        address = Address(url, name=name, user=user, password=password, tls=tls, inbox_prefix=inbox_prefix)
+        bus = cls(address, replicas=replicas)
         keeper = asyncio.create_task(bus._keep(), name="bus-keeper")
         try:
             yield bus
@@ -126,35 +137,35 @@ class Bus:
         answer = await self.ask(f"$JS.API.{verb}", b"" if body is None else msgspec.json.encode(body))
         return read_answer(answer)
 
-    async def apply_streams(self, *, replicas: int = 1, streams: tuple[Stream, ...] = STREAMS) -> list[StreamReport]:
+    async def apply_streams(self, *, streams: tuple[Stream, ...] = STREAMS) -> list[StreamReport]:
         """Create the streams that are missing, and report, never change, what differs in those that are there.
 
         Raises:
             BusUnavailable: the broker did not answer or had no room.
         """
-        return [await self._apply(stream, replicas) for stream in streams]
+        return [await self._apply(stream) for stream in streams]
 
-    async def examine_streams(self, *, replicas: int = 1, streams: tuple[Stream, ...] = STREAMS) -> list[StreamReport]:
+    async def examine_streams(self, *, streams: tuple[Stream, ...] = STREAMS) -> list[StreamReport]:
         """Report how each stream differs from its declaration, without changing or creating any.
 
         Raises:
             StreamMissing: one is not there.
             BusUnavailable: the broker did not answer.
         """
-        return [await self._examine(stream, replicas) for stream in streams]
+        return [await self._examine(stream) for stream in streams]
 
-    async def _examine(self, stream: Stream, replicas: int) -> StreamReport:
+    async def _examine(self, stream: Stream) -> StreamReport:
         """Report on one stream that is there."""
         found = await self.api(f"STREAM.INFO.{stream.name}")
-        declared = to_config(stream, replicas=replicas)
+        declared = to_config(stream, replicas=self._replicas)
         return StreamReport(name=stream.name, created=False, differences=differences(declared, found["config"]))
 
-    async def _apply(self, stream: Stream, replicas: int) -> StreamReport:
+    async def _apply(self, stream: Stream) -> StreamReport:
         """Bring one stream about."""
         try:
-            return await self._examine(stream, replicas)
+            return await self._examine(stream)
         except StreamMissing:
-            declared = to_config(stream, replicas=replicas)
+            declared = to_config(stream, replicas=self._replicas)
             found = await self.api(f"STREAM.CREATE.{stream.name}", declared)
             log.info("stream.created", stream=stream.name)
             return StreamReport(name=stream.name, created=True, differences=differences(declared, found["config"]))
@@ -165,7 +176,7 @@ class Bus:
         while True:
             link = Link()
             try:
-                await link.open(self._url, name=self._name, user=self._user, password=self._password)
+                await link.open(self._address)
             except BusUnavailable as cause:
                 failures += 1
                 self._why = f": {cause.detail}"

@@ -6,10 +6,12 @@ Everything that waits on a lost link is told at once instead of waiting for its 
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Final, TypeAlias
 
+import msgspec
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -21,6 +23,7 @@ from cashback.kernel.telemetry import logger
 OPEN_TIMEOUT_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 1.0
 ASK_TIMEOUT_S: Final = 2.5
+INBOX_PREFIX: Final = "_INBOX"
 
 LOST: Final = (nats.errors.Error, OSError, RuntimeError)
 """What nats-py raises on a connection that is gone; the last is uvloop's word for a socket that was closed already."""
@@ -30,12 +33,38 @@ log = logger(__name__)
 Listener: TypeAlias = Callable[[Msg], Awaitable[None]]
 
 
+class Address(msgspec.Struct, frozen=True):
+    """Where the broker is (servers, comma-separated), who comes to it and how, and where it is answered."""
+
+    url: str
+    name: str
+    user: str = ""
+    password: str = ""
+    tls: ssl.SSLContext | None = None
+    inbox_prefix: str = INBOX_PREFIX
+
+
 class _Wire(Client):
     """nats-py's client with a way out of our own.
 
     Its `publish` costs 50 microseconds a message, encoding headers anew, and its `_flush_pending` swallows the
-    cancellation by which a timeout makes itself heard.
+    cancellation by which a timeout makes itself heard. And though it was told to come by TLS, it tells its password in
+    plain text to a server that asks for none.
     """
+
+    def _connect_command(self) -> bytes:
+        """Return the words of introduction, the password among them.
+
+        Raises:
+            Error: they would go out in plain text, and were not meant to.
+        """
+        is_wanted = "tls" in self.options or (
+            self._current_server is not None and self._current_server.uri.scheme == "tls"
+        )
+        if is_wanted and not self._server_info.get("tls_required"):
+            raise nats.errors.Error("nats: the server offers no TLS")
+        words: bytes = super()._connect_command()
+        return words
 
     async def send_frames(self, frames: bytes) -> None:
         """Write what nats-py has buffered and then `frames`, and return when the socket can take more."""
@@ -143,19 +172,21 @@ class Link:
         except LOST:
             pass
 
-    async def open(self, url: str, *, name: str, user: str, password: str) -> None:
-        """Connect to one of the servers in `url` (comma-separated) and listen for replies; call it once.
+    async def open(self, address: Address) -> None:
+        """Connect to one of the servers of `address` and listen for replies; call it once.
 
         Raises:
-            BusUnavailable: none of them let us in within the timeout.
+            BusUnavailable: none of them let us in within the timeout, or the one that would is not to be trusted.
         """
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 await self._wire.connect(
-                    url.split(","),
-                    name=name,
-                    user=user or None,
-                    password=password or None,
+                    address.url.split(","),
+                    name=address.name,
+                    user=address.user or None,
+                    password=address.password or None,
+                    tls=address.tls,
+                    inbox_prefix=address.inbox_prefix,
                     allow_reconnect=False,
                     # Once more each and then an error; by default it stays in here, two seconds apart, for ever.
                     max_reconnect_attempts=1,

@@ -6,10 +6,12 @@
 | `Nats-Msg-Id`       | this publication's id: equal to `ce-id`, but new for a replay                   |
 | `ce-partitionkey`   | the aggregate whose events keep their order                                    |
 | `ce-type`, `ce-source`, `ce-time`, `ce-specversion`, `content-type`, `traceparent` | as CloudEvents has them |
+| `ce-dataschema`     | `urn:cashback:<type>:<version>`, which form of its type's data this is; absent is 1 |
 | `replay-of`         | a replayed event's sequence in the stream it was read from                     |
 | `dlq-*`             | why and by whom an event was given up, on dead letters only                    |
 """
 
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,11 +28,17 @@ MESSAGE_ID: Final = "Nats-Msg-Id"
 EVENT_ID: Final = "ce-id"
 EVENT_KEY: Final = "ce-partitionkey"
 EVENT_TYPE: Final = "ce-type"
+EVENT_SCHEMA: Final = "ce-dataschema"
+FIRST_VERSION: Final = 1
 REPLAY_OF: Final = "replay-of"
 SERVER_PREFIX: Final = "Nats-"
 DEAD_PREFIX: Final = "dlq-"
 
+NAME_BYTES_MAX: Final = 1_024
+"""Of an event's id and of its key: what every inbox can hold."""
+
 _ACK_TOKENS: Final = 9
+_SCHEMA: Final = re.compile(r"urn:cashback:(?P<type>.+):(?P<version>[1-9][0-9]{0,4})")
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -47,7 +55,10 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """An event as a handler sees it; `attempt` counts from 1, `sequence` is its place in the stream."""
+    """An event as a handler sees it; `attempt` counts from 1, `sequence` is its place in the stream.
+
+    `version` says which form of its type's data this is.
+    """
 
     id: str
     type: str
@@ -57,6 +68,7 @@ class Delivery(msgspec.Struct, frozen=True):
     traceparent: str | None
     attempt: int
     sequence: int
+    version: int = FIRST_VERSION
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -68,7 +80,7 @@ class Place(msgspec.Struct, frozen=True):
     pending: int
 
 
-def event_message(
+def event_message(  # noqa: PLR0913 - the attributes of an event, all of them by name
     *,
     id: str,  # noqa: A002 - CloudEvents' own name
     type: str,  # noqa: A002 - CloudEvents' own name
@@ -78,8 +90,12 @@ def event_message(
     traceparent: str | None,
     partition: int,
     data: bytes,
+    version: int = FIRST_VERSION,
 ) -> Message:
-    """Return an event, published for the first time, as a message."""
+    """Return an event, published for the first time, as a message.
+
+    One of the first version says nothing of it: its bytes are what they were before there were versions.
+    """
     headers = {
         "ce-specversion": "1.0",
         EVENT_ID: id,
@@ -91,6 +107,8 @@ def event_message(
     }
     if traceparent is not None:
         headers["traceparent"] = traceparent
+    if version != FIRST_VERSION:
+        headers[EVENT_SCHEMA] = f"urn:cashback:{type}:{version}"
     return Message(subject=event_subject(type, partition), id=id, key=key, headers=header_lines(headers), data=data)
 
 
@@ -121,22 +139,48 @@ def read_delivery(message: Msg, place: Place) -> Delivery:
     """Return a delivered message as an event.
 
     Raises:
-        EventMalformed: an attribute is missing or cannot be read.
+        EventMalformed: an attribute is missing, cannot be read, or is more than an inbox can hold.
     """
     headers = plain_headers(message.headers or {})
     try:
         return Delivery(
-            id=headers[EVENT_ID],
+            id=_storable(headers[EVENT_ID]),
             type=headers[EVENT_TYPE],
-            key=headers[EVENT_KEY],
+            key=_storable(headers[EVENT_KEY]),
             data=message.data,
             time=datetime.fromisoformat(headers["ce-time"]),
             traceparent=headers.get("traceparent"),
             attempt=place.attempt,
             sequence=place.sequence,
+            version=_version(headers),
         )
     except (KeyError, ValueError) as cause:
         raise EventMalformed(f"not a CloudEvent in binary mode: {cause}") from cause
+
+
+def _storable(name: str) -> str:
+    """Return an id or a key as it is.
+
+    Raises:
+        ValueError: no inbox can hold it, so that its event could be neither applied nor noted as having failed.
+    """
+    if "\0" in name or len(name.encode()) > NAME_BYTES_MAX:
+        raise ValueError(f"an id or a key is of at most {NAME_BYTES_MAX} bytes without a zero: {name[:40]!r}")
+    return name
+
+
+def _version(headers: Mapping[str, str]) -> int:
+    """Return which form of its type's data an event has.
+
+    Raises:
+        ValueError: it names a schema that is none of its type's.
+    """
+    if EVENT_SCHEMA not in headers:
+        return FIRST_VERSION
+    said = _SCHEMA.fullmatch(headers[EVENT_SCHEMA])
+    if said is None or said["type"] != headers[EVENT_TYPE]:
+        raise ValueError(f"{EVENT_SCHEMA} is {headers[EVENT_SCHEMA]!r}")
+    return int(said["version"])
 
 
 def read_place(reply: str) -> Place:

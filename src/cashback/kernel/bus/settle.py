@@ -99,6 +99,7 @@ class Settler:
         Raises:
             Broken: a handler found an invariant violated.
         """
+        reach("batch.taken")
         outages = self._outages
         self._link = link
         taken = [await self._read(message) for message in messages]
@@ -136,6 +137,7 @@ class Settler:
         else:
             reach("batch.applied")
             await self._acknowledge(pile)
+            reach("batch.answered")
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> None:
         """Have the handler apply, in one transaction with the inbox, those deliveries that were not applied before."""
@@ -147,6 +149,7 @@ class Settler:
             new = list({delivery.id: delivery for delivery in deliveries if delivery.id in fresh}.values())
             if new:
                 await self._handler(tx, new)
+            reach("batch.applying")
         handler_seconds.labels(self._name).observe(monotonic_s() - started_s)
         batch_sizes.labels(self._name).observe(len(deliveries))
         outcomes.labels(self._name, "applied").inc(len(new))
@@ -197,6 +200,7 @@ class Settler:
             self._remember(place.sequence, failure)
             await self._answer([(message, self._later(place.attempt))])
             return
+        reach("letter.buried")
         self._failures.pop(place.sequence, None)
         log.error("event.given_up", consumer=self._name, sequence=place.sequence, reason=death.reason)
         outcomes.labels(self._name, "dead").inc()

@@ -45,12 +45,14 @@ async def _insert(tx: Tx, schema: str, events: Sequence[Event], partitions: Sequ
     await tx.execute(
         f"""
         with stored as (
-            insert into {schema}.outbox_events (event_id, partition, type, source, key, time, data, traceparent)
-            select event_id, partition, type, source, key, time, data, traceparent
+            insert into {schema}.outbox_events
+                (event_id, partition, type, source, key, time, data, traceparent, version)
+            select event_id, partition, type, source, key, time, data, traceparent, version
             from unnest(
                 %(ids)b::text[], %(partitions)b::smallint[], %(types)b::text[], %(sources)b::text[],
-                %(keys)b::text[], %(times)b::timestamptz[], %(data)b::bytea[], %(traces)b::text[]
-            ) with ordinality as given (event_id, partition, type, source, key, time, data, traceparent, place)
+                %(keys)b::text[], %(times)b::timestamptz[], %(data)b::bytea[], %(traces)b::text[],
+                %(versions)b::smallint[]
+            ) with ordinality as given (event_id, partition, type, source, key, time, data, traceparent, version, place)
             order by place
         )
         select pg_notify('outbox_{schema}', '')
@@ -64,5 +66,6 @@ async def _insert(tx: Tx, schema: str, events: Sequence[Event], partitions: Sequ
             "times": [event.time for event in events],
             "data": [event.data for event in events],
             "traces": [event.traceparent for event in events],
+            "versions": [event.version for event in events],
         },
     )

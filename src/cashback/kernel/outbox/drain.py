@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-import psycopg
 from prometheus_client import Counter, Gauge, Histogram
 
 from cashback.kernel.bus import Bus, BusUnavailable, Message, StreamMissing, event_message, publish
@@ -23,8 +22,10 @@ from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.clock import SystemClock, monotonic_s
 from cashback.kernel.db import Database, Session
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.failpoints import reach
 from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.outbox.lanes import Lane, Lanes
+from cashback.kernel.outbox.rotating import days_ahead, rotate
 from cashback.kernel.telemetry import logger
 
 BATCH_MAX: Final = 500
@@ -68,6 +69,7 @@ class Row(msgspec.Struct, frozen=True):
     time: datetime
     data: bytes
     traceparent: str | None
+    version: int
 
 
 class Drainer:
@@ -122,6 +124,7 @@ class Drainer:
                 await self._step(session, stop)
         finally:
             lanes_held.labels(self._schema).set(0)
+        reach("lanes.releasing")
         await self._lanes.release(session)
 
     async def _maintain(self, session: Session) -> None:
@@ -134,6 +137,7 @@ class Drainer:
             await self._lanes.acquire(session)
             if self._lanes.held != before:
                 self._ahead = []
+                reach("lanes.taken")
             lanes_held.labels(self._schema).set(len(self._lanes.held))
         if monotonic_s() >= self._rotate_at_s:
             await self._rotate(session)
@@ -161,6 +165,7 @@ class Drainer:
             await self._wait(session, POLL.delay_s(self._idle))
             return
         self._idle = 0
+        reach("rows.read")
         try:
             await self._move(session, rows)
         except BusUnavailable as cause:
@@ -188,9 +193,11 @@ class Drainer:
         finally:
             # Never left behind: it may be on its way, and it has its own deadline.
             await publishing
+        reach("batch.published")
         statements.labels(self._schema).inc()
         before = self._lanes.held.keys()
         await self._lanes.advance(session, reached)
+        reach("cursors.moved")
         published.labels(self._schema).inc(len(rows))
         batch_sizes.labels(self._schema).observe(len(rows))
         # With a lane lost, what was read of it is another's to publish.
@@ -217,6 +224,7 @@ class Drainer:
                 if report.differences:
                     log.warning("stream.differs", stream=report.name, differences=report.differences)
             self._applied_on = link
+        reach("batch.publishing")
         try:
             await publish(self._bus, [to_message(row) for row in rows])
         except StreamMissing:
@@ -241,7 +249,7 @@ async def pending(session: Session, *, schema: str, lanes: Sequence[Lane], limit
     """
     branches = " union all ".join(
         f"""
-        (select partition, position, event_id, type, source, key, time, data, traceparent
+        (select partition, position, event_id, type, source, key, time, data, traceparent, version
         from {schema}.outbox_events
         where partition = {lane.partition:d}
           and position > %(after_{lane.partition:d})s
@@ -251,35 +259,11 @@ async def pending(session: Session, *, schema: str, lanes: Sequence[Lane], limit
         for lane in lanes
     )
     cursor = await session.execute(
-        f"{branches} order by position limit %(limit)s",
+        f"select * from ({branches}) as ahead order by position limit %(limit)s",
         {"limit": limit, **{f"after_{lane.partition:d}": lane.position for lane in lanes}},
         binary=True,
     )
     return [Row(*row) for row in await cursor.fetchall()]
-
-
-async def rotate(session: Session, schema: str) -> bool:
-    """Make the coming days' partitions, drop the old published ones, and tell whether it could: writers go first."""
-    try:
-        await session.execute(f"select {schema}.rotate_outbox(interval '72 hours')")
-    except psycopg.errors.LockNotAvailable:
-        return False
-    return True
-
-
-async def days_ahead(session: Session, schema: str) -> int:
-    """Return for how many days after today there is a partition, so long do appends work without another rotation."""
-    cursor = await session.execute(
-        """
-        select coalesce(max(to_date(right(relname, 8), 'YYYYMMDD')) - (now() at time zone 'utc')::date, -1)
-        from pg_inherits
-        join pg_class on pg_class.oid = inhrelid
-        where inhparent = %(outbox)s::regclass
-        """,
-        {"outbox": f"{schema}.outbox_events"},
-    )
-    ((days,),) = await cursor.fetchall()
-    return int(days)
 
 
 def to_message(row: Row) -> Message:
@@ -291,6 +275,7 @@ def to_message(row: Row) -> Message:
         key=row.key,
         time=row.time,
         traceparent=row.traceparent,
+        version=row.version,
         partition=row.partition,
         data=row.data,
     )

@@ -9,7 +9,8 @@ class Event(msgspec.Struct, frozen=True):
     """One thing that happened, ready to be stored and published.
 
     `id` becomes the CloudEvents id and the `Nats-Msg-Id`; `key` is the aggregate whose events keep their order;
-    `data` is canonical JSON; `traceparent` is the W3C trace context in which it happened, or None.
+    `data` is canonical JSON; `traceparent` is the W3C trace context in which it happened, or None; `version` says which
+    form of its type's data this is, the first being 1.
     """
 
     id: str
@@ -19,3 +20,4 @@ class Event(msgspec.Struct, frozen=True):
     time: datetime
     data: bytes
     traceparent: str | None = None
+    version: int = 1

@@ -84,7 +84,7 @@ async def _pages(
         async with database.transaction() as tx:
             cursor = await tx.execute(
                 f"""
-                select partition, position, event_id, type, source, key, time, data, traceparent
+                select partition, position, event_id, type, source, key, time, data, traceparent, version
                 from {schema}.outbox_events
                 where partition = %(partition)s
                   and position > %(after)s

@@ -41,11 +41,20 @@ class NatsUser(msgspec.Struct, frozen=True, kw_only=True):
     subscribe: tuple[str, ...] = (">",)
 
 
+class NatsTls(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's certificate and key, and the authority of those it lets in: PEM files."""
+
+    cert: str
+    key: str
+    ca: str
+
+
 class EmbeddedNats:
     """One NATS server; all its calls block, and every one may be repeated.
 
     Ports 0 mean any free ones, kept over restarts. Beside `users` there is always `admin`, with a password made up
-    per instance. Without `durable` an acknowledged message survives the death of the server but not of the machine.
+    per instance. With `tls` it lets in nobody who comes without. Without `durable` an acknowledged message survives the
+    death of the server but not of the machine.
     """
 
     def __init__(
@@ -55,6 +64,7 @@ class EmbeddedNats:
         port: int = 0,
         monitoring_port: int = 0,
         users: tuple[NatsUser, ...] = (),
+        tls: NatsTls | None = None,
         durable: bool = True,
         memory_bytes_max: int = 256 * 1024**2,
         file_bytes_max: int = 8 * 1024**3,
@@ -71,6 +81,7 @@ class EmbeddedNats:
         self.monitoring_port = monitoring_port
         self._data_dir = data_dir.resolve()
         self._users = {user.name: user for user in (NatsUser(name=ADMIN, password=new_id("key")), *users)}
+        self._tls = tls
         self._durable = durable
         self._memory_bytes_max = memory_bytes_max
         self._file_bytes_max = file_bytes_max
@@ -163,6 +174,7 @@ class EmbeddedNats:
                 "max_file_store": self._file_bytes_max,
                 **({"sync_interval": "always"} if self._durable else {}),
             },
+            **({} if self._tls is None else {"tls": _mutual(self._tls)}),
             "authorization": {"users": [_account(user) for user in self._users.values()]},
         }
 
@@ -185,6 +197,11 @@ def _account(user: NatsUser) -> dict[str, object]:
         "password": user.password,
         "permissions": {"publish": list(user.publish), "subscribe": list(user.subscribe)},
     }
+
+
+def _mutual(tls: NatsTls) -> dict[str, object]:
+    """Return, as the configuration spells it, that nobody gets in without a certificate."""
+    return {"cert_file": tls.cert, "key_file": tls.key, "ca_file": tls.ca, "verify": True, "min_version": "1.3"}
 
 
 def _program() -> Path:

@@ -143,7 +143,7 @@ def _commands(settings: Path, prepared: "Prepared") -> Mapping[str, str]:
     from cashback.processes.demo import SAMPLE_FILE
 
     return {
-        f"set -a; . {shlex.quote(str(settings))}; set +a": "the settings that everything below needs",
+        f"set -a; . {shlex.quote(str(settings))}; set +a": "the settings that all below needs, again after each start",
         "cashback doctor": "every dependency, asked once",
         "cashback purchase create --amount 1999 \\\n"
         f"    --merchant {prepared.merchant_id} \\\n"

@@ -89,6 +89,8 @@ def dev(folder: Path | None, block_time_s: float) -> None:
         click.echo()
         say("press Ctrl-C to stop")
         _stay(stack, ending, again(folder, block_time_s))
+    kept = "the folder keeps its data, and goes on with" if folder else "its data are gone; another one starts with"
+    say(f"everything is stopped; {kept} {again(folder, block_time_s)}")
 
 
 def again(folder: Path | None, block_time_s: float) -> str:

@@ -73,8 +73,11 @@ def _commands(lines: Iterable[str]) -> list[list[str]]:
 
 
 def _arguments(line: str) -> list[str] | None:
-    """Return what follows `cashback` in a line whose command that is, or None; `$(...)` counts as one word."""
-    flat = re.sub(r"\$\([^)]*\)", "VALUE", line)
+    """Return what follows `cashback` in a line whose command that is, or None.
+
+    There `$(...)` counts as one word, and `$line` as a number.
+    """
+    flat = re.sub(r"\$\([^)]*\)", "VALUE", line).replace("$line", "1")
     if not re.match(r"\s*(\w+=\S+ )*(\S*/)?cashback( |$)", flat):
         return None
     words = shlex.split(flat, comments=True)

@@ -4,8 +4,8 @@ Method. PostgreSQL with fsync on. Ours is `ledger.service.posting.post` in this 
 concurrent callers, each of which posts 100 transfers a transaction. The reference is a function in SQL that locks both
 rows and posts one, called by pgbench (peers/row_locks.py says what it is spared). Both write the same rows in turns,
 the reference to tables of its own that are alike but for the foreign keys it has as usual, each with the number of
-callers or clients that serves it best, from tables that are vacuumed and written down: wide, between any two of 100,000
-accounts, and hot, all out of one. At the end every row of the run is counted and every balance of both computed anew;
+callers or clients that serves it best, from tables that are vacuumed: wide, between any two of 100,000 accounts, and
+hot, all out of one. At the end every row of the run is counted and every balance of both computed anew;
 and the sealer, which ran beside neither, chains what ours posted, and the check goes through the whole evidence.
 """
 

@@ -70,6 +70,8 @@ def halt(reason: str, by: str, as_json: bool) -> None:  # noqa: FBT001  # click'
 
     halts = asyncio.run(process.halt(load(process.Settings), by=by, reason=reason))
     _show(halts, "minting is halted", as_json=as_json)
+    if not as_json:
+        say("nothing is minted until `cashback chain resume --reason WHY` lifts every halt")
 
 
 @chain.command()

@@ -89,6 +89,8 @@ def dev(folder: Path | None, block_time_s: float) -> None:
         click.echo()
         say("press Ctrl-C to stop")
         _stay(stack, ending, again(folder, block_time_s))
+    kept = "the folder keeps its data, and goes on with" if folder else "its data are gone; another one starts with"
+    say(f"everything is stopped; {kept} {again(folder, block_time_s)}")
 
 
 def again(folder: Path | None, block_time_s: float) -> str:
@@ -143,7 +145,7 @@ def _commands(settings: Path, prepared: "Prepared") -> Mapping[str, str]:
     from cashback.processes.demo import SAMPLE_FILE
 
     return {
-        f"set -a; . {shlex.quote(str(settings))}; set +a": "the settings that everything below needs",
+        f"set -a; . {shlex.quote(str(settings))}; set +a": "the settings that all below needs, again after each start",
         "cashback doctor": "every dependency, asked once",
         "cashback purchase create --amount 1999 \\\n"
         f"    --merchant {prepared.merchant_id} \\\n"

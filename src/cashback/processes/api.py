@@ -7,11 +7,14 @@ HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases
 
 import asyncio
 from collections.abc import Mapping
+from copy import copy
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 from litestar import Litestar, Response, Router, get
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme
@@ -153,6 +156,9 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
 def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check]) -> Litestar:
     """Return the ASGI application over the given services; `services` are what handlers ask for by name."""
     routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES]
+    # One of each application's own: the framework adds its routes to it.
+    document = copy(OPENAPI)
+    document.openapi_router = Router("/openapi", route_handlers=[], include_in_schema=False, after_request=_refuse_page)
     app = Litestar(
         route_handlers=[Router("/", route_handlers=routes, security=[{"api_key": []}]), *_operations(checks)],
         dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in services.items()},
@@ -161,13 +167,20 @@ def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mappin
         exception_handlers=EXCEPTION_HANDLERS,
         request_class=JsonRequest,
         request_max_body_size=BODY_BYTES_MAX,
-        openapi_config=OPENAPI,
+        openapi_config=document,
         logging_config=None,
         debug=False,
     )
     # Around the router and not in it, so that a path without a route is watched, authenticated and answered like any.
     app.asgi_handler = Observe(Head(ApiKeyAuth(app.asgi_handler, keys.authenticate)))
     return app
+
+
+async def _refuse_page(response: Response[Any]) -> Response[Any]:
+    """Return the document; where the framework has a page of its own for a path that there is not, raise for ours."""
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        raise NotFoundException
+    return response
 
 
 def _giving(service: object) -> Any:  # noqa: ANN401  # litestar reads the function, not its type

@@ -21,7 +21,7 @@ from cashback.ledger.service import Readings
 from cashback.processes import granted, reconciled
 from cashback.processes.broker import BrokerAndAdapterSettings, broker_of
 from cashback.processes.migrate import SERVICES
-from cashback.processes.minting_standing import concerns, look, silence
+from cashback.processes.minting_standing import LIFTED, concerns, look, silence
 from cashback.processes.reconciled import StaleSeconds
 
 _ANSWER_WITHIN_S: Final = 3.0
@@ -158,7 +158,7 @@ async def _adapter(settings: Settings) -> str:
     async with Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter:
         status = await adapter.status()
     if status.halted_reason:
-        raise MintingHalted(f"minting is halted: {status.halted_reason}")
+        raise MintingHalted(f"minting is halted: {status.halted_reason}; {LIFTED}")
     if unwell := [f"{one.name}: {one.problem}" for one in status.endpoints if not one.is_healthy]:
         alive = len(status.endpoints) - len(unwell)
         which = f"{alive} of {len(status.endpoints)} nodes answer" if alive else "no node of the chain answers"

@@ -49,6 +49,15 @@ async def test_the_served_document_is_the_committed_one(rest: Rest) -> None:
     assert response.json() == json.loads(GOLDEN.read_text())
 
 
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("path", ["/openapi/swagger", "/openapi/other.json"])
+async def test_beside_the_document_there_is_nothing_but_a_problem(rest: Rest, path: str) -> None:
+    """Every error is a problem document, no page of the framework's."""
+    response = await rest.nobody.get(path)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (response.status_code, response.json()["code"]) == (404, "route_unknown")
+
+
 def test_the_document_is_valid_openapi(told: dict[str, Any]) -> None:
     """By the schema that the OpenAPI Initiative publishes, and each of our schemas by JSON Schema's own."""
     validator = Draft202012Validator(json.loads(SCHEMA.read_text()))

@@ -100,6 +100,9 @@ def test_dev_says_of_every_server_and_process_how_it_ended(tmp_path: Path, anvil
         running.await_said(f"· api was ended by SIGKILL from outside; {folder}/logs/api.log says what it did before")
         again = f"press Ctrl-C, then start `cashback dev --folder {folder} --block-time 0.25`"
         assert running.said.count(f"it is not started again by itself: {again}") >= 4
+    assert f"everything is stopped; the folder keeps its data, and goes on with `cashback dev --folder {folder}" in (
+        running.said
+    )
 
 
 def pid_of(running: Launched, verb: str) -> int:

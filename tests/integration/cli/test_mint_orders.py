@@ -16,7 +16,7 @@ def test_a_mint_is_cancelled_followed_and_made_under_another_number(dev: Dev, ca
     chain.limit(minter, capacity=1)
     try:
         words = ("purchase", "create", "--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "900")
-        made = asked(cashback, dev, *words, "--idempotency-key", "mint-cancel")
+        made = asked(cashback, dev, *words)
         name = made["cashback"]["id"]
         assert eventually(lambda: cashback("mint", "show", name, settings=dev.settings).code == 0, within_s=WITHIN_S)
         told = cashback("mint", "cancel", name, *WHY, settings=dev.settings)

@@ -19,7 +19,7 @@ def asked(cashback: Cashback, dev: Dev, *words: str) -> Any:  # noqa: ANN401  # 
 def test_a_mint_is_shown_as_minting_and_the_adapter_know_it_with_its_attempts(dev: Dev, cashback: Cashback) -> None:
     """By its number or its cashback; the transaction is the one that the purchase's story tells, and was answered."""
     words = ("purchase", "create", "--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "700")
-    made = asked(cashback, dev, *words, "--idempotency-key", "mint-show")
+    made = asked(cashback, dev, *words)
     found: list[Any] = []
 
     def is_final() -> bool:

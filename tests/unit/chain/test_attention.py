@@ -60,7 +60,7 @@ def changed(struct: msgspec.Struct, **changes: object) -> msgspec.Struct:
 @pytest.mark.parametrize(
     "changes,worry",
     [
-        ({"halts": [HALT]}, "halted by alice: a drill"),
+        ({"halts": [HALT]}, "halted by alice: a drill; once that is mended, `cashback chain resume --reason WHY`"),
         ({"halts": [changed(HALT, detail="", reason="calls_keep_reverting")]}, "calls_keep_reverting"),
         ({"endpoints": [changed(ENDPOINT, is_healthy=False, problem="refused")]}, "does not answer: refused"),
         ({"endpoints": [changed(ENDPOINT, lag=LAG_BLOCKS_MAX + 1)]}, f"{LAG_BLOCKS_MAX + 1} blocks behind"),

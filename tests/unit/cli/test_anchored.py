@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from cashback.chain.model import AnchorView, LatestAnchors
-from cashback.cli import standing
+from cashback.cli import command, ledger, standing
+from cashback.ledger.model import Checked
+from cashback.processes import evidence
 from cashback.processes.chain_status import Standing
 from tests.unit.cli.test_held import VIEW
 
@@ -63,3 +65,25 @@ def test_for_a_program_an_anchor_is_a_record_with_a_place_for_a_string() -> None
             "reason": None,
         },
     }
+
+
+@pytest.mark.parametrize(
+    "node, told",
+    [
+        (("--rpc-url", "http://127.0.0.1:1", "--minter", "0x" + "11" * 20), "0"),
+        ((), "not asked for on the chain: --rpc-url and --minter do"),
+    ],
+)
+def test_no_anchor_is_told_only_where_the_chain_was_asked(
+    node: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None found there and none looked for are two answers."""
+
+    async def check(*_: object, **__: object) -> Checked:
+        return Checked(leaves=5, seals=1, sealed_to=5, waiting=0, anchors=0, flaw=None)
+
+    monkeypatch.setattr(ledger, "load", lambda _: None)
+    monkeypatch.setattr(evidence, "verify", check)
+    assert command.run(["ledger", "verify", *node]) == 0
+    [line] = [one for one in capsys.readouterr().out.splitlines() if "anchors" in one]
+    assert line.partition("anchors")[2].strip() == told

@@ -23,10 +23,12 @@ _FOR_A_PERSON: Final = {
 """What a lane waits for and does not get without a person. Whatever else it waits for passes: fees fall again, the
 limiter refills."""
 
+_LIFTED: Final = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
+
 
 def worries(view: AdapterView) -> list[str]:
     """Return what needs a person, one sentence each; empty when nothing does."""
-    found = [f"minting is halted by {halt.by.name}: {halt.detail or halt.reason}" for halt in view.halts]
+    found = [f"minting is halted by {halt.by.name}: {halt.detail or halt.reason}; {_LIFTED}" for halt in view.halts]
     for endpoint in view.endpoints:
         found += _of_endpoint(endpoint)
     # While no node answers the head is not told, and the endpoints have a worry of their own.

@@ -163,11 +163,9 @@ def _failures_named() -> Iterator[None]:
         yield
     except GRPCError as cause:
         # Both sides know the deadline, and either may be the first to see it pass.
-        if cause.status is Status.DEADLINE_EXCEEDED:
-            raise AdapterUnavailable(_TOO_LATE) from cause
-        raise _kind(cause)(
-            f"the adapter answered {cause.status.name}: {cause.message}", status=cause.status.name
-        ) from cause
+        is_late = cause.status is Status.DEADLINE_EXCEEDED
+        detail = _TOO_LATE if is_late else f"the adapter answered {cause.status.name}: {cause.message}"
+        raise _kind(cause)(detail, status=cause.status.name) from cause
     except Unintelligible as cause:
         raise AdapterUnintelligible(f"the adapter answered nonsense: {cause}") from cause
     except TimeoutError as cause:

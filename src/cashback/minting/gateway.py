@@ -50,6 +50,7 @@ SILENCE_MAX_S: Final = 30.0
 REASON_LENGTH_MAX: Final = 500
 EPOCH_LENGTH_MAX: Final = 200
 REVERSALS_MAX: Final = 1_000_000
+_TOO_LATE: Final = "the adapter did not answer in time"
 _ADDRESS_BYTES: Final = 20
 _HASH_BYTES: Final = 32
 
@@ -161,13 +162,14 @@ def _failures_named() -> Iterator[None]:
     try:
         yield
     except GRPCError as cause:
-        raise _kind(cause)(
-            f"the adapter answered {cause.status.name}: {cause.message}", status=cause.status.name
-        ) from cause
+        # Both sides know the deadline, and either may be the first to see it pass.
+        is_late = cause.status is Status.DEADLINE_EXCEEDED
+        detail = _TOO_LATE if is_late else f"the adapter answered {cause.status.name}: {cause.message}"
+        raise _kind(cause)(detail, status=cause.status.name) from cause
     except Unintelligible as cause:
         raise AdapterUnintelligible(f"the adapter answered nonsense: {cause}") from cause
     except TimeoutError as cause:
-        raise AdapterUnavailable("the adapter did not answer in time") from cause
+        raise AdapterUnavailable(_TOO_LATE) from cause
     except (OSError, StreamTerminatedError, ProtocolError) as cause:
         raise AdapterUnavailable(f"the adapter cannot be reached: {cause}") from cause
 

@@ -72,7 +72,8 @@ async def test_what_is_halted_and_stuck_is_told_in_sentences(world: World) -> No
     )
     world.execute("update minting.mints set reason = 'number_retired' where number = 2")
     await Halts(world.operator).halt_by_hand(by="alice", detail="a drill")
+    lifted = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
     assert concerns(await look(dsn, name="test")) == [
-        "the mint worker is halted by alice: by_hand: a drill",
+        f"the mint worker is halted by alice: by_hand: a drill; {lifted}",
         "1 stuck; `cashback mint list --state stuck` names them",
     ]

@@ -30,7 +30,7 @@ def test_what_is_missing_is_told_at_once(process: Any, required: list[str]) -> N
     """A person mends it in one go, and nothing more is required."""
     with pytest.raises(SettingsInvalid) as caught:
         load(process.Settings, {})
-    assert caught.value.problems == [f"CASHBACK_{name} is required" for name in required]
+    assert sorted(caught.value.problems) == sorted(f"CASHBACK_{name} is required" for name in required)
     load(process.Settings, COMPLETE)
 
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import psycopg
 import pytest
-from alembic import command
 
 from cashback.kernel import migrations
 from cashback.kernel.instants import EARLIEST, LATEST
@@ -24,8 +23,8 @@ from cashback.ledger.service.trial import trial_balance
 from cashback.purchases.model import OPERATOR, Order, Refused
 from cashback.purchases.service import Facts, Orders
 from cashback.purchases.service.facts import TierChange
-from tests.integration.ledger.test_upgrade import before
-from tests.integration.ledger.world import ROLES, World, buy, new_key
+from tests.integration.ledger.older import older
+from tests.integration.ledger.world import World, buy, new_key
 from tests.support.servers import Databases
 
 EVER: Final = datetime.fromisoformat("9999-12-31T23:59:59-05:00")
@@ -127,18 +126,9 @@ async def tried(world: World, asked: Backtest) -> object:
     return await Backtests(world.auditor).run(asked, most=1, reached=lambda *_: None)
 
 
-def test_what_was_stored_beyond_the_range_is_brought_to_its_end(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_stored_beyond_the_range_is_brought_to_its_end(databases: Databases) -> None:
     """No route could mend it; windows keep their order, and a version still ends where the next one begins."""
-    head = command.upgrade
-    with databases.fresh() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-        for role in ROLES:
-            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
-                connection.execute(f"create role {role}".encode())
-        with monkeypatch.context() as earlier:
-            earlier.setattr(command, "upgrade", lambda config, _: head(config, before("instants_in_range")))
-            migrations.upgrade(dsn, "ledger")
+    with older(databases, "instants_in_range") as (dsn, connection):
         _store_beyond(connection)
         migrations.upgrade(dsn, "ledger")
         now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -161,20 +151,9 @@ def test_what_was_stored_beyond_the_range_is_brought_to_its_end(
                 connection.execute(f"delete from ledger.{table}".encode())
 
 
-def test_a_tier_of_before_the_range_is_held_since_its_beginning(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tier_of_before_the_range_is_held_since_its_beginning(databases: Databases) -> None:
     """Its user's purchases are recorded again."""
-    head = command.upgrade
-    with databases.fresh() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-        for role in ROLES:
-            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
-                connection.execute(f"create role {role}".encode())
-        with monkeypatch.context() as earlier:
-            earlier.setattr(
-                command, "upgrade", lambda config, _: head(config, before("instants_in_range", schema="purchases"))
-            )
-            migrations.upgrade(dsn, "purchases")
+    with older(databases, "instants_in_range", schema="purchases") as (dsn, connection):
         for name, since in (("early", "0001-01-01 00:00:00+14"), ("late", "2026-01-01 00:00:00+00")):
             connection.execute(
                 "insert into purchases.users (id, created_at, tier, tier_since) values (%s, now(), 'gold', %s)",

@@ -1,40 +1,21 @@
 """A ledger with programmes of the time when one was in force: brought to the head, each takes its own currency."""
 
-import re
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from alembic import command
 
-from cashback.kernel.migrations import ROOT, upgrade
+from cashback.kernel.migrations import upgrade
 from cashback.ledger.rules.life import name_digest
-from tests.integration.ledger.world import ROLES
+from tests.integration.ledger.older import older
 from tests.support.servers import Databases
 
 EARLY, LATE = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2))
 
 
-def before(revision: str, *, schema: str = "ledger") -> str:
-    """Return the revision that the one with this name comes after."""
-    [file] = (ROOT / schema).glob(f"*_{revision}.py")
-    found = re.search(r'^down_revision = "(\d+)"$', file.read_text(), re.MULTILINE)
-    assert found is not None
-    return found[1]
-
-
-def test_a_programme_in_force_stays_in_force_and_one_that_ended_has_ended(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_programme_in_force_stays_in_force_and_one_that_ended_has_ended(databases: Databases) -> None:
     """Each with the window that it had, in the currency that it was funded in."""
-    head = command.upgrade
-    with databases.fresh() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-        for role in ROLES:
-            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
-                connection.execute(f"create role {role}".encode())
-        with monkeypatch.context() as earlier:
-            earlier.setattr(command, "upgrade", lambda config, _: head(config, before("programmes_side_by_side")))
-            upgrade(dsn, "ledger")
+    with older(databases, "programmes_side_by_side") as (dsn, connection):
         for name, ended_at in (("old", LATE), ("new", None)):
             connection.execute(
                 "insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator,"
@@ -48,19 +29,10 @@ def test_a_programme_in_force_stays_in_force_and_one_that_ended_has_ended(
     assert rows == [("prg_old", "USD", EARLY, LATE), ("prg_new", "USD", LATE, None)]
 
 
-def test_a_person_who_had_spoken_twice_under_two_spellings_holds_up_no_upgrade(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_person_who_had_spoken_twice_under_two_spellings_holds_up_no_upgrade(databases: Databases) -> None:
     """Both verdicts stay, and the person has no third, however it is written."""
-    head = command.upgrade
     composed, taken_apart, wide = "Ren\u00e9", "Rene\u0301", "\uff32en\u00e9"
-    with databases.fresh() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-        for role in ROLES:
-            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
-                connection.execute(f"create role {role}".encode())
-        with monkeypatch.context() as earlier:
-            earlier.setattr(command, "upgrade", lambda config, _: head(config, before("one_name_one_person")))
-            upgrade(dsn, "ledger")
+    with older(databases, "one_name_one_person") as (dsn, connection):
         connection.execute("set session_replication_role = replica")
         say = (
             "insert into ledger.reviews (cashback_id, verdict, person, reason, key_id, at)"
@@ -78,18 +50,9 @@ def test_a_person_who_had_spoken_twice_under_two_spellings_holds_up_no_upgrade(
     assert digests == [(name_digest(composed),), (None,), (None,)]
 
 
-def test_debits_of_before_are_named_and_returns_of_before_are_not(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_debits_of_before_are_named_and_returns_of_before_are_not(databases: Databases) -> None:
     """Both causes of a debit, by its own instant; what is in the books stays immutable afterwards."""
-    head = command.upgrade
-    with databases.fresh() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-        for role in ROLES:
-            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
-                connection.execute(f"create role {role}".encode())
-        with monkeypatch.context() as earlier:
-            earlier.setattr(command, "upgrade", lambda config, _: head(config, before("what_moved_it")))
-            upgrade(dsn, "ledger")
+    with older(databases, "what_moved_it") as (dsn, connection):
         connection.execute("set session_replication_role = replica")
         connection.execute(
             "insert into ledger.accounts (id, owner, kind, currency) overriding system value"

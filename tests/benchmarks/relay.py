@@ -227,4 +227,4 @@ def _event() -> Event:
         cashback_id=new_id("cb"),
     )
     with trace(None) as traceparent:
-        return to_event(body, key=body.purchase_id, time=SystemClock().now(), traceparent=traceparent)
+        return to_event(body, time=SystemClock().now(), traceparent=traceparent)

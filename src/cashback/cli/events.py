@@ -110,10 +110,9 @@ def replay_letters(sequences: tuple[int, ...], as_json: bool) -> None:  # noqa: 
 
 def _known(_: click.Context, __: click.Parameter, types: tuple[str, ...]) -> tuple[str, ...]:
     """Return the types when somebody here publishes each: that of a misspelt one there are none says little."""
-    from cashback.events import ledger, minting, purchases
+    from cashback.events import KINDS
 
-    published = [one for module in (ledger, minting, purchases) for one in vars(module).values()]
-    known = sorted({one.TYPE for one in published if hasattr(one, "TYPE")})
+    known = sorted(kind.TYPE for kind in KINDS)
     if unknown := [one for one in types if one not in known]:
         raise click.BadParameter(f"{unknown[0]} is none of {', '.join(known)}")
     return types

@@ -1,8 +1,11 @@
 """What the ledger publishes."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from cashback.events.catalogue import Address, Body
+from msgspec import Meta
+
+from cashback.events.catalogue import Body
+from cashback.events.fields import Address, CashbackId, Currency, MintNumber, PurchaseOrNone, TokenUnitsText, UserId
 from cashback.kernel.money import Amount
 
 
@@ -14,13 +17,14 @@ class CashbackApproved(Body, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "cashback.approved"
     SOURCE: ClassVar[str] = "/cashback/ledger"
+    KEY: ClassVar[str] = "cashback_id"
 
-    cashback_id: str
-    purchase_id: str | None
-    user_id: str
-    amount_minor: Amount
-    currency: str
-    token_units: Amount
+    cashback_id: CashbackId
+    purchase_id: PurchaseOrNone
+    user_id: UserId
+    amount_minor: Annotated[Amount, Meta(description="What it is worth, in minor units of `currency`.")]
+    currency: Currency
+    token_units: TokenUnitsText
 
 
 class CashbackVoided(Body, frozen=True, kw_only=True):
@@ -33,13 +37,14 @@ class CashbackVoided(Body, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "cashback.voided"
     SOURCE: ClassVar[str] = "/cashback/ledger"
+    KEY: ClassVar[str] = "cashback_id"
 
-    cashback_id: str
-    purchase_id: str | None
-    user_id: str
-    amount_minor: Amount
-    currency: str
-    reason: str
+    cashback_id: CashbackId
+    purchase_id: PurchaseOrNone
+    user_id: UserId
+    amount_minor: Annotated[Amount, Meta(description="What it was worth until then, in minor units of `currency`.")]
+    currency: Currency
+    reason: Annotated[str, Meta(description="`review_rejected`, `refunded`, `charged_back` or `debited`.")]
 
 
 class CashbackExpired(Body, frozen=True, kw_only=True):
@@ -47,12 +52,13 @@ class CashbackExpired(Body, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "cashback.expired"
     SOURCE: ClassVar[str] = "/cashback/ledger"
+    KEY: ClassVar[str] = "cashback_id"
 
-    cashback_id: str
-    purchase_id: str | None
-    user_id: str
-    amount_minor: Amount
-    currency: str
+    cashback_id: CashbackId
+    purchase_id: PurchaseOrNone
+    user_id: UserId
+    amount_minor: Annotated[Amount, Meta(description="What it was worth until then, in minor units of `currency`.")]
+    currency: Currency
 
 
 class TokenMintRequested(Body, frozen=True, kw_only=True):
@@ -63,8 +69,9 @@ class TokenMintRequested(Body, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "token.mint.requested"
     SOURCE: ClassVar[str] = "/cashback/ledger"
+    KEY: ClassVar[str] = "cashback_id"
 
-    mint_number: Amount
-    cashback_id: str
-    recipient: Address
-    token_units: Amount
+    mint_number: MintNumber
+    cashback_id: CashbackId
+    recipient: Annotated[Address, Meta(description="The customer's wallet on the chain.")]
+    token_units: TokenUnitsText

@@ -2,13 +2,18 @@
 
 from typing import Annotated, ClassVar
 
-import msgspec
+from msgspec import Meta
 
 from cashback.events.catalogue import Body
-from cashback.kernel.money import Amount
-
-Count = Annotated[int, msgspec.Meta(ge=0)]
-TxHash = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-f]{64}$(?!\n)")]
+from cashback.events.fields import (
+    BlockHash,
+    BlockNumber,
+    CashbackId,
+    MintNumber,
+    Reversals,
+    TokenUnitsText,
+    TransactionHash,
+)
 
 
 class TokenMinted(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,14 +24,15 @@ class TokenMinted(Body, frozen=True, kw_only=True, omit_defaults=True):
 
     TYPE: ClassVar[str] = "token.minted"
     SOURCE: ClassVar[str] = "/cashback/minting"
+    KEY: ClassVar[str] = "cashback_id"
 
-    mint_number: Amount
-    cashback_id: str
-    token_units: Amount
-    transaction_hash: TxHash
-    block_number: Amount
-    block_hash: TxHash
-    reversals: Count = 0
+    mint_number: MintNumber
+    cashback_id: CashbackId
+    token_units: TokenUnitsText
+    transaction_hash: TransactionHash
+    block_number: BlockNumber
+    block_hash: BlockHash
+    reversals: Reversals = 0
 
 
 class TokenMintFailed(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,12 +43,13 @@ class TokenMintFailed(Body, frozen=True, kw_only=True, omit_defaults=True):
 
     TYPE: ClassVar[str] = "token.mint.failed"
     SOURCE: ClassVar[str] = "/cashback/minting"
+    KEY: ClassVar[str] = "cashback_id"
 
-    mint_number: Amount
-    cashback_id: str
-    reason: str
-    will_retry: bool
-    reversals: Count = 0
+    mint_number: MintNumber
+    cashback_id: CashbackId
+    reason: Annotated[str, Meta(description="Why, a stable code such as `recipient_invalid`.")]
+    will_retry: Annotated[bool, Meta(description="Whether it goes on by itself; otherwise a person must act.")]
+    reversals: Reversals = 0
 
 
 class TokenMintReverted(Body, frozen=True, kw_only=True):
@@ -53,10 +60,11 @@ class TokenMintReverted(Body, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "token.mint.reverted"
     SOURCE: ClassVar[str] = "/cashback/minting"
+    KEY: ClassVar[str] = "cashback_id"
 
-    mint_number: Amount
-    cashback_id: str
-    transaction_hash: TxHash
-    block_number: Amount
-    block_hash: TxHash
-    reversals: Annotated[int, msgspec.Meta(ge=1)]
+    mint_number: MintNumber
+    cashback_id: CashbackId
+    transaction_hash: TransactionHash
+    block_number: BlockNumber
+    block_hash: BlockHash
+    reversals: Annotated[int, Meta(ge=1, description="How often that has happened, this time included.")]

@@ -1,9 +1,12 @@
 """What the purchases context publishes."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
 
 from cashback.events.catalogue import Body
+from cashback.events.fields import CashbackId, Currency, MerchantId, PurchaseId, RefundId, UserId
 from cashback.kernel.money import Amount
 
 
@@ -12,14 +15,15 @@ class PurchaseCreated(Body, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "purchase.created"
     SOURCE: ClassVar[str] = "/cashback/purchases"
+    KEY: ClassVar[str] = "purchase_id"
 
-    purchase_id: str
-    merchant_id: str
-    user_id: str
-    amount_minor: Amount
-    currency: str
-    occurred_at: datetime
-    cashback_id: str
+    purchase_id: PurchaseId
+    merchant_id: MerchantId
+    user_id: UserId
+    amount_minor: Annotated[Amount, Meta(description="Its price, in minor units of `currency`.")]
+    currency: Currency
+    occurred_at: Annotated[datetime, Meta(description="When it was bought, in UTC.")]
+    cashback_id: CashbackId
 
 
 class PurchaseRefunded(Body, frozen=True, kw_only=True):
@@ -31,15 +35,16 @@ class PurchaseRefunded(Body, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "purchase.refunded"
     SOURCE: ClassVar[str] = "/cashback/purchases"
+    KEY: ClassVar[str] = "purchase_id"
 
-    refund_id: str
-    purchase_id: str
-    merchant_id: str
-    user_id: str
-    kind: str
-    amount_minor: Amount
-    currency: str
-    cashback_id: str
-    net_minor: Amount
-    cashback_currency: str
-    debt_units: Amount
+    refund_id: RefundId
+    purchase_id: PurchaseId
+    merchant_id: MerchantId
+    user_id: UserId
+    kind: Annotated[str, Meta(description="`refund` or `chargeback`.")]
+    amount_minor: Annotated[Amount, Meta(description="What was returned, in minor units of `currency`.")]
+    currency: Annotated[str, Meta(description="The currency of the purchase, a code of ISO 4217.")]
+    cashback_id: CashbackId
+    net_minor: Annotated[Amount, Meta(description="What is left of the cashback, in minor units.")]
+    cashback_currency: Annotated[str, Meta(description="The currency of `net_minor`, a code of ISO 4217.")]
+    debt_units: Annotated[Amount, Meta(description="What the customer owes for it, in base units of the token.")]

@@ -37,7 +37,7 @@ class LedgerConsumer:
         Raises:
             EventUnreadable: a delivery's data does not match its contract.
         """
-        approved = [decode(delivery.data, CashbackApproved).cashback_id for delivery in deliveries]
+        approved = [decode(each.data, CashbackApproved, version=each.version).cashback_id for each in deliveries]
         await request_mints(tx, approved, cause="approved", now=self._clock.now(), policy=self._policy)
 
     async def on_outcome(self, tx: Tx, deliveries: Sequence[Delivery]) -> None:
@@ -48,5 +48,9 @@ class LedgerConsumer:
             OutcomeUnknown: a mint was never requested here.
             OutcomeContradicts: a mint was requested for something else.
         """
-        outcomes = [decode(each.data, _OUTCOMES[each.type]) for each in deliveries if each.type in _OUTCOMES]
+        outcomes = [
+            decode(each.data, _OUTCOMES[each.type], version=each.version)
+            for each in deliveries
+            if each.type in _OUTCOMES
+        ]
         await settle(tx, outcomes, now=self._clock.now())

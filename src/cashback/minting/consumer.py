@@ -38,7 +38,7 @@ def to_request(delivery: Delivery) -> MintRequest:
     Raises:
         Invalid: it cannot be read.
     """
-    body = decode(delivery.data, TokenMintRequested)
+    body = decode(delivery.data, TokenMintRequested, version=delivery.version)
     if not is_id(body.cashback_id, "cb"):
         raise RequestUnreadable("a mint request names no cashback", cashback_id=body.cashback_id[:100])
     return MintRequest(

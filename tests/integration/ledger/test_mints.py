@@ -39,7 +39,7 @@ async def test_a_request_freezes_number_recipient_and_amount(world: World) -> No
     [answer] = await world.record(buy(user, await world.merchant(), traceparent=TRACE))
     await world.request()
     [event] = await world.events("ledger", "token.mint.requested")
-    body = decode(event.data, TokenMintRequested)
+    body = decode(event.data, TokenMintRequested, version=1)
     assert (body.cashback_id, body.recipient, body.token_units) == (answer.cashback.id, wallet_number(1), "1500000")
     assert (event.key, event.traceparent) == (answer.cashback.id, TRACE)
     cashback = await world.readings.cashback(answer.cashback.id)

@@ -253,7 +253,8 @@ def outcome_delivery(outcome: TokenMinted | TokenMintFailed | TokenMintReverted)
 
 async def requests(world: World) -> list[TokenMintRequested]:
     """Return every mint request that was published, repetitions included."""
-    return [decode(event.data, TokenMintRequested) for event in await world.events("ledger", TokenMintRequested.TYPE)]
+    told = await world.events("ledger", TokenMintRequested.TYPE)
+    return [decode(one.data, TokenMintRequested, version=1) for one in told]
 
 
 async def minted_outcome(world: World, cashback_id: str | None = None) -> TokenMinted:
@@ -292,9 +293,8 @@ def _migrate(dsn: str) -> None:
         for role in ROLES:
             if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
                 connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
-            connection.execute(
-                sql.SQL("alter role {} login password {}").format(sql.Identifier(role), sql.Literal(PASSWORD))
-            )
+            login = sql.SQL("alter role {} login password {}")
+            connection.execute(login.format(sql.Identifier(role), sql.Literal(PASSWORD)))
         connection.execute(sql.SQL("alter database {} owner to cashback_owner").format(sql.Identifier(_TEMPLATE)))
     for schema in ("ledger", "purchases"):
         upgrade(Dsns(dsn).of("cashback_owner"), schema)

@@ -40,8 +40,8 @@ async def test_a_purchase_publishes_itself_and_its_cashback_in_its_own_trace(wor
     [answer] = await world.record(buy(await world.user(), await world.merchant(), traceparent=TRACE))
     [created] = await world.events("purchases", "purchase.created")
     [approved] = await world.events("ledger", "cashback.approved")
-    assert decode(created.data, PurchaseCreated).cashback_id == answer.cashback.id
-    assert decode(approved.data, CashbackApproved).purchase_id == answer.id
+    assert decode(created.data, PurchaseCreated, version=1).cashback_id == answer.cashback.id
+    assert decode(approved.data, CashbackApproved, version=1).purchase_id == answer.id
     assert (created.key, approved.key) == (answer.id, answer.cashback.id)
     assert (created.traceparent, approved.traceparent) == (TRACE, TRACE)
 

@@ -70,7 +70,7 @@ async def test_a_refund_is_told_with_what_it_left(world: World) -> None:
     [answer] = await refunded(world, give_back(purchase, 3_333, kind=RefundKind.CHARGEBACK, reference="R-1"))
     [event] = await world.events("purchases", "purchase.refunded")
     assert event.key == purchase.id
-    assert decode(event.data, PurchaseRefunded) == PurchaseRefunded(
+    assert decode(event.data, PurchaseRefunded, version=1) == PurchaseRefunded(
         refund_id=answer.id,
         purchase_id=purchase.id,
         merchant_id=purchase.merchant_id,

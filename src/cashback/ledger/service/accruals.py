@@ -120,4 +120,4 @@ def _approved(accrual: Accrual, change: Reversed | None, now: datetime) -> Event
         currency=accrual.currency,
         token_units=str(accrual.token_units if change is None else change.payable_units),
     )
-    return to_event(body, key=accrual.cashback_id, time=now, traceparent=accrual.claim.traceparent)
+    return to_event(body, time=now, traceparent=accrual.claim.traceparent)

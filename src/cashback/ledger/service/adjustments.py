@@ -159,7 +159,7 @@ async def announce_adjusted(tx: Tx, made: Adjusted, *, now: datetime) -> None:
             currency=given.currency,
             token_units=str(given.token_units),
         )
-        await append(tx, "ledger", [to_event(body, key=given.id, time=now, traceparent=given.traceparent)])
+        await append(tx, "ledger", [to_event(body, time=now, traceparent=given.traceparent)])
 
 
 class AdjustmentReadings:

@@ -227,4 +227,4 @@ def _told(cashback: Unrequested, now: datetime) -> list[Event]:
             )
         case _:
             return []
-    return [to_event(body, key=cashback.id, time=now, traceparent=cashback.traceparent)]
+    return [to_event(body, time=now, traceparent=cashback.traceparent)]

@@ -102,4 +102,4 @@ def _requested(cashback: Mintable, now: datetime) -> Event:
         recipient=cashback.recipient,
         token_units=str(cashback.token_units),
     )
-    return to_event(body, key=cashback.id, time=now, traceparent=cashback.traceparent)
+    return to_event(body, time=now, traceparent=cashback.traceparent)

@@ -119,4 +119,4 @@ def _voided(change: Reversed, cause: str, now: datetime) -> Event:
         currency=cashback.currency,
         reason=cause,
     )
-    return to_event(body, key=cashback.id, time=now, traceparent=cashback.traceparent)
+    return to_event(body, time=now, traceparent=cashback.traceparent)

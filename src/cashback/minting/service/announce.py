@@ -21,7 +21,7 @@ def outcome_event(mint: Mint, *, time: datetime) -> Event:
         block_hash=f"0x{mint.inclusion.block_hash.hex()}",
         reversals=mint.reversals,
     )
-    return to_event(body, key=mint.cashback_id, time=time, traceparent=mint.traceparent)
+    return to_event(body, time=time, traceparent=mint.traceparent)
 
 
 def failure_event(wish: Mint | MintRequest, *, reason: str, time: datetime) -> Event:
@@ -33,7 +33,7 @@ def failure_event(wish: Mint | MintRequest, *, reason: str, time: datetime) -> E
         will_retry=False,
         reversals=wish.reversals if isinstance(wish, Mint) else 0,
     )
-    return to_event(body, key=wish.cashback_id, time=time, traceparent=wish.traceparent)
+    return to_event(body, time=time, traceparent=wish.traceparent)
 
 
 def reverted_event(mint: Mint, place: Inclusion, *, time: datetime) -> Event:
@@ -46,4 +46,4 @@ def reverted_event(mint: Mint, place: Inclusion, *, time: datetime) -> Event:
         block_hash=f"0x{place.block_hash.hex()}",
         reversals=mint.reversals,
     )
-    return to_event(body, key=mint.cashback_id, time=time, traceparent=mint.traceparent)
+    return to_event(body, time=time, traceparent=mint.traceparent)

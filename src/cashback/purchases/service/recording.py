@@ -120,7 +120,7 @@ class Recording:
             occurred_at=purchase.occurred_at,
             cashback_id=accrual.cashback_id,
         )
-        return to_event(body, key=purchase_id, time=self._now, traceparent=purchase.traceparent)
+        return to_event(body, time=self._now, traceparent=purchase.traceparent)
 
 
 def _answer(

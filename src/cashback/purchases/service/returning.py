@@ -138,5 +138,5 @@ def _done(one: Return, change: ledger.Reversed, now: datetime) -> Done:
         cashback_currency=change.cashback.currency,
         debt_units=str(change.debt),
     )
-    event = to_event(body, key=purchase.id, time=now, traceparent=refund.traceparent)
+    event = to_event(body, time=now, traceparent=refund.traceparent)
     return Done(encoded(answer), event, change)

@@ -115,6 +115,12 @@ def generate(session: nox.Session) -> None:
 
 
 @nox.session
+def catalogue(session: nox.Session) -> None:
+    """Write docs/asyncapi.json, docs/events and the tables of docs/events.md anew from the structs of events."""
+    session.run("python", "-m", "tests.contract.catalogue_documents", *session.posargs)
+
+
+@nox.session
 def contracts(session: nox.Session) -> None:
     """Compile contracts/ anew into src/cashback/chain/artifacts, and what they are measured against for `bench`."""
     for program, *arguments in (
@@ -150,5 +156,7 @@ def changelog(session: nox.Session) -> None:
     """Show the next release's notes from changelog.d/; `-- 0.2.0` writes them to CHANGELOG.md under that version."""
     if session.posargs:
         session.run("towncrier", "build", "--yes", "--version", *session.posargs)
+        # What is released is read for ever: from here on the events are held against those of this version.
+        session.run("python", "-m", "tests.contract.catalogue_documents", "--release")
     else:
         session.run("towncrier", "build", "--draft", "--version", "next")

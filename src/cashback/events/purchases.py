@@ -22,7 +22,9 @@ class PurchaseCreated(Body, frozen=True, kw_only=True):
     user_id: UserId
     amount_minor: Annotated[Amount, Meta(description="Its price, in minor units of `currency`.")]
     currency: Currency
-    occurred_at: Annotated[datetime, Meta(description="When it was bought, in UTC.")]
+    occurred_at: Annotated[
+        datetime, Meta(description="When it was bought, in UTC.", extra_json_schema={"format": "date-time"})
+    ]
     cashback_id: CashbackId
 
 

@@ -1,10 +1,11 @@
 """Consuming: events in micro-batches, each applied exactly once, none held up by another.
 
     take ──▶ pile up ──▶ transaction: inbox, handler ──committed──▶ ack
+                              │    └── waits for a failed event of its key ──▶ nak, until that one is due
                               │ Unavailable          ──▶ nak, later and later, with jitter
-                              │ Broken               ──▶ stop: an invariant failed
-                              │ anything else        ──▶ halve, until one event is left
+                              │ anything else        ──▶ halve, until one event is left, which is noted
                               └── that one: Rejected, or failed five times ──▶ dead letter
+                                            Broken: an invariant failed    ──▶ stop
                                             otherwise                      ──▶ nak
 
 Keeps I5: the broker delivers at least once, the inbox makes it once; an acknowledgement is sent only after the commit,
@@ -17,12 +18,14 @@ from typing import Final
 from nats.aio.msg import Msg
 from prometheus_client import Gauge
 
+from cashback.kernel.bus.answers import put_back_now
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.durable import ensure_durable, lag
 from cashback.kernel.bus.errors import BusUnavailable
+from cashback.kernel.bus.failures import Retry
 from cashback.kernel.bus.pull import Pull
-from cashback.kernel.bus.settle import Handler, Retry, Settler, put_back_now
+from cashback.kernel.bus.settle import Handler, Settler
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
@@ -74,7 +77,8 @@ class Consumer:
         The broker may be away, at the start or later: then this waits.
 
         Raises:
-            Broken: a handler found one of our invariants violated; nothing of its batch was stored or acknowledged.
+            Broken: a handler found one of our invariants violated; nothing of the event that it found it with was
+                stored or acknowledged.
         """
         try:
             await until_stopped(self._reconnecting(stop), stop)
@@ -115,7 +119,7 @@ class Consumer:
             pause_s = await self._settler.settle(taken, self._pull.came_on)
         except asyncio.CancelledError:
             log.warning("batch.rolled_back", consumer=self._name, events=len(taken))
-            self._rolled_back = taken
+            self._rolled_back = self._settler.answers.open
             raise
         if pause_s > 0:
             await pause(stop, pause_s)

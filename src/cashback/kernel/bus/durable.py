@@ -6,7 +6,8 @@ from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.streams import type_filters
 
 ACK_WAIT_S: Final = 30
-ACK_PENDING_MAX: Final = 2_048
+ACK_PENDING_MAX: Final = 8_192
+"""Deliveries without an answer, those that were put back and are not due yet included: they must not fill it up."""
 
 _NS_IN_S: Final = 1_000_000_000
 
@@ -25,7 +26,7 @@ async def ensure_durable(bus: Bus, *, stream: str, name: str, types: tuple[str, 
         "name": name,
         "deliver_policy": "all",
         "ack_policy": "explicit",
-        "ack_wait": ACK_WAIT_S * _NS_IN_S,
+        "ack_wait": int(ACK_WAIT_S * _NS_IN_S),
         "max_ack_pending": ACK_PENDING_MAX,
         "max_deliver": -1,
         "replay_policy": "instant",

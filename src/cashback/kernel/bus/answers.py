@@ -40,6 +40,10 @@ class Answers:
         """Return what was taken and not answered."""
         return list(self._open.values())
 
+    async def are_in_progress(self) -> None:
+        """Tell the broker that what is open is worked on."""
+        await are_in_progress(self._link, self.open)
+
     def took(self, messages: Sequence[Msg], link: Link | None) -> None:
         """Have `messages` in hand, which came on `link`; what was in hand before is not any more."""
         self._link = link

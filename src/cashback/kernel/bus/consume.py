@@ -18,6 +18,7 @@ from typing import Final
 from nats.aio.msg import Msg
 from prometheus_client import Gauge
 
+from cashback.kernel.bus import durable
 from cashback.kernel.bus.answers import put_back_now
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
@@ -29,13 +30,15 @@ from cashback.kernel.bus.settle import Handler, Settler
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
-from cashback.kernel.lifecycle.stopping import pause, until_stopped
+from cashback.kernel.lifecycle.stopping import accompanied, pause, until_stopped
 from cashback.kernel.telemetry import logger
 
 WAIT_S: Final = 0.25
 LINGER_S: Final = 0.003
 RECONNECT_WAIT_S: Final = 1.0
 LAG_EVERY_S: Final = 5.0
+IN_PROGRESS_PARTS: Final = 3
+"""How often in the time that the broker waits it is told that what is in hand is worked on."""
 RECONNECT: Final = Backoff(base_s=0.05, cap_s=2.0)
 
 log = logger(__name__)
@@ -81,12 +84,19 @@ class Consumer:
                 stored or acknowledged.
         """
         try:
-            await until_stopped(self._reconnecting(stop), stop)
+            await until_stopped(accompanied(self._reconnecting(stop), self._holding_on()), stop)
         finally:
-            # For others to take now rather than in half a minute; and not before nobody listens here any more, or the
-            # broker hands it to the request that is still open.
+            # For others to take now rather than when the broker has waited in vain; and not before nobody listens here
+            # any more, or the broker hands it to the request that is still open.
             rest = await self._pull.close()
             await put_back_now(self._pull.came_on, [*self._rolled_back, *rest])
+
+    async def _holding_on(self) -> None:
+        """Tell the broker again and again that what is in hand is worked on, however long a handler takes."""
+        while True:
+            await asyncio.sleep(durable.ACK_WAIT_S / IN_PROGRESS_PARTS)
+            await self._settler.answers.are_in_progress()
+            await self._pull.are_in_progress()
 
     async def _reconnecting(self, stop: asyncio.Event) -> None:
         """Consume, and when the broker is lost wait and begin again, until told to stop."""

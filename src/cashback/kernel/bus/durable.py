@@ -5,7 +5,9 @@ from typing import Final
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.streams import type_filters
 
-ACK_WAIT_S: Final = 30
+ACK_WAIT_S: Final = 6
+"""How long a delivery may be in hand without a word before another worker gets it: a worker that lives says every
+third of it that it works on it, so this is how long the events of one that died wait."""
 ACK_PENDING_MAX: Final = 8_192
 """Deliveries without an answer, those that were put back and are not due yet included: they must not fill it up."""
 

@@ -19,7 +19,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 def taken(sequence: int, *, attempt: int = 1, key: str | None = None) -> Taken:
     """Return a delivery of a sequence and attempt, of a key of its own."""
-    place = Place(attempt=attempt, sequence=sequence, consumer_sequence=sequence, pending=0)
+    place = Place(attempt=attempt, sequence=sequence, consumer_sequence=sequence, pending=0, stored_at_ns=0)
     delivery = Delivery(str(sequence), "t", key or f"k{sequence}", b"", EPOCH, None, attempt, sequence)
     return Taken(Msg(_client=Client()), place, delivery)
 

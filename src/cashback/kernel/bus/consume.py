@@ -16,19 +16,18 @@ import asyncio
 from typing import Final
 
 from nats.aio.msg import Msg
-from prometheus_client import Gauge
 
 from cashback.kernel.bus import durable
 from cashback.kernel.bus.answers import put_back_now
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
-from cashback.kernel.bus.durable import ensure_durable, lag
+from cashback.kernel.bus.durable import ensure_durable
 from cashback.kernel.bus.errors import BusUnavailable
 from cashback.kernel.bus.failures import Retry
 from cashback.kernel.bus.pull import Pull
 from cashback.kernel.bus.settle import Handler, Settler
 from cashback.kernel.bus.streams import EVENTS
-from cashback.kernel.clock import monotonic_s
+from cashback.kernel.bus.watching import Watch
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle.stopping import accompanied, pause, until_stopped
 from cashback.kernel.telemetry import logger
@@ -36,13 +35,11 @@ from cashback.kernel.telemetry import logger
 WAIT_S: Final = 0.25
 LINGER_S: Final = 0.003
 RECONNECT_WAIT_S: Final = 1.0
-LAG_EVERY_S: Final = 5.0
 IN_PROGRESS_PARTS: Final = 3
 """How often in the time that the broker waits it is told that what is in hand is worked on."""
 RECONNECT: Final = Backoff(base_s=0.05, cap_s=2.0)
 
 log = logger(__name__)
-lag_now = Gauge("cashback_consumer_lag_events", "events published and not yet acknowledged", ["consumer"])
 
 
 class Consumer:
@@ -72,7 +69,7 @@ class Consumer:
             bus, database, schema=schema, name=name, handler=handler, batch_max=batch_max, retry=retry or Retry()
         )
         self._rolled_back: list[Msg] = []
-        self._lag_due_s = 0.0
+        self._watch = Watch(bus, self._settler.failures, stream=EVENTS.name, name=name, types=types)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then finish the batch in hand, or roll it back after 1.5 s, and return.
@@ -84,7 +81,7 @@ class Consumer:
                 stored or acknowledged.
         """
         try:
-            await until_stopped(accompanied(self._reconnecting(stop), self._holding_on()), stop)
+            await until_stopped(accompanied(self._reconnecting(stop), self._holding_on(), self._watch.run()), stop)
         finally:
             # For others to take now rather than when the broker has waited in vain; and not before nobody listens here
             # any more, or the broker hands it to the request that is still open.
@@ -119,9 +116,6 @@ class Consumer:
             taken = await self._pull.take(wait_s=WAIT_S, linger_s=LINGER_S)
             if taken:
                 await self._settle(taken, stop)
-            if monotonic_s() >= self._lag_due_s:
-                self._lag_due_s = monotonic_s() + LAG_EVERY_S
-                lag_now.labels(self._name).set(await lag(self._bus, stream=EVENTS.name, name=self._name))
 
     async def _settle(self, taken: list[Msg], stop: asyncio.Event) -> None:
         """Settle one batch, and pause when the world is not well."""

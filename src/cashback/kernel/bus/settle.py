@@ -30,6 +30,7 @@ PAUSE: Final = Backoff(base_s=0.05, cap_s=2.0)
 SUSPECT_FROM: Final = 10
 """From this delivery on, at which it stands alone, an event is noted before it is tried: it may be ending workers."""
 
+_NS_IN_S: Final = 1_000_000_000
 _REASON_MAX: Final = 500
 _TRACEBACK_MAX: Final = 2_000
 
@@ -41,6 +42,12 @@ batch_sizes = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
 handler_seconds = Histogram("cashback_consumer_transaction_seconds", "inbox, handler and commit", ["consumer"])
+hop_seconds = Histogram(
+    "cashback_consumer_hop_seconds",
+    "from the stream to the commit of what was made of it, of the oldest new event in each transaction",
+    ["consumer"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
 outcomes = Counter("cashback_consumer_events", "what became of deliveries", ["consumer", "outcome"])
 redelivered = Counter("cashback_consumer_redelivered", "deliveries that were not the first", ["consumer"])
 
@@ -60,7 +67,7 @@ class Settler:
         self._batch_max = batch_max
         self._retry = retry
         self._clock = SystemClock()
-        self._failures = Failures(database, schema=schema, consumer=name, retry=retry)
+        self.failures = Failures(database, schema=schema, consumer=name, retry=retry)
         self._failed_before: Mapping[str, Failing] = {}
         self._outages = 0
         self._broken: Broken | None = None
@@ -84,7 +91,7 @@ class Settler:
         redelivered.labels(self._name).inc(len(again))
         try:
             # Whoever was never delivered never failed: as long as all goes well nothing is asked here.
-            self._failed_before = await self._failures.of(again) if again else {}
+            self._failed_before = await self.failures.of(again) if again else {}
         except Unavailable as cause:
             await self._outage(readable, cause)
         else:
@@ -123,7 +130,7 @@ class Settler:
             Unavailable: the world failed.
         """
         try:
-            held_back = await self._apply([one.delivery for one in pile])
+            held_back = await self._apply(pile)
         except Unavailable:
             raise
         except Exception as cause:  # noqa: BLE001 - a handler may fail in any way, and the consumer outlives it
@@ -146,21 +153,22 @@ class Settler:
         if before is not None and has_only_died(before, attempts_max=self._retry.attempts_max):
             await self._give_up(one, before, reason=f"{DIED}: {before.history[-1].reason}")
             return
-        entry = self._failures.entry(DIED, "the worker began to apply this event and came to no end")
-        noted = await self._failures.note(one.delivery, entry)
+        entry = self.failures.entry(DIED, "the worker began to apply this event and came to no end")
+        noted = await self.failures.note(one.delivery, entry)
         try:
             await self._try([one], noted=noted is not None)
         except Unavailable:
             if noted is not None:
-                await self._failures.take_back(one.delivery, noted)
+                await self.failures.take_back(one.delivery, noted)
             raise
 
-    async def _apply(self, deliveries: Sequence[Delivery]) -> Mapping[str, float]:
+    async def _apply(self, pile: Sequence[Taken]) -> Mapping[str, float]:
         """Have the handler apply, in one transaction with the inbox, those deliveries that were not applied before.
 
         Returns those that wait for another event of their key, and for how many seconds.
         """
         started_s = monotonic_s()
+        deliveries = [one.delivery for one in pile]
         events = events_of(deliveries)
         async with self._database.transaction() as tx:
             claimed = await inbox.claim(tx, schema=self._schema, consumer=self._name, events=events)
@@ -173,6 +181,9 @@ class Settler:
                 await inbox.forget_failures(tx, schema=self._schema, consumer=self._name, events=gone_well)
             reach("batch.applying")
         handler_seconds.labels(self._name).observe(monotonic_s() - started_s)
+        if new:
+            oldest_ns = min(one.place.stored_at_ns for one in pile if one.delivery.id in claimed.fresh)
+            hop_seconds.labels(self._name).observe(self._clock.now().timestamp() - oldest_ns / _NS_IN_S)
         batch_sizes.labels(self._name).observe(len(deliveries))
         waiting = sum(delivery.id in claimed.held_back for delivery in deliveries)
         outcomes.labels(self._name, "applied").inc(len(new))
@@ -210,8 +221,8 @@ class Settler:
         Raises:
             Unavailable: it could not be noted.
         """
-        entry = self._failures.entry(type(cause).__name__, str(cause))
-        failing = await self._failures.note(one.delivery, entry, again=noted)
+        entry = self.failures.entry(type(cause).__name__, str(cause))
+        failing = await self.failures.note(one.delivery, entry, again=noted)
         log.warning(
             "event.failed",
             consumer=self._name,
@@ -239,7 +250,7 @@ class Settler:
         """
         if await self._is_buried(one.message, one.place, failing, reason):
             await self.answers.say([(one.message, TERM)])
-            await self._failures.forget(one.delivery)
+            await self.failures.forget(one.delivery)
 
     async def _is_buried(self, message: Msg, place: Place, failing: Failing, reason: str) -> bool:
         """Store a message with the dead letters; tell whether it is there, or else was put back."""
@@ -268,7 +279,7 @@ class Settler:
         try:
             return Taken(message, place, read_delivery(message, place))
         except EventMalformed as cause:
-            entry = self._failures.entry(type(cause).__name__, str(cause))
+            entry = self.failures.entry(type(cause).__name__, str(cause))
             failing = Failing(attempts=1, first_failed_at=self._clock.now(), due_in_s=0.0, history=[entry])
             if await self._is_buried(message, place, failing, f"{type(cause).__name__}: {cause}"):
                 await self.answers.say([(message, TERM)])

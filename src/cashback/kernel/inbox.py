@@ -63,50 +63,42 @@ async def claim(tx: Tx, *, schema: str, consumer: str, events: Mapping[str, str]
     """
     cursor = await tx.execute(
         f"""
-        with given as (
-            select event_id, key
-            from unnest(%(event_ids)s::text[], %(keys)s::text[]) as given (event_id, key)
-        ),
-        failing as (
+        with failing as materialized (
             select key, event_id, extract(epoch from retry_at - now())::double precision as due_in_s
             from {schema}.inbox_failures
             where consumer = %(consumer)s
               and key = any(%(keys)s::text[])
         ),
-        held_back as (
-            select given.event_id, failing.due_in_s
-            from given
-            join failing using (key)
-            where failing.event_id <> given.event_id
-              and failing.due_in_s > -%(lapses_after_s)s
-        ),
         claimed as (
             insert into {schema}.inbox (consumer, event_id)
-            select %(consumer)s, event_id
-            from given
-            where event_id not in (select event_id from held_back)
-            order by event_id
+            select %(consumer)s, given.event_id
+            from unnest(%(event_ids)s::text[], %(keys)s::text[]) as given (event_id, key)
+            where not exists (select
+                              from failing
+                              where failing.key = given.key
+                                and failing.event_id <> given.event_id
+                                and failing.due_in_s > -{LAPSES_AFTER_S})
+            order by given.event_id
             on conflict do nothing
             returning event_id
         )
-        select 'fresh', event_id, 0 from claimed
+        select event_id, null, null from claimed
         union all
-        select 'held back', event_id, due_in_s from held_back
-        union all
-        select 'failed', event_id, due_in_s from failing join given using (key, event_id)
+        select event_id, key, due_in_s from failing
         """,
-        {
-            "consumer": consumer,
-            "event_ids": list(events),
-            "keys": list(events.values()),
-            "lapses_after_s": LAPSES_AFTER_S,
-        },
+        {"consumer": consumer, "event_ids": list(events), "keys": list(events.values())},
     )
     rows = await cursor.fetchall()
+    failing_of = {key: (event_id, due_in_s) for event_id, key, due_in_s in rows if key is not None}
+    waiting = {event_id: failing_of[key] for event_id, key in events.items() if key in failing_of}
     return Claimed(
-        fresh=frozenset(event_id for what, event_id, _ in rows if what == "fresh"),
-        held_back={event_id: due_in_s for what, event_id, due_in_s in rows if what == "held back"},
-        failed=frozenset(event_id for what, event_id, _ in rows if what == "failed"),
+        fresh=frozenset(event_id for event_id, key, _ in rows if key is None),
+        held_back={
+            event_id: due_in_s
+            for event_id, (other, due_in_s) in waiting.items()
+            if other != event_id and due_in_s > -LAPSES_AFTER_S
+        },
+        failed=frozenset(event_id for event_id, (failed, _) in waiting.items() if failed == event_id),
     )
 
 

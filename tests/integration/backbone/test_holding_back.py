@@ -1,19 +1,20 @@
 """What a failing event holds up: all of its own key, with every worker, and nothing of any other."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
 
 from cashback.kernel import inbox
-from cashback.kernel.bus import Backoff, Bus, Retry, dead_letters, publish
+from cashback.kernel.bus import Backoff, Bus, Delivery, Retry, dead_letters, publish
 from cashback.kernel.bus.errors import BusUnavailable
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Broken
 from cashback.kernel.outbox import Event
 from cashback.processes.embedded import EmbeddedNats
 from tests.integration.backbone.loops import Script, are_done, consumer, have_applied, some, work_off
-from tests.integration.backbone.world import SCHEMA, applied, event, eventually, rows, running, to_message
+from tests.integration.backbone.world import SCHEMA, applied, apply, event, eventually, rows, running, to_message
 
 FOR_LONG = Retry(backoff=Backoff(base_s=3_600.0, cap_s=3_600.0))
 """What failed once is due long after the test."""
@@ -21,15 +22,23 @@ FOR_LONG = Retry(backoff=Backoff(base_s=3_600.0, cap_s=3_600.0))
 
 @pytest.mark.invariant("I6")
 async def test_an_event_that_fails_holds_back_its_own_key_and_no_other(shop: Database, bus: Bus) -> None:
-    """Once it is applied, what came after it follows in its order."""
+    """What came after it follows once it is applied; of these, whichever the broker brings first."""
     first, second, third = event("pur_1"), event("pur_1"), event("pur_1")
     others = [event(f"other_{number}") for number in range(20)]
-    # Five times until it stands alone, and thrice more by itself.
-    script = Script({first.id: [ValueError("not yet")] * 8})
-    script.runs_out(first.id)
+
+    async def fail(tx: Tx, deliveries: Sequence[Delivery]) -> None:
+        """Apply, and fail with the first event until all of the others are applied, before it and without it."""
+        cursor = await tx.execute(f"select count(*) from {SCHEMA}.effects where key like 'other%'")
+        await apply(tx, deliveries)
+        if first.id in [delivery.id for delivery in deliveries] and await cursor.fetchone() != (len(others),):
+            raise ValueError
+
     await publish(bus, [to_message(one) for one in (first, *others, second, third)])
-    await work_off(bus, consumer(shop, bus, handler=script))
-    assert await applied(shop) == [one.id for one in (*others, first, second, third)]
+    endlessly = Retry(attempts_max=10_000, backoff=Backoff(base_s=0.02, cap_s=0.2))
+    await work_off(bus, consumer(shop, bus, handler=fail, retry=endlessly))
+    order = await applied(shop)
+    assert order[:21] == [one.id for one in (*others, first)]
+    assert sorted(order[21:]) == sorted([second.id, third.id])
     assert await noted(shop) == []
 
 

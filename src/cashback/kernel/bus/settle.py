@@ -134,14 +134,17 @@ class Settler:
         except Unavailable:
             raise
         except Exception as cause:  # noqa: BLE001 - a handler may fail in any way, and the consumer outlives it
-            if len(pile) == 1:
-                await self._failed(pile[0], cause, noted=noted)
-            else:
-                await self._settle_each([pile[: len(pile) // 2], pile[len(pile) // 2 :]])
+            failure = cause
         else:
             reach("batch.applied")
             await self._answer(pile, held_back)
             reach("batch.answered")
+            return
+        # Here and not above, where what fails next would be told as a consequence of this.
+        if len(pile) == 1:
+            await self._failed(pile[0], failure, noted=noted)
+        else:
+            await self._settle_each([pile[: len(pile) // 2], pile[len(pile) // 2 :]])
 
     async def _try_suspect(self, one: Taken) -> None:
         """Try an event that may be what ends its workers: they cannot say so afterwards, so it is noted before.

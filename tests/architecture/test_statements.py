@@ -16,6 +16,9 @@ FOUND: Final = "it names one table twice, finds and locks rows by one part, and 
 STAYS: Final = "what is read beside never changes and never goes: names, numbers, currencies, and that there is a row."
 FIRST: Final = "whoever changes what is read beside asks nothing of what is locked: it is as if this had come first."
 AGAIN: Final = "it only chooses by that; what counts is read by the next statement, or locked by it."
+SLIPS: Final = (
+    "what slips past a failure that is noted meanwhile is applied before it, and handlers mind no order (I6)."
+)
 LATER: Final = "an answer from before the wait is the careful one: it is asked again, and nothing else becomes wrong."
 
 REASONS: Final = {
@@ -53,6 +56,7 @@ REASONS: Final = {
     "chain/store/slots.py:store": SLOTS,
     "chain/store/slots.py:supersede": SLOTS,
     "chain/store/voiding.py:void": ALONE,
+    "kernel/inbox.py:claim": SLIPS,
     "kernel/outbox/lanes.py:acquire": FOUND,
     "ledger/store/books.py:lock": STAYS,
     "ledger/store/books.py:post_at_once": STAYS,

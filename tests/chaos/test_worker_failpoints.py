@@ -31,7 +31,7 @@ SERVICES: Final = {
 CONSUMED: Final = {"worker-mint": TokenMintRequested.TYPE, "worker-ledger": CashbackApproved.TYPE}
 """A type of event that each worker consumes."""
 
-APART: Final = frozenset({"letter.buried", "lanes.releasing"})
+APART: Final = frozenset({"failure.noted", "letter.buried", "lanes.releasing"})
 """Points that no load leads to."""
 
 ONCE: Final = frozenset({"lanes.taken"})
@@ -66,15 +66,16 @@ def own_stack(tmp_path: Path, anvil_program: Path) -> Iterator[WholeSystem]:
 
 
 @pytest.mark.invariant("I4", "I5")
-async def test_a_worker_killed_when_it_has_buried_an_event_buries_it_once(
-    own_stack: WholeSystem, tmp_path: Path
+@pytest.mark.parametrize("point", ["failure.noted", "letter.buried"])
+async def test_a_worker_killed_when_it_has_noted_or_buried_an_event_buries_it_once(
+    own_stack: WholeSystem, tmp_path: Path, point: str
 ) -> None:
     """The event comes again, is given up again, and is known to the stream of dead letters."""
     async with Load.on(own_stack) as load:
         for service, type_ in CONSUMED.items():
             await asyncio.to_thread(own_stack.processes[service].stop)
             await publish_nonsense(own_stack, type_)
-            await dies_at(own_stack, service, "letter.buried=kill", load, tmp_path)
+            await dies_at(own_stack, service, f"{point}=kill", load, tmp_path)
             await asyncio.to_thread(own_stack.processes[service].start)
             await load.goes_on(10)
     await assert_nothing_lost_or_doubled(own_stack, load, given_up=len(CONSUMED))

@@ -6,7 +6,7 @@ from collections import defaultdict
 import pytest
 
 from cashback.kernel.bus import Bus
-from cashback.kernel.bus.durable import lag
+from cashback.kernel.bus.durable import backlog
 from cashback.kernel.bus.message import Delivery
 from cashback.kernel.bus.replay import replay
 from cashback.kernel.bus.streams import EVENTS
@@ -130,8 +130,8 @@ async def test_replaying_everything_changes_nothing(purchases: list[str], stack:
         replayed = await replay(bus, start=1)
 
         async def look() -> bool | None:
-            lags = [await lag(bus, stream=EVENTS.name, name=name) for name in CONSUMERS]
-            return None if any(lags) else True
+            backlogs = [await backlog(bus, stream=EVENTS.name, name=name, types=()) for name in CONSUMERS]
+            return None if any(count for count, _ in backlogs) else True
 
         await eventually(look, within_s=DELIVERED_WITHIN_S, what="everything is delivered again")
     declined = PURCHASES // 10  # of which there is only the purchase to tell

@@ -72,9 +72,12 @@ RelayPoint: TypeAlias = Literal[
 """In a relay, for each outbox: `publishing` is when the streams are there and nothing of the batch has left,
 `published` when all of it is stored and no cursor has moved; `releasing` comes with the end of the process alone."""
 
-ConsumerPoint: TypeAlias = Literal["batch.taken", "batch.applying", "batch.applied", "batch.answered", "letter.buried"]
+ConsumerPoint: TypeAlias = Literal[
+    "batch.taken", "batch.applying", "batch.applied", "batch.answered", "failure.noted", "letter.buried"
+]
 """In whoever consumes events: `applying` is inside the transaction, after its last statement and before its commit;
-`applied` and `buried` are when a batch is committed, or a dead letter stored, and the broker does not know it yet."""
+`applied`, `noted` and `buried` are when a batch or a failure is committed, or a dead letter stored, and the broker does
+not know it yet."""
 
 MintWorkerPoint: TypeAlias = Literal[
     "request.storing", "mint.claimed", "mint.answered", "outcome.applying", "cursor.moved"

@@ -29,10 +29,11 @@ def consumer(
     name: str = "ledger",
     types: tuple[str, ...] = (TYPE,),
     batch_max: int = 256,
+    retry: Retry = QUICKLY,
 ) -> Consumer:
     """Return a consumer of the small world's events that retries quickly."""
     return Consumer(
-        bus, database, schema=SCHEMA, name=name, types=types, handler=handler, batch_max=batch_max, retry=QUICKLY
+        bus, database, schema=SCHEMA, name=name, types=types, handler=handler, batch_max=batch_max, retry=retry
     )
 
 
@@ -43,6 +44,11 @@ class Script:
         """Fail for each of these event ids with its exceptions, one after the other, the last one for ever."""
         self.seen: list[tuple[list[str], list[int]]] = []
         self._failures = {id_: list(causes) for id_, causes in (failures or {}).items()}
+        self._runs_out: set[str] = set()
+
+    def runs_out(self, event_id: str) -> None:
+        """Have the event succeed once it failed as often as there are exceptions."""
+        self._runs_out.add(event_id)
 
     async def __call__(self, tx: Tx, deliveries: Sequence[Delivery]) -> None:
         """Apply, then fail if one of them has a failure left: so that only a rollback keeps the effects away."""
@@ -51,7 +57,7 @@ class Script:
         for one in deliveries:
             causes = self._failures.get(one.id, [])
             if causes:
-                raise causes[0] if len(causes) == 1 else causes.pop(0)
+                raise causes[0] if len(causes) == 1 and one.id not in self._runs_out else causes.pop(0)
 
 
 async def work_off(bus: Bus, worker: Consumer, name: str = "ledger") -> None:

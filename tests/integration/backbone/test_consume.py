@@ -150,18 +150,6 @@ async def test_an_event_that_keeps_failing_becomes_a_dead_letter_after_five_atte
     assert sorted(await applied(shop)) == sorted(one.id for one in others)
 
 
-async def test_two_workers_give_an_event_up_after_nine_failures_at_most(shop: Database, bus: Bus) -> None:
-    """Each counts its own; with the ninth one of them has seen five."""
-    poison = event("pur_poison")
-    await publish(bus, [to_message(poison)])
-    script = Script({poison.id: [ValueError("no such thing")]})
-    async with running(consumer(shop, bus, handler=script).run, consumer(shop, bus, handler=script).run):
-        await eventually(lambda: are_done(bus))
-    (letter,) = await dead_letters.page(bus, limit=10)
-    assert letter.attempts == 5
-    assert 5 <= len(script.seen) <= 9
-
-
 async def test_what_is_no_event_becomes_a_dead_letter_at_once(shop: Database, bus: Bus) -> None:
     """Somebody may publish anything on our subjects; it stops nobody."""
     rubbish = Message(subject=f"cashback.v1.{TYPE}.0", id="rubbish", key="", headers=b"", data=b"\x00")

@@ -40,7 +40,7 @@ async def test_a_consumer_that_is_stopped_rolls_back_what_hangs_and_gives_it_bac
     assert cut_off.is_set()
     assert await count_applied(shop) == 0
     async with running(consumer(shop, bus).run):
-        await eventually(lambda: have_applied(shop, 1), within_s=ACK_WAIT_S - 5)
+        await eventually(lambda: have_applied(shop, 1), within_s=ACK_WAIT_S - 2)
 
 
 async def test_an_idle_consumer_stops_at_once(shop: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
 """Dead letters: seen, understood, and sent again without harm."""
 
+import os
+
+import msgspec
 import pytest
 
 from cashback.kernel.bus import Bus, dead_letters, publish
@@ -37,6 +40,23 @@ async def test_a_dead_letter_is_shown_with_everything_the_event_had(shop: Databa
     assert letter.reason == "Invalid: wrong: pur_0"
     with pytest.raises(NotFound):
         await dead_letters.show(bus, 2)
+
+
+async def test_a_dead_letter_tells_each_failure(shop: Database, bus: Bus) -> None:
+    """When, of what kind, why and to whom, whatever the reasons are made of."""
+    one = event()
+    causes = [ValueError("first"), OSError("zero \0, half \ud800, %, Käse\n"), Invalid("never")]
+    await publish(bus, [to_message(one)])
+    await work_off(bus, consumer(shop, bus, handler=Script({one.id: causes})))
+    letter = await dead_letters.show(bus, 1)
+    history = msgspec.json.decode(letter.headers["dlq-history"])
+    assert [(entry["error"], entry["reason"]) for entry in history] == [
+        ("ValueError", "first"),
+        ("OSError", "zero , half ?, %, Käse\n"),
+        ("Invalid", "never"),
+    ]
+    assert sorted(entry["at"] for entry in history) == [entry["at"] for entry in history]
+    assert all(entry["worker"].endswith(f":{os.getpid()}") for entry in history)
 
 
 @pytest.mark.invariant("I5")

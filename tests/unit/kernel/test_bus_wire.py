@@ -173,7 +173,9 @@ def test_a_replayed_message_keeps_the_event_and_sheds_what_others_added() -> Non
 )
 def test_the_place_of_a_delivery_is_read_from_both_forms_of_its_reply_subject(reply: str) -> None:
     """The longer one names domain and account first (NATS ADR-15)."""
-    assert read_place(reply) == Place(attempt=2, sequence=17, consumer_sequence=23, pending=5)
+    assert read_place(reply) == Place(
+        attempt=2, sequence=17, consumer_sequence=23, pending=5, stored_at_ns=1_700_000_000_000_000_000
+    )
 
 
 def test_times_are_written_in_utc() -> None:

@@ -12,9 +12,10 @@ from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.consume import Consumer
 from cashback.kernel.bus.errors import BusRefused, BusUnavailable, EventMalformed, StreamMissing
+from cashback.kernel.bus.failures import Retry
 from cashback.kernel.bus.message import Delivery, Message, event_message
 from cashback.kernel.bus.publish import publish
-from cashback.kernel.bus.settle import Handler, Retry
+from cashback.kernel.bus.settle import Handler
 from cashback.kernel.bus.streams import DEAD_LETTERS, EVENTS, STREAMS, Stream, StreamReport
 
 __all__ = [

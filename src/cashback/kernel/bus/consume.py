@@ -1,10 +1,11 @@
 """Consuming: events in micro-batches, each applied exactly once, none held up by another.
 
     take ──▶ pile up ──▶ transaction: inbox, handler ──committed──▶ ack
+                              │    └── waits for a failed event of its key ──▶ nak, until that one is due
                               │ Unavailable          ──▶ nak, later and later, with jitter
-                              │ Broken               ──▶ stop: an invariant failed
-                              │ anything else        ──▶ halve, until one event is left
+                              │ anything else        ──▶ halve, until one event is left, which is noted
                               └── that one: Rejected, or failed five times ──▶ dead letter
+                                            Broken: an invariant failed    ──▶ stop
                                             otherwise                      ──▶ nak
 
 Keeps I5: the broker delivers at least once, the inbox makes it once; an acknowledgement is sent only after the commit,
@@ -15,28 +16,30 @@ import asyncio
 from typing import Final
 
 from nats.aio.msg import Msg
-from prometheus_client import Gauge
 
+from cashback.kernel.bus import durable
+from cashback.kernel.bus.answers import put_back_now
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
-from cashback.kernel.bus.durable import ensure_durable, lag
+from cashback.kernel.bus.durable import ensure_durable
 from cashback.kernel.bus.errors import BusUnavailable
+from cashback.kernel.bus.failures import Retry
 from cashback.kernel.bus.pull import Pull
-from cashback.kernel.bus.settle import Handler, Retry, Settler, put_back_now
+from cashback.kernel.bus.settle import Handler, Settler
 from cashback.kernel.bus.streams import EVENTS
-from cashback.kernel.clock import monotonic_s
+from cashback.kernel.bus.watching import Watch
 from cashback.kernel.db import Database
-from cashback.kernel.lifecycle.stopping import pause, until_stopped
+from cashback.kernel.lifecycle.stopping import accompanied, pause, until_stopped
 from cashback.kernel.telemetry import logger
 
 WAIT_S: Final = 0.25
 LINGER_S: Final = 0.003
 RECONNECT_WAIT_S: Final = 1.0
-LAG_EVERY_S: Final = 5.0
+IN_PROGRESS_PARTS: Final = 3
+"""How often in the time that the broker waits it is told that what is in hand is worked on."""
 RECONNECT: Final = Backoff(base_s=0.05, cap_s=2.0)
 
 log = logger(__name__)
-lag_now = Gauge("cashback_consumer_lag_events", "events published and not yet acknowledged", ["consumer"])
 
 
 class Consumer:
@@ -66,7 +69,7 @@ class Consumer:
             bus, database, schema=schema, name=name, handler=handler, batch_max=batch_max, retry=retry or Retry()
         )
         self._rolled_back: list[Msg] = []
-        self._lag_due_s = 0.0
+        self._watch = Watch(bus, self._settler.failures, stream=EVENTS.name, name=name, types=types)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then finish the batch in hand, or roll it back after 1.5 s, and return.
@@ -74,15 +77,23 @@ class Consumer:
         The broker may be away, at the start or later: then this waits.
 
         Raises:
-            Broken: a handler found one of our invariants violated; nothing of its batch was stored or acknowledged.
+            Broken: a handler found one of our invariants violated; nothing of the event that it found it with was
+                stored or acknowledged.
         """
         try:
-            await until_stopped(self._reconnecting(stop), stop)
+            await until_stopped(accompanied(self._reconnecting(stop), self._holding_on(), self._watch.run()), stop)
         finally:
-            # For others to take now rather than in half a minute; and not before nobody listens here any more, or the
-            # broker hands it to the request that is still open.
+            # For others to take now rather than when the broker has waited in vain; and not before nobody listens here
+            # any more, or the broker hands it to the request that is still open.
             rest = await self._pull.close()
             await put_back_now(self._pull.came_on, [*self._rolled_back, *rest])
+
+    async def _holding_on(self) -> None:
+        """Tell the broker again and again that what is in hand is worked on, however long a handler takes."""
+        while True:
+            await asyncio.sleep(durable.ACK_WAIT_S / IN_PROGRESS_PARTS)
+            await self._settler.answers.are_in_progress()
+            await self._pull.are_in_progress()
 
     async def _reconnecting(self, stop: asyncio.Event) -> None:
         """Consume, and when the broker is lost wait and begin again, until told to stop."""
@@ -105,9 +116,6 @@ class Consumer:
             taken = await self._pull.take(wait_s=WAIT_S, linger_s=LINGER_S)
             if taken:
                 await self._settle(taken, stop)
-            if monotonic_s() >= self._lag_due_s:
-                self._lag_due_s = monotonic_s() + LAG_EVERY_S
-                lag_now.labels(self._name).set(await lag(self._bus, stream=EVENTS.name, name=self._name))
 
     async def _settle(self, taken: list[Msg], stop: asyncio.Event) -> None:
         """Settle one batch, and pause when the world is not well."""
@@ -115,7 +123,7 @@ class Consumer:
             pause_s = await self._settler.settle(taken, self._pull.came_on)
         except asyncio.CancelledError:
             log.warning("batch.rolled_back", consumer=self._name, events=len(taken))
-            self._rolled_back = taken
+            self._rolled_back = self._settler.answers.open
             raise
         if pause_s > 0:
             await pause(stop, pause_s)

@@ -35,13 +35,17 @@ PAGE_MAX: Final = 200
 
 
 class Death(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an event was given up, by whom, after how many failures, and where it stands in the stream."""
+    """Why an event was given up, by whom, after how many failures, and where it stands in the stream.
+
+    `history` is JSON: of each of the last failures `at`, `error`, `reason` and `worker`.
+    """
 
     reason: str
     consumer: str
     attempts: int
     first_failed_at: datetime
     sequence: int
+    history: str
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +81,7 @@ async def bury(bus: Bus, message: Msg, *, death: Death) -> None:
         "dlq-first-failed": rfc3339(death.first_failed_at),
         "dlq-sequence": str(death.sequence),
         "dlq-subject": message.subject,
+        "dlq-history": death.history,
     }
     letter = Message(
         # From the old subject and not from the headers, which may be anything.

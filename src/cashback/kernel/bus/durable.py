@@ -1,12 +1,19 @@
 """Durable consumers: where the broker remembers what a consumer has acknowledged."""
 
+from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from cashback.kernel.bus.connection import Bus
+from cashback.kernel.bus.errors import MESSAGE_NOT_FOUND, BusRefused
 from cashback.kernel.bus.streams import type_filters
 
-ACK_WAIT_S: Final = 30
-ACK_PENDING_MAX: Final = 2_048
+ACK_WAIT_S: Final = 6
+"""How long a delivery may be in hand without a word before another worker gets it: a worker that lives says every
+third of it that it works on it, so this is how long the events of one that died wait."""
+ACK_PENDING_MAX: Final = 8_192
+"""Deliveries without an answer, those that were put back and are not due yet included: they must not fill it up."""
 
 _NS_IN_S: Final = 1_000_000_000
 
@@ -25,7 +32,7 @@ async def ensure_durable(bus: Bus, *, stream: str, name: str, types: tuple[str, 
         "name": name,
         "deliver_policy": "all",
         "ack_policy": "explicit",
-        "ack_wait": ACK_WAIT_S * _NS_IN_S,
+        "ack_wait": int(ACK_WAIT_S * _NS_IN_S),
         "max_ack_pending": ACK_PENDING_MAX,
         "max_deliver": -1,
         "replay_policy": "instant",
@@ -34,12 +41,28 @@ async def ensure_durable(bus: Bus, *, stream: str, name: str, types: tuple[str, 
     await bus.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
 
 
-async def lag(bus: Bus, *, stream: str, name: str) -> int:
-    """Return how many events the consumer has not acknowledged, whether delivered or not.
+async def backlog(bus: Bus, *, stream: str, name: str, types: tuple[str, ...]) -> tuple[int, datetime | None]:
+    """Return how many events the consumer has not acknowledged, delivered or not, and when the oldest was stored.
 
     Raises:
         StreamMissing: stream or consumer is not there.
         BusUnavailable: the broker did not answer.
     """
     info = await bus.api(f"CONSUMER.INFO.{stream}.{name}")
-    return int(info["num_pending"]) + int(info["num_ack_pending"])
+    lag = int(info["num_pending"]) + int(info["num_ack_pending"])
+    if lag == 0:
+        return 0, None
+    after = int(info["ack_floor"]["stream_seq"])
+    found = [await _stored_after(bus, stream=stream, sequence=after, subject=one) for one in type_filters(types)]
+    return lag, min((time for time in found if time is not None), default=None)
+
+
+async def _stored_after(bus: Bus, *, stream: str, sequence: int, subject: str) -> datetime | None:
+    """Return when the first message after a sequence was stored, None when there is none of that subject."""
+    try:
+        answer = await bus.api(f"STREAM.MSG.GET.{stream}", {"seq": sequence + 1, "next_by_subj": subject})
+    except BusRefused as cause:
+        if cause.err_code == MESSAGE_NOT_FOUND:
+            return None
+        raise
+    return msgspec.convert(answer["message"]["time"], datetime)

@@ -72,12 +72,13 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a delivered message stands: from the reply subject that JetStream gave it."""
+    """Where a delivered message stands, and since when: from the reply subject that JetStream gave it."""
 
     attempt: int
     sequence: int
     consumer_sequence: int
     pending: int
+    stored_at_ns: int = 0
 
 
 def event_message(  # noqa: PLR0913 - the attributes of an event, all of them by name
@@ -191,12 +192,13 @@ def read_place(reply: str) -> Place:
     """
     tokens = reply.split(".")
     first = 4 if len(tokens) == _ACK_TOKENS else 6
-    attempt, sequence, consumer_sequence = tokens[first : first + 3]
+    attempt, sequence, consumer_sequence, stored_at_ns = tokens[first : first + 4]
     return Place(
         attempt=int(attempt),
         sequence=int(sequence),
         consumer_sequence=int(consumer_sequence),
         pending=int(tokens[first + 4]),
+        stored_at_ns=int(stored_at_ns),
     )
 
 

@@ -16,6 +16,7 @@ import msgspec
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from cashback.kernel.bus.answers import are_in_progress
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable, StreamMissing
 from cashback.kernel.bus.frame import publish_frame
@@ -84,6 +85,10 @@ class Pull:
     def came_on(self) -> Link | None:
         """Return the connection on which the messages came that were returned last."""
         return self._came_on
+
+    async def are_in_progress(self) -> None:
+        """Tell the broker that what arrived waits for its turn here, and need not go to anybody else."""
+        await are_in_progress(self._link, list(self._arrived))
 
     async def close(self) -> list[Msg]:
         """Stop listening and return what arrived and was not taken; safe to repeat."""

@@ -1,37 +1,38 @@
 """Settling a batch: what was applied is acknowledged, what failed is isolated, put back, or given up with a reason."""
 
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-import msgspec
 from nats.aio.msg import Msg
 from prometheus_client import Counter, Histogram
 
 from cashback.kernel import inbox
+from cashback.kernel.bus.answers import ACK, TERM, Answers, later
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.dead_letters import Death, bury
 from cashback.kernel.bus.errors import BusUnavailable, EventMalformed
-from cashback.kernel.bus.frame import publish_frame
+from cashback.kernel.bus.failures import DIED, Failures, Retry, events_of, has_only_died, held_back_for_s, told
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Delivery, Place, read_delivery, read_place
+from cashback.kernel.bus.piling import Taken, piles
 from cashback.kernel.clock import SystemClock, monotonic_s
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Broken, Rejected, Unavailable
 from cashback.kernel.failpoints import reach
+from cashback.kernel.inbox import Failing
 from cashback.kernel.telemetry import logger
 
 Handler: TypeAlias = Callable[[Tx, Sequence[Delivery]], Awaitable[None]]
 
-FAILURES_REMEMBERED_MAX: Final = 10_000
 PAUSE: Final = Backoff(base_s=0.05, cap_s=2.0)
+SUSPECT_FROM: Final = 10
+"""From this delivery on, at which it stands alone, an event is noted before it is tried: it may be ending workers."""
 
 _NS_IN_S: Final = 1_000_000_000
 _REASON_MAX: Final = 500
 _TRACEBACK_MAX: Final = 2_000
-_WHOLE_BATCH_ATTEMPTS: Final = 2
 
 log = logger(__name__)
 batch_sizes = Histogram(
@@ -41,38 +42,18 @@ batch_sizes = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
 handler_seconds = Histogram("cashback_consumer_transaction_seconds", "inbox, handler and commit", ["consumer"])
+hop_seconds = Histogram(
+    "cashback_consumer_hop_seconds",
+    "from the stream to the commit of what was made of it, of the oldest new event in each transaction",
+    ["consumer"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
 outcomes = Counter("cashback_consumer_events", "what became of deliveries", ["consumer", "outcome"])
 redelivered = Counter("cashback_consumer_redelivered", "deliveries that were not the first", ["consumer"])
 
 
-class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """How often an event may fail in one process before it is given up, and how far apart; outages do not count.
-
-    The count is kept in memory: not shared among the processes of a consumer, and gone with a restart. The broker's own
-    count is no substitute, since outages raise it.
-    """
-
-    attempts_max: int = 5
-    backoff: Backoff = Backoff(base_s=0.5, cap_s=30.0)
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """A delivered message, read."""
-
-    message: Msg
-    place: Place
-    delivery: Delivery
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """How often an event has failed for reasons of its own, and since when."""
-
-    count: int
-    since: datetime
-
-
 class Settler:
-    """Applies batches for one consumer and remembers which events have failed."""
+    """Applies batches for one consumer; which events have failed it learns from the database."""
 
     def __init__(
         self, bus: Bus, database: Database, *, schema: str, name: str, handler: Handler, batch_max: int, retry: Retry
@@ -85,27 +66,38 @@ class Settler:
         self._handler = handler
         self._batch_max = batch_max
         self._retry = retry
-        self._failures: dict[int, Failure] = {}
-        self._outages = 0
-        self._link: Link | None = None
         self._clock = SystemClock()
+        self.failures = Failures(database, schema=schema, consumer=name, retry=retry)
+        self._failed_before: Mapping[str, Failing] = {}
+        self._outages = 0
+        self._broken: Broken | None = None
+        self.answers = Answers(name)
 
     async def settle(self, messages: Sequence[Msg], link: Link | None) -> float:
         """Return when every message is acknowledged, put back or given up: seconds to pause, 0 if the world is well.
 
-        Answers go out on `link`, on which the messages came, or not at all: behind a new one there may be a wiped
-        broker, in which the same numbers name other events.
+        Answers go out on `link`, on which the messages came.
 
         Raises:
-            Broken: a handler found an invariant violated.
+            Broken: a handler found an invariant violated. Everything else is settled; the event to blame is noted,
+                neither answered nor given up, and comes again.
         """
         reach("batch.taken")
         outages = self._outages
-        self._link = link
+        self.answers.took(messages, link)
         taken = [await self._read(message) for message in messages]
         readable = [one for one in taken if one is not None]
-        redelivered.labels(self._name).inc(sum(one.place.attempt > 1 for one in readable))
-        await self._settle_each(piles(readable, self._failures.keys(), batch_max=self._batch_max))
+        again = [one.delivery for one in readable if one.place.attempt > 1]
+        redelivered.labels(self._name).inc(len(again))
+        try:
+            # Whoever was never delivered never failed: as long as all goes well nothing is asked here.
+            self._failed_before = await self.failures.of(again) if again else {}
+        except Unavailable as cause:
+            await self._outage(readable, cause)
+        else:
+            await self._settle_each(piles(readable, self._failed_before.keys(), batch_max=self._batch_max))
+        if self._broken is not None:
+            raise self._broken
         if self._outages == outages:
             self._outages = 0
         return PAUSE.delay_s(self._outages) if self._outages else 0.0
@@ -120,91 +112,169 @@ class Settler:
                 await self._put_back(pile)
 
     async def _settle(self, pile: Sequence[Taken]) -> None:
-        """Apply `pile` in one transaction; if that fails for a reason of its own, halve it down to the one to blame."""
+        """Settle `pile`, or put it back when the world fails meanwhile."""
         try:
-            await self._apply([one.delivery for one in pile])
+            if len(pile) == 1 and pile[0].place.attempt >= SUSPECT_FROM:
+                await self._try_suspect(pile[0])
+            else:
+                await self._try(pile)
         except Unavailable as cause:
-            self._outages += 1
-            log.warning("batch.put_back", consumer=self._name, events=len(pile), reason=cause.detail)
-            await self._put_back(pile)
-        except Broken:
+            await self._outage(pile, cause)
+
+    async def _try(self, pile: Sequence[Taken], *, noted: bool = False) -> None:
+        """Apply `pile` in one transaction; if that fails for a reason of its own, halve it down to the one to blame.
+
+        With `noted` the failure of this attempt is there already, in case there is no other end to it.
+
+        Raises:
+            Unavailable: the world failed.
+        """
+        try:
+            held_back = await self._apply(pile)
+        except Unavailable:
             raise
         except Exception as cause:  # noqa: BLE001 - a handler may fail in any way, and the consumer outlives it
-            if len(pile) == 1:
-                await self._failed(pile[0], cause)
-            else:
-                await self._settle_each([pile[: len(pile) // 2], pile[len(pile) // 2 :]])
+            failure = cause
         else:
             reach("batch.applied")
-            await self._acknowledge(pile)
+            await self._answer(pile, held_back)
             reach("batch.answered")
+            return
+        # Here and not above, where what fails next would be told as a consequence of this.
+        if len(pile) == 1:
+            await self._failed(pile[0], failure, noted=noted)
+        else:
+            await self._settle_each([pile[: len(pile) // 2], pile[len(pile) // 2 :]])
 
-    async def _apply(self, deliveries: Sequence[Delivery]) -> None:
-        """Have the handler apply, in one transaction with the inbox, those deliveries that were not applied before."""
+    async def _try_suspect(self, one: Taken) -> None:
+        """Try an event that may be what ends its workers: they cannot say so afterwards, so it is noted before.
+
+        Raises:
+            Unavailable: the world failed.
+        """
+        before = self._failed_before.get(one.delivery.id)
+        if before is not None and has_only_died(before, attempts_max=self._retry.attempts_max):
+            await self._give_up(one, before, reason=f"{DIED}: {before.history[-1].reason}")
+            return
+        entry = self.failures.entry(DIED, "the worker began to apply this event and came to no end")
+        noted = await self.failures.note(one.delivery, entry)
+        try:
+            await self._try([one], noted=noted is not None)
+        except Unavailable:
+            if noted is not None:
+                await self.failures.take_back(one.delivery, noted)
+            raise
+
+    async def _apply(self, pile: Sequence[Taken]) -> Mapping[str, float]:
+        """Have the handler apply, in one transaction with the inbox, those deliveries that were not applied before.
+
+        Returns those that wait for another event of their key, and for how many seconds.
+        """
         started_s = monotonic_s()
+        deliveries = [one.delivery for one in pile]
+        events = events_of(deliveries)
         async with self._database.transaction() as tx:
-            ids = [delivery.id for delivery in deliveries]
-            fresh = await inbox.claim(tx, schema=self._schema, consumer=self._name, event_ids=ids)
+            claimed = await inbox.claim(tx, schema=self._schema, consumer=self._name, events=events)
             # The same event may stand twice in one batch: a replay overtaking a redelivery.
-            new = list({delivery.id: delivery for delivery in deliveries if delivery.id in fresh}.values())
+            new = list({delivery.id: delivery for delivery in deliveries if delivery.id in claimed.fresh}.values())
             if new:
                 await self._handler(tx, new)
+            if claimed.failed:
+                gone_well = {id_: events[id_] for id_ in claimed.failed}
+                await inbox.forget_failures(tx, schema=self._schema, consumer=self._name, events=gone_well)
             reach("batch.applying")
         handler_seconds.labels(self._name).observe(monotonic_s() - started_s)
+        if new:
+            oldest_ns = min(one.place.stored_at_ns for one in pile if one.delivery.id in claimed.fresh)
+            hop_seconds.labels(self._name).observe(self._clock.now().timestamp() - oldest_ns / _NS_IN_S)
         batch_sizes.labels(self._name).observe(len(deliveries))
+        waiting = sum(delivery.id in claimed.held_back for delivery in deliveries)
         outcomes.labels(self._name, "applied").inc(len(new))
-        outcomes.labels(self._name, "repeated").inc(len(deliveries) - len(new))
+        outcomes.labels(self._name, "held_back").inc(waiting)
+        outcomes.labels(self._name, "repeated").inc(len(deliveries) - len(new) - waiting)
+        return claimed.held_back
 
-    async def _acknowledge(self, pile: Sequence[Taken]) -> None:
-        """Tell the broker that `pile` is done; if that gets lost it comes again and the inbox knows it."""
-        for one in pile:
-            self._failures.pop(one.place.sequence, None)
-        await self._answer((one.message, b"+ACK") for one in pile)
+    async def _answer(self, pile: Sequence[Taken], held_back: Mapping[str, float]) -> None:
+        """Tell the broker what is done, and have what waits for another event of its key come again after that one.
+
+        What gets lost comes again, and the inbox knows what was done.
+        """
+        backoff = self._retry.backoff
+        await self.answers.say(
+            (one.message, later(held_back_for_s(held_back[one.delivery.id], backoff=backoff)))
+            if one.delivery.id in held_back
+            else (one.message, ACK)
+            for one in pile
+        )
+
+    async def _outage(self, pile: Sequence[Taken], cause: Unavailable) -> None:
+        """Have `pile` delivered again later: the world failed, the events are not to blame."""
+        self._outages += 1
+        log.warning("batch.put_back", consumer=self._name, events=len(pile), reason=cause.detail)
+        await self._put_back(pile)
 
     async def _put_back(self, pile: Sequence[Taken]) -> None:
-        """Have `pile` delivered again later: the world failed, the events are not to blame."""
+        """Have `pile` delivered again, the later the more often it was."""
         outcomes.labels(self._name, "put_back").inc(len(pile))
-        await self._answer((one.message, self._later(one.place.attempt)) for one in pile)
+        await self.answers.say((one.message, later(self._retry.backoff.delay_s(one.place.attempt))) for one in pile)
 
-    async def _failed(self, one: Taken, cause: Exception) -> None:
-        """Put a single failed event back, or give it up when it has failed often enough or can never succeed."""
-        before = self._failures.get(one.place.sequence)
-        failure = Failure(1, self._clock.now()) if before is None else Failure(before.count + 1, before.since)
-        if isinstance(cause, Rejected) or failure.count >= self._retry.attempts_max:
-            await self._give_up(one.message, one.place, failure=failure, cause=cause)
-            return
-        self._remember(one.place.sequence, failure)
+    async def _failed(self, one: Taken, cause: Exception, *, noted: bool) -> None:
+        """Note that a single event failed, and put it back, or give it up when it cannot succeed or failed too often.
+
+        Raises:
+            Unavailable: it could not be noted.
+        """
+        entry = self.failures.entry(type(cause).__name__, str(cause))
+        failing = await self.failures.note(one.delivery, entry, again=noted)
         log.warning(
             "event.failed",
             consumer=self._name,
             id=one.delivery.id,
-            failures=failure.count,
+            failures=failing.attempts if failing else None,
             traceback="".join(traceback.format_exception(cause))[-_TRACEBACK_MAX:],
         )
-        outcomes.labels(self._name, "put_back").inc()
-        await self._answer([(one.message, self._later(failure.count))])
+        if isinstance(cause, Broken):
+            # An invariant is no event's fault: it is not given up, and whoever is paged finds it noted.
+            self._broken = self._broken or cause
+        elif failing is None:
+            # Another event of its key failed with another worker meanwhile, and this one waits for it.
+            await self._put_back([one])
+        elif isinstance(cause, Rejected) or failing.attempts >= self._retry.attempts_max:
+            await self._give_up(one, failing, reason=f"{type(cause).__name__}: {cause}")
+        else:
+            outcomes.labels(self._name, "put_back").inc()
+            await self.answers.say([(one.message, later(max(0.0, failing.due_in_s)))])
 
-    async def _give_up(self, message: Msg, place: Place, *, failure: Failure, cause: Exception) -> None:
-        """Store the event with the dead letters and take it out of the consumer's way."""
+    async def _give_up(self, one: Taken, failing: Failing, *, reason: str) -> None:
+        """Store the event with the dead letters and take it out of the way of its key.
+
+        Raises:
+            Unavailable: its failures could not be forgotten; they lapse.
+        """
+        if await self._is_buried(one.message, one.place, failing, reason):
+            await self.answers.say([(one.message, TERM)])
+            await self.failures.forget(one.delivery)
+
+    async def _is_buried(self, message: Msg, place: Place, failing: Failing, reason: str) -> bool:
+        """Store a message with the dead letters; tell whether it is there, or else was put back."""
         death = Death(
-            reason=f"{type(cause).__name__}: {cause}"[:_REASON_MAX],
+            reason=reason[:_REASON_MAX],
             consumer=self._name,
-            attempts=failure.count,
-            first_failed_at=failure.since,
+            attempts=failing.attempts,
+            first_failed_at=failing.first_failed_at,
             sequence=place.sequence,
+            history=told(failing.history),
         )
         try:
             await bury(self._bus, message, death=death)
         except BusUnavailable:
             # It must not vanish: it stays with the stream and comes again.
-            self._remember(place.sequence, failure)
-            await self._answer([(message, self._later(place.attempt))])
-            return
+            await self.answers.say([(message, later(self._retry.backoff.delay_s(place.attempt)))])
+            return False
         reach("letter.buried")
-        self._failures.pop(place.sequence, None)
         log.error("event.given_up", consumer=self._name, sequence=place.sequence, reason=death.reason)
         outcomes.labels(self._name, "dead").inc()
-        await self._answer([(message, b"+TERM dead letter")])
+        return True
 
     async def _read(self, message: Msg) -> Taken | None:
         """Return the message read, or None when it is no event and was given up at once."""
@@ -212,54 +282,8 @@ class Settler:
         try:
             return Taken(message, place, read_delivery(message, place))
         except EventMalformed as cause:
-            await self._give_up(message, place, failure=Failure(1, self._clock.now()), cause=cause)
+            entry = self.failures.entry(type(cause).__name__, str(cause))
+            failing = Failing(attempts=1, first_failed_at=self._clock.now(), due_in_s=0.0, history=[entry])
+            if await self._is_buried(message, place, failing, f"{type(cause).__name__}: {cause}"):
+                await self.answers.say([(message, TERM)])
             return None
-
-    def _remember(self, sequence: int, failure: Failure) -> None:
-        """Note a failure; the oldest is forgotten when there are too many, and merely begins to count anew."""
-        self._failures.pop(sequence, None)
-        self._failures[sequence] = failure
-        if len(self._failures) > FAILURES_REMEMBERED_MAX:
-            del self._failures[next(iter(self._failures))]
-
-    def _later(self, attempt: int) -> bytes:
-        """Return the negative acknowledgement that asks for a delivery after a while."""
-        delay_ns = int(self._retry.backoff.delay_s(attempt) * _NS_IN_S)
-        return b'-NAK {"delay": %d}' % delay_ns
-
-    async def _answer(self, answers: Iterable[tuple[Msg, bytes]]) -> None:
-        """Send answers to deliveries; where the connection is lost the broker's own deadline does the rest."""
-        if self._link is None:
-            return
-        try:
-            await self._link.send([publish_frame(message.reply, word) for message, word in answers])
-        except BusUnavailable as cause:
-            log.warning("acknowledgements.lost", consumer=self._name, reason=cause.detail)
-
-
-def piles(taken: Sequence[Taken], failed: Iterable[int], *, batch_max: int) -> list[list[Taken]]:
-    """Return what may share a transaction: known failures each alone, and the older the smaller the pile.
-
-    An event that only ever fails as a lock or a statement timing out looks like an outage; with each attempt it shares
-    its transaction with half as many others.
-    """
-    suspects = set(failed)
-    ages: dict[int, list[Taken]] = {}
-    for one in sorted(taken, key=lambda one: one.place.sequence):
-        if one.place.sequence not in suspects:
-            ages.setdefault(max(0, one.place.attempt - _WHOLE_BATCH_ATTEMPTS), []).append(one)
-    together: list[list[Taken]] = []
-    for age in sorted(ages):
-        size = max(1, batch_max >> age)
-        together += [ages[age][start : start + size] for start in range(0, len(ages[age]), size)]
-    return together + [[one] for one in taken if one.place.sequence in suspects]
-
-
-async def put_back_now(link: Link | None, messages: Sequence[Msg]) -> None:
-    """Have messages delivered again at once, to whoever asks; lost answers are made up for by the broker's deadline."""
-    if link is None or not messages:
-        return
-    try:
-        await link.send([publish_frame(message.reply, b"-NAK") for message in messages])
-    except BusUnavailable:
-        return

@@ -28,6 +28,23 @@ async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, *,
         working.result()
 
 
+async def accompanied(work: Coroutine[Any, Any, None], *companions: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end with `companions` beside it, which never end by themselves, and then end them.
+
+    What either raises is raised, and neither outlives the other.
+    """
+    tasks = [asyncio.create_task(one) for one in (work, *companions)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
+
+
 async def pause(stop: asyncio.Event, wait_s: float) -> None:
     """Return after `wait_s`, or as soon as `stop` is set."""
     with suppress(TimeoutError):

@@ -1,0 +1,63 @@
+"""Watching a consumer: how far behind it is, and failures of events that do not come again.
+
+Whoever cannot be asked says nothing, and holds up nothing: events flow beside this.
+"""
+
+import asyncio
+from typing import Final
+
+from prometheus_client import Gauge
+
+from cashback.kernel.bus.connection import Bus
+from cashback.kernel.bus.durable import backlog
+from cashback.kernel.bus.errors import StreamMissing
+from cashback.kernel.bus.failures import Failures
+from cashback.kernel.clock import SystemClock
+from cashback.kernel.errors import Unavailable
+from cashback.kernel.telemetry import logger
+
+LOOK_EVERY_S: Final = 5.0
+TIDY_EVERY_LOOKS: Final = 12
+
+log = logger(__name__)
+lag_now = Gauge("cashback_consumer_lag_events", "events published and not yet acknowledged", ["consumer"])
+oldest_now = Gauge(
+    "cashback_consumer_oldest_seconds",
+    "how long the stream has had the oldest event that is not acknowledged, whoever has it or waits for it; 0 at rest",
+    ["consumer"],
+)
+
+
+class Watch:
+    """What is known of one consumer beside its work."""
+
+    def __init__(self, bus: Bus, failures: Failures, *, stream: str, name: str, types: tuple[str, ...]) -> None:
+        """Watch the durable `name`, which is of `types`."""
+        self._bus = bus
+        self._failures = failures
+        self._stream = stream
+        self._name = name
+        self._types = types
+        self._clock = SystemClock()
+
+    async def run(self) -> None:
+        """Look every few seconds, for ever."""
+        looks = 0
+        while True:
+            try:
+                await self._look()
+                if looks % TIDY_EVERY_LOOKS == 0:
+                    await self._failures.forget_lapsed()
+            except StreamMissing:
+                log.debug("consumer.absent", consumer=self._name)
+            except Unavailable as cause:
+                log.info("consumer.unwatched", consumer=self._name, reason=cause.detail)
+            looks += 1
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        """Have the gauges say how far behind the consumer is."""
+        lag, since = await backlog(self._bus, stream=self._stream, name=self._name, types=self._types)
+        lag_now.labels(self._name).set(lag)
+        age_s = 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())
+        oldest_now.labels(self._name).set(age_s)

@@ -1,7 +1,9 @@
 """The relay's half of the backbone: what is committed is published once, in commit order, whatever fails."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -132,6 +134,19 @@ async def test_a_crash_between_publishing_and_moving_the_cursor_publishes_nothin
     async with running(drainer(shop, bus).run):
         await eventually(lambda: _are_cursors_at_the_end(shop))
     assert await count_stored(bus) == 30
+
+
+async def test_how_long_each_event_took_to_be_stored_is_told(shop: Database, bus: Bus) -> None:
+    """From its own instant, which here was an hour ago for one of two."""
+    name, labels = "cashback_outbox_publish_seconds", {"schema": SCHEMA}
+    before = [REGISTRY.get_sample_value(f"{name}_{what}", labels) or 0.0 for what in ("count", "sum")]
+    late = msgspec.structs.replace(event(), time=datetime.now(UTC) - timedelta(hours=1))
+    async with running(drainer(shop, bus).run):
+        await happened(shop, event(), late)
+        await eventually(lambda: _are_cursors_at_the_end(shop))
+    after = [REGISTRY.get_sample_value(f"{name}_{what}", labels) or 0.0 for what in ("count", "sum")]
+    assert after[0] - before[0] == 2
+    assert after[1] - before[1] == pytest.approx(3_600, abs=60)
 
 
 async def test_a_zombies_cursor_write_is_a_no_op(shop: Database) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import pytest
+from prometheus_client import REGISTRY
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cashback.kernel.bus import Bus
@@ -42,9 +43,11 @@ async def test_a_relay_that_ends_or_stands_still_with_a_batch_in_hand_is_followe
             try:
                 await _happen(database, 1)
                 await eventually(lambda: has_stored(bus, 8))
+                taken_over = _takeovers()
                 async with running(Drainer(database, bus, schema="minting", holder="heir").run):
                     await _happen(database, 1)
                     await eventually(lambda: has_stored(bus, 16), within_s=TAKEN_OVER_WITHIN_S)
+                    assert _takeovers() > taken_over
                     if fate == "stop":
                         await asyncio.to_thread(relay.resume)
                         await eventually(lambda: _are_sharing(database, "minting"))
@@ -125,6 +128,11 @@ def _hurt(fate: str, dsn: str, broker: EmbeddedNats, port: int) -> dict[str, str
         "CASHBACK_DEVELOPMENT": "true",
         "CASHBACK_FAILPOINTS": f"rows.read={fate}@2",
     }
+
+
+def _takeovers() -> float:
+    """Return how many lanes of minting this process has taken whose holder had not given them back."""
+    return REGISTRY.get_sample_value("cashback_outbox_takeovers_total", {"schema": "minting"}) or 0.0
 
 
 async def _happen(database: Database, times: int) -> None:

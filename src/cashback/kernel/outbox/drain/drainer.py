@@ -25,7 +25,7 @@ LEASE_TTL_S: Final = 3.0
 
 POLL: Final = Backoff(base_s=0.01, cap_s=0.25)
 STANDBY_S: Final = 0.25
-UNWRITTEN_BATCHES_MAX: Final = 4
+UNWRITTEN_EVENTS_MAX: Final = 4 * BATCH_MAX
 UNWRITTEN_MAX_S: Final = 0.1
 ROTATE_EVERY_S: Final = 3_600.0
 ROTATE_AGAIN_S: Final = 60.0
@@ -51,7 +51,7 @@ class Drainer:
         self._rotate_at_s = 0.0
         self._ahead: list[Row] = []
         self._idle = 0
-        self._unwritten_batches = 0
+        self._unwritten_events = 0
         self._unwritten_since_s = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -149,7 +149,9 @@ class Drainer:
         self._observe(rows)
         if not rows:
             self._idle += 1
-            await self._wait(session, POLL.delay_s(self._idle))
+            await self._wait(session, self._poll_s())
+            if self._is_write_due():
+                await self._write(session)
             return
         self._idle = 0
         reach("rows.read")
@@ -164,8 +166,8 @@ class Drainer:
     async def _move(self, session: Session, rows: list[Row]) -> None:
         """Publish `rows` and move the cursors behind them; with a backlog the next rows are read meanwhile.
 
-        With a backlog the cursors follow only every few batches. What is published again after a death between has the
-        same message ids.
+        The cursors follow a little later, for several batches at once. What is published again after a death between
+        has the same message ids.
 
         Raises:
             BusUnavailable: it is not known that all are stored; no cursor has moved.
@@ -182,17 +184,26 @@ class Drainer:
         reach("batch.published")
         self._observe_published(rows)
         if not self._lanes.is_unwritten:
-            self._unwritten_batches, self._unwritten_since_s = 0, monotonic_s()
+            self._unwritten_events, self._unwritten_since_s = 0, monotonic_s()
         self._lanes.reach(reached)
-        self._unwritten_batches += 1
+        self._unwritten_events += len(rows)
         self._ahead = ahead
-        if not ahead or self._is_write_due():
+        if self._is_write_due():
             await self._write(session)
 
     def _is_write_due(self) -> bool:
         """Tell whether the cursors may stay behind no longer."""
         waited_s = monotonic_s() - self._unwritten_since_s
-        return self._unwritten_batches >= UNWRITTEN_BATCHES_MAX or waited_s >= UNWRITTEN_MAX_S
+        return self._lanes.is_unwritten and (
+            self._unwritten_events >= UNWRITTEN_EVENTS_MAX or waited_s >= UNWRITTEN_MAX_S
+        )
+
+    def _poll_s(self) -> float:
+        """Return how long to wait for events: longer the longer none came, and not beyond the next write."""
+        poll_s = POLL.delay_s(self._idle)
+        if not self._lanes.is_unwritten:
+            return poll_s
+        return max(0.0, min(poll_s, self._unwritten_since_s + UNWRITTEN_MAX_S - monotonic_s()))
 
     async def _write(self, session: Session) -> None:
         """Move the cursors behind what is published; with a lane lost, what was read of it is another's to publish."""

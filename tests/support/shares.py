@@ -21,6 +21,7 @@ APART: Final = (
     "tests/chaos/test_failpoints.py",
     "tests/e2e/test_holding.py",
     "tests/e2e/test_recovering.py",
+    "tests/integration/cli/test_dead_letter_verbs.py",
     "tests/integration/cli/test_demo.py",
     "tests/integration/cli/test_dev_again.py",
     "tests/integration/cli/test_interrupted.py",

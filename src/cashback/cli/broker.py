@@ -20,6 +20,7 @@ def with_bus(act: "Callable[[Bus], Awaitable[T]]") -> T:
     settings = load(BrokerSettings)
 
     async def run() -> T:
+        """Connect, wait a little, and act."""
         async with broker_of(settings, "cashback operator") as bus:
             await bus.wait_connected(at_most_s=_CONNECTED_WITHIN_S)
             return await act(bus)

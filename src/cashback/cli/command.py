@@ -77,7 +77,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "mint": ("cashback.cli.mints:mint", "List mints and their state, show one, cancel it or try it again."),
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),
     "streams": ("cashback.cli.streams:streams", "Compare the broker's streams with their declaration, apply it."),
-    "dlq": ("cashback.cli.events:dlq", "List, show and replay dead letters."),
+    "dlq": ("cashback.cli.dlq:dlq", "List, show, replay and discard dead letters."),
     "replay": ("cashback.cli.events:replay", "Deliver stored events again; consumers apply each once."),
     "ledger": ("cashback.cli.ledger:ledger", "Check the books against their evidence, and prove lines of them."),
     "decisions": ("cashback.cli.decisions:decisions", "Decide everything anew and compare with what was stored."),

@@ -30,7 +30,10 @@ def test_an_event_that_nobody_can_read_is_listed_shown_and_replayed_as_a_dead_le
     assert event_id in cashback("dlq", "list", settings=dev.settings).out
     said: Said = cashback("dlq", "replay", str(sequence), settings=dev.settings)
     assert (said.code, f"published {event_id} again" in said.err) == (0, True)
-    assert eventually(lambda: _dead(ask)[event_id]["sequence"] > sequence, within_s=WITHIN_S)
+    # The replayed letter is listed no more, and the one that came of it names it.
+    assert eventually(lambda: event_id in _dead(ask), within_s=WITHIN_S)
+    again = ask("dlq", "show", str(_dead(ask)[event_id]["sequence"]))
+    assert (again["sequence"] > sequence, again["died_before"]) == (True, [sequence])
     assert ask("dlq", "replay", str(sequence)) == {"published": [event_id]}
 
 

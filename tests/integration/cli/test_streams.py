@@ -36,6 +36,7 @@ def api(broker: EmbeddedNats, verb: str, body: Mapping[str, object] | None = Non
     """Ask JetStream's management API."""
 
     async def run() -> dict[str, Any]:
+        """Connect and ask."""
         async with Bus.connect(broker.url(), name="test") as bus:
             await bus.wait_connected()
             return await bus.api(verb, body)

@@ -25,6 +25,7 @@ APART: Final = (
     "tests/integration/cli/test_demo.py",
     "tests/integration/cli/test_dev_again.py",
     "tests/integration/cli/test_interrupted.py",
+    "tests/integration/cli/test_replay_verb.py",
     "tests/integration/cli/test_setup.py",
     "tests/integration/cli/test_streams.py",
     "tests/integration/cli/test_taken_port.py",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cashback.kernel.bus import Bus
+from cashback.kernel.bus.verdicts import is_verdict
 from cashback.processes.embedded import answers
 from tests.support.facts import eventually
 from tests.support.load import Load
@@ -55,5 +56,6 @@ async def dead_letters(stack: WholeSystem) -> int:
     """Return how many events were given up since the broker's storage is what it is."""
     async with Bus.connect(stack.nats.url(), name="verdict") as bus:
         await bus.wait_connected()
-        state = (await bus.api("STREAM.INFO.CASHBACK_DLQ"))["state"]
-    return int(state["messages"])
+        state = (await bus.api("STREAM.INFO.CASHBACK_DLQ", {"subjects_filter": ">"}))["state"]
+    subjects: dict[str, int] = state.get("subjects") or {}
+    return sum(count for subject, count in subjects.items() if not is_verdict(subject))

@@ -21,10 +21,13 @@ APART: Final = (
     "tests/chaos/test_failpoints.py",
     "tests/e2e/test_holding.py",
     "tests/e2e/test_recovering.py",
+    "tests/integration/cli/test_dead_letter_verbs.py",
     "tests/integration/cli/test_demo.py",
     "tests/integration/cli/test_dev_again.py",
     "tests/integration/cli/test_interrupted.py",
+    "tests/integration/cli/test_replay_verb.py",
     "tests/integration/cli/test_setup.py",
+    "tests/integration/cli/test_streams.py",
     "tests/integration/cli/test_taken_port.py",
     "tests/integration/cli/test_wrong_settings.py",
 )

@@ -8,8 +8,8 @@
 | 2         | the command line is wrong                                                   |
 | 3         | a check found a difference (`reconcile`, `demo`, `doctor`, `chain status`,  |
 |           | `chain recover`, `ledger verify | trial-balance | recompute`, `decisions    |
-|           | replay`) or errors (`ruleset lint`), or an import refused rows; each is     |
-|           | listed                                                                      |
+|           | replay`, `streams diff | apply`) or errors (`ruleset lint`), or an import   |
+|           | refused rows; each is listed                                                |
 | 4         | the request was rejected; change it                                         |
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |
@@ -76,7 +76,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "ruleset": ("cashback.cli.rulesets:ruleset", "Draft, lint, compare and publish the rules that decide."),
     "mint": ("cashback.cli.mints:mint", "List mints and their state, show one, cancel it or try it again."),
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),
-    "dlq": ("cashback.cli.events:dlq", "List, show and replay dead letters."),
+    "streams": ("cashback.cli.streams:streams", "Compare the broker's streams with their declaration, apply it."),
+    "dlq": ("cashback.cli.dlq:dlq", "List, show, replay and discard dead letters."),
     "replay": ("cashback.cli.events:replay", "Deliver stored events again; consumers apply each once."),
     "ledger": ("cashback.cli.ledger:ledger", "Check the books against their evidence, and prove lines of them."),
     "decisions": ("cashback.cli.decisions:decisions", "Decide everything anew and compare with what was stored."),

@@ -1,14 +1,17 @@
-"""`cashback dlq` and `cashback replay`: events that were given up, and events once more."""
+"""`cashback replay`: stored events once more."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 import msgspec
 
-from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say
+from cashback.cli.broker import with_bus
+from cashback.cli.output import Progress, json_option, print_json, print_records, say
 from cashback.kernel.config import Dsn, load
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.money import INT63_MAX
@@ -16,9 +19,8 @@ from cashback.kernel.money import INT63_MAX
 if TYPE_CHECKING:
     from cashback.kernel.bus import Bus
 
-T = TypeVar("T")
-_CONNECTED_WITHIN_S: Final = 3.0
-_SEQUENCES: Final = click.IntRange(0, INT63_MAX)
+ALL: Final = "all"
+OUTBOXES: Final = ("purchases", "ledger", "minting")
 
 
 class CashbackOutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,81 +35,6 @@ class MintingOutboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     minting_audit_dsn: Dsn
 
 
-@click.group()
-def dlq() -> None:
-    """List, show and replay dead letters: events that a consumer gave up on, with the reason.
-
-    Example: cashback dlq list
-    """
-
-
-@dlq.command("list")
-@click.option("--after", default=0, show_default=True, type=_SEQUENCES, help="Only sequences above this one.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200))
-@json_option
-def list_letters(after: int, limit: int, as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
-    """List dead letters, oldest first.
-
-    Example: cashback dlq list --json
-    """
-    from cashback.kernel.bus import dead_letters
-
-    letters = _with_bus(lambda bus: dead_letters.page(bus, limit=limit, after=after))
-    rows = [
-        {
-            "sequence": letter.sequence,
-            "given_up_at": letter.given_up_at.isoformat(timespec="seconds"),
-            "type": letter.type,
-            "consumer": letter.consumer,
-            "attempts": letter.attempts,
-            "reason": letter.reason,
-            "event_id": letter.event_id,
-        }
-        for letter in letters
-    ]
-    print_records("dead letters", rows, as_json=as_json)
-    if not as_json and len(rows) == limit:
-        say(f"there may be more: cashback dlq list --after {rows[-1]['sequence']}")
-
-
-@dlq.command()
-@click.argument("sequence", type=_SEQUENCES)
-@json_option
-def show(sequence: int, as_json: bool) -> None:  # noqa: FBT001  # as above
-    """Show one dead letter with its headers and data.
-
-    Example: cashback dlq show 7
-    """
-    from cashback.kernel.bus import dead_letters
-
-    letter = _with_bus(lambda bus: dead_letters.show(bus, sequence))
-    facts = msgspec.structs.asdict(letter) | {"data": letter.data.decode(errors="replace")}
-    if as_json:
-        print_json(facts)
-        return
-    headers = facts.pop("headers")
-    print_facts(f"dead letter {sequence}", facts)
-    print_facts("headers", headers)
-
-
-@dlq.command("replay", short_help="Publish the events of dead letters again.")
-@click.argument("sequences", type=_SEQUENCES, nargs=-1, required=True)
-@json_option
-def replay_letters(sequences: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001  # as above
-    """Publish the events of dead letters again; a consumer that applied one already skips it.
-
-    Example: cashback dlq replay 7 8 9
-    """
-    from cashback.kernel.bus import dead_letters
-
-    published = _with_bus(lambda bus: dead_letters.replay(bus, sequences))
-    if as_json:
-        print_json({"published": published})
-        return
-    for event_id in published:
-        say(f"published {event_id} again")
-
-
 def _known(_: click.Context, __: click.Parameter, types: tuple[str, ...]) -> tuple[str, ...]:
     """Return the types when somebody here publishes each: that of a misspelt one there are none says little."""
     from cashback.events import KINDS
@@ -120,72 +47,143 @@ def _known(_: click.Context, __: click.Parameter, types: tuple[str, ...]) -> tup
 
 @click.command()
 @click.option("--from", "start", help="A sequence of the stream, or an RFC 3339 time; its beginning when left out.")
-@click.option("--from-outbox", type=click.Choice(["purchases", "ledger", "minting"]), help="Read this outbox instead.")
+@click.option(
+    "--from-outbox",
+    type=click.Choice([ALL, *OUTBOXES]),
+    is_flag=False,
+    flag_value=ALL,
+    help="Read this outbox instead, or all three when none is named.",
+)
 @click.option("--type", "types", multiple=True, callback=_known, help="Only events of this type; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Count only.")
 @json_option
-def replay(start: str | None, from_outbox: str | None, types: tuple[str, ...], dry_run: bool, as_json: bool) -> None:  # noqa: FBT001  # as above
-    """Deliver stored events again, from the stream or, after the broker was wiped, from an outbox.
+def replay(start: str | None, from_outbox: str | None, types: tuple[str, ...], dry_run: bool, as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
+    """Deliver stored events again, from the stream or, after the broker was wiped, from the outboxes.
 
-    Consumers know each event by its id and apply it once, so replaying everything changes nothing.
+    They are counted first. Consumers know each event by its id and apply it once, so replaying everything changes
+    nothing.
 
     Example: cashback replay --from 2026-11-22T00:00:00Z --type token.minted --dry-run
     """
     place = _place(start)
     if from_outbox is not None and isinstance(place, int):
         raise click.UsageError("an outbox is read from a time, not from a sequence")
-    with Progress("counting events" if dry_run else "replaying events", None) as progress:
-        if from_outbox is None or isinstance(place, int):
-            count = _replay_stream(place or 1, types, dry_run=dry_run, progress=progress)
-        else:
-            count = _replay_outbox(from_outbox, place, types, dry_run=dry_run, progress=progress)
+    if from_outbox is None or isinstance(place, int):
+        told = _replay_stream(place or 1, types, dry_run=dry_run, as_json=as_json)
+    else:
+        schemas = OUTBOXES if from_outbox == ALL else (from_outbox,)
+        told = _replay_outboxes(schemas, place, types, dry_run=dry_run, as_json=as_json)
     if as_json:
-        print_json({"events": count, "dry_run": dry_run})
-    else:
-        say(f"{count:,} events {'would be' if dry_run else 'were'} published again")
+        print_json(told | {"dry_run": dry_run})
+    elif not dry_run:
+        say(f"{told['events']:,} events were published again")
 
 
-def _replay_stream(start: int | datetime, types: tuple[str, ...], *, dry_run: bool, progress: Progress) -> int:
-    """Replay from the stream and return how many events that is."""
-    from cashback.kernel.bus.replay import replay as run
+def _replay_stream(start: int | datetime, types: tuple[str, ...], *, dry_run: bool, as_json: bool) -> dict[str, Any]:
+    """Replay from the stream, what it is counted first, and return what it came to."""
+    from cashback.kernel.bus import replay as stream
 
-    done = _with_bus(lambda bus: run(bus, start=start, types=types, dry_run=dry_run, progress=progress.reach_of))
-    return done.events
+    async def run(bus: "Bus") -> dict[str, Any]:
+        """Count, tell, and publish."""
+        with Progress("counting events", None) as counting:
+            found = await stream.count(bus, start=start, types=types, progress=counting.reach_of)
+        if found.first_sequence > found.last_sequence:
+            say(f"nothing is stored from there on: the stream ends at sequence {found.last_sequence}")
+        elif isinstance(start, int) and 1 < start < found.first_sequence:
+            say(f"what stood before sequence {found.first_sequence} has aged out")
+        _tell(found.types, dry_run=dry_run, as_json=as_json)
+        if not dry_run and found.events:
+            with _Publishing(found.events) as publishing:
+                found = await stream.publish_again(bus, found, types=types, progress=publishing.reach)
+        facts = {"first_sequence": found.first_sequence, "last_sequence": found.last_sequence}
+        return {"events": found.events, "types": found.types} | facts
+
+    return with_bus(run)
 
 
-def _replay_outbox(
-    schema: str, since: datetime | None, types: tuple[str, ...], *, dry_run: bool, progress: Progress
-) -> int:
-    """Replay from an outbox and return how many events that is."""
+def _replay_outboxes(
+    schemas: Sequence[str], since: datetime | None, types: tuple[str, ...], *, dry_run: bool, as_json: bool
+) -> dict[str, Any]:
+    """Replay from outboxes, what they hold of it is counted first, and return what it came to."""
     from cashback.kernel.db import Database
-    from cashback.kernel.outbox.replay import replay_outbox
+    from cashback.kernel.outbox.replay import count_outbox, replay_outbox
 
+    # All of them before the first is asked: half a replay for want of a setting helps nobody.
+    dsns = {schema: _dsn(schema) for schema in schemas}
+
+    async def run(bus: "Bus") -> dict[str, Any]:
+        """Count, tell, and publish one outbox after the other."""
+        async with AsyncExitStack() as opened:
+            databases = {
+                schema: await opened.enter_async_context(Database.open(dsn, name="cashback replay", connections_max=1))
+                for schema, dsn in dsns.items()
+            }
+            say("counting events")
+            found: Counter[str] = Counter()
+            for schema, database in databases.items():
+                found.update(await count_outbox(database, schema=schema, since=since, types=types))
+            _tell(found, dry_run=dry_run, as_json=as_json)
+            events = found.total()
+            if not dry_run and events:
+                events = 0
+                with _Publishing(found.total()) as publishing:
+                    for schema, database in databases.items():
+                        events += await replay_outbox(
+                            database, bus, schema=schema, since=since, types=types, progress=publishing.reach
+                        )
+                        publishing.turn(events)
+        return {"events": events, "types": dict(sorted(found.items()))}
+
+    return with_bus(run)
+
+
+def _dsn(schema: str) -> str:
+    """Return where an outbox is."""
     if schema == "minting":
-        dsn = load(MintingOutboxSettings).minting_audit_dsn.value
-    else:
-        dsn = load(CashbackOutboxSettings).ledger_audit_dsn.value
+        return load(MintingOutboxSettings).minting_audit_dsn.value
+    return load(CashbackOutboxSettings).ledger_audit_dsn.value
 
-    async def run(bus: "Bus") -> int:
-        async with Database.open(dsn, name="cashback replay", connections_max=1) as database:
-            return await replay_outbox(
-                database, bus, schema=schema, since=since, types=types, dry_run=dry_run, progress=progress.reach_of
+
+def _tell(types: Mapping[str, int], *, dry_run: bool, as_json: bool) -> None:
+    """Say how many events there are to publish, and of which types, before any is."""
+    if not as_json:
+        print_records("events", [{"type": name, "events": f"{types[name]:,}"} for name in sorted(types)], as_json=False)
+    would = "would" if dry_run else "will"
+    say(f"{sum(types.values()):,} events of {len(types)} types {would} be published again")
+
+
+class _Publishing:
+    """A progress bar of published events that says, when it is cut short, how far it came and what to do."""
+
+    def __init__(self, total: int) -> None:
+        """Promise so many."""
+        self._bar = Progress("replaying events", total)
+        self._total = total
+        self._before = 0
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        self._bar.__enter__()
+        return self
+
+    def reach(self, done: int, _: int) -> None:
+        """Note that so many of the present source are published."""
+        self._done = self._before + done
+        self._bar.reach_of(self._done, max(self._total, self._done))
+
+    def turn(self, done: int) -> None:
+        """Note that a source has ended, with so many published in all."""
+        self._before = self._done = done
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+        if error is not None:
+            say(
+                f"cut short: {self._done:,} of {self._total:,} events were published again; repeat the command: it"
+                " begins anew, and what was applied is skipped"
             )
-
-    return _with_bus(run)
-
-
-def _with_bus(act: "Callable[[Bus], Awaitable[T]]") -> T:
-    """Run `act` on a connection to the broker and return what it returns."""
-    from cashback.processes.broker import BrokerSettings, broker_of
-
-    settings = load(BrokerSettings)
-
-    async def run() -> T:
-        async with broker_of(settings, "cashback operator") as bus:
-            await bus.wait_connected(at_most_s=_CONNECTED_WITHIN_S)
-            return await act(bus)
-
-    return asyncio.run(run())
 
 
 def _place(text: str | None) -> int | datetime | None:

@@ -10,7 +10,7 @@ import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -24,11 +24,13 @@ REPLICAS_MAX: Final = 5
 _INBOX: Final = "_INBOX"
 _NO_TOKEN: Final = re.compile(r"[^A-Za-z0-9_-]")
 
-Replicas = Annotated[int, msgspec.Meta(ge=1, le=REPLICAS_MAX)]
+Replicas = Annotated[int, msgspec.Meta(ge=1, le=REPLICAS_MAX)] | Literal["auto"]
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the broker's servers are, whom they let in, and on how many of them a stream is.
+
+    `auto` is three in a cluster, one on a server that stands alone.
 
     The files are PEM: this process's certificate and key, and the authority that it knows the broker by, all three or
     none.
@@ -40,7 +42,7 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     nats_tls_cert: str = ""
     nats_tls_key: str = ""
     nats_tls_ca: str = ""
-    stream_replicas: Replicas = 1
+    stream_replicas: Replicas = "auto"
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import psycopg
 
+from cashback.kernel.bus.declare import compare
 from cashback.kernel.clock import SystemClock, business_clock
 from cashback.kernel.config import Dsn, HostPort, HttpUrl, Secret
 from cashback.kernel.db import Database
@@ -20,6 +21,7 @@ from cashback.ledger.model import LedgerBehind, NumbersFenced
 from cashback.ledger.service import Readings
 from cashback.processes import granted, reconciled
 from cashback.processes.broker import BrokerAndAdapterSettings, broker_of
+from cashback.processes.durables import DURABLES
 from cashback.processes.migrate import SERVICES
 from cashback.processes.minting_standing import LIFTED, concerns, look, silence
 from cashback.processes.reconciled import StaleSeconds
@@ -120,19 +122,21 @@ async def _schemas(dsn: Secret, schemas: tuple[str, ...]) -> str:
 
 
 class StreamDiffers(CashbackError):
-    """A stream is missing, or not as it is declared."""
+    """A stream or a durable consumer is missing, or not as it is declared."""
 
     code = "stream_differs"
 
 
 async def _broker(settings: Settings) -> str:
-    """Return the streams of the broker, all as declared."""
+    """Return the streams and durable consumers of the broker, all as declared."""
     async with broker_of(settings, "doctor") as bus:
         await bus.wait_connected(at_most_s=_CONNECTED_WITHIN_S)
-        reports = await bus.examine_streams()
-    if wrong := [f"{report.name}: {text}" for report in reports for text in report.differences]:
-        raise StreamDiffers("; ".join(wrong))
-    return ", ".join(report.name for report in reports)
+        compared = await compare(bus, DURABLES)
+    wrong = [f"{one.name} is missing" for one in compared if one.state == "missing"]
+    wrong += [f"{one.name}: {each}" for one in compared for each in one.unlike]
+    if wrong:
+        raise StreamDiffers(f"{'; '.join(wrong)}; see cashback streams diff")
+    return ", ".join(one.name for one in compared if one.state == "as declared")
 
 
 class MintingHalted(CashbackError):

@@ -81,6 +81,27 @@ async def test_a_stream_that_differs_is_reported_and_left_as_it_is(broker: Embed
     assert after["config"]["max_age"] == 10**10
 
 
+async def test_three_servers_hold_each_stream_of_a_cluster_and_one_where_there_is_one(broker: EmbeddedNats) -> None:
+    """By what the server says it belongs to: one that is the first of a cluster to be up knows no other yet."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Be a server of a cluster, as far as opening a link goes."""
+        writer.write(b'INFO {"cluster":"three","headers":true,"max_payload":1048576}\r\n')
+        async for line in reader:
+            writer.write(b"PONG\r\n" if line.startswith(b"PING") else b"")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for url, expected in ((f"nats://127.0.0.1:{port}", 3), (broker.url(), 1)):
+            async with Bus.connect(url, name="streams") as bus:
+                assert await bus.wait_connected(at_most_s=10)
+                assert bus.replicas == expected
+            async with Bus.connect(url, name="streams", replicas=5) as bus:
+                assert await bus.wait_connected(at_most_s=10)
+                assert bus.replicas == 5
+
+
 async def test_publishing_without_a_stream_says_so(broker: EmbeddedNats) -> None:
     """A fresh broker is told apart from one that is away; alone and in a batch."""
     async with Bus.connect(broker.url(), name="fresh") as bus:

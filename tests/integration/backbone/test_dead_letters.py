@@ -5,7 +5,7 @@ import os
 import msgspec
 import pytest
 
-from cashback.kernel.bus import Bus, dead_letters, publish
+from cashback.kernel.bus import Bus, dead_letters, publish, verdicts
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, NotFound
 from cashback.kernel.outbox import Event
@@ -99,3 +99,76 @@ async def test_replaying_what_does_not_exist_publishes_nothing(shop: Database, b
     with pytest.raises(Invalid):
         await dead_letters.replay(bus, range(1, 1_000))
     assert await count_stored(bus) == 1
+
+
+async def test_of_a_stream_that_was_made_anew_a_letter_of_the_same_sequence_is_another(
+    shop: Database, bus: Bus
+) -> None:
+    """Its message id names the event too: inside the duplicate window the broker would drop it without a word."""
+    await bury_some(shop, bus, 1)
+    await bus.api("STREAM.DELETE.CASHBACK")
+    await bus.apply_streams()
+    (second,) = await bury_some(shop, bus, 1)
+    letters = await dead_letters.page(bus, limit=10)
+    assert [letter.original_sequence for letter in letters] == [1, 1]
+    assert letters[1].event_id == second.id
+
+
+async def test_a_dead_letter_names_the_letters_that_its_event_was_before(shop: Database, bus: Bus) -> None:
+    """From one replay to the next; on the event itself, as others see it, nothing of that stays in the end."""
+    (one,) = await bury_some(shop, bus, 1)
+    for number in (1, 3):
+        await dead_letters.replay(bus, [number], by="ann")
+        await work_off(bus, consumer(shop, bus, handler=Script({one.id: [Invalid("still wrong")]})))
+    letters = await dead_letters.page(bus, limit=10)
+    # Each replay leaves a verdict, which takes a sequence too.
+    assert [(letter.sequence, letter.died_before) for letter in letters] == [(1, ()), (3, (1,)), (5, (1, 3))]
+    assert [message["headers"].get("redriven-from") for message in await stored(bus)] == [None, "1", "1,3"]
+    assert "redriven-from" not in letters[-1].headers
+
+
+async def test_what_a_stranger_writes_of_earlier_deaths_is_not_believed(shop: Database, bus: Bus) -> None:
+    """Headers on our subjects may be anything: the letter is kept, and says only what we know."""
+    one = event("pur_1")
+    message = to_message(one)
+    lines = b"redriven-from: 1,x\r\ndlq-history: nonsense\r\ndlq-before: 7\r\n"
+    await publish(bus, [msgspec.structs.replace(message, headers=message.headers + lines)])
+    await work_off(bus, consumer(shop, bus, handler=Script({one.id: [Invalid("wrong")]})))
+    (letter,) = await dead_letters.page(bus, limit=10)
+    assert (letter.died_before, letter.history) == ((), ())
+    assert not {"redriven-from", "dlq-before"} & letter.headers.keys()
+    assert letter.headers.get("dlq-history") != "nonsense"
+
+
+async def test_a_discarded_and_a_replayed_letter_have_their_verdicts_and_stay(shop: Database, bus: Bus) -> None:
+    """Who, when and why; both can be shown and replayed still, and one that does not exist spoils the call."""
+    await bury_some(shop, bus, 3)
+    before = await dead_letters.show(bus, 1)
+    assert await dead_letters.discard(bus, [1], by="ann", reason="Käse, 100%") == [before.event_id]
+    await dead_letters.replay(bus, [2], by="bob")
+    assert await verdicts.settled(bus) == {1: "discarded", 2: "replayed"}
+    settled = await verdicts.settled(bus)
+    assert [letter.sequence for letter in await dead_letters.page(bus, limit=10, without=settled)] == [3]
+    assert [letter.sequence for letter in await dead_letters.page(bus, limit=10)] == [1, 2, 3]
+    (said,) = await verdicts.on(bus, 1)
+    assert (said.word, said.by, said.reason) == ("discarded", "ann", "Käse, 100%")
+    assert await dead_letters.show(bus, 1) == before
+    await dead_letters.replay(bus, [1], by="bob")
+    assert [said.word for said in await verdicts.on(bus, 1)] == ["discarded", "replayed"]
+    assert await verdicts.on(bus, 3) == []
+    for wrong in ([3, 99], [3, 4]):  # the fourth message is a verdict
+        with pytest.raises(NotFound):
+            await dead_letters.discard(bus, wrong, by="ann", reason="x")
+    for reason in (" ", "x" * 501):
+        with pytest.raises(Invalid):
+            await dead_letters.discard(bus, [3], by="ann", reason=reason)
+    assert 3 not in await verdicts.settled(bus)
+
+
+async def test_a_page_goes_past_hundreds_of_verdicts_to_the_letters_behind(shop: Database, bus: Bus) -> None:
+    """More of them than the broker is asked for at once."""
+    await bury_some(shop, bus, 100)
+    await verdicts.say(bus, "discarded", range(1, 100), by="ann", reason="x")
+    await bury_some(shop, bus, 2)
+    letters = await dead_letters.page(bus, limit=2, without=await verdicts.settled(bus))
+    assert [letter.sequence for letter in letters] == [100, 200]

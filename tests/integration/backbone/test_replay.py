@@ -5,14 +5,15 @@ from datetime import timedelta
 import pytest
 
 from cashback.kernel.bus import Bus, publish
-from cashback.kernel.bus.replay import replay
+from cashback.kernel.bus.replay import count, publish_again, replay
 from cashback.kernel.db import Database
 from cashback.kernel.outbox.drain import Drainer
-from cashback.kernel.outbox.replay import replay_outbox
+from cashback.kernel.outbox.replay import count_outbox, replay_outbox
 from cashback.processes.embedded import EmbeddedNats
 from tests.integration.backbone.loops import consumer, work_off
 from tests.integration.backbone.world import (
     SCHEMA,
+    TYPE,
     applied,
     count_applied,
     count_stored,
@@ -70,6 +71,19 @@ async def test_a_dry_run_counts_and_publishes_nothing(shop: Database, bus: Bus) 
     report = await replay(bus, start=2, dry_run=True)
     assert (report.events, report.dry_run) == (2, True)
     assert await count_stored(bus) == 3
+
+
+async def test_what_is_counted_is_what_is_published_again(shop: Database, bus: Bus) -> None:
+    """By type, and no further than the end that was counted: what comes meanwhile is nobody's replay."""
+    await publish(bus, [to_message(event(type_=type_)) for type_ in ("b.done", "a.done", "b.done")])
+    found = await count(bus, start=1)
+    assert (found.events, found.types, found.dry_run) == (3, {"a.done": 1, "b.done": 2}, True)
+    await publish(bus, [to_message(event(type_="a.done"))])
+    told: list[tuple[int, int]] = []
+    done = await publish_again(bus, found, progress=lambda *reached: told.append(reached))
+    assert (done.events, done.types, done.dry_run) == (3, found.types, False)
+    assert told[-1] == (3, 3)
+    assert await count_stored(bus) == 7
 
 
 async def test_a_replay_can_be_limited_to_types(shop: Database, bus: Bus) -> None:
@@ -131,6 +145,9 @@ async def test_the_outbox_replays_only_what_was_published_and_asked_for(shop: Da
     await happened(shop, event())
     assert await replay_outbox(shop, bus, schema=SCHEMA, dry_run=True) == 3
     assert await replay_outbox(shop, bus, schema=SCHEMA, since=late.time, dry_run=True) == 2
+    assert await count_outbox(shop, schema=SCHEMA) == {TYPE: 2, "b.done": 1}
+    assert await count_outbox(shop, schema=SCHEMA, since=late.time) == {TYPE: 1, "b.done": 1}
+    assert await count_outbox(shop, schema=SCHEMA, types=("b.done",)) == {"b.done": 1}
     assert await replay_outbox(shop, bus, schema=SCHEMA, types=("b.done",)) == 1
     assert await stored_ids(bus) == [early.id, late.id, other.id, other.id]
 

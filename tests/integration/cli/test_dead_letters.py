@@ -30,8 +30,24 @@ def test_an_event_that_nobody_can_read_is_listed_shown_and_replayed_as_a_dead_le
     assert event_id in cashback("dlq", "list", settings=dev.settings).out
     said: Said = cashback("dlq", "replay", str(sequence), settings=dev.settings)
     assert (said.code, f"published {event_id} again" in said.err) == (0, True)
-    assert eventually(lambda: _dead(ask)[event_id]["sequence"] > sequence, within_s=WITHIN_S)
+    # The replayed letter is listed no more, and the one that came of it names it.
+    assert eventually(lambda: event_id in _dead(ask), within_s=WITHIN_S)
+    again = ask("dlq", "show", str(_dead(ask)[event_id]["sequence"]))
+    assert (again["sequence"] > sequence, again["died_before"]) == (True, [sequence])
     assert ask("dlq", "replay", str(sequence)) == {"published": [event_id]}
+
+
+def test_every_consumer_of_a_running_system_is_declared_and_as_declared(ask: Ask) -> None:
+    """The list that `streams diff` and doctor go by knows all of them, and none that is not there."""
+    assert {one["state"] for one in ask("streams", "diff")} == {"as declared"}
+
+
+def test_the_outboxes_are_counted_together_where_none_is_named(ask: Ask) -> None:
+    """What the three of them come to, of all types."""
+    all_three = ask("replay", "--dry-run", "--from-outbox")
+    each = [ask("replay", "--dry-run", "--from-outbox", name) for name in ("purchases", "ledger", "minting")]
+    assert all_three["events"] >= sum(one["events"] for one in each[:1]) > 0
+    assert {*all_three["types"]} >= {"purchase.created", "cashback.approved"}
 
 
 @pytest.mark.parametrize("words", [("show", "-1"), ("show", "9" * 26), ("replay", "9" * 26)])

@@ -48,6 +48,8 @@ READING: Final = (
     ("replay", "--dry-run"),
     ("replay", "--dry-run", "--from-outbox", "purchases"),
     ("replay", "--dry-run", "--from-outbox", "minting"),
+    ("replay", "--from-outbox", "--dry-run"),
+    ("streams", "diff"),
 )
 
 

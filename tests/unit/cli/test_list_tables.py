@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from cashback import minting
-from cashback.cli import command, events, mints, reconcile, setup
+from cashback.cli import command, dlq, mints, reconcile, setup
 from cashback.kernel import db
 from cashback.kernel.bus import dead_letters
 from cashback.kernel.config import Dsn
@@ -132,7 +132,7 @@ def test_a_list_of_dead_letters_fits_eighty_columns(monkeypatch: pytest.MonkeyPa
         headers={},
         data=b"",
     )
-    monkeypatch.setattr(events, "_with_bus", lambda _: [letter])
+    monkeypatch.setattr(dlq, "with_bus", lambda _: ([letter], {letter.sequence: "discarded"}))
     _fits(on_terminal, "dlq", "list")
 
 

@@ -155,7 +155,7 @@ def test_a_certificate_for_the_broker_comes_with_its_key_and_an_authority(tmp_pa
     ]
 
 
-@pytest.mark.parametrize("replicas", ["0", "6", "auto", "1.5"])
+@pytest.mark.parametrize("replicas", ["0", "6", "all", "1.5"])
 def test_a_number_of_replicas_that_no_stream_can_have_is_refused(replicas: str) -> None:
     """One to five, as JetStream has it."""
     [told] = problems(BrokerSettings, nats_url="nats://nats:4222", stream_replicas=replicas)

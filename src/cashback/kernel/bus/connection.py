@@ -19,7 +19,7 @@ from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.errors import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, BusRefused, BusUnavailable, StreamMissing
 from cashback.kernel.bus.frame import publish_frame
 from cashback.kernel.bus.link import ASK_TIMEOUT_S, INBOX_PREFIX, Address, Link
-from cashback.kernel.bus.streams import STREAMS, Stream, StreamReport, differences, to_config
+from cashback.kernel.bus.streams import STREAMS, Replicas, Stream, StreamReport, differences, replicas_of, to_config
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.telemetry import logger
 
@@ -38,7 +38,7 @@ connections = Counter("cashback_bus_connections", "connections opened to the bro
 class Bus:
     """The broker as one process sees it."""
 
-    def __init__(self, address: Address, *, replicas: int) -> None:
+    def __init__(self, address: Address, *, replicas: Replicas) -> None:
         """Remember where the broker is; `connect` is the way to get a living one."""
         self._address = address
         self._replicas = replicas
@@ -57,7 +57,7 @@ class Bus:
         password: str = "",
         tls: ssl.SSLContext | None = None,
         inbox_prefix: str = INBOX_PREFIX,
-        replicas: int = 1,
+        replicas: Replicas = "auto",
     ) -> AsyncIterator["Bus"]:
         """Yield the bus behind `url` (servers, comma-separated) at once: a broker that is down is no error here.
 
@@ -90,6 +90,15 @@ class Bus:
         if self._link is None or not self._link.is_open:
             raise BusUnavailable(f"the broker is not connected{self._why}")
         return self._link
+
+    @property
+    def replicas(self) -> int:
+        """Return on how many servers each stream is to be.
+
+        Raises:
+            BusUnavailable: that depends on the broker, and there is no link to it now.
+        """
+        return replicas_of(self._replicas, is_clustered=self.link.is_clustered)
 
     async def wait_connected(self, *, at_most_s: float = 60.0) -> bool:
         """Return as soon as there is a link, or after `at_most_s`; tell whether there is one."""
@@ -157,7 +166,7 @@ class Bus:
     async def _examine(self, stream: Stream) -> StreamReport:
         """Report on one stream that is there."""
         found = await self.api(f"STREAM.INFO.{stream.name}")
-        declared = to_config(stream, replicas=self._replicas)
+        declared = to_config(stream, replicas=self.replicas)
         return StreamReport(name=stream.name, created=False, differences=differences(declared, found["config"]))
 
     async def _apply(self, stream: Stream) -> StreamReport:
@@ -165,7 +174,7 @@ class Bus:
         try:
             return await self._examine(stream)
         except StreamMissing:
-            declared = to_config(stream, replicas=self._replicas)
+            declared = to_config(stream, replicas=self.replicas)
             found = await self.api(f"STREAM.CREATE.{stream.name}", declared)
             log.info("stream.created", stream=stream.name)
             return StreamReport(name=stream.name, created=True, differences=differences(declared, found["config"]))

@@ -18,6 +18,28 @@ ACK_PENDING_MAX: Final = 8_192
 _NS_IN_S: Final = 1_000_000_000
 
 
+class Durable(msgspec.Struct, frozen=True):
+    """A durable consumer as we want it: its name and the types of events it is given."""
+
+    name: str
+    types: tuple[str, ...]
+
+
+def to_config(durable: Durable) -> dict[str, object]:
+    """Return the consumer in the words of JetStream's API (durations in nanoseconds)."""
+    return {
+        "durable_name": durable.name,
+        "name": durable.name,
+        "deliver_policy": "all",
+        "ack_policy": "explicit",
+        "ack_wait": int(ACK_WAIT_S * _NS_IN_S),
+        "max_ack_pending": ACK_PENDING_MAX,
+        "max_deliver": -1,
+        "replay_policy": "instant",
+        "filter_subjects": type_filters(durable.types),
+    }
+
+
 async def ensure_durable(bus: Bus, *, stream: str, name: str, types: tuple[str, ...]) -> None:
     """Create the consumer `name` or bring it to the present configuration; what it has acknowledged stays.
 
@@ -27,17 +49,7 @@ async def ensure_durable(bus: Bus, *, stream: str, name: str, types: tuple[str, 
         StreamMissing: the stream is not there.
         BusUnavailable: the broker did not answer, or refused.
     """
-    config = {
-        "durable_name": name,
-        "name": name,
-        "deliver_policy": "all",
-        "ack_policy": "explicit",
-        "ack_wait": int(ACK_WAIT_S * _NS_IN_S),
-        "max_ack_pending": ACK_PENDING_MAX,
-        "max_deliver": -1,
-        "replay_policy": "instant",
-        "filter_subjects": type_filters(types),
-    }
+    config = to_config(Durable(name, types))
     await bus.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
 
 

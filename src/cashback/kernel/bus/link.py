@@ -149,6 +149,11 @@ class Link:
         except LOST as cause:
             raise BusUnavailable("the connection to the broker was lost") from cause
 
+    @property
+    def is_clustered(self) -> bool:
+        """Tell whether the server is one of a cluster, however many of the others are up."""
+        return "cluster" in self._wire._server_info  # noqa: SLF001 - what the server said of itself; nats-py offers no more
+
     def new_inbox(self) -> str:
         """Return a subject that nobody else listens on."""
         return self._wire.new_inbox()

@@ -8,6 +8,7 @@
 | `ce-type`, `ce-source`, `ce-time`, `ce-specversion`, `content-type`, `traceparent` | as CloudEvents has them |
 | `ce-dataschema`     | `urn:cashback:<type>:<version>`, which form of its type's data this is; absent is 1 |
 | `replay-of`         | a replayed event's sequence in the stream it was read from                     |
+| `redriven-from`     | on a dead letter's replay: its sequence, behind those of its event's earlier ones |
 | `dlq-*`             | why and by whom an event was given up, on dead letters only                    |
 """
 
@@ -31,6 +32,7 @@ EVENT_TYPE: Final = "ce-type"
 EVENT_SCHEMA: Final = "ce-dataschema"
 FIRST_VERSION: Final = 1
 REPLAY_OF: Final = "replay-of"
+REDRIVEN_FROM: Final = "redriven-from"
 SERVER_PREFIX: Final = "Nats-"
 DEAD_PREFIX: Final = "dlq-"
 
@@ -124,7 +126,7 @@ def repeated(
     kept = {
         name: value
         for name, value in headers.items()
-        if not name.startswith(SERVER_PREFIX) and not name.startswith(DEAD_PREFIX) and name != REPLAY_OF
+        if not name.startswith((SERVER_PREFIX, DEAD_PREFIX)) and name not in {REPLAY_OF, REDRIVEN_FROM}
     }
     event_id = headers.get(EVENT_ID, "")
     return Message(

@@ -4,12 +4,14 @@
 
 Publishing anew reaches every consumer, running or not, without touching their positions: an inbox that knows an event
 skips it, one that lost it (a restored database) applies it. Replays of events inside the range are left out, so that
-replaying twice does not double what the next replay reads. The outbox's own replay is `outbox.replay`.
+replaying twice does not double what the next replay reads. What will be published is counted first, by its headers.
+The outbox's own replay is `outbox.replay`.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from nats.aio.msg import Msg
@@ -17,13 +19,13 @@ from nats.aio.msg import Msg
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable
 from cashback.kernel.bus.frame import plain_headers
-from cashback.kernel.bus.message import REPLAY_OF, Message, Place, new_token, read_place, repeated, rfc3339
+from cashback.kernel.bus.message import EVENT_TYPE, REPLAY_OF, Message, Place, new_token, read_place, repeated, rfc3339
 from cashback.kernel.bus.publish import BATCH_MAX, publish
 from cashback.kernel.bus.pull import Pull
 from cashback.kernel.bus.streams import EVENTS, type_filters
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Is told how many stored events were looked at, and of how many."""
+"""Is told how many steps were done, and of how many: events published or, while they are counted, looked at."""
 
 SILENCE_S: Final = 2.0
 INACTIVE_S: Final = 30
@@ -32,9 +34,10 @@ _NS_IN_S: Final = 1_000_000_000
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay did, or with `dry_run` would do: events, and the stretch of the stream it looked at."""
+    """What a replay did, or with `dry_run` would do: events, how many of each type, and the stretch that was read."""
 
     events: int
+    types: dict[str, int]
     first_sequence: int
     last_sequence: int
     dry_run: bool
@@ -56,24 +59,75 @@ async def replay(
         StreamMissing: the stream is not there; `outbox.replay` fills it again.
         BusUnavailable: the broker went away on the way; repeat it.
     """
+    found = await count(bus, start=start, types=types, progress=progress)
+    return found if dry_run else await publish_again(bus, found, types=types, progress=progress)
+
+
+async def count(
+    bus: Bus, *, start: int | datetime, types: tuple[str, ...] = (), progress: Progress | None = None
+) -> Replayed:
+    """Return what a replay from `start` to the present end would publish; `progress` is told of all that is stored.
+
+    Where nothing is stored from `start` on, the first sequence is above the last.
+
+    Raises:
+        StreamMissing: the stream is not there.
+        BusUnavailable: the broker went away on the way.
+    """
     state = (await bus.api(f"STREAM.INFO.{EVENTS.name}"))["state"]
     end = int(state["last_seq"])
-    oldest = start if isinstance(start, int) else await _first_since(bus, start, default=end + 1)
+    oldest = start if isinstance(start, int) else await _first_since(bus, start, state=state)
     oldest = max(oldest, int(state["first_seq"]), 1)
-    run = new_token()
-    events = 0
-    async for batch in _read(bus, start=oldest, end=end, types=types, headers_only=dry_run):
-        chosen = [(message, place) for message, place in batch if not _is_replay_of(message, first=oldest, last=end)]
-        if not dry_run:
-            await publish(bus, [_again(message, place, run=run) for message, place in chosen])
-        events += len(chosen)
+    of_type: Counter[str] = Counter()
+    async for batch in _read(bus, start=oldest, end=end, types=types, headers_only=True):
+        chosen = [message for message, _ in batch if not _is_replay_of(message, first=oldest, last=end)]
+        of_type.update((message.headers or {}).get(EVENT_TYPE, "") for message in chosen)
         if progress is not None:
             progress(batch[-1][1].sequence - oldest + 1, end - oldest + 1)
-    return Replayed(events=events, first_sequence=oldest, last_sequence=end, dry_run=dry_run)
+    return Replayed(
+        events=of_type.total(),
+        types=dict(sorted(of_type.items())),
+        first_sequence=oldest,
+        last_sequence=end,
+        dry_run=True,
+    )
 
 
-async def _first_since(bus: Bus, instant: datetime, *, default: int) -> int:
-    """Return the sequence of the first message stored at or after `instant`, or `default` when there is none."""
+async def publish_again(
+    bus: Bus, found: Replayed, *, types: tuple[str, ...] = (), progress: Progress | None = None
+) -> Replayed:
+    """Publish again, in order, what was counted, and return what that was: less where something aged out meanwhile.
+
+    `progress` is told of events. Repeating it is safe and applies nothing twice.
+
+    Raises:
+        StreamMissing: the stream is not there.
+        BusUnavailable: the broker went away on the way; repeat it.
+    """
+    first, last = found.first_sequence, found.last_sequence
+    of_type: Counter[str] = Counter()
+    run = new_token()
+    async for batch in _read(bus, start=first, end=last, types=types, headers_only=False):
+        chosen = [(message, place) for message, place in batch if not _is_replay_of(message, first=first, last=last)]
+        await publish(bus, [_again(message, place, run=run) for message, place in chosen])
+        of_type.update((message.headers or {}).get(EVENT_TYPE, "") for message, _ in chosen)
+        if progress is not None:
+            progress(of_type.total(), found.events)
+    return msgspec.structs.replace(found, events=of_type.total(), types=dict(sorted(of_type.items())), dry_run=False)
+
+
+async def _first_since(bus: Bus, instant: datetime, *, state: Mapping[str, Any]) -> int:
+    """Return the sequence of the first message stored at or after `instant`; one behind the last when there is none.
+
+    `state` is the stream's. Of an instant outside it the broker is not asked: its nanoseconds end in the year 2262, and
+    of a later one it takes everything to be younger.
+    """
+    first, last = (msgspec.convert(state[name], datetime) for name in ("first_ts", "last_ts"))
+    default = int(state["last_seq"]) + 1
+    if instant > last:
+        return default
+    if instant <= first:
+        return int(state["first_seq"])
     name = new_token()
     position = {"deliver_policy": "by_start_time", "opt_start_time": rfc3339(instant)}
     await _create_reader(bus, name, types=(), headers_only=True, position=position)

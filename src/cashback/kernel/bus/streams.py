@@ -9,12 +9,21 @@ A full stream refuses new messages instead of dropping old ones: then the outbox
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 SUBJECT_PREFIX: Final = "cashback.v1"
 DEAD_SUBJECT_PREFIX: Final = "cashback.dlq.v1"
+
+MESSAGE_BYTES_MAX: Final = 1024**2
+"""Of one message with its headers: an event's data are 64 KiB at most, and a dead letter says some KiB more."""
+
+IN_A_CLUSTER: Final = 3
+"""Servers that hold each stream of a cluster: one of them may be lost."""
+
+Replicas: TypeAlias = int | Literal["auto"]
+"""On how many servers a stream is to be; `auto` is 3 in a cluster and 1 on a server that stands alone."""
 
 _GIB: Final = 1024**3
 _HOUR_S: Final = 3_600
@@ -29,6 +38,18 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     bytes_max: int
     age_max_s: int
     duplicate_window_s: int = 600
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A setting that the broker holds otherwise than it is declared."""
+
+    setting: str
+    found: object
+    declared: object
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        return f"{self.setting} is {self.found!r}, declared {self.declared!r}"
 
 
 class StreamReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +69,18 @@ DEAD_LETTERS: Final = Stream(
 STREAMS: Final = (EVENTS, DEAD_LETTERS)
 
 
+def replicas_of(said: Replicas, *, is_clustered: bool) -> int:
+    """Return on how many servers a stream is to be.
+
+    `auto` goes by whether there is a cluster and not by how many of its servers are up: otherwise a stream made while
+    they start would be on one for ever, and one that is down would make every stream differ. So there is no falling
+    back: a cluster that cannot hold three copies refuses.
+    """
+    if said == "auto":
+        return IN_A_CLUSTER if is_clustered else 1
+    return said
+
+
 def to_config(stream: Stream, *, replicas: int) -> dict[str, object]:
     """Return the stream in the words of JetStream's API (durations in nanoseconds)."""
     return {
@@ -58,6 +91,10 @@ def to_config(stream: Stream, *, replicas: int) -> dict[str, object]:
         "storage": "file",
         "num_replicas": replicas,
         "max_bytes": stream.bytes_max,
+        # Limits that nobody wants, set by hand: a full stream refuses, so that the outbox would wait for ever.
+        "max_msgs": -1,
+        "max_msgs_per_subject": -1,
+        "max_msg_size": MESSAGE_BYTES_MAX,
         "max_age": stream.age_max_s * _NS_IN_S,
         "duplicate_window": stream.duplicate_window_s * _NS_IN_S,
         "deny_delete": True,
@@ -67,13 +104,16 @@ def to_config(stream: Stream, *, replicas: int) -> dict[str, object]:
     }
 
 
+def unlike(declared: Mapping[str, object], found: Mapping[str, object]) -> tuple[Difference, ...]:
+    """Return each declared setting that the broker holds otherwise."""
+    return tuple(
+        Difference(name, found.get(name), value) for name, value in declared.items() if found.get(name) != value
+    )
+
+
 def differences(declared: Mapping[str, object], found: Mapping[str, object]) -> tuple[str, ...]:
     """Return a sentence for each declared setting that the broker holds otherwise."""
-    return tuple(
-        f"{name} is {found.get(name)!r}, declared {value!r}"
-        for name, value in declared.items()
-        if found.get(name) != value
-    )
+    return tuple(str(one) for one in unlike(declared, found))
 
 
 def event_subject(type_: str, partition: int) -> str:

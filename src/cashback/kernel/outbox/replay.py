@@ -52,6 +52,32 @@ async def replay_outbox(
     return done
 
 
+async def count_outbox(
+    database: Database, *, schema: str, since: datetime | None = None, types: tuple[str, ...] = ()
+) -> dict[str, int]:
+    """Return how many events of each type a replay of one outbox would publish.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+    """
+    async with database.transaction() as tx:
+        cursor = await tx.execute(
+            f"""
+            select event.type, count(*)
+            from {schema}.outbox_cursors as lane
+            join {schema}.outbox_events as event
+              on event.partition = lane.partition
+              and event.position <= lane.position
+            where (%(since)s::timestamptz is null or event.time >= %(since)s)
+              and (%(types)s::text[] = '{{}}' or event.type = any (%(types)s))
+            group by event.type
+            order by event.type
+            """,
+            {"since": since, "types": list(types)},
+        )
+        return {str(row[0]): int(row[1]) for row in await cursor.fetchall()}
+
+
 async def _published(
     database: Database, *, schema: str, since: datetime | None, types: tuple[str, ...]
 ) -> tuple[Sequence[Lane], int]:

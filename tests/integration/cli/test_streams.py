@@ -1,0 +1,127 @@
+"""`cashback streams` on a broker of its own: what differs is told, what is missing is made, and a person changes it."""
+
+import asyncio
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from cashback.cli.command import EXIT_DIFFERENCE, EXIT_INTERRUPTED
+from cashback.kernel.bus import Bus
+from cashback.processes.durables import DURABLES
+from cashback.processes.embedded import EmbeddedNats
+from tests.integration.cli.conftest import Cashback
+
+NAMES: Final = ["CASHBACK", "CASHBACK_DLQ", *(one.name for one in DURABLES)]
+WEEK_NS: Final = 7 * 86_400 * 10**9
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedNats]:
+    """Give a NATS server that this test alone uses."""
+    with EmbeddedNats(tmp_path / "nats", durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(broker: EmbeddedNats) -> dict[str, str]:
+    """Give the settings of the verbs."""
+    return {"CASHBACK_NATS_URL": broker.url()}
+
+
+def api(broker: EmbeddedNats, verb: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """Ask JetStream's management API."""
+
+    async def run() -> dict[str, Any]:
+        """Connect and ask."""
+        async with Bus.connect(broker.url(), name="test") as bus:
+            await bus.wait_connected()
+            return await bus.api(verb, body)
+
+    return asyncio.run(run())
+
+
+def plant(broker: EmbeddedNats, **changes: object) -> dict[str, Any]:
+    """Change the stream of events as somebody might by hand; return what it was and is."""
+    config: dict[str, Any] = api(broker, "STREAM.INFO.CASHBACK")["config"]
+    return dict(api(broker, "STREAM.UPDATE.CASHBACK", {**config, **changes})["config"])
+
+
+def test_streams_apply_creates_what_is_missing(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
+) -> None:
+    """Both streams and every durable consumer; a second time there is nothing to do, and diff exits with 0."""
+    before = cashback("streams", "diff", "--json", settings=settings)
+    assert before.code == EXIT_DIFFERENCE
+    states = [(one["name"], one["state"]) for one in msgspec.convert(before.json, list[dict[str, Any]])]
+    assert states == [(name, "missing") for name in NAMES]
+    made = cashback("streams", "apply", settings=settings)
+    assert (made.code, [f"created {name}" in made.err for name in NAMES]) == (0, [True] * len(NAMES))
+    assert cashback("streams", "apply", settings=settings).err == ""
+    after = cashback("streams", "diff", settings=settings)
+    assert (after.code, after.out.count("as declared")) == (0, len(NAMES))
+    assert api(broker, "STREAM.INFO.CASHBACK")["config"]["max_msg_size"] == 1024**2
+
+
+def test_streams_diff_tells_what_differs_and_changes_nothing(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
+) -> None:
+    """Found beside declared, as a person reads them; apply without --change leaves it too."""
+    cashback("streams", "apply", settings=settings)
+    planted = plant(broker, max_age=3_600 * 10**9, max_msgs=10)
+    for verb in ("diff", "apply"):
+        told = cashback("streams", verb, settings=settings)
+        assert told.code == EXIT_DIFFERENCE
+        assert ["CASHBACK", "max_age", "1", "h", "7", "d"] in [line.split() for line in told.out.splitlines()]
+        assert ["CASHBACK", "max_msgs", "10", "no", "limit"] in [line.split() for line in told.out.splitlines()]
+    assert api(broker, "STREAM.INFO.CASHBACK")["config"] == planted
+
+
+def test_streams_apply_change_changes_what_a_person_saw(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once they said so; what nobody declares stays as it is."""
+    cashback("streams", "apply", settings=settings)
+    plant(broker, max_age=3_600 * 10**9, description="by hand")
+    api(broker, "CONSUMER.CREATE.CASHBACK.ledger-outcomes", _consumer(broker, max_ack_pending=7))
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody answers
+    assert cashback("streams", "apply", "--change", settings=settings).code == EXIT_INTERRUPTED
+    assert api(broker, "STREAM.INFO.CASHBACK")["config"]["max_age"] == 3_600 * 10**9
+    assert cashback("streams", "apply", "--change", "--yes", settings=settings).code == 0
+    config = api(broker, "STREAM.INFO.CASHBACK")["config"]
+    assert (config["max_age"], config["description"]) == (WEEK_NS, "by hand")
+    assert api(broker, "CONSUMER.INFO.CASHBACK.ledger-outcomes")["config"]["max_ack_pending"] > 7
+    assert cashback("streams", "diff", settings=settings).code == 0
+
+
+def test_what_nats_never_changes_is_told_and_holds_up_nothing_else(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
+) -> None:
+    """A stream in memory stays one, says the broker; its age is changed all the same."""
+    api(broker, "STREAM.CREATE.CASHBACK", {"name": "CASHBACK", "subjects": ["cashback.v1.>"], "storage": "memory"})
+    told = cashback("streams", "apply", "--change", "--yes", settings=settings)
+    assert told.code == EXIT_DIFFERENCE
+    assert "not changed: CASHBACK storage: stream configuration update can not change storage type" in told.err
+    config = api(broker, "STREAM.INFO.CASHBACK")["config"]
+    assert (config["storage"], config["max_age"], config["deny_purge"]) == ("memory", WEEK_NS, True)
+
+
+def test_a_consumer_of_others_is_named_and_left_alone(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
+) -> None:
+    """Purchases are published for others too; their consumers are no difference."""
+    cashback("streams", "apply", settings=settings)
+    body = {"stream_name": "CASHBACK", "config": {"durable_name": "partner", "ack_policy": "explicit"}}
+    api(broker, "CONSUMER.CREATE.CASHBACK.partner", body)
+    told = cashback("streams", "diff", settings=settings)
+    assert told.code == 0
+    assert ["consumer", "partner", "of", "others"] in [line.split() for line in told.out.splitlines()]
+
+
+def _consumer(broker: EmbeddedNats, **changes: object) -> dict[str, object]:
+    """Return the request that changes the consumer of outcomes."""
+    config = api(broker, "CONSUMER.INFO.CASHBACK.ledger-outcomes")["config"]
+    return {"stream_name": "CASHBACK", "config": {**config, **changes}}

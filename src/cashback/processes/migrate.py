@@ -17,13 +17,31 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cashback.kernel.config import Dsn, Secret
-from cashback.kernel.db import DatabaseUnavailable
+from cashback.kernel.db import (
+    IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    LOCK_TIMEOUT_MS,
+    STATEMENT_TIMEOUT_MS,
+    DatabaseUnavailable,
+)
 from cashback.kernel.errors import Rejected
 from cashback.kernel.telemetry import logger
 
 _PROVISION_LOCK: Final = 0x7072_6F76
 _OF_THE_ADMIN: Final = frozenset({"user", "password", "host", "port", "dbname"})
 """What of the admin's connection string an owner does not share."""
+
+TIMEOUTS_MS: Final = {
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "lock_timeout": LOCK_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
+}
+"""What bounds a role whichever client it comes with: ours says the same numbers itself, psql says none."""
+TRANSACTION_TIMEOUT_MS: Final = 300_000
+"""How long a transaction of a process may last in all; what it keeps locked or from being cleaned up, no longer."""
+_READS_FOR_LONG: Final = ("_auditor", "_operator")
+"""How roles are called whose work is one transaction over all of large tables."""
+_TRANSACTION_TIMEOUT_SINCE: Final = 170_000
+"""The first server that knows of it, as libpq counts versions."""
 
 log = logger(__name__)
 
@@ -150,6 +168,8 @@ def _provision(admin: psycopg.Connection, settings: Settings, service: Service) 
     with _told(service):
         for role in (service.owner, *service.roles):
             _ensure_role(admin, role, settings.password(role))
+        for role in service.roles:
+            _bound_role(admin, role)
         _ensure_database(admin, service)
         with psycopg.connect(
             make_conninfo(settings.admin_dsn.value, dbname=service.database), autocommit=True
@@ -168,6 +188,19 @@ def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> No
             verb, sql.Identifier(role), sql.Literal(secret)
         )
     )
+
+
+def _bound_role(connection: psycopg.Connection, role: str) -> None:
+    """Have every session of a role begin with our timeouts; the owner has none, since a revision may take long."""
+    bounds = dict(TIMEOUTS_MS)
+    if not role.endswith(_READS_FOR_LONG) and connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        bounds["transaction_timeout"] = TRANSACTION_TIMEOUT_MS
+    for name, bound_ms in bounds.items():
+        connection.execute(
+            sql.SQL("alter role {} set {} = {}").format(
+                sql.Identifier(role), sql.Identifier(name), sql.Literal(bound_ms)
+            )
+        )
 
 
 def _ensure_database(connection: psycopg.Connection, service: Service) -> None:

@@ -9,12 +9,11 @@ Running it again changes nothing; two runs side by side take turns. Each service
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import quote, urlencode
 
 import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from cashback.kernel.config import Dsn, Secret
 from cashback.kernel.db import (
@@ -27,9 +26,6 @@ from cashback.kernel.errors import Rejected
 from cashback.kernel.telemetry import logger
 
 _PROVISION_LOCK: Final = 0x7072_6F76
-_OF_THE_ADMIN: Final = frozenset({"user", "password", "host", "port", "dbname"})
-"""What of the admin's connection string an owner does not share."""
-
 TIMEOUTS_MS: Final = {
     "statement_timeout": STATEMENT_TIMEOUT_MS,
     "lock_timeout": LOCK_TIMEOUT_MS,
@@ -120,21 +116,16 @@ def migrate(settings: Settings, services: Sequence[str] = ()) -> dict[str, str]:
         with _turn(settings, service) as admin:
             _provision(admin, settings, service)
             for schema in service.schemas:
-                revisions[schema] = upgrade(owner_url(settings, service), schema)
+                revisions[schema] = upgrade(owner_dsn(settings, service), schema)
                 log.info("schema.migrated", schema=schema, revision=revisions[schema])
     return revisions
 
 
-def owner_url(settings: Settings, service: Service) -> str:
-    """Return the connection URL of a database's owner on the server that the admin DSN names, TLS options and all."""
-    admin = conninfo_to_dict(settings.admin_dsn.value)
-    password = quote(settings.password(service.owner), safe="")
-    # In square brackets an IPv6 address is a host, and so is a name without them (RFC 3986).
-    host = str(admin.get("host", "127.0.0.1"))
-    place = f"[{host}]" if ":" in host else quote(host, safe="")
-    options = urlencode({name: str(value) for name, value in admin.items() if name not in _OF_THE_ADMIN})
-    url = f"postgresql://{service.owner}:{password}@{place}:{admin.get('port', 5432)}/{service.database}"
-    return f"{url}?{options}" if options else url
+def owner_dsn(settings: Settings, service: Service) -> str:
+    """Return how a database's owner connects: to the servers that the admin's DSN names, TLS options and all."""
+    return make_conninfo(
+        settings.admin_dsn.value, user=service.owner, password=settings.password(service.owner), dbname=service.database
+    )
 
 
 @contextmanager

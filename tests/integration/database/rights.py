@@ -25,10 +25,15 @@ Rights: TypeAlias = dict[str, dict[str, dict[str, str]]]
 """By role, then by what it is on, then by verb: which columns, or else "yes"."""
 
 
+def settings(admin_dsn: str) -> migrate.Settings:
+    """Return what `cashback migrate` is told, with one password for all roles."""
+    words = {name: Secret(PASSWORD) for name in migrate.Settings.__struct_fields__ if name != "admin_dsn"}
+    return migrate.Settings(admin_dsn=Secret(admin_dsn), **words)
+
+
 def prepare(server: EmbeddedPostgres) -> dict[str, list[Attempt]]:
     """Migrate a new server as `cashback migrate` does, and return all that can be tried, by database."""
-    words = {name: Secret(PASSWORD) for name in migrate.Settings.__struct_fields__ if name != "admin_dsn"}
-    migrate.migrate(migrate.Settings(admin_dsn=Secret(server.dsn()), **words))
+    migrate.migrate(settings(server.dsn()))
     found = {}
     for service in migrate.SERVICES:
         with psycopg.connect(server.dsn(service.database)) as connection:

@@ -13,7 +13,7 @@ from tests.integration.database.attempts import Attempt
 
 Tries = Mapping[str, Sequence[Attempt]]
 
-STATEMENTS_MIN = 5_000
+STATEMENTS_MIN = 15_000
 """There are more; without this, nothing tried would be nothing wrong."""
 
 

@@ -5,7 +5,6 @@ from typing import Final
 
 import psycopg
 import pytest
-from psycopg import errors
 
 from cashback.kernel.db import Database, long_statements
 from cashback.processes import migrate
@@ -45,16 +44,6 @@ def test_an_owner_is_not_bounded(provided: EmbeddedPostgres, tries: Tries) -> No
         dsn = provided.dsn(service.database, user=service.owner, password=rights.PASSWORD)
         with psycopg.connect(dsn) as connection:
             assert set(shown(connection).values()) == {"0"}
-
-
-def test_a_lock_of_somebody_else_is_not_waited_for(provided: EmbeddedPostgres, tries: Tries) -> None:
-    """The bound is the server's: nothing here sets one, and without it this would wait for ever."""
-    assert "chain" in tries
-    dsn = provided.dsn("chain", user="chain_auditor", password=rights.PASSWORD)
-    with psycopg.connect(provided.dsn("chain")) as holder, psycopg.connect(dsn) as waiter:
-        holder.execute("lock table chain.mints in access exclusive mode")
-        with pytest.raises(errors.LockNotAvailable):
-            waiter.execute("select from chain.mints")
 
 
 async def test_a_question_about_all_of_a_large_table_still_has_its_time(

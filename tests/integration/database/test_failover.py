@@ -96,6 +96,13 @@ def migrated(places: str, password: str) -> dict[str, str]:
     return migrate.migrate(rights.settings(of_both(places, "postgres", user="postgres", password=password)))
 
 
+def services_at(server: EmbeddedPostgres) -> list[str]:
+    """Return the roles of services that are connected to a server."""
+    query = "select distinct usename::text from pg_stat_activity where usename like 'cashback_%' order by 1"
+    with psycopg.connect(server.dsn()) as connection:
+        return [role for (role,) in connection.execute(query)]
+
+
 @pytest.fixture
 def places() -> str:
     """Give the addresses of a pair that does not run yet, its standby first."""
@@ -128,7 +135,10 @@ async def world(pair: Pair, places: str) -> AsyncIterator[World]:
 async def test_a_primary_dies_and_nothing_that_was_acknowledged_is_lost(
     pair: Pair, world: World, places: str, nats: EmbeddedNats
 ) -> None:
-    """The API records on, and the relay publishes each purchase once, though nobody is started again."""
+    """The API records on, and the relay publishes each purchase, though nobody is started again.
+
+    Nobody goes back to the old primary when it comes up again, which believes that it still is one.
+    """
     await world.programme()
     buying = Buying(world, await world.user(), await world.merchant())
     stop = asyncio.Event()
@@ -145,6 +155,10 @@ async def test_a_primary_dies_and_nothing_that_was_acknowledged_is_lost(
         before = len(buying.acknowledged)
         await asyncio.to_thread(promote, pair.standby)
         await buying.reach(before + SOME)
+        await asyncio.to_thread(pair.primary.start)
+        await buying.reach(before + 2 * SOME)
+        assert services_at(pair.primary) == []
+        assert set(services_at(pair.standby)) >= {"cashback_api", "cashback_relay"}
         for buyer in buyers:
             buyer.cancel()
         with suppress(asyncio.CancelledError):

@@ -85,6 +85,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def rights(session: nox.Session) -> None:
+    """Try everything as every database role, and write down in rights.json what each may do."""
+    with in_memory() as settings:
+        session.run("python", "-m", "tests.integration.database.rights", env=settings)
+
+
+@nox.session
 def deep(session: nox.Session) -> None:
     """The second tier: half an hour, before an issue is called done."""
     session.run(*DEEP, *session.posargs)

@@ -22,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from cashback.kernel import arrays
 from cashback.kernel.errors import Broken, Unavailable
+from cashback.kernel.servers import connecting, each_within_s
 
 Tx: TypeAlias = psycopg.AsyncConnection[TupleRow]
 
@@ -99,7 +100,8 @@ class Line(psycopg.AsyncConnection[TupleRow]):
         """
         heard = Refusal() if refusal is None else refusal
         try:
-            connection = await super().connect(conninfo, **options)
+            async with connecting():
+                connection = await super().connect(conninfo, **options)
         except psycopg.OperationalError as cause:
             heard.words = _fatal_words(cause)
             raise
@@ -158,6 +160,7 @@ class Database:
         """Yield the database behind `dsn`; connections open on demand, so a database that is down is no error here.
 
         `name` appears as `application_name`, so that an operator can tell the processes apart.
+        Of several servers in `dsn` the first that answers is taken: with `target_session_attrs=read-write` the primary.
         """
         options = (
             f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
@@ -171,7 +174,7 @@ class Database:
             kwargs={
                 "application_name": name,
                 "options": options,
-                "connect_timeout": 5,
+                "connect_timeout": each_within_s(dsn),
                 "refusal": refusal,
                 **_NOTICE_SILENCE,
             },

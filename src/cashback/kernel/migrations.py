@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Final
 
+import psycopg
 from alembic import command, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from cashback.kernel.db import DatabaseUnavailable
@@ -20,14 +20,16 @@ _LOCK: Final = 0x6361_7368
 def upgrade(dsn: str, schema: str) -> str:
     """Bring `schema` to the head of its history and return that revision; a second run changes nothing.
 
-    `dsn` is a libpq connection URL of the database's owner.
+    `dsn` is a libpq connection string of the database's owner.
 
     Raises:
         DatabaseUnavailable: it cannot be reached, or turned the owner away; nothing of a revision is half done.
     """
     config = _config(schema)
-    url = make_url(dsn).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, isolation_level="READ COMMITTED")
+    # The driver reads the string itself: SQLAlchemy's URL has no place for all that libpq knows, as several servers.
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), isolation_level="READ COMMITTED"
+    )
     try:
         with engine.begin() as connection:
             connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})

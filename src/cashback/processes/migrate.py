@@ -9,21 +9,35 @@ Running it again changes nothing; two runs side by side take turns. Each service
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import quote, urlencode
 
 import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from cashback.kernel.config import Dsn, Secret
-from cashback.kernel.db import DatabaseUnavailable
+from cashback.kernel.db import (
+    IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    LOCK_TIMEOUT_MS,
+    STATEMENT_TIMEOUT_MS,
+    DatabaseUnavailable,
+)
 from cashback.kernel.errors import Rejected
 from cashback.kernel.telemetry import logger
 
 _PROVISION_LOCK: Final = 0x7072_6F76
-_OF_THE_ADMIN: Final = frozenset({"user", "password", "host", "port", "dbname"})
-"""What of the admin's connection string an owner does not share."""
+TIMEOUTS_MS: Final = {
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "lock_timeout": LOCK_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
+}
+"""What bounds a role whichever client it comes with: ours says the same numbers itself, psql says none."""
+TRANSACTION_TIMEOUT_MS: Final = 300_000
+"""How long a transaction of a process may last in all; what it keeps locked or from being cleaned up, no longer."""
+_READS_FOR_LONG: Final = ("_auditor", "_operator")
+"""How roles are called whose work is one transaction over all of large tables."""
+_TRANSACTION_TIMEOUT_SINCE: Final = 170_000
+"""The first server that knows of it, as libpq counts versions."""
 
 log = logger(__name__)
 
@@ -102,21 +116,16 @@ def migrate(settings: Settings, services: Sequence[str] = ()) -> dict[str, str]:
         with _turn(settings, service) as admin:
             _provision(admin, settings, service)
             for schema in service.schemas:
-                revisions[schema] = upgrade(owner_url(settings, service), schema)
+                revisions[schema] = upgrade(owner_dsn(settings, service), schema)
                 log.info("schema.migrated", schema=schema, revision=revisions[schema])
     return revisions
 
 
-def owner_url(settings: Settings, service: Service) -> str:
-    """Return the connection URL of a database's owner on the server that the admin DSN names, TLS options and all."""
-    admin = conninfo_to_dict(settings.admin_dsn.value)
-    password = quote(settings.password(service.owner), safe="")
-    # In square brackets an IPv6 address is a host, and so is a name without them (RFC 3986).
-    host = str(admin.get("host", "127.0.0.1"))
-    place = f"[{host}]" if ":" in host else quote(host, safe="")
-    options = urlencode({name: str(value) for name, value in admin.items() if name not in _OF_THE_ADMIN})
-    url = f"postgresql://{service.owner}:{password}@{place}:{admin.get('port', 5432)}/{service.database}"
-    return f"{url}?{options}" if options else url
+def owner_dsn(settings: Settings, service: Service) -> str:
+    """Return how a database's owner connects: to the servers that the admin's DSN names, TLS options and all."""
+    return make_conninfo(
+        settings.admin_dsn.value, user=service.owner, password=settings.password(service.owner), dbname=service.database
+    )
 
 
 @contextmanager
@@ -150,6 +159,8 @@ def _provision(admin: psycopg.Connection, settings: Settings, service: Service) 
     with _told(service):
         for role in (service.owner, *service.roles):
             _ensure_role(admin, role, settings.password(role))
+        for role in service.roles:
+            _bound_role(admin, role)
         _ensure_database(admin, service)
         with psycopg.connect(
             make_conninfo(settings.admin_dsn.value, dbname=service.database), autocommit=True
@@ -168,6 +179,19 @@ def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> No
             verb, sql.Identifier(role), sql.Literal(secret)
         )
     )
+
+
+def _bound_role(connection: psycopg.Connection, role: str) -> None:
+    """Have every session of a role begin with our timeouts; the owner has none, since a revision may take long."""
+    bounds = dict(TIMEOUTS_MS)
+    if not role.endswith(_READS_FOR_LONG) and connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        bounds["transaction_timeout"] = TRANSACTION_TIMEOUT_MS
+    for name, bound_ms in bounds.items():
+        connection.execute(
+            sql.SQL("alter role {} set {} = {}").format(
+                sql.Identifier(role), sql.Identifier(name), sql.Literal(bound_ms)
+            )
+        )
 
 
 def _ensure_database(connection: psycopg.Connection, service: Service) -> None:

@@ -26,12 +26,22 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NEVER_S = 3_600.0
 """In place of a bound that must not be what ends a test: a test is given two minutes."""
+CLIENTS = 32
+"""Who asks twice at once, of a process with two connections."""
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def narrow(dsns: Dsns) -> AsyncIterator[Rest]:
     """Give a process with a single connection."""
     async with open_world(dsns, connections_max=1) as world, open_rest(world) as api:
+        yield api
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def few(dsns: Dsns, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rest]:
+    """Give a process with two connections, for which nobody waits longer than for locks."""
+    monkeypatch.setattr(db, "POOL_WAIT_S", 1.0)
+    async with open_world(dsns, connections_max=2) as world, open_rest(world) as api:
         yield api
 
 
@@ -141,14 +151,46 @@ async def test_without_a_free_connection_a_request_may_be_retried(narrow: Rest) 
     operator = await narrow.operator()
     user, merchant = await narrow.world.user(), await narrow.world.merchant()
     await operator.get("/v1/programmes/current")
-    before = await narrow.stored()
+    before, key, body = await narrow.stored(), new_key(), a_purchase(user, merchant)
     async with holding(narrow.world.api):
         posted, asked = await asyncio.gather(
-            operator.post("/v1/purchases", a_purchase(user, merchant)), operator.get(f"/v1/users/{user.id}")
+            operator.post("/v1/purchases", body, key=key), operator.get(f"/v1/users/{user.id}")
         )
     assert_may_retry(posted, "database_unavailable")
     assert_may_retry(asked, "database_unavailable")
     assert await narrow.stored() == before
+    again = [await operator.post("/v1/purchases", body, key=key) for _ in range(2)]
+    assert [response.status_code for response in again] == [201, 201]
+    assert ["idempotency-replayed" in response.headers for response in again] == [False, True]
+
+
+async def test_an_api_under_twice_its_connections_answers_503_and_recovers(few: Rest) -> None:
+    """Whoever is let in is answered, all others are told to come back; when they do, all is there, once (I7)."""
+    operator = await few.operator()
+    user, merchant = await few.world.user(), await few.world.merchant()
+    await operator.get("/v1/programmes/current")
+    asked = [(new_key(), a_purchase(user, merchant)) for _ in range(CLIENTS)]
+
+    def ask_all() -> list[asyncio.Task[httpx.Response]]:
+        """Ask for all of it at once, each under its own key, and for something to read as often."""
+        posted = [asyncio.create_task(operator.post("/v1/purchases", body, key=key)) for key, body in asked]
+        return posted + [asyncio.create_task(operator.get(f"/v1/users/{user.id}")) for _ in asked]
+
+    async with await psycopg.AsyncConnection.connect(few.world.dsns.superuser) as holder:
+        # What stores purchases and reads users waits here, until the first of those who wait for them is turned away.
+        await holder.execute("lock table purchases.users, purchases.purchases in access exclusive mode")
+        waiting = ask_all()
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        await holder.rollback()
+        under_load = await asyncio.gather(*waiting)
+    assert {response.status_code for response in under_load} <= {200, 201, 503}
+    refused = [response for response in under_load if response.status_code == 503]
+    assert 0 < len(refused) < len(under_load)
+    for response in refused:
+        assert_may_retry(response, "database_unavailable")
+    afterwards = await asyncio.gather(*ask_all())
+    assert [response.status_code for response in afterwards] == [201] * CLIENTS + [200] * CLIENTS
+    assert len({response.json()["id"] for response in afterwards[:CLIENTS]}) == CLIENTS
 
 
 async def test_a_key_whose_first_request_takes_too_long_is_busy(rest: Rest, dsns: Dsns, operator: Caller) -> None:

@@ -89,11 +89,16 @@ def misfits(environment: Mapping[str, str], struct: type[msgspec.Struct]) -> Ite
     yield from (f"{name} is unknown" for name in sorted(given - {field.name for field in fields}))
 
 
-def broker() -> dict[str, Any]:
-    """Return deploy/nats.conf: JSON, once comments are gone and a `$VARIABLE` is its own name."""
-    lines = [line for line in (ROOT / "deploy" / "nats.conf").read_text().splitlines() if not line.startswith("#")]
-    text = re.sub(r": \$(\w+)", r': "\1"', "\n".join(lines))
-    return msgspec.json.decode(text, type=dict[str, Any])
+def broker(name: str = "nats.conf") -> dict[str, Any]:
+    """Return a configuration of the broker: JSON, once it is whole, without comments, a `$VARIABLE` its own name."""
+    text = re.sub(r"include (\S+)", lambda found: bare(found[1]).strip()[1:-1], bare(name))
+    return msgspec.json.decode(re.sub(r": \$(\w+)", r': "\1"', text), type=dict[str, Any])
+
+
+def bare(name: str) -> str:
+    """Return a file of the folder `deploy` without its comments."""
+    lines = (ROOT / "deploy" / name).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 def rights(user: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -191,7 +196,7 @@ def test_the_operator_can_call_every_verb() -> None:
 
 
 def test_the_brokers_users_have_the_rights_that_dev_gives_them(stack: Stack) -> None:
-    """Beside `admin`, deploy/nats.conf has one user per process, with the subjects of the plan and no other."""
+    """Beside `admin`, deploy/nats.users.conf has one user per process, with the subjects of the plan and no other."""
     here = {user["user"]: rights(user) for user in broker()["authorization"]["users"]}
     there = {user.name: (user.publish, user.subscribe) for user in stack.plan.broker_users()}
     assert here == there | {ADMIN: ((">",), (">",))}

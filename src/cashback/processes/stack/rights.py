@@ -5,7 +5,7 @@
               its own durables, their acks     ─┘               find out whether its connection still lives
 
 Nobody but `admin` changes, purges or deletes a stream, removes a consumer or a message, or reads another's answers.
-deploy/nats.users.conf spells the same out; tests/architecture/test_compose.py compares.
+deploy/nats.users.conf spells the same out; tests/architecture/test_compose_broker.py compares.
 """
 
 from collections.abc import Mapping

@@ -25,8 +25,8 @@ _READY_WITHIN_S: Final = 60.0
 class EmbeddedNatsCluster:
     """Three servers in one folder; all calls block, and every one may be repeated.
 
-    `servers` are they by name. Users, TLS and durability are as with one server; the passwords of `admin` and `system`
-    are made up for all.
+    `servers` are they by name, `routes` the ports at which they meet. Users, TLS and durability are as with one server;
+    the passwords of `admin` and `system` are made up for all.
     """
 
     def __init__(
@@ -34,18 +34,18 @@ class EmbeddedNatsCluster:
     ) -> None:
         """Start nothing yet; the servers know each other by ports that are held from now on."""
         self._ports = tuple(HeldPort() for _ in range(SIZE))
-        routes = tuple(port.number for port in self._ports)
+        self.routes = tuple(port.number for port in self._ports)
         self._system_password = new_id("key")
         admin = NatsUser(name=ADMIN, password=new_id("key"))
         password = new_id("key")
         self.servers: dict[str, EmbeddedNats] = {}
-        for number, port in enumerate(routes, 1):
+        for number, port in enumerate(self.routes, 1):
             name = f"nats-{number}"
             member = NatsMember(
                 cluster=NAME,
                 name=name,
                 port=port,
-                routes=routes,
+                routes=self.routes,
                 password=password,
                 system_password=self._system_password,
             )

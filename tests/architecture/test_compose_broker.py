@@ -17,7 +17,7 @@ __all__ = ["secrets"]
 def broker(name: str = "nats.conf") -> dict[str, Any]:
     """Return a configuration of the broker: JSON, once it is whole, without comments, a `$VARIABLE` its own name."""
     text = re.sub(r"include (\S+)", lambda found: bare(found[1]).strip()[1:-1], bare(name))
-    return msgspec.json.decode(re.sub(r": \$(\w+)", r': "\1"', text), type=dict[str, Any])
+    return msgspec.json.decode(re.sub(r"(?<=[ \[])\$(\w+)", r'"\1"', text), type=dict[str, Any])
 
 
 def bare(name: str) -> str:

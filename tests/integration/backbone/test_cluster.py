@@ -15,7 +15,7 @@ from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.db import Database
 from cashback.processes.embedded import EmbeddedNatsCluster
 from tests.integration.backbone.cluster import RECOVERS_WITHIN_S, REPLICAS, Load, connected, leader_of, stored_by_key
-from tests.integration.backbone.loops import consumer, drainer, have_applied
+from tests.integration.backbone.loops import consumer, drainer, has_stored, have_applied
 from tests.integration.backbone.world import applied, count_applied, event, eventually, happened, running
 
 DEEP: Final = pytest.mark.deep
@@ -114,6 +114,30 @@ async def test_a_leader_that_stands_still_is_left_and_comes_back_to_no_harm(
             await eventually(lambda: have_applied(shop, len(load.events)), within_s=RECOVERS_WITHIN_S)
         assert await stored_by_key(bus) == load.by_key()
     assert sorted(await applied(shop)) == sorted(one.id for one in load.events)
+
+
+@DEEP
+@pytest.mark.invariant("I5")
+async def test_a_server_that_lost_its_disk_is_given_everything_by_the_others(
+    cluster: EmbeddedNatsCluster, shop: Database
+) -> None:
+    """Empty it is started, and then holds for the others: of two, the one that was empty is enough."""
+    async with connected(cluster) as bus, connected(cluster, name="other") as other:
+        load = Load(shop)
+        async with running(drainer(shop, bus).run):
+            await load.append()
+            await eventually(lambda: has_stored(bus, len(load.events)))
+            victim, second = (cluster.servers[name] for name in sorted(cluster.servers)[:2])
+            await asyncio.to_thread(victim.kill)
+            victim.wipe()
+            await load.append()
+            await asyncio.to_thread(victim.start)
+            await eventually(lambda: asyncio.to_thread(cluster.is_well), within_s=RECOVERS_WITHIN_S)
+            await asyncio.to_thread(second.kill)
+            await load.append()
+            async with running(consumer(shop, other).run):
+                await eventually(lambda: have_applied(shop, len(load.events)), within_s=RECOVERS_WITHIN_S)
+        assert await stored_by_key(other) == load.by_key()
 
 
 async def test_who_sees_the_servers_sees_no_event_and_the_other_way_round(cluster: EmbeddedNatsCluster) -> None:

@@ -35,6 +35,9 @@ async def test_each_server_killed_in_turn_under_load_loses_and_doubles_nothing(
             await asyncio.to_thread(system.brokers.servers[name].start)
             await system.brokers.are_well()
     await assert_nothing_lost_or_doubled(system, load)
+    said = [server.log.read_text() for server in system.brokers.servers.values()]
+    assert all(said)
+    assert not any("Violation" in one for one in said), "a process asked for what it may not, to go on after a fault"
 
 
 @pytest.mark.invariant("I2", "I4", "I5")

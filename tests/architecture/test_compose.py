@@ -26,7 +26,7 @@ from cashback.processes import (
     reconcile,
     relay,
 )
-from cashback.processes.embedded import ADMIN, EmbeddedAnvil
+from cashback.processes.embedded import EmbeddedAnvil
 from cashback.processes.stack import PROCESSES, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,18 +87,6 @@ def misfits(environment: Mapping[str, str], struct: type[msgspec.Struct]) -> Ite
     given = fields_set(environment)
     yield from (f"{field.name} is missing" for field in fields if field.required and field.name not in given)
     yield from (f"{name} is unknown" for name in sorted(given - {field.name for field in fields}))
-
-
-def broker() -> dict[str, Any]:
-    """Return deploy/nats.conf: JSON, once comments are gone and a `$VARIABLE` is its own name."""
-    lines = [line for line in (ROOT / "deploy" / "nats.conf").read_text().splitlines() if not line.startswith("#")]
-    text = re.sub(r": \$(\w+)", r': "\1"', "\n".join(lines))
-    return msgspec.json.decode(text, type=dict[str, Any])
-
-
-def rights(user: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what a broker user may publish and subscribe to."""
-    return tuple(user["permissions"]["publish"]), tuple(user["permissions"]["subscribe"])
 
 
 @pytest.fixture
@@ -188,27 +176,6 @@ def test_the_operator_can_call_every_verb() -> None:
     required = {field.name for struct in structs for field in msgspec.structs.fields(struct) if field.required}
     assert "nats_url" in required
     assert required <= given
-
-
-def test_the_brokers_users_have_the_rights_that_dev_gives_them(stack: Stack) -> None:
-    """Beside `admin`, deploy/nats.conf has one user per process, with the subjects of the plan and no other."""
-    here = {user["user"]: rights(user) for user in broker()["authorization"]["users"]}
-    there = {user.name: (user.publish, user.subscribe) for user in stack.plan.broker_users()}
-    assert here == there | {ADMIN: ((">",), (">",))}
-
-
-def test_the_broker_syncs_and_knows_each_password(secrets: Path) -> None:
-    """It writes before it acknowledges; nats.sh reads a secret for each password that nats.conf asks for."""
-    configuration = broker()
-    assert configuration["jetstream"]["sync_interval"] == "always"
-    asked = {user["password"]: user["user"] for user in configuration["authorization"]["users"]}
-    script = (ROOT / "deploy" / "nats.sh").read_text()
-    told = re.search(r"for user in ([A-Z_ ]+);", script)
-    assert told is not None
-    assert asked.keys() == {f"NATS_{user}_PASSWORD" for user in told[1].split()}
-    mounted = services()["nats"]["secrets"]
-    assert {f"nats_{user.replace('-', '_')}_password" for user in asked.values()} == set(mounted)
-    assert all((secrets / name).is_file() for name in mounted)
 
 
 def test_every_secret_is_declared_made_up_and_mounted_where_it_is_read(secrets: Path) -> None:

@@ -42,6 +42,13 @@ async def test_one_trace_leads_from_the_request_to_the_chain_attempt(minted: Min
     assert [str(traceparent).split("-")[1] for traceparent in told] == [minted.trace_id] * 5
 
 
+def test_no_process_asked_the_broker_for_what_it_may_not(minted: Minted, stack: WholeSystem) -> None:
+    """What went all the way went with the rights of each: the broker writes down whatever it refuses."""
+    assert minted.cashback["state"] == "minted"
+    assert stack.nats.log.stat().st_size > 0
+    assert "Violation" not in stack.nats.log.read_text()
+
+
 async def test_cashback_waits_for_a_wallet_and_is_minted_to_it_once_there_is_one(
     shop: Shop, stack: WholeSystem, chain: ChainReader
 ) -> None:

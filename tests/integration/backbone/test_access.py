@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from cashback.kernel.bus import Bus, BusRefused, BusUnavailable
+from cashback.kernel.bus.link import Address, Link
 from cashback.kernel.config import Secret
 from cashback.processes.broker import BrokerSettings, broker_of
 from cashback.processes.embedded import EmbeddedNats, NatsTls, NatsUser
@@ -96,6 +97,27 @@ async def test_a_process_with_a_certificate_is_let_in_and_no_other(tmp_path: Pat
         await turned_away(plain, because="certificate verify failed")
         await turned_away(shown(stranger.cert, stranger.key, ours.ca), because="cannot be reached")
         await turned_away(shown(ours.cert, ours.key, stranger.ca), because="certificate verify failed")
+
+
+async def test_a_server_that_lets_in_and_says_nothing_is_passed_by_with_the_next_turn(broker: EmbeddedNats) -> None:
+    """A machine that hangs takes the time of one opening, and not of every one: the next begins with another server."""
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Say nothing until the other side has had enough."""
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        silent = f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        address = Address(f"{silent},{broker.url()}", name="test")
+        first, second = Link(), Link()
+        with pytest.raises(BusUnavailable):
+            await first.open(address, turn=2)
+        await second.open(address, turn=3)
+        assert second.is_open
+        await second.close()
+        async with Bus.connect(address.url, name="test") as bus:
+            assert await bus.wait_connected(at_most_s=10)
 
 
 @pytest.mark.parametrize("scheme", ["nats", "tls"])

@@ -1,10 +1,11 @@
 """Replay: everything is seen again, and nothing changes."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import pytest
 
-from cashback.kernel.bus import Bus, publish
+from cashback.kernel.bus import Bus, BusUnavailable, publish
 from cashback.kernel.bus.replay import count, publish_again, replay
 from cashback.kernel.db import Database
 from cashback.kernel.outbox.drain import Drainer
@@ -27,6 +28,10 @@ from tests.integration.backbone.world import (
     to_message,
 )
 
+READ_AHEAD: Final = 1_500
+"""What may have been sent to a reader by the time that it looks at the first batch."""
+LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
+
 
 @pytest.mark.invariant("I5")
 async def test_replaying_the_stream_from_the_beginning_changes_nothing(shop: Database, bus: Bus) -> None:
@@ -43,6 +48,27 @@ async def test_replaying_the_stream_from_the_beginning_changes_nothing(shop: Dat
     assert (await applied(shop), await rows(shop, f"select * from {SCHEMA}.inbox order by event_id")) == before
     ids = await stored_ids(bus)
     assert ids[700:] == ids[:700] == [one.id for one in events]
+
+
+@pytest.mark.deep
+async def test_a_replay_that_hears_no_more_says_so_and_does_not_pass_for_a_whole_one(
+    broker: EmbeddedNats, bus: Bus
+) -> None:
+    """Silence in the middle is no end: with three servers the reader dies with the one that it is on."""
+    await publish(bus, [to_message(event(f"pur_{number}")) for number in range(READ_AHEAD + 500)])
+    try:
+        with pytest.raises(BusUnavailable):
+            await replay(bus, start=1, dry_run=True, progress=lambda _done, _total: broker.pause())
+    finally:
+        broker.resume()
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("start", [1, LONG_AGO], ids=["sequence", "time"])
+async def test_a_replay_of_what_there_is_none_of_ends_well(bus: Bus, start: int | datetime) -> None:
+    """It hears nothing either, and there is nothing."""
+    await publish(bus, [to_message(event())])
+    assert (await replay(bus, start=start, types=("nothing.of.the.kind",))).events == 0
 
 
 async def test_a_replayed_event_is_the_event_but_for_its_message_id(shop: Database, bus: Bus) -> None:

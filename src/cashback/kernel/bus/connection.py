@@ -6,9 +6,11 @@ A process starts without the broker and waits; what it asks meanwhile is refused
 """
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +28,7 @@ from cashback.kernel.telemetry import logger
 PROBE_EVERY_S: Final = 2.0
 PROBE_FAILURES_MAX: Final = 3
 CANCEL_EVERY_S: Final = 0.1
+TURNS: Final = 1_000
 REOPEN: Final = Backoff(base_s=0.05, cap_s=1.0)
 
 _NO_RESPONDERS: Final = "503"
@@ -182,10 +185,11 @@ class Bus:
     async def _keep(self) -> None:
         """Open a link, watch it until it is lost, and begin again; ends only by being cancelled."""
         failures = 0
-        while True:
+        # From anywhere: the processes of a cluster's clients spread over its servers.
+        for turn in count(secrets.randbelow(TURNS)):
             link = Link()
             try:
-                await link.open(self._address)
+                await link.open(self._address, turn=turn)
             except BusUnavailable as cause:
                 failures += 1
                 self._why = f": {cause.detail}"

@@ -13,6 +13,7 @@ and one that gets lost costs a repetition and nothing else.
 """
 
 import asyncio
+from itertools import count
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -70,6 +71,7 @@ class Consumer:
         )
         self._rolled_back: list[Msg] = []
         self._watch = Watch(bus, self._settler.failures, stream=EVENTS.name, name=name, types=types)
+        self._failures = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then finish the batch in hand, or roll it back after 1.5 s, and return.
@@ -97,23 +99,29 @@ class Consumer:
 
     async def _reconnecting(self, stop: asyncio.Event) -> None:
         """Consume, and when the broker is lost wait and begin again, until told to stop."""
-        failures = 0
         while not stop.is_set():
             try:
                 await ensure_durable(self._bus, stream=EVENTS.name, name=self._name, types=self._types)
-                failures = 0
                 await self._consume(stop)
             except BusUnavailable as cause:
-                failures += 1
-                if failures == 1:
+                self._failures += 1
+                if self._failures == 1:
                     log.warning("consumer.waits", consumer=self._name, reason=cause.detail)
                 if await self._bus.wait_connected(at_most_s=RECONNECT_WAIT_S):
-                    await pause(stop, RECONNECT.delay_s(failures))
+                    await pause(stop, RECONNECT.delay_s(self._failures))
 
     async def _consume(self, stop: asyncio.Event) -> None:
-        """Take batches and settle them until told to stop."""
-        while not stop.is_set():
+        """Take batches and settle them until told to stop.
+
+        That the broker knows the consumer is not enough: between two leaders it does, and nobody answers a request. So
+        all is well once messages came, or a second request was not refused either.
+        """
+        for takes in count(1):
+            if stop.is_set():
+                return
             taken = await self._pull.take(wait_s=WAIT_S, linger_s=LINGER_S)
+            if taken or takes > 1:
+                self._failures = 0
             if taken:
                 await self._settle(taken, stop)
 

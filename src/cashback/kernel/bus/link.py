@@ -177,8 +177,11 @@ class Link:
         except LOST:
             pass
 
-    async def open(self, address: Address) -> None:
+    async def open(self, address: Address, *, turn: int = 0) -> None:
         """Connect to one of the servers of `address` and listen for replies; call it once.
+
+        `turn` says which is tried first. One that refuses is followed by the next; one that lets in and then says
+        nothing (a machine that hangs) takes all the time there is, so whoever tries again says the next turn.
 
         Raises:
             BusUnavailable: none of them let us in within the timeout, or the one that would is not to be trusted.
@@ -186,7 +189,7 @@ class Link:
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 await self._wire.connect(
-                    address.url.split(","),
+                    in_turn(address.url.split(","), turn),
                     name=address.name,
                     user=address.user or None,
                     password=address.password or None,
@@ -196,6 +199,7 @@ class Link:
                     # Once more each and then an error; by default it stays in here, two seconds apart, for ever.
                     max_reconnect_attempts=1,
                     reconnect_time_wait=0,
+                    dont_randomize=True,
                     connect_timeout=int(OPEN_TIMEOUT_S),
                     error_cb=_commented,
                     closed_cb=self._closed,
@@ -219,6 +223,16 @@ class Link:
     async def _closed(self) -> None:
         """Note that nats-py saw the end of the connection."""
         self.drop()
+
+
+def in_turn(servers: Sequence[str], turn: int) -> list[str]:
+    """Return `servers` beginning with another one each turn, so that none is left out for long.
+
+    >>> in_turn(["a", "b", "c"], 4)
+    ['b', 'c', 'a']
+    """
+    first = turn % len(servers)
+    return [*servers[first:], *servers[:first]]
 
 
 async def _commented(cause: Exception) -> None:

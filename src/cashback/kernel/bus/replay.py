@@ -134,6 +134,8 @@ async def _first_since(bus: Bus, instant: datetime, *, state: Mapping[str, Any])
     pull = Pull(bus, stream=EVENTS.name, consumer=name, batch_max=1)
     try:
         messages = await pull.take(wait_s=SILENCE_S)
+        if not messages:
+            await _expect_end(bus, name, read=0)
         return read_place(messages[0].reply).sequence if messages else default
     finally:
         await pull.close()
@@ -159,6 +161,7 @@ async def _read(
         while True:
             messages = await pull.take(wait_s=SILENCE_S)
             if not messages:
+                await _expect_end(bus, name, read=read)
                 return
             batch = [(message, read_place(message.reply)) for message in messages]
             read += len(batch)
@@ -171,6 +174,17 @@ async def _read(
                 return
     finally:
         await pull.close()
+
+
+async def _expect_end(bus: Bus, name: str, *, read: int) -> None:
+    """Return when a reader that heard nothing, and has `read` so much, has nothing more to read.
+
+    Raises:
+        BusUnavailable: it has, so the broker fell silent; or the reader died with its server, since it is on one alone.
+    """
+    info = await bus.api(f"CONSUMER.INFO.{EVENTS.name}.{name}")
+    if int(info["num_pending"]) > 0 or int(info["delivered"]["consumer_seq"]) > read:
+        raise BusUnavailable("the broker fell silent while the stream was read")
 
 
 async def _create_reader(

@@ -16,6 +16,7 @@ from cashback.processes.embedded.anvil_program import cache_dir, find_anvil
 from cashback.processes.embedded.child import BinaryMissing, Child, ChildFailed, Launch
 from cashback.processes.embedded.facts import HOST, answers, eventually, free_port, listening_ports
 from cashback.processes.embedded.nats import ADMIN, EmbeddedNats, NatsTls, NatsUser
+from cashback.processes.embedded.nats_cluster import EmbeddedNatsCluster
 from cashback.processes.embedded.ports import HeldPort
 from cashback.processes.embedded.postgres import SUPERUSER, EmbeddedPostgres, postgres_program
 from cashback.processes.embedded.process import CashbackProcess
@@ -31,6 +32,7 @@ __all__ = [
     "ChildFailed",
     "EmbeddedAnvil",
     "EmbeddedNats",
+    "EmbeddedNatsCluster",
     "EmbeddedPostgres",
     "HeldPort",
     "Launch",

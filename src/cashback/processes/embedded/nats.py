@@ -24,8 +24,13 @@ from cashback.processes.embedded.child import BinaryMissing, Child, Launch
 from cashback.processes.embedded.facts import HOST, answers
 
 ADMIN: Final = "admin"
+SYSTEM: Final = "system"
+ACCOUNT: Final = "CASHBACK"
+SYSTEM_ACCOUNT: Final = "SYS"
 
 _ANY_PORT: Final = -1
+_MEMORY_BYTES_MAX: Final = 256 * 1024**2
+_FILE_BYTES_MAX: Final = 8 * 1024**3
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -49,11 +54,26 @@ class NatsTls(msgspec.Struct, frozen=True, kw_only=True):
     ca: str
 
 
+class NatsMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Which server of a cluster this is, where the others are (ports of this machine, its own too), and their password.
+
+    Its users are those of the account `CASHBACK`; `system` alone is in the account `SYS`, and sees the servers.
+    """
+
+    cluster: str
+    name: str
+    port: int
+    routes: tuple[int, ...]
+    password: str
+    system_password: str
+
+
 class EmbeddedNats:
     """One NATS server; all its calls block, and every one may be repeated.
 
     Ports 0 mean any free ones, kept over restarts. Beside `users` there is always `admin`, with a password made up
-    per instance. With `tls` it lets in nobody who comes without. Without `durable` an acknowledged message survives the
+    per instance, unless they name one. With `tls` it lets in nobody who comes without. A `member` of a cluster is ready
+    before the cluster is (`EmbeddedNatsCluster`). Without `durable` an acknowledged message survives the
     death of the server but not of the machine.
     """
 
@@ -65,9 +85,8 @@ class EmbeddedNats:
         monitoring_port: int = 0,
         users: tuple[NatsUser, ...] = (),
         tls: NatsTls | None = None,
+        member: NatsMember | None = None,
         durable: bool = True,
-        memory_bytes_max: int = 256 * 1024**2,
-        file_bytes_max: int = 8 * 1024**3,
     ) -> None:
         """Start nothing yet; `data_dir` is made with the first start and may be one that served before.
 
@@ -82,9 +101,8 @@ class EmbeddedNats:
         self._data_dir = data_dir.resolve()
         self._users = {user.name: user for user in (NatsUser(name=ADMIN, password=new_id("key")), *users)}
         self._tls = tls
+        self._member = member
         self._durable = durable
-        self._memory_bytes_max = memory_bytes_max
-        self._file_bytes_max = file_bytes_max
         self._child = Child("nats-server", self._data_dir / "nats.log", self._prepare)
         # The server's life is its child's life.
         self.stop, self.kill, self.restart = self._child.stop, self._child.kill, self._child.restart
@@ -162,6 +180,7 @@ class EmbeddedNats:
 
     def _configuration(self) -> dict[str, object]:
         """Return the server's configuration; its format is a superset of JSON."""
+        users = [_account(user) for user in self._users.values()]
         return {
             "server_name": f"embedded-{self._data_dir.name}",
             "host": HOST,
@@ -170,12 +189,28 @@ class EmbeddedNats:
             "ports_file_dir": str(self._data_dir / "ports"),
             "jetstream": {
                 "store_dir": str(self._data_dir),  # the server adds the folder `jetstream` itself
-                "max_memory_store": self._memory_bytes_max,
-                "max_file_store": self._file_bytes_max,
+                "max_memory_store": _MEMORY_BYTES_MAX,
+                "max_file_store": _FILE_BYTES_MAX,
                 **({"sync_interval": "always"} if self._durable else {}),
             },
             **({} if self._tls is None else {"tls": _mutual(self._tls)}),
-            "authorization": {"users": [_account(user) for user in self._users.values()]},
+            **({"authorization": {"users": users}} if self._member is None else self._joined(self._member, users)),
+        }
+
+    def _joined(self, member: NatsMember, users: list[dict[str, object]]) -> dict[str, object]:
+        """Return what the configuration of a cluster's server says otherwise, and what else it says."""
+        system = {"user": SYSTEM, "password": member.system_password}
+        return {
+            "server_name": member.name,
+            "accounts": {ACCOUNT: {"jetstream": "enabled", "users": users}, SYSTEM_ACCOUNT: {"users": [system]}},
+            "system_account": SYSTEM_ACCOUNT,
+            "cluster": {
+                "name": member.cluster,
+                "listen": f"{HOST}:{member.port}",
+                "authorization": {"user": member.cluster, "password": member.password},
+                "routes": [f"nats://{member.cluster}:{member.password}@{HOST}:{port}" for port in member.routes],
+                **({} if self._tls is None else {"tls": _mutual(self._tls)}),
+            },
         }
 
     def _is_ready(self, pid: int) -> bool:
@@ -187,7 +222,8 @@ class EmbeddedNats:
             return False
         self.port = urlsplit(taken["nats"][0]).port or self.port
         self.monitoring_port = urlsplit(taken["monitoring"][0]).port or self.monitoring_port
-        return answers(self.monitoring_port, "/healthz")
+        # A cluster's server is well only when the others are, too: that it serves is all that can be asked of it alone.
+        return answers(self.monitoring_port, "/healthz" if self._member is None else "/healthz?js-server-only=true")
 
 
 def _account(user: NatsUser) -> dict[str, object]:

@@ -10,6 +10,7 @@ from cashback.kernel.config import Secret
 from cashback.kernel.ids import new_secret
 from cashback.processes import migrate
 from cashback.processes.embedded import HOST, EmbeddedNats, EmbeddedPostgres, HeldPort, NatsUser
+from cashback.processes.stack.rights import broker_rights
 
 PROCESSES: Final[dict[str, tuple[str, ...]]] = {
     "adapter": ("adapter",),
@@ -29,17 +30,6 @@ _EVIDENCE_SOON: Final = {"CASHBACK_SEAL_AFTER_S": "5", "CASHBACK_ANCHOR_EVERY_S"
 
 _RECONCILED_SOON: Final = {"CASHBACK_RECONCILE_EVERY_S": "300"}
 """A person who watches sees what holders burned in the books after five minutes."""
-
-_REPLIES: Final = "_INBOX.>"
-_BROKER_RIGHTS: Final[dict[str, tuple[str, ...]]] = {
-    "relay-cashback": ("cashback.v1.>", "$JS.API.>"),
-    "relay-minting": ("cashback.v1.>", "$JS.API.>"),
-    "worker-ledger": ("cashback.dlq.v1.>", "$JS.API.>", "$JS.ACK.>"),
-    "worker-mint": ("cashback.dlq.v1.>", "$JS.API.>", "$JS.ACK.>"),
-}
-"""Which subjects each process may publish to: no worker publishes events, no relay consumes them.
-
-Everybody may also write to reply subjects: the watchdog of a connection sends a message to itself."""
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -80,13 +70,14 @@ class Plan:
         self.ports = ports
         self.pepper = secrets("api_key_pepper")
         self._roles = {name: secrets(name) for name in migrate.Settings.__struct_fields__ if name != "admin_dsn"}
-        self._broker = {name: secrets(f"nats_{name}_password") for name in _BROKER_RIGHTS}
+        self._rights = broker_rights()
+        self._broker = {name: secrets(f"nats_{name}_password") for name in self._rights}
 
     def broker_users(self) -> tuple[NatsUser, ...]:
         """Return the broker's users with their rights."""
         return tuple(
-            NatsUser(name=name, password=self._broker[name].value, publish=(*rights, _REPLIES), subscribe=(_REPLIES,))
-            for name, rights in _BROKER_RIGHTS.items()
+            NatsUser(name=name, password=self._broker[name].value, publish=rights.publish, subscribe=rights.subscribe)
+            for name, rights in self._rights.items()
         )
 
     def migration(self, postgres: EmbeddedPostgres) -> migrate.Settings:

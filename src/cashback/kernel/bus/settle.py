@@ -17,6 +17,7 @@ from cashback.kernel.bus.errors import BusUnavailable, EventMalformed
 from cashback.kernel.bus.frame import publish_frame
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Delivery, Place, read_delivery, read_place
+from cashback.kernel.bus.tracing import processing
 from cashback.kernel.clock import SystemClock, monotonic_s
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Broken, Rejected, Unavailable
@@ -122,7 +123,8 @@ class Settler:
     async def _settle(self, pile: Sequence[Taken]) -> None:
         """Apply `pile` in one transaction; if that fails for a reason of its own, halve it down to the one to blame."""
         try:
-            await self._apply([one.delivery for one in pile])
+            with processing(self._name, [one.delivery for one in pile]) as deliveries:
+                await self._apply(deliveries)
         except Unavailable as cause:
             self._outages += 1
             log.warning("batch.put_back", consumer=self._name, events=len(pile), reason=cause.detail)

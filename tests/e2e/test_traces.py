@@ -1,10 +1,15 @@
 """One purchase is one trace, from the HTTP request to the chain attempt and back, across outbox, NATS and gRPC."""
 
+import asyncio
+import secrets
+
 from tests.e2e.conftest import Minted
 from tests.support.collector import Collector, Told
 from tests.support.facts import eventually
+from tests.support.load import Shop
 
 SUBMIT = "cashback.chain.v1.ChainAdapterService/SubmitMints"
+GET_MINTS = "cashback.chain.v1.ChainAdapterService/GetMints"
 DOWN_TO_THE_CHAIN = [
     ("api", "POST /v1/purchases"),
     ("api", "create cashback.approved"),
@@ -26,10 +31,15 @@ PUBLISHED = ("purchase.created", "cashback.approved", "token.mint.requested", "t
 
 
 async def spans_of(minted: Minted, collector: Collector) -> list[Told]:
+    """Return the spans of the purchase that all tests look at."""
+    return await whole(minted.trace_id, collector)
+
+
+async def whole(trace_id: str, collector: Collector) -> list[Told]:
     """Return the spans of a purchase's trace, once each process has told its own: each does every second."""
 
     async def look() -> list[Told] | None:
-        found = collector.of_trace(minted.trace_id)
+        found = collector.of_trace(trace_id)
         missing = {name for _, name in DOWN_TO_THE_CHAIN + BACK} | {f"publish {type_}" for type_ in PUBLISHED}
         return None if missing - {one.name for one in found} else found
 
@@ -84,12 +94,12 @@ async def test_what_was_done_for_many_at_once_is_linked_both_ways_and_in_no_ones
     for part, name in wholes.items():
         one = only(spans, part)
         [(trace_id, whole_id)] = one.links
-        [whole] = [each for each in collector.of_trace(trace_id) if each.id == whole_id]
-        assert whole.name == name
+        [batch] = [each for each in collector.of_trace(trace_id) if each.id == whole_id]
+        assert batch.name == name
         assert trace_id != minted.trace_id
         if part != "accept mint":
             above = (minted.trace_id, one.parent_id)
-            assert above in whole.links
+            assert above in batch.links
 
 
 async def test_the_call_to_the_adapter_is_one_trace_on_both_sides(minted: Minted, collector: Collector) -> None:
@@ -122,3 +132,37 @@ async def test_the_spans_say_which_request_event_and_transaction_they_are_about(
     mint = minted.cashback["mint"]
     assert attempt["cashback.transaction.hash"] == mint["transaction_hash"]
     assert attempt["cashback.mint.number"] == mint["number"]
+
+
+async def test_a_purchase_that_its_caller_does_not_record_is_recorded_by_nobody(
+    shop: Shop, collector: Collector
+) -> None:
+    """The flag decides all the way: of two purchases at the same time one is told, and of the other nothing."""
+    told, untold = secrets.token_hex(16), secrets.token_hex(16)
+    customer = await shop.customer()
+    answers = [
+        await shop.buy(customer, headers={"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"})
+        for trace_id, flags in ((untold, "00"), (told, "01"))
+    ]
+    await asyncio.gather(*(shop.settled(answer["id"]) for answer in answers))
+    assert "process token.minted" in {one.name for one in await whole(told, collector)}
+    assert collector.of_trace(untold) == []
+
+
+async def test_a_reading_of_the_chain_is_one_trace_across_grpc(
+    minted: Minted, shop: Shop, collector: Collector
+) -> None:
+    """From the GET over the API's call to the adapter that answered it."""
+    trace_id, caller_id = secrets.token_hex(16), secrets.token_hex(8)
+    headers = {"traceparent": f"00-{trace_id}-{caller_id}-01"}
+    response = await shop.http.get(f"/v1/purchases/{minted.answer['id']}", headers=headers)
+    assert response.status_code == 200
+    path = [("api", "GET /v1/purchases/{purchase_id}"), ("api", GET_MINTS), ("adapter", GET_MINTS)]
+
+    async def look() -> list[Told] | None:
+        spans = collector.of_trace(trace_id)
+        return spans if len(spans) == len(path) else None
+
+    spans = await eventually(look, within_s=10, what="the reading is told")
+    [server] = [one for one in spans if one.service == "adapter"]
+    assert path_to(server, spans) == path

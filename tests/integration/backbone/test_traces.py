@@ -26,7 +26,7 @@ def told() -> Iterator[list[Span]]:
 
 
 async def test_an_event_is_stored_with_the_span_of_its_creation(shop: Database, told: list[Span]) -> None:
-    """Below the context it came with; one of a trace that nobody records keeps what it came with, as does one of none."""
+    """Below the context it came with; one of a trace that nobody records keeps what it came with, one of none none."""
     sampled, unsampled, alone = (
         msgspec.structs.replace(one, traceparent=given)
         for one, given in zip(some(3), (ONE, UNSAMPLED, None), strict=True)
@@ -44,12 +44,14 @@ async def test_each_try_is_a_span_and_what_a_handler_appends_is_its_child(
     """The first fails by the outage's name, the second has the new event below it; the unsampled neighbour has none."""
     came, neighbour, made = some(3)
     outages = [Unavailable("planted")]
+    seen: dict[str, str | None] = {}
 
     async def handle(tx: Tx, deliveries: Sequence[Delivery]) -> None:
         """Fail once, then apply, and tell of the first delivery under the trace that it came in."""
         if outages:
             raise outages.pop()
         await apply(tx, deliveries)
+        seen.update({one.id: one.traceparent for one in deliveries})
         if any(one.id == came.id for one in deliveries):
             await append(tx, SCHEMA, [msgspec.structs.replace(made, traceparent=ONE)])
 
@@ -65,6 +67,7 @@ async def test_each_try_is_a_span_and_what_a_handler_appends_is_its_child(
     tries = [one for one in told if one.name == f"process {came.type}"]
     assert [one.error for one in tries] == ["Unavailable", None]
     assert {one.parent_id for one in tries} == {ONE[36:52]}
+    assert seen == {came.id: tries[1].traceparent, neighbour.id: UNSAMPLED}
     [created] = [one for one in told if one.name == f"create {made.type}"]
     assert created.parent_id == tries[1].traceparent[36:52]
     assert {one.traceparent[3:35] for one in told} & {UNSAMPLED[3:35]} == set()

@@ -11,8 +11,10 @@ from typing import Any, Protocol, Self, TypeVar
 
 from grpclib.client import Channel, Stream
 from grpclib.const import Cardinality
-from grpclib.exceptions import StreamTerminatedError
+from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.metadata import Deadline
+
+from cashback.kernel.telemetry import Kind, current_traceparent, span
 
 Metadata = Mapping[str, str | bytes] | Collection[tuple[str, str | bytes]]
 
@@ -57,16 +59,16 @@ class ServiceStub:
         deadline: Deadline | None = None,
         metadata: Metadata | None = None,
     ) -> Answer:
-        call = self.channel.request(
-            route,
-            Cardinality.UNARY_UNARY,
-            type(request),
-            answer,
-            timeout=self.timeout if timeout is None else timeout,
-            deadline=self.deadline if deadline is None else deadline,
-            metadata=self.metadata if metadata is None else metadata,
-        )
-        with _loss_named():
+        with _asking(route, self.metadata if metadata is None else metadata) as told, _loss_named():
+            call = self.channel.request(
+                route,
+                Cardinality.UNARY_UNARY,
+                type(request),
+                answer,
+                timeout=self.timeout if timeout is None else timeout,
+                deadline=self.deadline if deadline is None else deadline,
+                metadata=told,
+            )
             async with call as stream:
                 await stream.send_message(request, end=True)
                 received: Answer | None = await stream.recv_message()
@@ -129,6 +131,26 @@ class ServiceStub:
             finally:
                 sending.cancel()
                 await asyncio.wait({sending})
+
+
+@contextmanager
+def _asking(route: str, metadata: Metadata | None) -> Iterator[Metadata | None]:
+    """Yield what to send beside a request, so that the server continues the trace of the work in progress, if any.
+
+    Streams are no part of it: one that lasts for days is no step of anybody's trace.
+    """
+    if current_traceparent() is None:
+        yield metadata
+        return
+    method = route.removeprefix("/")
+    with span(method, kind=Kind.CLIENT, attributes={"rpc.system.name": "grpc", "rpc.method": method}) as asked:
+        pairs = metadata.items() if isinstance(metadata, Mapping) else metadata or ()
+        try:
+            yield [*pairs, ("traceparent", asked.traceparent)]
+        except GRPCError as failure:
+            asked.attributes["rpc.response.status_code"] = asked.error = failure.status.name
+            raise
+        asked.attributes["rpc.response.status_code"] = "OK"
 
 
 @contextmanager

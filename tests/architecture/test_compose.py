@@ -31,7 +31,7 @@ from cashback.processes.stack import PROCESSES, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = Path("/run/secrets")
-LOG_LEVEL = "log_level"  # read by the command line, not by a process
+OF_ALL = frozenset({"log_level", "otlp_endpoint", "trace_ratio"})  # read by the command line, not by a process
 STRUCTS: dict[str, type[msgspec.Struct]] = {
     "adapter": adapter.Settings,
     "api": api.Settings,
@@ -78,7 +78,7 @@ def filled(text: str, variables: Mapping[str, str]) -> str:
 def fields_set(environment: Mapping[str, str]) -> frozenset[str]:
     """Return the fields of a settings struct that `CASHBACK_*` variables set, by value or by file."""
     names = (name.removeprefix(PREFIX).removesuffix("_FILE").lower() for name in environment)
-    return frozenset(names) - {LOG_LEVEL}
+    return frozenset(names) - OF_ALL
 
 
 def misfits(environment: Mapping[str, str], struct: type[msgspec.Struct]) -> Iterator[str]:

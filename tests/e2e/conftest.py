@@ -9,24 +9,38 @@ from typing import Any
 import msgspec
 import pytest
 
+from cashback.processes.stack import PROCESSES
 from tests.support.chain import ChainReader
+from tests.support.collector import Collector, collecting
 from tests.support.load import Customer, Shop
 from tests.support.stack import WholeSystem, whole_system
 
 
 class Minted(msgspec.Struct, frozen=True):
-    """One purchase of 19.99 that went all the way: who bought, what was answered, what became of it, in which trace."""
+    """One purchase of 19.99 that went all the way: who bought, what was answered, what became of it, in which trace.
+
+    `caller_id` is the caller's own span, below which all others are.
+    """
 
     customer: Customer
     answer: dict[str, Any]
     cashback: dict[str, Any]
     trace_id: str
+    caller_id: str
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iterator[WholeSystem]:
-    """Give the system, with every process ready; blocks of one second."""
-    with whole_system(tmp_path_factory.mktemp("e2e"), anvil_program) as system:
+def collector() -> Iterator[Collector]:
+    """Give what every process of the system exports its traces to."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path, collector: Collector) -> Iterator[WholeSystem]:
+    """Give the system, with every process ready and traced; blocks of one second."""
+    traced = {name: {"CASHBACK_OTLP_ENDPOINT": collector.endpoint} for name in PROCESSES}
+    with whole_system(tmp_path_factory.mktemp("e2e"), anvil_program, changes=traced) as system:
         yield system
 
 
@@ -52,10 +66,10 @@ async def chain(stack: WholeSystem) -> AsyncIterator[ChainReader]:
 
 async def _mint(stack: WholeSystem) -> Minted:
     """Buy, and return when the mint is final."""
-    trace_id = secrets.token_hex(16)
-    headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
+    trace_id, caller_id = secrets.token_hex(16), secrets.token_hex(8)
+    headers = {"traceparent": f"00-{trace_id}-{caller_id}-01"}
     async with Shop.open(stack) as shop:
         customer = await shop.customer()
         answer = await shop.buy(customer, amount_minor=1_999, headers=headers)
         await shop.settled(answer["id"])
-        return Minted(customer, answer, await shop.live_cashback(answer["id"]), trace_id)
+        return Minted(customer, answer, await shop.live_cashback(answer["id"]), trace_id, caller_id)

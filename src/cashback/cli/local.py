@@ -9,8 +9,9 @@ import click
 
 from cashback.cli.ending import Ending
 from cashback.cli.output import say
-from cashback.kernel.config import environment
+from cashback.kernel.config import environment, load
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.telemetry.settings import TraceSettings
 from cashback.processes.stack import Stack, sole_use
 
 
@@ -36,14 +37,26 @@ def whole_system(
         tempfile.TemporaryDirectory(prefix="cashback-", ignore_cleanup_errors=True) as scratch,
         sole_use(folder or Path(scratch)),
     ):
+        shared = _traces()
         anvil = _anvil(ending)
-        stack = Stack(folder or Path(scratch), anvil=anvil, block_time_s=block_time_s, durable=folder is not None)
+        place = folder or Path(scratch)
+        stack = Stack(place, anvil=anvil, block_time_s=block_time_s, durable=folder is not None, shared=shared)
         try:
             _start(stack, ending, lambda: furnished(stack))
             yield stack
         finally:
             say("stopping everything")
             stack.stop()
+
+
+def _traces() -> dict[str, str]:
+    """Return the variables by which every process sends its traces where this command was told to.
+
+    Raises:
+        SettingsInvalid: that is no place.
+    """
+    told = load(TraceSettings)
+    return {"CASHBACK_OTLP_ENDPOINT": told.otlp_endpoint, "CASHBACK_TRACE_RATIO": str(told.trace_ratio)}
 
 
 def _anvil(ending: Ending) -> Path:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+from collections.abc import Coroutine
 from typing import Any, Literal
 
 import click
@@ -13,6 +14,7 @@ from cashback.kernel.clock import ClockSettings
 from cashback.kernel.config import SettingsInvalid, load
 from cashback.kernel.lifecycle import ended_in_time
 from cashback.kernel.telemetry import configure
+from cashback.kernel.telemetry.settings import TraceSettings
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +38,23 @@ def _start(module: str, *, process: str, level: str | None) -> None:
         SettingsInvalid: with every problem of all its settings.
     """
     root: Any = importlib.import_module(f"cashback.processes.{module}")
-    settings, log, traps, _ = _load(root.Settings, LogSettings, failpoints.Settings, ClockSettings)
+    kinds = (root.Settings, LogSettings, TraceSettings, failpoints.Settings, ClockSettings)
+    settings, log, traces, traps, _ = _load(*kinds)
     configure(process=process, level=level or log.log_level)
     failpoints.arm(traps, process=process)
     with ended_in_time(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(root.run(settings))
+        runner.run(_traced(root.run(settings), traces, process=process))
+
+
+async def _traced(work: Coroutine[Any, Any, None], settings: TraceSettings, *, process: str) -> None:
+    """Do a process's work, and tell a collector about it if there is one; without, nothing of it is even loaded."""
+    if not settings.otlp_endpoint:
+        await work
+        return
+    from cashback.kernel.telemetry.export import exporting
+
+    async with exporting(settings, process=process):
+        await work
 
 
 def _load(*kinds: type[msgspec.Struct]) -> list[Any]:

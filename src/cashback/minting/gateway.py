@@ -13,7 +13,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
 from grpclib.client import Channel
@@ -22,6 +22,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.money import INT63_MAX, TokenUnits
+from cashback.kernel.telemetry import Kind, batch
 from cashback.minting.model import (
     AdapterAnswerBroken,
     AdapterRefused,
@@ -102,8 +103,8 @@ class Adapter:
             AdapterUnintelligible: it answered nonsense; likewise it is unknown what it took.
         """
         forbid_in_transaction("the blockchain adapter")
-        request = v1.SubmitMintsRequest(mints=[_to_wire(mint) for mint in mints])
-        with _failures_named():
+        with _submitting(mints) as traces, _failures_named():
+            request = v1.SubmitMintsRequest(mints=[_to_wire(*one) for one in zip(mints, traces, strict=True)])
             answer = await self._stub.submit_mints(request, timeout=SUBMIT_DEADLINE_S)
         asked = {mint.number for mint in mints}
         with _failures_named(), understood():
@@ -201,14 +202,25 @@ def _to_batch(message: v1.WatchOutcomesResponse) -> OutcomeBatch:
     return OutcomeBatch(message.epoch, tuple(_to_outcome(outcome) for outcome in message.outcomes))
 
 
-def _to_wire(mint: Mint) -> v1.Mint:
-    """Return a mint in the words of the contract."""
+def _submitting(mints: Sequence[Mint]) -> AbstractContextManager[list[str | None]]:
+    """Return the span of handing `mints` over, and below each mint's own trace that of handing it over."""
+    return batch(
+        "submit mints",
+        [mint.traceparent for mint in mints],
+        lambda place: ("submit mint", {"cashback.mint.number": mints[place].number}),
+        kinds=(Kind.INTERNAL, Kind.CLIENT),
+        attributes={"cashback.batch.mints": len(mints)},
+    )
+
+
+def _to_wire(mint: Mint, traceparent: str | None) -> v1.Mint:
+    """Return a mint in the words of the contract, as part of a trace."""
     return v1.Mint(
         number=mint.number,
         cashback_id=mint.cashback_id,
         recipient=mint.recipient,
         amount=mint.amount,
-        traceparent=mint.traceparent or "",
+        traceparent=traceparent or "",
     )
 
 

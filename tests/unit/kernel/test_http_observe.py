@@ -8,6 +8,7 @@ import structlog
 from litestar.types import ASGIApp
 
 from cashback.kernel.http import Observe
+from cashback.kernel.telemetry import Kind, Span, record_with
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": []}
 
@@ -87,3 +88,36 @@ async def test_half_an_answer_is_cut_off(app: ASGIApp) -> None:
     """It cannot be taken back: the server is told, which ends the connection."""
     with pytest.raises(RuntimeError, match="planted"):
         await ask(app)
+
+
+async def answering(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+    """Answer with the status in the path, as the route that a router would have found."""
+    scope["path_template"] = "/status/{code}"
+    await send({"type": "http.response.start", "status": int(scope["path"]), "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize("status, error", [(200, None), (404, None), (503, "503")])
+async def test_a_request_is_a_span_named_by_its_route(status: int, error: str | None) -> None:
+    """Below the caller's, told back to the caller; of failures those that are the server's own make it one."""
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    spans: list[Span] = []
+    with record_with(spans.append):
+        start, *_ = await ask(answering, path=str(status), headers=[(b"traceparent", given.encode())])
+    [told] = spans
+    assert (told.name, told.kind, told.parent_id, told.error) == (
+        "GET /status/{code}",
+        Kind.SERVER,
+        given[36:52],
+        error,
+    )
+    assert dict(start["headers"])[b"traceparent"].decode() == told.traceparent
+    assert (told.attributes["http.route"], told.attributes["http.response.status_code"]) == ("/status/{code}", status)
+
+
+async def test_a_method_of_a_clients_own_names_no_span() -> None:
+    """It may call it anything, and names are few."""
+    spans: list[Span] = []
+    with record_with(spans.append):
+        await ask(answering, path="200", method="DANCE")
+    assert [(one.name, one.attributes["http.request.method"]) for one in spans] == [("HTTP /status/{code}", "_OTHER")]

@@ -12,6 +12,7 @@ from cashback.cli.purchases import RestSettings
 from cashback.cli.run import LogSettings
 from cashback.cli.setup import KeySettings
 from cashback.kernel.config import PREFIX, SettingsInvalid, load
+from cashback.kernel.telemetry.settings import TraceSettings
 from cashback.processes import (
     adapter,
     api,
@@ -50,6 +51,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "replay of purchases and ledger": CashbackOutboxSettings,
     "replay of minting": MintingOutboxSettings,
     "log": LogSettings,
+    "traces": TraceSettings,
 }
 
 

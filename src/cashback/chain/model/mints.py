@@ -51,11 +51,12 @@ Admission: TypeAlias = Admitted | Conflicting | Unmintable
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """What of an accepted mint goes into calldata."""
+    """What of an accepted mint goes into calldata, and the trace that it belongs to."""
 
     number: int
     recipient: Address
     amount: int
+    traceparent: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from cashback.chain.service.anchoring import Anchors
 from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.stream import Stream
+from cashback.chain.service.tracing import accepting
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import Invalid
 from cashback.wire.cashback.chain import v1
@@ -64,7 +65,8 @@ class Calls(ChainAdapterServiceBase):
 
     async def submit_mints(self, message: v1.SubmitMintsRequest) -> v1.SubmitMintsResponse:
         """Accept mints, idempotent per number."""
-        admissions = await self._acceptance.submit([mint_of(mint) for mint in message.mints])
+        with accepting([mint_of(mint) for mint in message.mints]) as mints:
+            admissions = await self._acceptance.submit(mints)
         return v1.SubmitMintsResponse(entries=[entry_message(admission) for admission in admissions])
 
     async def get_mints(self, message: v1.GetMintsRequest) -> v1.GetMintsResponse:

@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from cashback.chain.rpc.callers import Callers, known_as
 from cashback.chain.rpc.errors import refused, to_grpc
 from cashback.kernel.errors import Broken, CashbackError
-from cashback.kernel.telemetry import logger, trace
+from cashback.kernel.telemetry import Kind, Span, logger, span, trace
 
 MESSAGE_BYTES_MAX: Final = 1_048_576
 CALLS_MAX: Final = 64
@@ -23,6 +23,14 @@ CALL_S_MAX: Final = 20.0
 """How long one answer may take when the caller sets no deadline."""
 
 CALLS: Final = Counter("cashback_chain_rpc_calls_total", "Calls by method and status.", ["method", "status"])
+
+_TRACED: Final = "/cashback."
+"""Who asks how the server is, or what it can, is no step of anybody's trace; nor is a stream that lasts for days."""
+
+_SERVER_FAILED: Final = frozenset(
+    {Status.UNKNOWN, Status.DEADLINE_EXCEEDED, Status.UNIMPLEMENTED, Status.INTERNAL, Status.UNAVAILABLE}
+)
+"""What the conventions count as the server's failure; the other statuses tell its caller of the caller's own."""
 
 Method: TypeAlias = Callable[[Stream[Any, Any]], Awaitable[None]]
 
@@ -59,14 +67,23 @@ class Edge:
         traceparent: Any = event.metadata.get("traceparent")
 
         async def bounded(stream: Stream[Any, Any]) -> None:
-            with trace(traceparent if isinstance(traceparent, str) else None):
-                await self._serve(stream, method, event)
+            given = traceparent if isinstance(traceparent, str) else None
+            if not event.method_name.startswith(_TRACED) or _is_stream(stream):
+                with trace(given):
+                    await self._serve(stream, method, event)
+                return
+            name = event.method_name.removeprefix("/")
+            told = {"rpc.system.name": "grpc", "rpc.method": name}
+            with span(name, kind=Kind.SERVER, parent=given, attributes=told) as served:
+                await self._serve(stream, method, event, served)
 
         event.method_func = bounded
 
-    async def _serve(self, stream: Stream[Any, Any], method: Method, event: RecvRequest) -> None:
+    async def _serve(
+        self, stream: Stream[Any, Any], method: Method, event: RecvRequest, served: Span | None = None
+    ) -> None:
         """Serve one call within the bounds, and tell its failure in the caller's words."""
-        is_stream = stream._cardinality is Cardinality.UNARY_STREAM  # noqa: SLF001 - grpclib tells it nowhere else
+        is_stream = _is_stream(stream)
         name = event.method_name.rpartition("/")[2]
         _bound_messages(stream)
         status = Status.UNKNOWN
@@ -87,6 +104,9 @@ class Edge:
             raise
         finally:
             CALLS.labels(name, status.name).inc()
+            if served is not None:
+                served.attributes["rpc.response.status_code"] = status.name
+                served.error = status.name if status in _SERVER_FAILED else ""
 
     @asynccontextmanager
     async def _counted(self, *, is_stream: bool) -> AsyncIterator[None]:
@@ -105,6 +125,11 @@ class Edge:
             self._calls -= not is_stream
             if not self.in_flight:
                 self._idle.set()
+
+
+def _is_stream(stream: Stream[Any, Any]) -> bool:
+    """Tell whether a call is answered by more than one message."""
+    return stream._cardinality is Cardinality.UNARY_STREAM  # noqa: SLF001 - grpclib tells it nowhere else
 
 
 @asynccontextmanager

@@ -17,9 +17,10 @@ from cashback.chain.rules import batching, packing
 from cashback.chain.rules.fees import Waits
 from cashback.chain.service.reserving import TAKING_FOR_S, LaneLimits, Points, Reserving
 from cashback.chain.service.sifting import Sifter
+from cashback.chain.service.tracing import attempted
 from cashback.chain.store import mints, taking
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.telemetry import logger
+from cashback.kernel.telemetry import Moment, logger
 
 CALLS_PER_TURN_MAX: Final = 4
 
@@ -106,6 +107,7 @@ class _Mints:
         self._queue = queue
         self._sifter = sifter
         self._limits = limits
+        self._begun = Moment.now()
 
     def calls(self, policy: Policy) -> list[Call] | Waits:
         """Return the calls that the contracts and the guard rails allow now."""
@@ -135,7 +137,9 @@ class _Mints:
 
     def tell(self, slots: Sequence[Slot], attempts: Sequence[Attempt]) -> None:
         """Say which nonce carries how many."""
+        traces = {one.number: one.traceparent for one in self._queue.waiting}
         for slot, attempt in zip(slots, attempts, strict=True):
+            attempted(slot, attempt, traces=traces, begun=self._begun)
             BATCH_MINTS.observe(len(slot.call.numbers))
             log.info(
                 "slot.reserved", nonce=slot.nonce, mints=len(slot.call.numbers), transaction=f"0x{attempt.hash.hex()}"

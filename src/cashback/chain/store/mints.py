@@ -70,7 +70,7 @@ async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()
     """
     cursor = await tx.execute(
         """
-        select number, recipient, amount,
+        select number, recipient, amount, traceparent,
                (extract(epoch from clock_timestamp() - accepted_at) * 1000)::bigint
         from chain.mints
         where state = 'accepted'
@@ -86,7 +86,7 @@ async def waiting(tx: Tx, limit: int, *, outside: Sequence[tuple[int, int]] = ()
         {"limit": limit, "firsts": [first for first, _ in outside], "lasts": [last for _, last in outside]},
     )
     rows = await cursor.fetchall()
-    return [Waiting(row[0], Address(row[1]), row[2]) for row in rows], max((row[3] for row in rows), default=0)
+    return [Waiting(row[0], Address(row[1]), *row[2:4]) for row in rows], max((row[4] for row in rows), default=0)
 
 
 async def waiting_after(tx: Tx, number: int, *, limit: int) -> list[Waiting]:

@@ -46,7 +46,8 @@ _SCHEMA: Final = re.compile(r"urn:cashback:(?P<type>.+):(?P<version>[1-9][0-9]{0
 class Message(msgspec.Struct, frozen=True):
     """Something to publish: `id` becomes the `Nats-Msg-Id`, `headers` are encoded lines without it.
 
-    Of two messages of one `key` the second is never sent before the first was stored.
+    Of two messages of one `key` the second is never sent before the first was stored. `traceparent` is of the trace
+    that its publishing belongs to; what its reader is told of one stands in the headers.
     """
 
     subject: str
@@ -54,6 +55,7 @@ class Message(msgspec.Struct, frozen=True):
     key: str
     headers: bytes
     data: bytes
+    traceparent: str | None = None
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -112,7 +114,14 @@ def event_message(  # noqa: PLR0913 - the attributes of an event, all of them by
         headers["traceparent"] = traceparent
     if version != FIRST_VERSION:
         headers[EVENT_SCHEMA] = f"urn:cashback:{type}:{version}"
-    return Message(subject=event_subject(type, partition), id=id, key=key, headers=header_lines(headers), data=data)
+    return Message(
+        subject=event_subject(type, partition),
+        id=id,
+        key=key,
+        headers=header_lines(headers),
+        data=data,
+        traceparent=traceparent,
+    )
 
 
 def repeated(

@@ -19,6 +19,7 @@ from cashback.kernel.bus.errors import BusRefused, BusUnavailable
 from cashback.kernel.bus.frame import header_value, publish_frame
 from cashback.kernel.bus.link import ASK_TIMEOUT_S, Link
 from cashback.kernel.bus.message import MESSAGE_ID, Message, new_token
+from cashback.kernel.bus.tracing import publishing
 from cashback.kernel.db import forbid_in_transaction
 
 BATCH_MAX: Final = 500
@@ -45,10 +46,11 @@ async def publish(bus: Bus, messages: Sequence[Message]) -> None:
     forbid_in_transaction("the bus")
     link = bus.link
     for batch in batches(messages):
-        if len(batch) > 1 and link.offers_atomic and await _publish_atomically(link, batch):
-            continue
-        for wave in waves(batch):
-            await _publish_wave(link, wave)
+        with publishing(batch):
+            if len(batch) > 1 and link.offers_atomic and await _publish_atomically(link, batch):
+                continue
+            for wave in waves(batch):
+                await _publish_wave(link, wave)
 
 
 def batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

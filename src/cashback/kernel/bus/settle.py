@@ -17,6 +17,7 @@ from cashback.kernel.bus.failures import DIED, Failures, Retry, events_of, has_o
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Delivery, Place, read_delivery, read_place
 from cashback.kernel.bus.piling import Taken, piles
+from cashback.kernel.bus.tracing import processing
 from cashback.kernel.clock import SystemClock, monotonic_s
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Broken, Rejected, Unavailable
@@ -130,7 +131,8 @@ class Settler:
             Unavailable: the world failed.
         """
         try:
-            held_back = await self._apply(pile)
+            with processing(self._name, [one.delivery for one in pile]) as deliveries:
+                held_back = await self._apply(pile, deliveries)
         except Unavailable:
             raise
         except Exception as cause:  # noqa: BLE001 - a handler may fail in any way, and the consumer outlives it
@@ -165,13 +167,12 @@ class Settler:
                 await self.failures.take_back(one.delivery, noted)
             raise
 
-    async def _apply(self, pile: Sequence[Taken]) -> Mapping[str, float]:
+    async def _apply(self, pile: Sequence[Taken], deliveries: Sequence[Delivery]) -> Mapping[str, float]:
         """Have the handler apply, in one transaction with the inbox, those deliveries that were not applied before.
 
         Returns those that wait for another event of their key, and for how many seconds.
         """
         started_s = monotonic_s()
-        deliveries = [one.delivery for one in pile]
         events = events_of(deliveries)
         async with self._database.transaction() as tx:
             claimed = await inbox.claim(tx, schema=self._schema, consumer=self._name, events=events)

@@ -9,7 +9,7 @@ from prometheus_client import Histogram
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.http.problems import problem, problem_of, send_problem
-from cashback.kernel.telemetry import trace
+from cashback.kernel.telemetry import Kind, Span, span
 
 DURATION: Final = Histogram(
     "http_server_request_duration_seconds",
@@ -17,6 +17,7 @@ DURATION: Final = Histogram(
     ["method", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+_SERVER_FAILED: Final = 500
 _METHODS: Final = frozenset(HTTPMethod)
 """A client may call its method anything; a label takes few values."""
 
@@ -36,13 +37,13 @@ class Observe:
         given = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
         begun_s = monotonic_s()
         status = 0
-        with trace(given.decode("latin-1") or None) as traceparent:
+        with span("HTTP", kind=Kind.SERVER, parent=given.decode("latin-1") or None) as served:
 
             async def watched(message: Message) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                    headers: list[Any] = [*message["headers"], (b"traceparent", traceparent.encode())]
+                    headers: list[Any] = [*message["headers"], (b"traceparent", served.traceparent.encode())]
                     message["headers"] = headers
                 await send(message)
 
@@ -62,3 +63,24 @@ class Observe:
             finally:
                 method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
                 DURATION.labels(method, str(status or 500)).observe(monotonic_s() - begun_s)
+                if served.is_recorded:
+                    _describe(served, scope, method=method, status=status or 500)
+
+
+def _describe(served: Span, scope: Any, *, method: str, status: int) -> None:  # noqa: ANN401  # ASGI's own dict
+    """Name a request's span by the route that took it, by which there are few, and never by its path.
+
+    By the semantic conventions an answer from 500 on is the server's failure, and one below is not.
+    """
+    route = scope.get("path_template") or ""
+    served.name = f"{method} {route}".rstrip() if method in _METHODS else f"HTTP {route}".rstrip()
+    served.attributes |= {
+        "http.request.method": method,
+        "http.response.status_code": status,
+        "url.scheme": scope.get("scheme", "http"),
+        "url.path": scope["path"],
+    }
+    if route:
+        served.attributes["http.route"] = route
+    if status >= _SERVER_FAILED:
+        served.error = str(status)

@@ -6,6 +6,7 @@ from zlib import crc32
 
 from cashback.kernel.db import Tx
 from cashback.kernel.outbox.event import Event
+from cashback.kernel.telemetry import Kind, each, heir_of
 
 PARTITIONS: Final = 4
 """How many ordered lanes a schema's outbox has; an aggregate always falls into the same one."""
@@ -25,8 +26,22 @@ async def append(tx: Tx, schema: str, events: Sequence[Event]) -> None:
     if not events:
         return
     partitions = [partition_of(event.key) for event in events]
-    await _lock(tx, schema, sorted(set(partitions)))
-    await _insert(tx, schema, events, partitions)
+    origins = [heir_of(event.traceparent) for event in events]
+    with each(origins, lambda place: _created(events[place], schema), kind=Kind.PRODUCER) as traces:
+        await _lock(tx, schema, sorted(set(partitions)))
+        await _insert(tx, schema, events, partitions, traces=traces)
+
+
+def _created(event: Event, schema: str) -> tuple[str, dict[str, str | int | bool]]:
+    """Return the span of an event's creation, which is what its stored trace context names."""
+    return f"create {event.type}", {
+        "messaging.operation.name": "create",
+        "messaging.operation.type": "create",
+        "messaging.system": "nats",
+        "messaging.destination.name": event.type,
+        "messaging.message.id": event.id,
+        "cashback.outbox.schema": schema,
+    }
 
 
 async def _lock(tx: Tx, schema: str, partitions: Sequence[int]) -> None:
@@ -40,7 +55,9 @@ async def _lock(tx: Tx, schema: str, partitions: Sequence[int]) -> None:
     )
 
 
-async def _insert(tx: Tx, schema: str, events: Sequence[Event], partitions: Sequence[int]) -> None:
+async def _insert(
+    tx: Tx, schema: str, events: Sequence[Event], partitions: Sequence[int], *, traces: Sequence[str | None]
+) -> None:
     """Insert the events, numbered in the order given, and wake the relay when the transaction commits."""
     await tx.execute(
         f"""
@@ -65,7 +82,7 @@ async def _insert(tx: Tx, schema: str, events: Sequence[Event], partitions: Sequ
             "keys": [event.key for event in events],
             "times": [event.time for event in events],
             "data": [event.data for event in events],
-            "traces": [event.traceparent for event in events],
+            "traces": list(traces),
             "versions": [event.version for event in events],
         },
     )

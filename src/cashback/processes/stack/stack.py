@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol, Self, TypeAlias
 
 from cashback.kernel.clock import start_file
@@ -85,10 +86,21 @@ class Stack:
     """
 
     def __init__(
-        self, folder: Path, *, anvil: Path, block_time_s: float = 1, durable: bool = True, gas_limit: int = 36_000_000
+        self,
+        folder: Path,
+        *,
+        anvil: Path,
+        block_time_s: float = 1,
+        durable: bool = True,
+        gas_limit: int = 36_000_000,
+        shared: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Start nothing yet; `anvil` is the program, `durable` False trades fsync for speed in tests."""
+        """Start nothing yet; `anvil` is the program, `durable` False trades fsync for speed in tests.
+
+        `shared` are further `CASHBACK_*` variables, of every process.
+        """
         self.folder = folder
+        self._shared = shared
         self._kept = Kept(folder / "secrets")
         self.plan = Plan(Ports.free(), self._kept.secret)
         self.postgres = EmbeddedPostgres(folder / "postgres", durable=durable)
@@ -168,7 +180,8 @@ class Stack:
     def settings(self, name: str) -> dict[str, str]:
         """Return the `CASHBACK_*` variables of one process."""
         settings = self.plan.settings(name, postgres=self.postgres, nats=self.nats, chain=self.chain_settings)
-        return settings | (self.plan.clock(self.clock_file) if name in _BY_BUSINESS_TIME else {})
+        clock = self.plan.clock(self.clock_file) if name in _BY_BUSINESS_TIME else {}
+        return settings | clock | dict(self._shared)
 
     def operator_settings(self) -> dict[str, str]:
         """Return what the operator's verbs need in another terminal."""

@@ -1,25 +1,15 @@
-"""Logs, trace context and metrics: what a process tells about itself.
-
-Log events are `noun.past_verb` constants with values as keys. The trace context (W3C `traceparent`) travels from the
-HTTP request through outbox, NATS and gRPC to the chain attempt; here it is only carried and continued.
-"""
+"""Structured logs on standard error; each line names the trace of its work."""
 
 import logging
-import re
-import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 
+from cashback.kernel.telemetry.context import current_traceparent
+
 Logger: TypeAlias = Any
 """A structlog bound logger; its methods are made at run time."""
-
-_TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 def configure(*, process: str, level: str = "info") -> None:
@@ -52,22 +42,6 @@ def logger(name: str) -> Logger:
     return structlog.get_logger(module=name)
 
 
-def current_traceparent() -> str | None:
-    """Return the trace context of the work in progress, or None outside any."""
-    return _traceparent.get()
-
-
-@contextmanager
-def trace(traceparent: str | None) -> Iterator[str]:
-    """Continue the given trace as a new span, or start a new trace when it is absent or malformed."""
-    value = _child_of(traceparent)
-    token = _traceparent.set(value)
-    try:
-        yield value
-    finally:
-        _traceparent.reset(token)
-
-
 def _standard_error(*_: object) -> structlog.PrintLogger:
     """Return a logger that writes to what standard error is by now, which need not be what it was at the start."""
     return structlog.PrintLogger(sys.stderr)
@@ -75,14 +49,7 @@ def _standard_error(*_: object) -> structlog.PrintLogger:
 
 def _with_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Name the trace in each line: the id that a caller was told is the one to search for."""
-    traceparent = _traceparent.get()
+    traceparent = current_traceparent()
     if traceparent is not None:
         event.setdefault("trace_id", traceparent.split("-")[1])
     return event
-
-
-def _child_of(traceparent: str | None) -> str:
-    """Return a traceparent with the same trace id and a new span id."""
-    known = traceparent is not None and _TRACEPARENT.fullmatch(traceparent)
-    trace_id = traceparent.split("-")[1] if traceparent is not None and known else secrets.token_hex(16)
-    return f"00-{trace_id}-{secrets.token_hex(8)}-01"

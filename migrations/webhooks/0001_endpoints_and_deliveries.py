@@ -13,7 +13,8 @@ create table webhooks.endpoints (
     merchant_id text collate "C",
     url text not null constraint endpoint_url_bounded check (length(url) between 1 and 2048),
     types text[] collate "C" not null
-        constraint endpoint_types_bounded check (cardinality(types) between 1 and 32 and array_position(types, null) is null),
+        constraint endpoint_types_bounded
+            check (cardinality(types) between 1 and 32 and array_position(types, null) is null),
     state text collate "C" not null default 'enabled'
         constraint endpoint_state_known check (state in ('enabled', 'disabled')),
     disabled_reason text collate "C"

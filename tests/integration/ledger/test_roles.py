@@ -199,7 +199,9 @@ async def test_the_ledger_worker_notes_failures_counts_them_and_forgets_them(wor
 
 async def test_no_role_owns_anything_save_the_owner(world: World) -> None:
     """Nobody who runs a process can change a table or switch a trigger off."""
-    owners = await world.rows("select distinct tableowner from pg_tables where schemaname in ('ledger', 'purchases', 'webhooks')")
+    owners = await world.rows(
+        "select distinct tableowner from pg_tables where schemaname in ('ledger', 'purchases', 'webhooks')"
+    )
     assert owners == [("cashback_owner",)]
     assert set(ROLES) - {"cashback_owner"} == set(FORBIDDEN)
 

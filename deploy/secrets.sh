@@ -37,6 +37,7 @@ put postgres_password "$(random)"
 put admin_dsn "postgresql://postgres:$(cat "$folder/postgres_password")@postgres:5432/postgres"
 for role in \
     cashback_owner cashback_api cashback_ledger cashback_relay cashback_auditor cashback_operator \
+    cashback_webhooks \
     minting_owner minting_worker minting_relay minting_auditor minting_operator \
     chain_owner chain_adapter chain_auditor; do
     put "${role}_password" "$(random)"

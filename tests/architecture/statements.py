@@ -13,7 +13,7 @@ from typing import Final
 from tests.architecture.tidy import ROOT
 
 PACKAGE: Final = ROOT / "src/cashback"
-_SCHEMA: Final = r"(?:ledger|purchases|minting|chain|\{schema\})\."
+_SCHEMA: Final = r"(?:ledger|purchases|webhooks|minting|chain|\{schema\})\."
 _TABLE: Final = rf"{_SCHEMA}(?:\{{[a-z_.]+\}}|[a-z_]+\b)"
 """One table by its name, or by that of what only a call knows, in braces."""
 _READ: Final = re.compile(rf"\b(?:from|join|using|update)\s+(?:only\s+)?({_TABLE})(?!\()")

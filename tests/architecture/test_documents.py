@@ -19,6 +19,7 @@ from cashback.ledger.model import Reason, State
 from cashback.ledger.model.codes import Skip
 from cashback.ledger.model.problems import Fault
 from cashback.minting.model import HaltKind, MintState
+from cashback.processes import webhook_worker
 from cashback.processes.reconcile import Kind
 from tests.architecture.documents import (
     INLINE,
@@ -159,9 +160,10 @@ def test_the_exit_codes_are_the_commands_own(name: str) -> None:
 
 def test_the_settings_of_each_process_are_its_own() -> None:
     """docs/cli.md names every setting of every process; the required ones are bold."""
+    structs = {**STRUCTS, "worker-webhooks": webhook_worker.Settings}
     for command, told in ((row[0], row[1]) for row in rows(section(text("docs/cli.md"), "## Processes"))):
         name = "-".join(command.strip("`").split()[1:])
-        fields = msgspec.structs.fields(STRUCTS["relay-cashback" if name == "relay" else name])
+        fields = msgspec.structs.fields(structs["relay-cashback" if name == "relay" else name])
         assert set(re.findall(r"\*\*([A-Z_]+)\*\*", told)) == {one.name.upper() for one in fields if one.required}
         assert set(re.findall(r"[A-Z][A-Z_]+", told)) == {one.name.upper() for one in fields}
 

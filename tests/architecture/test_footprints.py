@@ -7,12 +7,17 @@ import sys
 import pytest
 
 # What must not be in memory once a process's module is imported, whoever imported it.
-CONTEXTS = frozenset({"cashback.purchases", "cashback.ledger", "cashback.minting", "cashback.chain"})
+CONTEXTS = frozenset(
+    {"cashback.purchases", "cashback.ledger", "cashback.webhooks", "cashback.minting", "cashback.chain"}
+)
 CHAIN_DRIVERS = frozenset({"aiobotocore", "botocore", "web3", "eth_account", "coincurve"})
 BANNED = {
     "relay": CONTEXTS | CHAIN_DRIVERS | {"cashback.wire", "grpclib", "litestar"},
     "api": CHAIN_DRIVERS | {"cashback.chain", "cashback.minting", "grpclib.server"},
-    "ledger_worker": CHAIN_DRIVERS | {"cashback.chain", "cashback.minting", "grpclib.server"},
+    "ledger_worker": CHAIN_DRIVERS | {"cashback.chain", "cashback.minting", "cashback.webhooks", "grpclib.server"},
+    "webhook_worker": CHAIN_DRIVERS
+    | (CONTEXTS - {"cashback.webhooks", "cashback.ledger"})
+    | {"grpclib.server", "litestar"},
     "mint_worker": CHAIN_DRIVERS | (CONTEXTS - {"cashback.minting"}) | {"grpclib.server", "litestar"},
     "adapter": (CONTEXTS - {"cashback.chain"}) | {"aiobotocore", "botocore", "litestar"},
 }

@@ -82,6 +82,7 @@ REASONS: Final = {
     "minting/store/mints.py:stick": FOUND,
     "minting/store/mints.py:submit_accepted_again": FOUND,
     "purchases/store/standing.py:put": FOUND,
+    "webhooks/store/deliveries.py:claim_due": FOUND,
 }
 
 PLANTED: Final = [

@@ -29,7 +29,9 @@ PLANTED = [
     ("context-layers", "minting.store", "import cashback.minting.gateway"),
     ("context-layers", "chain.service", "import cashback.chain.rpc"),
     ("context-layers", "ledger.helpers", "'''A module that no context has.'''"),
+    ("context-layers", "webhooks.gateway", "import cashback.webhooks.service"),
     ("pure", "ledger.rules", "import asyncio"),
+    ("pure", "webhooks.rules", "import psycopg"),
     ("pure", "chain.rules", "from web3 import AsyncWeb3"),
     ("pure", "minting.model", "from psycopg import sql"),
     ("pure", "ledger.rules", "from cashback.kernel.db import Tx"),
@@ -42,6 +44,7 @@ PLANTED = [
     ("wire", "processes.adapter", "import cashback.wire.message_pool"),
     ("independent", "minting.service", "import cashback.ledger"),
     ("independent", "chain.gateway", "import cashback.minting.model"),
+    ("independent", "webhooks.service", "import cashback.ledger"),
     ("acyclic", "kernel.errors", "import cashback.kernel.planted"),
 ]
 

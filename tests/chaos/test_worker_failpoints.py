@@ -136,5 +136,5 @@ async def publish_nonsense(stack: WholeSystem, type_: str) -> None:
 
 
 def test_every_process_with_points_is_killed_at_them() -> None:
-    """The adapter and the API have tests of their own."""
-    assert POINTS.keys() == {"adapter", "api", *SERVICES.values()}
+    """The adapter, the API and the worker of webhooks have tests of their own."""
+    assert POINTS.keys() == {"adapter", "api", "worker webhooks", *SERVICES.values()}

@@ -119,6 +119,16 @@ def ledger(level: str | None) -> None:
     _start("ledger_worker", process="worker ledger", level=level)
 
 
+@worker.command()
+@log_level
+def webhooks(level: str | None) -> None:
+    """Deliver events to the endpoints of merchants and of the operator.
+
+    Example: cashback worker webhooks
+    """
+    _start("webhook_worker", process="worker webhooks", level=level)
+
+
 @click.command()
 @log_level
 def adapter(level: str | None) -> None:

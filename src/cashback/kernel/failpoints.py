@@ -87,10 +87,15 @@ MintWorkerPoint: TypeAlias = Literal[
 LedgerWorkerPoint: TypeAlias = Literal["number.drawn", "request.appending", "settlement.posting"]
 """In the ledger worker, all of them before a commit."""
 
+WebhookPoint: TypeAlias = Literal["delivery.claimed", "delivery.answered", "delivery.noted"]
+"""In the worker of webhooks; `answered` is when an endpoint has answered and nobody here has noted it."""
+
 ApiPoint: TypeAlias = Literal["commands.committed"]
 """In the API: what was commanded is done, and nobody was answered yet."""
 
-Point: TypeAlias = AdapterPoint | ApiPoint | RelayPoint | ConsumerPoint | MintWorkerPoint | LedgerWorkerPoint
+Point: TypeAlias = (
+    AdapterPoint | ApiPoint | RelayPoint | ConsumerPoint | MintWorkerPoint | LedgerWorkerPoint | WebhookPoint
+)
 
 POINTS: Final[Mapping[str, frozenset[str]]] = {
     "adapter": frozenset(get_args(AdapterPoint)),
@@ -98,6 +103,7 @@ POINTS: Final[Mapping[str, frozenset[str]]] = {
     "relay": frozenset(get_args(RelayPoint)),
     "worker mint": frozenset((*get_args(MintWorkerPoint), *get_args(ConsumerPoint))),
     "worker ledger": frozenset((*get_args(LedgerWorkerPoint), *get_args(ConsumerPoint))),
+    "worker webhooks": frozenset((*get_args(WebhookPoint), *get_args(ConsumerPoint))),
 }
 """The points of each process, by the name it has in its logs; processes that are not here have none."""
 

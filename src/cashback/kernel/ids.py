@@ -27,6 +27,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def random_bytes(count: int) -> bytes:
+    """Return bytes that nobody can guess: for keys and nonces."""
+    return os.urandom(count)
+
+
 def is_id(text: str, prefix: str) -> bool:
     """Tell whether `text` has the shape of an id of the kind `prefix`; it says nothing about existence."""
     kind, separator, body = text.partition("_")

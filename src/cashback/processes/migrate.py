@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cashback_relay_password: Secret
     cashback_auditor_password: Secret
     cashback_operator_password: Secret
+    cashback_webhooks_password: Secret
     minting_owner_password: Secret
     minting_worker_password: Secret
     minting_relay_password: Secret
@@ -80,8 +81,15 @@ SERVICES: Final = (
     Service(
         "cashback",
         "cashback_owner",
-        ("cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor", "cashback_operator"),
-        ("ledger", "purchases"),
+        (
+            "cashback_api",
+            "cashback_ledger",
+            "cashback_relay",
+            "cashback_auditor",
+            "cashback_operator",
+            "cashback_webhooks",
+        ),
+        ("ledger", "purchases", "webhooks"),
     ),
     Service(
         "minting",

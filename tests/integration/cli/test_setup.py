@@ -18,7 +18,7 @@ from cashback.processes.stack import DEVELOPMENT_MNEMONIC
 from tests.integration.cli.conftest import Cashback
 from tests.integration.cli.launch import launched
 
-SCHEMAS = {"ledger": head("ledger"), "purchases": head("purchases"), "minting": head("minting"), "chain": head("chain")}
+SCHEMAS = {schema: head(schema) for schema in ("ledger", "purchases", "webhooks", "minting", "chain")}
 
 
 @pytest.fixture(scope="module")

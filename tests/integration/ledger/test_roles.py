@@ -7,6 +7,12 @@ from tests.integration.ledger.world import ROLES, Dsns, World, buy
 
 FORBIDDEN = {
     "cashback_api": [
+        "update webhooks.endpoints set url = 'https://me'",
+        "update webhooks.secrets set sealed = ''",
+        "update webhooks.deliveries set body = ''",
+        "insert into webhooks.attempts (delivery_id) values ('whd_1')",
+        "delete from webhooks.endpoint_journal",
+        "select * from webhooks.inbox",
         "update ledger.cashback_ledger set amount_minor = 1",
         "update ledger.cashback_ledger set netted_units = 1",
         "delete from ledger.write_offs",
@@ -93,8 +99,33 @@ FORBIDDEN = {
         "update ledger.transfers set amount = 1",
         "update ledger.recipients set wallet = '0x'",
         "select nextval('ledger.mint_numbers')",
+        "select * from webhooks.endpoints",
+    ],
+    "cashback_webhooks": [
+        "select user_id from ledger.cashback_ledger",
+        "update ledger.cashback_ledger set merchant_id = null",
+        "select * from ledger.transfers",
+        "select * from ledger.outbox_events",
+        "select * from purchases.merchants",
+        "insert into webhooks.endpoints (id) values ('whe_1')",
+        "update webhooks.endpoints set url = 'https://me'",
+        "update webhooks.endpoints set merchant_id = null",
+        "insert into webhooks.secrets (endpoint_id) values ('whe_1')",
+        "update webhooks.secrets set ends_at = now()",
+        "update webhooks.deliveries set body = ''",
+        "update webhooks.deliveries set endpoint_id = 'whe_1'",
+        "insert into webhooks.deliveries (id, replay_of) values ('whd_1', 'whd_2')",
+        "delete from webhooks.deliveries",
+        "update webhooks.attempts set status = 200",
+        "delete from webhooks.attempts",
+        "delete from webhooks.endpoint_journal",
+        "delete from webhooks.inbox",
+        "update webhooks.inbox_failures set key = 'k'",
+        "create table webhooks.mine ()",
     ],
     "cashback_auditor": [
+        "select sealed from webhooks.secrets",
+        "update webhooks.deliveries set state = 'due'",
         "select secret_hmac from purchases.api_keys",
         "update ledger.accounts set balance = 0",
         "delete from ledger.inbox_failures",
@@ -168,7 +199,9 @@ async def test_the_ledger_worker_notes_failures_counts_them_and_forgets_them(wor
 
 async def test_no_role_owns_anything_save_the_owner(world: World) -> None:
     """Nobody who runs a process can change a table or switch a trigger off."""
-    owners = await world.rows("select distinct tableowner from pg_tables where schemaname in ('ledger', 'purchases')")
+    owners = await world.rows(
+        "select distinct tableowner from pg_tables where schemaname in ('ledger', 'purchases', 'webhooks')"
+    )
     assert owners == [("cashback_owner",)]
     assert set(ROLES) - {"cashback_owner"} == set(FORBIDDEN)
 

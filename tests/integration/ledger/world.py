@@ -40,7 +40,7 @@ from cashback.purchases.model import (
 )
 from tests.support.servers import Databases
 
-ROLES: Final = tuple(f"cashback_{of}" for of in ("owner", "api", "ledger", "relay", "auditor", "operator"))
+ROLES: Final = tuple(f"cashback_{of}" for of in ("owner", "api", "ledger", "relay", "auditor", "operator", "webhooks"))
 PASSWORD: Final = "password-of-a-test"
 START: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TEMPLATE: Final = "cashback_service"
@@ -72,7 +72,7 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 def migrated(databases: Databases) -> str:
-    """Return the name of a template that holds both schemas and nothing else."""
+    """Return the name of a template that holds all schemas and nothing else."""
     return databases.template(_TEMPLATE, _migrate)
 
 
@@ -288,7 +288,7 @@ async def _request_of(world: World, cashback_id: str | None) -> TokenMintRequest
 
 
 def _migrate(dsn: str) -> None:
-    """Make the roles and bring both schemas to their heads, as their owner."""
+    """Make the roles and bring all schemas to their heads, as their owner."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         for role in ROLES:
             if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
@@ -296,5 +296,5 @@ def _migrate(dsn: str) -> None:
             login = sql.SQL("alter role {} login password {}")
             connection.execute(login.format(sql.Identifier(role), sql.Literal(PASSWORD)))
         connection.execute(sql.SQL("alter database {} owner to cashback_owner").format(sql.Identifier(_TEMPLATE)))
-    for schema in ("ledger", "purchases"):
+    for schema in ("ledger", "purchases", "webhooks"):
         upgrade(Dsns(dsn).of("cashback_owner"), schema)

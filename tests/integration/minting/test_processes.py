@@ -239,7 +239,8 @@ async def _says(port: int, words: str) -> bool:
 def _prepare_ledger(dsn: str) -> None:
     """Make the ledger's schema and the roles that it grants to; whoever has given them passwords keeps them."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for role in ("cashback_api", "cashback_ledger", "cashback_relay", "cashback_auditor", "cashback_operator"):
+        for of in ("api", "ledger", "relay", "auditor", "operator", "webhooks"):
+            role = f"cashback_{of}"
             if connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone() is None:
                 connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
     upgrade(dsn, "ledger")

@@ -1,0 +1,33 @@
+"""Webhooks: merchants and the operator hear of events at endpoints of their own.
+
+An event is taken in once and becomes a delivery for each endpoint that hears of it: its merchant's, of its type, made
+before it happened. A delivery is posted, signed as Standard Webhooks has it, until the endpoint has it or ten tries
+within three days have failed; every try is written down, and any delivery can be replayed. Nothing is sent to an
+address that is not of the public internet, and no redirect is followed.
+"""
+
+from cashback.webhooks.model import (
+    Endpoint,
+    EndpointDisabled,
+    EndpointUnknown,
+    NewEndpoint,
+    SecretUnreadable,
+    TypesInvalid,
+    UrlForbidden,
+)
+from cashback.webhooks.service.delivering import Deliverer
+from cashback.webhooks.service.endpoints import Endpoints
+from cashback.webhooks.service.outgoing import open_post
+
+__all__ = [
+    "Deliverer",
+    "Endpoint",
+    "EndpointDisabled",
+    "EndpointUnknown",
+    "Endpoints",
+    "NewEndpoint",
+    "SecretUnreadable",
+    "TypesInvalid",
+    "UrlForbidden",
+    "open_post",
+]

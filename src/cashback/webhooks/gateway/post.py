@@ -1,0 +1,130 @@
+"""Posting to an endpoint: once, within 15 s, with no redirect followed, no cookie, no proxy, and no connection kept.
+
+url ──allowed?──▶ Names ──▶ Guard ──▶ TLS ──▶ POST ──▶ Answer(status, 1 KiB of it) | NoAnswer(why)
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final, TypeAlias
+
+import aiohttp
+import msgspec
+
+from cashback.kernel.clock import monotonic_s
+from cashback.kernel.db import forbid_in_transaction
+from cashback.webhooks.gateway.guard import AddressForbidden, Guard, Names, addresses_tried
+from cashback.webhooks.model import ANSWER_BYTES_MAX, Answer, NoAnswer
+
+WITHIN_S: Final = 15.0
+"""A try in all, from the first lookup to the last byte that is read of the answer."""
+
+Judge: TypeAlias = Callable[[str], bool]
+"""Tells whether a URL, or an IP address, may be delivered to."""
+
+_MS_IN_S: Final = 1_000
+_HEADER_BYTES_MAX: Final = 8_190
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What came of a try, the address that it went to if it came so far, and how long it took."""
+
+    outcome: Answer | NoAnswer
+    address: str | None
+    took_ms: int
+
+
+class Post:
+    """Posts to endpoints, each try with a connection of its own."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, is_allowed: Judge, within_s: float) -> None:
+        """Post by a session that `opened` made."""
+        self._session = session
+        self._is_allowed = is_allowed
+        self._within_s = within_s
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, *, is_allowed: Judge, may_connect: Judge, names: Names | None = None, within_s: float = WITHIN_S
+    ) -> AsyncIterator["Post"]:
+        """Yield what posts to URLs and connects to addresses of which it is said that this may be.
+
+        `names` are the system's when none are given.
+        """
+        connector = aiohttp.TCPConnector(
+            socket_factory=Guard(may_connect),
+            resolver=names or Names(),
+            use_dns_cache=False,
+            force_close=True,
+            # One address after the other, so that the last one tried is the one in use.
+            happy_eyeballs_delay=None,
+            limit=0,
+        )
+        async with aiohttp.ClientSession(
+            connector=connector,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("accept", "accept-encoding"),
+            max_line_size=_HEADER_BYTES_MAX,
+            max_field_size=_HEADER_BYTES_MAX,
+        ) as session:
+            yield cls(session, is_allowed=is_allowed, within_s=within_s)
+
+    async def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Sent:
+        """Return what came of one try; nothing that an endpoint does raises."""
+        forbid_in_transaction("a webhook")
+        began_s = monotonic_s()
+        with addresses_tried() as tried:
+            outcome = await self._outcome(url, headers=headers, body=body)
+        address = tried[-1] if tried else None
+        return Sent(outcome, address, int((monotonic_s() - began_s) * _MS_IN_S))
+
+    async def _outcome(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer | NoAnswer:
+        """Return the answer, or the word for why there is none."""
+        # What was allowed when it was made may be so no more.
+        if not self._is_allowed(url):
+            return NoAnswer("url_forbidden")
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await self._answer(url, headers=headers, body=body)
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
+            return NoAnswer(_word_for(failure))
+
+    async def _answer(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Return what the endpoint answers; of a status that is here, the words are waited for no longer than usual."""
+        async with self._session.post(
+            url, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=None)
+        ) as response:
+            words = bytearray()
+            # The status is the answer. What follows is for the log alone, and may break off.
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with asyncio.timeout(self._within_s / 5):
+                    while len(words) < ANSWER_BYTES_MAX and (more := await response.content.read(ANSWER_BYTES_MAX)):
+                        words += more
+            asked = response.headers.get("retry-after")
+            return Answer(status=response.status, retry_after=asked, body=bytes(words[:ANSWER_BYTES_MAX]))
+
+
+def _word_for(failure: Exception) -> str:
+    """Return the word of ours for why there was no answer; what a library says may change."""
+    match failure:
+        case TimeoutError():
+            return "timeout"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
+            return "tls_failed"
+        case aiohttp.ClientConnectorDNSError():
+            return "name_unknown"
+        case aiohttp.ClientConnectorError(os_error=cause) if _is_forbidden(cause):
+            return "address_forbidden"
+        case aiohttp.ClientConnectorError():
+            return "not_connected"
+        case _:
+            return "no_answer"
+
+
+def _is_forbidden(cause: OSError) -> bool:
+    """Tell whether a connection failed because of the guard; of several addresses' failures, one is enough."""
+    return isinstance(cause, AddressForbidden) or "nothing is delivered" in str(cause)

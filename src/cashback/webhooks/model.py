@@ -1,0 +1,186 @@
+"""What an endpoint, its secrets, a delivery and a try are, and what is refused of them."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from cashback.kernel.errors import Conflict, Invalid, NotFound
+
+URL_LENGTH_MAX: Final = 2_048
+TYPES_MAX: Final = 32
+ANSWER_BYTES_MAX: Final = 1_024
+"""How much of an answer is kept."""
+
+REPLAYS_MAX: Final = 10_000
+"""How many deliveries are repeated by one command."""
+
+
+class EndpointState(Enum):
+    """Whether events are delivered to an endpoint."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class DisabledReason(Enum):
+    """Why an endpoint hears of nothing: by a person's hand, by its own 410, or since it failed for five days."""
+
+    BY_HAND = "by_hand"
+    GONE = "gone"
+    FAILING = "failing"
+
+
+class DeliveryState(Enum):
+    """Where a delivery stands: `due` and `claimed` are open, the others are its end."""
+
+    DUE = "due"
+    CLAIMED = "claimed"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a merchant hears of events of some types; without a merchant it is the operator's, who hears of all."""
+
+    id: str
+    merchant_id: str | None
+    url: str
+    types: tuple[str, ...]
+    state: EndpointState
+    disabled_reason: DisabledReason | None
+    failing_since: datetime | None
+    created_at: datetime
+
+
+class NewEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint as it is asked for, and by whom."""
+
+    merchant_id: str | None
+    url: str
+    types: tuple[str, ...]
+    by: str
+
+
+class SealedSecret(msgspec.Struct, frozen=True):
+    """A secret as it is stored: which of an endpoint's it is, and its bytes under the key of the service."""
+
+    endpoint_id: str
+    number: int
+    sealed: bytes
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as endpoints hear of it, and whose it is: no merchant means the operator's alone."""
+
+    event_id: str
+    type: str
+    merchant_id: str | None
+    occurred_at: datetime
+    body: bytes
+
+
+class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An event for one endpoint."""
+
+    id: str
+    endpoint_id: str
+    happening: Happening
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery in the hands of this process until it is noted; `number` says which claim of it this is."""
+
+    id: str
+    endpoint_id: str
+    event_id: str
+    body: bytes
+    number: int
+    attempts: int
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an endpoint answered: its status, for how long it asks to be left alone, and the beginning of its words."""
+
+    status: int
+    retry_after: str | None
+    body: bytes
+
+
+class NoAnswer(msgspec.Struct, frozen=True):
+    """Why there was no answer, in a word of ours that does not change."""
+
+    error: str
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A try: when it began, at which address if it came so far, what came of it, and how long it took."""
+
+    at: datetime
+    address: str | None
+    outcome: Answer | NoAnswer
+    took_ms: int
+
+
+class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery as it is told."""
+
+    id: str
+    endpoint_id: str
+    event_id: str
+    type: str
+    occurred_at: datetime
+    replay_of: str | None
+    state: DeliveryState
+    attempts: int
+    due_at: datetime | None
+    ended_at: datetime | None
+
+
+class AttemptStory(msgspec.Struct, frozen=True, kw_only=True):
+    """A try as it is told."""
+
+    number: int
+    at: datetime
+    address: str | None
+    status: int | None
+    error: str | None
+    took_ms: int
+    answer: bytes
+
+
+class EndpointUnknown(NotFound):
+    """There is no such endpoint, or it is another merchant's."""
+
+    code = "endpoint_unknown"
+
+
+class EndpointDisabled(Conflict):
+    """The endpoint is disabled: what is to be delivered to it wants it enabled first."""
+
+    code = "endpoint_disabled"
+
+
+class DeliveryUnknown(NotFound):
+    """There is no such delivery, or it is to another merchant's endpoint."""
+
+    code = "delivery_unknown"
+
+
+class UrlForbidden(Invalid):
+    """Nothing may be delivered to this URL."""
+
+    code = "url_forbidden"
+
+
+class TypesInvalid(Invalid):
+    """An endpoint hears of between one and 32 types that there are, each once."""
+
+    code = "event_types_invalid"
+
+
+class SecretUnreadable(Conflict):
+    """A secret was sealed under another key than that of the settings, or is not what was sealed."""
+
+    code = "secret_unreadable"

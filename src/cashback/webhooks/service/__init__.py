@@ -1,0 +1,1 @@
+"""Use cases: endpoints are made, events taken, deliveries tried and repeated."""

@@ -1,0 +1,196 @@
+"""Delivering: claimed in one transaction, posted outside any, noted in another.
+
+    due ──claim: hidden for 30 s──▶ post, 15 s at most ──▶ delivered │ due again │ failed │ gone: endpoint disabled
+     ▲                                                                    │
+     └──────────── 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h ──┘
+
+At most 64 tries are in flight in a process, and 4 of an endpoint: one that is slow holds up no other. A process that
+dies leaves its claims to run out, and what it had delivered without noting is delivered again under the same id.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cashback.kernel.clock import Clock, monotonic_s
+from cashback.kernel.db import Database
+from cashback.kernel.errors import Rejected, Unavailable
+from cashback.kernel.failpoints import reach
+from cashback.kernel.lifecycle.stopping import pause
+from cashback.kernel.telemetry import logger
+from cashback.webhooks.gateway import Post
+from cashback.webhooks.model import Attempt, Claim, DeliveryState, DisabledReason, SealedSecret
+from cashback.webhooks.rules import schedule, signing
+from cashback.webhooks.service import metrics
+from cashback.webhooks.service.ending import disable
+from cashback.webhooks.store import deliveries, endpoints
+
+IN_FLIGHT_MAX: Final = 64
+PER_ENDPOINT_MAX: Final = 4
+HOLD_S: Final = 30
+"""Twice what a try may take, so that none is repeated while it is under way."""
+
+POLL_S: Final = 0.25
+COUNT_EVERY_S: Final = 5.0
+GRACE_S: Final = 1.0
+"""How long tries in flight may still take once this is to stop; then they are given back."""
+
+FAILURE_PAUSE_S: Final = 1.0
+
+BY: Final = "worker webhooks"
+
+log = logger(__name__)
+
+
+class Deliverer:
+    """The loop that tries what is due."""
+
+    def __init__(self, database: Database, post: Post, clock: Clock, *, key: bytes) -> None:
+        """Post what `database` holds, signed with the secrets that `key` opens."""
+        self._database = database
+        self._post = post
+        self._clock = clock
+        self._key = key
+        self._flying: dict[asyncio.Task[None], Claim] = {}
+        self._count_due_s = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop` is set; then end within two seconds."""
+        try:
+            while not stop.is_set():
+                try:
+                    await self._turn()
+                except (Unavailable, Rejected) as cause:
+                    log.warning("webhooks.waiting", code=cause.code, reason=cause.detail)
+                    await pause(stop, FAILURE_PAUSE_S)
+                await self._wait(stop)
+        finally:
+            await self._land()
+
+    async def _turn(self) -> None:
+        """Start a try of each delivery that is due, as many as there is room for."""
+        room = IN_FLIGHT_MAX - len(self._flying)
+        if room > 0:
+            for claim, url, secrets in await self._claim(room):
+                self._flying[asyncio.create_task(self._fly(claim, url, secrets))] = claim
+        if monotonic_s() >= self._count_due_s:
+            self._count_due_s = monotonic_s() + COUNT_EVERY_S
+            async with self._database.transaction() as tx:
+                count, oldest_s = await deliveries.waiting(tx)
+            metrics.due.set(count)
+            metrics.oldest.set(oldest_s)
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Return when a try is over, something may be due, or this is to stop."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({stopping, *self._flying}, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        for task in [task for task in self._flying if task.done()]:
+            del self._flying[task]
+            task.result()
+
+    async def _land(self) -> None:
+        """Let tries in flight end for a while, and give the others back for anybody to take now."""
+        if not self._flying:
+            return
+        await asyncio.wait(self._flying, timeout=GRACE_S)
+        late = [claim for task, claim in self._flying.items() if not task.done()]
+        for task in self._flying:
+            task.cancel()
+        await asyncio.wait(self._flying)
+        ended, self._flying = self._flying, {}
+        if late:
+            log.info("deliveries.given_back", count=len(late))
+            async with self._database.transaction() as tx:
+                await deliveries.give_back(tx, late)
+        for task in ended:
+            if not task.cancelled():
+                task.result()
+
+    async def _claim(self, room: int) -> list[tuple[Claim, str, list[bytes]]]:
+        """Return what is to be tried now, with where and with which secrets."""
+        async with self._database.transaction() as tx:
+            claims = await deliveries.claim_due(tx, limit=room, per_endpoint=PER_ENDPOINT_MAX, hold_s=HOLD_S)
+            if not claims:
+                return []
+            ids = sorted({claim.endpoint_id for claim in claims})
+            urls = await endpoints.urls(tx, ids)
+            sealed = await endpoints.living_secrets(tx, ids)
+        reach("delivery.claimed")
+        secrets = self._opened(sealed)
+        return [(claim, urls[claim.endpoint_id], secrets[claim.endpoint_id]) for claim in claims]
+
+    def _opened(self, sealed: Sequence[SealedSecret]) -> Mapping[str, list[bytes]]:
+        """Return the secrets of each endpoint, the newest first.
+
+        Raises:
+            SecretUnreadable: one was sealed under another key: nothing is sent that cannot be signed.
+        """
+        opened: dict[str, list[bytes]] = {}
+        for each in sealed:
+            opened.setdefault(each.endpoint_id, []).append(signing.unseal(each, key=self._key))
+        return opened
+
+    async def _fly(self, claim: Claim, url: str, secrets: Sequence[bytes]) -> None:
+        """Make one try and note how it went; when it cannot be noted the claim runs out, and it is tried again."""
+        at = self._clock.now()
+        headers = signing.headers(secrets, event_id=claim.event_id, timestamp=int(at.timestamp()), body=claim.body)
+        sent = await self._post.send(url, headers=headers, body=claim.body)
+        reach("delivery.answered")
+        metrics.requests.observe(sent.took_ms / 1_000)
+        attempt = Attempt(at=at, address=sent.address, outcome=sent.outcome, took_ms=sent.took_ms)
+        verdict = schedule.judge(sent.outcome, tries=claim.attempts + 1, name=claim.id, now=self._clock.now())
+        try:
+            is_noted = await self._note(claim, attempt, verdict)
+        except Unavailable as cause:
+            log.warning("delivery.unnoted", delivery=claim.id, reason=cause.detail)
+            return
+        reach("delivery.noted")
+        outcome = type(verdict).__name__.lower() if is_noted else "outrun"
+        metrics.deliveries.labels(outcome).inc()
+        log.info("delivery.tried", delivery=claim.id, endpoint=claim.endpoint_id, outcome=outcome, took_ms=sent.took_ms)
+
+    async def _note(self, claim: Claim, attempt: Attempt, verdict: schedule.Next) -> bool:
+        """Store a try and what follows from it; False when the delivery has ended or is another's by now.
+
+        What changes an endpoint comes before what changes its deliveries, as everywhere.
+        """
+        async with self._database.transaction() as tx:
+            match verdict:
+                case schedule.Delivered():
+                    await endpoints.note_success(tx, claim.endpoint_id)
+                case schedule.Again() | schedule.GivenUp():
+                    await endpoints.note_failure(tx, claim.endpoint_id)
+                case schedule.Gone():
+                    await endpoints.locked(tx, claim.endpoint_id)
+            state, wait_ms = _state_after(verdict)
+            is_noted = await deliveries.note(tx, claim, state, wait_ms=wait_ms)
+            if is_noted:
+                await deliveries.insert_attempt(tx, claim, attempt)
+            if isinstance(verdict, schedule.Gone):
+                await disable(tx, claim.endpoint_id, DisabledReason.GONE, by=BY)
+        if isinstance(verdict, schedule.Again | schedule.GivenUp):
+            await self._give_up_on(claim.endpoint_id)
+        return is_noted
+
+    async def _give_up_on(self, endpoint_id: str) -> None:
+        """Disable an endpoint that has failed for too long."""
+        async with self._database.transaction() as tx:
+            if await endpoints.is_failing(tx, endpoint_id, for_s=int(schedule.FAILING_FOR.total_seconds())):
+                await endpoints.locked(tx, endpoint_id)
+                # Asked again: a success may have been noted before the lock was had.
+                if await endpoints.is_failing(tx, endpoint_id, for_s=int(schedule.FAILING_FOR.total_seconds())):
+                    await disable(tx, endpoint_id, DisabledReason.FAILING, by=BY)
+
+
+def _state_after(verdict: schedule.Next) -> tuple[DeliveryState, int | None]:
+    """Return what a delivery becomes, and after how long (ms) it is due if it is."""
+    match verdict:
+        case schedule.Delivered():
+            return DeliveryState.DELIVERED, None
+        case schedule.Again(wait_ms=wait_ms):
+            return DeliveryState.DUE, wait_ms
+        case schedule.GivenUp() | schedule.Gone():
+            return DeliveryState.FAILED, None

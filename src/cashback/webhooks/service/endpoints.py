@@ -1,0 +1,144 @@
+"""Endpoints as people make, look at and change them; each joins the transaction of whoever commands it.
+
+A merchant sees its own alone: `merchant_id` is who asks, None is the operator, who sees all.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from cashback.kernel.clock import Clock
+from cashback.kernel.db import Tx
+from cashback.kernel.ids import new_id, random_bytes
+from cashback.webhooks.model import (
+    TYPES_MAX,
+    DisabledReason,
+    Endpoint,
+    EndpointState,
+    EndpointUnknown,
+    NewEndpoint,
+    TypesInvalid,
+    UrlForbidden,
+)
+from cashback.webhooks.rules import signing
+from cashback.webhooks.rules.addresses import problem_of_url
+from cashback.webhooks.service.ending import disable
+from cashback.webhooks.store import endpoints as store
+
+OVERLAP: Final = timedelta(hours=24)
+"""How long a secret that was replaced signs beside its heir."""
+
+PAGE_MAX: Final = 100
+
+
+class Endpoints:
+    """What is done with endpoints."""
+
+    def __init__(self, clock: Clock, *, key: bytes, types: Sequence[str], allow_loopback: bool = False) -> None:
+        """Seal secrets under `key`; `types` are those that there are."""
+        self._clock = clock
+        self._key = key
+        self._types = frozenset(types)
+        self._allow_loopback = allow_loopback
+
+    async def create(self, tx: Tx, new: NewEndpoint) -> Endpoint:
+        """Return a new endpoint, which hears of what happens from now on; its secret is asked for by `secret`.
+
+        Raises:
+            UrlForbidden: nothing may be delivered there.
+            TypesInvalid: there are no such types, or too many.
+        """
+        problem = problem_of_url(new.url, allow_loopback=self._allow_loopback)
+        if problem is not None:
+            raise UrlForbidden(problem, pointer="/url")
+        if not 1 <= len(new.types) <= TYPES_MAX or len(set(new.types)) < len(new.types):
+            raise TypesInvalid(f"between one and {TYPES_MAX} types are named, each once", pointer="/types")
+        for place, name in enumerate(new.types):
+            if name not in self._types:
+                raise TypesInvalid("there is no such type of event", pointer=f"/types/{place}")
+        endpoint = Endpoint(
+            id=new_id("whe"),
+            merchant_id=new.merchant_id,
+            url=new.url,
+            types=new.types,
+            state=EndpointState.ENABLED,
+            disabled_reason=None,
+            failing_since=None,
+            created_at=self._clock.now(),
+        )
+        await store.insert(tx, endpoint)
+        await self._add_secret(tx, endpoint.id, number=1)
+        await store.journal(tx, endpoint.id, what="created", by=new.by)
+        return endpoint
+
+    async def listed(
+        self, tx: Tx, *, merchant_id: str | None, after: str = "", limit: int = PAGE_MAX
+    ) -> list[Endpoint]:
+        """Return up to `limit` endpoints by id, from behind `after` on."""
+        return await store.page(tx, merchant_id=merchant_id, after=after, limit=min(limit, PAGE_MAX))
+
+    async def secret(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> str:
+        """Return the newest secret of an endpoint, and write down that it was shown.
+
+        Raises:
+            EndpointUnknown: there is none such.
+            SecretUnreadable: it was sealed under another key.
+        """
+        await _owned(tx, endpoint_id, merchant_id=merchant_id)
+        newest, *_ = await store.living_secrets(tx, [endpoint_id])
+        await store.journal(tx, endpoint_id, what="secret_shown", by=by)
+        return signing.secret_text(signing.unseal(newest, key=self._key))
+
+    async def rotate(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> None:
+        """Give an endpoint a new secret; the one before signs beside it for a day, older ones no more.
+
+        Raises:
+            EndpointUnknown: there is none such.
+        """
+        await _owned(tx, endpoint_id, merchant_id=merchant_id)
+        number = await store.end_secrets(tx, endpoint_id, newest_for_s=int(OVERLAP.total_seconds()))
+        await self._add_secret(tx, endpoint_id, number=number + 1)
+        await store.journal(tx, endpoint_id, what="rotated", by=by)
+
+    async def enable(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> None:
+        """Have an endpoint hear of what happens from now on; what ended meanwhile is replayed if it is asked for.
+
+        Raises:
+            EndpointUnknown: there is none such.
+        """
+        endpoint = await _owned(tx, endpoint_id, merchant_id=merchant_id)
+        if endpoint.state is EndpointState.DISABLED:
+            await store.enable(tx, endpoint_id)
+            await store.journal(tx, endpoint_id, what="enabled", by=by)
+
+    async def disable(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> int:
+        """Have an endpoint hear of nothing more, end what is to be delivered to it and return how many those were.
+
+        Raises:
+            EndpointUnknown: there is none such.
+        """
+        await _owned(tx, endpoint_id, merchant_id=merchant_id)
+        return await disable(tx, endpoint_id, DisabledReason.BY_HAND, by=by)
+
+    async def _add_secret(self, tx: Tx, endpoint_id: str, *, number: int) -> None:
+        """Store a new secret."""
+        sealed = signing.seal(
+            random_bytes(signing.SECRET_BYTES),
+            key=self._key,
+            nonce=random_bytes(signing.NONCE_BYTES),
+            endpoint_id=endpoint_id,
+            number=number,
+        )
+        await store.insert_secret(tx, sealed, created_at=self._clock.now())
+
+
+async def _owned(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoint:
+    """Return an endpoint that the merchant may know of, locked.
+
+    Raises:
+        EndpointUnknown: there is none such.
+    """
+    endpoint = await store.locked(tx, endpoint_id)
+    if endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
+        raise EndpointUnknown("there is no such endpoint", endpoint_id=endpoint_id)
+    return endpoint

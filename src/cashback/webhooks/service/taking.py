@@ -1,0 +1,30 @@
+"""Taking events in: each becomes a delivery for every endpoint that hears of it, in the transaction of the inbox."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from cashback.kernel.db import Tx
+from cashback.kernel.ids import new_id
+from cashback.webhooks.model import Happening, NewDelivery
+from cashback.webhooks.rules.matching import pairs
+from cashback.webhooks.service import metrics
+from cashback.webhooks.store import deliveries, endpoints
+
+MerchantsOf: TypeAlias = Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, str]]]
+"""Returns the merchant of each cashback that has one; the process that knows the ledger gives it."""
+
+
+async def take(tx: Tx, happenings: Sequence[Happening]) -> int:
+    """Store the deliveries of these events with `tx` and return how many are new; taking one again makes none."""
+    merchants = {happening.merchant_id for happening in happenings if happening.merchant_id is not None}
+    types = {happening.type for happening in happenings}
+    found = await endpoints.listening(tx, merchant_ids=sorted(merchants), types=sorted(types))
+    new = [
+        NewDelivery(id=new_id("whd"), endpoint_id=endpoint.id, happening=happening)
+        for endpoint, happening in pairs(found, happenings)
+    ]
+    if not new:
+        return 0
+    stored = await deliveries.insert(tx, new)
+    metrics.taken.inc(stored)
+    return stored

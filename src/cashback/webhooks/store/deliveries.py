@@ -1,0 +1,185 @@
+"""Deliveries: stored once per endpoint and event, claimed, noted, ended."""
+
+from collections.abc import Sequence
+
+from cashback.kernel.db import Tx
+from cashback.webhooks.model import Answer, Attempt, Claim, DeliveryState, NewDelivery, NoAnswer
+
+
+async def insert(tx: Tx, deliveries: Sequence[NewDelivery]) -> int:
+    """Store deliveries, due at once, and return how many are new: an event is delivered to an endpoint once."""
+    cursor = await tx.execute(
+        """
+        insert into webhooks.deliveries (id, endpoint_id, event_id, type, body, occurred_at)
+        select id, endpoint_id, event_id, type, body, occurred_at
+        from unnest(
+            %(ids)s::text[], %(endpoint_ids)s::text[], %(event_ids)s::text[], %(types)s::text[], %(bodies)s::bytea[],
+            %(occurred)s::timestamptz[]
+        ) as given (id, endpoint_id, event_id, type, body, occurred_at)
+        order by endpoint_id, event_id
+        on conflict (endpoint_id, event_id) where replay_of is null do nothing
+        """,
+        {
+            "ids": [each.id for each in deliveries],
+            "endpoint_ids": [each.endpoint_id for each in deliveries],
+            "event_ids": [each.happening.event_id for each in deliveries],
+            "types": [each.happening.type for each in deliveries],
+            "bodies": [each.happening.body for each in deliveries],
+            "occurred": [each.happening.occurred_at for each in deliveries],
+        },
+    )
+    return cursor.rowcount
+
+
+async def claim_due(tx: Tx, *, limit: int, per_endpoint: int, hold_s: int) -> list[Claim]:
+    """Return due deliveries that nobody else is trying, hidden from other claims for `hold_s` seconds.
+
+    Of each endpoint there are at most `per_endpoint` in flight, those of other processes included as far as they can be
+    seen. The endpoints with something open are found one after the other by their index, however much one has.
+    """
+    cursor = await tx.execute(
+        """
+        with recursive waiting (endpoint_id) as (
+            select min(endpoint_id)
+            from webhooks.deliveries
+            where state in ('due', 'claimed')
+            union all
+            select (
+                select min(next.endpoint_id)
+                from webhooks.deliveries as next
+                where next.state in ('due', 'claimed')
+                  and next.endpoint_id > waiting.endpoint_id
+            )
+            from waiting
+            where waiting.endpoint_id is not null
+        ),
+        due as (
+            select found.id
+            from waiting
+            cross join lateral (
+                select open.id, open.due_at
+                from webhooks.deliveries as open
+                where open.endpoint_id = waiting.endpoint_id
+                  and open.state in ('due', 'claimed')
+                  and open.due_at <= now()
+                order by open.due_at
+                limit greatest(0, %(per_endpoint)s - (
+                    select count(*)
+                    from webhooks.deliveries as held
+                    where held.endpoint_id = waiting.endpoint_id
+                      and held.state = 'claimed'
+                      and held.due_at > now()
+                ))
+                for update skip locked
+            ) as found
+            order by found.due_at
+            limit %(limit)s
+        )
+        update webhooks.deliveries as claimed
+        set state = 'claimed',
+            due_at = now() + make_interval(secs => %(hold_s)s),
+            claims = claims + 1
+        from due
+        where claimed.id = due.id
+        returning claimed.id, claimed.endpoint_id, claimed.event_id, claimed.body, claimed.claims, claimed.attempts
+        """,
+        {"limit": limit, "per_endpoint": per_endpoint, "hold_s": hold_s},
+    )
+    return [
+        Claim(id=row[0], endpoint_id=row[1], event_id=row[2], body=row[3], number=row[4], attempts=row[5])
+        for row in await cursor.fetchall()
+    ]
+
+
+async def give_back(tx: Tx, claims: Sequence[Claim]) -> None:
+    """Make claimed deliveries due now; those that are another's by now, or have ended, stay as they are."""
+    await tx.execute(
+        """
+        update webhooks.deliveries as held
+        set state = 'due',
+            due_at = now()
+        from unnest(%(ids)s::text[], %(numbers)s::integer[]) as given (id, number)
+        where held.id = given.id
+          and held.claims = given.number
+          and held.state = 'claimed'
+        """,
+        {"ids": [claim.id for claim in claims], "numbers": [claim.number for claim in claims]},
+    )
+
+
+async def note(tx: Tx, claim: Claim, state: DeliveryState, *, wait_ms: int | None) -> bool:
+    """Move a delivery by what its try came to; False when this claim ran out meanwhile or the delivery has ended.
+
+    One that is due again is so in `wait_ms`.
+    """
+    cursor = await tx.execute(
+        """
+        update webhooks.deliveries
+        set state = %(state)s,
+            attempts = attempts + 1,
+            due_at = clock_timestamp() + %(wait_ms)s * interval '1 millisecond',
+            ended_at = case when %(wait_ms)s::bigint is null then clock_timestamp() end
+        where id = %(id)s
+          and claims = %(number)s
+          and state = 'claimed'
+        """,
+        {"id": claim.id, "number": claim.number, "state": state.value, "wait_ms": wait_ms},
+    )
+    return cursor.rowcount == 1
+
+
+async def insert_attempt(tx: Tx, claim: Claim, attempt: Attempt) -> None:
+    """Store how a try went; `note` has said that it is this claim's."""
+    outcome = attempt.outcome
+    answer = outcome if isinstance(outcome, Answer) else None
+    silence = outcome if isinstance(outcome, NoAnswer) else None
+    await tx.execute(
+        """
+        insert into webhooks.attempts (delivery_id, number, at, address, status, error, took_ms, answer)
+        values (%(id)s, %(number)s, %(at)s, %(address)s::inet, %(status)s, %(error)s, %(took_ms)s, %(answer)s)
+        """,
+        {
+            "id": claim.id,
+            "number": claim.attempts + 1,
+            "at": attempt.at,
+            "address": attempt.address,
+            "status": answer.status if answer else None,
+            "error": silence.error if silence else None,
+            "took_ms": attempt.took_ms,
+            "answer": answer.body if answer else b"",
+        },
+    )
+
+
+async def end_all(tx: Tx, endpoint_id: str) -> int:
+    """End the open deliveries of an endpoint as failed, and return how many; its row is locked by `tx`."""
+    cursor = await tx.execute(
+        """
+        update webhooks.deliveries
+        set state = 'failed',
+            due_at = null,
+            ended_at = clock_timestamp()
+        where endpoint_id = %(endpoint_id)s
+          and state in ('due', 'claimed')
+        """,
+        {"endpoint_id": endpoint_id},
+    )
+    return cursor.rowcount
+
+
+async def waiting(tx: Tx) -> tuple[int, int]:
+    """Return how many deliveries are due and not being tried, a thousand at most, and for how long the oldest (s)."""
+    cursor = await tx.execute(
+        """
+        select count(*), coalesce(extract(epoch from now() - min(due_at)), 0)::bigint
+        from (
+            select due_at
+            from webhooks.deliveries
+            where state in ('due', 'claimed')
+              and due_at <= now()
+            limit 1000
+        ) as due
+        """
+    )
+    row = await cursor.fetchone()
+    return (0, 0) if row is None else (row[0], row[1])

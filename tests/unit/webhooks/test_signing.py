@@ -1,0 +1,64 @@
+"""Signatures by the vector of Standard Webhooks, and secrets that open in their place alone."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from cashback.webhooks.model import SealedSecret, SecretUnreadable
+from cashback.webhooks.rules.signing import body_of, headers, seal, secret_of, secret_text, signature, unseal
+
+KEY, NONCE, SECRET = b"k" * 32, b"n" * 12, b"s" * 32
+SEALED = seal(SECRET, key=KEY, nonce=NONCE, endpoint_id="whe_1", number=1)
+
+
+def test_a_signature_is_the_one_that_the_specification_shows() -> None:
+    """The vector of the libraries of Standard Webhooks: id, timestamp, secret and body are theirs."""
+    made = signature(
+        secret_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        event_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+        timestamp=1_614_265_330,
+        body=b'{"test": 2432232314}',
+    )
+    assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_a_try_is_signed_with_every_living_secret() -> None:
+    """Separated by blanks, so that a receiver that knows one of them is content."""
+    made = headers([b"new", b"old"], event_id="evt_1", timestamp=7, body=b"{}")
+    one, other = (signature(secret, event_id="evt_1", timestamp=7, body=b"{}") for secret in (b"new", b"old"))
+    assert made["webhook-signature"] == f"{one} {other}"
+    assert (made["webhook-id"], made["webhook-timestamp"]) == ("evt_1", "7")
+
+
+def test_a_body_has_type_timestamp_and_the_events_own_bytes() -> None:
+    """As they are, in an envelope that is JSON."""
+    body = body_of("token.minted", datetime(2026, 3, 1, 12, tzinfo=UTC), b'{ "mint_number":"7"}')
+    assert body == b'{"type":"token.minted","timestamp":"2026-03-01T12:00:00Z","data":{ "mint_number":"7"}}'
+    assert msgspec.json.decode(body)["data"] == {"mint_number": "7"}
+
+
+def test_a_secret_is_shown_as_the_specification_has_it() -> None:
+    """And is read back so."""
+    assert secret_of(secret_text(SECRET)) == SECRET
+
+
+def test_a_sealed_secret_hides_it_and_opens_again() -> None:
+    """Under its key."""
+    assert SECRET not in SEALED.sealed
+    assert unseal(SEALED, key=KEY) == SECRET
+
+
+@pytest.mark.parametrize(
+    "stored,key,words",
+    [
+        (SEALED, b"o" * 32, "another CASHBACK_WEBHOOK_KEY"),
+        (SealedSecret("whe_2", 1, SEALED.sealed), KEY, "in its place"),
+        (SealedSecret("whe_1", 2, SEALED.sealed), KEY, "in its place"),
+        (SealedSecret("whe_1", 1, SEALED.sealed[:-1] + bytes([SEALED.sealed[-1] ^ 1])), KEY, "in its place"),
+    ],
+)
+def test_a_secret_opens_nowhere_else(stored: SealedSecret, key: bytes, words: str) -> None:
+    """Not by another key, not for another endpoint, not for another number, not when it was changed."""
+    with pytest.raises(SecretUnreadable, match=words):
+        unseal(stored, key=key)

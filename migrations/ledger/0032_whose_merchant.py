@@ -6,7 +6,7 @@ Its role is there before: `cashback migrate` provides roles first.
 from cashback.kernel.migrations import run
 
 revision = "0032"
-down_revision = "0030"
+down_revision = "0031"
 
 GRANTS = r"""
 grant usage on schema ledger to cashback_webhooks;

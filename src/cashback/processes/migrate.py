@@ -23,6 +23,7 @@ from cashback.kernel.db import (
     DatabaseUnavailable,
 )
 from cashback.kernel.errors import Rejected
+from cashback.kernel.servers import each_within_s
 from cashback.kernel.telemetry import logger
 
 _PROVISION_LOCK: Final = 0x7072_6F76
@@ -131,9 +132,13 @@ def migrate(settings: Settings, services: Sequence[str] = ()) -> dict[str, str]:
 
 def owner_dsn(settings: Settings, service: Service) -> str:
     """Return how a database's owner connects: to the servers that the admin's DSN names, TLS options and all."""
-    return make_conninfo(
-        settings.admin_dsn.value, user=service.owner, password=settings.password(service.owner), dbname=service.database
-    )
+    return _reaching(settings, user=service.owner, password=settings.password(service.owner), dbname=service.database)
+
+
+def _reaching(settings: Settings, **changes: str) -> str:
+    """Return the admin's connection string with changes, in which no server of several is waited for long."""
+    dsn = settings.admin_dsn.value
+    return make_conninfo(dsn, connect_timeout=each_within_s(dsn), **changes)
 
 
 @contextmanager
@@ -144,7 +149,7 @@ def _turn(settings: Settings, service: Service) -> Iterator[psycopg.Connection]:
     lets nobody wait: of two at once it fails one ("tuple concurrently updated").
     """
     with _told(service):
-        connection = psycopg.connect(settings.admin_dsn.value, autocommit=True)
+        connection = psycopg.connect(_reaching(settings), autocommit=True)
     with connection:
         with _told(service):
             connection.execute("select pg_advisory_lock(%s)", (_PROVISION_LOCK,))
@@ -170,9 +175,7 @@ def _provision(admin: psycopg.Connection, settings: Settings, service: Service) 
         for role in service.roles:
             _bound_role(admin, role)
         _ensure_database(admin, service)
-        with psycopg.connect(
-            make_conninfo(settings.admin_dsn.value, dbname=service.database), autocommit=True
-        ) as in_it:
+        with psycopg.connect(_reaching(settings, dbname=service.database), autocommit=True) as in_it:
             in_it.execute("revoke all on schema public from public")
 
 

@@ -1,7 +1,7 @@
 """A primary dies and its standby takes its place, at the other address of everybody's connection string."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,6 +13,7 @@ import pytest
 from cashback.kernel import servers
 from cashback.kernel.bus import Bus
 from cashback.kernel.db import Database, DatabaseUnavailable
+from cashback.kernel.migrations import head
 from cashback.kernel.outbox.drain import Drainer
 from cashback.processes import migrate
 from cashback.processes.embedded import EmbeddedNats, EmbeddedPostgres
@@ -20,6 +21,7 @@ from cashback.processes.embedded.facts import HOST, free_port
 from cashback.purchases.model import Merchant, NewPurchase, User
 from tests.integration.backbone.world import stored_ids
 from tests.integration.database import rights
+from tests.integration.database.attempts import Attempt
 from tests.integration.ledger.world import Dsns, World, buy, open_world
 from tests.support.facts import eventually
 from tests.support.standby import promote, standby_of, wait_for_standby
@@ -215,3 +217,15 @@ async def test_however_many_are_frozen_a_connection_is_not_waited_for_for_ever(
             async with database.session():
                 pass
     assert "no connection within" in str(caught.value.__cause__)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(60)
+async def test_a_migration_passes_a_frozen_server(
+    provided: EmbeddedPostgres, tries: Mapping[str, Sequence[Attempt]], silent: str
+) -> None:
+    """Whoever provides the databases, and each owner, finds the other one; psycopg would wait for two minutes."""
+    assert "chain" in tries
+    dsn = provided.dsn().replace(f"{HOST}:{provided.port}", f"{silent},{HOST}:{provided.port}")
+    revisions = await asyncio.to_thread(migrate.migrate, rights.settings(dsn), ("chain",))
+    assert revisions == {"chain": head("chain")}

@@ -146,7 +146,7 @@ def _dsn(schema: str) -> str:
 
 def _tell(types: Mapping[str, int], *, dry_run: bool, as_json: bool) -> None:
     """Say how many events there are to publish, and of which types, before any is."""
-    if not as_json:
+    if types and not as_json:
         print_records("events", [{"type": name, "events": f"{types[name]:,}"} for name in sorted(types)], as_json=False)
     would = "would" if dry_run else "will"
     say(f"{sum(types.values()):,} events of {len(types)} types {would} be published again")

@@ -11,7 +11,9 @@ from prometheus_client import REGISTRY
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cashback.kernel.bus import Bus
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
+from cashback.kernel.failpoints import Point, watching
 from cashback.kernel.outbox import append
 from cashback.kernel.outbox.drain import Drainer
 from cashback.processes.embedded import CashbackProcess, EmbeddedNats, free_port
@@ -92,6 +94,26 @@ async def test_a_relay_that_lost_the_database_alone_is_followed_within_five_seco
             await eventually(lambda: has_stored(bus, 8), within_s=TAKEN_OVER_WITHIN_S)
             ways.is_open = True
             await eventually(lambda: _are_sharing(database, SCHEMA))
+
+
+async def test_a_relay_that_stood_still_with_rows_in_hand_looks_at_its_leases_before_it_publishes(
+    shop: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are another's to publish by then; what is still its own it reads again."""
+    stood_still_s, reached = [0.0], list[Point]()
+
+    def stand_still(point: Point) -> None:
+        """Have ten seconds gone by when rows were read for the first time."""
+        reached.append(point)
+        if point == "rows.read":
+            stood_still_s[0] = 10.0
+
+    monkeypatch.setattr("cashback.kernel.outbox.lanes.monotonic_s", lambda: monotonic_s() + stood_still_s[0])
+    await happened(shop, event())
+    with watching(stand_still):
+        async with running(drainer(shop, bus).run):
+            await eventually(lambda: has_stored(bus, 1))
+    assert reached[:4] == ["lanes.taken", "rows.read", "rows.read", "batch.publishing"]
 
 
 async def test_while_nobody_reaches_the_broker_nobody_holds_or_writes_anything(

@@ -12,7 +12,7 @@ import pytest
 from cashback.cli.command import EXIT_DIFFERENCE, EXIT_INTERRUPTED
 from cashback.kernel.bus import Bus
 from cashback.processes.durables import DURABLES
-from cashback.processes.embedded import EmbeddedNats
+from cashback.processes.embedded import EmbeddedNats, free_port
 from tests.integration.cli.conftest import Cashback
 
 NAMES: Final = ["CASHBACK", "CASHBACK_DLQ", *(one.name for one in DURABLES)]
@@ -119,6 +119,27 @@ def test_a_consumer_of_others_is_named_and_left_alone(
     told = cashback("streams", "diff", settings=settings)
     assert told.code == 0
     assert ["consumer", "partner", "of", "others"] in [line.split() for line in told.out.splitlines()]
+
+
+def test_doctor_names_a_consumer_that_differs(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
+) -> None:
+    """And one that is missing; nothing but the broker is there, which is told of the rest."""
+    nobody = f"127.0.0.1:{free_port()}"
+    dsns = {f"CASHBACK_{name}_AUDIT_DSN": f"postgresql://nobody@{nobody}/x" for name in ("LEDGER", "MINTING", "CHAIN")}
+    settings |= dsns | {"CASHBACK_ADAPTER_ADDRESS": nobody}
+    cashback("streams", "apply", settings=settings)
+    api(broker, "CONSUMER.CREATE.CASHBACK.ledger-outcomes", _consumer(broker, max_ack_pending=7))
+    api(broker, "CONSUMER.DELETE.CASHBACK.minting-requests")
+    state, detail = _of_broker(cashback, settings)
+    assert state == "WRONG"
+    assert "minting-requests is missing; ledger-outcomes: max_ack_pending is 7, declared" in detail
+
+
+def _of_broker(cashback: Cashback, settings: dict[str, str]) -> tuple[str, str]:
+    """Return what doctor says of the broker."""
+    rows = msgspec.convert(cashback("doctor", "--json", settings=settings).json, list[dict[str, str]])
+    return next((row["state"], row["detail"]) for row in rows if row["what"] == "broker")
 
 
 def _consumer(broker: EmbeddedNats, **changes: object) -> dict[str, object]:

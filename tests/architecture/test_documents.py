@@ -168,7 +168,7 @@ def test_the_exit_codes_are_the_commands_own(name: str) -> None:
 
 def test_the_settings_of_each_process_are_its_own() -> None:
     """docs/cli.md names every setting of every process; the required ones are bold."""
-    structs = {**STRUCTS, "worker-webhooks": webhook_worker.Settings}
+    structs: dict[str, type[msgspec.Struct]] = {**STRUCTS, "worker-webhooks": webhook_worker.Settings}
     for command, told in ((row[0], row[1]) for row in rows(section(text("docs/cli.md"), "## Processes"))):
         name = "-".join(command.strip("`").split()[1:])
         fields = msgspec.structs.fields(structs["relay-cashback" if name == "relay" else name])

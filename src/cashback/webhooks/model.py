@@ -123,6 +123,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     took_ms: int
 
 
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that happened from an instant on and before another."""
+
+    since: datetime
+    until: datetime
+
+
 class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery as it is told."""
 

@@ -1,0 +1,121 @@
+"""The log of deliveries, and delivering again: under the same event id, with the same bytes, tried as at first."""
+
+from collections.abc import Sequence
+
+from cashback.kernel.db import Tx
+from cashback.kernel.ids import new_id
+from cashback.webhooks.model import (
+    REPLAYS_MAX,
+    AttemptStory,
+    DeliveryState,
+    DeliveryStory,
+    DeliveryUnknown,
+    Endpoint,
+    EndpointDisabled,
+    EndpointState,
+    EndpointUnknown,
+    Span,
+)
+from cashback.webhooks.store import endpoints
+from cashback.webhooks.store import replays as store
+
+PAGE_MAX = 100
+ENDED = (DeliveryState.DELIVERED, DeliveryState.FAILED)
+
+
+async def deliveries_of(
+    tx: Tx, endpoint_id: str, *, merchant_id: str | None, after: str = "", limit: int = PAGE_MAX
+) -> list[DeliveryStory]:
+    """Return an endpoint's deliveries, newest first.
+
+    Raises:
+        EndpointUnknown: there is none such, or it is another merchant's.
+    """
+    await _owned(tx, endpoint_id, merchant_id=merchant_id)
+    return await store.page(tx, endpoint_id, after=after, limit=min(limit, PAGE_MAX))
+
+
+async def attempts_of(tx: Tx, delivery_id: str, *, merchant_id: str | None) -> list[AttemptStory]:
+    """Return the tries of a delivery.
+
+    Raises:
+        DeliveryUnknown: there is none such, or it is to another merchant's endpoint.
+    """
+    await _first_of(tx, delivery_id, merchant_id=merchant_id)
+    return await store.attempts(tx, delivery_id)
+
+
+async def replay_one(tx: Tx, delivery_id: str, *, merchant_id: str | None, by: str) -> str:
+    """Deliver once more what a delivery has, and return the new delivery's id.
+
+    Raises:
+        DeliveryUnknown: there is none such, or it is to another merchant's endpoint.
+        EndpointDisabled: its endpoint hears of nothing.
+    """
+    first_id, endpoint = await _first_of(tx, delivery_id, merchant_id=merchant_id)
+    new = new_id("whd")
+    await _repeat(tx, endpoint, [first_id], [new], by=by)
+    return new
+
+
+async def replay_many(
+    tx: Tx,
+    endpoint_id: str,
+    *,
+    merchant_id: str | None,
+    span: Span,
+    states: Sequence[DeliveryState] = ENDED,
+    types: Sequence[str] = (),
+    dry_run: bool = False,
+    by: str,
+) -> int:
+    """Deliver once more what ended of the events of a span, oldest first, and return how many; `dry_run` counts alone.
+
+    At most 10,000 at a time; what is under way again already is left out, so that asking twice doubles nothing.
+
+    Raises:
+        EndpointUnknown: there is none such, or it is another merchant's.
+        EndpointDisabled: it hears of nothing.
+    """
+    endpoint = await _owned(tx, endpoint_id, merchant_id=merchant_id)
+    found = await store.replayable(tx, endpoint_id, span=span, states=states, types=types, limit=REPLAYS_MAX)
+    if found and not dry_run:
+        await _repeat(tx, endpoint, found, [new_id("whd") for _ in found], by=by)
+    return len(found)
+
+
+async def _repeat(tx: Tx, endpoint: Endpoint, first_ids: Sequence[str], ids: Sequence[str], *, by: str) -> None:
+    """Store the new deliveries of an endpoint that is locked.
+
+    Raises:
+        EndpointDisabled: it hears of nothing.
+    """
+    if endpoint.state is EndpointState.DISABLED:
+        raise EndpointDisabled("the endpoint is disabled: enable it first", endpoint_id=endpoint.id)
+    await store.repeat(tx, first_ids, ids)
+    await endpoints.journal(tx, endpoint.id, what="replayed", by=by, detail=f"{len(ids)} deliveries")
+
+
+async def _first_of(tx: Tx, delivery_id: str, *, merchant_id: str | None) -> tuple[str, Endpoint]:
+    """Return the first delivery of what a delivery repeats, and its endpoint, locked.
+
+    Raises:
+        DeliveryUnknown: there is none such, or it is to another merchant's endpoint.
+    """
+    found = await store.first_of(tx, delivery_id)
+    endpoint = None if found is None else await endpoints.locked(tx, found[1])
+    if found is None or endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
+        raise DeliveryUnknown("there is no such delivery", delivery_id=delivery_id)
+    return found[0], endpoint
+
+
+async def _owned(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoint:
+    """Return an endpoint that the merchant may know of, locked.
+
+    Raises:
+        EndpointUnknown: there is none such.
+    """
+    endpoint = await endpoints.locked(tx, endpoint_id)
+    if endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
+        raise EndpointUnknown("there is no such endpoint", endpoint_id=endpoint_id)
+    return endpoint

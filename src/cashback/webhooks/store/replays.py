@@ -1,0 +1,121 @@
+"""Deliveries as they are told, and repeated."""
+
+from collections.abc import Sequence
+
+from cashback.kernel.db import Tx
+from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryStory, Span
+
+
+async def replayable(
+    tx: Tx, endpoint_id: str, *, span: Span, states: Sequence[DeliveryState], types: Sequence[str], limit: int
+) -> list[str]:
+    """Return ended first deliveries of an endpoint whose events happened in a span, none of which is under way again.
+
+    Oldest first; of all types when none is named.
+    """
+    cursor = await tx.execute(
+        """
+        select first.id
+        from webhooks.deliveries as first
+        where first.endpoint_id = %(endpoint_id)s
+          and first.occurred_at >= %(since)s
+          and first.occurred_at < %(until)s
+          and first.replay_of is null
+          and first.state = any(%(states)s::text[])
+          and (%(types)s::text[] = '{}' or first.type = any(%(types)s::text[]))
+          and not exists (
+              select 1
+              from webhooks.deliveries as again
+              where again.replay_of = first.id
+                and again.state in ('due', 'claimed')
+          )
+        order by first.occurred_at, first.id
+        limit %(limit)s
+        """,
+        {
+            "endpoint_id": endpoint_id,
+            "since": span.since,
+            "until": span.until,
+            "states": [state.value for state in states],
+            "types": list(types),
+            "limit": limit,
+        },
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def first_of(tx: Tx, delivery_id: str) -> tuple[str, str] | None:
+    """Return the first delivery of what a delivery repeats, itself if it does not, and its endpoint."""
+    cursor = await tx.execute(
+        """
+        select coalesce(replay_of, id), endpoint_id
+        from webhooks.deliveries
+        where id = %(delivery_id)s
+        """,
+        {"delivery_id": delivery_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+async def repeat(tx: Tx, first_ids: Sequence[str], ids: Sequence[str]) -> int:
+    """Store a delivery under each of `ids` with event and bytes of the first one in its place, due at once."""
+    cursor = await tx.execute(
+        """
+        insert into webhooks.deliveries (id, endpoint_id, event_id, type, body, occurred_at, replay_of)
+        select given.id, first.endpoint_id, first.event_id, first.type, first.body, first.occurred_at, first.id
+        from unnest(%(ids)s::text[], %(first_ids)s::text[]) as given (id, first_id)
+        join webhooks.deliveries as first on first.id = given.first_id
+        """,
+        {"ids": list(ids), "first_ids": list(first_ids)},
+    )
+    return cursor.rowcount
+
+
+async def page(tx: Tx, endpoint_id: str, *, after: str, limit: int) -> list[DeliveryStory]:
+    """Return deliveries of an endpoint by their ids, newest first, those before `after` unless it is empty."""
+    cursor = await tx.execute(
+        """
+        select id, endpoint_id, event_id, type, occurred_at, replay_of, state, attempts, due_at, ended_at
+        from webhooks.deliveries
+        where endpoint_id = %(endpoint_id)s
+          and (%(after)s = '' or id < %(after)s)
+        order by id desc
+        limit %(limit)s
+        """,
+        {"endpoint_id": endpoint_id, "after": after, "limit": limit},
+    )
+    return [
+        DeliveryStory(
+            id=row[0],
+            endpoint_id=row[1],
+            event_id=row[2],
+            type=row[3],
+            occurred_at=row[4],
+            replay_of=row[5],
+            state=DeliveryState(row[6]),
+            attempts=row[7],
+            due_at=row[8],
+            ended_at=row[9],
+        )
+        for row in await cursor.fetchall()
+    ]
+
+
+async def attempts(tx: Tx, delivery_id: str) -> list[AttemptStory]:
+    """Return the tries of a delivery, the first one first; ten at most."""
+    cursor = await tx.execute(
+        """
+        select number, at, host(address), status, error, took_ms, answer
+        from webhooks.attempts
+        where delivery_id = %(delivery_id)s
+        order by number
+        """,
+        {"delivery_id": delivery_id},
+    )
+    return [
+        AttemptStory(
+            number=row[0], at=row[1], address=row[2], status=row[3], error=row[4], took_ms=row[5], answer=row[6]
+        )
+        for row in await cursor.fetchall()
+    ]

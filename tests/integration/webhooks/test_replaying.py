@@ -1,0 +1,93 @@
+"""The log of deliveries, and delivering again."""
+
+from datetime import timedelta
+
+import pytest
+
+from cashback.webhooks import EndpointDisabled, EndpointUnknown
+from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryUnknown, Span
+from cashback.webhooks.service.replaying import attempts_of, deliveries_of, replay_many, replay_one
+from tests.integration.webhooks.world import World, eventually, refunded
+
+
+async def are(world: World, *states: str) -> bool:
+    """Tell whether these are the states of all deliveries."""
+    return world.states() == list(states)
+
+
+async def test_a_delivery_is_replayed_under_the_same_id_with_the_same_bytes(world: World) -> None:
+    """Of a replay as well; the log has each of them, newest first, with its tries."""
+    endpoint = await world.endpoint()
+    await world.take(refunded())
+    async with world.delivering():
+        await eventually(lambda: are(world, "delivered"))
+        [(first,)] = world.rows("select id from webhooks.deliveries")
+        async with world.api.transaction() as tx:
+            second = await replay_one(tx, first, merchant_id="mer_1", by="test")
+            third = await replay_one(tx, second, merchant_id=None, by="test")
+        await eventually(lambda: are(world, *["delivered"] * 3))
+    assert len({(got.id, got.body) for got in world.shop.got}) == 1
+    async with world.api.transaction() as tx:
+        told = await deliveries_of(tx, endpoint.id, merchant_id="mer_1")
+        assert [(each.id, each.replay_of) for each in told] == [(third, first), (second, first), (first, None)]
+        assert [each.id for each in await deliveries_of(tx, endpoint.id, merchant_id=None, after=third)] == [
+            second,
+            first,
+        ]
+        [attempt] = await attempts_of(tx, third, merchant_id="mer_1")
+    assert isinstance(attempt, AttemptStory)
+    assert (attempt.number, attempt.status, attempt.address) == (1, 204, "127.0.0.1")
+
+
+async def test_many_are_replayed_by_span_state_and_type_and_not_while_they_are_under_way(world: World) -> None:
+    """Counted first by a dry run; asked twice, it doubles nothing."""
+    endpoint = await world.endpoint()
+    start = endpoint.created_at
+    await world.take(*(refunded(time=start + timedelta(hours=hour)) for hour in range(10)))
+    world.rows(
+        "update webhooks.deliveries set state = 'failed', due_at = null, ended_at = now() where occurred_at < %s",
+        start + timedelta(hours=8),
+    )
+    span = Span(since=start + timedelta(hours=2), until=start + timedelta(hours=9))
+    async with world.api.transaction() as tx:
+        for states, types, count in (
+            ([DeliveryState.DELIVERED], [], 0),
+            ([DeliveryState.FAILED], ["token.minted"], 0),
+            ([DeliveryState.FAILED], ["purchase.refunded"], 6),
+        ):
+            found = await replay_many(
+                tx, endpoint.id, merchant_id="mer_1", states=states, types=types, dry_run=True, by="test", span=span
+            )
+            assert found == count
+    async with world.api.transaction() as tx:
+        assert await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span) == 6
+        assert await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span) == 0
+    assert world.rows("select count(*), count(distinct replay_of) from webhooks.deliveries where state = 'due'") == [
+        (8, 6)
+    ]
+    journal = world.rows("select detail from webhooks.endpoint_journal where what = 'replayed'")
+    assert journal == [("6 deliveries",)]
+
+
+async def test_another_merchants_deliveries_are_not_there(world: World) -> None:
+    """Neither to be read nor to be replayed; and a disabled endpoint is replayed nothing."""
+    endpoint = await world.endpoint()
+    await world.take(refunded())
+    [(delivery,)] = world.rows("select id from webhooks.deliveries")
+    span = Span(since=endpoint.created_at, until=endpoint.created_at + timedelta(days=1))
+    async with world.api.transaction() as tx:
+        with pytest.raises(EndpointUnknown):
+            await deliveries_of(tx, endpoint.id, merchant_id="mer_2")
+        with pytest.raises(EndpointUnknown):
+            await replay_many(tx, endpoint.id, merchant_id="mer_2", by="test", span=span)
+        for asked in (delivery, "whd_none"):
+            with pytest.raises(DeliveryUnknown):
+                await attempts_of(tx, asked, merchant_id="mer_2")
+            with pytest.raises(DeliveryUnknown):
+                await replay_one(tx, asked, merchant_id="mer_2", by="test")
+        await world.endpoints.disable(tx, endpoint.id, merchant_id="mer_1", by="test")
+        with pytest.raises(EndpointDisabled):
+            await replay_one(tx, delivery, merchant_id="mer_1", by="test")
+        with pytest.raises(EndpointDisabled):
+            await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span)
+    assert world.states() == ["failed"]

@@ -24,6 +24,7 @@ from cashback.cli.output import print_table, say
 from cashback.kernel.telemetry import configure
 from tests.benchmarks import (
     api,
+    backbone,
     backtest,
     budget,
     consume,
@@ -47,6 +48,7 @@ Measure: TypeAlias = Callable[[Path], Awaitable[list[Check]]]
 BENCHMARKS: Final[dict[str, Measure]] = {
     "gas": gas.measure,
     "budget": budget.measure,
+    "backbone": backbone.measure,
     "decide": decide.measure,
     "relay": relay.measure,
     "consume": consume.measure,

@@ -45,6 +45,7 @@ class Rounds(msgspec.Struct):
     """Rounds over the same stored events, each under a durable name of its own."""
 
     ground: Ground
+    stored: int
     names: list[str] = msgspec.field(default_factory=list)
     ours: int = 0
 
@@ -58,7 +59,7 @@ class Rounds(msgspec.Struct):
             nonlocal count
             del tx
             count += len(deliveries)
-            if count >= STORED:
+            if count >= self.stored:
                 done.set()
 
         name = self._new_name("ours")
@@ -73,7 +74,7 @@ class Rounds(msgspec.Struct):
             took_s = monotonic_s() - begin_s
             stop.set()
             await running
-        return STORED / took_s
+        return self.stored / took_s
 
     async def acknowledged(self) -> float:
         """Return events a second pulled and acknowledged, and nothing else done with them."""
@@ -82,18 +83,18 @@ class Rounds(msgspec.Struct):
             pull = Pull(bus, stream=EVENTS.name, consumer=name, batch_max=BATCH_MAX)
             begin_s = monotonic_s()
             await ensure_durable(bus, stream=EVENTS.name, name=name, types=TYPES)
-            while count < STORED:
+            while count < self.stored:
                 taken = await pull.take(wait_s=WAIT_S, linger_s=LINGER_S)
                 await bus.link.send([publish_frame(message.reply, b"+ACK") for message in taken])
                 count += len(taken)
             await _all_acknowledged(bus, name)
             took_s = monotonic_s() - begin_s
             await pull.close()
-        return STORED / took_s
+        return self.stored / took_s
 
     async def missing(self) -> int:
         """Return by how many the inbox differs from every event once for each round of ours."""
-        return int(await self.ground.asked(f"select count(*) from {_SCHEMA}.inbox")) - self.ours * STORED
+        return int(await self.ground.asked(f"select count(*) from {_SCHEMA}.inbox")) - self.ours * self.stored
 
     def _new_name(self, whose: str) -> str:
         """Return a durable name that was not used before."""
@@ -106,7 +107,7 @@ async def measure(folder: Path) -> list[Check]:
     async with open_ground(folder) as ground:
         async with ground.bus("bench") as bus:
             await publish(bus, [published(purchase_event()) for _ in range(STORED)])
-        rounds = Rounds(ground)
+        rounds = Rounds(ground, STORED)
         at_rest = await in_turns(rounds.applied, rounds.acknowledged)
         statements = await ground.statements("cashback_ledger") / (rounds.ours * STORED)
         async with ground.old_snapshot():

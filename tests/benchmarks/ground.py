@@ -9,6 +9,7 @@ import json
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +20,10 @@ from cashback.events import to_event
 from cashback.events.purchases import PurchaseCreated
 from cashback.kernel.bus import Bus, Message, event_message
 from cashback.kernel.bus.streams import EVENTS
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.clock import SystemClock, monotonic_s
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
+from cashback.kernel.lifecycle.stopping import pause
 from cashback.kernel.outbox import Event, append, partition_of
 from cashback.kernel.telemetry import trace
 from cashback.processes import migrate
@@ -47,6 +49,15 @@ class Ground(msgspec.Struct, frozen=True):
             for _ in range(events // APPENDED_TOGETHER):
                 async with database.transaction() as tx:
                     await append(tx, SCHEMA, [purchase_event() for _ in range(APPENDED_TOGETHER)])
+
+    async def append_paced(self, events: int, *, per_second: int) -> None:
+        """Append so many events, each in its own transaction when it is due, however long the one before takes."""
+        begin, begin_s, never = datetime.now(UTC), monotonic_s(), asyncio.Event()
+        async with self.database("cashback_api") as database, asyncio.TaskGroup() as tasks:
+            for place in range(events):
+                due_s = place / per_second
+                await pause(never, max(begin_s + due_s - monotonic_s(), 0))
+                tasks.create_task(_append_one(database, begin + timedelta(seconds=due_s)))
 
     def database(self, role: str, *, name: str = "bench") -> Any:  # noqa: ANN401  # what Database.open returns
         """Return a pool of one role of the database `cashback`, to be entered."""
@@ -132,6 +143,12 @@ async def open_ground(folder: Path) -> AsyncIterator[Ground]:
     finally:
         await asyncio.to_thread(nats.stop)
         await asyncio.to_thread(postgres.stop)
+
+
+async def _append_one(database: Database, due: datetime) -> None:
+    """Append one event, whose time is the instant it was due."""
+    async with database.transaction() as tx:
+        await append(tx, SCHEMA, [msgspec.structs.replace(purchase_event(), time=due)])
 
 
 def purchase_event() -> Event:

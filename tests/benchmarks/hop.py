@@ -9,7 +9,6 @@ the outbox and that of the row in the inbox. From the instant an event was due i
 
 import asyncio
 import multiprocessing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
 from typing import Final
@@ -19,14 +18,12 @@ import uvloop
 
 from cashback.kernel.bus import Bus
 from cashback.kernel.bus.consume import Consumer
-from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle.stopping import pause
-from cashback.kernel.outbox import append
 from cashback.processes.embedded import CashbackProcess
 from tests.benchmarks.checks import Check, at_most, exactly, reported
 from tests.benchmarks.consume import BATCH_MAX, TYPES, nothing
-from tests.benchmarks.ground import SCHEMA, Ground, open_ground, purchase_event
+from tests.benchmarks.ground import SCHEMA, Ground, open_ground
 
 PER_SECOND: Final = 100
 DURATION_S: Final = 60
@@ -54,9 +51,9 @@ async def measure(folder: Path) -> list[Check]:
         await asyncio.to_thread(process.start)
         worker.start()
         try:
-            await _append(ground, _WARM_UP)
+            await ground.append_paced(_WARM_UP, per_second=PER_SECOND)
             await _applied(ground, _WARM_UP)
-            await _append(ground, PER_SECOND * DURATION_S)
+            await ground.append_paced(PER_SECOND * DURATION_S, per_second=PER_SECOND)
             await _applied(ground, _WARM_UP + PER_SECOND * DURATION_S)
         finally:
             worker.terminate()
@@ -95,22 +92,6 @@ async def _consume(dsn: str, nats_url: str) -> None:
             bus, database, schema=_INBOX, name=_CONSUMER, types=TYPES, handler=nothing, batch_max=BATCH_MAX
         )
         await consumer.run(asyncio.Event())
-
-
-async def _append(ground: Ground, events: int) -> None:
-    """Append an event every 10 ms, each when it is due."""
-    begin, begin_s, never = datetime.now(UTC), monotonic_s(), asyncio.Event()
-    async with ground.database("cashback_api") as database, asyncio.TaskGroup() as tasks:
-        for place in range(events):
-            due_s = place / PER_SECOND
-            await pause(never, max(begin_s + due_s - monotonic_s(), 0))
-            tasks.create_task(_append_one(database, begin + timedelta(seconds=due_s)))
-
-
-async def _append_one(database: Database, due: datetime) -> None:
-    """Append one event, whose time is the instant it was due."""
-    async with database.transaction() as tx:
-        await append(tx, SCHEMA, [msgspec.structs.replace(purchase_event(), time=due)])
 
 
 async def _applied(ground: Ground, events: int) -> None:

@@ -91,6 +91,16 @@ class Ways(msgspec.Struct):
         """Return by how many the stream differs from what was published, each way together."""
         return await self.ground.stored() - self.drainer.events - self.naive.events - self.published_alone
 
+    async def drained_meanwhile(self, meanwhile: Awaitable[None]) -> None:
+        """Let the real drainer publish while something is appended, and until all of it is published."""
+        stop = asyncio.Event()
+        async with self.ground.relaying() as (database, bus):
+            draining = asyncio.create_task(Drainer(database, bus, schema=SCHEMA, holder=RELAY).run(stop))
+            await meanwhile
+            await self._reached(await self.ground.last_positions(), stop)
+            stop.set()
+            await draining
+
     async def _counted(self, way: Callable[[Database, Bus], Awaitable[None]], events: int, cost: Cost) -> float:
         """Return events a second of one way, and add up what it costs."""
         async with self.ground.relaying() as (database, bus):
@@ -106,15 +116,18 @@ class Ways(msgspec.Struct):
     async def _drain(self, database: Database, bus: Bus) -> None:
         """Let the drainer run until its cursors are behind the last event."""
         stop, goal = asyncio.Event(), await self.ground.last_positions()
-        async with await psycopg.AsyncConnection.connect(
-            self.ground.postgres.dsn("cashback"), autocommit=True
-        ) as looking:
-            draining = asyncio.create_task(Drainer(database, bus, schema=SCHEMA, holder=RELAY).run(stop))
+        draining = asyncio.create_task(Drainer(database, bus, schema=SCHEMA, holder=RELAY).run(stop))
+        await self._reached(goal, stop)
+        stop.set()
+        await draining
+
+    async def _reached(self, goal: list[int], stop: asyncio.Event) -> None:
+        """Return once every cursor is behind `goal`."""
+        dsn = self.ground.postgres.dsn("cashback")
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as looking:
             async with asyncio.timeout(_WITHIN_S):
                 while await _cursors(looking) != goal:
                     await pause(stop, _LOOK_EVERY_S)
-            stop.set()
-            await draining
 
     async def _publish_singly(self, database: Database, bus: Bus) -> None:
         """Publish each event by itself and wait for it."""

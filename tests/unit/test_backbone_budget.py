@@ -24,7 +24,7 @@ def test_what_the_budget_says_may_be_spent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rise", "figure"),
+    "rise, figure",
     [
         pytest.param({"relay_statements": 2.01}, "relay: statements", id="a statement in the relay"),
         pytest.param({"relay_round_trips": 5.01}, "relay: round trips", id="a round trip in the relay"),

@@ -70,7 +70,7 @@ async def are_done(bus: Bus, name: str = "ledger") -> bool:
     return is_delivered and (answer["num_pending"], answer["num_ack_pending"]) == (0, 0)
 
 
-def drainer(database: Database, bus: Bus, *, holder: str = "relay", ttl_s: float = 5.0) -> Drainer:
+def drainer(database: Database, bus: Bus, *, holder: str = "relay", ttl_s: float = 3.0) -> Drainer:
     """Return a drainer of the small world's outbox."""
     return Drainer(database, bus, schema=SCHEMA, holder=holder, lease_ttl_s=ttl_s)
 

@@ -1,7 +1,9 @@
 """The relay's half of the backbone: what is committed is published once, in commit order, whatever fails."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -134,19 +136,34 @@ async def test_a_crash_between_publishing_and_moving_the_cursor_publishes_nothin
     assert await count_stored(bus) == 30
 
 
+async def test_how_long_each_event_took_to_be_stored_is_told(shop: Database, bus: Bus) -> None:
+    """From its own instant, which here was an hour ago for one of two."""
+    name, labels = "cashback_outbox_publish_seconds", {"schema": SCHEMA}
+    before = [REGISTRY.get_sample_value(f"{name}_{what}", labels) or 0.0 for what in ("count", "sum")]
+    late = msgspec.structs.replace(event(), time=datetime.now(UTC) - timedelta(hours=1))
+    async with running(drainer(shop, bus).run):
+        await happened(shop, event(), late)
+        await eventually(lambda: _are_cursors_at_the_end(shop))
+    after = [REGISTRY.get_sample_value(f"{name}_{what}", labels) or 0.0 for what in ("count", "sum")]
+    assert after[0] - before[0] == 2
+    assert after[1] - before[1] == pytest.approx(3_600, abs=60)
+
+
 async def test_a_zombies_cursor_write_is_a_no_op(shop: Database) -> None:
     """Whoever slept through its lease moves nothing, and learns that it holds nothing."""
     await happened(shop, event("pur_1"))
     zombie = Lanes(schema=SCHEMA, holder="same name", ttl_s=0.05)
-    heir = Lanes(schema=SCHEMA, holder="same name", ttl_s=60)
+    heir = Lanes(schema=SCHEMA, holder="same name", ttl_s=10)
     async with shop.session() as session:
         await zombie.acquire(session)
         assert len(zombie.held) == 4
         await eventually(lambda: _acquires(heir, shop))
-        before = await rows(shop, f"select * from {SCHEMA}.outbox_cursors order by partition")
+        before = await rows(shop, f"select outbox_cursors::text from {SCHEMA}.outbox_cursors order by partition")
         await zombie.advance(session, dict.fromkeys(range(4), 1_000))
         assert zombie.held == {}
-        assert await rows(shop, f"select * from {SCHEMA}.outbox_cursors order by partition") == before
+        assert (
+            await rows(shop, f"select outbox_cursors::text from {SCHEMA}.outbox_cursors order by partition") == before
+        )
         await zombie.release(session)
         await heir.advance(session, {partition_of("pur_1"): 1})
     assert len(heir.held) == 4
@@ -154,16 +171,16 @@ async def test_a_zombies_cursor_write_is_a_no_op(shop: Database) -> None:
 
 
 async def test_a_live_lease_is_not_taken(shop: Database) -> None:
-    """A second drainer stands by and gets the lanes at once when they are given back."""
-    first = Lanes(schema=SCHEMA, holder="first", ttl_s=60)
-    second = Lanes(schema=SCHEMA, holder="second", ttl_s=60)
+    """A second drainer takes nothing that is held, and gets the lanes at once when they are given back."""
+    first = Lanes(schema=SCHEMA, holder="first", ttl_s=10)
+    second = Lanes(schema=SCHEMA, holder="second", ttl_s=10)
     async with shop.session() as session:
         await first.acquire(session)
-        await second.acquire(session)
-        assert (len(first.held), len(second.held)) == (4, 0)
         tokens = {lane.token for lane in first.held.values()}
         await first.acquire(session)
         assert {lane.token for lane in first.held.values()} == tokens
+        await second.acquire(session)
+        assert (len(first.held), len(second.held)) == (4, 0)
         await first.release(session)
         await second.acquire(session)
     assert len(second.held) == 4
@@ -181,7 +198,7 @@ async def test_lanes_are_read_in_the_order_of_positions(shop: Database) -> None:
     """The merge of four lanes is the order in which the transactions committed, up to the limit."""
     for number in range(12):
         await happened(shop, event(f"pur_{number}"))
-    lanes = Lanes(schema=SCHEMA, holder="reader", ttl_s=60)
+    lanes = Lanes(schema=SCHEMA, holder="reader", ttl_s=10)
     async with shop.session() as session:
         await lanes.acquire(session)
         found = await pending(session, schema=SCHEMA, lanes=list(lanes.held.values()), limit=10)

@@ -9,7 +9,7 @@ import pytest
 from cashback.kernel.bus import Bus, BusUnavailable, Message, publish
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.db import Database
-from cashback.kernel.outbox.drain import oldest_seconds
+from cashback.kernel.outbox.drain.metrics import oldest_seconds
 from cashback.processes.embedded import EmbeddedNats
 from tests.integration.backbone.loops import drainer, has_stored
 from tests.integration.backbone.world import SCHEMA, event, eventually, happened, rows, running, stored_ids
@@ -112,7 +112,7 @@ async def test_a_drainer_stops_though_the_broker_hangs(
     async with running(drainer(shop, bus).run) as stop:
         await happened(shop, before)
         await eventually(lambda: has_stored(bus, 1))
-        monkeypatch.setattr("cashback.kernel.outbox.drain.publish", publish_patiently)
+        monkeypatch.setattr("cashback.kernel.outbox.drain.outlet.publish", publish_patiently)
         broker.pause()
         await happened(shop, one)
         await publishing.wait()

@@ -20,7 +20,7 @@ help:
 	  'make demo ARGS=--all the same with all 6,919 purchases' \
 	  'make dev             the whole system, up until Ctrl-C; prints addresses, keys and what to try next' \
 	  'make test            linters, then the tests (16 minutes on two quiet cores); ARGS="-k idempotency" picks some' \
-	  'make budget          requests and CPU per mint against what is committed (a minute); CI runs it before the tests' \
+	  'make budget          what a mint and an event cost against what is committed (two minutes); CI runs it before the tests' \
 	  'make bench           every measurement against its target; ONLY=end_to_end picks one' \
 	  'make clean           remove all that make made: .venv, build and caches' \
 	  '' \

@@ -24,12 +24,15 @@ from cashback.cli.output import print_table, say
 from cashback.kernel.telemetry import configure
 from tests.benchmarks import (
     api,
+    backbone,
     backtest,
     budget,
+    consume,
     decide,
     end_to_end,
     gas,
     holds,
+    hop,
     ledger,
     mint,
     reconcile,
@@ -45,8 +48,11 @@ Measure: TypeAlias = Callable[[Path], Awaitable[list[Check]]]
 BENCHMARKS: Final[dict[str, Measure]] = {
     "gas": gas.measure,
     "budget": budget.measure,
+    "backbone": backbone.measure,
     "decide": decide.measure,
     "relay": relay.measure,
+    "consume": consume.measure,
+    "hop": hop.measure,
     "mint": mint.measure,
     "ledger": ledger.measure,
     "holds": holds.measure,

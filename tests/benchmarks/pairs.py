@@ -1,4 +1,4 @@
-"""Two ways of doing the same thing, held against each other: in turns, so that what disturbs one disturbs both.
+"""Ways of doing the same thing, held against each other: in turns, so that what disturbs one disturbs both.
 
 warm up both ──▶ ours, theirs ──▶ theirs, ours ──▶ ours, theirs ──▶ ...  seven pairs; the ratio is the pairs' median
 """
@@ -29,14 +29,19 @@ class Pairs(msgspec.Struct, frozen=True):
 
 async def in_turns(ours: Round, theirs: Round) -> Pairs:
     """Return the rates of `PAIRS` pairs after a warm-up that does not count; each pair turns the order round."""
-    await ours()
-    await theirs()
-    pairs = Pairs([], [])
+    return Pairs(*await all_in_turns(ours, theirs))
+
+
+async def all_in_turns(*ways: Round) -> list[list[float]]:
+    """Return the rates of each way over `PAIRS` rounds after a warm-up; each round turns the order round."""
+    for way in ways:
+        await way()
+    rates: list[list[float]] = [[] for _ in ways]
     for turn in range(PAIRS):
-        order = [(ours, pairs.ours), (theirs, pairs.theirs)]
-        for way, rates in order if turn % 2 == 0 else reversed(order):
-            rates.append(await way())
-    return pairs
+        order = list(enumerate(ways))
+        for place, way in order if turn % 2 == 0 else reversed(order):
+            rates[place].append(await way())
+    return rates
 
 
 async def best(rounds: dict[int, Round]) -> int:

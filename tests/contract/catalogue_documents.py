@@ -17,6 +17,7 @@ from cashback.events.catalogue import versions_of
 from cashback.events.documents import asyncapi, catalogue, fields, name_of, schema_document
 from cashback.ledger.consumer import APPROVED, OUTCOMES
 from cashback.minting.consumer import NAME, TYPES
+from cashback.webhooks import consumer as webhooks
 from tests.contract.golden_bytes import golden
 
 ROOT: Final = Path(__file__).parents[2]
@@ -25,7 +26,12 @@ PAGE: Final = ROOT / "docs" / "events.md"
 SCHEMAS: Final = ROOT / "docs" / "events"
 RELEASED: Final = SCHEMAS / "released.json"
 CHANGELOG: Final = ROOT / "CHANGELOG.md"
-DURABLES: Final = {"ledger-approvals": APPROVED, "ledger-outcomes": OUTCOMES, NAME: TYPES}
+DURABLES: Final = {
+    "ledger-approvals": APPROVED,
+    "ledger-outcomes": OUTCOMES,
+    NAME: TYPES,
+    webhooks.NAME: webhooks.TYPES,
+}
 TABLE: Final = "| field | in JSON | is |\n|---|---|---|\n"
 FORMS: Final = tuple(form for kind in KINDS for form in versions_of(kind))
 

@@ -19,7 +19,7 @@ import msgspec
 from cashback.events.purchases import PurchaseCreated
 from cashback.kernel.bus import Bus, Delivery, publish
 from cashback.kernel.bus.consume import LINGER_S, WAIT_S, Consumer
-from cashback.kernel.bus.durable import ensure_durable, lag
+from cashback.kernel.bus.durable import backlog, ensure_durable
 from cashback.kernel.bus.frame import publish_frame
 from cashback.kernel.bus.pull import Pull
 from cashback.kernel.bus.streams import EVENTS
@@ -132,5 +132,5 @@ def _shown(pairs: Pairs, when: str) -> list[Check]:
 
 async def _all_acknowledged(bus: Bus, name: str) -> None:
     """Return once the broker has every acknowledgement."""
-    while await lag(bus, stream=EVENTS.name, name=name):
+    while (await backlog(bus, stream=EVENTS.name, name=name, types=TYPES))[0]:
         continue

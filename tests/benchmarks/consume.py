@@ -5,7 +5,8 @@ the stream once. Each round makes a new durable consumer that reads them all fro
 `Consumer` with the inbox of `ledger` and an empty handler: what is timed is the middleware, micro-batches of at most
 256 in one transaction each. Theirs takes with the same pull loop in the same batches and acknowledges, and has no
 database. Both end when the broker says that nothing is pending and nothing unacknowledged. In turns, seven pairs; once
-more while a session holds an old snapshot open. Afterwards the inbox must have every event once for each round.
+more while a session holds an old snapshot open, and once more with three NATS servers. Afterwards the inbox must have
+every event once for each round.
 """
 
 import asyncio
@@ -104,21 +105,32 @@ class Rounds(msgspec.Struct):
 
 async def measure(folder: Path) -> list[Check]:
     """Return the figures."""
-    async with open_ground(folder) as ground:
-        async with ground.bus("bench") as bus:
-            await publish(bus, [published(purchase_event()) for _ in range(STORED)])
-        rounds = Rounds(ground, STORED)
+    async with open_ground(folder / "one") as ground:
+        rounds = await _filled(ground)
         at_rest = await in_turns(rounds.applied, rounds.acknowledged)
         statements = await ground.statements("cashback_ledger") / (rounds.ours * STORED)
         async with ground.old_snapshot():
             under_snapshot = await in_turns(rounds.applied, rounds.acknowledged)
         missing = await rounds.missing()
+    async with open_ground(folder / "three", is_cluster=True) as ground:
+        rounds = await _filled(ground)
+        on_three = await in_turns(rounds.applied, rounds.acknowledged)
+        missing_on_three = await rounds.missing()
     return [
         *_shown(at_rest, ""),
         reported("consumer: statements", statements, "per event"),
         *_shown(under_snapshot, ", old snapshot open"),
         exactly("inbox rows lost or doubled", missing, "rows", expected=0),
+        *_shown(on_three, ", three servers"),
+        exactly("inbox rows lost or doubled, three servers", missing_on_three, "rows", expected=0),
     ]
+
+
+async def _filled(ground: Ground) -> Rounds:
+    """Return rounds over events that are stored in the stream now."""
+    async with ground.bus("bench") as bus:
+        await publish(bus, [published(purchase_event()) for _ in range(STORED)])
+    return Rounds(ground, STORED)
 
 
 def _shown(pairs: Pairs, when: str) -> list[Check]:

@@ -7,7 +7,7 @@ connection): each of either is a round trip.
 import asyncio
 import json
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from cashback.kernel.lifecycle.stopping import pause
 from cashback.kernel.outbox import Event, append, partition_of
 from cashback.kernel.telemetry import trace
 from cashback.processes import migrate
-from cashback.processes.embedded import EmbeddedNats, EmbeddedPostgres
+from cashback.processes.embedded import HOST, EmbeddedNats, EmbeddedNatsCluster, EmbeddedPostgres
 from cashback.processes.stack import Plan, Ports
 
 SCHEMA: Final = "purchases"
@@ -41,8 +41,19 @@ class Ground(msgspec.Struct, frozen=True):
     """The servers of a benchmark."""
 
     postgres: EmbeddedPostgres
-    nats: EmbeddedNats
+    nats: EmbeddedNats | EmbeddedNatsCluster
     plan: Plan
+
+    @property
+    def servers(self) -> Sequence[EmbeddedNats]:
+        """Return the broker's servers."""
+        return list(self.nats.servers.values()) if isinstance(self.nats, EmbeddedNatsCluster) else [self.nats]
+
+    def settings(self, process: str) -> dict[str, str]:
+        """Return the variables of one process, which knows every server of the broker."""
+        urls = ",".join(f"nats://{HOST}:{server.port}" for server in self.servers)
+        own = self.plan.settings(process, postgres=self.postgres, nats=self.servers[0], chain={})
+        return own | {"CASHBACK_NATS_URL": urls}
 
     async def fill(self, events: int) -> None:
         """Commit so many events to the outbox, as recording does, `APPENDED_TOGETHER` a transaction."""
@@ -117,8 +128,7 @@ class Ground(msgspec.Struct, frozen=True):
 
     def answers(self, name: str) -> int:
         """Return how many messages the broker has sent to the present connection of that name."""
-        with urllib.request.urlopen(f"{self.nats.monitoring_url}/connz", timeout=5) as page:  # noqa: S310  # our own server
-            connections: list[dict[str, Any]] = json.load(page)["connections"]
+        connections = (one for server in self.servers for one in _connections(server))
         return next(int(one["out_msgs"]) for one in connections if one["name"] == name)
 
     async def stored(self) -> int:
@@ -133,12 +143,20 @@ class Ground(msgspec.Struct, frozen=True):
         return row[0] if row else None
 
 
+def _connections(server: EmbeddedNats) -> list[dict[str, Any]]:
+    """Return who is connected to a server, as its monitoring page tells."""
+    with urllib.request.urlopen(f"{server.monitoring_url}/connz", timeout=5) as page:  # noqa: S310  # our own server
+        connections: list[dict[str, Any]] = json.load(page)["connections"]
+    return connections
+
+
 @asynccontextmanager
-async def open_ground(folder: Path) -> AsyncIterator[Ground]:
-    """Yield the servers, migrated."""
+async def open_ground(folder: Path, *, is_cluster: bool = False) -> AsyncIterator[Ground]:
+    """Yield the servers, migrated: one broker, or three that are one, with each stream on all of them."""
     plan = Plan(Ports.free())
     postgres = EmbeddedPostgres(folder / "postgres", settings=_SETTINGS)
-    nats = EmbeddedNats(folder / "nats", users=plan.broker_users())
+    servers = EmbeddedNatsCluster if is_cluster else EmbeddedNats
+    nats = servers(folder / "nats", users=plan.broker_users())
     ground = Ground(postgres, nats, plan)
     try:
         await asyncio.to_thread(postgres.start)

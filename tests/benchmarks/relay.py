@@ -6,7 +6,8 @@ are behind the last one. Its two limits: the same messages, built beforehand, in
 database; and the same reading and moving of cursors without publishing. The naive way reads in the same batches, but
 waits for each event's acknowledgement before it sends the next. In turns, seven rounds of each; a ratio is the median
 over the rounds. Then the drainer, its limits and the naive way once more while another session holds a snapshot open
-that is older than every event. At the end the stream must hold every event once.
+that is older than every event, and once more with three NATS servers, each event on all of them. At the end the stream
+must hold every event once.
 """
 
 from pathlib import Path
@@ -46,18 +47,24 @@ class Rates(msgspec.Struct, frozen=True):
 
 async def measure(folder: Path) -> list[Check]:
     """Return the figures."""
-    async with open_ground(folder) as ground:
+    async with open_ground(folder / "one") as ground:
         ways = Ways(ground)
         at_rest = await _rates(ways)
         costs = [*_costs("drainer", ways.drainer), *_costs("one by one", ways.naive)]
         async with ground.old_snapshot():
             under_snapshot = await _rates(ways)
         astray = await ways.lost_or_doubled()
+    async with open_ground(folder / "three", is_cluster=True) as ground:
+        ways = Ways(ground)
+        on_three = await _rates(ways)
+        astray_of_three = await ways.lost_or_doubled()
     return [
         *_shown(at_rest, ""),
         *costs,
         *_shown(under_snapshot, ", old snapshot open"),
         exactly("events lost or doubled", astray, "events", expected=0),
+        *_shown(on_three, ", three servers"),
+        exactly("events lost or doubled, three servers", astray_of_three, "events", expected=0),
     ]
 
 

@@ -15,7 +15,7 @@ from cashback.kernel.failpoints import reach
 from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.outbox.drain import metrics
 from cashback.kernel.outbox.drain.outlet import RETRY, Outlet
-from cashback.kernel.outbox.drain.reading import BATCH_MAX, Row, is_full, pending
+from cashback.kernel.outbox.drain.reading import BATCH_MAX, Batch, Row, is_full, pending, to_batch
 from cashback.kernel.outbox.lanes import Lanes
 from cashback.kernel.outbox.rotating import days_ahead, rotate
 from cashback.kernel.telemetry import logger
@@ -49,7 +49,7 @@ class Drainer:
         self._lanes = Lanes(schema=schema, holder=holder, ttl_s=lease_ttl_s)
         self._clock = SystemClock()
         self._rotate_at_s = 0.0
-        self._ahead: list[Row] = []
+        self._ahead = Batch()
         self._idle = 0
         self._unwritten_events = 0
         self._unwritten_since_s = 0.0
@@ -69,7 +69,7 @@ class Drainer:
                 async with self._database.session() as session:
                     await session.execute(f"listen outbox_{self._schema}")
                     failures = 0
-                    self._ahead = []
+                    self._ahead = Batch()
                     await self._drain(session, stop)
             except Unavailable as cause:
                 failures += 1
@@ -109,12 +109,12 @@ class Drainer:
         await self._lanes.acquire(session)
         self._count_lanes()
         if self._tokens() != before:
-            self._ahead = []
+            self._ahead = Batch()
             reach("lanes.taken")
 
     async def _release(self, session: Session) -> None:
         """Give every lane back, with what was read of it."""
-        self._ahead = []
+        self._ahead = Batch()
         await self._lanes.release(session)
         self._count_lanes()
 
@@ -144,10 +144,10 @@ class Drainer:
         if not self._lanes.held:
             await pause(stop, STANDBY_S)
             return
-        rows = self._ahead or await self._read(session, {})
-        self._ahead = []
-        self._observe(rows)
-        if not rows:
+        batch = self._ahead if self._ahead.rows else await self._read(session, {})
+        self._ahead = Batch()
+        self._observe(batch.rows)
+        if not batch.rows:
             self._idle += 1
             await self._wait(session, self._poll_s())
             if self._is_write_due():
@@ -159,12 +159,12 @@ class Drainer:
             # This process stood still with the rows in hand: they may be another's to publish by now.
             return
         try:
-            await self._move(session, rows)
+            await self._move(session, batch)
         except BusUnavailable:
             await self._outlet.wait(stop)
 
-    async def _move(self, session: Session, rows: list[Row]) -> None:
-        """Publish `rows` and move the cursors behind them; with a backlog the next rows are read meanwhile.
+    async def _move(self, session: Session, batch: Batch) -> None:
+        """Publish `batch` and move the cursors behind it; with a backlog the next is read and made ready meanwhile.
 
         The cursors follow a little later, for several batches at once. What is published again after a death between
         has the same message ids.
@@ -172,9 +172,9 @@ class Drainer:
         Raises:
             BusUnavailable: it is not known that all are stored; no cursor has moved.
         """
+        rows, ahead = batch.rows, Batch()
         reached = {row.partition: row.position for row in rows}
-        ahead: list[Row] = []
-        publishing = asyncio.create_task(self._outlet.publish(rows))
+        publishing = asyncio.create_task(self._outlet.publish(batch.messages))
         try:
             if is_full(rows):
                 ahead = await self._read(session, reached)
@@ -212,16 +212,16 @@ class Drainer:
         reach("cursors.moved")
         self._count_lanes()
         if self._tokens() != before:
-            self._ahead = []
+            self._ahead = Batch()
 
-    async def _read(self, session: Session, reached: Mapping[int, int]) -> list[Row]:
+    async def _read(self, session: Session, reached: Mapping[int, int]) -> Batch:
         """Return what comes next on the lanes held, after the positions `reached` where these are further."""
         lanes = [
             msgspec.structs.replace(lane, position=reached.get(lane.partition, lane.position))
             for lane in self._lanes.held.values()
         ]
         metrics.statements.labels(self._schema).inc()
-        return await pending(session, schema=self._schema, lanes=lanes, limit=BATCH_MAX)
+        return to_batch(await pending(session, schema=self._schema, lanes=lanes, limit=BATCH_MAX))
 
     async def _wait(self, session: Session, wait_s: float) -> None:
         """Return when a transaction that appended has committed, or after `wait_s`."""

@@ -12,12 +12,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from cashback.kernel.bus import Bus, BusUnavailable, StreamMissing, publish
+from cashback.kernel.bus import Bus, BusUnavailable, Message, StreamMissing, publish
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.failpoints import reach
 from cashback.kernel.lifecycle.stopping import pause
-from cashback.kernel.outbox.drain.reading import Row, to_message
 from cashback.kernel.telemetry import logger
 
 PATIENCE_S: Final = 2.0
@@ -63,8 +62,8 @@ class Outlet:
         self._failing_since_s = None
         return True
 
-    async def publish(self, rows: Sequence[Row]) -> None:
-        """Have the broker store `rows`.
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Have the broker store `messages`.
 
         Raises:
             BusUnavailable: it is not known that all are stored.
@@ -72,7 +71,7 @@ class Outlet:
         began_s = monotonic_s()
         reach("batch.publishing")
         try:
-            await publish(self._bus, [to_message(row) for row in rows])
+            await publish(self._bus, messages)
         except BusUnavailable as cause:
             if isinstance(cause, StreamMissing):
                 self._applied_on = None

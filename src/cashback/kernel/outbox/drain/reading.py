@@ -33,6 +33,18 @@ class Row(msgspec.Struct, frozen=True):
     version: int
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """What was read at once, and the messages that publish it."""
+
+    rows: Sequence[Row] = ()
+    messages: Sequence[Message] = ()
+
+
+def to_batch(rows: Sequence[Row]) -> Batch:
+    """Return what was read, ready to be published."""
+    return Batch(rows, [to_message(row) for row in rows])
+
+
 async def pending(session: Session, *, schema: str, lanes: Sequence[Lane], limit: int) -> list[Row]:
     """Return at most `limit` events with `BYTES_MAX` of data: the first, in position order, after those of `lanes`.
 

@@ -1,6 +1,6 @@
 """`backbone`: what the backbone spends on an event, held against what is committed in `budget.json`; CI runs it.
 
-Counted, not timed, so that a busy machine gives the same figures. With a backlog of 20,000 events: statements of the
+Counted, not timed, so that a busy machine gives the same figures. With a backlog of 50,000 events: statements of the
 relay's role and round trips (statements and the broker's answers) in the drainer, statements of the consumer, and the
 bytes that PostgreSQL writes to its log for an event appended, published and applied. At 500 events a second for 60 s
 with an old snapshot open, so that no vacuum removes anything: dead rows (pgstattuple) in the tables of outbox and

@@ -25,7 +25,7 @@ from cashback.kernel.outbox.drain import BATCH_MAX, LEASE_TTL_S, Drainer, Row, p
 from cashback.kernel.outbox.lanes import Lanes
 from tests.benchmarks.ground import RELAY, SCHEMA, Ground, published, purchase_event
 
-EVENTS: Final = 20_000
+EVENTS: Final = 50_000
 EVENTS_OF_ONE_BY_ONE: Final = 1_500
 RELAY_ROLE: Final = "cashback_relay"
 _WITHIN_S: Final = 60.0

@@ -177,6 +177,8 @@ class Drainer:
         publishing = asyncio.create_task(self._outlet.publish(batch.messages))
         try:
             if is_full(rows):
+                # The batch goes out first: the broker has the longer work.
+                await asyncio.sleep(0)
                 ahead = await self._read(session, reached)
         finally:
             # Never left behind: it may be on its way, and it has its own deadline.

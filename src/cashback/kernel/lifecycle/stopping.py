@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 GRACE_S: Final = 1.5
+CANCEL_EVERY_S: Final = 0.1
 
 
 async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, *, grace_s: float = GRACE_S) -> None:
@@ -37,9 +38,12 @@ async def accompanied(work: Coroutine[Any, Any, None], *companions: Coroutine[An
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        left = set(tasks)
+        while left:
+            # More than once: nats-py swallows cancellations here and there.
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=CANCEL_EVERY_S)
     for task in tasks:
         if not task.cancelled():
             task.result()

@@ -134,6 +134,7 @@ async def test_what_a_killed_submitter_had_claimed_is_soon_submitted_by_another_
     assert sorted(world.fake.known) == [1, 2]
 
 
+@pytest.mark.deep
 @pytest.mark.invariant("I2")
 async def test_a_submitter_that_lives_keeps_its_claim_for_as_long_as_its_call_takes(
     world: World, monkeypatch: pytest.MonkeyPatch

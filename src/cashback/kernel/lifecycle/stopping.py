@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 GRACE_S: Final = 1.5
-CANCEL_EVERY_S: Final = 0.1
+CANCEL_EVERY_S: Final = 0.25
 
 
 async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, *, grace_s: float = GRACE_S) -> None:

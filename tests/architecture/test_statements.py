@@ -79,10 +79,12 @@ REASONS: Final = {
     "minting/store/mints.py:accept": FOUND,
     "minting/store/mints.py:claim_due": FOUND,
     "minting/store/mints.py:give_back": FOUND,
+    "minting/store/mints.py:hold": FOUND,
     "minting/store/mints.py:stick": FOUND,
     "minting/store/mints.py:submit_accepted_again": FOUND,
     "purchases/store/standing.py:put": FOUND,
     "webhooks/store/deliveries.py:claim_due": FOUND,
+    "webhooks/store/deliveries.py:hold": FOUND,
 }
 
 PLANTED: Final = [

@@ -31,6 +31,20 @@ async def acquire(tx: Tx, *, schema: str, name: str, holder: str, ttl_s: float) 
     return None if row is None else int(row[0])
 
 
+async def renew(tx: Tx, *, schema: str, name: str, token: int, ttl_s: float) -> bool:
+    """Have the lease last for `ttl_s` from now; False when somebody else has had it since, True even if it ran out."""
+    cursor = await tx.execute(
+        f"""
+        update {schema}.leases
+        set expires_at = clock_timestamp() + make_interval(secs => %(ttl_s)s)
+        where name = %(name)s
+          and token = %(token)s
+        """,
+        {"name": name, "token": token, "ttl_s": ttl_s},
+    )
+    return cursor.rowcount == 1
+
+
 async def is_held(tx: Tx, *, schema: str, name: str, token: int) -> bool:
     """Tell whether `token` is still the newest, and keep it so until `tx` ends: the fence before a guarded write."""
     cursor = await tx.execute(

@@ -30,8 +30,9 @@ from cashback.ledger.service import Reconciliations
 
 SCHEMA: Final = "ledger"
 LEASE: Final = "reconcile"
-LEASE_TTL_S: Final = 30.0
-RENEW_EVERY_S: Final = 10.0
+LEASE_TTL_S: Final = 4.0
+"""How long a worker that is dead keeps the others waiting; they look every 5 s, and make up for it within 9."""
+RENEW_EVERY_S: Final = 1.0
 LOOK_EVERY_S: Final = 5.0
 
 FAILED_PAUSE: Final = timedelta(seconds=10)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from cashback.kernel.bus import Backoff, Bus, BusUnavailable, Consumer, Delivery, Handler, Retry
+from cashback.kernel.bus import Backoff, Bus, BusUnavailable, Consumer, Delivery, Handler, OrderedConsumer, Retry
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.outbox import Event
+from cashback.kernel.outbox import PARTITIONS, Event
 from cashback.kernel.outbox.drain import Drainer
 from tests.integration.backbone.world import (
     SCHEMA,
@@ -34,6 +34,24 @@ def consumer(
     """Return a consumer of the small world's events that retries quickly."""
     return Consumer(
         bus, database, schema=SCHEMA, name=name, types=types, handler=handler, batch_max=batch_max, retry=retry
+    )
+
+
+def ordered(
+    database: Database, bus: Bus, *, handler: Handler = apply, holder: str = "first", batch_max: int = 256
+) -> OrderedConsumer:
+    """Return a consumer of the small world's events that keeps their order and retries quickly."""
+    return OrderedConsumer(
+        bus,
+        database,
+        schema=SCHEMA,
+        name="orderly",
+        types=(TYPE,),
+        partitions=PARTITIONS,
+        handler=handler,
+        holder=holder,
+        batch_max=batch_max,
+        retry=QUICKLY,
     )
 
 

@@ -1,6 +1,10 @@
 """Handing mints over: in the order of numbers, in bounded calls, again after any failure, and never when halted."""
 
 import asyncio
+import sys
+from asyncio.subprocess import DEVNULL
+from datetime import datetime
+from typing import Final
 
 import pytest
 from grpclib.const import Status
@@ -10,9 +14,13 @@ from cashback.minting import Halts, MintState, Readings
 from cashback.minting.gateway import SUBMIT_MINTS_MAX
 from cashback.minting.model import MintingHalted
 from cashback.minting.service import submitter
+from cashback.minting.store import mints
 from cashback.wire.cashback.chain import v1
-from tests.integration.minting.world import TRACE, World, cashback, eventually, request, running
+from tests.integration.minting.world import TRACE, World, cashback, dsn_of, eventually, request, running
 from tests.support.fake_mints import Known
+
+RECOVERED_WITHIN_S: Final = 10.0
+"""How soon what a dead process had in hand is with another one."""
 
 
 async def are_accepted(world: World, *numbers: int) -> bool:
@@ -109,18 +117,61 @@ async def _has_taken(world: World, number: int) -> bool:
     return number in world.fake.known
 
 
-async def test_a_submitter_that_dies_with_a_claim_leaves_it_due_again_later(world: World) -> None:
-    """Nobody need clean up after it: the claim runs out by itself."""
-    await world.take(request(1))
+@pytest.mark.invariant("I2", "I4")
+async def test_what_a_killed_submitter_had_claimed_is_soon_submitted_by_another_one(world: World) -> None:
+    """By kill -9, in the middle of its call: nobody need clean up after it, and each number is known once."""
+    await world.take(request(1), request(2))
     world.fake.is_hanging = True
-    dying = asyncio.ensure_future(world.submitter().submit_due())
+    words = ("-m", "tests.integration.minting.submitting", dsn_of("minting_worker", world.dsn), str(world.fake.port))
+    child = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=DEVNULL, stderr=DEVNULL)
     await eventually(lambda: _was_tried(world, 1))
-    dying.cancel()
-    await asyncio.gather(dying, return_exceptions=True)
+    child.kill()
+    await child.wait()
     world.fake.is_hanging = False
     assert await world.submitter().submit_due() == 0
-    world.execute("update minting.mints set submit_after = submit_after - interval '15 seconds'")
-    assert await world.submitter().submit_due() == 1
+    async with running(world.submitter().run), asyncio.timeout(RECOVERED_WITHIN_S):
+        await eventually(lambda: are_accepted(world, 1, 2))
+    assert sorted(world.fake.known) == [1, 2]
+
+
+@pytest.mark.deep
+@pytest.mark.invariant("I2")
+async def test_a_submitter_that_lives_keeps_its_claim_for_as_long_as_its_call_takes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call takes thrice as long as a claim lasts, and nobody else submits what it has."""
+    monkeypatch.setattr(submitter, "CLAIM_HOLD_S", 1)
+    monkeypatch.setattr(submitter, "RENEW_S", 0.2)
+    await world.take(request(1))
+    world.fake.answering.clear()
+    asking = asyncio.ensure_future(world.submitter("slow").submit_due())
+    await eventually(lambda: _was_tried(world, 1))
+    ((began,),) = await world.rows("select submit_after from minting.mints")
+    async with running(world.submitter("other").run):
+        await eventually(lambda: _is_long_ago(world, began))
+    world.fake.answering.set()
+    assert await asking == 1
+    assert world.fake.submissions == [[1]]
+    assert await are_accepted(world, 1)
+    assert await world.due() == []
+
+
+async def test_a_claim_that_ran_out_is_not_renewed(world: World) -> None:
+    """A submitter that stood still takes nothing back from whoever claims it next, nor what has been answered for."""
+    await world.take(request(1), request(2), request(3))
+    async with world.database.transaction() as tx:
+        await mints.claim_due(tx, limit=3, hold_s=60)
+        await mints.accept(tx, [2])
+    world.execute("update minting.mints set submit_after = now() where number = 3")
+    async with world.database.transaction() as tx:
+        assert await mints.hold(tx, [1, 2, 3], hold_s=60) == 1
+    assert await world.due() == [3]
+
+
+async def _is_long_ago(world: World, began: datetime) -> bool:
+    """Tell whether a claim that was to end at `began` would have ended twice more since."""
+    ((is_so,),) = await world.rows("select clock_timestamp() > %s + interval '2 seconds'", began)
+    return bool(is_so)
 
 
 async def test_a_call_that_is_refused_as_a_whole_is_repeated_later(world: World) -> None:

@@ -1,14 +1,21 @@
 """Deliveries are tried as published, signed, and to nobody that they must not reach."""
 
+import asyncio
 import socket
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 import pytest
 
 from cashback.kernel.failpoints import Point, watching
 from cashback.webhooks.gateway import Names
 from cashback.webhooks.rules.schedule import WAITS_S
+from cashback.webhooks.service.delivering import HOLD_S
+from cashback.webhooks.store import deliveries
 from tests.integration.webhooks.world import World, eventually, refunded
+
+RECOVERED_WITHIN_S: Final = 10.0
+"""How soon what a dead process had in hand is with another one."""
 
 
 async def has_got(world: World, count: int, path: str = "/") -> bool:
@@ -176,6 +183,41 @@ async def test_an_endpoint_that_says_nothing_is_left_after_its_time(world: World
         await world.tried(1)
     assert world.rows("select error, status from webhooks.attempts") == [("timeout", None)]
     assert world.states() == ["due"]
+
+
+@pytest.mark.deep
+async def test_what_a_killed_worker_had_claimed_is_soon_delivered_by_another_one(world: World) -> None:
+    """It gave nothing back: its claim runs out."""
+    await world.endpoint()
+    await world.take(refunded())
+    async with world.worker.transaction() as tx:
+        [claim] = await deliveries.claim_due(tx, limit=1, per_endpoint=1, hold_s=HOLD_S)
+    assert claim.number == 1
+    async with world.delivering(), asyncio.timeout(RECOVERED_WITHIN_S):
+        await eventually(lambda: are(world, "delivered"))
+
+
+@pytest.mark.deep
+async def test_a_try_that_takes_longer_than_a_claim_is_made_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its worker lives and says so; another one has nothing to do meanwhile."""
+    monkeypatch.setattr("cashback.webhooks.service.delivering.HOLD_S", 1)
+    monkeypatch.setattr("cashback.webhooks.service.delivering.RENEW_S", 0.2)
+    world.shop.slow("/")
+    await world.endpoint()
+    await world.take(refunded())
+    async with world.delivering(within_s=30.0):
+        await eventually(lambda: has_got(world, 1))
+        [(began,)] = world.rows("select clock_timestamp()")
+        async with world.delivering(within_s=30.0):
+            await eventually(lambda: is_long_ago(world, began))
+        assert world.rows("select claims from webhooks.deliveries") == [(1,)]
+    assert len(world.shop.got) == 1
+
+
+async def is_long_ago(world: World, began: datetime) -> bool:
+    """Tell whether a claim would have run out three times since."""
+    [(is_so,)] = world.rows("select clock_timestamp() > %s + interval '3 seconds'", began)
+    return bool(is_so)
 
 
 async def test_two_workers_deliver_each_once_while_all_goes_well(world: World) -> None:

@@ -8,14 +8,15 @@ At least once on the wire, exactly once in effect (I5): message ids and the dupl
 the way out. A broker that is away stops nothing but the flow: everyone waits and goes on.
 """
 
+from cashback.kernel.bus.applying import Handler
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.consume import Consumer
 from cashback.kernel.bus.errors import BusRefused, BusUnavailable, EventMalformed, StreamMissing
 from cashback.kernel.bus.failures import Retry
 from cashback.kernel.bus.message import Delivery, Message, event_message
+from cashback.kernel.bus.ordered import OrderedConsumer
 from cashback.kernel.bus.publish import publish
-from cashback.kernel.bus.settle import Handler
 from cashback.kernel.bus.streams import DEAD_LETTERS, EVENTS, STREAMS, Stream, StreamReport
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "EventMalformed",
     "Handler",
     "Message",
+    "OrderedConsumer",
     "Retry",
     "Stream",
     "StreamMissing",

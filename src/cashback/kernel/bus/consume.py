@@ -20,13 +20,14 @@ from nats.aio.msg import Msg
 
 from cashback.kernel.bus import durable
 from cashback.kernel.bus.answers import put_back_now
+from cashback.kernel.bus.applying import Handler
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.durable import ensure_durable
 from cashback.kernel.bus.errors import BusUnavailable
 from cashback.kernel.bus.failures import Retry
 from cashback.kernel.bus.pull import Pull
-from cashback.kernel.bus.settle import Handler, Settler
+from cashback.kernel.bus.settle import Settler
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.bus.watching import Watch
 from cashback.kernel.db import Database

@@ -1,13 +1,15 @@
 """Durable consumers: where the broker remembers what a consumer has acknowledged."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from cashback.kernel.bus.connection import Bus
-from cashback.kernel.bus.errors import MESSAGE_NOT_FOUND, BusRefused
-from cashback.kernel.bus.streams import type_filters
+from cashback.kernel.bus.errors import MESSAGE_NOT_FOUND, BusRefused, StreamMissing
+from cashback.kernel.bus.streams import event_subject, type_filters
+from cashback.kernel.telemetry import logger
 
 ACK_WAIT_S: Final = 6
 """How long a delivery may be in hand without a word before another worker gets it: a worker that lives says every
@@ -17,12 +19,22 @@ ACK_PENDING_MAX: Final = 8_192
 
 _NS_IN_S: Final = 1_000_000_000
 
+log = logger(__name__)
+
 
 class Durable(msgspec.Struct, frozen=True):
-    """A durable consumer as we want it: its name and the types of events it is given."""
+    """A durable consumer as we want it: its name and the types of events it is given, of one partition or of all."""
 
     name: str
     types: tuple[str, ...]
+    partition: int | None = None
+
+    @property
+    def subjects(self) -> list[str]:
+        """Return the subjects of the events it is given."""
+        if self.partition is None:
+            return type_filters(self.types)
+        return [event_subject(type_, self.partition) for type_ in self.types]
 
 
 def to_config(durable: Durable) -> dict[str, object]:
@@ -36,7 +48,7 @@ def to_config(durable: Durable) -> dict[str, object]:
         "max_ack_pending": ACK_PENDING_MAX,
         "max_deliver": -1,
         "replay_policy": "instant",
-        "filter_subjects": type_filters(durable.types),
+        "filter_subjects": durable.subjects,
     }
 
 
@@ -53,7 +65,37 @@ async def ensure_durable(bus: Bus, *, stream: str, name: str, types: tuple[str, 
     await bus.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
 
 
-async def backlog(bus: Bus, *, stream: str, name: str, types: tuple[str, ...]) -> tuple[int, datetime | None]:
+async def remake_durable(bus: Bus, durable: Durable, *, stream: str) -> int:
+    """Make the consumer anew right behind what it has acknowledged without a gap; return what it had handed out last.
+
+    Whatever was in somebody's hand comes again before anything behind it, all of it in the order of the stream, and
+    whoever listened to the consumer before hears nothing more. One that is not there begins with the stream's oldest.
+    Called twice it does it twice.
+
+    Raises:
+        StreamMissing: the stream is not there.
+        BusUnavailable: the broker did not answer, or refused. The consumer may be gone, which costs a repetition.
+    """
+    config = to_config(durable)
+    handed_out = 0
+    try:
+        info = await bus.api(f"CONSUMER.INFO.{stream}.{durable.name}")
+    except StreamMissing:
+        # The consumer, or the stream as well: then creating it says so.
+        log.info("consumer.absent", consumer=durable.name)
+    else:
+        handed_out = int(info["delivered"]["stream_seq"])
+        behind = int(info["ack_floor"]["stream_seq"]) + 1
+        config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": behind}
+        with suppress(StreamMissing):
+            await bus.api(f"CONSUMER.DELETE.{stream}.{durable.name}")
+    await bus.api(f"CONSUMER.CREATE.{stream}.{durable.name}", {"stream_name": stream, "config": config})
+    return handed_out
+
+
+async def backlog(
+    bus: Bus, *, stream: str, name: str, types: tuple[str, ...], partition: int | None = None
+) -> tuple[int, datetime | None]:
     """Return how many events the consumer has not acknowledged, delivered or not, and when the oldest was stored.
 
     Raises:
@@ -65,7 +107,8 @@ async def backlog(bus: Bus, *, stream: str, name: str, types: tuple[str, ...]) -
     if lag == 0:
         return 0, None
     after = int(info["ack_floor"]["stream_seq"])
-    found = [await _stored_after(bus, stream=stream, sequence=after, subject=one) for one in type_filters(types)]
+    subjects = Durable(name, types, partition).subjects
+    found = [await _stored_after(bus, stream=stream, sequence=after, subject=one) for one in subjects]
     return lag, min((time for time in found if time is not None), default=None)
 
 

@@ -7,8 +7,8 @@ stored.
 
 import os
 import platform
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -17,7 +17,7 @@ from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.frame import header_value
 from cashback.kernel.bus.message import Delivery, rfc3339
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, Tx
 from cashback.kernel.failpoints import reach
 from cashback.kernel.inbox import Entry, Failing
 
@@ -30,6 +30,14 @@ FORGET_AFTER_S: Final = inbox.LAPSES_AFTER_S + 3_600
 _ERROR_MAX: Final = 100
 _REASON_MAX: Final = 300
 _WORKER_MAX: Final = 100
+
+
+Fence: TypeAlias = Callable[[Tx], Awaitable[None]]
+"""The first word of a transaction: it raises where this worker may not (any more) store anything."""
+
+
+async def unfenced(_: Tx) -> None:
+    """Let every worker of a consumer store what it did: they share the work."""
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,12 +53,15 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 class Failures:
     """The failures of one consumer, whichever of its workers saw them."""
 
-    def __init__(self, database: Database, *, schema: str, consumer: str, retry: Retry) -> None:
-        """Note what `consumer` fails on beside the inbox of `schema`."""
+    def __init__(
+        self, database: Database, *, schema: str, consumer: str, retry: Retry, fence: Fence = unfenced
+    ) -> None:
+        """Note what `consumer` fails on beside the inbox of `schema`, behind `fence`."""
         self._database = database
         self._schema = schema
         self._consumer = consumer
         self._retry = retry
+        self._fence = fence
         self._clock = SystemClock()
         self._worker = f"{platform.node()}:{os.getpid()}"[:_WORKER_MAX]
 
@@ -61,6 +72,7 @@ class Failures:
             DatabaseUnavailable: the world failed.
         """
         async with self._database.transaction() as tx:
+            await self._fence(tx)
             return await inbox.failing(tx, schema=self._schema, consumer=self._consumer, events=events_of(deliveries))
 
     async def note(self, delivery: Delivery, entry: Entry, *, again: bool = False) -> Failing | None:
@@ -73,6 +85,7 @@ class Failures:
         """
         waits_s = [self._retry.backoff.delay_s(number) for number in range(1, self._retry.attempts_max + 1)]
         async with self._database.transaction() as tx:
+            await self._fence(tx)
             failing = await inbox.note_failure(
                 tx,
                 schema=self._schema,
@@ -96,6 +109,7 @@ class Failures:
             await self.forget(delivery)
             return
         async with self._database.transaction() as tx:
+            await self._fence(tx)
             await inbox.take_back_failure(
                 tx, schema=self._schema, consumer=self._consumer, key=delivery.key, event_id=delivery.id
             )
@@ -108,6 +122,7 @@ class Failures:
         """
         events = {delivery.id: delivery.key}
         async with self._database.transaction() as tx:
+            await self._fence(tx)
             await inbox.forget_failures(tx, schema=self._schema, consumer=self._consumer, events=events)
 
     async def forget_lapsed(self) -> int:
@@ -117,6 +132,7 @@ class Failures:
             DatabaseUnavailable: the world failed.
         """
         async with self._database.transaction() as tx:
+            await self._fence(tx)
             return await inbox.forget_lapsed(tx, schema=self._schema, consumer=self._consumer, after_s=FORGET_AFTER_S)
 
     def entry(self, error: str, reason: str) -> Entry:

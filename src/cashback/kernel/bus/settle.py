@@ -1,55 +1,36 @@
 """Settling a batch: what was applied is acknowledged, what failed is isolated, put back, or given up with a reason."""
 
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from nats.aio.msg import Msg
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
-from cashback.kernel import inbox
 from cashback.kernel.bus.answers import ACK, TERM, Answers, later
+from cashback.kernel.bus.applying import Applying, Handler, outcomes
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
-from cashback.kernel.bus.dead_letters import Death, bury
 from cashback.kernel.bus.errors import BusUnavailable, EventMalformed
-from cashback.kernel.bus.failures import DIED, Failures, Retry, events_of, has_only_died, held_back_for_s, told
+from cashback.kernel.bus.failures import DIED, Failures, Retry, has_only_died, held_back_for_s
+from cashback.kernel.bus.giving_up import give_up
 from cashback.kernel.bus.link import Link
-from cashback.kernel.bus.message import Delivery, Place, read_delivery, read_place
+from cashback.kernel.bus.message import Place, read_delivery, read_place
 from cashback.kernel.bus.piling import Taken, piles
-from cashback.kernel.bus.tracing import processing
-from cashback.kernel.clock import SystemClock, monotonic_s
-from cashback.kernel.db import Database, Tx
+from cashback.kernel.clock import SystemClock
+from cashback.kernel.db import Database
 from cashback.kernel.errors import Broken, Rejected, Unavailable
 from cashback.kernel.failpoints import reach
 from cashback.kernel.inbox import Failing
 from cashback.kernel.telemetry import logger
 
-Handler: TypeAlias = Callable[[Tx, Sequence[Delivery]], Awaitable[None]]
-
 PAUSE: Final = Backoff(base_s=0.05, cap_s=2.0)
 SUSPECT_FROM: Final = 10
 """From this delivery on, at which it stands alone, an event is noted before it is tried: it may be ending workers."""
 
-_NS_IN_S: Final = 1_000_000_000
-_REASON_MAX: Final = 500
 _TRACEBACK_MAX: Final = 2_000
 
 log = logger(__name__)
-batch_sizes = Histogram(
-    "cashback_consumer_batch_events",
-    "events in one transaction",
-    ["consumer"],
-    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
-)
-handler_seconds = Histogram("cashback_consumer_transaction_seconds", "inbox, handler and commit", ["consumer"])
-hop_seconds = Histogram(
-    "cashback_consumer_hop_seconds",
-    "from the stream to the commit of what was made of it, of the oldest new event in each transaction",
-    ["consumer"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-)
-outcomes = Counter("cashback_consumer_events", "what became of deliveries", ["consumer", "outcome"])
 redelivered = Counter("cashback_consumer_redelivered", "deliveries that were not the first", ["consumer"])
 
 
@@ -61,10 +42,8 @@ class Settler:
     ) -> None:
         """Apply with `handler`, under the inbox of `schema` as the consumer `name`."""
         self._bus = bus
-        self._database = database
-        self._schema = schema
         self._name = name
-        self._handler = handler
+        self._applying = Applying(database, schema=schema, name=name, handler=handler)
         self._batch_max = batch_max
         self._retry = retry
         self._clock = SystemClock()
@@ -131,8 +110,7 @@ class Settler:
             Unavailable: the world failed.
         """
         try:
-            with processing(self._name, [one.delivery for one in pile]) as deliveries:
-                held_back = await self._apply(pile, deliveries)
+            held_back = await self._applying.apply(pile)
         except Unavailable:
             raise
         except Exception as cause:  # noqa: BLE001 - a handler may fail in any way, and the consumer outlives it
@@ -166,34 +144,6 @@ class Settler:
             if noted is not None:
                 await self.failures.take_back(one.delivery, noted)
             raise
-
-    async def _apply(self, pile: Sequence[Taken], deliveries: Sequence[Delivery]) -> Mapping[str, float]:
-        """Have the handler apply, in one transaction with the inbox, those deliveries that were not applied before.
-
-        Returns those that wait for another event of their key, and for how many seconds.
-        """
-        started_s = monotonic_s()
-        events = events_of(deliveries)
-        async with self._database.transaction() as tx:
-            claimed = await inbox.claim(tx, schema=self._schema, consumer=self._name, events=events)
-            # The same event may stand twice in one batch: a replay overtaking a redelivery.
-            new = list({delivery.id: delivery for delivery in deliveries if delivery.id in claimed.fresh}.values())
-            if new:
-                await self._handler(tx, new)
-            if claimed.failed:
-                gone_well = {id_: events[id_] for id_ in claimed.failed}
-                await inbox.forget_failures(tx, schema=self._schema, consumer=self._name, events=gone_well)
-            reach("batch.applying")
-        handler_seconds.labels(self._name).observe(monotonic_s() - started_s)
-        if new:
-            oldest_ns = min(one.place.stored_at_ns for one in pile if one.delivery.id in claimed.fresh)
-            hop_seconds.labels(self._name).observe(self._clock.now().timestamp() - oldest_ns / _NS_IN_S)
-        batch_sizes.labels(self._name).observe(len(deliveries))
-        waiting = sum(delivery.id in claimed.held_back for delivery in deliveries)
-        outcomes.labels(self._name, "applied").inc(len(new))
-        outcomes.labels(self._name, "held_back").inc(waiting)
-        outcomes.labels(self._name, "repeated").inc(len(deliveries) - len(new) - waiting)
-        return claimed.held_back
 
     async def _answer(self, pile: Sequence[Taken], held_back: Mapping[str, float]) -> None:
         """Tell the broker what is done, and have what waits for another event of its key come again after that one.
@@ -258,23 +208,12 @@ class Settler:
 
     async def _is_buried(self, message: Msg, place: Place, failing: Failing, reason: str) -> bool:
         """Store a message with the dead letters; tell whether it is there, or else was put back."""
-        death = Death(
-            reason=reason[:_REASON_MAX],
-            consumer=self._name,
-            attempts=failing.attempts,
-            first_failed_at=failing.first_failed_at,
-            sequence=place.sequence,
-            history=told(failing.history),
-        )
         try:
-            await bury(self._bus, message, death=death)
+            await give_up(self._bus, message, place, failing, consumer=self._name, reason=reason)
         except BusUnavailable:
             # It must not vanish: it stays with the stream and comes again.
             await self.answers.say([(message, later(self._retry.backoff.delay_s(place.attempt)))])
             return False
-        reach("letter.buried")
-        log.error("event.given_up", consumer=self._name, sequence=place.sequence, reason=death.reason)
-        outcomes.labels(self._name, "dead").inc()
         return True
 
     async def _read(self, message: Msg) -> Taken | None:

@@ -31,13 +31,23 @@ oldest_now = Gauge(
 class Watch:
     """What is known of one consumer beside its work."""
 
-    def __init__(self, bus: Bus, failures: Failures, *, stream: str, name: str, types: tuple[str, ...]) -> None:
-        """Watch the durable `name`, which is of `types`."""
+    def __init__(
+        self,
+        bus: Bus,
+        failures: Failures,
+        *,
+        stream: str,
+        name: str,
+        types: tuple[str, ...],
+        partition: int | None = None,
+    ) -> None:
+        """Watch the durable `name`, which is of `types`, of one partition or of all."""
         self._bus = bus
         self._failures = failures
         self._stream = stream
         self._name = name
         self._types = types
+        self._partition = partition
         self._clock = SystemClock()
 
     async def run(self) -> None:
@@ -57,7 +67,9 @@ class Watch:
 
     async def _look(self) -> None:
         """Have the gauges say how far behind the consumer is."""
-        lag, since = await backlog(self._bus, stream=self._stream, name=self._name, types=self._types)
+        lag, since = await backlog(
+            self._bus, stream=self._stream, name=self._name, types=self._types, partition=self._partition
+        )
         lag_now.labels(self._name).set(lag)
         age_s = 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())
         oldest_now.labels(self._name).set(age_s)

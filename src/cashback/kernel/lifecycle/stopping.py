@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 GRACE_S: Final = 1.5
+CANCEL_EVERY_S: Final = 0.25
 
 
 async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, *, grace_s: float = GRACE_S) -> None:
@@ -28,21 +31,26 @@ async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, *,
         working.result()
 
 
-async def accompanied(work: Coroutine[Any, Any, None], *companions: Coroutine[Any, Any, None]) -> None:
-    """Run `work` to its end with `companions` beside it, which never end by themselves, and then end them.
+async def accompanied(work: Coroutine[Any, Any, T], *companions: Coroutine[Any, Any, None]) -> T:
+    """Return what `work` comes to, with `companions` beside it, which never end by themselves, and then end them.
 
     What either raises is raised, and neither outlives the other.
     """
-    tasks = [asyncio.create_task(one) for one in (work, *companions)]
+    working = asyncio.create_task(work)
+    beside = [asyncio.create_task(one) for one in companions]
+    left: set[asyncio.Task[Any]] = {working, *beside}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    for task in tasks:
+        while left:
+            # More than once: nats-py swallows cancellations here and there.
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=CANCEL_EVERY_S)
+    for task in (working, *beside):
         if not task.cancelled():
             task.result()
+    return working.result()
 
 
 async def pause(stop: asyncio.Event, wait_s: float) -> None:

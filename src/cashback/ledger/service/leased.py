@@ -1,7 +1,7 @@
 """A loop of the ledger worker that one process at a time turns: under a lease, and fenced.
 
-standby ──lease──▶ turn, turn, ... ──lost──▶ standby          each turn renews the lease, and each of its
-                                                              transactions makes sure that it is still ours
+standby ──lease──▶ turn, turn, ... ──lost──▶ standby          the lease is renewed while a turn lasts, and each of
+                                                              its transactions makes sure that it is still ours
 """
 
 import asyncio
@@ -14,12 +14,15 @@ import msgspec
 from cashback.kernel import lease
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Rejected, Unavailable
-from cashback.kernel.lifecycle.stopping import pause, until_stopped
+from cashback.kernel.lifecycle.stopping import accompanied, pause, until_stopped
 from cashback.kernel.telemetry import logger
 
 SCHEMA: Final = "ledger"
-LEASE_TTL_S: Final = 60.0
-"""Longer than a statement may take: whoever is slow keeps its lease, and the fence guards against the rest."""
+LEASE_TTL_S: Final = 4.0
+"""How long a worker that is dead keeps the others waiting. One that lives in a transaction of its own for longer, which
+holds the lease, can lose it at the end of that; what it has committed stays."""
+
+RENEW_S: Final = 1.0
 
 log = logger(__name__)
 
@@ -90,7 +93,7 @@ class Leased:
         try:
             while not stop.is_set():
                 fence = await self.acquire()
-                if fence is None or not await self._turn(fence):
+                if fence is None or not await accompanied(self._take_turn(fence), self._keep(fence)):
                     break
         except (Unavailable, Rejected) as cause:
             if cause.code != self._waits_for:
@@ -98,6 +101,18 @@ class Leased:
             self._waits_for = cause.code
         else:
             self._waits_for = ""
+
+    async def _take_turn(self, fence: Fence) -> bool:
+        """Turn once; tell whether there is more to do."""
+        return await self._turn(fence)
+
+    async def _keep(self, fence: Fence) -> None:
+        """Renew the lease until cancelled; where that fails it may run out, which the fence finds out."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            with suppress(Unavailable):
+                async with self._database.transaction() as tx:
+                    await lease.renew(tx, schema=SCHEMA, name=fence.name, token=fence.token, ttl_s=LEASE_TTL_S)
 
     async def _release(self) -> None:
         """Let another process go on at once, rather than when the lease runs out."""

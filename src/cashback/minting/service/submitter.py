@@ -1,14 +1,16 @@
 """Handing mints to the adapter: claimed in one transaction, sent outside any, answers noted in another.
 
-    due ──claim: hidden for 15 s──▶ one call of at most 500 ──▶ accepted │ stuck │ conflict: halt
-     ▲                                  │ no answer
-     └─────── a while later, with jitter┘
+    due ──claim: hidden for 4 s, and again each second──▶ one call of at most 500 ──▶ accepted │ stuck │ conflict: halt
+     ▲                                                        │ no answer
+     └───────────────────────────── a while later, with jitter┘
 
-Any number of submitters may run; they skip each other's claims, and the adapter takes each number once.
+Any number of submitters may run; they skip each other's claims, and the adapter takes each number once. So a claim only
+saves a call: one that ran out under a submitter that lives costs a repetition, one of a submitter that died 4 s.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from cashback.kernel.addresses import address_text
@@ -16,7 +18,7 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Session
 from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.failpoints import reach
-from cashback.kernel.lifecycle.stopping import pause, until_stopped
+from cashback.kernel.lifecycle.stopping import accompanied, pause, until_stopped
 from cashback.kernel.outbox import append
 from cashback.kernel.telemetry import logger
 from cashback.minting.gateway import SUBMIT_MINTS_MAX, Adapter
@@ -29,8 +31,11 @@ from cashback.minting.service.pace import retry_after_ms
 from cashback.minting.service.requests import SCHEMA
 from cashback.minting.store import halts, mints
 
-CLAIM_HOLD_S: Final = 15
-"""Longer than the call may take, so that a claim is not repeated while it is under way."""
+CLAIM_HOLD_S: Final = 4
+"""How long the claims of a submitter that is dead wait; one that lives renews them while its call is under way."""
+
+RENEW_S: Final = 1.0
+"""How often it does: calls are usually over before the first time."""
 
 POLL_S: Final = 0.5
 """How often claims are looked for that ran out; what is new is told."""
@@ -82,7 +87,7 @@ class Submitter:
             return 0
         reach("mint.claimed")
         try:
-            verdicts = await self._adapter.submit(claimed)
+            verdicts = await accompanied(self._adapter.submit(claimed), self._keep(claimed))
         except (Unavailable, Rejected):
             await self._give_back(claimed)
             raise
@@ -109,6 +114,15 @@ class Submitter:
             is_halted = await halts.are_open(tx)
             metrics.halted.set(is_halted)
             return [] if is_halted else await mints.claim_due(tx, limit=SUBMIT_MINTS_MAX, hold_s=CLAIM_HOLD_S)
+
+    async def _keep(self, claimed: Sequence[Mint]) -> None:
+        """Renew the claims until cancelled; where that fails they run out, and others may submit the same."""
+        numbers = [mint.number for mint in claimed]
+        while True:
+            await asyncio.sleep(RENEW_S)
+            with suppress(Unavailable):
+                async with self._database.transaction() as tx:
+                    await mints.hold(tx, numbers, hold_s=CLAIM_HOLD_S)
 
     async def _give_back(self, claimed: Sequence[Mint]) -> None:
         """Make the claimed mints due again when this process will look again."""

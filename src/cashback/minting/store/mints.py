@@ -128,6 +128,31 @@ async def claim_due(tx: Tx, *, limit: int, hold_s: int) -> list[Mint]:
     return sorted((to_mint(row) for row in await cursor.fetchall()), key=lambda mint: mint.number)
 
 
+async def hold(tx: Tx, numbers: Sequence[int], *, hold_s: int) -> int:
+    """Hide claimed mints for another `hold_s` seconds and return how many were still hidden.
+
+    What ran out, was answered for, or was asked for again meanwhile stays as it is.
+    """
+    cursor = await tx.execute(
+        """
+        with held as (
+            select number
+            from minting.mints
+            where number = any(%(numbers)s::bigint[])
+              and submit_after > now()
+            order by number
+            for update
+        )
+        update minting.mints
+        set submit_after = now() + make_interval(secs => %(hold_s)s)
+        from held
+        where mints.number = held.number
+        """,
+        {"numbers": list(numbers), "hold_s": hold_s},
+    )
+    return cursor.rowcount
+
+
 async def give_back(tx: Tx, numbers: Sequence[int], *, delay_ms: int) -> None:
     """Make claimed mints due after `delay_ms`; those that were answered for meanwhile stay as they are."""
     await tx.execute(

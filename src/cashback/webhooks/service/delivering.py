@@ -1,6 +1,6 @@
 """Delivering: claimed in one transaction, posted outside any, noted in another.
 
-    due ──claim: hidden for 30 s──▶ post, 15 s at most ──▶ delivered │ due again │ failed │ gone: endpoint disabled
+    due ──claim: hidden for 6 s, renewed──▶ post, 15 s at most ──▶ delivered │ due again │ failed │ gone: disabled
      ▲                                                                    │
      └──────────── 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h ──┘
 
@@ -10,13 +10,14 @@ dies leaves its claims to run out, and what it had delivered without noting is d
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.failpoints import reach
-from cashback.kernel.lifecycle.stopping import pause
+from cashback.kernel.lifecycle.stopping import accompanied, pause
 from cashback.kernel.telemetry import logger
 from cashback.webhooks.gateway import Post
 from cashback.webhooks.model import Attempt, Claim, DeliveryState, DisabledReason, SealedSecret
@@ -27,8 +28,10 @@ from cashback.webhooks.store import deliveries, endpoints
 
 IN_FLIGHT_MAX: Final = 64
 PER_ENDPOINT_MAX: Final = 4
-HOLD_S: Final = 30
-"""Twice what a try may take, so that none is repeated while it is under way."""
+HOLD_S: Final = 6
+"""How long the claims of a worker that is dead wait; one that lives renews them, so that no try is made twice."""
+
+RENEW_S: Final = 2.0
 
 POLL_S: Final = 0.25
 COUNT_EVERY_S: Final = 5.0
@@ -57,15 +60,28 @@ class Deliverer:
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set; then end within two seconds."""
         try:
-            while not stop.is_set():
-                try:
-                    await self._turn()
-                except (Unavailable, Rejected) as cause:
-                    log.warning("webhooks.waiting", code=cause.code, reason=cause.detail)
-                    await pause(stop, FAILURE_PAUSE_S)
-                await self._wait(stop)
+            await accompanied(self._deliver(stop), self._keep())
         finally:
             await self._land()
+
+    async def _deliver(self, stop: asyncio.Event) -> None:
+        """Start tries, and take note of those that are over, until `stop` is set."""
+        while not stop.is_set():
+            try:
+                await self._turn()
+            except (Unavailable, Rejected) as cause:
+                log.warning("webhooks.waiting", code=cause.code, reason=cause.detail)
+                await pause(stop, FAILURE_PAUSE_S)
+            await self._wait(stop)
+
+    async def _keep(self) -> None:
+        """Renew the claims of what is in flight until cancelled; where that fails others may try the same."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            if self._flying:
+                with suppress(Unavailable):
+                    async with self._database.transaction() as tx:
+                        await deliveries.hold(tx, list(self._flying.values()), hold_s=HOLD_S)
 
     async def _turn(self) -> None:
         """Start a try of each delivery that is due, as many as there is room for."""

@@ -91,6 +91,29 @@ async def claim_due(tx: Tx, *, limit: int, per_endpoint: int, hold_s: int) -> li
     ]
 
 
+async def hold(tx: Tx, claims: Sequence[Claim], *, hold_s: int) -> int:
+    """Hide claimed deliveries for another `hold_s` seconds, and return how many; those that ended stay as they are."""
+    cursor = await tx.execute(
+        """
+        with given as (
+            select held.id
+            from webhooks.deliveries as held
+            join unnest(%(ids)s::text[], %(numbers)s::integer[]) as given (id, number) on given.id = held.id
+            where held.claims = given.number
+              and held.state = 'claimed'
+            order by held.id
+            for update of held
+        )
+        update webhooks.deliveries as held
+        set due_at = now() + make_interval(secs => %(hold_s)s)
+        from given
+        where held.id = given.id
+        """,
+        {"ids": [claim.id for claim in claims], "numbers": [claim.number for claim in claims], "hold_s": hold_s},
+    )
+    return cursor.rowcount
+
+
 async def give_back(tx: Tx, claims: Sequence[Claim]) -> None:
     """Make claimed deliveries due now; those that are another's by now, or have ended, stay as they are."""
     await tx.execute(

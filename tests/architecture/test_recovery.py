@@ -1,0 +1,52 @@
+"""Whatever a killed process leaves behind, a lease, a claim, a delivery in hand, is another's within ten seconds."""
+
+import importlib
+import re
+from typing import Final
+
+import pytest
+
+from tests.architecture.tidy import ROOT
+
+RECOVERED_WITHIN_S: Final = 10.0
+
+HOLDS: Final = {
+    "cashback.chain.service.tenure.TTL_S": ("cashback.chain.service.lane._TENDING_S",),
+    "cashback.kernel.bus.durable.ACK_WAIT_S": (),
+    "cashback.kernel.bus.ordered.tenure.LEASE_TTL_S": ("cashback.kernel.bus.ordered.consumer.STANDBY_S",),
+    "cashback.kernel.outbox.drain.drainer.LEASE_TTL_S": ("cashback.kernel.outbox.drain.drainer.STANDBY_S",),
+    "cashback.ledger.service.leased.LEASE_TTL_S": ("cashback.processes.ledger_worker.ANCHOR_LOOK_EVERY_S",),
+    "cashback.minting.service.follower.LEASE_TTL_S": ("cashback.minting.service.follower.STANDBY_S",),
+    "cashback.minting.service.submitter.CLAIM_HOLD_S": ("cashback.minting.service.submitter.POLL_S",),
+    "cashback.processes.reconciling.LEASE_TTL_S": ("cashback.processes.reconciling.LOOK_EVERY_S",),
+    "cashback.webhooks.service.delivering.HOLD_S": ("cashback.webhooks.service.delivering.POLL_S",),
+}
+"""How long each lasts by itself, and how often others look for it."""
+
+NO_HOLD: Final = {
+    # Who presented a key is remembered in the process alone.
+    "cashback.purchases.service.api_keys.CACHE_TTL_S"
+}
+
+
+@pytest.mark.parametrize("name, looks", HOLDS.items())
+def test_what_a_killed_process_held_is_another_s_within_ten_seconds(name: str, looks: tuple[str, ...]) -> None:
+    """The hold runs out, and somebody looks."""
+    assert sum(_value(one) for one in (name, *looks)) <= RECOVERED_WITHIN_S
+
+
+def test_every_lease_and_claim_is_among_them() -> None:
+    """By its name: a new one is to be entered here, with who looks for it."""
+    pattern = re.compile(r"^((?:[A-Z_]*TTL|[A-Z_]*HOLD|ACK_WAIT)_S)\b", re.MULTILINE)
+    found = {
+        ".".join((*path.relative_to(ROOT / "src").with_suffix("").parts, match[1]))
+        for path in (ROOT / "src/cashback").rglob("*.py")
+        for match in pattern.finditer(path.read_text())
+    }
+    assert found == {*HOLDS, *NO_HOLD}
+
+
+def _value(name: str) -> float:
+    """Return a number of seconds by where it stands."""
+    module, _, attribute = name.rpartition(".")
+    return float(getattr(importlib.import_module(module), attribute))

@@ -49,8 +49,10 @@ _DOUBLED_MAX: Final = 5
 _REPORTED: Final = (0, 3)
 """The exit codes of a run that came to its end: nothing differs, or something does."""
 
-RUNS: Final = Counter("ledger_reconcile_runs_total", "Reconciliations by how they ended.", ["mode", "end"])
-FINDINGS: Final = Counter("ledger_reconcile_findings_total", "Differences that reconciliations found.", ["kind"])
+RUNS: Final = Counter("cashback_ledger_reconcile_runs_total", "Reconciliations by how they ended.", ["mode", "end"])
+FINDINGS: Final = Counter(
+    "cashback_ledger_reconcile_findings_total", "Differences that reconciliations found.", ["kind"]
+)
 
 log = logger(__name__)
 

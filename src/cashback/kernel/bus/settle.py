@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from nats.aio.msg import Msg
-from prometheus_client import Counter, Histogram
 
 from cashback.kernel import inbox
+from cashback.kernel.bus import metrics
 from cashback.kernel.bus.answers import ACK, TERM, Answers, later
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
@@ -36,21 +36,6 @@ _REASON_MAX: Final = 500
 _TRACEBACK_MAX: Final = 2_000
 
 log = logger(__name__)
-batch_sizes = Histogram(
-    "cashback_consumer_batch_events",
-    "events in one transaction",
-    ["consumer"],
-    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
-)
-handler_seconds = Histogram("cashback_consumer_transaction_seconds", "inbox, handler and commit", ["consumer"])
-hop_seconds = Histogram(
-    "cashback_consumer_hop_seconds",
-    "from the stream to the commit of what was made of it, of the oldest new event in each transaction",
-    ["consumer"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-)
-outcomes = Counter("cashback_consumer_events", "what became of deliveries", ["consumer", "outcome"])
-redelivered = Counter("cashback_consumer_redelivered", "deliveries that were not the first", ["consumer"])
 
 
 class Settler:
@@ -84,12 +69,13 @@ class Settler:
                 neither answered nor given up, and comes again.
         """
         reach("batch.taken")
+        metrics.count_consumed(self._name, len(messages))
         outages = self._outages
         self.answers.took(messages, link)
         taken = [await self._read(message) for message in messages]
         readable = [one for one in taken if one is not None]
         again = [one.delivery for one in readable if one.place.attempt > 1]
-        redelivered.labels(self._name).inc(len(again))
+        metrics.redelivered.labels(self._name).inc(len(again))
         try:
             # Whoever was never delivered never failed: as long as all goes well nothing is asked here.
             self._failed_before = await self.failures.of(again) if again else {}
@@ -130,14 +116,18 @@ class Settler:
         Raises:
             Unavailable: the world failed.
         """
+        started_s = monotonic_s()
         try:
             with processing(self._name, [one.delivery for one in pile]) as deliveries:
                 held_back = await self._apply(pile, deliveries)
-        except Unavailable:
+        except Unavailable as cause:
+            metrics.observe_processed(self._name, monotonic_s() - started_s, cause)
             raise
         except Exception as cause:  # noqa: BLE001 - a handler may fail in any way, and the consumer outlives it
+            metrics.observe_processed(self._name, monotonic_s() - started_s, cause)
             failure = cause
         else:
+            metrics.observe_processed(self._name, monotonic_s() - started_s, None)
             reach("batch.applied")
             await self._answer(pile, held_back)
             reach("batch.answered")
@@ -172,7 +162,6 @@ class Settler:
 
         Returns those that wait for another event of their key, and for how many seconds.
         """
-        started_s = monotonic_s()
         events = events_of(deliveries)
         async with self._database.transaction() as tx:
             claimed = await inbox.claim(tx, schema=self._schema, consumer=self._name, events=events)
@@ -184,15 +173,14 @@ class Settler:
                 gone_well = {id_: events[id_] for id_ in claimed.failed}
                 await inbox.forget_failures(tx, schema=self._schema, consumer=self._name, events=gone_well)
             reach("batch.applying")
-        handler_seconds.labels(self._name).observe(monotonic_s() - started_s)
         if new:
             oldest_ns = min(one.place.stored_at_ns for one in pile if one.delivery.id in claimed.fresh)
-            hop_seconds.labels(self._name).observe(self._clock.now().timestamp() - oldest_ns / _NS_IN_S)
-        batch_sizes.labels(self._name).observe(len(deliveries))
+            metrics.hop_seconds.labels(self._name).observe(self._clock.now().timestamp() - oldest_ns / _NS_IN_S)
+        metrics.batch_sizes.labels(self._name).observe(len(deliveries))
         waiting = sum(delivery.id in claimed.held_back for delivery in deliveries)
-        outcomes.labels(self._name, "applied").inc(len(new))
-        outcomes.labels(self._name, "held_back").inc(waiting)
-        outcomes.labels(self._name, "repeated").inc(len(deliveries) - len(new) - waiting)
+        metrics.outcomes.labels(self._name, "applied").inc(len(new))
+        metrics.outcomes.labels(self._name, "held_back").inc(waiting)
+        metrics.outcomes.labels(self._name, "repeated").inc(len(deliveries) - len(new) - waiting)
         return claimed.held_back
 
     async def _answer(self, pile: Sequence[Taken], held_back: Mapping[str, float]) -> None:
@@ -216,7 +204,7 @@ class Settler:
 
     async def _put_back(self, pile: Sequence[Taken]) -> None:
         """Have `pile` delivered again, the later the more often it was."""
-        outcomes.labels(self._name, "put_back").inc(len(pile))
+        metrics.outcomes.labels(self._name, "put_back").inc(len(pile))
         await self.answers.say((one.message, later(self._retry.backoff.delay_s(one.place.attempt))) for one in pile)
 
     async def _failed(self, one: Taken, cause: Exception, *, noted: bool) -> None:
@@ -243,7 +231,7 @@ class Settler:
         elif isinstance(cause, Rejected) or failing.attempts >= self._retry.attempts_max:
             await self._give_up(one, failing, reason=f"{type(cause).__name__}: {cause}")
         else:
-            outcomes.labels(self._name, "put_back").inc()
+            metrics.outcomes.labels(self._name, "put_back").inc()
             await self.answers.say([(one.message, later(max(0.0, failing.due_in_s)))])
 
     async def _give_up(self, one: Taken, failing: Failing, *, reason: str) -> None:
@@ -274,7 +262,7 @@ class Settler:
             return False
         reach("letter.buried")
         log.error("event.given_up", consumer=self._name, sequence=place.sequence, reason=death.reason)
-        outcomes.labels(self._name, "dead").inc()
+        metrics.outcomes.labels(self._name, "dead").inc()
         return True
 
     async def _read(self, message: Msg) -> Taken | None:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from cashback.kernel import lease
 from cashback.kernel.clock import Clock
@@ -53,6 +53,7 @@ RUNS: Final = Counter("cashback_ledger_reconcile_runs_total", "Reconciliations b
 FINDINGS: Final = Counter(
     "cashback_ledger_reconcile_findings_total", "Differences that reconciliations found.", ["kind"]
 )
+RECONCILED_AT: Final = Gauge("cashback_ledger_reconciled_timestamp_seconds", "When the newest reconciliation ended.")
 
 log = logger(__name__)
 
@@ -135,6 +136,8 @@ class Reconciler:
         if self._not_before is not None and now < self._not_before:
             return None
         last, last_whole = await Reconciliations(self._database).last_ended()
+        if last is not None:
+            RECONCILED_AT.set(last.timestamp())
         if is_due(now, last_began_at=last_whole, hour=self._auditing.whole_hour):
             return True
         return False if last is None or now - last >= self._auditing.every else None

@@ -72,6 +72,13 @@ oldest_now: Final = Gauge(
     ["consumer"],
 )
 
+failing_keys_now: Final = Gauge(
+    "cashback_consumer_failing_keys", "keys that an event which failed holds back, with all workers", ["consumer"]
+)
+failing_now: Final = Gauge(
+    "cashback_consumer_failing_oldest_seconds", "for how long the first of these has been failing", ["consumer"]
+)
+
 sent_atomic: Final = _sent.labels("nats", "send", SUBJECT_PREFIX, "atomic")
 sent_single: Final = _sent.labels("nats", "send", SUBJECT_PREFIX, "single")
 

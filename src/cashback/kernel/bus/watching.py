@@ -38,6 +38,7 @@ class Watch:
         looks = 0
         while True:
             try:
+                await self._look_at_failures()
                 await self._look()
                 if looks % TIDY_EVERY_LOOKS == 0:
                     await self._failures.forget_lapsed()
@@ -47,6 +48,12 @@ class Watch:
                 log.info("consumer.unwatched", consumer=self._name, reason=cause.detail)
             looks += 1
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look_at_failures(self) -> None:
+        """Have the gauges say how many keys wait for an event that failed."""
+        keys, oldest_s = await self._failures.standing()
+        metrics.failing_keys_now.labels(self._name).set(keys)
+        metrics.failing_now.labels(self._name).set(oldest_s)
 
     async def _look(self) -> None:
         """Have the gauges say how far behind the consumer is."""

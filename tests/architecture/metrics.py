@@ -6,6 +6,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -103,10 +104,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(self.name + end for end in ends)
 
 
-def declared(sources: Path = SOURCES) -> list[Metric]:
+@cache
+def declared(sources: Path = SOURCES) -> tuple[Metric, ...]:
     """Return every metric of the sources, by name."""
     found = [metric for path in sources.rglob("*.py") for metric in _declared_in(path, path.relative_to(sources))]
-    return sorted(found, key=lambda metric: metric.name)
+    return tuple(sorted(found, key=lambda metric: metric.name))
 
 
 def _declared_in(path: Path, place: Path) -> Iterator[Metric]:

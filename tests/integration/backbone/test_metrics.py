@@ -1,12 +1,13 @@
 """What a probe shows of the bus, by the names of the semantic conventions."""
 
+import pytest
 from prometheus_client import REGISTRY
 
 from cashback.kernel.bus import Bus, publish
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.db import Database
-from tests.integration.backbone.loops import Script, consumer, some, work_off
-from tests.integration.backbone.world import to_message
+from tests.integration.backbone.loops import Script, consumer, drainer, some, work_off
+from tests.integration.backbone.world import eventually, running, to_message
 
 MESSAGING = {"messaging_system": "nats", "messaging_destination_name": "cashback.v1"}
 SENT = MESSAGING | {"messaging_operation_name": "send"}
@@ -42,12 +43,20 @@ async def test_a_batch_that_failed_is_timed_under_its_failure_and_tried_alone(sh
     assert shown("messaging_client_consumed_messages_total", **taken) == 4
 
 
-async def test_a_stream_that_differs_is_shown_and_one_that_was_put_right_is_not(bus: Bus) -> None:
-    """As many settings as differ; whoever looks next shows what is there then."""
+async def test_a_stream_that_was_changed_is_shown_by_a_relay_and_one_that_was_put_right_is_not(
+    shop: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many settings as differ, on a link that holds all the while."""
+    monkeypatch.setattr("cashback.kernel.outbox.drain.outlet.STREAMS_EVERY_S", 0.05)
     right = (await bus.api(f"STREAM.INFO.{EVENTS.name}"))["config"]
-    await bus.api(f"STREAM.UPDATE.{EVENTS.name}", right | {"max_age": 3_600 * 10**9, "max_msgs": 17})
-    await bus.apply_streams()
-    assert shown("cashback_bus_stream_differs", stream=EVENTS.name) == 2
-    await bus.api(f"STREAM.UPDATE.{EVENTS.name}", right)
-    await bus.apply_streams()
-    assert shown("cashback_bus_stream_differs", stream=EVENTS.name) == 0
+
+    async def differing(count: int) -> bool:
+        """Tell whether so many settings are said to differ."""
+        return shown("cashback_bus_stream_differs", stream=EVENTS.name) == count
+
+    async with running(drainer(shop, bus).run):
+        await eventually(lambda: differing(0))
+        await bus.api(f"STREAM.UPDATE.{EVENTS.name}", right | {"max_age": 3_600 * 10**9, "max_msgs": 17})
+        await eventually(lambda: differing(2))
+        await bus.api(f"STREAM.UPDATE.{EVENTS.name}", right)
+        await eventually(lambda: differing(0))

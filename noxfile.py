@@ -128,6 +128,12 @@ def catalogue(session: nox.Session) -> None:
 
 
 @nox.session
+def metrics(session: nox.Session) -> None:
+    """Write the tables of docs/metrics.md anew from what the sources declare."""
+    session.run("python", "-m", "tests.architecture.metrics")
+
+
+@nox.session
 def contracts(session: nox.Session) -> None:
     """Compile contracts/ anew into src/cashback/chain/artifacts, and what they are measured against for `bench`."""
     for program, *arguments in (

@@ -22,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from cashback.kernel import arrays
 from cashback.kernel.errors import Broken, Unavailable
+from cashback.kernel.pools import FAILURES, POOLS, RoundTrip
 from cashback.kernel.servers import connecting, each_within_s
 
 Tx: TypeAlias = psycopg.AsyncConnection[TupleRow]
@@ -117,8 +118,9 @@ class Line(psycopg.AsyncConnection[TupleRow]):
         """
         within_s = ANSWER_WITHIN_S + self.longer_by_s
         try:
-            async with asyncio.timeout(within_s if timeout is None else None):
-                return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+            with RoundTrip(is_one=timeout is None):
+                async with asyncio.timeout(within_s if timeout is None else None):
+                    return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
         except TimeoutError as cause:
             self.pgconn.finish()
             raise errors.ConnectionTimeout(f"no answer within {within_s:g} s") from cause
@@ -170,6 +172,7 @@ class Database:
         refusal = Refusal()
         pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             dsn,
+            name=name,
             connection_class=Line,
             kwargs={
                 "application_name": name,
@@ -187,6 +190,7 @@ class Database:
             open=False,
         )
         await pool.open()
+        POOLS.add(pool)
         try:
             yield cls(pool, refusal)
         finally:
@@ -231,14 +235,14 @@ class Database:
         """
         kwargs = cast("dict[str, Any]", self._pool.kwargs)
         try:
-            connection = await Line.connect(str(self._pool.conninfo), autocommit=True, **kwargs)
-            async with connection:
+            async with await Line.connect(str(self._pool.conninfo), autocommit=True, **kwargs) as connection:
                 yield connection
         except _WORLD_FAILED as cause:
             raise self._unavailable(cause) from cause
 
     def _unavailable(self, cause: psycopg.Error) -> DatabaseUnavailable:
         """Return the failure; why the server lets nobody in is a note for whoever runs the process, not for callers."""
+        FAILURES.inc()
         if not self._refusal.words:
             return DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}")
         failure = DatabaseUnavailable("the database refused the connection")

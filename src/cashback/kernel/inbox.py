@@ -204,6 +204,21 @@ async def forget_lapsed(tx: Tx, *, schema: str, consumer: str, after_s: int) -> 
     return cursor.rowcount
 
 
+async def standing(tx: Tx, *, schema: str, consumer: str) -> tuple[int, float]:
+    """Return how many keys an event that failed holds back, and for how long the first of them has been failing (s)."""
+    cursor = await tx.execute(
+        f"""
+        select count(*), coalesce(extract(epoch from now() - min(first_failed_at)), 0)::double precision
+        from {schema}.inbox_failures
+        where consumer = %(consumer)s
+          and retry_at > now() - make_interval(secs => {LAPSES_AFTER_S})
+        """,
+        {"consumer": consumer},
+    )
+    row = await cursor.fetchone()
+    return (0, 0.0) if row is None else (row[0], row[1])
+
+
 def _read(attempts: int, first_failed_at: datetime, due_in_s: float, history: object) -> Failing:
     """Return a row as what it says."""
     return Failing(

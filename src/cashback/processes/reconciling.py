@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from cashback.kernel import lease
 from cashback.kernel.clock import Clock
@@ -50,8 +50,11 @@ _DOUBLED_MAX: Final = 5
 _REPORTED: Final = (0, 3)
 """The exit codes of a run that came to its end: nothing differs, or something does."""
 
-RUNS: Final = Counter("ledger_reconcile_runs_total", "Reconciliations by how they ended.", ["mode", "end"])
-FINDINGS: Final = Counter("ledger_reconcile_findings_total", "Differences that reconciliations found.", ["kind"])
+RUNS: Final = Counter("cashback_ledger_reconcile_runs_total", "Reconciliations by how they ended.", ["mode", "end"])
+FINDINGS: Final = Counter(
+    "cashback_ledger_reconcile_findings_total", "Differences that reconciliations found.", ["kind"]
+)
+RECONCILED_AT: Final = Gauge("cashback_ledger_reconciled_timestamp_seconds", "When the newest reconciliation ended.")
 
 log = logger(__name__)
 
@@ -134,6 +137,8 @@ class Reconciler:
         if self._not_before is not None and now < self._not_before:
             return None
         last, last_whole = await Reconciliations(self._database).last_ended()
+        if last is not None:
+            RECONCILED_AT.set(last.timestamp())
         if is_due(now, last_began_at=last_whole, hour=self._auditing.whole_hour):
             return True
         return False if last is None or now - last >= self._auditing.every else None

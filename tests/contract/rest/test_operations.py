@@ -20,28 +20,30 @@ async def test_a_running_api_is_alive_and_ready(rest: Rest) -> None:
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "problems": {}})
 
 
-def counted(**labels: str) -> float:
+def counted(*, method: str, status: str, route: str) -> float:
     """Return how many requests were counted under these labels."""
+    labels = {"http_request_method": method, "http_response_status_code": status, "http_route": route}
     return REGISTRY.get_sample_value(COUNT, labels) or 0
 
 
 async def test_every_request_is_counted_and_timed(rest: Rest, operator: Caller) -> None:
-    """By method and status, the refused and the lost ones included."""
-    before = [counted(method="GET", status=status) for status in ("200", "401", "404")]
+    """By method, status and the route that took it; the refused and the lost ones came to none."""
+    seen = (("200", "/v1/programmes/current"), ("401", ""), ("404", ""))
+    before = [counted(method="GET", status=status, route=route) for status, route in seen]
     await operator.get("/v1/programmes/current")
     await rest.nobody.get("/v1/programmes/current")
     await operator.get("/nowhere")
-    after = [counted(method="GET", status=status) for status in ("200", "401", "404")]
+    after = [counted(method="GET", status=status, route=route) for status, route in seen]
     assert [late - early for late, early in zip(after, before, strict=True)] == [1, 1, 1]
 
 
 async def test_invented_methods_share_one_label(operator: Caller) -> None:
     """A client cannot make the metrics grow without end."""
-    before = counted(method="_OTHER", status="405")
+    before = counted(method="_OTHER", status="405", route="")
     for method in ("BREW", "WHEN", "PROPFIND"):
         await operator.http.request(method, "/v1/users")
-    assert counted(method="_OTHER", status="405") == before + 3
-    methods = {sample.labels["method"] for metric in DURATION.collect() for sample in metric.samples}
+    assert counted(method="_OTHER", status="405", route="") == before + 3
+    methods = {sample.labels["http_request_method"] for metric in DURATION.collect() for sample in metric.samples}
     assert not methods & {"BREW", "WHEN", "PROPFIND"}
 
 

@@ -84,8 +84,8 @@ async def test_the_metrics_are_at_the_probe_and_not_where_callers_are(served: Se
     await served.say(served.head())
     async with httpx.AsyncClient() as http:
         scraped = await http.get(f"http://{HOST}:{served.probe_port}/metrics")
-        assert 'http_server_request_duration_seconds_count{method="GET",status="404"}' in scraped.text
-        assert "purchases_waiting" in scraped.text
+        assert 'http_request_method="GET",http_response_status_code="404"' in scraped.text
+        assert "cashback_purchases_waiting" in scraped.text
         for path in ("/livez", "/readyz"):
             assert (await http.get(f"http://{HOST}:{served.probe_port}{path}")).status_code == 200
         assert (await http.get(f"{served.process.url}/metrics")).status_code == 401

@@ -33,9 +33,13 @@ async def test_age_is_that_of_the_oldest_event_not_applied_and_falls_to_zero(sho
         await eventually(lambda: shows_more_than("cashback_consumer_oldest_seconds", 0.3))
         await publish(bus, [to_message(event("pur_other"))])
         assert seen("cashback_consumer_lag_events") == 1
+        await eventually(lambda: shows("cashback_consumer_failing_keys", 1))
+        await eventually(lambda: shows_more_than("cashback_consumer_failing_oldest_seconds", 0.1))
         await eventually(lambda: are_done(bus, "aged"))
         await eventually(lambda: shows("cashback_consumer_oldest_seconds", 0))
         await eventually(lambda: shows("cashback_consumer_lag_events", 0))
+        await eventually(lambda: shows("cashback_consumer_failing_keys", 0))
+        assert seen("cashback_consumer_failing_oldest_seconds") == 0
     assert seen("cashback_consumer_hop_seconds_count") == 1
     assert 0 < seen("cashback_consumer_hop_seconds_sum") < 20
 

@@ -149,6 +149,16 @@ async def test_how_long_each_event_took_to_be_stored_is_told(shop: Database, bus
     assert after[1] - before[1] == pytest.approx(3_600, abs=60)
 
 
+async def test_of_a_large_batch_some_are_timed_from_its_first_to_its_last(shop: Database, bus: Bus) -> None:
+    """About sixteen, evenly spread: to time each of five hundred would cost the relay more than it tells."""
+    name = "cashback_outbox_publish_seconds_count"
+    before = REGISTRY.get_sample_value(name, {"schema": SCHEMA}) or 0.0
+    await happened(shop, *(event(f"pur_{number}") for number in range(400)))
+    async with running(drainer(shop, bus).run):
+        await eventually(lambda: _are_cursors_at_the_end(shop))
+    assert 16 <= (REGISTRY.get_sample_value(name, {"schema": SCHEMA}) or 0.0) - before <= 4 * 31
+
+
 async def test_a_zombies_cursor_write_is_a_no_op(shop: Database) -> None:
     """Whoever slept through its lease moves nothing, and learns that it holds nothing."""
     await happened(shop, event("pur_1"))

@@ -11,6 +11,7 @@ import pytest
 from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
+from prometheus_client import REGISTRY
 
 from cashback.chain.rpc.administration import Administration
 from cashback.chain.rpc.edge import MESSAGE_BYTES_MAX, STREAMS_MAX
@@ -82,6 +83,20 @@ async def outcomes(served: Served, *, epoch: str = "", after: int = 0, many: int
             if len(found) >= many:
                 break
     return found
+
+
+async def test_each_call_is_timed_under_its_method_and_how_it_ended(settings: adapter.Settings) -> None:
+    """By the conventions' names, the refused ones included: a call with too many mints is the caller's own fault."""
+    count = "rpc_server_call_duration_seconds_count"
+    labels = {"rpc_system_name": "grpc", "rpc_method": "cashback.chain.v1.ChainAdapterService/GetMints"}
+    ended = [labels | {"rpc_response_status_code": status} for status in ("OK", "INVALID_ARGUMENT")]
+    before = [REGISTRY.get_sample_value(count, one) or 0 for one in ended]
+    async with serving(settings) as bench, listening(bench) as served:
+        await served.stub.get_mints(v1.GetMintsRequest(numbers=[1]))
+        with pytest.raises(GRPCError):
+            await served.stub.get_mints(v1.GetMintsRequest(numbers=[1] * 100_000))
+    after = [REGISTRY.get_sample_value(count, one) or 0 for one in ended]
+    assert [late - early for late, early in zip(after, before, strict=True)] == [1, 1]
 
 
 async def test_a_caller_submits_watches_and_asks(settings: adapter.Settings) -> None:

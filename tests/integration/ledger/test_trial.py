@@ -94,7 +94,7 @@ async def test_a_balance_that_is_not_what_its_entries_say_sounds_the_alarm(world
     done = await Recomputer(world.worker, clock=world.clock, by="alice").recompute()
     assert done.differences >= 1
     assert "/budget/USD holds" in (done.first_difference or "")
-    assert REGISTRY.get_sample_value("ledger_recomputed_differences") == done.differences
+    assert REGISTRY.get_sample_value("cashback_ledger_recomputed_differences") == done.differences
     assert await world.one("select first_difference from ledger.recomputations") == done.first_difference
 
 

@@ -168,7 +168,8 @@ async def test_the_worker_with_the_auditors_settings_reconciles_by_itself(
     async def look() -> bool | None:
         async with httpx.AsyncClient() as http:
             told = (await http.get(f"http://{HOST}:{port}/metrics")).text
-        return 'ledger_reconcile_runs_total{end="alike",mode="whole"} 1.0' in told or None
+        is_told = "\ncashback_ledger_reconciled_timestamp_seconds 1" in told  # seconds since 1970 began with it by then
+        return (is_told and 'cashback_ledger_reconcile_runs_total{end="alike",mode="whole"} 1.0' in told) or None
 
     try:
         await asyncio.to_thread(worker.start)

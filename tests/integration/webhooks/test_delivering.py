@@ -10,6 +10,7 @@ import pytest
 from cashback.kernel.failpoints import Point, watching
 from cashback.webhooks.gateway import Names
 from cashback.webhooks.rules.schedule import WAITS_S
+from cashback.webhooks.service import metrics
 from cashback.webhooks.service.delivering import HOLD_S
 from cashback.webhooks.store import deliveries
 from tests.integration.webhooks.world import World, eventually, refunded
@@ -67,7 +68,9 @@ async def test_a_delivery_is_tried_as_published(world: World) -> None:
 
 
 async def test_410_disables_the_endpoint_and_ends_what_waits_for_it(world: World) -> None:
-    """And what others wait for is delivered."""
+    """And what others wait for is delivered; how many were disabled, and why, is told."""
+    disabled = metrics.disabled.labels("gone")
+    before = next(iter(disabled.collect())).samples[0].value
     world.shop.answers("/gone", 410)
     await world.endpoint("/gone")
     await world.endpoint("/there")
@@ -79,6 +82,7 @@ async def test_410_disables_the_endpoint_and_ends_what_waits_for_it(world: World
     assert world.rows("select what, done_by from webhooks.endpoint_journal where what = 'disabled'") == [
         ("disabled", "worker webhooks")
     ]
+    assert next(iter(disabled.collect())).samples[0].value == before + 1
 
 
 async def test_a_redirect_is_a_failure_and_not_followed(world: World) -> None:

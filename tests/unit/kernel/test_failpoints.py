@@ -98,8 +98,8 @@ def test_every_point_is_reached_in_the_code_and_none_besides() -> None:
 
 def test_nothing_that_is_deployed_arms_any() -> None:
     """Neither the composition nor what stands beside it knows these settings."""
-    deployed = [ROOT / "compose.yaml", ROOT / "Dockerfile", *(ROOT / "deploy").iterdir()]
-    text = "".join(path.read_text() for path in deployed)
+    deployed = [ROOT / "compose.yaml", ROOT / "Dockerfile", *(ROOT / "deploy").rglob("*")]
+    text = "".join(path.read_text() for path in deployed if path.is_file())
     assert "CASHBACK_CHAIN_DSN" in text
     assert "CASHBACK_FAILPOINTS" not in text
     assert "CASHBACK_DEVELOPMENT" not in text

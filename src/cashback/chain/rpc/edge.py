@@ -9,10 +9,11 @@ from grpclib import GRPCError
 from grpclib.const import Cardinality, Status
 from grpclib.events import RecvRequest
 from grpclib.server import Stream
-from prometheus_client import Counter
+from prometheus_client import Histogram
 
 from cashback.chain.rpc.callers import Callers, known_as
 from cashback.chain.rpc.errors import refused, to_grpc
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import Broken, CashbackError
 from cashback.kernel.telemetry import Kind, Span, logger, span, trace
 
@@ -22,7 +23,12 @@ STREAMS_MAX: Final = 32
 CALL_S_MAX: Final = 20.0
 """How long one answer may take when the caller sets no deadline."""
 
-CALLS: Final = Counter("cashback_chain_rpc_calls_total", "Calls by method and status.", ["method", "status"])
+DURATION: Final = Histogram(
+    "rpc_server_call_duration_seconds",
+    "Calls from their head to the end of their answer; a stream lasts as long as its caller listens.",
+    ["rpc_system_name", "rpc_method", "rpc_response_status_code"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+)
 
 _TRACED: Final = "/cashback."
 """Who asks how the server is, or what it can, is no step of anybody's trace; nor is a stream that lasts for days."""
@@ -87,6 +93,7 @@ class Edge:
         name = event.method_name.rpartition("/")[2]
         _bound_messages(stream)
         status = Status.UNKNOWN
+        begun_s = monotonic_s()
         try:
             caller = self._callers.admit(event.peer.cert(), method=event.method_name)
             async with self._counted(is_stream=is_stream), _bound_time(None if is_stream else CALL_S_MAX):
@@ -103,7 +110,8 @@ class Edge:
             status = error.status
             raise
         finally:
-            CALLS.labels(name, status.name).inc()
+            method_name = event.method_name.removeprefix("/")
+            DURATION.labels("grpc", method_name, status.name).observe(monotonic_s() - begun_s)
             if served is not None:
                 served.attributes["rpc.response.status_code"] = status.name
                 served.error = status.name if status in _SERVER_FAILED else ""

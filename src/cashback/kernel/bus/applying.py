@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from prometheus_client import Counter, Histogram
-
 from cashback.kernel import inbox
+from cashback.kernel.bus import metrics
 from cashback.kernel.bus.failures import Fence, events_of, unfenced
 from cashback.kernel.bus.message import Delivery
 from cashback.kernel.bus.piling import Taken
@@ -17,21 +16,6 @@ from cashback.kernel.failpoints import reach
 Handler: TypeAlias = Callable[[Tx, Sequence[Delivery]], Awaitable[None]]
 
 _NS_IN_S: Final = 1_000_000_000
-
-batch_sizes = Histogram(
-    "cashback_consumer_batch_events",
-    "events in one transaction",
-    ["consumer"],
-    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
-)
-handler_seconds = Histogram("cashback_consumer_transaction_seconds", "inbox, handler and commit", ["consumer"])
-hop_seconds = Histogram(
-    "cashback_consumer_hop_seconds",
-    "from the stream to the commit of what was made of it, of the oldest new event in each transaction",
-    ["consumer"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-)
-outcomes = Counter("cashback_consumer_events", "what became of deliveries", ["consumer", "outcome"])
 
 
 class Applying:
@@ -57,12 +41,18 @@ class Applying:
             Unavailable: the world failed, or the fence fell.
             Exception: whatever the handler raises; nothing was stored.
         """
-        with processing(self._name, [one.delivery for one in pile]) as deliveries:
-            return await self._apply(pile, deliveries)
+        started_s = monotonic_s()
+        try:
+            with processing(self._name, [one.delivery for one in pile]) as deliveries:
+                held_back = await self._apply(pile, deliveries)
+        except Exception as cause:
+            metrics.observe_processed(self._name, monotonic_s() - started_s, cause)
+            raise
+        metrics.observe_processed(self._name, monotonic_s() - started_s, None)
+        return held_back
 
     async def _apply(self, pile: Sequence[Taken], deliveries: Sequence[Delivery]) -> Mapping[str, float]:
         """Apply `deliveries`, which are those of `pile` as parts of their traces, and count what became of them."""
-        started_s = monotonic_s()
         events = events_of(deliveries)
         async with self._database.transaction() as tx:
             await self._fence(tx)
@@ -75,13 +65,12 @@ class Applying:
                 gone_well = {id_: events[id_] for id_ in claimed.failed}
                 await inbox.forget_failures(tx, schema=self._schema, consumer=self._name, events=gone_well)
             reach("batch.applying")
-        handler_seconds.labels(self._name).observe(monotonic_s() - started_s)
         if new:
             oldest_ns = min(one.place.stored_at_ns for one in pile if one.delivery.id in claimed.fresh)
-            hop_seconds.labels(self._name).observe(self._clock.now().timestamp() - oldest_ns / _NS_IN_S)
-        batch_sizes.labels(self._name).observe(len(deliveries))
+            metrics.hop_seconds.labels(self._name).observe(self._clock.now().timestamp() - oldest_ns / _NS_IN_S)
+        metrics.batch_sizes.labels(self._name).observe(len(deliveries))
         waiting = sum(delivery.id in claimed.held_back for delivery in deliveries)
-        outcomes.labels(self._name, "applied").inc(len(new))
-        outcomes.labels(self._name, "held_back").inc(waiting)
-        outcomes.labels(self._name, "repeated").inc(len(deliveries) - len(new) - waiting)
+        metrics.outcomes.labels(self._name, "applied").inc(len(new))
+        metrics.outcomes.labels(self._name, "held_back").inc(waiting)
+        metrics.outcomes.labels(self._name, "repeated").inc(len(deliveries) - len(new) - waiting)
         return claimed.held_back

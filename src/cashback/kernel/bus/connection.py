@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import msgspec
 from nats.aio.msg import Msg
-from prometheus_client import Counter, Gauge
 
+from cashback.kernel.bus import metrics
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.errors import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, BusRefused, BusUnavailable, StreamMissing
 from cashback.kernel.bus.frame import publish_frame
@@ -34,8 +34,6 @@ REOPEN: Final = Backoff(base_s=0.05, cap_s=1.0)
 _NO_RESPONDERS: Final = "503"
 
 log = logger(__name__)
-connected_now = Gauge("cashback_bus_connected", "1 while the broker is connected")
-connections = Counter("cashback_bus_connections", "connections opened to the broker")
 
 
 class Bus:
@@ -170,7 +168,7 @@ class Bus:
         """Report on one stream that is there."""
         found = await self.api(f"STREAM.INFO.{stream.name}")
         declared = to_config(stream, replicas=self.replicas)
-        return StreamReport(name=stream.name, created=False, differences=differences(declared, found["config"]))
+        return _report(stream.name, differences(declared, found["config"]), created=False)
 
     async def _apply(self, stream: Stream) -> StreamReport:
         """Bring one stream about."""
@@ -180,7 +178,7 @@ class Bus:
             declared = to_config(stream, replicas=self.replicas)
             found = await self.api(f"STREAM.CREATE.{stream.name}", declared)
             log.info("stream.created", stream=stream.name)
-            return StreamReport(name=stream.name, created=True, differences=differences(declared, found["config"]))
+            return _report(stream.name, differences(declared, found["config"]), created=True)
 
     async def _keep(self) -> None:
         """Open a link, watch it until it is lost, and begin again; ends only by being cancelled."""
@@ -204,14 +202,14 @@ class Bus:
         """Offer `link` to everyone until it is lost, then close it."""
         self._link = link
         self._up.set()
-        connections.inc()
-        connected_now.set(1)
+        metrics.connections.inc()
+        metrics.connected_now.set(1)
         log.info("broker.connected")
         try:
             await _watch(link)
             log.warning("broker.lost")
         finally:
-            connected_now.set(0)
+            metrics.connected_now.set(0)
             self._up.clear()
             self._link = None
             await link.close()
@@ -246,6 +244,12 @@ def refuse_no_responders(answer: Msg) -> None:
     """
     if not answer.data and answer.headers and answer.headers.get("Status") == _NO_RESPONDERS:
         raise StreamMissing("nobody listens there: no such stream, or JetStream is off")
+
+
+def _report(name: str, found: tuple[str, ...], *, created: bool) -> StreamReport:
+    """Return what was found of a stream, told by the metrics too."""
+    metrics.differs_now.labels(name).set(len(found))
+    return StreamReport(name=name, created=created, differences=found)
 
 
 def read_answer(answer: Msg) -> dict[str, Any]:

@@ -135,6 +135,15 @@ class Failures:
             await self._fence(tx)
             return await inbox.forget_lapsed(tx, schema=self._schema, consumer=self._consumer, after_s=FORGET_AFTER_S)
 
+    async def standing(self) -> tuple[int, float]:
+        """Return how many keys are held back, and for how long the first of them has been (s).
+
+        Raises:
+            DatabaseUnavailable: the world failed.
+        """
+        async with self._database.transaction() as tx:
+            return await inbox.standing(tx, schema=self._schema, consumer=self._consumer)
+
     def entry(self, error: str, reason: str) -> Entry:
         """Return a failure of now and here, as it can be stored and shown."""
         return Entry(

@@ -4,7 +4,7 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
-from cashback.kernel.bus.applying import outcomes
+from cashback.kernel.bus import metrics
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.dead_letters import Death, bury
 from cashback.kernel.bus.failures import told
@@ -35,4 +35,4 @@ async def give_up(bus: Bus, message: Msg, place: Place, failing: Failing, *, con
     await bury(bus, message, death=death)
     reach("letter.buried")
     log.error("event.given_up", consumer=consumer, sequence=place.sequence, reason=death.reason)
-    outcomes.labels(consumer, "dead").inc()
+    metrics.outcomes.labels(consumer, "dead").inc()

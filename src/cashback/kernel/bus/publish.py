@@ -12,14 +12,14 @@ ambiguous end (no answer in time) the caller publishes again: the duplicate wind
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from prometheus_client import Counter, Histogram
-
+from cashback.kernel.bus import metrics
 from cashback.kernel.bus.connection import Bus, read_answer
 from cashback.kernel.bus.errors import BusRefused, BusUnavailable
 from cashback.kernel.bus.frame import header_value, publish_frame
 from cashback.kernel.bus.link import ASK_TIMEOUT_S, Link
 from cashback.kernel.bus.message import MESSAGE_ID, Message, new_token
 from cashback.kernel.bus.tracing import publishing
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
 
 BATCH_MAX: Final = 500
@@ -31,11 +31,6 @@ _BATCH_TOO_LARGE: Final = 10_199
 _DUPLICATE_IN_BATCH: Final = 10_201
 _GO_SINGLY: Final = frozenset({_ATOMIC_DISABLED, _BATCH_TOO_LARGE, _DUPLICATE_IN_BATCH})
 
-published = Counter("cashback_bus_published", "messages stored by the broker, by the way they went", ["way"])
-batch_sizes = Histogram(
-    "cashback_bus_batch_messages", "messages in an atomic batch", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
-)
-
 
 async def publish(bus: Bus, messages: Sequence[Message]) -> None:
     """Return when the stream has stored every message; publishing the same ones again soon stores nothing twice.
@@ -46,11 +41,26 @@ async def publish(bus: Bus, messages: Sequence[Message]) -> None:
     forbid_in_transaction("the bus")
     link = bus.link
     for batch in batches(messages):
-        with publishing(batch):
-            if len(batch) > 1 and link.offers_atomic and await _publish_atomically(link, batch):
-                continue
-            for wave in waves(batch):
-                await _publish_wave(link, wave)
+        started_s = monotonic_s()
+        try:
+            with publishing(batch):
+                await _publish_batch(link, batch)
+        except BusUnavailable as cause:
+            metrics.observe_sent(monotonic_s() - started_s, cause)
+            raise
+        metrics.observe_sent(monotonic_s() - started_s, None)
+
+
+async def _publish_batch(link: Link, batch: Sequence[Message]) -> None:
+    """Publish `batch` as one where the broker takes it so, and else message by message.
+
+    Raises:
+        BusUnavailable: it is not known that all were stored.
+    """
+    if len(batch) > 1 and link.offers_atomic and await _publish_atomically(link, batch):
+        return
+    for wave in waves(batch):
+        await _publish_wave(link, wave)
 
 
 def batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
@@ -102,8 +112,8 @@ async def _publish_atomically(link: Link, messages: Sequence[Message]) -> bool:
         # A server that knows nothing of batches took the last message alone, and perhaps the others.
         link.offers_atomic = False
         return False
-    batch_sizes.observe(len(messages))
-    published.labels("atomic").inc(len(messages))
+    metrics.sent_batch.observe(len(messages))
+    metrics.sent_atomic.inc(len(messages))
     return True
 
 
@@ -131,7 +141,7 @@ async def _publish_wave(link: Link, messages: Sequence[Message]) -> None:
     for answer in await link.ask(frames, addresses, timeout_s=ASK_TIMEOUT_S):
         if "seq" not in read_answer(answer):
             raise BusUnavailable("the broker's answer is no acknowledgement")
-    published.labels("single").inc(len(messages))
+    metrics.sent_single.inc(len(messages))
 
 
 def _frame(message: Message, lines: str, *, reply: str) -> bytes:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from nats.aio.msg import Msg
-from prometheus_client import Counter
 
+from cashback.kernel.bus import metrics
 from cashback.kernel.bus.answers import ACK, TERM, Answers, later
-from cashback.kernel.bus.applying import Applying, Handler, outcomes
+from cashback.kernel.bus.applying import Applying, Handler
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable, EventMalformed
@@ -31,7 +31,6 @@ SUSPECT_FROM: Final = 10
 _TRACEBACK_MAX: Final = 2_000
 
 log = logger(__name__)
-redelivered = Counter("cashback_consumer_redelivered", "deliveries that were not the first", ["consumer"])
 
 
 class Settler:
@@ -63,12 +62,13 @@ class Settler:
                 neither answered nor given up, and comes again.
         """
         reach("batch.taken")
+        metrics.count_consumed(self._name, len(messages))
         outages = self._outages
         self.answers.took(messages, link)
         taken = [await self._read(message) for message in messages]
         readable = [one for one in taken if one is not None]
         again = [one.delivery for one in readable if one.place.attempt > 1]
-        redelivered.labels(self._name).inc(len(again))
+        metrics.redelivered.labels(self._name).inc(len(again))
         try:
             # Whoever was never delivered never failed: as long as all goes well nothing is asked here.
             self._failed_before = await self.failures.of(again) if again else {}
@@ -166,7 +166,7 @@ class Settler:
 
     async def _put_back(self, pile: Sequence[Taken]) -> None:
         """Have `pile` delivered again, the later the more often it was."""
-        outcomes.labels(self._name, "put_back").inc(len(pile))
+        metrics.outcomes.labels(self._name, "put_back").inc(len(pile))
         await self.answers.say((one.message, later(self._retry.backoff.delay_s(one.place.attempt))) for one in pile)
 
     async def _failed(self, one: Taken, cause: Exception, *, noted: bool) -> None:
@@ -193,7 +193,7 @@ class Settler:
         elif isinstance(cause, Rejected) or failing.attempts >= self._retry.attempts_max:
             await self._give_up(one, failing, reason=f"{type(cause).__name__}: {cause}")
         else:
-            outcomes.labels(self._name, "put_back").inc()
+            metrics.outcomes.labels(self._name, "put_back").inc()
             await self.answers.say([(one.message, later(max(0.0, failing.due_in_s)))])
 
     async def _give_up(self, one: Taken, failing: Failing, *, reason: str) -> None:

@@ -6,8 +6,7 @@ Whoever cannot be asked says nothing, and holds up nothing: events flow beside t
 import asyncio
 from typing import Final
 
-from prometheus_client import Gauge
-
+from cashback.kernel.bus import metrics
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.durable import backlog
 from cashback.kernel.bus.errors import StreamMissing
@@ -20,12 +19,6 @@ LOOK_EVERY_S: Final = 5.0
 TIDY_EVERY_LOOKS: Final = 12
 
 log = logger(__name__)
-lag_now = Gauge("cashback_consumer_lag_events", "events published and not yet acknowledged", ["consumer"])
-oldest_now = Gauge(
-    "cashback_consumer_oldest_seconds",
-    "how long the stream has had the oldest event that is not acknowledged, whoever has it or waits for it; 0 at rest",
-    ["consumer"],
-)
 
 
 class Watch:
@@ -55,6 +48,7 @@ class Watch:
         looks = 0
         while True:
             try:
+                await self._look_at_failures()
                 await self._look()
                 if looks % TIDY_EVERY_LOOKS == 0:
                     await self._failures.forget_lapsed()
@@ -65,11 +59,17 @@ class Watch:
             looks += 1
             await asyncio.sleep(LOOK_EVERY_S)
 
+    async def _look_at_failures(self) -> None:
+        """Have the gauges say how many keys wait for an event that failed."""
+        keys, oldest_s = await self._failures.standing()
+        metrics.failing_keys_now.labels(self._name).set(keys)
+        metrics.failing_now.labels(self._name).set(oldest_s)
+
     async def _look(self) -> None:
         """Have the gauges say how far behind the consumer is."""
         lag, since = await backlog(
             self._bus, stream=self._stream, name=self._name, types=self._types, partition=self._partition
         )
-        lag_now.labels(self._name).set(lag)
+        metrics.lag_now.labels(self._name).set(lag)
         age_s = 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())
-        oldest_now.labels(self._name).set(age_s)
+        metrics.oldest_now.labels(self._name).set(age_s)

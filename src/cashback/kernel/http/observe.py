@@ -14,7 +14,7 @@ from cashback.kernel.telemetry import Kind, Span, span
 DURATION: Final = Histogram(
     "http_server_request_duration_seconds",
     "Time from the request's head to the end of its answer.",
-    ["method", "status"],
+    ["http_request_method", "http_response_status_code", "http_route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 _SERVER_FAILED: Final = 500
@@ -62,17 +62,17 @@ class Observe:
                 await send_problem(watched, answer, has_body=scope["method"] != "HEAD")
             finally:
                 method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
-                DURATION.labels(method, str(status or 500)).observe(monotonic_s() - begun_s)
+                route = scope.get("path_template") or ""
+                DURATION.labels(method, str(status or 500), route).observe(monotonic_s() - begun_s)
                 if served.is_recorded:
-                    _describe(served, scope, method=method, status=status or 500)
+                    _describe(served, scope, method=method, route=route, status=status or 500)
 
 
-def _describe(served: Span, scope: Any, *, method: str, status: int) -> None:  # noqa: ANN401  # ASGI's own dict
+def _describe(served: Span, scope: Any, *, method: str, route: str, status: int) -> None:  # noqa: ANN401  # ASGI's own dict
     """Name a request's span by the route that took it, by which there are few, and never by its path.
 
     By the semantic conventions an answer from 500 on is the server's failure, and one below is not.
     """
-    route = scope.get("path_template") or ""
     served.name = f"{method} {route}".rstrip() if method in _METHODS else f"HTTP {route}".rstrip()
     served.attributes |= {
         "http.request.method": method,

@@ -21,7 +21,7 @@ from cashback.ledger.service.leased import Fence
 from cashback.ledger.store import anchors
 
 LEASE: Final = "anchorer"
-ANCHORED_TO: Final = Gauge("ledger_anchored_leaf", "The last leaf that is under a seal whose anchor is final.")
+ANCHORED_TO: Final = Gauge("cashback_ledger_anchored_leaf", "The last leaf that is under a seal whose anchor is final.")
 
 log = logger(__name__)
 

@@ -28,7 +28,7 @@ from cashback.ledger.store import reversals
 ACTOR: Final = "ledger"
 USERS_MAX: Final = 100
 PARTS_MAX: Final = 100
-WRITTEN_OFF: Final = Counter("ledger_written_off_units_total", "Debt that was given up because of its age.")
+WRITTEN_OFF: Final = Counter("cashback_ledger_written_off_units_total", "Debt that was given up because of its age.")
 
 log = logger(__name__)
 

@@ -25,7 +25,7 @@ from cashback.ledger.store import fence
 
 LOOK_EVERY_S: Final = 0.5
 
-IS_OPEN: Final = Gauge("ledger_number_fence_open", "1 while mint numbers may be given out.")
+IS_OPEN: Final = Gauge("cashback_ledger_number_fence_open", "1 while mint numbers may be given out.")
 
 log = logger(__name__)
 

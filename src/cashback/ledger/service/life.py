@@ -43,11 +43,15 @@ REVIEWER: Final = "operator"
 HOLD_OVER: Final = "hold_over"
 NO_WALLET: Final = "no_wallet"
 
-MOVED: Final = Counter("ledger_life_moved_total", "Cashbacks that time or people moved before their request.", ["to"])
-REVIEWS: Final = Gauge("ledger_reviews_waiting", "Cashbacks that wait for a person's verdict.")
-REVIEW_AGE: Final = Gauge("ledger_review_oldest_seconds", "How long the oldest of them has waited.")
+MOVED: Final = Counter(
+    "cashback_ledger_life_moved_total", "Cashbacks that time or people moved before their request.", ["to"]
+)
+REVIEWS: Final = Gauge("cashback_ledger_reviews_waiting", "Cashbacks that wait for a person's verdict.")
+REVIEW_AGE: Final = Gauge("cashback_ledger_review_oldest_seconds", "How long the oldest of them has waited.")
 
-SKIPPED: Final = Counter("ledger_life_skipped_total", "Cashbacks whose step failed alone, and waits.", ["step"])
+SKIPPED: Final = Counter(
+    "cashback_ledger_life_skipped_total", "Cashbacks whose step failed alone, and waits.", ["step"]
+)
 
 
 _SECOND: Final = timedelta(seconds=1)

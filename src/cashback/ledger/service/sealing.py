@@ -22,9 +22,9 @@ LEASE: Final = "sealer"
 BATCH_MAX: Final = 2_000
 """Transfers chained in one transaction."""
 
-LEAVES: Final = Counter("ledger_leaves_total", "Transfers that were chained.")
-SEALS: Final = Counter("ledger_seals_total", "Seals that were set over chained transfers.")
-SEALED_TO: Final = Gauge("ledger_sealed_leaf", "The last leaf that is under a seal.")
+LEAVES: Final = Counter("cashback_ledger_leaves_total", "Transfers that were chained.")
+SEALS: Final = Counter("cashback_ledger_seals_total", "Seals that were set over chained transfers.")
+SEALED_TO: Final = Gauge("cashback_ledger_sealed_leaf", "The last leaf that is under a seal.")
 
 log = logger(__name__)
 

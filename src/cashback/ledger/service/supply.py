@@ -27,8 +27,10 @@ LEASE: Final = "supply"
 RUNS_MAX: Final = 100
 """Of the runs that are newer than what is booked so many are looked at."""
 
-UNEXPLAINED: Final = Gauge("ledger_supply_unexplained", "Base units of supply that no request and no burn explains.")
-BOOKED_BLOCK: Final = Gauge("ledger_supply_booked_block", "The final block at which the supply is booked.")
+UNEXPLAINED: Final = Gauge(
+    "cashback_ledger_supply_unexplained", "Base units of supply that no request and no burn explains."
+)
+BOOKED_BLOCK: Final = Gauge("cashback_ledger_supply_booked_block", "The final block at which the supply is booked.")
 
 log = logger(__name__)
 

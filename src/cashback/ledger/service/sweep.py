@@ -27,8 +27,10 @@ from cashback.kernel.telemetry import logger
 from cashback.ledger.service.requests import MintPolicy, overdue_after, reissued, request_mints
 from cashback.ledger.store import sweeps
 
-SWEPT: Final = Counter("ledger_swept_total", "Cashbacks that the sweep moved, by what it found.", ["found"])
-SKIPPED: Final = Counter("ledger_sweep_skipped_total", "What the sweep left out because it failed alone.", ["found"])
+SWEPT: Final = Counter("cashback_ledger_swept_total", "Cashbacks that the sweep moved, by what it found.", ["found"])
+SKIPPED: Final = Counter(
+    "cashback_ledger_sweep_skipped_total", "What the sweep left out because it failed alone.", ["found"]
+)
 USERS_MAX: Final = 100
 SKIPPED_MAX: Final = 1_000
 """How many of those it remembers; the oldest is tried again early when there are more."""

@@ -24,8 +24,10 @@ STRETCH: Final = 2_000
 """Accounts computed in one statement."""
 
 STRETCH_S_MAX: Final = 600
-DIFFERENCES: Final = Gauge("ledger_recomputed_differences", "Accounts that differed when all were last recomputed.")
-RECOMPUTED_AT: Final = Gauge("ledger_recomputed_timestamp_seconds", "When all balances were last recomputed.")
+DIFFERENCES: Final = Gauge(
+    "cashback_ledger_recomputed_differences", "Accounts that differed when all were last recomputed."
+)
+RECOMPUTED_AT: Final = Gauge("cashback_ledger_recomputed_timestamp_seconds", "When all balances were last recomputed.")
 
 log = logger(__name__)
 

@@ -56,8 +56,10 @@ from cashback.ledger.store import terms
 from cashback.ledger.store import waitlist as store
 
 REFUNDED: Final = "refunded"
-DECIDED: Final = Counter("ledger_waitlist_left_total", "Cashbacks that left the waitlist.", ["to"])
-SKIPPED: Final = Counter("ledger_waitlist_skipped_total", "Waitlisted cashbacks that could not be decided again.")
+DECIDED: Final = Counter("cashback_ledger_waitlist_left_total", "Cashbacks that left the waitlist.", ["to"])
+SKIPPED: Final = Counter(
+    "cashback_ledger_waitlist_skipped_total", "Waitlisted cashbacks that could not be decided again."
+)
 
 
 log = logger(__name__)

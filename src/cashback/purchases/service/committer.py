@@ -20,10 +20,12 @@ from cashback.kernel.telemetry import logger
 from cashback.purchases.model import Overloaded
 
 BATCH_SIZE: Final = Histogram(
-    "purchases_batch_size", "Purchases that were committed together.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+    "cashback_purchases_batch_size",
+    "Purchases that were committed together.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500),
 )
-WAITING: Final = Gauge("purchases_waiting", "Purchases that wait for the next batch.")
-OVERLOADED: Final = Counter("purchases_overloaded_total", "Purchases turned away because too many waited.")
+WAITING: Final = Gauge("cashback_purchases_waiting", "Purchases that wait for the next batch.")
+OVERLOADED: Final = Counter("cashback_purchases_overloaded_total", "Purchases turned away because too many waited.")
 
 CLOSE_WITHIN_S: Final = 0.5
 """How long closing waits for batches under way, and then for those that it cancelled: whoever asks has left already."""

@@ -25,7 +25,9 @@ AWAITED_MAX: Final = 1_000
 """How many keys may be awaited, their turn included; a repeat of one more is told at once that it is busy."""
 
 PATIENT_S: Final = PATIENT_MS / 1_000
-AWAITED: Final = Gauge("purchases_keys_awaited", "Idempotency keys of other processes whose first answer is awaited.")
+AWAITED: Final = Gauge(
+    "cashback_purchases_keys_awaited", "Idempotency keys of other processes whose first answer is awaited."
+)
 
 C = TypeVar("C", bound=Command)
 C_contra = TypeVar("C_contra", bound=Command, contravariant=True)

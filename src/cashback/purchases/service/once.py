@@ -35,7 +35,9 @@ PATIENT_MS: Final = LOCK_TIMEOUT_MS
 """How long a command that has nobody beside it waits for the first answer to its key."""
 
 KEY_WAITS: Final = Counter(
-    "purchases_key_waits_total", "Waits for idempotency keys of other processes that were given up.", ["patience"]
+    "cashback_purchases_key_waits_total",
+    "Waits for idempotency keys of other processes that were given up.",
+    ["patience"],
 )
 
 C = TypeVar("C", bound=Command)

@@ -23,7 +23,7 @@ from cashback.purchases.service.recording import Recording
 from cashback.purchases.store import purchases as store
 
 DEFAULT_LIMITS: Final = Limits()
-COMMANDS: Final = Counter("purchases_commands_total", "Purchases by what came of them.", ["outcome"])
+COMMANDS: Final = Counter("cashback_purchases_commands_total", "Purchases by what came of them.", ["outcome"])
 
 
 class Purchases:

@@ -22,7 +22,7 @@ from cashback.purchases.service.refunding import Refunding, parked_answer
 from cashback.purchases.store import refunds as store
 
 BATCH_MAX: Final = 100
-COMMANDS: Final = Counter("purchases_refunds_total", "Refunds by what came of them.", ["outcome"])
+COMMANDS: Final = Counter("cashback_purchases_refunds_total", "Refunds by what came of them.", ["outcome"])
 
 
 class ParkedPage(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from cashback.kernel.db import Tx
 from cashback.kernel.telemetry import logger
 from cashback.webhooks.model import DisabledReason
+from cashback.webhooks.service import metrics
 from cashback.webhooks.store import deliveries, endpoints
 
 log = logger(__name__)
@@ -17,5 +18,6 @@ async def disable(tx: Tx, endpoint_id: str, reason: DisabledReason, *, by: str) 
         return 0
     ended = await deliveries.end_all(tx, endpoint_id)
     await endpoints.journal(tx, endpoint_id, what="disabled", by=by, detail=f"{reason.value}: {ended} deliveries ended")
+    metrics.disabled.labels(reason.value).inc()
     log.warning("endpoint.disabled", endpoint=endpoint_id, reason=reason.value, ended=ended)
     return ended

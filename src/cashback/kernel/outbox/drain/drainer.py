@@ -27,6 +27,7 @@ POLL: Final = Backoff(base_s=0.01, cap_s=0.25)
 STANDBY_S: Final = 0.25
 UNWRITTEN_EVENTS_MAX: Final = 4 * BATCH_MAX
 UNWRITTEN_MAX_S: Final = 0.1
+TIMED_OF_BATCH: Final = 16
 ROTATE_EVERY_S: Final = 3_600.0
 ROTATE_AGAIN_S: Final = 60.0
 
@@ -236,9 +237,10 @@ class Drainer:
         metrics.oldest_seconds.labels(self._schema).set(max(0.0, age_s))
 
     def _observe_published(self, rows: Sequence[Row]) -> None:
-        """Tell the metrics how many were stored, and how long each had taken to get there."""
+        """Tell the metrics how many were stored, and how long they had taken to get there."""
         metrics.published.labels(self._schema).inc(len(rows))
         metrics.batch_sizes.labels(self._schema).observe(len(rows))
         seconds, now = metrics.publish_seconds.labels(self._schema), self._clock.now()
-        for row in rows:
+        # Evenly spread ones of a large batch: 0.7 µs for each of 500 was a hundredth of the relay's time.
+        for row in rows[:: max(1, len(rows) // TIMED_OF_BATCH)]:
             seconds.observe(max(0.0, (now - row.time).total_seconds()))

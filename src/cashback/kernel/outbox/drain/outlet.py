@@ -22,6 +22,8 @@ from cashback.kernel.telemetry import logger
 PATIENCE_S: Final = 2.0
 RETRY: Final = Backoff(base_s=0.1, cap_s=2.0)
 LOOK_S: Final = 0.25
+STREAMS_EVERY_S: Final = 600.0
+"""How often the streams are looked at again on a link that holds."""
 
 log = logger(__name__)
 
@@ -34,6 +36,7 @@ class Outlet:
         self._bus = bus
         self._schema = schema
         self._applied_on: object = None
+        self._look_again_at_s = 0.0
         self._failing_since_s: float | None = None
         self._failures = 0
 
@@ -45,11 +48,12 @@ class Outlet:
     async def open(self) -> bool:
         """Tell whether events may be published now: our streams are there, and the broker was not given up.
 
-        On a link that is new the streams are created; what differs in those that are there is told.
+        On a link that is new the streams are created; what differs in those that are there is told, then and now and
+        again, since somebody may change it meanwhile, or put it right.
         """
         began_s = monotonic_s()
         try:
-            if self._bus.link is not self._applied_on:
+            if self._bus.link is not self._applied_on or monotonic_s() >= self._look_again_at_s:
                 await self._apply()
             elif self.is_given_up:
                 await self._bus.ping()
@@ -98,6 +102,7 @@ class Outlet:
             if report.differences:
                 log.warning("stream.differs", stream=report.name, differences=report.differences)
         self._applied_on = link
+        self._look_again_at_s = monotonic_s() + STREAMS_EVERY_S
         self._failures = 0
 
     def _note(self, cause: BusUnavailable, began_s: float) -> None:

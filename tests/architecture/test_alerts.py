@@ -1,0 +1,92 @@
+"""Alerts: each asks for metrics that there are, by labels that they have, and leads to a page that says what to do."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from cashback.processes.stack import PROCESSES
+from tests.architecture.documents import ROOT
+from tests.architecture.metrics import Metric, declared
+from tests.architecture.promql import is_balanced, labels_of, metrics_of
+
+FOLDER: Final = ROOT / "deploy" / "prometheus"
+PAGES: Final = ROOT / "docs" / "runbooks"
+OF_A_SCRAPE: Final = {"job", "instance", "process"}
+PROCEDURES: Final = {"failover", "recover", "rotation", "stuck_mints"}
+"""Pages that are come to from another one, or from a person's wish."""
+
+
+def known() -> dict[str, Metric]:
+    """Return every metric by the names of its samples."""
+    return {name: metric for metric in declared() for name in metric.series}
+
+
+def unknown(expression: str) -> set[str]:
+    """Return what an expression asks for and no probe shows: metrics, and labels that none of its metrics has."""
+    series, asked = known(), metrics_of(expression) - {"up"}
+    has = {label for name in asked & series.keys() for label in series[name].labels}
+    return set(asked - series.keys()) | (labels_of(expression) - has - OF_A_SCRAPE - {"le"})
+
+
+def alerts() -> list[dict[str, Any]]:
+    """Return the alerts of all groups."""
+    document = msgspec.yaml.decode((FOLDER / "alerts.yaml").read_bytes(), type=dict[str, Any])
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))
+def test_an_alert_asks_for_what_there_is_and_says_what_is_wrong(alert: dict[str, Any]) -> None:
+    """By labels of its metrics; its summary names none that the expression has left out."""
+    expression, notes = alert["expr"], alert["annotations"]
+    assert is_balanced(expression)
+    assert metrics_of(expression)
+    assert unknown(expression) == set()
+    assert re.fullmatch(r"\d+m", alert["for"])
+    assert alert["labels"] == {"severity": alert["labels"]["severity"]}
+    assert alert["labels"]["severity"] in {"page", "ticket"}
+    told = set(re.findall(r"\$labels\.(\w+)", notes["summary"]))
+    grouped = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", expression))))
+    of_metrics = {label for name in metrics_of(expression) - {"up"} for label in known()[name].labels} | OF_A_SCRAPE
+    is_summed = re.match(r"(sum|max|min|time)\b", expression) is not None
+    assert told <= (grouped if is_summed else of_metrics)
+
+
+@pytest.mark.parametrize(
+    "expression, wrong",
+    [
+        ("cashback_outbox_oldest_second > 60", {"cashback_outbox_oldest_second"}),
+        ("max by (scheme) (cashback_outbox_oldest_seconds) > 60", {"scheme"}),
+        ('rate(cashback_outbox_statements_total{topic="a"}[5m]) > 1', {"topic"}),
+        ("cashback_consumer_hop_seconds > 1", {"cashback_consumer_hop_seconds"}),
+    ],
+)
+def test_a_planted_mistake_is_seen(expression: str, wrong: set[str]) -> None:
+    """A name, a label, and a histogram that is asked for as if it were a number."""
+    assert unknown(expression) == wrong
+
+
+def test_each_alert_has_its_page_and_each_page_names_its_alerts_or_says_that_it_has_none() -> None:
+    """What a page says below its heading is what leads there."""
+    leads: dict[str, list[str]] = {page.stem: [] for page in PAGES.glob("*.md")}
+    for alert in alerts():
+        url = alert["annotations"]["runbook_url"]
+        assert (ROOT / url).parent == PAGES
+        leads[(ROOT / url).stem].append(alert["alert"])
+    for page, names in leads.items():
+        line = (PAGES / f"{page}.md").read_text().splitlines()[2]
+        told = ", ".join(f"`{name}`" for name in names)
+        assert line == (f"Alert: {told}." if names else "Alert: none; this page is a procedure.")
+    assert {page for page, names in leads.items() if not names} == PROCEDURES
+    names = [alert["alert"] for alert in alerts()]
+    assert len(names) == len(set(names)) >= 30
+
+
+def test_every_process_is_asked_for_its_metrics_under_its_own_name() -> None:
+    """At the port of its probe, under the name that alerts and dashboard go by."""
+    settings = msgspec.yaml.decode((FOLDER / "prometheus.yaml").read_bytes(), type=dict[str, Any])
+    [job] = settings["scrape_configs"]
+    targets = {one["labels"]["process"]: one["targets"] for one in job["static_configs"]}
+    assert targets == {name: [f"{name}:9100"] for name in {*PROCESSES, "worker-webhooks"}}
+    assert (job["job_name"], settings["rule_files"]) == ("cashback", ["alerts.yaml"])

@@ -47,7 +47,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
 # Where the verbs that are no process say what they want to know.
 VERBS = (doctor, reconcile, chain_status, halting, mint_story, importing, events, mints, purchases, setup)
 DEVELOPMENT_ALONE = {
-    "api": {"clock_path", "development"},
+    "api": {"clock_path", "webhook_allow_loopback", "development"},
     "worker-ledger": {"clock_path", "development"},
     "worker-webhooks": {"webhook_allow_loopback", "development"},
 }

@@ -271,7 +271,7 @@ async def _webhooks(dsn: Secret) -> str:
         count = await neglected(tx, for_s=_OVERDUE.seconds)
     if count:
         raise WebhooksNeglected(
-            f"nobody tries what was due to {count} endpoints over {_OVERDUE.seconds} s ago: no worker-webhooks is at work"
+            f"{count} endpoints wait for what was due over {_OVERDUE.seconds} s ago: no worker-webhooks is at work"
         )
     return "whatever is due to an endpoint is tried"
 

@@ -106,6 +106,7 @@ class Plan:
                 return (
                     self._probe(name)
                     | adapter
+                    | self._webhooks()
                     | {
                         "CASHBACK_API_DSN": self.dsn(postgres, "cashback", "cashback_api"),
                         "CASHBACK_API_KEY_PEPPER": self.pepper.value,

@@ -76,6 +76,10 @@ def test_the_issue_s_verbs_are_all_there() -> None:
             "replay",
         ),
         *("streams diff", "streams apply"),
+        *(
+            f"webhook {verb}"
+            for verb in ("create", "list", "show", "secret", "rotate", "enable", "disable", "deliveries", "replay")
+        ),
         *("review list", "review approve", "review reject", "expiring", "programme pause", "programme resume"),
         *("user show", "user cashback", "user balance", "merchant show", "rates show"),
         *("programme pauses", "campaign waitlist", "debts write-offs"),

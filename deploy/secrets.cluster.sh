@@ -41,7 +41,7 @@ if [ ! -e "$folder/broker_ca" ]; then
     }
 
     sign broker nats DNS:nats,DNS:nats-2,DNS:nats-3
-    for name in relay-cashback relay-minting worker-ledger worker-mint operator; do
+    for name in relay-cashback relay-minting worker-ledger worker-mint worker-webhooks operator; do
         sign "broker_$(printf '%s' "$name" | tr - _)" "$name" "DNS:$name"
     done
     put broker_ca "$(cat "$work/ca")"

@@ -32,6 +32,8 @@ dsn() {
 }
 
 put api_key_pepper "$(random)"
+# What the secrets of webhooks are sealed under: 32 bytes. Replaced, it opens none that is stored.
+put webhook_key "$(head -c 32 /dev/urandom | base64)"
 
 put postgres_password "$(random)"
 put admin_dsn "postgresql://postgres:$(cat "$folder/postgres_password")@postgres:5432/postgres"
@@ -44,6 +46,7 @@ for role in \
 done
 dsn api_dsn cashback_api cashback
 dsn ledger_dsn cashback_ledger cashback
+dsn webhooks_dsn cashback_webhooks cashback
 dsn relay_cashback_dsn cashback_relay cashback
 dsn relay_minting_dsn minting_relay minting
 dsn minting_dsn minting_worker minting
@@ -54,7 +57,7 @@ dsn minting_audit_dsn minting_auditor minting
 dsn minting_operator_dsn minting_operator minting
 dsn chain_audit_dsn chain_auditor chain
 
-for user in admin relay_cashback relay_minting worker_ledger worker_mint; do
+for user in admin relay_cashback relay_minting worker_ledger worker_mint worker_webhooks; do
     put "nats_${user}_password" "$(random)"
 done
 

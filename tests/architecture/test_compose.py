@@ -25,6 +25,7 @@ from cashback.processes import (
     mint_worker,
     reconcile,
     relay,
+    webhook_worker,
 )
 from cashback.processes.embedded import EmbeddedAnvil
 from cashback.processes.stack import PROCESSES, Stack
@@ -39,11 +40,17 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "relay-minting": relay.Settings,
     "worker-ledger": ledger_worker.Settings,
     "worker-mint": mint_worker.Settings,
+    "worker-webhooks": webhook_worker.Settings,
     "migrate": migrate.Settings,
     "contracts-deploy": contracts.Settings,
 }
 # Where the verbs that are no process say what they want to know.
 VERBS = (doctor, reconcile, chain_status, halting, mint_story, importing, events, mints, purchases, setup)
+DEVELOPMENT_ALONE = {
+    "api": {"clock_path", "webhook_allow_loopback", "development"},
+    "worker-ledger": {"clock_path", "development"},
+    "worker-webhooks": {"webhook_allow_loopback", "development"},
+}
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::?(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 
 
@@ -163,10 +170,12 @@ def test_the_deployment_and_the_adapter_are_told_of_the_same_contracts() -> None
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_what_dev_sets_is_set_here(name: str, stack: Stack) -> None:
-    """Whatever variable `cashback dev` gives to a process, its service has too; but time is moved in a `dev` alone."""
+    """Whatever variable `cashback dev` gives to a process, its service has too; but for what is development's alone.
+
+    There time is moved, and webhooks may go to the machine itself.
+    """
     here = fields_set(services()[name]["environment"])
-    moved = {"clock_path", "development"} if name in ("api", "worker-ledger") else set()
-    assert fields_set(stack.settings(name)) - here == moved
+    assert fields_set(stack.settings(name)) - here == DEVELOPMENT_ALONE.get(name, set())
 
 
 def test_the_operator_can_call_every_verb() -> None:
@@ -234,6 +243,7 @@ def test_only_who_must_reaches_a_server() -> None:
         "worker-mint",
     }
     assert {name for name, networks in members.items() if "edge" in networks} == {"api", "operator"}
+    assert {name for name, networks in members.items() if "egress" in networks} == {"worker-webhooks"}
     assert {name for name, networks in members.items() if "chain" in networks} == {
         "adapter",
         "anvil",

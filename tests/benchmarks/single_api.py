@@ -16,7 +16,7 @@ from cashback.kernel.lifecycle import run_until_stopped
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.kernel.telemetry import configure
 from cashback.ledger.gateway import Adapter
-from cashback.processes.api import Settings, application, services_over
+from cashback.processes.api import Settings, application, endpoints_by, services_over
 from cashback.purchases import ApiKeys, Limits, Purchases
 
 
@@ -36,7 +36,9 @@ async def run(settings: Settings) -> None:
         Purchases.open(database, clock=clock, limits=singly) as purchases,
     ):
         keys = ApiKeys(database, pepper=settings.api_key_pepper, clock=clock)
-        services = services_over(database, adapter, purchases, clock=clock)
+        services = services_over(
+            database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=clock)
+        )
         app = application(services=services, keys=keys, checks={"database": database.ping})
         app.register(nothing)
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from cashback.kernel.http.commands import REPLAYED
 from cashback.processes.embedded import CashbackProcess
 from cashback.processes.stack import PROCESSES
-from cashback.purchases.http.commands import REPLAYED
 from tests.chaos.adapter_stage import ended_by_itself
 from tests.support.load import Shop
 from tests.support.stack import WholeSystem, stopped

@@ -18,7 +18,7 @@ from tests.support.stack import WholeSystem
 
 TERMINAL = {"declined", "minted"}
 PURCHASES = 40
-CONSUMERS = ("ledger-approvals", "ledger-outcomes", "minting-requests")
+CONSUMERS = ("ledger-approvals", "ledger-outcomes", "minting-requests", "webhooks-deliveries")
 DELIVERED_WITHIN_S = 20.0
 ANCHORED_WITHIN_S = 120.0
 """Two intervals of anchors, and what it takes a block to be final."""
@@ -103,6 +103,7 @@ async def test_every_committed_event_is_published_in_order_and_applied_once(
         ("cashback", "ledger.inbox", "ledger-approvals"): {"cashback.approved"},
         ("cashback", "ledger.inbox", "ledger-outcomes"): {"token.minted", "token.mint.failed", "token.mint.reverted"},
         ("minting", "minting.inbox", "minting-requests"): {"token.mint.requested"},
+        ("cashback", "webhooks.inbox", "webhooks-deliveries"): {event.type for event in events},
     }
     for (database, inbox, consumer), types in consumed.items():
         noted = stack.rows(database, f"select event_id from {inbox} where consumer = %s", consumer)
@@ -179,7 +180,13 @@ async def anchored(stack: WholeSystem) -> None:
 def counts(stack: WholeSystem) -> dict[str, int]:
     """Return how many rows each table has that an event may add to."""
     tables = {
-        "cashback": ("ledger.cashback_transitions", "ledger.transfers", "ledger.inbox", "ledger.outbox_events"),
+        "cashback": (
+            "ledger.cashback_transitions",
+            "ledger.transfers",
+            "ledger.inbox",
+            "ledger.outbox_events",
+            "webhooks.inbox",
+        ),
         "minting": ("minting.mints", "minting.inbox", "minting.outbox_events"),
         "chain": ("chain.mints", "chain.slots", "chain.outcomes"),
     }

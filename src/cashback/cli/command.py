@@ -52,7 +52,7 @@ _UNFIT_HOW_TO: Final = (
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "api": ("cashback.cli.run:api", "Serve the REST API."),
     "relay": ("cashback.cli.run:relay", "Publish a service's outbox to the broker."),
-    "worker": ("cashback.cli.run:worker", "Run a worker: `mint` or `ledger`."),
+    "worker": ("cashback.cli.run:worker", "Run a worker: `mint`, `ledger` or `webhooks`."),
     "adapter": ("cashback.cli.run:adapter", "Serve the blockchain adapter over gRPC."),
     "migrate": ("cashback.cli.setup:migrate", "Create databases and roles, bring schemas to their heads."),
     "contracts": ("cashback.cli.setup:contracts", "Deploy the token contracts, or check those that stand."),
@@ -77,6 +77,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "mint": ("cashback.cli.mints:mint", "List mints and their state, show one, cancel it or try it again."),
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),
     "streams": ("cashback.cli.streams:streams", "Compare the broker's streams with their declaration, apply it."),
+    "webhook": ("cashback.cli.webhooks:webhook", "Make endpoints that hear of events, and deliver again."),
     "dlq": ("cashback.cli.dlq:dlq", "List, show, replay and discard dead letters."),
     "replay": ("cashback.cli.events:replay", "Deliver stored events again; consumers apply each once."),
     "ledger": ("cashback.cli.ledger:ledger", "Check the books against their evidence, and prove lines of them."),

@@ -6,7 +6,7 @@ HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
 from http import HTTPStatus
 from typing import Any, Final
@@ -21,7 +21,8 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 
 import cashback.ledger.http
 import cashback.purchases.http
-from cashback.kernel.clock import Clock, business_clock
+import cashback.webhooks.http
+from cashback.kernel.clock import Clock, SystemClock, business_clock
 from cashback.kernel.config import Dsn, HostPort, Port, Secret
 from cashback.kernel.db import Database
 from cashback.kernel.http import (
@@ -55,6 +56,8 @@ from cashback.ledger.service import (
 )
 from cashback.ledger.service.proving import LINES_OVER_REST_MAX
 from cashback.processes.tls import ClientTls
+from cashback.processes.webhook_settings import WebhookKey, contradictions_of_loopback, key_of
+from cashback.processes.webhooks_once import known_to, once_by
 from cashback.purchases.service import (
     Adjustments,
     ApiKeys,
@@ -74,6 +77,10 @@ from cashback.purchases.service import (
     UserStories,
     Verdicts,
 )
+from cashback.webhooks.service.commands import WebhookCommands
+from cashback.webhooks.service.endpoints import Endpoints
+from cashback.webhooks.service.event_types import EVENT_TYPES
+from cashback.webhooks.service.readings import WebhookReadings
 
 BODY_BYTES_MAX: Final = 65_536
 BACKTEST_CHUNK: Final = 50
@@ -85,12 +92,21 @@ class Settings(ClientTls, frozen=True, kw_only=True):
 
     api_dsn: Dsn
     api_key_pepper: Secret
+    webhook_key: WebhookKey
     adapter_address: HostPort
     probe_port: Port
     api_host: str = "127.0.0.1"
     api_port: Port = 8080
     probe_host: str = "127.0.0.1"
     api_connections_max: int = 8
+    webhook_allow_loopback: bool = False
+    development: bool = False
+
+    @staticmethod
+    def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what of the files of TLS, and of where webhooks may lead, cannot be used."""
+        yield from ClientTls.contradictions(settings)
+        yield from contradictions_of_loopback(settings)
 
 
 async def run(settings: Settings) -> None:
@@ -103,7 +119,9 @@ async def run(settings: Settings) -> None:
     ):
         checks = {"database": database.ping}
         app = application(
-            services=services_over(database, adapter, purchases, clock=clock),
+            services=services_over(
+                database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=SystemClock())
+            ),
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=clock),
             checks=checks,
         )
@@ -115,7 +133,16 @@ async def run(settings: Settings) -> None:
         await run_until_stopped({"http": serve, "probe": probe.run})
 
 
-def services_over(database: Database, adapter: Adapter, purchases: Purchases, *, clock: Clock) -> dict[str, object]:
+def endpoints_by(settings: Settings, *, clock: Clock) -> Endpoints:
+    """Return what makes endpoints of webhooks; by the machine's clock, as events say when they happened."""
+    return Endpoints(
+        clock, key=key_of(settings.webhook_key), types=EVENT_TYPES, allow_loopback=settings.webhook_allow_loopback
+    )
+
+
+def services_over(
+    database: Database, adapter: Adapter, purchases: Purchases, *, clock: Clock, endpoints: Endpoints
+) -> dict[str, object]:
     """Return what handlers ask for, by name."""
     readings, people = Readings(database), People(database, clock=clock)
     stories, orders = Stories(readings, adapter), Orders(database, clock=clock)
@@ -149,13 +176,15 @@ def services_over(database: Database, adapter: Adapter, purchases: Purchases, *,
         "user_statements": UserStatements(people, Statements(database)),
         "user_stories": UserStories(people, stories),
         "verdicts": Verdicts(orders),
+        "webhook_commands": WebhookCommands(database, endpoints, once=once_by(orders), known=known_to(people)),
+        "webhook_readings": WebhookReadings(database),
         "write_offs": DebtWriteOffs(database, clock=clock),
     }
 
 
 def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check]) -> Litestar:
     """Return the ASGI application over the given services; `services` are what handlers ask for by name."""
-    routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES]
+    routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES, *cashback.webhooks.http.ROUTES]
     # One of each application's own: the framework adds its routes to it.
     document = copy(OPENAPI)
     document.openapi_router = Router("/openapi", route_handlers=[], include_in_schema=False, after_request=_refuse_page)

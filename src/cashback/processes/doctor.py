@@ -25,6 +25,7 @@ from cashback.processes.durables import DURABLES
 from cashback.processes.migrate import SERVICES
 from cashback.processes.minting_standing import LIFTED, concerns, look, silence
 from cashback.processes.reconciled import StaleSeconds
+from cashback.webhooks.service.standing import neglected
 
 _ANSWER_WITHIN_S: Final = 3.0
 _CONNECTED_WITHIN_S: Final = 2.0
@@ -75,6 +76,7 @@ async def examine(settings: Settings) -> list[Examined]:
         _examine("mint numbers", _numbers(settings)),
         _examine("reconciliation", _reconciliation(settings)),
         _examine("steps that are due", _due(settings)),
+        _examine("webhooks", _webhooks(settings.ledger_audit_dsn)),
     ]
     if settings.api_url:
         examinations.append(_examine("REST API", _api(settings.api_url)))
@@ -255,6 +257,23 @@ async def _due(settings: Settings) -> str:
             " `life.skipped` says why)"
         )
     return "holds, verdicts and waits for a wallet that are over were acted on"
+
+
+class WebhooksNeglected(CashbackError):
+    """Something is to be delivered, and nobody tries."""
+
+    code = "webhooks_neglected"
+
+
+async def _webhooks(dsn: Secret) -> str:
+    """Return that whatever is due to an endpoint is tried."""
+    async with Database.open(dsn.value, name="doctor", connections_max=1) as database, database.transaction() as tx:
+        count = await neglected(tx, for_s=_OVERDUE.seconds)
+    if count:
+        raise WebhooksNeglected(
+            f"{count} endpoints wait for what was due over {_OVERDUE.seconds} s ago: no worker-webhooks is at work"
+        )
+    return "whatever is due to an endpoint is tried"
 
 
 class ApiUnwell(CashbackError):

@@ -4,21 +4,19 @@ events ──▶ consumer ──inbox──▶ webhooks.deliveries ──▶ del
                  └── whose cashback? ──▶ ledger.cashback_ledger (id, merchant_id)
 """
 
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from cashback.kernel.bus import Consumer
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.config import Dsn, Port, Secret, Shape
+from cashback.kernel.config import Dsn, Port
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger.store.merchants import merchants_of
 from cashback.processes.broker import BrokerSettings, broker_of
+from cashback.processes.webhook_settings import WebhookKey, contradictions_of_loopback, key_of
 from cashback.webhooks import Deliverer, open_post
 from cashback.webhooks.consumer import NAME, TYPES, WebhookEvents
-
-WebhookKey = Annotated[Secret, Shape(r"[A-Za-z0-9+/]{43}=", "the base64 of 32 random bytes")]
 
 
 class Settings(BrokerSettings, frozen=True, kw_only=True):
@@ -38,18 +36,7 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield what the broker's settings lack, and that production delivers nothing to itself."""
         yield from BrokerSettings.contradictions(settings)
-        if settings.get("webhook_allow_loopback") and not settings.get("development", True):
-            yield "CASHBACK_WEBHOOK_ALLOW_LOOPBACK is wrong: it wants CASHBACK_DEVELOPMENT=true"
-
-    @property
-    def key(self) -> bytes:
-        """Return the key that secrets are sealed under."""
-        return key_of(self.webhook_key)
-
-
-def key_of(text: Secret) -> bytes:
-    """Return the 32 bytes of a key, whose shape the settings have seen to."""
-    return b64decode(text.value, validate=True)
+        yield from contradictions_of_loopback(settings)
 
 
 async def run(settings: Settings) -> None:
@@ -61,7 +48,7 @@ async def run(settings: Settings) -> None:
     ):
         events = WebhookEvents(merchants_of)
         consumer = Consumer(bus, database, schema="webhooks", name=NAME, types=TYPES, handler=events.handle)
-        deliverer = Deliverer(database, post, SystemClock(), key=settings.key)
+        deliverer = Deliverer(database, post, SystemClock(), key=key_of(settings.webhook_key))
         checks = {"database": database.ping, "broker": bus.ping}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped({"events": consumer.run, "deliverer": deliverer.run, "probe": probe.run})

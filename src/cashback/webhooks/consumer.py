@@ -5,28 +5,16 @@ from typing import Final
 
 import msgspec
 
-from cashback.events.ledger import CashbackApproved, CashbackExpired, CashbackVoided, TokenMintRequested
-from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
-from cashback.events.purchases import PurchaseCreated, PurchaseRefunded
 from cashback.kernel.bus import Delivery
 from cashback.kernel.db import Tx
 from cashback.kernel.errors import Invalid
 from cashback.webhooks.model import Happening
 from cashback.webhooks.rules.signing import body_of
+from cashback.webhooks.service.event_types import EVENT_TYPES
 from cashback.webhooks.service.taking import MerchantsOf, take
 
 NAME: Final = "webhooks-deliveries"
-TYPES: Final = (
-    PurchaseCreated.TYPE,
-    PurchaseRefunded.TYPE,
-    CashbackApproved.TYPE,
-    CashbackVoided.TYPE,
-    CashbackExpired.TYPE,
-    TokenMintRequested.TYPE,
-    TokenMinted.TYPE,
-    TokenMintFailed.TYPE,
-    TokenMintReverted.TYPE,
-)
+TYPES: Final = EVENT_TYPES
 
 
 class WebhookUnreadable(Invalid):

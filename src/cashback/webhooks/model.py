@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.errors import Conflict, Invalid, NotFound
+from cashback.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 
 URL_LENGTH_MAX: Final = 2_048
 TYPES_MAX: Final = 32
@@ -155,6 +155,25 @@ class AttemptStory(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     took_ms: int
     answer: bytes
+
+
+class DeliveryDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery with its tries, the first one first."""
+
+    delivery: DeliveryStory
+    tries: tuple[AttemptStory, ...]
+
+
+class EndpointNotYours(Forbidden):
+    """A merchant has endpoints of its own alone."""
+
+    code = "not_yours"
+
+
+class SpanInvalid(Invalid):
+    """A span ends after its start, and both name their offset."""
+
+    code = "period_invalid"
 
 
 class EndpointUnknown(NotFound):

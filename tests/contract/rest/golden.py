@@ -16,7 +16,7 @@ def document() -> dict[str, Any]:
     """Return the document that the API serves; nothing is connected to for it."""
     nothing, clock = cast("Any", None), SystemClock()
     app = application(
-        services=services_over(nothing, nothing, nothing, clock=clock),
+        services=services_over(nothing, nothing, nothing, clock=clock, endpoints=nothing),
         keys=ApiKeys(nothing, clock=clock, pepper=Secret("")),
         checks={},
     )

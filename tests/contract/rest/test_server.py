@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def served(dsns: Dsns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     settings = {
         "CASHBACK_API_DSN": dsns.of("cashback_api"),
         "CASHBACK_API_KEY_PEPPER": PEPPER.value,
+        "CASHBACK_WEBHOOK_KEY": b64encode(b"k" * 32).decode(),
         "CASHBACK_ADAPTER_ADDRESS": NOWHERE,
         "CASHBACK_API_PORT": str(port),
         "CASHBACK_PROBE_PORT": str(probe_port),

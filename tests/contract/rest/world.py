@@ -10,18 +10,24 @@ import httpx
 import msgspec
 from litestar import Litestar
 
+from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.http import Scope
 from cashback.ledger.gateway import Adapter
 from cashback.processes.api import application, services_over
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import Merchant, User
+from cashback.webhooks import Endpoints
+from cashback.webhooks.service.event_types import EVENT_TYPES
 from tests.contract.rest.document import Document
 from tests.integration.ledger.world import World, new_key
 
 PEPPER: Final = Secret("pepper-of-a-test")
 NOWHERE: Final = "127.0.0.1:1"
 """Where no adapter listens."""
+
+ENDPOINTS: Final = Endpoints(SystemClock(), key=b"k" * 32, types=EVENT_TYPES, allow_loopback=False)
+"""What makes endpoints of webhooks, as in production."""
 
 _names: Final = count(1)
 
@@ -66,7 +72,7 @@ class Rest:
         self.world = world
         self.keys = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
         self.app = application(
-            services=services_over(world.api, adapter, world.purchases, clock=world.clock),
+            services=services_over(world.api, adapter, world.purchases, clock=world.clock, endpoints=ENDPOINTS),
             keys=self.keys,
             checks={"database": world.api.ping},
         )
@@ -91,6 +97,7 @@ class Rest:
         """Return how many rows there are of all that a request could leave behind."""
         tables: tuple[str, ...] = ("purchases.users", "purchases.wallets", "purchases.merchants", "purchases.purchases")
         tables += ("purchases.idempotency_keys", "purchases.outbox_events", "ledger.cashback_ledger")
+        tables += ("webhooks.endpoints", "webhooks.secrets", "webhooks.deliveries", "webhooks.endpoint_journal")
         tables += ("ledger.programmes", "ledger.entries", "ledger.outbox_events")
         counts = ", ".join(f"(select count(*) from {table})" for table in tables)
         return (await self.world.rows(f"select {counts}"))[0]

@@ -36,12 +36,13 @@ from tests.integration.backbone.world import (
 PASSWORD: Final = "pass-word"
 LAST: Final = "the.end"
 RELAYS: Final = {"relay-cashback", "relay-minting"}
-WORKERS: Final = {"worker-ledger", "worker-mint"}
+WORKERS: Final = {"worker-ledger", "worker-mint", "worker-webhooks"}
 ALL: Final = RELAYS | WORKERS
 OWNERS: Final = {
     "ledger-approvals": "worker-ledger",
     "ledger-outcomes": "worker-ledger",
     "minting-requests": "worker-mint",
+    "webhooks-deliveries": "worker-webhooks",
     "somebodys": None,
 }
 STREAM_VERBS: Final = {

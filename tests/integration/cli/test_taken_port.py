@@ -1,6 +1,7 @@
 """A process whose port somebody else has: one sentence with a code, not where in the program that was noticed."""
 
 import socket
+from base64 import b64encode
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from tests.integration.cli.launch import launched
 NOWHERE: Final = {
     "CASHBACK_API_DSN": "postgresql://nobody@127.0.0.1:1/nothing",
     "CASHBACK_API_KEY_PEPPER": "pepper",
+    "CASHBACK_WEBHOOK_KEY": b64encode(b"k" * 32).decode(),
     "CASHBACK_ADAPTER_ADDRESS": "127.0.0.1:1",
     "CASHBACK_RELAY_SERVICE": "minting",
     "CASHBACK_RELAY_DSN": "postgresql://nobody@127.0.0.1:1/nothing",

@@ -173,6 +173,7 @@ def test_doctor_finds_what_is_wrong_and_says_the_rest_is_well(dev: Dev, cashback
         "mint numbers": "ok",
         "reconciliation": "ok",
         "steps that are due": "ok",
+        "webhooks": "ok",
         "REST API": "WRONG",
     }
     assert "chain.schema_history" in next(row["detail"] for row in rows if row["what"] == "database chain")

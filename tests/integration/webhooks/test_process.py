@@ -17,6 +17,7 @@ from cashback.kernel.outbox import Event, append, partition_of
 from cashback.kernel.outbox.replay import replay_outbox
 from cashback.processes import webhook_worker
 from cashback.processes.embedded import CashbackProcess, EmbeddedNats, free_port
+from cashback.processes.webhook_settings import key_of
 from tests.integration.webhooks.world import KEY, World, eventually, refunded
 
 ENDED_BY_ITSELF = 0
@@ -202,4 +203,4 @@ def test_production_delivers_nothing_to_itself_and_has_a_key(tmp_path: Path) -> 
         "CASHBACK_WEBHOOK_ALLOW_LOOPBACK",
     ]
     allowed = {**environ, "CASHBACK_DEVELOPMENT": "true", "CASHBACK_WEBHOOK_KEY": b64encode(KEY).decode()}
-    assert load(webhook_worker.Settings, allowed).key == KEY
+    assert key_of(load(webhook_worker.Settings, allowed).webhook_key) == KEY

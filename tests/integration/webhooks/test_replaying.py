@@ -6,7 +6,8 @@ import pytest
 
 from cashback.webhooks import EndpointDisabled, EndpointUnknown
 from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryUnknown, Span
-from cashback.webhooks.service.replaying import attempts_of, deliveries_of, replay_many, replay_one
+from cashback.webhooks.service.readings import WebhookReadings
+from cashback.webhooks.service.replaying import replay_many, replay_one
 from tests.integration.webhooks.world import World, eventually, refunded
 
 
@@ -27,14 +28,16 @@ async def test_a_delivery_is_replayed_under_the_same_id_with_the_same_bytes(worl
             third = await replay_one(tx, second, merchant_id=None, by="test")
         await eventually(lambda: are(world, *["delivered"] * 3))
     assert len({(got.id, got.body) for got in world.shop.got}) == 1
-    async with world.api.transaction() as tx:
-        told = await deliveries_of(tx, endpoint.id, merchant_id="mer_1")
-        assert [(each.id, each.replay_of) for each in told] == [(third, first), (second, first), (first, None)]
-        assert [each.id for each in await deliveries_of(tx, endpoint.id, merchant_id=None, after=third)] == [
-            second,
-            first,
-        ]
-        [attempt] = await attempts_of(tx, third, merchant_id="mer_1")
+    readings = WebhookReadings(world.api)
+    told, place = await readings.deliveries(endpoint.id, merchant_id="mer_1", state=None, place=None, limit=2)
+    assert [(each.id, each.replay_of) for each in told] == [(third, first), (second, first)]
+    rest, end = await readings.deliveries(endpoint.id, merchant_id=None, state=None, place=place, limit=2)
+    assert ([each.id for each in rest], end) == ([first], None)
+    failed = DeliveryState.FAILED
+    assert await readings.deliveries(endpoint.id, merchant_id=None, state=failed, place=None, limit=2) == ([], None)
+    found = await readings.delivery(third, merchant_id="mer_1")
+    [attempt] = found.tries
+    assert found.delivery == told[0]
     assert isinstance(attempt, AttemptStory)
     assert (attempt.number, attempt.status, attempt.address) == (1, 204, "127.0.0.1")
 
@@ -75,14 +78,17 @@ async def test_another_merchants_deliveries_are_not_there(world: World) -> None:
     await world.take(refunded())
     [(delivery,)] = world.rows("select id from webhooks.deliveries")
     span = Span(since=endpoint.created_at, until=endpoint.created_at + timedelta(days=1))
+    readings = WebhookReadings(world.api)
+    with pytest.raises(EndpointUnknown):
+        await readings.endpoint(endpoint.id, merchant_id="mer_2")
+    with pytest.raises(EndpointUnknown):
+        await readings.deliveries(endpoint.id, merchant_id="mer_2", state=None, place=None, limit=2)
+    with pytest.raises(DeliveryUnknown):
+        await readings.delivery(delivery, merchant_id="mer_2")
     async with world.api.transaction() as tx:
-        with pytest.raises(EndpointUnknown):
-            await deliveries_of(tx, endpoint.id, merchant_id="mer_2")
         with pytest.raises(EndpointUnknown):
             await replay_many(tx, endpoint.id, merchant_id="mer_2", by="test", span=span)
         for asked in (delivery, "whd_none"):
-            with pytest.raises(DeliveryUnknown):
-                await attempts_of(tx, asked, merchant_id="mer_2")
             with pytest.raises(DeliveryUnknown):
                 await replay_one(tx, asked, merchant_id="mer_2", by="test")
         await world.endpoints.disable(tx, endpoint.id, merchant_id="mer_1", by="test")

@@ -3,7 +3,7 @@
     Stack(folder)
     ├── servers      PostgreSQL   NATS JetStream   anvil
     ├── furnished    schemas, operator's API key   streams   contracts
-    └── processes    adapter   api   relay x 2   worker ledger   worker mint
+    └── processes    adapter   api   relay x 2   worker ledger   worker mint   worker webhooks
 
 `cashback dev`, the demo, the end-to-end tests, the fault tests and the benchmarks all start this one.
 """

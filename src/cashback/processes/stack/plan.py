@@ -1,6 +1,8 @@
 """Who gets which settings: each process its own role, its own broker user and nothing that it does not need."""
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -19,6 +21,7 @@ PROCESSES: Final[dict[str, tuple[str, ...]]] = {
     "relay-minting": ("relay",),
     "worker-ledger": ("worker", "ledger"),
     "worker-mint": ("worker", "mint"),
+    "worker-webhooks": ("worker", "webhooks"),
 }
 """Every process by the name of its service in compose.yaml, and what follows `cashback` on its command line."""
 
@@ -69,6 +72,7 @@ class Plan:
         """Ask for every password, once."""
         self.ports = ports
         self.pepper = secrets("api_key_pepper")
+        self._webhook_key = b64encode(sha256(secrets("webhook_key").value.encode()).digest()).decode()
         self._roles = {name: secrets(name) for name in migrate.Settings.__struct_fields__ if name != "admin_dsn"}
         self._rights = broker_rights()
         self._broker = {name: secrets(f"nats_{name}_password") for name in self._rights}
@@ -102,6 +106,7 @@ class Plan:
                 return (
                     self._probe(name)
                     | adapter
+                    | self._webhooks()
                     | {
                         "CASHBACK_API_DSN": self.dsn(postgres, "cashback", "cashback_api"),
                         "CASHBACK_API_KEY_PEPPER": self.pepper.value,
@@ -141,6 +146,9 @@ class Plan:
             case "worker-mint":
                 dsn = self.dsn(postgres, "minting", "minting_worker")
                 return self._probe(name) | self._nats(name, nats) | adapter | {"CASHBACK_MINTING_DSN": dsn}
+            case "worker-webhooks":
+                dsn = self.dsn(postgres, "cashback", "cashback_webhooks")
+                return self._probe(name) | self._nats(name, nats) | self._webhooks() | {"CASHBACK_WEBHOOKS_DSN": dsn}
             case _:
                 raise KeyError(name)
 
@@ -160,6 +168,14 @@ class Plan:
             "CASHBACK_LEDGER_AUDIT_DSN": self.dsn(postgres, "cashback", "cashback_auditor"),
             "CASHBACK_MINTING_AUDIT_DSN": self.dsn(postgres, "minting", "minting_auditor"),
             "CASHBACK_CHAIN_AUDIT_DSN": self.dsn(postgres, "chain", "chain_auditor"),
+        }
+
+    def _webhooks(self) -> dict[str, str]:
+        """Return the key of webhooks' secrets, and that endpoints may be on this machine, where it is all tried out."""
+        return {
+            "CASHBACK_WEBHOOK_KEY": self._webhook_key,
+            "CASHBACK_WEBHOOK_ALLOW_LOOPBACK": "true",
+            "CASHBACK_DEVELOPMENT": "true",
         }
 
     def _probe(self, name: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ RELAYS: Final = ("relay-cashback", "relay-minting")
 DURABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "worker-ledger": ("ledger-approvals", "ledger-outcomes"),
     "worker-mint": ("minting-requests",),
+    "worker-webhooks": ("webhooks-deliveries",),
 }
 """Who consumes, and under which durable names: a worker that is added here gets what it needs for them, no more."""
 

@@ -1,23 +1,28 @@
 """What every command over REST shares: its owner, and the way its outcome becomes an answer."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, post
-from litestar.datastructures import ResponseHeader
+from litestar import Request, Response
 
 from cashback.kernel.errors import NotFound
-from cashback.kernel.http import Principal, Scope, principal_of, problems, require_operator
+from cashback.kernel.http import Principal, Scope, principal_of, require_operator
+from cashback.kernel.http.commands import REPLAYED, command_route
 from cashback.kernel.ids import is_id
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.model import OPERATOR, FieldInvalid, Order, Outcome, Refused
 
-REPLAYED: Final = "Idempotency-Replayed"
-"""Set to `true` on an answer that was given before: nothing new happened."""
-
-REPLAY_HEADER: Final = ResponseHeader(
-    name=REPLAYED, value="true", description="Present when this very answer was given before.", documentation_only=True
-)
+__all__ = [
+    "OrderBody",
+    "ReasonBody",
+    "answer",
+    "command_route",
+    "in_path",
+    "merchant_of",
+    "ordered_by",
+    "owner_of",
+    "signed_by",
+]
 
 
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,32 +36,6 @@ class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     person: Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="Who decides this.")]
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="Why; it is kept.")]
-
-
-def command_route(  # each named at the route, where it is read
-    path: str,
-    *,
-    operation_id: str,
-    summary: str,
-    tag: str,
-    meets: tuple[int, ...] = (403, 404, 409),
-    body_bytes_max: int | None = None,
-) -> post:
-    """Return the decorator of a route that does something once for each idempotency key, at a POST to `path`.
-
-    `meets` are the problems it answers beside those of every route and of every body; its body is bounded by
-    `body_bytes_max`, and as all bodies are without it.
-    """
-    bound: dict[str, Any] = {} if body_bytes_max is None else {"request_max_body_size": body_bytes_max}
-    return post(
-        path,
-        operation_id=operation_id,
-        summary=summary,
-        tags=[tag],
-        response_headers=[REPLAY_HEADER],
-        responses=problems(*meets, 413, 415),
-        **bound,
-    )
 
 
 def ordered_by(request: Request[Any, Any, Any], key: str) -> Order:

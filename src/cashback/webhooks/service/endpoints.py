@@ -28,8 +28,6 @@ from cashback.webhooks.store import endpoints as store
 OVERLAP: Final = timedelta(hours=24)
 """How long a secret that was replaced signs beside its heir."""
 
-PAGE_MAX: Final = 100
-
 
 class Endpoints:
     """What is done with endpoints."""
@@ -70,12 +68,6 @@ class Endpoints:
         await self._add_secret(tx, endpoint.id, number=1)
         await store.journal(tx, endpoint.id, what="created", by=new.by)
         return endpoint
-
-    async def listed(
-        self, tx: Tx, *, merchant_id: str | None, after: str = "", limit: int = PAGE_MAX
-    ) -> list[Endpoint]:
-        """Return up to `limit` endpoints by id, from behind `after` on."""
-        return await store.page(tx, merchant_id=merchant_id, after=after, limit=min(limit, PAGE_MAX))
 
     async def secret(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> str:
         """Return the newest secret of an endpoint, and write down that it was shown.

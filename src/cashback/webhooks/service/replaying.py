@@ -1,4 +1,4 @@
-"""The log of deliveries, and delivering again: under the same event id, with the same bytes, tried as at first."""
+"""Delivering again: under the same event id, with the same bytes, tried as at first."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.webhooks.model import (
     REPLAYS_MAX,
-    AttemptStory,
     DeliveryState,
-    DeliveryStory,
     DeliveryUnknown,
     Endpoint,
     EndpointDisabled,
@@ -19,30 +17,7 @@ from cashback.webhooks.model import (
 from cashback.webhooks.store import endpoints
 from cashback.webhooks.store import replays as store
 
-PAGE_MAX = 100
 ENDED = (DeliveryState.DELIVERED, DeliveryState.FAILED)
-
-
-async def deliveries_of(
-    tx: Tx, endpoint_id: str, *, merchant_id: str | None, after: str = "", limit: int = PAGE_MAX
-) -> list[DeliveryStory]:
-    """Return an endpoint's deliveries, newest first.
-
-    Raises:
-        EndpointUnknown: there is none such, or it is another merchant's.
-    """
-    await _owned(tx, endpoint_id, merchant_id=merchant_id)
-    return await store.page(tx, endpoint_id, after=after, limit=min(limit, PAGE_MAX))
-
-
-async def attempts_of(tx: Tx, delivery_id: str, *, merchant_id: str | None) -> list[AttemptStory]:
-    """Return the tries of a delivery.
-
-    Raises:
-        DeliveryUnknown: there is none such, or it is to another merchant's endpoint.
-    """
-    await _first_of(tx, delivery_id, merchant_id=merchant_id)
-    return await store.attempts(tx, delivery_id)
 
 
 async def replay_one(tx: Tx, delivery_id: str, *, merchant_id: str | None, by: str) -> str:

@@ -206,3 +206,25 @@ async def waiting(tx: Tx) -> tuple[int, int]:
     )
     row = await cursor.fetchone()
     return (0, 0) if row is None else (row[0], row[1])
+
+
+async def neglected(tx: Tx, *, for_s: int) -> int:
+    """Return how many endpoints have something that has been due for so long, and nothing that is being tried."""
+    cursor = await tx.execute(
+        """
+        select count(distinct waiting.endpoint_id)
+        from webhooks.deliveries as waiting
+        where waiting.state in ('due', 'claimed')
+          and waiting.due_at < now() - make_interval(secs => %(for_s)s)
+          and not exists (
+              select 1
+              from webhooks.deliveries as tried
+              where tried.endpoint_id = waiting.endpoint_id
+                and tried.state = 'claimed'
+                and tried.due_at > now()
+          )
+        """,
+        {"for_s": for_s},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])

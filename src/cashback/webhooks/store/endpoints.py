@@ -76,6 +76,20 @@ async def page(tx: Tx, *, merchant_id: str | None, after: str, limit: int) -> li
     return [_to_endpoint(row) for row in await cursor.fetchall()]
 
 
+async def read(tx: Tx, endpoint_id: str) -> Endpoint | None:
+    """Return an endpoint as it stands, without keeping anybody from changing it."""
+    cursor = await tx.execute(
+        f"""
+        select {_COLUMNS}
+        from webhooks.endpoints
+        where id = %(endpoint_id)s
+        """,
+        {"endpoint_id": endpoint_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _to_endpoint(row)
+
+
 async def locked(tx: Tx, endpoint_id: str) -> Endpoint | None:
     """Return an endpoint, which nobody else changes until `tx` ends."""
     cursor = await tx.execute(

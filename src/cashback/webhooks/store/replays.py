@@ -1,9 +1,12 @@
 """Deliveries as they are told, and repeated."""
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 from cashback.kernel.db import Tx
 from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryStory, Span
+
+_STORY: Final = "id, endpoint_id, event_id, type, occurred_at, replay_of, state, attempts, due_at, ended_at"
 
 
 async def replayable(
@@ -72,34 +75,54 @@ async def repeat(tx: Tx, first_ids: Sequence[str], ids: Sequence[str]) -> int:
     return cursor.rowcount
 
 
-async def page(tx: Tx, endpoint_id: str, *, after: str, limit: int) -> list[DeliveryStory]:
-    """Return deliveries of an endpoint by their ids, newest first, those before `after` unless it is empty."""
+async def page(tx: Tx, endpoint_id: str, *, state: DeliveryState | None, after: str, limit: int) -> list[DeliveryStory]:
+    """Return deliveries of an endpoint by their ids, newest first, those before `after` unless it is empty.
+
+    Of one state, or of all without one.
+    """
     cursor = await tx.execute(
-        """
-        select id, endpoint_id, event_id, type, occurred_at, replay_of, state, attempts, due_at, ended_at
+        f"""
+        select {_STORY}
         from webhooks.deliveries
         where endpoint_id = %(endpoint_id)s
+          and (%(state)s::text is null or state = %(state)s)
           and (%(after)s = '' or id < %(after)s)
         order by id desc
         limit %(limit)s
         """,
-        {"endpoint_id": endpoint_id, "after": after, "limit": limit},
+        {"endpoint_id": endpoint_id, "state": state and state.value, "after": after, "limit": limit},
     )
-    return [
-        DeliveryStory(
-            id=row[0],
-            endpoint_id=row[1],
-            event_id=row[2],
-            type=row[3],
-            occurred_at=row[4],
-            replay_of=row[5],
-            state=DeliveryState(row[6]),
-            attempts=row[7],
-            due_at=row[8],
-            ended_at=row[9],
-        )
-        for row in await cursor.fetchall()
-    ]
+    return [_to_story(row) for row in await cursor.fetchall()]
+
+
+async def stories(tx: Tx, delivery_ids: Sequence[str]) -> list[DeliveryStory]:
+    """Return deliveries as they stand, those that there are."""
+    cursor = await tx.execute(
+        f"""
+        select {_STORY}
+        from webhooks.deliveries
+        where id = any(%(delivery_ids)s::text[])
+        order by id
+        """,
+        {"delivery_ids": list(delivery_ids)},
+    )
+    return [_to_story(row) for row in await cursor.fetchall()]
+
+
+def _to_story(row: tuple[Any, ...]) -> DeliveryStory:
+    """Return what a row tells."""
+    return DeliveryStory(
+        id=row[0],
+        endpoint_id=row[1],
+        event_id=row[2],
+        type=row[3],
+        occurred_at=row[4],
+        replay_of=row[5],
+        state=DeliveryState(row[6]),
+        attempts=row[7],
+        due_at=row[8],
+        ended_at=row[9],
+    )
 
 
 async def attempts(tx: Tx, delivery_id: str) -> list[AttemptStory]:

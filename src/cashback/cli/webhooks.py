@@ -1,0 +1,174 @@
+"""`cashback webhook`: endpoints that hear of events, what was delivered to them, and delivering again."""
+
+from typing import Any, Final
+
+import click
+
+from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
+from cashback.cli.output import json_option, print_facts, print_json, print_records
+
+_ENDPOINTS: Final = "/v1/webhooks/endpoints"
+_DELIVERIES: Final = "/v1/webhooks/deliveries"
+_OF_ONE: Final = "whd_"
+_STATES: Final = ["due", "claimed", "delivered", "failed"]
+
+
+@click.group()
+def webhook() -> None:
+    """Make endpoints that hear of events, read what was delivered to them, and have it delivered again.
+
+    Example: cashback webhook deliveries whe_01k9z3v6q8e2r9xw5t4c7m1n0p --state failed
+    """
+
+
+@webhook.command(short_help="Create an endpoint.")
+@click.argument("url")
+@click.option("--type", "types", multiple=True, required=True, help="A type of event to hear of; may be repeated.")
+@click.option("--merchant", "merchant_id", help="Whose it is, `mer_...`; the caller's own when left out.")
+@idempotency_option
+@json_option
+def create(url: str, types: tuple[str, ...], merchant_id: str | None, key: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Create an endpoint that hears of what happens from now on; `cashback webhook secret` tells what signs.
+
+    Example: cashback webhook create https://shop.example/hooks --type token.minted --type purchase.refunded
+    """
+    body: dict[str, Any] = {"url": url, "types": list(types)}
+    if merchant_id is not None:
+        body["merchant_id"] = merchant_id
+    _order(_ENDPOINTS, body, key, title="endpoint", as_json=as_json)
+
+
+@webhook.command("list", short_help="List endpoints.")
+@limit_option
+@json_option
+def list_endpoints(limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List endpoints, the oldest first; with a merchant's key its own.
+
+    Example: cashback webhook list
+    """
+    shown = ("id", "merchant_id", "url", "state", "disabled_reason", "failing_since")
+    print_page("endpoints", _ENDPOINTS, limit=limit, as_json=as_json, shown=shown)
+
+
+@webhook.command(short_help="Show an endpoint, or a delivery with its tries.")
+@click.argument("id_", metavar="ID")
+@json_option
+def show(id_: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show an endpoint, `whe_...`, or a delivery with its tries, `whd_...`.
+
+    Example: cashback webhook show whe_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    is_delivery = id_.startswith(_OF_ONE)
+    with api() as client:
+        told = client.get(f"{_DELIVERIES if is_delivery else _ENDPOINTS}/{part(id_)}")
+    if as_json:
+        print_json(told)
+    elif is_delivery:
+        print_facts("delivery", told["delivery"])
+        print_records("tries", told["tries"], as_json=False)
+    else:
+        print_facts("endpoint", told)
+
+
+@webhook.command(short_help="Show what signs; that is written down.")
+@click.argument("endpoint_id")
+@json_option
+def secret(endpoint_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Show the newest secret of an endpoint, by which its owner verifies what comes; that it was shown is written down.
+
+    Example: cashback webhook secret whe_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        told = client.get(f"{_ENDPOINTS}/{part(endpoint_id)}/secret")
+    if as_json:
+        print_json(told)
+    else:
+        click.echo(told["secret"])
+
+
+@webhook.command(short_help="Give an endpoint a new secret.")
+@click.argument("endpoint_id")
+@idempotency_option
+@json_option
+def rotate(endpoint_id: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Give an endpoint a new secret; the one before signs beside it for a day.
+
+    Example: cashback webhook rotate whe_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    _order(f"{_ENDPOINTS}/{part(endpoint_id)}/rotate", {}, key, title="rotated", as_json=as_json)
+
+
+@webhook.command(short_help="Have an endpoint hear of events again.")
+@click.argument("endpoint_id")
+@idempotency_option
+@json_option
+def enable(endpoint_id: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Have an endpoint hear of what happens from now on; `cashback webhook replay` brings what ended meanwhile.
+
+    Example: cashback webhook enable whe_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    _order(f"{_ENDPOINTS}/{part(endpoint_id)}/enable", {}, key, title="enabled", as_json=as_json)
+
+
+@webhook.command(short_help="Have an endpoint hear of nothing more.")
+@click.argument("endpoint_id")
+@idempotency_option
+@json_option
+def disable(endpoint_id: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Have an endpoint hear of nothing more; what was to be delivered to it ends as failed.
+
+    Example: cashback webhook disable whe_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    _order(f"{_ENDPOINTS}/{part(endpoint_id)}/disable", {}, key, title="disabled", as_json=as_json)
+
+
+@webhook.command(short_help="List what was delivered to an endpoint.")
+@click.argument("endpoint_id")
+@click.option("--state", type=click.Choice(_STATES), help="Only deliveries in this state.")
+@limit_option
+@json_option
+def deliveries(endpoint_id: str, state: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List the deliveries to an endpoint, the newest first.
+
+    Example: cashback webhook deliveries whe_01k9z3v6q8e2r9xw5t4c7m1n0p --state failed
+    """
+    shown = ("id", "event_id", "type", "state", "attempts", "due_at", "ended_at", "replay_of")
+    asked = {} if state is None else {"state": state}
+    path = f"{_ENDPOINTS}/{part(endpoint_id)}/deliveries"
+    print_page("deliveries", path, limit=limit, as_json=as_json, shown=shown, asked=asked)
+
+
+@webhook.command(short_help="Deliver again: one, or those of a span of time.")
+@click.argument("id_", metavar="ID")
+@click.option("--since", help="Of events that happened from then on: RFC 3339 with an offset.")
+@click.option("--until", help="And before then.")
+@click.option("--type", "types", multiple=True, help="Only of this type; may be repeated.")
+@click.option("--state", "states", multiple=True, type=click.Choice(["delivered", "failed"]), help="Only these.")
+@click.option("--dry-run", is_flag=True, help="Count them alone.")
+@idempotency_option
+@json_option
+def replay(id_: str, key: str, as_json: bool, **terms: Any) -> None:  # noqa: ANN401, FBT001  # as above
+    """Deliver again what a delivery has, `whd_...`, or what ended at an endpoint, `whe_...`, `--since` and `--until`.
+
+    Example: cashback webhook replay whd_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    span = (terms["since"], terms["until"])
+    if id_.startswith(_OF_ONE):
+        if any(terms.values()):
+            raise click.UsageError("a delivery is replayed as it is: no span, type or state goes with it")
+        _order(f"{_DELIVERIES}/{part(id_)}/replay", {}, key, title="delivery", as_json=as_json)
+        return
+    if None in span:
+        raise click.UsageError("say --since and --until: deliveries of an endpoint are replayed by a span of time")
+    body = {**terms, "types": list(terms["types"]), "states": list(terms["states"])}
+    _order(f"{_ENDPOINTS}/{part(id_)}/replay", body, key, title="replayed", as_json=as_json)
+
+
+def _order(path: str, body: dict[str, Any], key: str, *, title: str, as_json: bool) -> None:
+    """Have something done once, and print the answer."""
+    with api() as client:
+        told = client.post(path, body, idempotency_key=key)
+    if as_json:
+        print_json(told)
+    else:
+        print_facts(title, told)

@@ -1,0 +1,41 @@
+"""What every command over REST says of itself, whoever's it is: done once for each idempotency key (I7)."""
+
+from typing import Any, Final
+
+from litestar import post
+from litestar.datastructures import ResponseHeader
+
+from cashback.kernel.http.problems import problems
+
+REPLAYED: Final = "Idempotency-Replayed"
+"""Set to `true` on an answer that was given before: nothing new happened."""
+
+REPLAY_HEADER: Final = ResponseHeader(
+    name=REPLAYED, value="true", description="Present when this very answer was given before.", documentation_only=True
+)
+
+
+def command_route(  # each named at the route, where it is read
+    path: str,
+    *,
+    operation_id: str,
+    summary: str,
+    tag: str,
+    meets: tuple[int, ...] = (403, 404, 409),
+    body_bytes_max: int | None = None,
+) -> post:
+    """Return the decorator of a route that does something once for each idempotency key, at a POST to `path`.
+
+    `meets` are the problems it answers beside those of every route and of every body; its body is bounded by
+    `body_bytes_max`, and as all bodies are without it.
+    """
+    bound: dict[str, Any] = {} if body_bytes_max is None else {"request_max_body_size": body_bytes_max}
+    return post(
+        path,
+        operation_id=operation_id,
+        summary=summary,
+        tags=[tag],
+        response_headers=[REPLAY_HEADER],
+        responses=problems(*meets, 413, 415),
+        **bound,
+    )

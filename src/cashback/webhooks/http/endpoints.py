@@ -1,0 +1,166 @@
+"""Endpoints over REST: a merchant's own, the operator's to see all."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, place_of, principal_of, problems
+from cashback.kernel.http.commands import command_route
+from cashback.webhooks.http.asking import TAG, EndpointId, NothingBody, answer, asked_by
+from cashback.webhooks.model import TYPES_MAX, URL_LENGTH_MAX, Endpoint
+from cashback.webhooks.service.commands import Terms, WebhookCommands
+from cashback.webhooks.service.readings import WebhookReadings
+
+
+class EndpointBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new endpoint; an operator that names no merchant makes one of its own, which hears of everybody's events."""
+
+    url: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=URL_LENGTH_MAX, description="`https://`, at a public address.")
+    ]
+    types: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=200)]],
+        msgspec.Meta(min_length=1, max_length=TYPES_MAX, description="The types of events to hear of."),
+    ]
+    merchant_id: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+
+class EndpointSecret(msgspec.Struct, frozen=True):
+    """What deliveries to an endpoint are signed with: `whsec_` and base64, as Standard Webhooks has it."""
+
+    secret: str
+
+
+class EndpointPage(Page[Endpoint], frozen=True):
+    """One page of endpoints; `next_cursor` is null on the last one."""
+
+
+@command_route(
+    "/v1/webhooks/endpoints",
+    operation_id="createWebhookEndpoint",
+    summary="Create an endpoint that hears of events",
+    tag=TAG,
+)
+async def create_endpoint(
+    request: Request[Any, Any, Any],
+    webhook_commands: NamedDependency[WebhookCommands],
+    data: JSONBody[EndpointBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[Endpoint]:
+    """Have events that happen from now on be posted there, signed; the secret is asked for by a call of its own."""
+    terms = Terms(merchant_id=data.merchant_id, url=data.url, types=tuple(data.types))
+    return answer(await webhook_commands.create(asked_by(request, idempotency_key), terms))
+
+
+@get(
+    "/v1/webhooks/endpoints", operation_id="listWebhookEndpoints", summary="Endpoints", tags=[TAG], responses=problems()
+)
+async def list_endpoints(
+    request: Request[Any, Any, Any],
+    webhook_readings: NamedDependency[WebhookReadings],
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> EndpointPage:
+    """Return one page of endpoints, oldest first; a merchant sees its own alone."""
+    found = await webhook_readings.endpoints(
+        merchant_id=principal_of(request).merchant_id, place=place_of(cursor), limit=limit
+    )
+    return EndpointPage.of(*found)
+
+
+@get(
+    "/v1/webhooks/endpoints/{endpoint_id:str}",
+    operation_id="showWebhookEndpoint",
+    summary="One endpoint",
+    tags=[TAG],
+    responses=problems(404),
+)
+async def show_endpoint(
+    request: Request[Any, Any, Any], webhook_readings: NamedDependency[WebhookReadings], endpoint_id: EndpointId
+) -> Endpoint:
+    """Return an endpoint: whether it is enabled, why not, and since when it fails."""
+    return await webhook_readings.endpoint(endpoint_id, merchant_id=principal_of(request).merchant_id)
+
+
+@get(
+    "/v1/webhooks/endpoints/{endpoint_id:str}/secret",
+    operation_id="showWebhookSecret",
+    summary="The newest secret of an endpoint",
+    tags=[TAG],
+    responses=problems(404, 409),
+)
+async def show_secret(
+    request: Request[Any, Any, Any], webhook_commands: NamedDependency[WebhookCommands], endpoint_id: EndpointId
+) -> Response[EndpointSecret]:
+    """Return what deliveries are signed with; that it was shown, and to which API key, is written down."""
+    principal = principal_of(request)
+    secret = await webhook_commands.secret(endpoint_id, merchant_id=principal.merchant_id, by=principal.key_id)
+    return Response(EndpointSecret(secret), headers={"Cache-Control": "no-store"})
+
+
+@command_route(
+    "/v1/webhooks/endpoints/{endpoint_id:str}/rotate",
+    operation_id="rotateWebhookSecret",
+    summary="Give an endpoint a new secret",
+    tag=TAG,
+)
+async def rotate_secret(
+    request: Request[Any, Any, Any],
+    webhook_commands: NamedDependency[WebhookCommands],
+    endpoint_id: EndpointId,
+    data: JSONBody[NothingBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[Endpoint]:
+    """Sign with a new secret from now on; the one before signs beside it for a day, older ones no more."""
+    del data
+    return answer(await webhook_commands.rotate(asked_by(request, idempotency_key), endpoint_id))
+
+
+@command_route(
+    "/v1/webhooks/endpoints/{endpoint_id:str}/enable",
+    operation_id="enableWebhookEndpoint",
+    summary="Enable an endpoint",
+    tag=TAG,
+)
+async def enable_endpoint(
+    request: Request[Any, Any, Any],
+    webhook_commands: NamedDependency[WebhookCommands],
+    endpoint_id: EndpointId,
+    data: JSONBody[NothingBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[Endpoint]:
+    """Have it hear of what happens from now on; what ended meanwhile is replayed if that is asked for."""
+    del data
+    return answer(await webhook_commands.enable(asked_by(request, idempotency_key), endpoint_id))
+
+
+@command_route(
+    "/v1/webhooks/endpoints/{endpoint_id:str}/disable",
+    operation_id="disableWebhookEndpoint",
+    summary="Disable an endpoint",
+    tag=TAG,
+)
+async def disable_endpoint(
+    request: Request[Any, Any, Any],
+    webhook_commands: NamedDependency[WebhookCommands],
+    endpoint_id: EndpointId,
+    data: JSONBody[NothingBody],
+    idempotency_key: IdempotencyKey,
+) -> Response[Endpoint]:
+    """Have it hear of nothing more; what was to be delivered to it ends as failed."""
+    del data
+    return answer(await webhook_commands.disable(asked_by(request, idempotency_key), endpoint_id))
+
+
+ENDPOINT_ROUTES = [
+    create_endpoint,
+    list_endpoints,
+    show_endpoint,
+    show_secret,
+    rotate_secret,
+    enable_endpoint,
+    disable_endpoint,
+]

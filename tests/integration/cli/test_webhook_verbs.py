@@ -1,0 +1,105 @@
+"""`cashback webhook` on a running system: an endpoint is made, hears of a purchase, and is told again."""
+
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from cashback.cli.command import EXIT_REJECTED
+from cashback.processes.embedded import eventually
+from tests.integration.cli.conftest import Ask, Cashback, Dev
+from tests.support.standard_webhooks import is_genuine
+
+WITHIN_S = 30.0
+
+
+class Receiver(HTTPServer):
+    """A server on this machine that keeps what it gets."""
+
+    got: list[tuple[dict[str, str], bytes]]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Keeps a request and answers 204."""
+
+    def do_POST(self) -> None:  # the name that the library calls
+        """Keep it."""
+        assert isinstance(self.server, Receiver)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((dict(self.headers.items()), body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  # the library's own names
+        """Say nothing."""
+        del format, args
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Give it, listening."""
+    with Receiver(("127.0.0.1", 0), Handler) as server:
+        server.got = []
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
+
+
+def test_an_endpoint_is_made_hears_of_a_purchase_and_is_told_again(
+    dev: Dev, ask: Ask, cashback: Cashback, receiver: Receiver
+) -> None:
+    """The secret that `webhook secret` shows verifies what comes; after a rotation another one does."""
+    url = f"http://127.0.0.1:{receiver.server_port}/hooks"
+    words = ("--type", "purchase.created", "--merchant", dev.merchant_id)
+    endpoint = ask("webhook", "create", url, *words)
+    secret = cashback("webhook", "secret", endpoint["id"], settings=dev.settings).out.strip()
+    assert ask("webhook", "secret", endpoint["id"]) == {"secret": secret}
+    assert endpoint["id"] in [one["id"] for one in ask("webhook", "list", "--limit", "200")]
+    ask("purchase", "create", "--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "1999")
+    assert eventually(lambda: len(receiver.got) == 1, within_s=WITHIN_S)
+    [delivery] = ask("webhook", "deliveries", endpoint["id"])
+    assert eventually(lambda: len(ask("webhook", "show", delivery["id"])["tries"]) == 1, within_s=WITHIN_S)
+    assert ask("webhook", "deliveries", endpoint["id"], "--state", "failed") == []
+    shown = cashback("webhook", "show", delivery["id"], settings=dev.settings)
+    assert (shown.code, "204" in shown.out) == (0, True)
+    ask("webhook", "rotate", endpoint["id"])
+    again = ask("webhook", "replay", delivery["id"])
+    assert (again["replay_of"], again["event_id"]) == (delivery["id"], delivery["event_id"])
+    assert eventually(lambda: len(receiver.got) == 2, within_s=WITHIN_S)
+    new = ask("webhook", "secret", endpoint["id"])["secret"]
+    (first, body), (second, same) = receiver.got
+    assert (first["webhook-id"], body) == (second["webhook-id"], same)
+    signed_by = [
+        [is_genuine(one, headers, body, now_s=time.time()) for one in (secret, new)] for headers in (first, second)
+    ]
+    assert signed_by == [[True, False], [True, True]]
+    span = ("--since", endpoint["created_at"], "--until", "2100-01-01T00:00:00Z")
+    counted = ask("webhook", "replay", endpoint["id"], *span, "--state", "failed", "--dry-run")
+    assert counted == {"count": 0, "dry_run": True, "more": False}
+    assert ask("webhook", "disable", endpoint["id"])["disabled_reason"] == "by_hand"
+    refused = cashback("webhook", "replay", delivery["id"], settings=dev.settings)
+    assert (refused.code, "endpoint_disabled" in refused.err) == (EXIT_REJECTED, True)
+    assert ask("webhook", "enable", endpoint["id"])["state"] == "enabled"
+    ask("webhook", "disable", endpoint["id"])
+
+
+@pytest.mark.parametrize("words", [("whd_1", "--dry-run"), ("whe_1",), ("whe_1", "--since", "2026-01-01T00:00:00Z")])
+def test_what_cannot_be_meant_is_a_mistake_on_the_command_line(
+    words: tuple[str, ...], dev: Dev, cashback: Cashback
+) -> None:
+    """A span of one delivery, an endpoint without a span: exit code 2, and nobody is asked."""
+    assert cashback("webhook", "replay", *words, settings=dev.settings).code == 2
+
+
+def test_an_endpoint_that_is_not_there_is_said_to_be_none(dev: Dev, cashback: Cashback) -> None:
+    """With the API's own code; a URL that nothing may be delivered to, too."""
+    said = cashback("webhook", "show", "whe_01k9z3v6q8e2r9xw5t4c7m1n0p", settings=dev.settings)
+    assert (said.code, "endpoint_unknown" in said.err) == (EXIT_REJECTED, True)
+    inside = ("webhook", "create", "https://10.0.0.1/", "--type", "token.minted")
+    said = cashback(*inside, settings=dev.settings)
+    assert (said.code, "url_forbidden" in said.err) == (EXIT_REJECTED, True)

@@ -17,6 +17,7 @@ from typing import Final, Literal
 import msgspec
 
 from cashback.kernel.clock import monotonic_s
+from tests.support.facts import pause
 
 Way = Literal["to_broker", "to_client"]
 
@@ -96,9 +97,8 @@ class NatsProxy:
         self.seen = Seen()
         self._upstream = port
         self._chance = random.Random(seed)  # noqa: S311 - moments need no secrecy, they need to be repeatable
-        self._gates = {way: asyncio.Event() for way in WAYS}
+        self._gates = _open_gates()
         self._writers: set[asyncio.StreamWriter] = set()
-        self.heal()
 
     @classmethod
     @asynccontextmanager
@@ -127,6 +127,14 @@ class NatsProxy:
         """Let everything through that waited, and what comes."""
         for gate in self._gates.values():
             gate.set()
+
+    def forget(self) -> None:
+        """Let nothing through on the connections that there are, for ever; new ones are served.
+
+        So does a firewall that has forgotten them.
+        """
+        self.part()
+        self._gates = _open_gates()
 
     def cut(self) -> None:
         """Reset every connection that there is: what waited on it is gone."""
@@ -158,7 +166,7 @@ class NatsProxy:
     async def _pass_on(self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what is read one way until there is no more, or nobody takes it."""
         queue: asyncio.Queue[tuple[float, Unit]] = asyncio.Queue(HELD_MAX)
-        sending = asyncio.create_task(self._send(way, queue, writer))
+        sending = asyncio.create_task(self._send(self._gates[way], queue, writer))
         splitter = Splitter()
         try:
             with suppress(ConnectionError):
@@ -169,15 +177,17 @@ class NatsProxy:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    async def _send(self, way: Way, queue: asyncio.Queue[tuple[float, Unit]], writer: asyncio.StreamWriter) -> None:
-        """Send what is due, in groups of which each may be shuffled."""
+    async def _send(
+        self, gate: asyncio.Event, queue: asyncio.Queue[tuple[float, Unit]], writer: asyncio.StreamWriter
+    ) -> None:
+        """Send what is due through `gate`, in groups of which each may be shuffled."""
         while True:
             due_s, unit = await queue.get()
-            await asyncio.sleep(max(0.0, due_s - monotonic_s()))
+            await pause(max(0.0, due_s - monotonic_s()))
             group = [unit]
             while len(group) < self.weather.window and not queue.empty():
                 group.append(queue.get_nowait()[1])
-            await self._gates[way].wait()
+            await gate.wait()
             writer.write(b"".join(one.data for one in self._weathered(group)))
             await writer.drain()
 
@@ -204,6 +214,14 @@ class NatsProxy:
         self.seen.doubled += len(doubled)
         self.seen.overtaken += sum(one is not other for one, other in zip(arriving, run, strict=False))
         return arriving
+
+
+def _open_gates() -> dict[Way, asyncio.Event]:
+    """Return a gate for each direction, open."""
+    gates: dict[Way, asyncio.Event] = {way: asyncio.Event() for way in WAYS}
+    for gate in gates.values():
+        gate.set()
+    return gates
 
 
 def _frame_size(data: bytearray) -> int | None:

@@ -11,6 +11,7 @@ from cashback.processes.stack import PROCESSES
 from tests.chaos.verdict import READY_WITHIN_S, assert_nothing_lost_or_doubled
 from tests.support.facts import eventually
 from tests.support.load import Load
+from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S, RECOVERS_SERVER_WITHIN_S, recovered
 from tests.support.stack import WholeSystem
 
 pytestmark = pytest.mark.timeout(300)
@@ -85,19 +86,24 @@ async def test_killing_postgresql_under_load_loses_and_doubles_nothing(
     async with Load.on(stack) as load:
         await load.goes_on(chance.randint(10, 60))
         await asyncio.to_thread(stack.postgres.kill)
-        await asyncio.to_thread(stack.postgres.start)
+        async with recovered(stack, load, within_s=RECOVERS_SERVER_WITHIN_S, what="kill -9 of PostgreSQL"):
+            await asyncio.to_thread(stack.postgres.start)
         await load.goes_on(20)
     await assert_nothing_lost_or_doubled(stack, load)
 
 
 async def kill_all(stack: WholeSystem, chance: random.Random) -> None:
     """Kill and restart every process and the broker, one after the other, and see that nothing was lost or doubled."""
-    victims: list[CashbackProcess | EmbeddedNats] = [*stack.processes.values(), stack.nats]
+    names: dict[CashbackProcess | EmbeddedNats, str] = {process: name for name, process in stack.processes.items()}
+    names[stack.nats] = "the broker"
     async with Load.on(stack) as load:
-        for victim in chance.sample(victims, k=len(victims)):
+        for victim in chance.sample(list(names), k=len(names)):
             await load.goes_on(chance.randint(1, 20))
             await asyncio.to_thread(victim.kill)
-            await asyncio.to_thread(victim.start)
+            within_s = RECOVERS_SERVER_WITHIN_S if victim is stack.nats else RECOVERS_PROCESS_WITHIN_S
+            # Its start is part of it.
+            async with recovered(stack, load, within_s=within_s, what=f"kill -9 of {names[victim]}"):
+                await asyncio.to_thread(victim.start)
     await assert_nothing_lost_or_doubled(stack, load)
 
 

@@ -1,7 +1,8 @@
-"""Kill -9 of workers and relays at every named point, under load, in the whole system."""
+"""Kill -9 of workers and relays at every named point, and SIGSTOP beyond the lease, under load, in the whole system."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGKILL
 from typing import Final
@@ -17,7 +18,9 @@ from cashback.processes.embedded import CashbackProcess, free_port
 from cashback.processes.stack import PROCESSES
 from tests.chaos.adapter_stage import ended_by_itself
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
+from tests.support.facts import eventually
 from tests.support.load import Load
+from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S, recovered
 from tests.support.stack import IMPATIENT, WholeSystem, whole_system
 
 SERVICES: Final = {
@@ -36,6 +39,14 @@ APART: Final = frozenset({"failure.noted", "letter.buried", "lanes.releasing"})
 
 ONCE: Final = frozenset({"lanes.taken"})
 """Points that a process may go past a single time in its life."""
+
+IN_A_TRANSACTION: Final = frozenset(
+    {"batch.applying", "request.storing", "number.drawn", "request.appending", "settlement.posting"}
+)
+"""Points at which locks are held, until the database ends the transaction of whoever says nothing."""
+
+THROWN_OUT_AFTER_S: Final = 10.0
+STANDS_WITHIN_S: Final = 60.0
 
 pytestmark = pytest.mark.deep
 
@@ -56,6 +67,48 @@ async def test_a_process_killed_at_a_point_under_load_loses_and_doubles_nothing(
         await asyncio.to_thread(stack.processes[service].start)
         await load.goes_on(10)
     await assert_nothing_lost_or_doubled(stack, load)
+
+
+@pytest.mark.invariant("I1", "I2", "I3", "I4", "I5", "I6")
+@pytest.mark.parametrize(
+    "service,point", [(service, point) for service, name in SERVICES.items() for point in sorted(POINTS[name] - APART)]
+)
+async def test_a_process_that_stood_still_at_a_point_beyond_its_lease_does_no_harm_when_it_wakes(
+    stack: WholeSystem, tmp_path: Path, service: str, point: str
+) -> None:
+    """Its successor goes on within ten seconds, or once the database has thrown out who stood in a transaction."""
+    async with Load.on(stack) as load:
+        await load.goes_on(10)
+        await asyncio.to_thread(stack.processes[service].stop)
+        sleeper = armed(stack, service, f"{point}=stop", tmp_path)
+        async with standing_still(sleeper, load):
+            within_s = RECOVERS_PROCESS_WITHIN_S + (THROWN_OUT_AFTER_S if point in IN_A_TRANSACTION else 0.0)
+            async with recovered(stack, load, within_s=within_s, what=f"{service} standing still at {point}"):
+                await asyncio.to_thread(stack.processes[service].start)
+        await load.goes_on(60)
+        assert sleeper.is_running
+        await asyncio.to_thread(sleeper.stop)
+    await assert_nothing_lost_or_doubled(stack, load)
+
+
+@asynccontextmanager
+async def standing_still(process: CashbackProcess, load: Load) -> AsyncIterator[None]:
+    """Start an armed process, yield once it stands still for longer than its leases, and wake it at the end."""
+    starting = asyncio.create_task(asyncio.to_thread(process.start))
+    try:
+
+        async def look() -> bool | None:
+            said = await asyncio.to_thread(process.log.read_text) if process.log.exists() else ""
+            if "failpoint.reached" in said:
+                return True
+            await load.goes_on(1)
+            return None
+
+        await eventually(look, within_s=STANDS_WITHIN_S, what="it stands still")
+        yield
+    finally:
+        process.resume()
+        await starting
 
 
 @pytest.fixture

@@ -14,17 +14,17 @@ from cashback.processes.stack import PROCESSES
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
 from tests.support.facts import eventually
 from tests.support.load import Load
+from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S, RELAY_FOLLOWED_WITHIN_S
 from tests.support.stack import WholeSystem
 
 LEASES = {
-    "adapter": ("chain", "chain.leases", 2),
-    "relay-cashback": ("cashback", "ledger.outbox_cursors", 4),
-    "relay-minting": ("minting", "minting.outbox_cursors", 4),
-    "worker-mint": ("minting", "minting.leases", 1),
+    "adapter": ("chain", "chain.leases", 2, RECOVERS_PROCESS_WITHIN_S),
+    "relay-cashback": ("cashback", "ledger.outbox_cursors", 4, RELAY_FOLLOWED_WITHIN_S),
+    "relay-minting": ("minting", "minting.outbox_cursors", 4, RELAY_FOLLOWED_WITHIN_S),
+    "worker-mint": ("minting", "minting.leases", 1, RECOVERS_PROCESS_WITHIN_S),
 }
-"""In which database and table each process's leases are, and how many its replacement must have taken."""
+"""In which database and table each process's leases are, how many its replacement must have taken, and how soon."""
 
-TAKEN_OVER_WITHIN_S = 30.0
 THROWN_OUT_WITHIN_S = 30.0
 
 pytestmark = pytest.mark.deep
@@ -36,7 +36,7 @@ async def test_a_process_paused_beyond_its_lease_and_replaced_does_no_harm_when_
     stack: WholeSystem, chance: random.Random, tmp_path: Path, name: str
 ) -> None:
     """Its token is old: what it writes is a no-op, what it sends is known already, and it stands by from then on."""
-    database, table, count = LEASES[name]
+    database, table, count, within_s = LEASES[name]
     taken = f"select count(*) from {table} where expires_at > now() and holder <> all(%s)"
     async with Load.on(stack) as load:
         await load.goes_on(chance.randint(10, 60))
@@ -47,7 +47,7 @@ async def test_a_process_paused_beyond_its_lease_and_replaced_does_no_harm_when_
             async def look() -> bool | None:
                 return True if stack.rows(database, taken, before) == [(count,)] else None
 
-            await eventually(look, within_s=TAKEN_OVER_WITHIN_S, what=f"another {name} holds the leases")
+            await eventually(look, within_s=within_s, what=f"another {name} holds the leases")
             await load.goes_on(30)
             stack.processes[name].resume()
             await load.goes_on(60)

@@ -3,7 +3,7 @@
     idle ──ask for up to N, 3 s, heartbeat every second──▶ waiting ──N came, or the server ended it──▶ idle
                                                              └── silence for 2.5 s: forgotten, ask anew ──▶ idle
 
-nats-py's `fetch` stalls for its whole timeout and loses its request when the broker restarts; this is our own. The next
+nats-py's `fetch` loses its request when the broker restarts and waits out its whole timeout; this is our own. The next
 request goes out as soon as the last one is used up, so messages travel while the batch before them is worked on.
 """
 

@@ -1,11 +1,13 @@
 """From approved to minted: requested once, settled by outcomes in any order."""
 
 import asyncio
+from datetime import timedelta
 from itertools import permutations
 
 import msgspec
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from cashback.events import decode
 from cashback.events.ledger import TokenMintRequested
@@ -96,6 +98,22 @@ async def test_a_final_mint_settles_its_cashback(world: World) -> None:
     _, [balance] = await world.readings.balances_of_user(user.id)
     assert (balance.minted, balance.in_flight.cashbacks, balance.granted) == (balance.granted, 0, balance.minted)
     await world.assert_books_prove()
+
+
+async def test_how_long_a_mint_took_is_told_once_however_often_its_outcome_comes(world: World) -> None:
+    """From its request, by the clock that business is done by."""
+    name = "cashback_ledger_mint_duration_seconds"
+    before = [REGISTRY.get_sample_value(f"{name}_{what}") or 0.0 for what in ("count", "sum")]
+    await world.programme()
+    await world.record(buy(await world.user(), await world.merchant()))
+    await world.request()
+    world.clock.advance(timedelta(hours=1))
+    outcome = await minted_outcome(world)
+    for _ in range(3):
+        await world.settle(outcome)
+    count, took_s = (REGISTRY.get_sample_value(f"{name}_{what}") or 0.0 for what in ("count", "sum"))
+    assert count - before[0] == 1
+    assert took_s - before[1] == pytest.approx(3_600)
 
 
 @pytest.mark.invariant("I5", "I6")

@@ -112,6 +112,7 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     reversals: int = 0
     is_returned: bool = False
+    requested_at: datetime | None = None
 
 
 class Stuck(msgspec.Struct, frozen=True, kw_only=True):

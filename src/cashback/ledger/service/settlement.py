@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 import msgspec
+from prometheus_client import Histogram
 
 from cashback.events.minting import TokenMinted, TokenMintFailed, TokenMintReverted
 from cashback.kernel.db import Tx
@@ -23,6 +24,12 @@ BLOCK_REPLACED: Final = "block_replaced"
 """Why a cashback goes back to `mint_requested`."""
 REFUNDED: Final = "refunded"
 """Why a cashback is reversed as soon as it is minted: all of it was returned meanwhile."""
+
+MINTED_AFTER: Final = Histogram(
+    "cashback_ledger_mint_duration_seconds",
+    "From the request of a mint to its being settled as minted, by the clock that business is done by.",
+    buckets=(1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600, 14_400, 86_400),
+)
 
 Told: TypeAlias = TokenMinted | TokenMintFailed | TokenMintReverted
 
@@ -63,6 +70,7 @@ async def settle(tx: Tx, outcomes: Sequence[Told], *, now: datetime) -> None:
             for cashback_id, (_, outcome) in moves.minted.items()
         }
         await mints.mark_minted(tx, places, actor=ACTOR, at=now)
+        _time(moves, now)
     if returned := [cashback.id for cashback, _ in moves.minted.values() if cashback.is_returned]:
         await reversals.mark_reversed(tx, returned, actor=ACTOR, cause=REFUNDED, at=now)
     if moves.stuck:
@@ -131,6 +139,13 @@ def _move(moves: _Moves, cashback: Requested, outcome: Told) -> None:
             moves.stuck[cashback.id] = (cashback, outcome.reason)
         case TokenMintReverted():
             pass
+
+
+def _time(moves: _Moves, now: datetime) -> None:
+    """Note how long after their requests mints were settled."""
+    for cashback, _ in moves.minted.values():
+        if cashback.requested_at is not None:
+            MINTED_AFTER.observe(max(0.0, (now - cashback.requested_at).total_seconds()))
 
 
 async def _locked(tx: Tx, outcomes: Sequence[Told]) -> dict[int, Requested]:

@@ -121,7 +121,7 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
     """Return the cashbacks of those numbers, locked in order until `tx` ends."""
     cursor = await tx.execute(
         """
-        select id, user_id, requested_units, mint_number, state, reversals, net_minor = 0
+        select id, user_id, requested_units, mint_number, state, reversals, net_minor = 0, requested_at
         from ledger.cashback_ledger
         where mint_number = any(%(numbers)b)
         order by position
@@ -138,6 +138,7 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
             state=State(row[4]),
             reversals=row[5],
             is_returned=row[6],
+            requested_at=row[7],
         )
         for row in await cursor.fetchall()
     }

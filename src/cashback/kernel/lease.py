@@ -4,10 +4,17 @@
                                           ├─release─▶ free
                                           └─depose──▶ free, token + 1
 
-The table is `<schema>.leases`. Expiry is measured by the database's clock, so holders' clocks may differ.
+The table is `<schema>.leases`. Expiry is measured by the database's clock, so holders' clocks may differ. When that
+clock is set back a lease seems to end far ahead, and whoever held it may be dead: what is longer than twice the length
+that is asked for is nobody's any more.
 """
 
+from typing import Final
+
 from cashback.kernel.db import Tx
+
+AHEAD_MAX: Final = 2
+"""Lengths of a lease, all of one name being of about one length, beyond which none of this clock can end."""
 
 
 async def acquire(tx: Tx, *, schema: str, name: str, holder: str, ttl_s: float) -> int | None:
@@ -23,9 +30,10 @@ async def acquire(tx: Tx, *, schema: str, name: str, holder: str, ttl_s: float) 
             expires_at = excluded.expires_at
         where held.holder = excluded.holder
            or held.expires_at <= clock_timestamp()
+           or held.expires_at > clock_timestamp() + make_interval(secs => %(ahead_max_s)s)
         returning token
         """,
-        {"name": name, "holder": holder, "ttl_s": ttl_s},
+        {"name": name, "holder": holder, "ttl_s": ttl_s, "ahead_max_s": AHEAD_MAX * ttl_s},
     )
     row = await cursor.fetchone()
     return None if row is None else int(row[0])

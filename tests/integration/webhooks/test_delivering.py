@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -14,9 +14,7 @@ from cashback.webhooks.service import metrics
 from cashback.webhooks.service.delivering import HOLD_S
 from cashback.webhooks.store import deliveries
 from tests.integration.webhooks.world import World, eventually, refunded
-
-RECOVERED_WITHIN_S: Final = 10.0
-"""How soon what a dead process had in hand is with another one."""
+from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S
 
 
 async def has_got(world: World, count: int, path: str = "/") -> bool:
@@ -197,7 +195,7 @@ async def test_what_a_killed_worker_had_claimed_is_soon_delivered_by_another_one
     async with world.worker.transaction() as tx:
         [claim] = await deliveries.claim_due(tx, limit=1, per_endpoint=1, hold_s=HOLD_S)
     assert claim.number == 1
-    async with world.delivering(), asyncio.timeout(RECOVERED_WITHIN_S):
+    async with world.delivering(), asyncio.timeout(RECOVERS_PROCESS_WITHIN_S):
         await eventually(lambda: are(world, "delivered"))
 
 

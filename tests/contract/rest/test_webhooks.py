@@ -76,6 +76,8 @@ async def test_an_endpoint_is_made_once_and_its_secret_is_in_no_answer_but_its_o
     key, body = new_key(), {"url": URL, "types": [REFUNDED, "token.minted"]}
     first, second = [await shop.keeper.post(ENDPOINTS, body, key=key) for _ in range(2)]
     assert (first.status_code, first.content, second.headers["idempotency-replayed"]) == (201, second.content, "true")
+    other = await shop.keeper.post(ENDPOINTS, {**body, "url": f"{URL}/other"}, key=key)
+    assert_problem(other, 422, "idempotency_key_reused", parameter="Idempotency-Key")
     endpoint = first.json()
     assert (endpoint["merchant_id"], endpoint["state"], endpoint["types"]) == (
         shop.merchant.id,

@@ -28,7 +28,7 @@ REFUNDED: Final = "refunded"
 MINTED_AFTER: Final = Histogram(
     "cashback_ledger_mint_duration_seconds",
     "From the request of a mint to its being settled as minted, by the clock that business is done by.",
-    buckets=(1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600, 14_400, 86_400),
+    buckets=(1, 2, 5, 10, 30, 60, 120, 300, 900, 3_600, 14_400, 86_400),
 )
 
 Told: TypeAlias = TokenMinted | TokenMintFailed | TokenMintReverted
@@ -145,7 +145,7 @@ def _time(moves: _Moves, now: datetime) -> None:
     """Note how long after their requests mints were settled."""
     for cashback, _ in moves.minted.values():
         if cashback.requested_at is not None:
-            MINTED_AFTER.observe(max(0.0, (now - cashback.requested_at).total_seconds()))
+            MINTED_AFTER.observe(max(0, (now - cashback.requested_at).total_seconds()))
 
 
 async def _locked(tx: Tx, outcomes: Sequence[Told]) -> dict[int, Requested]:

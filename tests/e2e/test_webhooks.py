@@ -103,6 +103,7 @@ async def test_what_an_endpoint_missed_is_told_again_under_the_same_ids(
     await shop.buy(await shop.customer())
 
     async def is_disabled() -> bool | None:
+        """Tell whether the endpoint is disabled by now."""
         told = (await keeper.get(path)).json()
         return True if (told["state"], told["disabled_reason"]) == ("disabled", "gone") else None
 
@@ -116,6 +117,7 @@ async def test_what_an_endpoint_missed_is_told_again_under_the_same_ids(
     assert (await order(keeper, f"{path}/replay", span))["count"] == 1
 
     async def came() -> bool | None:
+        """Tell whether it has come again."""
         return True if len(receiver.at("/gone")) > 1 else None
 
     await eventually(came, within_s=HEARD_WITHIN_S, what="it is told again")

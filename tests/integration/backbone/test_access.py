@@ -90,6 +90,7 @@ async def test_a_process_with_a_certificate_is_let_in_and_no_other(tmp_path: Pat
         plain = BrokerSettings(nats_url=f"nats://127.0.0.1:{server.port}", nats_user="me", nats_password=Secret(WORD))
 
         def shown(cert: str, key: str, ca: str) -> BrokerSettings:
+            """Return what a process has to show."""
             return msgspec.structs.replace(plain, nats_tls_cert=cert, nats_tls_key=key, nats_tls_ca=ca)
 
         async with admitted(shown(ours.cert, ours.key, ours.ca)) as bus:

@@ -92,6 +92,7 @@ async def test_a_turn_that_takes_long_keeps_its_lease(world: World, monkeypatch:
     turned: list[str] = []
 
     async def long(fence: Fence) -> bool:
+        """Take a turn that lasts beyond the lease."""
         if not enough.is_set():
             await enough.wait()
             async with world.worker.transaction() as tx:
@@ -100,6 +101,7 @@ async def test_a_turn_that_takes_long_keeps_its_lease(world: World, monkeypatch:
         return False
 
     async def other(_: Fence) -> bool:
+        """Take a turn beside it."""
         turned.append("other")
         return False
 

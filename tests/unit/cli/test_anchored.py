@@ -80,6 +80,7 @@ def test_no_anchor_is_told_only_where_the_chain_was_asked(
     """None found there and none looked for are two answers."""
 
     async def check(*_: object, **__: object) -> Checked:
+        """Check, with what the test gives."""
         return Checked(leaves=5, seals=1, sealed_to=5, waiting=0, anchors=0, flaw=None)
 
     monkeypatch.setattr(ledger, "load", lambda _: None)

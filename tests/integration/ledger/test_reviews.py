@@ -243,7 +243,8 @@ async def test_the_queue_shows_the_oldest_first_page_by_page_and_its_age_is_a_fi
     assert (end, [len(item.reviews) for item in first], first[1].reviews[0].person) == (None, [0, 1], "alice")
     world.clock.advance(timedelta(hours=5))
     await life_of(world).round()
-    figures = [REGISTRY.get_sample_value(f"ledger_{name}") for name in ("reviews_waiting", "review_oldest_seconds")]
+    names = ("cashback_ledger_reviews_waiting", "cashback_ledger_review_oldest_seconds")
+    figures = [REGISTRY.get_sample_value(name) for name in names]
     assert figures == [3, 5 * 3_600]
 
 

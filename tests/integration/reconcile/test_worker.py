@@ -19,7 +19,7 @@ from cashback.ledger.service import Reconciliations
 from cashback.processes import ledger_worker, reconcile
 from cashback.processes.embedded import HOST, CashbackProcess, EmbeddedNats, free_port
 from cashback.processes.reconcile import Kind, last_runs
-from cashback.processes.reconciling import FINDINGS, LEASE, RUNS, SCHEMA, Auditing, Reconciler
+from cashback.processes.reconciling import FINDINGS, LEASE, LEASE_TTL_S, RUNS, SCHEMA, Auditing, Reconciler
 from tests.integration.chain.support import running
 from tests.integration.reconcile.plants import PLANTS
 from tests.integration.reconcile.story import Scene, Ways
@@ -103,7 +103,7 @@ async def test_what_a_run_finds_is_counted_by_kind(scene: Scene, database: Datab
 async def test_one_worker_at_a_time_has_it_done(scene: Scene, database: Database, clock: ManualClock) -> None:
     """Whoever holds the lease; the others look again later, and a lease that ended is taken over."""
     async with database.transaction() as tx:
-        token = await lease.acquire(tx, schema=SCHEMA, name=LEASE, holder="another", ttl_s=60)
+        token = await lease.acquire(tx, schema=SCHEMA, name=LEASE, holder="another", ttl_s=LEASE_TTL_S)
     ours = reconciler(scene, database, clock)
     assert await ours.turn() is None
     assert token is not None
@@ -148,7 +148,7 @@ async def test_a_worker_that_stops_takes_its_program_with_it(
         await eventually(look, within_s=30, what="the program runs")
     assert began[0].returncode is not None
     async with database.transaction() as tx:
-        assert await lease.acquire(tx, schema=SCHEMA, name=LEASE, holder="another", ttl_s=60) is not None
+        assert await lease.acquire(tx, schema=SCHEMA, name=LEASE, holder="another", ttl_s=LEASE_TTL_S) is not None
 
 
 async def test_the_worker_with_the_auditors_settings_reconciles_by_itself(

@@ -45,8 +45,9 @@ from cashback.wire.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
 SUBMIT_MINTS_MAX: Final = 500
 SUBMIT_DEADLINE_S: Final = 10.0
 STATUS_DEADLINE_S: Final = 1.0
-SILENCE_MAX_S: Final = 30.0
-"""How long the stream of outcomes may bring nothing, heartbeats included, before it counts as lost."""
+SILENCE_MAX_S: Final = 8.0
+"""How long the stream of outcomes may bring nothing before it counts as lost: an adapter that lives sends four
+heartbeats meanwhile."""
 
 REASON_LENGTH_MAX: Final = 500
 EPOCH_LENGTH_MAX: Final = 200
@@ -114,7 +115,7 @@ class Adapter:
         """Yield what became final after `cursor`, for as long as the connection lasts; close it to stop.
 
         Raises:
-            AdapterUnavailable: the stream ended, or brought nothing for 30 s; watch again.
+            AdapterUnavailable: the stream ended, or brought nothing for 8 s; watch again.
             AdapterRefused: the adapter refused the call.
             CursorAhead: its stream does not go as far as `cursor`.
             CursorForeign: its stream has another number where `cursor` stands.

@@ -95,7 +95,7 @@ class OrderedConsumer:
                 for partition in self._partitions:
                     group.create_task(partition.run(stop))
         except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            raise failures.exceptions[0] from failures
 
 
 class Partition:

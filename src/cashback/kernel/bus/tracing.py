@@ -84,5 +84,7 @@ def _processed(delivery: Delivery, consumer: str) -> tuple[str, dict[str, Value]
         "messaging.destination.name": delivery.type,
         "messaging.consumer.group.name": consumer,
         "messaging.message.id": delivery.id,
+        # What tells a delivery that came again (the same place, a later attempt) from an event that was replayed.
         "cashback.delivery.attempt": delivery.attempt,
+        "cashback.delivery.sequence": delivery.sequence,
     }

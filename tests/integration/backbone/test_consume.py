@@ -161,6 +161,25 @@ async def test_what_is_no_event_becomes_a_dead_letter_at_once(shop: Database, bu
     assert await count_applied(shop) == 1
 
 
+async def test_an_empty_message_that_looks_like_the_servers_own_word_becomes_a_dead_letter(
+    shop: Database, bus: Bus
+) -> None:
+    """Taken for a word about the request it would never be answered, and come again for ever."""
+    word = Message(
+        subject=f"cashback.v1.{TYPE}.0",
+        id="word",
+        key="",
+        headers=b"Status: 409\r\nDescription: Consumer Deleted\r\n",
+        data=b"",
+    )
+    await publish(bus, [word, to_message(event())])
+    async with running(consumer(shop, bus).run):
+        await eventually(lambda: are_done(bus))
+    (letter,) = await dead_letters.page(bus, limit=10)
+    assert letter.original_sequence == 1
+    assert await count_applied(shop) == 1
+
+
 async def test_an_outage_is_waited_out_and_counts_as_nobodys_failure(shop: Database, bus: Bus) -> None:
     """Seven times unavailable is more than an event may fail by itself; each attempt comes later than the last."""
     one = event()

@@ -182,7 +182,8 @@ class Pull:
 
     async def _received(self, message: Msg) -> None:
         """Note a message, or what the server says about the request."""
-        is_status = not message.data and message.headers is not None and "Status" in message.headers
+        # By the place to answer to, which the server's own words lack: headers may be anybody's.
+        is_status = not message.reply and not message.data and "Status" in (message.headers or {})
         if not is_status:
             self._arrived.append(message)
             self._wanted -= 1

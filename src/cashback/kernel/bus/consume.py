@@ -67,7 +67,14 @@ class Consumer:
         self._name = name
         self._types = types
         self._settler = Settler(
-            bus, database, schema=schema, name=name, handler=handler, batch_max=batch_max, retry=retry or Retry()
+            bus,
+            database,
+            schema=schema,
+            name=name,
+            types=types,
+            handler=handler,
+            batch_max=batch_max,
+            retry=retry or Retry(),
         )
         self._pull = Pull(
             bus, stream=EVENTS.name, consumer=name, batch_max=batch_max, deleted=self._settler.answers.forget

@@ -14,13 +14,13 @@ from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger.store.merchants import merchants_of
 from cashback.processes.broker import BrokerSettings, broker_of
-from cashback.processes.webhook_settings import WebhookKey, contradictions_of_loopback, key_of
+from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback, sealing_keys
 from cashback.webhooks import Deliverer, open_post
 from cashback.webhooks.consumer import NAME, TYPES, WebhookEvents
 
 
 class Settings(BrokerSettings, frozen=True, kw_only=True):
-    """Where database and broker are, the key that opens secrets, and whether this machine may be delivered to.
+    """Where database and broker are, the keys that open secrets, and whether this machine may be delivered to.
 
     That last is for development alone, and wants to be called so.
     """
@@ -29,6 +29,7 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
     webhook_key: WebhookKey
     probe_port: Port
     probe_host: str = "127.0.0.1"
+    webhook_key_before: WebhookKey = NO_KEY
     webhook_allow_loopback: bool = False
     development: bool = False
 
@@ -48,7 +49,8 @@ async def run(settings: Settings) -> None:
     ):
         events = WebhookEvents(merchants_of)
         consumer = Consumer(bus, database, schema="webhooks", name=NAME, types=TYPES, handler=events.handle)
-        deliverer = Deliverer(database, post, SystemClock(), key=key_of(settings.webhook_key))
+        keys = sealing_keys(settings.webhook_key, settings.webhook_key_before)
+        deliverer = Deliverer(database, post, SystemClock(), keys=keys)
         checks = {"database": database.ping, "broker": bus.ping}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
         await run_until_stopped({"events": consumer.run, "deliverer": deliverer.run, "probe": probe.run})

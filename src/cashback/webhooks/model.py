@@ -63,6 +63,17 @@ class NewEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     by: str
 
 
+class SealingKeys(msgspec.Struct, frozen=True):
+    """Under which key secrets are sealed, and which one more opens them while they are sealed anew."""
+
+    newest: bytes
+    before: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Return a mask of constant length."""
+        return "SealingKeys('***')"
+
+
 class SealedSecret(msgspec.Struct, frozen=True):
     """A secret as it is stored: which of an endpoint's it is, and its bytes under the key of the service."""
 
@@ -207,6 +218,6 @@ class TypesInvalid(Invalid):
 
 
 class SecretUnreadable(Conflict):
-    """A secret was sealed under another key than that of the settings, or is not what was sealed."""
+    """A secret was sealed under another key than those of the settings, or is not what was sealed."""
 
     code = "secret_unreadable"

@@ -17,8 +17,9 @@ from cashback.kernel.outbox import Event, append, partition_of
 from cashback.kernel.outbox.replay import replay_outbox
 from cashback.processes import webhook_worker
 from cashback.processes.embedded import CashbackProcess, EmbeddedNats, free_port
-from cashback.processes.webhook_settings import key_of
-from tests.integration.webhooks.world import KEY, World, eventually, refunded
+from cashback.processes.webhook_settings import sealing_keys
+from cashback.webhooks import SealingKeys
+from tests.integration.webhooks.world import KEY, KEYS, World, eventually, refunded
 
 ENDED_BY_ITSELF = 0
 APART = frozenset({"letter.buried"})
@@ -203,4 +204,7 @@ def test_production_delivers_nothing_to_itself_and_has_a_key(tmp_path: Path) -> 
         "CASHBACK_WEBHOOK_ALLOW_LOOPBACK",
     ]
     allowed = {**environ, "CASHBACK_DEVELOPMENT": "true", "CASHBACK_WEBHOOK_KEY": b64encode(KEY).decode()}
-    assert key_of(load(webhook_worker.Settings, allowed).webhook_key) == KEY
+    settings = load(webhook_worker.Settings, allowed)
+    assert sealing_keys(settings.webhook_key, settings.webhook_key_before) == KEYS
+    rotating = load(webhook_worker.Settings, {**allowed, "CASHBACK_WEBHOOK_KEY_BEFORE": b64encode(b"o" * 32).decode()})
+    assert sealing_keys(rotating.webhook_key, rotating.webhook_key_before) == SealingKeys(KEY, b"o" * 32)

@@ -11,22 +11,17 @@ from cashback.webhooks.service.replaying import replay_many, replay_one
 from tests.integration.webhooks.world import World, eventually, refunded
 
 
-async def are(world: World, *states: str) -> bool:
-    """Tell whether these are the states of all deliveries."""
-    return world.states() == list(states)
-
-
 async def test_a_delivery_is_replayed_under_the_same_id_with_the_same_bytes(world: World) -> None:
     """Of a replay as well; the log has each of them, newest first, with its tries."""
     endpoint = await world.endpoint()
     await world.take(refunded())
     async with world.delivering():
-        await eventually(lambda: are(world, "delivered"))
+        await eventually(lambda: world.are("delivered"))
         [(first,)] = world.rows("select id from webhooks.deliveries")
         async with world.api.transaction() as tx:
             second = await replay_one(tx, first, merchant_id="mer_1", by="test")
             third = await replay_one(tx, second, merchant_id=None, by="test")
-        await eventually(lambda: are(world, *["delivered"] * 3))
+        await eventually(lambda: world.are(*["delivered"] * 3))
     assert len({(got.id, got.body) for got in world.shop.got}) == 1
     readings = WebhookReadings(world.api)
     told, place = await readings.deliveries(endpoint.id, merchant_id="mer_1", state=None, place=None, limit=2)

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from cashback.webhooks.model import Answer, NoAnswer
+from cashback.webhooks.model import Answer, NoAnswer, SecretUnreadable
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3_600
@@ -75,6 +75,11 @@ def judge(outcome: Answer | NoAnswer, *, tries: int, name: str, now: datetime) -
             return GivenUp()
         case _:
             return Again(max(wait_ms(tries, name=name), _asked_ms(outcome, now=now)))
+
+
+def is_theirs(outcome: Answer | NoAnswer) -> bool:
+    """Tell whether a failure counts against its endpoint; that a secret of ours cannot be read does not."""
+    return outcome != NoAnswer(SecretUnreadable.code)
 
 
 def wait_ms(tries: int, *, name: str) -> int:

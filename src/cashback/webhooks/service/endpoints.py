@@ -17,6 +17,7 @@ from cashback.webhooks.model import (
     EndpointState,
     EndpointUnknown,
     NewEndpoint,
+    SealingKeys,
     TypesInvalid,
     UrlForbidden,
 )
@@ -32,10 +33,10 @@ OVERLAP: Final = timedelta(hours=24)
 class Endpoints:
     """What is done with endpoints."""
 
-    def __init__(self, clock: Clock, *, key: bytes, types: Sequence[str], allow_loopback: bool = False) -> None:
-        """Seal secrets under `key`; `types` are those that there are."""
+    def __init__(self, clock: Clock, *, keys: SealingKeys, types: Sequence[str], allow_loopback: bool = False) -> None:
+        """Seal secrets under the newest of `keys`; `types` are those that there are."""
         self._clock = clock
-        self._key = key
+        self._keys = keys
         self._types = frozenset(types)
         self._allow_loopback = allow_loopback
 
@@ -79,7 +80,7 @@ class Endpoints:
         await _owned(tx, endpoint_id, merchant_id=merchant_id)
         newest, *_ = await store.living_secrets(tx, [endpoint_id])
         await store.journal(tx, endpoint_id, what="secret_shown", by=by)
-        return signing.secret_text(signing.unseal(newest, key=self._key))
+        return signing.secret_text(signing.unseal(newest, keys=self._keys))
 
     async def rotate(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> None:
         """Give an endpoint a new secret; the one before signs beside it for a day, older ones no more.
@@ -116,7 +117,7 @@ class Endpoints:
         """Store a new secret."""
         sealed = signing.seal(
             random_bytes(signing.SECRET_BYTES),
-            key=self._key,
+            keys=self._keys,
             nonce=random_bytes(signing.NONCE_BYTES),
             endpoint_id=endpoint_id,
             number=number,

@@ -89,6 +89,8 @@ def test_a_secret_of_ours_that_cannot_be_read_is_retried_and_does_not_count_agai
         ("Sun, 01 Mar 2026 11:00:00 GMT", 0),
         ("Fri, 01 Jan 2100 00:00:00 GMT", ASKED_WAIT_S_MAX),
         ("soon", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999", None),
+        ("1 Jan 99999999999999999999 00:00:00 GMT", None),
         ("-5", None),
         ("²", None),
         ("", None),

@@ -41,6 +41,10 @@ _DIGITS_MAX: Final = 10
 _OK: Final = range(200, 300)
 _GONE: Final = 410
 _MAY_ASK: Final = frozenset({429, 503})
+UNFORESEEN: Final = NoAnswer("unforeseen")
+"""What a try comes to that failed here, for a reason that nobody thought of."""
+
+_OURS: Final = (NoAnswer(SecretUnreadable.code), UNFORESEEN)
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -78,8 +82,8 @@ def judge(outcome: Answer | NoAnswer, *, tries: int, name: str, now: datetime) -
 
 
 def is_theirs(outcome: Answer | NoAnswer) -> bool:
-    """Tell whether a failure counts against its endpoint; that a secret of ours cannot be read does not."""
-    return outcome != NoAnswer(SecretUnreadable.code)
+    """Tell whether a failure counts against its endpoint; an unreadable secret and a defect of ours do not."""
+    return outcome not in _OURS
 
 
 def wait_ms(tries: int, *, name: str) -> int:
@@ -101,7 +105,7 @@ def asked_s(header: str | None, *, now: datetime) -> int | None:
         return min(int(text[:_DIGITS_MAX]), ASKED_WAIT_S_MAX)
     try:
         asked = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or a zone of twenty digits is the latter
         return None
     # An instant without a zone is one of UTC (RFC 9110, 5.6.7), which this parser leaves open.
     instant = asked if asked.tzinfo is not None else asked.replace(tzinfo=now.tzinfo)

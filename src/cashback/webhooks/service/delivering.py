@@ -183,16 +183,25 @@ class Deliverer:
         return sent
 
     async def _fly(self, claim: Claim, url: str, signers: Signers) -> None:
-        """Make one try and note how it went; when it cannot be noted the claim runs out, and it is tried again."""
+        """Make one try and note how it went; when it cannot be noted the claim runs out, and it is tried again.
+
+        What nobody thought of costs this delivery a try: were it raised, whoever claims it next would end of it as well.
+        """
         at = self._clock.now()
-        sent = await self._send(claim, url, signers, at=at)
-        attempt = Attempt(at=at, address=sent.address, outcome=sent.outcome, took_ms=sent.took_ms)
-        verdict = schedule.judge(sent.outcome, tries=claim.attempts + 1, name=claim.id, now=self._clock.now())
         try:
-            is_noted = await self._note(claim, attempt, verdict)
+            await self._conclude(claim, await self._send(claim, url, signers, at=at), at=at)
         except Unavailable as cause:
             log.warning("delivery.unnoted", delivery=claim.id, reason=cause.detail)
-            return
+        except Exception:
+            log.exception("delivery.unforeseen", delivery=claim.id, endpoint=claim.endpoint_id)
+            with suppress(Unavailable):
+                await self._conclude(claim, Sent(schedule.UNFORESEEN, None, 0), at=at)
+
+    async def _conclude(self, claim: Claim, sent: Sent, *, at: datetime) -> None:
+        """Note what a try came to, and tell of it."""
+        attempt = Attempt(at=at, address=sent.address, outcome=sent.outcome, took_ms=sent.took_ms)
+        verdict = schedule.judge(sent.outcome, tries=claim.attempts + 1, name=claim.id, now=self._clock.now())
+        is_noted = await self._note(claim, attempt, verdict)
         reach("delivery.noted")
         outcome = type(verdict).__name__.lower() if is_noted else "outrun"
         metrics.deliveries.labels(outcome).inc()

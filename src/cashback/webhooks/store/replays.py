@@ -62,13 +62,17 @@ async def first_of(tx: Tx, delivery_id: str) -> tuple[str, str] | None:
 
 
 async def repeat(tx: Tx, first_ids: Sequence[str], ids: Sequence[str]) -> int:
-    """Store a delivery under each of `ids` with event and bytes of the first one in its place, due at once."""
+    """Store a delivery under each of `ids` with event and bytes of the first one in its place, due at once.
+
+    Returns how many: one that is being forgotten is waited for, and then not there; those that are stay.
+    """
     cursor = await tx.execute(
         """
         insert into webhooks.deliveries (id, endpoint_id, event_id, type, body, occurred_at, replay_of)
         select given.id, first.endpoint_id, first.event_id, first.type, first.body, first.occurred_at, first.id
         from unnest(%(ids)s::text[], %(first_ids)s::text[]) as given (id, first_id)
         join webhooks.deliveries as first on first.id = given.first_id
+        for key share of first
         """,
         {"ids": list(ids), "first_ids": list(first_ids)},
     )

@@ -13,6 +13,7 @@ from cashback.webhooks.model import (
     NewEndpoint,
     SealingKeys,
     SecretUnreadable,
+    TooManyEndpoints,
     TypesInvalid,
     UrlForbidden,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "NewEndpoint",
     "SealingKeys",
     "SecretUnreadable",
+    "TooManyEndpoints",
     "TypesInvalid",
     "UrlForbidden",
     "open_post",

@@ -10,6 +10,13 @@ from cashback.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 
 URL_LENGTH_MAX: Final = 2_048
 TYPES_MAX: Final = 32
+ENABLED_MAX: Final = 20
+ENDPOINTS_MAX: Final = 200
+"""How many endpoints a merchant has, the operator likewise: those that hear of events, and all of them."""
+
+MISSED_DAYS: Final = 30
+"""For how long what an endpoint misses that we disabled is stored for it."""
+
 ANSWER_BYTES_MAX: Final = 1_024
 """How much of an answer is kept."""
 
@@ -93,11 +100,12 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An event for one endpoint."""
+    """An event for one endpoint; one that it misses, since we disabled it, is not tried."""
 
     id: str
     endpoint_id: str
     happening: Happening
+    is_missed: bool
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +205,12 @@ class EndpointDisabled(Conflict):
     """The endpoint is disabled: what is to be delivered to it wants it enabled first."""
 
     code = "endpoint_disabled"
+
+
+class TooManyEndpoints(Conflict):
+    """A merchant, or the operator, has at most 20 enabled endpoints and 200 in all."""
+
+    code = "too_many_endpoints"
 
 
 class DeliveryUnknown(NotFound):

@@ -108,6 +108,13 @@ async def test_an_endpoint_without_a_success_for_five_days_is_disabled(world: Wo
             await eventually(lambda: are_noted(3))
             world.rows("update webhooks.endpoints set failing_since = now() - interval '5 days'")
             world.hasten()
+            await eventually(lambda: are_noted(4))
+            # A shop that had nothing to hear of for days has its ten tries like any other.
+            assert world.states() == ["delivered", "due"]
+            world.rows(
+                "update webhooks.deliveries set claims = claims + 7, attempts = attempts + 7, due_at = now()"
+                " where state = 'due'"
+            )
             await eventually(lambda: world.are("delivered", "failed"))
     assert world.rows("select disabled_reason from webhooks.endpoints") == [("failing",)]
 
@@ -183,7 +190,7 @@ async def test_what_a_killed_worker_had_claimed_is_soon_delivered_by_another_one
     await world.endpoint()
     await world.take(refunded())
     async with world.worker.transaction() as tx:
-        [claim] = await deliveries.claim_due(tx, limit=1, per_endpoint=1, hold_s=HOLD_S)
+        [claim] = await deliveries.claim_due(tx, limit=1, per_merchant=1, per_endpoint=1, hold_s=HOLD_S)
     assert claim.number == 1
     async with world.delivering(), asyncio.timeout(RECOVERS_PROCESS_WITHIN_S):
         await eventually(lambda: world.are("delivered"))

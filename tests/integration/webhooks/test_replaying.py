@@ -92,3 +92,22 @@ async def test_another_merchants_deliveries_are_not_there(world: World) -> None:
         with pytest.raises(EndpointDisabled):
             await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span)
     assert world.states() == ["failed"]
+
+
+async def test_what_failed_and_was_delivered_again_is_not_missing_any_more(world: World) -> None:
+    """So that asking again after ten thousand brings the next ones, and not the same once more."""
+    endpoint = await world.endpoint()
+    span = Span(since=endpoint.created_at, until=endpoint.created_at + timedelta(days=1))
+    await world.take(*(refunded() for _ in range(5)))
+    world.rows("update webhooks.deliveries set state = 'failed', due_at = null, ended_at = now()")
+    counts = []
+    for _ in range(2):
+        async with world.api.transaction() as tx:
+            counts.append(
+                await replay_many(
+                    tx, endpoint.id, merchant_id=None, states=[DeliveryState.FAILED], span=span, by="test"
+                )
+            )
+        async with world.delivering():
+            await eventually(lambda: world.are(*["delivered"] * 5, *["failed"] * 5))
+    assert counts == [5, 0]

@@ -4,8 +4,9 @@
      ▲                                                                    │
      └──────────── 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h ──┘
 
-At most 64 tries are in flight in a process, and 4 of an endpoint: one that is slow holds up no other. A process that
-dies leaves its claims to run out, and what it had delivered without noting is delivered again under the same id.
+At most 64 tries are in flight in a process, 16 of a merchant and 4 of an endpoint: one that is slow holds up no other.
+A process that dies leaves its claims to run out, and what it had delivered without noting is delivered again under the
+same id.
 
 Nothing is sent that cannot be signed: where an endpoint's secret cannot be read, its tries fail as `secret_unreadable`
 without a request, on the same schedule, and the deliveries of others go on.
@@ -36,10 +37,11 @@ from cashback.webhooks.model import (
 )
 from cashback.webhooks.rules import schedule, signing
 from cashback.webhooks.service import metrics
-from cashback.webhooks.service.ending import disable
+from cashback.webhooks.service.ending import disable, end_rest
 from cashback.webhooks.store import deliveries, endpoints
 
 IN_FLIGHT_MAX: Final = 64
+PER_MERCHANT_MAX: Final = 16
 PER_ENDPOINT_MAX: Final = 4
 HOLD_S: Final = 6
 """How long the claims of a worker that is dead wait; one that lives renews them, so that no try is made twice."""
@@ -108,6 +110,8 @@ class Deliverer:
         if monotonic_s() >= self._count_due_s:
             self._count_due_s = monotonic_s() + COUNT_EVERY_S
             async with self._database.transaction() as tx:
+                await end_rest(tx)
+            async with self._database.transaction() as tx:
                 count, oldest_s = await deliveries.waiting(tx)
             metrics.due.set(count)
             metrics.oldest.set(oldest_s)
@@ -144,7 +148,9 @@ class Deliverer:
     async def _claim(self, room: int) -> list[tuple[Claim, str, Signers]]:
         """Return what is to be tried now, with where and what it is signed with."""
         async with self._database.transaction() as tx:
-            claims = await deliveries.claim_due(tx, limit=room, per_endpoint=PER_ENDPOINT_MAX, hold_s=HOLD_S)
+            claims = await deliveries.claim_due(
+                tx, limit=room, per_merchant=PER_MERCHANT_MAX, per_endpoint=PER_ENDPOINT_MAX, hold_s=HOLD_S
+            )
             if not claims:
                 return []
             ids = sorted({claim.endpoint_id for claim in claims})
@@ -185,7 +191,7 @@ class Deliverer:
     async def _fly(self, claim: Claim, url: str, signers: Signers) -> None:
         """Make one try and note how it went; when it cannot be noted the claim runs out, and it is tried again.
 
-        What nobody thought of costs this delivery a try: were it raised, whoever claims it next would end of it as well.
+        What nobody thought of costs this delivery a try: were it raised, the next one to claim it would end of it, too.
         """
         at = self._clock.now()
         try:
@@ -228,12 +234,12 @@ class Deliverer:
                 await deliveries.insert_attempt(tx, claim, attempt)
             if isinstance(verdict, schedule.Gone):
                 await disable(tx, claim.endpoint_id, DisabledReason.GONE, by=BY)
-        if is_theirs and isinstance(verdict, schedule.Again | schedule.GivenUp):
+        if is_theirs and isinstance(verdict, schedule.GivenUp):
             await self._give_up_on(claim.endpoint_id)
         return is_noted
 
     async def _give_up_on(self, endpoint_id: str) -> None:
-        """Disable an endpoint that has failed for too long."""
+        """Disable an endpoint that has failed for too long; the first failure after quiet days is none of that."""
         async with self._database.transaction() as tx:
             if await endpoints.is_failing(tx, endpoint_id, for_s=int(schedule.FAILING_FOR.total_seconds())):
                 await endpoints.locked(tx, endpoint_id)

@@ -14,6 +14,8 @@ async def replayable(
 ) -> list[str]:
     """Return ended first deliveries of an endpoint whose events happened in a span, none of which is under way again.
 
+    One that failed and was delivered when it was made again is none that is missing.
+
     Oldest first; of all types when none is named.
     """
     cursor = await tx.execute(
@@ -30,7 +32,7 @@ async def replayable(
               select 1
               from webhooks.deliveries as again
               where again.replay_of = first.id
-                and again.state in ('due', 'claimed')
+                and (again.state in ('due', 'claimed') or first.state = 'failed' and again.state = 'delivered')
           )
         order by first.occurred_at, first.id
         limit %(limit)s

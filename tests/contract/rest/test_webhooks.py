@@ -64,10 +64,7 @@ async def heard(world: World, shop: Shop, count: int) -> list[str]:
         )
         for _ in range(count)
     ]
-    async with (
-        Database.open(world.dsns.of("cashback_webhooks"), name="webhooks") as worker,
-        worker.transaction() as tx,
-    ):
+    async with Database.open(world.dsns.of("cashback_webhooks"), name="webhooks") as worker, worker.transaction() as tx:
         assert await take(tx, happened) >= count
     return [one.event_id for one in happened]
 

@@ -84,7 +84,9 @@ REASONS: Final = {
     "minting/store/mints.py:submit_accepted_again": FOUND,
     "purchases/store/standing.py:put": FOUND,
     "webhooks/store/deliveries.py:claim_due": FOUND,
+    "webhooks/store/deliveries.py:end_open": FOUND,
     "webhooks/store/deliveries.py:hold": FOUND,
+    "webhooks/store/endpoints.py:locked_with_rest": AGAIN,
 }
 
 PLANTED: Final = [

@@ -42,10 +42,23 @@ class WholeSystem(Stack):
         """Start nothing yet; `changes` are further settings of processes, by name."""
         super().__init__(folder, anvil=anvil, durable=False)
         self._changes = changes
+        self.gone: dict[str, int] = {}
+        """Up to which position of an outbox the broker may have lost what it held: its storage was wiped then."""
+        self._is_wiped = False
 
     def settings(self, name: str) -> dict[str, str]:
         """Return the `CASHBACK_*` variables of one process."""
         return {**super().settings(name), **self._changes.get(name, {})}
+
+    def wipe_broker(self) -> None:
+        """Remove all that the broker holds, which is not running."""
+        self.nats.wipe()
+        self._is_wiped = True
+
+    def forgive_wiped(self, positions: Mapping[str, int]) -> None:
+        """Take what was committed up to these positions for gone where the broker was wiped since the last call."""
+        if self._is_wiped:
+            self.gone, self._is_wiped = dict(positions), False
 
     def rows(self, database: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return what the superuser reads in one service's database."""

@@ -56,7 +56,7 @@ from cashback.ledger.service import (
 )
 from cashback.ledger.service.proving import LINES_OVER_REST_MAX
 from cashback.processes.tls import ClientTls
-from cashback.processes.webhook_settings import WebhookKey, contradictions_of_loopback, key_of
+from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback, sealing_keys
 from cashback.processes.webhooks_once import known_to, once_by
 from cashback.purchases.service import (
     Adjustments,
@@ -99,6 +99,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     api_port: Port = 8080
     probe_host: str = "127.0.0.1"
     api_connections_max: int = 8
+    webhook_key_before: WebhookKey = NO_KEY
     webhook_allow_loopback: bool = False
     development: bool = False
 
@@ -135,9 +136,8 @@ async def run(settings: Settings) -> None:
 
 def endpoints_by(settings: Settings, *, clock: Clock) -> Endpoints:
     """Return what makes endpoints of webhooks; by the machine's clock, as events say when they happened."""
-    return Endpoints(
-        clock, key=key_of(settings.webhook_key), types=EVENT_TYPES, allow_loopback=settings.webhook_allow_loopback
-    )
+    keys = sealing_keys(settings.webhook_key, settings.webhook_key_before)
+    return Endpoints(clock, keys=keys, types=EVENT_TYPES, allow_loopback=settings.webhook_allow_loopback)
 
 
 def services_over(

@@ -1,17 +1,26 @@
-"""What worker and API both know of webhooks: the key of their secrets, and where they may lead."""
+"""What worker and API both know of webhooks: the keys of their secrets, and where they may lead."""
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cashback.kernel.config import Secret, Shape
+from cashback.webhooks.model import SealingKeys
 
 WebhookKey = Annotated[Secret, Shape(r"[A-Za-z0-9+/]{43}=", "the base64 of 32 random bytes")]
 
 
-def key_of(text: Secret) -> bytes:
-    """Return the 32 bytes of a key, whose shape the settings have seen to."""
-    return b64decode(text.value, validate=True)
+NO_KEY: Final = Secret("")
+"""Stands where there is no key before, as is usual."""
+
+
+def sealing_keys(newest: Secret, before: Secret = NO_KEY) -> SealingKeys:
+    """Return the key that secrets are sealed under, and the one that opens those that still are under the one before.
+
+    32 bytes each; the settings have seen to their shape.
+    """
+    opened = [b64decode(text.value, validate=True) for text in (newest, before) if text != NO_KEY]
+    return SealingKeys(*opened)
 
 
 def contradictions_of_loopback(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """`cashback worker webhooks`: takes events in and delivers them to the endpoints that hear of them.
 
 events ──▶ consumer ──inbox──▶ webhooks.deliveries ──▶ deliverer ──HTTPS, signed──▶ endpoints
-                 └── whose cashback? ──▶ ledger.cashback_ledger (id, merchant_id)
+                 └── whose cashback? ──▶ ledger.cashback_ledger (id, merchant_id)       └── forgetter, once an hour
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from cashback.kernel.bus import Consumer
 from cashback.kernel.clock import SystemClock
@@ -14,21 +16,24 @@ from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger.store.merchants import merchants_of
 from cashback.processes.broker import BrokerSettings, broker_of
-from cashback.processes.webhook_settings import WebhookKey, contradictions_of_loopback, key_of
-from cashback.webhooks import Deliverer, open_post
+from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback, sealing_keys
+from cashback.webhooks import Deliverer, Forgetter, Kept, open_post
 from cashback.webhooks.consumer import NAME, TYPES, WebhookEvents
 
 
 class Settings(BrokerSettings, frozen=True, kw_only=True):
-    """Where database and broker are, the key that opens secrets, and whether this machine may be delivered to.
+    """Where database and broker are, the keys that open secrets, for how long (days) what ended is kept.
 
-    That last is for development alone, and wants to be called so.
+    And whether this machine may be delivered to, which is for development alone, and wants to be called so.
     """
 
     webhooks_dsn: Dsn
     webhook_key: WebhookKey
     probe_port: Port
     probe_host: str = "127.0.0.1"
+    webhook_key_before: WebhookKey = NO_KEY
+    webhook_keep_days: Annotated[int, msgspec.Meta(ge=7, le=3_650)] = 30
+    webhook_journal_keep_days: Annotated[int, msgspec.Meta(ge=365, le=36_500)] = 730
     webhook_allow_loopback: bool = False
     development: bool = False
 
@@ -48,7 +53,11 @@ async def run(settings: Settings) -> None:
     ):
         events = WebhookEvents(merchants_of)
         consumer = Consumer(bus, database, schema="webhooks", name=NAME, types=TYPES, handler=events.handle)
-        deliverer = Deliverer(database, post, SystemClock(), key=key_of(settings.webhook_key))
+        keys = sealing_keys(settings.webhook_key, settings.webhook_key_before)
+        deliverer = Deliverer(database, post, SystemClock(), keys=keys)
+        kept = Kept(deliveries_days=settings.webhook_keep_days, journal_days=settings.webhook_journal_keep_days)
+        forgetter = Forgetter(database, kept)
         checks = {"database": database.ping, "broker": bus.ping}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
-        await run_until_stopped({"events": consumer.run, "deliverer": deliverer.run, "probe": probe.run})
+        tasks = {"events": consumer.run, "deliverer": deliverer.run, "forgetter": forgetter.run, "probe": probe.run}
+        await run_until_stopped(tasks)

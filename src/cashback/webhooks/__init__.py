@@ -2,8 +2,8 @@
 
 An event is taken in once and becomes a delivery for each endpoint that hears of it: its merchant's, of its type, made
 before it happened. A delivery is posted, signed as Standard Webhooks has it, until the endpoint has it or ten tries
-within three days have failed; every try is written down, and any delivery can be replayed. Nothing is sent to an
-address that is not of the public internet, and no redirect is followed.
+within three days have failed; every try is written down, and any delivery can be replayed until it is forgotten, a
+month after it ended. Nothing is sent to an address that is not of the public internet, and no redirect is followed.
 """
 
 from cashback.webhooks.model import (
@@ -11,12 +11,15 @@ from cashback.webhooks.model import (
     EndpointDisabled,
     EndpointUnknown,
     NewEndpoint,
+    SealingKeys,
     SecretUnreadable,
+    TooManyEndpoints,
     TypesInvalid,
     UrlForbidden,
 )
 from cashback.webhooks.service.delivering import Deliverer
 from cashback.webhooks.service.endpoints import Endpoints
+from cashback.webhooks.service.forgetting import Forgetter, Kept
 from cashback.webhooks.service.outgoing import open_post
 
 __all__ = [
@@ -25,8 +28,12 @@ __all__ = [
     "EndpointDisabled",
     "EndpointUnknown",
     "Endpoints",
+    "Forgetter",
+    "Kept",
     "NewEndpoint",
+    "SealingKeys",
     "SecretUnreadable",
+    "TooManyEndpoints",
     "TypesInvalid",
     "UrlForbidden",
     "open_post",

@@ -10,6 +10,13 @@ from cashback.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 
 URL_LENGTH_MAX: Final = 2_048
 TYPES_MAX: Final = 32
+ENABLED_MAX: Final = 20
+ENDPOINTS_MAX: Final = 200
+"""How many endpoints a merchant has, the operator likewise: those that hear of events, and all of them."""
+
+MISSED_DAYS: Final = 30
+"""For how long what an endpoint misses that we disabled is stored for it."""
+
 ANSWER_BYTES_MAX: Final = 1_024
 """How much of an answer is kept."""
 
@@ -63,6 +70,17 @@ class NewEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     by: str
 
 
+class SealingKeys(msgspec.Struct, frozen=True):
+    """Under which key secrets are sealed, and which one more opens them while they are sealed anew."""
+
+    newest: bytes
+    before: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Return a mask of constant length."""
+        return "SealingKeys('***')"
+
+
 class SealedSecret(msgspec.Struct, frozen=True):
     """A secret as it is stored: which of an endpoint's it is, and its bytes under the key of the service."""
 
@@ -82,11 +100,12 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An event for one endpoint."""
+    """An event for one endpoint; one that it misses, since we disabled it, is not tried."""
 
     id: str
     endpoint_id: str
     happening: Happening
+    is_missed: bool
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +207,12 @@ class EndpointDisabled(Conflict):
     code = "endpoint_disabled"
 
 
+class TooManyEndpoints(Conflict):
+    """A merchant, or the operator, has at most 20 enabled endpoints and 200 in all."""
+
+    code = "too_many_endpoints"
+
+
 class DeliveryUnknown(NotFound):
     """There is no such delivery, or it is to another merchant's endpoint."""
 
@@ -207,6 +232,6 @@ class TypesInvalid(Invalid):
 
 
 class SecretUnreadable(Conflict):
-    """A secret was sealed under another key than that of the settings, or is not what was sealed."""
+    """A secret was sealed under another key than those of the settings, or is not what was sealed."""
 
     code = "secret_unreadable"

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.purchases.model import Merchant
 from cashback.webhooks.model import Happening
@@ -63,7 +64,7 @@ async def heard(world: World, shop: Shop, count: int) -> list[str]:
         )
         for _ in range(count)
     ]
-    async with world.api.transaction() as tx:
+    async with Database.open(world.dsns.of("cashback_webhooks"), name="webhooks") as worker, worker.transaction() as tx:
         assert await take(tx, happened) >= count
     return [one.event_id for one in happened]
 

@@ -17,7 +17,7 @@ from cashback.ledger.gateway import Adapter
 from cashback.processes.api import application, services_over
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import Merchant, User
-from cashback.webhooks import Endpoints
+from cashback.webhooks import Endpoints, SealingKeys
 from cashback.webhooks.service.event_types import EVENT_TYPES
 from tests.contract.rest.document import Document
 from tests.integration.ledger.world import World, new_key
@@ -26,7 +26,7 @@ PEPPER: Final = Secret("pepper-of-a-test")
 NOWHERE: Final = "127.0.0.1:1"
 """Where no adapter listens."""
 
-ENDPOINTS: Final = Endpoints(SystemClock(), key=b"k" * 32, types=EVENT_TYPES, allow_loopback=False)
+ENDPOINTS: Final = Endpoints(SystemClock(), keys=SealingKeys(b"k" * 32), types=EVENT_TYPES, allow_loopback=False)
 """What makes endpoints of webhooks, as in production."""
 
 _names: Final = count(1)

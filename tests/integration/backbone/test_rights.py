@@ -38,6 +38,14 @@ LAST: Final = "the.end"
 RELAYS: Final = {"relay-cashback", "relay-minting"}
 WORKERS: Final = {"worker-ledger", "worker-mint", "worker-webhooks"}
 ALL: Final = RELAYS | WORKERS
+PUBLISHED: Final = {
+    "purchase.created": {"relay-cashback"},
+    "token.mint.requested": {"relay-cashback"},
+    "token.minted": {"relay-minting"},
+    "token.mint.failed": {"relay-minting"},
+    TYPE: set[str](),
+}
+"""Types, and whose relay may publish them: nobody speaks for another."""
 OWNERS: Final = {
     "ledger-approvals": "worker-ledger",
     "ledger-outcomes": "worker-ledger",
@@ -60,7 +68,8 @@ WHOLE: Final = ("STREAM.NAMES", "STREAM.LIST", "META.LEADER.STEPDOWN", "SERVER.R
 
 def spoken() -> Iterator[tuple[str, set[str]]]:
     """Yield subjects that somebody could speak on, and who may; written by hand, not from the rights."""
-    yield "cashback.v1.token.minted.0", RELAYS
+    yield from ((f"cashback.v1.{type_}.0", who) for type_, who in PUBLISHED.items())
+    yield "cashback.v1.token.minted", set()
     yield "$JS.API.INFO", ALL
     for verb, (events, letters) in STREAM_VERBS.items():
         yield f"$JS.API.STREAM.{verb}.CASHBACK", events
@@ -176,7 +185,7 @@ async def test_no_user_has_a_stream_changed_or_a_message_removed(server: Embedde
             f"$JS.API.STREAM.PURGE.{EVENTS.name}": b"",
             f"$JS.API.STREAM.DELETE.{EVENTS.name}": b"",
         }
-        line = await nats.connect(server.url("relay-cashback"), error_cb=_unheard, allow_reconnect=False)
+        line = await nats.connect(server.url("relay-minting"), error_cb=_unheard, allow_reconnect=False)
         await line.publish("cashback.v1.token.minted.0", b"{}")
         await line.flush()
         for user in sorted(ALL):
@@ -198,7 +207,7 @@ async def _unheard(cause: Exception) -> None:
 
 async def test_with_its_rights_a_relay_makes_the_streams_and_publishes(server: EmbeddedNats, shop: Database) -> None:
     """Also on a broker that is new, by the way of the processes: nothing else has to be allowed."""
-    one = event()
+    one = event(type_="purchase.created")
     await happened(shop, one)
     async with as_user(server, "relay-cashback") as bus, as_user(server, "worker-ledger") as worker:
         await bus.ping()
@@ -210,7 +219,7 @@ async def test_with_its_rights_a_relay_makes_the_streams_and_publishes(server: E
 
 async def test_with_its_rights_a_worker_applies_reports_and_buries(server: EmbeddedNats, shop: Database) -> None:
     """Durable, acknowledgements, lag, dead letters, and their stream where it is missing: all that a worker needs."""
-    good, bad = event("good"), event("bad")
+    good, bad = event("good", type_="token.minted"), event("bad", type_="token.minted")
     await happened(shop, good, bad)
     handler = Script({bad.id: [Invalid("wrong")]})
     (name,) = DURABLES["worker-mint"]
@@ -220,7 +229,7 @@ async def test_with_its_rights_a_worker_applies_reports_and_buries(server: Embed
         async with Bus.connect(server.url(ADMIN), name="admin") as admin:
             await admin.wait_connected()
             await admin.api(f"STREAM.DELETE.{DEAD_LETTERS.name}")
-        consumer = Consumer(worker, shop, schema=SCHEMA, name=name, types=(TYPE,), handler=handler)
+        consumer = Consumer(worker, shop, schema=SCHEMA, name=name, types=("token.minted",), handler=handler)
         async with running(consumer.run):
             await eventually(lambda: _holds(worker, DEAD_LETTERS.name, 1))
             await eventually(lambda: _acknowledged(worker, name, 2))

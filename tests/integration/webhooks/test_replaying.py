@@ -11,22 +11,17 @@ from cashback.webhooks.service.replaying import replay_many, replay_one
 from tests.integration.webhooks.world import World, eventually, refunded
 
 
-async def are(world: World, *states: str) -> bool:
-    """Tell whether these are the states of all deliveries."""
-    return world.states() == list(states)
-
-
 async def test_a_delivery_is_replayed_under_the_same_id_with_the_same_bytes(world: World) -> None:
     """Of a replay as well; the log has each of them, newest first, with its tries."""
     endpoint = await world.endpoint()
     await world.take(refunded())
     async with world.delivering():
-        await eventually(lambda: are(world, "delivered"))
+        await eventually(lambda: world.are("delivered"))
         [(first,)] = world.rows("select id from webhooks.deliveries")
         async with world.api.transaction() as tx:
             second = await replay_one(tx, first, merchant_id="mer_1", by="test")
             third = await replay_one(tx, second, merchant_id=None, by="test")
-        await eventually(lambda: are(world, *["delivered"] * 3))
+        await eventually(lambda: world.are(*["delivered"] * 3))
     assert len({(got.id, got.body) for got in world.shop.got}) == 1
     readings = WebhookReadings(world.api)
     told, place = await readings.deliveries(endpoint.id, merchant_id="mer_1", state=None, place=None, limit=2)
@@ -97,3 +92,22 @@ async def test_another_merchants_deliveries_are_not_there(world: World) -> None:
         with pytest.raises(EndpointDisabled):
             await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span)
     assert world.states() == ["failed"]
+
+
+async def test_what_failed_and_was_delivered_again_is_not_missing_any_more(world: World) -> None:
+    """So that asking again after ten thousand brings the next ones, and not the same once more."""
+    endpoint = await world.endpoint()
+    span = Span(since=endpoint.created_at, until=endpoint.created_at + timedelta(days=1))
+    await world.take(*(refunded() for _ in range(5)))
+    world.rows("update webhooks.deliveries set state = 'failed', due_at = null, ended_at = now()")
+    counts = []
+    for _ in range(2):
+        async with world.api.transaction() as tx:
+            counts.append(
+                await replay_many(
+                    tx, endpoint.id, merchant_id=None, states=[DeliveryState.FAILED], span=span, by="test"
+                )
+            )
+        async with world.delivering():
+            await eventually(lambda: world.are(*["delivered"] * 5, *["failed"] * 5))
+    assert counts == [5, 0]

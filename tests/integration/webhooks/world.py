@@ -15,13 +15,14 @@ from cashback.kernel.bus import Delivery
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.ids import new_id
-from cashback.webhooks import Deliverer, Endpoint, Endpoints, NewEndpoint, open_post
+from cashback.webhooks import Deliverer, Endpoint, Endpoints, NewEndpoint, SealingKeys, open_post
 from cashback.webhooks.consumer import TYPES, WebhookEvents
 from cashback.webhooks.gateway import Names
 from cashback.webhooks.rules.signing import secret_of, signature
 from tests.integration.ledger.world import Dsns
 
 KEY: Final = b"k" * 32
+KEYS: Final = SealingKeys(KEY)
 HOST: Final = "127.0.0.1"
 WITHIN_S: Final = 20.0
 ENDS_WITHIN_S: Final = 20.0
@@ -108,7 +109,7 @@ class World:
         """Work with two roles."""
         self.dsns, self.api, self.worker, self.shop = dsns, api, worker, shop
         self.merchants: dict[str, str] = {}
-        self.endpoints = Endpoints(SystemClock(), key=KEY, types=TYPES, allow_loopback=True)
+        self.endpoints = Endpoints(SystemClock(), keys=KEYS, types=TYPES, allow_loopback=True)
 
     async def endpoint(
         self, path: str = "/", *, merchant_id: str | None = "mer_1", types: Sequence[str] = TYPES, host: str = HOST
@@ -131,12 +132,17 @@ class World:
 
     @asynccontextmanager
     async def delivering(
-        self, *, names: Names | None = None, within_s: float = 5.0, allow_loopback: bool = True
+        self,
+        *,
+        names: Names | None = None,
+        within_s: float = 5.0,
+        allow_loopback: bool = True,
+        keys: SealingKeys = KEYS,
     ) -> AsyncIterator[Deliverer]:
         """Run a deliverer while the block lasts."""
         stop = asyncio.Event()
         async with open_post(allow_loopback=allow_loopback, names=names, within_s=within_s) as post:
-            deliverer = Deliverer(self.worker, post, SystemClock(), key=KEY)
+            deliverer = Deliverer(self.worker, post, SystemClock(), keys=keys)
             running = asyncio.create_task(deliverer.run(stop))
             try:
                 yield deliverer
@@ -154,6 +160,14 @@ class World:
     def states(self) -> list[str]:
         """Return the states of all deliveries, sorted."""
         return [row[0] for row in self.rows("select state from webhooks.deliveries order by state")]
+
+    async def are(self, *states: str) -> bool:
+        """Tell whether these are the states of all deliveries."""
+        return self.states() == list(states)
+
+    async def has_got(self, count: int, path: str = "/") -> bool:
+        """Tell whether so much came to a path of the shop."""
+        return len(self.shop.at(path)) >= count
 
     def hasten(self) -> None:
         """Make everything that waits due now."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.webhooks.model import Endpoint, EndpointState, Happening
+from cashback.webhooks.model import DisabledReason, Endpoint, EndpointState, Happening
 from cashback.webhooks.rules.matching import hears, pairs
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,7 +19,7 @@ _endpoints = st.builds(
     url=st.just("https://shop.example"),
     types=st.lists(_types, min_size=1, unique=True).map(tuple),
     state=st.sampled_from(EndpointState),
-    disabled_reason=st.none(),
+    disabled_reason=st.none() | st.sampled_from(DisabledReason),
     failing_since=st.none(),
     created_at=_times,
 )
@@ -30,12 +30,12 @@ _happenings = st.builds(
 
 @given(_endpoints, _happenings)
 def test_an_endpoint_hears_of_its_own_merchants_events_alone(endpoint: Endpoint, happening: Happening) -> None:
-    """Of its types, since it was made, while it is enabled; the operator's hears of all."""
+    """Of its types, since it was made, unless a person disabled it; the operator's hears of all."""
     expected = not (
         (endpoint.merchant_id is not None and endpoint.merchant_id != happening.merchant_id)
         or happening.type not in endpoint.types
         or happening.occurred_at < endpoint.created_at
-        or endpoint.state is EndpointState.DISABLED
+        or endpoint.disabled_reason is DisabledReason.BY_HAND
     )
     assert hears(endpoint, happening) is expected
     assert list(pairs([endpoint], [happening])) == [(endpoint, happening)] * expected

@@ -14,6 +14,7 @@ from cashback.webhooks.rules.schedule import (
     GivenUp,
     Gone,
     asked_s,
+    is_theirs,
     judge,
     wait_ms,
 )
@@ -68,6 +69,14 @@ def test_whoever_may_ask_for_a_longer_pause_gets_it() -> None:
     assert judge(answer(500, retry_after="900"), tries=1, name="d", now=NOW) == Again(wait_ms(1, name="d"))
 
 
+def test_a_secret_of_ours_that_cannot_be_read_is_retried_and_does_not_count_against_the_endpoint() -> None:
+    """By the published waits; whatever else fails counts."""
+    ours = NoAnswer("secret_unreadable")
+    assert judge(ours, tries=1, name="d", now=NOW) == Again(wait_ms(1, name="d"))
+    assert not is_theirs(ours)
+    assert all(is_theirs(each) for each in (NoAnswer("timeout"), answer(500)))
+
+
 @pytest.mark.parametrize(
     "header,seconds",
     [
@@ -80,6 +89,8 @@ def test_whoever_may_ask_for_a_longer_pause_gets_it() -> None:
         ("Sun, 01 Mar 2026 11:00:00 GMT", 0),
         ("Fri, 01 Jan 2100 00:00:00 GMT", ASKED_WAIT_S_MAX),
         ("soon", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999", None),
+        ("1 Jan 99999999999999999999 00:00:00 GMT", None),
         ("-5", None),
         ("²", None),
         ("", None),

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from cashback.webhooks.model import SealedSecret, SecretUnreadable
+from cashback.webhooks.model import SealedSecret, SealingKeys, SecretUnreadable
 from cashback.webhooks.rules.signing import body_of, headers, seal, secret_of, secret_text, signature, unseal
 
-KEY, NONCE, SECRET = b"k" * 32, b"n" * 12, b"s" * 32
-SEALED = seal(SECRET, key=KEY, nonce=NONCE, endpoint_id="whe_1", number=1)
+KEYS, NONCE, SECRET = SealingKeys(b"k" * 32), b"n" * 12, b"s" * 32
+SEALED = seal(SECRET, keys=KEYS, nonce=NONCE, endpoint_id="whe_1", number=1)
 
 
 def test_a_signature_is_the_one_that_the_specification_shows() -> None:
@@ -46,19 +46,29 @@ def test_a_secret_is_shown_as_the_specification_has_it() -> None:
 def test_a_sealed_secret_hides_it_and_opens_again() -> None:
     """Under its key."""
     assert SECRET not in SEALED.sealed
-    assert unseal(SEALED, key=KEY) == SECRET
+    assert unseal(SEALED, keys=KEYS) == SECRET
+
+
+def test_the_key_before_opens_what_was_sealed_under_it_and_seals_nothing() -> None:
+    """While secrets are sealed anew; neither key is shown by its repr."""
+    both = SealingKeys(b"n" * 32, KEYS.newest)
+    assert unseal(SEALED, keys=both) == SECRET
+    sealed = seal(SECRET, keys=both, nonce=NONCE, endpoint_id="whe_1", number=1)
+    assert unseal(sealed, keys=SealingKeys(b"n" * 32)) == SECRET
+    assert "nnn" not in repr(both)
+    assert "kkk" not in repr(both)
 
 
 @pytest.mark.parametrize(
-    "stored,key,words",
+    "stored,keys,words",
     [
-        (SEALED, b"o" * 32, "another CASHBACK_WEBHOOK_KEY"),
-        (SealedSecret("whe_2", 1, SEALED.sealed), KEY, "in its place"),
-        (SealedSecret("whe_1", 2, SEALED.sealed), KEY, "in its place"),
-        (SealedSecret("whe_1", 1, SEALED.sealed[:-1] + bytes([SEALED.sealed[-1] ^ 1])), KEY, "in its place"),
+        (SEALED, SealingKeys(b"o" * 32, b"p" * 32), "another CASHBACK_WEBHOOK_KEY"),
+        (SealedSecret("whe_2", 1, SEALED.sealed), KEYS, "in its place"),
+        (SealedSecret("whe_1", 2, SEALED.sealed), KEYS, "in its place"),
+        (SealedSecret("whe_1", 1, SEALED.sealed[:-1] + bytes([SEALED.sealed[-1] ^ 1])), KEYS, "in its place"),
     ],
 )
-def test_a_secret_opens_nowhere_else(stored: SealedSecret, key: bytes, words: str) -> None:
+def test_a_secret_opens_nowhere_else(stored: SealedSecret, keys: SealingKeys, words: str) -> None:
     """Not by another key, not for another endpoint, not for another number, not when it was changed."""
     with pytest.raises(SecretUnreadable, match=words):
-        unseal(stored, key=key)
+        unseal(stored, keys=keys)

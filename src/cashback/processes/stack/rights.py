@@ -1,6 +1,6 @@
 """What each process may say to the broker and hear from it, subject by subject, and nothing else.
 
-    relay     cashback.v1.>                    ─┐
+    relay     cashback.v1.<each of its types>.*─┐
     worker    cashback.dlq.v1.<its durable>.>   ├──▶ broker    everybody: _INBOX.<itself>.>, to be answered, and to
               its own durables, their acks     ─┘               find out whether its connection still lives
 
@@ -13,10 +13,16 @@ from typing import Final
 
 import msgspec
 
+from cashback.events import KINDS
 from cashback.kernel.bus.streams import DEAD_LETTERS, DEAD_SUBJECT_PREFIX, EVENTS, STREAMS, SUBJECT_PREFIX
 from cashback.processes.broker import inbox_prefix
 
-RELAYS: Final = ("relay-cashback", "relay-minting")
+RELAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "relay-cashback": ("/cashback/purchases", "/cashback/ledger"),
+    "relay-minting": ("/cashback/minting",),
+}
+"""Who publishes, and for which sources: their types alone, so that one relay's password does not speak for another."""
+
 DURABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "worker-ledger": ("ledger-approvals", "ledger-outcomes"),
     "worker-mint": ("minting-requests",),
@@ -37,7 +43,7 @@ class Rights(msgspec.Struct, frozen=True):
 
 def broker_rights() -> dict[str, Rights]:
     """Return the rights of each user of the broker but `admin`; users have the names of their processes."""
-    relays = {name: _rights(name, _of_a_relay()) for name in RELAYS}
+    relays = {name: _rights(name, _of_a_relay(sources)) for name, sources in RELAYS.items()}
     workers = {name: _rights(name, _of_a_worker(durables)) for name, durables in DURABLES.items()}
     return relays | workers
 
@@ -48,9 +54,10 @@ def _rights(user: str, subjects: tuple[str, ...]) -> Rights:
     return Rights(publish=(*subjects, *_LOOK, answers), subscribe=(answers,))
 
 
-def _of_a_relay() -> tuple[str, ...]:
-    """Return what a relay says: events, and that the streams be made where they are missing."""
-    return (f"{SUBJECT_PREFIX}.>", *(f"$JS.API.STREAM.CREATE.{stream.name}" for stream in STREAMS))
+def _of_a_relay(sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a relay says: its sources' events, and that the streams be made where they are missing."""
+    events = (f"{SUBJECT_PREFIX}.{kind.TYPE}.*" for kind in KINDS if kind.SOURCE in sources)
+    return (*events, *(f"$JS.API.STREAM.CREATE.{stream.name}" for stream in STREAMS))
 
 
 def _of_a_worker(durables: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ Judge: TypeAlias = Callable[[str], bool]
 
 _MS_IN_S: Final = 1_000
 _HEADER_BYTES_MAX: Final = 8_190
+_STATUSES: Final = range(100, 600)
+"""What RFC 9110, 15 knows; the parser lets any three digits pass."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -93,11 +95,13 @@ class Post:
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             return NoAnswer(_word_for(failure))
 
-    async def _answer(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _answer(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer | NoAnswer:
         """Return what the endpoint answers; of a status that is here, the words are waited for no longer than usual."""
         async with self._session.post(
             url, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=None)
         ) as response:
+            if response.status not in _STATUSES:
+                return NoAnswer("answer_malformed")
             words = bytearray()
             # The status is the answer. What follows is for the log alone, and may break off.
             with suppress(aiohttp.ClientError, TimeoutError):

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from cashback.webhooks.model import Answer, NoAnswer
+from cashback.webhooks.model import Answer, NoAnswer, SecretUnreadable
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3_600
@@ -41,6 +41,10 @@ _DIGITS_MAX: Final = 10
 _OK: Final = range(200, 300)
 _GONE: Final = 410
 _MAY_ASK: Final = frozenset({429, 503})
+UNFORESEEN: Final = NoAnswer("unforeseen")
+"""What a try comes to that failed here, for a reason that nobody thought of."""
+
+_OURS: Final = (NoAnswer(SecretUnreadable.code), UNFORESEEN)
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -77,6 +81,11 @@ def judge(outcome: Answer | NoAnswer, *, tries: int, name: str, now: datetime) -
             return Again(max(wait_ms(tries, name=name), _asked_ms(outcome, now=now)))
 
 
+def is_theirs(outcome: Answer | NoAnswer) -> bool:
+    """Tell whether a failure counts against its endpoint; an unreadable secret and a defect of ours do not."""
+    return outcome not in _OURS
+
+
 def wait_ms(tries: int, *, name: str) -> int:
     """Return the wait after the n-th try: as published, and up to a tenth more, always the same for a name."""
     jitter_per_mille = crc32(f"{name}:{tries}".encode()) % _PER_MILLE
@@ -96,7 +105,7 @@ def asked_s(header: str | None, *, now: datetime) -> int | None:
         return min(int(text[:_DIGITS_MAX]), ASKED_WAIT_S_MAX)
     try:
         asked = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or a zone of twenty digits is the latter
         return None
     # An instant without a zone is one of UTC (RFC 9110, 5.6.7), which this parser leaves open.
     instant = asked if asked.tzinfo is not None else asked.replace(tzinfo=now.tzinfo)

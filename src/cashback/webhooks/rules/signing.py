@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from Crypto.Cipher import AES
 
-from cashback.webhooks.model import SealedSecret, SecretUnreadable
+from cashback.webhooks.model import SealedSecret, SealingKeys, SecretUnreadable
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the word before a secret, and no secret
 SECRET_BYTES: Final = 32
@@ -66,23 +66,24 @@ def headers(secrets: Sequence[bytes], *, event_id: str, timestamp: int, body: by
     }
 
 
-def seal(secret: bytes, *, key: bytes, nonce: bytes, endpoint_id: str, number: int) -> SealedSecret:
-    """Return a secret under the service's key, in its place: in another one it cannot be opened (AES-256-GCM)."""
-    cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
+def seal(secret: bytes, *, keys: SealingKeys, nonce: bytes, endpoint_id: str, number: int) -> SealedSecret:
+    """Return a secret under the newest key, in its place: in another one it cannot be opened (AES-256-GCM)."""
+    cipher = AES.new(keys.newest, AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
     cipher.update(_place(endpoint_id, number))
     hidden, tag = cipher.encrypt_and_digest(secret)
-    return SealedSecret(endpoint_id, number, _mark(key) + nonce + hidden + tag)
+    return SealedSecret(endpoint_id, number, mark_of(keys.newest) + nonce + hidden + tag)
 
 
-def unseal(stored: SealedSecret, *, key: bytes) -> bytes:
-    """Return a secret as it was before it was sealed.
+def unseal(stored: SealedSecret, *, keys: SealingKeys) -> bytes:
+    """Return a secret as it was before it was sealed, under whichever of the keys.
 
     Raises:
         SecretUnreadable: it was sealed under another key, for another place, or is damaged.
     """
     mark, rest = stored.sealed[:_MARK_BYTES], stored.sealed[_MARK_BYTES:]
     where = {"endpoint_id": stored.endpoint_id, "number": stored.number}
-    if mark != _mark(key):
+    key = next((one for one in (keys.newest, keys.before) if one is not None and mark_of(one) == mark), None)
+    if key is None:
         raise SecretUnreadable("a webhook secret was sealed under another CASHBACK_WEBHOOK_KEY", **where)
     cipher = AES.new(key, AES.MODE_GCM, nonce=rest[:NONCE_BYTES], mac_len=_TAG_BYTES)
     cipher.update(_place(stored.endpoint_id, stored.number))
@@ -92,8 +93,8 @@ def unseal(stored: SealedSecret, *, key: bytes) -> bytes:
         raise SecretUnreadable("a webhook secret is not what was sealed in its place", **where) from cause
 
 
-def _mark(key: bytes) -> bytes:
-    """Return by what a key is known again, which tells nothing of it."""
+def mark_of(key: bytes) -> bytes:
+    """Return by what a key is known again, which tells nothing of it: what is sealed under it begins so."""
     return hashlib.sha256(b"webhook key" + key).digest()[:_MARK_BYTES]
 
 

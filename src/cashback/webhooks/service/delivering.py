@@ -4,14 +4,19 @@
      ▲                                                                    │
      └──────────── 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h ──┘
 
-At most 64 tries are in flight in a process, and 4 of an endpoint: one that is slow holds up no other. A process that
-dies leaves its claims to run out, and what it had delivered without noting is delivered again under the same id.
+At most 64 tries are in flight in a process, 16 of a merchant and 4 of an endpoint: one that is slow holds up no other.
+A process that dies leaves its claims to run out, and what it had delivered without noting is delivered again under the
+same id.
+
+Nothing is sent that cannot be signed: where an endpoint's secret cannot be read, its tries fail as `secret_unreadable`
+without a request, on the same schedule, and the deliveries of others go on.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from datetime import datetime
+from typing import Final, TypeAlias
 
 from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.db import Database
@@ -19,14 +24,24 @@ from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.failpoints import reach
 from cashback.kernel.lifecycle.stopping import accompanied, pause
 from cashback.kernel.telemetry import logger
-from cashback.webhooks.gateway import Post
-from cashback.webhooks.model import Attempt, Claim, DeliveryState, DisabledReason, SealedSecret
+from cashback.webhooks.gateway import Post, Sent
+from cashback.webhooks.model import (
+    Attempt,
+    Claim,
+    DeliveryState,
+    DisabledReason,
+    NoAnswer,
+    SealedSecret,
+    SealingKeys,
+    SecretUnreadable,
+)
 from cashback.webhooks.rules import schedule, signing
 from cashback.webhooks.service import metrics
-from cashback.webhooks.service.ending import disable
+from cashback.webhooks.service.ending import disable, end_rest
 from cashback.webhooks.store import deliveries, endpoints
 
 IN_FLIGHT_MAX: Final = 64
+PER_MERCHANT_MAX: Final = 16
 PER_ENDPOINT_MAX: Final = 4
 HOLD_S: Final = 6
 """How long the claims of a worker that is dead wait; one that lives renews them, so that no try is made twice."""
@@ -42,18 +57,21 @@ FAILURE_PAUSE_S: Final = 1.0
 
 BY: Final = "worker webhooks"
 
+Signers: TypeAlias = list[bytes] | SecretUnreadable
+"""What a delivery is signed with, or why it cannot be."""
+
 log = logger(__name__)
 
 
 class Deliverer:
     """The loop that tries what is due."""
 
-    def __init__(self, database: Database, post: Post, clock: Clock, *, key: bytes) -> None:
-        """Post what `database` holds, signed with the secrets that `key` opens."""
+    def __init__(self, database: Database, post: Post, clock: Clock, *, keys: SealingKeys) -> None:
+        """Post what `database` holds, signed with the secrets that `keys` open."""
         self._database = database
         self._post = post
         self._clock = clock
-        self._key = key
+        self._keys = keys
         self._flying: dict[asyncio.Task[None], Claim] = {}
         self._count_due_s = 0.0
 
@@ -87,10 +105,12 @@ class Deliverer:
         """Start a try of each delivery that is due, as many as there is room for."""
         room = IN_FLIGHT_MAX - len(self._flying)
         if room > 0:
-            for claim, url, secrets in await self._claim(room):
-                self._flying[asyncio.create_task(self._fly(claim, url, secrets))] = claim
+            for claim, url, signers in await self._claim(room):
+                self._flying[asyncio.create_task(self._fly(claim, url, signers))] = claim
         if monotonic_s() >= self._count_due_s:
             self._count_due_s = monotonic_s() + COUNT_EVERY_S
+            async with self._database.transaction() as tx:
+                await end_rest(tx)
             async with self._database.transaction() as tx:
                 count, oldest_s = await deliveries.waiting(tx)
             metrics.due.set(count)
@@ -125,44 +145,69 @@ class Deliverer:
             if not task.cancelled():
                 task.result()
 
-    async def _claim(self, room: int) -> list[tuple[Claim, str, list[bytes]]]:
-        """Return what is to be tried now, with where and with which secrets."""
+    async def _claim(self, room: int) -> list[tuple[Claim, str, Signers]]:
+        """Return what is to be tried now, with where and what it is signed with."""
         async with self._database.transaction() as tx:
-            claims = await deliveries.claim_due(tx, limit=room, per_endpoint=PER_ENDPOINT_MAX, hold_s=HOLD_S)
+            claims = await deliveries.claim_due(
+                tx, limit=room, per_merchant=PER_MERCHANT_MAX, per_endpoint=PER_ENDPOINT_MAX, hold_s=HOLD_S
+            )
             if not claims:
                 return []
             ids = sorted({claim.endpoint_id for claim in claims})
             urls = await endpoints.urls(tx, ids)
             sealed = await endpoints.living_secrets(tx, ids)
         reach("delivery.claimed")
-        secrets = self._opened(sealed)
-        return [(claim, urls[claim.endpoint_id], secrets[claim.endpoint_id]) for claim in claims]
+        signers = self._opened(sealed)
+        return [(claim, urls[claim.endpoint_id], signers[claim.endpoint_id]) for claim in claims]
 
-    def _opened(self, sealed: Sequence[SealedSecret]) -> Mapping[str, list[bytes]]:
-        """Return the secrets of each endpoint, the newest first.
-
-        Raises:
-            SecretUnreadable: one was sealed under another key: nothing is sent that cannot be signed.
-        """
-        opened: dict[str, list[bytes]] = {}
+    def _opened(self, sealed: Sequence[SealedSecret]) -> Mapping[str, Signers]:
+        """Return the secrets of each endpoint, the newest first, or why one of them cannot be read."""
+        opened: dict[str, Signers] = {}
         for each in sealed:
-            opened.setdefault(each.endpoint_id, []).append(signing.unseal(each, key=self._key))
+            signers = opened.setdefault(each.endpoint_id, [])
+            if isinstance(signers, SecretUnreadable):
+                continue
+            try:
+                signers.append(signing.unseal(each, keys=self._keys))
+            except SecretUnreadable as cause:
+                # A receiver may know any living secret, so that one that is missing is too few.
+                opened[each.endpoint_id] = cause
         return opened
 
-    async def _fly(self, claim: Claim, url: str, secrets: Sequence[bytes]) -> None:
-        """Make one try and note how it went; when it cannot be noted the claim runs out, and it is tried again."""
-        at = self._clock.now()
-        headers = signing.headers(secrets, event_id=claim.event_id, timestamp=int(at.timestamp()), body=claim.body)
+    async def _send(self, claim: Claim, url: str, signers: Signers, *, at: datetime) -> Sent:
+        """Return what came of one try; without a request when it cannot be signed."""
+        if isinstance(signers, SecretUnreadable):
+            metrics.unsigned.inc()
+            log.error(
+                "delivery.unsigned", delivery=claim.id, code=signers.code, reason=signers.detail, **signers.fields
+            )
+            return Sent(NoAnswer(SecretUnreadable.code), None, 0)
+        headers = signing.headers(signers, event_id=claim.event_id, timestamp=int(at.timestamp()), body=claim.body)
         sent = await self._post.send(url, headers=headers, body=claim.body)
         reach("delivery.answered")
         metrics.requests.observe(sent.took_ms / 1_000)
-        attempt = Attempt(at=at, address=sent.address, outcome=sent.outcome, took_ms=sent.took_ms)
-        verdict = schedule.judge(sent.outcome, tries=claim.attempts + 1, name=claim.id, now=self._clock.now())
+        return sent
+
+    async def _fly(self, claim: Claim, url: str, signers: Signers) -> None:
+        """Make one try and note how it went; when it cannot be noted the claim runs out, and it is tried again.
+
+        What nobody thought of costs this delivery a try: were it raised, the next one to claim it would end of it, too.
+        """
+        at = self._clock.now()
         try:
-            is_noted = await self._note(claim, attempt, verdict)
+            await self._conclude(claim, await self._send(claim, url, signers, at=at), at=at)
         except Unavailable as cause:
             log.warning("delivery.unnoted", delivery=claim.id, reason=cause.detail)
-            return
+        except Exception:
+            log.exception("delivery.unforeseen", delivery=claim.id, endpoint=claim.endpoint_id)
+            with suppress(Unavailable):
+                await self._conclude(claim, Sent(schedule.UNFORESEEN, None, 0), at=at)
+
+    async def _conclude(self, claim: Claim, sent: Sent, *, at: datetime) -> None:
+        """Note what a try came to, and tell of it."""
+        attempt = Attempt(at=at, address=sent.address, outcome=sent.outcome, took_ms=sent.took_ms)
+        verdict = schedule.judge(sent.outcome, tries=claim.attempts + 1, name=claim.id, now=self._clock.now())
+        is_noted = await self._note(claim, attempt, verdict)
         reach("delivery.noted")
         outcome = type(verdict).__name__.lower() if is_noted else "outrun"
         metrics.deliveries.labels(outcome).inc()
@@ -173,12 +218,14 @@ class Deliverer:
 
         What changes an endpoint comes before what changes its deliveries, as everywhere.
         """
+        is_theirs = schedule.is_theirs(attempt.outcome)
         async with self._database.transaction() as tx:
             match verdict:
                 case schedule.Delivered():
                     await endpoints.note_success(tx, claim.endpoint_id)
                 case schedule.Again() | schedule.GivenUp():
-                    await endpoints.note_failure(tx, claim.endpoint_id)
+                    if is_theirs:
+                        await endpoints.note_failure(tx, claim.endpoint_id)
                 case schedule.Gone():
                     await endpoints.locked(tx, claim.endpoint_id)
             state, wait_ms = _state_after(verdict)
@@ -187,12 +234,12 @@ class Deliverer:
                 await deliveries.insert_attempt(tx, claim, attempt)
             if isinstance(verdict, schedule.Gone):
                 await disable(tx, claim.endpoint_id, DisabledReason.GONE, by=BY)
-        if isinstance(verdict, schedule.Again | schedule.GivenUp):
+        if is_theirs and isinstance(verdict, schedule.GivenUp):
             await self._give_up_on(claim.endpoint_id)
         return is_noted
 
     async def _give_up_on(self, endpoint_id: str) -> None:
-        """Disable an endpoint that has failed for too long."""
+        """Disable an endpoint that has failed for too long; the first failure after quiet days is none of that."""
         async with self._database.transaction() as tx:
             if await endpoints.is_failing(tx, endpoint_id, for_s=int(schedule.FAILING_FOR.total_seconds())):
                 await endpoints.locked(tx, endpoint_id)

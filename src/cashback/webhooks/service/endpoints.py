@@ -11,12 +11,16 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id, random_bytes
 from cashback.webhooks.model import (
+    ENABLED_MAX,
+    ENDPOINTS_MAX,
     TYPES_MAX,
     DisabledReason,
     Endpoint,
     EndpointState,
     EndpointUnknown,
     NewEndpoint,
+    SealingKeys,
+    TooManyEndpoints,
     TypesInvalid,
     UrlForbidden,
 )
@@ -32,10 +36,10 @@ OVERLAP: Final = timedelta(hours=24)
 class Endpoints:
     """What is done with endpoints."""
 
-    def __init__(self, clock: Clock, *, key: bytes, types: Sequence[str], allow_loopback: bool = False) -> None:
-        """Seal secrets under `key`; `types` are those that there are."""
+    def __init__(self, clock: Clock, *, keys: SealingKeys, types: Sequence[str], allow_loopback: bool = False) -> None:
+        """Seal secrets under the newest of `keys`; `types` are those that there are."""
         self._clock = clock
-        self._key = key
+        self._keys = keys
         self._types = frozenset(types)
         self._allow_loopback = allow_loopback
 
@@ -45,6 +49,7 @@ class Endpoints:
         Raises:
             UrlForbidden: nothing may be delivered there.
             TypesInvalid: there are no such types, or too many.
+            TooManyEndpoints: the merchant has as many as there may be.
         """
         problem = problem_of_url(new.url, allow_loopback=self._allow_loopback)
         if problem is not None:
@@ -54,6 +59,7 @@ class Endpoints:
         for place, name in enumerate(new.types):
             if name not in self._types:
                 raise TypesInvalid("there is no such type of event", pointer=f"/types/{place}")
+        await _room(tx, new.merchant_id, new=1)
         endpoint = Endpoint(
             id=new_id("whe"),
             merchant_id=new.merchant_id,
@@ -79,7 +85,7 @@ class Endpoints:
         await _owned(tx, endpoint_id, merchant_id=merchant_id)
         newest, *_ = await store.living_secrets(tx, [endpoint_id])
         await store.journal(tx, endpoint_id, what="secret_shown", by=by)
-        return signing.secret_text(signing.unseal(newest, key=self._key))
+        return signing.secret_text(signing.unseal(newest, keys=self._keys))
 
     async def rotate(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> None:
         """Give an endpoint a new secret; the one before signs beside it for a day, older ones no more.
@@ -97,9 +103,11 @@ class Endpoints:
 
         Raises:
             EndpointUnknown: there is none such.
+            TooManyEndpoints: as many of the merchant's are enabled as may be.
         """
         endpoint = await _owned(tx, endpoint_id, merchant_id=merchant_id)
         if endpoint.state is EndpointState.DISABLED:
+            await _room(tx, endpoint.merchant_id, new=0)
             await store.enable(tx, endpoint_id)
             await store.journal(tx, endpoint_id, what="enabled", by=by)
 
@@ -116,12 +124,26 @@ class Endpoints:
         """Store a new secret."""
         sealed = signing.seal(
             random_bytes(signing.SECRET_BYTES),
-            key=self._key,
+            keys=self._keys,
             nonce=random_bytes(signing.NONCE_BYTES),
             endpoint_id=endpoint_id,
             number=number,
         )
         await store.insert_secret(tx, sealed, created_at=self._clock.now())
+
+
+async def _room(tx: Tx, merchant_id: str | None, *, new: int) -> None:
+    """Return where one more of a merchant's endpoints may be enabled, and `new` more may be there.
+
+    Raises:
+        TooManyEndpoints: it may not.
+    """
+    await store.lock_owner(tx, merchant_id)
+    enabled, all_ = await store.count(tx, merchant_id=merchant_id)
+    if enabled >= ENABLED_MAX:
+        raise TooManyEndpoints(f"{ENABLED_MAX} endpoints are enabled already: disable one first")
+    if all_ + new > ENDPOINTS_MAX:
+        raise TooManyEndpoints(f"there are {ENDPOINTS_MAX} endpoints already: enable one of them instead")
 
 
 async def _owned(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoint:

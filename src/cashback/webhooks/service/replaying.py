@@ -29,7 +29,8 @@ async def replay_one(tx: Tx, delivery_id: str, *, merchant_id: str | None, by: s
     """
     first_id, endpoint = await _first_of(tx, delivery_id, merchant_id=merchant_id)
     new = new_id("whd")
-    await _repeat(tx, endpoint, [first_id], [new], by=by)
+    if not await _repeat(tx, endpoint, [first_id], [new], by=by):
+        raise DeliveryUnknown("there is no such delivery", delivery_id=delivery_id)
     return new
 
 
@@ -55,20 +56,21 @@ async def replay_many(
     endpoint = await _owned(tx, endpoint_id, merchant_id=merchant_id)
     found = await store.replayable(tx, endpoint_id, span=span, states=states, types=types, limit=REPLAYS_MAX)
     if found and not dry_run:
-        await _repeat(tx, endpoint, found, [new_id("whd") for _ in found], by=by)
+        return await _repeat(tx, endpoint, found, [new_id("whd") for _ in found], by=by)
     return len(found)
 
 
-async def _repeat(tx: Tx, endpoint: Endpoint, first_ids: Sequence[str], ids: Sequence[str], *, by: str) -> None:
-    """Store the new deliveries of an endpoint that is locked.
+async def _repeat(tx: Tx, endpoint: Endpoint, first_ids: Sequence[str], ids: Sequence[str], *, by: str) -> int:
+    """Store the new deliveries of an endpoint that is locked, and return how many; none of what was just forgotten.
 
     Raises:
         EndpointDisabled: it hears of nothing.
     """
     if endpoint.state is EndpointState.DISABLED:
         raise EndpointDisabled("the endpoint is disabled: enable it first", endpoint_id=endpoint.id)
-    await store.repeat(tx, first_ids, ids)
-    await endpoints.journal(tx, endpoint.id, what="replayed", by=by, detail=f"{len(ids)} deliveries")
+    count = await store.repeat(tx, first_ids, ids)
+    await endpoints.journal(tx, endpoint.id, what="replayed", by=by, detail=f"{count} deliveries")
+    return count
 
 
 async def _first_of(tx: Tx, delivery_id: str, *, merchant_id: str | None) -> tuple[str, Endpoint]:

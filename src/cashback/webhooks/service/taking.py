@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
-from cashback.webhooks.model import Happening, NewDelivery
+from cashback.webhooks.model import MISSED_DAYS, EndpointState, Happening, NewDelivery
 from cashback.webhooks.rules.matching import pairs
 from cashback.webhooks.service import metrics
 from cashback.webhooks.store import deliveries, endpoints
@@ -18,9 +18,14 @@ async def take(tx: Tx, happenings: Sequence[Happening]) -> int:
     """Store the deliveries of these events with `tx` and return how many are new; taking one again makes none."""
     merchants = {happening.merchant_id for happening in happenings if happening.merchant_id is not None}
     types = {happening.type for happening in happenings}
-    found = await endpoints.listening(tx, merchant_ids=sorted(merchants), types=sorted(types))
+    found = await endpoints.listening(tx, merchant_ids=sorted(merchants), types=sorted(types), missed_days=MISSED_DAYS)
     new = [
-        NewDelivery(id=new_id("whd"), endpoint_id=endpoint.id, happening=happening)
+        NewDelivery(
+            id=new_id("whd"),
+            endpoint_id=endpoint.id,
+            happening=happening,
+            is_missed=endpoint.state is EndpointState.DISABLED,
+        )
         for endpoint, happening in pairs(found, happenings)
     ]
     if not new:

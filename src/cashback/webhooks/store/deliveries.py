@@ -1,21 +1,31 @@
 """Deliveries: stored once per endpoint and event, claimed, noted, ended."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.webhooks.model import Answer, Attempt, Claim, DeliveryState, NewDelivery, NoAnswer
 
 
 async def insert(tx: Tx, deliveries: Sequence[NewDelivery]) -> int:
-    """Store deliveries, due at once, and return how many are new: an event is delivered to an endpoint once."""
+    """Store deliveries and return how many are new: an event is delivered to an endpoint once.
+
+    Due at once, or failed and never tried where the endpoint misses them.
+    """
     cursor = await tx.execute(
         """
-        insert into webhooks.deliveries (id, endpoint_id, event_id, type, body, occurred_at)
-        select id, endpoint_id, event_id, type, body, occurred_at
+        insert into webhooks.deliveries (
+            id, endpoint_id, event_id, type, body, occurred_at, state, due_at, ended_at
+        )
+        select
+            id, endpoint_id, event_id, type, body, occurred_at,
+            case when is_missed then 'failed' else 'due' end,
+            case when not is_missed then now() end,
+            case when is_missed then now() end
         from unnest(
             %(ids)s::text[], %(endpoint_ids)s::text[], %(event_ids)s::text[], %(types)s::text[], %(bodies)s::bytea[],
-            %(occurred)s::timestamptz[]
-        ) as given (id, endpoint_id, event_id, type, body, occurred_at)
+            %(occurred)s::timestamptz[], %(missed)s::boolean[]
+        ) as given (id, endpoint_id, event_id, type, body, occurred_at, is_missed)
         order by endpoint_id, event_id
         on conflict (endpoint_id, event_id) where replay_of is null do nothing
         """,
@@ -26,64 +36,93 @@ async def insert(tx: Tx, deliveries: Sequence[NewDelivery]) -> int:
             "types": [each.happening.type for each in deliveries],
             "bodies": [each.happening.body for each in deliveries],
             "occurred": [each.happening.occurred_at for each in deliveries],
+            "missed": [each.is_missed for each in deliveries],
         },
     )
     return cursor.rowcount
 
 
-async def claim_due(tx: Tx, *, limit: int, per_endpoint: int, hold_s: int) -> list[Claim]:
+_CLAIM_DUE: Final = """
+with recursive waiting (endpoint_id) as (
+    select min(endpoint_id)
+    from webhooks.deliveries
+    where state in ('due', 'claimed')
+    union all
+    select (
+        select min(next.endpoint_id)
+        from webhooks.deliveries as next
+        where next.state in ('due', 'claimed')
+          and next.endpoint_id > waiting.endpoint_id
+    )
+    from waiting
+    where waiting.endpoint_id is not null
+),
+held as (
+    select endpoint_id, count(*) as count
+    from webhooks.deliveries
+    where state = 'claimed'
+      and due_at > now()
+    group by endpoint_id
+),
+shares as (
+    select
+        endpoint.id as endpoint_id,
+        coalesce(endpoint.merchant_id, '') as merchant_id,
+        coalesce(held.count, 0) as of_endpoint,
+        coalesce(sum(held.count) over (partition by endpoint.merchant_id), 0) as of_merchant,
+        waiting.endpoint_id is not null as is_waiting
+    from webhooks.endpoints as endpoint
+    left join waiting on waiting.endpoint_id = endpoint.id
+    left join held on held.endpoint_id = endpoint.id
+    where endpoint.state = 'enabled'
+      and (waiting.endpoint_id is not null or held.endpoint_id is not null)
+),
+found as (
+    select
+        open.id,
+        open.due_at,
+        shares.of_merchant
+            + row_number() over (partition by shares.merchant_id order by open.due_at, open.id) as place
+    from shares
+    cross join lateral (
+        select one.id, one.due_at
+        from webhooks.deliveries as one
+        where one.endpoint_id = shares.endpoint_id
+          and one.state in ('due', 'claimed')
+          and one.due_at <= now()
+        order by one.due_at
+        limit greatest(0, %(per_endpoint)s - shares.of_endpoint)
+        for update skip locked
+    ) as open
+    where shares.is_waiting
+),
+due as (
+    select id
+    from found
+    where place <= %(per_merchant)s
+    order by place, due_at
+    limit %(limit)s
+)
+update webhooks.deliveries as claimed
+set state = 'claimed',
+    due_at = now() + make_interval(secs => %(hold_s)s),
+    claims = claims + 1
+from due
+where claimed.id = due.id
+returning claimed.id, claimed.endpoint_id, claimed.event_id, claimed.body, claimed.claims, claimed.attempts
+"""
+
+
+async def claim_due(tx: Tx, *, limit: int, per_merchant: int, per_endpoint: int, hold_s: int) -> list[Claim]:
     """Return due deliveries that nobody else is trying, hidden from other claims for `hold_s` seconds.
 
-    Of each endpoint there are at most `per_endpoint` in flight, those of other processes included as far as they can be
-    seen. The endpoints with something open are found one after the other by their index, however much one has.
+    Of each endpoint there are at most `per_endpoint` in flight and of each merchant `per_merchant`, those of other
+    processes included as far as they can be seen; the operator counts as a merchant. Each merchant's oldest comes
+    before anybody's second. The endpoints with something open are found one after the other by their index, and what is
+    in flight by one of its own, however much one has.
     """
     cursor = await tx.execute(
-        """
-        with recursive waiting (endpoint_id) as (
-            select min(endpoint_id)
-            from webhooks.deliveries
-            where state in ('due', 'claimed')
-            union all
-            select (
-                select min(next.endpoint_id)
-                from webhooks.deliveries as next
-                where next.state in ('due', 'claimed')
-                  and next.endpoint_id > waiting.endpoint_id
-            )
-            from waiting
-            where waiting.endpoint_id is not null
-        ),
-        due as (
-            select found.id
-            from waiting
-            cross join lateral (
-                select open.id, open.due_at
-                from webhooks.deliveries as open
-                where open.endpoint_id = waiting.endpoint_id
-                  and open.state in ('due', 'claimed')
-                  and open.due_at <= now()
-                order by open.due_at
-                limit greatest(0, %(per_endpoint)s - (
-                    select count(*)
-                    from webhooks.deliveries as held
-                    where held.endpoint_id = waiting.endpoint_id
-                      and held.state = 'claimed'
-                      and held.due_at > now()
-                ))
-                for update skip locked
-            ) as found
-            order by found.due_at
-            limit %(limit)s
-        )
-        update webhooks.deliveries as claimed
-        set state = 'claimed',
-            due_at = now() + make_interval(secs => %(hold_s)s),
-            claims = claims + 1
-        from due
-        where claimed.id = due.id
-        returning claimed.id, claimed.endpoint_id, claimed.event_id, claimed.body, claimed.claims, claimed.attempts
-        """,
-        {"limit": limit, "per_endpoint": per_endpoint, "hold_s": hold_s},
+        _CLAIM_DUE, {"limit": limit, "per_merchant": per_merchant, "per_endpoint": per_endpoint, "hold_s": hold_s}
     )
     return [
         Claim(id=row[0], endpoint_id=row[1], event_id=row[2], body=row[3], number=row[4], attempts=row[5])
@@ -174,18 +213,30 @@ async def insert_attempt(tx: Tx, claim: Claim, attempt: Attempt) -> None:
     )
 
 
-async def end_all(tx: Tx, endpoint_id: str) -> int:
-    """End the open deliveries of an endpoint as failed, and return how many; its row is locked by `tx`."""
+async def end_open(tx: Tx, endpoint_ids: Sequence[str], *, limit: int) -> int:
+    """End open deliveries of disabled endpoints as failed, `limit` at most, and return how many.
+
+    Their endpoints are locked by `tx`, so that none of them hears of anything meanwhile.
+    """
     cursor = await tx.execute(
         """
-        update webhooks.deliveries
+        with open as (
+            select id
+            from webhooks.deliveries
+            where endpoint_id = any(%(endpoint_ids)s::text[])
+              and state in ('due', 'claimed')
+            order by id
+            limit %(limit)s
+            for update
+        )
+        update webhooks.deliveries as ended
         set state = 'failed',
             due_at = null,
             ended_at = clock_timestamp()
-        where endpoint_id = %(endpoint_id)s
-          and state in ('due', 'claimed')
+        from open
+        where ended.id = open.id
         """,
-        {"endpoint_id": endpoint_id},
+        {"endpoint_ids": list(endpoint_ids), "limit": limit},
     )
     return cursor.rowcount
 

@@ -27,22 +27,27 @@ async def insert(tx: Tx, endpoint: Endpoint) -> None:
     )
 
 
-async def listening(tx: Tx, *, merchant_ids: Sequence[str], types: Sequence[str]) -> list[Endpoint]:
-    """Return the enabled endpoints of these merchants and of the operator that hear of one of the types.
+async def listening(tx: Tx, *, merchant_ids: Sequence[str], types: Sequence[str], missed_days: int) -> list[Endpoint]:
+    """Return the endpoints of these merchants and of the operator that hear of one of the types, or miss it.
 
-    Until `tx` ends none of them is disabled: whoever ends an endpoint's deliveries ends these as well.
+    Those are enabled, or were disabled by us within `missed_days`. Until `tx` ends none of them is disabled: whoever
+    ends an endpoint's deliveries ends these as well.
     """
     cursor = await tx.execute(
         f"""
         select {_COLUMNS}
         from webhooks.endpoints
-        where state = 'enabled'
+        where (
+              state = 'enabled'
+              or disabled_reason in ('gone', 'failing')
+                  and disabled_at > now() - make_interval(days => %(missed_days)s)
+          )
           and types && %(types)s::text[]
           and (merchant_id is null or merchant_id = any(%(merchant_ids)s::text[]))
         order by id
         for share
         """,
-        {"types": list(types), "merchant_ids": list(merchant_ids)},
+        {"types": list(types), "merchant_ids": list(merchant_ids), "missed_days": missed_days},
     )
     return [_to_endpoint(row) for row in await cursor.fetchall()]
 
@@ -105,6 +110,52 @@ async def locked(tx: Tx, endpoint_id: str) -> Endpoint | None:
     return None if row is None else _to_endpoint(row)
 
 
+async def lock_owner(tx: Tx, merchant_id: str | None) -> None:
+    """Keep everybody else from adding or enabling endpoints of a merchant, or of the operator, until `tx` ends."""
+    await tx.execute(
+        """
+        select pg_advisory_xact_lock(hashtext('webhooks:endpoints'), hashtext(%(merchant_id)s))
+        """,
+        {"merchant_id": merchant_id or ""},
+    )
+
+
+async def count(tx: Tx, *, merchant_id: str | None) -> tuple[int, int]:
+    """Return how many endpoints a merchant has that are enabled, and in all; `lock_owner` has locked them."""
+    cursor = await tx.execute(
+        """
+        select count(*) filter (where state = 'enabled'), count(*)
+        from webhooks.endpoints
+        where merchant_id is not distinct from %(merchant_id)s
+        """,
+        {"merchant_id": merchant_id},
+    )
+    ((enabled, all_),) = await cursor.fetchall()
+    return int(enabled), int(all_)
+
+
+async def locked_with_rest(tx: Tx, *, limit: int) -> list[str]:
+    """Return disabled endpoints that still have something open, locked by `tx`; those that others lock are left out."""
+    cursor = await tx.execute(
+        """
+        select endpoint.id
+        from webhooks.endpoints as endpoint
+        where endpoint.state = 'disabled'
+          and exists (
+              select 1
+              from webhooks.deliveries as open
+              where open.endpoint_id = endpoint.id
+                and open.state in ('due', 'claimed')
+          )
+        order by endpoint.id
+        limit %(limit)s
+        for no key update skip locked
+        """,
+        {"limit": limit},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def enable(tx: Tx, endpoint_id: str) -> None:
     """Have an endpoint hear of what happens from now on."""
     await tx.execute(
@@ -112,6 +163,7 @@ async def enable(tx: Tx, endpoint_id: str) -> None:
         update webhooks.endpoints
         set state = 'enabled',
             disabled_reason = null,
+            disabled_at = null,
             failing_since = null
         where id = %(endpoint_id)s
         """,
@@ -125,7 +177,8 @@ async def disable(tx: Tx, endpoint_id: str, reason: DisabledReason) -> bool:
         """
         update webhooks.endpoints
         set state = 'disabled',
-            disabled_reason = %(reason)s
+            disabled_reason = %(reason)s,
+            disabled_at = now()
         where id = %(endpoint_id)s
           and state = 'enabled'
         """,

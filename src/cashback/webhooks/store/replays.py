@@ -14,6 +14,8 @@ async def replayable(
 ) -> list[str]:
     """Return ended first deliveries of an endpoint whose events happened in a span, none of which is under way again.
 
+    One that failed and was delivered when it was made again is none that is missing.
+
     Oldest first; of all types when none is named.
     """
     cursor = await tx.execute(
@@ -30,7 +32,7 @@ async def replayable(
               select 1
               from webhooks.deliveries as again
               where again.replay_of = first.id
-                and again.state in ('due', 'claimed')
+                and (again.state in ('due', 'claimed') or first.state = 'failed' and again.state = 'delivered')
           )
         order by first.occurred_at, first.id
         limit %(limit)s
@@ -62,13 +64,17 @@ async def first_of(tx: Tx, delivery_id: str) -> tuple[str, str] | None:
 
 
 async def repeat(tx: Tx, first_ids: Sequence[str], ids: Sequence[str]) -> int:
-    """Store a delivery under each of `ids` with event and bytes of the first one in its place, due at once."""
+    """Store a delivery under each of `ids` with event and bytes of the first one in its place, due at once.
+
+    Returns how many: one that is being forgotten is waited for, and then not there; those that are stay.
+    """
     cursor = await tx.execute(
         """
         insert into webhooks.deliveries (id, endpoint_id, event_id, type, body, occurred_at, replay_of)
         select given.id, first.endpoint_id, first.event_id, first.type, first.body, first.occurred_at, first.id
         from unnest(%(ids)s::text[], %(first_ids)s::text[]) as given (id, first_id)
         join webhooks.deliveries as first on first.id = given.first_id
+        for key share of first
         """,
         {"ids": list(ids), "first_ids": list(first_ids)},
     )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 import pytest
 
 from cashback.kernel.bus import DEAD_LETTERS, Bus, Delivery, Message, dead_letters, publish
@@ -158,6 +159,36 @@ async def test_what_is_no_event_becomes_a_dead_letter_at_once(shop: Database, bu
         await eventually(lambda: are_done(bus))
     (letter,) = await dead_letters.page(bus, limit=10)
     assert letter.reason.startswith("EventMalformed: not a CloudEvent")
+    assert await count_applied(shop) == 1
+
+
+async def test_an_event_on_the_subject_of_another_type_becomes_a_dead_letter(shop: Database, bus: Bus) -> None:
+    """A handler that goes by the type may pass over it, and it would be acknowledged without any effect."""
+    stray = msgspec.structs.replace(to_message(event(type_="other.happened")), subject=f"cashback.v1.{TYPE}.0")
+    await publish(bus, [stray, to_message(event())])
+    async with running(consumer(shop, bus).run):
+        await eventually(lambda: are_done(bus))
+    (letter,) = await dead_letters.page(bus, limit=10)
+    assert (letter.type, letter.original_subject) == ("other.happened", f"cashback.v1.{TYPE}.0")
+    assert await count_applied(shop) == 1
+
+
+async def test_an_empty_message_that_looks_like_the_servers_own_word_becomes_a_dead_letter(
+    shop: Database, bus: Bus
+) -> None:
+    """Taken for a word about the request it would never be answered, and come again for ever."""
+    word = Message(
+        subject=f"cashback.v1.{TYPE}.0",
+        id="word",
+        key="",
+        headers=b"Status: 409\r\nDescription: Consumer Deleted\r\n",
+        data=b"",
+    )
+    await publish(bus, [word, to_message(event())])
+    async with running(consumer(shop, bus).run):
+        await eventually(lambda: are_done(bus))
+    (letter,) = await dead_letters.page(bus, limit=10)
+    assert letter.original_sequence == 1
     assert await count_applied(shop) == 1
 
 

@@ -67,6 +67,10 @@ async def test_each_try_is_a_span_and_what_a_handler_appends_is_its_child(
     tries = [one for one in told if one.name == f"process {came.type}"]
     assert [one.error for one in tries] == ["Unavailable", None]
     assert {one.parent_id for one in tries} == {ONE[36:52]}
+    places = [
+        (one.attributes["cashback.delivery.attempt"], one.attributes["cashback.delivery.sequence"]) for one in tries
+    ]
+    assert places == [(1, 1), (2, 1)]
     assert seen == {came.id: tries[1].traceparent, neighbour.id: UNSAMPLED}
     [created] = [one for one in told if one.name == f"create {made.type}"]
     assert created.parent_id == tries[1].traceparent[36:52]

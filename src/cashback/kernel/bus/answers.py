@@ -4,7 +4,8 @@
                └──+WPI, again and again: whoever works on it lives──▶ open
 
 All of it goes out on the connection on which the messages came, or not at all: behind a new one there may be a wiped
-broker, in which the same numbers name other events.
+broker, in which the same numbers name other events. For the same reason nothing is answered of a consumer that was
+deleted, alone or with its stream: another one of its name would take the answer for its own.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,6 +49,10 @@ class Answers:
         """Have `messages` in hand, which came on `link`; what was in hand before is not any more."""
         self._link = link
         self._open = {message.reply: message for message in messages}
+
+    def forget(self) -> None:
+        """Have nothing in hand any more, and answer nothing of it: what it was given by is gone."""
+        self._open = {}
 
     async def say(self, answers: Iterable[tuple[Msg, bytes]]) -> None:
         """Answer deliveries, each once; where the connection is lost the broker's own deadline does the rest."""

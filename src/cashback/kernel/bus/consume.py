@@ -66,9 +66,18 @@ class Consumer:
         self._bus = bus
         self._name = name
         self._types = types
-        self._pull = Pull(bus, stream=EVENTS.name, consumer=name, batch_max=batch_max)
         self._settler = Settler(
-            bus, database, schema=schema, name=name, handler=handler, batch_max=batch_max, retry=retry or Retry()
+            bus,
+            database,
+            schema=schema,
+            name=name,
+            types=types,
+            handler=handler,
+            batch_max=batch_max,
+            retry=retry or Retry(),
+        )
+        self._pull = Pull(
+            bus, stream=EVENTS.name, consumer=name, batch_max=batch_max, deleted=self._settler.answers.forget
         )
         self._rolled_back: list[Msg] = []
         self._watch = Watch(bus, self._settler.failures, stream=EVENTS.name, name=name, types=types)

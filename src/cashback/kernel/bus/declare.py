@@ -60,7 +60,7 @@ async def compare(bus: Bus, durables: Sequence[Durable]) -> list[Compared]:
         for stream, declared in ((one, streams_.to_config(one, replicas=bus.replicas)) for one in STREAMS)
     ]
     compared += [
-        _compare("consumer", one.name, declared=durables_.to_config(one), found=await _consumer(bus, one.name))
+        _compare("consumer", one.name, declared=durables_.to_config(one), found=await _held(bus, one))
         for one in durables
     ]
     declared_names = {one.name for one in durables}
@@ -76,7 +76,7 @@ async def create(bus: Bus, durables: Sequence[Durable]) -> list[str]:
     """
     created = [report.name for report in await bus.apply_streams() if report.created]
     for one in durables:
-        if await _consumer(bus, one.name) is None:
+        if await _held(bus, one) is None:
             await durables_.ensure_durable(bus, stream=EVENTS.name, name=one.name, types=one.types)
             created.append(one.name)
     return created
@@ -142,13 +142,9 @@ async def _stream(bus: Bus, name: str) -> Mapping[str, Any] | None:
     return found
 
 
-async def _consumer(bus: Bus, name: str) -> Mapping[str, Any] | None:
-    """Return a consumer's configuration, or None where there is no such consumer; one filter is told as several are."""
-    try:
-        found: Mapping[str, Any] = (await bus.api(f"CONSUMER.INFO.{EVENTS.name}.{name}"))["config"]
-    except StreamMissing:
-        return None
-    return {f"{_FILTER}s": [found[_FILTER]], **found} if _FILTER in found else found
+async def _held(bus: Bus, durable: Durable) -> Mapping[str, Any] | None:
+    """Return a consumer's configuration, or None where there is no such consumer."""
+    return await durables_.held(bus, stream=EVENTS.name, name=durable.name)
 
 
 async def _durable_names(bus: Bus) -> list[str]:

@@ -1,14 +1,15 @@
 """Durable consumers: where the broker remembers what a consumer has acknowledged."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import MESSAGE_NOT_FOUND, BusRefused, StreamMissing
-from cashback.kernel.bus.streams import event_subject, type_filters
+from cashback.kernel.bus.streams import event_subject, type_filters, unlike
 from cashback.kernel.telemetry import logger
 
 ACK_WAIT_S: Final = 6
@@ -55,6 +56,9 @@ def to_config(durable: Durable) -> dict[str, object]:
 async def ensure_durable(bus: Bus, *, stream: str, name: str, types: tuple[str, ...]) -> None:
     """Create the consumer `name` or bring it to the present configuration; what it has acknowledged stays.
 
+    It goes on being given what it is given already, for workers of a newer release: past an event whose type was taken
+    away the broker goes for good. Whoever is given what it does not know leaves it (`settle`).
+
     Deliveries are unlimited on the broker's side: how often is enough is ours to say, with a reason (`settle`).
 
     Raises:
@@ -62,7 +66,42 @@ async def ensure_durable(bus: Bus, *, stream: str, name: str, types: tuple[str, 
         BusUnavailable: the broker did not answer, or refused.
     """
     config = to_config(Durable(name, types))
+    found = await held(bus, stream=stream, name=name)
+    if found is not None:
+        config["filter_subjects"] = joined(type_filters(types), found["filter_subjects"])
+        if not unlike(config, found):
+            return
     await bus.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
+
+
+async def held(bus: Bus, *, stream: str, name: str) -> Mapping[str, Any] | None:
+    """Return how the broker holds a consumer, None where there is none; one filter is told as several are.
+
+    Raises:
+        BusUnavailable: the broker did not answer.
+    """
+    try:
+        found: Mapping[str, Any] = (await bus.api(f"CONSUMER.INFO.{stream}.{name}"))["config"]
+    except StreamMissing:
+        return None
+    return {"filter_subjects": [found["filter_subject"]], **found} if "filter_subject" in found else found
+
+
+def joined(wanted: list[str], found: list[str]) -> list[str]:
+    """Return the filters of a consumer that is given what it was `found` with and what is `wanted` of it.
+
+    As declared, where that is all; whoever lacks nothing leaves them as they are.
+
+    >>> joined(["a.*"], ["b.*", "a.*"]), joined(["c.*", "a.*"], ["a.*", "b.*"])
+    (['b.*', 'a.*'], ['c.*', 'a.*', 'b.*'])
+    """
+    for whole in (wanted, found):
+        # It overlaps with every other, and the broker takes none that overlap.
+        if whole == type_filters(()):
+            return whole
+    if set(wanted) < set(found):
+        return found
+    return [*wanted, *(one for one in found if one not in wanted)]
 
 
 async def remake_durable(bus: Bus, durable: Durable, *, stream: str) -> int:

@@ -23,7 +23,7 @@ from nats.aio.msg import Msg
 
 from cashback.kernel.bus.errors import EventMalformed
 from cashback.kernel.bus.frame import header_lines, plain_headers
-from cashback.kernel.bus.streams import event_subject
+from cashback.kernel.bus.streams import event_subject, type_of
 
 MESSAGE_ID: Final = "Nats-Msg-Id"
 EVENT_ID: Final = "ce-id"
@@ -151,13 +151,14 @@ def read_delivery(message: Msg, place: Place) -> Delivery:
     """Return a delivered message as an event.
 
     Raises:
-        EventMalformed: an attribute is missing, cannot be read, or is more than an inbox can hold.
+        EventMalformed: an attribute is missing, cannot be read, or is more than an inbox can hold, or the type is not
+            the one that its subject stands for.
     """
     headers = plain_headers(message.headers or {})
     try:
         return Delivery(
             id=_storable(headers[EVENT_ID]),
-            type=headers[EVENT_TYPE],
+            type=_addressed(headers[EVENT_TYPE], subject=message.subject),
             key=_storable(headers[EVENT_KEY]),
             data=message.data,
             time=datetime.fromisoformat(headers["ce-time"]),
@@ -179,6 +180,17 @@ def _storable(name: str) -> str:
     if "\0" in name or len(name.encode()) > NAME_BYTES_MAX:
         raise ValueError(f"an id or a key is of at most {NAME_BYTES_MAX} bytes without a zero: {name[:40]!r}")
     return name
+
+
+def _addressed(type_: str, *, subject: str) -> str:
+    """Return an event's type as it is.
+
+    Raises:
+        ValueError: it came on the subject of another, to whoever hears of that and may pass over this.
+    """
+    if type_of(subject) != type_:
+        raise ValueError(f"the type is {type_!r} and the subject {subject!r}")
+    return type_
 
 
 def _version(headers: Mapping[str, str]) -> int:

@@ -9,6 +9,7 @@ request goes out as soon as the last one is used up, so messages travel while th
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -38,15 +39,25 @@ _NO_RESPONDERS: Final = "503"
 log = logger(__name__)
 
 
+def _nothing() -> None:
+    """Do nothing: nobody here answers what is taken."""
+
+
 class Pull:
     """What arrives for one consumer; at most twice `batch_max` messages are held."""
 
-    def __init__(self, bus: Bus, *, stream: str, consumer: str, batch_max: int) -> None:
-        """Ask for nothing yet; the consumer must exist by the first `take`."""
+    def __init__(
+        self, bus: Bus, *, stream: str, consumer: str, batch_max: int, deleted: Callable[[], None] = _nothing
+    ) -> None:
+        """Ask for nothing yet; the consumer must exist by the first `take`.
+
+        When the broker says that it was deleted, `deleted` is called: what was taken must not be answered any more.
+        """
         self._bus = bus
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._consumer = consumer
         self._batch_max = batch_max
+        self._deleted = deleted
         self._arrived: deque[Msg] = deque()
         self._woken = asyncio.Event()
         self._link: Link | None = None
@@ -73,13 +84,14 @@ class Pull:
             await self._wait(wait_s)
             if 0 < len(self._arrived) < self._batch_max and linger_s > 0:
                 await asyncio.sleep(linger_s)
-        taken = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._batch_max))]
-        if taken:
+        count = min(len(self._arrived), self._batch_max)
+        if count:
             self._came_on = self._link
             with suppress(BusUnavailable):
-                # What is lost now, the next call will find out; what was taken is there.
-                await self._request()
-        return taken
+                # What is lost now, the next call will find out; what arrived is there.
+                await self._request(taking=count)
+        # Last, so that what is given away is nobody's who was deleted meanwhile.
+        return [self._arrived.popleft() for _ in range(min(len(self._arrived), count))]
 
     @property
     def came_on(self) -> Link | None:
@@ -106,8 +118,8 @@ class Pull:
         except TimeoutError:
             return
 
-    async def _request(self) -> None:
-        """Have a request outstanding, unless enough has arrived already."""
+    async def _request(self, *, taking: int = 0) -> None:
+        """Have a request outstanding, unless enough has arrived already beside what is about to be taken."""
         if self._is_gone:
             self._is_gone = False
             raise StreamMissing(f"the consumer {self._consumer} is not there")
@@ -116,7 +128,7 @@ class Pull:
             await self._subscribe(link)
         if self._wanted > 0 and monotonic_s() - self._heard_at_s > SILENCE_MAX_S:
             await self._forget(link)
-        if self._wanted <= 0 and len(self._arrived) < self._batch_max:
+        if self._wanted <= 0 and len(self._arrived) - taking < self._batch_max:
             await self._ask(link)
 
     async def _subscribe(self, link: Link) -> None:
@@ -170,7 +182,8 @@ class Pull:
 
     async def _received(self, message: Msg) -> None:
         """Note a message, or what the server says about the request."""
-        is_status = not message.data and message.headers is not None and "Status" in message.headers
+        # By the place to answer to, which the server's own words lack: headers may be anybody's.
+        is_status = not message.reply and not message.data and "Status" in (message.headers or {})
         if not is_status:
             self._arrived.append(message)
             self._wanted -= 1
@@ -189,6 +202,11 @@ class Pull:
         if status["Status"] == _HEARTBEAT:
             return
         self._wanted = 0
-        self._is_gone = status["Status"] == _NO_RESPONDERS or status.get("Description") in _GONE
+        is_deleted = status.get("Description") in _GONE
+        if is_deleted:
+            # With its stream, perhaps: in one that is made anew the same numbers are other events.
+            self._arrived.clear()
+            self._deleted()
+        self._is_gone = status["Status"] == _NO_RESPONDERS or is_deleted
         if self._is_gone or status["Status"] in _ORDERLY:
             self._woken.set()

@@ -1,7 +1,7 @@
 """Settling a batch: what was applied is acknowledged, what failed is isolated, put back, or given up with a reason."""
 
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -17,6 +17,7 @@ from cashback.kernel.bus.giving_up import give_up
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Place, read_delivery, read_place
 from cashback.kernel.bus.piling import Taken, piles
+from cashback.kernel.bus.streams import type_of
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Broken, Rejected, Unavailable
@@ -37,11 +38,21 @@ class Settler:
     """Applies batches for one consumer; which events have failed it learns from the database."""
 
     def __init__(
-        self, bus: Bus, database: Database, *, schema: str, name: str, handler: Handler, batch_max: int, retry: Retry
+        self,
+        bus: Bus,
+        database: Database,
+        *,
+        schema: str,
+        name: str,
+        types: Collection[str],
+        handler: Handler,
+        batch_max: int,
+        retry: Retry,
     ) -> None:
-        """Apply with `handler`, under the inbox of `schema` as the consumer `name`."""
+        """Apply with `handler`, under the inbox of `schema` as the consumer `name`, which knows `types`, or all."""
         self._bus = bus
         self._name = name
+        self._types = types
         self._applying = Applying(database, schema=schema, name=name, handler=handler)
         self._batch_max = batch_max
         self._retry = retry
@@ -65,7 +76,8 @@ class Settler:
         metrics.count_consumed(self._name, len(messages))
         outages = self._outages
         self.answers.took(messages, link)
-        taken = [await self._read(message) for message in messages]
+        known = await self._leave_unknown(messages)
+        taken = [await self._read(message) for message in known]
         readable = [one for one in taken if one is not None]
         again = [one.delivery for one in readable if one.place.attempt > 1]
         metrics.redelivered.labels(self._name).inc(len(again))
@@ -81,6 +93,20 @@ class Settler:
         if self._outages == outages:
             self._outages = 0
         return PAUSE.delay_s(self._outages) if self._outages else 0.0
+
+    async def _leave_unknown(self, messages: Sequence[Msg]) -> Sequence[Msg]:
+        """Return the messages of types that are known here; the others come again, for a worker of a newer release."""
+        unknown = [message for message in messages if self._types and type_of(message.subject) not in self._types]
+        if not unknown:
+            return messages
+        log.info("events.left", consumer=self._name, types=sorted({type_of(message.subject) for message in unknown}))
+        metrics.outcomes.labels(self._name, "put_back").inc(len(unknown))
+        backoff = self._retry.backoff
+        await self.answers.say(
+            (message, later(backoff.delay_s(read_place(message.reply).attempt))) for message in unknown
+        )
+        left = {message.reply for message in unknown}
+        return [message for message in messages if message.reply not in left]
 
     async def _settle_each(self, those: Iterable[Sequence[Taken]]) -> None:
         """Settle piles one after the other, until the world fails: each of the rest would wait for the same outage."""

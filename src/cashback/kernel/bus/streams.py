@@ -121,6 +121,15 @@ def event_subject(type_: str, partition: int) -> str:
     return f"{SUBJECT_PREFIX}.{type_}.{partition}"
 
 
+def type_of(subject: str) -> str:
+    """Return the type of the events on a subject.
+
+    >>> type_of("cashback.v1.token.minted.7")
+    'token.minted'
+    """
+    return subject.removeprefix(f"{SUBJECT_PREFIX}.").rpartition(".")[0]
+
+
 def type_filters(types: tuple[str, ...]) -> list[str]:
     """Return the subjects that hold the events of `types`; those of the whole stream when none is named."""
     return [f"{SUBJECT_PREFIX}.{type_}.*" for type_ in types] or [f"{SUBJECT_PREFIX}.>"]

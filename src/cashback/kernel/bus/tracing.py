@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.bus.message import Delivery, Message
-from cashback.kernel.bus.streams import SUBJECT_PREFIX
+from cashback.kernel.bus.streams import SUBJECT_PREFIX, type_of
 from cashback.kernel.telemetry import Kind, Value, batch, is_tracing
 
 _DESTINATION: Final = SUBJECT_PREFIX
@@ -65,8 +65,7 @@ def processing(consumer: str, deliveries: Sequence[Delivery]) -> Iterator[Sequen
 
 def _published(message: Message) -> tuple[str, dict[str, Value]]:
     """Return the span of one message's publication."""
-    type_ = message.subject.removeprefix(f"{SUBJECT_PREFIX}.").rpartition(".")[0]
-    return f"publish {type_}", {
+    return f"publish {type_of(message.subject)}", {
         "messaging.system": "nats",
         "messaging.operation.name": "publish",
         "messaging.operation.type": "send",
@@ -84,5 +83,7 @@ def _processed(delivery: Delivery, consumer: str) -> tuple[str, dict[str, Value]
         "messaging.destination.name": delivery.type,
         "messaging.consumer.group.name": consumer,
         "messaging.message.id": delivery.id,
+        # What tells a delivery that came again (the same place, a later attempt) from an event that was replayed.
         "cashback.delivery.attempt": delivery.attempt,
+        "cashback.delivery.sequence": delivery.sequence,
     }

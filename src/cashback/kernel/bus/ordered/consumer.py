@@ -204,7 +204,13 @@ class Partition:
             BusUnavailable: the connection is another one, or what came is not what comes next.
             PartitionLost: another worker may have the partition.
         """
-        pull = Pull(self._bus, stream=EVENTS.name, consumer=self._durable.name, batch_max=self._batch_max)
+        pull = Pull(
+            self._bus,
+            stream=EVENTS.name,
+            consumer=self._durable.name,
+            batch_max=self._batch_max,
+            deleted=sequel.answers.forget,
+        )
         watch = Watch(
             self._bus,
             self._noted(tenure),

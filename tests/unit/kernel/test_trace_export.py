@@ -74,6 +74,16 @@ async def counted(count: Callable[[], float], expected: int) -> None:
     await eventually(look, within_s=10, what=f"{expected} spans lost", every_s=0.01)
 
 
+async def test_an_address_that_is_none_costs_its_spans_and_ends_nothing() -> None:
+    """It passes for a URL at the start; each batch is counted as lost, the second one as well as the first."""
+    dropped = lost("unforeseen")
+    async with running("http://[::1"):
+        make(1)
+        await counted(dropped, 1)
+        make(1)
+        await counted(dropped, 2)
+
+
 async def test_a_span_arrives_with_all_that_was_said_of_it(collector: Collector) -> None:
     """Ids, kind, parent, links, times, attributes of each type, failure and service."""
     async with running(collector.endpoint):

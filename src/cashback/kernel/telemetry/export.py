@@ -70,7 +70,12 @@ class Exporter:
             while not (self._ends.is_set() and not self._queue):
                 await self._wait()
                 while self._queue:
-                    await self._export(client, self._next())
+                    spans = self._next()
+                    try:
+                        await self._export(client, spans)
+                    except Exception:  # the exporter outlives a batch that broke: nobody looks at its end
+                        log.exception("traces.batch_broke", endpoint=self._url)
+                        DROPPED.labels("unforeseen").inc(len(spans))
 
     def end(self) -> None:
         """Have `run` return once what waits is exported."""

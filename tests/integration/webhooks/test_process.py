@@ -10,6 +10,7 @@ from signal import SIGKILL
 
 import pytest
 
+from cashback.events.purchases import PurchaseRefunded
 from cashback.kernel.bus import Bus, Delivery, event_message, publish
 from cashback.kernel.config import SettingsInvalid, load
 from cashback.kernel.db import Database
@@ -20,12 +21,15 @@ from cashback.processes import webhook_worker
 from cashback.processes.embedded import CashbackProcess, EmbeddedNats, free_port
 from cashback.processes.webhook_settings import sealing_keys
 from cashback.webhooks import Forgetter, Kept, SealingKeys
-from tests.integration.webhooks.world import KEY, KEYS, World, eventually, open_shop, refunded
+from tests.integration.webhooks.world import KEY, KEYS, World, event, eventually, open_shop, refunded
 from tests.support.certificates import Authority
 
 ENDED_BY_ITSELF = 0
 APART = frozenset({"letter.buried"})
-"""Points to which no event that can be read leads."""
+"""Points that are reached only once an event was given up."""
+
+FAILED = frozenset({"failure.noted"})
+"""Points to which only an event that cannot be read leads."""
 
 FAST = frozenset({"delivery.answered"})
 """The point that is tried each time; the others are for the deep tier."""
@@ -151,10 +155,11 @@ async def test_a_worker_killed_at_a_point_loses_no_delivery(
     """I5: each event is one delivery, which the next worker brings to its end; whatever came twice has the same id."""
     await world.endpoint()
     events = [refunded() for _ in range(20)]
+    unreadable = [event(PurchaseRefunded.TYPE, b"no JSON")] if point in FAILED else []
     trapped = worker(world, broker, tmp_path, CASHBACK_FAILPOINTS=f"{point}=kill")
     try:
         await asyncio.to_thread(trapped.start)
-        await tell(bus, *events)
+        await tell(bus, *events, *unreadable)
         await eventually(lambda: _has_ended(trapped))
     finally:
         await asyncio.to_thread(trapped.kill)

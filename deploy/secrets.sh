@@ -32,7 +32,7 @@ dsn() {
 }
 
 put api_key_pepper "$(random)"
-# What the secrets of webhooks are sealed under: 32 bytes. Replaced, it opens none that is stored.
+# What the secrets of webhooks are sealed under: 32 bytes. How it is exchanged: docs/runbooks/webhooks.md.
 put webhook_key "$(head -c 32 /dev/urandom | base64)"
 
 put postgres_password "$(random)"

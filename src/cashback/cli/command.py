@@ -8,8 +8,8 @@
 | 2         | the command line is wrong                                                   |
 | 3         | a check found a difference (`reconcile`, `demo`, `doctor`, `chain status`,  |
 |           | `chain recover`, `ledger verify | trial-balance | recompute`, `decisions    |
-|           | replay`, `streams diff | apply`) or errors (`ruleset lint`), or an import   |
-|           | refused rows; each is listed                                                |
+|           | replay`, `streams diff | apply`, `webhook reseal`) or errors (`ruleset      |
+|           | lint`), or an import refused rows; each is listed                           |
 | 4         | the request was rejected; change it                                         |
 | 5         | a database, broker, node or service did not answer; try again               |
 | 6         | settings are missing or wrong; all of them are listed                       |

@@ -1,11 +1,17 @@
-"""`cashback webhook`: endpoints that hear of events, what was delivered to them, and delivering again."""
+"""`cashback webhook`: endpoints that hear of events, what was delivered to them, and delivering again.
 
+All but `reseal`, which knows the keys of their secrets, is asked for over REST.
+"""
+
+import asyncio
 from typing import Any, Final
 
 import click
 
 from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
-from cashback.cli.output import json_option, print_facts, print_json, print_records
+from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+from cashback.kernel.config import load
 
 _ENDPOINTS: Final = "/v1/webhooks/endpoints"
 _DELIVERIES: Final = "/v1/webhooks/deliveries"
@@ -162,6 +168,30 @@ def replay(id_: str, key: str, as_json: bool, **terms: Any) -> None:  # noqa: AN
         raise click.UsageError("say --since and --until: deliveries of an endpoint are replayed by a span of time")
     body = {**terms, "types": list(terms["types"]), "states": list(terms["states"])}
     _order(f"{_ENDPOINTS}/{part(id_)}/replay", body, key, title="replayed", as_json=as_json)
+
+
+@webhook.command(short_help="Seal the secrets of all endpoints anew, under another key.")
+@click.option("--dry-run", is_flag=True, help="Count those that are not under the newest key.")
+@json_option
+def reseal(dry_run: bool, as_json: bool) -> int:  # noqa: FBT001  # as above
+    """Bring the living secrets of all endpoints under CASHBACK_WEBHOOK_KEY, opened by CASHBACK_WEBHOOK_KEY_BEFORE.
+
+    Workers and API must know both keys by then. It may be broken off and run again. Exits with 3 while one is left that
+    is not under the newest key.
+
+    Example: cashback webhook reseal
+    """
+    from cashback.processes import resealing
+
+    settings = load(resealing.Settings)
+    told = asyncio.run(resealing.run(settings, dry_run=dry_run))
+    if as_json:
+        print_json(told)
+    else:
+        print_facts("secrets", {"sealed anew": told.resealed, "not under the newest key": told.left})
+        for one in told.unreadable:
+            say(f"secret {one.number} of {one.endpoint_id} is left: {one.reason}")
+    return EXIT_DIFFERENCE if told.left else 0
 
 
 def _order(path: str, body: dict[str, Any], key: str, *, title: str, as_json: bool) -> None:

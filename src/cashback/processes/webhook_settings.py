@@ -1,5 +1,9 @@
-"""What worker and API both know of webhooks: the keys of their secrets, and where they may lead."""
+"""What worker and API both know of webhooks: the keys of their secrets, and where they may lead.
 
+And whom the worker trusts there.
+"""
+
+import ssl
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
@@ -21,6 +25,26 @@ def sealing_keys(newest: Secret, before: Secret = NO_KEY) -> SealingKeys:
     """
     opened = [b64decode(text.value, validate=True) for text in (newest, before) if text != NO_KEY]
     return SealingKeys(*opened)
+
+
+def trusting(bundle: str) -> ssl.SSLContext | None:
+    """Return how endpoints are called whose certificates are of an authority in the file `bundle`, and of no other.
+
+    None, without a file, trusts whom the system does.
+
+    Raises:
+        OSError: it cannot be read, or holds no certificate.
+    """
+    return ssl.create_default_context(cafile=bundle) if bundle else None
+
+
+def contradictions_of_trust(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield that the file of authorities cannot be used."""
+    try:
+        trusting(str(settings.get("webhook_tls_ca", "")))
+    except OSError as cause:
+        # SSLError is one, too.
+        yield f"CASHBACK_WEBHOOK_TLS_CA cannot be used: {cause.strerror or cause}"
 
 
 def contradictions_of_loopback(settings: Mapping[str, Any]) -> Iterator[str]:

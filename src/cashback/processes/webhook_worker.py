@@ -16,13 +16,22 @@ from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.ledger.store.merchants import merchants_of
 from cashback.processes.broker import BrokerSettings, broker_of
-from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback, sealing_keys
+from cashback.processes.webhook_settings import (
+    NO_KEY,
+    WebhookKey,
+    contradictions_of_loopback,
+    contradictions_of_trust,
+    sealing_keys,
+    trusting,
+)
 from cashback.webhooks import Deliverer, Forgetter, Kept, open_post
 from cashback.webhooks.consumer import NAME, TYPES, WebhookEvents
 
 
 class Settings(BrokerSettings, frozen=True, kw_only=True):
     """Where database and broker are, the keys that open secrets, for how long (days) what ended is kept.
+
+    Whom to trust at endpoints instead of whom the system does (a PEM file).
 
     And whether this machine may be delivered to, which is for development alone, and wants to be called so.
     """
@@ -32,6 +41,7 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
     probe_port: Port
     probe_host: str = "127.0.0.1"
     webhook_key_before: WebhookKey = NO_KEY
+    webhook_tls_ca: str = ""
     webhook_keep_days: Annotated[int, msgspec.Meta(ge=7, le=3_650)] = 30
     webhook_journal_keep_days: Annotated[int, msgspec.Meta(ge=365, le=36_500)] = 730
     webhook_allow_loopback: bool = False
@@ -39,8 +49,9 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
-        """Yield what the broker's settings lack, and that production delivers nothing to itself."""
+        """Yield what is wrong with the broker's settings, with the authorities, and with delivering to this machine."""
         yield from BrokerSettings.contradictions(settings)
+        yield from contradictions_of_trust(settings)
         yield from contradictions_of_loopback(settings)
 
 
@@ -49,7 +60,7 @@ async def run(settings: Settings) -> None:
     async with (
         Database.open(settings.webhooks_dsn.value, name="worker webhooks") as database,
         broker_of(settings, "worker webhooks") as bus,
-        open_post(allow_loopback=settings.webhook_allow_loopback) as post,
+        open_post(allow_loopback=settings.webhook_allow_loopback, tls=trusting(settings.webhook_tls_ca)) as post,
     ):
         events = WebhookEvents(merchants_of)
         consumer = Consumer(bus, database, schema="webhooks", name=NAME, types=TYPES, handler=events.handle)

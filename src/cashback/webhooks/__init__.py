@@ -21,6 +21,7 @@ from cashback.webhooks.service.delivering import Deliverer
 from cashback.webhooks.service.endpoints import Endpoints
 from cashback.webhooks.service.forgetting import Forgetter, Kept
 from cashback.webhooks.service.outgoing import open_post
+from cashback.webhooks.service.resealing import Resealed, reseal
 
 __all__ = [
     "Deliverer",
@@ -31,10 +32,12 @@ __all__ = [
     "Forgetter",
     "Kept",
     "NewEndpoint",
+    "Resealed",
     "SealingKeys",
     "SecretUnreadable",
     "TooManyEndpoints",
     "TypesInvalid",
     "UrlForbidden",
     "open_post",
+    "reseal",
 ]

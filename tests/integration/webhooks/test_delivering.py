@@ -1,19 +1,16 @@
 """Deliveries are tried as published, signed, and to nobody that they must not reach."""
 
 import asyncio
-import socket
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from cashback.kernel.failpoints import Point, watching
-from cashback.webhooks.gateway import Names
 from cashback.webhooks.rules.schedule import WAITS_S
 from cashback.webhooks.service import metrics
 from cashback.webhooks.service.delivering import HOLD_S
 from cashback.webhooks.store import deliveries
-from tests.integration.webhooks.world import World, eventually, refunded
+from tests.integration.webhooks.world import World, eventually, leading, refunded
 from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S
 
 
@@ -117,19 +114,6 @@ async def test_an_endpoint_without_a_success_for_five_days_is_disabled(world: Wo
             )
             await eventually(lambda: world.are("delivered", "failed"))
     assert world.rows("select disabled_reason from webhooks.endpoints") == [("failing",)]
-
-
-def leading(*places: str) -> Names:
-    """Return names that lead to one address after the other, a lookup each, and to the last for ever."""
-    left = list(places)
-
-    def lookup(host: str, port: int, family: int) -> list[Any]:
-        """Return the next address."""
-        del host, family
-        place = left.pop(0) if len(left) > 1 else left[0]
-        return socket.getaddrinfo(place, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-
-    return Names(lookup)
 
 
 async def test_a_name_that_leads_to_a_private_address_is_refused_on_every_try(world: World) -> None:

@@ -1,6 +1,7 @@
 """`cashback worker webhooks` as an operator runs it: from the broker to a shop, through kill -9 at every point."""
 
 import asyncio
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from signal import SIGKILL
 
 import pytest
 
+from cashback.events.purchases import PurchaseRefunded
 from cashback.kernel.bus import Bus, Delivery, event_message, publish
 from cashback.kernel.config import SettingsInvalid, load
 from cashback.kernel.db import Database
@@ -19,11 +21,15 @@ from cashback.processes import webhook_worker
 from cashback.processes.embedded import CashbackProcess, EmbeddedNats, free_port
 from cashback.processes.webhook_settings import sealing_keys
 from cashback.webhooks import Forgetter, Kept, SealingKeys
-from tests.integration.webhooks.world import KEY, KEYS, World, eventually, refunded
+from tests.integration.webhooks.world import KEY, KEYS, World, event, eventually, open_shop, refunded
+from tests.support.certificates import Authority
 
 ENDED_BY_ITSELF = 0
 APART = frozenset({"letter.buried"})
-"""Points to which no event that can be read leads."""
+"""Points that are reached only once an event was given up."""
+
+FAILED = frozenset({"failure.noted"})
+"""Points to which only an event that cannot be read leads."""
 
 FAST = frozenset({"delivery.answered"})
 """The point that is tried each time; the others are for the deep tier."""
@@ -115,6 +121,26 @@ async def test_events_on_the_broker_reach_the_shop_and_sigterm_ends_it_well(
     assert all(got.is_signed_with(secret) for got in world.shop.at("/shop"))
 
 
+@pytest.mark.deep
+async def test_a_worker_trusts_the_authority_that_its_settings_name(
+    world: World, bus: Bus, broker: EmbeddedNats, tmp_path: Path
+) -> None:
+    """As it runs in production, event loop and all: with the setting it delivers by https, without it does not."""
+    certificate = Authority(tmp_path / "authority").sign("shop.test")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.cert, certificate.key)
+    async with open_shop(tls=context) as shop:
+        await world.endpoint(host="localhost", shop=shop)
+        await tell(bus, refunded())
+        async with started(worker(world, broker, tmp_path)):
+            await world.tried(1)
+        assert world.rows("select error from webhooks.attempts") == [("certificate_untrusted",)]
+        world.hasten()
+        async with started(worker(world, broker, tmp_path, CASHBACK_WEBHOOK_TLS_CA=certificate.ca)):
+            await eventually(lambda: are_delivered(world, 1))
+        assert len(shop.got) == 1
+
+
 @pytest.mark.invariant("I5")
 @pytest.mark.parametrize(
     "point",
@@ -129,10 +155,11 @@ async def test_a_worker_killed_at_a_point_loses_no_delivery(
     """I5: each event is one delivery, which the next worker brings to its end; whatever came twice has the same id."""
     await world.endpoint()
     events = [refunded() for _ in range(20)]
+    unreadable = [event(PurchaseRefunded.TYPE, b"no JSON")] if point in FAILED else []
     trapped = worker(world, broker, tmp_path, CASHBACK_FAILPOINTS=f"{point}=kill")
     try:
         await asyncio.to_thread(trapped.start)
-        await tell(bus, *events)
+        await tell(bus, *events, *unreadable)
         await eventually(lambda: _has_ended(trapped))
     finally:
         await asyncio.to_thread(trapped.kill)

@@ -1,6 +1,8 @@
 """A small world for webhooks: the service's database, its worker's parts, and a shop that answers as it is told."""
 
 import asyncio
+import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -55,6 +57,7 @@ class Shop:
         """Have got nothing."""
         self.got: list[Got] = []
         self.port = 0
+        self.scheme = "http"
         self.opens = asyncio.Event()
         self._answers: dict[str, tuple[int, Mapping[str, str], bytes]] = {}
         self._slow: set[str] = set()
@@ -69,7 +72,7 @@ class Shop:
 
     def url(self, path: str = "/", *, host: str = HOST) -> str:
         """Return where a path is."""
-        return f"http://{host}:{self.port}{path}"
+        return f"{self.scheme}://{host}:{self.port}{path}"
 
     def at(self, path: str) -> list[Got]:
         """Return what came to a path."""
@@ -85,14 +88,15 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop() -> AsyncIterator[Shop]:
-    """Give a shop that listens on this machine."""
+async def open_shop(*, tls: ssl.SSLContext | None = None) -> AsyncIterator[Shop]:
+    """Give a shop that listens on this machine, by `tls` if there is any."""
     shop = Shop()
+    shop.scheme = "https" if tls else "http"
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", shop.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, HOST, 0)
+    site = web.TCPSite(runner, HOST, 0, ssl_context=tls)
     await site.start()
     shop.port = runner.addresses[0][1]
     try:
@@ -112,10 +116,17 @@ class World:
         self.endpoints = Endpoints(SystemClock(), keys=KEYS, types=TYPES, allow_loopback=True)
 
     async def endpoint(
-        self, path: str = "/", *, merchant_id: str | None = "mer_1", types: Sequence[str] = TYPES, host: str = HOST
+        self,
+        path: str = "/",
+        *,
+        merchant_id: str | None = "mer_1",
+        types: Sequence[str] = TYPES,
+        host: str = HOST,
+        shop: Shop | None = None,
     ) -> Endpoint:
-        """Give an endpoint at a path of the shop."""
-        new = NewEndpoint(merchant_id=merchant_id, url=self.shop.url(path, host=host), types=tuple(types), by="test")
+        """Give an endpoint at a path of the shop, or of another one."""
+        url = (shop or self.shop).url(path, host=host)
+        new = NewEndpoint(merchant_id=merchant_id, url=url, types=tuple(types), by="test")
         async with self.api.transaction() as tx:
             return await self.endpoints.create(tx, new)
 
@@ -138,10 +149,11 @@ class World:
         within_s: float = 5.0,
         allow_loopback: bool = True,
         keys: SealingKeys = KEYS,
+        tls: ssl.SSLContext | None = None,
     ) -> AsyncIterator[Deliverer]:
         """Run a deliverer while the block lasts."""
         stop = asyncio.Event()
-        async with open_post(allow_loopback=allow_loopback, names=names, within_s=within_s) as post:
+        async with open_post(allow_loopback=allow_loopback, names=names, tls=tls, within_s=within_s) as post:
             deliverer = Deliverer(self.worker, post, SystemClock(), keys=keys)
             running = asyncio.create_task(deliverer.run(stop))
             try:
@@ -185,6 +197,19 @@ class World:
         """Return whose the cashbacks are, as the test has said."""
         del tx
         return {one: self.merchants[one] for one in cashback_ids if one in self.merchants}
+
+
+def leading(*places: str) -> Names:
+    """Return names that lead to one address after the other, a lookup each, and to the last for ever."""
+    left = list(places)
+
+    def lookup(host: str, port: int, family: int) -> list[Any]:
+        """Return the next address."""
+        del host, family
+        place = left.pop(0) if len(left) > 1 else left[0]
+        return socket.getaddrinfo(place, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+
+    return Names(lookup)
 
 
 def refunded(*, merchant_id: str = "mer_1", time: datetime | None = None, id_: str | None = None) -> Delivery:

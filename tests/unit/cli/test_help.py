@@ -50,7 +50,7 @@ BY_GROUP: Final = {
     "ruleset": "backtest diff discard draft lint list publish show simulate withdraw",
     "streams": "apply diff",
     "user": "balance block blocks cashback create show tier unblock wallet",
-    "webhook": "create deliveries disable enable list replay rotate secret show",
+    "webhook": "create deliveries disable enable list replay reseal rotate secret show",
     "worker": "ledger mint webhooks",
 }
 """Every verb by its group; those of no group stand first."""

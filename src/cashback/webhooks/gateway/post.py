@@ -1,6 +1,9 @@
 """Posting to an endpoint: once, within 15 s, with no redirect followed, no cookie, no proxy, and no connection kept.
 
 url ──allowed?──▶ Names ──▶ Guard ──▶ TLS ──▶ POST ──▶ Answer(status, 1 KiB of it) | NoAnswer(why)
+
+The connection is to the very address that was judged; the certificate is held against the name in the URL, not against
+that address.
 """
 
 import asyncio
@@ -28,6 +31,18 @@ _HEADER_BYTES_MAX: Final = 8_190
 _STATUSES: Final = range(100, 600)
 """What RFC 9110, 15 knows; the parser lets any three digits pass."""
 
+_WORDS_OF_OPENSSL: Final = {
+    9: "certificate_expired",  # not yet valid
+    10: "certificate_expired",
+    18: "certificate_untrusted",  # signed by itself
+    19: "certificate_untrusted",  # a root that we do not trust
+    20: "certificate_untrusted",  # nobody knows who signed it
+    21: "certificate_untrusted",  # its signature is of nobody known
+    62: "certificate_other_name",
+    64: "certificate_other_name",  # another IP address
+}
+"""What a certificate was refused for, by OpenSSL's numbers (x509_vfy.h)."""
+
 
 class Sent(msgspec.Struct, frozen=True):
     """What came of a try, the address that it went to if it came so far, and how long it took."""
@@ -49,15 +64,22 @@ class Post:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, *, is_allowed: Judge, may_connect: Judge, names: Names | None = None, within_s: float = WITHIN_S
+        cls,
+        *,
+        is_allowed: Judge,
+        may_connect: Judge,
+        names: Names | None = None,
+        tls: ssl.SSLContext | None = None,
+        within_s: float = WITHIN_S,
     ) -> AsyncIterator["Post"]:
         """Yield what posts to URLs and connects to addresses of which it is said that this may be.
 
-        `names` are the system's when none are given.
+        `names`, and whom `tls` trusts, are the system's when none are given.
         """
         connector = aiohttp.TCPConnector(
             socket_factory=Guard(may_connect),
             resolver=names or Names(),
+            ssl=tls or True,
             use_dns_cache=False,
             force_close=True,
             # One address after the other, so that the last one tried is the one in use.
@@ -118,7 +140,7 @@ def _word_for(failure: Exception) -> str:
         case TimeoutError():
             return "timeout"
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
-            return "tls_failed"
+            return _word_for_tls(failure)
         case aiohttp.ClientConnectorDNSError():
             return "name_unknown"
         case aiohttp.ClientConnectorError(os_error=cause) if _is_forbidden(cause):
@@ -127,6 +149,15 @@ def _word_for(failure: Exception) -> str:
             return "not_connected"
         case _:
             return "no_answer"
+
+
+def _word_for_tls(failure: Exception) -> str:
+    """Return why there is no secure connection: what the certificate was refused for, if that is it."""
+    match failure:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as cause):
+            return _WORDS_OF_OPENSSL.get(cause.verify_code, "certificate_invalid")
+        case _:
+            return "tls_failed"
 
 
 def _is_forbidden(cause: OSError) -> bool:

@@ -5,7 +5,7 @@ How a command is done once is not ours: the process that composes this gives it,
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -21,7 +21,7 @@ from cashback.webhooks.model import (
     SpanInvalid,
 )
 from cashback.webhooks.service.endpoints import Endpoints
-from cashback.webhooks.service.readings import seen
+from cashback.webhooks.service.owning import seen
 from cashback.webhooks.service.replaying import ENDED, replay_many, replay_one
 from cashback.webhooks.store import replays
 
@@ -70,6 +70,13 @@ Known: TypeAlias = Callable[[str], Awaitable[None]]
 """Returns where there is such a merchant; otherwise it raises."""
 
 
+class Change(Protocol):
+    """What is done to an endpoint: rotating its secret, enabling it, disabling it."""
+
+    async def __call__(self, tx: Tx, endpoint_id: str, /, *, merchant_id: str | None, by: str) -> object:
+        """Do it in the name of `by`, who sees the endpoints of a merchant, or all."""
+
+
 class WebhookCommands:
     """Makes and changes endpoints, and has deliveries made again."""
 
@@ -108,14 +115,7 @@ class WebhookCommands:
         Raises:
             EndpointUnknown: there is none such, or it is another merchant's.
         """
-
-        async def act(tx: Tx, now: datetime) -> Endpoint:
-            """Rotate it."""
-            del now
-            await self._endpoints.rotate(tx, endpoint_id, merchant_id=asked.merchant_id, by=asked.by)
-            return await seen(tx, endpoint_id, merchant_id=asked.merchant_id)
-
-        return await self._once(asked, "rotate_webhook_secret", Terms(id=endpoint_id), act)
+        return await self._change(asked, "rotate_webhook_secret", endpoint_id, self._endpoints.rotate)
 
     async def enable(self, asked: Asked, endpoint_id: str) -> Done:
         """Have an endpoint hear of what happens from now on.
@@ -123,14 +123,7 @@ class WebhookCommands:
         Raises:
             As `rotate`.
         """
-
-        async def act(tx: Tx, now: datetime) -> Endpoint:
-            """Enable it."""
-            del now
-            await self._endpoints.enable(tx, endpoint_id, merchant_id=asked.merchant_id, by=asked.by)
-            return await seen(tx, endpoint_id, merchant_id=asked.merchant_id)
-
-        return await self._once(asked, "enable_webhook_endpoint", Terms(id=endpoint_id), act)
+        return await self._change(asked, "enable_webhook_endpoint", endpoint_id, self._endpoints.enable)
 
     async def disable(self, asked: Asked, endpoint_id: str) -> Done:
         """Have an endpoint hear of nothing more; what is to be delivered to it ends.
@@ -138,14 +131,22 @@ class WebhookCommands:
         Raises:
             As `rotate`.
         """
+        return await self._change(asked, "disable_webhook_endpoint", endpoint_id, self._endpoints.disable)
+
+    async def _change(self, asked: Asked, what: str, endpoint_id: str, change: Change) -> Done:
+        """Have an endpoint changed, and answer with it as it stands then.
+
+        Raises:
+            As `rotate`.
+        """
 
         async def act(tx: Tx, now: datetime) -> Endpoint:
-            """Disable it."""
+            """Change it."""
             del now
-            await self._endpoints.disable(tx, endpoint_id, merchant_id=asked.merchant_id, by=asked.by)
+            await change(tx, endpoint_id, merchant_id=asked.merchant_id, by=asked.by)
             return await seen(tx, endpoint_id, merchant_id=asked.merchant_id)
 
-        return await self._once(asked, "disable_webhook_endpoint", Terms(id=endpoint_id), act)
+        return await self._once(asked, what, Terms(id=endpoint_id), act)
 
     async def secret(self, endpoint_id: str, *, merchant_id: str | None, by: str) -> str:
         """Return an endpoint's newest secret, and write down who was shown it.

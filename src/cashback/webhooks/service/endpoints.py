@@ -17,7 +17,6 @@ from cashback.webhooks.model import (
     DisabledReason,
     Endpoint,
     EndpointState,
-    EndpointUnknown,
     NewEndpoint,
     SealingKeys,
     TooManyEndpoints,
@@ -27,6 +26,7 @@ from cashback.webhooks.model import (
 from cashback.webhooks.rules import signing
 from cashback.webhooks.rules.addresses import problem_of_url
 from cashback.webhooks.service.ending import disable
+from cashback.webhooks.service.owning import owned
 from cashback.webhooks.store import endpoints as store
 
 OVERLAP: Final = timedelta(hours=24)
@@ -82,7 +82,7 @@ class Endpoints:
             EndpointUnknown: there is none such.
             SecretUnreadable: it was sealed under another key.
         """
-        await _owned(tx, endpoint_id, merchant_id=merchant_id)
+        await owned(tx, endpoint_id, merchant_id=merchant_id)
         newest, *_ = await store.living_secrets(tx, [endpoint_id])
         await store.journal(tx, endpoint_id, what="secret_shown", by=by)
         return signing.secret_text(signing.unseal(newest, keys=self._keys))
@@ -93,7 +93,7 @@ class Endpoints:
         Raises:
             EndpointUnknown: there is none such.
         """
-        await _owned(tx, endpoint_id, merchant_id=merchant_id)
+        await owned(tx, endpoint_id, merchant_id=merchant_id)
         number = await store.end_secrets(tx, endpoint_id, newest_for_s=int(OVERLAP.total_seconds()))
         await self._add_secret(tx, endpoint_id, number=number + 1)
         await store.journal(tx, endpoint_id, what="rotated", by=by)
@@ -105,7 +105,7 @@ class Endpoints:
             EndpointUnknown: there is none such.
             TooManyEndpoints: as many of the merchant's are enabled as may be.
         """
-        endpoint = await _owned(tx, endpoint_id, merchant_id=merchant_id)
+        endpoint = await owned(tx, endpoint_id, merchant_id=merchant_id)
         if endpoint.state is EndpointState.DISABLED:
             await _room(tx, endpoint.merchant_id, new=0)
             await store.enable(tx, endpoint_id)
@@ -117,7 +117,7 @@ class Endpoints:
         Raises:
             EndpointUnknown: there is none such.
         """
-        await _owned(tx, endpoint_id, merchant_id=merchant_id)
+        await owned(tx, endpoint_id, merchant_id=merchant_id)
         return await disable(tx, endpoint_id, DisabledReason.BY_HAND, by=by)
 
     async def _add_secret(self, tx: Tx, endpoint_id: str, *, number: int) -> None:
@@ -144,15 +144,3 @@ async def _room(tx: Tx, merchant_id: str | None, *, new: int) -> None:
         raise TooManyEndpoints(f"{ENABLED_MAX} endpoints are enabled already: disable one first")
     if all_ + new > ENDPOINTS_MAX:
         raise TooManyEndpoints(f"there are {ENDPOINTS_MAX} endpoints already: enable one of them instead")
-
-
-async def _owned(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoint:
-    """Return an endpoint that the merchant may know of, locked.
-
-    Raises:
-        EndpointUnknown: there is none such.
-    """
-    endpoint = await store.locked(tx, endpoint_id)
-    if endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
-        raise EndpointUnknown("there is no such endpoint", endpoint_id=endpoint_id)
-    return endpoint

@@ -1,14 +1,8 @@
 """Endpoints and the log of deliveries, as their owner sees them: a merchant its own, the operator all."""
 
-from cashback.kernel.db import Database, Tx
-from cashback.webhooks.model import (
-    DeliveryDetail,
-    DeliveryState,
-    DeliveryStory,
-    DeliveryUnknown,
-    Endpoint,
-    EndpointUnknown,
-)
+from cashback.kernel.db import Database
+from cashback.webhooks.model import DeliveryDetail, DeliveryState, DeliveryStory, DeliveryUnknown, Endpoint
+from cashback.webhooks.service.owning import seen
 from cashback.webhooks.store import endpoints, replays
 
 
@@ -62,15 +56,3 @@ class WebhookReadings:
                 raise DeliveryUnknown("there is no such delivery", delivery_id=delivery_id)
             tries = await replays.attempts(tx, delivery_id)
         return DeliveryDetail(delivery=story, tries=tuple(tries))
-
-
-async def seen(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoint:
-    """Return an endpoint that the merchant may know of, as it stands.
-
-    Raises:
-        EndpointUnknown: there is none such, or it is another merchant's.
-    """
-    endpoint = await endpoints.read(tx, endpoint_id)
-    if endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
-        raise EndpointUnknown("there is no such endpoint", endpoint_id=endpoint_id)
-    return endpoint

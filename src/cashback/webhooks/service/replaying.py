@@ -11,9 +11,9 @@ from cashback.webhooks.model import (
     Endpoint,
     EndpointDisabled,
     EndpointState,
-    EndpointUnknown,
     Span,
 )
+from cashback.webhooks.service.owning import owned
 from cashback.webhooks.store import endpoints
 from cashback.webhooks.store import replays as store
 
@@ -53,7 +53,7 @@ async def replay_many(
         EndpointUnknown: there is none such, or it is another merchant's.
         EndpointDisabled: it hears of nothing.
     """
-    endpoint = await _owned(tx, endpoint_id, merchant_id=merchant_id)
+    endpoint = await owned(tx, endpoint_id, merchant_id=merchant_id)
     found = await store.replayable(tx, endpoint_id, span=span, states=states, types=types, limit=REPLAYS_MAX)
     if found and not dry_run:
         return await _repeat(tx, endpoint, found, [new_id("whd") for _ in found], by=by)
@@ -84,15 +84,3 @@ async def _first_of(tx: Tx, delivery_id: str, *, merchant_id: str | None) -> tup
     if found is None or endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
         raise DeliveryUnknown("there is no such delivery", delivery_id=delivery_id)
     return found[0], endpoint
-
-
-async def _owned(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoint:
-    """Return an endpoint that the merchant may know of, locked.
-
-    Raises:
-        EndpointUnknown: there is none such.
-    """
-    endpoint = await endpoints.locked(tx, endpoint_id)
-    if endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
-        raise EndpointUnknown("there is no such endpoint", endpoint_id=endpoint_id)
-    return endpoint

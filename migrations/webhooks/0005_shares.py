@@ -3,7 +3,7 @@
 from cashback.kernel.migrations import run
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 SHARES = r"""
 set local lock_timeout = '5s';

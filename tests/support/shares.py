@@ -19,6 +19,7 @@ SYSTEMS: Final = ("tests/chaos/", "tests/e2e/", "tests/integration/cli/")
 APART: Final = (
     "tests/chaos/test_adapter_zombies.py",
     "tests/chaos/test_cluster.py",
+    "tests/chaos/test_database_full.py",
     "tests/chaos/test_failpoints.py",
     "tests/e2e/test_holding.py",
     "tests/e2e/test_recovering.py",

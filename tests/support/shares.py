@@ -21,6 +21,7 @@ APART: Final = (
     "tests/chaos/test_cluster.py",
     "tests/chaos/test_database_full.py",
     "tests/chaos/test_failpoints.py",
+    "tests/chaos/test_standby.py",
     "tests/e2e/test_holding.py",
     "tests/e2e/test_recovering.py",
     "tests/integration/cli/test_dead_letter_verbs.py",

@@ -75,11 +75,11 @@ async def test_a_standby_without_the_last_commits_halts_minting_until_recovered_
         await assert_all_but_what_was_lost_is_well(system, load, listed)
 
 
-async def approved_and_no_more(system: FollowedSystem, standby: EmbeddedPostgres, shop: Shop) -> set[str]:
+async def approved_and_no_more(system: FollowedSystem, standby: EmbeddedPostgres, seller: Shop) -> set[str]:
     """Return cashbacks that the standby has as approved, and cut it off before it could hear of their requests."""
-    customer = await shop.customer()
+    customer = await seller.customer()
     async with stopped(system.processes["worker-ledger"]):
-        answers = [await shop.buy(customer) for _ in range(3)]
+        answers = [await seller.buy(customer) for _ in range(3)]
         ids = {str(answer["cashback"]["id"]) for answer in answers}
 
         async def look() -> bool | None:

@@ -8,6 +8,7 @@ import pytest
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
 from tests.support.facts import eventually
 from tests.support.load import Customer, Load, Shop
+from tests.support.recovery import RECOVERS_SERVER_WITHIN_S, recovered
 from tests.support.stack import WholeSystem, stopped
 
 PUBLISHED_WITHIN_S = 60.0
@@ -69,7 +70,8 @@ async def test_a_broker_killed_and_wiped_under_load_loses_and_doubles_nothing(
     """Whatever was published, delivered or acknowledged at that moment."""
     async with Load.on(stack) as load:
         await load.goes_on(chance.randint(10, 60))
-        await lose_storage(stack)
+        async with recovered(stack, load, within_s=RECOVERS_SERVER_WITHIN_S, what="a wiped broker"):
+            await lose_storage(stack)
         await load.goes_on(60)
     await assert_nothing_lost_or_doubled(stack, load)
 
@@ -84,7 +86,8 @@ async def test_a_broker_that_hangs_under_load_loses_and_doubles_nothing(
         await load.goes_on(chance.randint(10, 60))
         await asyncio.to_thread(stack.nats.pause)
         await load.goes_on(300)
-        stack.nats.resume()
+        async with recovered(stack, load, within_s=RECOVERS_SERVER_WITHIN_S, what="a broker that hung"):
+            stack.nats.resume()
         await load.goes_on(20)
     await assert_nothing_lost_or_doubled(stack, load)
 

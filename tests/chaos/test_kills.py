@@ -11,7 +11,7 @@ from cashback.processes.stack import PROCESSES
 from tests.chaos.verdict import READY_WITHIN_S, assert_nothing_lost_or_doubled
 from tests.support.facts import eventually
 from tests.support.load import Load
-from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S, RECOVERS_SERVER_WITHIN_S, recovered
+from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S, RECOVERS_SERVER_WITHIN_S, Flow, recovered
 from tests.support.stack import WholeSystem
 
 pytestmark = pytest.mark.timeout(300)
@@ -85,8 +85,9 @@ async def test_killing_postgresql_under_load_loses_and_doubles_nothing(
     """What was acknowledged survives; what was not is repeated under its key, by everyone who talks to a database."""
     async with Load.on(stack) as load:
         await load.goes_on(chance.randint(10, 60))
+        flow = Flow(stack, load)
         await asyncio.to_thread(stack.postgres.kill)
-        async with recovered(stack, load, within_s=RECOVERS_SERVER_WITHIN_S, what="kill -9 of PostgreSQL"):
+        async with recovered(stack, load, within_s=RECOVERS_SERVER_WITHIN_S, what="kill -9 of PostgreSQL", flow=flow):
             await asyncio.to_thread(stack.postgres.start)
         await load.goes_on(20)
     await assert_nothing_lost_or_doubled(stack, load)

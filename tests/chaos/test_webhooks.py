@@ -14,6 +14,7 @@ import pytest
 from cashback.kernel.bus import Bus
 from cashback.kernel.bus.durable import backlog
 from cashback.kernel.bus.streams import EVENTS
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
 from cashback.kernel.failpoints import POINTS
 from cashback.kernel.outbox.replay import replay_outbox
@@ -25,6 +26,7 @@ from tests.integration.webhooks.world import Shop as Receiver
 from tests.integration.webhooks.world import open_shop
 from tests.support.facts import eventually
 from tests.support.load import Load, Shop, new_key
+from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S, recovers
 from tests.support.stack import WholeSystem, rest_client
 
 TYPES: Final = ("purchase.created", "cashback.approved", "token.mint.requested", "token.minted")
@@ -54,6 +56,10 @@ class Heard(msgspec.Struct, frozen=True):
     load: Load
     endpoint_id: str
     receiver: Receiver
+
+    async def of_more_than(self, before: int) -> bool:
+        """Tell whether the endpoint was called more often than that."""
+        return len(self.receiver.got) > before
 
     def missing(self) -> set[tuple[str, str]]:
         """Return of which cashback which type of event was not heard yet."""
@@ -141,7 +147,10 @@ async def test_a_worker_of_webhooks_killed_at_a_point_under_load_loses_no_webhoo
         await asyncio.to_thread(stack.processes[SERVICE].stop)
         for nth in (1, 2):
             await dies_at(stack, SERVICE, f"{point}=kill@{nth}", heard.load, tmp_path)
+        before, began_s = len(receiver.got), monotonic_s()
         await asyncio.to_thread(stack.processes[SERVICE].start)
+        within_s = RECOVERS_PROCESS_WITHIN_S - (monotonic_s() - began_s)
+        await recovers(lambda: heard.of_more_than(before), within_s=within_s, what="webhooks go out again")
         await heard.load.goes_on(5)
     await assert_nothing_lost_or_doubled(stack, heard.load)
     await assert_each_was_heard_of(stack, heard)

@@ -64,7 +64,9 @@ async def test_a_process_killed_at_a_point_under_load_loses_and_doubles_nothing(
         await asyncio.to_thread(stack.processes[service].stop)
         for nth in (1, 1) if point in ONCE else (1, 2):
             await dies_at(stack, service, f"{point}=kill@{nth}", load, tmp_path)
-        await asyncio.to_thread(stack.processes[service].start)
+        within_s, what = RECOVERS_PROCESS_WITHIN_S, f"kill -9 of {service} at {point}"
+        async with recovered(stack, load, within_s=within_s, what=what):
+            await asyncio.to_thread(stack.processes[service].start)
         await load.goes_on(10)
     await assert_nothing_lost_or_doubled(stack, load)
 

@@ -61,12 +61,15 @@ class Flow:
 
 
 @asynccontextmanager
-async def recovered(stack: WholeSystem, load: Load, *, within_s: float, what: str) -> AsyncIterator[None]:
+async def recovered(
+    stack: WholeSystem, load: Load, *, within_s: float, what: str, flow: Flow | None = None
+) -> AsyncIterator[None]:
     """Heal in the block, and see that from its begin on it takes at most `within_s` until events come all the way.
 
+    `flow` is what had happened by the fault, for a database that cannot be asked any more when the healing begins.
     How long it took is printed, for whoever asks pytest for it (`-rP`).
     """
-    flow, began_s = Flow(stack, load), monotonic_s()
+    flow, began_s = flow or Flow(stack, load), monotonic_s()
     yield
     await recovers(flow.is_whole, within_s=within_s - (monotonic_s() - began_s), what=f"events flow again after {what}")
     sys.stdout.write(f"recovered from {what} in {monotonic_s() - began_s:.1f} s\n")

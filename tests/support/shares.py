@@ -18,8 +18,11 @@ SYSTEMS: Final = ("tests/chaos/", "tests/e2e/", "tests/integration/cli/")
 
 APART: Final = (
     "tests/chaos/test_adapter_zombies.py",
+    "tests/chaos/test_clocks_of_all.py",
     "tests/chaos/test_cluster.py",
+    "tests/chaos/test_database_full.py",
     "tests/chaos/test_failpoints.py",
+    "tests/chaos/test_standby.py",
     "tests/e2e/test_holding.py",
     "tests/e2e/test_recovering.py",
     "tests/integration/cli/test_dead_letter_verbs.py",

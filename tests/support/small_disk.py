@@ -6,8 +6,9 @@ nsenter     starts a server among them; it alone sees the disk, its other files 
 """
 
 import errno
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,8 +16,9 @@ from typing import Final
 import msgspec
 import pytest
 
-from cashback.processes.embedded import EmbeddedNats
+from cashback.processes.embedded import EmbeddedNats, EmbeddedPostgres
 from cashback.processes.embedded.child import Launch
+from cashback.processes.embedded.leash import MAPPED, SAME, leashed
 
 CHUNK: Final = bytes(65_536)
 GONE_WITHIN_S: Final = 10
@@ -28,6 +30,7 @@ class SmallDisk:
 
     def __init__(self, folder: Path, *, keeper: int) -> None:
         """Know the disk at `folder` in the namespaces of the process `keeper`."""
+        self.folder = folder
         self.enter = ("nsenter", "-t", str(keeper), "-U", "-m", "--preserve-credentials", "--")
         self.seen = Path(f"/proc/{keeper}/root{folder}")
 
@@ -82,3 +85,38 @@ class CrampedNats(EmbeddedNats):
         """Return how to start it where the disk is seen."""
         launch = super()._prepare()
         return msgspec.structs.replace(launch, command=(*self._disk.enter, *launch.command))
+
+
+class CrampedPostgres(EmbeddedPostgres):
+    """A server whose data, its log of changes too, are on a small disk, which outlives it."""
+
+    def __init__(self, data_dir: Path, *, disk: SmallDisk, settings: Mapping[str, str]) -> None:
+        """Start nothing yet; `disk` is any folder of its own."""
+        super().__init__(data_dir, durable=False, settings=settings)
+        self._disk = disk
+
+    @property
+    def _cluster(self) -> Path:
+        """Return where we see its data."""
+        return self._disk.seen / "cluster"
+
+    def _initialise(self) -> None:
+        """Make a cluster where there is room, and put it on the small disk."""
+        EmbeddedPostgres(self._data_dir, durable=False)._initialise()
+        made = self._data_dir / "cluster"
+        shutil.copytree(made, self._cluster)
+        shutil.rmtree(made)
+
+    def _prepare(self) -> Launch:
+        """Return how to start it where the disk is seen.
+
+        There whoever has the disk is called root, as whom PostgreSQL refuses to run.
+        """
+        launch = super()._prepare()
+        seen, own = str(self._cluster), str(self._disk.folder / "cluster")
+        command = tuple(own if part == seen else part for part in launch.command)
+        return msgspec.structs.replace(
+            launch,
+            command=(*self._disk.enter, *leashed(command, death_signal=launch.death_signal, identity=MAPPED)),
+            identity=SAME,
+        )

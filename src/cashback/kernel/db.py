@@ -54,8 +54,7 @@ _NOTICE_SILENCE: Final = {
 
 _WORLD_FAILED: Final = (
     psycopg.OperationalError,
-    # These three are "internal" to psycopg, by their class 25. We were stopped for too long inside a transaction, or
-    # the server is no primary any more.
+    # "Internal" to psycopg, by their class 25: we stood still for too long inside a transaction, or it is no primary.
     errors.IdleInTransactionSessionTimeout,
     errors.TransactionTimeout,
     errors.ReadOnlySqlTransaction,
@@ -65,7 +64,7 @@ _inside: ContextVar[bool] = ContextVar("inside_transaction", default=False)
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached, is shutting down, lacks a partition, or a lock or the pool took too long."""
+    """The database cannot be reached, is shutting down, is full, lacks a partition, or kept us waiting too long."""
 
     code = "database_unavailable"
 
@@ -244,7 +243,8 @@ class Database:
         """Return the failure; why the server lets nobody in is a note for whoever runs the process, not for callers."""
         FAILURES.inc()
         if not self._refusal.words:
-            return DatabaseUnavailable(f"the database did not answer: {type(cause).__name__}")
+            why = "its disk is full" if isinstance(cause, errors.DiskFull) else type(cause).__name__
+            return DatabaseUnavailable(f"the database did not answer: {why}")
         failure = DatabaseUnavailable("the database refused the connection")
         failure.add_note(self._refusal.words)
         return failure

@@ -163,3 +163,40 @@ class Refusal:
         """Tell whether it was seen at two ages."""
         self._seen.add(self._age._value.get())
         return len(self._seen) > 2
+
+
+@pytest.mark.invariant("I5")
+async def test_a_drainer_publishes_what_takes_the_places_of_commits_that_a_failover_has_lost(
+    shop: Database, bus: Bus
+) -> None:
+    """It had published further than the new primary has got: what happens there has the places of what was lost."""
+    kept, lost = [event()], [event() for _ in range(5)]
+    async with running(drainer(shop, bus).run):
+        await happened(shop, *kept)
+        await eventually(lambda: has_stored(bus, 1))
+        await happened(shop, *lost)
+        await eventually(lambda: has_stored(bus, 6))
+        await lose_commits(shop, after=kept[0].id)
+        late = [event() for _ in range(3)]
+        await happened(shop, *late)
+        await eventually(lambda: has_stored(bus, 9))
+    assert await stored_ids(bus) == [one.id for one in (*kept, *lost, *late)]
+
+
+async def lose_commits(database: Database, *, after: str) -> None:
+    """Have the outbox as it was when `after` was the last event in it, for whoever connects to it anew."""
+    async with database.transaction() as tx:
+        # Who connects waits for it; nobody who was connected writes any more what was true before.
+        await tx.execute(f"lock table {SCHEMA}.outbox_cursors in access exclusive mode".encode())
+        await tx.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid()"
+        )
+        cursor = await tx.execute(f"select position from {SCHEMA}.outbox_events where event_id = %s".encode(), (after,))
+        row = await cursor.fetchone()
+        assert row is not None
+        await tx.execute(f"delete from {SCHEMA}.outbox_events where position > %s".encode(), row)
+        await tx.execute(f"update {SCHEMA}.outbox_cursors set position = least(position, %s)".encode(), row)
+        await tx.execute(
+            f"select setval(pg_get_serial_sequence('{SCHEMA}.outbox_events', 'position'), %s)".encode(), row
+        )

@@ -254,3 +254,15 @@ async def test_a_server_that_is_no_primary_any_more_is_unavailable_and_left(
     for pid in pids:
         await eventually(partial(is_gone, server, pid), within_s=WELL_AGAIN_WITHIN_S, what="its backend has ended")
     await database.ping()
+
+
+async def test_a_full_disk_is_told_of_as_what_it_is_and_may_pass(database: Database) -> None:
+    """To callers and in logs alike; what is read needs no room."""
+    fill = "do $$ begin raise disk_full using message = 'could not extend file: No space left on device'; end $$"
+    with pytest.raises(DatabaseUnavailable, match="its disk is full"):
+        async with database.transaction() as tx:
+            await tx.execute(fill)
+    with pytest.raises(DatabaseUnavailable, match="its disk is full"):
+        async with database.session() as session:
+            await session.execute(fill)
+    await database.ping()

@@ -260,3 +260,14 @@ async def test_a_submitter_told_to_stop_in_mid_call_ends_within_two_seconds(worl
     async with running(world.submitter().run):
         await eventually(lambda: _was_tried(world, 1))
     assert await world.states() == {1: "requested"}
+
+
+@pytest.mark.invariant("I4")
+async def test_mints_that_were_due_by_a_clock_that_was_set_back_since_are_submitted(world: World) -> None:
+    """Requested or claimed by that clock: nobody waits for the hour to come again."""
+    await world.take(request(1), request(2))
+    async with world.database.transaction() as tx:
+        await mints.claim_due(tx, limit=1, hold_s=submitter.CLAIM_HOLD_S)
+    world.execute("update minting.mints set submit_after = submit_after + interval '1 hour'")
+    assert await world.submitter().submit_due() == 2
+    assert await are_accepted(world, 1, 2)

@@ -93,6 +93,13 @@ class Lanes:
         self._look_at_s = asked_at_s + (min(ASK_LOOK_S, self._ttl_s / 3) if wished.ask else self._ttl_s / 3)
         self._ends_at_s = asked_at_s + self._ttl_s
 
+    def forget(self) -> None:
+        """Hold nothing before the table was asked: it may be that of a server which lacks the last commits.
+
+        Positions that were reached on the server before are those of other events there.
+        """
+        self._settle_on({})
+
     def reach(self, reached: Mapping[int, int]) -> None:
         """Know that lanes are published up to these positions; the table learns it by the next `write`."""
         self.held = {

@@ -10,6 +10,9 @@ from cashback.minting.store.rows import COLUMNS, to_mint
 DUE: Final = "minting_due"
 """The channel on which those who claim are told, when a transaction commits, that something is due."""
 
+AHEAD_MAX_S: Final = 20.0
+"""Twice as long as the longest pause after a failure; no claim and no pause ends later."""
+
 
 async def insert(tx: Tx, requests: Sequence[MintRequest], fingerprints: Sequence[bytes]) -> frozenset[int]:
     """Store the requests whose number and cashback are both unknown, due at once, and return their numbers.
@@ -104,7 +107,8 @@ async def listen_due(session: Session) -> None:
 async def claim_due(tx: Tx, *, limit: int, hold_s: int) -> list[Mint]:
     """Return the lowest due numbers that nobody else is claiming, each hidden from claims for `hold_s` seconds.
 
-    A claimant that dies leaves nothing behind: its mints are simply due again after that.
+    A claimant that dies leaves nothing behind: its mints are simply due again after that. What is due later than
+    `AHEAD_MAX_S` from now is due: the database's clock was set back since.
     """
     cursor = await tx.execute(
         f"""
@@ -112,6 +116,7 @@ async def claim_due(tx: Tx, *, limit: int, hold_s: int) -> list[Mint]:
             select number
             from minting.mints
             where submit_after <= now()
+               or submit_after > now() + make_interval(secs => %(ahead_max_s)s)
             order by number
             limit %(limit)s
             for update skip locked
@@ -123,7 +128,7 @@ async def claim_due(tx: Tx, *, limit: int, hold_s: int) -> list[Mint]:
         where mints.number = due.number
         returning {COLUMNS}
         """,
-        {"limit": limit, "hold_s": hold_s},
+        {"limit": limit, "hold_s": hold_s, "ahead_max_s": AHEAD_MAX_S},
     )
     return sorted((to_mint(row) for row in await cursor.fetchall()), key=lambda mint: mint.number)
 

@@ -71,6 +71,7 @@ class Drainer:
                     await session.execute(f"listen outbox_{self._schema}")
                     failures = 0
                     self._ahead = Batch()
+                    self._lanes.forget()
                     await self._drain(session, stop)
             except Unavailable as cause:
                 failures += 1

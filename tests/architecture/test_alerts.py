@@ -14,7 +14,7 @@ from tests.architecture.promql import is_balanced, labels_of, metrics_of
 FOLDER: Final = ROOT / "deploy" / "prometheus"
 PAGES: Final = ROOT / "docs" / "runbooks"
 OF_A_SCRAPE: Final = {"job", "instance", "process"}
-PROCEDURES: Final = {"failover", "recover", "rotation", "stuck_mints"}
+PROCEDURES: Final = {"failover", "recover", "rotation"}
 """Pages that are come to from another one, or from a person's wish."""
 
 

@@ -84,9 +84,13 @@ def test_each_alert_has_its_page_and_each_page_names_its_alerts_or_says_that_it_
 
 
 def test_every_process_is_asked_for_its_metrics_under_its_own_name() -> None:
-    """At the port of its probe, under the name that alerts and dashboard go by."""
+    """Each container that its name leads to, at the port of its probe; a kind of which there is none is down."""
     settings = msgspec.yaml.decode((FOLDER / "prometheus.yaml").read_bytes(), type=dict[str, Any])
     [job] = settings["scrape_configs"]
-    targets = {one["labels"]["process"]: one["targets"] for one in job["static_configs"]}
-    assert targets == {name: [f"{name}:9100"] for name in {*PROCESSES, "worker-webhooks"}}
+    [found] = job["dns_sd_configs"]
+    assert set(found["names"]) == {*PROCESSES, "worker-webhooks"}
+    assert (found["type"], found["port"]) == ("A", 9100)
+    assert job["relabel_configs"] == [{"source_labels": ["__meta_dns_name"], "target_label": "process"}]
     assert (job["job_name"], settings["rule_files"]) == ("cashback", ["alerts.yaml"])
+    [down] = [alert["expr"] for alert in alerts() if alert["alert"] == "ProcessDown"]
+    assert set(re.findall(r'absent\(up\{job="cashback",process="([\w-]+)"\}\)', down)) == set(found["names"])

@@ -17,6 +17,7 @@ from cashback.processes.broker import BrokerSettings, broker_of
 from cashback.processes.webhook_settings import WebhookKey, contradictions_of_loopback, key_of
 from cashback.webhooks import Deliverer, open_post
 from cashback.webhooks.consumer import NAME, TYPES, WebhookEvents
+from cashback.webhooks.service.standing import gauges
 
 
 class Settings(BrokerSettings, frozen=True, kw_only=True):
@@ -51,4 +52,6 @@ async def run(settings: Settings) -> None:
         deliverer = Deliverer(database, post, SystemClock(), key=key_of(settings.webhook_key))
         checks = {"database": database.ping, "broker": bus.ping}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
-        await run_until_stopped({"events": consumer.run, "deliverer": deliverer.run, "probe": probe.run})
+        await run_until_stopped(
+            {"events": consumer.run, "deliverer": deliverer.run, "gauges": gauges(database).run, "probe": probe.run}
+        )

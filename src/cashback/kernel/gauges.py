@@ -10,12 +10,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
-from cashback.kernel.db import Database, Tx
+from cashback.kernel.db import Database, DatabaseUnavailable, Tx
 from cashback.kernel.errors import Unavailable
 from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.telemetry import logger
 
 LOOK_EVERY_S: Final = 5.0
+WITHIN_S: Final = 5.0
+"""A database that stands still is as good as away: what was so half a minute ago would be shown meanwhile."""
+
 UNKNOWN: Final = float("nan")
 """What a gauge shows while nobody can tell: no comparison of an alert's is true of it, and `max` passes over it."""
 
@@ -58,8 +61,7 @@ class Gauges(Generic[T]):
     async def look(self) -> None:
         """Look once, now."""
         try:
-            async with self._database.transaction() as tx:
-                seen = await self._read(tx)
+            seen = await self._seen()
         except Unavailable as cause:
             self._show(None)
             if self._is_known:
@@ -68,3 +70,15 @@ class Gauges(Generic[T]):
             return
         self._is_known = True
         self._show(seen)
+
+    async def _seen(self) -> T:
+        """Return what is so now.
+
+        Raises:
+            Unavailable: the database did not answer in time.
+        """
+        try:
+            async with asyncio.timeout(WITHIN_S), self._database.transaction() as tx:
+                return await self._read(tx)
+        except TimeoutError as cause:
+            raise DatabaseUnavailable(f"no answer within {WITHIN_S:g} s") from cause

@@ -1,4 +1,4 @@
-"""Gauges that ask a database: they show what is so, and while it stands still that nobody knows, and hang on nothing."""
+"""Gauges that ask a database: they show what is so, and while it stands still that nobody knows; they never hang."""
 
 from collections.abc import Iterator
 

@@ -129,8 +129,9 @@ def catalogue(session: nox.Session) -> None:
 
 @nox.session
 def metrics(session: nox.Session) -> None:
-    """Write the tables of docs/metrics.md anew from what the sources declare."""
+    """Write the tables of docs/metrics.md anew from what the sources declare, and the index of the runbooks."""
     session.run("python", "-m", "tests.architecture.metrics")
+    session.run("python", "-m", "tests.architecture.runbooks")
 
 
 @nox.session

@@ -159,8 +159,17 @@ def tables() -> str:
 def _row(metric: Metric) -> str:
     """Return a metric's row."""
     labels = ", ".join(f"`{label}`" for label in metric.labels)
-    text = metric.text.rstrip(".")
-    return f"| `{metric.name}` | {metric.kind} | {labels} | {text[0].lower()}{text[1:]} | `{metric.module}` |"
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {in_a_cell(metric.text)} | `{metric.module}` |"
+
+
+def in_a_cell(text: str) -> str:
+    """Return a sentence as a part of a line; an abbreviation keeps its capital.
+
+    >>> in_a_cell("Outcomes written."), in_a_cell("SQL statements"), in_a_cell("JSON-RPC requests.")
+    ('outcomes written', 'SQL statements', 'JSON-RPC requests')
+    """
+    first = text[0].lower() if text[1].islower() or text[1] == " " else text[0]
+    return f"{first}{text[1:].rstrip('.')}"
 
 
 def document() -> str:

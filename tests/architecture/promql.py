@@ -28,6 +28,7 @@ WORDS: Final = frozenset(
         "rate",
         "increase",
         "abs",
+        "absent",
         "time",
         "histogram_quantile",
     )

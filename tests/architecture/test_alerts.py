@@ -10,11 +10,12 @@ from cashback.processes.stack import PROCESSES
 from tests.architecture.documents import ROOT
 from tests.architecture.metrics import Metric, declared
 from tests.architecture.promql import is_balanced, labels_of, metrics_of
+from tests.architecture.runbooks import INDEX, PAGES, alerts, index, pages
 
 FOLDER: Final = ROOT / "deploy" / "prometheus"
-PAGES: Final = ROOT / "docs" / "runbooks"
+INDEX_LINK: Final = "[Every page; how to reach verbs, logs and SQL](README.md)."
 OF_A_SCRAPE: Final = {"job", "instance", "process"}
-PROCEDURES: Final = {"failover", "recover", "rotation", "stuck_mints"}
+PROCEDURES: Final = {"failover", "recover", "rotation"}
 """Pages that are come to from another one, or from a person's wish."""
 
 
@@ -28,12 +29,6 @@ def unknown(expression: str) -> set[str]:
     series, asked = known(), metrics_of(expression) - {"up"}
     has = {label for name in asked & series.keys() for label in series[name].labels}
     return set(asked - series.keys()) | (labels_of(expression) - has - OF_A_SCRAPE - {"le"})
-
-
-def alerts() -> list[dict[str, Any]]:
-    """Return the alerts of all groups."""
-    document = msgspec.yaml.decode((FOLDER / "alerts.yaml").read_bytes(), type=dict[str, Any])
-    return [rule for group in document["groups"] for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))
@@ -69,7 +64,7 @@ def test_a_planted_mistake_is_seen(expression: str, wrong: set[str]) -> None:
 
 def test_each_alert_has_its_page_and_each_page_names_its_alerts_or_says_that_it_has_none() -> None:
     """What a page says below its heading is what leads there."""
-    leads: dict[str, list[str]] = {page.stem: [] for page in PAGES.glob("*.md")}
+    leads: dict[str, list[str]] = {page.stem: [] for page in pages()}
     for alert in alerts():
         url = alert["annotations"]["runbook_url"]
         assert (ROOT / url).parent == PAGES
@@ -77,16 +72,28 @@ def test_each_alert_has_its_page_and_each_page_names_its_alerts_or_says_that_it_
     for page, names in leads.items():
         line = (PAGES / f"{page}.md").read_text().splitlines()[2]
         told = ", ".join(f"`{name}`" for name in names)
-        assert line == (f"Alert: {told}." if names else "Alert: none; this page is a procedure.")
+        leading = f"Alert: {told}." if names else "Alert: none; this page is a procedure."
+        assert line == f"{leading} {INDEX_LINK}"
     assert {page for page, names in leads.items() if not names} == PROCEDURES
     names = [alert["alert"] for alert in alerts()]
     assert len(names) == len(set(names)) >= 30
 
 
+def test_the_index_has_every_alert_with_its_page() -> None:
+    """Written by `nox -s metrics`, never by hand."""
+    assert INDEX.read_text() == index()
+    linked = set(re.findall(r"\]\((\w+)\.md", INDEX.read_text()))
+    assert linked >= {page.stem for page in pages()}
+
+
 def test_every_process_is_asked_for_its_metrics_under_its_own_name() -> None:
-    """At the port of its probe, under the name that alerts and dashboard go by."""
+    """Each container that its name leads to, at the port of its probe; a kind of which there is none is down."""
     settings = msgspec.yaml.decode((FOLDER / "prometheus.yaml").read_bytes(), type=dict[str, Any])
     [job] = settings["scrape_configs"]
-    targets = {one["labels"]["process"]: one["targets"] for one in job["static_configs"]}
-    assert targets == {name: [f"{name}:9100"] for name in {*PROCESSES, "worker-webhooks"}}
+    [found] = job["dns_sd_configs"]
+    assert set(found["names"]) == {*PROCESSES, "worker-webhooks"}
+    assert (found["type"], found["port"]) == ("A", 9100)
+    assert job["relabel_configs"] == [{"source_labels": ["__meta_dns_name"], "target_label": "process"}]
     assert (job["job_name"], settings["rule_files"]) == ("cashback", ["alerts.yaml"])
+    [down] = [alert["expr"] for alert in alerts() if alert["alert"] == "ProcessDown"]
+    assert set(re.findall(r'absent\(up\{job="cashback",process="([\w-]+)"\}\)', down)) == set(found["names"])

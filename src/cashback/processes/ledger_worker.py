@@ -11,6 +11,7 @@ adapter ─▶ which numbers are known? ─▶ fence ─▶ numbers may be given
 transfers ──────────────▶ sealer, one at a time ──▶ leaves, seals ──▶ anchorer ──▶ adapter: the newest seal on the chain
         └───────────────▶ recomputer, once a night ──▶ is every balance what its entries come to?
 reconciliations ─▶ supply, one at a time ──▶ the token's supply in the books
+every few seconds ─────▶ gauges: how old the oldest mint is, what is stuck, what the books came to
 auditors' DSNs, if given ─▶ reconciler ─▶ `cashback reconcile`, a program of its own
 """
 
@@ -42,6 +43,7 @@ from cashback.ledger.service import (
     sealing,
     trial,
 )
+from cashback.ledger.service.figures import gauges
 from cashback.ledger.service.life import Life
 from cashback.ledger.service.supply import LEASE as SUPPLY_LEASE
 from cashback.ledger.service.supply import SupplyBooker
@@ -163,6 +165,7 @@ async def run(settings: Settings) -> None:
                 "anchorer": _anchorer(settings, database, adapter, clock).run,
                 "supply": _supply(database, adapter, clock).run,
                 "fence": fencing.run,
+                "gauges": gauges(database, clock=clock).run,
                 "probe": probe.run,
             }
             | ({} if (reconciling := reconciler(settings, database)) is None else {"reconciler": reconciling.run})

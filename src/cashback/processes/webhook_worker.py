@@ -26,6 +26,7 @@ from cashback.processes.webhook_settings import (
 )
 from cashback.webhooks import Deliverer, Forgetter, Kept, open_post
 from cashback.webhooks.consumer import NAME, TYPES, WebhookEvents
+from cashback.webhooks.service.standing import gauges
 
 
 class Settings(BrokerSettings, frozen=True, kw_only=True):
@@ -70,5 +71,12 @@ async def run(settings: Settings) -> None:
         forgetter = Forgetter(database, kept)
         checks = {"database": database.ping, "broker": bus.ping}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
-        tasks = {"events": consumer.run, "deliverer": deliverer.run, "forgetter": forgetter.run, "probe": probe.run}
-        await run_until_stopped(tasks)
+        await run_until_stopped(
+            {
+                "events": consumer.run,
+                "deliverer": deliverer.run,
+                "forgetter": forgetter.run,
+                "gauges": gauges(database).run,
+                "probe": probe.run,
+            }
+        )

@@ -12,6 +12,7 @@ from cashback.kernel.config import Secret
 from cashback.ledger.model.trial import KindSum
 from cashback.ledger.rules.trial import is_due, trial_of
 from cashback.ledger.service import Recomputer, trial, trial_balance
+from cashback.ledger.service.figures import gauges
 from cashback.ledger.service.trial import LEASE
 from cashback.processes import recomputing
 from tests.integration.ledger.sealing import fence_of, minted
@@ -94,6 +95,7 @@ async def test_a_balance_that_is_not_what_its_entries_say_sounds_the_alarm(world
     done = await Recomputer(world.worker, clock=world.clock, by="alice").recompute()
     assert done.differences >= 1
     assert "/budget/USD holds" in (done.first_difference or "")
+    await gauges(world.worker, clock=world.clock).look()
     assert REGISTRY.get_sample_value("cashback_ledger_recomputed_differences") == done.differences
     assert await world.one("select first_difference from ledger.recomputations") == done.first_difference
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from prometheus_client import Gauge
 
 from cashback.chain.gateway.decoding import header
 from cashback.chain.gateway.endpoint import Endpoint, Request
@@ -17,8 +18,13 @@ from cashback.chain.gateway.jsonrpc import EndpointRefused
 from cashback.chain.gateway.node import Node
 from cashback.chain.gateway.quorum import vouched
 from cashback.chain.model import Header, Heads
+from cashback.kernel.clock import SystemClock
 
 _METHOD: Final = "eth_getBlockByNumber"
+
+AGREED_AT: Final = Gauge(
+    "cashback_chain_agreed_timestamp_seconds", "When a quorum of the nodes last had the same newest block."
+)
 
 
 class _Shown(msgspec.Struct, frozen=True):
@@ -35,6 +41,7 @@ class HeadsOfChain:
         """Ask the endpoints of `node`."""
         self._node = node
         self._agreed: Header | None = None
+        self._clock = SystemClock()
 
     async def latest(self) -> Header:
         """Return the newest block that a quorum has.
@@ -78,6 +85,7 @@ class HeadsOfChain:
         )
         latest = await self._block(_number(shown, self._node), [one.latest for one in shown])
         self._agreed = latest
+        AGREED_AT.set(self._clock.now().timestamp())
         agreed.append(latest)
         for endpoint, block in early:
             self._judge(endpoint, block, latest)

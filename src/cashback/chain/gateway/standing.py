@@ -15,6 +15,9 @@ OUTVOTED: Final = Counter(
 FORGIVEN_AFTER: Final = 32
 """So many right answers to a question make up for a wrong one."""
 LAG: Final = Gauge("cashback_chain_endpoint_lag_blocks", "Blocks behind the agreed head.", ["endpoint"])
+LAG_MAX: Final = Gauge(
+    "cashback_chain_endpoint_lag_max_blocks", "So many blocks behind are borne: CASHBACK_RPC_LAG_BLOCKS.", ["endpoint"]
+)
 
 log = logger(__name__)
 
@@ -56,6 +59,7 @@ class Standing:
         # Whoever shows more than the others may merely be the first to show it; it is off if it still does next time.
         self.lag = measured if was_ahead or -measured <= self._lag_max else 0
         LAG.labels(self._name).set(self.lag)
+        LAG_MAX.labels(self._name).set(self._lag_max)
         if abs(self.lag) > self._lag_max and not was_off:
             log.warning("endpoint.strayed", endpoint=self._name, lag_blocks=self.lag)
 

@@ -1,5 +1,7 @@
 """Lanes: one per signer, with its next nonce, what it waits for, and whether it takes anything new."""
 
+from collections.abc import Collection
+
 from cashback.chain.model import Address, Lane, LaneState, Person
 from cashback.kernel.db import Tx
 
@@ -50,6 +52,21 @@ async def lanes(tx: Tx) -> list[Lane]:
         )
         for row in await cursor.fetchall()
     ]
+
+
+async def waits(tx: Tx, signers: Collection[Address]) -> list[tuple[Address, str]]:
+    """Return what lanes of these signers wait for; those that wait for nothing are left out."""
+    cursor = await tx.execute(
+        """
+        select address, waits_for
+        from chain.lanes
+        where address = any(%(signers)s)
+          and waits_for is not null
+        order by id
+        """,
+        {"signers": list(signers)},
+    )
+    return [(Address(row[0]), row[1]) for row in await cursor.fetchall()]
 
 
 async def advance(tx: Tx, *, lane: int, expected: int, by: int) -> bool:

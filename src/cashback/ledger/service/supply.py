@@ -10,8 +10,6 @@ care: the next one's difference holds it.
 
 from typing import Final, Protocol
 
-from prometheus_client import Gauge
-
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, forbid_in_transaction
 from cashback.kernel.money import TOKEN_SYMBOL
@@ -26,11 +24,6 @@ from cashback.ledger.store import supply as store
 LEASE: Final = "supply"
 RUNS_MAX: Final = 100
 """Of the runs that are newer than what is booked so many are looked at."""
-
-UNEXPLAINED: Final = Gauge(
-    "cashback_ledger_supply_unexplained", "Base units of supply that no request and no burn explains."
-)
-BOOKED_BLOCK: Final = Gauge("cashback_ledger_supply_booked_block", "The final block at which the supply is booked.")
 
 log = logger(__name__)
 
@@ -96,8 +89,6 @@ class SupplyBooker:
             postings = supply_postings(run, {account: balance for account, (_, balance) in held.items()})
             await post_held(tx, held, postings, at=now)
             await store.insert(tx, run, at=now)
-        BOOKED_BLOCK.set(run.at_block)
-        UNEXPLAINED.set(run.unexplained)
         facts = {"at_block": run.at_block, "total_supply": run.total_supply, "burned": run.burned}
         if run.unexplained:
             log.critical("supply.unexplained", unexplained=run.unexplained, **facts)

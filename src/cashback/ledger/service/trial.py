@@ -1,14 +1,12 @@
 """The books as a whole: the trial balance, and every balance computed anew from the transfers, once a night.
 
 due? ──▶ a stretch of accounts, one snapshot ──▶ balance = sum of entries = balance after the last? ──▶ next stretch
-                                                                  └─▶ metric, log            at the end: its row
+                                                                  └─▶ log                    at the end: its row
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
-
-from prometheus_client import Gauge
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, long_statements
@@ -24,10 +22,6 @@ STRETCH: Final = 2_000
 """Accounts computed in one statement."""
 
 STRETCH_S_MAX: Final = 600
-DIFFERENCES: Final = Gauge(
-    "cashback_ledger_recomputed_differences", "Accounts that differed when all were last recomputed."
-)
-RECOMPUTED_AT: Final = Gauge("cashback_ledger_recomputed_timestamp_seconds", "When all balances were last recomputed.")
 
 log = logger(__name__)
 
@@ -134,9 +128,7 @@ def _with(run: Recomputed, accounts: list[AccountSum], *, ended_at: datetime) ->
 
 
 def _tell(run: Recomputed) -> None:
-    """Show what a run came to, and sound the alarm when a balance is not what its entries say."""
-    DIFFERENCES.set(run.differences)
-    RECOMPUTED_AT.set(run.ended_at.timestamp())
+    """Say what a run came to, and sound the alarm when a balance is not what its entries say."""
     if run.differences:
         log.critical("books.differ", differences=run.differences, first=run.first_difference)
     else:

@@ -57,6 +57,7 @@ async def run(settings: Settings) -> None:
                 **{f"lane {lane.name}": lane.run for lane in adapter.lanes},
                 "follower": adapter.follower.run,
                 "gas_money": adapter.gas_money.run,
+                "gauges": adapter.gauges.run,
                 "probe": probe.run,
             }
             | {f"hints_{place}": hints.run for place, hints in enumerate(adapter.hints)}

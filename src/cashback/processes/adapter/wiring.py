@@ -13,6 +13,7 @@ from cashback.chain.rules.tending import Patience
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.anchoring import Anchoring, Anchors
 from cashback.chain.service.cancelling import Cancellations
+from cashback.chain.service.figures import Waits, gauges
 from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
@@ -35,6 +36,7 @@ from cashback.chain.service.stream import Stream
 from cashback.chain.service.tending import Tender
 from cashback.chain.service.tenure import Tenure
 from cashback.kernel.db import Database
+from cashback.kernel.gauges import Gauges
 from cashback.kernel.ids import new_id
 from cashback.processes.adapter.settings import Settings
 
@@ -53,6 +55,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     anchors: Anchors
     recovering: Recovering
     gas_money: GasMoney
+    gauges: Gauges[Waits]
     lanes: tuple[LaneLoop, ...]
     follower: Follower
     hints: tuple[HeadHints, ...]
@@ -98,6 +101,7 @@ def assemble(
         anchors=Anchors(database, accepted=work),
         recovering=Recovering(database, source=blocks, start_block=settings.start_block, written=written),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
+        gauges=gauges(database, signers=[signer.address for signer in signers]),
         lanes=tuple(
             _lane(settings, database, node=node, contracts=contracts, signer=signer, holder=holder, work=work)
             for signer in signers

@@ -6,6 +6,23 @@ from typing import Final
 from cashback.kernel.db import Tx
 from cashback.webhooks.model import Answer, Attempt, Claim, DeliveryState, NewDelivery, NoAnswer
 
+_OPEN: Final = """
+        with recursive open (endpoint_id) as (
+            select min(endpoint_id)
+            from webhooks.deliveries
+            where state in ('due', 'claimed')
+            union all
+            select (
+                select min(next.endpoint_id)
+                from webhooks.deliveries as next
+                where next.state in ('due', 'claimed')
+                  and next.endpoint_id > open.endpoint_id
+            )
+            from open
+            where open.endpoint_id is not null
+        )"""
+"""The endpoints that something is to be delivered to, one after the other by their index, however much one has."""
+
 
 async def insert(tx: Tx, deliveries: Sequence[NewDelivery]) -> int:
     """Store deliveries and return how many are new: an event is delivered to an endpoint once.
@@ -242,40 +259,72 @@ async def end_open(tx: Tx, endpoint_ids: Sequence[str], *, limit: int) -> int:
 
 
 async def waiting(tx: Tx) -> tuple[int, int]:
-    """Return how many deliveries are due and not being tried, a thousand at most, and for how long the oldest (s)."""
+    """Return how many deliveries are due and not being tried, a thousand at most, and for how long the oldest (s).
+
+    Of each endpoint with something open the first is looked at, so that the oldest is the oldest of all.
+    """
     cursor = await tx.execute(
-        """
-        select count(*), coalesce(extract(epoch from now() - min(due_at)), 0)::bigint
-        from (
+        f"""
+        {_OPEN}
+        select (
+                   select count(*)
+                   from (
+                       select
+                       from open
+                       cross join lateral (
+                           select
+                           from webhooks.deliveries as due
+                           where due.endpoint_id = open.endpoint_id
+                             and due.state in ('due', 'claimed')
+                             and due.due_at <= now()
+                           limit 1000
+                       ) as found
+                       limit 1000
+                   ) as due
+               ),
+               coalesce(extract(epoch from greatest(now() - min(first.due_at), interval '0')), 0)::bigint
+        from open
+        cross join lateral (
             select due_at
-            from webhooks.deliveries
-            where state in ('due', 'claimed')
-              and due_at <= now()
-            limit 1000
-        ) as due
+            from webhooks.deliveries as ahead
+            where ahead.endpoint_id = open.endpoint_id
+              and ahead.state in ('due', 'claimed')
+            order by due_at
+            limit 1
+        ) as first
         """
     )
     row = await cursor.fetchone()
     return (0, 0) if row is None else (row[0], row[1])
 
 
-async def neglected(tx: Tx, *, for_s: int) -> int:
-    """Return how many endpoints have something that has been due for so long, and nothing that is being tried."""
+async def neglected(tx: Tx, *, for_s: int, hold_s: int) -> int:
+    """Return how many endpoints have something that has been due for so long, and nothing that is being tried.
+
+    What is tried is hidden for at most `hold_s` seconds.
+    """
     cursor = await tx.execute(
-        """
-        select count(distinct waiting.endpoint_id)
-        from webhooks.deliveries as waiting
-        where waiting.state in ('due', 'claimed')
-          and waiting.due_at < now() - make_interval(secs => %(for_s)s)
+        f"""
+        {_OPEN}
+        select count(*)
+        from open
+        where exists (
+              select
+              from webhooks.deliveries as late
+              where late.endpoint_id = open.endpoint_id
+                and late.state in ('due', 'claimed')
+                and late.due_at < now() - make_interval(secs => %(for_s)s)
+          )
           and not exists (
-              select 1
+              select
               from webhooks.deliveries as tried
-              where tried.endpoint_id = waiting.endpoint_id
+              where tried.endpoint_id = open.endpoint_id
                 and tried.state = 'claimed'
                 and tried.due_at > now()
+                and tried.due_at <= now() + make_interval(secs => %(hold_s)s)
           )
         """,
-        {"for_s": for_s},
+        {"for_s": for_s, "hold_s": hold_s},
     )
     row = await cursor.fetchone()
     return 0 if row is None else int(row[0])

@@ -14,6 +14,7 @@ from cashback.kernel.errors import Unavailable
 from cashback.kernel.failpoints import reach
 from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.outbox.drain import metrics
+from cashback.kernel.outbox.drain.age import Age
 from cashback.kernel.outbox.drain.outlet import RETRY, Outlet
 from cashback.kernel.outbox.drain.reading import BATCH_MAX, Batch, Row, is_full, pending, to_batch
 from cashback.kernel.outbox.lanes import Lanes
@@ -50,6 +51,7 @@ class Drainer:
         self._lanes = Lanes(schema=schema, holder=holder, ttl_s=lease_ttl_s)
         self._clock = SystemClock()
         self._rotate_at_s = 0.0
+        self._age = Age(schema=schema)
         self._ahead = Batch()
         self._idle = 0
         self._unwritten_events = 0
@@ -75,6 +77,7 @@ class Drainer:
                     await self._drain(session, stop)
             except Unavailable as cause:
                 failures += 1
+                self._age.forget()
                 if failures == 1:
                     log.warning("outbox.waits", schema=self._schema, reason=cause.detail)
                 await pause(stop, RETRY.delay_s(failures))
@@ -82,12 +85,15 @@ class Drainer:
     async def _drain(self, session: Session, stop: asyncio.Event) -> None:
         """Publish over one database session until told to stop.
 
-        Lanes are held only while the broker is reached; the partitions are rotated in any case.
+        Lanes are held only while the broker is reached; in any case partitions are rotated, and it is told how old what
+        waits has become.
         """
         try:
             while not stop.is_set():
                 if monotonic_s() >= self._rotate_at_s:
                     await self._rotate(session)
+                if self._age.is_due:
+                    await self._age.look(session)
                 if self._outlet.is_given_up and self._lanes.held:
                     log.warning("lanes.released", schema=self._schema, reason="the broker is not reached from here")
                     await self._release(session)
@@ -148,7 +154,6 @@ class Drainer:
             return
         batch = self._ahead if self._ahead.rows else await self._read(session, {})
         self._ahead = Batch()
-        self._observe(batch.rows)
         if not batch.rows:
             self._idle += 1
             await self._wait(session, self._poll_s())
@@ -231,11 +236,6 @@ class Drainer:
         """Return when a transaction that appended has committed, or after `wait_s`."""
         async for _ in session.notifies(timeout=wait_s, stop_after=1):
             self._idle = 0
-
-    def _observe(self, rows: Sequence[Row]) -> None:
-        """Tell the metrics how far behind the publishing is."""
-        age_s = (self._clock.now() - rows[0].time).total_seconds() if rows else 0.0
-        metrics.oldest_seconds.labels(self._schema).set(max(0.0, age_s))
 
     def _observe_published(self, rows: Sequence[Row]) -> None:
         """Tell the metrics how many were stored, and how long they had taken to get there."""

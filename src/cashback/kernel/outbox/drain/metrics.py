@@ -11,7 +11,9 @@ batch_sizes = Histogram(
 )
 statements = Counter("cashback_outbox_statements", "SQL statements, each one round trip", ["schema"])
 oldest_seconds = Gauge(
-    "cashback_outbox_oldest_seconds", "age of the oldest event read and not yet published", ["schema"]
+    "cashback_outbox_oldest_seconds",
+    "age of the oldest event not yet published, whoever publishes it; `NaN` while the database is not reached",
+    ["schema"],
 )
 days_left = Gauge(
     "cashback_outbox_days_left",

@@ -47,6 +47,20 @@ async def test_each_merchants_oldest_is_claimed_before_anybodys_second(world: Wo
     assert {of[one.endpoint_id] for one in claimed} == {"mer_1", "mer_2", "mer_3", None}
 
 
+async def test_each_endpoint_of_a_merchant_has_its_turn(world: World) -> None:
+    """Five of them want twenty places of sixteen, and what has just come for the fifth is claimed as well."""
+    for number in range(4):
+        await world.endpoint(f"/{number}", types=["purchase.refunded"])
+    await world.take(*(refunded() for _ in range(10)))
+    world.rows("update webhooks.deliveries set due_at = now() - interval '1 hour'")
+    fifth = await world.endpoint("/fifth", types=["purchase.refunded"])
+    await world.take(refunded())
+    async with world.worker.transaction() as tx:
+        claimed = await claim(tx)
+    assert len(claimed) == PER_MERCHANT_MAX
+    assert [one.endpoint_id for one in claimed].count(fifth.id) == 1
+
+
 async def test_what_waits_for_its_next_try_costs_a_claim_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what the database reads: two thousand retries of an endpoint are not looked at to count what is in flight."""
     endpoint = await world.endpoint()

@@ -94,12 +94,14 @@ shares as (
     where endpoint.state = 'enabled'
       and (waiting.endpoint_id is not null or held.endpoint_id is not null)
 ),
-found as (
+turns as (
     select
         open.id,
         open.due_at,
-        shares.of_merchant
-            + row_number() over (partition by shares.merchant_id order by open.due_at, open.id) as place
+        shares.merchant_id,
+        shares.of_merchant,
+        shares.of_endpoint
+            + row_number() over (partition by shares.endpoint_id order by open.due_at, open.id) as turn
     from shares
     cross join lateral (
         select one.id, one.due_at
@@ -112,6 +114,10 @@ found as (
         for update skip locked
     ) as open
     where shares.is_waiting
+),
+found as (
+    select id, due_at, of_merchant + row_number() over (partition by merchant_id order by turn, due_at, id) as place
+    from turns
 ),
 due as (
     select id
@@ -135,8 +141,8 @@ async def claim_due(tx: Tx, *, limit: int, per_merchant: int, per_endpoint: int,
 
     Of each endpoint there are at most `per_endpoint` in flight and of each merchant `per_merchant`, those of other
     processes included as far as they can be seen; the operator counts as a merchant. Each merchant's oldest comes
-    before anybody's second. The endpoints with something open are found one after the other by their index, and what is
-    in flight by one of its own, however much one has.
+    before anybody's second, and among those of a merchant each endpoint's likewise. The endpoints with something open
+    are found one after the other by their index, and what is in flight by one of its own, however much one has.
     """
     cursor = await tx.execute(
         _CLAIM_DUE, {"limit": limit, "per_merchant": per_merchant, "per_endpoint": per_endpoint, "hold_s": hold_s}

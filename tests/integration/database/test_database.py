@@ -254,3 +254,35 @@ async def test_a_server_that_is_no_primary_any_more_is_unavailable_and_left(
     for pid in pids:
         await eventually(partial(is_gone, server, pid), within_s=WELL_AGAIN_WITHIN_S, what="its backend has ended")
     await database.ping()
+
+
+@pytest.mark.deep
+async def test_a_lock_of_a_process_that_stands_still_is_had_by_whoever_waits_for_it(
+    server: EmbeddedPostgres, database: Database
+) -> None:
+    """The server throws out who says nothing in a transaction before others, by the same numbers, give up waiting."""
+    async with database.transaction() as tx:
+        await tx.execute("create table held (id integer primary key)")
+        await tx.execute("insert into held values (1)")
+
+    is_held = asyncio.Event()
+
+    async def wait_for_it() -> None:
+        """Change what the other one holds."""
+        await is_held.wait()
+        async with Database.open(server.dsn(), name="waiting") as other, other.transaction() as tx:
+            await tx.execute("update held set id = 2")
+
+    async def stand_still(waiting: asyncio.Task[None]) -> None:
+        """Hold a row, and say nothing until somebody else has had it."""
+        async with database.transaction() as tx:
+            await tx.execute("select from held for update")
+            is_held.set()
+            await waiting
+
+    waiting = asyncio.create_task(wait_for_it())
+    with pytest.raises(DatabaseUnavailable):
+        await stand_still(waiting)
+    assert waiting.exception() is None
+    async with database.transaction() as tx:
+        assert await (await tx.execute("select id from held")).fetchone() == (2,)

@@ -6,8 +6,13 @@ from typing import Final
 
 import pytest
 
+from cashback.kernel.bus.link import ASK_TIMEOUT_S
 from cashback.kernel.db import IDLE_IN_TRANSACTION_TIMEOUT_MS, LOCK_TIMEOUT_MS
+from cashback.kernel.outbox.drain.absence import ROUND_TRIPS_MAX
+from cashback.kernel.outbox.drain.drainer import LEASE_TTL_S
+from cashback.kernel.outbox.drain.outlet import MANY, RETRY
 from tests.architecture.tidy import ROOT
+from tests.support.recovery import RECOVERS_SERVER_WITHIN_S
 
 RECOVERED_WITHIN_S: Final = 10.0
 
@@ -46,6 +51,11 @@ def test_every_loop_under_a_lease_of_the_ledger_worker_is_among_those_that_look(
     source = (ROOT / "src/cashback/processes/ledger_worker.py").read_text()
     looks = {f"cashback.processes.ledger_worker.{name}" for name in re.findall(r"every_s=([A-Z_]+)", source)}
     assert looks == set(HOLDS["cashback.ledger.service.leased.LEASE_TTL_S"])
+
+
+def test_relays_that_stay_away_from_a_broker_come_back_within_half_a_minute() -> None:
+    """All of them may: the longest absence, and a try that is not answered in time."""
+    assert ROUND_TRIPS_MAX * RETRY.ceiling_s(MANY) + ASK_TIMEOUT_S + LEASE_TTL_S <= RECOVERS_SERVER_WITHIN_S
 
 
 def test_locks_of_a_process_that_stands_still_are_let_go_in_half_of_the_time() -> None:

@@ -168,6 +168,24 @@ async def test_relays_that_are_answered_and_cannot_publish_take_lanes_more_and_m
     await assert_stored_once_in_order(bus, events)
 
 
+@pytest.mark.deep
+@pytest.mark.invariant("I5", "I6")
+async def test_a_relay_that_is_answered_and_alone_cannot_publish_is_followed_within_five_seconds(
+    shop: Database, bus: Bus, broker: EmbeddedNats
+) -> None:
+    """It would get its lanes back at once: it leaves the other one the time to find them free."""
+    events = of_each_key(2)
+    async with two(shop, broker) as (way, _):
+        await happened(shop, *events[:8])
+        await eventually(lambda: has_stored(bus, 8))
+        way.swallowed = b"cashback."
+        await happened(shop, *events[8:])
+        await recovers(
+            lambda: has_stored(bus, 16), within_s=RELAY_FOLLOWED_WITHIN_S, what="the lanes are another relay's"
+        )
+    await assert_stored_once_in_order(bus, events)
+
+
 def takeovers_max(trips: int) -> int:
     """Return how often a relay takes lanes at most in so many round trips, if chance makes every absence short."""
     taken = 0

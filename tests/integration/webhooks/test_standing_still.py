@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,22 +20,6 @@ APART = frozenset({"failure.noted", "letter.buried"})
 """Points to which nothing leads while nothing fails."""
 
 pytestmark = pytest.mark.deep
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[EmbeddedNats]:
-    """Give a NATS server that this test alone uses."""
-    with EmbeddedNats(tmp_path / "nats", durable=False) as server:
-        yield server
-
-
-@pytest.fixture
-async def bus(broker: EmbeddedNats) -> AsyncIterator[Bus]:
-    """Give the bus, connected, with its streams."""
-    async with Bus.connect(broker.url(), name="test") as bus:
-        await bus.wait_connected()
-        await bus.apply_streams()
-        yield bus
 
 
 async def stands_still(process: CashbackProcess) -> bool:

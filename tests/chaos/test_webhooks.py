@@ -22,8 +22,8 @@ from cashback.webhooks.consumer import NAME
 from tests.chaos.test_broker import lose_storage, published
 from tests.chaos.test_worker_failpoints import dies_at
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
+from tests.integration.webhooks.world import WRONG_LOGS, open_shop
 from tests.integration.webhooks.world import Shop as Receiver
-from tests.integration.webhooks.world import open_shop
 from tests.support.facts import eventually
 from tests.support.load import Load, Shop, new_key
 from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S, recovers
@@ -95,7 +95,10 @@ async def settled(stack: WholeSystem, heard: Heard) -> None:
 
 
 async def assert_each_was_heard_of(stack: WholeSystem, heard: Heard) -> None:
-    """Assert that every step of every purchase was heard of, and no event delivered twice but under its own id (I5)."""
+    """Assert that every step of every purchase was heard of, and no event delivered twice but under its own id (I5).
+
+    The log of every delivery agrees with it.
+    """
 
     async def look() -> bool | None:
         return None if heard.missing() else True
@@ -104,6 +107,7 @@ async def assert_each_was_heard_of(stack: WholeSystem, heard: Heard) -> None:
     await settled(stack, heard)
     [(deliveries, events)] = stack.rows("cashback", COUNTS, heard.endpoint_id)
     assert deliveries == events == len({got.id for got in heard.receiver.got})
+    assert stack.rows("cashback", f"{WRONG_LOGS} and endpoint_id = %s", heard.endpoint_id) == []
 
 
 async def replay_everything(stack: WholeSystem) -> None:

@@ -25,6 +25,7 @@ WAYS: Final[tuple[Way, ...]] = ("to_broker", "to_client")
 MESSAGES: Final = frozenset({b"PUB", b"HPUB", b"MSG", b"HMSG"})
 COMMIT: Final = b"\r\nNats-Batch-Commit:"
 IN_BATCH: Final = b"\r\nNats-Batch-Id:"
+ROUND_TRIP: Final = b"$JS.API.INFO"
 HELD_MAX: Final = 10_000
 """Units on their way through one connection in one direction; more are left with the sender."""
 READ_BYTES: Final = 65_536
@@ -54,6 +55,8 @@ class Seen(msgspec.Struct):
     messages: int = 0
     doubled: int = 0
     overtaken: int = 0
+    round_trips: int = 0
+    """How often the client has asked whether JetStream is there."""
 
 
 class Splitter:
@@ -94,6 +97,8 @@ class NatsProxy:
         """Stand before this port of this machine; `seed` repeats what overtakes what."""
         self.port = 0
         self.weather = CALM
+        self.swallowed = b""
+        """What the client publishes on subjects that begin with this is lost, so long as it is not empty."""
         self.seen = Seen()
         self._upstream = port
         self._chance = random.Random(seed)  # noqa: S311 - moments need no secrecy, they need to be repeatable
@@ -172,10 +177,20 @@ class NatsProxy:
             with suppress(ConnectionError):
                 while data := await reader.read(READ_BYTES):
                     for unit in splitter.feed(data):
+                        if way == "to_broker" and self._is_swallowed(unit):
+                            continue
                         await queue.put((monotonic_s() + self.weather.delay_s, unit))
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
+
+    def _is_swallowed(self, unit: Unit) -> bool:
+        """Tell whether what the client publishes gets lost; a round trip is counted in any case."""
+        if not unit.is_message:
+            return False
+        subject = unit.data.split(b" ", 2)[1]
+        self.seen.round_trips += subject == ROUND_TRIP
+        return bool(self.swallowed) and subject.startswith(self.swallowed)
 
     async def _send(
         self, gate: asyncio.Event, queue: asyncio.Queue[tuple[float, Unit]], writer: asyncio.StreamWriter

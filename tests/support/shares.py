@@ -29,6 +29,7 @@ APART: Final = (
     "tests/integration/cli/test_demo.py",
     "tests/integration/cli/test_dev_again.py",
     "tests/integration/cli/test_interrupted.py",
+    "tests/integration/cli/test_interrupted_replay.py",
     "tests/integration/cli/test_replay_verb.py",
     "tests/integration/cli/test_setup.py",
     "tests/integration/cli/test_streams.py",

@@ -32,7 +32,7 @@ Session: TypeAlias = psycopg.AsyncConnection[TupleRow]
 
 STATEMENT_TIMEOUT_MS: Final = 30_000
 LOCK_TIMEOUT_MS: Final = 5_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 4_000  # shorter than others wait for a lock (ADR 0057)
 CLIENT_GONE_WITHIN_MS: Final = 1_000
 """How soon the server ends the statement of a client that hung up; between statements it notices at once."""
 

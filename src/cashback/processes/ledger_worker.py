@@ -52,7 +52,8 @@ from cashback.processes.reconciling import Auditing, Reconciler, settings_of_pro
 from cashback.processes.tls import ClientTls
 
 SCHEMA: Final = "ledger"
-LOOK_AT_CLOCK_EVERY_S: Final = 60.0
+LOOK_AT_CLOCK_EVERY_S: Final = 5.0
+"""How often it is asked whether balances are to be recomputed; after a failure, or another worker's death, as well."""
 ANCHOR_LOOK_EVERY_S: Final = 5.0
 """How often the anchorer asks how far an anchor is, or whether the next one is due."""
 SUPPLY_LOOK_EVERY_S: Final = 5.0

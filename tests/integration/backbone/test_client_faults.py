@@ -137,6 +137,7 @@ async def test_a_connection_that_the_network_has_forgotten_looks_well_for_ever(
 ) -> None:
     """Each publication of theirs times out and it says that it is connected; ours notices and takes another one."""
     monkeypatch.setattr("cashback.kernel.bus.connection.PROBE_EVERY_S", SHORTLY_S)
+    monkeypatch.setattr("cashback.kernel.bus.connection.PROBE_TIMEOUT_S", SHORTLY_S)
     async with (
         NatsProxy.before(broker.url()) as proxy,
         theirs(proxy.url(broker.url())) as client,

@@ -101,6 +101,7 @@ async def test_a_relay_whose_connection_goes_one_way_only_publishes_once(
 ) -> None:
     """The broker has stored what nobody was told of, or is told much later: the ids are the same."""
     monkeypatch.setattr("cashback.kernel.bus.connection.PROBE_EVERY_S", LINK_PROBED_EVERY_S)
+    monkeypatch.setattr("cashback.kernel.bus.connection.PROBE_TIMEOUT_S", LINK_PROBED_EVERY_S)
     events = events_of(4)
     async with through(broker, name="relay") as (proxy, far), running(drainer(shop, far).run):
         await happened(shop, *events[:KEYS])
@@ -128,6 +129,7 @@ async def test_a_worker_whose_connection_goes_one_way_only_applies_once(
     """Its answers never arrive, or it never sees what it is sent: another gets that, and knows what is done."""
     monkeypatch.setattr("cashback.kernel.bus.durable.ACK_WAIT_S", 1)
     monkeypatch.setattr("cashback.kernel.bus.connection.PROBE_EVERY_S", LINK_PROBED_EVERY_S)
+    monkeypatch.setattr("cashback.kernel.bus.connection.PROBE_TIMEOUT_S", LINK_PROBED_EVERY_S)
     events = events_of(4)
     async with (
         through(broker, name="worker") as (proxy, far),

@@ -14,7 +14,7 @@ from tests.integration.database.attempts import Attempt
 
 Tries = Mapping[str, Sequence[Attempt]]
 
-OF_ALL: Final = {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "10s"}
+OF_ALL: Final = {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "4s"}
 OF_PROCESSES: Final = {**OF_ALL, "transaction_timeout": "5min"}
 OF_LONG_READERS: Final = {**OF_ALL, "transaction_timeout": "0"}
 ROLES: Final = [(service.database, role) for service in migrate.SERVICES for role in service.roles]

@@ -14,6 +14,7 @@ import msgspec
 import psycopg
 import pytest
 
+from cashback.kernel.db import Database
 from cashback.ledger.model.backtests import Backtest, BacktestInterrupted, Kept, Trial
 from cashback.ledger.model.rulesets import Limits, Rules
 from cashback.ledger.service import Backtests, backtesting
@@ -22,6 +23,7 @@ from cashback.processes.backtesting.pool import open_pool
 from tests.integration.ledger.backtested import MOST, bought, ruled, run
 from tests.integration.ledger.programme_rules import rule
 from tests.integration.ledger.world import Dsns, World
+from tests.support.facts import eventually
 
 
 async def test_neither_workers_nor_chunks_show_in_the_story(world: World) -> None:
@@ -38,6 +40,36 @@ async def test_neither_workers_nor_chunks_show_in_the_story(world: World) -> Non
         stories.append(await run(Backtests(world.auditor, earners=earners, chunk=chunk), programme, rules))
     assert [msgspec.json.encode(story) for story in stories] == [msgspec.json.encode(stories[0])] * 6
     assert stories[0].difference_minor != "0"
+
+
+@pytest.mark.deep
+async def test_a_backtest_is_not_thrown_out_while_others_compute_for_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two transactions that say nothing, one of a process that writes and one of a backtest, the first is ended."""
+    monkeypatch.setattr("cashback.kernel.db.IDLE_IN_TRANSACTION_TIMEOUT_MS", 200)
+    programme, rules = await ruled(world)
+    await bought(world)
+
+    @asynccontextmanager
+    async def slowly(trial: Trial) -> AsyncIterator[Sequence[Earner]]:
+        """Start only once the other one was thrown out."""
+        other = await psycopg.AsyncConnection.connect(world.dsns.of("cashback_ledger"))
+        await other.execute("set local idle_in_transaction_session_timeout = 200")
+        pid = other.info.backend_pid
+
+        async def is_gone() -> bool | None:
+            """Tell whether the other one's session has ended."""
+            return None if await world.one("select count(*) from pg_stat_activity where pid = %s", pid) else True
+
+        await eventually(is_gone, within_s=30, what="the other one is thrown out")
+        await other.close()
+        async with asynccontextmanager(open_pool)(trial, workers=1) as earners:
+            yield earners
+
+    async with Database.open(world.dsns.of("cashback_auditor"), name="hasty") as hasty:
+        story = await run(Backtests(hasty, earners=slowly), programme, rules)
+    assert msgspec.json.encode(story) == msgspec.json.encode(await run(Backtests(world.auditor), programme, rules))
 
 
 async def test_few_purchases_are_held_at_a_time(world: World) -> None:

@@ -1,10 +1,13 @@
 """A database of its own for each test, and a shop on this machine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from cashback.kernel.bus import Bus
 from cashback.kernel.db import Database
+from cashback.processes.embedded import EmbeddedNats
 from tests.integration.ledger.world import fresh_database
 from tests.integration.webhooks.world import World, open_shop
 from tests.support.servers import Databases
@@ -20,3 +23,19 @@ async def world(databases: Databases) -> AsyncIterator[World]:
             open_shop() as shop,
         ):
             yield World(dsns, api=api, worker=worker, shop=shop)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedNats]:
+    """Give a NATS server that this test alone uses."""
+    with EmbeddedNats(tmp_path / "nats", durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+async def bus(broker: EmbeddedNats) -> AsyncIterator[Bus]:
+    """Give the bus, connected, with its streams."""
+    async with Bus.connect(broker.url(), name="test") as bus:
+        await bus.wait_connected()
+        await bus.apply_streams()
+        yield bus

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGKILL
@@ -33,22 +33,6 @@ FAILED = frozenset({"failure.noted"})
 
 FAST = frozenset({"delivery.answered"})
 """The point that is tried each time; the others are for the deep tier."""
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[EmbeddedNats]:
-    """Give a NATS server that this test alone uses."""
-    with EmbeddedNats(tmp_path / "nats", durable=False) as server:
-        yield server
-
-
-@pytest.fixture
-async def bus(broker: EmbeddedNats) -> AsyncIterator[Bus]:
-    """Give the bus, connected, with its streams."""
-    async with Bus.connect(broker.url(), name="test") as bus:
-        await bus.wait_connected()
-        await bus.apply_streams()
-        yield bus
 
 
 def worker(world: World, broker: EmbeddedNats, folder: Path, **settings: str) -> CashbackProcess:

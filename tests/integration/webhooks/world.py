@@ -26,6 +26,21 @@ from tests.integration.ledger.world import Dsns
 KEY: Final = b"k" * 32
 KEYS: Final = SealingKeys(KEY)
 HOST: Final = "127.0.0.1"
+WRONG_LOGS: Final = """
+    select delivery.id, state, attempts, claims, log.tries, log.newest, log.taken
+    from webhooks.deliveries as delivery
+    cross join lateral (
+        select count(*) as tries, max(number) as newest, count(*) filter (where status between 200 and 299) as taken
+        from webhooks.attempts
+        where delivery_id = delivery.id
+    ) as log
+    where (state <> 'delivered'
+       or attempts > claims
+       or (log.tries, log.newest, log.taken) is distinct from (attempts, attempts, 1))
+"""
+"""Deliveries that have no good end, or whose log does not tell of it: of tries that are numbered without a gap, one was
+answered well, however many there were."""
+
 WITHIN_S: Final = 20.0
 ENDS_WITHIN_S: Final = 20.0
 _LOOK_EVERY_S: Final = 0.01

@@ -1,6 +1,7 @@
 """The bus: a connection to the broker that is replaced for as long as the process lives.
 
     opening ──▶ up ──lost, or three round trips failed──▶ opening (50 ms .. 1 s apart, with jitter, for ever)
+                 └── one round trip each second: how long nothing was answered is known without anybody's asking
 
 A process starts without the broker and waits; what it asks meanwhile is refused at once with `BusUnavailable`.
 """
@@ -22,10 +23,12 @@ from cashback.kernel.bus.errors import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, Bus
 from cashback.kernel.bus.frame import publish_frame
 from cashback.kernel.bus.link import ASK_TIMEOUT_S, INBOX_PREFIX, Address, Link
 from cashback.kernel.bus.streams import STREAMS, Replicas, Stream, StreamReport, differences, replicas_of, to_config
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.telemetry import logger
 
-PROBE_EVERY_S: Final = 2.0
+PROBE_EVERY_S: Final = 1.0
+PROBE_TIMEOUT_S: Final = 2.0
 PROBE_FAILURES_MAX: Final = 3
 CANCEL_EVERY_S: Final = 0.1
 TURNS: Final = 1_000
@@ -80,6 +83,15 @@ class Bus:
     def is_connected(self) -> bool:
         """Tell whether there is a link at this moment."""
         return self._link is not None and self._link.is_open
+
+    @property
+    def silent_s(self) -> float:
+        """Return for how long what is asked has not been answered; 0 while it is, or when there is no link.
+
+        A network that swallows what is sent says nothing of it, and a process that has nothing to send hears nothing.
+        """
+        since_s = self._link.silent_since_s if self._link is not None and self._link.is_open else None
+        return 0.0 if since_s is None else monotonic_s() - since_s
 
     @property
     def link(self) -> Link:
@@ -229,7 +241,7 @@ async def _watch(link: Link) -> None:
             return
         address = link.reply_address()
         try:
-            await link.ask([publish_frame(address, b"")], [address], timeout_s=PROBE_EVERY_S)
+            await link.ask([publish_frame(address, b"")], [address], timeout_s=PROBE_TIMEOUT_S)
             failures = 0
         except BusUnavailable:
             failures += 1

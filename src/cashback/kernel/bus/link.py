@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from cashback.kernel.bus.errors import BusUnavailable
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.telemetry import logger
 
 OPEN_TIMEOUT_S: Final = 2.0
@@ -89,6 +90,8 @@ class Link:
         self.lost = asyncio.Event()
         self.offers_atomic = True
         """Whether the stream takes atomic batches; a refusal makes it False for the rest of this link's life."""
+        self.silent_since_s: float | None = None
+        """When something was asked for the first time since the last answer; None while there is no such question."""
         self._wire = _Wire()
         self._inbox = ""
         self._numbers = count(1)
@@ -127,6 +130,8 @@ class Link:
         loop = asyncio.get_running_loop()
         futures = {address: loop.create_future() for address in addresses}
         self._waiting.update(futures)
+        if self.silent_since_s is None:
+            self.silent_since_s = monotonic_s()
         try:
             async with asyncio.timeout(timeout_s):
                 await self.send(frames)
@@ -215,7 +220,8 @@ class Link:
             raise
 
     async def _answered(self, message: Msg) -> None:
-        """Hand an answer to whoever waits for it; one that comes too late is dropped."""
+        """Hand an answer to whoever waits for it; one that comes too late is dropped, and breaks the silence too."""
+        self.silent_since_s = None
         future = self._waiting.get(message.subject)
         if future is not None and not future.done():
             future.set_result(message)

@@ -106,6 +106,7 @@ class Backtests:
         try:
             async with asyncio.timeout(WITHIN_S), self._turn, self._database.transaction() as tx:
                 await store.read_only(tx)
+                await store.patient(tx)
                 async with long_statements(tx, within_s=STATEMENT_WITHIN_S):
                     return await self._run(tx, asked, most=most, reached=reached)
         except TimeoutError as cause:

@@ -13,6 +13,14 @@ async def read_only(tx: Tx) -> None:
     await tx.execute("set transaction isolation level repeatable read, read only")
 
 
+async def patient(tx: Tx) -> None:
+    """Let ten seconds go by between two statements of `tx`, while other processes start and decide what was read.
+
+    It changes nothing, so that nobody waits for its locks.
+    """
+    await tx.execute("set local idle_in_transaction_session_timeout = '10s'")
+
+
 async def count(tx: Tx, programme_id: str, *, since: datetime | None, until: datetime | None, most: int) -> int:
     """Return how many purchases of a programme were recorded in `[since, until)`, counting no further than `most`."""
     cursor = await tx.execute(

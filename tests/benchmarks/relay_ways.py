@@ -21,7 +21,7 @@ from cashback.kernel.bus import Bus, publish
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle.stopping import pause
-from cashback.kernel.outbox.drain import BATCH_MAX, LEASE_TTL_S, Drainer, Row, pending, to_message
+from cashback.kernel.outbox.drain import BATCH_MAX, LEASE_TTL_S, Drainer, Row, go_by_index, pending, to_message
 from cashback.kernel.outbox.lanes import Lanes
 from tests.benchmarks.ground import RELAY, SCHEMA, Ground, published, purchase_event
 
@@ -144,6 +144,7 @@ async def _each_batch(database: Database, take: Callable[[list[Row]], Awaitable[
     """Read all there is in batches, hand each to `take`, and move the cursors behind it."""
     lanes = Lanes(schema=SCHEMA, holder=RELAY, ttl_s=LEASE_TTL_S)
     async with database.session() as session:
+        await go_by_index(session)
         await lanes.acquire(session)
         while rows := await pending(session, schema=SCHEMA, lanes=list(lanes.held.values()), limit=BATCH_MAX):
             await take(rows)

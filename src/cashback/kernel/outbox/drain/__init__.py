@@ -12,6 +12,6 @@ why each part is as it is.
 """
 
 from cashback.kernel.outbox.drain.drainer import LEASE_TTL_S, Drainer
-from cashback.kernel.outbox.drain.reading import BATCH_MAX, Row, pending, to_message
+from cashback.kernel.outbox.drain.reading import BATCH_MAX, Row, go_by_index, pending, to_message
 
-__all__ = ["BATCH_MAX", "LEASE_TTL_S", "Drainer", "Row", "pending", "to_message"]
+__all__ = ["BATCH_MAX", "LEASE_TTL_S", "Drainer", "Row", "go_by_index", "pending", "to_message"]

@@ -15,7 +15,7 @@ from cashback.kernel.failpoints import reach
 from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.outbox.drain import metrics
 from cashback.kernel.outbox.drain.outlet import RETRY, Outlet
-from cashback.kernel.outbox.drain.reading import BATCH_MAX, Batch, Row, is_full, pending, to_batch
+from cashback.kernel.outbox.drain.reading import BATCH_MAX, Batch, Row, go_by_index, is_full, pending, to_batch
 from cashback.kernel.outbox.lanes import Lanes
 from cashback.kernel.outbox.rotating import days_ahead, rotate
 from cashback.kernel.telemetry import logger
@@ -69,6 +69,7 @@ class Drainer:
             try:
                 async with self._database.session() as session:
                     await session.execute(f"listen outbox_{self._schema}")
+                    await go_by_index(session)
                     failures = 0
                     self._ahead = Batch()
                     await self._drain(session, stop)
@@ -175,7 +176,7 @@ class Drainer:
         """
         rows, ahead = batch.rows, Batch()
         reached = {row.partition: row.position for row in rows}
-        publishing = asyncio.create_task(self._outlet.publish(batch.messages))
+        publishing = asyncio.create_task(self._outlet.publish(batch.parcels))
         try:
             if is_full(rows):
                 # The batch goes out first: the broker has the longer work.

@@ -196,6 +196,18 @@ async def test_a_live_lease_is_not_taken(shop: Database) -> None:
     assert len(second.held) == 4
 
 
+async def test_at_the_end_of_a_backlog_the_cursors_follow_at_once(
+    shop: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the time nor the number of events after which they would is waited for, nor a renewal."""
+    monkeypatch.setattr("cashback.kernel.outbox.drain.drainer.UNWRITTEN_MAX_S", 3_600.0)
+    monkeypatch.setattr(Lanes, "is_due", property(lambda lanes: not lanes.held))
+    await happened(shop, *[event(f"pur_{number}") for number in range(700)])
+    async with running(drainer(shop, bus).run):
+        await eventually(lambda: _are_cursors_at_the_end(shop))
+    assert await count_stored(bus) == 700
+
+
 async def test_a_drainer_that_stops_gives_its_lanes_back(shop: Database, bus: Bus) -> None:
     """A rolling restart costs no lease time."""
     async with running(drainer(shop, bus).run):

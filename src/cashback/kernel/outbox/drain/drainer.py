@@ -54,6 +54,7 @@ class Drainer:
         self._idle = 0
         self._unwritten_events = 0
         self._unwritten_since_s = 0.0
+        self._had_backlog = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set, then finish the batch in hand and give the lanes back.
@@ -151,8 +152,9 @@ class Drainer:
         self._observe(batch.rows)
         if not batch.rows:
             self._idle += 1
-            await self._wait(session, self._poll_s())
-            if self._is_write_due():
+            if not self._had_backlog:
+                await self._wait(session, self._poll_s())
+            if self._had_backlog or self._is_write_due():
                 await self._write(session)
             return
         self._idle = 0
@@ -168,8 +170,8 @@ class Drainer:
     async def _move(self, session: Session, batch: Batch) -> None:
         """Publish `batch` and move the cursors behind it; with a backlog the next is read and made ready meanwhile.
 
-        The cursors follow a little later, for several batches at once. What is published again after a death between
-        has the same message ids.
+        The cursors follow a little later, for several batches at once, and at the end of a backlog at once. What is
+        published again after a death between has the same message ids.
 
         Raises:
             BusUnavailable: it is not known that all are stored; no cursor has moved.
@@ -191,6 +193,7 @@ class Drainer:
             self._unwritten_events, self._unwritten_since_s = 0, monotonic_s()
         self._lanes.reach(reached)
         self._unwritten_events += len(rows)
+        self._had_backlog |= is_full(rows)
         self._ahead = ahead
         if self._is_write_due():
             await self._write(session)
@@ -211,7 +214,7 @@ class Drainer:
 
     async def _write(self, session: Session) -> None:
         """Move the cursors behind what is published; with a lane lost, what was read of it is another's to publish."""
-        before = self._tokens()
+        before, self._had_backlog = self._tokens(), False
         await self._lanes.write(session)
         reach("cursors.moved")
         self._count_lanes()

@@ -1,11 +1,12 @@
 """The ways that `relay` holds against each other: the drainer, its two limits, and the naive one.
 
-| way          | reads | publishes                          | moves cursors    |
-|--------------|-------|------------------------------------|------------------|
-| `drained`    | yes   | atomic batches                     | yes              |
-| `broker_only`| no    | atomic batches, built beforehand   | no               |
-| `dropped`    | yes   | nothing                            | yes              |
-| `one_by_one` | yes   | one event, awaited, after another  | yes, in batches  |
+| way          | reads | publishes                              | moves cursors    |
+|--------------|-------|----------------------------------------|------------------|
+| `drained`    | yes   | atomic batches                         | yes              |
+| `broker_only`| no    | atomic batches of messages made before | no               |
+| `packed`     | no    | atomic batches whose bytes were made before | no          |
+| `dropped`    | yes   | nothing                                | yes              |
+| `one_by_one` | yes   | one event, awaited, after another      | yes, in batches  |
 
 Each returns events a second from its first read or publication to its last effect; what it reads was committed before.
 """
@@ -17,11 +18,11 @@ from typing import Final
 import msgspec
 import psycopg
 
-from cashback.kernel.bus import Bus, publish
+from cashback.kernel.bus import Bus, Message, pack, publish, publish_packed
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle.stopping import pause
-from cashback.kernel.outbox.drain import BATCH_MAX, LEASE_TTL_S, Drainer, Row, pending, to_message
+from cashback.kernel.outbox.drain import BATCH_MAX, LEASE_TTL_S, Drainer, Row, go_by_index, pending, to_message
 from cashback.kernel.outbox.lanes import Lanes
 from tests.benchmarks.ground import RELAY, SCHEMA, Ground, published, purchase_event
 
@@ -70,13 +71,13 @@ class Ways(msgspec.Struct):
 
     async def broker_only(self) -> float:
         """Publish what was built beforehand, in atomic batches, without a database."""
-        messages = [published(purchase_event()) for _ in range(EVENTS)]
-        async with self.ground.bus(RELAY) as bus:
-            begin_s = monotonic_s()
-            await publish(bus, messages)
-            took_s = monotonic_s() - begin_s
-        self.published_alone += EVENTS
-        return EVENTS / took_s
+        messages = _messages()
+        return await self._published_alone(lambda bus: publish(bus, messages))
+
+    async def packed(self) -> float:
+        """Send the same batches as bytes that were made beforehand, as the drainer does with a backlog."""
+        parcels = list(pack(_messages()))
+        return await self._published_alone(lambda bus: publish_packed(bus, parcels))
 
     async def dropped(self) -> float:
         """Read what is there and move the cursors, and publish nothing."""
@@ -85,6 +86,15 @@ class Ways(msgspec.Struct):
             begin_s = monotonic_s()
             await _each_batch(database, _drop)
             took_s = monotonic_s() - begin_s
+        return EVENTS / took_s
+
+    async def _published_alone(self, way: Callable[[Bus], Awaitable[None]]) -> float:
+        """Return events a second of a way that reads nothing."""
+        async with self.ground.bus(RELAY) as bus:
+            begin_s = monotonic_s()
+            await way(bus)
+            took_s = monotonic_s() - begin_s
+        self.published_alone += EVENTS
         return EVENTS / took_s
 
     async def lost_or_doubled(self) -> int:
@@ -140,10 +150,16 @@ class Ways(msgspec.Struct):
         await _each_batch(database, publish_each)
 
 
+def _messages() -> list[Message]:
+    """Return as many new messages as a round has events."""
+    return [published(purchase_event()) for _ in range(EVENTS)]
+
+
 async def _each_batch(database: Database, take: Callable[[list[Row]], Awaitable[None]]) -> None:
     """Read all there is in batches, hand each to `take`, and move the cursors behind it."""
     lanes = Lanes(schema=SCHEMA, holder=RELAY, ttl_s=LEASE_TTL_S)
     async with database.session() as session:
+        await go_by_index(session)
         await lanes.acquire(session)
         while rows := await pending(session, schema=SCHEMA, lanes=list(lanes.held.values()), limit=BATCH_MAX):
             await take(rows)

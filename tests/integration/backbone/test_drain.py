@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from cashback.kernel.bus import Bus, publish
 from cashback.kernel.db import Database
 from cashback.kernel.outbox import append, partition_of
-from cashback.kernel.outbox.drain import pending
+from cashback.kernel.outbox.drain import go_by_index, pending
 from cashback.kernel.outbox.lanes import Lane, Lanes
 from tests.integration.backbone.loops import drainer, has_stored
 from tests.integration.backbone.world import (
@@ -196,6 +196,18 @@ async def test_a_live_lease_is_not_taken(shop: Database) -> None:
     assert len(second.held) == 4
 
 
+async def test_at_the_end_of_a_backlog_the_cursors_follow_at_once(
+    shop: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the time nor the number of events after which they would is waited for, nor a renewal."""
+    monkeypatch.setattr("cashback.kernel.outbox.drain.drainer.UNWRITTEN_MAX_S", 3_600.0)
+    monkeypatch.setattr(Lanes, "is_due", property(lambda lanes: not lanes.held))
+    await happened(shop, *[event(f"pur_{number}") for number in range(700)])
+    async with running(drainer(shop, bus).run):
+        await eventually(lambda: _are_cursors_at_the_end(shop))
+    assert await count_stored(bus) == 700
+
+
 async def test_a_drainer_that_stops_gives_its_lanes_back(shop: Database, bus: Bus) -> None:
     """A rolling restart costs no lease time."""
     async with running(drainer(shop, bus).run):
@@ -213,6 +225,25 @@ async def test_lanes_are_read_in_the_order_of_positions(shop: Database) -> None:
         await lanes.acquire(session)
         found = await pending(session, schema=SCHEMA, lanes=list(lanes.held.values()), limit=10)
     assert [row.position for row in found] == list(range(1, 11))
+
+
+async def test_of_a_day_without_statistics_no_more_is_fetched_than_is_read(shop: Database) -> None:
+    """PostgreSQL takes a new day for small: left alone it fetches and sorts all that waits in it, for each batch."""
+    await happened(shop, *[event(f"pur_{number}") for number in range(5_000)])
+    lanes = [Lane(partition=number, position=0, token=0) for number in range(4)]
+    async with shop.session() as session:
+        await go_by_index(session)
+        assert len(await pending(session, schema=SCHEMA, lanes=lanes, limit=500)) == 500
+        await session.execute("select pg_stat_force_next_flush()")
+        cursor = await session.execute(
+            """
+            select sum(idx_tup_fetch + seq_tup_read)
+            from pg_stat_user_tables
+            where relname like 'outbox_events%'
+            """
+        )
+        ((fetched,),) = await cursor.fetchall()
+    assert 500 <= fetched < 600
 
 
 async def test_a_lane_is_read_alone_where_another_relay_holds_the_rest(shop: Database) -> None:

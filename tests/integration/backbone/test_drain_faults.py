@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from cashback.kernel.bus import Bus, BusUnavailable, Message, publish
+from cashback.kernel.bus import Bus, BusUnavailable, Parcel, publish_packed
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.db import Database
 from cashback.kernel.failpoints import Point, watching
@@ -107,12 +107,12 @@ async def test_a_drainer_stops_though_the_broker_hangs(
     """What it was publishing is cut off, not waited for, and stays in the outbox for whoever comes next."""
     publishing, cut_off = asyncio.Event(), asyncio.Event()
 
-    async def publish_patiently(bus: Bus, messages: Sequence[Message]) -> None:
+    async def publish_patiently(bus: Bus, parcels: Sequence[Parcel]) -> None:
         """Publish, and wait for the answer for ever."""
         publishing.set()
         try:
             with suppress(BusUnavailable):
-                await publish(bus, messages)
+                await publish_packed(bus, parcels)
             await asyncio.Event().wait()
         finally:
             cut_off.set()
@@ -121,7 +121,7 @@ async def test_a_drainer_stops_though_the_broker_hangs(
     async with running(drainer(shop, bus).run) as stop:
         await happened(shop, before)
         await eventually(lambda: has_stored(bus, 1))
-        monkeypatch.setattr("cashback.kernel.outbox.drain.outlet.publish", publish_patiently)
+        monkeypatch.setattr("cashback.kernel.outbox.drain.outlet.publish_packed", publish_patiently)
         broker.pause()
         await happened(shop, one)
         await publishing.wait()

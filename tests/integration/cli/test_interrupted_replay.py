@@ -14,7 +14,7 @@ from cashback.cli.command import EXIT_INTERRUPTED
 from cashback.events.minting import TokenMinted
 from cashback.kernel.bus import Bus, event_message, publish
 from cashback.kernel.bus.message import REPLAY_OF
-from cashback.kernel.bus.publish import BATCH_MAX
+from cashback.kernel.bus.packing import BATCH_MAX
 from cashback.kernel.bus.replay import INACTIVE_S
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.clock import SystemClock

@@ -16,7 +16,8 @@ from cashback.kernel.bus.errors import BusRefused, BusUnavailable, EventMalforme
 from cashback.kernel.bus.failures import Retry
 from cashback.kernel.bus.message import Delivery, Message, event_message
 from cashback.kernel.bus.ordered import OrderedConsumer
-from cashback.kernel.bus.publish import publish
+from cashback.kernel.bus.packing import Parcel, pack
+from cashback.kernel.bus.publish import publish, publish_packed
 from cashback.kernel.bus.streams import DEAD_LETTERS, EVENTS, STREAMS, Stream, StreamReport
 
 __all__ = [
@@ -33,10 +34,13 @@ __all__ = [
     "Handler",
     "Message",
     "OrderedConsumer",
+    "Parcel",
     "Retry",
     "Stream",
     "StreamMissing",
     "StreamReport",
     "event_message",
+    "pack",
     "publish",
+    "publish_packed",
 ]

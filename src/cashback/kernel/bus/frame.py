@@ -4,7 +4,7 @@ https://docs.nats.io/reference/reference-protocols/nats-protocol (PUB and HPUB)
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -20,9 +20,18 @@ _SAFE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not 
 def header_lines(headers: Mapping[str, str]) -> bytes:
     """Return the headers as lines, values encoded by `header_value`."""
     # One look at all of them first: it is true of nearly every event, and the relay writes thousands a second.
-    if not _DENSE.fullmatch("".join(headers.values())):
+    if not are_dense(headers.values()):
         headers = {name: header_value(value) for name, value in headers.items()}
     return "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("ascii")
+
+
+def are_dense(values: Iterable[str]) -> bool:
+    """Tell whether all these values may be written into headers as they are, no space among them.
+
+    >>> are_dense(["evt_1", "a key"])
+    False
+    """
+    return _DENSE.fullmatch("".join(values)) is not None
 
 
 def header_value(value: str) -> str:
@@ -44,10 +53,21 @@ def publish_frame(subject: str, data: bytes, *, headers: bytes = b"", reply: str
     Raises:
         Broken: a subject contains what would break the protocol's line.
     """
+    target = subject_bytes(subject)
+    if reply:
+        target = b"%b %b" % (target, reply.encode())
+    if not headers:
+        return b"PUB %b %d\r\n%b\r\n" % (target, len(data), data)
+    size = len(_LINE) + len(headers) + 2
+    return b"HPUB %b %d %d\r\n%b%b\r\n%b\r\n" % (target, size, size + len(data), _LINE, headers, data)
+
+
+def subject_bytes(subject: str) -> bytes:
+    """Return a subject as it stands in the protocol's line.
+
+    Raises:
+        Broken: it contains what would break that line.
+    """
     if not _SUBJECT.fullmatch(subject):
         raise Broken(f"{subject!r} cannot be a subject")
-    target = f"{subject} {reply}" if reply else subject
-    if not headers:
-        return b"PUB %b %d\r\n%b\r\n" % (target.encode(), len(data), data)
-    size = len(_LINE) + len(headers) + 2
-    return b"HPUB %b %d %d\r\n%b%b\r\n%b\r\n" % (target.encode(), size, size + len(data), _LINE, headers, data)
+    return subject.encode()

@@ -22,7 +22,7 @@ import msgspec
 from nats.aio.msg import Msg
 
 from cashback.kernel.bus.errors import EventMalformed
-from cashback.kernel.bus.frame import header_lines, plain_headers
+from cashback.kernel.bus.frame import are_dense, header_lines, header_value, plain_headers
 from cashback.kernel.bus.streams import event_subject, type_of
 
 MESSAGE_ID: Final = "Nats-Msg-Id"
@@ -40,6 +40,8 @@ NAME_BYTES_MAX: Final = 1_024
 """Of an event's id and of its key: what every inbox can hold."""
 
 _ACK_TOKENS: Final = 9
+_UTC: Final = "+00:00"
+_END: Final = "\r\n"
 _SCHEMA: Final = re.compile(r"urn:cashback:(?P<type>.+):(?P<version>[1-9][0-9]{0,4})")
 
 
@@ -101,27 +103,18 @@ def event_message(  # noqa: PLR0913 - the attributes of an event, all of them by
 
     One of the first version says nothing of it: its bytes are what they were before there were versions.
     """
-    headers = {
-        "ce-specversion": "1.0",
-        EVENT_ID: id,
-        EVENT_TYPE: type,
-        "ce-source": source,
-        "ce-time": rfc3339(time),
-        EVENT_KEY: key,
-        "content-type": "application/json",
-    }
-    if traceparent is not None:
-        headers["traceparent"] = traceparent
-    if version != FIRST_VERSION:
-        headers[EVENT_SCHEMA] = f"urn:cashback:{type}:{version}"
-    return Message(
-        subject=event_subject(type, partition),
-        id=id,
-        key=key,
-        headers=header_lines(headers),
-        data=data,
-        traceparent=traceparent,
+    said = (id, type, source, key, traceparent or "")
+    # One look at all of them: it is true of nearly every event, and the relay writes tens of thousands a second.
+    id_, type_, source_, key_, trace = said if are_dense(said) else map(header_value, said)
+    schema = f"urn:cashback:{type}:{version}"
+    # One template takes half as long as a dict of headers that `header_lines` writes.
+    headers = (
+        f"ce-specversion: 1.0\r\n{EVENT_ID}: {id_}\r\n{EVENT_TYPE}: {type_}\r\nce-source: {source_}\r\n"
+        f"ce-time: {rfc3339(time)}\r\n{EVENT_KEY}: {key_}\r\ncontent-type: application/json\r\n"
+        f"{'' if traceparent is None else f'traceparent: {trace}{_END}'}"
+        f"{'' if version == FIRST_VERSION else f'{EVENT_SCHEMA}: {header_value(schema)}{_END}'}"
     )
+    return Message(event_subject(type, partition), id, key, headers.encode("ascii"), data, traceparent)
 
 
 def repeated(
@@ -227,7 +220,10 @@ def read_place(reply: str) -> Place:
 
 def rfc3339(time: datetime) -> str:
     """Return an aware instant as RFC 3339 in UTC."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    text = time.isoformat()
+    # What a session in UTC has read is so already.
+    utc = text if text.endswith(_UTC) else time.astimezone(UTC).isoformat()
+    return f"{utc.removesuffix(_UTC)}Z"
 
 
 def new_token() -> str:

@@ -9,7 +9,7 @@ An atomic batch is stored whole or not at all (NATS ADR-50) and costs four fsync
 ambiguous end (no answer in time) the caller publishes again: the duplicate window makes it once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from cashback.kernel.bus import metrics
@@ -17,13 +17,12 @@ from cashback.kernel.bus.connection import Bus, read_answer
 from cashback.kernel.bus.errors import BusRefused, BusUnavailable
 from cashback.kernel.bus.frame import header_value, publish_frame
 from cashback.kernel.bus.link import ASK_TIMEOUT_S, Link
-from cashback.kernel.bus.message import MESSAGE_ID, Message, new_token
+from cashback.kernel.bus.message import MESSAGE_ID, Message
+from cashback.kernel.bus.packing import Parcel, pack
 from cashback.kernel.bus.tracing import publishing
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
 
-BATCH_MAX: Final = 500
-BATCH_BYTES_MAX: Final = 4 * 1024**2
 IN_FLIGHT_MAX: Final = 64
 
 _ATOMIC_DISABLED: Final = 10_174
@@ -38,41 +37,38 @@ async def publish(bus: Bus, messages: Sequence[Message]) -> None:
     Raises:
         BusUnavailable: it is not known that all were stored; some or all may have been.
     """
+    await publish_packed(bus, pack(messages))
+
+
+async def publish_packed(bus: Bus, parcels: Iterable[Parcel]) -> None:
+    """Return when the stream has stored every message of `parcels`, each of which is published for the first time.
+
+    Raises:
+        BusUnavailable: it is not known that all were stored; some or all may have been.
+    """
     forbid_in_transaction("the bus")
     link = bus.link
-    for batch in batches(messages):
+    for parcel in parcels:
         started_s = monotonic_s()
         try:
-            with publishing(batch):
-                await _publish_batch(link, batch)
+            with publishing(parcel.messages):
+                await _publish_parcel(link, parcel)
         except BusUnavailable as cause:
             metrics.observe_sent(monotonic_s() - started_s, cause)
             raise
         metrics.observe_sent(monotonic_s() - started_s, None)
 
 
-async def _publish_batch(link: Link, batch: Sequence[Message]) -> None:
-    """Publish `batch` as one where the broker takes it so, and else message by message.
+async def _publish_parcel(link: Link, parcel: Parcel) -> None:
+    """Publish a parcel as one batch where the broker takes it so, and else message by message.
 
     Raises:
         BusUnavailable: it is not known that all were stored.
     """
-    if len(batch) > 1 and link.offers_atomic and await _publish_atomically(link, batch):
+    if len(parcel.messages) > 1 and link.offers_atomic and await _publish_atomically(link, parcel):
         return
-    for wave in waves(batch):
+    for wave in waves(parcel.messages):
         await _publish_wave(link, wave)
-
-
-def batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """Cut `messages` into runs of at most `BATCH_MAX` messages and (but for a single one) `BATCH_BYTES_MAX` bytes."""
-    start, size = 0, 0
-    for place, message in enumerate(messages):
-        size += len(message.data)
-        if place > start and (place - start == BATCH_MAX or size > BATCH_BYTES_MAX):
-            yield messages[start:place]
-            start, size = place, len(message.data)
-    if start < len(messages):
-        yield messages[start:]
 
 
 def waves(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
@@ -92,15 +88,14 @@ def waves(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
         yield messages[start:]
 
 
-async def _publish_atomically(link: Link, messages: Sequence[Message]) -> bool:
-    """Publish `messages` as one batch and tell whether it was stored; False means that nothing of it was.
+async def _publish_atomically(link: Link, parcel: Parcel) -> bool:
+    """Publish a parcel as one batch and tell whether it was stored; False means that nothing of it was.
 
     Raises:
         BusUnavailable: whether it was stored is unknown, or the broker had no room.
     """
-    address = link.reply_address()
-    frames = list(_batch_frames(messages, new_token(), address))
-    (answer,) = await link.ask(frames, [address], timeout_s=ASK_TIMEOUT_S)
+    address, count = link.reply_address(), len(parcel.messages)
+    (answer,) = await link.ask([parcel.frames, parcel.commit(address)], [address], timeout_s=ASK_TIMEOUT_S)
     try:
         body = read_answer(answer)
     except BusRefused as cause:
@@ -108,26 +103,18 @@ async def _publish_atomically(link: Link, messages: Sequence[Message]) -> bool:
             raise
         link.offers_atomic = cause.err_code != _ATOMIC_DISABLED
         return False
-    if not _is_whole(body, len(messages)):
+    if not _is_whole(body, count):
         # A server that knows nothing of batches took the last message alone, and perhaps the others.
         link.offers_atomic = False
         return False
-    metrics.sent_batch.observe(len(messages))
-    metrics.sent_atomic.inc(len(messages))
+    metrics.sent_batch.observe(count)
+    metrics.sent_atomic.inc(count)
     return True
 
 
 def _is_whole(body: dict[str, Any], count: int) -> bool:
     """Tell whether the answer to a commit speaks of a batch of `count`."""
     return "batch" in body and body.get("count") == count
-
-
-def _batch_frames(messages: Sequence[Message], batch: str, address: str) -> Iterator[bytes]:
-    """Return the frames of an atomic batch; only the last, which commits, asks for an answer."""
-    for number, message in enumerate(messages, 1):
-        is_last = number == len(messages)
-        lines = f"Nats-Batch-Id: {batch}\r\nNats-Batch-Sequence: {number}\r\n{'Nats-Batch-Commit: 1' * is_last}"
-        yield _frame(message, lines.rstrip(), reply=address if is_last else "")
 
 
 async def _publish_wave(link: Link, messages: Sequence[Message]) -> None:
@@ -137,18 +124,14 @@ async def _publish_wave(link: Link, messages: Sequence[Message]) -> None:
         BusUnavailable: at least one is not known to be.
     """
     addresses = [link.reply_address() for _ in messages]
-    frames = [_frame(message, "", reply=address) for message, address in zip(messages, addresses, strict=True)]
+    frames = [_frame(message, reply=address) for message, address in zip(messages, addresses, strict=True)]
     for answer in await link.ask(frames, addresses, timeout_s=ASK_TIMEOUT_S):
         if "seq" not in read_answer(answer):
             raise BusUnavailable("the broker's answer is no acknowledgement")
     metrics.sent_single.inc(len(messages))
 
 
-def _frame(message: Message, lines: str, *, reply: str) -> bytes:
-    """Return the protocol bytes of a message with its id and further header lines."""
-    own = (
-        f"{MESSAGE_ID}: {header_value(message.id)}\r\n{lines}\r\n"
-        if lines
-        else f"{MESSAGE_ID}: {header_value(message.id)}\r\n"
-    )
-    return publish_frame(message.subject, message.data, headers=message.headers + own.encode(), reply=reply)
+def _frame(message: Message, *, reply: str) -> bytes:
+    """Return the protocol bytes of a message with its id."""
+    own = f"{MESSAGE_ID}: {header_value(message.id)}\r\n".encode()
+    return publish_frame(message.subject, message.data, headers=message.headers + own, reply=reply)

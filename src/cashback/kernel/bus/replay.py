@@ -20,7 +20,8 @@ from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable
 from cashback.kernel.bus.frame import plain_headers
 from cashback.kernel.bus.message import EVENT_TYPE, REPLAY_OF, Message, Place, new_token, read_place, repeated, rfc3339
-from cashback.kernel.bus.publish import BATCH_MAX, publish
+from cashback.kernel.bus.packing import BATCH_MAX
+from cashback.kernel.bus.publish import publish
 from cashback.kernel.bus.pull import Pull
 from cashback.kernel.bus.streams import EVENTS, type_filters
 

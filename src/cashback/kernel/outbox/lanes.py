@@ -157,11 +157,11 @@ class Lanes:
             cross join lateral (
                 select expires_at > at and expires_at <= at + make_interval(secs => %(ahead_max_s)s)
             ) as lease (is_running)
-            order by partition
             """,
             {"holder": self._holder, "ahead_max_s": AHEAD_MAX_S},
         )
-        return [Seat(*row) for row in await cursor.fetchall()]
+        # In their order, which an index gives as well, but past every version that some old snapshot keeps.
+        return sorted((Seat(*row) for row in await cursor.fetchall()), key=lambda seat: seat.partition)
 
     async def _write(self, session: Session, lanes: Sequence[Lane], *, by: str) -> dict[int, Lane]:
         """Write positions and leases of `lanes`, found `by` ctid or partition, and return those that were written."""

@@ -12,6 +12,6 @@ under the same message ids. docs/concepts/outbox.md tells why each part is as it
 """
 
 from cashback.kernel.outbox.drain.drainer import LEASE_TTL_S, Drainer
-from cashback.kernel.outbox.drain.reading import BATCH_MAX, Row, pending, to_message
+from cashback.kernel.outbox.drain.reading import BATCH_MAX, Row, go_by_index, pending, to_message
 
-__all__ = ["BATCH_MAX", "LEASE_TTL_S", "Drainer", "Row", "pending", "to_message"]
+__all__ = ["BATCH_MAX", "LEASE_TTL_S", "Drainer", "Row", "go_by_index", "pending", "to_message"]

@@ -16,7 +16,7 @@ from cashback.kernel.lifecycle.stopping import pause, until_stopped
 from cashback.kernel.outbox.drain import metrics
 from cashback.kernel.outbox.drain.age import Age
 from cashback.kernel.outbox.drain.outlet import RETRY, Outlet
-from cashback.kernel.outbox.drain.reading import BATCH_MAX, Batch, Row, is_full, pending, to_batch
+from cashback.kernel.outbox.drain.reading import BATCH_MAX, Batch, Row, go_by_index, is_full, pending, to_batch
 from cashback.kernel.outbox.lanes import Lanes
 from cashback.kernel.outbox.rotating import days_ahead, rotate
 from cashback.kernel.telemetry import logger
@@ -56,6 +56,7 @@ class Drainer:
         self._idle = 0
         self._unwritten_events = 0
         self._unwritten_since_s = 0.0
+        self._had_backlog = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set, then finish the batch in hand and give the lanes back.
@@ -71,6 +72,7 @@ class Drainer:
             try:
                 async with self._database.session() as session:
                     await session.execute(f"listen outbox_{self._schema}")
+                    await go_by_index(session)
                     failures = 0
                     self._ahead = Batch()
                     self._lanes.forget()
@@ -156,8 +158,9 @@ class Drainer:
         self._ahead = Batch()
         if not batch.rows:
             self._idle += 1
-            await self._wait(session, self._poll_s())
-            if self._is_write_due():
+            if not self._had_backlog:
+                await self._wait(session, self._poll_s())
+            if self._had_backlog or self._is_write_due():
                 await self._write(session)
             return
         self._idle = 0
@@ -173,15 +176,15 @@ class Drainer:
     async def _move(self, session: Session, batch: Batch) -> None:
         """Publish `batch` and move the cursors behind it; with a backlog the next is read and made ready meanwhile.
 
-        The cursors follow a little later, for several batches at once. What is published again after a death between
-        has the same message ids.
+        The cursors follow a little later, for several batches at once, and at the end of a backlog at once. What is
+        published again after a death between has the same message ids.
 
         Raises:
             BusUnavailable: it is not known that all are stored; no cursor has moved.
         """
         rows, ahead = batch.rows, Batch()
         reached = {row.partition: row.position for row in rows}
-        publishing = asyncio.create_task(self._outlet.publish(batch.messages))
+        publishing = asyncio.create_task(self._outlet.publish(batch.parcels))
         try:
             if is_full(rows):
                 # The batch goes out first: the broker has the longer work.
@@ -196,6 +199,7 @@ class Drainer:
             self._unwritten_events, self._unwritten_since_s = 0, monotonic_s()
         self._lanes.reach(reached)
         self._unwritten_events += len(rows)
+        self._had_backlog |= is_full(rows)
         self._ahead = ahead
         if self._is_write_due():
             await self._write(session)
@@ -216,7 +220,7 @@ class Drainer:
 
     async def _write(self, session: Session) -> None:
         """Move the cursors behind what is published; with a lane lost, what was read of it is another's to publish."""
-        before = self._tokens()
+        before, self._had_backlog = self._tokens(), False
         await self._lanes.write(session)
         reach("cursors.moved")
         self._count_lanes()

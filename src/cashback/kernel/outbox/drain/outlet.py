@@ -16,7 +16,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from cashback.kernel.bus import Bus, BusRefused, BusUnavailable, Message, StreamMissing, publish
+from cashback.kernel.bus import Bus, BusRefused, BusUnavailable, Parcel, StreamMissing, publish_packed
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.failpoints import reach
@@ -91,8 +91,8 @@ class Outlet:
         self._opened_at_s = monotonic_s()
         return self._trips_left == 0
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """Have the broker store `messages`.
+    async def publish(self, parcels: Sequence[Parcel]) -> None:
+        """Have the broker store what is in `parcels`.
 
         Raises:
             BusUnavailable: it is not known that all are stored.
@@ -100,7 +100,7 @@ class Outlet:
         began_s = monotonic_s()
         reach("batch.publishing")
         try:
-            await publish(self._bus, messages)
+            await publish_packed(self._bus, parcels)
         except BusUnavailable as cause:
             if isinstance(cause, StreamMissing):
                 self._applied_on = None

@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.bus import Message, event_message
+from cashback.kernel.bus import Message, Parcel, event_message, pack
 from cashback.kernel.db import Session
 from cashback.kernel.outbox.lanes import Lane
 
 BATCH_MAX: Final = 500
 BYTES_MAX: Final = 4 * 1024**2
-"""Of data read at once; twice of it is held at most, with what is read ahead."""
+"""Of data read at once; four times of it is held at most: as rows and as frames, on their way and read ahead."""
 
 ROW_BYTES_MAX: Final = 65_536
 """Of one event's data: constraint outbox_data_bounded."""
@@ -34,22 +34,33 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What was read at once, and the messages that publish it."""
+    """What was read at once, and the parcels that publish it."""
 
     rows: Sequence[Row] = ()
-    messages: Sequence[Message] = ()
+    parcels: Sequence[Parcel] = ()
 
 
 def to_batch(rows: Sequence[Row]) -> Batch:
-    """Return what was read, ready to be published."""
-    return Batch(rows, [to_message(row) for row in rows])
+    """Return what was read, ready to be published: all that is left to do then is to send it."""
+    return Batch(rows, list(pack([to_message(row) for row in rows])))
+
+
+async def go_by_index(session: Session) -> None:
+    """Have `pending` go along the index on `session`, whatever PostgreSQL believes of the table.
+
+    A day that is new has no statistics and is taken for small: then everything that waits in it is fetched and sorted
+    for each batch anew. Plans for ever (`plan_cache_mode`) would do as well and are not cheaper: a session that never
+    planned anew gives its memory back after each statement, and has it again page by page.
+    """
+    await session.execute("select set_config('enable_sort', 'off', false)")
 
 
 async def pending(session: Session, *, schema: str, lanes: Sequence[Lane], limit: int) -> list[Row]:
     """Return at most `limit` events with `BYTES_MAX` of data: the first, in position order, after those of `lanes`.
 
     One ordered and limited branch per lane, merged: PostgreSQL then reads no row that it does not return. It adds the
-    sizes up before it unfolds what is stored aside, so that no large body is read that does not fit.
+    sizes up before it unfolds what is stored aside, so that no large body is read that does not fit. `go_by_index`
+    comes before the first on a session.
     """
     branches = " union all ".join(
         f"""
@@ -74,6 +85,7 @@ async def pending(session: Session, *, schema: str, lanes: Sequence[Lane], limit
         """,
         {"limit": limit, "bytes_max": BYTES_MAX, **{f"after_{lane.partition:d}": lane.position for lane in lanes}},
         binary=True,
+        prepare=True,
     )
     return [Row(*row) for row in await cursor.fetchall()]
 

@@ -1,43 +1,30 @@
-"""What a PromQL expression asks for: its metrics, and the labels by which it chooses and groups them.
+"""PromQL as Prometheus reads it: whether an expression is one, and what it asks for.
 
-Not a parser: names are found by their place, and brackets are counted. Whether an expression is valid, Prometheus says.
+The parser knows what every function and operator takes, so a range that is missing, a function that is none and a
+comparison of texts are refused here and not by the server that an alert was meant for.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-WORDS: Final = frozenset(
-    (
-        "by",
-        "without",
-        "on",
-        "ignoring",
-        "group_left",
-        "group_right",
-        "and",
-        "or",
-        "unless",
-        "offset",
-        "bool",
-        "sum",
-        "max",
-        "min",
-        "avg",
-        "count",
-        "rate",
-        "increase",
-        "abs",
-        "absent",
-        "time",
-        "histogram_quantile",
-    )
-)
-_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
-_GROUPING: Final = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
-_CHOOSING: Final = re.compile(r"\{([^}]*)\}")
-_RANGE: Final = re.compile(r"\[[^\]]*\]|\boffset\s+\w+")
-_NAME: Final = re.compile(r"(?<![\w.])[a-zA-Z_][\w:]*")
+import promql_parser as ast
+
+COUNTERS: Final = ("_total", "_count", "_sum", "_bucket")
+"""How the names of series end that only rise."""
+OF_COUNTERS: Final = frozenset({"rate", "irate", "increase"})
+
+
+def fault_of(expression: str) -> str | None:
+    """Return why Prometheus refuses an expression, None when it takes it.
+
+    >>> fault_of("rate(a_total) > 1")
+    "expected type matrix in call to function 'rate', got vector"
+    """
+    try:
+        ast.parse(expression)
+    except ValueError as cause:
+        return str(cause)
+    return None
 
 
 def metrics_of(expression: str) -> frozenset[str]:
@@ -46,8 +33,7 @@ def metrics_of(expression: str) -> frozenset[str]:
     >>> sorted(metrics_of('sum by (le) (rate(a_bucket{to="b"}[5m])) / max(c) > 2 * 3600 or (d unless d offset 1h)'))
     ['a_bucket', 'c', 'd']
     """
-    bare = _RANGE.sub("", _CHOOSING.sub("", _GROUPING.sub("", _TEXT.sub('""', expression))))
-    return frozenset(_NAME.findall(bare)) - WORDS
+    return frozenset(one.name for one in selectors(expression) if one.name)
 
 
 def labels_of(expression: str) -> frozenset[str]:
@@ -56,27 +42,55 @@ def labels_of(expression: str) -> frozenset[str]:
     >>> sorted(labels_of('sum by (le, to) (rate(a_bucket{of=~"b|c", at!=""}[5m]))'))
     ['at', 'le', 'of', 'to']
     """
-    return frozenset(_labels(_TEXT.sub('""', expression)))
+    chosen = {matcher.name for one in selectors(expression) for matcher in one.matchers.matchers}
+    return frozenset(chosen) | grouped_by(expression)
 
 
-def _labels(bare: str) -> Iterator[str]:
-    """Yield the labels of an expression without its texts."""
-    for grouped in _GROUPING.findall(bare):
-        yield from _NAME.findall(grouped)
-    for chosen in _CHOOSING.findall(bare):
-        yield from re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", chosen)
+def grouped_by(expression: str) -> frozenset[str]:
+    """Return the labels by which an expression groups or matches."""
+    labels: set[str] = set()
+    for part in parts(expression):
+        if isinstance(part, ast.AggregateExpr) and part.modifier is not None:
+            labels |= set(part.modifier.labels)
+        if isinstance(part, ast.BinaryExpr) and part.modifier is not None and part.modifier.matching is not None:
+            labels |= set(part.modifier.matching.labels)
+    return frozenset(labels)
 
 
-def is_balanced(expression: str) -> bool:
-    """Tell whether every bracket is closed by its own.
+def misused(expression: str) -> list[str]:
+    """Return what an expression asks of series that are not of the kind for it: rises of what may fall, no buckets.
 
-    >>> is_balanced("max(a[5m])"), is_balanced("max(a[5m)]")
-    (True, False)
+    >>> misused("rate(lag_events[5m]) > 1"), misused("histogram_quantile(0.9, rate(a_count[5m]))")
+    (['rate of lag_events'], ['histogram_quantile of a_count'])
+    >>> misused("histogram_quantile(0.9, sum by (to) (rate(a_bucket[5m])))")
+    ['histogram_quantile without le']
     """
-    closing, open_ = {")": "(", "]": "[", "}": "{"}, []
-    for sign in _TEXT.sub("", expression):
-        if sign in closing.values():
-            open_.append(sign)
-        elif sign in closing and (not open_ or open_.pop() != closing[sign]):
-            return False
-    return not open_
+    return [flaw for part in parts(expression) if isinstance(part, ast.Call) for flaw in _misused(part)]
+
+
+def _misused(call: ast.Call) -> Iterator[str]:
+    """Yield what one call asks for in vain."""
+    name, names = call.func.name, sorted(metrics_of(call.prettify()))
+    if name in OF_COUNTERS:
+        yield from (f"{name} of {one}" for one in names if not one.endswith(COUNTERS))
+    if name == "histogram_quantile":
+        yield from (f"{name} of {one}" for one in names if not one.endswith("_bucket"))
+        sums = [one for one in parts(call.prettify()) if isinstance(one, ast.AggregateExpr)]
+        yield from (f"{name} without le" for one in sums if one.modifier is None or "le" not in one.modifier.labels)
+
+
+def selectors(expression: str) -> list[ast.VectorSelector]:
+    """Return each choice of series in an expression."""
+    return [part for part in parts(expression) if isinstance(part, ast.VectorSelector)]
+
+
+def parts(expression: str) -> list[ast.Expr]:
+    """Return an expression and all that it is made of.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found: list[ast.Expr] = []
+    keep: Callable[[ast.Expr], None] = found.append
+    ast.walk(ast.parse(expression), pre_visit=keep)
+    return found

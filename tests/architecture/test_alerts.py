@@ -9,7 +9,7 @@ import pytest
 from cashback.processes.stack import PROCESSES
 from tests.architecture.documents import ROOT
 from tests.architecture.metrics import Metric, declared
-from tests.architecture.promql import is_balanced, labels_of, metrics_of
+from tests.architecture.promql import fault_of, grouped_by, labels_of, metrics_of, misused
 from tests.architecture.runbooks import INDEX, PAGES, alerts, index, pages
 
 FOLDER: Final = ROOT / "deploy" / "prometheus"
@@ -35,14 +35,14 @@ def unknown(expression: str) -> set[str]:
 def test_an_alert_asks_for_what_there_is_and_says_what_is_wrong(alert: dict[str, Any]) -> None:
     """By labels of its metrics; its summary names none that the expression has left out."""
     expression, notes = alert["expr"], alert["annotations"]
-    assert is_balanced(expression)
+    assert fault_of(expression) is None
     assert metrics_of(expression)
-    assert unknown(expression) == set()
+    assert (unknown(expression), misused(expression)) == (set(), [])
     assert re.fullmatch(r"\d+m", alert["for"])
     assert alert["labels"] == {"severity": alert["labels"]["severity"]}
     assert alert["labels"]["severity"] in {"page", "ticket"}
     told = set(re.findall(r"\$labels\.(\w+)", notes["summary"]))
-    grouped = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", expression))))
+    grouped = grouped_by(expression)
     of_metrics = {label for name in metrics_of(expression) - {"up"} for label in known()[name].labels} | OF_A_SCRAPE
     is_summed = re.match(r"(sum|max|min|time)\b", expression) is not None
     assert told <= (grouped if is_summed else of_metrics)
@@ -60,6 +60,36 @@ def test_an_alert_asks_for_what_there_is_and_says_what_is_wrong(alert: dict[str,
 def test_a_planted_mistake_is_seen(expression: str, wrong: set[str]) -> None:
     """A name, a label, and a histogram that is asked for as if it were a number."""
     assert unknown(expression) == wrong
+
+
+@pytest.mark.parametrize(
+    "expression, fault",
+    [
+        ("sum by (schema) (cashback_outbox_lanes_held < 4", "unclosed left parenthesis"),
+        ("rate(cashback_consumer_events_total) > 0", "expected type matrix"),
+        ("grows(cashback_consumer_events_total[5m]) > 0", "unknown function"),
+        ('cashback_bus_connected{process=~"relay-(.+"} == 0', "illegal regex"),
+        ("cashback_outbox_oldest_seconds[1hour] > 60", "bad number or duration"),
+        ("cashback_outbox_oldest_seconds and 60", "not allowed in binary scalar expression"),
+    ],
+)
+def test_what_prometheus_would_refuse_is_refused_here(expression: str, fault: str) -> None:
+    """Brackets, types, names of functions, patterns and lengths of time."""
+    assert fault in (fault_of(expression) or "")
+
+
+@pytest.mark.parametrize(
+    "expression, wrong",
+    [
+        ("rate(cashback_outbox_oldest_seconds[5m]) > 1", ["rate of cashback_outbox_oldest_seconds"]),
+        ("histogram_quantile(0.9, sum by (le) (rate(a_count[5m]))) > 1", ["histogram_quantile of a_count"]),
+        ("histogram_quantile(0.9, sum(rate(a_bucket[5m]))) > 1", ["histogram_quantile without le"]),
+        ("increase(cashback_consumer_events_total[5m]) > 1", []),
+    ],
+)
+def test_a_question_that_a_series_cannot_answer_is_seen(expression: str, wrong: list[str]) -> None:
+    """How fast something rises that falls as well, and quantiles of what has no buckets."""
+    assert misused(expression) == wrong
 
 
 def test_each_alert_has_its_page_and_each_page_names_its_alerts_or_says_that_it_has_none() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.dashboard import ROW_OF, asked, metrics_of_rows, panels
 from tests.architecture.documents import ROOT
-from tests.architecture.promql import is_balanced
+from tests.architecture.promql import fault_of, grouped_by, misused
 from tests.architecture.test_alerts import unknown
 from tests.architecture.test_compose import document
 
@@ -32,10 +32,9 @@ def test_a_panel_asks_for_what_there_is(row: str, panel: str, expression: str, l
     """By labels of its metrics; its legend names none that the expression has left out."""
     assert row
     assert panel
-    assert is_balanced(expression)
-    assert unknown(expression.replace("$__rate_interval", "5m")) == set()
-    grouped = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", expression))))
-    assert set(re.findall(r"\{\{(\w+)\}\}", legend)) == grouped - {"le"}
+    assert fault_of(expression) is None
+    assert (unknown(expression), misused(expression)) == (set(), [])
+    assert set(re.findall(r"\{\{(\w+)\}\}", legend)) == grouped_by(expression) - {"le"}
 
 
 def test_panels_overlap_nowhere_and_are_told_apart() -> None:

@@ -5,7 +5,9 @@ kept-alive connections, each sending its next purchase when the last was answere
 the same application with batches of one, at whichever number of concurrent transactions serves it best; both
 leave the same rows, and every row of the whole run is counted at the end. Neither relay nor workers run: this is the
 accept path alone. The empty handler passes through the same server and middleware. Latency is measured at half the
-accept rate, from the instant each request was due.
+accept rate, from the instant each request was due. What tracing costs is measured in turns as well: the same process
+without a collector, with one that is told of one trace in ten, and of every trace as by default; the collector is a
+fourth process, which keeps nothing (sink.py).
 """
 
 import asyncio
@@ -17,6 +19,8 @@ from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
+
+import httpx
 
 from cashback.kernel.config import PREFIX, environment
 from cashback.processes.embedded import (
@@ -30,12 +34,16 @@ from cashback.processes.embedded import (
 )
 from tests.benchmarks.checks import Check, at_least, exactly, reported
 from tests.benchmarks.load import Answers, Offer, offered
-from tests.benchmarks.pairs import Pairs, best, in_turns
+from tests.benchmarks.pairs import Pairs, all_in_turns, best, in_turns
 from tests.benchmarks.shop import Shop, open_shop
+from tests.benchmarks.sink import HOST
 
 ROUND_S: Final = 2.5
 LATENCY_S: Final = 6.0
 SINGLE_TRANSACTIONS: Final = (2, 8, 32)
+SOME: Final = 0.1
+ALL: Final = 1.0
+"""How many of the traces are recorded: all of them where a collector is named and nothing else is said."""
 
 _runs: Final = count(1)
 
@@ -85,11 +93,18 @@ async def measure(folder: Path) -> list[Check]:
                 pairs = await in_turns(ours.rate, theirs.rate)
                 empty = median([(await theirs.answers(path="/v1/nothing")).rate for _ in range(3)])
             calm = await ours.answers(duration_s=LATENCY_S, pace=median(pairs.ours) / 2)
-        desks = (ours, theirs, *tried)
+            traced, tracing = await _tracing(folder, shop, ours)
+        desks = (ours, theirs, *tried, *tracing)
         astray = await shop.astray(before, sum(desk.accepted for desk in desks))
-    return _checks(
-        pairs, calm, empty=empty, transactions=transactions, astray=astray, refused=sum(d.refused for d in desks)
-    )
+    return [
+        *_checks(
+            pairs, calm, empty=empty, transactions=transactions, astray=astray, refused=sum(d.refused for d in desks)
+        ),
+        *[
+            reported(f"accept rate with {ratio:.0%} of the traces recorded against none", pair.ratio, "times")
+            for ratio, pair in traced.items()
+        ],
+    ]
 
 
 def _checks(pairs: Pairs, calm: Answers, *, empty: float, transactions: int, astray: int, refused: int) -> list[Check]:
@@ -117,6 +132,52 @@ async def _real(folder: Path, shop: Shop) -> AsyncIterator[Desk]:
         yield Desk(shop, process.port)
     finally:
         await asyncio.to_thread(process.stop)
+
+
+@asynccontextmanager
+async def _traced(folder: Path, shop: Shop, *, sink: int, ratio: float) -> AsyncIterator[Desk]:
+    """Yield `cashback api` at ports of its own, recording so many of the traces for the collector at port `sink`."""
+    port = free_port()
+    settings = _settings(folder, shop) | {
+        "CASHBACK_API_PORT": str(port),
+        "CASHBACK_PROBE_PORT": str(free_port()),
+        "CASHBACK_OTLP_ENDPOINT": f"http://{HOST}:{sink}",
+        "CASHBACK_TRACE_RATIO": str(ratio),
+    }
+    process = CashbackProcess("api", log=folder / f"api-{ratio}.log", port=port, settings=settings)
+    await asyncio.to_thread(process.start)
+    try:
+        yield Desk(shop, port)
+    finally:
+        await asyncio.to_thread(process.stop)
+
+
+async def _tracing(folder: Path, shop: Shop, untraced: Desk) -> tuple[dict[float, Pairs], list[Desk]]:
+    """Return the rates by how many of the traces are recorded, each beside those without, and who was asked for them.
+
+    Raises:
+        RuntimeError: nobody told the collector anything, and what was measured is no tracing.
+    """
+    port = free_port()
+    launch = Launch(
+        command=(sys.executable, "-m", "tests.benchmarks.sink", str(port)),
+        env=dict(environment()),
+        ready=lambda pid: port in listening_ports(pid),
+    )
+    sink = Child("the collector", folder / "sink.log", lambda: launch)
+    await asyncio.to_thread(sink.start)
+    try:
+        async with (
+            _traced(folder, shop, sink=port, ratio=SOME) as some,
+            _traced(folder, shop, sink=port, ratio=ALL) as all_,
+            httpx.AsyncClient() as http,
+        ):
+            none, *others = await all_in_turns(untraced.rate, some.rate, all_.rate)
+            if int((await http.get(f"http://{HOST}:{port}/")).text) == 0:
+                raise RuntimeError("the collector was told nothing")
+    finally:
+        await asyncio.to_thread(sink.stop)
+    return {ratio: Pairs(rates, none) for ratio, rates in zip((SOME, ALL), others, strict=True)}, [some, all_]
 
 
 @asynccontextmanager

@@ -4,11 +4,12 @@ The process is the real one, and it ends itself exactly there (docs/adr/0026-fai
 reaches fails its test. Chain, database and the verdict know nothing of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 import pytest
+from _pytest.mark import ParameterSet
 
 from cashback.chain.gateway.decoding import ANCHORED as ANCHORED_TOPIC
 from cashback.kernel.failpoints import POINTS
@@ -82,6 +83,33 @@ SCENES: Final[dict[str, Scene]] = {
 }
 """Every point at which a mint is under way and nothing is wrong but the death itself."""
 
+FIRST: Final = frozenset(
+    {
+        "lane.recovered",
+        "slot.stored",
+        "attempt.sending",
+        "attempt.answer_lost",
+        "attempt.sent",
+        "replacement.stored",
+        "receipt.seen",
+        "outcomes.written",
+        "chain.unwound",
+        "noop.stored",
+        "anchor.stored",
+        "retirement.stored",
+    }
+)
+"""The first tier kills the real process where a send, its answer or its outcome is known to one side alone.
+
+At every point it does so in the deep tier, and already in the first one in the simulation (`test_seeds`).
+"""
+
+
+def each(points: Iterable[str]) -> list[ParameterSet]:
+    """Return points as parameters, those that are none of the first tier's marked as deep."""
+    return [pytest.param(one, marks=() if one in FIRST else pytest.mark.deep) for one in points]
+
+
 TWICE: Final = frozenset({"slot.stored", "attempt.answer_lost", "replacement.stored"})
 """Where the next process dies as well, in the first tier; in the deep one it does everywhere."""
 
@@ -101,7 +129,7 @@ UP_TO: Final = 7
 
 
 @pytest.mark.invariant("I2", "I3", "I9")
-@pytest.mark.parametrize("point", SCENES)
+@pytest.mark.parametrize("point", each(SCENES))
 async def test_an_adapter_killed_at_a_point_mints_everything_once_after_its_restart(
     stage: Stage, numbers: Iterator[int], point: str
 ) -> None:
@@ -151,7 +179,7 @@ async def test_an_adapter_that_comes_back_when_nodes_forgot_why_its_calls_revert
 
 
 @pytest.mark.invariant("I2", "I3", "I9")
-@pytest.mark.parametrize("point", ["noop.reserved", "noop.stored"])
+@pytest.mark.parametrize("point", each(["noop.reserved", "noop.stored"]))
 async def test_an_adapter_killed_over_a_strangers_transaction_opens_its_lane_without_a_gap(
     stage: Stage, numbers: Iterator[int], point: str
 ) -> None:
@@ -174,7 +202,7 @@ async def test_an_adapter_killed_over_a_strangers_transaction_opens_its_lane_wit
 
 
 @pytest.mark.invariant("I3", "I9")
-@pytest.mark.parametrize("point", sorted(ANCHORED))
+@pytest.mark.parametrize("point", each(sorted(ANCHORED)))
 async def test_an_adapter_killed_while_it_anchors_evidence_publishes_it_once(
     stage: Stage, numbers: Iterator[int], point: str
 ) -> None:
@@ -193,7 +221,7 @@ async def test_an_adapter_killed_while_it_anchors_evidence_publishes_it_once(
 
 
 @pytest.mark.invariant("I2", "I3", "I9")
-@pytest.mark.parametrize("point", sorted(ORDERED))
+@pytest.mark.parametrize("point", each(sorted(ORDERED)))
 async def test_an_adapter_killed_while_it_retires_a_number_retires_it_once_and_mints_the_others(
     stage: Stage, numbers: Iterator[int], point: str
 ) -> None:
@@ -239,6 +267,7 @@ async def test_an_adapter_killed_while_it_halts_has_halted_after_its_restart(
 def test_every_point_of_the_adapter_has_a_kill_test() -> None:
     """A point that is added is killed at, or this fails."""
     assert SCENES.keys() | STRANGE | ORDERED | ANCHORED == POINTS["adapter"]
+    assert POINTS["adapter"] > FIRST
 
 
 async def lives_on(

@@ -13,7 +13,7 @@ from cashback.processes.stack import PROCESSES
 from tests.support.chain import ChainReader
 from tests.support.collector import Collector, collecting
 from tests.support.load import Customer, Shop
-from tests.support.stack import WholeSystem, whole_system
+from tests.support.stack import ANCHORED_SOON, SOON_S, WholeSystem, whole_system
 
 
 class Minted(msgspec.Struct, frozen=True):
@@ -38,9 +38,10 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path, collector: Collector) -> Iterator[WholeSystem]:
-    """Give the system, with every process ready and traced; blocks of one second."""
+    """Give the system, with every process ready and traced; mints are final soon, and evidence anchored."""
     traced = {name: {"CASHBACK_OTLP_ENDPOINT": collector.endpoint} for name in PROCESSES}
-    with whole_system(tmp_path_factory.mktemp("e2e"), anvil_program, changes=traced) as system:
+    changes = {**traced, "worker-ledger": traced["worker-ledger"] | ANCHORED_SOON}
+    with whole_system(tmp_path_factory.mktemp("e2e"), anvil_program, changes=changes, block_time_s=SOON_S) as system:
         yield system
 
 

@@ -30,6 +30,7 @@ async def waits(stack: WholeSystem) -> bool | None:
     return True if any(lane.waits_for == "mint_limit_reached" for lane in standing.view.lanes) else None
 
 
+@pytest.mark.deep
 @pytest.mark.invariant("I1", "I2", "I3", "I10")
 async def test_a_cancelled_mint_gets_another_number_and_is_minted_once(
     shop: Shop, stack: WholeSystem, chain: ChainReader

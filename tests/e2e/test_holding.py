@@ -10,7 +10,7 @@ import pytest
 
 from cashback.kernel.clock import advance
 from tests.support.load import Shop
-from tests.support.stack import WholeSystem, whole_system
+from tests.support.stack import SOON_S, WholeSystem, whole_system
 
 HOLD = timedelta(days=30)
 
@@ -18,7 +18,7 @@ HOLD = timedelta(days=30)
 @pytest.fixture
 def own_stack(tmp_path: Path, anvil_program: Path) -> Iterator[WholeSystem]:
     """Give a system of this test's own: its time is moved."""
-    with whole_system(tmp_path, anvil_program) as system:
+    with whole_system(tmp_path, anvil_program, block_time_s=SOON_S) as system:
         yield system
 
 

@@ -22,7 +22,7 @@ WHY = "the provider replaced final blocks"
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iterator[WholeSystem]:
-    """Give a system of this module's own: its chain is not to be trusted."""
+    """Give a system of this module's own: its chain is rewritten, slowly enough to hit a block."""
     with whole_system(tmp_path_factory.mktemp("deep"), anvil_program) as system:
         yield system
 

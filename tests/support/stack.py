@@ -21,6 +21,12 @@ from cashback.purchases.service import ApiKeys
 from tests.support.chain import ChainReader
 from tests.support.facts import eventually
 
+SOON_S: Final = 0.25
+"""Between two blocks, where tests wait for mints: one is final when four blocks are on top of it."""
+
+ANCHORED_SOON: Final = {"CASHBACK_SEAL_AFTER_S": "1", "CASHBACK_ANCHOR_EVERY_S": "5"}
+"""What was posted is anchored while a test waits for it."""
+
 IMPATIENT: Final = {"worker-ledger": {"CASHBACK_REISSUE_AFTER_S": "8", "CASHBACK_MISSED_AFTER_S": "3"}}
 """Settings under which what was lost with a broker comes again within seconds; a mint is final sooner than that."""
 
@@ -38,9 +44,11 @@ class Stoppable(Protocol):
 class WholeSystem(Stack):
     """A stack that forgets what it stored when the machine dies, and not before, with an auditor's doors."""
 
-    def __init__(self, folder: Path, *, anvil: Path, changes: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, folder: Path, *, anvil: Path, changes: Mapping[str, Mapping[str, str]], block_time_s: float = 1
+    ) -> None:
         """Start nothing yet; `changes` are further settings of processes, by name."""
-        super().__init__(folder, anvil=anvil, durable=False)
+        super().__init__(folder, anvil=anvil, block_time_s=block_time_s, durable=False)
         self._changes = changes
         self.gone: dict[str, int] = {}
         """Up to which position of an outbox the broker may have lost what it held: its storage was wiped then."""
@@ -98,10 +106,14 @@ class WholeSystem(Stack):
 
 @contextmanager
 def whole_system(
-    folder: Path, anvil: Path, *, changes: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    folder: Path,
+    anvil: Path,
+    *,
+    changes: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    block_time_s: float = 1,
 ) -> Iterator[WholeSystem]:
     """Give a running system."""
-    with WholeSystem(folder, anvil=anvil, changes=changes) as stack:
+    with WholeSystem(folder, anvil=anvil, changes=changes, block_time_s=block_time_s) as stack:
         yield stack
 
 

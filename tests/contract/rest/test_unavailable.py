@@ -1,7 +1,7 @@
 """When the world fails the answer says so, nothing is stored, and no secret gets out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -30,6 +30,14 @@ CLIENTS = 32
 """Who asks twice at once, of a process with two connections."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def impatient() -> Iterator[None]:
+    """Have nobody wait for a connection longer than a second: here each wait for one is in vain."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "POOL_WAIT_S", 1.0)
+        yield
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def narrow(dsns: Dsns) -> AsyncIterator[Rest]:
     """Give a process with a single connection."""
@@ -38,9 +46,8 @@ async def narrow(dsns: Dsns) -> AsyncIterator[Rest]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def few(dsns: Dsns, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rest]:
-    """Give a process with two connections, for which nobody waits longer than for locks."""
-    monkeypatch.setattr(db, "POOL_WAIT_S", 1.0)
+async def few(dsns: Dsns) -> AsyncIterator[Rest]:
+    """Give a process with two connections."""
     async with open_world(dsns, connections_max=2) as world, open_rest(world) as api:
         yield api
 

@@ -1,11 +1,11 @@
 """Drainers and consumers of the small world, and handlers that fail as told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cashback.kernel.bus import Backoff, Bus, BusUnavailable, Consumer, Delivery, Handler, OrderedConsumer, Retry
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.outbox import PARTITIONS, Event
+from cashback.kernel.outbox import PARTITIONS, Event, partition_of
 from cashback.kernel.outbox.drain import Drainer
 from tests.integration.backbone.world import (
     SCHEMA,
@@ -115,3 +115,11 @@ async def have_applied(database: Database, count: int) -> bool:
 def some(count: int) -> list[Event]:
     """Return new events of different aggregates."""
     return [event(f"pur_{number}") for number in range(count)]
+
+
+def assert_in_order(events: Sequence[Event], ids: Sequence[str]) -> None:
+    """Check that each partition's events were applied once each and as they stand in the stream."""
+    lanes: Mapping[str, int] = {one.id: partition_of(one.key) for one in events}
+    assert len(ids) == len(events)
+    for lane in range(PARTITIONS):
+        assert [id_ for id_ in ids if lanes[id_] == lane] == [one.id for one in events if lanes[one.id] == lane]

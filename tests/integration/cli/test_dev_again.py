@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.processes.embedded import eventually
 from tests.integration.cli.conftest import STOPS_WITHIN_S, UP, Cashback, settings_in
@@ -58,6 +60,7 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
             assert eventually(lambda: says(verb, "no mint worker has told the adapter anything"), within_s=WITHIN_S)  # noqa: B023  # awaited here
 
 
+@pytest.mark.deep
 def test_a_folder_whose_chain_has_lost_final_blocks_comes_up_and_can_be_recovered(
     tmp_path: Path, anvil_program: Path, cashback: Cashback
 ) -> None:

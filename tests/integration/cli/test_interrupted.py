@@ -22,8 +22,13 @@ MOMENTS: Final = {
     "while the processes start": ("starting adapter", signal.SIGHUP),
 }
 
+LATEST: Final = frozenset({"while schemas and contracts are made", "while the processes start"})
+"""Most is running then; the first tier tries these."""
 
-@pytest.mark.parametrize("moment", MOMENTS)
+
+@pytest.mark.parametrize(
+    "moment", [pytest.param(one, marks=() if one in LATEST else pytest.mark.deep) for one in MOMENTS]
+)
 def test_told_to_end_it_stops_everything_and_leaves_nothing(moment: str, tmp_path: Path, anvil_program: Path) -> None:
     """No process of its own or of a server, no temporary folder; a second signal changes nothing."""
     said, number = MOMENTS[moment]

@@ -144,9 +144,10 @@ async def test_a_probe_of_a_frozen_server_takes_no_longer_than_its_own_deadline(
 
 
 async def test_a_pool_over_a_frozen_server_is_closed_without_waiting_for_it(
-    server: EmbeddedPostgres, patient_driver: None
+    server: EmbeddedPostgres, patient_driver: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Connections at hand, lent and just being made alike."""
+    monkeypatch.setattr(db, "POOL_WAIT_S", IMPATIENT_S)
     with paused(server):
         async with Database.open(server.dsn(), name=NAME) as database:
             asking = asyncio.create_task(database.ping())

@@ -5,12 +5,12 @@ The program started here stands in for `cashback`: it comes first on the path of
 
 import json
 from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
 
 from cashback.processes.embedded import CashbackProcess, ChildFailed, free_port
-from cashback.processes.embedded.process import STANDS_AFTER_S
 
 _STAND_IN = """
 import json, os, sys
@@ -27,6 +27,17 @@ class Answers(BaseHTTPRequestHandler):
 
 HTTPServer(("127.0.0.1", int(os.environ["CASHBACK_PORT"])), Answers).serve_forever()
 """
+
+
+STANDS_AFTER_S: Final = 0.3
+WITHIN_S: Final = 3.0
+"""Ten times as long: who waits for a person would be up by then."""
+
+
+@pytest.fixture
+def stands_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what a process waits for stand sooner than in production, where others start beside it."""
+    monkeypatch.setattr("cashback.processes.embedded.process.STANDS_AFTER_S", STANDS_AFTER_S)
 
 
 @pytest.fixture
@@ -100,6 +111,7 @@ def a_process_that_says(answer: str, *, tmp_path: Path, settings: dict[str, str]
     )
 
 
+@pytest.mark.usefixtures("stands_soon")
 def test_a_process_that_waits_for_a_person_is_up_and_tells_for_what(tmp_path: Path, settings: dict[str, str]) -> None:
     """Only the checks that are named: whoever lifts a halt needs the process that is halted."""
     said = {"minting": "minting is halted: by_hand"}
@@ -108,6 +120,7 @@ def test_a_process_that_waits_for_a_person_is_up_and_tells_for_what(tmp_path: Pa
         assert process.problems == said
 
 
+@pytest.mark.usefixtures("stands_soon")
 @pytest.mark.parametrize(
     "answer", ['{"problems":{"minting":"halted","database":"it did not answer"}}', '{"problems":{}}', "no JSON"]
 )
@@ -115,6 +128,6 @@ def test_a_process_that_waits_for_anything_else_is_not_up(
     tmp_path: Path, settings: dict[str, str], answer: str
 ) -> None:
     """A database that is missing passes; an answer that says nothing is none."""
-    process = a_process_that_says(answer, tmp_path=tmp_path, settings=settings, within_s=STANDS_AFTER_S + 1)
+    process = a_process_that_says(answer, tmp_path=tmp_path, settings=settings, within_s=WITHIN_S)
     with pytest.raises(ChildFailed, match="was not ready within"):
         process.start()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from cashback.kernel.outbox.shares import Seat, wish
+from cashback.kernel.shares import Seat, wish
 
 ROUNDS_MAX = 20
 

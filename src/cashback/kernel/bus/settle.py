@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -14,6 +15,7 @@ from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable, EventMalformed
 from cashback.kernel.bus.failures import DIED, Failures, Retry, has_only_died, held_back_for_s
 from cashback.kernel.bus.giving_up import give_up
+from cashback.kernel.bus.halving import apply_or_halve
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Place, read_delivery, read_place
 from cashback.kernel.bus.piling import Taken, piles
@@ -128,29 +130,15 @@ class Settler:
             await self._outage(pile, cause)
 
     async def _try(self, pile: Sequence[Taken], *, noted: bool = False) -> None:
-        """Apply `pile` in one transaction; if that fails for a reason of its own, halve it down to the one to blame.
+        """Apply `pile` in one transaction, or its halves, down to the event to blame.
 
         With `noted` the failure of this attempt is there already, in case there is no other end to it.
 
         Raises:
             Unavailable: the world failed.
         """
-        try:
-            held_back = await self._applying.apply(pile)
-        except Unavailable:
-            raise
-        except Exception as cause:  # noqa: BLE001 - a handler may fail in any way, and the consumer outlives it
-            failure = cause
-        else:
-            reach("batch.applied")
-            await self._answer(pile, held_back)
-            reach("batch.answered")
-            return
-        # Here and not above, where what fails next would be told as a consequence of this.
-        if len(pile) == 1:
-            await self._failed(pile[0], failure, noted=noted)
-        else:
-            await self._settle_each([pile[: len(pile) // 2], pile[len(pile) // 2 :]])
+        blame = partial(self._failed, noted=noted)
+        await apply_or_halve(self._applying, pile, answer=self._answer, blame=blame, settle=self._settle_each)
 
     async def _try_suspect(self, one: Taken) -> None:
         """Try an event that may be what ends its workers: they cannot say so afterwards, so it is noted before.

@@ -16,7 +16,7 @@ import msgspec
 from cashback.kernel.bus.message import new_token
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Session
-from cashback.kernel.outbox.shares import Seat, wish
+from cashback.kernel.shares import Seat, wish
 
 AHEAD_MAX_S: Final = 10.0
 """No lease and no wish is longer; one that seems to be is from before the database's clock was set back."""

@@ -1,6 +1,7 @@
 """The consumer: each of its partitions is had by one worker at a time, which works it off as the stream has it."""
 
 import asyncio
+from contextlib import suppress
 from itertools import count
 from typing import Final
 
@@ -17,6 +18,7 @@ from cashback.kernel.bus.failures import Failures, Retry
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Place, read_place
 from cashback.kernel.bus.ordered.sequel import Sequel
+from cashback.kernel.bus.ordered.sharing import Sharing
 from cashback.kernel.bus.ordered.tenure import LEASE_TTL_S as LEASE_TTL_S  # noqa: PLC0414 - part of the surface
 from cashback.kernel.bus.ordered.tenure import PartitionLost, Tenure
 from cashback.kernel.bus.pull import Pull
@@ -28,7 +30,7 @@ from cashback.kernel.lifecycle.stopping import accompanied, pause, until_stopped
 from cashback.kernel.telemetry import logger
 
 STANDBY_S: Final = 0.25
-"""How often a worker looks whether a partition is free."""
+"""How often a worker looks which partitions are its own."""
 WAIT_S: Final = 0.1
 LINGER_S: Final = 0.003
 IN_PROGRESS_PARTS: Final = 3
@@ -40,7 +42,7 @@ log = logger(__name__)
 class OrderedConsumer:
     """A consumer of some event types whose handler needs order; of any number of workers one has each partition.
 
-    Whoever comes first has them all, and the others stand by.
+    All have as many, as far as that goes, and whoever is too many stands by.
     """
 
     def __init__(  # noqa: PLR0913 - what a consumer is, each by name
@@ -81,6 +83,8 @@ class OrderedConsumer:
             )
             for partition in range(partitions)
         ]
+        leases = [partition.lease for partition in self._partitions]
+        self._sharing = Sharing(database, schema=schema, names=leases, holder=holder)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then finish what is in hand, or roll it back after 1.5 s, and let others on.
@@ -94,8 +98,19 @@ class OrderedConsumer:
             async with asyncio.TaskGroup() as group:
                 for partition in self._partitions:
                     group.create_task(partition.run(stop))
+                group.create_task(until_stopped(self._share(stop), stop))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from failures
+        await self._sharing.end()
+
+    async def _share(self, stop: asyncio.Event) -> None:
+        """Tell each partition whether it is this worker's; while nobody can say, all stay as they are."""
+        while not stop.is_set():
+            with suppress(Unavailable):
+                mine = await self._sharing.look()
+                for number, partition in enumerate(self._partitions):
+                    partition.is_mine = number in mine
+            await pause(stop, STANDBY_S)
 
 
 class Partition:
@@ -125,12 +140,15 @@ class Partition:
         self._batch_max = batch_max
         self._retry = retry
         self._failures = 0
+        self.lease = f"consumer:{durable.name}"
+        self.is_mine = False
+        """Whether it is this worker's to work off; no longer so, it is left once what is in hand is applied."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Stand by or work until told to stop; what is away is waited for, and said once."""
         while not stop.is_set():
             try:
-                tenure = await self._begin()
+                tenure = await self._begin() if self.is_mine else None
                 if tenure is not None:
                     await self._hold(tenure, stop)
             except Unavailable as cause:
@@ -143,8 +161,7 @@ class Partition:
 
     async def _begin(self) -> Tenure | None:
         """Return the tenure when the partition is this worker's now."""
-        name = f"consumer:{self._durable.name}"
-        return await Tenure.begin(self._database, schema=self._schema, name=name, holder=self._holder)
+        return await Tenure.begin(self._database, schema=self._schema, name=self.lease, holder=self._holder)
 
     async def _hold(self, tenure: Tenure, stop: asyncio.Event) -> None:
         """Work the partition off until told to stop or it is lost, and then leave it to others."""
@@ -174,7 +191,7 @@ class Partition:
                 log.info("partition.begins_again", consumer=self._durable.name, reason=cause.detail)
                 if await self._bus.wait_connected(at_most_s=1.0):
                     await pause(stop, OUTAGE.delay_s(failures))
-            if stop.is_set():
+            if stop.is_set() or not self.is_mine:
                 return
 
     def _sequel(self, tenure: Tenure, link: Link, *, suspect_to: int) -> Sequel:
@@ -229,7 +246,7 @@ class Partition:
     async def _take_turns(self, tenure: Tenure, sequel: Sequel, incoming: "Incoming", stop: asyncio.Event) -> None:
         """Take what comes and apply it, over and over; while the world is not well what is in hand is tried again."""
         outages = 0
-        while not stop.is_set():
+        while self.is_mine and not stop.is_set():
             tenure.check()
             if sequel.has_room and outages == 0:
                 await sequel.take(await incoming.next())

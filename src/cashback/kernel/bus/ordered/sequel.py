@@ -7,7 +7,8 @@ in hand ──▶ transaction ──committed──▶ ack
 """
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -18,6 +19,7 @@ from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable, EventMalformed
 from cashback.kernel.bus.failures import DIED, Failures, Retry, has_only_died, held_back_for_s
 from cashback.kernel.bus.giving_up import give_up
+from cashback.kernel.bus.halving import apply_or_halve
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Place, read_delivery
 from cashback.kernel.bus.piling import Taken
@@ -92,8 +94,7 @@ class Sequel:
             Broken: a handler found an invariant violated; the event to blame is noted, and is not answered.
         """
         while piles := self._ready():
-            for pile in piles:
-                await self._settle(pile)
+            await self._settle_each(piles)
 
     def _ready(self) -> list[list[Taken]]:
         """Return what may be applied, in order: events that failed alone, and each suspect alone."""
@@ -123,6 +124,11 @@ class Sequel:
         """Tell whether it was in somebody's hand before: its worker may have ended by it."""
         return one.place.sequence <= self._suspect_to
 
+    async def _settle_each(self, those: Iterable[Sequence[Taken]]) -> None:
+        """Settle piles one after the other, in their order."""
+        for pile in those:
+            await self._settle(pile)
+
     async def _settle(self, pile: Sequence[Taken]) -> None:
         """Settle `pile`; of the keys of which an event fails on the way, the rest waits."""
         pile = [one for one in pile if self._may(one)]
@@ -132,26 +138,12 @@ class Sequel:
             await self._try(pile)
 
     async def _try(self, pile: Sequence[Taken], *, noted: bool = False) -> None:
-        """Apply `pile` in one transaction; if that fails for a reason of its own, halve it down to the one to blame.
+        """Apply `pile` in one transaction, or its halves, down to the event to blame.
 
-        With `noted` the failure of this attempt is there already.
+        With `noted` the failure of this attempt is there already, in case there is no other end to it.
         """
-        try:
-            held_back = await self._applying.apply(pile)
-        except Unavailable:
-            raise
-        except Exception as cause:  # noqa: BLE001 - a handler may fail in any way, and the consumer outlives it
-            failure = cause
-        else:
-            reach("batch.applied")
-            await self._answer(pile, held_back)
-            reach("batch.answered")
-            return
-        if len(pile) == 1:
-            await self._failed(pile[0], failure, noted=noted)
-        else:
-            await self._settle(pile[: len(pile) // 2])
-            await self._settle(pile[len(pile) // 2 :])
+        blame = partial(self._failed, noted=noted)
+        await apply_or_halve(self._applying, pile, answer=self._answer, blame=blame, settle=self._settle_each)
 
     async def _try_suspect(self, one: Taken) -> None:
         """Note an event as having ended its worker before it is tried: afterwards there may be nobody to do it."""

@@ -17,7 +17,7 @@ from cashback.kernel.outbox.drain import metrics
 from cashback.kernel.outbox.drain.outlet import RETRY, Outlet
 from cashback.kernel.outbox.drain.reading import BATCH_MAX, Batch, Row, is_full, pending, to_batch
 from cashback.kernel.outbox.lanes import Lanes
-from cashback.kernel.outbox.rotating import days_ahead, rotate
+from cashback.kernel.outbox.rotating import STATEMENTS, days_ahead, rotate
 from cashback.kernel.telemetry import logger
 
 LEASE_TTL_S: Final = 3.0
@@ -132,13 +132,16 @@ class Drainer:
 
     async def _rotate(self, session: Session) -> None:
         """Rotate the outbox's partitions, and tell how long it may go on without."""
-        metrics.statements.labels(self._schema).inc(2)
+        # Before it is tried: whatever becomes of it, publishing goes on, on this session or the next.
+        self._rotate_at_s = monotonic_s() + ROTATE_AGAIN_S
+        metrics.statements.labels(self._schema).inc(STATEMENTS)
         rotated = await rotate(session, self._schema)
-        self._rotate_at_s = monotonic_s() + (ROTATE_EVERY_S if rotated else ROTATE_AGAIN_S)
+        if rotated:
+            self._rotate_at_s = monotonic_s() + ROTATE_EVERY_S
         left = await days_ahead(session, self._schema)
         metrics.days_left.labels(self._schema).set(left)
         if not rotated:
-            log.warning("rotation.postponed", schema=self._schema, reason="writers hold the table", days_left=left)
+            log.warning("rotation.postponed", schema=self._schema, reason="others hold the table", days_left=left)
 
     async def _step(self, session: Session, stop: asyncio.Event) -> None:
         """Publish what has come, or wait until something may have."""

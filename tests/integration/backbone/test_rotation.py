@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
@@ -85,6 +86,7 @@ async def test_a_day_that_writers_kept_from_being_dropped_is_dropped_later(shop:
     assert await rows(shop, f"select to_regclass('{SCHEMA}.outbox_events_20200101')") == [(None,)]
 
 
+@pytest.mark.deep
 async def test_a_rotation_that_takes_too_long_keeps_no_event(shop: Database, bus: Bus) -> None:
     """It is cancelled within the lease, the lanes are kept, events flow, and it is tried again a minute later."""
     await rows(shop, f"alter function {SCHEMA}.rotate_outbox(interval) rename to rotates_well")

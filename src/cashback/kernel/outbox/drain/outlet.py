@@ -22,8 +22,8 @@ from cashback.kernel.telemetry import logger
 PATIENCE_S: Final = 2.0
 RETRY: Final = Backoff(base_s=0.1, cap_s=2.0)
 LOOK_S: Final = 0.25
-STREAMS_EVERY_S: Final = 600.0
-"""How often the streams are looked at again on a link that holds."""
+STREAMS_EVERY_S: Final = 60.0
+"""How often the streams are looked at again on a link that holds: a backlog fills them within minutes."""
 
 log = logger(__name__)
 

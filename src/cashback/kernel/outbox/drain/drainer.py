@@ -94,6 +94,9 @@ class Drainer:
                     await self._lease(session)
                     await self._step(session, stop)
                 else:
+                    # Notifications go on coming, however long the broker is away: they are not to pile up here.
+                    while await self._wait(session, 0.0):
+                        pass
                     await self._outlet.wait(stop)
         finally:
             metrics.lanes_held.labels(self._schema).set(0)
@@ -229,10 +232,13 @@ class Drainer:
         metrics.statements.labels(self._schema).inc()
         return to_batch(await pending(session, schema=self._schema, lanes=lanes, limit=BATCH_MAX))
 
-    async def _wait(self, session: Session, wait_s: float) -> None:
-        """Return when a transaction that appended has committed, or after `wait_s`."""
+    async def _wait(self, session: Session, wait_s: float) -> int:
+        """Return when a transaction that appended has committed, or after `wait_s`: how many were heard of."""
+        heard = 0
         async for _ in session.notifies(timeout=wait_s, stop_after=1):
             self._idle = 0
+            heard += 1
+        return heard
 
     def _observe(self, rows: Sequence[Row]) -> None:
         """Tell the metrics how far behind the publishing is."""

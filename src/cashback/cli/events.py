@@ -119,9 +119,13 @@ def _replay_outboxes(
                 for schema, dsn in dsns.items()
             }
             say("counting events")
+            counts = {
+                schema: await count_outbox(database, schema=schema, since=since, types=types)
+                for schema, database in databases.items()
+            }
             found: Counter[str] = Counter()
-            for schema, database in databases.items():
-                found.update(await count_outbox(database, schema=schema, since=since, types=types))
+            for of_one in counts.values():
+                found.update(of_one)
             _tell(found, dry_run=dry_run, as_json=as_json)
             events = found.total()
             if not dry_run and events:
@@ -129,7 +133,13 @@ def _replay_outboxes(
                 with _Publishing(found.total()) as publishing:
                     for schema, database in databases.items():
                         events += await replay_outbox(
-                            database, bus, schema=schema, since=since, types=types, progress=publishing.reach
+                            database,
+                            bus,
+                            schema=schema,
+                            since=since,
+                            types=types,
+                            progress=publishing.reach,
+                            counted=sum(counts[schema].values()),
                         )
                         publishing.turn(events)
         return {"events": events, "types": dict(sorted(found.items()))}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
+from prometheus_client import REGISTRY
 
 from cashback.kernel.bus import Bus, BusUnavailable, publish
 from cashback.kernel.bus.replay import count, publish_again, replay
@@ -176,6 +177,49 @@ async def test_the_outbox_replays_only_what_was_published_and_asked_for(shop: Da
     assert await count_outbox(shop, schema=SCHEMA, types=("b.done",)) == {"b.done": 1}
     assert await replay_outbox(shop, bus, schema=SCHEMA, types=("b.done",)) == 1
     assert await stored_ids(bus) == [early.id, late.id, other.id, other.id]
+
+
+async def test_no_statement_of_a_replay_looks_at_more_than_a_stretch_of_the_outbox(
+    shop: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much is kept: none runs into its time for the want of a rare type, and what is found is the same."""
+    events = [event(f"pur_{number % 7}", type_="b.done" if number % 50 == 0 else TYPE) for number in range(200)]
+    async with running(Drainer(shop, bus, schema=SCHEMA, holder="relay").run):
+        await happened(shop, *events)
+        await eventually(lambda: _has_stored(bus, 200))
+    ((last,),) = await rows(shop, f"select max(position) from {SCHEMA}.outbox_events")
+    monkeypatch.setattr("cashback.kernel.outbox.replay.STRETCH", 3)
+    statements = [Asked(), Asked()]
+    with statements[0]:
+        assert await count_outbox(shop, schema=SCHEMA) == {TYPE: 196, "b.done": 4}
+    with statements[1]:
+        assert await replay_outbox(shop, bus, schema=SCHEMA, types=("b.done",)) == 4
+    assert [one.count >= last // 3 for one in statements] == [True, True]
+    again = (await stored_ids(bus))[200:]
+    assert sorted(again) == sorted(one.id for one in events if one.type == "b.done")
+    assert await replay_outbox(shop, bus, schema=SCHEMA) == 200
+    order = [row[0] for row in await rows(shop, f"select event_id from {SCHEMA}.outbox_events order by 1")]
+    assert sorted((await stored_ids(bus))[204:]) == order
+
+
+class Asked:
+    """How many answers the databases gave while the block lasted."""
+
+    count = 0
+
+    def __enter__(self) -> None:
+        """Begin to count."""
+        self._before = self._answers()
+
+    def __exit__(self, *_: object) -> None:
+        """Have counted."""
+        self.count = int(self._answers() - self._before)
+
+    @staticmethod
+    def _answers() -> float:
+        """Return how many there were in this process."""
+        labels = {"db_system_name": "postgresql", "error_type": ""}
+        return REGISTRY.get_sample_value("db_client_operation_duration_seconds_count", labels) or 0.0
 
 
 async def _has_stored(bus: Bus, count: int) -> bool:

@@ -12,6 +12,8 @@ from cashback.events.minting import TokenMinted
 from cashback.events.purchases import PurchaseCreated
 from cashback.kernel.bus import EVENTS, Bus, Stream, publish
 from cashback.kernel.bus.declare import fills
+from cashback.kernel.bus.errors import ReplayTooLarge
+from cashback.kernel.bus.replay import expect_room
 from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.processes.broker import BYTES_MIN
@@ -72,6 +74,20 @@ async def test_a_stream_is_made_as_large_and_for_as_long_as_the_settings_say(bro
         await publish(bus, [to_message(event(data=b'"' + b"x" * 60_000 + b'"')) for _ in range(20)])
         [fill] = await fills(bus)
         assert fill.percent == 100 * fill.bytes // BYTES_MIN > 0
+
+
+async def test_a_replay_leaves_a_fifth_of_the_room(bus: Bus) -> None:
+    """To the byte; where the broker was wiped, what is declared counts."""
+    await publish(bus, [to_message(one) for one in some(10)])
+    [found, _] = await fills(bus)
+    left = found.bytes_max * 4 // 5 - found.bytes
+    await expect_room(bus, left)
+    with pytest.raises(ReplayTooLarge, match=f"holds {found.bytes:,} of {found.bytes_max:,}"):
+        await expect_room(bus, left + 1)
+    await bus.api(f"STREAM.DELETE.{EVENTS.name}")
+    await expect_room(bus, left + found.bytes)
+    with pytest.raises(ReplayTooLarge):
+        await expect_room(bus, left + found.bytes + 1)
 
 
 def _now() -> datetime:

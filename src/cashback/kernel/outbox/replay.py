@@ -10,6 +10,7 @@ mean rate are 16 million rows. Counting is a pass of its own, and whoever has co
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
@@ -18,7 +19,7 @@ import msgspec
 from cashback.kernel.bus import Bus, Message, publish
 from cashback.kernel.bus.message import new_token
 from cashback.kernel.bus.replay import Progress
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, Tx
 from cashback.kernel.outbox.drain import BATCH_MAX, Row, to_message
 
 STRETCH: Final = 200_000
@@ -80,7 +81,7 @@ async def count_outbox(
     kept = await _published(database, schema=schema)
     first, last = min((one.after for one in kept), default=0), max((one.last for one in kept), default=0)
     for after, upto in _stretches(first, last):
-        async with database.transaction() as tx:
+        async with _by_position(database) as tx:
             cursor = await tx.execute(
                 f"""
                 select event.type, count(*)
@@ -116,6 +117,17 @@ def _stretches(after: int, last: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + STRETCH, last)
 
 
+@asynccontextmanager
+async def _by_position(database: Database) -> AsyncIterator[Tx]:
+    """Yield a transaction that finds a stretch by its positions.
+
+    By itself the planner reads the whole of a day where a stretch seems to be much of it, and does so for each stretch.
+    """
+    async with database.transaction() as tx:
+        await tx.execute("set local enable_seqscan = off")
+        yield tx
+
+
 async def _published(database: Database, *, schema: str) -> Sequence[_Kept]:
     """Return each partition that has published rows, from its oldest row to how far it was published."""
     async with database.transaction() as tx:
@@ -142,7 +154,7 @@ async def _pages(
     for start, upto in _stretches(kept.after, kept.last):
         after, is_full = start, True
         while is_full:
-            async with database.transaction() as tx:
+            async with _by_position(database) as tx:
                 cursor = await tx.execute(
                     f"""
                     select partition, position, event_id, type, source, key, time, data, traceparent, version

@@ -95,20 +95,7 @@ async def test_an_event_that_fails_again_after_its_replay_becomes_a_dead_letter_
     assert [letter.reason for letter in letters] == ["Invalid: wrong: pur_0", "Invalid: still wrong"]
 
 
-@pytest.mark.parametrize(
-    "forged",
-    [
-        {"dlq-subject": "$JS.API.STREAM.DELETE.CASHBACK"},
-        {"dlq-subject": "cashback.v1.thing.happened.1"},
-        {"dlq-subject": "cashback.v1.other.happened.0"},
-        {"ce-type": "other.happened"},
-        {"dlq-consumer": "webhooks"},
-        {"dlq-consumer": "ledger.thing", "ce-type": "happened", "dlq-subject": "cashback.v1.happened.0"},
-    ],
-)
-async def test_a_forged_letter_has_nothing_published_in_its_name(
-    forged: dict[str, str], shop: Database, bus: Bus
-) -> None:
+async def test_a_forged_letter_has_nothing_published_in_its_name(shop: Database, bus: Bus) -> None:
     """Whoever may store a letter chooses its headers; the one who replays it may say anything to the broker."""
     await bury_some(shop, bus, 1)
     honest = {
@@ -118,13 +105,26 @@ async def test_a_forged_letter_has_nothing_published_in_its_name(
         "dlq-consumer": "ledger",
         "dlq-subject": f"cashback.v1.{TYPE}.0",
     }
-    subject = f"{DEAD_SUBJECT_PREFIX}.ledger.{TYPE}.0"
-    await publish(bus, [Message(subject, "forged", "pur_1", header_lines(honest | forged), b"")])
-    with pytest.raises(LetterForged):
-        await dead_letters.replay(bus, [1, 2])
+    forged = [
+        {"dlq-subject": "$JS.API.STREAM.DELETE.CASHBACK"},
+        {"dlq-subject": "cashback.v1.thing.happened.1"},
+        {"dlq-subject": "cashback.v1.other.happened.0"},
+        {"ce-type": "other.happened"},
+        {"dlq-consumer": "webhooks"},
+        {"dlq-consumer": "ledger.thing", "ce-type": "happened", "dlq-subject": "cashback.v1.happened.0"},
+    ]
+    for number, lie in enumerate(forged, 2):
+        await publish(bus, [_letter(f"forged {number}", honest | lie)])
+        with pytest.raises(LetterForged):
+            await dead_letters.replay(bus, [1, number])
     assert await count_stored(bus) == 1
-    await publish(bus, [Message(subject, "honest", "pur_1", header_lines(honest), b"{}")])
-    assert await dead_letters.replay(bus, [3]) == ["evt_1"]
+    await publish(bus, [_letter("honest", honest)])
+    assert await dead_letters.replay(bus, [2 + len(forged)]) == ["evt_1"]
+
+
+def _letter(id_: str, headers: dict[str, str]) -> Message:
+    """Return a dead letter as the consumer `ledger` may store it, with whatever headers."""
+    return Message(f"{DEAD_SUBJECT_PREFIX}.ledger.{TYPE}.0", id_, "pur_1", header_lines(headers), b"")
 
 
 async def test_a_letter_of_a_type_that_its_consumer_does_not_take_is_forged(shop: Database, bus: Bus) -> None:

@@ -22,8 +22,8 @@ from tests.integration.backbone.world import SCHEMA, event, eventually, happened
 NOTIFIED: Final = 3_000
 
 
-async def test_a_second_drainer_goes_on_where_a_dead_one_was(shop: Database, bus: Bus) -> None:
-    """Its lease runs out, the other takes over, and the stream holds everything once."""
+async def test_a_second_drainer_goes_on_where_a_cancelled_one_was(shop: Database, bus: Bus) -> None:
+    """It has the lanes, and the stream holds everything once; `test_points` has drainers that die."""
     dying = asyncio.create_task(drainer(shop, bus, holder="dying", ttl_s=0.5).run(asyncio.Event()))
     await happened(shop, event("pur_1"))
     await eventually(lambda: has_stored(bus, 1))
@@ -31,7 +31,6 @@ async def test_a_second_drainer_goes_on_where_a_dead_one_was(shop: Database, bus
         dying.cancel()
         await happened(shop, event("pur_1"), event("pur_2"))
         await eventually(lambda: has_stored(bus, 3))
-    assert dying.cancelled() or dying.done()
 
 
 @pytest.mark.invariant("I5")
@@ -82,6 +81,7 @@ async def test_a_drainer_starts_without_a_broker_and_waits(shop: Database, broke
         await eventually(lambda: has_stored(bus, 1))
 
 
+@pytest.mark.deep
 async def test_a_relay_does_not_hoard_notifications_while_the_broker_is_away(
     shop: Database, broker: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
 ) -> None:

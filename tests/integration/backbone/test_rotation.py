@@ -118,6 +118,7 @@ async def test_a_rotation_that_ends_the_session_keeps_no_event(shop: Database, b
         await eventually(lambda: has_stored(bus, 1))
 
 
+@pytest.mark.deep
 async def test_what_a_rotation_reads_does_not_grow_with_the_days(shop: Database) -> None:
     """Of 300,000 published rows it reads the newest of each lane, by the index: a scan is 4,000 pages and more."""
     await _old_day(shop, events=EVENTS_OF_A_DAY)

@@ -206,7 +206,7 @@ class Stack:
             nats.result()
             streams = starters.submit(furnish.streams, self.nats.url(ADMIN))
             anvil.result()
-            tell("deploying the token contracts, migrating four schemas in three databases")
+            tell("deploying the token contracts, migrating five schemas in three databases")
             chain = starters.submit(furnish.chain, self.anvil)
             postgres.result()
             api_dsn = self.plan.dsn(self.postgres, "cashback", "cashback_api")

@@ -22,12 +22,14 @@ from tests.integration.backbone.world import (
     event,
     eventually,
     happened,
+    prepare,
     rows,
     running,
     stored,
     stored_ids,
     to_message,
 )
+from tests.support.servers import Databases
 
 READ_AHEAD: Final = 1_500
 """What may have been sent to a reader by the time that it looks at the first batch."""
@@ -200,6 +202,28 @@ async def test_no_statement_of_a_replay_looks_at_more_than_a_stretch_of_the_outb
     assert await replay_outbox(shop, bus, schema=SCHEMA) == 200
     order = [row[0] for row in await rows(shop, f"select event_id from {SCHEMA}.outbox_events order by 1")]
     assert sorted((await stored_ids(bus))[204:]) == order
+
+
+async def test_a_replay_finds_a_stretch_of_the_outbox_by_its_positions(databases: Databases, bus: Bus) -> None:
+    """And never by reading a whole day, once for each stretch of it, as the planner would have it of small ones."""
+    scans = (
+        "select coalesce(sum(seq_scan), 0), coalesce(sum(idx_scan), 0) from pg_stat_user_tables"
+        " where relname like 'outbox_events_%%'"
+    )
+    with databases.fresh(databases.template("backbone", prepare)) as dsn:
+        async with Database.open(dsn, name="writer") as writer:
+            await happened(writer, *(event(f"pur_{number}") for number in range(200)))
+            await rows(writer, f"update {SCHEMA}.outbox_cursors set position = 1000")
+            async with Database.open(dsn, name="reader") as reader:
+                assert await count_outbox(reader, schema=SCHEMA) == {TYPE: 200}
+                assert await replay_outbox(reader, bus, schema=SCHEMA) == 200
+
+            async def has_told() -> bool:
+                """Tell whether the reader's backend, which has ended, has said what it did."""
+                return bool((await rows(writer, scans))[0][1])
+
+            await eventually(has_told)
+            assert (await rows(writer, scans))[0][0] == 0
 
 
 class Asked:

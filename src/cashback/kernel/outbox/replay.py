@@ -130,7 +130,7 @@ async def _by_position(database: Database) -> AsyncIterator[Tx]:
 
 async def _published(database: Database, *, schema: str) -> Sequence[_Kept]:
     """Return each partition that has published rows, from its oldest row to how far it was published."""
-    async with database.transaction() as tx:
+    async with _by_position(database) as tx:
         cursor = await tx.execute(
             f"""
             select lane.partition, kept.first - 1, lane.position

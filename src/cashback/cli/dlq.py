@@ -102,11 +102,14 @@ async def _read(bus: "Bus", sequence: int) -> "tuple[DeadLetter, list[Verdict]]"
 def replay_letters(sequences: tuple[int, ...], by: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     """Publish the events of dead letters again; a consumer that applied one already skips it.
 
+    One whose headers say anything else than its own subject is refused: it was not stored by a consumer that gave up.
+
     Example: cashback dlq replay 7 8 9
     """
     from cashback.kernel.bus import dead_letters
+    from cashback.processes.durables import DURABLES
 
-    published = with_bus(lambda bus: dead_letters.replay(bus, sequences, by=by))
+    published = with_bus(lambda bus: dead_letters.replay(bus, sequences, by=by, durables=DURABLES))
     if as_json:
         print_json({"published": published})
         return

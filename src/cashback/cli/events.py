@@ -56,12 +56,20 @@ def _known(_: click.Context, __: click.Parameter, types: tuple[str, ...]) -> tup
 )
 @click.option("--type", "types", multiple=True, callback=_known, help="Only events of this type; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Count only.")
+@click.option("--force", is_flag=True, help="Also when it leaves the stream little room for new events.")
 @json_option
-def replay(start: str | None, from_outbox: str | None, types: tuple[str, ...], dry_run: bool, as_json: bool) -> None:  # noqa: FBT001  # click hands flags over by name
+def replay(
+    start: str | None,
+    from_outbox: str | None,
+    types: tuple[str, ...],
+    dry_run: bool,  # noqa: FBT001  # click hands flags over by name
+    force: bool,  # noqa: FBT001  # as above
+    as_json: bool,  # noqa: FBT001  # as above
+) -> None:
     """Deliver stored events again, from the stream or, after the broker was wiped, from the outboxes.
 
     They are counted first. Consumers know each event by its id and apply it once, so replaying everything changes
-    nothing.
+    nothing. But each is stored once more: what would leave less than a fifth of the stream's room is refused.
 
     Example: cashback replay --from 2026-11-22T00:00:00Z --type token.minted --dry-run
     """
@@ -69,17 +77,19 @@ def replay(start: str | None, from_outbox: str | None, types: tuple[str, ...], d
     if from_outbox is not None and isinstance(place, int):
         raise click.UsageError("an outbox is read from a time, not from a sequence")
     if from_outbox is None or isinstance(place, int):
-        told = _replay_stream(place or 1, types, dry_run=dry_run, as_json=as_json)
+        told = _replay_stream(place or 1, types, dry_run=dry_run, force=force, as_json=as_json)
     else:
         schemas = OUTBOXES if from_outbox == ALL else (from_outbox,)
-        told = _replay_outboxes(schemas, place, types, dry_run=dry_run, as_json=as_json)
+        told = _replay_outboxes(schemas, place, types, dry_run=dry_run, force=force, as_json=as_json)
     if as_json:
         print_json(told | {"dry_run": dry_run})
     elif not dry_run:
         say(f"{told['events']:,} events were published again")
 
 
-def _replay_stream(start: int | datetime, types: tuple[str, ...], *, dry_run: bool, as_json: bool) -> dict[str, Any]:
+def _replay_stream(
+    start: int | datetime, types: tuple[str, ...], *, dry_run: bool, force: bool, as_json: bool
+) -> dict[str, Any]:
     """Replay from the stream, what it is counted first, and return what it came to."""
     from cashback.kernel.bus import replay as stream
 
@@ -92,6 +102,7 @@ def _replay_stream(start: int | datetime, types: tuple[str, ...], *, dry_run: bo
         elif isinstance(start, int) and 1 < start < found.first_sequence:
             say(f"what stood before sequence {found.first_sequence} has aged out")
         _tell(found.types, dry_run=dry_run, as_json=as_json)
+        await _expect_room(bus, found.bytes, dry_run=dry_run, force=force)
         if not dry_run and found.events:
             with _Publishing(found.events) as publishing:
                 found = await stream.publish_again(bus, found, types=types, progress=publishing.reach)
@@ -102,9 +113,10 @@ def _replay_stream(start: int | datetime, types: tuple[str, ...], *, dry_run: bo
 
 
 def _replay_outboxes(
-    schemas: Sequence[str], since: datetime | None, types: tuple[str, ...], *, dry_run: bool, as_json: bool
+    schemas: Sequence[str], since: datetime | None, types: tuple[str, ...], *, dry_run: bool, force: bool, as_json: bool
 ) -> dict[str, Any]:
     """Replay from outboxes, what they hold of it is counted first, and return what it came to."""
+    from cashback.kernel.bus.replay import EVENT_BYTES
     from cashback.kernel.db import Database
     from cashback.kernel.outbox.replay import count_outbox, replay_outbox
 
@@ -119,22 +131,50 @@ def _replay_outboxes(
                 for schema, dsn in dsns.items()
             }
             say("counting events")
+            counts = {
+                schema: await count_outbox(database, schema=schema, since=since, types=types)
+                for schema, database in databases.items()
+            }
             found: Counter[str] = Counter()
-            for schema, database in databases.items():
-                found.update(await count_outbox(database, schema=schema, since=since, types=types))
+            for of_one in counts.values():
+                found.update(of_one)
             _tell(found, dry_run=dry_run, as_json=as_json)
+            await _expect_room(bus, found.total() * EVENT_BYTES, dry_run=dry_run, force=force)
             events = found.total()
             if not dry_run and events:
                 events = 0
                 with _Publishing(found.total()) as publishing:
                     for schema, database in databases.items():
                         events += await replay_outbox(
-                            database, bus, schema=schema, since=since, types=types, progress=publishing.reach
+                            database,
+                            bus,
+                            schema=schema,
+                            since=since,
+                            types=types,
+                            progress=publishing.reach,
+                            counted=sum(counts[schema].values()),
                         )
                         publishing.turn(events)
         return {"events": events, "types": dict(sorted(found.items()))}
 
     return with_bus(run)
+
+
+async def _expect_room(bus: "Bus", bytes_: int, *, dry_run: bool, force: bool) -> None:
+    """Return when so many bytes more may be stored: there is room, or a person insists; a dry run says what is wrong.
+
+    Raises:
+        ReplayTooLarge: there is too little room.
+    """
+    from cashback.kernel.bus.errors import ReplayTooLarge
+    from cashback.kernel.bus.replay import expect_room
+
+    try:
+        await expect_room(bus, bytes_)
+    except ReplayTooLarge as cause:
+        if not (dry_run or force):
+            raise
+        say(cause.detail)
 
 
 def _dsn(schema: str) -> str:

@@ -13,8 +13,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from cashback.kernel.bus import Bus
+from cashback.kernel.bus import DEAD_LETTERS, EVENTS, Bus, Stream
 from cashback.kernel.config import NatsUrl, Secret
 from cashback.processes.tls import client_context, problems
 
@@ -24,13 +25,22 @@ REPLICAS_MAX: Final = 5
 _INBOX: Final = "_INBOX"
 _NO_TOKEN: Final = re.compile(r"[^A-Za-z0-9_-]")
 
+BYTES_MIN: Final = 64 * 1024**2
+"""Of a stream: some twenty thousand purchases."""
+
+AGE_MIN_S: Final = 3_600
+"""Of a stream, which is more than the window in which it drops repeated messages."""
+
+StreamBytes = Annotated[int, msgspec.Meta(ge=BYTES_MIN, le=2**50)]
+StreamSeconds = Annotated[int, msgspec.Meta(ge=AGE_MIN_S, le=366 * 86_400)]
 Replicas = Annotated[int, msgspec.Meta(ge=1, le=REPLICAS_MAX)] | Literal["auto"]
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the broker's servers are, whom they let in, and on how many of them a stream is.
 
-    `auto` is three in a cluster, one on a server that stands alone.
+    `auto` is three in a cluster, one on a server that stands alone. A stream refuses events beyond its bytes and drops
+    none before its age, so the one has to last for the other: docs/runbooks/broker_down.md has the arithmetic.
 
     The files are PEM: this process's certificate and key, and the authority that it knows the broker by, all three or
     none.
@@ -43,11 +53,23 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     nats_tls_key: str = ""
     nats_tls_ca: str = ""
     stream_replicas: Replicas = "auto"
+    stream_bytes_max: StreamBytes = EVENTS.bytes_max
+    stream_age_max_s: StreamSeconds = EVENTS.age_max_s
+    dead_letters_bytes_max: StreamBytes = DEAD_LETTERS.bytes_max
+    dead_letters_age_max_s: StreamSeconds = DEAD_LETTERS.age_max_s
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield what of the files of TLS is missing or cannot be used."""
         yield from problems("NATS_TLS", settings)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """Return the streams as they are to be."""
+        return (
+            replace(EVENTS, bytes_max=self.stream_bytes_max, age_max_s=self.stream_age_max_s),
+            replace(DEAD_LETTERS, bytes_max=self.dead_letters_bytes_max, age_max_s=self.dead_letters_age_max_s),
+        )
 
     @property
     def nats_tls(self) -> ssl.SSLContext | None:
@@ -84,6 +106,7 @@ def broker_of(settings: BrokerSettings, name: str) -> AbstractAsyncContextManage
         tls=settings.nats_tls,
         inbox_prefix=inbox_prefix(settings.nats_user),
         replicas=settings.stream_replicas,
+        streams=settings.streams,
     )
 
 

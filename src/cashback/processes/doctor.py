@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import psycopg
 
-from cashback.kernel.bus.declare import compare
+from cashback.kernel.bus.declare import compare, fills
 from cashback.kernel.clock import SystemClock, business_clock
 from cashback.kernel.config import Dsn, HostPort, HttpUrl, Secret
 from cashback.kernel.db import Database
@@ -34,6 +34,7 @@ _CONNECTED_WITHIN_S: Final = 2.0
 _OVERDUE: Final = timedelta(minutes=1)
 """A worker looks each second: what was due so long ago, nobody does."""
 
+_FULL_PERCENT: Final = 90
 _NAMED_MAX: Final = 5
 """So many of them are named."""
 
@@ -124,7 +125,7 @@ async def _schemas(dsn: Secret, schemas: tuple[str, ...]) -> str:
 
 
 class StreamDiffers(CashbackError):
-    """A stream or a durable consumer is missing, or not as it is declared."""
+    """A stream or a durable consumer is missing, not as it is declared, or soon full."""
 
     code = "stream_differs"
 
@@ -133,12 +134,15 @@ async def _broker(settings: Settings) -> str:
     """Return the streams and durable consumers of the broker, all as declared."""
     async with broker_of(settings, "doctor") as bus:
         await bus.wait_connected(at_most_s=_CONNECTED_WITHIN_S)
-        compared = await compare(bus, DURABLES)
+        compared, filled = await compare(bus, DURABLES), await fills(bus)
     wrong = [f"{one.name} is missing" for one in compared if one.state == "missing"]
     wrong += [f"{one.name}: {each}" for one in compared for each in one.unlike]
     if wrong:
         raise StreamDiffers(f"{'; '.join(wrong)}; see cashback streams diff")
-    return ", ".join(one.name for one in compared if one.state == "as declared")
+    if full := [f"{one.name} is full to {one.percent} %" for one in filled if one.percent >= _FULL_PERCENT]:
+        raise StreamDiffers(f"{'; '.join(full)}, and refuses events when it is full; see the runbook `broker_down`")
+    share = {one.name: f" ({one.percent} % full)" for one in filled}
+    return ", ".join(f"{one.name}{share.get(one.name, '')}" for one in compared if one.state == "as declared")
 
 
 class MintingHalted(CashbackError):

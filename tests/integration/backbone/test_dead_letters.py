@@ -5,12 +5,16 @@ import os
 import msgspec
 import pytest
 
-from cashback.kernel.bus import Bus, dead_letters, publish, verdicts
+from cashback.kernel.bus import Bus, Message, dead_letters, publish, verdicts
+from cashback.kernel.bus.durable import Durable
+from cashback.kernel.bus.frame import header_lines
+from cashback.kernel.bus.origins import LetterForged
+from cashback.kernel.bus.streams import DEAD_SUBJECT_PREFIX
 from cashback.kernel.db import Database
 from cashback.kernel.errors import Invalid, NotFound
 from cashback.kernel.outbox import Event
 from tests.integration.backbone.loops import Script, consumer, work_off
-from tests.integration.backbone.world import applied, count_stored, event, stored, to_message
+from tests.integration.backbone.world import TYPE, applied, count_stored, event, stored, to_message
 
 
 async def bury_some(database: Database, bus: Bus, count: int) -> list[Event]:
@@ -89,6 +93,47 @@ async def test_an_event_that_fails_again_after_its_replay_becomes_a_dead_letter_
     await work_off(bus, consumer(shop, bus, handler=Script({one.id: [Invalid("still wrong")]})))
     letters = await dead_letters.page(bus, limit=10)
     assert [letter.reason for letter in letters] == ["Invalid: wrong: pur_0", "Invalid: still wrong"]
+
+
+async def test_a_forged_letter_has_nothing_published_in_its_name(shop: Database, bus: Bus) -> None:
+    """Whoever may store a letter chooses its headers; the one who replays it may say anything to the broker."""
+    await bury_some(shop, bus, 1)
+    honest = {
+        "ce-id": "evt_1",
+        "ce-type": TYPE,
+        "ce-partitionkey": "pur_1",
+        "dlq-consumer": "ledger",
+        "dlq-subject": f"cashback.v1.{TYPE}.0",
+    }
+    forged = [
+        {"dlq-subject": "$JS.API.STREAM.DELETE.CASHBACK"},
+        {"dlq-subject": "cashback.v1.thing.happened.1"},
+        {"dlq-subject": "cashback.v1.other.happened.0"},
+        {"ce-type": "other.happened"},
+        {"dlq-consumer": "webhooks"},
+        {"dlq-consumer": "ledger.thing", "ce-type": "happened", "dlq-subject": "cashback.v1.happened.0"},
+    ]
+    for number, lie in enumerate(forged, 2):
+        await publish(bus, [_letter(f"forged {number}", honest | lie)])
+        with pytest.raises(LetterForged):
+            await dead_letters.replay(bus, [1, number])
+    assert await count_stored(bus) == 1
+    await publish(bus, [_letter("honest", honest)])
+    assert await dead_letters.replay(bus, [2 + len(forged)]) == ["evt_1"]
+
+
+def _letter(id_: str, headers: dict[str, str]) -> Message:
+    """Return a dead letter as the consumer `ledger` may store it, with whatever headers."""
+    return Message(f"{DEAD_SUBJECT_PREFIX}.ledger.{TYPE}.0", id_, "pur_1", header_lines(headers), b"")
+
+
+async def test_a_letter_of_a_type_that_its_consumer_does_not_take_is_forged(shop: Database, bus: Bus) -> None:
+    """Its own subject may be all right: who may store letters of one consumer says nothing of other types."""
+    (one,) = await bury_some(shop, bus, 1)
+    for durables in ([], [Durable("other", (TYPE,))], [Durable("ledger", ("b.done",))]):
+        with pytest.raises(LetterForged):
+            await dead_letters.replay(bus, [1], durables=durables)
+    assert await dead_letters.replay(bus, [1], durables=[Durable("ledger", (TYPE,))]) == [one.id]
 
 
 async def test_replaying_what_does_not_exist_publishes_nothing(shop: Database, bus: Bus) -> None:

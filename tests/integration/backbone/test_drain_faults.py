@@ -1,22 +1,29 @@
 """The relay's half of the backbone under faults: nothing is lost and nothing is stored twice."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 import pytest
+from prometheus_client import REGISTRY
 
 from cashback.kernel.bus import Bus, BusUnavailable, Parcel, publish_packed
 from cashback.kernel.bus.streams import EVENTS
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, Line
 from cashback.kernel.failpoints import Point, watching
+from cashback.kernel.outbox.drain import drainer as drainer_module
+from cashback.kernel.outbox.rotating import STATEMENTS
 from cashback.processes.embedded import EmbeddedNats
 from tests.integration.backbone.loops import drainer, has_stored
 from tests.integration.backbone.world import SCHEMA, event, eventually, happened, rows, running, stored_ids
 
+NOTIFIED: Final = 3_000
 
-async def test_a_second_drainer_goes_on_where_a_dead_one_was(shop: Database, bus: Bus) -> None:
-    """Its lease runs out, the other takes over, and the stream holds everything once."""
+
+async def test_a_second_drainer_goes_on_where_a_cancelled_one_was(shop: Database, bus: Bus) -> None:
+    """It has the lanes, and the stream holds everything once; `test_points` has drainers that die."""
     dying = asyncio.create_task(drainer(shop, bus, holder="dying", ttl_s=0.5).run(asyncio.Event()))
     await happened(shop, event("pur_1"))
     await eventually(lambda: has_stored(bus, 1))
@@ -76,6 +83,38 @@ async def test_a_drainer_starts_without_a_broker_and_waits(shop: Database, broke
         assert not bus.is_connected
         broker.start()
         await eventually(lambda: has_stored(bus, 1))
+
+
+@pytest.mark.deep
+async def test_a_relay_does_not_hoard_notifications_while_the_broker_is_away(
+    shop: Database, broker: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each statement of its session, a rotation's say, puts those that came into memory; none stays there."""
+    monkeypatch.setattr(drainer_module, "ROTATE_EVERY_S", 0.0)
+    broker.stop()
+    async with Bus.connect(broker.url(), name="hoard") as bus, running(drainer(shop, bus).run):
+        await eventually(_is_listening)
+        await rows(shop, f"select pg_notify('outbox_{SCHEMA}', n::text) from generate_series(1, {NOTIFIED}) as n")
+        rotated = REGISTRY.get_sample_value("cashback_outbox_statements_total", {"schema": SCHEMA}) or 0.0
+
+        async def has_rotated() -> bool:
+            """Tell whether a rotation began after the last notification, and another one after it."""
+            now = REGISTRY.get_sample_value("cashback_outbox_statements_total", {"schema": SCHEMA}) or 0.0
+            return now >= rotated + 3 * STATEMENTS
+
+        await eventually(has_rotated)
+        assert max(len(line._notifies_backlog or ()) for line in _listening()) < NOTIFIED // 10
+
+
+async def _is_listening() -> bool:
+    """Tell whether a drainer's session is there."""
+    return bool(_listening())
+
+
+def _listening() -> list[Line]:
+    """Return the connections that are open and belong to no pool: the sessions of drainers."""
+    lines = [one for one in gc.get_objects() if isinstance(one, Line)]
+    return [one for one in lines if not one.closed and one.autocommit]
 
 
 async def test_a_full_stream_makes_the_outbox_wait_and_loses_nothing(shop: Database, broker: EmbeddedNats) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
+from prometheus_client import REGISTRY
 
 from cashback.kernel.bus import Bus, BusUnavailable, publish
 from cashback.kernel.bus.replay import count, publish_again, replay
@@ -21,12 +22,14 @@ from tests.integration.backbone.world import (
     event,
     eventually,
     happened,
+    prepare,
     rows,
     running,
     stored,
     stored_ids,
     to_message,
 )
+from tests.support.servers import Databases
 
 READ_AHEAD: Final = 1_500
 """What may have been sent to a reader by the time that it looks at the first batch."""
@@ -176,6 +179,71 @@ async def test_the_outbox_replays_only_what_was_published_and_asked_for(shop: Da
     assert await count_outbox(shop, schema=SCHEMA, types=("b.done",)) == {"b.done": 1}
     assert await replay_outbox(shop, bus, schema=SCHEMA, types=("b.done",)) == 1
     assert await stored_ids(bus) == [early.id, late.id, other.id, other.id]
+
+
+async def test_no_statement_of_a_replay_looks_at_more_than_a_stretch_of_the_outbox(
+    shop: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much is kept: none runs into its time for the want of a rare type, and what is found is the same."""
+    events = [event(f"pur_{number % 7}", type_="b.done" if number % 50 == 0 else TYPE) for number in range(200)]
+    async with running(Drainer(shop, bus, schema=SCHEMA, holder="relay").run):
+        await happened(shop, *events)
+        await eventually(lambda: _has_stored(bus, 200))
+    ((last,),) = await rows(shop, f"select max(position) from {SCHEMA}.outbox_events")
+    monkeypatch.setattr("cashback.kernel.outbox.replay.STRETCH", 3)
+    statements = [Asked(), Asked()]
+    with statements[0]:
+        assert await count_outbox(shop, schema=SCHEMA) == {TYPE: 196, "b.done": 4}
+    with statements[1]:
+        assert await replay_outbox(shop, bus, schema=SCHEMA, types=("b.done",)) == 4
+    assert [one.count >= last // 3 for one in statements] == [True, True]
+    again = (await stored_ids(bus))[200:]
+    assert sorted(again) == sorted(one.id for one in events if one.type == "b.done")
+    assert await replay_outbox(shop, bus, schema=SCHEMA) == 200
+    order = [row[0] for row in await rows(shop, f"select event_id from {SCHEMA}.outbox_events order by 1")]
+    assert sorted((await stored_ids(bus))[204:]) == order
+
+
+async def test_a_replay_finds_a_stretch_of_the_outbox_by_its_positions(databases: Databases, bus: Bus) -> None:
+    """And never by reading a whole day, once for each stretch of it, as the planner would have it of small ones."""
+    scans = (
+        "select coalesce(sum(seq_scan), 0), coalesce(sum(idx_scan), 0) from pg_stat_user_tables"
+        " where relname like 'outbox_events_%%'"
+    )
+    with databases.fresh(databases.template("backbone", prepare)) as dsn:
+        async with Database.open(dsn, name="writer") as writer:
+            await happened(writer, *(event(f"pur_{number}") for number in range(200)))
+            await rows(writer, f"update {SCHEMA}.outbox_cursors set position = 1000")
+            async with Database.open(dsn, name="reader") as reader:
+                assert await count_outbox(reader, schema=SCHEMA) == {TYPE: 200}
+                assert await replay_outbox(reader, bus, schema=SCHEMA) == 200
+
+            async def has_told() -> bool:
+                """Tell whether the reader's backend, which has ended, has said what it did."""
+                return bool((await rows(writer, scans))[0][1])
+
+            await eventually(has_told)
+            assert (await rows(writer, scans))[0][0] == 0
+
+
+class Asked:
+    """How many answers the databases gave while the block lasted."""
+
+    count = 0
+
+    def __enter__(self) -> None:
+        """Begin to count."""
+        self._before = self._answers()
+
+    def __exit__(self, *_: object) -> None:
+        """Have counted."""
+        self.count = int(self._answers() - self._before)
+
+    @staticmethod
+    def _answers() -> float:
+        """Return how many there were in this process."""
+        labels = {"db_system_name": "postgresql", "error_type": ""}
+        return REGISTRY.get_sample_value("db_client_operation_duration_seconds_count", labels) or 0.0
 
 
 async def _has_stored(bus: Bus, count: int) -> bool:

@@ -24,7 +24,7 @@ LOOK_EVERY_S: Final = 0.01
 
 def prepare(dsn: str) -> None:
     """Make the schema: the shared blocks, and a table in which every application of an event leaves a row."""
-    prepare_outbox(dsn, "outbox_v1", "outbox_v2", "outbox_v3", "inbox_v1", "inbox_v2", "leases_v1")
+    prepare_outbox(dsn, "outbox_v1", "outbox_v2", "outbox_v3", "outbox_v4", "inbox_v1", "inbox_v2", "leases_v1")
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             f"create table {SCHEMA}.effects (place bigint generated always as identity, event_id text, key text)"

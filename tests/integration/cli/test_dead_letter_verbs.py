@@ -80,6 +80,25 @@ def test_what_cannot_be_discarded_is_refused_and_nothing_is_noted(
     assert _listed(cashback, settings) == {1: None, 2: None, 3: None}
 
 
+def test_a_letter_of_what_its_consumer_never_takes_is_not_replayed(
+    settings: dict[str, str], cashback: Cashback
+) -> None:
+    """A worker may store letters of its own; what it has published by a person's hand is what it was given."""
+    forged = _letter(4, "", type_="token.mint.requested")
+
+    async def run() -> None:
+        """Store it."""
+        async with Bus.connect(settings["CASHBACK_NATS_URL"], name="test") as bus:
+            await bus.wait_connected()
+            await publish(bus, [forged])
+
+    asyncio.run(run())
+    said = cashback("dlq", "replay", "1", "4", settings=settings)
+    assert said.code == EXIT_REJECTED
+    assert "the dead letter on cashback.dlq.v1.ledger-outcomes.token.mint.requested.0" in said.err
+    assert _listed(cashback, settings) == {1: None, 2: None, 3: None, 4: None}
+
+
 def _listed(cashback: Cashback, settings: dict[str, str], *words: str) -> dict[int, str | None]:
     """Return the verdict on each letter that is listed."""
     letters = msgspec.convert(cashback("dlq", "list", *words, "--json", settings=settings).json, list[dict[str, Any]])
@@ -96,20 +115,20 @@ async def _bury(url: str) -> None:
         await publish(bus, letters)
 
 
-def _letter(number: int, history: str) -> Message:
+def _letter(number: int, history: str, *, type_: str = "token.minted") -> Message:
     """Return a dead letter."""
     headers = {
         "ce-id": f"evt_{number}",
-        "ce-type": "token.minted",
+        "ce-type": type_,
         "ce-partitionkey": "cb_1",
         "dlq-reason": "KeyError: 'wallet'",
         "dlq-consumer": "ledger-outcomes",
         "dlq-attempts": "2",
         "dlq-first-failed": "2026-11-22T10:00:00Z",
         "dlq-sequence": str(number),
-        "dlq-subject": "cashback.v1.token.minted.0",
+        "dlq-subject": f"cashback.v1.{type_}.0",
         **({"dlq-history": history} if history else {}),
         **({"dlq-before": str(number - 1)} if number > 1 else {}),
     }
-    subject = "cashback.dlq.v1.ledger-outcomes.token.minted.0"
+    subject = f"cashback.dlq.v1.ledger-outcomes.{type_}.0"
     return Message(subject, f"letter {number}", "cb_1", header_lines(headers), b"{}")

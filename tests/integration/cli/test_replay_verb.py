@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cashback.cli.command import EXIT_UNAVAILABLE
+from cashback.cli.command import EXIT_REJECTED, EXIT_UNAVAILABLE
 from cashback.events.minting import TokenMinted
 from cashback.events.purchases import PurchaseCreated
 from cashback.kernel.bus import Bus, Message, event_message, publish
 from cashback.kernel.ids import new_id
+from cashback.processes.broker import BYTES_MIN
 from cashback.processes.embedded import EmbeddedNats
 from tests.integration.cli.conftest import Cashback
 
+LARGE = 900 * 1024
 TYPES = (PurchaseCreated.TYPE, TokenMinted.TYPE, TokenMinted.TYPE)
 
 
@@ -66,6 +68,40 @@ def test_replay_from_beyond_the_end_says_where_that_is(
     assert "0 events of 0 types" in said.err
 
 
+def test_a_replay_that_would_leave_new_events_no_room_is_refused_before_it_begins(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
+) -> None:
+    """Half of the stream is used, so that once more is all of it; a dry run says so, and a person may insist."""
+    settings["CASHBACK_STREAM_BYTES_MAX"] = str(BYTES_MIN)
+    cashback("streams", "apply", "--change", "--yes", settings=settings)
+    stored = asyncio.run(_stuff(broker.url(), bytes_=BYTES_MIN * 9 // 20))
+    refused = cashback("replay", settings=settings)
+    assert refused.code == EXIT_REJECTED
+    assert f"of {BYTES_MIN:,}: less than a fifth would be left for new events" in refused.err
+    assert asyncio.run(_last(broker.url())) == stored
+    told = cashback("replay", "--dry-run", settings=settings)
+    assert (told.code, "less than a fifth would be left" in told.err) == (0, True)
+    assert cashback("replay", "--type", "token.minted", settings=settings).code == 0
+    assert cashback("replay", "--force", settings=settings).code == 0
+    assert asyncio.run(_last(broker.url())) > 2 * stored
+
+
+async def _stuff(url: str, *, bytes_: int) -> int:
+    """Have the stream of events hold so much more, in large ones, and return how many there are."""
+    async with Bus.connect(url, name="test") as bus:
+        await bus.wait_connected()
+        for _ in range(bytes_ // LARGE):
+            await publish(bus, [_event(PurchaseCreated.TYPE, data=bytes(LARGE))])
+    return await _last(url)
+
+
+async def _last(url: str) -> int:
+    """Return how many messages the stream of events has taken."""
+    async with Bus.connect(url, name="test") as bus:
+        await bus.wait_connected()
+        return int((await bus.api("STREAM.INFO.CASHBACK"))["state"]["last_seq"])
+
+
 async def _publish(url: str) -> None:
     """Store three events."""
     async with Bus.connect(url, name="test") as bus:
@@ -74,7 +110,7 @@ async def _publish(url: str) -> None:
         await publish(bus, [_event(type_) for type_ in TYPES])
 
 
-def _event(type_: str) -> Message:
+def _event(type_: str, *, data: bytes = b"{}") -> Message:
     """Return an event."""
     return event_message(
         id=new_id("evt"),
@@ -84,7 +120,7 @@ def _event(type_: str) -> Message:
         time=datetime.now(UTC),
         traceparent=None,
         partition=0,
-        data=b"{}",
+        data=data,
     )
 
 

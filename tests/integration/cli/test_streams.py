@@ -11,6 +11,8 @@ import pytest
 
 from cashback.cli.command import EXIT_DIFFERENCE, EXIT_INTERRUPTED
 from cashback.kernel.bus import Bus
+from cashback.kernel.bus.message import new_token
+from cashback.processes.broker import BYTES_MIN
 from cashback.processes.durables import DURABLES
 from cashback.processes.embedded import EmbeddedNats, free_port
 from tests.integration.cli.conftest import Cashback
@@ -125,15 +127,66 @@ def test_doctor_names_a_consumer_that_differs(
     broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
 ) -> None:
     """And one that is missing; nothing but the broker is there, which is told of the rest."""
-    nobody = f"127.0.0.1:{free_port()}"
-    dsns = {f"CASHBACK_{name}_AUDIT_DSN": f"postgresql://nobody@{nobody}/x" for name in ("LEDGER", "MINTING", "CHAIN")}
-    settings |= dsns | {"CASHBACK_ADAPTER_ADDRESS": nobody}
+    settings |= _nobody()
     cashback("streams", "apply", settings=settings)
     api(broker, "CONSUMER.CREATE.CASHBACK.ledger-outcomes", _consumer(broker, max_ack_pending=7))
     api(broker, "CONSUMER.DELETE.CASHBACK.minting-requests")
     state, detail = _of_broker(cashback, settings)
     assert state == "WRONG"
     assert "minting-requests is missing; ledger-outcomes: max_ack_pending is 7, declared" in detail
+
+
+def test_sizes_and_ages_are_settings_and_a_person_changes_the_streams_to_them(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
+) -> None:
+    """Other settings are a difference, told as a person reads it, and applied when one says so."""
+    cashback("streams", "apply", settings=settings)
+    settings |= {"CASHBACK_STREAM_BYTES_MAX": str(96 * 2**20), "CASHBACK_DEAD_LETTERS_AGE_MAX_S": "86400"}
+    told = cashback("streams", "diff", settings=settings)
+    assert told.code == EXIT_DIFFERENCE
+    assert ["CASHBACK", "max_bytes", "80", "GiB", "96", "MiB"] in [line.split() for line in told.out.splitlines()]
+    assert ["CASHBACK_DLQ", "max_age", "30", "d", "1", "d"] in [line.split() for line in told.out.splitlines()]
+    assert cashback("streams", "apply", "--change", "--yes", settings=settings).code == 0
+    assert api(broker, "STREAM.INFO.CASHBACK")["config"]["max_bytes"] == 96 * 2**20
+    assert api(broker, "STREAM.INFO.CASHBACK_DLQ")["config"]["max_age"] == 86_400 * 10**9
+
+
+@pytest.mark.deep
+def test_doctor_says_when_a_stream_is_soon_full(
+    broker: EmbeddedNats, settings: dict[str, str], cashback: Cashback
+) -> None:
+    """From 90 % on it is wrong; below, the share stands beside the name."""
+    settings |= _nobody() | {"CASHBACK_STREAM_BYTES_MAX": str(BYTES_MIN)}
+    cashback("streams", "apply", settings=settings)
+    fill(broker, bytes_=BYTES_MIN // 2)
+    state, detail = _of_broker(cashback, settings)
+    assert (state, detail.partition(",")[0]) == ("ok", "CASHBACK (50 % full)")
+    fill(broker, bytes_=BYTES_MIN * 9 // 20)
+    assert _of_broker(cashback, settings) == (
+        "WRONG",
+        "CASHBACK is full to 95 %, and refuses events when it is full; see the runbook `broker_down`",
+    )
+
+
+def fill(broker: EmbeddedNats, *, bytes_: int) -> None:
+    """Have the stream of events hold so much more, and a little."""
+    data = bytes(2**19)
+
+    async def run() -> None:
+        """Publish large messages, which nobody reads."""
+        async with Bus.connect(broker.url(), name="test") as bus:
+            await bus.wait_connected()
+            for number in range(-(-bytes_ // len(data))):
+                await bus.ask("cashback.v1.filler.0", data, headers=f"Nats-Msg-Id: {new_token()}.{number}\r\n".encode())
+
+    asyncio.run(run())
+
+
+def _nobody() -> dict[str, str]:
+    """Return settings that name places where nobody is, for all but the broker."""
+    nobody = f"127.0.0.1:{free_port()}"
+    dsns = {f"CASHBACK_{name}_AUDIT_DSN": f"postgresql://nobody@{nobody}/x" for name in ("LEDGER", "MINTING", "CHAIN")}
+    return dsns | {"CASHBACK_ADAPTER_ADDRESS": nobody}
 
 
 def _of_broker(cashback: Cashback, settings: dict[str, str]) -> tuple[str, str]:

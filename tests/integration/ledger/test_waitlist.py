@@ -256,7 +256,7 @@ async def test_a_worker_that_dies_before_its_commit_leaves_all_as_it_was(
             )
 
     with monkeypatch.context() as patch:
-        patch.setattr(service, "announce_returned", dies)
+        patch.setattr(service, "announce", dies)
         with pytest.raises(Unavailable):
             await waitlist_of(world).round()
     assert await states(world, answers) == [("waitlisted", "budget_waitlisted", 0)]

@@ -9,6 +9,8 @@ from functools import partial
 import psycopg
 import pytest
 
+from cashback.kernel.ids import new_id
+from cashback.kernel.outbox import partition_of
 from cashback.ledger import PublishedRulesets, rebalance_campaign
 from cashback.ledger.model.rulesets import Rules
 from cashback.ledger.rules.stripes import home
@@ -102,6 +104,42 @@ async def test_one_key_for_a_debit_and_a_refund_of_one_cashback_at_once_is_the_f
     assert isinstance(second, Refused)
     assert isinstance(second.error, KeyReused)
     await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I6")
+async def test_a_recording_that_grants_one_cashback_and_ends_another_locks_the_lanes_in_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of lanes 3 and 0 it waits for 0 without 3 in hand, so two of them never wait for each other (I6)."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    await refunded(world, ahead_of(merchant, "A-2", 10_000))
+    ids = iter([_in_lane(3), _in_lane(0)])
+    monkeypatch.setattr("cashback.ledger.service.accruals.new_id", lambda _: next(ids))
+    purchases = [buy(user, merchant, reference=name) for name in ("A-1", "A-2")]
+    now = world.clock.now()
+    lanes = (
+        "select objid from pg_locks where locktype = 'advisory' and granted and objsubid = 2"
+        " and classid = (hashtext('outbox:ledger')::bigint & 4294967295)::oid"
+        " and database = (select oid from pg_database where datname = current_database())"
+    )
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as third:
+        await third.execute("select pg_advisory_xact_lock(hashtext('outbox:ledger'), 0)")
+        recorded = asyncio.create_task(
+            Once(world.api, partial(Recording, now, PublishedRulesets()), now=now).do(purchases)
+        )
+        await waiting_for_parking(world, 1)
+        held = await world.rows(lanes)
+        await third.rollback()
+        await recorded
+    assert held == [(0,)]
+    told = "select type, partition from ledger.outbox_events order by position"
+    assert sorted(await world.rows(told)) == [("cashback.approved", 3), ("cashback.voided", 0)]
+
+
+def _in_lane(lane: int) -> str:
+    """Return a cashback's id whose events are in this lane."""
+    return next(id_ for id_ in iter(lambda: new_id("cb"), None) if partition_of(id_) == lane)
 
 
 @pytest.mark.invariant("I8")

@@ -121,6 +121,7 @@ def test_a_list_of_dead_letters_fits_eighty_columns(monkeypatch: pytest.MonkeyPa
     """With the longest type and consumer."""
     letter = dead_letters.DeadLetter(
         sequence=10**12,
+        subject="cashback.dlq.v1.ledger_mint_outcomes_of_the_chain.com.example.cashback.reservation_released.v1.0",
         given_up_at=AT,
         event_id=f"{ID}-0000000000",
         type="com.example.cashback.reservation_released.v1",

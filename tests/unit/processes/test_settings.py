@@ -165,6 +165,22 @@ def test_a_number_of_replicas_that_no_stream_can_have_is_refused(replicas: str) 
 
 
 @pytest.mark.parametrize(
+    "setting,value",
+    [
+        ("stream_bytes_max", "1048576"),
+        ("stream_bytes_max", "4 GiB"),
+        ("stream_age_max_s", "600"),
+        ("dead_letters_bytes_max", "-1"),
+        ("dead_letters_age_max_s", "0"),
+    ],
+)
+def test_a_stream_that_holds_nothing_or_without_end_is_refused(setting: str, value: str) -> None:
+    """Every limit is one, and none is so small that the outboxes stand still at once."""
+    [told] = problems(BrokerSettings, nats_url="nats://nats:4222", **{setting: value})
+    assert told.startswith(f"CASHBACK_{setting.upper()} is wrong")
+
+
+@pytest.mark.parametrize(
     "user,prefix", [("", "_INBOX"), ("relay-cashback", "_INBOX.relay-cashback"), ("a.b >*", "_INBOX.a_b___")]
 )
 def test_each_user_of_the_broker_is_answered_under_its_name(user: str, prefix: str) -> None:

@@ -22,7 +22,16 @@ from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.errors import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, BusRefused, BusUnavailable, StreamMissing
 from cashback.kernel.bus.frame import publish_frame
 from cashback.kernel.bus.link import ASK_TIMEOUT_S, INBOX_PREFIX, Address, Link
-from cashback.kernel.bus.streams import STREAMS, Replicas, Stream, StreamReport, differences, replicas_of, to_config
+from cashback.kernel.bus.streams import (
+    STREAMS,
+    Replicas,
+    Stream,
+    StreamReport,
+    differences,
+    fill_of,
+    replicas_of,
+    to_config,
+)
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.telemetry import logger
@@ -42,8 +51,9 @@ log = logger(__name__)
 class Bus:
     """The broker as one process sees it."""
 
-    def __init__(self, address: Address, *, replicas: Replicas) -> None:
+    def __init__(self, address: Address, *, replicas: Replicas, streams: tuple[Stream, ...]) -> None:
         """Remember where the broker is; `connect` is the way to get a living one."""
+        self.streams = streams
         self._address = address
         self._replicas = replicas
         self._link: Link | None = None
@@ -62,14 +72,15 @@ class Bus:
         tls: ssl.SSLContext | None = None,
         inbox_prefix: str = INBOX_PREFIX,
         replicas: Replicas = "auto",
+        streams: tuple[Stream, ...] = STREAMS,
     ) -> AsyncIterator["Bus"]:
         """Yield the bus behind `url` (servers, comma-separated) at once: a broker that is down is no error here.
 
         `name` appears in the broker's list of connections. Credentials may also stand in the URL. With `tls` nobody is
-        talked to in plain text. Answers come on subjects under `inbox_prefix`; streams are on `replicas` servers.
+        talked to in plain text. Answers come on subjects under `inbox_prefix`; `streams` are on `replicas` servers.
         """
         address = Address(url, name=name, user=user, password=password, tls=tls, inbox_prefix=inbox_prefix)
-        bus = cls(address, replicas=replicas)
+        bus = cls(address, replicas=replicas, streams=streams)
         keeper = asyncio.create_task(bus._keep(), name="bus-keeper")
         try:
             yield bus
@@ -159,28 +170,28 @@ class Bus:
         answer = await self.ask(f"$JS.API.{verb}", b"" if body is None else msgspec.json.encode(body))
         return read_answer(answer)
 
-    async def apply_streams(self, *, streams: tuple[Stream, ...] = STREAMS) -> list[StreamReport]:
+    async def apply_streams(self) -> list[StreamReport]:
         """Create the streams that are missing, and report, never change, what differs in those that are there.
 
         Raises:
             BusUnavailable: the broker did not answer or had no room.
         """
-        return [await self._apply(stream) for stream in streams]
+        return [await self._apply(stream) for stream in self.streams]
 
-    async def examine_streams(self, *, streams: tuple[Stream, ...] = STREAMS) -> list[StreamReport]:
+    async def examine_streams(self) -> list[StreamReport]:
         """Report how each stream differs from its declaration, without changing or creating any.
 
         Raises:
             StreamMissing: one is not there.
             BusUnavailable: the broker did not answer.
         """
-        return [await self._examine(stream) for stream in streams]
+        return [await self._examine(stream) for stream in self.streams]
 
     async def _examine(self, stream: Stream) -> StreamReport:
         """Report on one stream that is there."""
         found = await self.api(f"STREAM.INFO.{stream.name}")
         declared = to_config(stream, replicas=self.replicas)
-        return _report(stream.name, differences(declared, found["config"]), created=False)
+        return _report(found, differences(declared, found["config"]), created=False)
 
     async def _apply(self, stream: Stream) -> StreamReport:
         """Bring one stream about."""
@@ -190,7 +201,7 @@ class Bus:
             declared = to_config(stream, replicas=self.replicas)
             found = await self.api(f"STREAM.CREATE.{stream.name}", declared)
             log.info("stream.created", stream=stream.name)
-            return _report(stream.name, differences(declared, found["config"]), created=True)
+            return _report(found, differences(declared, found["config"]), created=True)
 
     async def _keep(self) -> None:
         """Open a link, watch it until it is lost, and begin again; ends only by being cancelled."""
@@ -258,10 +269,12 @@ def refuse_no_responders(answer: Msg) -> None:
         raise StreamMissing("nobody listens there: no such stream, or JetStream is off")
 
 
-def _report(name: str, found: tuple[str, ...], *, created: bool) -> StreamReport:
+def _report(info: Mapping[str, Any], differing: tuple[str, ...], *, created: bool) -> StreamReport:
     """Return what was found of a stream, told by the metrics too."""
-    metrics.differs_now.labels(name).set(len(found))
-    return StreamReport(name=name, created=created, differences=found)
+    fill = fill_of(info)
+    metrics.observe_fill(fill)
+    metrics.differs_now.labels(fill.name).set(len(differing))
+    return StreamReport(name=fill.name, created=created, differences=differing)
 
 
 def read_answer(answer: Msg) -> dict[str, Any]:

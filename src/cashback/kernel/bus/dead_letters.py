@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 
 from cashback.kernel.bus import verdicts
 from cashback.kernel.bus.connection import Bus
+from cashback.kernel.bus.durable import Durable
 from cashback.kernel.bus.errors import MESSAGE_NOT_FOUND, BusRefused, StreamMissing
 from cashback.kernel.bus.frame import header_lines, plain_headers
 from cashback.kernel.bus.message import (
@@ -33,6 +34,7 @@ from cashback.kernel.bus.message import (
     repeated,
     rfc3339,
 )
+from cashback.kernel.bus.origins import Origin
 from cashback.kernel.bus.publish import publish
 from cashback.kernel.bus.streams import DEAD_LETTERS, DEAD_SUBJECT_PREFIX, SUBJECT_PREFIX
 from cashback.kernel.errors import Invalid, NotFound
@@ -78,13 +80,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead letter: `sequence` is its own place, `original_sequence` and `original_subject` those of the event.
+    """A dead letter: `sequence` and `subject` are its own, `original_sequence` and `original_subject` the event's.
 
     `died_before` are the sequences of the letters that its event was before, each of them replayed; `history` is each
     failure that its consumer noted.
     """
 
     sequence: int
+    subject: str
     given_up_at: datetime
     event_id: str
     type: str
@@ -173,16 +176,24 @@ async def show(bus: Bus, sequence: int) -> DeadLetter:
     return letter
 
 
-async def replay(bus: Bus, sequences: Sequence[int], *, by: str = "") -> list[str]:
+async def replay(
+    bus: Bus, sequences: Sequence[int], *, by: str = "", durables: Sequence[Durable] | None = None
+) -> list[str]:
     """Publish the events of dead letters again, note that, and return their event ids; repeating it applies none twice.
+
+    With `durables` an event must be one that the consumer which gave it up takes.
 
     Raises:
         Invalid: more than 200 at once; then none was published.
+        LetterForged: one of them is not what its own subject says; then none was published.
         NotFound: one of them does not exist; then none was published.
         BusUnavailable: some may have been published; repeat the call.
     """
     run = new_token()
     letters = await _all(bus, sequences)
+    for letter in letters:
+        origin = Origin(letter.subject, consumer=letter.consumer, type=letter.type, subject=letter.original_subject)
+        origin.expect_credible(durables)
     await publish(bus, [_again(letter, run=run) for letter in letters])
     await verdicts.say(bus, "replayed", [letter.sequence for letter in letters], by=by)
     return [letter.event_id for letter in letters]
@@ -245,6 +256,7 @@ def _read(message: Mapping[str, Any]) -> DeadLetter:
     headers = read_stored_headers(message.get("hdrs", ""))
     return DeadLetter(
         sequence=int(message["seq"]),
+        subject=message["subject"],
         given_up_at=msgspec.convert(message["time"], datetime),
         event_id=headers.get(EVENT_ID, ""),
         type=headers.get(EVENT_TYPE, ""),

@@ -11,6 +11,7 @@ No process changes a stream: only `change` does, at a person's word.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -20,7 +21,7 @@ from cashback.kernel.bus import streams as streams_
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.durable import Durable
 from cashback.kernel.bus.errors import BusRefused, StreamMissing
-from cashback.kernel.bus.streams import EVENTS, STREAMS, Difference, unlike
+from cashback.kernel.bus.streams import EVENTS, Difference, Fill, fill_of, unlike
 
 State: TypeAlias = Literal["as declared", "differs", "missing", "of others"]
 
@@ -57,7 +58,7 @@ async def compare(bus: Bus, durables: Sequence[Durable]) -> list[Compared]:
     """
     compared = [
         _compare("stream", stream.name, declared=declared, found=await _stream(bus, stream.name))
-        for stream, declared in ((one, streams_.to_config(one, replicas=bus.replicas)) for one in STREAMS)
+        for stream, declared in ((one, streams_.to_config(one, replicas=bus.replicas)) for one in bus.streams)
     ]
     compared += [
         _compare("consumer", one.name, declared=durables_.to_config(one), found=await _held(bus, one))
@@ -66,6 +67,19 @@ async def compare(bus: Bus, durables: Sequence[Durable]) -> list[Compared]:
     declared_names = {one.name for one in durables}
     others = [name for name in await _durable_names(bus) if name not in declared_names]
     return compared + [Compared(kind="consumer", name=name, state="of others") for name in others]
+
+
+async def fills(bus: Bus) -> list[Fill]:
+    """Return how full each stream is that is there.
+
+    Raises:
+        BusUnavailable: the broker did not answer.
+    """
+    found: list[Fill] = []
+    for stream in bus.streams:
+        with suppress(StreamMissing):
+            found.append(fill_of(await bus.api(f"STREAM.INFO.{stream.name}")))
+    return found
 
 
 async def create(bus: Bus, durables: Sequence[Durable]) -> list[str]:

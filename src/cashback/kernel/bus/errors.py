@@ -4,11 +4,13 @@ Unavailable
 └── BusUnavailable      the broker is away, too slow, full, or between leaders
     ├── StreamMissing   it is there without our streams: fresh or wiped
     └── BusRefused      it answered with an error of its own; `err_code` is JetStream's
+Conflict
+└── ReplayTooLarge      a replay would leave the stream too little room for what is new
 """
 
 from typing import Final
 
-from cashback.kernel.errors import Invalid, Unavailable
+from cashback.kernel.errors import Conflict, Invalid, Unavailable
 
 CONSUMER_NOT_FOUND: Final = 10_014
 MESSAGE_NOT_FOUND: Final = 10_037
@@ -36,6 +38,12 @@ class BusRefused(BusUnavailable):
         """Carry JetStream's own `err_code`."""
         super().__init__(detail, err_code=err_code)
         self.err_code = err_code
+
+
+class ReplayTooLarge(Conflict):
+    """A replay would fill the stream so far that new events soon wait; nothing was published."""
+
+    code = "replay_too_large"
 
 
 class EventMalformed(Invalid):

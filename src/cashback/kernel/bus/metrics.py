@@ -3,11 +3,12 @@
 What the conventions have no word for (lag, age, what became of deliveries) begins with `cashback_`.
 """
 
+import math
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from cashback.kernel.bus.streams import SUBJECT_PREFIX
+from cashback.kernel.bus.streams import SUBJECT_PREFIX, Fill
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -16,6 +17,12 @@ connections: Final = Counter("cashback_bus_connections", "connections opened to 
 differs_now: Final = Gauge(
     "cashback_bus_stream_differs",
     "settings that the broker holds otherwise than declared, when last looked",
+    ["stream"],
+)
+held_now: Final = Gauge("cashback_bus_stream_bytes", "bytes that the stream holds, when last looked", ["stream"])
+room_now: Final = Gauge(
+    "cashback_bus_stream_bytes_max",
+    "bytes that the broker lets the stream hold, after which it refuses events; infinite without a limit",
     ["stream"],
 )
 
@@ -81,6 +88,12 @@ failing_now: Final = Gauge(
 
 sent_atomic: Final = _sent.labels("nats", "send", SUBJECT_PREFIX, "atomic")
 sent_single: Final = _sent.labels("nats", "send", SUBJECT_PREFIX, "single")
+
+
+def observe_fill(fill: Fill) -> None:
+    """Show how full a stream is."""
+    held_now.labels(fill.name).set(fill.bytes)
+    room_now.labels(fill.name).set(fill.bytes_max if fill.bytes_max >= 0 else math.inf)
 
 
 def observe_sent(duration_s: float, failure: BaseException | None) -> None:

@@ -4,7 +4,8 @@
 
 Publishing anew reaches every consumer, running or not, without touching their positions: an inbox that knows an event
 skips it, one that lost it (a restored database) applies it. Replays of events inside the range are left out, so that
-replaying twice does not double what the next replay reads. What will be published is counted first, by its headers.
+replaying twice does not double what the next replay reads. What will be published is counted first, by its headers. It
+takes room in the stream, which refuses everything when it is full: `expect_room` asks whether enough is left.
 The outbox's own replay is `outbox.replay`.
 """
 
@@ -17,13 +18,13 @@ import msgspec
 from nats.aio.msg import Msg
 
 from cashback.kernel.bus.connection import Bus
-from cashback.kernel.bus.errors import BusUnavailable
+from cashback.kernel.bus.errors import BusUnavailable, ReplayTooLarge, StreamMissing
 from cashback.kernel.bus.frame import plain_headers
 from cashback.kernel.bus.message import EVENT_TYPE, REPLAY_OF, Message, Place, new_token, read_place, repeated, rfc3339
 from cashback.kernel.bus.packing import BATCH_MAX
 from cashback.kernel.bus.publish import publish
 from cashback.kernel.bus.pull import Pull
-from cashback.kernel.bus.streams import EVENTS, type_filters
+from cashback.kernel.bus.streams import EVENTS, Fill, fill_of, type_filters
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told how many steps were done, and of how many: events published or, while they are counted, looked at."""
@@ -31,13 +32,22 @@ Progress: TypeAlias = Callable[[int, int], None]
 SILENCE_S: Final = 2.0
 INACTIVE_S: Final = 30
 
+EVENT_BYTES: Final = 720
+"""Of an event in the stream, with the store's own, for whoever knows no better: a minted purchase is four of them."""
+
 _NS_IN_S: Final = 1_000_000_000
+_LEFT_FREE: Final = 5
+"""A replay leaves the fifth part of the room to events that are new."""
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay did, or with `dry_run` would do: events, how many of each type, and the stretch that was read."""
+    """What a replay did, or with `dry_run` would do: events, how many of each type, and the stretch that was read.
+
+    `bytes` is about what they take in the stream once more, by what its messages have on the average.
+    """
 
     events: int
+    bytes: int
     types: dict[str, int]
     first_sequence: int
     last_sequence: int
@@ -87,11 +97,33 @@ async def count(
             progress(batch[-1][1].sequence - oldest + 1, end - oldest + 1)
     return Replayed(
         events=of_type.total(),
+        bytes=int(state["bytes"]) * of_type.total() // max(1, int(state["messages"])),
         types=dict(sorted(of_type.items())),
         first_sequence=oldest,
         last_sequence=end,
         dry_run=True,
     )
+
+
+async def expect_room(bus: Bus, bytes_: int) -> None:
+    """Return when storing so many bytes more leaves a fifth of the room in the stream of events.
+
+    Raises:
+        ReplayTooLarge: it does not, and all new events would soon wait.
+        BusUnavailable: the broker did not answer.
+    """
+    try:
+        fill = fill_of(await bus.api(f"STREAM.INFO.{EVENTS.name}"))
+    except StreamMissing:
+        fill = next(Fill(one.name, 0, one.bytes_max) for one in bus.streams if one.name == EVENTS.name)
+    if fill.bytes_max > 0 and _LEFT_FREE * (fill.bytes + bytes_) > (_LEFT_FREE - 1) * fill.bytes_max:
+        raise ReplayTooLarge(
+            f"the replay would store some {bytes_:,} bytes in {fill.name}, which holds {fill.bytes:,} of"
+            f" {fill.bytes_max:,}: less than a fifth would be left for new events, which wait while it is full",
+            bytes=bytes_,
+            held=fill.bytes,
+            bytes_max=fill.bytes_max,
+        )
 
 
 async def publish_again(

@@ -5,11 +5,13 @@
 | CASHBACK     | `cashback.v1.>`     | every event, `cashback.v1.<type>.<partition>`    |
 | CASHBACK_DLQ | `cashback.dlq.v1.>` | what a consumer gave up on, with the reason      |
 
-A full stream refuses new messages instead of dropping old ones: then the outbox waits and nothing is lost.
+A full stream refuses new messages instead of dropping old ones: then the outbox waits and nothing is lost. So what may
+be held is chosen to last for the age: a minted purchase is four events of 2,880 bytes together, as the store counts
+them; 32 purchases/s, the mean that this is built for, are 51.9 GiB in seven days, 65 % of what is declared.
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -40,6 +42,23 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     duplicate_window_s: int = 600
 
 
+class Fill(msgspec.Struct, frozen=True):
+    """How much a stream holds of what it may hold; nothing limits it where `bytes_max` is negative."""
+
+    name: str
+    bytes: int
+    bytes_max: int
+
+    @property
+    def percent(self) -> int:
+        """Return the share of the room that is used, rounded down.
+
+        >>> Fill("CASHBACK", 7, 8).percent, Fill("CASHBACK", 7, -1).percent
+        (87, 0)
+        """
+        return 100 * self.bytes // self.bytes_max if self.bytes_max > 0 else 0
+
+
 class Difference(msgspec.Struct, frozen=True):
     """A setting that the broker holds otherwise than it is declared."""
 
@@ -61,12 +80,13 @@ class StreamReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVENTS: Final = Stream(
-    name="CASHBACK", subjects=(f"{SUBJECT_PREFIX}.>",), bytes_max=4 * _GIB, age_max_s=7 * 24 * _HOUR_S
+    name="CASHBACK", subjects=(f"{SUBJECT_PREFIX}.>",), bytes_max=80 * _GIB, age_max_s=7 * 24 * _HOUR_S
 )
 DEAD_LETTERS: Final = Stream(
     name="CASHBACK_DLQ", subjects=(f"{DEAD_SUBJECT_PREFIX}.>",), bytes_max=1 * _GIB, age_max_s=30 * 24 * _HOUR_S
 )
 STREAMS: Final = (EVENTS, DEAD_LETTERS)
+"""As they are declared where no setting says otherwise."""
 
 
 def replicas_of(said: Replicas, *, is_clustered: bool) -> int:
@@ -102,6 +122,12 @@ def to_config(stream: Stream, *, replicas: int) -> dict[str, object]:
         # Servers before 2.12 do not know it, leave it out of their answer, and are published to one by one.
         "allow_atomic": True,
     }
+
+
+def fill_of(info: Mapping[str, Any]) -> Fill:
+    """Return how full a stream is, by JetStream's answer about it."""
+    config = info["config"]
+    return Fill(str(config["name"]), int(info["state"]["bytes"]), int(config.get("max_bytes", -1)))
 
 
 def unlike(declared: Mapping[str, object], found: Mapping[str, object]) -> tuple[Difference, ...]:

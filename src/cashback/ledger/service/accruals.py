@@ -21,6 +21,7 @@ from cashback.ledger.rules.waitlist import entry_of
 from cashback.ledger.service.deciding import decide_claims
 from cashback.ledger.service.posting import Held, post_held
 from cashback.ledger.service.published import PublishedRulesets
+from cashback.ledger.service.reversals import voided
 from cashback.ledger.store import accruals as store
 from cashback.ledger.store import waitlist
 
@@ -51,20 +52,25 @@ async def accrue(
 
 
 async def announce(
-    tx: Tx, accruals: Sequence[Accrual], *, returned: Mapping[str, Reversed] | None = None, now: datetime
+    tx: Tx,
+    accruals: Sequence[Accrual],
+    *,
+    returned: Mapping[str, Reversed] | None = None,
+    changes: Sequence[Reversed] = (),
+    now: datetime,
 ) -> None:
-    """Append `cashback.approved` for what is approved; the last act before commit.
+    """Append `cashback.approved` for what is approved, `cashback.voided` for what `changes` ended: last before commit.
 
     `returned` is what refunds that came first have left of the cashbacks of some purchases, by purchase.
     """
-    changes = returned or {}
-    left = [(each, changes.get(each.claim.purchase_id)) for each in accruals]
+    by_purchase = returned or {}
+    left = [(each, by_purchase.get(each.claim.purchase_id)) for each in accruals]
     events = [
         _approved(each, change, now)
         for each, change in left
         if (each if change is None else change).state is State.APPROVED
     ]
-    await append(tx, "ledger", events)
+    await append(tx, "ledger", [*events, *voided(changes, now=now)])
 
 
 async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> None:

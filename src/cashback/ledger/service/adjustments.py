@@ -4,7 +4,7 @@ A credit lives on like any other cashback; only nobody decided it, and it is hel
 what a refund by amount does, before the mint and after it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -36,7 +36,7 @@ from cashback.ledger.rules.postings import account_of, budget_of, payer_of
 from cashback.ledger.rules.programme import check_room
 from cashback.ledger.rules.stripes import taken
 from cashback.ledger.service.posting import hold, post_held
-from cashback.ledger.service.reversals import announce_returned, leave
+from cashback.ledger.service.reversals import leave, voided
 from cashback.ledger.store import adjustments as store
 from cashback.ledger.store import campaigns, commitments, reversals
 
@@ -145,21 +145,21 @@ async def debit(tx: Tx, new: NewDebit, *, now: datetime) -> Adjusted:
     return Adjusted(answer=_answer(made, change.state, change.net), debit=change)
 
 
-async def announce_adjusted(tx: Tx, made: Adjusted, *, now: datetime) -> None:
-    """Append `cashback.approved` of a credit that is, `cashback.voided` of what a debit ended: last before commit."""
-    if made.debit is not None:
-        await announce_returned(tx, [made.debit], cause=DEBITED, now=now)
-    given = made.credit
-    if given is not None and given.state is State.APPROVED:
-        body = CashbackApproved(
-            cashback_id=given.id,
-            purchase_id=None,
-            user_id=given.user_id,
-            amount_minor=str(given.amount),
-            currency=given.currency,
-            token_units=str(given.token_units),
-        )
-        await append(tx, "ledger", [to_event(body, time=now, traceparent=given.traceparent)])
+async def announce_adjusted(tx: Tx, made: Sequence[Adjusted], *, now: datetime) -> None:
+    """Append `cashback.approved` of each credit that is, `cashback.voided` of what debits ended: last before commit."""
+    events = voided([one.debit for one in made if one.debit is not None], cause=DEBITED, now=now)
+    for given in (one.credit for one in made if one.credit is not None):
+        if given.state is State.APPROVED:
+            body = CashbackApproved(
+                cashback_id=given.id,
+                purchase_id=None,
+                user_id=given.user_id,
+                amount_minor=str(given.amount),
+                currency=given.currency,
+                token_units=str(given.token_units),
+            )
+            events.append(to_event(body, time=now, traceparent=given.traceparent))
+    await append(tx, "ledger", events)
 
 
 class AdjustmentReadings:

@@ -88,8 +88,16 @@ async def leave(tx: Tx, changes: Sequence[Reversed], *, cause: str, now: datetim
 
 
 async def announce_returned(tx: Tx, changes: Sequence[Reversed], *, cause: str = CAUSE, now: datetime) -> None:
-    """Append `cashback.voided` for what these changes ended; among the last acts before commit."""
-    await append(tx, "ledger", [_voided(change, _cause(change, cause), now) for change in changes if change.is_voided])
+    """Append `cashback.voided` for what these changes ended: the one append to this outbox, last before commit."""
+    await append(tx, "ledger", voided(changes, cause=cause, now=now))
+
+
+def voided(changes: Sequence[Reversed], *, cause: str = CAUSE, now: datetime) -> list[Event]:
+    """Return `cashback.voided` for what these changes ended, for whoever appends other events with them.
+
+    A transaction appends to an outbox once: it locks the outbox's lanes in their order, and twice would be in none.
+    """
+    return [_voided(change, _cause(change, cause), now) for change in changes if change.is_voided]
 
 
 def _cause(change: Reversed, cause: str) -> str:

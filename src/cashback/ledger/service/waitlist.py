@@ -51,7 +51,7 @@ from cashback.ledger.service.deciding import Again, Decided, decide_claims
 from cashback.ledger.service.left_out import LeftOut
 from cashback.ledger.service.posting import post_held
 from cashback.ledger.service.published import PublishedRulesets
-from cashback.ledger.service.reversals import Returnable, announce_returned, take_back
+from cashback.ledger.service.reversals import Returnable, take_back
 from cashback.ledger.store import terms
 from cashback.ledger.store import waitlist as store
 
@@ -236,8 +236,7 @@ async def _decide(
     await post_held(tx, decided.held, postings_of(accruals, decided.held), at=now)
     changes = await _return(tx, [(looked, accrual) for looked, accrual, _ in done], programme_id, now)
     returned = {purchase: each for each in changes if (purchase := each.cashback.purchase_id) is not None}
-    await announce(tx, accruals, returned=returned, now=now)
-    await announce_returned(tx, changes, now=now)
+    await announce(tx, accruals, returned=returned, changes=changes, now=now)
     return accruals
 
 

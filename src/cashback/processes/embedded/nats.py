@@ -30,7 +30,7 @@ SYSTEM_ACCOUNT: Final = "SYS"
 
 _ANY_PORT: Final = -1
 _MEMORY_BYTES_MAX: Final = 256 * 1024**2
-_FILE_BYTES_MAX: Final = 8 * 1024**3
+_FILE_BYTES_MAX: Final = 96 * 1024**3
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 

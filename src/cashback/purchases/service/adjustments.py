@@ -106,8 +106,7 @@ class _ByHand:
 
         async def announce(tx: Tx) -> None:
             """Append the events, which lock their partitions until the commit."""
-            for one in made:
-                await ledger.announce_adjusted(tx, one, now=self._now)
+            await ledger.announce_adjusted(tx, made, now=self._now)
 
         return Applied(answers=[_encoder.encode(one.answer) for one in made], announce=announce)
 

@@ -65,8 +65,7 @@ class Recording:
         async def announce(tx: Tx) -> None:
             """Append the events of both contexts, which lock their partitions until the commit."""
             await append(tx, "purchases", [*events, *caught.events])
-            await ledger.announce(tx, accruals, returned=left, now=self._now)
-            await ledger.announce_returned(tx, caught.changes, now=self._now)
+            await ledger.announce(tx, accruals, returned=left, changes=caught.changes, now=self._now)
 
         return Applied(
             answers=[

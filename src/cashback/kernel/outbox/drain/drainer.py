@@ -18,7 +18,7 @@ from cashback.kernel.outbox.drain.age import Age
 from cashback.kernel.outbox.drain.outlet import RETRY, Outlet
 from cashback.kernel.outbox.drain.reading import BATCH_MAX, Batch, Row, go_by_index, is_full, pending, to_batch
 from cashback.kernel.outbox.lanes import Lanes
-from cashback.kernel.outbox.rotating import days_ahead, rotate
+from cashback.kernel.outbox.rotating import STATEMENTS, days_ahead, rotate
 from cashback.kernel.telemetry import logger
 
 LEASE_TTL_S: Final = 3.0
@@ -103,6 +103,9 @@ class Drainer:
                     await self._lease(session)
                     await self._step(session, stop)
                 else:
+                    # Notifications go on coming, however long the broker is away: they are not to pile up here.
+                    while await self._wait(session, 0.0):
+                        pass
                     await self._outlet.wait(stop)
         finally:
             metrics.lanes_held.labels(self._schema).set(0)
@@ -141,13 +144,16 @@ class Drainer:
 
     async def _rotate(self, session: Session) -> None:
         """Rotate the outbox's partitions, and tell how long it may go on without."""
-        metrics.statements.labels(self._schema).inc(2)
+        # Before it is tried: whatever becomes of it, publishing goes on, on this session or the next.
+        self._rotate_at_s = monotonic_s() + ROTATE_AGAIN_S
+        metrics.statements.labels(self._schema).inc(STATEMENTS)
         rotated = await rotate(session, self._schema)
-        self._rotate_at_s = monotonic_s() + (ROTATE_EVERY_S if rotated else ROTATE_AGAIN_S)
+        if rotated:
+            self._rotate_at_s = monotonic_s() + ROTATE_EVERY_S
         left = await days_ahead(session, self._schema)
         metrics.days_left.labels(self._schema).set(left)
         if not rotated:
-            log.warning("rotation.postponed", schema=self._schema, reason="writers hold the table", days_left=left)
+            log.warning("rotation.postponed", schema=self._schema, reason="others hold the table", days_left=left)
 
     async def _step(self, session: Session, stop: asyncio.Event) -> None:
         """Publish what has come, or wait until something may have."""
@@ -236,10 +242,13 @@ class Drainer:
         metrics.statements.labels(self._schema).inc()
         return to_batch(await pending(session, schema=self._schema, lanes=lanes, limit=BATCH_MAX))
 
-    async def _wait(self, session: Session, wait_s: float) -> None:
-        """Return when a transaction that appended has committed, or after `wait_s`."""
+    async def _wait(self, session: Session, wait_s: float) -> int:
+        """Return when a transaction that appended has committed, or after `wait_s`: how many were heard of."""
+        heard = 0
         async for _ in session.notifies(timeout=wait_s, stop_after=1):
             self._idle = 0
+            heard += 1
+        return heard
 
     def _observe_published(self, rows: Sequence[Row]) -> None:
         """Tell the metrics how many were stored, and how long they had taken to get there."""

@@ -34,8 +34,8 @@ FIRST_WHEN_ANSWERED: Final = 3
 
 FORGOTTEN_AFTER_S: Final = 60.0
 LOOK_S: Final = 0.25
-STREAMS_EVERY_S: Final = 600.0
-"""How often the streams are looked at again on a link that holds."""
+STREAMS_EVERY_S: Final = 60.0
+"""How often the streams are looked at again on a link that holds: a backlog fills them within minutes."""
 
 log = logger(__name__)
 

@@ -3,7 +3,7 @@
 from cashback.kernel.migrations import block, run
 
 revision = "0036"
-down_revision = "0033"
+down_revision = "0035"
 
 
 def upgrade() -> None:

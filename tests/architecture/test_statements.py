@@ -83,9 +83,9 @@ REASONS: Final = {
     "minting/store/mints.py:stick": FOUND,
     "minting/store/mints.py:submit_accepted_again": FOUND,
     "purchases/store/standing.py:put": FOUND,
-    "webhooks/store/deliveries.py:claim_due": FOUND,
+    "webhooks/store/due.py:claim_due": FOUND,
     "webhooks/store/deliveries.py:end_open": FOUND,
-    "webhooks/store/deliveries.py:hold": FOUND,
+    "webhooks/store/due.py:hold": FOUND,
     "webhooks/store/endpoints.py:locked_with_rest": AGAIN,
 }
 

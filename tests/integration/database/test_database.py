@@ -267,35 +267,3 @@ async def test_a_full_disk_is_told_of_as_what_it_is_and_may_pass(database: Datab
         async with database.session() as session:
             await session.execute(fill)
     await database.ping()
-
-
-@pytest.mark.deep
-async def test_a_lock_of_a_process_that_stands_still_is_had_by_whoever_waits_for_it(
-    server: EmbeddedPostgres, database: Database
-) -> None:
-    """The server throws out who says nothing in a transaction before others, by the same numbers, give up waiting."""
-    async with database.transaction() as tx:
-        await tx.execute("create table held (id integer primary key)")
-        await tx.execute("insert into held values (1)")
-
-    is_held = asyncio.Event()
-
-    async def wait_for_it() -> None:
-        """Change what the other one holds."""
-        await is_held.wait()
-        async with Database.open(server.dsn(), name="waiting") as other, other.transaction() as tx:
-            await tx.execute("update held set id = 2")
-
-    async def stand_still(waiting: asyncio.Task[None]) -> None:
-        """Hold a row, and say nothing until somebody else has had it."""
-        async with database.transaction() as tx:
-            await tx.execute("select from held for update")
-            is_held.set()
-            await waiting
-
-    waiting = asyncio.create_task(wait_for_it())
-    with pytest.raises(DatabaseUnavailable):
-        await stand_still(waiting)
-    assert waiting.exception() is None
-    async with database.transaction() as tx:
-        assert await (await tx.execute("select id from held")).fetchone() == (2,)

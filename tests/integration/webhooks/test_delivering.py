@@ -9,7 +9,7 @@ from cashback.kernel.failpoints import Point, watching
 from cashback.webhooks.rules.schedule import WAITS_S
 from cashback.webhooks.service import metrics
 from cashback.webhooks.service.delivering import HOLD_S
-from cashback.webhooks.store import deliveries
+from cashback.webhooks.store import due
 from tests.integration.webhooks.world import World, eventually, leading, refunded
 from tests.support.recovery import RECOVERS_PROCESS_WITHIN_S
 
@@ -174,7 +174,7 @@ async def test_what_a_killed_worker_had_claimed_is_soon_delivered_by_another_one
     await world.endpoint()
     await world.take(refunded())
     async with world.worker.transaction() as tx:
-        [claim] = await deliveries.claim_due(tx, limit=1, per_merchant=1, per_endpoint=1, hold_s=HOLD_S)
+        [claim] = await due.claim_due(tx, limit=1, per_merchant=1, per_endpoint=1, hold_s=HOLD_S)
     assert claim.number == 1
     async with world.delivering(), asyncio.timeout(RECOVERS_PROCESS_WITHIN_S):
         await eventually(lambda: world.are("delivered"))

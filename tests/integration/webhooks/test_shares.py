@@ -10,13 +10,13 @@ from cashback.webhooks.consumer import TYPES
 from cashback.webhooks.model import Claim
 from cashback.webhooks.service import ending
 from cashback.webhooks.service.delivering import HOLD_S, PER_ENDPOINT_MAX, PER_MERCHANT_MAX
-from cashback.webhooks.store import deliveries
+from cashback.webhooks.store import due
 from tests.integration.webhooks.world import World, eventually, refunded
 
 
 async def claim(tx: Tx, *, limit: int = 64) -> list[Claim]:
     """Claim as a worker does."""
-    return await deliveries.claim_due(
+    return await due.claim_due(
         tx, limit=limit, per_merchant=PER_MERCHANT_MAX, per_endpoint=PER_ENDPOINT_MAX, hold_s=HOLD_S
     )
 

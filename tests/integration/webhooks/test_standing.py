@@ -9,7 +9,7 @@ from cashback.kernel.db import Database
 from cashback.processes.embedded import free_port
 from cashback.webhooks.service import metrics
 from cashback.webhooks.service.standing import gauges
-from cashback.webhooks.store import deliveries
+from cashback.webhooks.store import due
 from tests.integration.webhooks.world import World, eventually, refunded
 
 BACKLOG = 1_200
@@ -38,12 +38,12 @@ async def test_the_oldest_is_the_oldest_of_all_however_much_another_endpoint_has
     """A thousand are counted, of whichever endpoint; the age is that of the one that has waited longest."""
     await backlog(world)
     async with world.worker.transaction() as tx:
-        count, oldest_s = await deliveries.waiting(tx)
+        count, oldest_s = await due.waiting(tx)
     assert count == 1_000
     assert 7_200 <= oldest_s < 7_200 + 600
     world.rows("update webhooks.deliveries set due_at = now() + interval '1 hour'")
     async with world.worker.transaction() as tx:
-        assert await deliveries.waiting(tx) == (0, 0)
+        assert await due.waiting(tx) == (0, 0)
 
 
 async def test_an_endpoint_that_is_slow_is_tried_and_one_that_nobody_tries_is_shown(world: World) -> None:

@@ -38,7 +38,7 @@ from cashback.webhooks.model import (
 from cashback.webhooks.rules import schedule, signing
 from cashback.webhooks.service import metrics
 from cashback.webhooks.service.ending import disable, end_rest
-from cashback.webhooks.store import deliveries, endpoints
+from cashback.webhooks.store import deliveries, due, endpoints
 
 IN_FLIGHT_MAX: Final = 64
 PER_MERCHANT_MAX: Final = 16
@@ -99,7 +99,7 @@ class Deliverer:
             if self._flying:
                 with suppress(Unavailable):
                     async with self._database.transaction() as tx:
-                        await deliveries.hold(tx, list(self._flying.values()), hold_s=HOLD_S)
+                        await due.hold(tx, list(self._flying.values()), hold_s=HOLD_S)
 
     async def _turn(self) -> None:
         """Start a try of each delivery that is due, as many as there is room for."""
@@ -112,7 +112,7 @@ class Deliverer:
             async with self._database.transaction() as tx:
                 await end_rest(tx)
             async with self._database.transaction() as tx:
-                count, oldest_s = await deliveries.waiting(tx)
+                count, oldest_s = await due.waiting(tx)
             metrics.due.set(count)
             metrics.oldest.set(oldest_s)
 
@@ -140,7 +140,7 @@ class Deliverer:
         if late:
             log.info("deliveries.given_back", count=len(late))
             async with self._database.transaction() as tx:
-                await deliveries.give_back(tx, late)
+                await due.give_back(tx, late)
         for task in ended:
             if not task.cancelled():
                 task.result()
@@ -148,7 +148,7 @@ class Deliverer:
     async def _claim(self, room: int) -> list[tuple[Claim, str, Signers]]:
         """Return what is to be tried now, with where and what it is signed with."""
         async with self._database.transaction() as tx:
-            claims = await deliveries.claim_due(
+            claims = await due.claim_due(
                 tx, limit=room, per_merchant=PER_MERCHANT_MAX, per_endpoint=PER_ENDPOINT_MAX, hold_s=HOLD_S
             )
             if not claims:

@@ -8,7 +8,7 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.gauges import UNKNOWN, Gauges
 from cashback.webhooks.service import metrics
 from cashback.webhooks.service.delivering import HOLD_S
-from cashback.webhooks.store import deliveries
+from cashback.webhooks.store import due
 
 NEGLECTED_AFTER_S: Final = 60
 
@@ -23,7 +23,7 @@ async def neglected(tx: Tx, *, for_s: int = NEGLECTED_AFTER_S) -> int:
 
     A worker that is at work tries something of each at any time, however slow an endpoint is.
     """
-    return await deliveries.neglected(tx, for_s=for_s, hold_s=HOLD_S)
+    return await due.neglected(tx, for_s=for_s, hold_s=HOLD_S)
 
 
 def gauges(database: Database) -> Gauges[int]:

@@ -1,0 +1,216 @@
+"""What is due: claimed by one worker at a time, in fair shares; and how long it has waited, for whoever looks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cashback.kernel.db import Tx
+from cashback.webhooks.model import Claim
+
+_OPEN: Final = """
+with recursive open (endpoint_id) as (
+    select min(endpoint_id)
+    from webhooks.deliveries
+    where state in ('due', 'claimed')
+    union all
+    select (
+        select min(next.endpoint_id)
+        from webhooks.deliveries as next
+        where next.state in ('due', 'claimed')
+          and next.endpoint_id > open.endpoint_id
+    )
+    from open
+    where open.endpoint_id is not null
+)
+"""
+"""The endpoints that something is to be delivered to, one after the other by their index, however much one has."""
+
+_CLAIM_DUE: Final = f"""
+{_OPEN},
+held as (
+    select endpoint_id, count(*) as count
+    from webhooks.deliveries
+    where state = 'claimed'
+      and due_at > now()
+    group by endpoint_id
+),
+shares as (
+    select
+        endpoint.id as endpoint_id,
+        coalesce(endpoint.merchant_id, '') as merchant_id,
+        coalesce(held.count, 0) as of_endpoint,
+        coalesce(sum(held.count) over (partition by endpoint.merchant_id), 0) as of_merchant,
+        open.endpoint_id is not null as is_waiting
+    from webhooks.endpoints as endpoint
+    left join open on open.endpoint_id = endpoint.id
+    left join held on held.endpoint_id = endpoint.id
+    where endpoint.state = 'enabled'
+      and (open.endpoint_id is not null or held.endpoint_id is not null)
+),
+turns as (
+    select
+        due.id,
+        due.due_at,
+        shares.merchant_id,
+        shares.of_merchant,
+        shares.of_endpoint
+            + row_number() over (partition by shares.endpoint_id order by due.due_at, due.id) as turn
+    from shares
+    cross join lateral (
+        select one.id, one.due_at
+        from webhooks.deliveries as one
+        where one.endpoint_id = shares.endpoint_id
+          and one.state in ('due', 'claimed')
+          and one.due_at <= now()
+        order by one.due_at
+        limit greatest(0, %(per_endpoint)s - shares.of_endpoint)
+        for update skip locked
+    ) as due
+    where shares.is_waiting
+),
+found as (
+    select id, due_at, of_merchant + row_number() over (partition by merchant_id order by turn, due_at, id) as place
+    from turns
+),
+chosen as (
+    select id
+    from found
+    where place <= %(per_merchant)s
+    order by place, due_at
+    limit %(limit)s
+)
+update webhooks.deliveries as claimed
+set state = 'claimed',
+    due_at = now() + make_interval(secs => %(hold_s)s),
+    claims = claims + 1
+from chosen
+where claimed.id = chosen.id
+returning claimed.id, claimed.endpoint_id, claimed.event_id, claimed.body, claimed.claims, claimed.attempts
+"""
+
+
+async def claim_due(tx: Tx, *, limit: int, per_merchant: int, per_endpoint: int, hold_s: int) -> list[Claim]:
+    """Return due deliveries that nobody else is trying, hidden from other claims for `hold_s` seconds.
+
+    Of each endpoint there are at most `per_endpoint` in flight and of each merchant `per_merchant`, those of other
+    processes included as far as they can be seen; the operator counts as a merchant. Each merchant's oldest comes
+    before anybody's second, and among those of a merchant each endpoint's likewise. The endpoints with something open
+    are found one after the other by their index, and what is in flight by one of its own, however much one has.
+    """
+    cursor = await tx.execute(
+        _CLAIM_DUE, {"limit": limit, "per_merchant": per_merchant, "per_endpoint": per_endpoint, "hold_s": hold_s}
+    )
+    return [
+        Claim(id=row[0], endpoint_id=row[1], event_id=row[2], body=row[3], number=row[4], attempts=row[5])
+        for row in await cursor.fetchall()
+    ]
+
+
+async def hold(tx: Tx, claims: Sequence[Claim], *, hold_s: int) -> int:
+    """Hide claimed deliveries for another `hold_s` seconds, and return how many; those that ended stay as they are."""
+    cursor = await tx.execute(
+        """
+        with given as (
+            select held.id
+            from webhooks.deliveries as held
+            join unnest(%(ids)s::text[], %(numbers)s::integer[]) as given (id, number) on given.id = held.id
+            where held.claims = given.number
+              and held.state = 'claimed'
+            order by held.id
+            for update of held
+        )
+        update webhooks.deliveries as held
+        set due_at = now() + make_interval(secs => %(hold_s)s)
+        from given
+        where held.id = given.id
+        """,
+        {"ids": [claim.id for claim in claims], "numbers": [claim.number for claim in claims], "hold_s": hold_s},
+    )
+    return cursor.rowcount
+
+
+async def give_back(tx: Tx, claims: Sequence[Claim]) -> None:
+    """Make claimed deliveries due now; those that are another's by now, or have ended, stay as they are."""
+    await tx.execute(
+        """
+        update webhooks.deliveries as held
+        set state = 'due',
+            due_at = now()
+        from unnest(%(ids)s::text[], %(numbers)s::integer[]) as given (id, number)
+        where held.id = given.id
+          and held.claims = given.number
+          and held.state = 'claimed'
+        """,
+        {"ids": [claim.id for claim in claims], "numbers": [claim.number for claim in claims]},
+    )
+
+
+async def waiting(tx: Tx) -> tuple[int, int]:
+    """Return how many deliveries are due and not being tried, a thousand at most, and for how long the oldest (s).
+
+    Of each endpoint with something open the first is looked at, so that the oldest is the oldest of all.
+    """
+    cursor = await tx.execute(
+        f"""
+        {_OPEN}
+        select (
+                   select count(*)
+                   from (
+                       select
+                       from open
+                       cross join lateral (
+                           select
+                           from webhooks.deliveries as due
+                           where due.endpoint_id = open.endpoint_id
+                             and due.state in ('due', 'claimed')
+                             and due.due_at <= now()
+                           limit 1000
+                       ) as found
+                       limit 1000
+                   ) as due
+               ),
+               coalesce(extract(epoch from greatest(now() - min(first.due_at), interval '0')), 0)::bigint
+        from open
+        cross join lateral (
+            select due_at
+            from webhooks.deliveries as ahead
+            where ahead.endpoint_id = open.endpoint_id
+              and ahead.state in ('due', 'claimed')
+            order by due_at
+            limit 1
+        ) as first
+        """
+    )
+    row = await cursor.fetchone()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+async def neglected(tx: Tx, *, for_s: int, hold_s: int) -> int:
+    """Return how many endpoints have something that has been due for so long, and nothing that is being tried.
+
+    What is tried is hidden for at most `hold_s` seconds.
+    """
+    cursor = await tx.execute(
+        f"""
+        {_OPEN}
+        select count(*)
+        from open
+        where exists (
+              select
+              from webhooks.deliveries as late
+              where late.endpoint_id = open.endpoint_id
+                and late.state in ('due', 'claimed')
+                and late.due_at < now() - make_interval(secs => %(for_s)s)
+          )
+          and not exists (
+              select
+              from webhooks.deliveries as tried
+              where tried.endpoint_id = open.endpoint_id
+                and tried.state = 'claimed'
+                and tried.due_at > now()
+                and tried.due_at <= now() + make_interval(secs => %(hold_s)s)
+          )
+        """,
+        {"for_s": for_s, "hold_s": hold_s},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])

@@ -1,16 +1,18 @@
 """How far behind a consumer is: how many events, and for how long the oldest of them has waited."""
 
+import math
 from datetime import datetime
 
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from cashback.kernel.bus import Backoff, Bus, Retry, publish
+from cashback.kernel.bus import Backoff, Bus, Retry, metrics, publish
 from cashback.kernel.bus.durable import backlog
+from cashback.kernel.bus.failures import Failures
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, DatabaseUnavailable
 from tests.integration.backbone.loops import Script, are_done, consumer
 from tests.integration.backbone.world import event, eventually, running, to_message
 
@@ -57,6 +59,29 @@ async def test_the_oldest_is_found_whichever_of_its_types_it_is_of(shop: Databas
     assert found == (2, msgspec.convert(answer["message"]["time"], datetime))
     assert found[1] is not None
     assert found[1] <= SystemClock().now()
+
+
+async def test_who_cannot_ask_the_database_still_knows_the_broker_and_says_what_it_does_not_know(
+    shop: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Failures are unknown, not what they were; lag and age go on."""
+
+    async def lost(self: Failures) -> tuple[int, float]:
+        """Answer as a database that is away."""
+        raise DatabaseUnavailable("away")
+
+    async with running(consumer(shop, bus, name="aged").run):
+        await eventually(lambda: shows("cashback_consumer_failing_keys", 0))
+        monkeypatch.setattr(Failures, "standing", lost)
+        await eventually(lambda: is_unknown("cashback_consumer_failing_keys"))
+        metrics.lag_now.labels("aged").set(7)
+        await eventually(lambda: shows("cashback_consumer_lag_events", 0))
+        assert math.isnan(seen("cashback_consumer_failing_oldest_seconds"))
+
+
+async def is_unknown(metric: str) -> bool:
+    """Tell whether a metric says that nobody knows."""
+    return math.isnan(seen(metric))
 
 
 def seen(metric: str) -> float:

@@ -1,10 +1,14 @@
 """Watching a consumer: how far behind it is, and failures of events that do not come again.
 
-Whoever cannot be asked says nothing, and holds up nothing: events flow beside this.
+Of whoever cannot be asked nothing is known, and nothing is held up: database and broker are asked one by one, and
+events flow beside this.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
+
+from prometheus_client import Gauge
 
 from cashback.kernel.bus import metrics
 from cashback.kernel.bus.connection import Bus
@@ -13,6 +17,7 @@ from cashback.kernel.bus.errors import StreamMissing
 from cashback.kernel.bus.failures import Failures
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.gauges import UNKNOWN
 from cashback.kernel.telemetry import logger
 
 LOOK_EVERY_S: Final = 5.0
@@ -47,17 +52,24 @@ class Watch:
         """Look every few seconds, for ever."""
         looks = 0
         while True:
-            try:
-                await self._look_at_failures()
-                await self._look()
-                if looks % TIDY_EVERY_LOOKS == 0:
-                    await self._failures.forget_lapsed()
-            except StreamMissing:
-                log.debug("consumer.absent", consumer=self._name)
-            except Unavailable as cause:
-                log.info("consumer.unwatched", consumer=self._name, reason=cause.detail)
+            await self._try(self._look_at_failures, metrics.failing_keys_now, metrics.failing_now)
+            await self._try(self._look, metrics.lag_now, metrics.oldest_now)
+            if looks % TIDY_EVERY_LOOKS == 0:
+                await self._try(self._failures.forget_lapsed)
             looks += 1
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _try(self, look: Callable[[], Awaitable[object]], *gauges: Gauge) -> None:
+        """Look, or have the gauges say that nobody knows."""
+        try:
+            await look()
+        except Unavailable as cause:
+            for gauge in gauges:
+                gauge.labels(self._name).set(UNKNOWN)
+            if isinstance(cause, StreamMissing):
+                log.debug("consumer.absent", consumer=self._name)
+            else:
+                log.info("consumer.unwatched", consumer=self._name, reason=cause.detail)
 
     async def _look_at_failures(self) -> None:
         """Have the gauges say how many keys wait for an event that failed."""

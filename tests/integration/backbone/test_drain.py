@@ -110,7 +110,7 @@ async def test_a_backlog_goes_out_in_atomic_batches_with_two_statements_each(sho
     assert used <= 1_200 * 0.02
 
 
-async def test_an_event_thathas_stored_already_does_not_keep_its_batch_from_being_published(
+async def test_an_event_that_was_stored_already_does_not_keep_its_batch_from_being_published(
     shop: Database, bus: Bus
 ) -> None:
     """One known id refuses the atomic batch (10201); one by one, in order, the rest is stored and nothing twice."""

@@ -9,8 +9,10 @@ revision = "0035"
 down_revision = "0033"
 
 INDEXES = r"""
+set local lock_timeout = '5s';
 create index cashback_requested on ledger.cashback_ledger (requested_at) where state = 'mint_requested';
 create index cashback_stuck on ledger.cashback_ledger (position) where state = 'stuck';
+set local lock_timeout to default;
 """
 
 

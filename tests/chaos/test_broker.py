@@ -114,7 +114,7 @@ async def wipe_while_asleep(stack: WholeSystem, consumer: str, *, at: str) -> Lo
 async def lose_storage(stack: WholeSystem) -> None:
     """Kill the broker, wipe it and start it anew: whoever publishes next makes its streams again."""
     await asyncio.to_thread(stack.nats.kill)
-    stack.wipe_broker()
+    await stack.wipe_broker()
     await asyncio.to_thread(stack.nats.start)
 
 

@@ -70,7 +70,7 @@ def wiping(stack: WholeSystem) -> Fault:
 
     async def fault() -> None:
         await asyncio.to_thread(stack.nats.kill)
-        stack.wipe_broker()
+        await stack.wipe_broker()
         await asyncio.to_thread(stack.nats.start)
 
     return fault

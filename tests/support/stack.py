@@ -31,6 +31,10 @@ IMPATIENT: Final = {"worker-ledger": {"CASHBACK_REISSUE_AFTER_S": "8", "CASHBACK
 """Settings under which what was lost with a broker comes again within seconds; a mint is final sooner than that."""
 
 
+OUTBOXES: Final = {"purchases": "cashback", "ledger": "cashback", "minting": "minting"}
+"""In which database each outbox is."""
+
+
 class Stoppable(Protocol):
     """A server or process of a stack."""
 
@@ -52,21 +56,23 @@ class WholeSystem(Stack):
         self._changes = changes
         self.gone: dict[str, int] = {}
         """Up to which position of an outbox the broker may have lost what it held: its storage was wiped then."""
-        self._is_wiped = False
 
     def settings(self, name: str) -> dict[str, str]:
         """Return the `CASHBACK_*` variables of one process."""
         return {**super().settings(name), **self._changes.get(name, {})}
 
-    def wipe_broker(self) -> None:
-        """Remove all that the broker holds, which is not running."""
+    async def wipe_broker(self) -> None:
+        """Remove all that the broker holds, which is not running, and know what was committed until then."""
         self.nats.wipe()
-        self._is_wiped = True
+        self.gone = await eventually(self._positions, within_s=60, what="the databases can be asked", every_s=0.2)
 
-    def forgive_wiped(self, positions: Mapping[str, int]) -> None:
-        """Take what was committed up to these positions for gone where the broker was wiped since the last call."""
-        if self._is_wiped:
-            self.gone, self._is_wiped = dict(positions), False
+    async def _positions(self) -> dict[str, int] | None:
+        """Return the last position of every outbox, None while a fault keeps the databases away."""
+        query = "select coalesce(max(position), 0) from {schema}.outbox_events"
+        try:
+            return {name: self.rows(of, query.format(schema=name))[0][0] for name, of in OUTBOXES.items()}
+        except psycopg.OperationalError:
+            return None
 
     def rows(self, database: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return what the superuser reads in one service's database."""

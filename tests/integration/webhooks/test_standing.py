@@ -63,6 +63,27 @@ async def test_an_endpoint_that_is_slow_is_tried_and_one_that_nobody_tries_is_sh
         world.shop.opens.set()
 
 
+async def test_a_merchant_whose_share_is_in_use_is_not_neglected_nor_is_what_is_being_ended(world: World) -> None:
+    """Twenty slow endpoints want more than sixteen tries, which is nobody's failure; a disabled one waits for none."""
+    for number in range(20):
+        await world.endpoint(f"/{number}", types=["purchase.refunded"])
+    await world.take(refunded())
+    gone = await world.endpoint("/gone", merchant_id="mer_2")
+    await world.take(refunded(merchant_id="mer_2"))
+    world.rows("update webhooks.deliveries set due_at = now() - interval '1 hour'")
+    disabled = "update webhooks.endpoints set state = 'disabled', disabled_reason = 'gone' where id = %s"
+    assert await neglected(world) == 21
+    world.rows(disabled, gone.id)
+    async with world.worker.transaction() as tx:
+        claimed = await due.claim_due(tx, limit=64, per_merchant=16, per_endpoint=4, hold_s=6)
+    assert len(claimed) == 16
+    assert await neglected(world) == 0
+    async with world.worker.transaction() as tx:
+        count, oldest_s = await due.waiting(tx)
+    assert count == 4
+    assert 3_600 <= oldest_s < 3_600 + 600
+
+
 async def test_without_its_database_a_worker_shows_that_nothing_is_known(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

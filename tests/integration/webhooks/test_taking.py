@@ -132,7 +132,6 @@ async def test_an_endpoint_that_cannot_be_is_refused_with_the_place(
         ("deliveries set state = 'delivered', due_at = null, ended_at = now()", "delivery_delivered_was_tried"),
         ("deliveries set body = decode(repeat('00', 66561), 'hex')", "delivery_body_bounded"),
         ("endpoints set state = 'disabled', disabled_at = now()", "endpoint_disabled_says_why"),
-        ("endpoints set state = 'disabled', disabled_reason = 'gone'", "endpoint_disabled_says_since"),
         ("endpoints set disabled_reason = 'bored', state = 'disabled', disabled_at = now()", "endpoint_reason_known"),
         ("endpoints set types = '{}'", "endpoint_types_bounded"),
         ("endpoints set url = ''", "endpoint_url_bounded"),

@@ -101,7 +101,7 @@ class Settler:
         unknown = [message for message in messages if self._types and type_of(message.subject) not in self._types]
         if not unknown:
             return messages
-        log.info("events.left", consumer=self._name, types=sorted({type_of(message.subject) for message in unknown}))
+        log.warning("events.left", consumer=self._name, types=sorted({type_of(message.subject) for message in unknown}))
         metrics.outcomes.labels(self._name, "put_back").inc(len(unknown))
         backoff = self._retry.backoff
         await self.answers.say(

@@ -21,7 +21,7 @@ NEGLECTED: Final = Gauge(
 async def neglected(tx: Tx, *, for_s: int = NEGLECTED_AFTER_S) -> int:
     """Return how many endpoints something has been due for so long (s) to which nobody is trying to deliver anything.
 
-    A worker that is at work tries something of each at any time, however slow an endpoint is.
+    A worker that is at work tries something of each merchant at any time, however slow its endpoints are.
     """
     return await due.neglected(tx, for_s=for_s, hold_s=HOLD_S)
 

@@ -92,13 +92,20 @@ async def end_open(tx: Tx, endpoint_ids: Sequence[str], *, limit: int) -> int:
     """
     cursor = await tx.execute(
         """
-        with open as (
+        with chosen as (
             select id
             from webhooks.deliveries
             where endpoint_id = any(%(endpoint_ids)s::text[])
               and state in ('due', 'claimed')
-            order by id
+            order by endpoint_id, due_at
             limit %(limit)s
+        ),
+        open as (
+            select id
+            from webhooks.deliveries
+            where id in (select id from chosen)
+              and state in ('due', 'claimed')
+            order by id
             for update
         )
         update webhooks.deliveries as ended

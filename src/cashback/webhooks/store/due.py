@@ -24,6 +24,16 @@ with recursive open (endpoint_id) as (
 """
 """The endpoints that something is to be delivered to, one after the other by their index, however much one has."""
 
+_HEARD: Final = """
+heard as (
+    select endpoint.id as endpoint_id, endpoint.merchant_id
+    from open
+    join webhooks.endpoints as endpoint on endpoint.id = open.endpoint_id
+    where endpoint.state = 'enabled'
+)
+"""
+"""Those of them that are enabled: what is left of the others is being ended."""
+
 _CLAIM_DUE: Final = f"""
 {_OPEN},
 held as (
@@ -147,20 +157,21 @@ async def give_back(tx: Tx, claims: Sequence[Claim]) -> None:
 async def waiting(tx: Tx) -> tuple[int, int]:
     """Return how many deliveries are due and not being tried, a thousand at most, and for how long the oldest (s).
 
-    Of each endpoint with something open the first is looked at, so that the oldest is the oldest of all.
+    Of each enabled endpoint with something open the first is looked at, so that the oldest is the oldest of all.
     """
     cursor = await tx.execute(
         f"""
-        {_OPEN}
+        {_OPEN},
+        {_HEARD}
         select (
                    select count(*)
                    from (
                        select
-                       from open
+                       from heard
                        cross join lateral (
                            select
                            from webhooks.deliveries as due
-                           where due.endpoint_id = open.endpoint_id
+                           where due.endpoint_id = heard.endpoint_id
                              and due.state in ('due', 'claimed')
                              and due.due_at <= now()
                            limit 1000
@@ -169,11 +180,11 @@ async def waiting(tx: Tx) -> tuple[int, int]:
                    ) as due
                ),
                coalesce(extract(epoch from greatest(now() - min(first.due_at), interval '0')), 0)::bigint
-        from open
+        from heard
         cross join lateral (
             select due_at
             from webhooks.deliveries as ahead
-            where ahead.endpoint_id = open.endpoint_id
+            where ahead.endpoint_id = heard.endpoint_id
               and ahead.state in ('due', 'claimed')
             order by due_at
             limit 1
@@ -185,26 +196,29 @@ async def waiting(tx: Tx) -> tuple[int, int]:
 
 
 async def neglected(tx: Tx, *, for_s: int, hold_s: int) -> int:
-    """Return how many endpoints have something that has been due for so long, and nothing that is being tried.
+    """Return how many enabled endpoints have something that has been due for so long, and nobody tries anything.
 
-    What is tried is hidden for at most `hold_s` seconds.
+    Nothing of theirs and nothing of their merchant's, whose share may be in use. What is tried is hidden for at most
+    `hold_s` seconds.
     """
     cursor = await tx.execute(
         f"""
-        {_OPEN}
+        {_OPEN},
+        {_HEARD}
         select count(*)
-        from open
+        from heard
         where exists (
               select
               from webhooks.deliveries as late
-              where late.endpoint_id = open.endpoint_id
+              where late.endpoint_id = heard.endpoint_id
                 and late.state in ('due', 'claimed')
                 and late.due_at < now() - make_interval(secs => %(for_s)s)
           )
           and not exists (
               select
               from webhooks.deliveries as tried
-              where tried.endpoint_id = open.endpoint_id
+              join webhooks.endpoints as sibling on sibling.id = tried.endpoint_id
+              where sibling.merchant_id is not distinct from heard.merchant_id
                 and tried.state = 'claimed'
                 and tried.due_at > now()
                 and tried.due_at <= now() + make_interval(secs => %(hold_s)s)

@@ -40,7 +40,7 @@ async def listening(tx: Tx, *, merchant_ids: Sequence[str], types: Sequence[str]
         where (
               state = 'enabled'
               or disabled_reason in ('gone', 'failing')
-                  and disabled_at > now() - make_interval(days => %(missed_days)s)
+                  and coalesce(disabled_at, now()) > now() - make_interval(days => %(missed_days)s)
           )
           and types && %(types)s::text[]
           and (merchant_id is null or merchant_id = any(%(merchant_ids)s::text[]))

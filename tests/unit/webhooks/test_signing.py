@@ -1,12 +1,15 @@
 """Signatures by the vector of Standard Webhooks, and secrets that open in their place alone."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
+from cashback.kernel.clock import SystemClock
 from cashback.webhooks.model import SealedSecret, SealingKeys, SecretUnreadable
 from cashback.webhooks.rules.signing import body_of, headers, seal, secret_of, secret_text, signature, unseal
+from tests.architecture.documents import ROOT
 
 KEYS, NONCE, SECRET = SealingKeys(b"k" * 32), b"n" * 12, b"s" * 32
 SEALED = seal(SECRET, keys=KEYS, nonce=NONCE, endpoint_id="whe_1", number=1)
@@ -21,6 +24,21 @@ def test_a_signature_is_the_one_that_the_specification_shows() -> None:
         body=b'{"test": 2432232314}',
     )
     assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("known", [b"new" * 8, b"old" * 8])
+def test_the_receiver_of_the_documents_knows_our_deliveries_and_no_others(known: bytes) -> None:
+    """As it is printed there: with either secret, and neither for other bytes, nor later, nor with another secret."""
+    page = (ROOT / "docs" / "concepts" / "webhooks.md").read_text()
+    receiver: dict[str, Callable[[str, Mapping[str, str], bytes], bool]] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], receiver)  # noqa: S102 - it is our own page
+    is_ours, now = receiver["is_ours"], int(SystemClock().now().timestamp())
+    made = headers([b"new" * 8, b"old" * 8], event_id="evt_1", timestamp=now, body=b"{}")
+    assert is_ours(secret_text(known), made, b"{}")
+    assert not is_ours(secret_text(known), made, b"{ }")
+    assert not is_ours(secret_text(b"other" * 5), made, b"{}")
+    late = headers([known], event_id="evt_1", timestamp=now - 301, body=b"{}")
+    assert not is_ours(secret_text(known), late, b"{}")
 
 
 def test_a_try_is_signed_with_every_living_secret() -> None:

@@ -1,8 +1,12 @@
-"""One running system for all fault tests, impatient enough to see its own repairs, and seeded chance."""
+"""One running system for all fault tests, impatient enough to see its own repairs, and seeded chance.
+
+test ──well──▶ the next one has what it left        test ──failed──▶ the next one has a system that is new
+"""
 
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +23,40 @@ SEED_VARIABLE = "CASHBACK_CHAOS_SEED"
 TIMEOUT_S = 300
 """A load is answered within 200 s, whatever was killed, and then it has to drain."""
 
+_FAILED = pytest.StashKey[bool]()
+
+
+class Systems:
+    """The system that tests share: a new one after a test that failed, since nobody knows what that has left."""
+
+    def __init__(self, folders: pytest.TempPathFactory, *, anvil: Path) -> None:
+        """Start nothing yet."""
+        self._folders = folders
+        self._anvil = anvil
+        self._running = ExitStack()
+        self._system: WholeSystem | None = None
+
+    def now(self) -> WholeSystem:
+        """Return the system, with every process ready."""
+        if self._system is None:
+            folder = self._folders.mktemp("chaos")
+            self._system = self._running.enter_context(whole_system(folder, self._anvil, changes=IMPATIENT))
+        return self._system
+
+    def end(self) -> None:
+        """Stop the system, if one is running."""
+        self._system = None
+        self._running.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember of a test that it has failed."""
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give the fault tests of the first tier longer than other tests; the tiers above bring timeouts of their own."""
@@ -29,10 +67,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iterator[WholeSystem]:
+def systems(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iterator[Systems]:
+    """Give what starts the system, and starts it anew."""
+    systems = Systems(tmp_path_factory, anvil=anvil_program)
+    yield systems
+    systems.end()
+
+
+@pytest.fixture
+def stack(systems: Systems, request: pytest.FixtureRequest) -> Iterator[WholeSystem]:
     """Give the system, with every process ready; a test leaves it running and drained."""
-    with whole_system(tmp_path_factory.mktemp("chaos"), anvil_program, changes=IMPATIENT) as system:
-        yield system
+    yield systems.now()
+    if request.node.stash.get(_FAILED, False):
+        systems.end()
 
 
 @pytest.fixture

@@ -100,13 +100,17 @@ def show(standing: "Standing") -> None:
 def _switches(standing: "Standing") -> dict[str, object]:
     """Return whether each of the two switches is on, and when a mint worker was heard of."""
     halted = "; ".join(
-        f"{one.reason} by {one.by.name} at {_instant(one.at_ms)}: {one.detail}" for one in standing.view.halts
+        f"{one.reason} by {one.by.name} at {_instant(one.at_ms)}{f': {one.detail}' if one.detail else ''}"
+        for one in standing.view.halts
     )
     minting, told_ms_ago = standing.minting, standing.view.minting_told_ms_ago
     if minting is None:
         own = f"{_UNTOLD}; CASHBACK_MINTING_AUDIT_DSN says where to ask"
     else:
-        own = "; ".join(f"{one.kind.value} by {one.raised_by or 'itself'}: {one.detail}" for one in minting.halts)
+        own = "; ".join(
+            f"{one.kind.value} by {one.raised_by or 'itself'}{f': {one.detail}' if one.detail else ''}"
+            for one in minting.halts
+        )
         own = f"HALTED: {own}" if minting.halts else "goes on"
     return {
         "adapter": f"HALTED: {halted}" if halted else "goes on",

@@ -29,7 +29,9 @@ def webhook() -> None:
 
 @webhook.command(short_help="Create an endpoint.")
 @click.argument("url")
-@click.option("--type", "types", multiple=True, required=True, help="A type of event to hear of; may be repeated.")
+@click.option(
+    "--type", "types", multiple=True, required=True, help="A type of event to hear of, `token.minted`; may be repeated."
+)
 @click.option("--merchant", "merchant_id", help="Whose it is, `mer_...`; the caller's own when left out.")
 @idempotency_option
 @json_option
@@ -167,7 +169,13 @@ def replay(id_: str, key: str, as_json: bool, **terms: Any) -> None:  # noqa: AN
     if None in span:
         raise click.UsageError("say --since and --until: deliveries of an endpoint are replayed by a span of time")
     body = {**terms, "types": list(terms["types"]), "states": list(terms["states"])}
-    _order(f"{_ENDPOINTS}/{part(id_)}/replay", body, key, title="replayed", as_json=as_json)
+    _order(
+        f"{_ENDPOINTS}/{part(id_)}/replay",
+        body,
+        key,
+        title="would be replayed" if terms["dry_run"] else "replayed",
+        as_json=as_json,
+    )
 
 
 @webhook.command(short_help="Seal the secrets of all endpoints anew, under another key.")

@@ -62,6 +62,10 @@ def changed(struct: msgspec.Struct, **changes: object) -> msgspec.Struct:
     [
         ({"halts": [HALT]}, "halted by alice: a drill; once that is mended, `cashback chain resume --reason WHY`"),
         ({"halts": [changed(HALT, detail="", reason="calls_keep_reverting")]}, "calls_keep_reverting"),
+        (
+            {"halts": [changed(HALT, detail="", reason="reorganised_below_final")]},
+            "chain recover --reason WHY --dry-run",
+        ),
         ({"endpoints": [changed(ENDPOINT, is_healthy=False, problem="refused")]}, "does not answer: refused"),
         ({"endpoints": [changed(ENDPOINT, lag=LAG_BLOCKS_MAX + 1)]}, f"{LAG_BLOCKS_MAX + 1} blocks behind"),
         ({"lanes": [changed(LANE, waits_for="no_gas_money")]}, "gas money"),

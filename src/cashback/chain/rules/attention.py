@@ -24,11 +24,21 @@ _FOR_A_PERSON: Final = {
 limiter refills."""
 
 _LIFTED: Final = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
+_MENDED_BY: Final = {
+    "reorganised_below_final": (
+        "the nodes have other blocks than were final: `cashback chain recover --reason WHY --dry-run` tells what the"
+        " records would give up, without `--dry-run` they do, and `cashback chain resume --reason WHY` lifts the halt"
+    )
+}
+"""Halts that a command mends; lifted without it they come again."""
 
 
 def worries(view: AdapterView) -> list[str]:
     """Return what needs a person, one sentence each; empty when nothing does."""
-    found = [f"minting is halted by {halt.by.name}: {halt.detail or halt.reason}; {_LIFTED}" for halt in view.halts]
+    found = [
+        f"minting is halted by {halt.by.name}: {halt.detail or halt.reason}; {_MENDED_BY.get(halt.reason, _LIFTED)}"
+        for halt in view.halts
+    ]
     for endpoint in view.endpoints:
         found += _of_endpoint(endpoint)
     # While no node answers the head is not told, and the endpoints have a worry of their own.

@@ -11,6 +11,7 @@ them; 32 purchases/s, the mean that this is built for, are 51.9 GiB in seven day
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -147,6 +148,7 @@ def event_subject(type_: str, partition: int) -> str:
     return f"{SUBJECT_PREFIX}.{type_}.{partition}"
 
 
+@lru_cache(maxsize=1_024)
 def type_of(subject: str) -> str:
     """Return the type of the events on a subject.
 

@@ -58,7 +58,8 @@ class Endpoints:
             raise TypesInvalid(f"between one and {TYPES_MAX} types are named, each once", pointer="/types")
         for place, name in enumerate(new.types):
             if name not in self._types:
-                raise TypesInvalid("there is no such type of event", pointer=f"/types/{place}")
+                known = ", ".join(sorted(self._types))
+                raise TypesInvalid(f"there is no such type of event, but {known}", pointer=f"/types/{place}")
         await _room(tx, new.merchant_id, new=1)
         endpoint = Endpoint(
             id=new_id("whe"),

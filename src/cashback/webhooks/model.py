@@ -57,6 +57,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...]
     state: EndpointState
     disabled_reason: DisabledReason | None
+    disabled_at: datetime | None
     failing_since: datetime | None
     created_at: datetime
 

@@ -153,6 +153,7 @@ async def test_a_rotation_gives_another_secret_and_an_endpoint_is_disabled_and_e
     assert len(set(secrets)) == 2
     disabled = (await shop.keeper.post(f"{path}/disable", {})).json()
     assert (disabled["state"], disabled["disabled_reason"]) == ("disabled", "by_hand")
+    assert datetime.fromisoformat(disabled["disabled_at"]) >= datetime.fromisoformat(disabled["created_at"])
     assert (await shop.keeper.post(f"{path}/enable", {})).json() == endpoint
     assert_problem(await shop.keeper.post(f"{path}/enable", {"why": 1}), 422, "request_invalid", pointer="/why")
 

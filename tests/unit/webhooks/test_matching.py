@@ -20,6 +20,7 @@ _endpoints = st.builds(
     types=st.lists(_types, min_size=1, unique=True).map(tuple),
     state=st.sampled_from(EndpointState),
     disabled_reason=st.none() | st.sampled_from(DisabledReason),
+    disabled_at=st.none(),
     failing_since=st.none(),
     created_at=_times,
 )

@@ -68,6 +68,7 @@ class Endpoints:
             types=new.types,
             state=EndpointState.ENABLED,
             disabled_reason=None,
+            disabled_at=None,
             failing_since=None,
             created_at=self._clock.now(),
         )

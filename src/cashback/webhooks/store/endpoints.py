@@ -7,7 +7,7 @@ from typing import Any, Final
 from cashback.kernel.db import Tx
 from cashback.webhooks.model import DisabledReason, Endpoint, EndpointState, SealedSecret
 
-_COLUMNS: Final = "id, merchant_id, url, types, state, disabled_reason, failing_since, created_at"
+_COLUMNS: Final = "id, merchant_id, url, types, state, disabled_reason, disabled_at, failing_since, created_at"
 
 
 async def insert(tx: Tx, endpoint: Endpoint) -> None:
@@ -289,6 +289,7 @@ def _to_endpoint(row: tuple[Any, ...]) -> Endpoint:
         types=tuple(row[3]),
         state=EndpointState(row[4]),
         disabled_reason=None if row[5] is None else DisabledReason(row[5]),
-        failing_since=row[6],
-        created_at=row[7],
+        disabled_at=row[6],
+        failing_since=row[7],
+        created_at=row[8],
     )

@@ -81,7 +81,8 @@ def launched(
         (home / "stdout").open("wb") as stdout,
         (home / "stderr").open("wb") as stderr,
         subprocess.Popen(
-            (sys.executable, "-m", "cashback", *arguments),
+            # Whoever runs the tests in the background has Ctrl-C ignored, and a child would ignore it as well.
+            ("env", "--default-signal=INT", sys.executable, "-m", "cashback", *arguments),
             env={**inherited, **anvil, "TMPDIR": str(home / "tmp"), **settings},
             stdin=subprocess.DEVNULL,
             stdout=stdout,

@@ -22,5 +22,12 @@ def test_what_a_wiped_broker_held_may_be_gone_and_nothing_later() -> None:
 def test_a_key_whose_events_changed_places_is_told() -> None:
     """Others' places do not matter."""
     first, second, third, fourth, *_ = PLACES.values()
-    assert disordered([second, first, fourth, third]) == {}
-    assert disordered([third, first]) == {("ledger", "cb_1"): [3, 1]}
+    assert disordered([second, first, fourth, third], gone={}) == {}
+    assert disordered([third, first], gone={}) == {("ledger", "cb_1"): [3, 1]}
+
+
+def test_what_a_replay_brought_again_after_a_wipe_is_in_no_wrong_order() -> None:
+    """It was published in its place, and lost; whatever came later is in order still."""
+    first, _, third, _, fifth, _ = PLACES.values()
+    assert disordered([third, first], gone={"ledger": 2}) == {}
+    assert disordered([fifth, third], gone={"ledger": 2}) == {("ledger", "cb_1"): [5, 3]}

@@ -46,6 +46,10 @@ AGGREGATES: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
 """What is no number counts where there is nothing else."""
 
 
+class NotEvaluated(Exception):
+    """A case asks for a part of the language that is not written down here: better refused than passed over."""
+
+
 class Series(msgspec.Struct, frozen=True):
     """One series: its labels, the name among them, and its samples as pairs of seconds and value, oldest first."""
 
@@ -57,7 +61,7 @@ def value_at(expression: ast.Expr, series: Sequence[Series], at_s: float) -> Vec
     """Return what an expression is worth at `at_s`.
 
     Raises:
-        NotImplementedError: a part of the language that is not written down here.
+        NotEvaluated: a part of the language that is not written down here.
     """
     match expression:
         case ast.NumberLiteral():
@@ -73,7 +77,7 @@ def value_at(expression: ast.Expr, series: Sequence[Series], at_s: float) -> Vec
         case ast.BinaryExpr():
             return _joined(expression, value_at(expression.lhs, series, at_s), value_at(expression.rhs, series, at_s))
         case _:
-            raise NotImplementedError(expression.prettify())
+            raise NotEvaluated(expression.prettify())
 
 
 def _vector(expression: ast.Expr, series: Sequence[Series], at_s: float) -> Vector:
@@ -86,7 +90,7 @@ def _vector(expression: ast.Expr, series: Sequence[Series], at_s: float) -> Vect
 def _chosen(selector: ast.VectorSelector, series: Sequence[Series]) -> list[Series]:
     """Return the series that a selector chooses."""
     if selector.at is not None or selector.matchers.or_matchers:
-        raise NotImplementedError(str(selector))
+        raise NotEvaluated(str(selector))
 
     def is_chosen(labels: Mapping[str, str]) -> bool:
         """Tell whether name and labels are as asked for; a label that is not there is empty."""
@@ -145,7 +149,7 @@ def _called(call: ast.Call, series: Sequence[Series], at_s: float) -> Vector | f
                     found[_nameless(one.labels)] = rise / (length_s if call.func.name == "rate" else 1.0)
             return found
         case _:
-            raise NotImplementedError(call.func.name)
+            raise NotEvaluated(call.func.name)
 
 
 def _rise(samples: Sequence[tuple[float, float]], *, start_s: float, end_s: float) -> float:
@@ -170,7 +174,7 @@ def _aggregated(expression: ast.AggregateExpr, vector: Vector) -> Vector:
     """Return one value for each group."""
     modifier, words = expression.modifier, str(expression.op)
     if expression.param is not None or (modifier is not None and modifier.type != ast.AggModifierType.By):
-        raise NotImplementedError(expression.prettify())
+        raise NotEvaluated(expression.prettify())
     kept = set(modifier.labels) if modifier is not None else set()
     groups: dict[Labels, list[float]] = defaultdict(list)
     for labels, value in vector.items():
@@ -182,7 +186,7 @@ def _joined(expression: ast.BinaryExpr, left: Vector | float, right: Vector | fl
     """Return what an operator makes of two sides; series match by all of their labels but the name."""
     word, modifier = str(expression.op), expression.modifier
     if modifier is not None and (modifier.return_bool or modifier.matching is not None or modifier.group_labels):
-        raise NotImplementedError(expression.prettify())
+        raise NotEvaluated(expression.prettify())
     if isinstance(left, dict) and isinstance(right, dict):
         return _matched(word, left, right)
     if isinstance(left, dict):

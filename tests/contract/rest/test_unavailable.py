@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 
 import httpx
 import psycopg
@@ -13,7 +12,6 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cashback.kernel import db
-from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.processes.embedded import EmbeddedPostgres
 from cashback.purchases.model import OPERATOR
@@ -21,6 +19,7 @@ from tests.contract.rest.document import assert_problem
 from tests.contract.rest.world import PEPPER, Caller, Rest, a_purchase, open_rest
 from tests.integration.ledger.world import PASSWORD, Dsns, World, new_key, open_world
 from tests.support.facts import eventually
+from tests.support.pools import holding
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -64,25 +63,6 @@ async def shut(dsns: Dsns, *, is_open: bool) -> None:
             await connection.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
             )
-
-
-@asynccontextmanager
-async def holding(database: Database) -> AsyncIterator[None]:
-    """Hold a connection of the pool, as another request would, in a task of its own."""
-    held, released = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        async with database.transaction():
-            held.set()
-            await released.wait()
-
-    task = asyncio.create_task(hold())
-    await held.wait()
-    try:
-        yield
-    finally:
-        released.set()
-        await task
 
 
 def assert_may_retry(response: httpx.Response, code: str) -> None:

@@ -1,8 +1,6 @@
 """What a probe shows of a process's database: its pool, its round trips, and that it is not to be had."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
@@ -11,6 +9,7 @@ from prometheus_client import REGISTRY
 from cashback.kernel.db import Database, DatabaseUnavailable
 from cashback.processes.embedded import EmbeddedPostgres, free_port
 from tests.support.facts import eventually
+from tests.support.pools import holding
 
 NAME = "pool-of-a-test"
 POOL = {"db_client_connection_pool_name": NAME}
@@ -27,26 +26,6 @@ def connections() -> tuple[float | None, float | None]:
         shown("db_client_connection_count", **POOL, db_client_connection_state=state) for state in ("idle", "used")
     )
     return idle, used
-
-
-@asynccontextmanager
-async def holding(database: Database) -> AsyncIterator[None]:
-    """Hold a connection, as another request would, in a task of its own."""
-    held, released = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        """Hold it."""
-        async with database.transaction():
-            held.set()
-            await released.wait()
-
-    task = asyncio.create_task(hold())
-    await held.wait()
-    try:
-        yield
-    finally:
-        released.set()
-        await task
 
 
 async def test_a_pool_shows_who_has_its_connections_and_who_waits(provided: EmbeddedPostgres) -> None:

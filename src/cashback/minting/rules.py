@@ -12,7 +12,9 @@ from cashback.kernel.money import INT63_MAX
 from cashback.minting.model import NUMBER_RETIRED, Halt, HaltKind, Inclusion, Mint, MintRequest, MintState, Outcome
 
 RETRY_FIRST_MS: Final = 250
-RETRY_LONGEST_MS: Final = 10_000
+RETRY_LONGEST_MS: Final = 2_000
+"""A neighbour that comes back is used again within two seconds, however long it was away."""
+
 NO_REASON: Final = "unexplained"
 NUMBER_USED_OTHERWISE: Final = "number_used_otherwise"
 OPEN: Final = frozenset({MintState.REQUESTED, MintState.ACCEPTED})
@@ -165,7 +167,7 @@ def settle_all(mints: Mapping[int, Mint], outcomes: Sequence[Outcome]) -> Settle
 
 
 def retry_delay_ms(failures: int, *, jitter_per_mille: int) -> int:
-    """Return how long to wait after the n-th failure in a row: doubling from 250 ms to 10 s, less up to a half.
+    """Return how long to wait after the n-th failure in a row: doubling from 250 ms to 2 s, less up to a half.
 
     `jitter_per_mille` comes from the caller, 0 to 999, so that workers that failed together do not return together.
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -105,6 +106,13 @@ def services_at(server: EmbeddedPostgres) -> list[str]:
         return [role for (role,) in connection.execute(query)]
 
 
+async def waits(server: EmbeddedPostgres) -> bool | None:
+    """Tell whether a purchase is committed and not acknowledged, because the standby does not have it yet."""
+    query = "select from pg_stat_activity where usename = 'cashback_api' and wait_event = 'SyncRep'"
+    async with await psycopg.AsyncConnection.connect(server.dsn()) as connection:
+        return await (await connection.execute(query)).fetchone() is not None or None
+
+
 @pytest.fixture
 def places() -> str:
     """Give the addresses of a pair that does not run yet, its standby first."""
@@ -153,7 +161,11 @@ async def test_a_primary_dies_and_nothing_that_was_acknowledged_is_lost(
         draining = group.create_task(drainer.run(stop))
         buyers = [group.create_task(buying.run()) for _ in range(BUYERS)]
         await buying.reach(SOME)
+        pair.standby.pause()
+        # Nobody is answered now, so that the blow cannot fall between two purchases.
+        await eventually(partial(waits, pair.primary), within_s=GOES_ON_WITHIN_S, what="a commit waits for the standby")
         await asyncio.to_thread(pair.primary.kill)
+        pair.standby.resume()
         before = len(buying.acknowledged)
         await asyncio.to_thread(promote, pair.standby)
         await buying.reach(before + SOME)

@@ -11,7 +11,7 @@ DUE: Final = "minting_due"
 """The channel on which those who claim are told, when a transaction commits, that something is due."""
 
 AHEAD_MAX_S: Final = 20.0
-"""Twice as long as the longest pause after a failure; no claim and no pause ends later."""
+"""Well beyond the longest claim and the longest pause after a failure, which are 4 and 2 seconds."""
 
 
 async def insert(tx: Tx, requests: Sequence[MintRequest], fingerprints: Sequence[bytes]) -> frozenset[int]:

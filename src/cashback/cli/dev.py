@@ -3,7 +3,6 @@
 import math
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,13 +12,13 @@ import click
 
 from cashback.cli.ending import Ending
 from cashback.cli.output import print_commands, print_facts, say
+from cashback.cli.staying import stay
 from cashback.kernel.clock import monotonic_s
 
 if TYPE_CHECKING:
     from cashback.processes.demo import Prepared
     from cashback.processes.stack import Stack
 
-_LOOK_EVERY_S: Final = 1.0
 _BLOCK_TIME_S: Final = 1.0
 _LIFTING: Final = {
     "cashback chain status": "who halted it and why, and what else needs a person",
@@ -84,11 +83,11 @@ def dev(folder: Path | None, block_time_s: float) -> None:
         click.echo()
         print_facts("how each process is", _health(stack))
         click.echo()
-        _tell_problems(stack)
+        problems = _tell_problems(stack)
         print_commands("try next, in another terminal", _commands(settings, prepared))
         click.echo()
         say("press Ctrl-C to stop")
-        _stay(stack, ending, again(folder, block_time_s))
+        stay(stack, ending, again_by=again(folder, block_time_s), told_of=problems)
     kept = "the folder keeps its data, and goes on with" if folder else "its data are gone; another one starts with"
     say(f"everything is stopped; {kept} {again(folder, block_time_s)}")
 
@@ -160,17 +159,18 @@ def _commands(settings: Path, prepared: "Prepared") -> Mapping[str, str]:
     }
 
 
-def _tell_problems(stack: "Stack") -> None:
-    """Print what keeps a process from being ready, and how a halt is lifted; nothing when all are ready."""
+def _tell_problems(stack: "Stack") -> Mapping[str, Mapping[str, str]]:
+    """Print and return what keeps processes from being ready, and how a halt is lifted; nothing when all are ready."""
     problems = stack.problems()
     if not problems:
-        return
+        return problems
     told = {f"{name}, {check}": text for name, found in problems.items() for check, text in found.items()}
     print_facts("not ready, and needs a person", told)
     click.echo()
     if any("minting" in found for found in problems.values()):
         print_commands("to let minting go on, in another terminal with the settings below", _LIFTING)
         click.echo()
+    return problems
 
 
 def _settings_file(stack: "Stack") -> Path:
@@ -190,26 +190,3 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
     lines.append(f'cashback() {{ {shlex.quote(sys.executable)} -P -m cashback "$@"; }}\n')
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.writelines(lines)
-
-
-def _stay(stack: "Stack", ending: Ending, again_by: str) -> None:
-    """Return when told to end; until then, say once of each server and process that it has ended by itself."""
-    then = f"it is not started again by itself: press Ctrl-C, then start {again_by}"
-    told: set[str] = set()
-    while not ending.wait(_LOOK_EVERY_S):
-        for name, child in {**stack.servers, **stack.processes}.items():
-            if not child.is_running and name not in told:
-                told.add(name)
-                say(f"{name} {how_it_ended(child.exit_code, child.log.resolve())}; {then}")
-
-
-def how_it_ended(code: int | None, log: Path) -> str:
-    """Return how a child has ended that nobody stopped: whoever is killed writes nothing about it.
-
-    >>> how_it_ended(-9, Path("/build/api.log"))
-    'was ended by SIGKILL from outside; /build/api.log says what it did before'
-    """
-    if code is None or code >= 0:
-        return f"has ended with exit code {code}; {log} says why"
-    named = {number.value: number.name for number in signal.Signals}
-    return f"was ended by {named.get(-code, f'signal {-code}')} from outside; {log} says what it did before"

@@ -4,6 +4,7 @@ A worker names its own (`ledger_worker`, `mint_worker`, `webhook_worker`) and lo
 list against the consumers of a running system.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from cashback.kernel.bus.durable import Durable
@@ -11,9 +12,11 @@ from cashback.ledger.consumer import APPROVED, OUTCOMES
 from cashback.minting import consumer as minting
 from cashback.webhooks import consumer as webhooks
 
-DURABLES: Final = (
-    Durable("ledger-approvals", APPROVED),
-    Durable("ledger-outcomes", OUTCOMES),
-    Durable(minting.NAME, minting.TYPES),
-    Durable(webhooks.NAME, webhooks.TYPES),
-)
+BY_WORKER: Final[Mapping[str, tuple[Durable, ...]]] = {
+    "worker ledger": (Durable("ledger-approvals", APPROVED), Durable("ledger-outcomes", OUTCOMES)),
+    "worker mint": (Durable(minting.NAME, minting.TYPES),),
+    "worker webhooks": (Durable(webhooks.NAME, webhooks.TYPES),),
+}
+"""Those of each worker, by the verb that starts it."""
+
+DURABLES: Final = tuple(one for durables in BY_WORKER.values() for one in durables)

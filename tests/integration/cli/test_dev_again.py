@@ -31,7 +31,8 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
 ) -> None:
     """Readiness does not wait for a person; who halted is told, the settings are fresh, and lifting the halt works.
 
-    Then its mint worker is killed, and seen to be missing.
+    The one that is halted while it is up says so too, and the one that goes on that it does. Then its mint worker is
+    killed, and seen to be missing.
     """
     folder = tmp_path / "data"
 
@@ -45,6 +46,10 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
         before = settings_in(folder / "dev.env")
         halted = cashback("chain", "halt", "--by", "alice", "--reason", "going home", settings=before)
         assert halted.code == 0, halted.err
+        first.await_said(
+            "· adapter: minting is halted: by_hand; once that is mended, `cashback chain resume --reason WHY`"
+        )
+        first.await_said("· worker-mint: minting is halted by by_hand: going home; once that is mended")
     with dev_in(folder, tmp_path / "second", anvil_program) as second:
         settings = settings_in(folder / "dev.env")
         assert settings["CASHBACK_ADAPTER_ADDRESS"] in second.printed
@@ -53,6 +58,8 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
         assert 'cashback chain resume --reason "why"' in second.printed
         resumed = cashback("chain", "resume", "--by", "bob", "--reason", "back again", settings=settings)
         assert resumed.code == 0, resumed.err
+        second.await_said("· minting goes on: every halt is lifted")
+        assert ": minting is halted" not in second.said
         assert cashback("doctor", settings=settings).code == 0
         assert cashback("chain", "status", settings=settings).code == 0
         os.kill(pid_of(second, "mint"), signal.SIGKILL)
@@ -77,10 +84,11 @@ def test_a_folder_whose_chain_has_lost_final_blocks_comes_up_and_can_be_recovere
         assert eventually(lambda: cashback("reconcile", settings=before).code == 0, within_s=WITHIN_S)
         [anvil] = first.pids_of("anvil")
         os.kill(anvil, signal.SIGKILL)
-    with dev_in(folder, tmp_path / "second", anvil_program):
+    with dev_in(folder, tmp_path / "second", anvil_program) as second:
         halted = "minting is halted: reorganised_below_final"
         assert eventually(lambda: doctor_says("that was final", halted), within_s=WITHIN_S)
         assert eventually(lambda: doctor_says(halted), within_s=WITHIN_S)
+        second.await_said(f"· adapter: {halted}; the nodes have other blocks than were final: `cashback chain recover")
     with dev_in(folder, tmp_path / "third", anvil_program) as third:
         assert "adapter, minting  minting is halted: reorganised_below_final" in third.printed
         settings = settings_in(folder / "dev.env")

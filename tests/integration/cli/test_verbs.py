@@ -165,7 +165,10 @@ def test_doctor_finds_what_is_wrong_and_says_the_rest_is_well(dev: Dev, cashback
         "database cashback": "ok",
         "database minting": "ok",
         "database chain": "WRONG",
+        "outboxes of cashback": "ok",
+        "outboxes of minting": "ok",
         "broker": "WRONG",
+        "workers": "WRONG",
         "adapter and chain": "ok",
         "programme and mint limit": "ok",
         "minting": "ok",
@@ -173,6 +176,7 @@ def test_doctor_finds_what_is_wrong_and_says_the_rest_is_well(dev: Dev, cashback
         "mint numbers": "ok",
         "reconciliation": "ok",
         "steps that are due": "ok",
+        "mint requests": "ok",
         "webhooks": "ok",
         "REST API": "WRONG",
     }

@@ -30,7 +30,8 @@ async def poisoned(world: World, *cashback_ids: str) -> None:
 
 async def examined(world: World, monkeypatch: pytest.MonkeyPatch) -> doctor.Examined:
     """Return what doctor says of steps that are due, an hour later and by the auditor's role."""
-    monkeypatch.setattr(doctor, "business_clock", lambda: ManualClock(world.clock.now() + timedelta(hours=1)))
+    later = ManualClock(world.clock.now() + timedelta(hours=1))
+    monkeypatch.setattr("cashback.processes.doctor.ledger.business_clock", lambda: later)
     nowhere = Secret("postgresql://nobody@127.0.0.1:1/nothing")
     settings = doctor.Settings(
         ledger_audit_dsn=Secret(world.dsns.of("cashback_auditor")),

@@ -36,7 +36,7 @@ _MENDED_BY: Final = {
 def worries(view: AdapterView) -> list[str]:
     """Return what needs a person, one sentence each; empty when nothing does."""
     found = [
-        f"minting is halted by {halt.by.name}: {halt.detail or halt.reason}; {_MENDED_BY.get(halt.reason, _LIFTED)}"
+        f"minting is halted by {halt.by.name}: {halt.detail or halt.reason}; {mended_by(halt.reason)}"
         for halt in view.halts
     ]
     for endpoint in view.endpoints:
@@ -59,6 +59,15 @@ def worries(view: AdapterView) -> list[str]:
     elif view.allowance.is_paused and not any(lane.waits_for == "minter_paused" for lane in view.lanes):
         found.append(_FOR_A_PERSON["minter_paused"])
     return found
+
+
+def mended_by(reason: str) -> str:
+    """Return what a person does about a halt for this reason, and what lifts it.
+
+    >>> mended_by("by_hand")
+    'once that is mended, `cashback chain resume --reason WHY` lifts every halt'
+    """
+    return _MENDED_BY.get(reason, _LIFTED)
 
 
 def _of_endpoint(endpoint: EndpointView) -> list[str]:

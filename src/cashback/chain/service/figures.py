@@ -14,7 +14,7 @@ Waits: TypeAlias = Sequence[tuple[Address, str]]
 
 WAITS: Final = Gauge(
     "cashback_chain_lane_waits",
-    "1 for what a lane waits for, from then on until it signs; absent otherwise, and without the database.",
+    "1 for what a lane waits for, until it signs or nothing waits any more; absent otherwise and without the database.",
     ["signer", "reason"],
 )
 

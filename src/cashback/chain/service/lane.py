@@ -122,7 +122,7 @@ class LaneLoop:
         except ChainUnavailable as failure:
             # What is signed already needs no answer to what else may be: it is sent again all the same.
             unavailable = failure
-        is_busy = await self._tender.turn()
+        is_busy = await self._tender.turn(is_idle=unavailable is None and all(due_s is None for due_s in dues))
         if unavailable is not None:
             raise unavailable
         return min([_TENDING_S if is_busy else _IDLE_S, *(due_s for due_s in dues if due_s is not None)])

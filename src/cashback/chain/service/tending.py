@@ -30,7 +30,7 @@ from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.reserving import NOTHING, LaneLimits
 from cashback.chain.service.signing import signed
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.store import blocks, lanes, network
+from cashback.chain.store import anchors, blocks, cancellations, lanes, mints, network
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
 from cashback.kernel.failpoints import Point, reach
@@ -68,10 +68,11 @@ class Tender:
         self._kept_for = ""
         self._waits_for: str | None = None
 
-    async def turn(self) -> bool:
+    async def turn(self, *, is_idle: bool = False) -> bool:
         """Do what is due about every open slot; return whether there are any.
 
-        A transaction that no node will ever take halts minting.
+        A transaction that no node will ever take halts minting. `is_idle` says that the lane found nothing to take just
+        now: then it goes on saying what that would wait for only as long as it waits elsewhere.
 
         Raises:
             LeaseLost, RaceLost: nothing was stored.
@@ -94,7 +95,7 @@ class Tender:
         else:
             self._kept_for = ""
         await self._send([*attempts, *replacements], sent="replacement.sent" if replacements else "attempt.sent")
-        await self._note(lane, said)
+        await self._note(lane, said, is_idle=is_idle)
         return bool(slots)
 
     def _is_due(self, slot: OpenSlot) -> bool:
@@ -190,7 +191,7 @@ class Tender:
             told.add(answer)
         self._told = frozenset(told)
 
-    async def _note(self, lane: Lane | None, steps: Sequence[Step]) -> None:
+    async def _note(self, lane: Lane | None, steps: Sequence[Step], *, is_idle: bool) -> None:
         """Note what the lane waits for besides time, and stop everything when a transaction can never be mined."""
         if lane is None:
             return
@@ -201,7 +202,7 @@ class Tender:
         reason = next((step.reason for step in steps if isinstance(step, Wait | Send) and step.reason), None)
         # What new mints wait for is for those to say who would sign them: the lane waits for that all the same.
         is_anothers = lane.waits_for is not None and lane.waits_for != self._waits_for
-        if is_anothers:
+        if is_anothers and not (is_idle and await self._is_over(lane)):
             return
         self._waits_for = reason
         if reason == lane.waits_for:
@@ -210,6 +211,18 @@ class Tender:
             is_news = await lanes.wait_for(tx, lane=lane.id, reason=reason)
         if is_news and reason is not None:
             log.warning("lane.waited", lane=lane.id, reason=reason)
+
+    async def _is_over(self, lane: Lane) -> bool:
+        """Tell whether nothing waits any more that this lane could take: so it waits for nothing on behalf of that.
+
+        What another lane is about to take waits still: it may wait for the same, and leave it to this one.
+        """
+        if lane.state == "draining":
+            return True
+        async with self._database.transaction() as tx:
+            return not (
+                await mints.waiting_count(tx, 1) or await cancellations.to_retire(tx, 1) or await anchors.waiting(tx)
+            )
 
     async def _halt(self, lane: Lane, reason: str) -> None:
         """Halt minting if a refused attempt is still the newest of a slot that no block carries.

@@ -34,6 +34,9 @@ from cashback.ledger.store import readings as store
 LIST_MAX: Final = 1_000
 """Most cashbacks that one reading returns."""
 
+UNREQUESTED_AMONG: Final = 10_000
+"""So many cashbacks are looked at for one that waits for its request and for no wallet."""
+
 GIVEN_BY_HAND: Final = "Cashback that was given by hand."
 
 WHOLE_LEDGER_S_MAX: Final = 3_600
@@ -64,6 +67,14 @@ class Readings:
         """
         async with self._database.transaction() as tx:
             return await overdue.overdue(tx, due_by=due_by, limit=limit)
+
+    async def unrequested(self, *, due_by: datetime, limit: int) -> list[str]:
+        """Return at most `limit` cashbacks whose mint could be requested by then and is not, by id; as `overdue`.
+
+        Of each programme the newest `UNREQUESTED_AMONG` that are approved are looked through.
+        """
+        async with self._database.transaction() as tx:
+            return await overdue.unrequested(tx, due_by=due_by, among=UNREQUESTED_AMONG, limit=limit)
 
     async def cashback(self, cashback_id: str) -> Cashback:
         """Return one cashback.

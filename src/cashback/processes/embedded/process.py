@@ -95,7 +95,12 @@ class CashbackProcess:
     @property
     def problems(self) -> Mapping[str, str]:
         """Return what keeps it from being ready, by the name of the check; empty when it is ready or does not say."""
-        return problems_at(self.port) or {}
+        return self.readiness or {}
+
+    @property
+    def readiness(self) -> Mapping[str, str] | None:
+        """Return the same, but None when it does not say."""
+        return problems_at(self.port)
 
     def _prepare(self) -> Launch:
         """Return how to start it."""

@@ -11,7 +11,8 @@ cursor moves only after the stream has stored everything before it, and a batch 
 under the same message ids. docs/concepts/outbox.md tells why each part is as it is.
 """
 
+from cashback.kernel.outbox.drain.age import oldest_s
 from cashback.kernel.outbox.drain.drainer import LEASE_TTL_S, Drainer
 from cashback.kernel.outbox.drain.reading import BATCH_MAX, Row, go_by_index, pending, to_message
 
-__all__ = ["BATCH_MAX", "LEASE_TTL_S", "Drainer", "Row", "go_by_index", "pending", "to_message"]
+__all__ = ["BATCH_MAX", "LEASE_TTL_S", "Drainer", "Row", "go_by_index", "oldest_s", "pending", "to_message"]

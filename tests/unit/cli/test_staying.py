@@ -1,0 +1,63 @@
+"""What `cashback dev` says while it stays up: of a child that nobody stopped, and of minting that is halted."""
+
+from pathlib import Path
+
+import pytest
+
+from cashback.cli.staying import Halts, how_it_ended
+
+LOG = Path("/data/logs/api.log")
+
+
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        (0, "has ended with exit code 0; /data/logs/api.log says why"),
+        (5, "has ended with exit code 5; /data/logs/api.log says why"),
+        (-9, "was ended by SIGKILL from outside; /data/logs/api.log says what it did before"),
+        (-40, "was ended by signal 40 from outside; /data/logs/api.log says what it did before"),
+        (-15, "was ended by SIGTERM from outside; /data/logs/api.log says what it did before"),
+    ],
+)
+def test_an_exit_code_and_a_signal_are_told_apart(code: int, said: str) -> None:
+    """Only who ends by itself has written why."""
+    assert how_it_ended(code, LOG) == said
+
+
+BY_HAND = "minting is halted: by_hand"
+OWN = "minting is halted by by_hand: a drill"
+LIFTED = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
+
+
+def test_a_halt_is_said_once_with_what_mends_it_and_once_that_it_is_lifted() -> None:
+    """Of each of the two switches; that minting goes on only when neither is on any more."""
+    halts = Halts({})
+    assert halts.news({"adapter": "", "worker-mint": ""}) == []
+    assert halts.news({"adapter": BY_HAND, "worker-mint": ""}) == [f"adapter: {BY_HAND}; {LIFTED}"]
+    assert halts.news({"adapter": BY_HAND, "worker-mint": OWN}) == [f"worker-mint: {OWN}; {LIFTED}"]
+    assert halts.news({"adapter": BY_HAND, "worker-mint": OWN}) == []
+    assert halts.news({"adapter": "", "worker-mint": OWN}) == []
+    assert halts.news({"adapter": "", "worker-mint": ""}) == ["minting goes on: every halt is lifted"]
+    assert halts.news({"adapter": "", "worker-mint": ""}) == []
+
+
+def test_a_halt_for_another_reason_is_said_as_well() -> None:
+    """And with what mends that one: here the records have to follow the chain."""
+    [said] = Halts({"adapter": BY_HAND}).news({"adapter": "minting is halted: reorganised_below_final"})
+    assert said.startswith("adapter: minting is halted: reorganised_below_final; the nodes have other blocks")
+    assert "`cashback chain recover --reason WHY --dry-run`" in said
+
+
+def test_what_was_told_at_the_start_is_not_said_again() -> None:
+    """That it was lifted is."""
+    halts = Halts({"adapter": BY_HAND})
+    assert halts.news({"adapter": BY_HAND}) == []
+    assert halts.news({"adapter": ""}) == ["minting goes on: every halt is lifted"]
+
+
+@pytest.mark.parametrize("seen", [{"adapter": None}, {}])
+def test_whoever_does_not_answer_has_lifted_nothing(seen: dict[str, str | None]) -> None:
+    """An adapter that was killed, or is busy starting."""
+    halts = Halts({"adapter": BY_HAND})
+    assert halts.news(seen) == []
+    assert halts.news({"adapter": BY_HAND}) == []

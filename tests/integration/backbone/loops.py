@@ -38,7 +38,13 @@ def consumer(
 
 
 def ordered(
-    database: Database, bus: Bus, *, handler: Handler = apply, holder: str = "first", batch_max: int = 256
+    database: Database,
+    bus: Bus,
+    *,
+    handler: Handler = apply,
+    holder: str = "first",
+    types: tuple[str, ...] = (TYPE,),
+    batch_max: int = 256,
 ) -> OrderedConsumer:
     """Return a consumer of the small world's events that keeps their order and retries quickly."""
     return OrderedConsumer(
@@ -46,7 +52,7 @@ def ordered(
         database,
         schema=SCHEMA,
         name="orderly",
-        types=(TYPE,),
+        types=types,
         partitions=PARTITIONS,
         handler=handler,
         holder=holder,

@@ -1,7 +1,7 @@
 """The client library's known faults, beside what we do in its place: theirs hangs or loses, ours does not.
 
 Each fault is shown on nats-py as it is, on the same broker. A version that mends one fails the test of its fault, and
-the message says what may go. Two that are told of nats-py are not found in the version pinned here (ADR 0062).
+the message says what may go. One that is told of nats-py is not found in the version pinned here (ADR 0062).
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig
 from nats.js.errors import APIError
@@ -187,6 +188,32 @@ async def test_a_publication_whose_broker_died_is_waited_for_for_ever(bus: Bus, 
         future.cancel()
 
 
+async def test_what_is_published_after_the_flusher_died_is_never_sent(bus: Bus, broker: EmbeddedNats) -> None:
+    """It dies with somebody waiting for it, and theirs leaves all sending to it for ever; ours sends by itself."""
+    one, heard = event(), asyncio.Event()
+
+    async def hear(_: Msg) -> None:
+        """Note that a message came."""
+        heard.set()
+
+    async with theirs(broker.url()) as client:
+        await client.flush()
+        # Neither gives way to anybody: both still wait to be sent by a flusher when it ends.
+        await client.subscribe("somewhere")
+        await bus.link.listen(f"cashback.v1.{TYPE}.*", hear)
+        ended = [flusher for flusher in flushers() if flusher.cancel()]
+        await asyncio.wait(ended)
+        assert len(ended) == 2
+        await client.publish(SUBJECT, b"{}", headers={"Nats-Msg-Id": "theirs"})
+        # Before the broker sends a PING, which it does two seconds after it was connected to: answering that sends all.
+        async with asyncio.timeout(2 * SHORTLY_S):
+            await publish(bus, [to_message(one)])
+            await heard.wait()
+        assert client.is_connected, MENDED
+        assert client.pending_data_size > 0, MENDED
+        assert await stored_ids(bus) == [one.id], MENDED
+
+
 async def test_what_was_put_back_comes_again_at_once_though_a_backoff_was_asked_for(
     bus: Bus, broker: EmbeddedNats
 ) -> None:
@@ -211,6 +238,11 @@ async def test_what_was_put_back_comes_again_at_once_though_a_backoff_was_asked_
     assert await send(pull.came_on, [(in_hand[0], later(LATER_S)), (in_hand[1], later(0.0))])
     assert await taken(pull, 1) == [second.id]
     await pull.close()
+
+
+def flushers() -> list[asyncio.Task[Any]]:
+    """Return the tasks that send what nats-py has buffered, of every connection there is."""
+    return [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == "Client._flusher"]
 
 
 async def still_waits(future: asyncio.Future[Any]) -> bool:

@@ -69,7 +69,7 @@ def test_an_unknown_send_is_never_replaced_by_others() -> None:
 
 def test_the_first_nonce_is_bumped_when_it_is_stuck() -> None:
     """At an eighth more."""
-    assert step(since_stored_ms=45_000, since_sent_ms=1_000) == Bump(Fees(228, 3))
+    assert step(since_stored_ms=45_000, since_sent_ms=1_000) == Bump(Fees(228, 3), "stuck")
 
 
 def test_a_later_nonce_is_not_bumped_for_waiting() -> None:
@@ -79,7 +79,7 @@ def test_a_later_nonce_is_not_bumped_for_waiting() -> None:
 
 def test_whatever_is_priced_out_is_bumped() -> None:
     """A later nonce too: it could never follow the first one into the same block."""
-    assert step(base_fee_wei=300, since_stored_ms=10_000, is_first=False) == Bump(Fees(602, 3))
+    assert step(base_fee_wei=300, since_stored_ms=10_000, is_first=False) == Bump(Fees(602, 3), "priced_out")
 
 
 def test_a_bump_above_the_cap_waits_and_says_so_and_the_same_bytes_are_offered_again() -> None:
@@ -98,7 +98,7 @@ def test_what_keeps_being_unanswered_makes_the_lane_say_so() -> None:
 def test_an_underpriced_send_follows_the_market_and_keeps_its_tip() -> None:
     """No pool holds it, so there is nothing to outbid; once per `resend_ms`, since the market moves with blocks."""
     assert step(answer="underpriced", base_fee_wei=300, since_stored_ms=9_999) == Wait("fee_below_minimum")
-    assert step(answer="underpriced", base_fee_wei=300, since_stored_ms=10_000) == Bump(Fees(602, 2))
+    assert step(answer="underpriced", base_fee_wei=300, since_stored_ms=10_000) == Bump(Fees(602, 2), "underpriced")
 
 
 def test_an_underpriced_send_at_the_markets_price_is_offered_again_as_it_is() -> None:
@@ -109,7 +109,7 @@ def test_an_underpriced_send_at_the_markets_price_is_offered_again_as_it_is() ->
 
 def test_a_lane_stuck_behind_an_underpriced_send_offers_more_than_the_market() -> None:
     """An eighth each `bump_ms`, and only for the first nonce: a pool's own minimum is met in the end."""
-    assert step(answer="underpriced", since_stored_ms=45_000) == Bump(Fees(228, 3))
+    assert step(answer="underpriced", since_stored_ms=45_000) == Bump(Fees(228, 3), "stuck")
     assert step(answer="underpriced", since_stored_ms=45_000, is_first=False) == Wait("fee_below_minimum")
 
 
@@ -122,7 +122,7 @@ def test_an_underpriced_send_above_the_cap_waits_and_says_so() -> None:
 def test_an_outbid_replacement_raises_both_prices_once_per_resend() -> None:
     """The node has said what it wants; the lane turns many times a second, and each turn would pay an eighth more."""
     assert step(answer="outbid", since_stored_ms=9_999) == Wait()
-    assert step(answer="outbid", since_stored_ms=10_000) == Bump(Fees(228, 3))
+    assert step(answer="outbid", since_stored_ms=10_000) == Bump(Fees(228, 3), "outbid")
 
 
 @pytest.mark.parametrize("answer", ["underpriced", "outbid", "accepted", "known"])
@@ -163,7 +163,7 @@ CALL = b"mint number 7"
 )
 def test_the_bytes_of_a_void_call_are_replaced_at_once_and_never_sent(answer: str | None) -> None:
     """Whatever was said of them, and however short ago: at a price that takes their place in a pool."""
-    assert step(kind="void", calldata=CALL, raw=b"signed: " + CALL, answer=answer) == Bump(Fees(228, 3))
+    assert step(kind="void", calldata=CALL, raw=b"signed: " + CALL, answer=answer) == Bump(Fees(228, 3), "void")
 
 
 def test_a_void_call_is_not_sent_where_its_replacement_is_too_dear() -> None:

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 
 from cashback.kernel.bus.errors import EventMalformed
 from cashback.kernel.bus.frame import header_lines, plain_headers, publish_frame
+from cashback.kernel.bus.link import _Wire
 from cashback.kernel.bus.message import (
     Delivery,
     Message,
@@ -72,6 +73,14 @@ def test_any_header_value_survives_the_way_and_breaks_no_line(headers: dict[str,
     assert lines.count(b"\r\n") == len(headers)
     back = dict(line.split(": ", 1) for line in lines.decode("ascii").split("\r\n") if line)
     assert plain_headers({name: value.strip() for name, value in back.items()}) == headers
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"Name", b":", b" ", b"\t", b"\r\n", b"\n", "ä".encode(), b"\xff"])).map(b"".join)
+)
+def test_received_headers_are_read_as_the_client_library_reads_them(raw: bytes) -> None:
+    """Whatever comes, each name judged by the library once."""
+    assert _Wire._parse_header_lines(raw) == Client._parse_header_lines(raw)
 
 
 def test_an_event_goes_to_the_subject_of_its_type_and_partition_under_its_own_id() -> None:

@@ -10,7 +10,7 @@ An attempt is replaced at most once per `resend_ms`, whatever nodes say. Times a
 time it is.
 """
 
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -50,10 +50,16 @@ class Send(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+BumpReason: TypeAlias = Literal["void", "outbid", "underpriced", "priced_out", "stuck"]
+"""Why a price is raised: the call is void, a pool wants more to replace what it holds or takes none so cheap, the next
+block costs more, or the first of a lane has waited too long."""
+
+
 class Bump(msgspec.Struct, frozen=True):
     """Sign the same slot anew at these fees, store it, send it."""
 
     fees: Fees
+    reason: BumpReason
 
 
 class GiveUp(msgspec.Struct, frozen=True):
@@ -69,13 +75,13 @@ def next_step(slot: OpenSlot, *, now: Market, limits: FeeLimits, patience: Patie
     """Return what is to be done about `slot` now; deciding changes nothing, so it may be asked at any time."""
     if slot.offers_void_call:
         bid = next_bid(slot.fees, now, limits)
-        return Wait(bid.reason) if isinstance(bid, Waits) else Bump(bid)
+        return Wait(bid.reason) if isinstance(bid, Waits) else Bump(bid, "void")
     match slot.answer:
         case None | "unknown" | "no_funds" | "nonce_used":
             return _offer(slot, patience)
         case "outbid":
             is_due = slot.since_stored_ms >= patience.resend_ms
-            return _bump_or_retry(slot, now, limits, patience) if is_due else Wait()
+            return _bump_or_retry(slot, now, limits, patience, "outbid") if is_due else Wait()
         case "underpriced":
             return _follow_market(slot, now, limits, patience)
         case "accepted" | "known":
@@ -103,7 +109,7 @@ def _tend_accepted(slot: OpenSlot, now: Market, limits: FeeLimits, patience: Pat
     # Later nonces wait for the first one: raising their price would move nothing.
     is_stuck = slot.is_first and slot.since_stored_ms >= patience.bump_ms
     if is_stuck or (is_priced_out and slot.since_stored_ms >= patience.resend_ms):
-        return _bump_or_retry(slot, now, limits, patience)
+        return _bump_or_retry(slot, now, limits, patience, "priced_out" if is_priced_out else "stuck")
     # A pool that lost the first one holds up all; one that lost a later one does not, for now.
     return _when(slot, patience.resend_ms if slot.is_first else _LATER_PATIENCE * patience.resend_ms)
 
@@ -118,16 +124,17 @@ def _follow_market(slot: OpenSlot, now: Market, limits: FeeLimits, patience: Pat
     if isinstance(fresh, Waits):
         return _when(slot, patience.resend_ms, reason=fresh.reason)
     if slot.since_stored_ms >= patience.resend_ms and fresh.max_fee_wei > slot.fees.max_fee_wei:
-        return Bump(Fees(fresh.max_fee_wei, min(max(fresh.tip_wei, slot.fees.tip_wei), fresh.max_fee_wei)))
+        fees = Fees(fresh.max_fee_wei, min(max(fresh.tip_wei, slot.fees.tip_wei), fresh.max_fee_wei))
+        return Bump(fees, "underpriced")
     if slot.is_first and slot.since_stored_ms >= patience.bump_ms:
-        return _bump_or_retry(slot, now, limits, patience)
+        return _bump_or_retry(slot, now, limits, patience, "stuck")
     return _when(slot, patience.resend_ms, reason="fee_below_minimum")
 
 
-def _bump_or_retry(slot: OpenSlot, now: Market, limits: FeeLimits, patience: Patience) -> Step:
+def _bump_or_retry(slot: OpenSlot, now: Market, limits: FeeLimits, patience: Patience, reason: BumpReason) -> Step:
     """Return a bump within the cap; above it the same bytes are offered again from time to time."""
     bid = next_bid(slot.fees, now, limits)
-    return _when(slot, patience.resend_ms, reason=bid.reason) if isinstance(bid, Waits) else Bump(bid)
+    return _when(slot, patience.resend_ms, reason=bid.reason) if isinstance(bid, Waits) else Bump(bid, reason)
 
 
 def _when(slot: OpenSlot, after_ms: int, *, reason: str | None = None) -> Step:

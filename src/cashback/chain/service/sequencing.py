@@ -17,7 +17,7 @@ from cashback.chain.rules import batching, packing
 from cashback.chain.rules.fees import Waits
 from cashback.chain.service.reserving import TAKING_FOR_S, LaneLimits, Points, Reserving
 from cashback.chain.service.sifting import Sifter
-from cashback.chain.service.tracing import attempted
+from cashback.chain.service.tracing import Attempted
 from cashback.chain.store import mints, taking
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.telemetry import Moment, logger
@@ -139,7 +139,7 @@ class _Mints:
         """Say which nonce carries how many."""
         traces = {one.number: one.traceparent for one in self._queue.waiting}
         for slot, attempt in zip(slots, attempts, strict=True):
-            attempted(slot, attempt, traces=traces, begun=self._begun)
+            Attempted(attempt, {number: traces.get(number) for number in slot.call.numbers}).tell(begun=self._begun)
             BATCH_MINTS.observe(len(slot.call.numbers))
             log.info(
                 "slot.reserved", nonce=slot.nonce, mints=len(slot.call.numbers), transaction=f"0x{attempt.hash.hex()}"

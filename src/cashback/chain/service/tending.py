@@ -30,11 +30,12 @@ from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.reserving import NOTHING, LaneLimits
 from cashback.chain.service.signing import signed
 from cashback.chain.service.tenure import Tenure
+from cashback.chain.service.tracing import replaced
 from cashback.chain.store import anchors, blocks, cancellations, lanes, mints, network
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
 from cashback.kernel.failpoints import Point, reach
-from cashback.kernel.telemetry import logger
+from cashback.kernel.telemetry import Moment, logger
 
 SENDS: Final = Counter("cashback_chain_sends_total", "Sends by what the nodes made of them.", ["answer"])
 BUMPS: Final = Counter("cashback_chain_bumps_total", "Replacements at a higher price.")
@@ -124,23 +125,29 @@ class Tender:
 
     async def _replace(self, steps: Sequence[tuple[OpenSlot, Step]]) -> list[Attempt]:
         """Sign and store the replacements among the steps; return them, ready to be sent."""
-        bumps = [(slot.lane, self._unsigned(slot, step)) for slot, step in steps if isinstance(step, Bump)]
+        bumps = [(slot, step) for slot, step in steps if isinstance(step, Bump)]
         if not bumps:
             return []
-        replacements = await signed(self._signer, bumps)
+        begun = Moment.now()
+        replacements = await signed(self._signer, [(slot.lane, self._unsigned(slot, bump)) for slot, bump in bumps])
+        reasons = [bump.reason for _, bump in bumps]
         reach("replacement.signed")
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             stored = await stored_slots.store(tx, replacements)
+            told = await replaced(tx, list(zip(replacements, reasons, strict=True)), lane=bumps[0][0].lane)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
             reach("replacement.reserved")
         reach("replacement.stored")
         BUMPS.inc(stored)
-        for attempt in replacements:
+        for one in told:
+            one.tell(begun=begun)
+        for attempt, reason in zip(replacements, reasons, strict=True):
             log.info(
                 "attempt.replaced",
                 nonce=attempt.nonce,
+                reason=reason,
                 max_fee_wei=attempt.fees.max_fee_wei,
                 transaction=f"0x{attempt.hash.hex()}",
             )

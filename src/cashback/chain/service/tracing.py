@@ -1,11 +1,15 @@
-"""Mints in their own traces: taken in, and signed for as part of a transaction that may carry many."""
+"""Mints in their own traces: taken in, and each attempt at them, as part of a transaction that may carry many."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
-from cashback.chain.model import Attempt, Mint, Slot
+from cashback.chain.model import Attempt, Mint
+from cashback.chain.rules.tending import BumpReason
+from cashback.chain.store import mints as stored_mints
+from cashback.chain.store import slots as stored_slots
+from cashback.kernel.db import Tx
 from cashback.kernel.telemetry import Kind, Moment, Value, batch, current_traceparent, each, is_tracing
 
 
@@ -27,19 +31,51 @@ def accepting(mints: Sequence[Mint]) -> Iterator[Sequence[Mint]]:
         ]
 
 
-def attempted(slot: Slot, attempt: Attempt, *, traces: Mapping[int, str | None], begun: Moment) -> None:
-    """Tell of a signed and stored attempt: once for the transaction, and once in the trace of each mint it carries."""
-    transaction: dict[str, Value] = {
-        "cashback.nonce": slot.nonce,
-        "cashback.transaction.hash": f"0x{attempt.hash.hex()}",
-    }
-    numbers = slot.call.numbers
-    with batch(
-        "attempt transaction",
-        [traces.get(number) for number in numbers],
-        lambda place: ("attempt mint", {"cashback.mint.number": numbers[place], **transaction}),
-        kinds=(Kind.INTERNAL, Kind.INTERNAL),
-        attributes={"cashback.batch.mints": len(numbers), **transaction},
-        begun=begun,
-    ):
-        pass
+class Attempted(msgspec.Struct, frozen=True):
+    """An attempt that is stored, the traces of the mints that it carries by their numbers, and its place at its nonce.
+
+    `reason` says why it was made: the `first` at its nonce, or why its price was raised (`BumpReason`).
+    """
+
+    attempt: Attempt
+    traces: Mapping[int, str | None]
+    place: int = 1
+    reason: str = "first"
+
+    def tell(self, *, begun: Moment) -> None:
+        """Tell of it once for the transaction, and once in the trace of each mint."""
+        transaction: dict[str, Value] = {
+            "cashback.nonce": self.attempt.nonce,
+            "cashback.transaction.hash": f"0x{self.attempt.hash.hex()}",
+            "cashback.attempt.number": self.place,
+            "cashback.attempt.reason": self.reason,
+        }
+        numbers = list(self.traces)
+        with batch(
+            "attempt transaction",
+            list(self.traces.values()),
+            lambda place: ("attempt mint", {"cashback.mint.number": numbers[place], **transaction}),
+            kinds=(Kind.INTERNAL, Kind.INTERNAL),
+            attributes={"cashback.batch.mints": len(numbers), **transaction},
+            begun=begun,
+        ):
+            pass
+
+
+async def replaced(tx: Tx, bumps: Sequence[tuple[Attempt, BumpReason]], *, lane: int) -> list[Attempted]:
+    """Return those of one lane's replacements that `tx` has stored, to be told of once it is committed.
+
+    Nothing is asked where nobody is told.
+    """
+    if not is_tracing():
+        return []
+    nonces = [attempt.nonce for attempt, _ in bumps]
+    hashes = await stored_slots.attempts_of(tx, lane=lane, nonces=nonces)
+    traces = await stored_mints.traces(tx, lane=lane, nonces=nonces)
+    return [
+        Attempted(
+            attempt, traces.get(attempt.nonce, {}), place=hashes[attempt.nonce].index(attempt.hash) + 1, reason=reason
+        )
+        for attempt, reason in bumps
+        if attempt.hash in hashes.get(attempt.nonce, ())
+    ]

@@ -171,6 +171,25 @@ async def assign(tx: Tx, slots: Sequence[Slot]) -> int:
     return cursor.rowcount
 
 
+async def traces(tx: Tx, *, lane: int, nonces: Sequence[int]) -> dict[int, dict[int, str | None]]:
+    """Return the traces of the mints that some open slots of a lane carry, by nonce and number."""
+    cursor = await tx.execute(
+        """
+        select nonce, number, traceparent
+        from chain.mints
+        where state = 'submitted'
+          and lane = %(lane)s
+          and nonce = any (%(nonces)s::bigint[])
+        order by number
+        """,
+        {"lane": lane, "nonces": list(nonces)},
+    )
+    found: dict[int, dict[int, str | None]] = {}
+    for nonce, number, traceparent in await cursor.fetchall():
+        found.setdefault(nonce, {})[number] = traceparent
+    return found
+
+
 async def views(tx: Tx, numbers: Sequence[int]) -> dict[int, MintView]:
     """Return how far the stored mints among `numbers` have come.
 

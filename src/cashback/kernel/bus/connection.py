@@ -241,8 +241,8 @@ class Bus:
 async def _watch(link: Link) -> None:
     """Return when `link` is lost: closed by either side, or `PROBE_FAILURES_MAX` round trips in a row failed.
 
-    The probe goes the way of everything else, out through nats-py's buffer and flusher and back in as a message,
-    because its own PING is written past both and would not notice their death.
+    The probe goes the way of everything else, out as a frame and back in as a message through nats-py's reader and a
+    subscription, because nats-py's own PING ends in its reader and would not notice that no message is handed out.
     """
     failures = 0
     while failures < PROBE_FAILURES_MAX:

@@ -80,7 +80,9 @@ class Consumer:
             bus, stream=EVENTS.name, consumer=name, batch_max=batch_max, deleted=self._settler.answers.forget
         )
         self._rolled_back: list[Msg] = []
-        self._watch = Watch(bus, self._settler.failures, stream=EVENTS.name, name=name, types=types)
+        self._watch = Watch(
+            bus, self._settler.failures, stream=EVENTS.name, name=name, types=types, left=self._settler.leaving.count
+        )
         self._failures = 0
 
     async def run(self, stop: asyncio.Event) -> None:

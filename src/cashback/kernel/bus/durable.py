@@ -84,6 +84,11 @@ async def held(bus: Bus, *, stream: str, name: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] = (await bus.api(f"CONSUMER.INFO.{stream}.{name}"))["config"]
     except StreamMissing:
         return None
+    return _with_filters(found)
+
+
+def _with_filters(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how the broker holds a consumer, with one filter told as several are."""
     return {"filter_subjects": [found["filter_subject"]], **found} if "filter_subject" in found else found
 
 
@@ -108,8 +113,8 @@ async def remake_durable(bus: Bus, durable: Durable, *, stream: str) -> int:
     """Make the consumer anew right behind what it has acknowledged without a gap; return what it had handed out last.
 
     Whatever was in somebody's hand comes again before anything behind it, all of it in the order of the stream, and
-    whoever listened to the consumer before hears nothing more. One that is not there begins with the stream's oldest.
-    Called twice it does it twice.
+    whoever listened to the consumer before hears nothing more. It goes on being given what it was given, as in
+    `ensure_durable`. One that is not there begins with the stream's oldest. Called twice it does it twice.
 
     Raises:
         StreamMissing: the stream is not there.
@@ -125,7 +130,8 @@ async def remake_durable(bus: Bus, durable: Durable, *, stream: str) -> int:
     else:
         handed_out = int(info["delivered"]["stream_seq"])
         behind = int(info["ack_floor"]["stream_seq"]) + 1
-        config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": behind}
+        filters = joined(durable.subjects, _with_filters(info["config"])["filter_subjects"])
+        config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": behind, "filter_subjects": filters}
         with suppress(StreamMissing):
             await bus.api(f"CONSUMER.DELETE.{stream}.{durable.name}")
     await bus.api(f"CONSUMER.CREATE.{stream}.{durable.name}", {"stream_name": stream, "config": config})

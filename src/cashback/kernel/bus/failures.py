@@ -144,6 +144,11 @@ class Failures:
         async with self._database.transaction() as tx:
             return await inbox.standing(tx, schema=self._schema, consumer=self._consumer)
 
+    def unread(self, cause: Exception) -> Failing:
+        """Return the failure of what is no event, its first and last: nothing is noted of what has no id and no key."""
+        entry = self.entry(type(cause).__name__, str(cause))
+        return Failing(attempts=1, first_failed_at=self._clock.now(), due_in_s=0.0, history=[entry])
+
     def entry(self, error: str, reason: str) -> Entry:
         """Return a failure of now and here, as it can be stored and shown."""
         return Entry(
@@ -157,6 +162,15 @@ class Failures:
 def has_only_died(failing: Failing, *, attempts_max: int) -> bool:
     """Tell whether an event took its worker down as often as one may fail, and nothing else is known of it."""
     return failing.attempts >= attempts_max and all(entry.error == DIED for entry in failing.history)
+
+
+def told_as(cause: Exception) -> str:
+    """Return what a dead letter says of what its event failed on.
+
+    >>> told_as(ValueError("no such user"))
+    'ValueError: no such user'
+    """
+    return f"{type(cause).__name__}: {cause}"
 
 
 def told(history: Collection[Entry]) -> str:

@@ -78,6 +78,11 @@ oldest_now: Final = Gauge(
     "how long the stream has had the oldest event that is not acknowledged, whoever has it or waits for it; 0 at rest",
     ["consumer"],
 )
+unknown_now: Final = Gauge(
+    "cashback_consumer_unknown_events",
+    "events of types that this worker does not know, which it has left unacknowledged for one of a newer release",
+    ["consumer"],
+)
 
 failing_keys_now: Final = Gauge(
     "cashback_consumer_failing_keys", "keys that an event which failed holds back, with all workers", ["consumer"]

@@ -28,6 +28,8 @@ def piles(taken: Sequence[Taken], failed: Collection[str], *, batch_max: int) ->
     and from pile to pile its events stand as in the stream.
     """
     ordered = sorted(taken, key=lambda one: one.place.sequence)
+    if not failed and not any(_age(one) for one in ordered):
+        return [ordered[start : start + batch_max] for start in range(0, len(ordered), batch_max)]
     alone = [one for one in ordered if one.delivery.id in failed]
     age_of_keys: dict[str, int] = {}
     for one in ordered:

@@ -1,8 +1,6 @@
 """Settling a batch: what was applied is acknowledged, what failed is isolated, put back, or given up with a reason."""
 
-import traceback
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -13,16 +11,15 @@ from cashback.kernel.bus.applying import Applying, Handler
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable, EventMalformed
-from cashback.kernel.bus.failures import DIED, Failures, Retry, has_only_died, held_back_for_s
+from cashback.kernel.bus.failures import Failures, Retry, held_back_for_s, told_as
 from cashback.kernel.bus.giving_up import give_up
-from cashback.kernel.bus.halving import apply_or_halve
+from cashback.kernel.bus.leaving import Leaving
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Place, read_delivery, read_place
 from cashback.kernel.bus.piling import Taken, piles
-from cashback.kernel.bus.streams import type_of
-from cashback.kernel.clock import SystemClock
+from cashback.kernel.bus.trying import Ends, Trying
 from cashback.kernel.db import Database
-from cashback.kernel.errors import Broken, Rejected, Unavailable
+from cashback.kernel.errors import Broken, Unavailable
 from cashback.kernel.failpoints import reach
 from cashback.kernel.inbox import Failing
 from cashback.kernel.telemetry import logger
@@ -30,8 +27,6 @@ from cashback.kernel.telemetry import logger
 PAUSE: Final = Backoff(base_s=0.05, cap_s=2.0)
 SUSPECT_FROM: Final = 10
 """From this delivery on, at which it stands alone, an event is noted before it is tried: it may be ending workers."""
-
-_TRACEBACK_MAX: Final = 2_000
 
 log = logger(__name__)
 
@@ -54,16 +49,21 @@ class Settler:
         """Apply with `handler`, under the inbox of `schema` as the consumer `name`, which knows `types`, or all."""
         self._bus = bus
         self._name = name
-        self._types = types
-        self._applying = Applying(database, schema=schema, name=name, handler=handler)
         self._batch_max = batch_max
         self._retry = retry
-        self._clock = SystemClock()
         self.failures = Failures(database, schema=schema, consumer=name, retry=retry)
+        self._trying = Trying(
+            Applying(database, schema=schema, name=name, handler=handler),
+            self.failures,
+            Ends(answer=self._answer, settle=self._settle_each, wait=self._wait, give_up=self._give_up),
+            consumer=name,
+            attempts_max=retry.attempts_max,
+        )
         self._failed_before: Mapping[str, Failing] = {}
         self._outages = 0
         self._broken: Broken | None = None
         self.answers = Answers(name)
+        self.leaving = Leaving(name, types, backoff=retry.backoff)
 
     async def settle(self, messages: Sequence[Msg], link: Link | None) -> float:
         """Return when every message is acknowledged, put back or given up: seconds to pause, 0 if the world is well.
@@ -78,9 +78,7 @@ class Settler:
         metrics.count_consumed(self._name, len(messages))
         outages = self._outages
         self.answers.took(messages, link)
-        known = await self._leave_unknown(messages)
-        taken = [await self._read(message) for message in known]
-        readable = [one for one in taken if one is not None]
+        readable = await self._read(await self.leaving.leave_unknown(messages, self.answers))
         again = [one.delivery for one in readable if one.place.attempt > 1]
         metrics.redelivered.labels(self._name).inc(len(again))
         try:
@@ -96,20 +94,6 @@ class Settler:
             self._outages = 0
         return PAUSE.delay_s(self._outages) if self._outages else 0.0
 
-    async def _leave_unknown(self, messages: Sequence[Msg]) -> Sequence[Msg]:
-        """Return the messages of types that are known here; the others come again, for a worker of a newer release."""
-        unknown = [message for message in messages if self._types and type_of(message.subject) not in self._types]
-        if not unknown:
-            return messages
-        log.warning("events.left", consumer=self._name, types=sorted({type_of(message.subject) for message in unknown}))
-        metrics.outcomes.labels(self._name, "put_back").inc(len(unknown))
-        backoff = self._retry.backoff
-        await self.answers.say(
-            (message, later(backoff.delay_s(read_place(message.reply).attempt))) for message in unknown
-        )
-        left = {message.reply for message in unknown}
-        return [message for message in messages if message.reply not in left]
-
     async def _settle_each(self, those: Iterable[Sequence[Taken]]) -> None:
         """Settle piles one after the other, until the world fails: each of the rest would wait for the same outage."""
         outages = self._outages
@@ -120,44 +104,16 @@ class Settler:
                 await self._put_back(pile)
 
     async def _settle(self, pile: Sequence[Taken]) -> None:
-        """Settle `pile`, or put it back when the world fails meanwhile."""
+        """Settle `pile`, or put it back when the world fails meanwhile; that an invariant failed is told at the end."""
         try:
             if len(pile) == 1 and pile[0].place.attempt >= SUSPECT_FROM:
-                await self._try_suspect(pile[0])
+                await self._trying.try_suspect(pile[0], self._failed_before.get(pile[0].delivery.id))
             else:
-                await self._try(pile)
+                await self._trying.try_pile(pile)
         except Unavailable as cause:
             await self._outage(pile, cause)
-
-    async def _try(self, pile: Sequence[Taken], *, noted: bool = False) -> None:
-        """Apply `pile` in one transaction, or its halves, down to the event to blame.
-
-        With `noted` the failure of this attempt is there already, in case there is no other end to it.
-
-        Raises:
-            Unavailable: the world failed.
-        """
-        blame = partial(self._failed, noted=noted)
-        await apply_or_halve(self._applying, pile, answer=self._answer, blame=blame, settle=self._settle_each)
-
-    async def _try_suspect(self, one: Taken) -> None:
-        """Try an event that may be what ends its workers: they cannot say so afterwards, so it is noted before.
-
-        Raises:
-            Unavailable: the world failed.
-        """
-        before = self._failed_before.get(one.delivery.id)
-        if before is not None and has_only_died(before, attempts_max=self._retry.attempts_max):
-            await self._give_up(one, before, reason=f"{DIED}: {before.history[-1].reason}")
-            return
-        entry = self.failures.entry(DIED, "the worker began to apply this event and came to no end")
-        noted = await self.failures.note(one.delivery, entry)
-        try:
-            await self._try([one], noted=noted is not None)
-        except Unavailable:
-            if noted is not None:
-                await self.failures.take_back(one.delivery, noted)
-            raise
+        except Broken as cause:
+            self._broken = self._broken or cause
 
     async def _answer(self, pile: Sequence[Taken], held_back: Mapping[str, float]) -> None:
         """Tell the broker what is done, and have what waits for another event of its key come again after that one.
@@ -183,61 +139,41 @@ class Settler:
         metrics.outcomes.labels(self._name, "put_back").inc(len(pile))
         await self.answers.say((one.message, later(self._retry.backoff.delay_s(one.place.attempt))) for one in pile)
 
-    async def _failed(self, one: Taken, cause: Exception, *, noted: bool) -> None:
-        """Note that a single event failed, and put it back, or give it up when it cannot succeed or failed too often.
-
-        Raises:
-            Unavailable: it could not be noted.
-        """
-        entry = self.failures.entry(type(cause).__name__, str(cause))
-        failing = await self.failures.note(one.delivery, entry, again=noted)
-        log.warning(
-            "event.failed",
-            consumer=self._name,
-            id=one.delivery.id,
-            failures=failing.attempts if failing else None,
-            traceback="".join(traceback.format_exception(cause))[-_TRACEBACK_MAX:],
-        )
-        if isinstance(cause, Broken):
-            # An invariant is no event's fault: it is not given up, and whoever is paged finds it noted.
-            self._broken = self._broken or cause
-        elif failing is None:
-            # Another event of its key failed with another worker meanwhile, and this one waits for it.
+    async def _wait(self, one: Taken, failing: Failing | None) -> None:
+        """Put an event back that failed, until it is due; without a failure of its own it waits for one of its key."""
+        if failing is None:
             await self._put_back([one])
-        elif isinstance(cause, Rejected) or failing.attempts >= self._retry.attempts_max:
-            await self._give_up(one, failing, reason=f"{type(cause).__name__}: {cause}")
-        else:
-            metrics.outcomes.labels(self._name, "put_back").inc()
-            await self.answers.say([(one.message, later(max(0.0, failing.due_in_s)))])
+            return
+        metrics.outcomes.labels(self._name, "put_back").inc()
+        await self.answers.say([(one.message, later(max(0.0, failing.due_in_s)))])
 
-    async def _give_up(self, one: Taken, failing: Failing, *, reason: str) -> None:
+    async def _give_up(self, one: Taken, failing: Failing, reason: str) -> None:
         """Store the event with the dead letters and take it out of the way of its key.
 
         Raises:
             Unavailable: its failures could not be forgotten; they lapse.
         """
-        if await self._is_buried(one.message, one.place, failing, reason):
-            await self.answers.say([(one.message, TERM)])
+        if await self._bury(one.message, one.place, failing, reason):
             await self.failures.forget(one.delivery)
 
-    async def _is_buried(self, message: Msg, place: Place, failing: Failing, reason: str) -> bool:
-        """Store a message with the dead letters; tell whether it is there, or else was put back."""
+    async def _bury(self, message: Msg, place: Place, failing: Failing, reason: str) -> bool:
+        """Store a message with the dead letters and answer it; tell whether it is there, or else was put back."""
         try:
             await give_up(self._bus, message, place, failing, consumer=self._name, reason=reason)
         except BusUnavailable:
             # It must not vanish: it stays with the stream and comes again.
             await self.answers.say([(message, later(self._retry.backoff.delay_s(place.attempt)))])
             return False
+        await self.answers.say([(message, TERM)])
         return True
 
-    async def _read(self, message: Msg) -> Taken | None:
-        """Return the message read, or None when it is no event and was given up at once."""
-        place = read_place(message.reply)
-        try:
-            return Taken(message, place, read_delivery(message, place))
-        except EventMalformed as cause:
-            entry = self.failures.entry(type(cause).__name__, str(cause))
-            failing = Failing(attempts=1, first_failed_at=self._clock.now(), due_in_s=0.0, history=[entry])
-            if await self._is_buried(message, place, failing, f"{type(cause).__name__}: {cause}"):
-                await self.answers.say([(message, TERM)])
-            return None
+    async def _read(self, messages: Sequence[Msg]) -> list[Taken]:
+        """Return the messages read, without those that are no events, which are given up at once."""
+        readable: list[Taken] = []
+        for message in messages:
+            place = read_place(message.reply)
+            try:
+                readable.append(Taken(message, place, read_delivery(message, place)))
+            except EventMalformed as cause:
+                await self._bury(message, place, self.failures.unread(cause), told_as(cause))
+        return readable

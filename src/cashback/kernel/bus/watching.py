@@ -6,6 +6,7 @@ events flow beside this.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Final
 
 from prometheus_client import Gauge
@@ -37,27 +38,31 @@ class Watch:
         stream: str,
         name: str,
         types: tuple[str, ...],
+        left: Callable[[], int],
         partition: int | None = None,
     ) -> None:
-        """Watch the durable `name`, which is of `types`, of one partition or of all."""
+        """Watch the durable `name`, which is of `types`, of one partition or of all; `left` counts what is unknown."""
         self._bus = bus
         self._failures = failures
         self._stream = stream
         self._name = name
         self._types = types
+        self._left = left
         self._partition = partition
         self._clock = SystemClock()
 
     async def run(self) -> None:
-        """Look every few seconds, for ever."""
-        looks = 0
-        while True:
-            await self._try(self._look_at_failures, metrics.failing_keys_now, metrics.failing_now)
-            await self._try(self._look, metrics.lag_now, metrics.oldest_now)
-            if looks % TIDY_EVERY_LOOKS == 0:
-                await self._try(self._failures.forget_lapsed)
-            looks += 1
-            await asyncio.sleep(LOOK_EVERY_S)
+        """Look every few seconds, for ever; who is not there any more has left nothing."""
+        try:
+            for looks in count():
+                metrics.unknown_now.labels(self._name).set(self._left())
+                await self._try(self._look_at_failures, metrics.failing_keys_now, metrics.failing_now)
+                await self._try(self._look, metrics.lag_now, metrics.oldest_now)
+                if looks % TIDY_EVERY_LOOKS == 0:
+                    await self._try(self._failures.forget_lapsed)
+                await asyncio.sleep(LOOK_EVERY_S)
+        finally:
+            metrics.unknown_now.labels(self._name).set(0)
 
     async def _try(self, look: Callable[[], Awaitable[object]], *gauges: Gauge) -> None:
         """Look, or have the gauges say that nobody knows."""

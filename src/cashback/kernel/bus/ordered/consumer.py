@@ -204,6 +204,7 @@ class Partition:
             applying,
             self._noted(tenure),
             name=self._name,
+            types=self._durable.types,
             retry=self._retry,
             link=link,
             batch_max=self._batch_max,
@@ -235,6 +236,7 @@ class Partition:
             name=self._durable.name,
             types=self._durable.types,
             partition=self._durable.partition,
+            left=sequel.left,
         )
         try:
             await accompanied(

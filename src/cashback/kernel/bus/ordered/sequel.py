@@ -3,12 +3,11 @@
 in hand ──▶ transaction ──committed──▶ ack
    │             ├── Unavailable: the world failed, and everything waits for it here
    │             └── anything else: halved, until one event is left, which is noted
-   └── the key of an event that failed waits until it is due again; other keys go on
+   ├── the key of an event that failed waits until it is due again; other keys go on
+   └── that of one whose type is not known here waits for a newer worker, which begins behind the same floor
 """
 
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -17,59 +16,69 @@ from cashback.kernel.bus.answers import ACK, TERM, Answers
 from cashback.kernel.bus.applying import Applying
 from cashback.kernel.bus.connection import Bus
 from cashback.kernel.bus.errors import BusUnavailable, EventMalformed
-from cashback.kernel.bus.failures import DIED, Failures, Retry, has_only_died, held_back_for_s
+from cashback.kernel.bus.failures import Failures, Retry, held_back_for_s, told_as
 from cashback.kernel.bus.giving_up import give_up
-from cashback.kernel.bus.halving import apply_or_halve
+from cashback.kernel.bus.leaving import tell_of_left, unknown_of
 from cashback.kernel.bus.link import Link
 from cashback.kernel.bus.message import Place, read_delivery
 from cashback.kernel.bus.piling import Taken
-from cashback.kernel.clock import SystemClock, monotonic_s
-from cashback.kernel.errors import Broken, Rejected, Unavailable
+from cashback.kernel.bus.trying import Ends, Trying
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.failpoints import reach
 from cashback.kernel.inbox import Failing
-from cashback.kernel.telemetry import logger
 
 HAND_MAX: Final = 1_024
 """Events in hand from which on no more are taken: keys that wait fill it up, and in the end hold up their partition."""
-
-_TRACEBACK_MAX: Final = 2_000
-
-log = logger(__name__)
 
 
 class Sequel:
     """What one partition brings, applied in its order, for as long as one tenure and one connection last."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a partition is worked off with, each by name
         self,
         bus: Bus,
         applying: Applying,
         failures: Failures,
         *,
         name: str,
+        types: tuple[str, ...],
         retry: Retry,
         link: Link,
         batch_max: int,
         suspect_to: int,
     ) -> None:
-        """Apply with `applying`, and answer on `link`; up to `suspect_to` events may have ended the worker before."""
+        """Apply what is of `types` with `applying`, and answer on `link`.
+
+        Up to `suspect_to` events may have ended the worker before.
+        """
         self._bus = bus
-        self._applying = applying
         self._failures = failures
+        self._trying = Trying(
+            applying,
+            failures,
+            Ends(answer=self._answer, settle=self._settle_each, wait=self._wait, give_up=self._give_up),
+            consumer=name,
+            attempts_max=retry.attempts_max,
+        )
         self._name = name
+        self._types = types
         self._retry = retry
         self._link = link
         self._batch_max = batch_max
         self._suspect_to = suspect_to
         self._hand: list[Taken] = []
         self._due_at_s: dict[str, float] = {}
-        self._clock = SystemClock()
+        self._left_from: dict[str, int] = {}
         self.answers = Answers(name)
 
     @property
     def has_room(self) -> bool:
         """Tell whether more may be taken."""
         return len(self._hand) < HAND_MAX
+
+    def left(self) -> int:
+        """Return how many events in hand are of types that this worker does not know."""
+        return sum(one.delivery.type not in self._types for one in self._hand) if self._left_from else 0
 
     async def take(self, messages: Sequence[tuple[Msg, Place]]) -> None:
         """Have more in hand, as the stream has it; what is no event is a dead letter at once.
@@ -80,11 +89,18 @@ class Sequel:
         if messages:
             reach("batch.taken")
         self.answers.took([*self.answers.open, *(message for message, _ in messages)], self._link)
+        unknown = unknown_of({message.subject for message, _ in messages}, self._types)
+        if unknown:
+            tell_of_left(self._name, unknown)
         for message, place in messages:
             try:
-                self._hand.append(Taken(message, place, read_delivery(message, place)))
+                one = Taken(message, place, read_delivery(message, place))
             except EventMalformed as cause:
                 await self._bury_unread(message, place, cause)
+                continue
+            self._hand.append(one)
+            if message.subject in unknown:
+                self._left_from.setdefault(one.delivery.key, place.sequence)
 
     async def turn(self) -> None:
         """Apply what is in hand and need not wait for another event of its key.
@@ -111,6 +127,8 @@ class Sequel:
     def _may(self, one: Taken) -> bool:
         """Tell whether no event of its key waits, or it is the first that does and is due."""
         key = one.delivery.key
+        if key in self._left_from and one.place.sequence >= self._left_from[key]:
+            return False
         if key not in self._due_at_s:
             return True
         first = next(other for other in self._hand if other.delivery.key == key)
@@ -133,78 +151,41 @@ class Sequel:
         """Settle `pile`; of the keys of which an event fails on the way, the rest waits."""
         pile = [one for one in pile if self._may(one)]
         if len(pile) == 1 and self._is_suspect(pile[0]):
-            await self._try_suspect(pile[0])
+            before = await self._failures.of([pile[0].delivery])
+            await self._trying.try_suspect(pile[0], before.get(pile[0].delivery.id))
         elif pile:
-            await self._try(pile)
-
-    async def _try(self, pile: Sequence[Taken], *, noted: bool = False) -> None:
-        """Apply `pile` in one transaction, or its halves, down to the event to blame.
-
-        With `noted` the failure of this attempt is there already, in case there is no other end to it.
-        """
-        blame = partial(self._failed, noted=noted)
-        await apply_or_halve(self._applying, pile, answer=self._answer, blame=blame, settle=self._settle_each)
-
-    async def _try_suspect(self, one: Taken) -> None:
-        """Note an event as having ended its worker before it is tried: afterwards there may be nobody to do it."""
-        before = (await self._failures.of([one.delivery])).get(one.delivery.id)
-        if before is not None and has_only_died(before, attempts_max=self._retry.attempts_max):
-            await self._give_up(one, before, reason=f"{DIED}: {before.history[-1].reason}")
-            return
-        entry = self._failures.entry(DIED, "the worker began to apply this event and came to no end")
-        noted = await self._failures.note(one.delivery, entry)
-        try:
-            await self._try([one], noted=noted is not None)
-        except Unavailable:
-            if noted is not None:
-                await self._failures.take_back(one.delivery, noted)
-            raise
+            await self._trying.try_pile(pile)
 
     async def _answer(self, pile: Sequence[Taken], held_back: Mapping[str, float]) -> None:
         """Acknowledge what was applied; what waits for an event that failed before stays in hand until that is due."""
         done = [one for one in pile if one.delivery.id not in held_back]
         for one in pile:
             if one.delivery.id in held_back:
-                wait_s = held_back_for_s(held_back[one.delivery.id], backoff=self._retry.backoff)
-                self._due_at_s[one.delivery.key] = monotonic_s() + wait_s
+                self._hold_back(one, held_back_for_s(held_back[one.delivery.id], backoff=self._retry.backoff))
         for one in done:
             # What it held back goes on at once.
             self._due_at_s.pop(one.delivery.key, None)
         await self._let_go(done, ACK)
 
-    async def _failed(self, one: Taken, cause: Exception, *, noted: bool) -> None:
-        """Note that a single event failed, and have its key wait, or give it up when it failed for good."""
-        entry = self._failures.entry(type(cause).__name__, str(cause))
-        failing = await self._failures.note(one.delivery, entry, again=noted)
-        log.warning(
-            "event.failed",
-            consumer=self._name,
-            id=one.delivery.id,
-            failures=failing.attempts if failing else None,
-            traceback="".join(traceback.format_exception(cause))[-_TRACEBACK_MAX:],
-        )
-        if isinstance(cause, Broken):
-            raise cause
-        if failing is None:
-            # An event that is not in hand any more holds back its key until that lapses.
-            self._wait(one, self._retry.backoff.delay_s(1))
-        elif isinstance(cause, Rejected) or failing.attempts >= self._retry.attempts_max:
-            await self._give_up(one, failing, reason=f"{type(cause).__name__}: {cause}")
-        else:
-            self._wait(one, max(0.0, failing.due_in_s))
+    async def _wait(self, one: Taken, failing: Failing | None) -> None:
+        """Have the key of an event that failed wait until that is due.
 
-    async def _give_up(self, one: Taken, failing: Failing, *, reason: str) -> None:
+        Without a failure of its own, one that is not in hand any more holds its key back, until that lapses.
+        """
+        self._hold_back(one, self._retry.backoff.delay_s(1) if failing is None else max(0.0, failing.due_in_s))
+
+    async def _give_up(self, one: Taken, failing: Failing, reason: str) -> None:
         """Store the event with the dead letters and let its key go on; where there is no room for it the key waits."""
         try:
             await give_up(self._bus, one.message, one.place, failing, consumer=self._name, reason=reason)
         except BusUnavailable:
-            self._wait(one, self._retry.backoff.delay_s(failing.attempts))
+            self._hold_back(one, self._retry.backoff.delay_s(failing.attempts))
             return
         await self._failures.forget(one.delivery)
         self._due_at_s.pop(one.delivery.key, None)
         await self._let_go([one], TERM)
 
-    def _wait(self, one: Taken, wait_s: float) -> None:
+    def _hold_back(self, one: Taken, wait_s: float) -> None:
         """Have the key of an event wait for so long."""
         self._due_at_s[one.delivery.key] = monotonic_s() + wait_s
 
@@ -216,8 +197,6 @@ class Sequel:
 
     async def _bury_unread(self, message: Msg, place: Place, cause: EventMalformed) -> None:
         """Store what is no event with the dead letters."""
-        entry = self._failures.entry(type(cause).__name__, str(cause))
-        failing = Failing(attempts=1, first_failed_at=self._clock.now(), due_in_s=0.0, history=[entry])
-        reason = f"{type(cause).__name__}: {cause}"
-        await give_up(self._bus, message, place, failing, consumer=self._name, reason=reason)
+        failing = self._failures.unread(cause)
+        await give_up(self._bus, message, place, failing, consumer=self._name, reason=told_as(cause))
         await self.answers.say([(message, TERM)])

@@ -10,11 +10,13 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
+from psycopg_pool import PoolTimeout
 
 from cashback.chain.store.halts import BY_HAND
 from cashback.cli.command import VERBS, root
 from cashback.events import KINDS, decode, to_event
 from cashback.kernel.clock import SystemClock
+from cashback.kernel.refusals import SAID, Refusal
 from cashback.ledger.model import Reason, State
 from cashback.ledger.model.codes import Skip
 from cashback.ledger.model.problems import Fault
@@ -245,6 +247,13 @@ def test_the_adapters_reasons_to_halt_are_those_of_the_code() -> None:
     raised += re.findall(r"\[\"(\w+)\"\] if \w", source)
     raised.append(BY_HAND)
     assert set(codes(rows(section(text("docs/runbooks/halted.md"), "## The adapter")))) == set(raised)
+
+
+def test_the_words_for_a_database_that_is_not_to_be_had_are_those_of_the_code() -> None:
+    """Whoever reads one finds it in the runbook, with what to do."""
+    of_pools = [Refusal().why(PoolTimeout(), lent=1, connections_max=count) for count in (1, 8)]
+    told = " ".join(row[0] for row in rows(section(text("docs/runbooks/database.md"), "## DatabaseNotReached")))
+    assert set(re.findall(r"`([^`]+)`", told)) == {*SAID, *of_pools}
 
 
 @pytest.mark.parametrize("type_", CATALOGUE)

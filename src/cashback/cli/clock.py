@@ -90,7 +90,8 @@ def _file() -> Path:
     """
     settings = load(ClockSettings)
     if not settings.clock_path:
-        raise SettingsInvalid(["CASHBACK_CLOCK_PATH is required: only a `cashback dev` has one, in its settings"])
+        problem = "CASHBACK_CLOCK_PATH is required: only a `cashback dev` has one, in its settings"
+        raise SettingsInvalid([problem], missing=["CASHBACK_CLOCK_PATH"])
     return Path(settings.clock_path)
 
 

@@ -21,16 +21,15 @@ it was up: that is how they are meant to end.
 
 import importlib
 import os
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 import click
 
+from cashback.cli.settings_file import next_step
 from cashback.kernel.config import SettingsInvalid, environment
 from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.telemetry import configure
@@ -193,18 +192,6 @@ def _check_texts(arguments: Sequence[str]) -> None:
     for place, argument in enumerate(arguments, 1):
         if "\0" in argument or any("\ud800" <= character <= "\udfff" for character in argument):
             raise click.UsageError(f"argument {place} is no text in UTF-8")
-
-
-def next_step(error: Rejected | Unavailable, environ: Mapping[str, str]) -> str:
-    """Return what to do about settings that are missing, or may be those of a `cashback dev` that has ended; or ''."""
-    if isinstance(error, SettingsInvalid):
-        return "\nthose of a `cashback dev --folder FOLDER` are loaded by: set -a; . FOLDER/dev.env; set +a"
-    # The clock lies beside the settings of the system whose settings these are.
-    clock = environ.get("CASHBACK_CLOCK_PATH")
-    if isinstance(error, Unavailable) and clock:
-        file = shlex.quote(str(Path(clock).parent / "dev.env"))
-        return f"; a `cashback dev` has other addresses after each start; load them again: set -a; . {file}; set +a"
-    return ""
 
 
 def _exit_code(error: Rejected | Unavailable) -> int:

@@ -1,7 +1,6 @@
 """`cashback dev`: the whole system on this machine, on embedded servers, for as long as one wants."""
 
 import math
-import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cashback.cli import settings_file
 from cashback.cli.ending import Ending
 from cashback.cli.output import print_commands, print_facts, say
 from cashback.cli.staying import stay
@@ -175,18 +175,21 @@ def _tell_problems(stack: "Stack") -> Mapping[str, Mapping[str, str]]:
 
 def _settings_file(stack: "Stack") -> Path:
     """Return where the settings for another terminal are."""
-    return (stack.folder / "dev.env").resolve()
+    return (stack.folder / settings_file.NAME).resolve()
 
 
 def _keep_settings(stack: "Stack") -> None:
     """Write the settings before the processes are up: whoever has to help one up needs them."""
-    _write_settings(_settings_file(stack), stack.operator_settings())
+    settings_file.write(_settings_file(stack), stack.operator_settings(), _shell_commands(stack))
 
 
-def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
-    """Write settings for a shell to read, for this user's eyes only, and the command that they are for."""
-    lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())]
-    # The command may be installed where no PATH leads.
-    lines.append(f'cashback() {{ {shlex.quote(sys.executable)} -P -m cashback "$@"; }}\n')
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.writelines(lines)
+def _shell_commands(stack: "Stack") -> Mapping[str, str]:
+    """Return what the settings are for, where no PATH leads: this command, and SQL to a database as the superuser."""
+    from cashback.processes.embedded import HOST, SUPERUSER, postgres_program
+
+    psql, password = (shlex.quote(str(path)) for path in (postgres_program("psql"), stack.postgres.password_file))
+    return {
+        "cashback": f"{shlex.quote(sys.executable)} -P -m cashback",
+        "cashback_sql": f'PGPASSWORD="$(cat {password})" {psql}'
+        f" --host={HOST} --port={stack.postgres.port} --username={SUPERUSER}",
+    }

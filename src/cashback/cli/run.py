@@ -60,14 +60,16 @@ async def _traced(work: Coroutine[Any, Any, None], settings: TraceSettings, *, p
 def _load(*kinds: type[msgspec.Struct]) -> list[Any]:
     """Return the settings of every kind, or raise what is wrong with any."""
     problems: list[str] = []
+    missing: list[str] = []
     loaded: list[Any] = []
     for kind in kinds:
         try:
             loaded.append(load(kind))
         except SettingsInvalid as error:
             problems += error.problems
+            missing += error.missing
     if problems:
-        raise SettingsInvalid(problems)
+        raise SettingsInvalid(problems, missing=missing)
     return loaded
 
 

@@ -8,13 +8,14 @@ environment.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 
 from cashback.kernel.errors import Invalid
+from cashback.kernel.wanted import bare_of, difference, unit_of, wanted
 
 PREFIX: Final = "CASHBACK_"
 _FILE_BYTES_MAX: Final = 65_536
@@ -30,14 +31,15 @@ one line for each that does not go with the others."""
 
 
 class SettingsInvalid(Invalid):
-    """One or more settings are missing or wrong; `problems` lists every one."""
+    """One or more settings are missing or wrong; `problems` lists every one, `missing` names those that are not set."""
 
     code = "settings_invalid"
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], *, missing: Sequence[str] = ()) -> None:
         """Carry every problem, one line each, for a person to read."""
         super().__init__("settings are missing or wrong:\n" + "\n".join(f"  - {line}" for line in problems))
         self.problems = problems
+        self.missing = tuple(missing)
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -84,6 +86,7 @@ def load(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
     """
     source = environment() if environ is None else environ
     problems: list[str] = []
+    missing: list[str] = []
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         name = PREFIX + field.name.upper()
@@ -91,18 +94,19 @@ def load(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
         text = _read(source, name, problems)
         if text:
             try:
-                values[field.name] = _decode(text, field.type)
-            except (msgspec.ValidationError, ValueError) as cause:
+                values[field.name] = _decode(text, field.type, unit=unit_of(field.name, field.type))
+            except ValueError as cause:
                 problems.append(f"{name} is wrong: {cause}")
         elif field.required and len(problems) == known:
             problems.append(f"{name} is required")
+            missing.append(name)
         elif not field.required and len(problems) == known:
             values[field.name] = field.default
     contradictions: Contradictions | None = getattr(kind, "contradictions", None)
     if contradictions is not None:
         problems += contradictions(values)
     if problems:
-        raise SettingsInvalid(problems)
+        raise SettingsInvalid(problems, missing=missing)
     return kind(**values)
 
 
@@ -114,18 +118,33 @@ def _read(source: Mapping[str, str], name: str, problems: list[str]) -> str | No
     try:
         with Path(path).open(encoding="utf-8") as file:
             return file.read(_FILE_BYTES_MAX).strip()
-    except (OSError, UnicodeDecodeError) as cause:
-        problems.append(f"{name}_FILE cannot be read: {cause}")
-        return None
+    except OSError as cause:
+        problems.append(f"{name}_FILE cannot be read: {path}: {cause.strerror}")
+    except UnicodeDecodeError:
+        problems.append(f"{name}_FILE cannot be read: {path} is no text in UTF-8")
+    return None
 
 
-def _decode(text: str, kind: object) -> object:
+def _decode(text: str, kind: object, *, unit: str) -> object:
     """Return `text` as the field's type; a tuple is comma-separated.
 
     Raises:
-        ValueError: it is none; the message says what is wanted.
+        ValueError: it is none; the message says what is wanted, in that unit, and nothing of what is there.
     """
-    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    try:
+        return _converted(text, kind)
+    except msgspec.ValidationError as cause:
+        raise ValueError(f"it must be {wanted(kind, unit=unit)}{difference(text, kind)}") from cause
+
+
+def _converted(text: str, kind: object) -> object:
+    """Return `text` as the field's type.
+
+    Raises:
+        ValueError: it has not the shape that is asked for.
+        ValidationError: it is of another type, or beyond a bound.
+    """
+    bare = bare_of(kind)
     if get_origin(bare) is tuple:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         for part in parts:

@@ -23,6 +23,7 @@ from psycopg_pool import AsyncConnectionPool
 from cashback.kernel import arrays
 from cashback.kernel.errors import Broken, Unavailable
 from cashback.kernel.pools import FAILURES, POOLS, RoundTrip
+from cashback.kernel.refusals import Refusal
 from cashback.kernel.servers import connecting, each_within_s
 
 Tx: TypeAlias = psycopg.AsyncConnection[TupleRow]
@@ -69,14 +70,6 @@ class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
 
 
-class Refusal:
-    """What the server said when it last let nobody in, in its own words, which name users and places; else empty."""
-
-    def __init__(self) -> None:
-        """Have heard nothing."""
-        self.words = ""
-
-
 class Line(psycopg.AsyncConnection[TupleRow]):
     """A connection that hangs up where psycopg would ask the server to cancel and stay for the answer, up to 10 s.
 
@@ -84,6 +77,7 @@ class Line(psycopg.AsyncConnection[TupleRow]):
     """
 
     longer_by_s = 0.0
+    refusal: Refusal
 
     @classmethod
     async def connect(  # type: ignore[override]  # psycopg's options are passed on, whichever they are
@@ -103,9 +97,10 @@ class Line(psycopg.AsyncConnection[TupleRow]):
             async with connecting():
                 connection = await super().connect(conninfo, **options)
         except psycopg.OperationalError as cause:
-            heard.words = _fatal_words(cause)
+            heard.hear(cause)
             raise
-        heard.words = ""
+        heard.forget()
+        connection.refusal = heard
         arrays.register(connection)
         return connection
 
@@ -137,16 +132,6 @@ class Line(psycopg.AsyncConnection[TupleRow]):
         await super().__aexit__(exc_type, exc_val, exc_tb)
 
 
-def _fatal_words(cause: psycopg.OperationalError) -> str:
-    """Return what a server said that answered and let nobody in, empty when none answered.
-
-    >>> _fatal_words(psycopg.OperationalError('connection failed: FATAL:  database "nil" does not exist'))
-    'database "nil" does not exist'
-    """
-    _, fatal, words = str(cause).partition("FATAL: ")
-    return words.strip().splitlines()[0] if fatal else ""
-
-
 class Database:
     """One service's database as one process sees it."""
 
@@ -154,6 +139,7 @@ class Database:
         """Wrap an open pool, whose connections have `refusal` know why there are none."""
         self._pool = pool
         self._refusal = refusal or Refusal()
+        self._lent = 0
 
     @classmethod
     @asynccontextmanager
@@ -206,9 +192,11 @@ class Database:
         """
         if _inside.get():
             raise Broken("a transaction was opened inside another one")
-        token = _inside.set(True)
+        token, lent = _inside.set(True), 0
         try:
             async with self._pool.connection() as connection:
+                lent = 1
+                self._lent += lent
                 try:
                     yield connection
                 except errors.ReadOnlySqlTransaction:
@@ -223,6 +211,7 @@ class Database:
                 raise
             raise DatabaseUnavailable("the database lacks a partition for a row") from cause
         finally:
+            self._lent -= lent
             _inside.reset(token)
 
     @asynccontextmanager
@@ -242,8 +231,8 @@ class Database:
     def _unavailable(self, cause: psycopg.Error) -> DatabaseUnavailable:
         """Return the failure; why the server lets nobody in is a note for whoever runs the process, not for callers."""
         FAILURES.inc()
-        if not self._refusal.words:
-            why = "its disk is full" if isinstance(cause, errors.DiskFull) else type(cause).__name__
+        why = self._refusal.why(cause, lent=self._lent, connections_max=self._pool.max_size)
+        if why:
             return DatabaseUnavailable(f"the database did not answer: {why}")
         failure = DatabaseUnavailable("the database refused the connection")
         failure.add_note(self._refusal.words)
@@ -286,8 +275,9 @@ async def _check(connection: Tx) -> None:
     Raises:
         TimeoutError, OperationalError: it does not; it is closed, and the pool makes another one.
     """
-    async with asyncio.timeout(CHECK_WITHIN_S):
-        await AsyncConnectionPool.check_connection(connection)
+    with cast("Line", connection).refusal.silent_when_late():
+        async with asyncio.timeout(CHECK_WITHIN_S):
+            await AsyncConnectionPool.check_connection(connection)
 
 
 def forbid_in_transaction(what: str) -> None:

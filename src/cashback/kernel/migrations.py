@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from cashback.kernel.db import DatabaseUnavailable
+from cashback.kernel.refusals import why_in_full
 
 ROOT: Final = Path(__file__).resolve().parents[3] / "migrations"
 _LOCK: Final = 0x6361_7368
@@ -37,7 +38,8 @@ def upgrade(dsn: str, schema: str) -> str:
             config.attributes.update(connection=connection, schema=schema)
             command.upgrade(config, "head")
     except OperationalError as cause:
-        raise DatabaseUnavailable(f"schema {schema} cannot be migrated: {cause.orig}") from cause
+        why = why_in_full(cause.orig) if isinstance(cause.orig, psycopg.OperationalError) else cause.orig
+        raise DatabaseUnavailable(f"schema {schema} cannot be migrated: {why}") from cause
     finally:
         engine.dispose()
     return head(schema)

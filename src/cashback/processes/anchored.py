@@ -5,6 +5,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from cashback.kernel.unreached import ENDED, why_unreached
 from cashback.ledger.model import ChainUnavailable, Published
 from cashback.ledger.model.proofs import ProvedAnchor
 
@@ -85,8 +86,10 @@ async def _ask(http: httpx.AsyncClient, chain: Chain, method: str, *parameters: 
     try:
         response = await http.post(chain.rpc_url, json=request)
         answer = msgspec.json.decode(response.content, type=dict[str, Any])
-    except (httpx.HTTPError, msgspec.DecodeError) as cause:
-        raise ChainUnavailable(f"the node did not answer {method}: {type(cause).__name__}") from cause
+    except httpx.HTTPError as cause:
+        raise ChainUnavailable(f"the node did not answer {method}: {why_unreached(cause) or ENDED}") from cause
+    except msgspec.DecodeError as cause:
+        raise ChainUnavailable(f"the node did not answer {method}: what it said is no JSON-RPC") from cause
     if "result" not in answer:
         raise ChainUnavailable(f"the node did not answer {method}: {answer.get('error')}")
     return answer["result"]

@@ -23,6 +23,7 @@ from cashback.kernel.db import (
     DatabaseUnavailable,
 )
 from cashback.kernel.errors import Rejected
+from cashback.kernel.refusals import why_in_full
 from cashback.kernel.servers import each_within_s
 from cashback.kernel.telemetry import logger
 
@@ -162,7 +163,8 @@ def _told(service: Service) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as cause:
-        raise DatabaseUnavailable(f"database {service.database} cannot be provided: {cause}".strip()) from cause
+        why = why_in_full(cause)
+        raise DatabaseUnavailable(f"database {service.database} cannot be provided: {why}") from cause
     except psycopg.ProgrammingError as cause:
         raise MigrationRefused(f"database {service.database} cannot be provided: {cause}".strip()) from cause
 

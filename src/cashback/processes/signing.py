@@ -12,12 +12,13 @@ from cashback.chain.model import Address, KeyUnusable
 from cashback.chain.rules.fees import FeeLimits
 from cashback.kernel.config import HttpUrl, Secret, SettingsInvalid, Shape
 from cashback.kernel.money import INT63_MAX
+from cashback.kernel.wanted import UNIT
 from cashback.processes import remote_keys
 from cashback.processes.remote_keys import KmsId, KmsSettings
 
 HexAddress: TypeAlias = Annotated[str, Shape(r"0x[0-9a-fA-F]{40}", "an address, 0x and 40 hexadecimal digits")]
 
-Units: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=INT63_MAX)]
+Units: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=INT63_MAX, extra={UNIT: "base units of the token"})]
 """Base units of the token."""
 
 WHOLE_TOKEN: Final = 1_000_000

@@ -7,8 +7,9 @@ Without any of it the channel is plain text, which the adapter takes on a loopba
 """
 
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -81,7 +82,18 @@ def problems(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
         _context(ssl.PROTOCOL_TLS_SERVER, **files)
     except OSError as cause:
         # SSLError is one, too, and OpenSSL does not say which of the files it was about.
-        yield f"CASHBACK_{prefix}_CERT, _KEY or _CA cannot be used: {cause.strerror or cause}"
+        yield f"CASHBACK_{prefix}_CERT, _KEY or _CA cannot be used: {_why_unusable(cause, files.values())}"
+
+
+def _why_unusable(cause: OSError, files: Iterable[str]) -> str:
+    """Return which of the files cannot be read, or else what they are not."""
+    for file in files:
+        try:
+            Path(file).open("rb").close()
+        except OSError as unread:
+            return f"{file}: {unread.strerror}"
+    is_foreign = isinstance(cause, ssl.SSLError) and cause.reason == "KEY_VALUES_MISMATCH"
+    return "the key is another certificate's" if is_foreign else "one of them is not what it must be, in PEM"
 
 
 def _context(protocol: int, *, cert: str, key: str, ca: str, alpn: Sequence[str] = _ALPN) -> ssl.SSLContext:

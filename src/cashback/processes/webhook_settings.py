@@ -42,9 +42,10 @@ def contradictions_of_trust(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield that the file of authorities cannot be used."""
     try:
         trusting(str(settings.get("webhook_tls_ca", "")))
+    except ssl.SSLError:
+        yield "CASHBACK_WEBHOOK_TLS_CA cannot be used: the file holds no certificate in PEM"
     except OSError as cause:
-        # SSLError is one, too.
-        yield f"CASHBACK_WEBHOOK_TLS_CA cannot be used: {cause.strerror or cause}"
+        yield f"CASHBACK_WEBHOOK_TLS_CA cannot be used: {cause.strerror}"
 
 
 def contradictions_of_loopback(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -66,6 +66,16 @@ def test_every_command_that_dev_prints_works_when_it_is_pasted(dev: Dev) -> None
     assert codes == ["exit 0"] * len(commands), told
 
 
+def test_the_settings_bring_a_way_to_ask_each_database(dev: Dev) -> None:
+    """With the program that the embedded server brings, as the superuser, in any shell and with no PATH."""
+    loading = tried(dev.launched.printed)[0]
+    asking = [f"cashback_sql {database} -tAc 'select current_user'" for database in ("cashback", "minting", "chain")]
+    script = "\n".join([loading, "PATH=/usr/bin:/bin", *asking])
+    for shell in ("sh", "bash"):
+        done = subprocess.run([shell, "-ec", script], capture_output=True, text=True, timeout=WITHIN_S, check=False)
+        assert (done.returncode, done.stdout) == (0, "postgres\n" * 3), done.stderr
+
+
 @pytest.mark.deep
 def test_the_import_that_dev_prints_works_when_it_is_pasted(dev: Dev) -> None:
     """All 6,919 purchases, and the same again, which changes nothing."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.cli.command import EXIT_DIFFERENCE, EXIT_UNAVAILABLE
 from cashback.processes.embedded import eventually
 from tests.integration.cli.conftest import STOPS_WITHIN_S, UP, Cashback, settings_in
 from tests.integration.cli.launch import WITHIN_S, Launched, launched
@@ -56,6 +56,12 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
         assert "adapter, minting      minting is halted: by_hand" in second.printed
         assert "worker-mint, minting  minting is halted by by_hand: going home" in second.printed
         assert 'cashback chain resume --reason "why"' in second.printed
+        strayed = cashback("mint", "list", settings=before)
+        assert strayed.code == EXIT_UNAVAILABLE
+        assert strayed.err == (
+            "cashback: database_unavailable: the database did not answer: nothing listens at its address; the `cashback"
+            f" dev` of these settings was started anew: load them again: set -a; . {folder}/dev.env; set +a\n"
+        )
         resumed = cashback("chain", "resume", "--by", "bob", "--reason", "back again", settings=settings)
         assert resumed.code == 0, resumed.err
         second.await_said("· minting goes on: every halt is lifted")
@@ -100,15 +106,24 @@ def test_a_folder_whose_chain_has_lost_final_blocks_comes_up_and_can_be_recovere
         assert cashback("reconcile", settings=settings).code == 0
 
 
-def test_dev_says_of_every_server_and_process_how_it_ended(tmp_path: Path, anvil_program: Path) -> None:
-    """Servers too; one that was killed has written nothing, and what to do next is told."""
+def test_dev_says_of_every_server_and_process_how_it_ended(
+    tmp_path: Path, anvil_program: Path, cashback: Cashback
+) -> None:
+    """Servers too; one that was killed has written nothing, and what to do next is told.
+
+    Verbs say that nobody listens, and not that they have been given wrong addresses.
+    """
     folder = tmp_path / "data"
     with dev_in(folder, tmp_path / "home", anvil_program) as running:
+        settings = settings_in(folder / "dev.env")
         for program, name in (("anvil", "the chain (anvil)"), ("nats-server", "NATS"), ("postgres", "PostgreSQL")):
             os.kill(min(running.pids_of(program)), signal.SIGKILL)
             running.await_said(f"· {name} was ended by SIGKILL from outside; {folder}/")
         os.kill(pid_of(running, "api"), signal.SIGKILL)
         running.await_said(f"· api was ended by SIGKILL from outside; {folder}/logs/api.log says what it did before")
+        for verb in (("mint", "list"), ("dlq", "list"), ("webhook", "list")):
+            said = cashback(*verb, settings=settings)
+            assert (said.code, said.err.endswith("nothing listens at its address\n")) == (EXIT_UNAVAILABLE, True), said
         again = f"press Ctrl-C, then start `cashback dev --folder {folder} --block-time 0.25`"
         assert running.said.count(f"it is not started again by itself: {again}") >= 4
     assert f"everything is stopped; the folder keeps its data, and goes on with `cashback dev --folder {folder}" in (

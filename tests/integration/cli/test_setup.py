@@ -86,16 +86,17 @@ def test_what_keeps_a_migration_from_running_is_said_without_a_traceback(
     server: EmbeddedPostgres, settings: Mapping[str, str], cashback: Cashback
 ) -> None:
     """A server that is not there, a password that is wrong, a user that may not, settings that are missing."""
-    wrong: list[tuple[str, int]] = [
-        (f"postgresql://postgres@127.0.0.1:{free_port()}/postgres", EXIT_UNAVAILABLE),
-        (server.dsn(password="wrong"), EXIT_UNAVAILABLE),
-        (server.dsn(user="chain_auditor", password=settings[f"{PREFIX}CHAIN_AUDITOR_PASSWORD"]), EXIT_REJECTED),
-        ("host=127.0.0.1 nonsense", EXIT_REJECTED),
-        ("127.0.0.1", EXIT_SETTINGS),
+    auditor = server.dsn(user="chain_auditor", password=settings[f"{PREFIX}CHAIN_AUDITOR_PASSWORD"])
+    wrong: list[tuple[str, int, str]] = [
+        (f"postgresql://postgres@127.0.0.1:{free_port()}/postgres", EXIT_UNAVAILABLE, "nothing listens at its address"),
+        (server.dsn(password="wrong"), EXIT_UNAVAILABLE, 'password authentication failed for user "postgres"'),
+        (auditor, EXIT_REJECTED, "permission denied"),
+        ("host=127.0.0.1 nonsense", EXIT_REJECTED, ""),
+        ("127.0.0.1", EXIT_SETTINGS, "CASHBACK_ADMIN_DSN is wrong: it must be a PostgreSQL connection string"),
     ]
-    for dsn, code in wrong:
+    for dsn, code, words in wrong:
         said = cashback("migrate", settings={**settings, f"{PREFIX}ADMIN_DSN": dsn})
-        assert (said.code, said.out) == (code, ""), (dsn, said)
+        assert (said.code, said.out, words in said.err) == (code, "", True), (dsn, said)
     said = cashback("migrate", settings={})
     assert (said.code, said.err.count("is required")) == (EXIT_SETTINGS, len(settings))
 

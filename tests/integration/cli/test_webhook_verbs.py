@@ -1,6 +1,7 @@
 """`cashback webhook` on a running system: an endpoint is made, hears of a purchase, and is told again."""
 
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -94,6 +95,23 @@ def test_what_cannot_be_meant_is_a_mistake_on_the_command_line(
 ) -> None:
     """A span of one delivery, an endpoint without a span: exit code 2, and nobody is asked."""
     assert cashback("webhook", "replay", *words, settings=dev.settings).code == 2
+
+
+def test_the_secrets_of_a_dev_are_sealed_under_another_key_and_back(dev: Dev, ask: Ask, cashback: Cashback) -> None:
+    """As the runbook has it tried: the settings have the key, and in the end everything is as before."""
+    endpoint = ask("webhook", "create", "http://127.0.0.1:9/hooks", "--type", "purchase.created")
+    before, other = ask("webhook", "secret", endpoint["id"]), b64encode(b"o" * 32).decode()
+    own = dev.settings["CASHBACK_WEBHOOK_KEY"]
+    try:
+        there = {"CASHBACK_WEBHOOK_KEY": other, "CASHBACK_WEBHOOK_KEY_BEFORE": own}
+        said = cashback("webhook", "reseal", settings=dev.settings, **there)
+        assert (said.code, "not under the newest key  0" in said.out) == (0, True), said
+        assert cashback("webhook", "secret", endpoint["id"], settings=dev.settings).code == EXIT_REJECTED
+    finally:
+        back = cashback("webhook", "reseal", settings=dev.settings, CASHBACK_WEBHOOK_KEY_BEFORE=other)
+    assert back.code == 0, back
+    assert ask("webhook", "secret", endpoint["id"]) == before
+    ask("webhook", "disable", endpoint["id"])
 
 
 def test_an_endpoint_that_is_not_there_is_said_to_be_none(dev: Dev, cashback: Cashback) -> None:

@@ -161,7 +161,7 @@ async def test_a_frozen_server_is_told_of_in_bounded_time_and_used_again_when_it
     server: EmbeddedPostgres, database: Database, patient_driver: None
 ) -> None:
     """Whoever asks for a connection is told by the pool's patience and one check: nothing else ends it here."""
-    with paused(server), pytest.raises(DatabaseUnavailable):
+    with paused(server), pytest.raises(DatabaseUnavailable, match="it did not answer in time"):
         await database.ping()
     await eventually(lambda: works_again(database), within_s=WELL_AGAIN_WITHIN_S, what="the database works again")
 
@@ -175,7 +175,7 @@ async def test_a_statement_is_not_waited_for_much_longer_than_the_server_would_l
     begun = Impatience(monkeypatch)
     working = asyncio.ensure_future(part(database, begun))
     await begun.wait()
-    with paused(server), pytest.raises(DatabaseUnavailable, match="ConnectionTimeout"):
+    with paused(server), pytest.raises(DatabaseUnavailable, match="it did not answer in time"):
         await working
 
 
@@ -250,7 +250,7 @@ async def test_a_server_that_is_no_primary_any_more_is_unavailable_and_left(
             await session.execute("create table written (note text)")
 
     for writing in (write, write_alone):
-        with pytest.raises(DatabaseUnavailable, match="ReadOnlySqlTransaction"):
+        with pytest.raises(DatabaseUnavailable, match="it is not the primary"):
             await writing()
     for pid in pids:
         await eventually(partial(is_gone, server, pid), within_s=WELL_AGAIN_WITHIN_S, what="its backend has ended")

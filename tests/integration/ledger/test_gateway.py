@@ -181,7 +181,7 @@ async def test_what_else_the_adapter_refuses_is_told_in_its_own_words(scripted: 
             await adapter.status()
         assert "block 7 is another one" in caught.value.detail
         await scripted.go_down()
-        with pytest.raises(AdapterUnavailable, match="did not answer"):
+        with pytest.raises(AdapterUnavailable, match="did not answer: nothing listens at its address"):
             await adapter.status()
 
 

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from cashback.kernel.db import Database, Refusal, Tx
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.refusals import Refusal
 from cashback.minting import Cursor, Follower, Halts, Readings
 from cashback.minting.model import CursorAhead
 from cashback.minting.service import follower as following

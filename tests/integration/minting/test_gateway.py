@@ -79,7 +79,7 @@ async def test_an_adapter_that_does_not_answer_is_unavailable(world: World, monk
 async def test_an_adapter_that_is_not_there_is_unavailable_and_found_again(world: World) -> None:
     """The connection is renewed by the next call."""
     await world.fake.go_down()
-    with pytest.raises(AdapterUnavailable, match="cannot be reached"):
+    with pytest.raises(AdapterUnavailable, match="cannot be reached: nothing listens at its address"):
         await world.adapter.ping()
     await world.fake.go_up()
     await world.adapter.ping()

@@ -21,6 +21,7 @@ async def test_an_endpoint_that_is_down_says_so_without_its_secrets() -> None:
         await down.ask([("eth_blockNumber", [])])
     told = f"{down.name} {down.problem} {silence.value}"
     assert "127.0.0.1" in told
+    assert down.problem == "nothing listens at its address"
     assert "apikey" not in told
     assert "password" not in told
     assert not down.is_healthy

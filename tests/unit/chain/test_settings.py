@@ -125,9 +125,13 @@ def test_certificates_are_asked_for_whole_and_must_fit(tmp_path: Path) -> None:
     assert problems(adapter.Settings, GOOD | whole | {"CASHBACK_ADAPTER_TLS_KEY": ""}) == [
         "CASHBACK_ADAPTER_TLS_KEY is required with the other two"
     ]
-    for name, path in (("KEY", other.key), ("CERT", str(tmp_path)), ("CA", own.key)):
+    for name, path, words in (
+        ("KEY", other.key, "the key is another certificate's"),
+        ("CERT", str(tmp_path), f"{tmp_path}: Is a directory"),
+        ("CA", own.key, "one of them is not what it must be, in PEM"),
+    ):
         [problem] = problems(adapter.Settings, GOOD | whole | {f"CASHBACK_ADAPTER_TLS_{name}": path})
-        assert problem.startswith("CASHBACK_ADAPTER_TLS_CERT, _KEY or _CA cannot be used: "), problem
+        assert problem == f"CASHBACK_ADAPTER_TLS_CERT, _KEY or _CA cannot be used: {words}"
     [problem] = problems(adapter.Settings, GOOD | whole | {"CASHBACK_ADAPTER_CLIENTS": ""})
     assert problem.startswith("CASHBACK_ADAPTER_CLIENTS is required")
     for names in ("CASHBACK_ADAPTER_ADMINS", "CASHBACK_ADAPTER_ANCHORERS"):

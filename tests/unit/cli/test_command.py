@@ -11,7 +11,7 @@ import pytest
 from cashback.cli import command
 from cashback.cli.command import VERBS, root
 from cashback.kernel.config import SettingsInvalid
-from cashback.kernel.errors import Broken, Conflict, Invalid, NotFound, Rejected, Unavailable
+from cashback.kernel.errors import Broken, Conflict, Invalid, NotFound, Unavailable
 
 Fail = Callable[[BaseException], None]
 
@@ -134,15 +134,3 @@ def test_whoever_wants_to_see_no_run_is_refused_and_has_none_made() -> None:
         reconcile.make_context("reconcile", ["--last", "0"])
     asked = [reconcile.make_context("reconcile", list(words)).params["last"] for words in (("--last",), ())]
     assert asked == [10, None]
-
-
-def test_what_to_load_is_told_where_settings_are_missing_or_of_a_system_that_has_ended() -> None:
-    """The file of a `cashback dev` lies beside its clock; elsewhere nobody knows of such a file."""
-    clock = {"CASHBACK_CLOCK_PATH": "/data of dev/clock"}
-    away = Unavailable("the API did not answer")
-    again = command.next_step(away, clock)
-    assert again.endswith("other addresses after each start; load them again: set -a; . '/data of dev/dev.env'; set +a")
-    assert command.next_step(away, {}) == ""
-    assert command.next_step(Rejected("no"), clock) == ""
-    missing = command.next_step(SettingsInvalid(["CASHBACK_API_URL is required"]), {})
-    assert missing.endswith("are loaded by: set -a; . FOLDER/dev.env; set +a")

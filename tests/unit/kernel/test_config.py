@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
 
 from cashback.kernel.config import HostPort, HttpUrl, NatsUrl, Secret, SettingsInvalid, load
+from cashback.kernel.wanted import UNIT
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -40,6 +41,54 @@ def test_every_problem_is_listed_at_once() -> None:
     assert [line.split()[0] for line in caught.value.problems] == ["CASHBACK_DSN", "CASHBACK_PORT"]
 
 
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of every type there is."""
+
+    wait_ms: Annotated[int, msgspec.Meta(ge=150, le=4_000)] = 150
+    keep_days: Annotated[int, msgspec.Meta(ge=7)] = 7
+    room_bytes_max: int = 0
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    copies: Annotated[int, msgspec.Meta(ge=1, le=5)] | Literal["auto"] = "auto"
+    level: Literal["debug", "info"] = "info"
+    is_open: bool = False
+    names: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=2)] = ("one",)
+    worth: Annotated[int, msgspec.Meta(extra={UNIT: "units"})] = 0
+
+
+@pytest.mark.parametrize(
+    "setting, told",
+    [
+        ("WAIT_MS=hunter2", "a whole number of milliseconds from 150 to 4000, and is no whole number"),
+        ("WAIT_MS=149", "a whole number of milliseconds from 150 to 4000, and is less"),
+        ("WAIT_MS=4_000", "a whole number of milliseconds from 150 to 4000, and is no whole number"),
+        ("WAIT_MS=4001", "a whole number of milliseconds from 150 to 4000, and is more"),
+        ("KEEP_DAYS=-1", "a whole number of days from 7 on, and is less"),
+        ("ROOM_BYTES_MAX=4 GiB", "a whole number of bytes, and is no whole number"),
+        ("SHARE=nan", "a number from 0 to 1, and is no number"),
+        ("SHARE=1.5", "a number from 0 to 1, and is more"),
+        ("COPIES=hunter2", "a whole number from 1 to 5, or auto"),
+        ("LEVEL=hunter2", "debug or info"),
+        ("IS_OPEN=hunter2", "true or false"),
+        ("NAMES=hunter2,hunter2,hunter2", "a list of 1 to 2, separated by commas"),
+        ("WORTH=much", "a whole number of units, and is no whole number"),
+    ],
+)
+def test_what_a_setting_must_be_is_told_in_words_with_unit_and_bounds(setting: str, told: str) -> None:
+    """And how it differs, of a number; never what is there, which may have been meant for another variable."""
+    name, _, value = f"CASHBACK_{setting}".partition("=")
+    with pytest.raises(SettingsInvalid) as caught:
+        load(Numbers, {name: value})
+    assert caught.value.problems == [f"{name} is wrong: it must be {told}"]
+    assert caught.value.missing == ()
+
+
+def test_what_is_missing_is_named_apart_from_what_is_wrong() -> None:
+    """Whoever helps a person on has to tell the two apart."""
+    with pytest.raises(SettingsInvalid) as caught:
+        load(Example, {"CASHBACK_PORT": "eighty"})
+    assert caught.value.missing == ("CASHBACK_DSN",)
+
+
 def test_a_secret_never_shows() -> None:
     """Neither the secret's nor the settings' repr tells it, nor how long it is."""
     settings = load(Example, {"CASHBACK_DSN": "hunter2", "CASHBACK_PORT": "1"})
@@ -56,10 +105,13 @@ def test_a_setting_may_stand_in_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:
-    """It is told as what it is, and not a second time as a missing setting."""
-    with pytest.raises(SettingsInvalid) as caught:
-        load(Example, {"CASHBACK_DSN_FILE": str(tmp_path / "absent"), "CASHBACK_PORT": "1"})
-    assert len(caught.value.problems) == 1
+    """It is told as what it is, in words of no library, and not a second time as a missing setting."""
+    absent, binary = tmp_path / "absent", tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    for place, words in ((absent, f"{absent}: No such file or directory"), (binary, f"{binary} is no text in UTF-8")):
+        with pytest.raises(SettingsInvalid) as caught:
+            load(Example, {"CASHBACK_DSN_FILE": str(place), "CASHBACK_PORT": "1"})
+        assert caught.value.problems == [f"CASHBACK_DSN_FILE cannot be read: {words}"]
 
 
 def test_an_empty_variable_does_not_hide_its_file(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from cashback.chain.model import (
     Recovered,
 )
 from cashback.kernel.db import forbid_in_transaction
+from cashback.kernel.unreached import ENDED, why_unreached
 from cashback.wire.answers import AnswerCodec, ReasonCodec, Unintelligible, reason_of, understood
 from cashback.wire.cashback.chain import v1
 
@@ -186,7 +187,8 @@ async def _failures_named(call: str, *, within_s: float = DEADLINE_S) -> AsyncIt
     except Unintelligible as cause:
         raise AdapterUnavailable(f"{call}: the blockchain adapter answered nonsense ({cause})") from cause
     except (ProtocolError, StreamTerminatedError, OSError) as cause:
-        raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer ({type(cause).__name__})") from cause
+        why = why_unreached(cause) or ENDED
+        raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer: {why}") from cause
 
 
 def _failure(call: str, cause: GRPCError) -> AdapterUnavailable | AdapterRefused | NotHalted:

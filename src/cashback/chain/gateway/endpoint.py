@@ -20,6 +20,7 @@ from cashback.chain.gateway.limits import asked_pause_s
 from cashback.chain.gateway.standing import Standing
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
+from cashback.kernel.unreached import ENDED, why_unreached
 
 Request: TypeAlias = tuple[str, Sequence[object]]
 """A method and its parameters."""
@@ -113,7 +114,7 @@ class Endpoint:
         except TimeoutError as cause:
             raise self._failed(f"no answer within {bound_s:g} s") from cause
         except _SILENT as cause:
-            raise self._failed(str(cause) or type(cause).__name__) from cause
+            raise self._failed(why_unreached(cause) or str(cause) or ENDED) from cause
         self._answered()
         return results
 

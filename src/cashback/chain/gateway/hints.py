@@ -18,6 +18,7 @@ import msgspec
 
 from cashback.kernel.backoff import delay_ms
 from cashback.kernel.telemetry import logger
+from cashback.kernel.unreached import ENDED, why_unreached
 
 MESSAGE_BYTES_MAX: Final = 1_048_576
 _PAUSE_FIRST_MS: Final = 250
@@ -75,7 +76,7 @@ class HeadHints:
                     self._hear(message)
         except _BROKEN as cause:
             # An error's words may hold the URL, and with it a key.
-            return (str(cause) or type(cause).__name__).replace(self._url, self.name)[:200]
+            return (why_unreached(cause) or str(cause) or ENDED).replace(self._url, self.name)[:200]
         finally:
             self.is_subscribed = False
         return "the connection was closed"

@@ -16,7 +16,17 @@ from typing import Any, Final, TypeAlias
 import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigNotFound,
+    ConfigParseError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 from botocore.parsers import ResponseParserError
 from coincurve import PublicKey
 from eth_utils.crypto import keccak
@@ -26,6 +36,7 @@ from cashback.chain.model import Address, KeyRefused, KeyUnavailable, KeyUnusabl
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.telemetry import logger
+from cashback.kernel.unreached import ENDED, why_unreached
 
 REQUESTS_IN_FLIGHT_MAX: Final = 16
 """By all lanes of a process: four lanes that sign four attempts each; others wait their turn, within their deadline."""
@@ -66,6 +77,16 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 """What a person has to do, by the service's error code. Its own words stay out: they may quote what was sent."""
 
+_UNUSABLE: Final[Mapping[type[Exception], str]] = {
+    ConfigNotFound: "the file that AWS_CONFIG_FILE names is not there",
+    ConfigParseError: "one of its files is not written as it must be: see AWS_CONFIG_FILE, ~/.aws",
+    InvalidRegionError: "the region is none: see CASHBACK_KEY_KMS_REGION, AWS_DEFAULT_REGION",
+    ProfileNotFound: "the profile that AWS_PROFILE names is not there",
+    ValueError: "the endpoint is no URL: see CASHBACK_KEY_KMS_ENDPOINT, AWS_ENDPOINT_URL",
+}
+"""What of the machine's own settings cannot be used, by the library's error."""
+_ANYTHING: Final = "see its variables AWS_* and its files in ~/.aws"
+
 log = logger(__name__)
 
 
@@ -102,7 +123,7 @@ class Kms:
             except NoRegionError as cause:
                 raise KeyUnusable("no region is known: set CASHBACK_KEY_KMS_REGION") from cause
             except (BotoCoreError, ValueError) as cause:
-                raise KeyUnusable(f"this machine's settings for AWS cannot be used: {type(cause).__name__}") from cause
+                raise KeyUnusable(f"this machine's settings for AWS cannot be used: {_mend(cause)}") from cause
             yield cls(client, timeout_s=timeout_s)
 
     async def key(self, key_id: str) -> "KmsKey":
@@ -226,7 +247,14 @@ async def _said(call: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any]:
     except (NoCredentialsError, PartialCredentialsError) as cause:
         raise KeyRefused(_CREDENTIALS) from cause
     except _FAILURES as cause:
-        raise KeyUnavailable(f"the key service did not answer: {type(cause).__name__}") from cause
+        is_odd = isinstance(cause, (ResponseParserError, ValueError, KeyError, TypeError))
+        why = why_unreached(cause) or ("what it said cannot be read" if is_odd else ENDED)
+        raise KeyUnavailable(f"the key service did not answer: {why}") from cause
+
+
+def _mend(cause: BotoCoreError | ValueError) -> str:
+    """Return what of the machine's settings is to be mended; the library's own words may quote what stands there."""
+    return next((words for kind, words in _UNUSABLE.items() if isinstance(cause, kind)), _ANYTHING)
 
 
 def _checked(der: bytes, *, digest: bytes, public: bytes) -> Signature:

@@ -21,6 +21,7 @@ from nats.aio.subscription import Subscription
 from cashback.kernel.bus.errors import BusUnavailable
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.telemetry import logger
+from cashback.kernel.unreached import ENDED, why_unreached
 
 OPEN_TIMEOUT_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 1.0
@@ -113,6 +114,7 @@ class Link:
         self.silent_since_s: float | None = None
         """When something was asked for the first time since the last answer; None while there is no such question."""
         self._wire = _Wire()
+        self._last_word: Exception | None = None
         self._inbox = ""
         self._numbers = count(1)
         self._waiting: dict[str, asyncio.Future[Msg]] = {}
@@ -226,7 +228,7 @@ class Link:
                     reconnect_time_wait=0,
                     dont_randomize=True,
                     connect_timeout=int(OPEN_TIMEOUT_S),
-                    error_cb=_commented,
+                    error_cb=self._commented,
                     closed_cb=self._closed,
                 )
                 self._inbox = self.new_inbox()
@@ -234,7 +236,7 @@ class Link:
         except Exception as cause:
             # nats-py raises what it likes, and the keeper of the bus must outlive all of it.
             await self.close()
-            raise BusUnavailable(f"the broker cannot be reached: {type(cause).__name__} {cause}".rstrip()) from cause
+            raise BusUnavailable(f"the broker cannot be reached: {self._why_closed_to_us(cause)}") from cause
         except asyncio.CancelledError:
             await self.close()
             raise
@@ -250,6 +252,18 @@ class Link:
         """Note that nats-py saw the end of the connection."""
         self.drop()
 
+    async def _commented(self, cause: Exception) -> None:
+        """Pass on what the broker forbids us, keep the last word: a link is lost or it is not, its owner logs that."""
+        self._last_word = cause
+        if "permissions violation" in str(cause).lower():
+            log.warning("broker.forbade", reason=str(cause))
+
+    def _why_closed_to_us(self, cause: Exception) -> str:
+        """Return why none of the servers let us in, in words of ours or in the broker's own."""
+        # That there is none left is what nats-py says in the end; why the last was none, it has said before.
+        known = (self._last_word if isinstance(cause, nats.errors.NoServersError) else None) or cause
+        return why_unreached(known) or str(known) or ENDED
+
 
 def in_turn(servers: Sequence[str], turn: int) -> list[str]:
     """Return `servers` beginning with another one each turn, so that none is left out for long.
@@ -259,9 +273,3 @@ def in_turn(servers: Sequence[str], turn: int) -> list[str]:
     """
     first = turn % len(servers)
     return [*servers[first:], *servers[:first]]
-
-
-async def _commented(cause: Exception) -> None:
-    """Pass on what the broker forbids us, and drop the rest: a link is lost or it is not, and its owner logs that."""
-    if "permissions violation" in str(cause).lower():
-        log.warning("broker.forbade", reason=str(cause))

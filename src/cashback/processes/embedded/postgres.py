@@ -156,6 +156,11 @@ class EmbeddedPostgres:
         """Return where the postmaster writes what it has to say."""
         return self._data_dir / "postgres.log"
 
+    @property
+    def password_file(self) -> Path:
+        """Return where the superuser's password is."""
+        return self._data_dir / "password"
+
     def dsn(self, database: str = "postgres", *, user: str = SUPERUSER, password: str | None = None) -> str:
         """Return the URI of `database` for `user`; without `password` it is the superuser's own."""
         word = self._password() if password is None else password
@@ -168,7 +173,7 @@ class EmbeddedPostgres:
         return self._data_dir / "cluster"
 
     def _password(self) -> str:
-        return (self._data_dir / "password").read_text(encoding="ascii")
+        return self.password_file.read_text(encoding="ascii")
 
     def _prepare(self) -> Launch:
         """Make the cluster if there is none, and return how to start it."""
@@ -207,7 +212,7 @@ class EmbeddedPostgres:
             ChildFailed: none could; the detail says what each was told.
         """
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        password = self._data_dir / "password"
+        password = self.password_file
         password.touch(mode=0o600)
         password.write_text(new_id("key"), encoding="ascii")
         draft = self._data_dir / "cluster.draft"

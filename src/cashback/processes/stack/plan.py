@@ -160,6 +160,7 @@ class Plan:
             "CASHBACK_LEDGER_OPERATOR_DSN": self.dsn(postgres, "cashback", "cashback_operator"),
             "CASHBACK_MINTING_OPERATOR_DSN": self.dsn(postgres, "minting", "minting_operator"),
             "CASHBACK_LEDGER_DSN": self.dsn(postgres, "cashback", "cashback_ledger"),
+            "CASHBACK_WEBHOOK_KEY": self._webhook_key,
         }
 
     def _auditors(self, postgres: EmbeddedPostgres) -> dict[str, str]:

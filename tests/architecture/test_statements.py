@@ -86,6 +86,7 @@ REASONS: Final = {
     "webhooks/store/due.py:claim_due": FOUND,
     "webhooks/store/deliveries.py:end_open": FOUND,
     "webhooks/store/due.py:hold": FOUND,
+    "webhooks/store/due.py:mend": FOUND,
     "webhooks/store/endpoints.py:locked_with_rest": AGAIN,
 }
 

@@ -26,6 +26,8 @@ limit_option = click.option(
     "--limit", type=click.IntRange(1, LIMIT_MAX), default=50, show_default=True, help="How many, 1 to 200."
 )
 
+after_option = click.option("--after", metavar="CURSOR", help="Go on behind a page: the cursor that it ended with.")
+
 
 @contextmanager
 def api() -> Iterator["Client"]:
@@ -62,7 +64,12 @@ def print_page(
     say_whether_more(page["next_cursor"], limit=limit)
 
 
-def say_whether_more(following: str | None, *, limit: int) -> None:
-    """Say that there are more than the `limit` items shown where a place is `following`."""
-    if following is not None:
+def say_whether_more(following: str | None, *, limit: int, goes_on: bool = False) -> None:
+    """Say that there are more than the `limit` items shown where a place is `following`.
+
+    And how to have them: a verb that `goes_on` takes that place by `--after`.
+    """
+    if following is not None and goes_on:
+        say(f"there are more: --after {following}")
+    elif following is not None:
         say("there are more: raise --limit" if limit < LIMIT_MAX else "there are more, over REST")

@@ -4,11 +4,13 @@ All but `reseal`, which knows the keys of their secrets, is asked for over REST.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import click
 
-from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
+from cashback.cli.api import after_option, api, idempotency_option, limit_option, part, print_page, say_whether_more
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say
 from cashback.kernel.config import load
@@ -133,17 +135,21 @@ def disable(endpoint_id: str, key: str, as_json: bool) -> None:  # noqa: FBT001 
 @webhook.command(short_help="List what was delivered to an endpoint.")
 @click.argument("endpoint_id")
 @click.option("--state", type=click.Choice(_STATES), help="Only deliveries in this state.")
+@after_option
 @limit_option
 @json_option
-def deliveries(endpoint_id: str, state: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
-    """List the deliveries to an endpoint, the newest first.
+def deliveries(endpoint_id: str, state: str | None, after: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """List the deliveries to an endpoint, the newest first: what the last try came to, and when the next one is.
 
     Example: cashback webhook deliveries whe_01k9z3v6q8e2r9xw5t4c7m1n0p --state failed
     """
-    shown = ("id", "event_id", "type", "state", "attempts", "due_at", "ended_at", "replay_of")
-    asked = {} if state is None else {"state": state}
-    path = f"{_ENDPOINTS}/{part(endpoint_id)}/deliveries"
-    print_page("deliveries", path, limit=limit, as_json=as_json, shown=shown, asked=asked)
+    named = {"limit": str(limit), "state": state, "cursor": after}
+    asked = urlencode({name: value for name, value in named.items() if value is not None})
+    with api() as client:
+        page = client.get(f"{_ENDPOINTS}/{part(endpoint_id)}/deliveries?{asked}")
+    rows = page["items"] if as_json else [_row(one) for one in page["items"]]
+    print_records("deliveries", rows, as_json=as_json)
+    say_whether_more(page["next_cursor"], limit=limit, goes_on=True)
 
 
 @webhook.command(short_help="Deliver again: one, or those of a span of time.")
@@ -200,6 +206,24 @@ def reseal(dry_run: bool, as_json: bool) -> int:  # noqa: FBT001  # as above
         for one in told.unreadable:
             say(f"secret {one.number} of {one.endpoint_id} is left: {one.reason}")
     return EXIT_DIFFERENCE if told.left else 0
+
+
+def _row(delivery: Mapping[str, Any]) -> dict[str, object]:
+    """Return a delivery as a row of the log: of its last try the status or the word for why there was none.
+
+    When the next one is it says only while it waits for that.
+    """
+    return {
+        "id": delivery["id"],
+        "event_id": delivery["event_id"],
+        "type": delivery["type"],
+        "state": delivery["state"],
+        "attempts": delivery["attempts"],
+        "last": delivery["last_error"] if delivery["last_status"] is None else delivery["last_status"],
+        "next_try_at": delivery["due_at"] if delivery["state"] == "due" else None,
+        "ended_at": delivery["ended_at"],
+        "replay_of": delivery["replay_of"],
+    }
 
 
 def _order(path: str, body: dict[str, Any], key: str, *, title: str, as_json: bool) -> None:

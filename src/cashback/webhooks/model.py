@@ -151,7 +151,10 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery as it is told."""
+    """A delivery as it is told, with its last try: when that was, and the status of the answer or why there was none.
+
+    `due_at` is when it is tried next; while a worker tries it (`claimed`), when another one may, should that one die.
+    """
 
     id: str
     endpoint_id: str
@@ -163,6 +166,9 @@ class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     due_at: datetime | None
     ended_at: datetime | None
+    last_try_at: datetime | None
+    last_status: int | None
+    last_error: str | None
 
 
 class AttemptStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +181,13 @@ class AttemptStory(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     took_ms: int
     answer: bytes
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """How many deliveries are made again, or would be, and when the first of those that are left happened, if any."""
+
+    count: int
+    next_since: datetime | None
 
 
 class DeliveryDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,7 +240,7 @@ class UrlForbidden(Invalid):
 
 
 class TypesInvalid(Invalid):
-    """An endpoint hears of between one and 32 types that there are, each once."""
+    """An endpoint hears of between one and 32 types that there are, each once; of others nothing is made again."""
 
     code = "event_types_invalid"
 

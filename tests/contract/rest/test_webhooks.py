@@ -180,6 +180,9 @@ async def test_the_log_tells_each_delivery_with_its_tries_page_by_page(
     )
     assert [one["id"] for one in (await shop.keeper.get(f"{path}?state=failed")).json()["items"]] == [failed]
     assert_problem(await shop.keeper.get(f"{path}?state=lost"), 422, "request_invalid", parameter="state")
+    [last] = (await shop.keeper.get(f"{path}?state=failed")).json()["items"]
+    assert (last["last_status"], last["last_error"], last["last_try_at"] is None) == (500, None, False)
+    assert [told[1][name] for name in ("last_status", "last_error", "last_try_at")] == [None] * 3
     story = (await shop.keeper.get(f"/v1/webhooks/deliveries/{failed}")).json()
     [one] = story["tries"]
     assert (one["attempt"], one["status"], one["address"], one["answer"]) == (1, 500, "203.0.113.7", "\ufffdoops")
@@ -213,7 +216,11 @@ async def test_one_delivery_or_those_of_a_span_are_made_again_once(shop: Shop, r
         (span, 0),
     ):
         told = (await shop.keeper.post(f"{path}/replay", body)).json()
-        assert (told["count"], told["more"]) == (count, False), body
+        assert (told["count"], told["more"], told["next_since"]) == (count, False, None), body
+    lost = {**span, "types": ["token.minted", "token.lost"]}
+    refused = await shop.keeper.post(f"{path}/replay", lost)
+    assert_problem(refused, 422, "event_types_invalid", pointer="/types/1")
+    assert "token.mint.failed, token.mint.requested, token.mint.reverted" in refused.json()["detail"]
     backwards = {"since": span["until"], "until": span["since"]}
     assert_problem(await shop.keeper.post(f"{path}/replay", backwards), 422, "period_invalid", pointer="/until")
     await shop.keeper.post(f"{path}/disable", {})

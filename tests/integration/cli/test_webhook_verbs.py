@@ -72,6 +72,10 @@ def test_an_endpoint_is_made_hears_of_a_purchase_and_is_told_again(
     again = ask("webhook", "replay", delivery["id"])
     assert (again["replay_of"], again["event_id"]) == (delivery["id"], delivery["event_id"])
     assert eventually(lambda: len(receiver.got) == 2, within_s=WITHIN_S)
+    page = cashback("webhook", "deliveries", endpoint["id"], "--limit", "1", "--json", settings=dev.settings)
+    _, _, cursor = page.err.strip().partition("--after ")
+    [last] = ask("webhook", "deliveries", endpoint["id"], "--after", cursor)
+    assert (last["id"], last["last_status"], delivery["id"] in page.out) == (delivery["id"], 204, True)
     new = ask("webhook", "secret", endpoint["id"])["secret"]
     (first, body), (second, same) = receiver.got
     assert (first["webhook-id"], body) == (second["webhook-id"], same)
@@ -81,7 +85,9 @@ def test_an_endpoint_is_made_hears_of_a_purchase_and_is_told_again(
     assert signed_by == [[True, False], [True, True]]
     span = ("--since", endpoint["created_at"], "--until", "2100-01-01T00:00:00Z")
     counted = ask("webhook", "replay", endpoint["id"], *span, "--state", "failed", "--dry-run")
-    assert counted == {"count": 0, "dry_run": True, "more": False}
+    assert counted == {"count": 0, "dry_run": True, "more": False, "next_since": None}
+    lost = cashback("webhook", "replay", endpoint["id"], *span, "--type", "token.lost", settings=dev.settings)
+    assert (lost.code, "event_types_invalid" in lost.err, "token.minted" in lost.err) == (EXIT_REJECTED, True, True)
     assert ask("webhook", "disable", endpoint["id"])["disabled_reason"] == "by_hand"
     refused = cashback("webhook", "replay", delivery["id"], settings=dev.settings)
     assert (refused.code, "endpoint_disabled" in refused.err) == (EXIT_REJECTED, True)

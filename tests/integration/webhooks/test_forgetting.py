@@ -9,7 +9,7 @@ import pytest
 
 from cashback.kernel.db import Tx
 from cashback.webhooks import Forgetter, Kept
-from cashback.webhooks.model import DeliveryUnknown, Span
+from cashback.webhooks.model import DeliveryUnknown, Replayed, Span
 from cashback.webhooks.service import metrics
 from cashback.webhooks.service.replaying import replay_many, replay_one
 from cashback.webhooks.store import forgetting
@@ -108,7 +108,7 @@ async def test_what_is_being_forgotten_can_be_repeated_no_more(world: World) -> 
         async with world.api.transaction() as tx:
             return await replay_one(tx, old, merchant_id="mer_1", by="test")
 
-    async def many() -> int:
+    async def many() -> Replayed:
         """Repeat all that there are."""
         async with world.api.transaction() as tx:
             return await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span)
@@ -119,8 +119,33 @@ async def test_what_is_being_forgotten_can_be_repeated_no_more(world: World) -> 
         await eventually(lambda: _are_waiting(world, 2))
     told = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(told[0], DeliveryUnknown)
-    assert told[1] == 1
+    assert told[1] == Replayed(1, None)
     assert world.rows("select coalesce(replay_of, id) from webhooks.deliveries") == [(young,)] * 2
+
+
+async def test_that_there_are_more_is_said_though_some_of_the_first_are_being_forgotten(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is for those that are left to be there, and not for those that were made again to be as many as may be."""
+    monkeypatch.setattr("cashback.webhooks.service.replaying.REPLAYS_MAX", 1)
+    endpoint = await world.endpoint()
+    events = [refunded(), refunded()]
+    await world.take(*events)
+    old, young = [row[0] for row in world.rows("select id from webhooks.deliveries order by occurred_at")]
+    end(world, old, days=31)
+    end(world, young, days=1)
+    span = Span(since=endpoint.created_at, until=refunded().time)
+
+    async def many() -> Replayed:
+        """Repeat the first one."""
+        async with world.api.transaction() as tx:
+            return await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span)
+
+    async with opened(world, "cashback_webhooks") as tx:
+        assert (await forgetting.deliveries(tx, keep_days=30, after=None, limit=10))[0] == 1
+        task = asyncio.create_task(many())
+        await eventually(lambda: _are_waiting(world, 1))
+    assert await task == Replayed(0, events[1].time)
 
 
 async def _are_waiting(world: World, count: int) -> bool:

@@ -21,19 +21,25 @@ ATTEMPTS = """
 
 
 @asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[int]:
-    """Give the port of a server that answers everything with these bytes."""
+async def answering(answer: bytes, *, dawdles: bool = False) -> AsyncIterator[int]:
+    """Give the port of a server that answers everything with these bytes, and says no more if it dawdles."""
+    over = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read a request's head, and answer."""
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         await writer.drain()
+        if dawdles:
+            await over.wait()
         writer.close()
 
     server = await asyncio.start_server(serve, HOST, 0)
     async with server:
-        yield server.sockets[0].getsockname()[1]
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            over.set()
 
 
 async def endpoint_at(world: World, port: int) -> None:
@@ -66,6 +72,36 @@ async def test_an_answer_that_makes_no_sense_is_a_try_that_failed(
     assert world.states() == ["delivered", "due"]
     assert world.rows(ATTEMPTS) == [noted]
     assert len(world.shop.at("/well")) == 1
+
+
+@pytest.mark.parametrize("words", [b"", b"stored, and "])
+async def test_a_status_is_the_answer_though_the_time_is_over_before_its_words_are_here(
+    world: World, monkeypatch: pytest.MonkeyPatch, words: bytes
+) -> None:
+    """As when it comes in the last second of a try: the endpoint has the delivery, and is not told once more."""
+    monkeypatch.setattr("cashback.webhooks.gateway.post.WORDS_WITHIN_S", 60.0)
+    async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + words, dawdles=True) as port:
+        await endpoint_at(world, port)
+        await world.take(refunded())
+        async with world.delivering(within_s=0.5):
+            await world.tried(1)
+    assert world.states() == ["delivered"]
+    assert world.rows("select status, error, answer from webhooks.attempts") == [(200, None, words)]
+
+
+@pytest.mark.parametrize("within_s", [0.5, 60.0])
+async def test_words_that_dawdle_are_waited_for_a_while_and_no_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch, within_s: float
+) -> None:
+    """Whichever of both times is over first; what came of them is kept."""
+    monkeypatch.setattr("cashback.webhooks.gateway.post.WORDS_WITHIN_S", 0.5)
+    async with answering(b"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\noops", dawdles=True) as port:
+        await endpoint_at(world, port)
+        await world.take(refunded())
+        async with world.delivering(within_s=within_s):
+            await world.tried(1)
+    assert world.states() == ["due"]
+    assert world.rows("select status, error, answer from webhooks.attempts") == [(500, None, b"oops")]
 
 
 async def test_what_nobody_thought_of_costs_a_delivery_a_try_and_the_worker_goes_on(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cashback.webhooks import EndpointDisabled, EndpointUnknown
-from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryUnknown, Span
+from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryUnknown, Replayed, Span
 from cashback.webhooks.service.readings import WebhookReadings
 from cashback.webhooks.service.replaying import replay_many, replay_one
 from tests.integration.webhooks.world import World, eventually, refunded
@@ -35,6 +35,7 @@ async def test_a_delivery_is_replayed_under_the_same_id_with_the_same_bytes(worl
     assert found.delivery == told[0]
     assert isinstance(attempt, AttemptStory)
     assert (attempt.number, attempt.status, attempt.address) == (1, 204, "127.0.0.1")
+    assert (told[0].last_try_at, told[0].last_status, told[0].last_error) == (attempt.at, 204, None)
 
 
 async def test_many_are_replayed_by_span_state_and_type_and_not_while_they_are_under_way(world: World) -> None:
@@ -56,10 +57,11 @@ async def test_many_are_replayed_by_span_state_and_type_and_not_while_they_are_u
             found = await replay_many(
                 tx, endpoint.id, merchant_id="mer_1", states=states, types=types, dry_run=True, by="test", span=span
             )
-            assert found == count
+            assert found == Replayed(count, None)
     async with world.api.transaction() as tx:
-        assert await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span) == 6
-        assert await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span) == 0
+        for count in (6, 0):
+            told = await replay_many(tx, endpoint.id, merchant_id="mer_1", by="test", span=span)
+            assert told == Replayed(count, None)
     assert world.rows("select count(*), count(distinct replay_of) from webhooks.deliveries where state = 'due'") == [
         (8, 6)
     ]
@@ -103,11 +105,60 @@ async def test_what_failed_and_was_delivered_again_is_not_missing_any_more(world
     counts = []
     for _ in range(2):
         async with world.api.transaction() as tx:
-            counts.append(
-                await replay_many(
-                    tx, endpoint.id, merchant_id=None, states=[DeliveryState.FAILED], span=span, by="test"
-                )
+            told = await replay_many(
+                tx, endpoint.id, merchant_id=None, states=[DeliveryState.FAILED], span=span, by="test"
             )
+            counts.append(told.count)
         async with world.delivering():
             await eventually(lambda: world.are(*["delivered"] * 5, *["failed"] * 5))
     assert counts == [5, 0]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_replay_says_exactly_whether_there_are_more_and_by_when_to_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    """Also of what was delivered, which is never missing; exactly as many as may be, and there are no more."""
+    monkeypatch.setattr("cashback.webhooks.service.replaying.REPLAYS_MAX", 2)
+    endpoint = await world.endpoint()
+    times = [endpoint.created_at + timedelta(hours=hour) for hour in range(1, 5)]
+    await world.take(*(refunded(time=time) for time in times))
+    world.rows(
+        "update webhooks.deliveries set state = 'delivered', claims = 1, attempts = 1, due_at = null, ended_at = now()"
+    )
+    told = []
+    for since in (times[0], times[2]):
+        async with world.api.transaction() as tx:
+            told.append(
+                await replay_many(
+                    tx,
+                    endpoint.id,
+                    merchant_id="mer_1",
+                    span=Span(since=since, until=times[-1] + timedelta(hours=1)),
+                    dry_run=dry_run,
+                    by="test",
+                )
+            )
+    assert told == [Replayed(2, times[2]), Replayed(2, None)]
+    made = world.rows("select count(*), count(distinct replay_of) from webhooks.deliveries where replay_of is not null")
+    assert made == [(0, 0) if dry_run else (4, 4)]
+
+
+async def test_the_log_tells_the_last_try_of_each_delivery(world: World) -> None:
+    """The status of an answer, or the word for why there was none; nothing of one that was not tried yet."""
+    world.shop.answers("/", 500)
+    world.shop.slow("/never")
+    answered, silent = await world.endpoint(), await world.endpoint("/never")
+    await world.take(refunded())
+    async with world.delivering(within_s=0.3):
+        await world.tried(2)
+        world.shop.answers("/", 503)
+        world.hasten()
+        await world.tried(4)
+    await world.take(refunded())
+    readings = WebhookReadings(world.api)
+    told = []
+    for endpoint in (answered, silent):
+        found, _ = await readings.deliveries(endpoint.id, merchant_id="mer_1", state=None, place=None, limit=2)
+        told += [(each.attempts, each.last_status, each.last_error, each.last_try_at is None) for each in found]
+    assert told == [(0, None, None, True), (2, 503, None, False), (0, None, None, True), (2, None, "timeout", False)]

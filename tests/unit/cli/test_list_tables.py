@@ -31,6 +31,7 @@ from cashback.purchases.http.refunds import ParkedPage
 from cashback.purchases.http.ruleset_readings import DraftPage, VersionPage
 from cashback.purchases.http.standing import ActivityPage, BlockPage
 from cashback.purchases.model import ApiKey
+from cashback.webhooks.http.deliveries import DeliveryPage
 from cashback.webhooks.http.endpoints import EndpointPage
 from tests.unit.cli.conftest import OnTerminal
 from tests.unit.cli.test_help import LEAVES
@@ -53,6 +54,7 @@ OVER_REST: Final[dict[str, tuple[tuple[str, ...], dict[str, type]]]] = {
     "review list": ((), {"/v1/reviews": ReviewPage}),
     "ruleset list": (("prg_1",), {"/v1/programmes/prg_1/rulesets": VersionPage}),
     "ruleset list --drafts": (("prg_1",), {"/v1/programmes/prg_1/drafts": DraftPage}),
+    "webhook deliveries": (("whe_1",), {"/v1/webhooks/endpoints/whe_1/deliveries": DeliveryPage}),
     "webhook list": ((), {"/v1/webhooks/endpoints": EndpointPage}),
     "user blocks": (("usr_1",), {"/v1/users/usr_1/blocks": BlockPage}),
 }

@@ -1,6 +1,7 @@
 """Posting to an endpoint: once, within 15 s, with no redirect followed, no cookie, no proxy, and no connection kept.
 
-url ──allowed?──▶ Names ──▶ Guard ──▶ TLS ──▶ POST ──▶ Answer(status, 1 KiB of it) | NoAnswer(why)
+url ──allowed?──▶ Names ──▶ Guard ──▶ TLS ──▶ POST ──▶ status ──▶ words ──▶ Answer(status, 1 KiB of them)
+       └────────────────────────────┴── too late, or it failed ──▶ NoAnswer(why)        as far as they came
 
 The connection is to the very address that was judged; the certificate is held against the name in the URL, not against
 that address.
@@ -22,6 +23,9 @@ from cashback.webhooks.model import ANSWER_BYTES_MAX, Answer, NoAnswer
 
 WITHIN_S: Final = 15.0
 """A try in all, from the first lookup to the last byte that is read of the answer."""
+
+WORDS_WITHIN_S: Final = 3.0
+"""How long an endpoint may take for its words once its status is here, within the time of the try."""
 
 Judge: TypeAlias = Callable[[str], bool]
 """Tells whether a URL, or an IP address, may be delivered to."""
@@ -50,6 +54,25 @@ class Sent(msgspec.Struct, frozen=True):
     outcome: Answer | NoAnswer
     address: str | None
     took_ms: int
+
+
+class _Heard:
+    """What an endpoint has said so far: the status is the answer, whatever becomes of the words, which the log has."""
+
+    def __init__(self) -> None:
+        """Have heard nothing."""
+        self.status: int | None = None
+        self.retry_after: str | None = None
+        self.words = bytearray()
+
+    @property
+    def outcome(self) -> Answer | NoAnswer | None:
+        """Return what came of the try; None while there is no status."""
+        if self.status is None:
+            return None
+        if self.status not in _STATUSES:
+            return NoAnswer("answer_malformed")
+        return Answer(status=self.status, retry_after=self.retry_after, body=bytes(self.words[:ANSWER_BYTES_MAX]))
 
 
 class Post:
@@ -111,27 +134,30 @@ class Post:
         # What was allowed when it was made may be so no more.
         if not self._is_allowed(url):
             return NoAnswer("url_forbidden")
+        heard = _Heard()
         try:
             async with asyncio.timeout(self._within_s):
-                return await self._answer(url, headers=headers, body=body)
+                await self._listen(heard, url, headers=headers, body=body)
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            return NoAnswer(_word_for(failure))
+            # Whatever happens once the status is here, the try is answered: else it would be made again.
+            return heard.outcome or NoAnswer(_word_for(failure))
+        return heard.outcome or NoAnswer("no_answer")
 
-    async def _answer(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer | NoAnswer:
-        """Return what the endpoint answers; of a status that is here, the words are waited for no longer than usual."""
+    async def _listen(self, heard: _Heard, url: str, *, headers: Mapping[str, str], body: bytes) -> None:
+        """Post, and note what the endpoint says as it comes, no more of it than is kept."""
         async with self._session.post(
             url, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=None)
         ) as response:
+            heard.status, heard.retry_after = response.status, response.headers.get("retry-after")
             if response.status not in _STATUSES:
-                return NoAnswer("answer_malformed")
-            words = bytearray()
-            # The status is the answer. What follows is for the log alone, and may break off.
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with asyncio.timeout(self._within_s / 5):
-                    while len(words) < ANSWER_BYTES_MAX and (more := await response.content.read(ANSWER_BYTES_MAX)):
-                        words += more
-            asked = response.headers.get("retry-after")
-            return Answer(status=response.status, retry_after=asked, body=bytes(words[:ANSWER_BYTES_MAX]))
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WORDS_WITHIN_S):
+                    while len(heard.words) < ANSWER_BYTES_MAX:
+                        more = await response.content.read(ANSWER_BYTES_MAX)
+                        if not more:
+                            break
+                        heard.words += more
 
 
 def _word_for(failure: Exception) -> str:

@@ -45,7 +45,8 @@ class DeliveryWithTries(msgspec.Struct, frozen=True, kw_only=True):
 class ReplayBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which deliveries to make again: those that ended, of events that happened in `[since, until)`.
 
-    Of these types and in these states, `delivered` and `failed`, of all of them when none is named.
+    Of these types, each one that there is, and in these states, `delivered` and `failed`, of all of them when none is
+    named.
     """
 
     since: Instant
@@ -70,7 +71,7 @@ async def list_deliveries(
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> DeliveryPage:
-    """Return one page of the log: of which event each is, how it stands, and when it is tried again."""
+    """Return one page of the log: of which event each is, how it stands, its last try, and when the next one is."""
     found = await webhook_readings.deliveries(
         endpoint_id, merchant_id=principal_of(request).merchant_id, state=in_state, place=place_of(cursor), limit=limit
     )
@@ -123,7 +124,10 @@ async def replay_endpoint(
     data: JSONBody[ReplayBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[WebhookReplay]:
-    """Post up to 10,000 of them again, oldest first; what is under way again already is left out."""
+    """Post up to 10,000 of them again, oldest first, and say from when on there are others.
+
+    What is under way again already is left out.
+    """
     terms = Terms(
         id=endpoint_id,
         types=tuple(data.types),

@@ -11,7 +11,6 @@ import msgspec
 
 from cashback.kernel.db import Database, Tx
 from cashback.webhooks.model import (
-    REPLAYS_MAX,
     DeliveryState,
     DeliveryStory,
     Endpoint,
@@ -55,11 +54,15 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class WebhookReplay(msgspec.Struct, frozen=True, kw_only=True):
-    """How many deliveries are made again, or would be in a `dry_run`; `more` when there may be others beyond that."""
+    """How many deliveries are made again, or would be in a `dry_run`; `more` when there are others beyond those.
+
+    Then `next_since` is when the first of them happened: the `since` by which to go on.
+    """
 
     count: int
     dry_run: bool
     more: bool
+    next_since: datetime | None
 
 
 Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]
@@ -180,6 +183,7 @@ class WebhookCommands:
 
         Raises:
             SpanInvalid: it ends before it starts, or an instant lacks its offset.
+            TypesInvalid: there is no such type.
             EndpointUnknown: there is none such, or it is another merchant's.
             EndpointDisabled: it hears of nothing.
         """
@@ -188,7 +192,8 @@ class WebhookCommands:
         async def act(tx: Tx, now: datetime) -> WebhookReplay:
             """Repeat them, or count them alone."""
             del now
-            count = await replay_many(
+            self._endpoints.check(terms.types)
+            told = await replay_many(
                 tx,
                 terms.id,
                 merchant_id=asked.merchant_id,
@@ -198,7 +203,9 @@ class WebhookCommands:
                 dry_run=terms.dry_run,
                 by=asked.by,
             )
-            return WebhookReplay(count=count, dry_run=terms.dry_run, more=count == REPLAYS_MAX)
+            return WebhookReplay(
+                count=told.count, dry_run=terms.dry_run, more=told.next_since is not None, next_since=told.next_since
+            )
 
         return await self._once(asked, "replay_webhook_endpoint", terms, act)
 

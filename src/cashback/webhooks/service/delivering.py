@@ -50,6 +50,12 @@ RENEW_S: Final = 2.0
 
 POLL_S: Final = 0.25
 COUNT_EVERY_S: Final = 5.0
+AHEAD_MAX_S: Final = 10
+"""What was set to be due more than this from now was set by a clock that was set back since."""
+
+MENDED_MAX: Final = 2_000
+"""How many of those are set anew at a time."""
+
 GRACE_S: Final = 1.0
 """How long tries in flight may still take once this is to stop; then they are given back."""
 
@@ -109,6 +115,10 @@ class Deliverer:
                 self._flying[asyncio.create_task(self._fly(claim, url, signers))] = claim
         if monotonic_s() >= self._count_due_s:
             self._count_due_s = monotonic_s() + COUNT_EVERY_S
+            async with self._database.transaction() as tx:
+                mended = await due.mend(tx, ahead_s=AHEAD_MAX_S, limit=MENDED_MAX)
+            if mended:
+                log.warning("clock.set_back", deliveries=mended)
             async with self._database.transaction() as tx:
                 await end_rest(tx)
             async with self._database.transaction() as tx:

@@ -19,7 +19,8 @@ log = logger(__name__)
 async def disable(tx: Tx, endpoint_id: str, reason: DisabledReason, *, by: str) -> int:
     """Disable an endpoint, end its open deliveries as failed and return how many; twice does no more than once.
 
-    At most 2,000 end here; none of the others is claimed any more, and a worker ends them within seconds (`end_rest`).
+    At most 2,000 end here, and none that a worker has locked; a worker ends the others within seconds (`end_rest`), and
+    none of them is claimed any more.
     A try in flight is not noted once it has ended. What ended so can be replayed once the endpoint is enabled.
     """
     if not await endpoints.disable(tx, endpoint_id, reason):

@@ -56,10 +56,7 @@ class Endpoints:
             raise UrlForbidden(problem, pointer="/url")
         if not 1 <= len(new.types) <= TYPES_MAX or len(set(new.types)) < len(new.types):
             raise TypesInvalid(f"between one and {TYPES_MAX} types are named, each once", pointer="/types")
-        for place, name in enumerate(new.types):
-            if name not in self._types:
-                known = ", ".join(sorted(self._types))
-                raise TypesInvalid(f"there is no such type of event, but {known}", pointer=f"/types/{place}")
+        self.check(new.types)
         await _room(tx, new.merchant_id, new=1)
         endpoint = Endpoint(
             id=new_id("whe"),
@@ -76,6 +73,17 @@ class Endpoints:
         await self._add_secret(tx, endpoint.id, number=1)
         await store.journal(tx, endpoint.id, what="created", by=new.by)
         return endpoint
+
+    def check(self, types: Sequence[str]) -> None:
+        """Return where there are all of these types of events.
+
+        Raises:
+            TypesInvalid: there is no such one; those that there are it names.
+        """
+        for place, name in enumerate(types):
+            if name not in self._types:
+                known = ", ".join(sorted(self._types))
+                raise TypesInvalid(f"there is no such type of event, but {known}", pointer=f"/types/{place}")
 
     async def secret(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> str:
         """Return the newest secret of an endpoint, and write down that it was shown.

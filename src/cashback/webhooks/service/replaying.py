@@ -11,6 +11,7 @@ from cashback.webhooks.model import (
     Endpoint,
     EndpointDisabled,
     EndpointState,
+    Replayed,
     Span,
 )
 from cashback.webhooks.service.owning import owned
@@ -44,20 +45,23 @@ async def replay_many(
     types: Sequence[str] = (),
     dry_run: bool = False,
     by: str,
-) -> int:
-    """Deliver once more what ended of the events of a span, oldest first, and return how many; `dry_run` counts alone.
+) -> Replayed:
+    """Deliver once more what ended of the events of a span, oldest first; a `dry_run` counts alone.
 
-    At most 10,000 at a time; what is under way again already is left out, so that asking twice doubles nothing.
+    At most 10,000 at a time, and what comes returns with where the others begin. What is under way again already is
+    left out, so that asking twice doubles nothing.
 
     Raises:
         EndpointUnknown: there is none such, or it is another merchant's.
         EndpointDisabled: it hears of nothing.
     """
     endpoint = await owned(tx, endpoint_id, merchant_id=merchant_id)
-    found = await store.replayable(tx, endpoint_id, span=span, states=states, types=types, limit=REPLAYS_MAX)
+    found = await store.replayable(tx, endpoint_id, span=span, states=states, types=types, limit=REPLAYS_MAX + 1)
+    first_ids, count = [first_id for first_id, _ in found[:REPLAYS_MAX]], len(found[:REPLAYS_MAX])
     if found and not dry_run:
-        return await _repeat(tx, endpoint, found, [new_id("whd") for _ in found], by=by)
-    return len(found)
+        count = await _repeat(tx, endpoint, first_ids, [new_id("whd") for _ in first_ids], by=by)
+    # Asked for one more than may be: that it is there, and not how many came, says whether there are others.
+    return Replayed(count, next((occurred_at for _, occurred_at in found[REPLAYS_MAX:]), None))
 
 
 async def _repeat(tx: Tx, endpoint: Endpoint, first_ids: Sequence[str], ids: Sequence[str], *, by: str) -> int:

@@ -52,6 +52,7 @@ async def note(tx: Tx, claim: Claim, state: DeliveryState, *, wait_ms: int | Non
         set state = %(state)s,
             attempts = attempts + 1,
             due_at = clock_timestamp() + %(wait_ms)s * interval '1 millisecond',
+            due_set_at = clock_timestamp(),
             ended_at = case when %(wait_ms)s::bigint is null then clock_timestamp() end
         where id = %(id)s
           and claims = %(number)s
@@ -88,7 +89,8 @@ async def insert_attempt(tx: Tx, claim: Claim, attempt: Attempt) -> None:
 async def end_open(tx: Tx, endpoint_ids: Sequence[str], *, limit: int) -> int:
     """End open deliveries of disabled endpoints as failed, `limit` at most, and return how many.
 
-    Their endpoints are locked by `tx`, so that none of them hears of anything meanwhile.
+    Their endpoints are locked by `tx`, so that none of them hears of anything meanwhile. What is being claimed or noted
+    just now is left for the next time: nobody who disables an endpoint waits for a worker.
     """
     cursor = await tx.execute(
         """
@@ -106,7 +108,7 @@ async def end_open(tx: Tx, endpoint_ids: Sequence[str], *, limit: int) -> int:
             where id in (select id from chosen)
               and state in ('due', 'claimed')
             order by id
-            for update
+            for no key update skip locked
         )
         update webhooks.deliveries as ended
         set state = 'failed',

@@ -73,7 +73,6 @@ turns as (
           and one.due_at <= now()
         order by one.due_at
         limit greatest(0, %(per_endpoint)s - shares.of_endpoint)
-        for update skip locked
     ) as due
     where shares.is_waiting
 ),
@@ -82,15 +81,27 @@ found as (
     from turns
 ),
 chosen as (
-    select id
-    from found
-    where place <= %(per_merchant)s
-    order by place, due_at
+    select locked.id
+    from (
+        select id
+        from found
+        where place <= %(per_merchant)s
+        order by place, due_at
+    ) as wanted
+    cross join lateral (
+        select one.id
+        from webhooks.deliveries as one
+        where one.id = wanted.id
+          and one.state in ('due', 'claimed')
+          and one.due_at <= now()
+        for no key update skip locked
+    ) as locked
     limit %(limit)s
 )
 update webhooks.deliveries as claimed
 set state = 'claimed',
     due_at = now() + make_interval(secs => %(hold_s)s),
+    due_set_at = now(),
     claims = claims + 1
 from chosen
 where claimed.id = chosen.id
@@ -105,6 +116,9 @@ async def claim_due(tx: Tx, *, limit: int, per_merchant: int, per_endpoint: int,
     processes included as far as they can be seen; the operator counts as a merchant. Each merchant's oldest comes
     before anybody's second, and among those of a merchant each endpoint's likewise. The endpoints with something open
     are found one after the other by their index, and what is in flight by one of its own, however much one has.
+
+    Locked is what is claimed and nothing else, one after the other until there is enough: a claim beside this one has
+    the rest. Both choose from the same, so that together they take no more of an endpoint than one of them would.
     """
     cursor = await tx.execute(
         _CLAIM_DUE, {"limit": limit, "per_merchant": per_merchant, "per_endpoint": per_endpoint, "hold_s": hold_s}
@@ -126,10 +140,11 @@ async def hold(tx: Tx, claims: Sequence[Claim], *, hold_s: int) -> int:
             where held.claims = given.number
               and held.state = 'claimed'
             order by held.id
-            for update of held
+            for no key update of held
         )
         update webhooks.deliveries as held
-        set due_at = now() + make_interval(secs => %(hold_s)s)
+        set due_at = now() + make_interval(secs => %(hold_s)s),
+            due_set_at = now()
         from given
         where held.id = given.id
         """,
@@ -144,7 +159,8 @@ async def give_back(tx: Tx, claims: Sequence[Claim]) -> None:
         """
         update webhooks.deliveries as held
         set state = 'due',
-            due_at = now()
+            due_at = now(),
+            due_set_at = now()
         from unnest(%(ids)s::text[], %(numbers)s::integer[]) as given (id, number)
         where held.id = given.id
           and held.claims = given.number
@@ -152,6 +168,33 @@ async def give_back(tx: Tx, claims: Sequence[Claim]) -> None:
         """,
         {"ids": [claim.id for claim in claims], "numbers": [claim.number for claim in claims]},
     )
+
+
+async def mend(tx: Tx, *, ahead_s: int, limit: int) -> int:
+    """Have deliveries wait from now on for as long as they were to, which a clock has set that was set back since.
+
+    Those are what was set more than `ahead_s` from now, at most `limit` of them; returns how many. Twice is once.
+    """
+    cursor = await tx.execute(
+        """
+        with ahead as (
+            select id
+            from webhooks.deliveries
+            where state in ('due', 'claimed')
+              and due_set_at > now() + make_interval(secs => %(ahead_s)s)
+            order by due_set_at
+            limit %(limit)s
+            for no key update skip locked
+        )
+        update webhooks.deliveries as mended
+        set due_at = now() + (due_at - due_set_at),
+            due_set_at = now()
+        from ahead
+        where mended.id = ahead.id
+        """,
+        {"ahead_s": ahead_s, "limit": limit},
+    )
+    return cursor.rowcount
 
 
 async def waiting(tx: Tx) -> tuple[int, int]:

@@ -1,18 +1,24 @@
 """Deliveries as they are told, and repeated."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from cashback.kernel.db import Tx
 from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryStory, Span
 
-_STORY: Final = "id, endpoint_id, event_id, type, occurred_at, replay_of, state, attempts, due_at, ended_at"
+_STORY: Final = """
+select delivery.id, delivery.endpoint_id, delivery.event_id, delivery.type, delivery.occurred_at, delivery.replay_of,
+       delivery.state, delivery.attempts, delivery.due_at, delivery.ended_at, last.at, last.status, last.error
+from webhooks.deliveries as delivery
+left join webhooks.attempts as last on last.delivery_id = delivery.id and last.number = delivery.attempts
+"""
 
 
 async def replayable(
     tx: Tx, endpoint_id: str, *, span: Span, states: Sequence[DeliveryState], types: Sequence[str], limit: int
-) -> list[str]:
-    """Return ended first deliveries of an endpoint whose events happened in a span, none of which is under way again.
+) -> list[tuple[str, datetime]]:
+    """Return ended first deliveries of an endpoint whose events happened in a span, and when; none is under way again.
 
     One that failed and was delivered when it was made again is none that is missing.
 
@@ -20,7 +26,7 @@ async def replayable(
     """
     cursor = await tx.execute(
         """
-        select first.id
+        select first.id, first.occurred_at
         from webhooks.deliveries as first
         where first.endpoint_id = %(endpoint_id)s
           and first.occurred_at >= %(since)s
@@ -46,7 +52,7 @@ async def replayable(
             "limit": limit,
         },
     )
-    return [row[0] for row in await cursor.fetchall()]
+    return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
 async def first_of(tx: Tx, delivery_id: str) -> tuple[str, str] | None:
@@ -88,12 +94,11 @@ async def page(tx: Tx, endpoint_id: str, *, state: DeliveryState | None, after: 
     """
     cursor = await tx.execute(
         f"""
-        select {_STORY}
-        from webhooks.deliveries
-        where endpoint_id = %(endpoint_id)s
-          and (%(state)s::text is null or state = %(state)s)
-          and (%(after)s = '' or id < %(after)s)
-        order by id desc
+        {_STORY}
+        where delivery.endpoint_id = %(endpoint_id)s
+          and (%(state)s::text is null or delivery.state = %(state)s)
+          and (%(after)s = '' or delivery.id < %(after)s)
+        order by delivery.id desc
         limit %(limit)s
         """,
         {"endpoint_id": endpoint_id, "state": state and state.value, "after": after, "limit": limit},
@@ -105,10 +110,9 @@ async def stories(tx: Tx, delivery_ids: Sequence[str]) -> list[DeliveryStory]:
     """Return deliveries as they stand, those that there are."""
     cursor = await tx.execute(
         f"""
-        select {_STORY}
-        from webhooks.deliveries
-        where id = any(%(delivery_ids)s::text[])
-        order by id
+        {_STORY}
+        where delivery.id = any(%(delivery_ids)s::text[])
+        order by delivery.id
         """,
         {"delivery_ids": list(delivery_ids)},
     )
@@ -128,6 +132,9 @@ def _to_story(row: tuple[Any, ...]) -> DeliveryStory:
         attempts=row[7],
         due_at=row[8],
         ended_at=row[9],
+        last_try_at=row[10],
+        last_status=row[11],
+        last_error=row[12],
     )
 
 

@@ -11,7 +11,10 @@ from tests.architecture.metrics import CONVENTIONS, DOCUMENT, GROUPS, LABELS, de
 
 RUNBOOK: Final = ROOT / "docs" / "runbooks" / "left_out.md"
 NAMED: Final = re.compile(r"`((?:cashback|http|rpc|messaging|db)_[a-z_]+?)(?=[`{\[])")
-NO_METRICS: Final = {*LABELS, "cashback_ledger", "cashback_api", "cashback_relay", "cashback_purchase_once", "cashback_sql"}
+NO_METRICS: Final = {
+    *LABELS,
+    *("cashback_ledger", "cashback_api", "cashback_relay", "cashback_purchase_once", "cashback_sql"),
+}
 """What begins like a metric: labels, roles of the database, a constraint, a command."""
 UNITS: Final = r"_(seconds|events|messages|blocks|wei|units|total)$"
 

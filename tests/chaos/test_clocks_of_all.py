@@ -4,7 +4,7 @@ Broker and chain keep the machine's time: seen from them all others jump, and se
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,10 @@ from typing import Any, Final
 import pytest
 
 from cashback.processes.stack import PROCESSES
+from tests.chaos.test_webhooks import SERVICE, assert_each_was_heard_of, hearing
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
+from tests.integration.webhooks.world import Shop as Receiver
+from tests.integration.webhooks.world import open_shop
 from tests.support.facts import eventually
 from tests.support.load import Customer, Load, Shop
 from tests.support.recovery import RECOVERS_SERVER_WITHIN_S, recovered
@@ -51,6 +54,33 @@ def system(
     system.anvil = TrueAnvil(tmp_path / "system" / "anvil", program=anvil_program, block_time_s=1)
     with system:
         yield system
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Give a server of the merchant's."""
+    async with open_shop() as server:
+        yield server
+
+
+@pytest.mark.invariant("I4", "I5")
+async def test_webhooks_that_are_due_as_all_clocks_are_set_are_delivered(
+    system: WholeSystem, clock: SetClock, receiver: Receiver
+) -> None:
+    """What their worker gave back, or had not tried yet, is due by the clock of before: nobody waits for that."""
+    receiver.slow("/hooks")
+    async with hearing(system, receiver, kind=EarlierShop) as heard:
+        for ahead in (HOUR, 0 * HOUR):
+            receiver.opens.clear()
+            await heard.load.goes_on(60)
+            await asyncio.to_thread(system.processes[SERVICE].stop)
+            clock.set(int(ahead.total_seconds()))
+            await seen(system, heard.load, ahead)
+            receiver.opens.set()
+            await asyncio.to_thread(system.processes[SERVICE].start)
+            await heard.load.goes_on(30)
+    await assert_nothing_lost_or_doubled(system, heard.load)
+    await assert_each_was_heard_of(system, heard)
 
 
 @pytest.mark.invariant("I1", "I2", "I3", "I4", "I5", "I6", "I7")

@@ -70,10 +70,10 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def hearing(stack: WholeSystem, receiver: Receiver) -> AsyncIterator[Heard]:
+async def hearing(stack: WholeSystem, receiver: Receiver, *, kind: type[Shop] = Shop) -> AsyncIterator[Heard]:
     """Yield a load that runs while the block lasts, whose endpoint was there before its first purchase."""
     body = {"url": receiver.url("/hooks"), "types": list(TYPES)}
-    async with Shop.open(stack) as shop, rest_client(stack, stack.operator_key) as http:
+    async with kind.open(stack) as shop, rest_client(stack, stack.operator_key) as http:
         named = {**body, "merchant_id": shop.merchant_id}
         made = await http.post("/v1/webhooks/endpoints", json=named, headers={"Idempotency-Key": new_key()})
         assert made.status_code == httpx.codes.CREATED, made.text

@@ -12,12 +12,24 @@ class Scope(Enum):
     MERCHANT = "merchant"
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """How often a key may ask: so many times a second in the long run, and so many at once after a rest."""
+
+    per_s: int
+    burst: int
+
+
 class Principal(msgspec.Struct, frozen=True):
-    """The caller behind an API key; `merchant_id` is set exactly when the scope is MERCHANT."""
+    """The caller behind an API key; `merchant_id` is set exactly when the scope is MERCHANT.
+
+    `scopes` are what its key was made for, `rate` is how often that may ask; None is whatever its kind of caller may.
+    """
 
     key_id: str
     scope: Scope
     merchant_id: str | None
+    scopes: frozenset[str] | None = None
+    rate: Rate | None = None
 
     def may_see(self, merchant_id: str) -> bool:
         """Tell whether this caller may know of that merchant's data."""

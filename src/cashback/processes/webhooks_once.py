@@ -15,7 +15,12 @@ def once_by(orders: Orders) -> Once:
             Rejected: it was refused, and nothing of it is stored.
         """
         order = Order(
-            owner=asked.merchant_id or OPERATOR, key=asked.key, traceparent=asked.traceparent, what=what, terms=terms
+            owner=asked.merchant_id or OPERATOR,
+            key=asked.key,
+            key_id=asked.by,
+            traceparent=asked.traceparent,
+            what=what,
+            terms=terms,
         )
         outcome = await orders.do(order, act)
         if isinstance(outcome, Refused):

@@ -55,11 +55,7 @@ async def test_without_a_key_nobody_is_let_in(rest: Rest, user: User) -> None:
 @pytest.mark.parametrize("form", ["Bearer", "Bearer ", "Bearer {id}", "Bearer {id}.", "Basic {basic}", "{secret}", "é"])
 async def test_a_wrong_key_lets_nobody_in(rest: Rest, operator: Caller, form: str) -> None:
     """Neither its parts nor the right secret under another scheme."""
-    parts = {
-        "id": operator.secret.partition(".")[0],
-        "secret": operator.secret,
-        "basic": b64encode(operator.secret.encode()).decode(),
-    }
+    parts = {"id": operator.key_id, "secret": operator.secret, "basic": b64encode(operator.secret.encode()).decode()}
     presented = form.format(**parts).encode("latin-1")
     response = await rest.nobody.get("/v1/programmes/current", headers={"Authorization": presented})
     assert_problem(response, 401, "api_key_invalid")
@@ -69,7 +65,7 @@ async def test_a_wrong_key_lets_nobody_in(rest: Rest, operator: Caller, form: st
 
 async def test_another_secret_of_a_known_key_lets_nobody_in(rest: Rest, operator: Caller, rival: Caller) -> None:
     """An id is public, and another key's secret does not go with it."""
-    mixed = operator.secret.partition(".")[0] + "." + rival.secret.partition(".")[2]
+    mixed = operator.key_id + "." + rival.secret.partition(".")[2]
     for secret in (mixed, operator.secret[:-1], operator.secret + "x", f"{new_id('key')}.guess"):
         assert_problem(await rest.caller(secret).get("/v1/programmes/current"), 401, "api_key_invalid")
 
@@ -85,7 +81,7 @@ async def test_a_revoked_key_lets_nobody_in(rest: Rest) -> None:
     """At once in the process that revoked it, though it was known there."""
     leaver = await rest.operator()
     assert (await leaver.get("/v1/programmes/current")).status_code == 200
-    await rest.keys.revoke(leaver.secret.partition(".")[0])
+    await rest.keys.revoke(leaver.key_id)
     assert_problem(await leaver.get("/v1/programmes/current"), 401, "api_key_invalid")
     assert_problem(await leaver.post("/v1/users", {}), 401, "api_key_invalid")
 

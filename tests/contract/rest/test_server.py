@@ -2,23 +2,18 @@
 
 import asyncio
 import json
-from base64 import b64encode
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import msgspec
 import psycopg
 import pytest
 
-from cashback.kernel.clock import SystemClock
-from cashback.kernel.db import Database
-from cashback.kernel.http import Scope
 from cashback.kernel.lifecycle.bounds import HEAD_BYTES_MAX
 from cashback.processes.api import BODY_BYTES_MAX
-from cashback.processes.embedded import HOST, CashbackProcess, free_port
-from cashback.purchases import ApiKeys
-from tests.contract.rest.world import NOWHERE, PEPPER
+from cashback.processes.embedded import HOST
+from tests.contract.rest.served import Served, serving
+from tests.contract.rest.world import PEPPER
 from tests.integration.ledger.world import PASSWORD, Dsns
 from tests.support.facts import eventually
 
@@ -26,59 +21,11 @@ ENDED_BY_ITSELF = 0
 """A process that is not through 4.25 s after SIGTERM cuts itself off, and says so by its exit code."""
 
 
-class Served(msgspec.Struct, frozen=True):
-    """A running API, an operator's secret, and where it logs."""
-
-    process: CashbackProcess
-    secret: str
-    log: Path
-    probe_port: int
-
-    def head(self, *lines: str, method: str = "GET", path: str = "/v1/programmes/current") -> bytes:
-        """Return the head of a request with the operator's key."""
-        told = [f"{method} {path} HTTP/1.1", "Host: api", f"Authorization: Bearer {self.secret}", *lines]
-        return "\r\n".join([*told, "", ""]).encode("latin-1")
-
-    async def say(self, *chunks: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body of the last answer on a connection of its own."""
-        reader, writer = await asyncio.open_connection(HOST, self.process.port)
-        try:
-            for chunk in chunks:
-                writer.write(chunk)
-                await writer.drain()
-        except ConnectionError:
-            pass  # it has heard enough; what it answered is still to be read
-        async with asyncio.timeout(10):
-            head = await reader.readuntil(b"\r\n\r\n")
-            lines = head.decode("latin-1").split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
-        writer.close()
-        return int(lines[0].split(" ")[1]), headers, body
-
-
 @pytest.fixture(scope="module")
 def served(dsns: Dsns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Give a running API over the module's database."""
-    port, probe_port, log = free_port(), free_port(), tmp_path_factory.mktemp("api") / "log"
-    settings = {
-        "CASHBACK_API_DSN": dsns.of("cashback_api"),
-        "CASHBACK_API_KEY_PEPPER": PEPPER.value,
-        "CASHBACK_WEBHOOK_KEY": b64encode(b"k" * 32).decode(),
-        "CASHBACK_ADAPTER_ADDRESS": NOWHERE,
-        "CASHBACK_API_PORT": str(port),
-        "CASHBACK_PROBE_PORT": str(probe_port),
-    }
-    secret = asyncio.run(_operators_secret(dsns))
-    with CashbackProcess("api", log=log, port=port, settings=settings) as process:
-        yield Served(process, secret, log, probe_port)
-
-
-async def _operators_secret(dsns: Dsns) -> str:
-    """Return a new operator's key."""
-    async with Database.open(dsns.of("cashback_api"), name="test", connections_max=1) as database:
-        keys = ApiKeys(database, pepper=PEPPER, clock=SystemClock())
-        return (await keys.create(scope=Scope.OPERATOR, label="of a test"))[1].value
+    with serving(dsns, tmp_path_factory.mktemp("api")) as running:
+        yield running
 
 
 async def test_the_metrics_are_at_the_probe_and_not_where_callers_are(served: Served) -> None:

@@ -35,13 +35,14 @@ _names: Final = count(1)
 class Caller:
     """Somebody with an API key, or without one; every answer is held against the OpenAPI document."""
 
-    def __init__(self, app: Litestar, document: Document, secret: str | None) -> None:
-        """Call `app`."""
+    def __init__(self, app: Litestar, document: Document, secret: str | None, *, key_id: str = "") -> None:
+        """Call `app`; `key_id` is the name of the key, where it is known."""
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(cast("Any", app)), base_url="http://api", headers=headers
         )
         self.secret = secret or ""
+        self.key_id = key_id
         self._document = document
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
@@ -79,19 +80,24 @@ class Rest:
         self.document = Document(self.app.openapi_schema.to_schema())
         self.nobody = self.caller(None)
 
-    def caller(self, secret: str | None) -> Caller:
+    def caller(self, secret: str | None, *, key_id: str = "") -> Caller:
         """Return whoever presents `secret`."""
-        return Caller(self.app, self.document, secret)
+        return Caller(self.app, self.document, secret, key_id=key_id)
 
-    async def operator(self) -> Caller:
-        """Return an operator with a key of their own."""
-        _, secret = await self.keys.create(scope=Scope.OPERATOR, label=f"operator {next(_names)}")
-        return self.caller(secret.value)
+    async def operator(self, **rights: Any) -> Caller:  # noqa: ANN401  # as `ApiKeys.create` takes them
+        """Return an operator with a key of their own, made with these rights."""
+        named = {"scope": Scope.OPERATOR, "label": f"operator {next(_names)}"}
+        return await self._holder(**(named | rights))
 
-    async def merchant(self, merchant: Merchant) -> Caller:
-        """Return a merchant with a key of their own."""
-        _, secret = await self.keys.create(scope=Scope.MERCHANT, merchant_id=merchant.id, label=f"shop {next(_names)}")
-        return self.caller(secret.value)
+    async def merchant(self, merchant: Merchant, **rights: Any) -> Caller:  # noqa: ANN401  # as above
+        """Return a merchant with a key of their own, made with these rights."""
+        named = {"scope": Scope.MERCHANT, "merchant_id": merchant.id, "label": f"shop {next(_names)}"}
+        return await self._holder(**(named | rights))
+
+    async def _holder(self, **rights: Any) -> Caller:  # noqa: ANN401  # as above
+        """Return whoever holds a new key with these rights."""
+        key, secret = await self.keys.create(**rights)
+        return self.caller(secret.value, key_id=key.id)
 
     async def stored(self) -> tuple[object, ...]:
         """Return how many rows there are of all that a request could leave behind."""

@@ -5,7 +5,7 @@ import structlog
 
 from cashback.kernel.config import Secret
 from cashback.kernel.ids import new_id
-from cashback.kernel.principal import Principal, Scope
+from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import OPERATOR, ApiKeyUnknown, FieldInvalid, MerchantUnknown, NewWallet
 from tests.integration.ledger.world import World, wallet_number
@@ -28,6 +28,18 @@ async def test_a_key_is_recognised_by_its_secret(world: World, keys: ApiKeys) ->
         assert await keys.authenticate(operator_secret.value) == Principal(operator_key.id, Scope.OPERATOR, None)
         assert await keys.authenticate(merchant_secret.value) == Principal(merchant_key.id, Scope.MERCHANT, merchant.id)
     assert {key.id for key in await keys.list_keys()} == {operator_key.id, merchant_key.id}
+
+
+async def test_a_caller_has_the_rights_of_its_key(world: World, keys: ApiKeys) -> None:
+    """The scopes that it was made for and the rate of its own; without them, whatever its kind may."""
+    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
+    await world.rows(
+        "update purchases.api_keys set scopes = '{users:read,users:write}', rate_per_s = 5, burst = 20 where id = %s",
+        key.id,
+    )
+    scopes, rate = frozenset({"users:read", "users:write"}), Rate(per_s=5, burst=20)
+    for _ in range(2):
+        assert await keys.authenticate(secret.value) == Principal(key.id, Scope.OPERATOR, None, scopes, rate)
 
 
 async def test_nobody_is_let_in_by_anything_else(world: World, keys: ApiKeys) -> None:

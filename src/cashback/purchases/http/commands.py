@@ -1,6 +1,6 @@
 """What every command over REST shares: its owner, and the way its outcome becomes an answer."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 from litestar import Request, Response
@@ -13,9 +13,12 @@ from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.model import OPERATOR, FieldInvalid, Order, Outcome, Refused
 
 __all__ = [
+    "Asked",
     "OrderBody",
     "ReasonBody",
+    "Said",
     "answer",
+    "asked_by",
     "command_route",
     "in_path",
     "merchant_of",
@@ -38,31 +41,46 @@ class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="Why; it is kept.")]
 
 
+class Asked(TypedDict):
+    """What stands around every command over REST, for `**`: it is no part of what is asked."""
+
+    owner: str
+    key: str
+    key_id: str
+    traceparent: str | None
+
+
+class Said(Asked):
+    """The same of a command in a person's name."""
+
+    person: str
+    reason: str
+
+
+def asked_by(request: Request[Any, Any, Any], key: str) -> Asked:
+    """Return whose idempotency key this is, with which API key it came, and in which trace."""
+    principal = principal_of(request)
+    return Asked(owner=owner_of(principal), key=key, key_id=principal.key_id, traceparent=current_traceparent())
+
+
 def ordered_by(request: Request[Any, Any, Any], key: str) -> Order:
     """Return an order of the operator who calls, still without what it is about.
 
     Raises:
         OperatorOnly: a merchant calls.
     """
-    principal = principal_of(request)
-    require_operator(principal)
-    return Order(owner=owner_of(principal), key=key, traceparent=current_traceparent())
+    require_operator(principal_of(request))
+    return Order(**asked_by(request, key))
 
 
-def signed_by(request: Request[Any, Any, Any], key: str, body: OrderBody) -> dict[str, Any]:
+def signed_by(request: Request[Any, Any, Any], key: str, body: OrderBody) -> Said:
     """Return the members that every command has which an operator gives in a person's name.
 
     Raises:
         OperatorOnly: a merchant calls.
     """
-    order = ordered_by(request, key)
-    return {
-        "owner": order.owner,
-        "key": order.key,
-        "traceparent": order.traceparent,
-        "person": body.person,
-        "reason": body.reason,
-    }
+    require_operator(principal_of(request))
+    return Said(**asked_by(request, key), person=body.person, reason=body.reason)
 
 
 def owner_of(principal: Principal) -> str:

@@ -19,8 +19,7 @@ from cashback.kernel.http import (
     problems,
     require_operator,
 )
-from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import answer, command_route, in_path, owner_of
+from cashback.purchases.http.commands import answer, asked_by, command_route, in_path
 from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User, UserUnknown
 from cashback.purchases.service import BalanceStory, CashbackItem, People, UserStories
 
@@ -70,15 +69,9 @@ async def create_user(
     idempotency_key: IdempotencyKey,
 ) -> Response[User]:
     """Create a user, with a wallet or without one for now."""
-    principal = principal_of(request)
-    require_operator(principal)
+    require_operator(principal_of(request))
     command = NewUser(
-        owner=owner_of(principal),
-        key=idempotency_key,
-        traceparent=current_traceparent(),
-        reference=data.reference,
-        wallet=data.wallet,
-        tier=data.tier,
+        **asked_by(request, idempotency_key), reference=data.reference, wallet=data.wallet, tier=data.tier
     )
     return answer(await people.create_user(command))
 
@@ -92,12 +85,9 @@ async def set_wallet(
     idempotency_key: IdempotencyKey,
 ) -> Response[User]:
     """Use this wallet from now on; cashback that waited for one is minted to it."""
-    principal = principal_of(request)
-    require_operator(principal)
+    require_operator(principal_of(request))
     command = NewWallet(
-        owner=owner_of(principal),
-        key=idempotency_key,
-        traceparent=current_traceparent(),
+        **asked_by(request, idempotency_key),
         user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown),
         wallet=data.wallet,
     )
@@ -157,16 +147,8 @@ async def create_merchant(
     idempotency_key: IdempotencyKey,
 ) -> Response[Merchant]:
     """Create a merchant; `cashback keys create` then gives it an API key."""
-    principal = principal_of(request)
-    require_operator(principal)
-    command = NewMerchant(
-        owner=owner_of(principal),
-        key=idempotency_key,
-        traceparent=current_traceparent(),
-        name=data.name,
-        mcc=data.mcc,
-        owners=tuple(data.owners),
-    )
+    require_operator(principal_of(request))
+    command = NewMerchant(**asked_by(request, idempotency_key), name=data.name, mcc=data.mcc, owners=tuple(data.owners))
     return answer(await people.create_merchant(command))
 
 

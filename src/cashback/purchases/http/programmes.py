@@ -9,8 +9,7 @@ from litestar.params import JSONBody, PathParameter
 
 from cashback.kernel.http import IdempotencyKey, principal_of, require_operator
 from cashback.kernel.money import CURRENCY_PATTERN, Amount, Bps, Minor, TokenRate
-from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import ReasonBody, answer, command_route, ordered_by, owner_of
+from cashback.purchases.http.commands import ReasonBody, answer, asked_by, command_route, ordered_by
 from cashback.purchases.model import ProgrammeStart
 from cashback.purchases.service.programmes import Conditions, ProgrammeAnswer, Programmes
 
@@ -55,12 +54,9 @@ async def create_programme(
     others with 409. So is one of which a single purchase could earn more than the minter mints at once
     (`grant_above_limit`), as far as the chain tells.
     """
-    principal = principal_of(request)
-    require_operator(principal)
+    require_operator(principal_of(request))
     command = ProgrammeStart(
-        owner=owner_of(principal),
-        key=idempotency_key,
-        traceparent=current_traceparent(),
+        **asked_by(request, idempotency_key),
         name=data.name,
         currency=data.currency,
         rate=None if data.rate_bps is None else Bps(data.rate_bps),

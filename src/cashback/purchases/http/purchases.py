@@ -10,8 +10,7 @@ from litestar.params import JSONBody, PathParameter
 
 from cashback.kernel.http import IdempotencyKey, Reference, principal_of, problems
 from cashback.kernel.money import Amount
-from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import answer, command_route, merchant_of, owner_of
+from cashback.purchases.http.commands import answer, asked_by, command_route, merchant_of
 from cashback.purchases.model import Line, NewPurchase, NotYours, PurchaseAnswer
 from cashback.purchases.service import Purchases, PurchaseStories, PurchaseStory
 
@@ -64,9 +63,7 @@ async def create_purchase(
     if not principal.may_see(merchant_id):
         raise NotYours("a merchant records its own purchases only", pointer="/merchant_id")
     command = NewPurchase(
-        owner=owner_of(principal),
-        key=idempotency_key,
-        traceparent=current_traceparent(),
+        **asked_by(request, idempotency_key),
         merchant_id=merchant_id,
         user_id=data.user_id,
         amount_minor=int(data.amount_minor),

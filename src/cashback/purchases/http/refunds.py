@@ -20,8 +20,7 @@ from cashback.kernel.http import (
     problems,
 )
 from cashback.kernel.money import Amount
-from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import answer, command_route, owner_of
+from cashback.purchases.http.commands import answer, asked_by, command_route
 from cashback.purchases.model import NotYours
 from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundKind, RefundLine
 from cashback.purchases.service import Refunds
@@ -75,9 +74,7 @@ async def create_refund(
     if merchant_id is not None and not principal.may_see(merchant_id):
         raise NotYours("a merchant returns its own purchases only", pointer="/merchant_id")
     command = NewRefund(
-        owner=owner_of(principal),
-        key=idempotency_key,
-        traceparent=current_traceparent(),
+        **asked_by(request, idempotency_key),
         merchant_id=merchant_id,
         purchase_id=data.purchase_id,
         purchase_reference=data.purchase_reference,

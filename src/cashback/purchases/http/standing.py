@@ -17,7 +17,7 @@ from cashback.kernel.http import (
     problems,
     require_operator,
 )
-from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
+from cashback.purchases.http.commands import OrderBody, Said, answer, command_route, in_path, signed_by
 from cashback.purchases.http.people import MerchantId, UserId
 from cashback.purchases.model import MerchantUnknown, UserUnknown
 from cashback.purchases.model.standing import MerchantActivity, UserBlock
@@ -139,13 +139,13 @@ async def list_deactivations(
     return ActivityPage.of(items, place)
 
 
-def _block(user_id: str, signed: dict[str, Any], *, is_blocked: bool) -> UserBlock:
+def _block(user_id: str, signed: Said, *, is_blocked: bool) -> UserBlock:
     """Return the command that blocks the user in the path, or ends that."""
     asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
     return UserBlock(**signed, user_id=asked, is_blocked=is_blocked)
 
 
-def _activity(merchant_id: str, signed: dict[str, Any], *, is_active: bool) -> MerchantActivity:
+def _activity(merchant_id: str, signed: Said, *, is_active: bool) -> MerchantActivity:
     """Return the command that deactivates the merchant in the path, or ends that."""
     asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
     return MerchantActivity(**signed, merchant_id=asked, is_active=is_active)

@@ -6,7 +6,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import IdempotencyKey, principal_of
+from cashback.kernel.http import IdempotencyKey
 from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
 from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
 from cashback.purchases.service import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer, Verdicts
@@ -43,7 +43,6 @@ async def review_cashback(
         **signed_by(request, idempotency_key, data),
         cashback_id=in_path(cashback_id, prefix="cb", parameter="cashback_id", unknown=CashbackUnknown),
         verdict=data.verdict,
-        key_id=principal_of(request).key_id,
     )
     return answer(await verdicts.give(command))
 

@@ -4,7 +4,7 @@ from cashback.purchases.model import Signed
 
 
 class ReviewSaid(Signed, frozen=True, kw_only=True):
-    """A person's verdict on a cashback in review: `approve` or `reject`; `key_id` is the API key they used."""
+    """A person's verdict on a cashback in review: `approve` or `reject`; it is never said without an API key."""
 
     cashback_id: str
     verdict: str

@@ -104,10 +104,10 @@ class ApiKeys:
             return cached.principal
         async with self._database.transaction() as tx:
             found = await store.read(tx, key_id)
-        if found is None or found[0].revoked_at is not None or not hmac.compare_digest(found[1], presented):
+        if found is None or found.key.revoked_at is not None or not hmac.compare_digest(found.hmac, presented):
             self._cache.pop(presented, None)
             return None
-        principal = Principal(key_id=key_id, scope=Scope(found[0].scope), merchant_id=found[0].merchant_id)
+        principal = Principal(key_id, Scope(found.key.scope), found.key.merchant_id, found.scopes, found.rate)
         self._remember(presented, principal)
         return principal
 

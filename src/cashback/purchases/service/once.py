@@ -10,7 +10,7 @@ key is held elsewhere for longer than our patience, it is done anew without the 
 neighbour, and nobody waits for somebody else's key twice.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -23,7 +23,7 @@ from cashback.kernel.failpoints import reach
 from cashback.purchases.model import Command, KeyBusy, KeyReused, Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.rules import fingerprint
 from cashback.purchases.store import idempotency
-from cashback.purchases.store.idempotency import Answered, Key
+from cashback.purchases.store.idempotency import Answered, Asked, Key
 
 HASTY_MS: Final = 250
 """How long a batch waits for a key that another process holds, before it is done without that key."""
@@ -43,8 +43,8 @@ KEY_WAITS: Final = Counter(
 C = TypeVar("C", bound=Command)
 C_contra = TypeVar("C_contra", bound=Command, contravariant=True)
 
-Reserve: TypeAlias = Callable[[Tx, Mapping[Key, bytes]], Awaitable["_Reserved"]]
-"""Reserves the keys of a batch, with the fingerprints of what they are to stand for."""
+Reserve: TypeAlias = Callable[[Tx, Mapping[Key, Asked]], Awaitable["_Reserved"]]
+"""Reserves the keys of a batch, with what they are to stand for."""
 
 Result: TypeAlias = Outcome | CashbackError
 """An outcome, or the failure that kept one command of a batch from having one."""
@@ -122,12 +122,12 @@ class Once(Generic[C]):
     async def _transact(self, commands: Sequence[C], reserve: Reserve) -> list[Outcome]:
         """Do a batch in one transaction."""
         operation = self._operation()
-        prints = [fingerprint(command) for command in commands]
+        asked = [Asked(fingerprint(command), command.key_id) for command in commands]
         async with self._database.transaction() as tx:
             with idempotency.storing():
                 refusals = await operation.screen(tx, commands)
                 firsts = _firsts(commands, refusals)
-                reserved = await reserve(tx, {key: prints[place] for key, place in firsts.items()})
+                reserved = await reserve(tx, {key: asked[place] for key, place in firsts.items()})
                 doing = {key: commands[place] for key, place in firsts.items() if key in reserved.fresh}
                 announce, answers = await _do(tx, operation, doing)
             # A refused row would be one command's fault; an outbox that takes no event is nobody's.
@@ -135,32 +135,34 @@ class Once(Generic[C]):
         if doing:
             reach("commands.committed")
         answered = reserved.answered | {
-            key: Answered(fingerprint=prints[firsts[key]], answer=answer) for key, answer in answers.items()
+            key: Answered(asked[firsts[key]].fingerprint, answer) for key, answer in answers.items()
         }
         begun = {firsts[key] for key in doing}
         return [
-            Refused(refusal) if refusal else _outcome(answered.get(_key(command)), print_, is_new=place in begun)
-            for place, (command, refusal, print_) in enumerate(zip(commands, refusals, prints, strict=True))
+            Refused(refusal)
+            if refusal
+            else _outcome(answered.get(_key(command)), one.fingerprint, is_new=place in begun)
+            for place, (command, refusal, one) in enumerate(zip(commands, refusals, asked, strict=True))
         ]
 
-    async def _reserved_together(self, tx: Tx, prints: Mapping[Key, bytes]) -> _Reserved:
+    async def _reserved_together(self, tx: Tx, asked: Mapping[Key, Asked]) -> _Reserved:
         """Reserve the keys in one statement.
 
         Raises:
             KeyBusy: another process has held one of them for longer than our patience; `tx` is spoilt.
         """
-        fresh = await idempotency.reserve(tx, prints, at=self._now, patience_ms=self._patience_ms) if prints else set()
-        return await _with_known(tx, prints, fresh=fresh, busy=set())
+        fresh = await idempotency.reserve(tx, asked, at=self._now, patience_ms=self._patience_ms) if asked else set()
+        return await _with_known(tx, asked, fresh=fresh, busy=set())
 
-    async def _reserved_apart(self, tx: Tx, prints: Mapping[Key, bytes]) -> _Reserved:
+    async def _reserved_apart(self, tx: Tx, asked: Mapping[Key, Asked]) -> _Reserved:
         """Reserve the keys that nobody else holds, halving down to those that somebody does."""
         fresh: set[Key] = set()
         busy: set[Key] = set()
         # Taken from the end: the keys in ascending order, as everybody locks them.
-        unknown = [sorted(prints)] if prints else []
+        unknown = [sorted(asked)] if asked else []
         while unknown:
             keys = unknown.pop()
-            part = {key: prints[key] for key in keys}
+            part = {key: asked[key] for key in keys}
             try:
                 fresh |= await idempotency.reserve_or_undo(tx, part, at=self._now, patience_ms=PROBE_MS)
             except KeyBusy:
@@ -170,7 +172,7 @@ class Once(Generic[C]):
                     unknown += [keys[middle:], keys[:middle]]
                 else:
                     busy |= part.keys()
-        return await _with_known(tx, prints, fresh=fresh, busy=busy)
+        return await _with_known(tx, asked, fresh=fresh, busy=busy)
 
 
 async def answered(database: Database, command: Command) -> Outcome | None:
@@ -197,9 +199,9 @@ def _firsts(commands: Sequence[Command], refusals: Sequence[Rejected | None]) ->
     return firsts
 
 
-async def _with_known(tx: Tx, prints: Mapping[Key, bytes], *, fresh: set[Key], busy: set[Key]) -> _Reserved:
+async def _with_known(tx: Tx, keys: Iterable[Key], *, fresh: set[Key], busy: set[Key]) -> _Reserved:
     """Return what became of the keys, reading what the others stand for."""
-    known = [key for key in prints if key not in fresh and key not in busy]
+    known = [key for key in keys if key not in fresh and key not in busy]
     return _Reserved(fresh=fresh, answered=await idempotency.read(tx, known) if known else {}, busy=busy)
 
 

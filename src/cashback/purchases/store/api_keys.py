@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from cashback.kernel.db import Tx
+from cashback.kernel.principal import Rate
 from cashback.purchases.model import ApiKey
+from cashback.purchases.model.api_keys import Opened
 
 
 async def insert(tx: Tx, key: ApiKey, hmac: bytes) -> None:
@@ -40,18 +42,25 @@ async def revoke(tx: Tx, key_id: str, *, at: datetime) -> ApiKey | None:
     return None if row is None else _key(row)
 
 
-async def read(tx: Tx, key_id: str) -> tuple[ApiKey, bytes] | None:
-    """Return a key with its secret's HMAC, or None when there is none."""
+async def read(tx: Tx, key_id: str) -> Opened | None:
+    """Return a key with its secret's HMAC and its rights, or None when there is none."""
     cursor = await tx.execute(
         """
-        select id, scope, merchant_id, label, created_at, revoked_at, secret_hmac
+        select id, scope, merchant_id, label, created_at, revoked_at, secret_hmac, scopes, rate_per_s, burst
         from purchases.api_keys
         where id = %(id)s
         """,
         {"id": key_id},
     )
     row = await cursor.fetchone()
-    return None if row is None else (_key(row), bytes(row[6]))
+    if row is None:
+        return None
+    return Opened(
+        key=_key(row),
+        hmac=bytes(row[6]),
+        scopes=None if row[7] is None else frozenset(row[7]),
+        rate=None if row[8] is None else Rate(per_s=row[8], burst=row[9]),
+    )
 
 
 async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:

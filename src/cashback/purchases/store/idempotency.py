@@ -16,6 +16,13 @@ Key: TypeAlias = tuple[str, str]
 """Owner and key."""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What a key is to stand for: the fingerprint of its command, and the API key that the first one came with."""
+
+    fingerprint: bytes
+    by_key: str | None
+
+
 class Answered(msgspec.Struct, frozen=True):
     """What a key stands for: the fingerprint of its command, and the answer given."""
 
@@ -36,9 +43,7 @@ def storing() -> Iterator[None]:
         raise Unstorable(f"the database refused a row: {type(cause).__name__}") from cause
 
 
-async def reserve(
-    tx: Tx, fingerprints: Mapping[Key, bytes], *, at: datetime, patience_ms: int = LOCK_TIMEOUT_MS
-) -> set[Key]:
+async def reserve(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_ms: int = LOCK_TIMEOUT_MS) -> set[Key]:
     """Reserve every key that is free and return those; who else is reserving one is waited for.
 
     Keys are taken in order, so two of these never wait for each other.
@@ -46,7 +51,7 @@ async def reserve(
     Raises:
         KeyBusy: another transaction has held one of the keys for longer than `patience_ms`.
     """
-    keys = sorted(fingerprints)
+    keys = sorted(asked)
     try:
         # One round trip: the patience is set before the first row is inserted, and reset when the last one is counted.
         cursor = await tx.execute(
@@ -55,11 +60,11 @@ async def reserve(
                 select set_config('lock_timeout', %(patience)s, true)
             ),
             reserved as (
-                insert into purchases.idempotency_keys (owner, key, fingerprint, created_at)
-                select owner, key, fingerprint, %(at)s
+                insert into purchases.idempotency_keys (owner, key, fingerprint, by_key, created_at)
+                select owner, key, fingerprint, by_key, %(at)s
                 from hasty
-                cross join unnest(%(owners)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[])
-                    as given (owner, key, fingerprint)
+                cross join unnest(%(owners)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[], %(by_keys)b::text[])
+                    as given (owner, key, fingerprint, by_key)
                 order by owner, key
                 on conflict do nothing
                 returning owner, key
@@ -70,7 +75,8 @@ async def reserve(
             {
                 "owners": [owner for owner, _ in keys],
                 "keys": [key for _, key in keys],
-                "fingerprints": [fingerprints[key] for key in keys],
+                "fingerprints": [asked[key].fingerprint for key in keys],
+                "by_keys": [asked[key].by_key for key in keys],
                 "at": at,
                 "patience": str(patience_ms),
                 "usual": str(LOCK_TIMEOUT_MS),
@@ -82,14 +88,14 @@ async def reserve(
     return set() if row is None or row[0] is None else set(zip(row[0], row[1], strict=True))
 
 
-async def reserve_or_undo(tx: Tx, fingerprints: Mapping[Key, bytes], *, at: datetime, patience_ms: int) -> set[Key]:
+async def reserve_or_undo(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_ms: int) -> set[Key]:
     """Reserve as `reserve` does; when a key is busy none of these is reserved, and `tx` goes on.
 
     Raises:
         KeyBusy: as `reserve`.
     """
     async with tx.transaction():
-        return await reserve(tx, fingerprints, at=at, patience_ms=patience_ms)
+        return await reserve(tx, asked, at=at, patience_ms=patience_ms)
 
 
 async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:

@@ -1,0 +1,63 @@
+"""`cashback api`: the REST API. It reaches PostgreSQL and, for live figures, the adapter; no broker and no chain.
+
+HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases, People, Programmes ─▶ database cashback
+                                           └─────▶ the stories ─▶ Readings ───────▶ database cashback
+                                                        └───────▶ Adapter ────────▶ gRPC, short deadline
+
+settings      what it needs to know
+wiring        what handlers ask for, by name
+application   the routes and what stands around them
+operations    alive, ready
+openapi       the document, as far as no handler says it
+scopes        what a key must have been made for, by operation
+"""
+
+import asyncio
+
+from cashback.kernel.clock import SystemClock, business_clock
+from cashback.kernel.db import Database
+from cashback.kernel.lifecycle import Probe, run_until_stopped
+from cashback.kernel.lifecycle.probe import serve_asgi
+from cashback.ledger.gateway import Adapter
+from cashback.processes.api.application import BODY_BYTES_MAX, application
+from cashback.processes.api.openapi import OPENAPI
+from cashback.processes.api.scopes import SCOPES
+from cashback.processes.api.settings import Settings
+from cashback.processes.api.wiring import BACKTEST_CHUNK, endpoints_by, services_over
+from cashback.purchases.service import ApiKeys, Purchases
+
+__all__ = [
+    "BACKTEST_CHUNK",
+    "BODY_BYTES_MAX",
+    "OPENAPI",
+    "SCOPES",
+    "Settings",
+    "application",
+    "endpoints_by",
+    "run",
+    "services_over",
+]
+
+
+async def run(settings: Settings) -> None:
+    """Serve until a signal ends it; commits in flight are answered first, unless the database keeps them too long."""
+    clock = business_clock()
+    async with (
+        Database.open(settings.api_dsn.value, name="api", connections_max=settings.api_connections_max) as database,
+        Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
+        Purchases.open(database, clock=clock) as purchases,
+    ):
+        checks = {"database": database.ping}
+        app = application(
+            services=services_over(
+                database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=SystemClock())
+            ),
+            keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=clock),
+            checks=checks,
+        )
+        probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
+
+        async def serve(stop: asyncio.Event) -> None:
+            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
+
+        await run_until_stopped({"http": serve, "probe": probe.run})

@@ -1,0 +1,16 @@
+"""Users and merchants, and what is told of them."""
+
+from cashback.ledger.service import Statements
+from cashback.processes.api.wiring.parts import Parts
+from cashback.purchases.service import Facts, Standings, UserStatements, UserStories
+
+
+def people_services(parts: Parts) -> dict[str, object]:
+    """Return what knows users and merchants, by name."""
+    return {
+        "facts": Facts(parts.orders),
+        "people": parts.people,
+        "standings": Standings(parts.database, parts.orders),
+        "user_statements": UserStatements(parts.people, Statements(parts.database)),
+        "user_stories": UserStories(parts.people, parts.stories),
+    }

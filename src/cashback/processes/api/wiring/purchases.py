@@ -1,0 +1,31 @@
+"""What is bought, returned and ordered."""
+
+from cashback.processes.api.wiring.parts import Parts
+from cashback.purchases.service import (
+    Adjustments,
+    Campaigns,
+    DebtWriteOffs,
+    Programmes,
+    PurchaseStories,
+    Rates,
+    Refunds,
+    Rulesets,
+    Verdicts,
+)
+
+
+def purchase_services(parts: Parts) -> dict[str, object]:
+    """Return what records purchases and refunds, and what operators order, by name."""
+    database, clock, orders, mint_limit = parts.database, parts.clock, parts.orders, parts.mint_limit
+    return {
+        "adjustments": Adjustments(database, clock=clock, mint_limit=mint_limit),
+        "campaigns": Campaigns(orders, mint_limit=mint_limit),
+        "programmes": Programmes(database, clock=clock, mint_limit=mint_limit),
+        "purchase_stories": PurchaseStories(parts.purchases, parts.stories),
+        "purchases": parts.purchases,
+        "rates": Rates(orders),
+        "refunds": Refunds(database, clock=clock),
+        "rulesets": Rulesets(orders, mint_limit=mint_limit),
+        "verdicts": Verdicts(orders),
+        "write_offs": DebtWriteOffs(database, clock=clock),
+    }

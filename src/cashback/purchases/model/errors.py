@@ -1,0 +1,81 @@
+"""What keeps a command from being done, by a stable code each."""
+
+from cashback.kernel.errors import Broken, Busy, Conflict, Forbidden, Invalid, NotFound, Unavailable
+
+
+class WalletInvalid(Invalid):
+    """The wallet is no EIP-55 address, or one that tokens must not be sent to."""
+
+    code = "wallet_invalid"
+
+
+class FieldInvalid(Invalid):
+    """A field of a command breaks a stated rule; `pointer` names it."""
+
+    code = "field_invalid"
+
+
+class KeyInvalid(Invalid):
+    """The idempotency key is empty, too long, or not printable ASCII."""
+
+    code = "idempotency_key_invalid"
+
+
+class KeyReused(Invalid):
+    """The idempotency key was used with another request before."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyBusy(Busy):
+    """The first request under this idempotency key is still being answered."""
+
+    code = "idempotency_key_busy"
+
+
+class UserUnknown(NotFound):
+    """There is no such user."""
+
+    code = "user_unknown"
+
+
+class UserAmbiguous(Conflict):
+    """Several users have the operator's name that is given; only an id tells them apart."""
+
+    code = "user_ambiguous"
+
+
+class MerchantUnknown(NotFound):
+    """There is no such merchant."""
+
+    code = "merchant_unknown"
+
+
+class PurchaseUnknown(NotFound):
+    """There is no such purchase."""
+
+    code = "purchase_unknown"
+
+
+class ApiKeyUnknown(NotFound):
+    """There is no such API key."""
+
+    code = "api_key_unknown"
+
+
+class NotYours(Forbidden):
+    """A merchant may only act for itself."""
+
+    code = "not_yours"
+
+
+class Overloaded(Unavailable):
+    """Too many purchases are waiting to be recorded; try again shortly."""
+
+    code = "overloaded"
+
+
+class Unstorable(Broken):
+    """The database refused a row that passed our own rules."""
+
+    code = "unstorable"

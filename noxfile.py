@@ -136,7 +136,7 @@ def metrics(session: nox.Session) -> None:
 
 @nox.session
 def contracts(session: nox.Session) -> None:
-    """Compile contracts/ anew into src/cashback/chain/artifacts, and what they are measured against for `bench`."""
+    """Compile contracts/ anew into src/cashback/chain/artifacts, and what is only tried into tests/."""
     for program, *arguments in (
         ("npm", "ci", "--prefix", "contracts", "--ignore-scripts", "--omit=optional"),
         ("node", "contracts/build.mjs"),

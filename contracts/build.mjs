@@ -1,7 +1,8 @@
-// Compiles the contracts with fixed settings and writes the artefacts that the product ships, and the one that its gas
-// is measured against.
+// Compiles the contracts with fixed settings and writes the artefacts that the product ships, the one that its gas is
+// measured against, and the wallet that tests have on a chain.
 //
-//     node build.mjs [FOLDER [REFERENCE_FOLDER]]     default: ../src/cashback/chain/artifacts ../tests/benchmarks/artifacts
+//     node build.mjs [FOLDER [REFERENCE_FOLDER [WALLET_FOLDER]]]
+//         default: ../src/cashback/chain/artifacts ../tests/benchmarks/artifacts ../tests/support/artifacts
 //
 // The same sources and the same lock file give the same bytes on every machine: source names are relative, keys are
 // in a fixed order, and no hash of metadata is part of the code. Building twice changes nothing.
@@ -14,6 +15,7 @@ import solc from "solc";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const CONTRACTS = { "src/CashbackMinter.sol": "CashbackMinter", "src/CashbackToken.sol": "CashbackToken" };
 const REFERENCES = { "bench/BareMint.sol": "BareMint" };
+const WALLETS = { "test/SmartWallet.sol": "SmartWallet" };
 const SETTINGS = JSON.parse(readFileSync(join(HERE, "settings.json"), "utf8"));
 
 /** Returns the text of a source by its unit name: ours by path, the others' from node_modules. */
@@ -28,7 +30,7 @@ function compile(units) {
   const outputSelection = { "*": { "*": ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"] } };
   const input = { language: "Solidity", sources, settings: { ...SETTINGS, outputSelection } };
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: read }));
-  const isOurs = (problem) => /^(src|bench)\//.test(problem.sourceLocation?.file ?? "");
+  const isOurs = (problem) => /^(src|bench|test)\//.test(problem.sourceLocation?.file ?? "");
   const problems = (output.errors ?? []).filter((e) => e.severity === "error" || isOurs(e));
   if (problems.length) throw new Error(problems.map((problem) => problem.formattedMessage).join("\n"));
   return output;
@@ -61,3 +63,4 @@ function build(contracts, folder) {
 
 build(CONTRACTS, resolve(process.argv[2] ?? join(HERE, "../src/cashback/chain/artifacts")));
 build(REFERENCES, resolve(process.argv[3] ?? join(HERE, "../tests/benchmarks/artifacts")));
+build(WALLETS, resolve(process.argv[4] ?? join(HERE, "../tests/support/artifacts")));

@@ -15,6 +15,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 CONTRACTS: Final = ROOT / "contracts"
 ARTIFACTS: Final = ROOT / "src" / "cashback" / "chain" / "artifacts"
 REFERENCE: Final = ROOT / "tests" / "benchmarks" / "artifacts"
+WALLET: Final = ROOT / "tests" / "support" / "artifacts"
 INGREDIENTS: Final = ("package.json", "package-lock.json", ".npmrc", "settings.json", "build.mjs")
 TREES: Final = sorted(CONTRACTS.rglob("test/**/*.tree"))
 BUILD_WITHIN_S: Final = 100
@@ -30,13 +31,14 @@ def test_the_committed_artefacts_are_what_the_sources_compile_to(tmp_path: Path)
     """Built anew in an empty folder, from the locked compiler and library: the same files, byte for byte."""
     for name in INGREDIENTS:
         shutil.copyfile(CONTRACTS / name, tmp_path / name)
-    for sources in ("src", "bench"):
+    for sources in ("src", "bench", "test"):
         shutil.copytree(CONTRACTS / sources, tmp_path / sources)
     npm_ci(tmp_path, "--omit=optional", within_s=BUILD_WITHIN_S)
-    run_node("build.mjs", "built", "reference", folder=tmp_path, within_s=BUILD_WITHIN_S)
+    run_node("build.mjs", "built", "reference", "wallet", folder=tmp_path, within_s=BUILD_WITHIN_S)
     for committed, built, names in (
         (ARTIFACTS, tmp_path / "built", {"CashbackMinter.json", "CashbackToken.json"}),
         (REFERENCE, tmp_path / "reference", {"BareMint.json"}),
+        (WALLET, tmp_path / "wallet", {"SmartWallet.json"}),
     ):
         ours, theirs = contents(committed), contents(built)
         assert ours.keys() == theirs.keys() == names

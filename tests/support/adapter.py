@@ -25,6 +25,7 @@ from cashback.wire.cashback.chain.v1.server import ChainAdapterServiceBase
 from tests.support.administration import FakeAdministration
 from tests.support.anchors import FakeAnchors
 from tests.support.fake_mints import Known, invalidity, minted
+from tests.support.fake_signatures import FakeJudge
 from tests.support.mortal import FakeHealth, MortalServer
 
 HOST: Final = "127.0.0.1"
@@ -39,6 +40,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         """Know nothing and listen nowhere."""
         self.known: dict[int, Known] = {}
         self.anchors = FakeAnchors()
+        self.judge = FakeJudge()
         self.submissions: list[list[int]] = []
         self.cancelled: set[int] = set()
         self.watches = 0
@@ -204,6 +206,11 @@ class FakeAdapter(ChainAdapterServiceBase):
         del message
         await self.suffer()
         return self.anchors.latest()
+
+    async def verify_signature(self, message: v1.VerifySignatureRequest) -> v1.VerifySignatureResponse:
+        """Judge whether an account has signed a digest."""
+        await self.suffer()
+        return self.judge.judged(message)
 
     async def cancel(self, mint: v1.Mint) -> v1.CancelMintsResponseEntry:
         """Cancel one mint, or say how far that is; what was cancelled is retired by the next `mint`."""

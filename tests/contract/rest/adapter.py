@@ -24,6 +24,7 @@ _CALLS: Final = {
     "GetBalances": Cardinality.UNARY_UNARY,
     "ListMintLogs": Cardinality.UNARY_UNARY,
     "GetStatus": Cardinality.UNARY_UNARY,
+    "VerifySignature": Cardinality.UNARY_UNARY,
 }
 
 

@@ -29,6 +29,7 @@ CALLS: Final[dict[str, Call]] = {
     "GetMints": lambda adapter: adapter.mints([1]),
     "ListMintLogs": lambda adapter: adapter.mint_logs(from_block=0),
     "GetStatus": lambda adapter: adapter.status(),
+    "VerifySignature": lambda adapter: adapter.verify_signature("0x" + "ab" * 20, HASH, b""),
 }
 
 COLUMNS: Final = v1.ListMintLogsResponseColumns(
@@ -95,6 +96,9 @@ async def test_what_the_contract_allows_is_understood(scripted: ScriptedAdapter)
         ("ListMintLogs", logs(v1.ListMintLogsResponseLog(number=1, recipient=b"", amount="1", transaction_hash=HASH))),
         ("GetStatus", status("x")),
         ("GetStatus", status("")),
+        ("VerifySignature", b""),
+        ("VerifySignature", bytes(v1.VerifySignatureResponse(verdict=v1.SignatureVerdict.OWNER))),
+        ("VerifySignature", bytes(v1.VerifySignatureResponse(verdict=v1.SignatureVerdict(9), chain_id=1))),
     ],
 )
 async def test_nonsense_is_called_unintelligible(scripted: ScriptedAdapter, call: str, answer: bytes) -> None:

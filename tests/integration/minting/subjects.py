@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +12,13 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from cashback.chain.gateway.node import Node
 from cashback.kernel.config import Secret
 from cashback.kernel.migrations import upgrade
 from cashback.processes import contracts
 from cashback.processes.embedded import CHAIN_ID, HOST, CashbackProcess, EmbeddedAnvil, answers, free_port
+from tests.integration.chain.levers import Lever
+from tests.support import smart_wallet
 from tests.support.adapter import FakeAdapter
 from tests.support.servers import Databases
 
@@ -23,10 +27,14 @@ BLOCKS: Final = 8
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """An adapter that listens on `port`; after a few calls of `advance` what it accepted is final."""
+    """An adapter that listens on `port`; after a few calls of `advance` what it accepted is final.
+
+    `wallet_of` makes a contract that signs as the key of one address does, and returns where it stands.
+    """
 
     port: int
     advance: Callable[[], Awaitable[None]]
+    wallet_of: Callable[[bytes], Awaitable[bytes]]
 
 
 @asynccontextmanager
@@ -39,7 +47,13 @@ async def a_fake() -> AsyncIterator[Subject]:
             fake.mint()
             fake.anchors.publish()
 
-        yield Subject(fake.port, advance)
+        async def wallet_of(owner: bytes) -> bytes:
+            """Make one up."""
+            wallet = sha256(owner).digest()[:20]
+            fake.judge.owners[wallet] = owner
+            return wallet
+
+        yield Subject(fake.port, advance, wallet_of)
 
 
 @contextmanager
@@ -69,8 +83,13 @@ def a_real_one(folder: Path, databases: Databases, *, program: Path) -> Iterator
             """Mine on top of it."""
             await asyncio.to_thread(_mine, chain)
 
+        async def wallet_of(owner: bytes) -> bytes:
+            """Deploy one."""
+            async with Node.open([chain.url], chain_id=CHAIN_ID, timeout_s=10) as node:
+                return await smart_wallet.deployed(Lever(node).call, owner)
+
         with CashbackProcess("adapter", log=folder / "adapter.log", port=probe, settings=environ):
-            yield Subject(port, advance)
+            yield Subject(port, advance, wallet_of)
 
 
 def _prepare(dsn: str) -> None:

@@ -7,5 +7,6 @@ polling    asking several at once                shapes     what a method's resu
 quorum     when a value counts                   decoding   a result as a value
 hints      new heads by websocket
 limits     the pause that a limiter wants        jsonrpc    answers, and what is none
+signatures what a contract at somebody's address says of a signature
 node       several endpoints as one: what decides money is agreed on, sends go to all
 """

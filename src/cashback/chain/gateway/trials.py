@@ -92,11 +92,11 @@ def _trials(answers: list[Any]) -> list[Trial]:
     Raises:
         EndpointRefused: of one of them it does not say.
     """
-    return [_refused(one) if isinstance(one, EndpointRefused) else Trial("done") for one in answers]
+    return [outcome_of(one) if isinstance(one, EndpointRefused) else Trial("done") for one in answers]
 
 
-def _refused(refusal: EndpointRefused) -> Trial:
-    """Return what an error says of a call.
+def outcome_of(refusal: EndpointRefused) -> Trial:
+    """Return what an error says of a call that was tried.
 
     Raises:
         EndpointRefused: nothing, it is about something else.

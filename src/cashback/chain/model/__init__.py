@@ -35,6 +35,7 @@ from cashback.chain.model.errors import (
     CursorAhead,
     CursorForeign,
     DeploymentUnknown,
+    JudgesBusy,
     KeyRefused,
     KeyUnavailable,
     KeyUnusable,
@@ -46,6 +47,7 @@ from cashback.chain.model.errors import (
     NotFinalYet,
     NotHalted,
     RaceLost,
+    SignatureMisshapen,
     WrongChain,
 )
 from cashback.chain.model.lanes import (
@@ -69,6 +71,7 @@ from cashback.chain.model.lanes import (
 from cashback.chain.model.mints import Admission, Admitted, Conflicting, Mint, MintView, Outcome, Unmintable, Waiting
 from cashback.chain.model.network import Allowance, Halt, KnownNumber, Network, Person, Policy, Standing
 from cashback.chain.model.recoveries import AdoptedLane, Exposed, Recovered, TakenBack, UnknownMint
+from cashback.chain.model.signatures import Judgement, Verdict
 from cashback.chain.model.views import AdapterView, AttemptView, EndpointView, LaneView, MintStory
 
 __all__ = [
@@ -112,6 +115,8 @@ __all__ = [
     "Hash",
     "Header",
     "Heads",
+    "Judgement",
+    "JudgesBusy",
     "KeyRefused",
     "KeyUnavailable",
     "KeyUnusable",
@@ -150,6 +155,7 @@ __all__ = [
     "SeenLog",
     "Settled",
     "Signature",
+    "SignatureMisshapen",
     "SkippedLog",
     "Slot",
     "SlotKind",
@@ -160,6 +166,7 @@ __all__ = [
     "Trial",
     "UnknownMint",
     "Unmintable",
+    "Verdict",
     "Waiting",
     "WrongChain",
 ]

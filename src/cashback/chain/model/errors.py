@@ -22,6 +22,8 @@ CursorForeign      Rejected      a reader has read another outcome where it stan
 AnchorInvalid      Invalid       a root is not 32 bytes, or what it reaches up to is out of range
 AnchorConflicts    Conflict      another root is known for the same place
 AnchorBehind       Rejected      an anchor that reaches further is known already
+SignatureMisshapen Invalid       an address, a digest or a signature is of another length than it may be
+JudgesBusy         Unavailable   as many contracts are being asked for a verdict as may be at once
 """
 
 from cashback.kernel.errors import Broken, Conflict, Invalid, NotFound, Rejected, Unavailable
@@ -157,3 +159,15 @@ class AnchorBehind(Rejected):
     """An anchor that reaches further was accepted, or stands on the chain: they only ever rise."""
 
     code = "anchor_behind"
+
+
+class SignatureMisshapen(Invalid):
+    """An address is not 20 bytes, a digest not 32, or a signature longer than any wallet's."""
+
+    code = "signature_misshapen"
+
+
+class JudgesBusy(Unavailable):
+    """So many contracts are being asked about signatures that nodes would be kept from what moves money."""
+
+    code = "judges_busy"

@@ -14,6 +14,7 @@ from cashback.chain.rpc.messages import (
     columns_message,
     endpoint_message,
     entry_message,
+    judgement_message,
     lane_message,
     log_message,
     mint_of,
@@ -23,6 +24,7 @@ from cashback.chain.rpc.messages import (
 )
 from cashback.chain.service.acceptance import Acceptance
 from cashback.chain.service.anchoring import Anchors
+from cashback.chain.service.judging import Judging
 from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.reading import Reading
 from cashback.chain.service.stream import Stream
@@ -49,6 +51,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     stream: Stream
     numbers: Numbers
     anchors: Anchors
+    judging: Judging
 
 
 class Calls(ChainAdapterServiceBase):
@@ -61,6 +64,7 @@ class Calls(ChainAdapterServiceBase):
         self._stream = services.stream
         self._numbers = services.numbers
         self._anchors = services.anchors
+        self._judging = services.judging
         self._stop = stop
 
     async def submit_mints(self, message: v1.SubmitMintsRequest) -> v1.SubmitMintsResponse:
@@ -162,3 +166,8 @@ class Calls(ChainAdapterServiceBase):
         if message.teller != v1.NumberTeller.MINTING:
             raise TellerUnknown("a number is told by minting or by the ledger", pointer="teller")
         return v1.TellNumberResponse(known_number=(await self._numbers.take(message.number)).number)
+
+    async def verify_signature(self, message: v1.VerifySignatureRequest) -> v1.VerifySignatureResponse:
+        """Judge whether an account has signed a digest."""
+        judgement = await self._judging.judge(Address(message.address), message.digest, message.signature)
+        return judgement_message(judgement)

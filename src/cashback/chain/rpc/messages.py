@@ -9,6 +9,7 @@ from cashback.chain.model import (
     Admitted,
     Allowance,
     Conflicting,
+    Judgement,
     Mint,
     MintedLog,
     MintView,
@@ -31,6 +32,11 @@ _STATES: Final = {
     "held": v1.MintState.HELD,
 }
 _KINDS: Final = {"minted": v1.OutcomeKind.MINTED, "failed": v1.OutcomeKind.FAILED, "reverted": v1.OutcomeKind.REVERTED}
+_VERDICTS: Final = {
+    "owner": v1.SignatureVerdict.OWNER,
+    "contract": v1.SignatureVerdict.CONTRACT,
+    "invalid": v1.SignatureVerdict.INVALID,
+}
 
 
 def log_message(log: MintedLog) -> v1.ListMintLogsResponseLog:
@@ -152,4 +158,11 @@ def endpoint_message(status: EndpointStatus) -> v1.GetStatusResponseEndpoint:
     """Return one endpoint."""
     return v1.GetStatusResponseEndpoint(
         name=status.name, is_healthy=status.is_healthy, head=status.head, problem=status.problem
+    )
+
+
+def judgement_message(judgement: Judgement) -> v1.VerifySignatureResponse:
+    """Return who has signed."""
+    return v1.VerifySignatureResponse(
+        verdict=_VERDICTS[judgement.verdict], chain_id=judgement.chain_id, block_number=judgement.block_number
     )

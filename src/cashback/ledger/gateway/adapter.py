@@ -12,7 +12,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.unreached import ENDED, why_unreached
-from cashback.ledger.gateway import anchors, answers
+from cashback.ledger.gateway import anchors, answers, signatures
 from cashback.ledger.model import (
     AdapterUnavailable,
     AdapterUnintelligible,
@@ -22,6 +22,7 @@ from cashback.ledger.model import (
     ChainLogs,
     ChainStatus,
     ChainUnavailable,
+    JudgedSignature,
     LatestAnchors,
     LiveMint,
 )
@@ -37,6 +38,7 @@ from cashback.wire.cashback.chain.v1 import (
     ListMintLogsRequest,
     NumberTeller,
     TellNumberRequest,
+    VerifySignatureRequest,
 )
 
 DEADLINE_S: Final = 0.5
@@ -47,6 +49,9 @@ LIMIT_DEADLINE_S: Final = 2.0
 
 ANCHOR_DEADLINE_S: Final = 2.0
 """How long the worker that publishes evidence waits for the adapter to take it."""
+
+SIGNATURE_DEADLINE_S: Final = 2.0
+"""How long whoever proves to hold a wallet waits; a contract is asked on a quorum of nodes, after the newest block."""
 
 AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""
@@ -190,6 +195,22 @@ class Adapter:
             answer = await self._stub.latest_anchor(LatestAnchorRequest(), timeout=ANCHOR_DEADLINE_S)
             with understood():
                 return anchors.latest(answer)
+
+    async def verify_signature(self, address: str, digest: bytes, signature: bytes) -> JudgedSignature:
+        """Return whether `address` has signed `digest`, 32 bytes, by its key or by the contract that stands there.
+
+        A signature has at most `SIGNATURE_BYTES_MAX` bytes: whoever takes one from outside refuses more.
+
+        Raises:
+            AdapterUnavailable: no intelligible answer within the deadline; that says nothing of the signature.
+        """
+        request = VerifySignatureRequest(
+            address=bytes.fromhex(address.removeprefix("0x")), digest=digest, signature=signature
+        )
+        async with _deadline("VerifySignature", SIGNATURE_DEADLINE_S):
+            answer = await self._stub.verify_signature(request, timeout=SIGNATURE_DEADLINE_S)
+            with understood():
+                return signatures.judged(answer)
 
 
 @asynccontextmanager

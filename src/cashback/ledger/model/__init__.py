@@ -122,6 +122,7 @@ from cashback.ledger.model.refunds import (
     Reversible,
     WriteOff,
 )
+from cashback.ledger.model.signatures import JudgedSignature, SignatureVerdict
 from cashback.ledger.model.stories import (
     BalanceStory,
     CashbackItem,
@@ -198,6 +199,7 @@ __all__ = [
     "Granted",
     "Grants",
     "GrantsUnknown",
+    "JudgedSignature",
     "LaneNonces",
     "LargestGrant",
     "LatestAnchors",
@@ -249,6 +251,7 @@ __all__ = [
     "SealingForked",
     "SealingTransplanted",
     "Side",
+    "SignatureVerdict",
     "Standing",
     "State",
     "StepStory",

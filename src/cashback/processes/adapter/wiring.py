@@ -7,6 +7,7 @@ from cashback.chain.gateway.contracts import Contracts
 from cashback.chain.gateway.hints import HeadHints
 from cashback.chain.gateway.keys import Signer
 from cashback.chain.gateway.node import Node
+from cashback.chain.gateway.signatures import WalletContracts
 from cashback.chain.rpc.calls import Services
 from cashback.chain.rules.batching import GuardRails
 from cashback.chain.rules.tending import Patience
@@ -18,6 +19,7 @@ from cashback.chain.service.following import Follower, FollowerSettings, Pulses
 from cashback.chain.service.gas_money import GasMoney
 from cashback.chain.service.halting import Halting
 from cashback.chain.service.inspection import Inspection
+from cashback.chain.service.judging import Judging
 from cashback.chain.service.lane import Intake, LaneLoop
 from cashback.chain.service.numbers import Numbers
 from cashback.chain.service.pricing import Pricing
@@ -53,6 +55,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     cancellations: Cancellations
     releases: Releases
     anchors: Anchors
+    judging: Judging
     recovering: Recovering
     gas_money: GasMoney
     gauges: Gauges[Waits]
@@ -69,6 +72,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
             stream=self.stream,
             numbers=self.numbers,
             anchors=self.anchors,
+            judging=self.judging,
         )
 
 
@@ -99,6 +103,7 @@ def assemble(
         cancellations=Cancellations(database, ordered=work),
         releases=Releases(database, released=work),
         anchors=Anchors(database, accepted=work),
+        judging=Judging(WalletContracts(node), chain_id=settings.chain_id),
         recovering=Recovering(database, source=blocks, start_block=settings.start_block, written=written),
         gas_money=GasMoney(database, source=blocks, limits=settings.gas_limits),
         gauges=gauges(database, signers=[signer.address for signer in signers]),

@@ -54,12 +54,15 @@ __all__ = (
     "ResumeResponse",
     "SetLaneRequest",
     "SetLaneResponse",
+    "SignatureVerdict",
     "SubmitMintsRequest",
     "SubmitMintsResponse",
     "SubmitMintsResponseEntry",
     "SubmitResult",
     "TellNumberRequest",
     "TellNumberResponse",
+    "VerifySignatureRequest",
+    "VerifySignatureResponse",
     "WatchOutcomesRequest",
     "WatchOutcomesResponse",
 )
@@ -321,6 +324,47 @@ class OutcomeKind(betterproto2.Enum):
             "KIND_MINTED": 1,
             "KIND_FAILED": 2,
             "KIND_REVERTED": 3,
+        }
+
+
+class SignatureVerdict(betterproto2.Enum):
+    """
+    Who has signed.
+    """
+
+    UNSPECIFIED = 0
+
+    OWNER = 1
+    """
+    The key of the address itself, also where the address has code besides (EIP-7702).
+    """
+
+    CONTRACT = 2
+    """
+    The contract at the address takes the signature for its own (ERC-1271).
+    """
+
+    INVALID = 3
+    """
+    Neither. A wallet that is not deployed yet (ERC-6492) has signed nothing either.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "SIGNATURE_VERDICT_UNSPECIFIED",
+            1: "SIGNATURE_VERDICT_OWNER",
+            2: "SIGNATURE_VERDICT_CONTRACT",
+            3: "SIGNATURE_VERDICT_INVALID",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "SIGNATURE_VERDICT_UNSPECIFIED": 0,
+            "SIGNATURE_VERDICT_OWNER": 1,
+            "SIGNATURE_VERDICT_CONTRACT": 2,
+            "SIGNATURE_VERDICT_INVALID": 3,
         }
 
 
@@ -1334,6 +1378,44 @@ default_message_pool.register_message("cashback.chain.v1", "TellNumberResponse",
 
 
 @dataclass(eq=False, repr=False)
+class VerifySignatureRequest(betterproto2.Message):
+    address: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
+
+    digest: "bytes" = betterproto2.field(2, betterproto2.TYPE_BYTES)
+    """
+    32 bytes: of a message, the hash of ERC-191.
+    """
+
+    signature: "bytes" = betterproto2.field(3, betterproto2.TYPE_BYTES)
+    """
+    At most 8,192 bytes. Of a key: r, s and v, or the 64 bytes of ERC-2098; a contract may take any, and none.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "VerifySignatureRequest", VerifySignatureRequest)
+
+
+@dataclass(eq=False, repr=False)
+class VerifySignatureResponse(betterproto2.Message):
+    verdict: "SignatureVerdict" = betterproto2.field(
+        1, betterproto2.TYPE_ENUM, default_factory=lambda: SignatureVerdict(0)
+    )
+
+    chain_id: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+    """
+    The chain that is served here, whatever the verdict.
+    """
+
+    block_number: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+    """
+    At which block the address was asked; 0 for OWNER, which needs none.
+    """
+
+
+default_message_pool.register_message("cashback.chain.v1", "VerifySignatureResponse", VerifySignatureResponse)
+
+
+@dataclass(eq=False, repr=False)
 class WatchOutcomesRequest(betterproto2.Message):
     epoch: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
@@ -1570,6 +1652,30 @@ class ChainAdapterServiceStub(ServiceStub):
             "/cashback.chain.v1.ChainAdapterService/LatestAnchor",
             message,
             LatestAnchorResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def verify_signature(
+        self,
+        message: "VerifySignatureRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "VerifySignatureResponse":
+        """
+        Judges whether an account has signed a digest: by its own key, which asks no node, or else by what the contract at its
+        address says of it at the newest block (ERC-1271). Changes nothing, and is about that block alone: a contract may say
+        something else at the next. INVALID is a verdict; whoever cannot be asked is UNAVAILABLE. INVALID_ARGUMENT,
+        `signature_misshapen`, when one of the three is of another length than it may be.
+        """
+
+        return await self._unary_unary(
+            "/cashback.chain.v1.ChainAdapterService/VerifySignature",
+            message,
+            VerifySignatureResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

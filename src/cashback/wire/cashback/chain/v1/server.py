@@ -41,6 +41,8 @@ from . import (
     SubmitMintsResponse,
     TellNumberRequest,
     TellNumberResponse,
+    VerifySignatureRequest,
+    VerifySignatureResponse,
     WatchOutcomesRequest,
     WatchOutcomesResponse,
 )
@@ -119,6 +121,16 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def verify_signature(self, message: "VerifySignatureRequest") -> "VerifySignatureResponse":
+        """
+        Judges whether an account has signed a digest: by its own key, which asks no node, or else by what the contract at its
+        address says of it at the newest block (ERC-1271). Changes nothing, and is about that block alone: a contract may say
+        something else at the next. INVALID is a verdict; whoever cannot be asked is UNAVAILABLE. INVALID_ARGUMENT,
+        `signature_misshapen`, when one of the three is of another length than it may be.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_submit_mints(
         self, stream: "grpclib.server.Stream[SubmitMintsRequest, SubmitMintsResponse]"
     ) -> None:
@@ -187,6 +199,15 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.latest_anchor(request)
         await stream.send_message(response)
 
+    async def __rpc_verify_signature(
+        self,
+        stream: "grpclib.server.Stream[VerifySignatureRequest, VerifySignatureResponse]",
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.verify_signature(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/cashback.chain.v1.ChainAdapterService/SubmitMints": grpclib.const.Handler(
@@ -242,6 +263,12 @@ class ChainAdapterServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 LatestAnchorRequest,
                 LatestAnchorResponse,
+            ),
+            "/cashback.chain.v1.ChainAdapterService/VerifySignature": grpclib.const.Handler(
+                self.__rpc_verify_signature,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                VerifySignatureRequest,
+                VerifySignatureResponse,
             ),
         }
 

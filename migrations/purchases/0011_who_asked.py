@@ -13,8 +13,6 @@ revision = "0011"
 down_revision = "0010"
 
 COMMANDS = r"""
--- The strongest lock comes first: after the index's, which lets others read, we and whoever has read the table and now
--- wants to write to it would wait for each other.
 set local lock_timeout = '5s';
 -- No reference to the API key: it would lock the key's row for every purchase, and keys are never deleted. The rows of
 -- before are not read, under a lock that everybody waits for: what they have here is null.
@@ -28,7 +26,6 @@ alter table purchases.idempotency_keys
 comment on column purchases.idempotency_keys.by_key is 'The API key that the first request came with, if with any.';
 comment on column purchases.idempotency_keys.what is 'What was ordered, where its id does not say so.';
 comment on column purchases.idempotency_keys.resource is 'The id of what was made or changed.';
-create index idempotency_by_time on purchases.idempotency_keys (created_at);
 """
 
 KEYS = r"""
@@ -51,8 +48,6 @@ set local lock_timeout to default;
 """
 
 GRANTS = r"""
--- Who asked and for what is written once, with the reservation; what came of it with the answer.
-grant update (resource) on purchases.idempotency_keys to cashback_api;
 grant update (expires_at) on purchases.api_keys to cashback_api;
 grant select (scopes, expires_at, rate_per_s, burst, replaces, created_by) on purchases.api_keys to cashback_auditor;
 """

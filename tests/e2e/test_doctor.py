@@ -62,7 +62,7 @@ async def test_doctor_names_the_relay_that_is_missing(
     async with stopped(stack.processes[f"relay-{service}"]):
         answer = await shop.buy(customer)
         await eventually(is_aged, within_s=WITHIN_S, what=f"an event waits in {schema}")
-        said = await says(stack, what, f"{schema} for 12", f"`cashback relay` with CASHBACK_RELAY_SERVICE={service}")
+        said = await says(stack, what, f"{schema} for 1", f"`cashback relay` with CASHBACK_RELAY_SERVICE={service}")
         assert "published" in said
     await shop.settled(answer["id"])
     await is_well(stack, what)

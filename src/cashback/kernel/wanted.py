@@ -72,8 +72,10 @@ def difference(text: str, kind: object) -> str:
 
     >>> difference("0", Annotated[int, msgspec.Meta(ge=1)])
     ', and is less'
+    >>> difference("007", Annotated[int, msgspec.Meta(ge=1)])
+    ', and is not written as one'
     """
-    bare, least = bare_of(kind), _meta(kind).ge
+    bare, meta = bare_of(kind), _meta(kind)
     if bare not in _NUMBERS:
         return ""
     try:
@@ -82,7 +84,9 @@ def difference(text: str, kind: object) -> str:
         number = math.nan
     if math.isnan(number) or not text.isascii() or "_" in text:
         return f", and is no {_NUMBERS[bare]}"
-    return ", and is less" if least is not None and number < least else ", and is more"
+    if meta.ge is not None and number < meta.ge:
+        return ", and is less"
+    return ", and is more" if meta.le is not None and number > meta.le else ", and is not written as one"
 
 
 def _meta(kind: object) -> msgspec.Meta:

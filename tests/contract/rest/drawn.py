@@ -22,6 +22,7 @@ _NAMED: Final[Mapping[str, Any]] = {
     "currency": "USD",
     "accepts": ["EUR"],
     "document": _RULES,
+    "types": ["token.minted"],
     "from": "2026-02-01T00:00:00Z",
     "until": "2026-04-01T00:00:00Z",
 }

@@ -191,7 +191,9 @@ def test_an_import_that_was_killed_is_completed_by_the_next_one(dev: Dev, import
     assert last not in {each.user for each in sample[:-1]}
     rows = [row(each.reference, each.user, amount=each.amount_minor, wallet=each.wallet) for each in sample]
     file = written(tmp_path / "killed.csv", rows)
-    with psycopg.connect(dev.settings["CASHBACK_API_DSN"]) as somebody:
+    # Who creates that user stands still for longer than the server lets a process of ours.
+    patient = "-c idle_in_transaction_session_timeout=0"
+    with psycopg.connect(dev.settings["CASHBACK_API_DSN"], options=patient) as somebody:
         somebody.execute(
             "insert into purchases.idempotency_keys (owner, key, fingerprint, created_at)"
             " values (%s, %s, sha256('somebody'), now())",

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
+import psycopg
 import pytest
 
+from cashback.kernel.db import DatabaseUnavailable
 from cashback.purchases.model import OPERATOR, KeyReused, NewMerchant, NewUser, NewWallet, Outcome, Recorded, Refused
 from tests.integration.ledger.world import Dsns, World, buy, new_key, open_world, wallet_number
 
@@ -119,3 +121,14 @@ async def test_people_are_created_once_by_the_same_mechanism(world: World) -> No
     assert isinstance(crossed, Refused)
     assert isinstance(crossed.error, KeyReused)
     assert await world.one("select count(*) from purchases.users where reference = 'c-1'") == 1
+
+
+async def test_a_locked_table_is_an_outage_and_no_key_is_called_busy(world: World) -> None:
+    """A migration keeps everybody out: nobody is told that the first request under a key is still being answered."""
+    await world.programme()
+    purchase = buy(await world.user(), await world.merchant())
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as migration:
+        await migration.execute("lock table purchases.idempotency_keys in access exclusive mode")
+        with pytest.raises(DatabaseUnavailable):
+            await world.purchases.record_one(purchase)
+    assert isinstance(await world.purchases.record_one(purchase), Recorded)

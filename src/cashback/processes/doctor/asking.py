@@ -36,6 +36,7 @@ async def ask(what: str, answer: Awaitable[str]) -> Examined:
         return Examined(what, is_well=False, detail=error.detail)
     except psycopg.Error as error:
         # No table, no right to read it, no such database: a person has to see the server's own words.
-        return Examined(what, is_well=False, detail=str(error).strip().splitlines()[0])
+        words = str(error).strip().splitlines() or [type(error).__name__]
+        return Examined(what, is_well=False, detail=words[0])
     except TimeoutError:
         return Examined(what, is_well=False, detail=f"no answer within {ANSWER_WITHIN_S:g} s")

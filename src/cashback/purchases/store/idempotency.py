@@ -84,6 +84,9 @@ async def reserve(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_
         )
         row = await cursor.fetchone()
     except errors.LockNotAvailable as cause:
+        # Of a key the server says in which index; of the table, which a migration has, it says nothing.
+        if cause.diag.context is None:
+            raise
         raise KeyBusy("the first request under this key is still being answered") from cause
     return set() if row is None or row[0] is None else set(zip(row[0], row[1], strict=True))
 

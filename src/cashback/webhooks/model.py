@@ -21,7 +21,7 @@ ANSWER_BYTES_MAX: Final = 1_024
 """How much of an answer is kept."""
 
 REPLAYS_MAX: Final = 10_000
-"""How many deliveries are repeated by one command."""
+"""How many deliveries are repeated by one command, beside those of the last one's instant."""
 
 
 class EndpointState(Enum):

@@ -56,13 +56,14 @@ class Done(msgspec.Struct, frozen=True):
 class WebhookReplay(msgspec.Struct, frozen=True, kw_only=True):
     """How many deliveries are made again, or would be in a `dry_run`; `more` when there are others beyond those.
 
-    Then `next_since` is when the first of them happened: the `since` by which to go on, and nothing is made twice.
+    Then `next_since` is when the first of them happened: the `since` by which to go on, and nothing is made twice. An
+    answer that is given again may be older than this member.
     """
 
     count: int
     dry_run: bool
     more: bool
-    next_since: datetime | None
+    next_since: datetime | None = None
 
 
 Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]

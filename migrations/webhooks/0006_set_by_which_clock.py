@@ -9,6 +9,7 @@ SET_AT = r"""
 set local lock_timeout = '5s';
 -- By the same clock as `due_at`. Processes of the release before, which do not know of it, leave it as it is.
 alter table webhooks.deliveries add column due_set_at timestamptz not null default now();
+-- Reads every delivery under the lock of the line above: ADR 0065 has how long that takes.
 create index delivery_set on webhooks.deliveries (due_set_at) where state in ('due', 'claimed');
 set local lock_timeout to default;
 

@@ -86,7 +86,9 @@ def _mended(text: str) -> str:
     """Return what a person does about a halt that is told so."""
     from cashback.chain.rules.attention import mended_by
 
-    return mended_by(text.removeprefix(_HALTED[0]))
+    # The mint worker says after a colon what else it knows.
+    reason, _, _ = text.removeprefix(_HALTED[0]).removeprefix(_HALTED[1]).partition(":")
+    return mended_by(reason)
 
 
 def how_it_ended(code: int | None, log: Path) -> str:

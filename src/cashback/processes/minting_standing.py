@@ -4,14 +4,13 @@ from typing import Final
 
 import msgspec
 
+from cashback.chain.rules.attention import mended_by
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
 from cashback.minting import Halt, Halts, Readings
 
 TOLD_WITHIN_MS: Final = 10_000
 """A mint worker tells the adapter its highest number every second; one that has not for so long is not at work."""
-
-LIFTED: Final = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
 
 
 class MintingStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +33,8 @@ async def look(dsn: Secret, *, name: str) -> MintingStanding:
 def concerns(standing: MintingStanding) -> list[str]:
     """Return what of it needs a person, one sentence each; empty when nothing does."""
     found = [
-        f"the mint worker is halted by {one.raised_by or 'itself'}: {one.kind.value}: {one.detail}; {LIFTED}"
+        f"the mint worker is halted by {one.raised_by or 'itself'}: {one.kind.value}: {one.detail};"
+        f" {mended_by(one.kind.value)}"
         for one in standing.halts
     ]
     if standing.stuck:

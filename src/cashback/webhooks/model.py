@@ -21,7 +21,7 @@ ANSWER_BYTES_MAX: Final = 1_024
 """How much of an answer is kept."""
 
 REPLAYS_MAX: Final = 10_000
-"""How many deliveries are repeated by one command."""
+"""How many deliveries are repeated by one command, beside those of the last one's instant."""
 
 
 class EndpointState(Enum):
@@ -154,6 +154,7 @@ class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery as it is told, with its last try: when that was, and the status of the answer or why there was none.
 
     `due_at` is when it is tried next; while a worker tries it (`claimed`), when another one may, should that one die.
+    The answer to a command that is given again may be older than what is told of the last try.
     """
 
     id: str
@@ -166,9 +167,9 @@ class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     due_at: datetime | None
     ended_at: datetime | None
-    last_try_at: datetime | None
-    last_status: int | None
-    last_error: str | None
+    last_try_at: datetime | None = None
+    last_status: int | None = None
+    last_error: str | None = None
 
 
 class AttemptStory(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,8 +72,14 @@ async def test_what_is_halted_and_stuck_is_told_in_sentences(world: World) -> No
     )
     world.execute("update minting.mints set reason = 'number_retired' where number = 2")
     await Halts(world.operator).halt_by_hand(by="alice", detail="a drill")
+    world.execute(
+        "insert into minting.halts (kind, number, cashback_id, detail) values ('cursor_ahead', 0, '', 'up to 7')"
+    )
     lifted = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
-    assert concerns(await look(dsn, name="test")) == [
+    drill, restored, stuck = concerns(await look(dsn, name="test"))
+    assert [drill, stuck] == [
         f"the mint worker is halted by alice: by_hand: a drill; {lifted}",
         "1 stuck; `cashback mint list --state stuck` names them",
     ]
+    assert restored.startswith("the mint worker is halted by itself: cursor_ahead: up to 7; the chain database is")
+    assert "`cashback chain recover --reason WHY`" in restored

@@ -43,6 +43,18 @@ async def test_claims_side_by_side_take_no_more_of_an_endpoint_than_one_would(wo
     assert taken == [3, PER_ENDPOINT_MAX - 3]
 
 
+async def test_claims_that_are_planned_otherwise_choose_the_same_of_what_is_due_at_one_instant(world: World) -> None:
+    """As all is that came in one batch; here one reads by the index, and the other sorts."""
+    await world.endpoint()
+    await world.take(*(refunded() for _ in range(20)))
+    world.rows("update webhooks.deliveries set type = type where id in (select id from webhooks.deliveries limit 10)")
+    async with opened(world, "cashback_webhooks") as one, opened(world, "cashback_webhooks") as other:
+        for way in ("indexscan", "bitmapscan"):
+            await other.execute(f"set local enable_{way} = off")
+        taken = [len(await claim(one, limit=3)), len(await claim(other))]
+    assert taken == [3, PER_ENDPOINT_MAX - 3]
+
+
 async def test_disabling_an_endpoint_waits_for_no_claim(world: World) -> None:
     """What is being claimed ends within seconds, by the worker that ends the rest."""
     endpoint = await world.endpoint()
@@ -77,6 +89,20 @@ async def test_what_was_set_by_a_clock_that_was_set_back_since_waits_no_longer_t
     left = "select extract(epoch from due_at - clock_timestamp()) from webhooks.deliveries where id = %s"
     [(left_s,)] = world.rows(left, again.id)
     assert 240 < left_s <= 300
+
+
+async def test_what_a_process_of_before_sets_after_a_clock_was_set_back_stays_as_it_set_it(world: World) -> None:
+    """It does not know of the instant: a try that it goes on with is not another's, its pause is not cut short."""
+    await world.endpoint()
+    await world.take(refunded(), refunded())
+    async with world.worker.transaction() as tx:
+        held, again = await claim(tx, limit=2)
+    world.rows("update webhooks.deliveries set due_set_at = now() + interval '1 hour'")
+    noted = "update webhooks.deliveries set state = %s, due_at = now() + %s::interval where id = %s returning due_at"
+    due_at = [*world.rows(noted, "claimed", "6 seconds", held.id), *world.rows(noted, "due", "30 minutes", again.id)]
+    async with world.worker.transaction() as tx:
+        assert [await due.mend(tx, ahead_s=10, limit=10) for _ in range(2)] == [2, 0]
+    assert world.rows("select due_at from webhooks.deliveries order by due_at") == due_at
 
 
 async def test_what_waits_by_the_clock_as_it_is_waits_on(world: World) -> None:

@@ -1,6 +1,7 @@
 """The log of deliveries, and delivering again."""
 
 from datetime import timedelta
+from typing import Final
 
 import pytest
 
@@ -9,6 +10,12 @@ from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryUnknown
 from cashback.webhooks.service.readings import WebhookReadings
 from cashback.webhooks.service.replaying import replay_many, replay_one
 from tests.integration.webhooks.world import World, eventually, refunded
+
+ALL_DELIVERED: Final = """
+    update webhooks.deliveries
+    set state = 'delivered', claims = 1, attempts = 1, due_at = null, ended_at = now()
+    where state = 'due'
+"""
 
 
 async def test_a_delivery_is_replayed_under_the_same_id_with_the_same_bytes(world: World) -> None:
@@ -123,9 +130,7 @@ async def test_a_replay_says_exactly_whether_there_are_more_and_by_when_to_go_on
     endpoint = await world.endpoint()
     times = [endpoint.created_at + timedelta(hours=hour) for hour in range(1, 5)]
     await world.take(*(refunded(time=time) for time in times))
-    world.rows(
-        "update webhooks.deliveries set state = 'delivered', claims = 1, attempts = 1, due_at = null, ended_at = now()"
-    )
+    world.rows(ALL_DELIVERED)
     told = []
     for since in (times[0], times[2]):
         async with world.api.transaction() as tx:
@@ -142,6 +147,27 @@ async def test_a_replay_says_exactly_whether_there_are_more_and_by_when_to_go_on
     assert told == [Replayed(2, times[2]), Replayed(2, None)]
     made = world.rows("select count(*), count(distinct replay_of) from webhooks.deliveries where replay_of is not null")
     assert made == [(0, 0) if dry_run else (4, 4)]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_replay_that_goes_on_makes_nothing_of_one_instant_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    """What one commit told of has one instant: it comes as a whole, and a delivery that has arrived since not again."""
+    monkeypatch.setattr("cashback.webhooks.service.replaying.REPLAYS_MAX", 2)
+    endpoint = await world.endpoint()
+    early, shared, late = (endpoint.created_at + timedelta(hours=hour) for hour in (1, 2, 3))
+    await world.take(*(refunded(time=time) for time in (early, shared, shared, shared, late)))
+    world.rows(ALL_DELIVERED)
+    told = [Replayed(0, early)]
+    while (since := told[-1].next_since) and len(told) < 5:
+        span = Span(since=since, until=late + timedelta(hours=1))
+        async with world.api.transaction() as tx:
+            told.append(await replay_many(tx, endpoint.id, merchant_id="mer_1", span=span, dry_run=dry_run, by="test"))
+        world.rows(ALL_DELIVERED)
+    assert told[1:] == [Replayed(4, late), Replayed(1, None)]
+    made = world.rows("select count(*), count(distinct replay_of) from webhooks.deliveries where replay_of is not null")
+    assert made == [(0, 0) if dry_run else (5, 5)]
 
 
 async def test_the_log_tells_the_last_try_of_each_delivery(world: World) -> None:

@@ -48,6 +48,16 @@ def test_a_halt_for_another_reason_is_said_as_well() -> None:
     assert "`cashback chain recover --reason WHY --dry-run`" in said
 
 
+@pytest.mark.parametrize("kind", ["cursor_ahead", "cursor_foreign"])
+def test_a_halt_of_the_mint_worker_is_said_with_what_mends_it_too(kind: str) -> None:
+    """It tells more than the reason; here the adapter's database was restored, and lifting alone would hide that."""
+    text = f"minting is halted by {kind}: outcomes were applied up to 7 of epoch epo_1; the stream ends at 3"
+    [said] = Halts({}).news({"worker-mint": text})
+    assert said.startswith(f"worker-mint: {text}; the chain database is older than what minting has read")
+    halted, recovered, lifted = (said.index(f"`cashback chain {verb} ") for verb in ("halt", "recover", "resume"))
+    assert halted < recovered < lifted
+
+
 def test_what_was_told_at_the_start_is_not_said_again() -> None:
     """That it was lifted is."""
     halts = Halts({"adapter": BY_HAND})

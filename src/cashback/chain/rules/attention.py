@@ -24,13 +24,21 @@ _FOR_A_PERSON: Final = {
 limiter refills."""
 
 _LIFTED: Final = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
+_RESTORED: Final = (
+    "the chain database is older than what minting has read of it: `cashback chain halt --reason WHY` halts the adapter"
+    " as well, `cashback chain recover --reason WHY` has it know its chain again, and only then `cashback chain resume"
+    " --reason WHY` lifts every halt"
+)
 _MENDED_BY: Final = {
+    "cursor_ahead": _RESTORED,
+    "cursor_foreign": _RESTORED,
     "reorganised_below_final": (
         "the nodes have other blocks than were final: `cashback chain recover --reason WHY --dry-run` tells what the"
         " records would give up, without `--dry-run` they do, and `cashback chain resume --reason WHY` lifts the halt"
-    )
+    ),
 }
-"""Halts that a command mends; lifted without it they come again."""
+"""Halts that a command mends, the adapter's and the mint worker's; lifted without it they come again, or what was lost
+is never seen."""
 
 
 def worries(view: AdapterView) -> list[str]:

@@ -124,9 +124,9 @@ async def replay_endpoint(
     data: JSONBody[ReplayBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[WebhookReplay]:
-    """Post up to 10,000 of them again, oldest first, and say from when on there are others.
+    """Post 10,000 of them again, those of the last one's instant as well, and say from when on there are others.
 
-    What is under way again already is left out.
+    Oldest first; what is under way again already is left out.
     """
     terms = Terms(
         id=endpoint_id,

@@ -56,13 +56,14 @@ class Done(msgspec.Struct, frozen=True):
 class WebhookReplay(msgspec.Struct, frozen=True, kw_only=True):
     """How many deliveries are made again, or would be in a `dry_run`; `more` when there are others beyond those.
 
-    Then `next_since` is when the first of them happened: the `since` by which to go on.
+    Then `next_since` is when the first of them happened: the `since` by which to go on, and nothing is made twice. An
+    answer that is given again may be older than this member.
     """
 
     count: int
     dry_run: bool
     more: bool
-    next_since: datetime | None
+    next_since: datetime | None = None
 
 
 Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]
@@ -179,7 +180,9 @@ class WebhookCommands:
         return await self._once(asked, "replay_webhook_delivery", Terms(id=delivery_id), act)
 
     async def replay_endpoint(self, asked: Asked, terms: Terms) -> Done:
-        """Have what ended of the events of a span be delivered once more, at most 10,000 of them, oldest first.
+        """Have what ended of the events of a span be delivered once more, oldest first.
+
+        10,000 of them, and what happened at the same instant as the last.
 
         Raises:
             SpanInvalid: it ends before it starts, or an instant lacks its offset.

@@ -1,6 +1,8 @@
 """Delivering again: under the same event id, with the same bytes, tried as at first."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
@@ -19,6 +21,8 @@ from cashback.webhooks.store import endpoints
 from cashback.webhooks.store import replays as store
 
 ENDED = (DeliveryState.DELIVERED, DeliveryState.FAILED)
+_JUST_AFTER: Final = timedelta(microseconds=1)
+"""The least by which two instants differ, in the database as here."""
 
 
 async def replay_one(tx: Tx, delivery_id: str, *, merchant_id: str | None, by: str) -> str:
@@ -48,20 +52,29 @@ async def replay_many(
 ) -> Replayed:
     """Deliver once more what ended of the events of a span, oldest first; a `dry_run` counts alone.
 
-    At most 10,000 at a time, and what comes returns with where the others begin. What is under way again already is
-    left out, so that asking twice doubles nothing.
+    10,000 at a time and what happened at the same instant as the last of them, since whoever goes on does so by an
+    instant, and what one commit has told of has one. It returns with where the others begin. What is under way again
+    already is left out, so that asking twice doubles nothing.
 
     Raises:
         EndpointUnknown: there is none such, or it is another merchant's.
         EndpointDisabled: it hears of nothing.
     """
     endpoint = await owned(tx, endpoint_id, merchant_id=merchant_id)
-    found = await store.replayable(tx, endpoint_id, span=span, states=states, types=types, limit=REPLAYS_MAX + 1)
-    first_ids, count = [first_id for first_id, _ in found[:REPLAYS_MAX]], len(found[:REPLAYS_MAX])
-    if found and not dry_run:
+
+    async def found(since: datetime, limit: int) -> list[tuple[str, datetime]]:
+        """Return so many of them and those of the last one's instant, from an instant on."""
+        rest = Span(since=since, until=span.until)
+        return await store.replayable(tx, endpoint_id, span=rest, states=states, types=types, limit=limit)
+
+    firsts = await found(span.since, REPLAYS_MAX)
+    # That one is there, and not how many came, says whether there are others.
+    others = await found(firsts[-1][1] + _JUST_AFTER, 1) if len(firsts) >= REPLAYS_MAX else []
+    count = len(firsts)
+    if firsts and not dry_run:
+        first_ids = [first_id for first_id, _ in firsts]
         count = await _repeat(tx, endpoint, first_ids, [new_id("whd") for _ in first_ids], by=by)
-    # Asked for one more than may be: that it is there, and not how many came, says whether there are others.
-    return Replayed(count, next((occurred_at for _, occurred_at in found[REPLAYS_MAX:]), None))
+    return Replayed(count, others[0][1] if others else None)
 
 
 async def _repeat(tx: Tx, endpoint: Endpoint, first_ids: Sequence[str], ids: Sequence[str], *, by: str) -> int:

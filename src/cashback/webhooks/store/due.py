@@ -120,6 +120,8 @@ async def claim_due(tx: Tx, *, limit: int, per_merchant: int, per_endpoint: int,
     Locked is what is claimed and nothing else, one after the other until there is enough: a claim beside this one has
     the rest. Both choose from the same, so that together they take no more of an endpoint than one of them would.
     """
+    # What is due at one instant comes as its rows lie, by the index as by a sort for a few, so that both choose alike.
+    # By `id` as well, each claim would sort all that came in one batch: of a replay of 10,000, 24 ms instead of 0.7.
     cursor = await tx.execute(
         _CLAIM_DUE, {"limit": limit, "per_merchant": per_merchant, "per_endpoint": per_endpoint, "hold_s": hold_s}
     )
@@ -173,7 +175,8 @@ async def give_back(tx: Tx, claims: Sequence[Claim]) -> None:
 async def mend(tx: Tx, *, ahead_s: int, limit: int) -> int:
     """Have deliveries wait from now on for as long as they were to, which a clock has set that was set back since.
 
-    Those are what was set more than `ahead_s` from now, at most `limit` of them; returns how many. Twice is once.
+    Those are what was set more than `ahead_s` from now, at most `limit` of them; returns how many. Twice is once. One
+    that is due before it was set was set anew since, by a process that does not say when: it stays due then.
     """
     cursor = await tx.execute(
         """
@@ -187,7 +190,7 @@ async def mend(tx: Tx, *, ahead_s: int, limit: int) -> int:
             for no key update skip locked
         )
         update webhooks.deliveries as mended
-        set due_at = now() + (due_at - due_set_at),
+        set due_at = case when due_at < due_set_at then due_at else now() + (due_at - due_set_at) end,
             due_set_at = now()
         from ahead
         where mended.id = ahead.id

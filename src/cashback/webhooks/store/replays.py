@@ -22,26 +22,30 @@ async def replayable(
 
     One that failed and was delivered when it was made again is none that is missing.
 
-    Oldest first; of all types when none is named.
+    Oldest first, `limit` of them and all others of the last one's instant; of all types when none is named.
     """
     cursor = await tx.execute(
         """
-        select first.id, first.occurred_at
-        from webhooks.deliveries as first
-        where first.endpoint_id = %(endpoint_id)s
-          and first.occurred_at >= %(since)s
-          and first.occurred_at < %(until)s
-          and first.replay_of is null
-          and first.state = any(%(states)s::text[])
-          and (%(types)s::text[] = '{}' or first.type = any(%(types)s::text[]))
-          and not exists (
-              select 1
-              from webhooks.deliveries as again
-              where again.replay_of = first.id
-                and (again.state in ('due', 'claimed') or first.state = 'failed' and again.state = 'delivered')
-          )
-        order by first.occurred_at, first.id
-        limit %(limit)s
+        select id, occurred_at
+        from (
+            select first.id, first.occurred_at
+            from webhooks.deliveries as first
+            where first.endpoint_id = %(endpoint_id)s
+              and first.occurred_at >= %(since)s
+              and first.occurred_at < %(until)s
+              and first.replay_of is null
+              and first.state = any(%(states)s::text[])
+              and (%(types)s::text[] = '{}' or first.type = any(%(types)s::text[]))
+              and not exists (
+                  select 1
+                  from webhooks.deliveries as again
+                  where again.replay_of = first.id
+                    and (again.state in ('due', 'claimed') or first.state = 'failed' and again.state = 'delivered')
+              )
+            order by first.occurred_at
+            fetch first (%(limit)s) rows with ties
+        ) as found
+        order by occurred_at, id
         """,
         {
             "endpoint_id": endpoint_id,

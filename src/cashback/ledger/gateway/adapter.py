@@ -51,7 +51,7 @@ ANCHOR_DEADLINE_S: Final = 2.0
 """How long the worker that publishes evidence waits for the adapter to take it."""
 
 SIGNATURE_DEADLINE_S: Final = 2.0
-"""How long whoever proves to hold a wallet waits; a contract is asked on a quorum of nodes, after the newest block."""
+"""How long whoever proves to hold a wallet waits; the adapter gives its nodes less, and can still tell of them."""
 
 AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""

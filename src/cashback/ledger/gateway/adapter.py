@@ -38,7 +38,6 @@ from cashback.wire.cashback.chain.v1 import (
     ListMintLogsRequest,
     NumberTeller,
     TellNumberRequest,
-    VerifySignatureRequest,
 )
 
 DEADLINE_S: Final = 0.5
@@ -199,16 +198,14 @@ class Adapter:
     async def verify_signature(self, address: str, digest: bytes, signature: bytes) -> JudgedSignature:
         """Return whether `address` has signed `digest`, 32 bytes, by its key or by the contract that stands there.
 
-        A signature has at most `SIGNATURE_BYTES_MAX` bytes: whoever takes one from outside refuses more.
-
         Raises:
+            SignatureMisshapen: one of the three is not what it is called, or longer than it may be; no verdict either.
             AdapterUnavailable: no intelligible answer within the deadline; that says nothing of the signature.
         """
-        request = VerifySignatureRequest(
-            address=bytes.fromhex(address.removeprefix("0x")), digest=digest, signature=signature
-        )
+        request = signatures.question(address, digest, signature)
         async with _deadline("VerifySignature", SIGNATURE_DEADLINE_S):
-            answer = await self._stub.verify_signature(request, timeout=SIGNATURE_DEADLINE_S)
+            with signatures.refusals():
+                answer = await self._stub.verify_signature(request, timeout=SIGNATURE_DEADLINE_S)
             with understood():
                 return signatures.judged(answer)
 

@@ -11,7 +11,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.money import TokenUnits
-from cashback.kernel.unreached import ENDED, why_unreached
+from cashback.kernel.unreached import why_unanswered
 from cashback.ledger.gateway import anchors, answers, signatures
 from cashback.ledger.model import (
     AdapterUnavailable,
@@ -220,7 +220,7 @@ async def _deadline(call: str, within_s: float = DEADLINE_S) -> AsyncIterator[No
     except GRPCError as cause:
         raise _failure(call, cause) from cause
     except (ProtocolError, StreamTerminatedError, OSError) as cause:
-        why = why_unreached(cause) or ENDED
+        why = why_unanswered(cause, ended=StreamTerminatedError)
         raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer: {why}") from cause
     except Unintelligible as cause:
         raise AdapterUnintelligible(f"{call}: the blockchain adapter answered nonsense ({cause})") from cause

@@ -57,6 +57,7 @@ NOT_OVER_REST = {
     "numbers_fenced": "of the ledger worker",
     "outcome_unknown": "of the ledger worker",
     "proof_invalid": "of `cashback ledger verify`",
+    "signature_misshapen": "whoever takes a signature over REST refuses its own field",
     "supply_too_large": "of the ledger worker",
     "sealing_transplanted": "of the ledger worker",
     "settings_invalid": "ends the process at its start",

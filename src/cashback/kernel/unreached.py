@@ -7,6 +7,8 @@
     | the connection ended before an answer    | it ended the connection                              |
     | nothing came in time                     | it did not answer in time                            |
     | TLS, by what is wrong with a certificate | its certificate is ..., or: no TLS came about with it |
+    | what came is no answer                   | what it said cannot be read                          |
+    | anything else                            | it is not known why; the log names the error's class |
 
 Libraries have classes and numbers for it, which are for logs, and their own words, which may quote an address.
 """
@@ -18,10 +20,14 @@ import ssl
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from cashback.kernel.telemetry import logger
+
 REFUSED: Final = "nothing listens at its address"
 TOO_LATE: Final = "it did not answer in time"
 NAMELESS: Final = "its name leads nowhere"
 ENDED: Final = "it ended the connection"
+UNREADABLE: Final = "what it said cannot be read"
+UNKNOWN: Final = "it is not known why"
 _NO_WAY: Final = "no way leads to its address"
 
 _BY_NUMBER: Final[Mapping[int, str]] = {
@@ -56,6 +62,20 @@ _BY_KIND: Final[Mapping[type[Exception], str]] = {
 _NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
 _ERRORS_MAX: Final = 16
 """Errors that are looked at: one has been made of another, or of several."""
+
+log = logger(__name__)
+
+
+def why_unanswered(cause: Exception, *, ended: type[Exception] | tuple[type[Exception], ...] = ()) -> str:
+    """Return why nobody answered; that it is not known where nothing tells, and then the log has the error's class.
+
+    `ended` are the classes by which a library says that the connection ended before an answer.
+    """
+    words = why_unreached(cause) or (ENDED if isinstance(cause, ended) else "")
+    if not words:
+        kind = type(cause)
+        log.warning("failure.not_understood", kind=f"{kind.__module__}.{kind.__qualname__}")
+    return words or UNKNOWN
 
 
 def why_unreached(cause: BaseException) -> str:

@@ -23,7 +23,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.money import INT63_MAX, TokenUnits
 from cashback.kernel.telemetry import Kind, batch
-from cashback.kernel.unreached import ENDED, why_unreached
+from cashback.kernel.unreached import why_unanswered
 from cashback.minting.model import (
     AdapterAnswerBroken,
     AdapterRefused,
@@ -174,7 +174,8 @@ def _failures_named() -> Iterator[None]:
     except TimeoutError as cause:
         raise AdapterUnavailable(_TOO_LATE) from cause
     except (OSError, StreamTerminatedError, ProtocolError) as cause:
-        raise AdapterUnavailable(f"the adapter cannot be reached: {why_unreached(cause) or ENDED}") from cause
+        why = why_unanswered(cause, ended=StreamTerminatedError)
+        raise AdapterUnavailable(f"the adapter cannot be reached: {why}") from cause
 
 
 def _kind(failure: GRPCError) -> type[AdapterRefused | AdapterUnavailable | CursorAhead | CursorForeign]:

@@ -5,9 +5,9 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from cashback.kernel.unreached import ENDED, why_unreached
 from cashback.ledger.model import ChainUnavailable, Published
 from cashback.ledger.model.proofs import ProvedAnchor
+from cashback.processes.unanswered import why_no_answer
 
 ANCHORED: Final = "0x41c3f410f5c8ac36bb46b1dccef0de0f964087c9e688795fa02ecfa2c20b3fe4"
 """Keccak-256 of `Anchored(bytes32,uint64)`."""
@@ -87,7 +87,7 @@ async def _ask(http: httpx.AsyncClient, chain: Chain, method: str, *parameters: 
         response = await http.post(chain.rpc_url, json=request)
         answer = msgspec.json.decode(response.content, type=dict[str, Any])
     except httpx.HTTPError as cause:
-        raise ChainUnavailable(f"the node did not answer {method}: {why_unreached(cause) or ENDED}") from cause
+        raise ChainUnavailable(f"the node did not answer {method}: {why_no_answer(cause)}") from cause
     except msgspec.DecodeError as cause:
         raise ChainUnavailable(f"the node did not answer {method}: what it said is no JSON-RPC") from cause
     if "result" not in answer:

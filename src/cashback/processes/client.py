@@ -8,7 +8,7 @@ import httpx
 
 from cashback.kernel.config import Secret
 from cashback.kernel.errors import Rejected, Unavailable
-from cashback.kernel.unreached import ENDED, why_unreached
+from cashback.processes.unanswered import why_no_answer
 
 _ANSWER_WITHIN_S: Final = 15.0
 _REPLAYED: Final = "Idempotency-Replayed"
@@ -89,8 +89,8 @@ class Client:
             raise ApiRejected(
                 f"{method} {path} cannot be sent: a header or the path has characters that HTTP has not"
             ) from cause
-        except httpx.TransportError as cause:
-            why = why_unreached(cause) or ENDED
+        except httpx.RequestError as cause:
+            why = why_no_answer(cause)
             raise ApiUnavailable(f"the API at {self._http.base_url} did not answer: {why}") from cause
         try:
             document: dict[str, Any] = response.json()

@@ -10,10 +10,18 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from cashback.chain.gateway import signatures as gateway
+from cashback.chain.gateway.node import Node
+from cashback.chain.gateway.polling import LATE_MAX
+from cashback.chain.gateway.signatures import CONTRACT_WITHIN_S, WITHIN_S
 from cashback.chain.model import Address, ChainUnavailable, Judgement, JudgesBusy
 from cashback.chain.service.judging import CONTRACTS_AT_ONCE_MAX
+from cashback.ledger.gateway import Adapter
+from cashback.ledger.gateway.adapter import SIGNATURE_DEADLINE_S as DEADLINE_S
+from cashback.ledger.model import ChainUnavailable as NodesSilent
 from cashback.processes import adapter
-from tests.integration.chain.proxy import Proxy, Whim
+from tests.integration.chain.listening import listening_at
+from tests.integration.chain.proxy import Http, Proxy, Whim
 from tests.integration.chain.support import CHAIN_ID, Bench, assembled
 from tests.integration.chain.waiting import eventually
 from tests.support import smart_wallet
@@ -21,10 +29,13 @@ from tests.support import smart_wallet
 TEXT: Final = "I want what I have earned at this address."
 ALICE, BOB = b"\x11" * 32, b"\x22" * 32
 SOMEWHERE: Final = Address(b"\x5e" * 20)
+PATIENT_S: Final = 15.0
 TAKEN: Final = f"0x1626ba7e{'00' * 28}"
 TAKES_ALL: Final = "0x631626ba7e60e01b5f5260205ff3"
 """PUSH4 the selector, PUSH1 224, SHL, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN."""
 REFUSED: Final[Whim] = {"error": {"code": -32_000, "message": "missing trie node"}}
+LIMITED: Final = Http(429, b"{}", b"retry-after: 60\r\n")
+TO_BE_HEARD_S: Final = 0.25
 UNKNOWN_CODES: Final = {
     "none": "0x",
     "stops": "0x00",
@@ -59,6 +70,13 @@ async def put(bench: Bench, code: str, at: bytes = SOMEWHERE) -> None:
     """Have code stand at an address, from the next block on."""
     await bench.lever.call("anvil_setCode", f"0x{at.hex()}", code)
     await bench.lever.mine()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nodes tell in their own time: a slow machine is no silent endpoint, and settings bound what hangs."""
+    monkeypatch.setattr(gateway, "CONTRACT_WITHIN_S", PATIENT_S)
+    monkeypatch.setattr(gateway, "WITHIN_S", 2 * PATIENT_S)
 
 
 @pytest.fixture
@@ -169,6 +187,55 @@ async def test_one_endpoint_that_says_yes_is_outvoted_and_two_decide_nothing(
         proxies[0].lie("eth_call", lambda _: TAKEN)
         with pytest.raises(ChainUnavailable, match="different things of the contract"):
             await judged(bench, SOMEWHERE, ALICE)
+
+
+async def test_an_endpoint_on_which_strangers_code_is_slow_is_asked_first_all_the_same(
+    settings: adapter.Settings, proxies: list[Proxy]
+) -> None:
+    """The two others have decided before it: it owes nobody an answer, and is left out of no vote on money."""
+    async with assembled(through(settings, proxies)) as bench:
+        wallet = await smart_wallet.deployed(bench.lever.call, address_of(ALICE))
+        proxies[2].always("eth_call", "hang")
+        for _ in range(LATE_MAX + 1):
+            assert await judged(bench, wallet, ALICE) == "contract"
+        proxies[2].asked.clear()
+        assert await judged(bench, wallet, ALICE) == "contract"
+
+        async def look() -> bool | None:
+            """Tell whether it was asked for the newest block with the others."""
+            return "eth_getBlockByNumber" in proxies[2].asked or None
+
+        assert await eventually(look)
+
+
+async def test_an_endpoint_that_strangers_code_silences_is_thought_no_less_of(proxies: list[Proxy]) -> None:
+    """Nobody knows whether that was signed; none of them rests, but one that says that it wants a pause."""
+    async with Node.open([one.url for one in proxies], chain_id=CHAIN_ID, timeout_s=2, quorum=2) as node:
+        for proxy in proxies[:2]:
+            proxy.always("eth_call", "hang")
+        with pytest.raises(ChainUnavailable, match="no answer within 2 s"):
+            await gateway.WalletContracts(node).take(SOMEWHERE, *signed(ALICE))
+        assert [(one.is_healthy, one.problem) for one in node.endpoints] == [(True, "")] * 3
+        proxies[0].always("eth_call", LIMITED)
+        with pytest.raises(ChainUnavailable):
+            await gateway.WalletContracts(node).take(SOMEWHERE, *signed(ALICE))
+        assert [one.is_healthy for one in node.endpoints] == [False, True, True]
+
+
+async def test_whoever_proves_hears_of_silent_nodes_before_they_stop_waiting(
+    settings: adapter.Settings, proxies: list[Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Endpoints may take longer than the ledger waits for the adapter: then these are to blame, and not that one."""
+    assert DEADLINE_S - WITHIN_S >= TO_BE_HEARD_S
+    assert WITHIN_S - CONTRACT_WITHIN_S >= TO_BE_HEARD_S
+    monkeypatch.setattr(gateway, "WITHIN_S", WITHIN_S)
+    monkeypatch.setattr("cashback.ledger.gateway.adapter.SIGNATURE_DEADLINE_S", PATIENT_S / 2)
+    patience = through(settings, proxies, rpc_timeout_ms=int(1_000 * PATIENT_S))
+    async with assembled(patience) as bench, listening_at(bench) as address, Adapter.open(address) as ledgers:
+        for proxy in proxies[:2]:
+            proxy.always("*", "hang")
+        with pytest.raises(NodesSilent, match="no quorum of endpoints has told of the contract"):
+            await ledgers.verify_signature(f"0x{SOMEWHERE.hex()}", *signed(ALICE))
 
 
 async def test_strangers_code_takes_no_more_than_a_share_of_the_nodes(

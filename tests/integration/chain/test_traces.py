@@ -6,6 +6,8 @@ from typing import Final
 import msgspec
 import pytest
 
+from cashback.chain.store import mints
+from cashback.kernel.db import Tx
 from cashback.kernel.telemetry import Span, record_with
 from cashback.processes import adapter, signing
 from tests.integration.chain.support import mint, serving
@@ -51,3 +53,26 @@ async def test_each_attempt_at_a_mint_is_a_span_of_its_trace_that_says_why_it_wa
     wholes = {one.traceparent: one for one in told if one.name == "attempt transaction"}
     assert [wholes[link].attributes["cashback.batch.mints"] for one in tries for link in one.links] == [2] * len(tries)
     assert {one.traceparent[3:35] for one in told} & {UNSAMPLED[3:35]} == set()
+
+
+async def test_a_replacement_is_stored_and_sent_although_its_mints_cannot_be_told_of(
+    settings: adapter.Settings, told: list[Span], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only traces ask the database for may fail: the transaction that it would have told of is not undone."""
+    async with serving(msgspec.structs.replace(settings, resend_ms=200)) as bench:
+        await bench.lever.automine(is_on=False)
+        await bench.submit(msgspec.structs.replace(mint(1), traceparent=ONE))
+        await bench.reached([1], "submitted")
+        await bench.sent()
+        monkeypatch.setattr(mints, "traces", lost)
+        await bench.lever.call("anvil_setNextBlockBaseFeePerGas", hex(50 * signing.GWEI))
+        await bench.lever.mine()
+        await bench.replaced()
+        await bench.lever.automine(is_on=True)
+        await bench.settled([1])
+    assert [one.attributes["cashback.attempt.reason"] for one in told if one.name == "attempt mint"] == ["first"]
+
+
+async def lost(tx: Tx, **_: object) -> None:
+    """Lose the connection, as to a database that fails at this moment."""
+    await tx.execute("select pg_terminate_backend(pg_backend_pid())")

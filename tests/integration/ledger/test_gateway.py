@@ -12,7 +12,13 @@ from cashback.chain import model as chain_model
 from cashback.chain.gateway import jsonrpc, quorum
 from cashback.chain.rpc.errors import refused
 from cashback.ledger.gateway import CHAIN_FAILURES, Adapter
-from cashback.ledger.model import AdapterUnavailable, AdapterUnintelligible, ChainUnavailable, ContractStanding
+from cashback.ledger.model import (
+    AdapterUnavailable,
+    AdapterUnintelligible,
+    ChainUnavailable,
+    ContractStanding,
+    SignatureMisshapen,
+)
 from cashback.wire.cashback.chain import v1
 from tests.contract.rest.adapter import ScriptedAdapter
 
@@ -187,6 +193,14 @@ async def test_what_else_the_adapter_refuses_is_told_in_its_own_words(scripted: 
         await scripted.go_down()
         with pytest.raises(AdapterUnavailable, match="did not answer: nothing listens at its address"):
             await adapter.status()
+
+
+async def test_what_an_adapter_of_another_release_cannot_judge_is_a_mistake_too(scripted: ScriptedAdapter) -> None:
+    """It may take less than this release knows: asking again would not help."""
+    scripted.refusal = refused(Status.INVALID_ARGUMENT, code="signature_misshapen", detail="at most 65 bytes")
+    async with Adapter.open(scripted.address) as adapter:
+        with pytest.raises(SignatureMisshapen, match="at most 65 bytes"):
+            await CALLS["VerifySignature"](adapter)
 
 
 async def test_a_mistake_of_ours_is_not_the_adapters(scripted: ScriptedAdapter) -> None:

@@ -7,11 +7,16 @@ from typing import Final
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
+from grpclib.client import Channel
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 
 from cashback.kernel.addresses import address_text
 from cashback.ledger.gateway import SIGNATURE_BYTES_MAX, Adapter
-from cashback.ledger.model import AdapterUnavailable, JudgedSignature, SignatureVerdict
+from cashback.ledger.model import JudgedSignature, SignatureMisshapen, SignatureVerdict
 from cashback.processes.embedded import CHAIN_ID, HOST
+from cashback.wire.answers import ReasonCodec, reason_of
+from cashback.wire.cashback.chain.v1 import ChainAdapterServiceStub, VerifySignatureRequest
 from tests.integration.minting.subjects import Subject, a_fake, a_real_one
 from tests.support.servers import Databases
 
@@ -19,6 +24,8 @@ MESSAGE: Final = "I want what I have earned at this address."
 OWNER: Final = JudgedSignature(SignatureVerdict.OWNER, CHAIN_ID, None)
 KEY: Final = b"\x11" * 32
 ANOTHER_KEY: Final = b"\x22" * 32
+ADDRESS: Final = "0x" + "ab" * 20
+MISSHAPEN: Final = [(bytes(31), b""), (bytes(32), bytes(SIGNATURE_BYTES_MAX + 1))]
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +101,29 @@ async def test_a_contract_takes_what_its_owner_signed_and_nothing_else(adapter: 
     assert {one.verdict for one in refused} == {SignatureVerdict.INVALID}
 
 
-@pytest.mark.parametrize("digest, signature", [(bytes(31), b""), (bytes(32), bytes(SIGNATURE_BYTES_MAX + 1))])
-async def test_what_cannot_be_judged_is_refused_and_is_no_verdict(
+@pytest.mark.parametrize("address", [ADDRESS[2:], f"{ADDRESS}ab", "0xab", "somebody", f"0x{' ab' * 20}"])
+async def test_what_is_no_address_is_a_mistake_of_the_callers(adapter: Adapter, address: str) -> None:
+    """Be it a person's, who wrote it down wrongly: it is no verdict, and nobody's failure."""
+    with pytest.raises(SignatureMisshapen):
+        await adapter.verify_signature(address, bytes(32), b"")
+
+
+@pytest.mark.parametrize("digest, signature", MISSHAPEN)
+async def test_what_cannot_be_judged_is_a_mistake_of_the_callers(
     adapter: Adapter, digest: bytes, signature: bytes
 ) -> None:
-    """A mistake of the caller's; as long as it may be it is judged."""
-    with pytest.raises(AdapterUnavailable, match="INVALID_ARGUMENT"):
-        await adapter.verify_signature("0x" + "ab" * 20, digest, signature)
-    longest = await adapter.verify_signature("0x" + "ab" * 20, bytes(32), bytes(SIGNATURE_BYTES_MAX))
+    """Asking again would not help; as long as it may be it is judged."""
+    with pytest.raises(SignatureMisshapen):
+        await adapter.verify_signature(ADDRESS, digest, signature)
+    longest = await adapter.verify_signature(ADDRESS, bytes(32), bytes(SIGNATURE_BYTES_MAX))
     assert longest.verdict == SignatureVerdict.INVALID
+
+
+@pytest.mark.parametrize("digest, signature", MISSHAPEN)
+async def test_an_adapter_refuses_what_cannot_be_judged(subject: Subject, digest: bytes, signature: bytes) -> None:
+    """Whatever its caller has looked at; by a code that says which mistake it was."""
+    request = VerifySignatureRequest(address=bytes.fromhex(ADDRESS[2:]), digest=digest, signature=signature)
+    async with Channel(HOST, subject.port, status_details_codec=ReasonCodec()) as channel:
+        with pytest.raises(GRPCError) as refusal:
+            await ChainAdapterServiceStub(channel).verify_signature(request)
+    assert (refusal.value.status, reason_of(refusal.value)) == (Status.INVALID_ARGUMENT, SignatureMisshapen.code)

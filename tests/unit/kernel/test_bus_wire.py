@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from cashback.kernel.bus.errors import EventMalformed
 from cashback.kernel.bus.frame import header_lines, plain_headers, publish_frame
-from cashback.kernel.bus.link import _Wire
+from cashback.kernel.bus.link import NAME_KEPT_BYTES_MAX, _known_name, _Wire
 from cashback.kernel.bus.message import (
     Delivery,
     Message,
@@ -81,6 +81,15 @@ def test_any_header_value_survives_the_way_and_breaks_no_line(headers: dict[str,
 def test_received_headers_are_read_as_the_client_library_reads_them(raw: bytes) -> None:
     """Whatever comes, each name judged by the library once."""
     assert _Wire._parse_header_lines(raw) == Client._parse_header_lines(raw)
+
+
+@pytest.mark.parametrize("length, kept", [(NAME_KEPT_BYTES_MAX, 1), (NAME_KEPT_BYTES_MAX + 1, 0)])
+def test_a_name_is_kept_for_the_next_header_unless_a_sender_made_it_long(length: int, kept: int) -> None:
+    """What is kept stays for the life of the process; a long one is read all the same, each time."""
+    raw = b"n" * length + b": value"
+    before = _known_name.cache_info().misses
+    assert _Wire._parse_header_lines(raw) == Client._parse_header_lines(raw) == {"n" * length: "value"}
+    assert _known_name.cache_info().misses == before + kept
 
 
 def test_an_event_goes_to_the_subject_of_its_type_and_partition_under_its_own_id() -> None:

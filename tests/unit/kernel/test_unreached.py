@@ -7,8 +7,10 @@ import ssl
 import aiohttp
 import httpx
 import pytest
+import structlog
+from grpclib.exceptions import ProtocolError
 
-from cashback.kernel.unreached import why_unreached
+from cashback.kernel.unreached import why_unanswered, why_unreached
 from cashback.processes.embedded import free_port
 
 REFUSED = "nothing listens at its address"
@@ -70,3 +72,21 @@ async def test_each_http_client_is_understood() -> None:
     with pytest.raises(httpx.TransportError) as of_third:
         await asyncio.to_thread(httpx.get, url)
     assert {why_unreached(one.value) for one in (of_one, of_other, of_third)} == {REFUSED}
+
+
+@pytest.mark.parametrize(
+    "cause, words, named",
+    [
+        (ConnectionRefusedError(111, "Connection refused"), REFUSED, []),
+        (KeyError("ended"), "it ended the connection", []),
+        (ProtocolError("Stream is ended"), "it is not known why", ["grpclib.exceptions.ProtocolError"]),
+    ],
+    ids=repr,
+)
+def test_what_is_not_known_is_called_so_and_the_log_names_its_class(
+    cause: Exception, words: str, named: list[str]
+) -> None:
+    """A guess would send people to look for a process that ended; `KeyError` is how this library says that one did."""
+    with structlog.testing.capture_logs() as logs:
+        assert why_unanswered(cause, ended=KeyError) == words
+    assert [line["kind"] for line in logs] == named

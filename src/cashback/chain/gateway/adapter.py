@@ -29,7 +29,7 @@ from cashback.chain.model import (
     Recovered,
 )
 from cashback.kernel.db import forbid_in_transaction
-from cashback.kernel.unreached import ENDED, why_unreached
+from cashback.kernel.unreached import why_unanswered
 from cashback.wire.answers import AnswerCodec, ReasonCodec, Unintelligible, reason_of, understood
 from cashback.wire.cashback.chain import v1
 
@@ -187,7 +187,7 @@ async def _failures_named(call: str, *, within_s: float = DEADLINE_S) -> AsyncIt
     except Unintelligible as cause:
         raise AdapterUnavailable(f"{call}: the blockchain adapter answered nonsense ({cause})") from cause
     except (ProtocolError, StreamTerminatedError, OSError) as cause:
-        why = why_unreached(cause) or ENDED
+        why = why_unanswered(cause, ended=StreamTerminatedError)
         raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer: {why}") from cause
 
 

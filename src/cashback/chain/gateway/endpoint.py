@@ -90,8 +90,13 @@ class Endpoint:
             raise refusal
         return answers
 
-    async def ask_each(self, requests: Sequence[Request], *, within_s: float | None = None) -> list[Any]:
+    async def ask_each(
+        self, requests: Sequence[Request], *, within_s: float | None = None, forgives: bool = False
+    ) -> list[Any]:
         """Return what `ask` returns, but with the refusal in the place of each result that was refused.
+
+        With `forgives` an answer that does not come is not held against it: it was asked to run a stranger's code. That
+        it wants a pause is heeded all the same.
 
         Raises:
             EndpointSilent: as `ask`.
@@ -100,7 +105,7 @@ class Endpoint:
         forbid_in_transaction("a chain endpoint")
         if self.pause_s > 0:
             raise EndpointSilent(f"endpoint {self.name} wants a pause, {self.pause_s:.1f} s more: {self.problem}")
-        if self._failures:
+        if self._failures and not forgives:
             # Whoever asks first after a failure finds out how it is; the others need not hang along with it.
             self._rests_until_s = monotonic_s() + self._timeout_s
         bound_s = min(within_s or self._timeout_s, self._timeout_s)
@@ -112,9 +117,9 @@ class Endpoint:
             self._answered()
             raise
         except TimeoutError as cause:
-            raise self._failed(f"no answer within {bound_s:g} s") from cause
+            raise self._failed(f"no answer within {bound_s:g} s", forgives=forgives) from cause
         except _SILENT as cause:
-            raise self._failed(why_unreached(cause) or str(cause) or ENDED) from cause
+            raise self._failed(why_unreached(cause) or str(cause) or ENDED, forgives=forgives) from cause
         self._answered()
         return results
 
@@ -180,16 +185,22 @@ class Endpoint:
         if monotonic_s() >= self._asked_until_s:
             self.problem = ""
 
-    def _failed(self, problem: str) -> EndpointSilent:
-        """Note a failure, rest for a while that doubles each time, and return what to raise."""
+    def _failed(self, problem: str, *, forgives: bool) -> EndpointSilent:
+        """Note a failure unless it is forgiven, and return what to raise."""
         self._is_verified = False
+        # An error's words may hold the URL, and with it a key.
+        said = problem.replace(self._url, self.name)[:200]
+        if not forgives or self.pause_s > 0:
+            self._rest(said)
+        return EndpointSilent(f"endpoint {self.name} did not answer: {said}")
+
+    def _rest(self, problem: str) -> None:
+        """Rest for a while that doubles each time."""
         self._rests_until_s = monotonic_s() + min(
             _COOLDOWN_FIRST_S * 2 ** min(self._failures, _COOLDOWN_DOUBLINGS_MAX), _COOLDOWN_MAX_S
         )
         self._failures += 1
-        # An error's words may hold the URL, and with it a key.
-        self.problem = problem.replace(self._url, self.name)[:200]
-        return EndpointSilent(f"endpoint {self.name} did not answer: {self.problem}")
+        self.problem = problem
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

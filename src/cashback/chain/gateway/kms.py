@@ -36,7 +36,7 @@ from cashback.chain.model import Address, KeyRefused, KeyUnavailable, KeyUnusabl
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.telemetry import logger
-from cashback.kernel.unreached import ENDED, why_unreached
+from cashback.kernel.unreached import ENDED, UNREADABLE, why_unreached
 
 REQUESTS_IN_FLIGHT_MAX: Final = 16
 """By all lanes of a process: four lanes that sign four attempts each; others wait their turn, within their deadline."""
@@ -248,7 +248,7 @@ async def _said(call: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any]:
         raise KeyRefused(_CREDENTIALS) from cause
     except _FAILURES as cause:
         is_odd = isinstance(cause, (ResponseParserError, ValueError, KeyError, TypeError))
-        why = why_unreached(cause) or ("what it said cannot be read" if is_odd else ENDED)
+        why = why_unreached(cause) or (UNREADABLE if is_odd else ENDED)
         raise KeyUnavailable(f"the key service did not answer: {why}") from cause
 
 

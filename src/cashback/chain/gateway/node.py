@@ -129,18 +129,23 @@ class Node:
         *,
         is_enough: Callable[[list[T]], bool],
         note: Callable[[Endpoint, T], None] = lambda _endpoint, _value: None,
+        strangers_within_s: float | None = None,
     ) -> list[T]:
         """Return what at least a quorum of endpoints tells, each for itself: until it is enough, or all were asked.
 
         `decode` gets refusals in the places of results. `note` is told of every answer, also of those that come late.
 
+        With `strangers_within_s` what is run is a stranger's code, in so many seconds at most: who does not answer is
+        not thought less of, and who has not answered once it is enough is no longer asked.
+
         Raises:
             EndpointRefused, QuorumMissing, ChainUnavailable: as `agree`.
         """
+        is_strangers = strangers_within_s is not None
 
         async def ask(endpoint: Endpoint) -> T:
             """Return what one endpoint tells."""
-            value = decode(await endpoint.ask_each(requests))
+            value = decode(await endpoint.ask_each(requests, within_s=strangers_within_s, forgives=is_strangers))
             note(endpoint, value)
             return value
 
@@ -149,7 +154,7 @@ class Node:
             values = told(ballots)
             return len(values) >= self.quorum and is_enough(values)
 
-        ballots = await self._polling.poll(ask, is_decided, late=lambda _ballot: None)
+        ballots = await self._polling.poll(ask, is_decided, late=None if is_strangers else lambda _ballot: None)
         values = told(ballots)
         if len(values) < self.quorum:
             raise self._undecided(ballots)

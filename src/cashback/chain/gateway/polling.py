@@ -3,11 +3,12 @@
     the healthy ones, all at once ──decided?──▶ the answers so far; who is slower is heard all the same
                   └──not decided──▶ the others: resting, or owing answers ──▶ all there is
 
+Where a stranger's code is run nobody who is slower is heard, or owes anything: how slow it is lies with the stranger.
 A quorum of one is no vote: then one endpoint is asked after the other, in the order of preference.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -38,9 +39,11 @@ class Polling:
         ask: Callable[[Endpoint], Awaitable[T]],
         is_decided: Callable[[Sequence[Ballot[T]]], bool],
         *,
-        late: Callable[[Ballot[T]], None],
+        late: Callable[[Ballot[T]], None] | None,
     ) -> list[Ballot[T]]:
         """Return what was said until it decided, or by all when nothing did; `late` is told what is said afterwards.
+
+        With None for it nothing is: who has not answered by then is no longer asked, and owes nothing.
 
         An endpoint's refusals and silences are votes; nothing else that `ask` raises is.
         """
@@ -72,9 +75,7 @@ class Polling:
 
     async def close(self) -> None:
         """Wait for nobody any more."""
-        for straggler in self._stragglers:
-            straggler.cancel()
-        await asyncio.gather(*self._stragglers, return_exceptions=True)
+        await _ended(tuple(self._stragglers))
 
     def _rounds(self) -> list[list[Endpoint]]:
         """Return who is asked at the same time, and who after that where nothing is decided."""
@@ -90,7 +91,7 @@ class Polling:
         some: Sequence[Endpoint],
         ballots: list[Ballot[T]],
         is_decided: Callable[[Sequence[Ballot[T]]], bool],
-        late: Callable[[Ballot[T]], None],
+        late: Callable[[Ballot[T]], None] | None,
     ) -> None:
         """Ask `some` at once and add what they say to `ballots` until that decides."""
         waiting = {asyncio.create_task(_ballot(ask, one)): one for one in some}
@@ -106,6 +107,9 @@ class Polling:
             for task in waiting:
                 task.cancel()
             raise
+        if late is None:
+            await _ended(waiting)
+            return
         for task, endpoint in waiting.items():
             self._owed[endpoint.name] += 1
             task.add_done_callback(partial(self._heard, owing=endpoint.name, late=late))
@@ -116,6 +120,13 @@ class Polling:
         self._owed[owing] -= 1
         if not task.cancelled() and task.exception() is None:
             late(task.result())
+
+
+async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel these, and return when none of them asks any more."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _ballot(ask: Callable[[Endpoint], Awaitable[T]], endpoint: Endpoint) -> Ballot[T]:

@@ -2,9 +2,11 @@
 
 Who answers is a stranger's code. What it may use up is bounded; each endpoint runs it on the same block, as called by
 the same sender; and since it may still tell one node this and another that (clients differ in what they let a call
-see), answers are counted here and held against no endpoint: it would be a way to have a good one called a liar.
+see), answers are counted here and held against no endpoint: it would be a way to have a good one called a liar. Nor is
+it held against one that it is slow at that code, or silent: it would be a way to take it from those who mint.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,6 +20,10 @@ from cashback.chain.model import ZERO_ADDRESS, Address, ChainUnavailable
 
 GAS_MAX: Final = 5_000_000
 """What a contract may use up for its answer: passkeys in plain Solidity use a tenth, nodes are done with it in time."""
+CONTRACT_WITHIN_S: Final = 1.2
+"""How long an endpoint has for a contract; it answers others meanwhile."""
+WITHIN_S: Final = 1.7
+"""How long all of it may take: less than whoever proves waits, so that they hear why (the ledger's deadline is 2 s)."""
 
 _SELECTOR: Final = bytes.fromhex("1626ba7e")
 """Of `isValidSignature(bytes32,bytes)`, and what it answers where it takes the signature."""
@@ -40,11 +46,24 @@ class WalletContracts:
         It does not where there is no code, where it reverts or uses up its gas, and where it answers anything else.
 
         Raises:
-            ChainUnavailable: no quorum of endpoints says the same of it, or of the newest block.
+            ChainUnavailable: no quorum of endpoints says the same of it, or of the newest block, within `WITHIN_S`.
         """
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                return await self._told(account, _calldata(digest, signature))
+        except TimeoutError as cause:
+            detail = f"no quorum of endpoints has told of the contract at 0x{account.hex()} within {WITHIN_S:g} s"
+            raise ChainUnavailable(detail) from cause
+
+    async def _told(self, account: Address, calldata: bytes) -> tuple[bool, int]:
+        """Return what a quorum tells, and the newest block, where it was asked."""
         head = await self._heads.latest()
-        request = _request(account, _calldata(digest, signature), block=head.number)
-        told = await self._node.survey([request], _is_taken, is_enough=lambda told: self._agreed(told) is not None)
+        told = await self._node.survey(
+            [_request(account, calldata, block=head.number)],
+            _is_taken,
+            is_enough=lambda told: self._agreed(told) is not None,
+            strangers_within_s=CONTRACT_WITHIN_S,
+        )
         is_taken = self._agreed(told)
         if is_taken is None:
             raise ChainUnavailable(f"endpoints tell different things of the contract at 0x{account.hex()}")

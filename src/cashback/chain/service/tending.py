@@ -30,7 +30,7 @@ from cashback.chain.service.pricing import Pricing
 from cashback.chain.service.reserving import NOTHING, LaneLimits
 from cashback.chain.service.signing import signed
 from cashback.chain.service.tenure import Tenure
-from cashback.chain.service.tracing import replaced
+from cashback.chain.service.tracing import tell_replaced
 from cashback.chain.store import anchors, blocks, cancellations, lanes, mints, network
 from cashback.chain.store import slots as stored_slots
 from cashback.kernel.db import Database
@@ -135,14 +135,14 @@ class Tender:
         async with self._database.transaction() as tx:
             await self._tenure.fence(tx)
             stored = await stored_slots.store(tx, replacements)
-            told = await replaced(tx, list(zip(replacements, reasons, strict=True)), lane=bumps[0][0].lane)
             if await network.is_halted(tx):
                 raise RaceLost("minting was halted meanwhile")
             reach("replacement.reserved")
         reach("replacement.stored")
         BUMPS.inc(stored)
-        for one in told:
-            one.tell(begun=begun)
+        await tell_replaced(
+            self._database, list(zip(replacements, reasons, strict=True)), lane=bumps[0][0].lane, begun=begun
+        )
         for attempt, reason in zip(replacements, reasons, strict=True):
             log.info(
                 "attempt.replaced",

@@ -1,7 +1,7 @@
 """Mints in their own traces: taken in, and each attempt at them, as part of a transaction that may carry many."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -9,7 +9,7 @@ from cashback.chain.model import Attempt, Mint
 from cashback.chain.rules.tending import BumpReason
 from cashback.chain.store import mints as stored_mints
 from cashback.chain.store import slots as stored_slots
-from cashback.kernel.db import Tx
+from cashback.kernel.db import Database, DatabaseUnavailable, Tx
 from cashback.kernel.telemetry import Kind, Moment, Value, batch, current_traceparent, each, is_tracing
 
 
@@ -62,13 +62,24 @@ class Attempted(msgspec.Struct, frozen=True):
             pass
 
 
-async def replaced(tx: Tx, bumps: Sequence[tuple[Attempt, BumpReason]], *, lane: int) -> list[Attempted]:
-    """Return those of one lane's replacements that `tx` has stored, to be told of once it is committed.
+async def tell_replaced(
+    database: Database, bumps: Sequence[tuple[Attempt, BumpReason]], *, lane: int, begun: Moment
+) -> None:
+    """Tell of those of one lane's replacements that are stored; nothing is asked where nobody is told.
 
-    Nothing is asked where nobody is told.
+    Asked for after they were stored, and left untold when the database does not answer that: they wait for no trace.
     """
     if not is_tracing():
-        return []
+        return
+    with suppress(DatabaseUnavailable):
+        async with database.transaction() as tx:
+            told = await _replaced(tx, bumps, lane=lane)
+        for one in told:
+            one.tell(begun=begun)
+
+
+async def _replaced(tx: Tx, bumps: Sequence[tuple[Attempt, BumpReason]], *, lane: int) -> list[Attempted]:
+    """Return those of one lane's replacements that are stored."""
     nonces = [attempt.nonce for attempt, _ in bumps]
     hashes = await stored_slots.attempts_of(tx, lane=lane, nonces=nonces)
     traces = await stored_mints.traces(tx, lane=lane, nonces=nonces)

@@ -21,7 +21,11 @@ from cashback.kernel.clock import monotonic_s
 from cashback.kernel.telemetry import logger
 
 LATE_S: Final = 5.0
-"""How long after it was due an event that was left may come again, and counts until then."""
+"""How long after it was due an event that was left may come again, and counts until then.
+
+A worker that is busy takes it late, and a count that fell to nothing meanwhile would end the alert over and over. The
+price: one that goes to another worker counts with both for as long, so all workers' counts tell what waits at most.
+"""
 
 log = logger(__name__)
 

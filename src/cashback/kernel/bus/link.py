@@ -28,6 +28,9 @@ CLOSE_TIMEOUT_S: Final = 1.0
 ASK_TIMEOUT_S: Final = 2.5
 INBOX_PREFIX: Final = "_INBOX"
 
+NAME_KEPT_BYTES_MAX: Final = 64
+"""Names of headers that are longer are read anew each time: they are no names of ours."""
+
 LOST: Final = (nats.errors.Error, OSError, RuntimeError)
 """What nats-py raises on a connection that is gone; the last is uvloop's word for a socket that was closed already."""
 
@@ -47,10 +50,13 @@ class Address(msgspec.Struct, frozen=True):
     inbox_prefix: str = INBOX_PREFIX
 
 
-@lru_cache(maxsize=64)
 def _header_name(raw: bytes) -> str | None:
-    """Return the name of a header as nats-py reads it, None where that passes over it; there are few names."""
+    """Return the name of a header as nats-py reads it, None where that passes over it."""
     return next(iter(Client._parse_header_lines(raw + b":")), None)  # noqa: SLF001 - whoever takes its place says the same
+
+
+_known_name = lru_cache(maxsize=64)(_header_name)
+"""The same, kept for the life of the process: there are few names, and what a sender makes up must be short for it."""
 
 
 class _Wire(Client):
@@ -69,7 +75,8 @@ class _Wire(Client):
         headers: dict[str, str] = {}
         for line in raw.split(b"\r\n"):
             name, separator, value = line.partition(b":")
-            known = _header_name(name) if separator else None
+            read = _known_name if len(name) <= NAME_KEPT_BYTES_MAX else _header_name
+            known = read(name) if separator else None
             if known is not None:
                 headers[known] = value.strip().decode("utf-8", "replace")
         return headers

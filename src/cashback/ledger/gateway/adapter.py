@@ -11,7 +11,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from cashback.kernel.db import forbid_in_transaction
 from cashback.kernel.money import TokenUnits
-from cashback.kernel.unreached import ENDED, why_unreached
+from cashback.kernel.unreached import why_unanswered
 from cashback.ledger.gateway import anchors, answers, signatures
 from cashback.ledger.model import (
     AdapterUnavailable,
@@ -38,7 +38,6 @@ from cashback.wire.cashback.chain.v1 import (
     ListMintLogsRequest,
     NumberTeller,
     TellNumberRequest,
-    VerifySignatureRequest,
 )
 
 DEADLINE_S: Final = 0.5
@@ -51,7 +50,7 @@ ANCHOR_DEADLINE_S: Final = 2.0
 """How long the worker that publishes evidence waits for the adapter to take it."""
 
 SIGNATURE_DEADLINE_S: Final = 2.0
-"""How long whoever proves to hold a wallet waits; a contract is asked on a quorum of nodes, after the newest block."""
+"""How long whoever proves to hold a wallet waits; the adapter gives its nodes less, and can still tell of them."""
 
 AUDIT_DEADLINE_S: Final = 30.0
 """How long a reading for a comparison may take."""
@@ -199,16 +198,14 @@ class Adapter:
     async def verify_signature(self, address: str, digest: bytes, signature: bytes) -> JudgedSignature:
         """Return whether `address` has signed `digest`, 32 bytes, by its key or by the contract that stands there.
 
-        A signature has at most `SIGNATURE_BYTES_MAX` bytes: whoever takes one from outside refuses more.
-
         Raises:
+            SignatureMisshapen: one of the three is not what it is called, or longer than it may be; no verdict either.
             AdapterUnavailable: no intelligible answer within the deadline; that says nothing of the signature.
         """
-        request = VerifySignatureRequest(
-            address=bytes.fromhex(address.removeprefix("0x")), digest=digest, signature=signature
-        )
+        request = signatures.question(address, digest, signature)
         async with _deadline("VerifySignature", SIGNATURE_DEADLINE_S):
-            answer = await self._stub.verify_signature(request, timeout=SIGNATURE_DEADLINE_S)
+            with signatures.refusals():
+                answer = await self._stub.verify_signature(request, timeout=SIGNATURE_DEADLINE_S)
             with understood():
                 return signatures.judged(answer)
 
@@ -223,7 +220,7 @@ async def _deadline(call: str, within_s: float = DEADLINE_S) -> AsyncIterator[No
     except GRPCError as cause:
         raise _failure(call, cause) from cause
     except (ProtocolError, StreamTerminatedError, OSError) as cause:
-        why = why_unreached(cause) or ENDED
+        why = why_unanswered(cause, ended=StreamTerminatedError)
         raise AdapterUnavailable(f"{call}: the blockchain adapter did not answer: {why}") from cause
     except Unintelligible as cause:
         raise AdapterUnintelligible(f"{call}: the blockchain adapter answered nonsense ({cause})") from cause

@@ -122,7 +122,7 @@ from cashback.ledger.model.refunds import (
     Reversible,
     WriteOff,
 )
-from cashback.ledger.model.signatures import JudgedSignature, SignatureVerdict
+from cashback.ledger.model.signatures import JudgedSignature, SignatureMisshapen, SignatureVerdict
 from cashback.ledger.model.stories import (
     BalanceStory,
     CashbackItem,
@@ -251,6 +251,7 @@ __all__ = [
     "SealingForked",
     "SealingTransplanted",
     "Side",
+    "SignatureMisshapen",
     "SignatureVerdict",
     "Standing",
     "State",

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from cashback.kernel.errors import Invalid
+
 
 class SignatureVerdict(StrEnum):
     """Who has signed: the address's own key, the contract at the address (ERC-1271), or neither of them."""
@@ -19,3 +21,9 @@ class JudgedSignature(msgspec.Struct, frozen=True):
     verdict: SignatureVerdict
     chain_id: int
     block_number: int | None
+
+
+class SignatureMisshapen(Invalid):
+    """An address is none, a digest is not 32 bytes, or a signature is longer than any wallet's: nobody can judge it."""
+
+    code = "signature_misshapen"

@@ -7,8 +7,8 @@ import httpx
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
-from cashback.kernel.unreached import ENDED, why_unreached
 from cashback.processes.doctor.asking import ANSWER_WITHIN_S, OVERDUE
+from cashback.processes.unanswered import why_no_answer
 from cashback.webhooks.service.standing import neglected
 
 
@@ -49,7 +49,7 @@ async def api(url: str) -> str:
         async with httpx.AsyncClient(base_url=url, timeout=ANSWER_WITHIN_S) as http:
             response = await http.get("/readyz")
     except httpx.HTTPError as cause:
-        raise ApiUnwell(f"{url} does not answer: {why_unreached(cause) or ENDED}") from cause
+        raise ApiUnwell(f"{url} does not answer: {why_no_answer(cause)}") from cause
     if response.status_code != HTTPStatus.OK:
         raise ApiUnwell(f"{url} is not ready: {response.text[:200]}")
     return f"{url} is ready"

@@ -24,6 +24,7 @@ from cashback.cli.output import print_table, say
 from cashback.kernel.telemetry import configure
 from tests.benchmarks import (
     api,
+    api_layers,
     api_peer,
     backbone,
     backtest,
@@ -63,6 +64,7 @@ BENCHMARKS: Final[dict[str, Measure]] = {
     "backtest": backtest.measure,
     "api": api.measure,
     "api_peer": api_peer.measure,
+    "api_layers": api_layers.measure,
     "end_to_end": end_to_end.measure,
 }
 RESULTS: Final = ROOT / "build" / "bench"

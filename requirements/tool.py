@@ -23,7 +23,7 @@ from requirements.install import (
     uv_environment,
 )
 
-TOOLS = ("slither",)
+TOOLS = ("peer", "slither")
 
 
 def machine_settings() -> dict[str, str]:

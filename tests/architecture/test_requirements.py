@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from tests.architecture.tidy import ROOT
 
-FILES = ("bootstrap", "development", "runtime", "slither")
+FILES = ("bootstrap", "development", "peer", "runtime", "slither")
 PINNED = re.compile(r"[a-z0-9._-]+(\[[a-z,]+\])?==[^ ;]+( ; [^\\]+?)?( --hash=sha256:[0-9a-f]{64})+")
 # Written in two halves, so that this file does not name them either.
 HOSTS = [
@@ -104,7 +104,7 @@ def test_the_pins_satisfy_the_project() -> None:
         assert runtime[canonicalize_name(asked.name)] in asked.specifier, asked
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "slither"])
+@pytest.mark.parametrize("name", ["bootstrap", "peer", "slither"])
 def test_the_pins_satisfy_what_a_file_of_its_own_asks_for(name: str) -> None:
     """requirements/NAME.in says what would do, NAME.txt what is used."""
     asked = [Requirement(line) for line in requirements((ROOT / "requirements" / f"{name}.in").read_text())]
@@ -116,6 +116,14 @@ def test_the_pins_satisfy_what_a_file_of_its_own_asks_for(name: str) -> None:
 def test_production_runs_what_was_tested() -> None:
     """Every package of the production image has the version that the tests ran with."""
     assert pins("runtime").items() <= pins("development").items()
+
+
+def test_the_peer_has_our_server_our_driver_and_our_mapper() -> None:
+    """What is measured is how it is written, not that something below it is older: one version of what both use."""
+    ours, theirs = pins("development"), pins("peer")
+    shared = ours.keys() & theirs.keys()
+    assert {"httptools", "psycopg", "pydantic", "sqlalchemy", "uvicorn", "uvloop"} <= shared
+    assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
 
 
 def test_no_file_names_a_package_host() -> None:

@@ -24,6 +24,8 @@ from cashback.cli.output import print_table, say
 from cashback.kernel.telemetry import configure
 from tests.benchmarks import (
     api,
+    api_layers,
+    api_peer,
     backbone,
     backtest,
     budget,
@@ -61,6 +63,8 @@ BENCHMARKS: Final[dict[str, Measure]] = {
     "rules": rules.measure,
     "backtest": backtest.measure,
     "api": api.measure,
+    "api_peer": api_peer.measure,
+    "api_layers": api_layers.measure,
     "end_to_end": end_to_end.measure,
 }
 RESULTS: Final = ROOT / "build" / "bench"

@@ -54,18 +54,18 @@ async def per_thousand(folder: Path) -> Spent:
         async with feed.running(feed.so_many(MINTS)):
             pass
         for _ in range(ROUNDS):
-            reference_s, before_s = _reference_s(), _used_s(adapter.process.pid)
+            reference_s, before_s = _reference_s(), used_s(adapter.process.pid)
             async with feed.running(feed.so_many(MINTS)):
                 pass
-            used_s = _used_s(adapter.process.pid) - before_s
+            spent_s = used_s(adapter.process.pid) - before_s
             reference_s = (reference_s + _reference_s()) / 2
-            rounds.append(Spent(used_s / MINTS * 1_000_000, reference_s * 1_000))
+            rounds.append(Spent(spent_s / MINTS * 1_000_000, reference_s * 1_000))
     if feed.asked.keys() - feed.settled:
         raise RuntimeError("some mints got no final outcome")
     return min(rounds, key=lambda spent: spent.references)
 
 
-def _used_s(pid: int) -> float:
+def used_s(pid: int) -> float:
     """Return the processor time of a process, its threads and the kernel's work for it included (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S

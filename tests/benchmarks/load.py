@@ -1,6 +1,6 @@
 """A shop's cash desks in a process of their own: purchases over HTTP, at a fixed pace or as fast as they are answered.
 
-    bench ──Offer (JSON)──▶ python -m tests.benchmarks.load ──64 connections──▶ cashback api
+    bench ──Offer (JSON)──▶ python -m tests.benchmarks.load ──64 connections, or as many as told──▶ cashback api
           ◀──Answers─────────────────┘
 
 The client is raw asyncio over httptools: a fifth of what a full client costs, so that two cores measure the API and not
@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from statistics import quantiles
 from typing import Final
 
 import httptools
@@ -29,7 +30,10 @@ _PATIENCE_S: Final = 120.0
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send where; `pace` is requests a second, None as fast as possible. `run` makes the keys unique."""
+    """What to send where; `pace` is requests a second, None as fast as possible. `run` makes the keys unique.
+
+    Each of the kept-alive `connections` sends its next request when its last one was answered.
+    """
 
     port: int
     api_key: str
@@ -38,6 +42,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float
     pace: float | None = None
     path: str = "/v1/purchases"
+    connections: int = CONNECTIONS
 
 
 class Posted(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +64,10 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     def rate(self) -> float:
         """Return accepted purchases a second."""
         return len(self.posted) / self.elapsed_s
+
+    def latency_ms(self, percent: int) -> float:
+        """Return how long at most so many of a hundred answers took."""
+        return 1_000 * quantiles(self.latencies_s, n=100)[percent - 1]
 
 
 class _Created(msgspec.Struct, frozen=True):
@@ -138,7 +147,7 @@ class _Load:
 
     async def run(self) -> Answers:
         """Send everything, wait for every answer, and return them."""
-        for _ in range(CONNECTIONS):
+        for _ in range(self._offer.connections):
             _, desk = await self._loop.create_connection(
                 lambda: _Desk(self._answered, self._lost), HOST, self._offer.port
             )

@@ -1,13 +1,17 @@
 """API keys: shown once, stored as an HMAC, recognised, revoked."""
 
+from datetime import timedelta
+
 import pytest
 import structlog
 
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.config import Secret
 from cashback.kernel.ids import new_id
 from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import OPERATOR, ApiKeyUnknown, FieldInvalid, MerchantUnknown, NewWallet
+from cashback.purchases.service.api_keys import CACHE_TTL_S
 from tests.integration.ledger.world import World, wallet_number
 
 PEPPER = Secret("a pepper of a test")
@@ -32,11 +36,8 @@ async def test_a_key_is_recognised_by_its_secret(world: World, keys: ApiKeys) ->
 
 async def test_a_caller_has_the_rights_of_its_key(world: World, keys: ApiKeys) -> None:
     """The scopes that it was made for and the rate of its own; without them, whatever its kind may."""
-    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
-    await world.rows(
-        "update purchases.api_keys set scopes = '{users:read,users:write}', rate_per_s = 5, burst = 20 where id = %s",
-        key.id,
-    )
+    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops", scopes=["users:write", "users:read"])
+    await world.rows("update purchases.api_keys set rate_per_s = 5, burst = 20 where id = %s", key.id)
     scopes, rate = frozenset({"users:read", "users:write"}), Rate(per_s=5, burst=20)
     for _ in range(2):
         assert await keys.authenticate(secret.value) == Principal(key.id, Scope.OPERATOR, None, scopes, rate)
@@ -60,6 +61,46 @@ async def test_a_revoked_key_lets_nobody_in(keys: ApiKeys) -> None:
     assert await keys.revoke(key.id) == revoked
     with pytest.raises(ApiKeyUnknown):
         await keys.revoke(new_id("key"))
+
+
+async def test_a_key_opens_until_its_end(world: World, keys: ApiKeys) -> None:
+    """To the instant, by the clock of whoever looks it up."""
+    end = world.clock.now() + timedelta(hours=1)
+    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops", expires_at=end)
+    world.clock.advance(timedelta(hours=1) - timedelta(microseconds=1))
+    other = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
+    assert await other.authenticate(secret.value) is not None
+    world.clock.advance(timedelta(microseconds=1))
+    assert await ApiKeys(world.api, clock=world.clock, pepper=PEPPER).authenticate(secret.value) is None
+    assert next(one for one in await keys.list_keys() if one.id == key.id).expires_at == end
+
+
+async def test_a_key_is_not_remembered_beyond_its_end(world: World, keys: ApiKeys) -> None:
+    """The five seconds that spare look-ups do not make it any longer."""
+    end = world.clock.now() + timedelta(milliseconds=20)
+    _, secret = await keys.create(scope=Scope.OPERATOR, label="ops", expires_at=end)
+    assert await keys.authenticate(secret.value) is not None
+    world.clock.advance(timedelta(milliseconds=20))
+    began_s = monotonic_s()
+    while await keys.authenticate(secret.value) is not None:
+        assert monotonic_s() - began_s < CACHE_TTL_S / 2
+
+
+@pytest.mark.parametrize(
+    "scopes,pointer",
+    [([], "/scopes"), (["users:read", "nothing:read"], "/scopes/1"), (["users:read"] * 2, "/scopes/1")],
+)
+async def test_a_key_is_made_for_scopes_that_there_are(keys: ApiKeys, scopes: list[str], pointer: str) -> None:
+    """Each named once; a key that is made for nothing is a mistake."""
+    with pytest.raises(FieldInvalid) as refused:
+        await keys.create(scope=Scope.OPERATOR, label="ops", scopes=scopes)
+    assert refused.value.fields["pointer"] == pointer
+
+
+async def test_a_key_does_not_end_before_it_begins(world: World, keys: ApiKeys) -> None:
+    """Nor when it begins."""
+    with pytest.raises(FieldInvalid):
+        await keys.create(scope=Scope.OPERATOR, label="ops", expires_at=world.clock.now())
 
 
 async def test_a_secret_is_nowhere_in_the_database(world: World, keys: ApiKeys) -> None:

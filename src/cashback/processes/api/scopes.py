@@ -2,6 +2,7 @@
 
 What counts is what is learnt or becomes true, not the method: simulating, linting and backtesting change nothing, and
 whoever reads the secret of an endpoint can sign in our name. Health and the document are open to everybody.
+Who creates a user with a wallet needs the wallet's scope as well (`createUser`).
 """
 
 from collections.abc import Mapping

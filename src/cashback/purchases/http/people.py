@@ -68,8 +68,12 @@ async def create_user(
     data: JSONBody[UserBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[User]:
-    """Create a user, with a wallet or without one for now."""
-    require_operator(principal_of(request))
+    """Create a user, with a wallet or without one for now; with one it needs the scope that setting a wallet needs."""
+    caller = principal_of(request)
+    require_operator(caller)
+    if data.wallet is not None:
+        # A wallet is where tokens go: a key for users alone links none, whichever way it takes.
+        caller.require("wallets:write", pointer="/wallet")
     command = NewUser(
         **asked_by(request, idempotency_key), reference=data.reference, wallet=data.wallet, tier=data.tier
     )

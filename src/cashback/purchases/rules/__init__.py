@@ -1,9 +1,9 @@
 """The rules of purchases, pure: which commands are sound, what makes two of them the same, which wallet is one."""
 
+from cashback.purchases.rules.api_keys import problem_of_end, problem_of_label, problem_of_scopes
 from cashback.purchases.rules.checks import as_kept, problem_of_signature, problem_of_text
 from cashback.purchases.rules.commands import (
     problem_of_key,
-    problem_of_label,
     problem_of_merchant,
     problem_of_purchase,
     problem_of_user,
@@ -31,12 +31,14 @@ __all__ = [
     "encode_parts",
     "fingerprint",
     "is_wallet",
+    "problem_of_end",
     "problem_of_key",
     "problem_of_label",
     "problem_of_merchant",
     "problem_of_purchase",
     "problem_of_refund",
     "problem_of_return",
+    "problem_of_scopes",
     "problem_of_signature",
     "problem_of_text",
     "problem_of_user",

@@ -21,7 +21,7 @@ class KeySettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke API keys.
+    """Create, list, rotate and revoke API keys.
 
     Example: cashback keys create --operator --label "the operations team"
     """
@@ -51,6 +51,27 @@ def create(  # click hands options over by name
     expires_at = None if end is None else instant(end, "--expires-at")
     made = asyncio.run(_with_keys(_create, merchant_id, label, scopes, expires_at))
     _print_new(made, "a new key; its secret is not kept", as_json=as_json)
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option(
+    "--overlap-s",
+    type=click.IntRange(0, 604_800),
+    default=86_400,
+    show_default=True,
+    help="For how long the key that is replaced goes on.",
+)
+@click.option("--expires-at", "end", help="When the new key ends; as the old one without it.")
+@json_option
+def rotate(key_id: str, overlap_s: int, end: str | None, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Replace a key by one with the same rights, and print its secret; the old one goes on for a while.
+
+    Example: cashback keys rotate key_01k9z3v6q8e2r9xw5t4c7m1n0p --overlap-s 3600
+    """
+    expires_at = None if end is None else instant(end, "--expires-at")
+    made = asyncio.run(_with_keys(_rotate, key_id, overlap_s, expires_at))
+    _print_new(made, f"a new key in the place of {key_id}; its secret is not kept", as_json=as_json)
 
 
 @keys.command()
@@ -124,6 +145,16 @@ async def _create(
         expires_at=expires_at,
     )
     return _new(key, secret)
+
+
+async def _rotate(
+    keys: Any,  # noqa: ANN401  # imported late
+    key_id: str,
+    overlap_s: int,
+    expires_at: datetime | None,
+) -> dict[str, Any]:
+    """Replace a key."""
+    return _new(*await keys.rotate(key_id, overlap_s=overlap_s, expires_at=expires_at))
 
 
 async def _revoke(keys: Any, key_id: str) -> dict[str, Any]:  # noqa: ANN401  # imported late

@@ -52,6 +52,15 @@ async def test_nobody_is_let_in_by_anything_else(world: World, keys: ApiKeys) ->
     assert await other.authenticate(secret.value) is None
 
 
+async def test_a_replaced_key_keeps_its_rate(world: World, keys: ApiKeys) -> None:
+    """As all of its rights."""
+    old, _ = await keys.create(scope=Scope.OPERATOR, label="ops", scopes=["users:read"])
+    await world.rows("update purchases.api_keys set rate_per_s = 5, burst = 20 where id = %s", old.id)
+    key, secret = await keys.rotate(old.id)
+    found = await keys.authenticate(secret.value)
+    assert found == Principal(key.id, Scope.OPERATOR, None, frozenset({"users:read"}), Rate(per_s=5, burst=20))
+
+
 async def test_a_revoked_key_lets_nobody_in(keys: ApiKeys) -> None:
     """At once in this process, though it was remembered; revoking twice is the same as once."""
     key, secret = await keys.create(scope=Scope.OPERATOR, label="ops")

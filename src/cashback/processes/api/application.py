@@ -24,17 +24,18 @@ from cashback.kernel.lifecycle import Check
 from cashback.processes.api.openapi import document_of_one
 from cashback.processes.api.operations import operations
 from cashback.processes.api.scopes import SCOPES
-from cashback.purchases.service import ApiKeys
+from cashback.purchases.service import ApiKeys, KeyOrders
 
 BODY_BYTES_MAX: Final = 65_536
 
 
 def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check]) -> Litestar:
     """Return the ASGI application over the given services; `services` are what handlers ask for by name."""
+    given = {**services, "key_orders": KeyOrders(keys)}
     routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES, *cashback.webhooks.http.ROUTES]
     app = Litestar(
         route_handlers=[*routes, *operations(checks)],
-        dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in services.items()},
+        dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in given.items()},
         middleware=[DefineMiddleware(KnownParameters, scopes=SCOPES)],
         plugins=[StructDocumentation()],
         exception_handlers=EXCEPTION_HANDLERS,

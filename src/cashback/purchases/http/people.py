@@ -150,7 +150,7 @@ async def create_merchant(
     data: JSONBody[MerchantBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[Merchant]:
-    """Create a merchant; `cashback keys create` then gives it an API key."""
+    """Create a merchant; `POST /v1/api-keys` then gives it an API key."""
     require_operator(principal_of(request))
     command = NewMerchant(**asked_by(request, idempotency_key), name=data.name, mcc=data.mcc, owners=tuple(data.owners))
     return answer(await people.create_merchant(command))

@@ -9,12 +9,12 @@ KNOWN_SCOPES: Final = frozenset(
     f"{subject}:{act}"
     for act, subjects in {
         "read": (
-            "adjustments books campaigns cashback debts merchants programmes purchases rates refunds rulesets users"
-            " webhooks"
+            "adjustments books campaigns cashback debts keys merchants programmes purchases rates refunds rulesets"
+            " users webhooks"
         ),
         "write": (
-            "adjustments campaigns debts merchants programmes purchases rates refunds reviews rulesets users wallets"
-            " webhooks"
+            "adjustments campaigns debts keys merchants programmes purchases rates refunds reviews rulesets users"
+            " wallets webhooks"
         ),
     }.items()
     for subject in subjects.split()

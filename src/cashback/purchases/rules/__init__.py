@@ -1,6 +1,12 @@
 """The rules of purchases, pure: which commands are sound, what makes two of them the same, which wallet is one."""
 
-from cashback.purchases.rules.api_keys import problem_of_end, problem_of_label, problem_of_scopes
+from cashback.purchases.rules.api_keys import (
+    end_within,
+    problem_of_end,
+    problem_of_label,
+    problem_of_scopes,
+    scopes_within,
+)
 from cashback.purchases.rules.checks import as_kept, problem_of_signature, problem_of_text
 from cashback.purchases.rules.commands import (
     problem_of_key,
@@ -29,6 +35,7 @@ __all__ = [
     "decode_parts",
     "encode_lines",
     "encode_parts",
+    "end_within",
     "fingerprint",
     "is_wallet",
     "problem_of_end",
@@ -43,6 +50,7 @@ __all__ = [
     "problem_of_text",
     "problem_of_user",
     "problem_of_wallet",
+    "scopes_within",
     "secret_hmac",
     "told",
     "told_parts",

@@ -1,9 +1,9 @@
-"""API keys: made once, shown once, looked up at every request."""
+"""API keys: made once, shown once, looked up at every request; replaced and revoked."""
 
 import hmac
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import inf
 from typing import Final
 
@@ -16,7 +16,8 @@ from cashback.kernel.ids import is_id, new_id, new_secret
 from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import ApiKey, ApiKeyUnknown, FieldInvalid, MerchantUnknown
-from cashback.purchases.model.api_keys import Opened
+from cashback.purchases.model.api_keys import OVERLAP_DEFAULT_S, Opened
+from cashback.purchases.model.errors import ApiKeyEnded
 from cashback.purchases.rules import problem_of_end, problem_of_label, problem_of_scopes, secret_hmac
 from cashback.purchases.store import api_keys as store
 from cashback.purchases.store import people
@@ -38,15 +39,15 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class ApiKeys:
-    """Makes, revokes and recognises API keys."""
+    """Makes, replaces, revokes and recognises API keys."""
 
     def __init__(self, database: Database, *, clock: Clock, pepper: Secret) -> None:
         """Keep keys in `database` under `pepper`, which must stay the same for as long as they live.
 
         By the machine's clock, since a door does not open by moving business time.
         """
-        self._database = database
-        self._clock = clock
+        self.database = database
+        self.clock = clock
         self._pepper = pepper
         self._cache: OrderedDict[bytes, Remembered] = OrderedDict()
 
@@ -67,7 +68,7 @@ class ApiKeys:
         """
         if (scope is Scope.MERCHANT) != (merchant_id is not None):
             raise FieldInvalid("a merchant's key names its merchant, an operator's none", pointer="/merchant_id")
-        now = self._clock.now()
+        now = self.clock.now()
         named = None if scopes is None else tuple(scopes)
         if problem := problem_of_label(label) or problem_of_scopes(named) or problem_of_end(expires_at, now=now):
             raise problem
@@ -81,7 +82,7 @@ class ApiKeys:
             scopes=named,
             expires_at=expires_at,
         )
-        async with self._database.transaction() as tx:
+        async with self.database.transaction() as tx:
             secret = await self.make(tx, key)
         log.info("key.created", key_id=key.id, scope=key.scope, merchant_id=merchant_id)
         return key, secret
@@ -98,23 +99,78 @@ class ApiKeys:
         await store.insert(tx, key, secret_hmac(secret, pepper=self._pepper.value), rate=rate)
         return Secret(secret)
 
+    async def rotate(
+        self, key_id: str, *, overlap_s: int = OVERLAP_DEFAULT_S, expires_at: datetime | None = None
+    ) -> tuple[ApiKey, Secret]:
+        """Return a key that replaces another one, and its secret; the other one goes on for so long, and no longer.
+
+        Raises:
+            ApiKeyUnknown: there is none.
+            ApiKeyEnded: it opens nothing any more, or was replaced before.
+            FieldInvalid: the new one would end before it begins.
+        """
+        now = self.clock.now()
+        if problem := problem_of_end(expires_at, now=now):
+            raise problem
+        async with self.database.transaction() as tx:
+            await store.take_turns(tx)
+            old = await store.read(tx, key_id)
+            if old is None:
+                raise ApiKeyUnknown("there is no such API key", key_id=key_id)
+            end = expires_at or old.key.expires_at
+            key, secret = await self.replace(tx, old, overlap_s=overlap_s, expires_at=end, now=now)
+        self.forget()
+        log.info("key.rotated", key_id=key.id, replaces=key_id)
+        return key, secret
+
+    async def replace(  # each named where it is called
+        self,
+        tx: Tx,
+        old: Opened,
+        *,
+        overlap_s: int,
+        expires_at: datetime | None,
+        now: datetime,
+        created_by: str | None = None,
+    ) -> tuple[ApiKey, Secret]:
+        """Store a key with the rights of another one, which ends after the overlap; return it with its secret.
+
+        Raises:
+            ApiKeyEnded: the other one opens nothing any more, or was replaced before.
+        """
+        if not old.key.is_live(now):
+            raise ApiKeyEnded("this key was revoked or has ended: make another one", key_id=old.key.id)
+        if (successor := await store.successor(tx, old.key.id)) is not None:
+            raise ApiKeyEnded("this key was replaced: rotate the one that replaces it", key_id=successor)
+        key = msgspec.structs.replace(
+            old.key, id=new_id("key"), created_at=now, expires_at=expires_at, replaces=old.key.id, created_by=created_by
+        )
+        secret = await self.make(tx, key, rate=old.rate)
+        await store.end(tx, old.key.id, at=now + timedelta(seconds=overlap_s))
+        return key, secret
+
     async def revoke(self, key_id: str) -> ApiKey:
         """Return the key, revoked now or before: at once in this process, within `CACHE_TTL_S` in every other.
 
         Raises:
             ApiKeyUnknown: there is none.
         """
-        async with self._database.transaction() as tx:
-            key = await store.revoke(tx, key_id, at=self._clock.now())
+        async with self.database.transaction() as tx:
+            await store.take_turns(tx)
+            key = await store.revoke(tx, key_id, at=self.clock.now())
         if key is None:
             raise ApiKeyUnknown("there is no such API key", key_id=key_id)
-        self._cache.clear()
+        self.forget()
         log.info("key.revoked", key_id=key.id)
         return key
 
+    def forget(self) -> None:
+        """Look every key up anew: one was revoked or replaced."""
+        self._cache.clear()
+
     async def list_keys(self) -> list[ApiKey]:
         """Return the newest `LIST_MAX` keys, revoked ones included."""
-        async with self._database.transaction() as tx:
+        async with self.database.transaction() as tx:
             return await store.newest(tx, limit=LIST_MAX)
 
     async def authenticate(self, secret: str) -> Principal | None:
@@ -130,7 +186,7 @@ class ApiKeys:
         cached = self._cache.get(presented)
         if cached is not None and cached.until_s > monotonic_s():
             return cached.principal
-        async with self._database.transaction() as tx:
+        async with self.database.transaction() as tx:
             found = await store.read(tx, key_id)
         left_s = 0.0 if found is None else self._left_s(found)
         if found is None or left_s <= 0 or not hmac.compare_digest(found.hmac, presented):
@@ -146,7 +202,7 @@ class ApiKeys:
         if found.key.revoked_at is not None:
             return 0.0
         end = found.key.expires_at
-        return inf if end is None else (end - self._clock.now()).total_seconds()
+        return inf if end is None else (end - self.clock.now()).total_seconds()
 
     def _remember(self, presented: bytes, principal: Principal, *, for_s: float) -> None:
         """Spare the next requests of this key the look-up."""

@@ -84,6 +84,89 @@ async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
     return [_key(row) for row in await cursor.fetchall()]
 
 
+async def take_turns(tx: Tx) -> None:
+    """Have nobody else make, replace or revoke a key until this transaction ends: it is rare, and looks at many."""
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended('purchases.api_keys', 0))")
+
+
+async def end(tx: Tx, key_id: str, *, at: datetime) -> None:
+    """Have a key end then, unless it ends before; none ends before it began."""
+    await tx.execute(
+        """
+        update purchases.api_keys
+        set expires_at = least(expires_at, greatest(created_at, %(at)s))
+        where id = %(id)s
+        """,
+        {"id": key_id, "at": at},
+    )
+
+
+async def successor(tx: Tx, key_id: str) -> str | None:
+    """Return the key that replaces another one, None when none does."""
+    cursor = await tx.execute(
+        """
+        select id
+        from purchases.api_keys
+        where replaces = %(id)s
+        """,
+        {"id": key_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+async def count_live(tx: Tx, merchant_id: str | None, *, at: datetime) -> int:
+    """Return how many keys of one merchant, or of the operator, open something."""
+    cursor = await tx.execute(
+        """
+        select count(*)
+        from purchases.api_keys
+        where merchant_id is not distinct from %(merchant)s::text
+          and revoked_at is null
+          and (expires_at is null or expires_at > %(at)s)
+        """,
+        {"merchant": merchant_id, "at": at},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def has_other(tx: Tx, key_id: str, *, scope: str, at: datetime) -> bool:
+    """Tell whether an operator's key beside this one opens something, and was made for `scope`."""
+    cursor = await tx.execute(
+        """
+        select exists (
+            select
+            from purchases.api_keys
+            where scope = 'operator'
+              and id <> %(id)s
+              and revoked_at is null
+              and (expires_at is null or expires_at > %(at)s)
+              and (scopes is null or %(scope)s = any (scopes))
+        )
+        """,
+        {"id": key_id, "scope": scope, "at": at},
+    )
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def page(tx: Tx, *, merchant_id: str | None, before: str | None, limit: int) -> list[ApiKey]:
+    """Return keys of one merchant, or everybody's, from before an id downwards: about the newest first."""
+    cursor = await tx.execute(
+        """
+        select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by
+        from purchases.api_keys
+        where (%(merchant)s::text is null or merchant_id = %(merchant)s)
+          and (%(before)s::text is null or id < %(before)s)
+        order by id desc
+        limit %(limit)s
+        """,
+        {"merchant": merchant_id, "before": before, "limit": limit},
+    )
+    return [_key(row) for row in await cursor.fetchall()]
+
+
 def _key(row: tuple[Any, ...]) -> ApiKey:
     """Return one row as a key."""
     return ApiKey(

@@ -1,16 +1,19 @@
 """API keys: shown once, stored as an HMAC, recognised, revoked."""
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 import structlog
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.config import Secret
-from cashback.kernel.ids import new_id
+from cashback.kernel.db import Database
+from cashback.kernel.ids import new_id, new_secret
 from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import OPERATOR, ApiKeyUnknown, FieldInvalid, MerchantUnknown, NewWallet
+from cashback.purchases.rules import key_text, secret_hmac
 from cashback.purchases.service.api_keys import CACHE_TTL_S
 from tests.integration.ledger.world import World, wallet_number
 
@@ -46,10 +49,41 @@ async def test_a_caller_has_the_rights_of_its_key(world: World, keys: ApiKeys) -
 async def test_nobody_is_let_in_by_anything_else(world: World, keys: ApiKeys) -> None:
     """Neither by nonsense, nor by a key's id with another secret, nor under another pepper."""
     key, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
-    for presented in ("", "nonsense", key.id, f"{key.id}.", f"{key.id}.guess", f"{new_id('key')}.{secret.value[31:]}"):
+    guess = key_text(key.id, kind="operator", secret=new_secret())
+    nobodys = key_text(new_id("key"), kind="operator", secret=secret.value[-49:-6])
+    raised = key_text(key.id, kind="merchant", secret=secret.value[-49:-6])
+    before = f"{key.id}.{secret.value[-49:-6]}"
+    for presented in ("", "nonsense", key.id, f"{key.id}.", f"{key.id}.guess", guess, nobodys, raised, before):
         assert await keys.authenticate(presented) is None
     other = ApiKeys(world.api, clock=world.clock, pepper=Secret("another pepper"))
     assert await other.authenticate(secret.value) is None
+
+
+async def test_what_is_mistyped_is_not_looked_up(world: World, keys: ApiKeys) -> None:
+    """It is refused though there is no database to ask."""
+    _, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
+    nowhere = ApiKeys(cast("Database", None), clock=world.clock, pepper=PEPPER)
+    for presented in (secret.value[:-1], secret.value[:-1] + ("x" if secret.value[-1] != "x" else "y"), "cbk_op_"):
+        assert await nowhere.authenticate(presented) is None
+    with pytest.raises(AttributeError):
+        await nowhere.authenticate(secret.value)
+
+
+async def test_a_key_of_the_release_before_opens_still(world: World, keys: ApiKeys) -> None:
+    """It has another form, and no checksum; whoever replaces it gets one of the present form, with its rights."""
+    key_id, secret = new_id("key"), new_secret()
+    text = f"{key_id}.{secret}"
+    await world.rows(
+        "insert into purchases.api_keys (id, secret_hmac, scope, label, created_at)"
+        " values (%s, %s, 'operator', 'of before', %s)",
+        key_id,
+        secret_hmac(text, pepper=PEPPER.value),
+        world.clock.now(),
+    )
+    assert await keys.authenticate(text) == Principal(key_id, Scope.OPERATOR, None)
+    key, newer = await keys.rotate(key_id, overlap_s=0)
+    assert await keys.authenticate(text) is None
+    assert await keys.authenticate(newer.value) == Principal(key.id, Scope.OPERATOR, None)
 
 
 async def test_a_replaced_key_keeps_its_rate(world: World, keys: ApiKeys) -> None:
@@ -116,7 +150,7 @@ async def test_a_secret_is_nowhere_in_the_database(world: World, keys: ApiKeys) 
     """Only an HMAC is stored, so a stolen database opens no door."""
     _, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
     stored = await world.one("select string_agg(api_keys::text, '') from purchases.api_keys")
-    assert secret.value.partition(".")[2] not in str(stored)
+    assert secret.value[-49:-6] not in str(stored)
     assert secret.value not in repr(secret)
 
 
@@ -136,7 +170,7 @@ async def test_what_opens_doors_and_sends_tokens_leaves_a_line_with_ids_alone(wo
         ("wallet.linked", user.id),
         ("programme.started", programme.id),
     ]
-    for private in (secret.value.partition(".")[2], "Anna", wallet_number(7)):
+    for private in (secret.value[-49:-6], "Anna", wallet_number(7)):
         assert private not in repr(lines)
 
 

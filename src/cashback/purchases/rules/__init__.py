@@ -15,6 +15,7 @@ from cashback.purchases.rules.commands import (
     problem_of_user,
     problem_of_wallet,
 )
+from cashback.purchases.rules.key_text import id_in_text, key_text
 from cashback.purchases.rules.lines import costs, decode_lines, encode_lines, told
 from cashback.purchases.rules.refunds import (
     after,
@@ -37,7 +38,9 @@ __all__ = [
     "encode_parts",
     "end_within",
     "fingerprint",
+    "id_in_text",
     "is_wallet",
+    "key_text",
     "problem_of_end",
     "problem_of_key",
     "problem_of_label",

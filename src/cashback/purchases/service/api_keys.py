@@ -12,13 +12,20 @@ import msgspec
 from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.ids import is_id, new_id, new_secret
+from cashback.kernel.ids import new_id, new_secret
 from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import ApiKey, ApiKeyUnknown, FieldInvalid, MerchantUnknown
 from cashback.purchases.model.api_keys import OVERLAP_DEFAULT_S, Opened
 from cashback.purchases.model.errors import ApiKeyEnded
-from cashback.purchases.rules import problem_of_end, problem_of_label, problem_of_scopes, secret_hmac
+from cashback.purchases.rules import (
+    id_in_text,
+    key_text,
+    problem_of_end,
+    problem_of_label,
+    problem_of_scopes,
+    secret_hmac,
+)
 from cashback.purchases.store import api_keys as store
 from cashback.purchases.store import people
 
@@ -27,7 +34,6 @@ CACHE_TTL_S: Final = 5
 
 CACHE_MAX: Final = 10_000
 LIST_MAX: Final = 1_000
-_SEPARATOR: Final = "."
 log = logger(__name__)
 
 
@@ -95,7 +101,7 @@ class ApiKeys:
         """
         if key.merchant_id is not None and await people.read_merchant(tx, key.merchant_id) is None:
             raise MerchantUnknown("there is no such merchant", pointer="/merchant_id")
-        secret = key.id + _SEPARATOR + new_secret()
+        secret = key_text(key.id, kind=key.scope, secret=new_secret())
         await store.insert(tx, key, secret_hmac(secret, pepper=self._pepper.value), rate=rate)
         return Secret(secret)
 
@@ -179,8 +185,8 @@ class ApiKeys:
         Raises:
             DatabaseUnavailable: it could not be looked up.
         """
-        key_id = secret.partition(_SEPARATOR)[0]
-        if not is_id(key_id, "key"):
+        key_id = id_in_text(secret)
+        if key_id is None:
             return None
         presented = secret_hmac(secret, pepper=self._pepper.value)
         cached = self._cache.get(presented)

@@ -47,7 +47,6 @@ NOT_OVER_REST = {
     "adapter_unavailable": "the ledger's figures are shown instead, marked stale",
     "anchor_refused": "of the ledger worker",
     "clock_invalid": "of `cashback clock`",
-    "api_key_unknown": "keys are made and revoked by `cashback keys`",
     "adapter_unintelligible": "as adapter_unavailable",
     "cannot_listen": "ends the process at its start",
     "chain_unavailable": "as adapter_unavailable",

@@ -55,7 +55,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "adapter": ("cashback.cli.run:adapter", "Serve the blockchain adapter over gRPC."),
     "migrate": ("cashback.cli.setup:migrate", "Create databases and roles, bring schemas to their heads."),
     "contracts": ("cashback.cli.setup:contracts", "Deploy the token contracts, or check those that stand."),
-    "keys": ("cashback.cli.setup:keys", "Create, list and revoke API keys."),
+    "keys": ("cashback.cli.keys:keys", "Create, list, rotate and revoke API keys."),
     "doctor": ("cashback.cli.setup:doctor", "Check settings and every dependency of this machine."),
     "dev": ("cashback.cli.dev:dev", "Start the whole system here, on embedded servers."),
     "clock": ("cashback.cli.clock:clock", "Show the business time of a `cashback dev`, and move it."),

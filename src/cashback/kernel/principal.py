@@ -4,12 +4,20 @@ from enum import Enum
 
 import msgspec
 
+from cashback.kernel.errors import Forbidden
+
 
 class Scope(Enum):
     """What an API key may reach."""
 
     OPERATOR = "operator"
     MERCHANT = "merchant"
+
+
+class ScopeMissing(Forbidden):
+    """The key was not made for this; `scope` is what it would have to be made for."""
+
+    code = "scope_missing"
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -34,3 +42,14 @@ class Principal(msgspec.Struct, frozen=True):
     def may_see(self, merchant_id: str) -> bool:
         """Tell whether this caller may know of that merchant's data."""
         return self.scope is Scope.OPERATOR or self.merchant_id == merchant_id
+
+    def require(self, scope: str, *, pointer: str | None = None) -> None:
+        """Return when the caller's key was made for `scope`; `pointer` names what of a body asks for it.
+
+        Raises:
+            ScopeMissing: it was not.
+        """
+        if self.scopes is None or scope in self.scopes:
+            return
+        place = {} if pointer is None else {"pointer": pointer}
+        raise ScopeMissing(f"this needs an API key that was made for {scope}", scope=scope, **place)

@@ -27,6 +27,8 @@ WORKED: Final[dict[str, dict[str, object]]] = {
         "source": "of a test",
         "as_of": "2026-02-28T00:00:00Z",
     },
+    "POST /v1/api-keys": {"label": "of a test"},
+    "POST /v1/api-keys/{key_id}/rotate": {},
     "POST /v1/webhooks/endpoints": {"url": "https://example.org/", "types": ["token.minted"]},
 }
 """What has something done where a drawn text is none that does."""
@@ -78,6 +80,7 @@ async def known_to(rest: Rest, operator: Caller) -> dict[str, str]:
         "purchase_id": purchase.json()["id"],
         "cashback_id": purchase.json()["cashback"]["id"],
         "endpoint_id": endpoint.json()["id"],
+        "key_id": (await operator.post("/v1/api-keys", {"label": "of a test"})).json()["id"],
     }
 
 
@@ -85,7 +88,7 @@ async def test_every_command_is_stored_with_the_key_that_it_came_with(rest: Rest
     """Drawn from the document, so that no route is forgotten; what ends something comes last."""
     known = await known_to(rest, operator)
     drawn = [one for one in operations(rest.app.openapi_schema.to_schema(), known) if one.method == "POST"]
-    drawn.sort(key=lambda one: one.template.endswith(("/close", "/end", "/discard", "/disable")))
+    drawn.sort(key=lambda one: one.template.endswith(("/close", "/end", "/discard", "/disable", "/revoke")))
     refund = {"purchase_id": known["purchase_id"], "amount_minor": "1", "reason": "of a test"}
     worked = WORKED | {"POST /v1/refunds": refund}
     stored: dict[str, list[Asked]] = {}

@@ -225,6 +225,25 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(dev: Dev, ask: Ask, cash
     assert made["secret"] not in cashback("keys", "list", settings=dev.settings).out
 
 
+def test_a_key_does_what_it_was_made_for_and_is_replaced(dev: Dev, ask: Ask, cashback: Cashback) -> None:
+    """By one with its rights, whose secret is told; the old one ends at once where no overlap is wanted."""
+    made = ask("keys", "create", "--operator", "--label", "clerk", "--scope", "purchases:read", "--scope", "users:read")
+    settings = {**dev.settings, "CASHBACK_API_KEY": made["secret"]}
+    assert cashback("purchase", "show", dev.purchase_id, settings=settings).code == 0
+    refused = cashback("programme", "list", settings=settings)
+    assert (refused.code, "scope_missing" in refused.err) == (EXIT_REJECTED, True)
+    turned = ask("keys", "rotate", made["id"], "--overlap-s", "0", "--expires-at", "2099-01-01T00:00:00Z")
+    assert (turned["replaces"], turned["scopes"]) == (made["id"], made["scopes"])
+    with_new = {**dev.settings, "CASHBACK_API_KEY": turned["secret"]}
+    assert cashback("purchase", "show", dev.purchase_id, settings=with_new).code == 0
+    listed = {key["id"]: key for key in ask("keys", "list")}
+    assert listed[made["id"]]["expires_at"] < "2099" < listed[turned["id"]]["expires_at"]
+    again = cashback("keys", "rotate", made["id"], settings=dev.settings)
+    assert (again.code, "was revoked or has ended" in again.err) == (EXIT_REJECTED, True)
+    unknown = cashback("keys", "create", "--operator", "--label", "x", "--scope", "all", settings=dev.settings)
+    assert (unknown.code, "no such scope" in unknown.err) == (EXIT_REJECTED, True)
+
+
 @pytest.mark.parametrize("which", [(), ("--operator", "--merchant", "mer_1")])
 def test_a_key_is_for_the_operator_or_for_one_merchant(which: tuple[str, ...], dev: Dev, cashback: Cashback) -> None:
     """Neither and both are a mistake on the command line."""

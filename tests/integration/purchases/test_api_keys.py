@@ -1,13 +1,20 @@
 """API keys: shown once, stored as an HMAC, recognised, revoked."""
 
+from datetime import timedelta
+from typing import cast
+
 import pytest
 import structlog
 
+from cashback.kernel.clock import monotonic_s
 from cashback.kernel.config import Secret
-from cashback.kernel.ids import new_id
+from cashback.kernel.db import Database
+from cashback.kernel.ids import new_id, new_secret
 from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import OPERATOR, ApiKeyUnknown, FieldInvalid, MerchantUnknown, NewWallet
+from cashback.purchases.rules import key_text, secret_hmac
+from cashback.purchases.service.api_keys import CACHE_TTL_S
 from tests.integration.ledger.world import World, wallet_number
 
 PEPPER = Secret("a pepper of a test")
@@ -32,11 +39,8 @@ async def test_a_key_is_recognised_by_its_secret(world: World, keys: ApiKeys) ->
 
 async def test_a_caller_has_the_rights_of_its_key(world: World, keys: ApiKeys) -> None:
     """The scopes that it was made for and the rate of its own; without them, whatever its kind may."""
-    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
-    await world.rows(
-        "update purchases.api_keys set scopes = '{users:read,users:write}', rate_per_s = 5, burst = 20 where id = %s",
-        key.id,
-    )
+    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops", scopes=["users:write", "users:read"])
+    await world.rows("update purchases.api_keys set rate_per_s = 5, burst = 20 where id = %s", key.id)
     scopes, rate = frozenset({"users:read", "users:write"}), Rate(per_s=5, burst=20)
     for _ in range(2):
         assert await keys.authenticate(secret.value) == Principal(key.id, Scope.OPERATOR, None, scopes, rate)
@@ -45,10 +49,50 @@ async def test_a_caller_has_the_rights_of_its_key(world: World, keys: ApiKeys) -
 async def test_nobody_is_let_in_by_anything_else(world: World, keys: ApiKeys) -> None:
     """Neither by nonsense, nor by a key's id with another secret, nor under another pepper."""
     key, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
-    for presented in ("", "nonsense", key.id, f"{key.id}.", f"{key.id}.guess", f"{new_id('key')}.{secret.value[31:]}"):
+    guess = key_text(key.id, kind="operator", secret=new_secret())
+    nobodys = key_text(new_id("key"), kind="operator", secret=secret.value[-49:-6])
+    raised = key_text(key.id, kind="merchant", secret=secret.value[-49:-6])
+    before = f"{key.id}.{secret.value[-49:-6]}"
+    for presented in ("", "nonsense", key.id, f"{key.id}.", f"{key.id}.guess", guess, nobodys, raised, before):
         assert await keys.authenticate(presented) is None
     other = ApiKeys(world.api, clock=world.clock, pepper=Secret("another pepper"))
     assert await other.authenticate(secret.value) is None
+
+
+async def test_what_is_mistyped_is_not_looked_up(world: World, keys: ApiKeys) -> None:
+    """It is refused though there is no database to ask."""
+    _, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
+    nowhere = ApiKeys(cast("Database", None), clock=world.clock, pepper=PEPPER)
+    for presented in (secret.value[:-1], secret.value[:-1] + ("x" if secret.value[-1] != "x" else "y"), "cbk_op_"):
+        assert await nowhere.authenticate(presented) is None
+    with pytest.raises(AttributeError):
+        await nowhere.authenticate(secret.value)
+
+
+async def test_a_key_of_the_release_before_opens_still(world: World, keys: ApiKeys) -> None:
+    """It has another form, and no checksum; whoever replaces it gets one of the present form, with its rights."""
+    key_id, secret = new_id("key"), new_secret()
+    text = f"{key_id}.{secret}"
+    await world.rows(
+        "insert into purchases.api_keys (id, secret_hmac, scope, label, created_at)"
+        " values (%s, %s, 'operator', 'of before', %s)",
+        key_id,
+        secret_hmac(text, pepper=PEPPER.value),
+        world.clock.now(),
+    )
+    assert await keys.authenticate(text) == Principal(key_id, Scope.OPERATOR, None)
+    key, newer = await keys.rotate(key_id, overlap_s=0)
+    assert await keys.authenticate(text) is None
+    assert await keys.authenticate(newer.value) == Principal(key.id, Scope.OPERATOR, None)
+
+
+async def test_a_replaced_key_keeps_its_rate(world: World, keys: ApiKeys) -> None:
+    """As all of its rights."""
+    old, _ = await keys.create(scope=Scope.OPERATOR, label="ops", scopes=["users:read"])
+    await world.rows("update purchases.api_keys set rate_per_s = 5, burst = 20 where id = %s", old.id)
+    key, secret = await keys.rotate(old.id)
+    found = await keys.authenticate(secret.value)
+    assert found == Principal(key.id, Scope.OPERATOR, None, frozenset({"users:read"}), Rate(per_s=5, burst=20))
 
 
 async def test_a_revoked_key_lets_nobody_in(keys: ApiKeys) -> None:
@@ -62,11 +106,51 @@ async def test_a_revoked_key_lets_nobody_in(keys: ApiKeys) -> None:
         await keys.revoke(new_id("key"))
 
 
+async def test_a_key_opens_until_its_end(world: World, keys: ApiKeys) -> None:
+    """To the instant, by the clock of whoever looks it up."""
+    end = world.clock.now() + timedelta(hours=1)
+    key, secret = await keys.create(scope=Scope.OPERATOR, label="ops", expires_at=end)
+    world.clock.advance(timedelta(hours=1) - timedelta(microseconds=1))
+    other = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
+    assert await other.authenticate(secret.value) is not None
+    world.clock.advance(timedelta(microseconds=1))
+    assert await ApiKeys(world.api, clock=world.clock, pepper=PEPPER).authenticate(secret.value) is None
+    assert next(one for one in await keys.list_keys() if one.id == key.id).expires_at == end
+
+
+async def test_a_key_is_not_remembered_beyond_its_end(world: World, keys: ApiKeys) -> None:
+    """The five seconds that spare look-ups do not make it any longer."""
+    end = world.clock.now() + timedelta(milliseconds=20)
+    _, secret = await keys.create(scope=Scope.OPERATOR, label="ops", expires_at=end)
+    assert await keys.authenticate(secret.value) is not None
+    world.clock.advance(timedelta(milliseconds=20))
+    began_s = monotonic_s()
+    while await keys.authenticate(secret.value) is not None:
+        assert monotonic_s() - began_s < CACHE_TTL_S / 2
+
+
+@pytest.mark.parametrize(
+    "scopes,pointer",
+    [([], "/scopes"), (["users:read", "nothing:read"], "/scopes/1"), (["users:read"] * 2, "/scopes/1")],
+)
+async def test_a_key_is_made_for_scopes_that_there_are(keys: ApiKeys, scopes: list[str], pointer: str) -> None:
+    """Each named once; a key that is made for nothing is a mistake."""
+    with pytest.raises(FieldInvalid) as refused:
+        await keys.create(scope=Scope.OPERATOR, label="ops", scopes=scopes)
+    assert refused.value.fields["pointer"] == pointer
+
+
+async def test_a_key_does_not_end_before_it_begins(world: World, keys: ApiKeys) -> None:
+    """Nor when it begins."""
+    with pytest.raises(FieldInvalid):
+        await keys.create(scope=Scope.OPERATOR, label="ops", expires_at=world.clock.now())
+
+
 async def test_a_secret_is_nowhere_in_the_database(world: World, keys: ApiKeys) -> None:
     """Only an HMAC is stored, so a stolen database opens no door."""
     _, secret = await keys.create(scope=Scope.OPERATOR, label="ops")
     stored = await world.one("select string_agg(api_keys::text, '') from purchases.api_keys")
-    assert secret.value.partition(".")[2] not in str(stored)
+    assert secret.value[-49:-6] not in str(stored)
     assert secret.value not in repr(secret)
 
 
@@ -86,7 +170,7 @@ async def test_what_opens_doors_and_sends_tokens_leaves_a_line_with_ids_alone(wo
         ("wallet.linked", user.id),
         ("programme.started", programme.id),
     ]
-    for private in (secret.value.partition(".")[2], "Anna", wallet_number(7)):
+    for private in (secret.value[-49:-6], "Anna", wallet_number(7)):
         assert private not in repr(lines)
 
 

@@ -16,6 +16,7 @@ from cashback.processes.embedded import EmbeddedPostgres
 from cashback.processes.stack import Plan, Ports, Stack, furnish
 from cashback.processes.stack.keeping import Kept
 from cashback.purchases import ApiKeys
+from cashback.purchases.rules import id_in_text
 
 
 @pytest.fixture
@@ -96,5 +97,5 @@ async def opening(server: EmbeddedPostgres, folder: Path, *secrets: Secret) -> l
 async def revoked(server: EmbeddedPostgres, folder: Path, secret: Secret) -> int:
     """Revoke a key, and return how many there are by now."""
     async with keys_of(server, folder) as keys:
-        await keys.revoke(secret.value.partition(".")[0])
+        await keys.revoke(str(id_in_text(secret.value)))
         return len(await keys.list_keys())

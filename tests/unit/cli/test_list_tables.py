@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from cashback import minting
-from cashback.cli import command, dlq, mints, reconcile, setup
+from cashback.cli import command, dlq, keys, mints, reconcile, setup
 from cashback.kernel import db
 from cashback.kernel.bus import dead_letters
 from cashback.kernel.config import Dsn
@@ -142,9 +142,20 @@ def test_a_list_of_dead_letters_fits_eighty_columns(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_list_of_keys_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch, on_terminal: OnTerminal) -> None:
-    """With a merchant's and an end."""
-    key = ApiKey(id=ID, scope="merchant", merchant_id=ID, label=SENTENCE, created_at=AT, revoked_at=AT)
-    monkeypatch.setattr(setup, "_with_keys", _later([msgspec.structs.asdict(key)]))
+    """With a merchant's, scopes, two ends, and others that it came of."""
+    key = ApiKey(
+        id=ID,
+        scope="merchant",
+        merchant_id=ID,
+        label=SENTENCE,
+        created_at=AT,
+        revoked_at=AT,
+        scopes=("purchases:read", "purchases:write"),
+        expires_at=AT,
+        replaces=ID,
+        created_by=ID,
+    )
+    monkeypatch.setattr(keys, "_with_keys", _later([msgspec.structs.asdict(key)]))
     _fits(on_terminal, "keys", "list")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from http import HTTPMethod
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -52,21 +53,27 @@ class ParameterInvalid(Invalid):
 class KnownParameters:
     """ASGI middleware inside the router that refuses what its route would not read: a typo is no wish.
 
-    So are two idempotency keys: one of them would silently win.
+    So are two idempotency keys: one of them would silently win. And before any of it, whose key was not made for what
+    the route does: the router alone knows which operation that is.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Guard `app`."""
+    def __init__(self, app: ASGIApp, *, scopes: Mapping[str, str]) -> None:
+        """Guard `app`; `scopes` is what a key must have been made for, by operation."""
         self._app = app
+        self._scopes = scopes
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
         """Pass the request on.
 
         Raises:
+            ScopeMissing: the caller's key was not made for this.
             ParameterInvalid: it is not to be passed on.
         """
         # What is open to everyone (health) is asked by others' programs, which say more than we know.
         if "user" in scope:
+            # Which methods a path takes stands in the document, which everybody may read.
+            if scope["user"].scopes is not None and scope["method"] != HTTPMethod.OPTIONS:
+                scope["user"].require(self._scopes[scope["route_handler"].operation_id])
             if scope["query_string"]:
                 _check(scope["query_string"], _known(scope["route_handler"]))
             if sum(name == _KEY_HEADER for name, _ in scope["headers"]) > 1:

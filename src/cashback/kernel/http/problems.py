@@ -39,6 +39,7 @@ from cashback.kernel.errors import (
 )
 from cashback.kernel.http.head import allowed
 from cashback.kernel.http.parameters import told_name
+from cashback.kernel.principal import ScopeMissing
 from cashback.kernel.problem import MEDIA_TYPE, Problem, problem_document
 from cashback.kernel.telemetry import logger
 
@@ -67,7 +68,7 @@ _MISSING: Final = {"idempotency-key": "idempotency_key_missing", "if-match": "re
 _MEANING: Final = {
     400: "The body is not well-formed JSON, or the request not well-formed HTTP.",
     401: "No valid API key was presented.",
-    403: "The caller is known and may not do this.",
+    403: "The caller is known and may not do this, or its key was not made for it.",
     404: "Something that is named does not exist, or the caller may not know of it.",
     409: (
         "This contradicts what is stored; or the first request under this idempotency key is still being answered, and"
@@ -80,7 +81,8 @@ _MEANING: Final = {
     500: "Something is broken on our side.",
     503: "The world failed; the same request may work after `Retry-After` seconds.",
 }
-_COMMON: Final = (400, 401, 422, 500, 503)
+_COMMON: Final = (400, 401, 403, 422, 500, 503)
+_INSUFFICIENT: Final = 'Bearer realm="cashback", error="insufficient_scope"'
 log = logger(__name__)
 
 
@@ -106,6 +108,9 @@ def problem_of(error: Exception) -> Response[bytes]:
             response = problem(status, error.code, error.detail, fields=error.fields)
             if isinstance(error, Busy):
                 response.headers["Retry-After"] = str(RETRY_AFTER_S)
+            if isinstance(error, ScopeMissing):
+                # RFC 6750, section 3.1.
+                response.headers["WWW-Authenticate"] = f'{_INSUFFICIENT}, scope="{error.fields["scope"]}"'
             return response
         case ValidationException():
             return _validation(error)

@@ -52,7 +52,7 @@ async def run(settings: Settings) -> None:
             services=services_over(
                 database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=SystemClock())
             ),
-            keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=clock),
+            keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock()),
             checks=checks,
         )
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)

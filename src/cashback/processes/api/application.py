@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from litestar import Litestar, Router
+from litestar import HttpMethod, Litestar
 from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.routes import HTTPRoute
 
 import cashback.ledger.http
 import cashback.purchases.http
@@ -21,18 +23,20 @@ from cashback.kernel.http import (
 from cashback.kernel.lifecycle import Check
 from cashback.processes.api.openapi import document_of_one
 from cashback.processes.api.operations import operations
-from cashback.purchases.service import ApiKeys
+from cashback.processes.api.scopes import SCOPES
+from cashback.purchases.service import ApiKeys, KeyOrders
 
 BODY_BYTES_MAX: Final = 65_536
 
 
 def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check]) -> Litestar:
     """Return the ASGI application over the given services; `services` are what handlers ask for by name."""
+    given = {**services, "key_orders": KeyOrders(keys)}
     routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES, *cashback.webhooks.http.ROUTES]
     app = Litestar(
-        route_handlers=[Router("/", route_handlers=routes, security=[{"api_key": []}]), *operations(checks)],
-        dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in services.items()},
-        middleware=[KnownParameters],
+        route_handlers=[*routes, *operations(checks)],
+        dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in given.items()},
+        middleware=[DefineMiddleware(KnownParameters, scopes=SCOPES)],
         plugins=[StructDocumentation()],
         exception_handlers=EXCEPTION_HANDLERS,
         request_class=JsonRequest,
@@ -41,9 +45,24 @@ def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mappin
         logging_config=None,
         debug=False,
     )
+    _say_scopes(app)
     # Around the router and not in it, so that a path without a route is watched, authenticated and answered like any.
     app.asgi_handler = Observe(Head(ApiKeyAuth(app.asgi_handler, keys.authenticate)))
     return app
+
+
+def _say_scopes(app: Litestar) -> None:
+    """Have the document tell of each operation that needs a key which scope that needs (OpenAPI 3.1, 4.8.30).
+
+    Raises:
+        KeyError: an operation has none.
+    """
+    for route in app.routes:
+        if isinstance(route, HTTPRoute) and route.path.startswith("/v1/"):
+            for handler in route.route_handlers:
+                # Which methods a path takes is told to whoever has any key at all.
+                if HttpMethod.OPTIONS not in handler.http_methods:
+                    handler.security = [{"api_key": [SCOPES[str(handler.operation_id)]]}]
 
 
 def _giving(service: object) -> Any:  # noqa: ANN401  # litestar reads the function, not its type

@@ -10,6 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme
 
+_KEY: Final = "An API key: one that was made for scopes needs the scope that is named, any other does all its kind may."
 OPENAPI: Final = OpenAPIConfig(
     title="cashback",
     version="1",
@@ -21,9 +22,7 @@ OPENAPI: Final = OpenAPIConfig(
     path="/openapi",
     use_handler_docstrings=True,
     render_plugins=[JsonRenderPlugin()],
-    components=Components(
-        security_schemes={"api_key": SecurityScheme(type="http", scheme="bearer", description="An API key.")}
-    ),
+    components=Components(security_schemes={"api_key": SecurityScheme(type="http", scheme="bearer", description=_KEY)}),
 )
 
 

@@ -2,6 +2,7 @@
 
 What counts is what is learnt or becomes true, not the method: simulating, linting and backtesting change nothing, and
 whoever reads the secret of an endpoint can sign in our name. Health and the document are open to everybody.
+Who creates a user with a wallet needs the wallet's scope as well (`createUser`).
 """
 
 from collections.abc import Mapping
@@ -86,6 +87,11 @@ SCOPES: Final[Mapping[str, str]] = {
     "showReconciliation": "books:read",
     "listRecomputations": "books:read",
     "showTrialBalance": "books:read",
+    "createApiKey": "keys:write",
+    "rotateApiKey": "keys:write",
+    "revokeApiKey": "keys:write",
+    "listApiKeys": "keys:read",
+    "showApiKey": "keys:read",
     "createWebhookEndpoint": "webhooks:write",
     "rotateWebhookSecret": "webhooks:write",
     "enableWebhookEndpoint": "webhooks:write",

@@ -1,6 +1,7 @@
-"""Purchases, users, merchants and new programmes over REST: every POST may be repeated under its key."""
+"""Purchases, users, merchants, API keys and new programmes over REST: every POST may be repeated under its key."""
 
 from cashback.purchases.http.adjustments import ADJUSTMENT_ROUTES
+from cashback.purchases.http.api_keys import API_KEY_ROUTES
 from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
 from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
@@ -30,6 +31,7 @@ ROUTES = [
     *STATEMENT_ROUTES,
     *VERDICT_ROUTES,
     *ADJUSTMENT_ROUTES,
+    *API_KEY_ROUTES,
 ]
 
 __all__ = ["ROUTES"]

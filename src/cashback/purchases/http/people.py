@@ -68,8 +68,12 @@ async def create_user(
     data: JSONBody[UserBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[User]:
-    """Create a user, with a wallet or without one for now."""
-    require_operator(principal_of(request))
+    """Create a user, with a wallet or without one for now; with one it needs the scope that setting a wallet needs."""
+    caller = principal_of(request)
+    require_operator(caller)
+    if data.wallet is not None:
+        # A wallet is where tokens go: a key for users alone links none, whichever way it takes.
+        caller.require("wallets:write", pointer="/wallet")
     command = NewUser(
         **asked_by(request, idempotency_key), reference=data.reference, wallet=data.wallet, tier=data.tier
     )
@@ -146,7 +150,7 @@ async def create_merchant(
     data: JSONBody[MerchantBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[Merchant]:
-    """Create a merchant; `cashback keys create` then gives it an API key."""
+    """Create a merchant; `POST /v1/api-keys` then gives it an API key."""
     require_operator(principal_of(request))
     command = NewMerchant(**asked_by(request, idempotency_key), name=data.name, mcc=data.mcc, owners=tuple(data.owners))
     return answer(await people.create_merchant(command))

@@ -63,6 +63,24 @@ class ApiKeyUnknown(NotFound):
     code = "api_key_unknown"
 
 
+class ApiKeyEnded(Conflict):
+    """The API key was revoked, has ended, or was replaced: another one is made instead."""
+
+    code = "api_key_ended"
+
+
+class ApiKeyLast(Conflict):
+    """Without this API key no operator's could make others over REST."""
+
+    code = "api_key_last"
+
+
+class ApiKeysTooMany(Conflict):
+    """Its owner has as many API keys that open something as it may have."""
+
+    code = "api_keys_too_many"
+
+
 class NotYours(Forbidden):
     """A merchant may only act for itself."""
 

@@ -1,14 +1,21 @@
 """The rules of purchases, pure: which commands are sound, what makes two of them the same, which wallet is one."""
 
+from cashback.purchases.rules.api_keys import (
+    end_within,
+    problem_of_end,
+    problem_of_label,
+    problem_of_scopes,
+    scopes_within,
+)
 from cashback.purchases.rules.checks import as_kept, problem_of_signature, problem_of_text
 from cashback.purchases.rules.commands import (
     problem_of_key,
-    problem_of_label,
     problem_of_merchant,
     problem_of_purchase,
     problem_of_user,
     problem_of_wallet,
 )
+from cashback.purchases.rules.key_text import id_in_text, key_text
 from cashback.purchases.rules.lines import costs, decode_lines, encode_lines, told
 from cashback.purchases.rules.refunds import (
     after,
@@ -29,18 +36,24 @@ __all__ = [
     "decode_parts",
     "encode_lines",
     "encode_parts",
+    "end_within",
     "fingerprint",
+    "id_in_text",
     "is_wallet",
+    "key_text",
+    "problem_of_end",
     "problem_of_key",
     "problem_of_label",
     "problem_of_merchant",
     "problem_of_purchase",
     "problem_of_refund",
     "problem_of_return",
+    "problem_of_scopes",
     "problem_of_signature",
     "problem_of_text",
     "problem_of_user",
     "problem_of_wallet",
+    "scopes_within",
     "secret_hmac",
     "told",
     "told_parts",

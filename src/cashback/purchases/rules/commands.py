@@ -91,11 +91,6 @@ def problem_of_merchant(merchant: NewMerchant) -> Rejected | None:
     return problem_of_text(merchant.name, "/name")
 
 
-def problem_of_label(label: str) -> Rejected | None:
-    """Return what is wrong with the label of an API key, or None."""
-    return problem_of_text(label, "/label")
-
-
 def _problem_of_time(occurred_at: datetime, now: datetime) -> Rejected | None:
     """Return what is wrong with the time of a purchase."""
     if occurred_at.tzinfo is None:

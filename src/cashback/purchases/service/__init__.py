@@ -5,6 +5,7 @@ from cashback.purchases.service.api_keys import ApiKeys
 from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.facts import Facts
+from cashback.purchases.service.key_orders import KeyOrders
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
@@ -32,6 +33,7 @@ __all__ = [
     "CashbackUnknown",
     "DebtWriteOffs",
     "Facts",
+    "KeyOrders",
     "Limits",
     "Orders",
     "PauseAnswer",

@@ -1,19 +1,31 @@
-"""API keys: made once, shown once, looked up at every request."""
+"""API keys: made once, shown once, looked up at every request; replaced and revoked."""
 
 import hmac
 from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from math import inf
 from typing import Final
 
 import msgspec
 
 from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.config import Secret
-from cashback.kernel.db import Database
-from cashback.kernel.ids import is_id, new_id, new_secret
-from cashback.kernel.principal import Principal, Scope
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.ids import new_id, new_secret
+from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import ApiKey, ApiKeyUnknown, FieldInvalid, MerchantUnknown
-from cashback.purchases.rules import problem_of_label, secret_hmac
+from cashback.purchases.model.api_keys import OVERLAP_DEFAULT_S, Opened
+from cashback.purchases.model.errors import ApiKeyEnded
+from cashback.purchases.rules import (
+    id_in_text,
+    key_text,
+    problem_of_end,
+    problem_of_label,
+    problem_of_scopes,
+    secret_hmac,
+)
 from cashback.purchases.store import api_keys as store
 from cashback.purchases.store import people
 
@@ -22,7 +34,6 @@ CACHE_TTL_S: Final = 5
 
 CACHE_MAX: Final = 10_000
 LIST_MAX: Final = 1_000
-_SEPARATOR: Final = "."
 log = logger(__name__)
 
 
@@ -34,41 +45,115 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class ApiKeys:
-    """Makes, revokes and recognises API keys."""
+    """Makes, replaces, revokes and recognises API keys."""
 
     def __init__(self, database: Database, *, clock: Clock, pepper: Secret) -> None:
-        """Keep keys in `database` under `pepper`, which must stay the same for as long as they live."""
-        self._database = database
-        self._clock = clock
+        """Keep keys in `database` under `pepper`, which must stay the same for as long as they live.
+
+        By the machine's clock, since a door does not open by moving business time.
+        """
+        self.database = database
+        self.clock = clock
         self._pepper = pepper
         self._cache: OrderedDict[bytes, Remembered] = OrderedDict()
 
-    async def create(self, *, scope: Scope, merchant_id: str | None = None, label: str) -> tuple[ApiKey, Secret]:
+    async def create(  # each named where it is called
+        self,
+        *,
+        scope: Scope,
+        merchant_id: str | None = None,
+        label: str,
+        scopes: Sequence[str] | None = None,
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, Secret]:
         """Return a new key and its secret, which cannot be shown again; each call makes another key.
 
         Raises:
             MerchantUnknown: there is no such merchant.
-            FieldInvalid: a merchant's key names no merchant, an operator's names one, or the label is unsound.
+            FieldInvalid: a merchant's key names no merchant, an operator's one; or label, scopes or end are unsound.
         """
         if (scope is Scope.MERCHANT) != (merchant_id is not None):
             raise FieldInvalid("a merchant's key names its merchant, an operator's none", pointer="/merchant_id")
-        if problem := problem_of_label(label):
+        now = self.clock.now()
+        named = None if scopes is None else tuple(scopes)
+        if problem := problem_of_label(label) or problem_of_scopes(named) or problem_of_end(expires_at, now=now):
             raise problem
         key = ApiKey(
             id=new_id("key"),
             scope=scope.value,
             merchant_id=merchant_id,
             label=label,
-            created_at=self._clock.now(),
+            created_at=now,
             revoked_at=None,
+            scopes=named,
+            expires_at=expires_at,
         )
-        secret = key.id + _SEPARATOR + new_secret()
-        async with self._database.transaction() as tx:
-            if merchant_id is not None and await people.read_merchant(tx, merchant_id) is None:
-                raise MerchantUnknown("there is no such merchant", pointer="/merchant_id")
-            await store.insert(tx, key, secret_hmac(secret, pepper=self._pepper.value))
+        async with self.database.transaction() as tx:
+            secret = await self.make(tx, key)
         log.info("key.created", key_id=key.id, scope=key.scope, merchant_id=merchant_id)
-        return key, Secret(secret)
+        return key, secret
+
+    async def make(self, tx: Tx, key: ApiKey, *, rate: Rate | None = None) -> Secret:
+        """Store a key and return its secret, which is not kept.
+
+        Raises:
+            MerchantUnknown: there is no such merchant.
+        """
+        if key.merchant_id is not None and await people.read_merchant(tx, key.merchant_id) is None:
+            raise MerchantUnknown("there is no such merchant", pointer="/merchant_id")
+        secret = key_text(key.id, kind=key.scope, secret=new_secret())
+        await store.insert(tx, key, secret_hmac(secret, pepper=self._pepper.value), rate=rate)
+        return Secret(secret)
+
+    async def rotate(
+        self, key_id: str, *, overlap_s: int = OVERLAP_DEFAULT_S, expires_at: datetime | None = None
+    ) -> tuple[ApiKey, Secret]:
+        """Return a key that replaces another one, and its secret; the other one goes on for so long, and no longer.
+
+        Raises:
+            ApiKeyUnknown: there is none.
+            ApiKeyEnded: it opens nothing any more, or was replaced before.
+            FieldInvalid: the new one would end before it begins.
+        """
+        now = self.clock.now()
+        if problem := problem_of_end(expires_at, now=now):
+            raise problem
+        async with self.database.transaction() as tx:
+            await store.take_turns(tx)
+            old = await store.read(tx, key_id)
+            if old is None:
+                raise ApiKeyUnknown("there is no such API key", key_id=key_id)
+            end = expires_at or old.key.expires_at
+            key, secret = await self.replace(tx, old, overlap_s=overlap_s, expires_at=end, now=now)
+        self.forget()
+        log.info("key.rotated", key_id=key.id, replaces=key_id)
+        return key, secret
+
+    async def replace(  # each named where it is called
+        self,
+        tx: Tx,
+        old: Opened,
+        *,
+        overlap_s: int,
+        expires_at: datetime | None,
+        now: datetime,
+        created_by: str | None = None,
+    ) -> tuple[ApiKey, Secret]:
+        """Store a key with the rights of another one, which ends after the overlap; return it with its secret.
+
+        Raises:
+            ApiKeyEnded: the other one opens nothing any more, or was replaced before.
+        """
+        if not old.key.is_live(now):
+            raise ApiKeyEnded("this key was revoked or has ended: make another one", key_id=old.key.id)
+        if (successor := await store.successor(tx, old.key.id)) is not None:
+            raise ApiKeyEnded("this key was replaced: rotate the one that replaces it", key_id=successor)
+        key = msgspec.structs.replace(
+            old.key, id=new_id("key"), created_at=now, expires_at=expires_at, replaces=old.key.id, created_by=created_by
+        )
+        secret = await self.make(tx, key, rate=old.rate)
+        await store.end(tx, old.key.id, at=now + timedelta(seconds=overlap_s))
+        return key, secret
 
     async def revoke(self, key_id: str) -> ApiKey:
         """Return the key, revoked now or before: at once in this process, within `CACHE_TTL_S` in every other.
@@ -76,44 +161,58 @@ class ApiKeys:
         Raises:
             ApiKeyUnknown: there is none.
         """
-        async with self._database.transaction() as tx:
-            key = await store.revoke(tx, key_id, at=self._clock.now())
+        async with self.database.transaction() as tx:
+            await store.take_turns(tx)
+            key = await store.revoke(tx, key_id, at=self.clock.now())
         if key is None:
             raise ApiKeyUnknown("there is no such API key", key_id=key_id)
-        self._cache.clear()
+        self.forget()
         log.info("key.revoked", key_id=key.id)
         return key
 
+    def forget(self) -> None:
+        """Look every key up anew: one was revoked or replaced."""
+        self._cache.clear()
+
     async def list_keys(self) -> list[ApiKey]:
         """Return the newest `LIST_MAX` keys, revoked ones included."""
-        async with self._database.transaction() as tx:
+        async with self.database.transaction() as tx:
             return await store.newest(tx, limit=LIST_MAX)
 
     async def authenticate(self, secret: str) -> Principal | None:
-        """Return who presents this secret, or None when nobody has it or it was revoked.
+        """Return who presents this secret, or None when nobody has it, or its key was revoked or has ended.
 
         Raises:
             DatabaseUnavailable: it could not be looked up.
         """
-        key_id = secret.partition(_SEPARATOR)[0]
-        if not is_id(key_id, "key"):
+        key_id = id_in_text(secret)
+        if key_id is None:
             return None
         presented = secret_hmac(secret, pepper=self._pepper.value)
         cached = self._cache.get(presented)
         if cached is not None and cached.until_s > monotonic_s():
             return cached.principal
-        async with self._database.transaction() as tx:
+        async with self.database.transaction() as tx:
             found = await store.read(tx, key_id)
-        if found is None or found.key.revoked_at is not None or not hmac.compare_digest(found.hmac, presented):
+        left_s = 0.0 if found is None else self._left_s(found)
+        if found is None or left_s <= 0 or not hmac.compare_digest(found.hmac, presented):
             self._cache.pop(presented, None)
             return None
-        principal = Principal(key_id, Scope(found.key.scope), found.key.merchant_id, found.scopes, found.rate)
-        self._remember(presented, principal)
+        scopes = None if found.key.scopes is None else frozenset(found.key.scopes)
+        principal = Principal(key_id, Scope(found.key.scope), found.key.merchant_id, scopes, found.rate)
+        self._remember(presented, principal, for_s=min(left_s, CACHE_TTL_S))
         return principal
 
-    def _remember(self, presented: bytes, principal: Principal) -> None:
+    def _left_s(self, found: Opened) -> float:
+        """Return for how much longer a key opens something; nothing of it is left once it is revoked."""
+        if found.key.revoked_at is not None:
+            return 0.0
+        end = found.key.expires_at
+        return inf if end is None else (end - self.clock.now()).total_seconds()
+
+    def _remember(self, presented: bytes, principal: Principal, *, for_s: float) -> None:
         """Spare the next requests of this key the look-up."""
-        self._cache[presented] = Remembered(principal, monotonic_s() + CACHE_TTL_S)
+        self._cache[presented] = Remembered(principal, monotonic_s() + for_s)
         self._cache.move_to_end(presented)
         if len(self._cache) > CACHE_MAX:
             self._cache.popitem(last=False)

@@ -9,12 +9,15 @@ from cashback.purchases.model import ApiKey
 from cashback.purchases.model.api_keys import Opened
 
 
-async def insert(tx: Tx, key: ApiKey, hmac: bytes) -> None:
+async def insert(tx: Tx, key: ApiKey, hmac: bytes, *, rate: Rate | None = None) -> None:
     """Store a new key under its secret's HMAC."""
     await tx.execute(
         """
-        insert into purchases.api_keys (id, secret_hmac, scope, merchant_id, label, created_at)
-        values (%(id)s, %(hmac)s, %(scope)s, %(merchant)s, %(label)s, %(at)s)
+        insert into purchases.api_keys
+            (id, secret_hmac, scope, merchant_id, label, created_at, scopes, expires_at,
+            rate_per_s, burst, replaces, created_by)
+        values (%(id)s, %(hmac)s, %(scope)s, %(merchant)s, %(label)s, %(at)s, %(scopes)s, %(end)s,
+            %(rate)s, %(burst)s, %(old)s, %(by)s)
         """,
         {
             "id": key.id,
@@ -23,6 +26,12 @@ async def insert(tx: Tx, key: ApiKey, hmac: bytes) -> None:
             "merchant": key.merchant_id,
             "label": key.label,
             "at": key.created_at,
+            "scopes": None if key.scopes is None else list(key.scopes),
+            "end": key.expires_at,
+            "rate": None if rate is None else rate.per_s,
+            "burst": None if rate is None else rate.burst,
+            "old": key.replaces,
+            "by": key.created_by,
         },
     )
 
@@ -34,7 +43,7 @@ async def revoke(tx: Tx, key_id: str, *, at: datetime) -> ApiKey | None:
         update purchases.api_keys
         set revoked_at = coalesce(revoked_at, %(at)s)
         where id = %(id)s
-        returning id, scope, merchant_id, label, created_at, revoked_at
+        returning id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by
         """,
         {"id": key_id, "at": at},
     )
@@ -46,7 +55,8 @@ async def read(tx: Tx, key_id: str) -> Opened | None:
     """Return a key with its secret's HMAC and its rights, or None when there is none."""
     cursor = await tx.execute(
         """
-        select id, scope, merchant_id, label, created_at, revoked_at, secret_hmac, scopes, rate_per_s, burst
+        select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
+            secret_hmac, rate_per_s, burst
         from purchases.api_keys
         where id = %(id)s
         """,
@@ -56,10 +66,7 @@ async def read(tx: Tx, key_id: str) -> Opened | None:
     if row is None:
         return None
     return Opened(
-        key=_key(row),
-        hmac=bytes(row[6]),
-        scopes=None if row[7] is None else frozenset(row[7]),
-        rate=None if row[8] is None else Rate(per_s=row[8], burst=row[9]),
+        key=_key(row), hmac=bytes(row[10]), rate=None if row[11] is None else Rate(per_s=row[11], burst=row[12])
     )
 
 
@@ -67,7 +74,7 @@ async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
     """Return the newest keys, revoked ones included."""
     cursor = await tx.execute(
         """
-        select id, scope, merchant_id, label, created_at, revoked_at
+        select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by
         from purchases.api_keys
         order by created_at desc, id
         limit %(limit)s
@@ -77,6 +84,100 @@ async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
     return [_key(row) for row in await cursor.fetchall()]
 
 
+async def take_turns(tx: Tx) -> None:
+    """Have nobody else make, replace or revoke a key until this transaction ends: it is rare, and looks at many."""
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended('purchases.api_keys', 0))")
+
+
+async def end(tx: Tx, key_id: str, *, at: datetime) -> None:
+    """Have a key end then, unless it ends before; none ends before it began."""
+    await tx.execute(
+        """
+        update purchases.api_keys
+        set expires_at = least(expires_at, greatest(created_at, %(at)s))
+        where id = %(id)s
+        """,
+        {"id": key_id, "at": at},
+    )
+
+
+async def successor(tx: Tx, key_id: str) -> str | None:
+    """Return the key that replaces another one, None when none does."""
+    cursor = await tx.execute(
+        """
+        select id
+        from purchases.api_keys
+        where replaces = %(id)s
+        """,
+        {"id": key_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+async def count_live(tx: Tx, merchant_id: str | None, *, at: datetime) -> int:
+    """Return how many keys of one merchant, or of the operator, open something."""
+    cursor = await tx.execute(
+        """
+        select count(*)
+        from purchases.api_keys
+        where merchant_id is not distinct from %(merchant)s::text
+          and revoked_at is null
+          and (expires_at is null or expires_at > %(at)s)
+        """,
+        {"merchant": merchant_id, "at": at},
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def has_other(tx: Tx, key_id: str, *, scope: str, at: datetime) -> bool:
+    """Tell whether an operator's key beside this one opens something, and was made for `scope`."""
+    cursor = await tx.execute(
+        """
+        select exists (
+            select
+            from purchases.api_keys
+            where scope = 'operator'
+              and id <> %(id)s
+              and revoked_at is null
+              and (expires_at is null or expires_at > %(at)s)
+              and (scopes is null or %(scope)s = any (scopes))
+        )
+        """,
+        {"id": key_id, "scope": scope, "at": at},
+    )
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def page(tx: Tx, *, merchant_id: str | None, before: str | None, limit: int) -> list[ApiKey]:
+    """Return keys of one merchant, or everybody's, from before an id downwards: about the newest first."""
+    cursor = await tx.execute(
+        """
+        select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by
+        from purchases.api_keys
+        where (%(merchant)s::text is null or merchant_id = %(merchant)s)
+          and (%(before)s::text is null or id < %(before)s)
+        order by id desc
+        limit %(limit)s
+        """,
+        {"merchant": merchant_id, "before": before, "limit": limit},
+    )
+    return [_key(row) for row in await cursor.fetchall()]
+
+
 def _key(row: tuple[Any, ...]) -> ApiKey:
     """Return one row as a key."""
-    return ApiKey(id=row[0], scope=row[1], merchant_id=row[2], label=row[3], created_at=row[4], revoked_at=row[5])
+    return ApiKey(
+        id=row[0],
+        scope=row[1],
+        merchant_id=row[2],
+        label=row[3],
+        created_at=row[4],
+        revoked_at=row[5],
+        scopes=None if row[6] is None else tuple(row[6]),
+        expires_at=row[7],
+        replaces=row[8],
+        created_by=row[9],
+    )

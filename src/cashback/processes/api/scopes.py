@@ -9,6 +9,7 @@ from typing import Final
 
 SCOPES: Final[Mapping[str, str]] = {
     "createPurchase": "purchases:write",
+    "createPurchases": "purchases:write",
     "showPurchase": "purchases:read",
     "createRefund": "refunds:write",
     "showRefund": "refunds:read",

@@ -1,6 +1,7 @@
 """Purchases, users, merchants and new programmes over REST: every POST may be repeated under its key."""
 
 from cashback.purchases.http.adjustments import ADJUSTMENT_ROUTES
+from cashback.purchases.http.bulk import BULK_ROUTES
 from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
 from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
@@ -17,6 +18,7 @@ from cashback.purchases.http.write_offs import WRITE_OFF_ROUTES
 
 ROUTES = [
     *PURCHASE_ROUTES,
+    *BULK_ROUTES,
     *REFUND_ROUTES,
     *WRITE_OFF_ROUTES,
     *PEOPLE_ROUTES,

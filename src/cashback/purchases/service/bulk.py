@@ -10,6 +10,7 @@ before that is answered again, and what was not is recorded: a repeat goes on wh
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 
@@ -19,11 +20,14 @@ from cashback.purchases.rules import fingerprint
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.purchases import Purchases
 
+TO_COME: Final = "to come"
+"""The contents of a stream: nobody knows them before they are recorded."""
+
 
 class BulkTaken(msgspec.Struct, frozen=True):
-    """What a bulk's key is kept with: how many purchases it stands for."""
+    """What a bulk's key is kept with: how many purchases it stands for, None when they were still to come."""
 
-    purchases: int
+    purchases: int | None
 
 
 class Bulks:
@@ -52,26 +56,50 @@ class Bulks:
             traceparent=first.traceparent,
             contents=_contents(purchases),
         )
-
-        async def take(tx: Tx, now: datetime) -> BulkTaken:
-            """Keep nothing beside the key."""
-            del tx, now
-            return BulkTaken(len(purchases))
-
-        taken = await self._orders.do(bulk, take)
-        if isinstance(taken, Refused):
-            raise taken.error
-        outcomes = await self._purchases.record(
-            [
-                msgspec.structs.replace(purchase, key=key_of(bulk.key, place))
-                for place, purchase in enumerate(purchases)
-            ]
-        )
+        await self._take(bulk, BulkTaken(len(purchases)))
+        outcomes = await self.record_part([*enumerate(purchases)])
         for outcome in outcomes:
             # Another process is at the same bulk: it is the first request under this key that is being answered.
             if isinstance(outcome, Refused) and isinstance(outcome.error, KeyBusy):
                 raise outcome.error
         return outcomes
+
+    async def open_stream(self, *, owner: str, key: str, key_id: str | None, traceparent: str | None) -> None:
+        """Have a key stand for purchases that are still to come, a part at a time; opening it again changes nothing.
+
+        Raises:
+            Rejected: the key is no sound one, or stands for something else.
+            DatabaseUnavailable: it is unknown whether it does; the same call again finds out.
+        """
+        stream = NewBulk(owner=owner, key=key, key_id=key_id, traceparent=traceparent, contents=TO_COME)
+        await self._take(stream, BulkTaken(None))
+
+    async def record_part(self, part: Sequence[tuple[int, NewPurchase]]) -> list[Outcome]:
+        """Record purchases of a bulk, each with its place in the whole, as `Purchases.record` does.
+
+        Raises:
+            Overloaded: too many are waiting; some may have been recorded.
+            DatabaseUnavailable: it is unknown which were recorded.
+        """
+        return await self._purchases.record(
+            [msgspec.structs.replace(purchase, key=key_of(purchase.key, place)) for place, purchase in part]
+        )
+
+    async def _take(self, bulk: NewBulk, taken: BulkTaken) -> None:
+        """Have a key stand for a bulk.
+
+        Raises:
+            Rejected: it cannot.
+        """
+
+        async def take(tx: Tx, now: datetime) -> BulkTaken:
+            """Keep nothing beside the key."""
+            del tx, now
+            return taken
+
+        outcome = await self._orders.do(bulk, take)
+        if isinstance(outcome, Refused):
+            raise outcome.error
 
 
 def key_of(key: str, place: int) -> str:

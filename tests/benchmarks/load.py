@@ -132,7 +132,7 @@ class _Load:
         self._offer = offer
         self._numbers = count()
         self._head = _head(offer)
-        self._bodies = [_body(offer.cast.merchant_id, user_id) for user_id in offer.cast.user_ids]
+        self._bodies = [_body(offer, user_id) for user_id in offer.cast.user_ids]
         self._free: deque[_Desk] = deque()
         self._due: deque[float] = deque()
         self._open = 0
@@ -184,7 +184,7 @@ class _Load:
     def _send(self, desk: _Desk, due_s: float) -> None:
         """Send the next purchase, of the next user."""
         number = next(self._numbers)
-        body = self._bodies[number % len(self._bodies)]
+        body = self._bodies[number % len(self._bodies)] % number
         self._open += 1
         desk.send(
             b"%sIdempotency-Key: %s-%d\r\n\r\n%s" % (self._head, self._offer.run.encode(), number, body), due_s=due_s
@@ -216,23 +216,23 @@ class _Load:
 
 def _head(offer: Offer) -> bytes:
     """Return the head of every request, up to its idempotency key."""
-    length = len(_body(offer.cast.merchant_id, offer.cast.user_ids[0]))
+    length = len(_body(offer, offer.cast.user_ids[0]) % 0)
     return (
         f"POST {offer.path} HTTP/1.1\r\nHost: {HOST}:{offer.port}\r\nAuthorization: Bearer {offer.api_key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {length}\r\n"
     ).encode()
 
 
-def _body(merchant_id: str, user_id: str) -> bytes:
-    """Return the body of a purchase."""
+def _body(offer: Offer, user_id: str) -> bytes:
+    """Return the body of a purchase, to be filled in with its number: all are of one length."""
     return msgspec.json.encode(
         {
-            "merchant_id": merchant_id,
+            "merchant_id": offer.cast.merchant_id,
             "user_id": user_id,
             "amount_minor": str(AMOUNT_MINOR),
             "currency": "USD",
             "occurred_at": "2026-03-01T12:00:00Z",
-            "reference": "order 4711",
+            "reference": f"order {offer.run}-%012d",
         }
     )
 

@@ -71,7 +71,7 @@ class Callers:
                 amount_minor=AMOUNT_MINOR,
                 currency="USD",
                 occurred_at=_OCCURRED_AT,
-                reference="order 4711",
+                reference=f"order {number:026d}",
             )
         [outcome] = await self._purchases.record([purchase])
         if not isinstance(outcome, Recorded):

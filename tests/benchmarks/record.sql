@@ -28,7 +28,7 @@ reserved as (
 bought as (
     insert into purchases.purchases (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at,
                                      received_at, created_at)
-    select 'pur_' || :clock::text || :serial::text, :merchant::text, owner, 'order 4711', 1999, 'USD', now(), now(), now()
+    select 'pur_' || :clock::text || :serial::text, :merchant::text, owner, 'order ' || :clock::text || :serial::text, 1999, 'USD', now(), now(), now()
     from credit
 ),
 granted as (

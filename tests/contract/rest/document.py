@@ -37,10 +37,9 @@ class Document:
         if request.method == "HEAD" or "json" not in told:
             return []
         complaints = self._against(documented["content"][told]["schema"], response.json())
-        if response.is_success and request.content:
-            complaints += self._against(
-                operation["requestBody"]["content"]["application/json"]["schema"], json.loads(request.content)
-            )
+        asked = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if response.is_success and request.content and asked is not None:
+            complaints += self._against(asked["schema"], json.loads(request.content))
         return complaints
 
     def _operation(self, method: str, path: str) -> dict[str, Any] | None:

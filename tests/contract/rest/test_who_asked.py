@@ -39,6 +39,7 @@ UNDONE: Final = {
     "POST /v1/cashback/{cashback_id}/review": "it waits for nobody",
     "POST /v1/debts/{user_id}/write-offs": "nothing is owed",
     "POST /v1/ruleset-drafts/{draft_id}/publish": "it was changed meanwhile",
+    "POST /v1/purchases/stream": "its lines are no JSON that could be drawn",
     "POST /v1/rulesets/{ruleset_id}/withdraw": "there is no version of that id",
     "POST /v1/webhooks/deliveries/{delivery_id}/replay": "nothing was delivered",
 }

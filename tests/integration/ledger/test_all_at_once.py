@@ -34,8 +34,18 @@ from cashback.ledger.model.codes import Exhaustion
 from cashback.ledger.model.rulesets import AmountIs, Limits, Rules
 from cashback.ledger.service import Waitlist
 from cashback.ledger.service.waitlist import WaitlistPolicy
-from cashback.purchases.model import OPERATOR, Merchant, NewPurchase, Outcome, PurchaseAnswer, Recorded, Refused, User
-from cashback.purchases.model.refunds import DebtWriteOff, NewRefund, PurchaseAmbiguous, RefundAbovePurchase
+from cashback.purchases.model import (
+    OPERATOR,
+    Merchant,
+    NewPurchase,
+    Outcome,
+    PurchaseAnswer,
+    PurchaseExists,
+    Recorded,
+    Refused,
+    User,
+)
+from cashback.purchases.model.refunds import DebtWriteOff, NewRefund, RefundAbovePurchase
 from tests.integration.ledger.adjusting import adjustments_of, credit_of, debit_of
 from tests.integration.ledger.lives import life_of
 from tests.integration.ledger.programme_rules import campaign, publish, rule
@@ -66,7 +76,7 @@ class Crowd(msgspec.Struct, frozen=True):
     bought: list[PurchaseAnswer]
 
     def purchases(self, world: World, turn: int) -> list[NewPurchase]:
-        """Return a batch of purchases: some are still held, some are not any more, some are awaited by a refund."""
+        """Return a batch of purchases: some are held, some not any more, some awaited by a refund, some named alike."""
         return [
             buy(
                 self.chance.choice(self.users),
@@ -202,9 +212,9 @@ async def _debit(world: World, chance: Random, crowd: Crowd) -> None:
 
 
 def _check(outcomes: list[Outcome]) -> list[Recorded]:
-    """Return what was done; what was not must have been too much."""
+    """Return what was done; what was not must have been too much, or have had the name of another purchase."""
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
-    assert all(isinstance(outcome.error, RefundAbovePurchase | PurchaseAmbiguous) for outcome in refused), refused
+    assert all(isinstance(outcome.error, RefundAbovePurchase | PurchaseExists) for outcome in refused), refused
     return [outcome for outcome in outcomes if isinstance(outcome, Recorded)]
 
 

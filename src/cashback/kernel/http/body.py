@@ -85,19 +85,21 @@ class JsonRequest(Request[Any, Any, Any]):
         most = self.route_handler.resolve_request_max_body_size() or 0
         if (self.content_length or 0) > most:
             raise _too_large(most)
-        body = b""
+        parts: list[bytes] = []
+        size = 0
         has_more = True
         while has_more:
             message = await self.receive()
             if message["type"] != "http.request":
                 raise JsonMalformed("the request ended before its body did")
-            body += message["body"]
-            if len(body) > most:
+            parts.append(message["body"])
+            size += len(message["body"])
+            if size > most:
                 raise _too_large(most)
             has_more = message.get("more_body", False)
-        if not body and self.route_handler.parsed_data_field is not None:
+        if not size and self.route_handler.parsed_data_field is not None:
             raise JsonMalformed("the body is missing")
-        return body
+        return b"".join(parts)
 
 
 def _check_media_type(media_type: str, encoding: str) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from litestar import post
 from litestar.datastructures import ResponseHeader
+from litestar.openapi.spec import Operation
 
 from cashback.kernel.http.problems import problems
 
@@ -23,11 +24,12 @@ def command_route(  # each named at the route, where it is read
     tag: str,
     meets: tuple[int, ...] = (403, 404, 409),
     body_bytes_max: int | None = None,
+    operation_class: type[Operation] = Operation,
 ) -> post:
     """Return the decorator of a route that does something once for each idempotency key, at a POST to `path`.
 
     `meets` are the problems it answers beside those of every route and of every body; its body is bounded by
-    `body_bytes_max`, and as all bodies are without it.
+    `body_bytes_max`, and as all bodies are without it; `operation_class` tells of one that is no JSON.
     """
     bound: dict[str, Any] = {} if body_bytes_max is None else {"request_max_body_size": body_bytes_max}
     return post(
@@ -37,5 +39,6 @@ def command_route(  # each named at the route, where it is read
         tags=[tag],
         response_headers=[REPLAY_HEADER],
         responses=problems(*meets, 413, 415),
+        operation_class=operation_class,
         **bound,
     )

@@ -120,6 +120,18 @@ def problem_of(error: Exception) -> Response[bytes]:
     return problem(500, "internal", "something is broken on our side; the operator has been told")
 
 
+def part_of_answer(error: Rejected, *, within: str) -> tuple[int, bytes]:
+    """Return status and document of what was refused of a request while other parts of it were done.
+
+    Its place is told as one in the whole request, of which it is `within` that part.
+    """
+    fields = error.fields
+    if "pointer" in fields:
+        fields = {**fields, "pointer": f"{within}{fields['pointer']}"}
+    status = _status_of(error)
+    return status, problem_document(status, error.code, error.detail, fields=fields)
+
+
 async def send_problem(send: Send, answer: Response[bytes], *, has_body: bool = True) -> None:
     """Send a response from outside any route; without its body to those who asked for the head alone."""
     content = bytes(answer.content)

@@ -5,7 +5,8 @@
         │             │ malformed: 400     │
         └── closed ───┴── late: closed ────┘
 
-What the body may hold is the application's to say.
+What the body may hold is the application's to say. One of lines, which is worked on while it comes, may take longer as
+long as it goes on.
 """
 
 import asyncio
@@ -23,6 +24,14 @@ REQUEST_WITHIN_S: Final = 30.0
 """How long a request may take to arrive, from its first byte to its last."""
 
 
+LINES_MEDIA_TYPE: Final = "application/x-ndjson"
+LINES_BYTES: Final = 65_536
+"""So much of a body of lines must come in the time that any other has for the whole."""
+
+LINES_WITHIN_S: Final = 600.0
+"""How long a body of lines may take."""
+
+
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with the bounds that it lacks, and with problems as its own refusals."""
 
@@ -30,6 +39,8 @@ class BoundedHttp(HttpToolsProtocol):
     _is_in_head = False
     _is_too_large = False
     _deadline: asyncio.TimerHandle | None = None
+    _lines_bytes = 0
+    _lines_until_s: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Give a connection that says nothing as long as one that has nothing more to say."""
@@ -54,6 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Start to count, and to wait."""
         super().on_message_begin()
         self._head_bytes, self._is_in_head = 0, True
+        self._lines_bytes, self._lines_until_s = 0, None
         self._stop_waiting()
         self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self.transport.close)
 
@@ -73,7 +85,21 @@ class BoundedHttp(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX:
             self._is_too_large = True
             raise ValueError("the head is too large")
+        kinds = [value.partition(b";")[0].strip().lower() for name, value in self.headers if name == b"content-type"]
+        if kinds == [LINES_MEDIA_TYPE.encode()]:
+            self._lines_until_s = self.loop.time() + LINES_WITHIN_S
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a part of the body on; one of lines that goes on is waited for again."""
+        super().on_body(body)
+        self._lines_bytes += len(body)
+        if self._lines_until_s is None or self._deadline is None or self._lines_bytes < LINES_BYTES:
+            return
+        self._lines_bytes = 0
+        self._stop_waiting()
+        left_s = self._lines_until_s - self.loop.time()
+        self._deadline = self.loop.call_later(max(0.0, min(REQUEST_WITHIN_S, left_s)), self.transport.close)
 
     def on_message_complete(self) -> None:
         """Stop waiting."""

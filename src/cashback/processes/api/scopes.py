@@ -10,6 +10,8 @@ from typing import Final
 
 SCOPES: Final[Mapping[str, str]] = {
     "createPurchase": "purchases:write",
+    "createPurchases": "purchases:write",
+    "streamPurchases": "purchases:write",
     "showPurchase": "purchases:read",
     "createRefund": "refunds:write",
     "showRefund": "refunds:read",

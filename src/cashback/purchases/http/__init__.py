@@ -2,6 +2,7 @@
 
 from cashback.purchases.http.adjustments import ADJUSTMENT_ROUTES
 from cashback.purchases.http.api_keys import API_KEY_ROUTES
+from cashback.purchases.http.bulk import BULK_ROUTES
 from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
 from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
@@ -13,11 +14,14 @@ from cashback.purchases.http.ruleset_readings import RULESET_READING_ROUTES
 from cashback.purchases.http.rulesets import RULESET_ROUTES
 from cashback.purchases.http.standing import STANDING_ROUTES
 from cashback.purchases.http.statements import STATEMENT_ROUTES
+from cashback.purchases.http.stream import STREAM_ROUTES
 from cashback.purchases.http.verdicts import VERDICT_ROUTES
 from cashback.purchases.http.write_offs import WRITE_OFF_ROUTES
 
 ROUTES = [
     *PURCHASE_ROUTES,
+    *BULK_ROUTES,
+    *STREAM_ROUTES,
     *REFUND_ROUTES,
     *WRITE_OFF_ROUTES,
     *PEOPLE_ROUTES,

@@ -58,21 +58,7 @@ async def create_purchase(
     idempotency_key: IdempotencyKey,
 ) -> Response[PurchaseAnswer]:
     """Record a purchase and answer with its cashback decision, made in the same transaction."""
-    principal = principal_of(request)
-    merchant_id = merchant_of(request, data.merchant_id)
-    if not principal.may_see(merchant_id):
-        raise NotYours("a merchant records its own purchases only", pointer="/merchant_id")
-    command = NewPurchase(
-        **asked_by(request, idempotency_key),
-        merchant_id=merchant_id,
-        user_id=data.user_id,
-        amount_minor=int(data.amount_minor),
-        currency=data.currency,
-        occurred_at=data.occurred_at,
-        reference=data.reference,
-        lines=None if data.lines is None else tuple(_line(line) for line in data.lines),
-    )
-    return answer(await purchases.record_one(command))
+    return answer(await purchases.record_one(command_of(request, data, idempotency_key)))
 
 
 @get(
@@ -87,6 +73,28 @@ async def show_purchase(
 ) -> PurchaseStory:
     """Return a purchase as it was recorded, and everything that became of it; a merchant sees its own."""
     return await purchase_stories.purchase(purchase_id, merchant_id=principal_of(request).merchant_id)
+
+
+def command_of(request: Request[Any, Any, Any], body: PurchaseBody, key: str) -> NewPurchase:
+    """Return the command that records a purchase, under a key of the caller's.
+
+    Raises:
+        FieldInvalid: an operator did not say which merchant it is for.
+        NotYours: a merchant named another one.
+    """
+    merchant_id = merchant_of(request, body.merchant_id)
+    if not principal_of(request).may_see(merchant_id):
+        raise NotYours("a merchant records its own purchases only", pointer="/merchant_id")
+    return NewPurchase(
+        **asked_by(request, key),
+        merchant_id=merchant_id,
+        user_id=body.user_id,
+        amount_minor=int(body.amount_minor),
+        currency=body.currency,
+        occurred_at=body.occurred_at,
+        reference=body.reference,
+        lines=None if body.lines is None else tuple(_line(line) for line in body.lines),
+    )
 
 
 def _line(line: LineBody) -> Line:

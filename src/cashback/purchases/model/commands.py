@@ -59,6 +59,12 @@ class NewPurchase(Command, frozen=True, kw_only=True):
     lines: tuple[Line, ...] | None = None
 
 
+class NewBulk(Command, frozen=True, kw_only=True):
+    """Purchases under one key, each of which has a key of its own: `contents` stands for what they ask for."""
+
+    contents: str
+
+
 class NewUser(Command, frozen=True, kw_only=True):
     """A user to be; `reference` is the operator's own name for them, `wallet` an EIP-55 address, `tier` for rules."""
 

@@ -57,6 +57,12 @@ class PurchaseUnknown(NotFound):
     code = "purchase_unknown"
 
 
+class PurchaseExists(Conflict):
+    """The merchant's reference is the name of another purchase; `purchase_id` tells which, once that can be seen."""
+
+    code = "purchase_exists"
+
+
 class ApiKeyUnknown(NotFound):
     """There is no such API key."""
 

@@ -2,6 +2,7 @@
 
 from cashback.purchases.service.adjustments import Adjustments
 from cashback.purchases.service.api_keys import ApiKeys
+from cashback.purchases.service.bulk import Bulks
 from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.facts import Facts
@@ -28,6 +29,7 @@ __all__ = [
     "BalanceStory",
     "BlockAnswer",
     "BlockItem",
+    "Bulks",
     "Campaigns",
     "CashbackItem",
     "CashbackUnknown",

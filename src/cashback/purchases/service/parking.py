@@ -58,15 +58,10 @@ async def waiting(tx: Tx, purchases: Sequence[NewPurchase], *, now: datetime) ->
 async def catch_up(
     tx: Tx, parked: Sequence[ParkedRefund], purchases: Mapping[str, NewPurchase], *, now: datetime
 ) -> Caught:
-    """Apply what had waited for these purchases, by their ids, and end what they refuse.
-
-    Of two that have one name the first is the one that was waited for.
-    """
+    """Apply what had waited for these purchases, by their ids, and end what they refuse."""
     if not parked:
         return Caught([], [])
-    by_name: dict[tuple[str, str | None], RefundedPurchase] = {}
-    for id_, bought_now in purchases.items():
-        by_name.setdefault((bought_now.merchant_id, bought_now.reference), _refunded(id_, bought_now))
+    by_name = {(one.merchant_id, one.reference): _refunded(id_, one) for id_, one in purchases.items()}
     pairs = [(one, by_name[one.refund.merchant_id or "", one.refund.purchase_reference]) for one in parked]
     bought = {purchase.id: purchase for _, purchase in pairs}
     locked = await ledger.lock_returned(tx, sorted(bought))

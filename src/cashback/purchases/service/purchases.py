@@ -13,16 +13,20 @@ from prometheus_client import Counter
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import CashbackError, Rejected, Unavailable
 from cashback.purchases.model import NewPurchase, Outcome, Purchase, PurchaseUnknown, Recorded, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_purchase
 from cashback.purchases.service.committer import GroupCommitter, Limits
 from cashback.purchases.service.first_answers import FirstAnswers, is_busy
+from cashback.purchases.service.naming import is_outpaced
 from cashback.purchases.service.once import HASTY_MS, Once, Result
 from cashback.purchases.service.recording import Recording
 from cashback.purchases.store import purchases as store
 
 DEFAULT_LIMITS: Final = Limits()
+TRIES_MAX: Final = 10
+"""How often purchases are tried while others take their names; the second time they see who did."""
+
 COMMANDS: Final = Counter("cashback_purchases_commands_total", "Purchases by what came of them.", ["outcome"])
 
 
@@ -127,13 +131,23 @@ class Purchases:
         return (await self._committer.submit([purchase]))[0]
 
     async def _commit(self, purchases: Sequence[NewPurchase], patience_ms: int = HASTY_MS) -> list[Result]:
-        """Commit one batch."""
-        now = self._clock.now()
-        recording = partial(Recording, now, self._rulesets)
-        results = await Once(self._database, recording, now=now, patience_ms=patience_ms).do(purchases)
+        """Commit one batch; what was outpaced by another purchase of its name is done again, and told which."""
+        results = await self._do(purchases, patience_ms)
+        for _ in range(TRIES_MAX - 1):
+            again = [place for place, result in enumerate(results) if is_outpaced(result)]
+            done = await self._do([purchases[place] for place in again], patience_ms) if again else []
+            for place, result in zip(again, done, strict=True):
+                results[place] = result
+        results = [_outpaced() if is_outpaced(result) else result for result in results]
         for result in results:
             COMMANDS.labels(_name(result)).inc()
         return results
+
+    async def _do(self, purchases: Sequence[NewPurchase], patience_ms: int) -> list[Result]:
+        """Record purchases in one transaction, or what it takes to keep their neighbours out of it."""
+        now = self._clock.now()
+        recording = partial(Recording, now, self._rulesets)
+        return await Once(self._database, recording, now=now, patience_ms=patience_ms).do(purchases)
 
 
 def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
@@ -144,6 +158,11 @@ def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
     if (month := ledger.withdrawn_in(purchase.currency)) is not None:
         return ledger.CurrencyWithdrawn(f"{purchase.currency} was withdrawn in {month}", pointer="/currency")
     return ledger.CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
+
+
+def _outpaced() -> Unavailable:
+    """Return what is told of a purchase that was tried so often and is still outpaced."""
+    return Unavailable("others take this reference again and again; ask again under the same key")
 
 
 def _name(result: Result) -> str:

@@ -21,6 +21,7 @@ from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
 from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchase, PurchaseAnswer, Standing, UserUnknown
 from cashback.purchases.rules import encode_lines, told
+from cashback.purchases.service.naming import problems_of_names
 from cashback.purchases.service.once import Applied
 from cashback.purchases.service.parking import catch_up, keep_out, waiting
 from cashback.purchases.store import purchases as store
@@ -37,11 +38,14 @@ class Recording:
         self._standing: dict[str, Standing] = {}
 
     async def screen(self, tx: Tx, commands: Sequence[NewPurchase]) -> list[Rejected | None]:
-        """Refuse what names a user or a merchant that does not exist; from now on nothing is parked for the others."""
+        """Refuse what names nobody, or has another's name; from now on nothing is parked for the others."""
         users = sorted({purchase.user_id for purchase in commands})
         merchants = sorted({purchase.merchant_id for purchase in commands})
         self._standing = await store.standing(tx, users=users, merchants=merchants)
-        refusals = [self._refusal(purchase) for purchase in commands]
+        refusals = [
+            self._refusal(purchase) or problem
+            for purchase, problem in zip(commands, await problems_of_names(tx, commands), strict=True)
+        ]
         await keep_out(tx, [one for one, refusal in zip(commands, refusals, strict=True) if refusal is None])
         return refusals
 

@@ -29,6 +29,12 @@ async def find(tx: Tx, *, ids: Sequence[str], names: Sequence[Name]) -> list[Ref
         select purchase.id, merchant_id, user_id, reference, amount_minor, currency, lines
         from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
         join purchases.purchases as purchase using (merchant_id, reference)
+        where is_named
+        union
+        select purchase.id, merchant_id, user_id, reference, amount_minor, currency, lines
+        from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
+        join purchases.purchases as purchase using (merchant_id, reference)
+        where not is_named
         """,
         {
             "ids": list(ids),

@@ -3,6 +3,7 @@
 from cashback.processes.api.wiring.parts import Parts
 from cashback.purchases.service import (
     Adjustments,
+    Bulks,
     Campaigns,
     DebtWriteOffs,
     Programmes,
@@ -19,6 +20,7 @@ def purchase_services(parts: Parts) -> dict[str, object]:
     database, clock, orders, mint_limit = parts.database, parts.clock, parts.orders, parts.mint_limit
     return {
         "adjustments": Adjustments(database, clock=clock, mint_limit=mint_limit),
+        "bulks": Bulks(parts.purchases, orders),
         "campaigns": Campaigns(orders, mint_limit=mint_limit),
         "programmes": Programmes(database, clock=clock, mint_limit=mint_limit),
         "purchase_stories": PurchaseStories(parts.purchases, parts.stories),

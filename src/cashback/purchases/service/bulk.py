@@ -1,0 +1,122 @@
+"""Many purchases under one idempotency key: the key stands for all of them, and each has one of its own (I7).
+
+reserve the key, with the fingerprint of the whole ──▶ record each under a key made of it and its place
+        └ known with another body ──▶ refused            └ known ──▶ its stored answer
+
+The first is a transaction of its own, so a key never stands for two bulks however they are cut off. What was recorded
+before that is answered again, and what was not is recorded: a repeat goes on where the first one ended.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from cashback.kernel.db import Tx
+from cashback.purchases.model import KeyBusy, NewBulk, NewPurchase, Outcome, Refused
+from cashback.purchases.rules import fingerprint
+from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.purchases import Purchases
+
+TO_COME: Final = "to come"
+"""The contents of a stream: nobody knows them before they are recorded."""
+
+
+class BulkTaken(msgspec.Struct, frozen=True):
+    """What a bulk's key is kept with: how many purchases it stands for, None when they were still to come."""
+
+    purchases: int | None
+
+
+class Bulks:
+    """Records purchases by the hundred."""
+
+    def __init__(self, purchases: Purchases, orders: Orders) -> None:
+        """Record with `purchases`; have keys reserved by `orders`."""
+        self._purchases = purchases
+        self._orders = orders
+
+    async def record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
+        """Record purchases that came together under one owner and key, and return the outcome of each, in order.
+
+        One that is refused harms no other, and is tried again when the bulk is repeated.
+
+        Raises:
+            Rejected: the key is no sound one, stands for something else, or is being answered right now.
+            Overloaded: too many are waiting; some may have been recorded.
+            DatabaseUnavailable: it is unknown which were recorded; the same call again finds out.
+        """
+        first = purchases[0]
+        bulk = NewBulk(
+            owner=first.owner,
+            key=first.key,
+            key_id=first.key_id,
+            traceparent=first.traceparent,
+            contents=_contents(purchases),
+        )
+        await self._take(bulk, BulkTaken(len(purchases)))
+        outcomes = await self.record_part([*enumerate(purchases)])
+        for outcome in outcomes:
+            # Another process is at the same bulk: it is the first request under this key that is being answered.
+            if isinstance(outcome, Refused) and isinstance(outcome.error, KeyBusy):
+                raise outcome.error
+        return outcomes
+
+    async def open_stream(self, *, owner: str, key: str, key_id: str | None, traceparent: str | None) -> None:
+        """Have a key stand for purchases that are still to come, a part at a time; opening it again changes nothing.
+
+        Raises:
+            Rejected: the key is no sound one, or stands for something else.
+            DatabaseUnavailable: it is unknown whether it does; the same call again finds out.
+        """
+        stream = NewBulk(owner=owner, key=key, key_id=key_id, traceparent=traceparent, contents=TO_COME)
+        await self._take(stream, BulkTaken(None))
+
+    async def record_part(self, part: Sequence[tuple[int, NewPurchase]]) -> list[Outcome]:
+        """Record purchases of a bulk, each with its place in the whole, as `Purchases.record` does.
+
+        Raises:
+            Overloaded: too many are waiting; some may have been recorded.
+            DatabaseUnavailable: it is unknown which were recorded.
+        """
+        return await self._purchases.record(
+            [msgspec.structs.replace(purchase, key=key_of(purchase.key, place)) for place, purchase in part]
+        )
+
+    async def _take(self, bulk: NewBulk, taken: BulkTaken) -> None:
+        """Have a key stand for a bulk.
+
+        Raises:
+            Rejected: it cannot.
+        """
+
+        async def take(tx: Tx, now: datetime) -> BulkTaken:
+            """Keep nothing beside the key."""
+            del tx, now
+            return taken
+
+        outcome = await self._orders.do(bulk, take)
+        if isinstance(outcome, Refused):
+            raise outcome.error
+
+
+def key_of(key: str, place: int) -> str:
+    """Return the idempotency key of one purchase of a bulk: 64 characters, never those of another bulk or place.
+
+    No key that a caller may choose has the separator in it.
+
+    >>> key_of("monday", 0)[:8], len(key_of("x" * 255, 999))
+    ('915c6a8b', 64)
+    """
+    return hashlib.sha256(f"{key}\x1f{place:04d}".encode()).hexdigest()
+
+
+def _contents(purchases: Sequence[NewPurchase]) -> str:
+    """Return what is equal for two bulks exactly when both ask for the same purchases in the same order."""
+    prints = [
+        fingerprint(msgspec.structs.replace(purchase, occurred_at=purchase.occurred_at.astimezone(UTC)))
+        for purchase in purchases
+    ]
+    return hashlib.sha256(b"".join(prints)).hexdigest()

@@ -1,0 +1,161 @@
+"""Many purchases under one key: each is recorded once, however the whole is cut off and repeated (I7)."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta, timezone
+
+import msgspec
+import pytest
+
+from cashback.kernel.ids import new_id
+from cashback.purchases.model import (
+    KeyInvalid,
+    KeyReused,
+    Merchant,
+    NewPurchase,
+    Outcome,
+    Overloaded,
+    PurchaseAnswer,
+    PurchaseExists,
+    Recorded,
+    Refused,
+    User,
+)
+from cashback.purchases.service import Bulks, Limits, Orders, Purchases
+from cashback.purchases.service.bulk import key_of
+from tests.integration.ledger.world import Dsns, World, buy, decoded, new_key, open_world
+from tests.support.facts import eventually
+
+
+def bulks_of(world: World, purchases: Purchases | None = None) -> Bulks:
+    """Return what records bulks, as the API makes it."""
+    return Bulks(purchases or world.purchases, Orders(world.api, clock=world.clock))
+
+
+def a_bulk(user: User, merchant: Merchant, count: int, *, key: str | None = None) -> list[NewPurchase]:
+    """Return so many purchases under one key, each of another amount."""
+    name = key or new_key()
+    return [buy(user, merchant, 1_000 + number, key=name, key_id="key_1") for number in range(count)]
+
+
+def ids(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the ids of what was recorded."""
+    return [decoded(outcome, PurchaseAnswer).id for outcome in outcomes if isinstance(outcome, Recorded)]
+
+
+async def purchases_in(world: World) -> int:
+    """Return how many purchases there are."""
+    return int(await world.one("select count(*) from purchases.purchases"))
+
+
+@pytest.mark.invariant("I7")
+async def test_a_bulk_is_recorded_once_and_answered_alike(world: World) -> None:
+    """Each purchase in its place; the same again is the same bytes, all of them replays (I7)."""
+    await world.programme()
+    bulk = a_bulk(await world.user(), await world.merchant(), 1_000)
+    first = await bulks_of(world).record(bulk)
+    assert [decoded(one, PurchaseAnswer).amount_minor for one in first] == [str(one.amount_minor) for one in bulk]
+    zone = timezone(timedelta(hours=2))
+    moved = [msgspec.structs.replace(one, occurred_at=one.occurred_at.astimezone(zone), key_id="key_2") for one in bulk]
+    again = await bulks_of(world).record(moved)
+    assert again == [Recorded(one.answer, is_replay=True) for one in first if isinstance(one, Recorded)]
+    assert await purchases_in(world) == 1_000
+    assert await world.rows("select distinct by_key from purchases.idempotency_keys where by_key is not null") == [
+        ("key_1",)
+    ]
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I7")
+async def test_a_key_stands_for_one_bulk(world: World) -> None:
+    """Not for one that is shorter, longer, in another order or about something else, nor for a purchase (I7)."""
+    user, merchant = await world.user(), await world.merchant()
+    bulk = a_bulk(user, merchant, 3)
+    await bulks_of(world).record(bulk)
+    more = [*bulk, buy(user, merchant, key=bulk[0].key)]
+    dearer = [msgspec.structs.replace(bulk[0], amount_minor=1), *bulk[1:]]
+    for other in (bulk[:2], more, bulk[::-1], dearer):
+        with pytest.raises(KeyReused):
+            await bulks_of(world).record(other)
+    alone = await world.purchases.record_one(bulk[0])
+    assert isinstance(alone, Refused)
+    assert isinstance(alone.error, KeyReused)
+    with pytest.raises(KeyInvalid):
+        await bulks_of(world).record([msgspec.structs.replace(bulk[0], key="a\x1f0000")])
+    assert await purchases_in(world) == 3
+
+
+@pytest.mark.invariant("I7")
+async def test_what_is_refused_harms_no_other_and_is_tried_again_by_a_repeat(world: World) -> None:
+    """A name that was taken stays taken; who was unknown may be known by then (I7)."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    [taken] = await world.record(buy(user, merchant, reference="A-1"))
+    one, two, three, four = a_bulk(user, merchant, 4)
+    unknown = msgspec.structs.replace(two, user_id=new_id("usr"))
+    alike = [msgspec.structs.replace(each, reference=name) for each, name in ((three, "A-1"), (four, "A-2"))]
+    bulk = [one, unknown, *alike, msgspec.structs.replace(four, amount_minor=-1)]
+    first = await bulks_of(world).record(bulk)
+    codes = [outcome.error.code if isinstance(outcome, Refused) else "recorded" for outcome in first]
+    assert codes == ["recorded", "user_unknown", "purchase_exists", "recorded", "field_invalid"]
+    assert isinstance(first[2], Refused)
+    assert isinstance(first[2].error, PurchaseExists)
+    assert first[2].error.fields["purchase_id"] == taken.id
+    await world.rows("insert into purchases.users (id, created_at) values (%s, now())", unknown.user_id)
+    again = await bulks_of(world).record(bulk)
+    assert [isinstance(outcome, Recorded) for outcome in again] == [True, True, False, True, False]
+    assert await purchases_in(world) == 4
+
+
+@pytest.mark.invariant("I7")
+async def test_a_bulk_that_is_cut_off_goes_on_where_it_ended(world: World, dsns: Dsns) -> None:
+    """Whatever was recorded by then is answered by another process, and the rest is recorded, each once (I7)."""
+    await world.programme()
+    bulk = a_bulk(await world.user(), await world.merchant(), 200)
+    slowly = Purchases(world.api, clock=world.clock, limits=Limits(batch_max=10, in_flight_max=1))
+    recording = asyncio.create_task(bulks_of(world, slowly).record(bulk))
+
+    async def look() -> bool | None:
+        return await purchases_in(world) >= 20 or None
+
+    await eventually(look, within_s=10, what="a part of the bulk is recorded")
+    recording.cancel()
+    await asyncio.gather(recording, return_exceptions=True)
+    await slowly.close()
+    before = await purchases_in(world)
+    assert 20 <= before < 200
+    async with open_world(dsns) as other:
+        outcomes = await bulks_of(other).record(bulk)
+    assert sum(isinstance(one, Recorded) and one.is_replay for one in outcomes) == before
+    assert len(set(ids(outcomes))) == await purchases_in(world) == 200
+    await world.assert_books_prove()
+
+
+@pytest.mark.invariant("I7")
+async def test_a_bulk_that_finds_no_room_goes_on_when_there_is_some(world: World) -> None:
+    """Turned away as any purchase is: with nothing of it recorded or a part, the repeat does the rest (I7)."""
+    bulk = a_bulk(await world.user(), await world.merchant(), 30)
+    crowded = Purchases(world.api, clock=world.clock, limits=Limits(batch_max=10, waiting_max=9))
+    with pytest.raises(Overloaded):
+        await bulks_of(world, crowded).record(bulk)
+    await crowded.close()
+    assert len(ids(await bulks_of(world).record(bulk))) == await purchases_in(world) == 30
+
+
+@pytest.mark.invariant("I7")
+async def test_one_bulk_in_two_processes_at_once_is_recorded_once(world: World, dsns: Dsns) -> None:
+    """Eight times: whoever waits too long is told that the first is being answered, and finds it answered then (I7)."""
+    await world.programme()
+    bulk = a_bulk(await world.user(), await world.merchant(), 100)
+    async with open_world(dsns) as other:
+        calls = [bulks_of(each).record(bulk) for _ in range(4) for each in (world, other)]
+        answers = await asyncio.gather(*calls)
+    assert len({tuple(ids(outcomes)) for outcomes in answers}) == 1
+    assert await purchases_in(world) == 100
+    await world.assert_books_prove()
+
+
+def test_no_two_purchases_of_any_bulk_have_one_key() -> None:
+    """Nor does a longer key with another place come to the same."""
+    keys = [key_of(key, place) for key in ("a", "a0", "a\x1f0000", "a0000") for place in range(1_000)]
+    assert len(set(keys)) == len(keys)

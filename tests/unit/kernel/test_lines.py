@@ -1,0 +1,139 @@
+"""A body of lines: read as it comes, in pieces of any size, each line bounded and in its order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar import Request
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+
+from cashback.kernel.clock import monotonic_s
+from cashback.kernel.http.body import JsonMalformed, UnsupportedMediaType
+from cashback.kernel.http.lines import Line, LineBounds, batches_of_lines, check_lines
+from cashback.kernel.lifecycle import bounds as server
+from cashback.kernel.lifecycle.probe import serve_asgi
+from cashback.processes.embedded import HOST, free_port
+from tests.support.facts import eventually
+
+BOUNDS = LineBounds(body_bytes_max=1_000, line_bytes_max=20, lines_max=50, batch_max=3)
+LINES = {"content-type": "application/x-ndjson; charset=utf-8"}
+
+
+async def read(
+    pieces: Sequence[bytes], headers: dict[str, str] = LINES, *, is_cut_off: bool = False
+) -> list[list[Line]]:
+    """Return the batches of a body that comes in these pieces."""
+    messages: list[Any] = [
+        {"type": "http.request", "body": piece, "more_body": is_cut_off or place < len(pieces) - 1}
+        for place, piece in enumerate(pieces)
+    ]
+    messages.append({"type": "http.disconnect"})
+
+    async def receive() -> Any:  # noqa: ANN401  # a message of ASGI
+        """Give the next one."""
+        return messages.pop(0)
+
+    told = [(name.encode(), value.encode()) for name, value in headers.items()]
+    request: Request[Any, Any, Any] = Request({"type": "http", "headers": told}, receive)  # type: ignore[arg-type]  # as much of a scope as it looks at
+    check_lines(request)
+    return [batch async for batch in batches_of_lines(request, BOUNDS)]
+
+
+@given(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line), max_size=30), st.data())
+def test_lines_are_the_same_in_whatever_pieces_they_come(lines: list[bytes], data: st.DataObject) -> None:
+    """Numbered from 1, blank ones counted and left out, at most so many together."""
+    body = b"\n".join(lines)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=10)))
+    pieces = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    batches = asyncio.run(read(pieces))
+    expected = [(place, line) for place, line in enumerate(lines, start=1) if line.strip(b" \t\r")]
+    assert [line for batch in batches for line in batch] == expected
+    assert [len(batch) for batch in batches[:-1]] == [3] * (len(batches) - 1)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([b"x" * 21], id="a-line-at-once"),
+        pytest.param([b"1\n", b"x" * 11, b"x" * 10, b"\n"], id="a-line-in-parts"),
+        pytest.param([b"1\n" * 51], id="lines"),
+        pytest.param([b" " * 10 + b"\n"] * 91, id="bytes"),
+    ],
+)
+async def test_what_is_too_large_is_refused(pieces: list[bytes]) -> None:
+    """A line, the number of lines, and all of them together."""
+    with pytest.raises(RequestEntityTooLarge):
+        await read(pieces)
+
+
+async def test_what_is_no_body_of_lines_or_has_no_end_is_refused() -> None:
+    """The kind must be said, since only lines are waited for; and half a body is none."""
+    for headers in ({}, {"content-type": "application/json"}, {**LINES, "content-encoding": "gzip"}):
+        with pytest.raises(UnsupportedMediaType):
+            await read([b"1\n"], headers)
+    with pytest.raises(JsonMalformed):
+        await read([b"1\n2"], is_cut_off=True)
+
+
+@asynccontextmanager
+async def counting() -> AsyncIterator[tuple[int, list[int]]]:
+    """Give the port of a server and the bytes of each body that it has read whole."""
+    port, stop, whole = free_port(), asyncio.Event(), list[int]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+        """Read a body to its end."""
+        size, has_more = 0, True
+        while has_more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            size, has_more = size + len(message["body"]), message.get("more_body", False)
+        whole.append(size)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    serving = asyncio.create_task(serve_asgi(app, host=HOST, port=port, setting="TEST", stop=stop))
+    yield port, whole
+    stop.set()
+    await serving
+
+
+async def slowly(port: int, kind: str, *, bytes_at_once: int, times: int) -> float:
+    """Send a body a part each 0.1 s and return how long the server has listened."""
+
+    async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        try:
+            return await asyncio.open_connection(HOST, port)
+        except OSError:
+            return None
+
+    reader, writer = await eventually(connected, within_s=10, what="the server listens")
+    begun_s = monotonic_s()
+    length = bytes_at_once * times
+    writer.write(f"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n".encode())
+    answered = asyncio.create_task(reader.read(1))
+    for _ in range(times):
+        writer.write(b"\n" * bytes_at_once)
+        await asyncio.wait({answered}, timeout=0.1)
+        if answered.done():
+            break
+    await asyncio.wait_for(asyncio.gather(answered, return_exceptions=True), timeout=10)
+    writer.close()
+    return monotonic_s() - begun_s
+
+
+async def test_lines_are_waited_for_as_long_as_they_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than any other body, not when they trickle, and not for ever."""
+    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.5)
+    async with counting() as (port, whole):
+        await slowly(port, server.LINES_MEDIA_TYPE, bytes_at_once=2**16, times=10)
+        assert whole == [10 * 2**16]
+        await slowly(port, "application/json", bytes_at_once=2**16, times=10)
+        await slowly(port, server.LINES_MEDIA_TYPE, bytes_at_once=100, times=10)
+        monkeypatch.setattr(server, "LINES_WITHIN_S", 0.8)
+        assert await slowly(port, server.LINES_MEDIA_TYPE, bytes_at_once=2**16, times=100) < 5
+        assert whole == [10 * 2**16]

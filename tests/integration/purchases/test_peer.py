@@ -125,13 +125,13 @@ async def test_the_peer_leaves_the_rows_that_we_leave(world: World, peer: Peer) 
     await world.programme(rate=150, budget=1_000)
     merchant = await world.merchant()
     left = []
-    for changes in CASES:
-        around: dict[str, Any] = {"traceparent": TRACE, "key_id": new_id("key"), "reference": "order 4711", **changes}
+    for number, changes in enumerate(CASES):
+        around: dict[str, Any] = {"traceparent": TRACE, "key_id": new_id("key")}
         first, second = await world.user(), await world.user()
         before = await filled(world)
-        await world.record(buy(first, merchant, **around))
+        await world.record(buy(first, merchant, **{**around, "reference": f"order {number}1", **changes}))
         between = await filled(world)
-        await peer.record(buy(second, merchant, **around))
+        await peer.record(buy(second, merchant, **{**around, "reference": f"order {number}2", **changes}))
         left.append((more(before, between), more(between, await filled(world))))
     *alike, (drained, _), (_, _) = left
     assert [theirs for _, theirs in alike] == [ours for ours, _ in alike]
@@ -148,7 +148,9 @@ async def test_the_peer_answers_and_publishes_as_we_do(world: World, peer: Peer)
     outcome = await world.purchases.record_one(purchase)
     assert isinstance(outcome, model.Recorded)
     ours = json.loads(outcome.answer)
-    theirs = json.loads((await peer.record(msgspec.structs.replace(purchase, key=new_id("req")))).answer)
+    alike = msgspec.structs.replace(purchase, key=new_id("req"), reference="A-18")
+    theirs = json.loads((await peer.record(alike)).answer)
+    assert (ours.pop("reference"), theirs.pop("reference")) == ("A-17", "A-18")
     for answer in (ours, theirs):
         assert (answer.pop("id")[:4], answer["cashback"].pop("id")[:3]) == ("pur_", "cb_")
         del answer["received_at"]
@@ -194,4 +196,15 @@ async def test_the_peer_records_nothing_for_nobody(world: World, peer: Peer) -> 
     for purchase in (buy(user, merchant, user_id=new_id("usr")), buy(user, merchant, merchant_id=new_id("mer"))):
         with pytest.raises(Refused, match="there is no such"):
             await peer.record(purchase)
+    assert await filled(world) == before
+
+
+async def test_the_peer_records_a_name_once(world: World, peer: Peer) -> None:
+    """A merchant's reference is the name of one purchase there as here, whoever has recorded that."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    await world.record(buy(user, merchant, reference="A-17"))
+    before = await filled(world)
+    with pytest.raises(Refused, match="has this reference"):
+        await peer.record(buy(user, merchant, reference="A-17"))
     assert await filled(world) == before

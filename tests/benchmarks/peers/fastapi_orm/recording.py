@@ -81,7 +81,7 @@ async def record(session: "AsyncSession", purchase: PurchaseIn, asked: Asked) ->
     """Record a purchase once; the caller commits.
 
     Raises:
-        Refused: it names what does not exist, or its key was used for something else.
+        Refused: it names what does not exist, its key was used for something else, or its name is another one's.
     """
     merchant = await session.get(Merchant, purchase.merchant_id)
     if merchant is None:
@@ -92,6 +92,7 @@ async def record(session: "AsyncSession", purchase: PurchaseIn, asked: Asked) ->
     reserved = await _reserve(session, purchase, asked)
     if reserved is None:
         return await _replay(session, purchase, asked)
+    await _check_name(session, purchase)
     terms = await _terms(session, purchase)
     decided, accounts = await _decide(session, purchase, terms, user=user, merchant=merchant)
     recorded = Purchase(
@@ -129,6 +130,19 @@ async def record(session: "AsyncSession", purchase: PurchaseIn, asked: Asked) ->
     await session.flush()
     await tell(session, recorded, cashback, traceparent=asked.traceparent, now=asked.now)
     return Recorded(answer, is_replay=False)
+
+
+async def _check_name(session: "AsyncSession", purchase: PurchaseIn) -> None:
+    """Return when no other purchase of the merchant has the same reference.
+
+    Raises:
+        Refused: one has.
+    """
+    same = select(Purchase.id).where(
+        Purchase.merchant_id == purchase.merchant_id, Purchase.reference == purchase.reference, Purchase.is_named
+    )
+    if purchase.reference is not None and await session.scalar(same) is not None:
+        raise Refused(409, "purchase_exists", "another purchase of the merchant has this reference")
 
 
 async def _reserve(session: "AsyncSession", purchase: PurchaseIn, asked: Asked) -> IdempotencyKey | None:

@@ -6,7 +6,7 @@ itself (positions) is left out, and rows are known by names of their own, so tha
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, DateTime, FetchedValue, LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 TYPES = {int: BigInteger, str: Text, bytes: LargeBinary, datetime: DateTime(timezone=True)}
@@ -86,6 +86,7 @@ class Purchase(OfPurchases):
     occurred_at: Mapped[datetime]
     received_at: Mapped[datetime]
     created_at: Mapped[datetime]
+    is_named: Mapped[bool] = mapped_column(server_default=FetchedValue())
 
 
 class Programme(OfLedger):

@@ -9,7 +9,8 @@ revision = "0012"
 down_revision = "0011"
 
 NAMES = r"""
--- A constant default: no row is written anew. The strongest lock comes first, as in 0011.
+-- A constant default: no row is written anew. The strongest lock comes first: after one of those below we would wait
+-- for whoever has read the table and now wants to write to it, and they for us.
 set local lock_timeout = '5s';
 alter table purchases.purchases add column is_named boolean not null default true;
 comment on column purchases.purchases.is_named is

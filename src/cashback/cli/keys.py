@@ -42,7 +42,9 @@ def create(  # click hands options over by name
     end: str | None,
     as_json: bool,  # noqa: FBT001  # as above
 ) -> None:
-    """Create a key and print its secret, which cannot be shown again; without scopes it does all that its kind may.
+    """Create a key and print its secret, which cannot be shown again.
+
+    Without scopes it does all that its kind may.
 
     Example: cashback keys create --merchant mer_01k9z3v6q8e2r9xw5t4c7m1n0p --label "web shop" --scope purchases:write
     """
@@ -65,7 +67,9 @@ def create(  # click hands options over by name
 @click.option("--expires-at", "end", help="When the new key ends; as the old one without it.")
 @json_option
 def rotate(key_id: str, overlap_s: int, end: str | None, as_json: bool) -> None:  # noqa: FBT001  # as above
-    """Replace a key by one with the same rights, and print its secret; the old one goes on for a while.
+    """Replace a key by one with the same rights, and print its secret.
+
+    The one that is replaced goes on for a while.
 
     Example: cashback keys rotate key_01k9z3v6q8e2r9xw5t4c7m1n0p --overlap-s 3600
     """

@@ -4,7 +4,6 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from math import inf
 from typing import Final
 
 import msgspec
@@ -194,21 +193,21 @@ class ApiKeys:
             return cached.principal
         async with self.database.transaction() as tx:
             found = await store.read(tx, key_id)
-        left_s = 0.0 if found is None else self._left_s(found)
-        if found is None or left_s <= 0 or not hmac.compare_digest(found.hmac, presented):
+        left = timedelta(0) if found is None else self._left(found)
+        if found is None or left <= timedelta(0) or not hmac.compare_digest(found.hmac, presented):
             self._cache.pop(presented, None)
             return None
         scopes = None if found.key.scopes is None else frozenset(found.key.scopes)
         principal = Principal(key_id, Scope(found.key.scope), found.key.merchant_id, scopes, found.rate)
-        self._remember(presented, principal, for_s=min(left_s, CACHE_TTL_S))
+        self._remember(presented, principal, for_s=left.total_seconds())
         return principal
 
-    def _left_s(self, found: Opened) -> float:
-        """Return for how much longer a key opens something; nothing of it is left once it is revoked."""
+    def _left(self, found: Opened) -> timedelta:
+        """Return for how long a key may be remembered; for nothing once it is revoked or has ended."""
         if found.key.revoked_at is not None:
-            return 0.0
-        end = found.key.expires_at
-        return inf if end is None else (end - self.clock.now()).total_seconds()
+            return timedelta(0)
+        most, end = timedelta(seconds=CACHE_TTL_S), found.key.expires_at
+        return most if end is None else min(most, end - self.clock.now())
 
     def _remember(self, presented: bytes, principal: Principal, *, for_s: float) -> None:
         """Spare the next requests of this key the look-up."""

@@ -40,7 +40,7 @@ _SOMEBODY: Final = Principal("key_nobody", Scope.OPERATOR, None)
 class PassedOn:
     """An ASGI layer that does nothing."""
 
-    def __init__(self, app: Any) -> None:  # noqa: ANN401  # an ASGI application
+    def __init__(self, app: Any, **_: Any) -> None:  # noqa: ANN401  # an ASGI application, and what a layer needs
         """Stand around `app`."""
         self._app = app
 

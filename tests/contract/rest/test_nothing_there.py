@@ -18,6 +18,7 @@ NAMED: Final = {
     "delivery_id": "whd",
     "draft_id": "drf",
     "endpoint_id": "whe",
+    "key_id": "key",
     "merchant_id": "mer",
     "programme_id": "prg",
     "purchase_id": "pur",
@@ -27,8 +28,12 @@ NAMED: Final = {
 }
 """What a path may name by an id, and the kind of that."""
 
-CODES: Final = {"/v1/debts/{user_id}": "debt_unknown", "/v1/debts/{user_id}/write-offs": "debt_unknown"}
-"""Those of which there is nothing, though there may be what the path names."""
+CODES: Final = {
+    "/v1/api-keys/{key_id}": "api_key_unknown",
+    "/v1/debts/{user_id}": "debt_unknown",
+    "/v1/debts/{user_id}/write-offs": "debt_unknown",
+}
+"""Those that are called otherwise than in their paths, or of which there is nothing, though there may be that."""
 
 ALSO: Final = {
     "/v1/cashback/{cashback_id}/proof": "?line=1",

@@ -133,11 +133,7 @@ async def record(session: "AsyncSession", purchase: PurchaseIn, asked: Asked) ->
 
 
 async def _check_name(session: "AsyncSession", purchase: PurchaseIn) -> None:
-    """Return when no other purchase of the merchant has the same reference.
-
-    Raises:
-        Refused: one has.
-    """
+    """Refuse a purchase when another one of its merchant has its reference."""
     same = select(Purchase.id).where(
         Purchase.merchant_id == purchase.merchant_id, Purchase.reference == purchase.reference, Purchase.is_named
     )

@@ -1,12 +1,13 @@
 """Purchases line by line over REST: recorded while they come, counted at the end, each once (I7)."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import msgspec
 import pytest
 
 from cashback.purchases.http import stream
+from cashback.purchases.service import bulk
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.world import Caller, Rest, a_purchase
 from tests.integration.ledger.world import new_key
@@ -105,3 +106,29 @@ async def test_the_first_thousand_problems_are_told_and_all_are_counted(operator
     answer = await streamed(operator, [b"x"] * 2_500, key=new_key())
     assert counts(answer) == (0, 0, 2_500)
     assert [one["line"] for one in answer.json()["problems"]] == list(range(1, 1_001))
+
+
+async def test_a_stream_records_nothing_more_once_its_key_is_revoked(
+    rest: Rest, operator: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """409, and what came before is recorded: a stream that goes on for minutes outlives no key."""
+    monkeypatch.setattr(stream, "BOUNDS", msgspec.structs.replace(stream.BOUNDS, batch_max=1))
+    user, merchant = await rest.world.user(), await rest.world.merchant()
+    caller = await rest.merchant(merchant)
+
+    async def lines() -> AsyncIterator[bytes]:
+        """Send a line, have the key revoked, and send another one."""
+        yield msgspec.json.encode(a_purchase(user)) + b"\n"
+        assert (await operator.post(f"/v1/api-keys/{caller.key_id}/revoke", {})).status_code == 201
+        yield msgspec.json.encode(a_purchase(user)) + b"\n"
+
+    headers = {"Idempotency-Key": new_key(), "Content-Type": "application/x-ndjson"}
+    assert_problem(await caller.ask("POST", PATH, content=lines(), headers=headers), 409, "api_key_ended")
+    query = "select count(*) from purchases.purchases where merchant_id = %s"
+    assert await rest.world.one(query, merchant.id) == 1
+
+
+async def test_few_streams_are_under_way_at_a_time(operator: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 for one more, which may come again."""
+    monkeypatch.setattr(bulk, "SEATS_MAX", 0)
+    assert_problem(await streamed(operator, [b"x"], key=new_key()), 503, "overloaded")

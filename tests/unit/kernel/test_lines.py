@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.processes.embedded import HOST, free_port
 from tests.support.facts import eventually
 
-BOUNDS = LineBounds(body_bytes_max=1_000, line_bytes_max=20, lines_max=50, batch_max=3)
+BOUNDS = LineBounds(body_bytes_max=1_000, line_bytes_max=20, lines_max=50, batch_max=3, batch_bytes_max=1_000)
 LINES = {"content-type": "application/x-ndjson; charset=utf-8"}
 
 
@@ -53,6 +54,13 @@ def test_lines_are_the_same_in_whatever_pieces_they_come(lines: list[bytes], dat
     expected = [(place, line) for place, line in enumerate(lines, start=1) if line.strip(b" \t\r")]
     assert [line for batch in batches for line in batch] == expected
     assert [len(batch) for batch in batches[:-1]] == [3] * (len(batches) - 1)
+
+
+async def test_few_long_lines_are_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held at a time has a bound in bytes as well, whatever is blank between."""
+    monkeypatch.setattr(f"{__name__}.BOUNDS", msgspec.structs.replace(BOUNDS, batch_bytes_max=25))
+    batches = await read([b"x" * 20 + b"\n\n" + b"y" * 5 + b"\nz\n"])
+    assert batches == [[(1, b"x" * 20), (3, b"y" * 5)], [(4, b"z")]]
 
 
 @pytest.mark.parametrize(

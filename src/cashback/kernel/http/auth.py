@@ -4,6 +4,7 @@ A merchant's key reaches that merchant's data only; an operator's key reaches ev
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, TypeAlias, cast
 
 from litestar.types import ASGIApp, Receive, Send
@@ -18,6 +19,9 @@ _CHALLENGE: Final = 'Bearer realm="cashback"'
 _ERROR: Final = ', error="invalid_token"'
 """Said only to who presented something (RFC 6750, section 3.1)."""
 
+_AGAIN: Final = "cashback.ask_again"
+"""Where a request keeps how it is asked once more who sent it."""
+
 Authenticate: TypeAlias = Callable[[str], Awaitable[Principal | None]]
 
 
@@ -30,6 +34,11 @@ class OperatorOnly(Forbidden):
 def principal_of(request: Any) -> Principal:  # noqa: ANN401  # litestar's Request has three type variables
     """Return the caller of an authenticated request."""
     return cast("Principal", request.scope["user"])
+
+
+async def is_still_let_in(request: Any) -> bool:  # noqa: ANN401  # as above
+    """Tell whether the key of a request that takes long still opens the same: it may have been revoked meanwhile."""
+    return bool(await request.scope[_AGAIN]() == principal_of(request))
 
 
 def require_operator(principal: Principal) -> None:
@@ -63,6 +72,7 @@ class ApiKeyAuth:
             await send_problem(send, answer)
             return
         scope["user"] = principal
+        scope[_AGAIN] = partial(self._principal, presented)
         await self._app(scope, receive, send)
 
     async def _principal(self, presented: bytes) -> Principal | None:

@@ -31,6 +31,7 @@ class LineBounds(msgspec.Struct, frozen=True, kw_only=True):
     line_bytes_max: int
     lines_max: int
     batch_max: int
+    batch_bytes_max: int
 
 
 @dataclass
@@ -45,23 +46,24 @@ class LinesOperation(Operation):
 
 
 async def batches_of_lines(request: Request[Any, Any, Any], bounds: LineBounds) -> AsyncIterator[list[Line]]:
-    """Yield the lines of a body in order, so many at a time, without the blank ones.
+    """Yield the lines of a body in order, so many or so many bytes at a time, without the blank ones.
 
     Raises:
         RequestEntityTooLarge: it has more bytes or lines than allowed, or a line has; whole batches were yielded.
         JsonMalformed: the caller went away before its end.
     """
     batch: list[Line] = []
-    number = 0
+    number = size = 0
     async for line in _lines(request, bounds):
         number += 1
         if number > bounds.lines_max:
             raise RequestEntityTooLarge(f"the body has more than {bounds.lines_max} lines")
         if line.strip(_BLANK):
             batch.append((number, line))
-        if len(batch) == bounds.batch_max:
+            size += len(line)
+        if len(batch) == bounds.batch_max or size >= bounds.batch_bytes_max:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 

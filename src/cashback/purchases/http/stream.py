@@ -12,15 +12,19 @@ from litestar.di import NamedDependency
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.http import IdempotencyKey, Problem
+from cashback.kernel.http.auth import is_still_let_in
 from cashback.kernel.http.body import decode_body
 from cashback.kernel.http.lines import Line, LineBounds, LinesOperation, batches_of_lines, check_lines
 from cashback.kernel.http.problems import part_of_answer
 from cashback.purchases.http.commands import asked_by, command_route
 from cashback.purchases.http.purchases import PurchaseBody, command_of
 from cashback.purchases.model import NewPurchase, Outcome, Recorded, Refused
+from cashback.purchases.model.errors import ApiKeyEnded
 from cashback.purchases.service import Bulks
 
-BOUNDS: Final = LineBounds(body_bytes_max=2**26, line_bytes_max=2**16, lines_max=100_000, batch_max=500)
+BOUNDS: Final = LineBounds(
+    body_bytes_max=2**26, line_bytes_max=2**16, lines_max=100_000, batch_max=500, batch_bytes_max=2**20
+)
 PROBLEMS_MAX: Final = 1_000
 _encoder: Final = msgspec.json.Encoder()
 
@@ -57,12 +61,15 @@ async def stream_purchases(
     again as it was: what was recorded is counted as replayed. Each line has a key made of the stream's and its number.
     """
     check_lines(request)
-    await bulks.open_stream(**asked_by(request, idempotency_key))
     told = _Told()
-    async for batch in batches_of_lines(request, BOUNDS):
-        sound = told.sort_out(request, batch, idempotency_key)
-        for (number, _), outcome in zip(sound, await bulks.record_part(sound), strict=True):
-            told.count(number, outcome)
+    with bulks.seat():
+        await bulks.open_stream(**asked_by(request, idempotency_key))
+        async for batch in batches_of_lines(request, BOUNDS):
+            if not await is_still_let_in(request):
+                raise ApiKeyEnded("your API key has ended while lines came; what came before that is recorded")
+            sound = told.sort_out(request, batch, idempotency_key)
+            for (number, _), outcome in zip(sound, await bulks.record_part(sound), strict=True):
+                told.count(number, outcome)
     answer: Any = _encoder.encode(told.answer())
     return Response(answer, status_code=201, media_type="application/json")
 

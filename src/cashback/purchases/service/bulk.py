@@ -7,18 +7,26 @@ The first is a transaction of its own, so a key never stands for two bulks howev
 before that is answered again, and what was not is recorded: a repeat goes on where the first one ended.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from cashback.kernel.db import Tx
-from cashback.purchases.model import KeyBusy, NewBulk, NewPurchase, Outcome, Refused
+from cashback.purchases.model import KeyBusy, NewBulk, NewPurchase, Outcome, Overloaded, Refused
 from cashback.purchases.rules import fingerprint
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.purchases import Purchases
+
+SEATS_MAX: Final = 32
+"""How many bulks and streams may be under way in a process: each holds a few MiB."""
+
+PARTS_AT_ONCE: Final = 2
+"""How many parts of them are recorded at a time; the others wait, and have their callers wait."""
 
 TO_COME: Final = "to come"
 """The contents of a stream: nobody knows them before they are recorded."""
@@ -37,6 +45,8 @@ class Bulks:
         """Record with `purchases`; have keys reserved by `orders`."""
         self._purchases = purchases
         self._orders = orders
+        self._seated = 0
+        self._parts = asyncio.Semaphore(PARTS_AT_ONCE)
 
     async def record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
         """Record purchases that came together under one owner and key, and return the outcome of each, in order.
@@ -56,13 +66,24 @@ class Bulks:
             traceparent=first.traceparent,
             contents=_contents(purchases),
         )
-        await self._take(bulk, BulkTaken(len(purchases)))
-        outcomes = await self.record_part([*enumerate(purchases)])
-        for outcome in outcomes:
-            # Another process is at the same bulk: it is the first request under this key that is being answered.
-            if isinstance(outcome, Refused) and isinstance(outcome.error, KeyBusy):
-                raise outcome.error
-        return outcomes
+        with self.seat():
+            await self._take(bulk, BulkTaken(len(purchases)))
+            return await self.record_part([*enumerate(purchases)])
+
+    @contextmanager
+    def seat(self) -> Iterator[None]:
+        """Have a bulk or a stream be one of few that are under way at a time.
+
+        Raises:
+            Overloaded: so many are.
+        """
+        if self._seated == SEATS_MAX:
+            raise Overloaded("too many bulks and streams are under way; try again shortly")
+        self._seated += 1
+        try:
+            yield
+        finally:
+            self._seated -= 1
 
     async def open_stream(self, *, owner: str, key: str, key_id: str | None, traceparent: str | None) -> None:
         """Have a key stand for purchases that are still to come, a part at a time; opening it again changes nothing.
@@ -77,13 +98,21 @@ class Bulks:
     async def record_part(self, part: Sequence[tuple[int, NewPurchase]]) -> list[Outcome]:
         """Record purchases of a bulk, each with its place in the whole, as `Purchases.record` does.
 
+        Whoever records a single one waits for no more than two parts.
+
         Raises:
+            KeyBusy: another process is at the same bulk.
             Overloaded: too many are waiting; some may have been recorded.
             DatabaseUnavailable: it is unknown which were recorded.
         """
-        return await self._purchases.record(
-            [msgspec.structs.replace(purchase, key=key_of(purchase.key, place)) for place, purchase in part]
-        )
+        commands = [msgspec.structs.replace(purchase, key=key_of(purchase.key, place)) for place, purchase in part]
+        async with self._parts:
+            outcomes = await self._purchases.record(commands)
+        for outcome in outcomes:
+            # It is the first request under the key of the whole that is being answered.
+            if isinstance(outcome, Refused) and isinstance(outcome.error, KeyBusy):
+                raise outcome.error
+        return outcomes
 
     async def _take(self, bulk: NewBulk, taken: BulkTaken) -> None:
         """Have a key stand for a bulk.

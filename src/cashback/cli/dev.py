@@ -113,12 +113,12 @@ def _places(stack: "Stack", settings: Path) -> Mapping[str, object]:
 
     return {
         "REST API": f"{stack.url}/v1",
-        "OpenAPI document": f"{stack.url}/openapi/openapi.json",
-        "operator's API key": stack.operator_key,
+        "OpenAPI": f"{stack.url}/openapi/openapi.json",
+        "operator key": stack.operator_key,
         "adapter, gRPC": stack.operator_settings()["CASHBACK_ADAPTER_ADDRESS"],
-        "chain, JSON-RPC": stack.anvil.url,
-        "token contract": stack.token_address,
-        "minter contract": stack.minter_address,
+        "chain RPC": stack.anvil.url,
+        "token": stack.token_address,
+        "minter": stack.minter_address,
         "chain keys": f'mnemonic "{DEVELOPMENT_MNEMONIC}":',
         "": "account 0 deploys, 1 mints, 2 may pause",
         "PostgreSQL": f"127.0.0.1:{stack.postgres.port}, databases cashback, minting, chain",

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from cashback.kernel.migrations import upgrade
 from cashback.processes import adapter, contracts
 from cashback.processes.embedded import EmbeddedAnvil
+from tests.integration.chain.nudging import nudged
 from tests.integration.chain.support import deployed, settings_of
 from tests.support.kms import ENVIRONMENT, KmsStandIn
 from tests.support.servers import Databases
@@ -81,7 +82,7 @@ def node(tmp_path: Path, anvil_program: Path, ready_state: tuple[Path, contracts
     folder = tmp_path / "anvil"
     folder.mkdir()
     shutil.copy(ready_state[0], folder / "state.json")
-    with EmbeddedAnvil(folder, program=anvil_program, block_time_s=None) as chain:
+    with EmbeddedAnvil(folder, program=anvil_program, block_time_s=None) as chain, nudged(chain.url):
         yield chain
 
 

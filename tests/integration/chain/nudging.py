@@ -34,9 +34,11 @@ def nudged(url: str) -> Iterator[None]:
 
     thread = threading.Thread(target=nudge, name="nudging anvil", daemon=True)
     thread.start()
-    yield
-    over.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _call(http: httpx.Client, method: str) -> Any:  # noqa: ANN401  # parsed JSON

@@ -155,13 +155,14 @@ def slither(session: nox.Session) -> None:
 @nox.session
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew; `-- --upgrade` moves to the newest versions that pyproject.toml allows."""
-    names = ("bootstrap", "development", "peer", "runtime", "slither")
-    bootstrap, development, peer, runtime, analyser = (f"requirements/{name}.txt" for name in names)
+    names = ("bootstrap", "development", "peer", "runtime", "schemathesis", "slither")
+    bootstrap, development, peer, runtime, fuzzer, analyser = (f"requirements/{name}.txt" for name in names)
     session.run(*LOCK, *session.posargs, "requirements/bootstrap.in", "-o", bootstrap)
     extras = ("--extra", "dev", "--extra", "kms", "--extra", "test")
     session.run(*LOCK, *session.posargs, "pyproject.toml", *extras, "-o", development)
     # What runs in production is what was tested; the image carries what a key in a KMS needs.
     session.run(*LOCK, "--constraint", development, "pyproject.toml", "--extra", "kms", "-o", runtime)
+    session.run(*LOCK, *session.posargs, "requirements/schemathesis.in", "-o", fuzzer)
     session.run(*LOCK, *session.posargs, "requirements/slither.in", "-o", analyser)
     # What both have is of one version: the peer is to be no older than what it is held against.
     session.run(*LOCK, "--constraint", development, "requirements/peer.in", "-o", peer)

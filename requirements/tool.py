@@ -23,7 +23,7 @@ from requirements.install import (
     uv_environment,
 )
 
-TOOLS = ("peer", "slither")
+TOOLS = ("peer", "schemathesis", "slither")
 
 
 def machine_settings() -> dict[str, str]:

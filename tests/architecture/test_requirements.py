@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from tests.architecture.tidy import ROOT
 
-FILES = ("bootstrap", "development", "peer", "runtime", "slither")
+FILES = ("bootstrap", "development", "peer", "runtime", "schemathesis", "slither")
 PINNED = re.compile(r"[a-z0-9._-]+(\[[a-z,]+\])?==[^ ;]+( ; [^\\]+?)?( --hash=sha256:[0-9a-f]{64})+")
 # Written in two halves, so that this file does not name them either.
 HOSTS = [

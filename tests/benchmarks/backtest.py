@@ -23,12 +23,12 @@ from cashback.ledger.model.backtests import BacktestStory
 from tests.benchmarks.backtest_rows import DRAFT, expected, fill
 from tests.benchmarks.checks import Check, at_most, exactly, reported
 from tests.benchmarks.shop import open_shop
+from tests.support.memory import peak_mib
 
 PURCHASES: Final = 1_000_000
 WORKERS: Final = 2
 PROMISED_S: Final = 120
 _LOOK_S: Final = 0.1
-_KIB: Final = 1_024
 
 
 async def measure(folder: Path) -> list[Check]:
@@ -100,7 +100,7 @@ async def _peaks(process: Process) -> list[float]:
     while process.returncode is None:
         with suppress(OSError):  # it is ending
             for pid in (process.pid, *_children(process.pid)):
-                peaks[pid] = max(peaks.get(pid, 0.0), _peak_mib(pid))
+                peaks[pid] = max(peaks.get(pid, 0.0), peak_mib(pid))
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _LOOK_S)
     return list(peaks.values())
@@ -109,9 +109,3 @@ async def _peaks(process: Process) -> list[float]:
 def _children(pid: int) -> list[int]:
     """Return the processes that a process has started and that have not ended (proc(5))."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-
-
-def _peak_mib(pid: int) -> float:
-    """Return the most memory that a process has ever held (proc(5)); 0 when it is ending."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    return next((int(line.split()[1]) / _KIB for line in lines if line.startswith("VmHWM:")), 0.0)

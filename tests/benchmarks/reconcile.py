@@ -40,6 +40,7 @@ from tests.benchmarks.checks import Check, at_most, exactly, reported
 from tests.benchmarks.reconcile_books import fill_ledger, fill_minting, keep_books
 from tests.benchmarks.reconcile_chain import MINTER, TOKEN
 from tests.support.facts import eventually
+from tests.support.memory import peak_mib
 
 MINTS: Final = int(os.environ.get("MINTS", "1000000"))
 WHOLE_S_MAX: Final = 60.0
@@ -198,7 +199,7 @@ async def _run(plan: Plan, postgres: EmbeddedPostgres, adapter: int, *options: s
     return Ran(
         took_s=took_s,
         memory_mib=used.ru_maxrss / 1_024,
-        adapter_mib=_peak_mib(adapter),
+        adapter_mib=peak_mib(adapter),
         logs=report["logs"],
         supply=int(report["total_supply"]),
         mode=report["mode"],
@@ -215,11 +216,3 @@ def _read(child: subprocess.Popen[bytes]) -> bytes:
     assert child.stdout is not None
     with child.stdout as printed:
         return printed.read()
-
-
-def _peak_mib(pid: int) -> float:
-    """Return the most memory that a process has held so far."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1_024
-    raise RuntimeError(f"/proc/{pid}/status tells no peak")

@@ -90,8 +90,11 @@ LedgerWorkerPoint: TypeAlias = Literal["number.drawn", "request.appending", "set
 WebhookPoint: TypeAlias = Literal["delivery.claimed", "delivery.answered", "delivery.noted"]
 """In the worker of webhooks; `answered` is when an endpoint has answered and nobody here has noted it."""
 
-ApiPoint: TypeAlias = Literal["commands.committed"]
-"""In the API: what was commanded is done, and nobody was answered yet."""
+ApiPoint: TypeAlias = Literal[
+    "commands.committing", "commands.committed", "part.recorded", "answer.sending", "answer.sent"
+]
+"""In the API: `committing` is inside the transaction, after its last statement and before its commit; `recorded` when a
+part of a bulk or of a stream is, and others are to come; `sending` and `sent` are about answers to commands alone."""
 
 Point: TypeAlias = (
     AdapterPoint | ApiPoint | RelayPoint | ConsumerPoint | MintWorkerPoint | LedgerWorkerPoint | WebhookPoint

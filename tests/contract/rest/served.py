@@ -54,18 +54,29 @@ def serving(dsns: Dsns, folder: Path, **settings: str) -> Iterator[Served]:
 
     Several in folders of their own are several processes.
     """
-    port, probe_port, log = free_port(), free_port(), folder / "log"
+    probe_port, secret = free_port(), operators_secret(dsns)
+    process = process_over(dsns, folder, CASHBACK_PROBE_PORT=str(probe_port), **settings)
+    with process:
+        yield Served(process, secret, process.log, probe_port)
+
+
+def process_over(dsns: Dsns, folder: Path, **settings: str) -> CashbackProcess:
+    """Return an API over that database that was not started yet, as `serving` does."""
+    port, log = free_port(), folder / "log"
     needed = {
         "CASHBACK_API_DSN": dsns.of("cashback_api"),
         "CASHBACK_API_KEY_PEPPER": PEPPER.value,
         "CASHBACK_WEBHOOK_KEY": b64encode(b"k" * 32).decode(),
         "CASHBACK_ADAPTER_ADDRESS": NOWHERE,
         "CASHBACK_API_PORT": str(port),
-        "CASHBACK_PROBE_PORT": str(probe_port),
+        "CASHBACK_PROBE_PORT": str(free_port()),
     }
-    secret = asyncio.run(_operators_secret(dsns))
-    with CashbackProcess("api", log=log, port=port, settings=needed | settings) as process:
-        yield Served(process, secret, log, probe_port)
+    return CashbackProcess("api", log=log, port=port, settings=needed | settings)
+
+
+def operators_secret(dsns: Dsns) -> str:
+    """Return a new operator's key."""
+    return asyncio.run(_operators_secret(dsns))
 
 
 async def _operators_secret(dsns: Dsns) -> str:

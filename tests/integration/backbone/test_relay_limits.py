@@ -18,11 +18,12 @@ from tests.integration.backbone.loops import drainer, has_stored
 from tests.integration.backbone.world import SCHEMA, count_stored, event, eventually, happened, prepare, rows, running
 from tests.integration.minting.world import dsn_of, give_roles
 from tests.integration.minting.world import prepare as prepare_minting
+from tests.support.memory import peak_mib
 from tests.support.servers import Databases
 
 LARGEST: Final = 65_536
 LARGE_EVENTS: Final = 5_000
-MEMORY_MAX_KIB: Final = 150 * 1024
+MEMORY_MAX_MIB: Final = 150
 ARRIVE_WITHIN_S: Final = 120.0
 ROUNDS: Final = 60
 ROUND_EVENTS: Final = 2_500
@@ -55,10 +56,10 @@ async def test_a_relay_with_the_largest_events_stays_within_its_memory(
             await asyncio.to_thread(relay.start)
             try:
                 await eventually(lambda: has_stored(bus, LARGE_EVENTS), within_s=ARRIVE_WITHIN_S)
-                peak_kib = _peak_kib(relay.pid)
+                peak = peak_mib(relay.pid)
             finally:
                 await asyncio.to_thread(relay.stop)
-    assert peak_kib < MEMORY_MAX_KIB
+    assert peak < MEMORY_MAX_MIB
 
 
 async def test_an_old_snapshot_slows_nothing_down(databases: Databases, bus: Bus) -> None:
@@ -91,10 +92,3 @@ async def _old_snapshot(dsn: str) -> AsyncIterator[None]:
         await connection.execute("begin isolation level repeatable read")
         await connection.execute("select 1")
         yield
-
-
-def _peak_kib(pid: int) -> int:
-    """Return the most memory that a process has had resident, in KiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1])

@@ -22,7 +22,7 @@ from cashback.purchases.model import (
     User,
 )
 from cashback.purchases.service import Bulks, Limits, Orders, Purchases
-from cashback.purchases.service.bulk import key_of
+from cashback.purchases.service.bulk import ROOM_AFTER_S, key_of
 from tests.integration.ledger.world import Dsns, World, buy, decoded, new_key, open_world
 from tests.support.facts import eventually
 
@@ -140,6 +140,24 @@ async def test_a_bulk_that_finds_no_room_goes_on_when_there_is_some(world: World
         await bulks_of(world, crowded).record(bulk)
     await crowded.close()
     assert len(ids(await bulks_of(world).record(bulk))) == await purchases_in(world) == 30
+
+
+@pytest.mark.invariant("I7")
+async def test_a_part_waits_for_room_before_it_is_turned_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single purchases come and go within milliseconds: what found no room at first is recorded, once (I7)."""
+    bulk = a_bulk(await world.user(), await world.merchant(), 30)
+    refusals = [Overloaded("full")] * len(ROOM_AFTER_S)
+    record = world.purchases.record
+
+    async def crowded(purchases: Sequence[NewPurchase]) -> list[Outcome]:
+        """Find room the last time."""
+        if refusals:
+            raise refusals.pop()
+        return await record(purchases)
+
+    monkeypatch.setattr(world.purchases, "record", crowded)
+    assert len(ids(await bulks_of(world).record(bulk))) == await purchases_in(world) == 30
+    assert refusals == []
 
 
 @pytest.mark.invariant("I7")

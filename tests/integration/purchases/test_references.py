@@ -8,6 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
+from cashback.kernel.errors import Unavailable
 from cashback.kernel.ids import new_id
 from cashback.kernel.migrations import upgrade
 from cashback.purchases.model import (
@@ -20,6 +21,7 @@ from cashback.purchases.model import (
     Refused,
     UserUnknown,
 )
+from cashback.purchases.service.once import Result
 from tests.integration.ledger.older import older
 from tests.integration.ledger.world import Dsns, World, buy, decoded, new_key, open_world
 from tests.support.facts import eventually
@@ -205,3 +207,32 @@ def test_repetitions_of_before_keep_their_reference_and_none_is_added(databases:
             connection.execute(STORE, ("pur_7", "mer_1", "usr_1", "A-1"))
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="stay as they are"):
             connection.execute("update purchases.purchases set is_named = true")
+
+
+@pytest.mark.invariant("I7")
+async def test_a_name_that_is_fought_for_harms_no_neighbour(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its transactions are rolled back as often as they are tried: all others are recorded, in few of them (I7)."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    do, tried = world.purchases._do, list[int]()
+
+    async def outpaced(purchases: Sequence[NewPurchase], patience_ms: int) -> list[Result]:
+        """Have another process take one of the names every time, and none afterwards."""
+        tried.append(len(purchases))
+        if any(purchase.reference == "fought-for" for purchase in purchases):
+            return [Refused(PurchaseExists("another purchase has this reference", pointer="/reference"))] * len(
+                purchases
+            )
+        return await do(purchases, patience_ms)
+
+    monkeypatch.setattr(world.purchases, "_do", outpaced)
+    named = [buy(user, merchant, reference=f"A-{number}") for number in range(300)]
+    unnamed = [buy(user, merchant) for _ in range(100)]
+    fought = buy(user, merchant, reference="fought-for")
+    calls = [world.purchases.record_one(one) for one in (*named, fought, *unnamed)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [isinstance(one, Recorded) for one in outcomes] == [True] * 300 + [False] + [True] * 100
+    assert isinstance(outcomes[300], Unavailable)
+    assert await stored(world) == (400, 400)
+    assert len(tried) < 40
+    await world.assert_books_prove()

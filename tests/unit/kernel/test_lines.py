@@ -14,7 +14,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.http.body import JsonMalformed, UnsupportedMediaType
-from cashback.kernel.http.lines import Line, LineBounds, batches_of_lines, check_lines
+from cashback.kernel.http.lines import Line, LineBounds, LineTooLarge, batches_of_lines, check_lines, whole_line
 from cashback.kernel.lifecycle import bounds as server
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.processes.embedded import HOST, free_port
@@ -66,14 +66,25 @@ async def test_few_long_lines_are_a_batch(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "pieces",
     [
-        pytest.param([b"x" * 21], id="a-line-at-once"),
-        pytest.param([b"1\n", b"x" * 11, b"x" * 10, b"\n"], id="a-line-in-parts"),
-        pytest.param([b"1\n" * 51], id="lines"),
-        pytest.param([b" " * 10 + b"\n"] * 91, id="bytes"),
+        pytest.param([b"1\n" + b"x" * 200 + b"\n2"], id="at-once"),
+        pytest.param([b"1\n", *[b"x" * 10] * 20, b"\n2"], id="in-parts"),
+        pytest.param([b"1\n", b"x" * 200, b"\n", b"2\n"], id="in-one"),
     ],
 )
+async def test_of_a_line_that_is_too_long_as_much_is_held_as_shows_it(pieces: list[bytes]) -> None:
+    """It is refused by whoever reads it, and the lines beside it are whole."""
+    [batch] = await read(pieces)
+    assert batch == [(1, b"1"), (2, b"x" * 21), (3, b"2")]
+    assert whole_line(b"x" * 20, BOUNDS) == b"x" * 20
+    with pytest.raises(LineTooLarge):
+        whole_line(batch[1][1], BOUNDS)
+
+
+@pytest.mark.parametrize(
+    "pieces", [pytest.param([b"1\n" * 51], id="lines"), pytest.param([b" " * 10 + b"\n"] * 91, id="bytes")]
+)
 async def test_what_is_too_large_is_refused(pieces: list[bytes]) -> None:
-    """A line, the number of lines, and all of them together."""
+    """The number of lines, and the bytes of all of them together."""
     with pytest.raises(RequestEntityTooLarge):
         await read(pieces)
 

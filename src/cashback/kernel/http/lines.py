@@ -15,11 +15,12 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
+from cashback.kernel.errors import Rejected
 from cashback.kernel.http.body import JsonMalformed, UnsupportedMediaType
 from cashback.kernel.lifecycle.bounds import LINES_MEDIA_TYPE
 
 Line: TypeAlias = tuple[int, bytes]
-"""A line with its number, from 1."""
+"""A line with its number, from 1; of one that is too long as much as shows it."""
 
 _BLANK: Final = b" \t\r"
 
@@ -32,6 +33,12 @@ class LineBounds(msgspec.Struct, frozen=True, kw_only=True):
     lines_max: int
     batch_max: int
     batch_bytes_max: int
+
+
+class LineTooLarge(Rejected):
+    """A line has more bytes than any sound one; the others may be sound."""
+
+    code = "line_too_large"
 
 
 @dataclass
@@ -49,7 +56,7 @@ async def batches_of_lines(request: Request[Any, Any, Any], bounds: LineBounds) 
     """Yield the lines of a body in order, so many or so many bytes at a time, without the blank ones.
 
     Raises:
-        RequestEntityTooLarge: it has more bytes or lines than allowed, or a line has; whole batches were yielded.
+        RequestEntityTooLarge: it has more bytes or lines than allowed; whole batches were yielded.
         JsonMalformed: the caller went away before its end.
     """
     batch: list[Line] = []
@@ -69,10 +76,10 @@ async def batches_of_lines(request: Request[Any, Any, Any], bounds: LineBounds) 
 
 
 async def _lines(request: Request[Any, Any, Any], bounds: LineBounds) -> AsyncIterator[bytes]:
-    """Yield every line, without the line feed at its end.
+    """Yield every line, without the line feed at its end; one that is too long ends a byte after its bound.
 
     Raises:
-        RequestEntityTooLarge: the body has more bytes than allowed, or a line has.
+        RequestEntityTooLarge: the body has more bytes than allowed.
         JsonMalformed: the caller went away.
     """
     size, rest, has_more = 0, b"", True
@@ -86,16 +93,19 @@ async def _lines(request: Request[Any, Any, Any], bounds: LineBounds) -> AsyncIt
         *lines, rest = (rest + message["body"]).split(b"\n")
         has_more = message.get("more_body", False)
         for line in lines if has_more else [*lines, rest]:
-            if len(line) > bounds.line_bytes_max:
-                raise _too_long(bounds)
-            yield line
-        if has_more and len(rest) > bounds.line_bytes_max:
-            raise _too_long(bounds)
+            yield line[: bounds.line_bytes_max + 1]
+        rest = rest[: bounds.line_bytes_max + 1]
 
 
-def _too_long(bounds: LineBounds) -> RequestEntityTooLarge:
-    """Return the failure of a line of too many bytes."""
-    return RequestEntityTooLarge(f"a line is larger than {bounds.line_bytes_max >> 10} KiB")
+def whole_line(line: bytes, bounds: LineBounds) -> bytes:
+    """Return a line that is no longer than it may be.
+
+    Raises:
+        LineTooLarge: it is.
+    """
+    if len(line) > bounds.line_bytes_max:
+        raise LineTooLarge(f"the line is larger than {bounds.line_bytes_max >> 10} KiB")
+    return line
 
 
 def check_lines(request: Request[Any, Any, Any]) -> None:

@@ -8,6 +8,7 @@ from litestar.types import ASGIApp, Message, Receive, Send
 from prometheus_client import Histogram
 
 from cashback.kernel.clock import monotonic_s
+from cashback.kernel.failpoints import reach
 from cashback.kernel.http.problems import problem, problem_of, send_problem
 from cashback.kernel.telemetry import Kind, Span, span
 
@@ -35,6 +36,7 @@ class Observe:
             await self._app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+        send = _past_points(scope, send)
         begun_s = monotonic_s()
         status = 0
         with span("HTTP", kind=Kind.SERVER, parent=given.decode("latin-1") or None) as served:
@@ -66,6 +68,21 @@ class Observe:
                 DURATION.labels(method, str(status or 500), route).observe(monotonic_s() - begun_s)
                 if served.is_recorded:
                     _describe(served, scope, method=method, route=route, status=status or 500)
+
+
+def _past_points(scope: Any, send: Send) -> Send:  # noqa: ANN401  # ASGI's own dict
+    """Return what sends an answer, of a command past the points before and after it."""
+    if scope["method"] != HTTPMethod.POST:
+        return send
+
+    async def past_points(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            reach("answer.sending")
+        await send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            reach("answer.sent")
+
+    return past_points
 
 
 def _describe(served: Span, scope: Any, *, method: str, route: str, status: int) -> None:  # noqa: ANN401  # ASGI's own dict

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.db import Tx
+from cashback.kernel.failpoints import reach
 from cashback.purchases.model import KeyBusy, NewBulk, NewPurchase, Outcome, Overloaded, Refused
 from cashback.purchases.rules import fingerprint
 from cashback.purchases.service.orders import Orders
@@ -27,6 +28,9 @@ SEATS_MAX: Final = 32
 
 PARTS_AT_ONCE: Final = 2
 """How many parts of them are recorded at a time; the others wait, and have their callers wait."""
+
+ROOM_AFTER_S: Final = (0.1, 0.2, 0.4, 0.8)
+"""When a part is offered again while too many single purchases wait; after the last it is turned away."""
 
 TO_COME: Final = "to come"
 """The contents of a stream: nobody knows them before they are recorded."""
@@ -107,12 +111,26 @@ class Bulks:
         """
         commands = [msgspec.structs.replace(purchase, key=key_of(purchase.key, place)) for place, purchase in part]
         async with self._parts:
-            outcomes = await self._purchases.record(commands)
+            outcomes = await self._offered(commands)
+        reach("part.recorded")
         for outcome in outcomes:
             # It is the first request under the key of the whole that is being answered.
             if isinstance(outcome, Refused) and isinstance(outcome.error, KeyBusy):
                 raise outcome.error
         return outcomes
+
+    async def _offered(self, commands: Sequence[NewPurchase]) -> list[Outcome]:
+        """Record purchases once there is room for them; what of them was recorded before is answered again.
+
+        Raises:
+            Overloaded: there was no room for as long as `ROOM_AFTER_S` says together.
+        """
+        for pause_s in ROOM_AFTER_S:
+            try:
+                return await self._purchases.record(commands)
+            except Overloaded:
+                await asyncio.sleep(pause_s)
+        return await self._purchases.record(commands)
 
     async def _take(self, bulk: NewBulk, taken: BulkTaken) -> None:
         """Have a key stand for a bulk.

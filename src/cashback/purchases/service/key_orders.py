@@ -4,9 +4,11 @@ A new key is stored and answered in the transaction of its idempotency key, as e
 has no secret. Who lost the first answer rotates the key, whose id the repeated one tells.
 
 A key that was revoked a moment ago may still be remembered somewhere, so whoever asks is looked up again in the
-transaction itself: nobody whose key was taken away makes another one in those seconds.
+transaction itself: nobody whose key was taken away makes another one in those seconds. Such transactions take turns,
+and those of one process wait for each other before they take a connection, which commands of other kinds need.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
@@ -54,6 +56,7 @@ class KeyOrders:
         """Keep them among `keys`."""
         self._keys = keys
         self._orders = Orders(keys.database, clock=keys.clock)
+        self._turn = asyncio.Lock()
 
     async def create(self, caller: Order, asked: NewKey, *, by: Principal) -> Outcome:
         """Make a key; the answer is a `NewApiKeyAnswer`, with the secret when it is not a repeat."""
@@ -68,7 +71,8 @@ class KeyOrders:
     async def revoke(self, caller: Order, key_id: str, *, by: Principal) -> Outcome:
         """Have a key open nothing any more; the answer is an `ApiKeyAnswer`."""
         order = msgspec.structs.replace(caller, what="revoke_api_key", terms=Revocation(key_id=key_id))
-        outcome = await self._orders.do(order, partial(self._revoke, key_id, by))
+        async with self._turn:
+            outcome = await self._orders.do(order, partial(self._revoke, key_id, by))
         if isinstance(outcome, Recorded) and not outcome.is_replay:
             self._keys.forget()
             log.info("key.revoked", key_id=key_id, by=by.key_id)
@@ -103,7 +107,8 @@ class KeyOrders:
             made.append(await make(tx, now))
             return told_new(made[-1][0], None)
 
-        outcome = await self._orders.do(order, act)
+        async with self._turn:
+            outcome = await self._orders.do(order, act)
         if not isinstance(outcome, Recorded) or outcome.is_replay:
             return outcome
         key, secret = made[-1]

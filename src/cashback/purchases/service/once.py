@@ -132,6 +132,8 @@ class Once(Generic[C]):
                 announce, answers = await _do(tx, operation, doing)
             # A refused row would be one command's fault; an outbox that takes no event is nobody's.
             await announce(tx)
+            if doing:
+                reach("commands.committing")
         if doing:
             reach("commands.committed")
         answered = reserved.answered | {

@@ -27,6 +27,9 @@ DEFAULT_LIMITS: Final = Limits()
 TRIES_MAX: Final = 10
 """How often purchases are tried while others take their names; the second time they see who did."""
 
+SPLIT_INTO: Final = 4
+"""Into how many times more transactions each try parts those with names: the sixth has each of 500 by itself."""
+
 COMMANDS: Final = Counter("cashback_purchases_commands_total", "Purchases by what came of them.", ["outcome"])
 
 
@@ -131,13 +134,17 @@ class Purchases:
         return (await self._committer.submit([purchase]))[0]
 
     async def _commit(self, purchases: Sequence[NewPurchase], patience_ms: int = HASTY_MS) -> list[Result]:
-        """Commit one batch; what was outpaced by another purchase of its name is done again, and told which."""
+        """Commit one batch; what was outpaced by another purchase of its name is done again, and told which.
+
+        One that is outpaced takes its transaction with it. So each try has fewer of them beside each other, and those
+        without a name, which nobody outpaces, among themselves.
+        """
         results = await self._do(purchases, patience_ms)
-        for _ in range(TRIES_MAX - 1):
-            again = [place for place, result in enumerate(results) if is_outpaced(result)]
-            done = await self._do([purchases[place] for place in again], patience_ms) if again else []
-            for place, result in zip(again, done, strict=True):
-                results[place] = result
+        for tries in range(1, TRIES_MAX):
+            for places in _parted(purchases, results, SPLIT_INTO**tries):
+                done = await self._do([purchases[place] for place in places], patience_ms)
+                for place, result in zip(places, done, strict=True):
+                    results[place] = result
         results = [_outpaced() if is_outpaced(result) else result for result in results]
         for result in results:
             COMMANDS.labels(_name(result)).inc()
@@ -158,6 +165,14 @@ def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
     if (month := ledger.withdrawn_in(purchase.currency)) is not None:
         return ledger.CurrencyWithdrawn(f"{purchase.currency} was withdrawn in {month}", pointer="/currency")
     return ledger.CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
+
+
+def _parted(purchases: Sequence[NewPurchase], results: Sequence[Result], parts: int) -> list[list[int]]:
+    """Return the places of what was outpaced: those without a name, and the others in so many parts."""
+    places = [place for place, result in enumerate(results) if is_outpaced(result)]
+    unnamed = [place for place in places if purchases[place].reference is None]
+    named = [place for place in places if purchases[place].reference is not None]
+    return [part for part in (unnamed, *(named[start::parts] for start in range(min(parts, len(named))))) if part]
 
 
 def _outpaced() -> Unavailable:

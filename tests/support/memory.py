@@ -1,0 +1,22 @@
+"""How much memory a process holds (proc(5))."""
+
+from pathlib import Path
+from typing import Final
+
+_KIB_A_MIB: Final = 1_024
+
+
+def resident_mib(pid: int) -> float:
+    """Return how much of a process is in memory; 0 when it is ending."""
+    return _mib(pid, "VmRSS")
+
+
+def peak_mib(pid: int) -> float:
+    """Return the most that has ever been; 0 when it is ending."""
+    return _mib(pid, "VmHWM")
+
+
+def _mib(pid: int, field: str) -> float:
+    """Return one figure of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return next((int(line.split()[1]) / _KIB_A_MIB for line in lines if line.startswith(f"{field}:")), 0.0)

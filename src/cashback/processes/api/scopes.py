@@ -74,6 +74,8 @@ SCOPES: Final[Mapping[str, str]] = {
     "listReviews": "cashback:read",
     "listExpiring": "cashback:read",
     "reviewCashback": "reviews:write",
+    "listMints": "mints:read",
+    "showMint": "mints:read",
     "createAdjustment": "adjustments:write",
     "listAdjustments": "adjustments:read",
     "showAdjustment": "adjustments:read",

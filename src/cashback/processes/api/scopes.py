@@ -107,4 +107,6 @@ SCOPES: Final[Mapping[str, str]] = {
     "showWebhookEndpoint": "webhooks:read",
     "listWebhookDeliveries": "webhooks:read",
     "showWebhookDelivery": "webhooks:read",
+    "listEvents": "events:read",
+    "showEvent": "events:read",
 }

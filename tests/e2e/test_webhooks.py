@@ -62,7 +62,7 @@ async def heard(receiver: Receiver, path: str, types: dict[str, int]) -> None:
 async def test_a_purchase_reaches_the_merchants_endpoint_signed_and_once_per_event(
     stack: WholeSystem, shop: Shop, keeper: httpx.AsyncClient, receiver: Receiver
 ) -> None:
-    """Each event from the purchase to the mint, once (I5); of the merchant's own purchases, and of nobody else's."""
+    """Each event from the purchase to the mint, once (I5), of its own purchases alone; what was told can be read."""
     endpoint = await order(keeper, ENDPOINTS, {"url": receiver.url("/hooks"), "types": list(TYPES)})
     secret = (await keeper.get(f"{ENDPOINTS}/{endpoint['id']}/secret")).json()["secret"]
     async with Shop.open(stack) as another:
@@ -89,6 +89,9 @@ async def test_a_purchase_reaches_the_merchants_endpoint_signed_and_once_per_eve
     assert {*stored} < ids
     log = (await keeper.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries?state=delivered")).json()["items"]
     assert {one["event_id"] for one in log} == ids
+    for got in receiver.at("/hooks"):
+        assert got.body in (await keeper.get(f"/v1/events/{got.id}")).content
+    assert {one["id"] for one in (await keeper.get("/v1/events")).json()["items"]} == ids
 
 
 @pytest.mark.invariant("I5")

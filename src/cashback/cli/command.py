@@ -77,6 +77,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "chain": ("cashback.cli.chain:chain", "Show how the chain side stands; halt minting, and let it go on."),
     "streams": ("cashback.cli.streams:streams", "Compare the broker's streams with their declaration, apply it."),
     "webhook": ("cashback.cli.webhooks:webhook", "Make endpoints that hear of events, and deliver again."),
+    "events": ("cashback.cli.event_log:events", "List what happened, and show an event with its data."),
     "dlq": ("cashback.cli.dlq:dlq", "List, show, replay and discard dead letters."),
     "replay": ("cashback.cli.events:replay", "Deliver stored events again; consumers apply each once."),
     "ledger": ("cashback.cli.ledger:ledger", "Check the books against their evidence, and prove lines of them."),

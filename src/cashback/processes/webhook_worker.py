@@ -1,6 +1,6 @@
 """`cashback worker webhooks`: takes events in and delivers them to the endpoints that hear of them.
 
-events ──▶ consumer ──inbox──▶ webhooks.deliveries ──▶ deliverer ──HTTPS, signed──▶ endpoints
+events ──▶ consumer ──inbox──▶ webhooks.events, webhooks.deliveries ──▶ deliverer ──HTTPS, signed──▶ endpoints
                  └── whose cashback? ──▶ ledger.cashback_ledger (id, merchant_id)       └── forgetter, once an hour
 """
 
@@ -30,7 +30,7 @@ from cashback.webhooks.service.standing import gauges
 
 
 class Settings(BrokerSettings, frozen=True, kw_only=True):
-    """Where database and broker are, the keys that open secrets, for how long (days) what ended is kept.
+    """Where database and broker are, the keys that open secrets, for how long (days) what ended or happened is kept.
 
     Whom to trust at endpoints instead of whom the system does (a PEM file).
 
@@ -44,6 +44,7 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
     webhook_key_before: WebhookKey = NO_KEY
     webhook_tls_ca: str = ""
     webhook_keep_days: Annotated[int, msgspec.Meta(ge=7, le=3_650)] = 30
+    events_keep_days: Annotated[int, msgspec.Meta(ge=7, le=3_650)] = 30
     webhook_journal_keep_days: Annotated[int, msgspec.Meta(ge=365, le=36_500)] = 730
     webhook_allow_loopback: bool = False
     development: bool = False
@@ -67,7 +68,11 @@ async def run(settings: Settings) -> None:
         consumer = Consumer(bus, database, schema="webhooks", name=NAME, types=TYPES, handler=events.handle)
         keys = sealing_keys(settings.webhook_key, settings.webhook_key_before)
         deliverer = Deliverer(database, post, SystemClock(), keys=keys)
-        kept = Kept(deliveries_days=settings.webhook_keep_days, journal_days=settings.webhook_journal_keep_days)
+        kept = Kept(
+            deliveries_days=settings.webhook_keep_days,
+            events_days=settings.events_keep_days,
+            journal_days=settings.webhook_journal_keep_days,
+        )
         forgetter = Forgetter(database, kept)
         checks = {"database": database.ping, "broker": bus.ping}
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)

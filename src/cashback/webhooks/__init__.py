@@ -1,9 +1,10 @@
 """Webhooks: merchants and the operator hear of events at endpoints of their own.
 
-An event is taken in once and becomes a delivery for each endpoint that hears of it: its merchant's, of its type, made
-before it happened. A delivery is posted, signed as Standard Webhooks has it, until the endpoint has it or ten tries
-within three days have failed; every try is written down, and any delivery can be replayed until it is forgotten, a
-month after it ended. Nothing is sent to an address that is not of the public internet, and no redirect is followed.
+An event is taken in once. It can be read for a month, and becomes a delivery for each endpoint that hears of it: its
+merchant's, of its type, made before it happened. A delivery is posted, signed as Standard Webhooks has it, until the
+endpoint has it or ten tries within three days have failed; every try is written down, and any delivery can be replayed
+until it is forgotten, a month after it ended. Nothing is sent to an address that is not of the public internet, and no
+redirect is followed.
 """
 
 from cashback.webhooks.model import (

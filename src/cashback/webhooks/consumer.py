@@ -66,6 +66,7 @@ def _happening(delivery: Delivery, owner: Owner, known: Mapping[str, str]) -> Ha
     return Happening(
         event_id=delivery.id,
         type=delivery.type,
+        key=delivery.key,
         merchant_id=owner.merchant_id or known.get(owner.cashback_id or ""),
         occurred_at=delivery.time,
         body=body_of(delivery.type, delivery.time, delivery.data),

@@ -91,13 +91,24 @@ class SealedSecret(msgspec.Struct, frozen=True):
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as endpoints hear of it, and whose it is: no merchant means the operator's alone."""
+    """An event as endpoints hear of it, about `key`, and whose it is: no merchant means the operator's alone."""
 
     event_id: str
     type: str
+    key: str
     merchant_id: str | None
     occurred_at: datetime
     body: bytes
+
+
+class EventsWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events of the log: of a merchant, an object, a type, from an instant on and before one; None is any."""
+
+    merchant_id: str | None = None
+    object_id: str | None = None
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,6 +245,12 @@ class DeliveryUnknown(NotFound):
     code = "delivery_unknown"
 
 
+class EventUnknown(NotFound):
+    """There is no such event, or no more, or it is another merchant's."""
+
+    code = "event_unknown"
+
+
 class UrlForbidden(Invalid):
     """Nothing may be delivered to this URL."""
 
@@ -241,7 +258,7 @@ class UrlForbidden(Invalid):
 
 
 class TypesInvalid(Invalid):
-    """An endpoint hears of between one and 32 types that there are, each once; of others nothing is made again."""
+    """An endpoint hears of 1 to 32 types that there are, each once; of others nothing is made again, or listed."""
 
     code = "event_types_invalid"
 

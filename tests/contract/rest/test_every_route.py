@@ -163,7 +163,7 @@ async def test_a_parameter_that_cannot_be_asked_for_is_named(
     """422 with its name: texts that no database holds in every parameter, numbers and other times as instants."""
     asked = [(one, name, schema) for one in drawn for name, schema in one.query.items()]
     instants = [(one, name) for one, name, schema in asked if "date-time" in str(schema)]
-    assert {"from", "to", "at", "known_at", "effective_at"} == {name for _, name in instants}
+    assert {"from", "to", "at", "known_at", "effective_at", "since", "until"} == {name for _, name in instants}
     for one, name, _ in asked:
         for text in (NUL, "\x01", "\u2028"):
             response = await ask(operator, one, one.url(query={name: text}))

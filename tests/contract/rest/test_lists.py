@@ -119,7 +119,7 @@ async def test_every_list_of_numbered_places_refuses_what_none_handed_out(
     """By one rule: digits, and no more than a position can be."""
     programme = await world.one("select id from ledger.programmes")
     campaign = await world.one("select id from ledger.campaigns")
-    journals = ("seals", "reconciliations", "recomputations", "reviews", "adjustments", "exchange-rates")
+    journals = ("seals", "reconciliations", "recomputations", "reviews", "adjustments", "exchange-rates", "mints")
     of_one = (f"programmes/{programme}/rulesets", f"programmes/{programme}/pauses", f"campaigns/{campaign}/waitlist")
     for path in (*journals, *of_one, "refunds/parked"):
         response = await operator.get(f"/v1/{path}", params={"cursor": cursor})

@@ -18,6 +18,7 @@ NAMED: Final = {
     "delivery_id": "whd",
     "draft_id": "drf",
     "endpoint_id": "whe",
+    "event_id": "evt",
     "key_id": "key",
     "merchant_id": "mer",
     "programme_id": "prg",

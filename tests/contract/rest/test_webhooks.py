@@ -58,6 +58,7 @@ async def heard(world: World, shop: Shop, count: int) -> list[str]:
         Happening(
             event_id=new_id("evt"),
             type=REFUNDED,
+            key=new_id("pur"),
             merchant_id=shop.merchant.id,
             occurred_at=datetime.now(UTC) + timedelta(seconds=1),
             body=b"{}",

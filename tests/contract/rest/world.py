@@ -104,6 +104,7 @@ class Rest:
         tables: tuple[str, ...] = ("purchases.users", "purchases.wallets", "purchases.merchants", "purchases.purchases")
         tables += ("purchases.idempotency_keys", "purchases.outbox_events", "ledger.cashback_ledger")
         tables += ("webhooks.endpoints", "webhooks.secrets", "webhooks.deliveries", "webhooks.endpoint_journal")
+        tables += ("webhooks.events",)
         tables += ("ledger.programmes", "ledger.entries", "ledger.outbox_events")
         counts = ", ".join(f"(select count(*) from {table})" for table in tables)
         return (await self.world.rows(f"select {counts}"))[0]

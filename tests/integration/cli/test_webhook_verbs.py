@@ -95,6 +95,27 @@ def test_an_endpoint_is_made_hears_of_a_purchase_and_is_told_again(
     ask("webhook", "disable", endpoint["id"])
 
 
+def test_what_happened_is_listed_and_shown(dev: Dev, ask: Ask, cashback: Cashback) -> None:
+    """By what it is about, though no endpoint hears of it; a type that there is not is refused with those that are."""
+    words = ("--merchant", dev.merchant_id, "--user", dev.user_id, "--amount", "1999")
+    bought = ask("purchase", "create", *words)
+    of_it = ("events", "list", "--object", bought["id"])
+    assert eventually(lambda: len(ask(*of_it)) == 1, within_s=WITHIN_S)
+    [told] = ask(*of_it, "--merchant", dev.merchant_id, "--since", "2026-01-01T00:00:00Z")
+    assert (told["type"], told["object_id"], told["merchant_id"]) == ("purchase.created", bought["id"], dev.merchant_id)
+    assert told["body"]["data"]["cashback_id"] == bought["cashback"]["id"]
+    assert ask("events", "show", told["id"]) == told
+    assert ask(*of_it, "--type", "token.minted") == []
+    shown = cashback("events", "show", told["id"], settings=dev.settings)
+    assert (shown.code, bought["cashback"]["id"] in shown.out) == (0, True)
+    # The approval is another one.
+    assert eventually(lambda: len(ask("events", "list", "--limit", "2")) == 2, within_s=WITHIN_S)
+    page = cashback("events", "list", "--limit", "1", settings=dev.settings)
+    assert (page.code, "--after " in page.err) == (0, True)
+    lost = cashback("events", "list", "--type", "token.lost", settings=dev.settings)
+    assert (lost.code, "event_types_invalid" in lost.err, "token.minted" in lost.err) == (EXIT_REJECTED, True, True)
+
+
 @pytest.mark.parametrize("words", [("whd_1", "--dry-run"), ("whe_1",), ("whe_1", "--since", "2026-01-01T00:00:00Z")])
 def test_what_cannot_be_meant_is_a_mistake_on_the_command_line(
     words: tuple[str, ...], dev: Dev, cashback: Cashback

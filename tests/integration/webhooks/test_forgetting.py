@@ -15,7 +15,7 @@ from cashback.webhooks.service.replaying import replay_many, replay_one
 from cashback.webhooks.store import forgetting
 from tests.integration.webhooks.world import World, eventually, refunded
 
-KEPT = Kept(deliveries_days=30, journal_days=730)
+KEPT = Kept(deliveries_days=30, events_days=30, journal_days=730)
 
 
 async def forget(world: World) -> None:

@@ -155,6 +155,12 @@ async def test_a_worker_killed_at_a_point_loses_no_delivery(
         await eventually(lambda: are_delivered(world, 20), within_s=45)
     assert {got.id for got in world.shop.got} == {each.id for each in events}
     assert world.rows("select count(*), count(distinct event_id) from webhooks.deliveries") == [(20, 20)]
+    assert logged(world) == sorted(each.id for each in events)
+
+
+def logged(world: World) -> list[str]:
+    """Return the ids of all events of the log, sorted; none of them twice."""
+    return [row[0] for row in world.rows("select event_id from webhooks.events order by event_id")]
 
 
 async def _has_ended(process: CashbackProcess) -> bool:
@@ -196,7 +202,8 @@ async def test_replaying_the_outbox_after_a_wiped_broker_brings_missing_webhooks
         await eventually(lambda: are_delivered(world, 10))
         ids = [row[0] for row in world.rows("select id from webhooks.deliveries order by id")]
         world.rows("update webhooks.deliveries set ended_at = now() - interval '31 days' where id = any(%s)", ids[:5])
-        await Forgetter(world.worker, Kept(deliveries_days=30, journal_days=730)).forget(asyncio.Event())
+        kept = Kept(deliveries_days=30, events_days=30, journal_days=730)
+        await Forgetter(world.worker, kept).forget(asyncio.Event())
         assert world.states() == ["delivered"] * 5
         await asyncio.to_thread(broker.stop)
         await asyncio.to_thread(broker.wipe)
@@ -207,6 +214,7 @@ async def test_replaying_the_outbox_after_a_wiped_broker_brings_missing_webhooks
             assert await replay_outbox(database, bus, schema="purchases") == 20
         await eventually(lambda: are_delivered(world, 15), within_s=45)
     assert sorted(got.id for got in world.shop.got) == sorted(each.id for each in events)
+    assert logged(world) == sorted(each.id for each in events)
 
 
 def test_production_delivers_nothing_to_itself_and_has_a_key(tmp_path: Path) -> None:

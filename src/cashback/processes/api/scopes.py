@@ -74,6 +74,8 @@ SCOPES: Final[Mapping[str, str]] = {
     "listReviews": "cashback:read",
     "listExpiring": "cashback:read",
     "reviewCashback": "reviews:write",
+    "listMints": "mints:read",
+    "showMint": "mints:read",
     "createAdjustment": "adjustments:write",
     "listAdjustments": "adjustments:read",
     "showAdjustment": "adjustments:read",
@@ -105,4 +107,6 @@ SCOPES: Final[Mapping[str, str]] = {
     "showWebhookEndpoint": "webhooks:read",
     "listWebhookDeliveries": "webhooks:read",
     "showWebhookDelivery": "webhooks:read",
+    "listEvents": "events:read",
+    "showEvent": "events:read",
 }

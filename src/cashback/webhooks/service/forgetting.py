@@ -2,6 +2,7 @@
 
     delivered │ failed ──30 days──▶ no row, nor of its tries          the journal ──2 years──▶ no row
          └── made again: kept as long as its youngest repetition
+    the log of events ──30 days──▶ no row
 
 That an event was taken in stays in the inbox for ever (I5), so what is forgotten here is not delivered again, however
 often it comes: it is only told no more, and can be repeated no more.
@@ -28,9 +29,10 @@ log = logger(__name__)
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """For how long ended deliveries are kept, and the lines of the endpoints' journal."""
+    """How long things are kept: deliveries since they ended, events since they happened, lines of the journal."""
 
     deliveries_days: int
+    events_days: int
     journal_days: int
 
 
@@ -58,9 +60,10 @@ class Forgetter:
             Unavailable: the database does not answer; the next pass finds the rest.
         """
         deliveries = await self._deliveries(stop)
+        events = await self._events(stop)
         lines = await self._journal(stop)
-        if deliveries or lines:
-            log.info("webhooks.forgotten", deliveries=deliveries, journal_lines=lines)
+        if deliveries or events or lines:
+            log.info("webhooks.forgotten", deliveries=deliveries, events=events, journal_lines=lines)
 
     async def _deliveries(self, stop: asyncio.Event) -> int:
         """Forget deliveries with their tries, and return how many."""
@@ -71,6 +74,19 @@ class Forgetter:
                     tx, keep_days=self._kept.deliveries_days, after=place, limit=BATCH
                 )
             metrics.forgotten.labels("delivery").inc(forgotten)
+            count += forgotten
+            if place is None:
+                break
+            await pause(stop, BETWEEN_S)
+        return count
+
+    async def _events(self, stop: asyncio.Event) -> int:
+        """Forget events, and return how many."""
+        count, place = 0, None
+        while not stop.is_set():
+            async with self._database.transaction() as tx:
+                forgotten, place = await store.events(tx, keep_days=self._kept.events_days, after=place, limit=BATCH)
+            metrics.forgotten.labels("event").inc(forgotten)
             count += forgotten
             if place is None:
                 break

@@ -1,4 +1,4 @@
-"""Taking events in: each becomes a delivery for every endpoint that hears of it, in the transaction of the inbox."""
+"""Taking events in: each is logged, and becomes a delivery for every endpoint that hears of it, as its inbox has it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -8,14 +8,15 @@ from cashback.kernel.ids import new_id
 from cashback.webhooks.model import MISSED_DAYS, EndpointState, Happening, NewDelivery
 from cashback.webhooks.rules.matching import pairs
 from cashback.webhooks.service import metrics
-from cashback.webhooks.store import deliveries, endpoints
+from cashback.webhooks.store import deliveries, endpoints, events
 
 MerchantsOf: TypeAlias = Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, str]]]
 """Returns the merchant of each cashback that has one; the process that knows the ledger gives it."""
 
 
 async def take(tx: Tx, happenings: Sequence[Happening]) -> int:
-    """Store the deliveries of these events with `tx` and return how many are new; taking one again makes none."""
+    """Log these events and store their deliveries, with `tx`; return how many of those are new: again makes none."""
+    await events.insert(tx, happenings)
     merchants = {happening.merchant_id for happening in happenings if happening.merchant_id is not None}
     types = {happening.type for happening in happenings}
     found = await endpoints.listening(tx, merchant_ids=sorted(merchants), types=sorted(types), missed_days=MISSED_DAYS)

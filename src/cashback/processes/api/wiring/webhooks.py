@@ -1,4 +1,4 @@
-"""Where merchants have events posted to, and what was posted."""
+"""Where merchants have events posted to, what was posted, and what happened."""
 
 from cashback.kernel.clock import Clock
 from cashback.processes.api.settings import Settings
@@ -7,6 +7,7 @@ from cashback.processes.webhook_settings import sealing_keys
 from cashback.processes.webhooks_once import known_to, once_by
 from cashback.webhooks.service.commands import WebhookCommands
 from cashback.webhooks.service.endpoints import Endpoints
+from cashback.webhooks.service.event_log import EventLog
 from cashback.webhooks.service.event_types import EVENT_TYPES
 from cashback.webhooks.service.readings import WebhookReadings
 
@@ -18,9 +19,10 @@ def endpoints_by(settings: Settings, *, clock: Clock) -> Endpoints:
 
 
 def webhook_services(parts: Parts) -> dict[str, object]:
-    """Return what makes and tells endpoints and deliveries, by name."""
+    """Return what makes and tells endpoints and deliveries, and tells events, by name."""
     once, known = once_by(parts.orders), known_to(parts.people)
     return {
+        "event_log": EventLog(parts.database, types=EVENT_TYPES),
         "webhook_commands": WebhookCommands(parts.database, parts.endpoints, once=once, known=known),
         "webhook_readings": WebhookReadings(parts.database),
     }

@@ -63,12 +63,16 @@ async def walk(
     """Return the places of the next wanted rows in order, and the place behind which the page after them begins.
 
     That is None where there is no further row. `behind` is where the page before ended, None at the beginning.
+    From here on `tx` is planned by rows and not by pages.
     """
     beyond, direction = (">", "asc") if order is Order.ASC else ("<", "desc")
     looked_at = most if rows.sieves else limit + 1
     begun = None if behind is None else f"{rows.place} {beyond} %(behind)s"
     lead = " and ".join(condition for condition in (rows.lead, begun) if condition) or "true"
     sieve = " and ".join(rows.sieves) or "true"
+    # It is rows that are to be few: by the price of pages another index in the order of the places may look cheaper,
+    # and what the lead does not have is left out on the way, without a bound.
+    await tx.execute("select set_config('seq_page_cost', '0', true), set_config('random_page_cost', '0', true)")
     cursor = await tx.execute(
         f"""
         select place, is_wanted, turn

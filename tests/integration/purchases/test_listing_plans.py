@@ -24,6 +24,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MANY: Final = 100_000
 RETURNED: Final = 40_000
+LARGE: Final = "mer_large"
+OF_LARGE: Final = 30_000
 MERCHANTS: Final = 50
 USERS: Final = 5_000
 PAGE: Final = 50
@@ -41,6 +43,10 @@ FILLED: Final = f"""
            'usr_' || lpad(mod(nth, {USERS})::text, 6, '0'), 'order ' || nth, 100,
            case when mod(nth, 10) = 0 then 'EUR' else 'USD' end, %(at)s, %(at)s, %(at)s
     from generate_series(0, {MANY} - 1) as nth;
+    insert into purchases.purchases (id, merchant_id, user_id, amount_minor, currency, occurred_at, received_at,
+        created_at)
+    select 'pur_' || lpad((3 * nth)::text, 6, '0') || 'l', '{LARGE}', 'usr_large', 100, 'USD', %(at)s, %(at)s, %(at)s
+    from generate_series(0, {OF_LARGE} - 1) as nth;
     insert into purchases.refunds (id, purchase_id, merchant_id, kind, reason, amount_minor, answer, created_at)
     select 'rfd_' || lpad(nth::text, 6, '0'), 'pur_' || lpad(mod(nth, {RETURNED} / 5)::text, 6, '0'),
            'mer_' || mod(mod(nth, {RETURNED} / 5), {MERCHANTS}), 'refund', 'sent back', 1, '{{}}', %(at)s
@@ -53,7 +59,10 @@ FILLED: Final = f"""
            case when mod(nth, 1000) = 1 then 'expired' else 'approved' end, 'granted', %(at)s, %(at)s
     from generate_series(0, {MANY} - 1) as nth
 """
-"""100,000 purchases of 5,000 users at 50 merchants, five refunds of 8,000 of them, and as many cashbacks."""
+"""100,000 purchases of 5,000 users at 50 merchants, five refunds of 8,000 of them, and as many cashbacks.
+
+And among them 30,000 of one large merchant, all in USD.
+"""
 
 
 class Explained:
@@ -64,7 +73,9 @@ class Explained:
         self._tx = tx
         self.plans: list[dict[str, Any]] = []
 
-    async def execute(self, statement: str, parameters: dict[str, object]) -> psycopg.AsyncCursor[TupleRow]:
+    async def execute(
+        self, statement: str, parameters: dict[str, object] | None = None
+    ) -> psycopg.AsyncCursor[TupleRow]:
         """Carry a statement out twice: for its plan and for its answer."""
         cursor = await self._tx.execute(f"explain (analyze, format json) {statement}", parameters)
         [([told],)] = await cursor.fetchall()
@@ -134,6 +145,7 @@ PURCHASES: Final = [
     ),
     pytest.param(PurchaseFilter(merchant_id="mer_10", currency="EUR"), {"purchase_of_merchant"}, PAGE, id="currency"),
     pytest.param(PurchaseFilter(occurred=Period(since=START)), {"purchases_pkey"}, PAGE, id="period"),
+    pytest.param(PurchaseFilter(merchant_id=LARGE, currency="EUR"), {"purchase_of_merchant"}, 0, id="large"),
 ]
 
 
@@ -142,7 +154,7 @@ PURCHASES: Final = [
 async def test_purchases_are_found_by_an_index(
     world: World, asked: PurchaseFilter, indexes: set[str], found: int, order: Order
 ) -> None:
-    """Whatever they are filtered by, from both ends; where a condition has no index no more than a walk is read."""
+    """Whatever they are filtered by, from both ends, and without reading much more than is told."""
     async with world.api.transaction() as tx:
         explained = Explained(tx)
         ids, _ = await listing.purchases(cast("Tx", explained), asked, order=order, behind=None, limit=PAGE)
@@ -150,7 +162,7 @@ async def test_purchases_are_found_by_an_index(
     assert ids == sorted(ids, reverse=order is Order.DESC)
     assert explained.is_by_indexes()
     assert explained.indexes() == indexes
-    assert explained.rows_read() <= (WALK_MAX if asked.currency else 4 * PAGE)
+    assert explained.rows_read() <= (WALK_MAX if asked.merchant_id == LARGE else 4 * PAGE)
 
 
 async def test_the_next_page_is_found_by_the_same_index(world: World) -> None:
@@ -181,7 +193,7 @@ async def test_what_is_nowhere_is_looked_for_in_walks_of_bounded_length(world: W
         assert explained.rows_read() <= WALK_MAX
         if behind is None:
             break
-    assert walks == MANY // WALK_MAX + 1
+    assert walks == (MANY + OF_LARGE) // WALK_MAX + 1
 
 
 async def test_what_is_thin_is_told_whole_by_short_pages(world: World) -> None:
@@ -208,9 +220,7 @@ async def test_what_is_thin_is_told_whole_by_short_pages(world: World) -> None:
         ),
         pytest.param(RefundFilter(kind=RefundKind.REFUND), {"refunds_pkey"}, id="kind"),
         pytest.param(
-            RefundFilter(merchant_id="mer_3", created=Period(since=START)),
-            {"refund_of_merchant", "refund_reference_once"},
-            id="period",
+            RefundFilter(merchant_id="mer_3", created=Period(since=START)), {"refund_of_merchant"}, id="period"
         ),
     ],
 )
@@ -222,7 +232,7 @@ async def test_refunds_are_found_by_an_index(world: World, asked: RefundFilter, 
     assert len(ids) == (5 if asked.purchase_id else PAGE)
     assert explained.is_by_indexes()
     assert set() < explained.indexes() <= indexes
-    assert explained.rows_read() <= (WALK_MAX if asked.created.since else 2 * PAGE)
+    assert explained.rows_read() <= 2 * PAGE
 
 
 async def test_refunds_of_a_page_of_purchases_are_read_by_purchase(world: World) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from cashback.cli.output import print_records, say
-from cashback.cli.purchases import RestSettings
+from cashback.cli.rest import RestSettings
 from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
 
@@ -52,16 +52,18 @@ def print_page(
     as_json: bool,
     shown: Sequence[str] = (),
     asked: Mapping[str, str] | None = None,
+    goes_on: bool = False,
 ) -> None:
-    """Print the first page of a list of the API, at most `limit` items, and say so when there are more.
+    """Print a page of a list of the API, at most `limit` items, and say so when there are more.
 
-    A table has the columns that are `shown`, all without; JSON has every member.
+    A table has the columns that are `shown`, all without; JSON has every member. A verb that `goes_on` asks for a page
+    by its cursor.
     """
     with api() as client:
         page = client.get(f"{path}?{urlencode({'limit': str(limit), **(asked or {})})}")
     rows = [{name: item[name] for name in shown or item} for item in page["items"]]
     print_records(title, page["items"] if as_json else rows, as_json=as_json)
-    say_whether_more(page["next_cursor"], limit=limit)
+    say_whether_more(page["next_cursor"], limit=limit, goes_on=goes_on)
 
 
 def say_whether_more(following: str | None, *, limit: int, goes_on: bool = False) -> None:

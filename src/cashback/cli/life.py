@@ -8,7 +8,7 @@ import click
 from cashback.cli.api import say_whether_more
 from cashback.cli.chain import by_option
 from cashback.cli.output import json_option, print_json, print_records, say, say_state, tokens
-from cashback.cli.purchases import RestSettings
+from cashback.cli.rest import RestSettings
 from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
 

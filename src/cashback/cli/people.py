@@ -1,12 +1,26 @@
 """`cashback merchant` and `cashback user`: who buys where, with which wallet, and what rules ask about them."""
 
 from collections.abc import Callable
+from typing import Final
 
 import click
 
 from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
 from cashback.cli.chain import by_option
+from cashback.cli.lists import list_merchants, list_users
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say_state
+
+_EARNED: Final = (
+    "id",
+    "purchase_id",
+    "state",
+    "reason",
+    "currency",
+    "amount_minor",
+    "token_units",
+    "created_at",
+    "transaction_hash",
+)
 
 
 def _signed(verb: Callable[..., None]) -> Callable[..., None]:
@@ -17,10 +31,13 @@ def _signed(verb: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def merchant() -> None:
-    """Create and deactivate merchants, and set what rules ask about them.
+    """Create, list and deactivate merchants, and set what rules ask about them.
 
     Example: cashback merchant create "Corner shop" --mcc 5411
     """
+
+
+merchant.add_command(list_merchants)
 
 
 @merchant.command("create", short_help="Create a merchant.")
@@ -105,10 +122,13 @@ def deactivations(merchant_id: str, limit: int, as_json: bool) -> None:  # noqa:
 
 @click.group()
 def user() -> None:
-    """Create and block users, link their wallets, and set what rules ask about them.
+    """Create, list and block users, link their wallets, and set what rules ask about them.
 
     Example: cashback user create --wallet 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
     """
+
+
+user.add_command(list_users)
 
 
 @user.command("create", short_help="Create a user.")
@@ -149,7 +169,8 @@ def list_cashback(user_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT
 
     Example: cashback user cashback usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    print_page("cashback", f"/v1/users/{part(user_id)}/cashback", limit=limit, as_json=as_json)
+    path = f"/v1/users/{part(user_id)}/cashback"
+    print_page("cashback", path, limit=limit, as_json=as_json, shown=_EARNED)
 
 
 @user.command(short_help="Show what a user has, in ledger and wallet.")

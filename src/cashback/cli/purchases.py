@@ -10,24 +10,22 @@ import click
 import msgspec
 
 from cashback.cli.command import EXIT_DIFFERENCE
+from cashback.cli.lists import list_purchases
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say, tokens, tree
-from cashback.kernel.config import HttpUrl, Secret, load
+from cashback.cli.rest import RestSettings
+from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
-
-
-class RestSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the REST API is, and with which key."""
-
-    api_url: HttpUrl
-    api_key: Secret
 
 
 @click.group()
 def purchase() -> None:
-    """Create and show purchases over the REST API.
+    """Create, list and show purchases over the REST API.
 
     Example: cashback purchase show pur_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
+
+
+purchase.add_command(list_purchases)
 
 
 @purchase.command()

@@ -6,18 +6,22 @@ from urllib.parse import quote
 import click
 
 from cashback.cli.api import LIMIT_MAX, limit_option, print_page, say_whether_more
+from cashback.cli.lists import list_refunds
 from cashback.cli.output import json_option, print_facts, print_json, print_records
-from cashback.cli.purchases import RestSettings
+from cashback.cli.rest import RestSettings
 from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
 
 
 @click.group()
 def refund() -> None:
-    """Return purchases, and show refunds, over the REST API.
+    """Return purchases, and list and show refunds, over the REST API.
 
     Example: cashback refund parked
     """
+
+
+refund.add_command(list_refunds)
 
 
 @refund.command("create")

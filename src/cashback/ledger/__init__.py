@@ -58,6 +58,7 @@ from cashback.ledger.model.drafts import (
 )
 from cashback.ledger.model.engine import Line, PurchaseFacts, Velocity
 from cashback.ledger.model.life import NewReview, Pause, PauseAnswer, ReviewAnswer, Verdict
+from cashback.ledger.model.listing import CashbackFilter
 from cashback.ledger.model.problems import Change, Finding, Severity
 from cashback.ledger.model.rates import NewRate, Rate
 from cashback.ledger.model.rulesets import Rules as RulesetDocument
@@ -71,6 +72,7 @@ from cashback.ledger.service import (
     Adjusted,
     AdjustmentReadings,
     CampaignReadings,
+    CashbackLists,
     Debts,
     Life,
     LifePolicy,
@@ -134,8 +136,10 @@ __all__ = [
     "CampaignReadings",
     "CampaignUnknown",
     "Cashback",
+    "CashbackFilter",
     "CashbackItem",
     "CashbackList",
+    "CashbackLists",
     "CashbackPage",
     "CashbackStory",
     "CashbackUnknown",

@@ -62,7 +62,7 @@ async def test_head_is_get_without_its_body(rest: Rest, operator: Caller) -> Non
 @pytest.mark.parametrize(
     "path,methods",
     [
-        pytest.param("/v1/purchases", {"OPTIONS", "POST"}, id="command"),
+        pytest.param("/v1/ruleset-drafts", {"OPTIONS", "POST"}, id="command"),
         pytest.param("/v1/users/usr_1", {"GET", "HEAD", "OPTIONS"}, id="question"),
         pytest.param("/livez", {"GET", "HEAD", "OPTIONS"}, id="open"),
     ],
@@ -77,7 +77,7 @@ async def test_options_tells_the_methods_and_nothing_else(operator: Caller, path
 
 async def test_head_where_there_is_no_get_is_refused(operator: Caller) -> None:
     """405, without a body, as HEAD has it."""
-    response = await operator.ask("HEAD", "/v1/purchases")
+    response = await operator.ask("HEAD", "/v1/ruleset-drafts")
     assert (response.status_code, response.content) == (405, b"")
     assert set(response.headers["allow"].split(", ")) == {"OPTIONS", "POST"}
-    assert_problem(await operator.get("/v1/purchases"), 405, "method_not_allowed")
+    assert_problem(await operator.get("/v1/ruleset-drafts"), 405, "method_not_allowed")

@@ -38,6 +38,17 @@ def test_people_are_looked_up_with_what_they_earned(dev: Dev, ask: Any) -> None:
     assert ask("merchant", "show", dev.merchant_id)["id"] == dev.merchant_id
 
 
+def test_people_and_what_they_bought_are_found_by_what_is_known_of_them(dev: Dev, ask: Any) -> None:  # noqa: ANN401  # as above
+    """The first purchase by its user and merchant, and these by wallet and name."""
+    bought = ask("purchase", "list", "--user", dev.user_id, "--merchant", dev.merchant_id, "--limit", "200")
+    assert dev.purchase_id in [item["id"] for item in bought]
+    user, merchant = ask("user", "show", dev.user_id), ask("merchant", "show", dev.merchant_id)
+    assert dev.user_id in [one["id"] for one in ask("user", "list", "--wallet", user["wallet"])]
+    named = ask("merchant", "list", "--name", merchant["name"], "--active", "--limit", "200")
+    assert dev.merchant_id in [one["id"] for one in named]
+    assert ask("refund", "list", "--merchant", dev.merchant_id, "--order", "asc", "--limit", "1") is not None
+
+
 def test_nobody_is_looked_up_in_vain_without_being_told(dev: Dev, cashback: Cashback) -> None:
     """Exit code 4 and the code of the refusal."""
     for words, code in (

@@ -26,6 +26,9 @@ from cashback.processes import reconcile as reconciling
 from cashback.processes.client import Client
 from cashback.purchases.http.adjustments import AdjustmentPage
 from cashback.purchases.http.campaigns import CampaignPage
+from cashback.purchases.http.directory import MerchantPage, UserPage
+from cashback.purchases.http.listing import PurchasePage, RefundPage
+from cashback.purchases.http.people import CashbackPage
 from cashback.purchases.http.rates import RatePage
 from cashback.purchases.http.refunds import ParkedPage
 from cashback.purchases.http.ruleset_readings import DraftPage, VersionPage
@@ -47,15 +50,20 @@ OVER_REST: Final[dict[str, tuple[tuple[str, ...], dict[str, type]]]] = {
     "campaign list": (("prg_1",), {"/v1/programmes/prg_1/campaigns": CampaignPage}),
     "debts list": ((), {"/v1/debts": DebtorPage, "/v1/debts/programmes": ProgrammeDebtPage}),
     "expiring": ((), {"/v1/expiring": ExpiringList}),
+    "merchant list": ((), {"/v1/merchants": MerchantPage}),
     "merchant deactivations": (("mer_1",), {"/v1/merchants/mer_1/deactivations": ActivityPage}),
     "programme list": ((), {"/v1/programmes": ProgrammePage}),
+    "purchase list": ((), {"/v1/purchases": PurchasePage}),
     "rates list": ((), {"/v1/exchange-rates": RatePage}),
+    "refund list": ((), {"/v1/refunds": RefundPage}),
     "refund parked": ((), {"/v1/refunds/parked": ParkedPage}),
     "review list": ((), {"/v1/reviews": ReviewPage}),
     "ruleset list": (("prg_1",), {"/v1/programmes/prg_1/rulesets": VersionPage}),
     "ruleset list --drafts": (("prg_1",), {"/v1/programmes/prg_1/drafts": DraftPage}),
     "webhook deliveries": (("whe_1",), {"/v1/webhooks/endpoints/whe_1/deliveries": DeliveryPage}),
     "webhook list": ((), {"/v1/webhooks/endpoints": EndpointPage}),
+    "user list": ((), {"/v1/users": UserPage}),
+    "user cashback": (("usr_1",), {"/v1/users/usr_1/cashback": CashbackPage}),
     "user blocks": (("usr_1",), {"/v1/users/usr_1/blocks": BlockPage}),
 }
 """Each verb that lists what the API tells: what else it needs, and what it asks for."""

@@ -9,7 +9,7 @@ import pytest
 from cashback.cli.events import CashbackOutboxSettings, MintingOutboxSettings
 from cashback.cli.keys import KeySettings
 from cashback.cli.mints import MintSettings
-from cashback.cli.purchases import RestSettings
+from cashback.cli.rest import RestSettings
 from cashback.cli.run import LogSettings
 from cashback.kernel.config import PREFIX, SettingsInvalid, load
 from cashback.kernel.telemetry.settings import TraceSettings

@@ -8,6 +8,7 @@ from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.head import Head
+from cashback.kernel.http.listing import InOrder, Terms, expanded, period
 from cashback.kernel.http.observe import Observe
 from cashback.kernel.http.parameters import Cursor, IdempotencyKey, KnownParameters, Limit, Reference
 from cashback.kernel.http.problems import EXCEPTION_HANDLERS, problems
@@ -23,6 +24,7 @@ __all__ = [
     "Cursor",
     "Head",
     "IdempotencyKey",
+    "InOrder",
     "JsonRequest",
     "KnownParameters",
     "Limit",
@@ -33,7 +35,10 @@ __all__ = [
     "Reference",
     "Scope",
     "StructDocumentation",
+    "Terms",
     "cursor_of",
+    "expanded",
+    "period",
     "place_of",
     "principal_of",
     "problems",

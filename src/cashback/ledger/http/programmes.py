@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, principal_of, problems, require_operator
 from cashback.kernel.money import CURRENCY_PATTERN
 from cashback.ledger.model import ProgrammeAnswer
 from cashback.ledger.service import Readings, programme_answer
@@ -15,6 +15,9 @@ ProgrammeId = Annotated[str, PathParameter(description="A programme's id, `prg_.
 TakenCurrency = Annotated[
     str | None,
     QueryParameter(pattern=CURRENCY_PATTERN, description="The programme that takes this currency; else the oldest."),
+]
+InForce = Annotated[
+    bool | None, QueryParameter(name="in_force", description="Only programmes in force, or only those that have ended.")
 ]
 
 
@@ -62,14 +65,16 @@ async def show_one(
 async def list_programmes(
     request: Request[Any, Any, Any],
     readings: NamedDependency[Readings],
+    in_force: InForce = None,
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> ProgrammePage:
-    """Return one page, those that have ended included."""
+    """Return one page, those that have ended included unless told otherwise."""
     require_operator(principal_of(request))
-    found, place = await readings.programmes(after=place_of(cursor), limit=limit)
+    terms = Terms(asked={"in_force": in_force})
+    found, place = await readings.programmes(after=terms.place(cursor), limit=limit, in_force=in_force)
     items = [programme_answer(programme) for programme in found]
-    return ProgrammePage.of(items, place)
+    return ProgrammePage.of(items, terms.bound(place))
 
 
 PROGRAMME_ROUTES = [show_programme, show_one, list_programmes]

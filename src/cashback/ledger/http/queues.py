@@ -8,12 +8,23 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
+from cashback.kernel.http import (
+    PAGE_DEFAULT,
+    Cursor,
+    Limit,
+    Page,
+    Terms,
+    place_of,
+    principal_of,
+    problems,
+    require_operator,
+)
 from cashback.ledger.model.life import ExpiringStory, PauseStory, ReviewStory, WaitingStory
 from cashback.ledger.service import Queues
 
 CampaignId = Annotated[str, PathParameter(description="A campaign's id, `cmp_...`.")]
 ProgrammeId = Annotated[str, PathParameter(description="A programme's id, `prg_...`.")]
+OfProgramme = Annotated[str | None, QueryParameter(name="programme_id", description="Only of this programme.")]
 WithinDays = Annotated[int, QueryParameter(ge=0, le=3_650, description="How many days from now.")]
 
 
@@ -40,15 +51,20 @@ class ExpiringList(msgspec.Struct, frozen=True, kw_only=True):
     operation_id="listReviews",
     summary="Cashbacks that wait for a person's verdict, oldest first",
     tags=["Cashback"],
-    responses=problems(403),
+    responses=problems(403, 404),
 )
 async def list_reviews(
-    request: Request[Any, Any, Any], queues: NamedDependency[Queues], limit: Limit = PAGE_DEFAULT, cursor: Cursor = None
+    request: Request[Any, Any, Any],
+    queues: NamedDependency[Queues],
+    programme_id: OfProgramme = None,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
 ) -> ReviewPage:
     """Return one page of the queue, with what was said of each so far."""
     require_operator(principal_of(request))
-    items, next_place = await queues.reviews(limit=limit, place=place_of(cursor))
-    return ReviewPage.of(items, next_place)
+    terms = Terms(asked={"programme_id": programme_id})
+    items, place = await queues.reviews(limit=limit, place=terms.place(cursor), programme_id=programme_id)
+    return ReviewPage.of(items, terms.bound(place))
 
 
 @get(

@@ -80,6 +80,9 @@ class CashbackItem(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     purchase_id: str | None
+    user_id: str
+    merchant_id: str | None
+    programme_id: str | None
     state: State
     reason: Reason
     currency: str

@@ -29,6 +29,7 @@ from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.leased import Fence, Leased
 from cashback.ledger.service.life import Life, LifePolicy, Lived
 from cashback.ledger.service.limits import MintLimit
+from cashback.ledger.service.listing import CashbackLists
 from cashback.ledger.service.mint_stories import MintStories
 from cashback.ledger.service.programmes import end_programme, programme_answer, start_programme
 from cashback.ledger.service.proving import Prover
@@ -63,6 +64,7 @@ __all__ = [
     "Backtests",
     "CampaignReadings",
     "CashbackChecker",
+    "CashbackLists",
     "Checker",
     "DebtStory",
     "DebtorStory",

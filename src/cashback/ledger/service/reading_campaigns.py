@@ -35,16 +35,18 @@ class CampaignReadings:
             return campaign_answer(_known(await store.read(tx, campaign_id)))
 
     async def campaigns(
-        self, programme_id: str, *, after: str | None, limit: int
+        self, programme_id: str, *, after: str | None, limit: int, is_open: bool | None = None
     ) -> tuple[list[CampaignAnswer], str | None]:
         """Return a page of a programme's campaigns, the oldest first, and the place of the next one.
+
+        Of open ones, of closed ones, or of all.
 
         Raises:
             ProgrammeUnknown: there is no such programme.
         """
         most = min(limit, LIST_MAX)
         async with within_programme(self._database, programme_id) as tx:
-            found = await store.page(tx, programme_id, after=after or "", limit=most + 1)
+            found = await store.page(tx, programme_id, after=after or "", is_open=is_open, limit=most + 1)
         kept = found[:most]
         return [campaign_answer(one) for one in kept], kept[-1].id if len(found) > most else None
 

@@ -206,11 +206,16 @@ class Readings:
             raise ProgrammeUnknown("there is no such programme, or none is in force", programme_id=programme_id)
         return programme
 
-    async def programmes(self, *, after: str | None, limit: int) -> tuple[list[Programme], str | None]:
-        """Return a page of programmes, the oldest first, those that have ended included, and the next one's place."""
+    async def programmes(
+        self, *, after: str | None, limit: int, in_force: bool | None = None
+    ) -> tuple[list[Programme], str | None]:
+        """Return a page of programmes, the oldest first, and the next one's place.
+
+        Of those in force, of those that have ended, or of all.
+        """
         most = min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
-            found = await programmes.page(tx, after=after or "", limit=most + 1)
+            found = await programmes.page(tx, after=after or "", in_force=in_force, limit=most + 1)
         kept = found[:most]
         return kept, kept[-1].id if len(found) > most else None
 

@@ -95,15 +95,21 @@ class Queues:
         self._database = database
         self._clock = clock
 
-    async def reviews(self, *, limit: int, place: str | None) -> tuple[list[ReviewStory], str | None]:
+    async def reviews(
+        self, *, limit: int, place: str | None, programme_id: str | None = None
+    ) -> tuple[list[ReviewStory], str | None]:
         """Return a page of what waits for verdicts, oldest first, and the place that the next one starts after.
 
+        Of one programme, or of all of them.
+
         Raises:
+            ProgrammeUnknown: there is no such programme.
             CursorInvalid: `place` is none of ours.
         """
-        most = min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
-            found = await reviews.page(tx, after_position=number_of(place, first=0), limit=most + 1)
+        after, most = number_of(place, first=0), min(limit, LIST_MAX)
+        of_all = self._database.transaction()
+        async with of_all if programme_id is None else within_programme(self._database, programme_id) as tx:
+            found = await reviews.page(tx, after_position=after, programme_id=programme_id, limit=most + 1)
         kept = found[:most]
         return [_story(item) for item in kept], str(kept[-1].position) if len(found) > most else None
 

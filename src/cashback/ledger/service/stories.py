@@ -70,7 +70,7 @@ class Stories:
             CursorInvalid: `after` is no place of ours.
         """
         page = await self._readings.cashbacks_of_user(user_id, merchant_id=merchant_id, limit=limit, place=after)
-        return CashbackList(items=[_item(cashback) for cashback in page.items], next_place=page.next_place)
+        return CashbackList(items=[item_of(cashback) for cashback in page.items], next_place=page.next_place)
 
     async def balance(self, user_id: str) -> BalanceStory:
         """Return a user's balance in the ledger and on the chain; an unknown user has neither."""
@@ -158,11 +158,14 @@ def _mint(cashback: Cashback, live: LiveMint | None) -> MintStory | None:
     )
 
 
-def _item(cashback: Cashback) -> CashbackItem:
+def item_of(cashback: Cashback) -> CashbackItem:
     """Return a cashback as a list shows it."""
     return CashbackItem(
         id=cashback.id,
         purchase_id=cashback.purchase_id,
+        user_id=cashback.user_id,
+        merchant_id=cashback.merchant_id,
+        programme_id=cashback.programme_id,
         state=cashback.state,
         reason=cashback.reason,
         currency=cashback.currency,

@@ -58,17 +58,18 @@ async def named(tx: Tx, programme_id: str, name: str) -> bool:
     return await cursor.fetchone() is not None
 
 
-async def page(tx: Tx, programme_id: str, *, after: str, limit: int) -> list[Campaign]:
-    """Return campaigns of a programme by id, from the one after `after` on."""
+async def page(tx: Tx, programme_id: str, *, after: str, is_open: bool | None, limit: int) -> list[Campaign]:
+    """Return campaigns of a programme by id, from the one after `after` on; open or closed ones, None for all."""
     cursor = await tx.execute(
         f"""
         {_CAMPAIGN}
         where campaign.programme_id = %(programme)s
           and campaign.id > %(after)s
+          and (%(is_open)s::boolean is null or (least(campaign.closed_at, programme.ended_at) is null) = %(is_open)s)
         order by campaign.id
         limit %(limit)s
         """,
-        {"programme": programme_id, "after": after, "limit": limit},
+        {"programme": programme_id, "after": after, "is_open": is_open, "limit": limit},
     )
     return [_campaign(row) for row in await cursor.fetchall()]
 

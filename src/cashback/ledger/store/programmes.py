@@ -102,16 +102,17 @@ async def exists(tx: Tx, programme_id: str) -> bool:
     return bool(found)
 
 
-async def page(tx: Tx, *, after: str, limit: int) -> list[Programme]:
-    """Return programmes by id, from the one after `after` on."""
+async def page(tx: Tx, *, after: str, in_force: bool | None, limit: int) -> list[Programme]:
+    """Return programmes by id, from the one after `after` on; those in force or those that ended, None for all."""
     cursor = await tx.execute(
         f"""
         {_PROGRAMME}
         where programme.id > %(after)s
+          and (%(in_force)s::boolean is null or (programme.ended_at is null) = %(in_force)s)
         order by programme.id
         limit %(limit)s
         """,
-        {"after": after, "limit": limit},
+        {"after": after, "in_force": in_force, "limit": limit},
     )
     return [_programme(row) for row in await cursor.fetchall()]
 

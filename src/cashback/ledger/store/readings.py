@@ -42,6 +42,18 @@ async def by_id(tx: Tx, cashback_id: str) -> Cashback | None:
     return None if row is None else _cashback(row)
 
 
+async def by_ids(tx: Tx, cashback_ids: Sequence[str]) -> list[Cashback]:
+    """Return the cashbacks of those ids, in no particular order."""
+    cursor = await tx.execute(
+        f"""
+        {_SELECT}
+        where cashback.id = any(%(ids)b)
+        """,
+        {"ids": list(cashback_ids)},
+    )
+    return [_cashback(row) for row in await cursor.fetchall()]
+
+
 async def by_purchases(tx: Tx, purchase_ids: Sequence[str]) -> list[Cashback]:
     """Return the cashbacks of those purchases, in no particular order."""
     cursor = await tx.execute(

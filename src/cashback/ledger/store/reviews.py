@@ -30,16 +30,17 @@ async def backlog(tx: Tx) -> tuple[int, datetime | None]:
     return (0, None) if row is None else (int(row[0]), row[1])
 
 
-async def page(tx: Tx, *, after_position: int, limit: int) -> list[ReviewItem]:
-    """Return what waits for people, oldest first, from the one after that position on."""
+async def page(tx: Tx, *, after_position: int, programme_id: str | None, limit: int) -> list[ReviewItem]:
+    """Return what waits for people, oldest first, from the one after that position on; of one programme or of all."""
     cursor = await tx.execute(
         f"""
         {_QUEUE}
           and cashback.position > %(after)s
+          and (%(programme)s::text is null or cashback.programme_id = %(programme)s)
         order by cashback.position
         limit %(limit)s
         """,
-        {"after": after_position, "limit": limit},
+        {"after": after_position, "programme": programme_id, "limit": limit},
     )
     return await _with_reviews(tx, await cursor.fetchall())
 

@@ -2,7 +2,8 @@
 
 What counts is what is learnt or becomes true, not the method: simulating, linting and backtesting change nothing, and
 whoever reads the secret of an endpoint can sign in our name. Health and the document are open to everybody.
-Who creates a user with a wallet needs the wallet's scope as well (`createUser`).
+Who creates a user with a wallet needs the wallet's scope as well (`createUser`), who has refunds told with purchases
+that of refunds (`listPurchases`, `showPurchase`).
 """
 
 from collections.abc import Mapping
@@ -13,14 +14,19 @@ SCOPES: Final[Mapping[str, str]] = {
     "createPurchases": "purchases:write",
     "streamPurchases": "purchases:write",
     "showPurchase": "purchases:read",
+    "listPurchases": "purchases:read",
     "createRefund": "refunds:write",
     "showRefund": "refunds:read",
     "listParkedRefunds": "refunds:read",
+    "listRefunds": "refunds:read",
+    "listPurchaseRefunds": "refunds:read",
     "createUser": "users:write",
     "setTier": "users:write",
     "blockUser": "users:write",
     "unblockUser": "users:write",
     "showUser": "users:read",
+    "listUsers": "users:read",
+    "listWallets": "users:read",
     "showBalance": "users:read",
     "showBalanceAt": "users:read",
     "showStatement": "users:read",
@@ -31,6 +37,7 @@ SCOPES: Final[Mapping[str, str]] = {
     "deactivateMerchant": "merchants:write",
     "activateMerchant": "merchants:write",
     "showMerchant": "merchants:read",
+    "listMerchants": "merchants:read",
     "listDeactivations": "merchants:read",
     "createProgramme": "programmes:write",
     "endProgramme": "programmes:write",
@@ -68,6 +75,7 @@ SCOPES: Final[Mapping[str, str]] = {
     "showRate": "rates:read",
     "showCashback": "cashback:read",
     "listCashback": "cashback:read",
+    "listCashbacks": "cashback:read",
     "listDecisions": "cashback:read",
     "replayDecisions": "cashback:read",
     "explainCashback": "cashback:read",

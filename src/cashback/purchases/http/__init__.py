@@ -4,7 +4,9 @@ from cashback.purchases.http.adjustments import ADJUSTMENT_ROUTES
 from cashback.purchases.http.api_keys import API_KEY_ROUTES
 from cashback.purchases.http.bulk import BULK_ROUTES
 from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
+from cashback.purchases.http.directory import DIRECTORY_ROUTES
 from cashback.purchases.http.facts import FACT_ROUTES
+from cashback.purchases.http.listing import LIST_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
@@ -36,6 +38,8 @@ ROUTES = [
     *VERDICT_ROUTES,
     *ADJUSTMENT_ROUTES,
     *API_KEY_ROUTES,
+    *LIST_ROUTES,
+    *DIRECTORY_ROUTES,
 ]
 
 __all__ = ["ROUTES"]

@@ -14,7 +14,7 @@ from cashback.kernel.http import (
     IdempotencyKey,
     Limit,
     Page,
-    place_of,
+    Terms,
     principal_of,
     problems,
     require_operator,
@@ -33,6 +33,7 @@ from cashback.purchases.service.campaigns import (
 
 CampaignId = Annotated[str, PathParameter(description="A campaign's id, `cmp_...`.")]
 Days = Annotated[int, QueryParameter(ge=1, le=366, description="How many days of history, today included.")]
+Open = Annotated[bool | None, QueryParameter(name="is_open", description="Only open campaigns, or only closed ones.")]
 
 
 class CampaignBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,13 +199,16 @@ async def list_campaigns(
     request: Request[Any, Any, Any],
     campaign_readings: NamedDependency[CampaignReadings],
     programme_id: ProgrammeId,
+    is_open: Open = None,
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> CampaignPage:
-    """Return one page, closed ones included."""
+    """Return one page, closed ones included unless told otherwise; with its programme each of them ends."""
     require_operator(principal_of(request))
-    items, place = await campaign_readings.campaigns(programme_id, after=place_of(cursor), limit=limit)
-    return CampaignPage.of(items, place)
+    terms = Terms(asked={"is_open": is_open})
+    place = terms.place(cursor)
+    items, following = await campaign_readings.campaigns(programme_id, after=place, limit=limit, is_open=is_open)
+    return CampaignPage.of(items, terms.bound(following))
 
 
 CAMPAIGN_ROUTES = [

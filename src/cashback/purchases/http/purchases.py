@@ -6,16 +6,25 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cashback.kernel.http import IdempotencyKey, Reference, principal_of, problems
 from cashback.kernel.money import Amount
+from cashback.purchases.http.asking import WITH_ONE, expansion
 from cashback.purchases.http.commands import answer, asked_by, command_route, merchant_of
 from cashback.purchases.model import Line, NewPurchase, NotYours, PurchaseAnswer
-from cashback.purchases.service import Purchases, PurchaseStories, PurchaseStory
+from cashback.purchases.service import Lists, Purchases, PurchaseStories, PurchaseStory
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 PurchaseId = Annotated[str, PathParameter(description="A purchase's id, `pur_...`.")]
+WithRefunds = Annotated[
+    str | None,
+    QueryParameter(
+        name="expand",
+        max_length=100,
+        description="What to tell with it: `refunds`, the first 20, which needs `refunds:read` as well.",
+    ),
+]
 
 
 class LineBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,10 +78,17 @@ async def create_purchase(
     responses=problems(404),
 )
 async def show_purchase(
-    request: Request[Any, Any, Any], purchase_stories: NamedDependency[PurchaseStories], purchase_id: PurchaseId
+    request: Request[Any, Any, Any],
+    purchase_stories: NamedDependency[PurchaseStories],
+    lists: NamedDependency[Lists],
+    purchase_id: PurchaseId,
+    expand: WithRefunds = None,
 ) -> PurchaseStory:
     """Return a purchase as it was recorded, and everything that became of it; a merchant sees its own."""
-    return await purchase_stories.purchase(purchase_id, merchant_id=principal_of(request).merchant_id)
+    principal = principal_of(request)
+    wanted = expansion(principal, expand, known=WITH_ONE)
+    story = await purchase_stories.purchase(purchase_id, merchant_id=principal.merchant_id)
+    return await lists.with_refunds(story) if wanted else story
 
 
 def command_of(request: Request[Any, Any, Any], body: PurchaseBody, key: str) -> NewPurchase:

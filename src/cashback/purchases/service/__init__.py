@@ -5,8 +5,10 @@ from cashback.purchases.service.api_keys import ApiKeys
 from cashback.purchases.service.bulk import Bulks
 from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
+from cashback.purchases.service.directory import Directory
 from cashback.purchases.service.facts import Facts
 from cashback.purchases.service.key_orders import KeyOrders
+from cashback.purchases.service.listing import CashbackFilter, Lists, PurchaseItem, State
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
@@ -31,18 +33,22 @@ __all__ = [
     "BlockItem",
     "Bulks",
     "Campaigns",
+    "CashbackFilter",
     "CashbackItem",
     "CashbackUnknown",
     "DebtWriteOffs",
+    "Directory",
     "Facts",
     "KeyOrders",
     "Limits",
+    "Lists",
     "Orders",
     "PauseAnswer",
     "People",
     "ProgrammeAnswer",
     "ProgrammeUnknown",
     "Programmes",
+    "PurchaseItem",
     "PurchaseStories",
     "PurchaseStory",
     "Purchases",
@@ -51,6 +57,7 @@ __all__ = [
     "ReviewAnswer",
     "Rulesets",
     "Standings",
+    "State",
     "Statement",
     "UserStatements",
     "UserStories",

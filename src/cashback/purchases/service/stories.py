@@ -8,6 +8,7 @@ from cashback.kernel.ids import is_id
 from cashback.kernel.money import Amount
 from cashback.ledger import BalanceStory, CashbackItem, CashbackList, CashbackStory, Stories
 from cashback.purchases.model import LineAnswer, PurchaseUnknown, UserUnknown
+from cashback.purchases.model.listing import RefundsShown
 from cashback.purchases.rules import decode_lines, told
 from cashback.purchases.service.people import People
 from cashback.purchases.service.purchases import Purchases
@@ -16,7 +17,10 @@ __all__ = ["BalanceStory", "CashbackItem", "PurchaseStories", "PurchaseStory", "
 
 
 class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A purchase as it was recorded, and its cashback with the whole timeline; `lines` when it came with lines."""
+    """A purchase as it was recorded, and its cashback with the whole timeline.
+
+    `lines` are there when it came with lines, `refunds` when they were asked for.
+    """
 
     id: str
     merchant_id: str
@@ -28,6 +32,7 @@ class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     received_at: datetime
     cashback: CashbackStory
     lines: tuple[LineAnswer, ...] = ()
+    refunds: RefundsShown | None = None
 
 
 class PurchaseStories:

@@ -132,6 +132,11 @@ async def insert_merchants(tx: Tx, merchants: Sequence[Merchant]) -> None:
 
 async def read_merchant(tx: Tx, merchant_id: str) -> Merchant | None:
     """Return one merchant, or None when there is none."""
+    return (await read_merchants(tx, [merchant_id])).get(merchant_id)
+
+
+async def read_merchants(tx: Tx, merchant_ids: Sequence[str]) -> dict[str, Merchant]:
+    """Return those of some merchants that there are, by id."""
     cursor = await tx.execute(
         """
         select id, name, is_active, created_at, mcc, owners, deactivated.at
@@ -143,19 +148,19 @@ async def read_merchant(tx: Tx, merchant_id: str) -> Merchant | None:
             order by position desc
             limit 1
         ) as deactivated on not merchants.is_active
-        where id = %(id)s
+        where id = any(%(ids)b)
         """,
-        {"id": merchant_id},
+        {"ids": list(merchant_ids)},
     )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    return Merchant(
-        id=row[0],
-        name=row[1],
-        is_active=row[2],
-        created_at=row[3],
-        mcc=row[4],
-        owners=tuple(row[5]),
-        inactive_since=row[6],
-    )
+    return {
+        row[0]: Merchant(
+            id=row[0],
+            name=row[1],
+            is_active=row[2],
+            created_at=row[3],
+            mcc=row[4],
+            owners=tuple(row[5]),
+            inactive_since=row[6],
+        )
+        for row in await cursor.fetchall()
+    }

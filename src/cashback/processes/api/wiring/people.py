@@ -2,12 +2,13 @@
 
 from cashback.ledger.service import Statements
 from cashback.processes.api.wiring.parts import Parts
-from cashback.purchases.service import Facts, Standings, UserStatements, UserStories
+from cashback.purchases.service import Directory, Facts, Standings, UserStatements, UserStories
 
 
 def people_services(parts: Parts) -> dict[str, object]:
     """Return what knows users and merchants, by name."""
     return {
+        "directory": Directory(parts.database),
         "facts": Facts(parts.orders),
         "people": parts.people,
         "standings": Standings(parts.database, parts.orders),

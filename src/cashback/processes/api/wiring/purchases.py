@@ -1,11 +1,13 @@
 """What is bought, returned and ordered."""
 
+from cashback.ledger import CashbackLists
 from cashback.processes.api.wiring.parts import Parts
 from cashback.purchases.service import (
     Adjustments,
     Bulks,
     Campaigns,
     DebtWriteOffs,
+    Lists,
     Programmes,
     PurchaseStories,
     Rates,
@@ -22,6 +24,7 @@ def purchase_services(parts: Parts) -> dict[str, object]:
         "adjustments": Adjustments(database, clock=clock, mint_limit=mint_limit),
         "bulks": Bulks(parts.purchases, orders),
         "campaigns": Campaigns(orders, mint_limit=mint_limit),
+        "lists": Lists(database, CashbackLists(database)),
         "programmes": Programmes(database, clock=clock, mint_limit=mint_limit),
         "purchase_stories": PurchaseStories(parts.purchases, parts.stories),
         "purchases": parts.purchases,

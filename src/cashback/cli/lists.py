@@ -1,0 +1,121 @@
+"""The `list` verbs of purchases, refunds, users and merchants: filtered, in either order, a page at a time."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import click
+
+from cashback.cli.api import after_option, limit_option, print_page
+from cashback.cli.output import json_option
+
+PURCHASE: Final = ("id", "merchant_id", "user_id", "reference", "amount_minor", "currency", "occurred_at")
+REFUND: Final = ("id", "purchase_id", "reference", "kind", "amount_minor", "currency", "reason", "created_at")
+USER: Final = ("id", "reference", "wallet", "tier", "is_blocked", "created_at")
+MERCHANT: Final = ("id", "name", "mcc", "is_active", "created_at")
+_FROM: Final = "RFC 3339: only from then on."
+_TO: Final = "RFC 3339: and before then."
+
+
+def _of_a_list(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return a verb with the options that all of these have."""
+    order = click.option(
+        "--order",
+        type=click.Choice(["desc", "asc"]),
+        default="desc",
+        show_default=True,
+        help="Newest first, or oldest first (asc).",
+    )
+    return order(after_option(limit_option(json_option(verb))))
+
+
+@click.command("list", short_help="List purchases, newest first.")
+@click.option("--merchant", "merchant_id", help="Only of this merchant, `mer_...`.")
+@click.option("--user", "user_id", help="Only of this user, `usr_...`.")
+@click.option("--reference", help="Only what the merchant calls so; with an operator's key name the merchant too.")
+@click.option("--currency", help="Only in this currency.")
+@click.option("--occurred-from", help=_FROM)
+@click.option("--occurred-to", help=_TO)
+@click.option("--received-from", help=_FROM)
+@click.option("--received-to", help=_TO)
+@_of_a_list
+def list_purchases(limit: int, after: str | None, as_json: bool, **asked: str | None) -> None:  # noqa: FBT001  # click's way
+    """List purchases by whose they are, by their currency and by when they came; a merchant's key has its own.
+
+    Example: cashback purchase list --merchant mer_01k9z3v6q8e2r9xw5t4c7m1n0p --currency EUR
+    """
+    _print("purchases", "/v1/purchases", PURCHASE, asked, limit=limit, after=after, as_json=as_json)
+
+
+@click.command("list", short_help="List refunds that were applied, newest first.")
+@click.option("--purchase", "purchase_id", help="Only of this purchase, `pur_...`.")
+@click.option("--merchant", "merchant_id", help="Only of this merchant, `mer_...`.")
+@click.option("--kind", type=click.Choice(["refund", "chargeback"]), help="Only by whom they were taken back.")
+@click.option("--created-from", help=_FROM)
+@click.option("--created-to", help=_TO)
+@_of_a_list
+def list_refunds(limit: int, after: str | None, as_json: bool, **asked: str | None) -> None:  # noqa: FBT001  # as above
+    """List refunds that were applied; `cashback refund parked` lists those that wait.
+
+    Example: cashback refund list --purchase pur_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    _print("refunds", "/v1/refunds", REFUND, asked, limit=limit, after=after, as_json=as_json)
+
+
+@click.command("list", short_help="List users, newest first.")
+@click.option("--reference", help="Only whom you call so.")
+@click.option("--wallet", help="Only whose wallet in use this is, with its checksum.")
+@click.option("--blocked/--not-blocked", "is_blocked", default=None, help="Only who is blocked, or is not.")
+@_of_a_list
+def list_users(
+    limit: int,
+    after: str | None,
+    is_blocked: bool | None,  # noqa: FBT001  # as above
+    as_json: bool,  # noqa: FBT001  # as above
+    **asked: str | None,
+) -> None:
+    """List users by what you know of them.
+
+    Example: cashback user list --reference alice
+    """
+    asked |= {"is_blocked": _flag(is_blocked)}
+    _print("users", "/v1/users", USER, asked, limit=limit, after=after, as_json=as_json)
+
+
+@click.command("list", short_help="List merchants, newest first.")
+@click.option("--name", help="Only those whose names begin so, in any case.")
+@click.option("--active/--inactive", "is_active", default=None, help="Only those that are active, or are not.")
+@_of_a_list
+def list_merchants(
+    limit: int,
+    after: str | None,
+    is_active: bool | None,  # noqa: FBT001  # as above
+    as_json: bool,  # noqa: FBT001  # as above
+    **asked: str | None,
+) -> None:
+    """List merchants by their names and by whether they are active.
+
+    Example: cashback merchant list --name corner
+    """
+    asked |= {"is_active": _flag(is_active)}
+    _print("merchants", "/v1/merchants", MERCHANT, asked, limit=limit, after=after, as_json=as_json)
+
+
+def _flag(said: bool | None) -> str | None:  # noqa: FBT001  # as above
+    """Return what was said of a flag as a parameter has it."""
+    return None if said is None else str(said).lower()
+
+
+def _print(
+    title: str,
+    path: str,
+    shown: tuple[str, ...],
+    asked: Mapping[str, str | None],
+    *,
+    limit: int,
+    after: str | None,
+    as_json: bool,
+) -> None:
+    """Print one page of a list, and how to go on behind it."""
+    given = {**asked, "cursor": after}
+    query = {name: value for name, value in given.items() if value is not None}
+    print_page(title, path, limit=limit, as_json=as_json, shown=shown, asked=query, goes_on=True)

@@ -1,0 +1,41 @@
+"""Which cashbacks a list is of: found by a walk along their ids."""
+
+from typing import Final
+
+from cashback.kernel.db import Tx
+from cashback.kernel.listing import Order
+from cashback.kernel.walk import Rows, walk
+from cashback.ledger.model import State
+from cashback.ledger.model.listing import CashbackFilter
+
+RARE: Final = frozenset(
+    {State.REVIEW, State.WAITLISTED, State.STUCK, State.VOIDED, State.NETTED, State.EXPIRED, State.REVERSED}
+)
+"""The states of few cashbacks, which have an index (`cashback_rare`); those of the others are met on the way."""
+
+_LEADS: Final = {
+    "user_id": "user_id = %(user_id)s",
+    "merchant_id": "merchant_id = %(merchant_id)s",
+    # As the index says it, too: a state that only the call knows would not be seen to be among them.
+    "rare": "state = %(state)s and state in ({})".format(", ".join(f"'{state}'" for state in sorted(RARE))),
+}
+_SIEVES: Final = {
+    "merchant_id": "merchant_id = %(merchant_id)s",
+    "state": "state = %(state)s",
+    "programme_id": "programme_id = %(programme_id)s",
+}
+
+
+async def page(
+    tx: Tx, asked: CashbackFilter, *, order: Order, behind: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the ids of the next cashbacks that are asked for, and behind which one the page after them begins."""
+    given = {
+        "user_id": asked.user_id,
+        "merchant_id": asked.merchant_id,
+        "rare": True if asked.state in RARE else None,
+        "state": None if asked.state is None else asked.state.value,
+        "programme_id": asked.programme_id,
+    }
+    rows = Rows.asked("ledger.cashback_ledger", given, leads=_LEADS, sieves=_SIEVES)
+    return await walk(tx, rows, order=order, behind=behind, limit=limit)

@@ -1,0 +1,185 @@
+"""Which purchases, refunds, users and merchants a list is of: found by a walk along their ids."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cashback.kernel.db import Tx
+from cashback.kernel.listing import Order
+from cashback.kernel.walk import Rows, walk
+from cashback.purchases.model.listing import MerchantFilter, PurchaseFilter, RefundFilter, UserFilter, WalletStory
+
+_PURCHASE_LEADS: Final = {
+    # The name of one purchase, and of those that were called so before it was (is_named): an index for either.
+    "reference": """
+        id = any(array(
+            select id
+            from purchases.purchases
+            where merchant_id = %(merchant_id)s
+              and reference = %(reference)s
+              and is_named
+            union all
+            select id
+            from purchases.purchases
+            where merchant_id = %(merchant_id)s
+              and reference = %(reference)s
+              and not is_named))
+    """,
+    "user_id": "user_id = %(user_id)s",
+    "merchant_id": "merchant_id = %(merchant_id)s",
+}
+_PURCHASE_SIEVES: Final = {
+    "user_id": "user_id = %(user_id)s",
+    "merchant_id": "merchant_id = %(merchant_id)s",
+    "currency": "currency = %(currency)s",
+    "occurred_since": "occurred_at >= %(occurred_since)s",
+    "occurred_until": "occurred_at < %(occurred_until)s",
+    "received_since": "received_at >= %(received_since)s",
+    "received_until": "received_at < %(received_until)s",
+}
+_REFUND_LEADS: Final = {"purchase_id": "purchase_id = %(purchase_id)s", "merchant_id": "merchant_id = %(merchant_id)s"}
+_REFUND_SIEVES: Final = {
+    "merchant_id": "merchant_id = %(merchant_id)s",
+    "kind": "kind = %(kind)s",
+    "created_since": "created_at >= %(created_since)s",
+    "created_until": "created_at < %(created_until)s",
+}
+_USER_LEADS: Final = {
+    "reference": "reference = %(reference)s",
+    "wallet": "id in (select user_id from purchases.wallets where address = %(wallet)s)",
+    "blocked": "is_blocked",
+}
+# Whoever had the wallet leads; a sieve under a name of its own says who has it still.
+_USER_SIEVES: Final = {
+    "wallet_in_use": """
+        %(wallet)s = (
+            select address
+            from purchases.wallets
+            where user_id = users.id
+            order by position desc
+            limit 1)
+    """,
+    "is_blocked": "is_blocked = %(is_blocked)s",
+}
+_MERCHANT_LEADS: Final = {"merchant_id": "id = %(merchant_id)s"}
+_MERCHANT_SIEVES: Final = {
+    "name": "starts_with(lower(name), lower(%(name)s))",
+    "is_active": "is_active = %(is_active)s",
+}
+
+
+async def purchases(
+    tx: Tx, asked: PurchaseFilter, *, order: Order, behind: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the ids of the next purchases that are asked for, and behind which one the page after them begins."""
+    given = {
+        "reference": asked.reference,
+        "user_id": asked.user_id,
+        "merchant_id": asked.merchant_id,
+        "currency": asked.currency,
+        "occurred_since": asked.occurred.since,
+        "occurred_until": asked.occurred.until,
+        "received_since": asked.received.since,
+        "received_until": asked.received.until,
+    }
+    rows = Rows.asked("purchases.purchases", given, leads=_PURCHASE_LEADS, sieves=_PURCHASE_SIEVES)
+    return await walk(tx, rows, order=order, behind=behind, limit=limit)
+
+
+async def refunds(
+    tx: Tx, asked: RefundFilter, *, order: Order, behind: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the ids of the next applied refunds that are asked for, and where the page after them begins."""
+    given = {
+        "purchase_id": asked.purchase_id,
+        "merchant_id": asked.merchant_id,
+        "kind": None if asked.kind is None else asked.kind.value,
+        "created_since": asked.created.since,
+        "created_until": asked.created.until,
+    }
+    rows = Rows.asked("purchases.refunds", given, leads=_REFUND_LEADS, sieves=_REFUND_SIEVES)
+    return await walk(tx, rows, order=order, behind=behind, limit=limit)
+
+
+async def users(
+    tx: Tx, asked: UserFilter, *, order: Order, behind: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the ids of the next users that are asked for, and where the page after them begins."""
+    given = {
+        "reference": asked.reference,
+        "wallet": asked.wallet,
+        "wallet_in_use": asked.wallet,
+        "blocked": asked.is_blocked or None,
+        "is_blocked": asked.is_blocked,
+    }
+    rows = Rows.asked("purchases.users", given, leads=_USER_LEADS, sieves=_USER_SIEVES)
+    return await walk(tx, rows, order=order, behind=behind, limit=limit)
+
+
+async def merchants(
+    tx: Tx, asked: MerchantFilter, *, order: Order, behind: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the ids of the next merchants that are asked for, and where the page after them begins."""
+    given = {"merchant_id": asked.merchant_id, "name": asked.name, "is_active": asked.is_active}
+    rows = Rows.asked("purchases.merchants", given, leads=_MERCHANT_LEADS, sieves=_MERCHANT_SIEVES)
+    return await walk(tx, rows, order=order, behind=behind, limit=limit)
+
+
+async def refund_answers(tx: Tx, refund_ids: Sequence[str]) -> Mapping[str, bytes]:
+    """Return how each of these refunds was answered when it was applied, by id."""
+    cursor = await tx.execute(
+        """
+        select id, answer
+        from purchases.refunds
+        where id = any(%(ids)b)
+        """,
+        {"ids": list(refund_ids)},
+    )
+    return dict(await cursor.fetchall())
+
+
+async def first_refunds(tx: Tx, purchase_ids: Sequence[str], *, most: int) -> dict[str, list[bytes]]:
+    """Return how the first refunds of each purchase were answered, the oldest first and at most so many of each."""
+    cursor = await tx.execute(
+        """
+        select purchase.id, refund.answer
+        from unnest(%(ids)b::text[]) as purchase (id)
+        cross join lateral (
+            select position, answer
+            from purchases.refunds
+            where purchase_id = purchase.id
+            order by position
+            limit %(most)s
+        ) as refund
+        order by purchase.id, refund.position
+        """,
+        {"ids": list(purchase_ids), "most": most},
+    )
+    found: dict[str, list[bytes]] = {}
+    for purchase_id, answer in await cursor.fetchall():
+        found.setdefault(purchase_id, []).append(answer)
+    return found
+
+
+async def wallets(
+    tx: Tx, user_id: str, *, order: Order, behind: int | None, limit: int
+) -> tuple[list[WalletStory], int | None]:
+    """Return the next of all wallets that a user ever had, and where the page after them begins."""
+    lead = {"user_id": "user_id = %(user_id)s"}
+    rows = Rows.asked("purchases.wallets", {"user_id": user_id}, leads=lead, sieves={}, place="position")
+    positions, place = await walk(tx, rows, order=order, behind=behind, limit=limit)
+    if not positions:
+        return [], place
+    cursor = await tx.execute(
+        """
+        select position, address, linked_at, position = (
+            select max(position)
+            from purchases.wallets
+            where user_id = %(user)s)
+        from purchases.wallets
+        where user_id = %(user)s
+          and position = any(%(positions)b::bigint[])
+        """,
+        {"user": user_id, "positions": positions},
+    )
+    found = {row[0]: WalletStory(wallet=row[1], linked_at=row[2], is_in_use=row[3]) for row in await cursor.fetchall()}
+    return [found[position] for position in positions], place

@@ -9,8 +9,8 @@ KNOWN_SCOPES: Final = frozenset(
     f"{subject}:{act}"
     for act, subjects in {
         "read": (
-            "adjustments books campaigns cashback debts keys merchants programmes purchases rates refunds rulesets"
-            " users webhooks"
+            "adjustments audit books campaigns cashback debts keys merchants programmes purchases rates refunds"
+            " rulesets users webhooks"
         ),
         "write": (
             "adjustments campaigns debts keys merchants programmes purchases rates refunds reviews rulesets users"

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.db import Tx
-from cashback.purchases.model import KeyBusy, NewBulk, NewPurchase, Outcome, Overloaded, Refused
+from cashback.purchases.model import STREAM_TO_COME, KeyBusy, NewBulk, NewPurchase, Outcome, Overloaded, Refused
 from cashback.purchases.rules import fingerprint
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.purchases import Purchases
@@ -27,9 +27,6 @@ SEATS_MAX: Final = 32
 
 PARTS_AT_ONCE: Final = 2
 """How many parts of them are recorded at a time; the others wait, and have their callers wait."""
-
-TO_COME: Final = "to come"
-"""The contents of a stream: nobody knows them before they are recorded."""
 
 
 class BulkTaken(msgspec.Struct, frozen=True):
@@ -92,7 +89,7 @@ class Bulks:
             Rejected: the key is no sound one, or stands for something else.
             DatabaseUnavailable: it is unknown whether it does; the same call again finds out.
         """
-        stream = NewBulk(owner=owner, key=key, key_id=key_id, traceparent=traceparent, contents=TO_COME)
+        stream = NewBulk(owner=owner, key=key, key_id=key_id, traceparent=traceparent, contents=STREAM_TO_COME)
         await self._take(stream, BulkTaken(None))
 
     async def record_part(self, part: Sequence[tuple[int, NewPurchase]]) -> list[Outcome]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from psycopg import errors
+from psycopg.rows import TupleRow
 
 from cashback.kernel.db import Tx
 from cashback.purchases.model import NewPurchase, Purchase, PurchaseExists, Standing
@@ -97,17 +98,24 @@ async def insert(
 
 async def read(tx: Tx, purchase_id: str) -> Purchase | None:
     """Return one purchase, or None when there is none."""
+    return (await read_many(tx, [purchase_id])).get(purchase_id)
+
+
+async def read_many(tx: Tx, purchase_ids: Sequence[str]) -> dict[str, Purchase]:
+    """Return those of some purchases that there are, by id."""
     cursor = await tx.execute(
         """
         select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, created_at, lines
         from purchases.purchases
-        where id = %(id)s
+        where id = any(%(ids)b)
         """,
-        {"id": purchase_id},
+        {"ids": list(purchase_ids)},
     )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
+    return {row[0]: _purchase(row) for row in await cursor.fetchall()}
+
+
+def _purchase(row: TupleRow) -> Purchase:
+    """Return one row as a purchase."""
     return Purchase(
         id=row[0],
         merchant_id=row[1],

@@ -4,7 +4,7 @@ All are built beside writers, once this has committed.
 """
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 
 beside = {
     "purchase_of_merchant": "on purchases.purchases (merchant_id, id)",

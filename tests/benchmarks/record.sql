@@ -22,8 +22,9 @@ credit as (
     returning id, balance, owner
 ),
 reserved as (
-    insert into purchases.idempotency_keys (owner, key, fingerprint, answer, created_at)
-    values ('operator', 'pgbench-' || :clock::text || '-' || :serial::text, :fingerprint::bytea, :answer::bytea, now())
+    insert into purchases.idempotency_keys (owner, key, fingerprint, answer, resource, created_at)
+    values ('operator', 'pgbench-' || :clock::text || '-' || :serial::text, :fingerprint::bytea, :answer::bytea,
+            'pur_' || :clock::text || :serial::text, now())
 ),
 bought as (
     insert into purchases.purchases (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at,

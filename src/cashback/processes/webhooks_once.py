@@ -1,8 +1,26 @@
 """Commands to webhooks, each done once by the idempotency keys of purchases; and which merchants there are."""
 
+from collections.abc import Mapping
+from typing import Final
+
+from cashback.kernel.db import Tx
 from cashback.purchases.model import OPERATOR, MerchantUnknown, Order, Refused
-from cashback.purchases.service import Orders, People
+from cashback.purchases.service import Orders, People, Rebuilder, one_by_one
+from cashback.webhooks.model import Endpoint
 from cashback.webhooks.service.commands import Act, Asked, Done, Known, Once, Terms
+from cashback.webhooks.service.owning import seen
+
+
+async def _endpoint(tx: Tx, endpoint_id: str) -> Endpoint:
+    """Return an endpoint as it stands: whoever has the key of a command to it may know of it."""
+    return await seen(tx, endpoint_id, merchant_id=None)
+
+
+WEBHOOK_REBUILDERS: Final[Mapping[str, Rebuilder]] = dict.fromkeys(
+    ("create_webhook_endpoint", "rotate_webhook_secret", "enable_webhook_endpoint", "disable_webhook_endpoint"),
+    one_by_one(_endpoint),
+)
+"""What makes answers about endpoints anew; those about deliveries are kept, as these are forgotten themselves."""
 
 
 def once_by(orders: Orders) -> Once:
@@ -25,7 +43,7 @@ def once_by(orders: Orders) -> Once:
         outcome = await orders.do(order, act)
         if isinstance(outcome, Refused):
             raise outcome.error
-        return Done(outcome.answer, outcome.is_replay)
+        return Done(outcome.answer, outcome.is_replay, outcome.is_rebuilt)
 
     return once
 

@@ -11,9 +11,23 @@ from cashback.kernel.http.problems import problems
 REPLAYED: Final = "Idempotency-Replayed"
 """Set to `true` on an answer that was given before: nothing new happened."""
 
+REBUILT: Final = "Idempotency-Rebuilt"
+"""Set to `true` beside it when the answer of then is kept no longer, and this one was made of what stands now."""
+
 REPLAY_HEADER: Final = ResponseHeader(
-    name=REPLAYED, value="true", description="Present when this very answer was given before.", documentation_only=True
+    name=REPLAYED, value="true", description="Present when this command was done before.", documentation_only=True
 )
+REBUILT_HEADER: Final = ResponseHeader(
+    name=REBUILT,
+    value="true",
+    description="Present when it was done so long ago that the answer is made anew, of what stands now.",
+    documentation_only=True,
+)
+
+
+def marks(*, is_replay: bool, is_rebuilt: bool) -> dict[str, str]:
+    """Return the headers of an answer that was given before, or made anew; none of one that is new."""
+    return ({REPLAYED: "true"} if is_replay else {}) | ({REBUILT: "true"} if is_rebuilt else {})
 
 
 def command_route(  # each named at the route, where it is read
@@ -37,7 +51,7 @@ def command_route(  # each named at the route, where it is read
         operation_id=operation_id,
         summary=summary,
         tags=[tag],
-        response_headers=[REPLAY_HEADER],
+        response_headers=[REPLAY_HEADER, REBUILT_HEADER],
         responses=problems(*meets, 413, 415),
         operation_class=operation_class,
         **bound,

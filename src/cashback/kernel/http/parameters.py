@@ -27,8 +27,8 @@ IdempotencyKey: TypeAlias = Annotated[
     HeaderParameter(
         name=IDEMPOTENCY_KEY,
         description=(
-            "Names this command, in 1 to 255 printable ASCII characters: the same key and body give the same answer and"
-            " one effect, for ever."
+            "Names this command, in 1 to 255 printable ASCII characters: the same key and body have one effect, for"
+            " ever, and for 30 days give the same answer."
         ),
         # For the document only: what breaks it has a code of its own.
         schema_extra={"min_length": 1, "max_length": 255},

@@ -43,6 +43,15 @@ from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.replaying import Replays
 from cashback.ledger.service.requests import MintPolicy, request_mints
+from cashback.ledger.service.retelling import (
+    retell_adjustment,
+    retell_campaign,
+    retell_cashbacks,
+    retell_draft,
+    retell_programme,
+    retell_rate,
+    retell_version,
+)
 from cashback.ledger.service.retirements import Retirements
 from cashback.ledger.service.reversals import Returnable, announce_returned, lock_returned, take_back
 from cashback.ledger.service.reviews import Queues, say, set_pause
@@ -123,6 +132,13 @@ __all__ = [
     "put_rate",
     "rebalance_campaign",
     "request_mints",
+    "retell_adjustment",
+    "retell_campaign",
+    "retell_cashbacks",
+    "retell_draft",
+    "retell_programme",
+    "retell_rate",
+    "retell_version",
     "say",
     "set_pause",
     "settle",

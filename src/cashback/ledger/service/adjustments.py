@@ -102,7 +102,7 @@ async def credit(tx: Tx, new: NewCredit, *, now: datetime, mint_limit: TokenUnit
     await store.insert_cashback(tx, cashback, adjustment=made, actor=ACTOR)
     await store.insert(tx, made)
     await _pay(tx, cashback, campaign, terms, now)
-    return Adjusted(answer=_answer(made, cashback.state, amount), credit=cashback)
+    return Adjusted(answer=adjustment_answer(made, cashback.state, amount), credit=cashback)
 
 
 async def hold_cashback(tx: Tx, cashback_id: str) -> None:
@@ -142,7 +142,7 @@ async def debit(tx: Tx, new: NewDebit, *, now: datetime) -> Adjusted:
         at=now,
     )
     await store.insert(tx, made)
-    return Adjusted(answer=_answer(made, change.state, change.net), debit=change)
+    return Adjusted(answer=adjustment_answer(made, change.state, change.net), debit=change)
 
 
 async def announce_adjusted(tx: Tx, made: Sequence[Adjusted], *, now: datetime) -> None:
@@ -179,7 +179,7 @@ class AdjustmentReadings:
             found = await store.read(tx, adjustment_id)
         if found is None:
             raise AdjustmentUnknown("there is no such adjustment", parameter="adjustment_id")
-        return _answer(*found)
+        return adjustment_answer(*found)
 
     async def page(
         self, *, user_id: str | None, place: str | None, limit: int
@@ -193,7 +193,7 @@ class AdjustmentReadings:
         async with self._database.transaction() as tx:
             rows = await store.page(tx, user_id=user_id, before=before, limit=most + 1)
         kept = rows[:most]
-        return [_answer(*found) for _, found in kept], str(kept[-1][0]) if len(rows) > most else None
+        return [adjustment_answer(*found) for _, found in kept], str(kept[-1][0]) if len(rows) > most else None
 
 
 async def _campaign(tx: Tx, campaign_id: str, terms: AdjustmentTerms, now: datetime) -> Campaign:
@@ -244,7 +244,7 @@ async def _pay(
     await post_held(tx, held, postings, at=now)
 
 
-def _answer(made: Adjustment, state: State, left: Minor) -> AdjustmentAnswer:
+def adjustment_answer(made: Adjustment, state: State, left: Minor) -> AdjustmentAnswer:
     """Return an adjustment in the words that leave the house."""
     return AdjustmentAnswer(
         id=made.id,

@@ -3,6 +3,7 @@
 HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases, People, Programmes ─▶ database cashback
                                            └─────▶ the stories ─▶ Readings ───────▶ database cashback
                                                         └───────▶ Adapter ────────▶ gRPC, short deadline
+AnswerForgetter, once an hour ─────────────────────────────────▶ database cashback
 
 settings      what it needs to know
 wiring        what handlers ask for, by name
@@ -24,7 +25,8 @@ from cashback.processes.api.openapi import OPENAPI
 from cashback.processes.api.scopes import SCOPES
 from cashback.processes.api.settings import Settings
 from cashback.processes.api.wiring import BACKTEST_CHUNK, endpoints_by, services_over
-from cashback.purchases.service import ApiKeys, Purchases
+from cashback.processes.webhooks_once import WEBHOOK_REBUILDERS
+from cashback.purchases.service import REBUILDERS, AnswerForgetter, ApiKeys, Purchases
 
 __all__ = [
     "BACKTEST_CHUNK",
@@ -55,9 +57,12 @@ async def run(settings: Settings) -> None:
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock()),
             checks=checks,
         )
+        forgetter = AnswerForgetter(
+            database, keep_days=settings.answers_keep_days, deeds=REBUILDERS.keys() | WEBHOOK_REBUILDERS.keys()
+        )
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
 
         async def serve(stop: asyncio.Event) -> None:
             await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
 
-        await run_until_stopped({"http": serve, "probe": probe.run})
+        await run_until_stopped({"http": serve, "probe": probe.run, "forgetting": forgetter.run})

@@ -104,6 +104,7 @@ SCOPES: Final[Mapping[str, str]] = {
     "revokeApiKey": "keys:write",
     "listApiKeys": "keys:read",
     "showApiKey": "keys:read",
+    "listDeeds": "audit:read",
     "createWebhookEndpoint": "webhooks:write",
     "rotateWebhookSecret": "webhooks:write",
     "enableWebhookEndpoint": "webhooks:write",

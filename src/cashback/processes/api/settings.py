@@ -1,7 +1,9 @@
 """What the API needs to know."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from cashback.kernel.config import Dsn, HostPort, Port, Secret
 from cashback.processes.tls import ClientTls
@@ -20,6 +22,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     api_port: Port = 8080
     probe_host: str = "127.0.0.1"
     api_connections_max: int = 8
+    answers_keep_days: Annotated[int, msgspec.Meta(ge=7, le=3_650)] = 30
     webhook_key_before: WebhookKey = NO_KEY
     webhook_allow_loopback: bool = False
     development: bool = False

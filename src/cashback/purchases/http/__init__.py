@@ -2,6 +2,7 @@
 
 from cashback.purchases.http.adjustments import ADJUSTMENT_ROUTES
 from cashback.purchases.http.api_keys import API_KEY_ROUTES
+from cashback.purchases.http.audit import AUDIT_ROUTES
 from cashback.purchases.http.bulk import BULK_ROUTES
 from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
 from cashback.purchases.http.directory import DIRECTORY_ROUTES
@@ -40,6 +41,7 @@ ROUTES = [
     *API_KEY_ROUTES,
     *LIST_ROUTES,
     *DIRECTORY_ROUTES,
+    *AUDIT_ROUTES,
 ]
 
 __all__ = ["ROUTES"]

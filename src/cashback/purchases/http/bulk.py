@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.http import IdempotencyKey, Problem
-from cashback.kernel.http.commands import REPLAYED
+from cashback.kernel.http.commands import marks
 from cashback.kernel.http.problems import part_of_answer
 from cashback.purchases.http.commands import command_route
 from cashback.purchases.http.purchases import PurchaseBody, command_of
@@ -31,12 +31,13 @@ class BulkBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class BulkItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came of one purchase: `status` is what it would have been answered with by itself.
 
-    With 201 there is the `purchase`, and `is_replay` where it was recorded before; with any other the `problem`, whose
-    `pointer` begins at the whole request.
+    With 201 there is the `purchase`, and `is_replay` where it was recorded before, `is_rebuilt` where that was so long
+    ago that it is told as it stands now; with any other the `problem`, whose `pointer` begins at the whole request.
     """
 
     status: int
     is_replay: bool = False
+    is_rebuilt: bool = False
     purchase: PurchaseAnswer | None = None
     problem: Problem | None = None
 
@@ -79,7 +80,8 @@ async def create_purchases(
         "replayed": replayed,
         "refused": len(outcomes) - recorded - replayed,
     }
-    headers = {REPLAYED: "true"} if replayed and not recorded else {}
+    is_rebuilt = any(isinstance(outcome, Recorded) and outcome.is_rebuilt for outcome in outcomes)
+    headers = marks(is_replay=replayed > 0 and not recorded, is_rebuilt=is_rebuilt)
     told: Any = _encoder.encode(document)
     return Response(told, status_code=201, media_type="application/json", headers=headers)
 
@@ -103,6 +105,8 @@ def _item(outcome: Outcome, place: int) -> dict[str, object]:
         told: dict[str, object] = {"status": HTTPStatus.CREATED.value}
         if outcome.is_replay:
             told["is_replay"] = True
+        if outcome.is_rebuilt:
+            told["is_rebuilt"] = True
         return {**told, "purchase": msgspec.Raw(outcome.answer)}
     status, document = part_of_answer(outcome.error, within=f"/purchases/{place}")
     return {"status": status, "problem": msgspec.Raw(document)}

@@ -10,10 +10,14 @@ from cashback.kernel.money import Amount
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """The command was done, now or (a replay) before: `answer` is the same JSON document each time."""
+    """The command was done, now or (a replay) before: `answer` is the same JSON document each time.
+
+    Of one that was done so long ago that its answer was forgotten it is made anew, of what stands now.
+    """
 
     answer: bytes
     is_replay: bool
+    is_rebuilt: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -59,6 +59,10 @@ class NewPurchase(Command, frozen=True, kw_only=True):
     lines: tuple[Line, ...] | None = None
 
 
+STREAM_TO_COME: Final = "to come"
+"""The contents of a stream: nobody knows them before they are recorded."""
+
+
 class NewBulk(Command, frozen=True, kw_only=True):
     """Purchases under one key, each of which has a key of its own: `contents` stands for what they ask for."""
 

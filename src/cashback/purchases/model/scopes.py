@@ -9,7 +9,7 @@ KNOWN_SCOPES: Final = frozenset(
     f"{subject}:{act}"
     for act, subjects in {
         "read": (
-            "adjustments books campaigns cashback debts events keys merchants mints programmes purchases rates"
+            "adjustments audit books campaigns cashback debts events keys merchants mints programmes purchases rates"
             " refunds rulesets users webhooks"
         ),
         "write": (

@@ -15,6 +15,7 @@ from cashback.purchases.rules.commands import (
     problem_of_user,
     problem_of_wallet,
 )
+from cashback.purchases.rules.deeds import RECORDING, deed_of, told_deed
 from cashback.purchases.rules.key_text import id_in_text, key_text
 from cashback.purchases.rules.lines import costs, decode_lines, encode_lines, told
 from cashback.purchases.rules.refunds import (
@@ -29,11 +30,13 @@ from cashback.purchases.rules.secrecy import fingerprint, secret_hmac
 from cashback.purchases.rules.wallets import is_wallet
 
 __all__ = [
+    "RECORDING",
     "after",
     "as_kept",
     "costs",
     "decode_lines",
     "decode_parts",
+    "deed_of",
     "encode_lines",
     "encode_parts",
     "end_within",
@@ -56,5 +59,6 @@ __all__ = [
     "scopes_within",
     "secret_hmac",
     "told",
+    "told_deed",
     "told_parts",
 ]

@@ -2,11 +2,13 @@
 
 from cashback.purchases.service.adjustments import Adjustments
 from cashback.purchases.service.api_keys import ApiKeys
+from cashback.purchases.service.audit import AuditLog
 from cashback.purchases.service.bulk import Bulks
 from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.directory import Directory
 from cashback.purchases.service.facts import Facts
+from cashback.purchases.service.forgetting import AnswerForgetter
 from cashback.purchases.service.key_orders import KeyOrders
 from cashback.purchases.service.listing import CashbackFilter, Lists, PurchaseItem, State
 from cashback.purchases.service.orders import Orders
@@ -14,6 +16,7 @@ from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
 from cashback.purchases.service.purchases import Purchases
 from cashback.purchases.service.rates import Rates
+from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder, one_by_one
 from cashback.purchases.service.refunds import Refunds
 from cashback.purchases.service.rulesets import Rulesets
 from cashback.purchases.service.standing import ActivityAnswer, ActivityItem, BlockAnswer, BlockItem, Standings
@@ -23,10 +26,13 @@ from cashback.purchases.service.verdicts import CashbackUnknown, PauseAnswer, Pr
 from cashback.purchases.service.write_offs import DebtWriteOffs
 
 __all__ = [
+    "REBUILDERS",
     "ActivityAnswer",
     "ActivityItem",
     "Adjustments",
+    "AnswerForgetter",
     "ApiKeys",
+    "AuditLog",
     "BalanceAt",
     "BalanceStory",
     "BlockAnswer",
@@ -53,6 +59,7 @@ __all__ = [
     "PurchaseStory",
     "Purchases",
     "Rates",
+    "Rebuilder",
     "Refunds",
     "ReviewAnswer",
     "Rulesets",
@@ -62,4 +69,5 @@ __all__ = [
     "UserStatements",
     "UserStories",
     "Verdicts",
+    "one_by_one",
 ]

@@ -58,7 +58,7 @@ class Adjustments:
         """Make one adjustment."""
         if problem := problem_of_key(command) or problem_of_signature(command) or _problem_of(command):
             return Refused(problem)
-        if (known := await answered(self._database, command)) is not None:
+        if (known := await answered(self._database, command, now=self._clock.now())) is not None:
             return known
         is_credit = isinstance(command, CreditByHand)
         limit = await self._mint_limit.told() if is_credit and self._mint_limit is not None else None
@@ -108,7 +108,11 @@ class _ByHand:
             """Append the events, which lock their partitions until the commit."""
             await ledger.announce_adjusted(tx, made, now=self._now)
 
-        return Applied(answers=[_encoder.encode(one.answer) for one in made], announce=announce)
+        return Applied(
+            answers=[_encoder.encode(one.answer) for one in made],
+            about=[one.answer.id for one in made],
+            announce=announce,
+        )
 
     async def _make(self, tx: Tx, command: ByHand) -> ledger.Adjusted:
         """Have the ledger make one adjustment."""

@@ -18,7 +18,7 @@ import msgspec
 
 from cashback.kernel.db import Tx
 from cashback.kernel.failpoints import reach
-from cashback.purchases.model import KeyBusy, NewBulk, NewPurchase, Outcome, Overloaded, Refused
+from cashback.purchases.model import STREAM_TO_COME, KeyBusy, NewBulk, NewPurchase, Outcome, Overloaded, Refused
 from cashback.purchases.rules import fingerprint
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.purchases import Purchases
@@ -31,9 +31,6 @@ PARTS_AT_ONCE: Final = 2
 
 ROOM_AFTER_S: Final = (0.1, 0.2, 0.4, 0.8)
 """When a part is offered again while too many single purchases wait; after the last it is turned away."""
-
-TO_COME: Final = "to come"
-"""The contents of a stream: nobody knows them before they are recorded."""
 
 
 class BulkTaken(msgspec.Struct, frozen=True):
@@ -96,7 +93,7 @@ class Bulks:
             Rejected: the key is no sound one, or stands for something else.
             DatabaseUnavailable: it is unknown whether it does; the same call again finds out.
         """
-        stream = NewBulk(owner=owner, key=key, key_id=key_id, traceparent=traceparent, contents=TO_COME)
+        stream = NewBulk(owner=owner, key=key, key_id=key_id, traceparent=traceparent, contents=STREAM_TO_COME)
         await self._take(stream, BulkTaken(None))
 
     async def record_part(self, part: Sequence[tuple[int, NewPurchase]]) -> list[Outcome]:

@@ -2,6 +2,7 @@
 
 screen ──▶ reserve the keys ──▶ apply what is fresh ──▶ store the answers ──▶ announce ──▶ commit
    │            ├ known ──▶ the stored answer again, or "reused with another request"
+   │            │    └ forgotten ──▶ made anew once this has committed, of what it made
    │            └ held by another process ──▶ refused as busy, every repeat of it in the batch at once
    └ names what does not exist ──▶ refused, nothing stored
 
@@ -18,12 +19,13 @@ import msgspec
 from prometheus_client import Counter
 
 from cashback.kernel.db import LOCK_TIMEOUT_MS, Database, Tx
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import Broken, CashbackError, Rejected
 from cashback.kernel.failpoints import reach
 from cashback.purchases.model import Command, KeyBusy, KeyReused, Outcome, Recorded, Refused, Unstorable
-from cashback.purchases.rules import fingerprint
+from cashback.purchases.rules import deed_of, fingerprint
+from cashback.purchases.service.rebuilding import REBUILDERS, Forgotten, Rebuilder, rebuild
 from cashback.purchases.store import idempotency
-from cashback.purchases.store.idempotency import Answered, Asked, Key
+from cashback.purchases.store.idempotency import Answered, Asked, Given, Key
 
 HASTY_MS: Final = 250
 """How long a batch waits for a key that another process holds, before it is done without that key."""
@@ -56,9 +58,13 @@ async def _nothing(tx: Tx) -> None:
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What applying commands came to: an answer for each, and what is to be published as the last act."""
+    """What applying commands came to, and what is to be published as the last act.
+
+    For each there is an answer, and the id of what it is `about`: what was made or changed, None where there is none.
+    """
 
     answers: list[bytes]
+    about: Sequence[str | None]
     announce: Callable[[Tx], Awaitable[None]] = _nothing
 
 
@@ -86,13 +92,20 @@ class Once(Generic[C]):
     """Does commands of one kind as of one instant, each once."""
 
     def __init__(
-        self, database: Database, operation: Callable[[], Operation[C]], *, now: datetime, patience_ms: int = HASTY_MS
+        self,
+        database: Database,
+        operation: Callable[[], Operation[C]],
+        *,
+        now: datetime,
+        patience_ms: int = HASTY_MS,
+        rebuilders: Mapping[str, Rebuilder] = REBUILDERS,
     ) -> None:
-        """Make a fresh `operation` for each transaction on `database`."""
+        """Make a fresh `operation` for each transaction on `database`; what was forgotten is made by `rebuilders`."""
         self._database = database
         self._operation = operation
         self._now = now
         self._patience_ms = patience_ms
+        self._rebuilders = rebuilders
 
     async def do(self, commands: Sequence[C]) -> list[Result]:
         """Return a result for each command, in order; what was done before is answered as it was then.
@@ -105,7 +118,7 @@ class Once(Generic[C]):
     async def _attempt(self, commands: Sequence[C], reserve: Reserve) -> list[Result]:
         """Do a batch, and when one of it is in the way of the others, do it again without that one."""
         try:
-            return list(await self._transact(commands, reserve))
+            return await self._transact(commands, reserve)
         except KeyBusy as error:
             KEY_WAITS.labels("whole").inc()
             if len({_key(command) for command in commands}) == 1:
@@ -119,10 +132,10 @@ class Once(Generic[C]):
         except CashbackError as error:
             return [error] * len(commands)
 
-    async def _transact(self, commands: Sequence[C], reserve: Reserve) -> list[Outcome]:
-        """Do a batch in one transaction."""
+    async def _transact(self, commands: Sequence[C], reserve: Reserve) -> list[Result]:
+        """Do a batch in one transaction; what was forgotten of it is made anew in another one, after that."""
         operation = self._operation()
-        asked = [Asked(fingerprint(command), command.key_id) for command in commands]
+        asked = [Asked(fingerprint(command), command.key_id, deed_of(command)) for command in commands]
         async with self._database.transaction() as tx:
             with idempotency.storing():
                 refusals = await operation.screen(tx, commands)
@@ -140,11 +153,12 @@ class Once(Generic[C]):
             key: Answered(asked[firsts[key]].fingerprint, answer) for key, answer in answers.items()
         }
         begun = {firsts[key] for key in doing}
+        anew = await _anew(self._database, reserved.answered, rebuilders=self._rebuilders, now=self._now)
         return [
             Refused(refusal)
             if refusal
-            else _outcome(answered.get(_key(command)), one.fingerprint, is_new=place in begun)
-            for place, (command, refusal, one) in enumerate(zip(commands, refusals, asked, strict=True))
+            else _outcome(answered.get(key), one.fingerprint, is_new=place in begun, anew=anew.get(key))
+            for place, (key, refusal, one) in enumerate(zip(map(_key, commands), refusals, asked, strict=True))
         ]
 
     async def _reserved_together(self, tx: Tx, asked: Mapping[Key, Asked]) -> _Reserved:
@@ -177,14 +191,24 @@ class Once(Generic[C]):
         return await _with_known(tx, asked, fresh=fresh, busy=busy)
 
 
-async def answered(database: Database, command: Command) -> Outcome | None:
+async def answered(database: Database, command: Command, *, now: datetime) -> Outcome | None:
     """Return what a command's key stands for, None when for nothing yet; nothing is reserved.
 
     For who has something to ask of the world before a command is done, and nothing when it was done before.
+
+    Raises:
+        CashbackError: it was done so long ago that its answer is forgotten, and cannot be made anew right now.
     """
+    key = _key(command)
     async with database.transaction() as tx:
-        found = (await idempotency.read(tx, [_key(command)])).get(_key(command))
-    return None if found is None else _outcome(found, fingerprint(command), is_new=False)
+        found = await idempotency.read(tx, [key])
+    if key not in found:
+        return None
+    anew = await _anew(database, found, rebuilders=REBUILDERS, now=now)
+    result = _outcome(found[key], fingerprint(command), is_new=False, anew=anew.get(key))
+    if isinstance(result, CashbackError):
+        raise result
+    return result
 
 
 def _key(command: Command) -> Key:
@@ -215,14 +239,30 @@ async def _do(
         return _nothing, {}
     applied = await operation.apply(tx, list(doing.values()))
     answers = dict(zip(doing, applied.answers, strict=True))
-    await idempotency.answer(tx, answers)
+    given = [Given(*one) for one in zip(applied.answers, applied.about, strict=True)]
+    await idempotency.answer(tx, dict(zip(doing, given, strict=True)))
     return applied.announce, answers
 
 
-def _outcome(answered: Answered | None, print_: bytes, *, is_new: bool) -> Outcome:
-    """Return the outcome of a command whose key stands for `answered`, or for nothing yet."""
+async def _anew(
+    database: Database, answered: Mapping[Key, Answered], *, rebuilders: Mapping[str, Rebuilder], now: datetime
+) -> dict[Key, bytes | CashbackError]:
+    """Return the answers of those keys whose own were forgotten, or why there is none."""
+    keys = [key for key, one in answered.items() if one.answer is None]
+    if not keys:
+        return {}
+    forgotten = [Forgotten(answered[key].what, answered[key].resource) for key in keys]
+    return dict(zip(keys, await rebuild(database, forgotten, rebuilders=rebuilders, now=now), strict=True))
+
+
+def _outcome(answered: Answered | None, print_: bytes, *, is_new: bool, anew: bytes | CashbackError | None) -> Result:
+    """Return what came of a command whose key stands for `answered`, or for nothing yet; `anew` if it was forgotten."""
     if answered is None:
         return Refused(KeyBusy("the first request under this key is still being answered"))
     if answered.fingerprint != print_:
         return Refused(KeyReused("this key was used with another request", parameter="Idempotency-Key"))
-    return Recorded(answer=answered.answer, is_replay=not is_new)
+    if answered.answer is not None:
+        return Recorded(answer=answered.answer, is_replay=not is_new)
+    if isinstance(anew, bytes):
+        return Recorded(answer=anew, is_replay=True, is_rebuilt=True)
+    return anew or Broken("a key is stored without its answer")

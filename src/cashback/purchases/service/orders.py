@@ -4,7 +4,7 @@ An order is a command, mostly its name and its terms; how it is done is the ledg
 everything back, the key included, so that the same order under the same key may succeed later.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -18,6 +18,8 @@ from cashback.ledger import BudgetChange
 from cashback.purchases.model import Command, Order, Outcome, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_text
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
+from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder
+from cashback.purchases.service.subjects import subject_of
 
 Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]
 """Does an order as of an instant and returns its answer; what it raises rolls the order back."""
@@ -35,14 +37,15 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
 class Orders:
     """Does operators' orders, each once."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
-        """Work on `database`."""
+    def __init__(self, database: Database, *, clock: Clock, rebuilders: Mapping[str, Rebuilder] = REBUILDERS) -> None:
+        """Work on `database`; `rebuilders` make answers anew that were forgotten, those of other contexts too."""
         self._database = database
         self._clock = clock
+        self._rebuilders = rebuilders
 
     async def known(self, order: Command) -> Outcome | None:
         """Return what an order's key stands for, None when for nothing yet: before the world is asked anything."""
-        return None if problem_of_key(order) else await answered(self._database, order)
+        return None if problem_of_key(order) else await answered(self._database, order, now=self._clock.now())
 
     async def do(self, order: Command, act: Act) -> Outcome:
         """Do an order that was not done before, by `act`; the answer is what that returns.
@@ -53,7 +56,9 @@ class Orders:
         if problem := problem_of_key(order) or _problem_of_reason(order):
             return Refused(problem)
         now = self._clock.now()
-        once = Once(self._database, partial(_Deed, act, now), now=now, patience_ms=PATIENT_MS)
+        once = Once(
+            self._database, partial(_Deed, act, now), now=now, patience_ms=PATIENT_MS, rebuilders=self._rebuilders
+        )
         [result] = await once.do([order])
         if isinstance(result, Rejected):
             return Refused(result)
@@ -83,4 +88,8 @@ class _Deed:
         return [None] * len(commands)
 
     async def apply(self, tx: Tx, commands: Sequence[Any]) -> Applied:
-        return Applied(answers=[_encoder.encode(await self._act(tx, self._now)) for _ in commands])
+        answers = [await self._act(tx, self._now) for _ in commands]
+        return Applied(
+            answers=[_encoder.encode(answer) for answer in answers],
+            about=[subject_of(command, answer) for command, answer in zip(commands, answers, strict=True)],
+        )

@@ -237,4 +237,4 @@ async def _link(tx: Tx, wallets: Sequence[tuple[str, str]], now: datetime) -> No
 
 def _applied(answers: Sequence[User] | Sequence[Merchant]) -> Applied:
     """Return what was done; nothing is published of people."""
-    return Applied(answers=[_encoder.encode(answer) for answer in answers])
+    return Applied(answers=[_encoder.encode(answer) for answer in answers], about=[answer.id for answer in answers])

@@ -42,7 +42,7 @@ class Programmes:
         """
         if problem := problem_of_key(start):
             return Refused(problem)
-        if (known := await answered(self._database, start)) is not None:
+        if (known := await answered(self._database, start, now=self._clock.now())) is not None:
             return known
         limit = None if self._mint_limit is None else await self._mint_limit.told()
         now = self._clock.now()
@@ -83,7 +83,10 @@ class _Start:
             await ledger.start_programme(tx, _terms(command), now=self._now, mint_limit=self._mint_limit)
             for command in commands
         ]
-        return Applied(answers=[_encoder.encode(ledger.programme_answer(programme)) for programme in programmes])
+        return Applied(
+            answers=[_encoder.encode(ledger.programme_answer(programme)) for programme in programmes],
+            about=[programme.id for programme in programmes],
+        )
 
 
 def _log(programme: ProgrammeAnswer, now: datetime) -> None:

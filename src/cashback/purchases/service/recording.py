@@ -76,6 +76,7 @@ class Recording:
                 _answer(purchase, accrual, received_at, left.get(accrual.claim.purchase_id))
                 for purchase, accrual, received_at in zip(commands, accruals, received, strict=True)
             ],
+            about=ids,
             announce=announce,
         )
 

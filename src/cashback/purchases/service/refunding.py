@@ -18,16 +18,10 @@ from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import append
 from cashback.purchases.model import MerchantUnknown, PurchaseUnknown
-from cashback.purchases.model.refunds import (
-    NewRefund,
-    PurchaseAmbiguous,
-    RefundAnswer,
-    RefundedPurchase,
-    RefundExists,
-    RefundState,
-)
-from cashback.purchases.rules import encode_parts, told_parts
+from cashback.purchases.model.refunds import NewRefund, PurchaseAmbiguous, RefundedPurchase, RefundExists
+from cashback.purchases.rules import encode_parts
 from cashback.purchases.service.once import Applied
+from cashback.purchases.service.parked_answers import parked_answer
 from cashback.purchases.service.returning import Course, Return, apply, encoded
 from cashback.purchases.store import purchases, refunds
 from cashback.purchases.store.idempotency import Key
@@ -84,7 +78,8 @@ class Refunding:
             await append(tx, "purchases", [one.event for one in done])
             await ledger.announce_returned(tx, [one.change for one in done], now=self._now)
 
-        return Applied(answers=[answers[ids[_key(command)]] for command in commands], announce=announce)
+        made = [ids[_key(command)] for command in commands]
+        return Applied(answers=[answers[id_] for id_ in made], about=made, announce=announce)
 
     async def _find(self, tx: Tx, commands: Sequence[NewRefund]) -> list[Found]:
         """Return the purchase of each refund, why there is none, or None; then none can come until `tx` ends."""
@@ -116,25 +111,6 @@ class Refunding:
             if name is not None:
                 taken[name] = None
         return refusal
-
-
-def parked_answer(id_: str, refund: NewRefund, parked_at: datetime) -> RefundAnswer:
-    """Return the answer to a refund that waits for its purchase."""
-    return RefundAnswer(
-        id=id_,
-        state=RefundState.PARKED,
-        merchant_id=refund.merchant_id or "",
-        purchase_id=None,
-        purchase_reference=refund.purchase_reference,
-        reference=refund.reference,
-        kind=refund.kind,
-        reason=refund.reason,
-        amount_minor=str(refund.total),
-        currency=None,
-        lines=told_parts(refund.lines),
-        created_at=parked_at,
-        cashback=None,
-    )
 
 
 async def _found(tx: Tx, commands: Sequence[NewRefund]) -> list[Found]:

@@ -1,7 +1,6 @@
 """Refunds: one at a time or many, each once, whatever order they come in, before their purchase as well."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -14,11 +13,11 @@ from cashback.kernel.errors import CashbackError
 from cashback.kernel.ids import is_id
 from cashback.kernel.page import number_of
 from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
-from cashback.purchases.model.refunds import NewRefund, ParkedRefund, RefundAnswer, RefundState, RefundUnknown
+from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundUnknown
 from cashback.purchases.rules import problem_of_key, problem_of_refund
 from cashback.purchases.service.once import PATIENT_MS, Once, Result
-from cashback.purchases.service.parking import PARKED_FOR, with_parts
-from cashback.purchases.service.refunding import Refunding, parked_answer
+from cashback.purchases.service.parked_answers import unapplied_answer
+from cashback.purchases.service.refunding import Refunding
 from cashback.purchases.store import refunds as store
 
 BATCH_MAX: Final = 100
@@ -72,7 +71,7 @@ class Refunds:
             return msgspec.json.decode(applied[1], type=RefundAnswer)
         if not parked:
             raise RefundUnknown("there is no such refund", refund_id=refund_id)
-        return _told(*parked[0], now=self._clock.now())
+        return unapplied_answer(*parked[0], now=self._clock.now())
 
     async def parked(self, *, merchant_id: str | None, after: str | None, limit: int) -> ParkedPage:
         """Return refunds whose purchase has not come, came too late, or refused them; only that merchant's, or all.
@@ -87,7 +86,7 @@ class Refunds:
         now = self._clock.now()
         page = found[:limit]
         return ParkedPage(
-            [_told(parked, parts, now=now) for parked, parts in page],
+            [unapplied_answer(parked, parts, now=now) for parked, parts in page],
             str(page[-1][0].position) if len(found) > limit else None,
         )
 
@@ -130,12 +129,3 @@ def _name_of(outcome: Outcome) -> str:
             return "replayed" if is_replay else "made"
         case Refused(error=error):
             return error.code
-
-
-def _told(parked: ParkedRefund, parts: bytes | None, *, now: datetime) -> RefundAnswer:
-    """Return a refund that was never applied in the words that leave the house."""
-    answer = parked_answer(parked.id, with_parts(parked, parts).refund, parked.parked_at)
-    if parked.outcome is not None:
-        return msgspec.structs.replace(answer, state=RefundState.REFUSED, code=parked.outcome)
-    is_late = parked.parked_at <= now - PARKED_FOR
-    return msgspec.structs.replace(answer, state=RefundState.LAPSED) if is_late else answer

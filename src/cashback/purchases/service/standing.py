@@ -121,8 +121,7 @@ async def _put(tx: Tx, journal: store.Journal, id_: str, said: Said, *, is_set: 
     is_news = await store.put(tx, journal, id_, said, is_set=is_set, at=now)
     if is_news is None:
         raise _unknown(journal)
-    newest = await store.entries(tx, journal, id_, before=INT63_MAX, limit=1)
-    last = next(iter(newest.values()), None)
+    last = await store.last(tx, journal, id_)
     return {
         "is_news": is_news,
         "person": None if last is None else last.person,

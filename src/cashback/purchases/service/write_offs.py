@@ -84,7 +84,7 @@ class _WriteOff:
                     )
                 )
             )
-        return Applied(answers=answers)
+        return Applied(answers=answers, about=[command.user_id for command in commands])
 
 
 def _problem(command: DebtWriteOff) -> Rejected | None:

@@ -17,17 +17,30 @@ Key: TypeAlias = tuple[str, str]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a key is to stand for: the fingerprint of its command, and the API key that the first one came with."""
+    """What a key is to stand for: its command's fingerprint and name, and the API key that the first one came with."""
 
     fingerprint: bytes
     by_key: str | None
+    what: str | None
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What came of a command: its answer, and the id of what it made or changed, None where there is none."""
+
+    answer: bytes
+    resource: str | None
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What a key stands for: the fingerprint of its command, and the answer given."""
+    """What a key stands for: the fingerprint of its command, and the answer given, None where it was forgotten.
+
+    What was ordered, and what came of it, are there for commands of before.
+    """
 
     fingerprint: bytes
-    answer: bytes
+    answer: bytes | None
+    what: str | None = None
+    resource: str | None = None
 
 
 @contextmanager
@@ -60,11 +73,13 @@ async def reserve(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_
                 select set_config('lock_timeout', %(patience)s, true)
             ),
             reserved as (
-                insert into purchases.idempotency_keys (owner, key, fingerprint, by_key, created_at)
-                select owner, key, fingerprint, by_key, %(at)s
+                insert into purchases.idempotency_keys (owner, key, fingerprint, by_key, what, created_at)
+                select owner, key, fingerprint, by_key, what, %(at)s
                 from hasty
-                cross join unnest(%(owners)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[], %(by_keys)b::text[])
-                    as given (owner, key, fingerprint, by_key)
+                cross join unnest(
+                    %(owners)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[], %(by_keys)b::text[],
+                    %(whats)b::text[]
+                ) as given (owner, key, fingerprint, by_key, what)
                 order by owner, key
                 on conflict do nothing
                 returning owner, key
@@ -77,6 +92,7 @@ async def reserve(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_
                 "keys": [key for _, key in keys],
                 "fingerprints": [asked[key].fingerprint for key in keys],
                 "by_keys": [asked[key].by_key for key in keys],
+                "whats": [asked[key].what for key in keys],
                 "at": at,
                 "patience": str(patience_ms),
                 "usual": str(LOCK_TIMEOUT_MS),
@@ -105,28 +121,31 @@ async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:
     """Return what those keys stand for; a key that is not there stands for nothing."""
     cursor = await tx.execute(
         """
-        select owner, key, fingerprint, answer
+        select owner, key, fingerprint, answer, what, resource
         from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
         join purchases.idempotency_keys using (owner, key)
         """,
         {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
     )
-    return {(row[0], row[1]): Answered(fingerprint=row[2], answer=row[3]) for row in await cursor.fetchall()}
+    return {(row[0], row[1]): Answered(*row[2:]) for row in await cursor.fetchall()}
 
 
-async def answer(tx: Tx, answers: Mapping[Key, bytes]) -> None:
-    """Store the answers of keys that this transaction reserved."""
+async def answer(tx: Tx, given: Mapping[Key, Given]) -> None:
+    """Store what came of the commands whose keys this transaction reserved."""
     await tx.execute(
         """
         update purchases.idempotency_keys as reserved
-        set answer = given.answer
-        from unnest(%(owners)b::text[], %(keys)b::text[], %(answers)b::bytea[]) as given (owner, key, answer)
+        set answer = given.answer,
+            resource = given.resource
+        from unnest(%(owners)b::text[], %(keys)b::text[], %(answers)b::bytea[], %(resources)b::text[])
+            as given (owner, key, answer, resource)
         where reserved.owner = given.owner
           and reserved.key = given.key
         """,
         {
-            "owners": [owner for owner, _ in answers],
-            "keys": [key for _, key in answers],
-            "answers": list(answers.values()),
+            "owners": [owner for owner, _ in given],
+            "keys": [key for _, key in given],
+            "answers": [one.answer for one in given.values()],
+            "resources": [one.resource for one in given.values()],
         },
     )

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.db import Tx
+from cashback.kernel.money import INT63_MAX
 from cashback.purchases.model import Signed
 
 
@@ -95,3 +96,9 @@ async def entries(tx: Tx, journal: Journal, id_: str, *, before: int, limit: int
         {"id": id_, "before": before, "limit": limit},
     )
     return {row[0]: Entry(is_set=row[1], person=row[2], reason=row[3], at=row[4]) for row in await cursor.fetchall()}
+
+
+async def last(tx: Tx, journal: Journal, id_: str) -> Entry | None:
+    """Return what was said of somebody last, None when nothing ever was."""
+    newest = await entries(tx, journal, id_, before=INT63_MAX, limit=1)
+    return next(iter(newest.values()), None)

@@ -47,10 +47,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What came of a command: the same document each time, and whether it had been done before."""
+    """What came of a command: the same document each time, and whether it had been done before.
+
+    Of one that was done so long ago that its answer was forgotten it is made anew, of what stands now.
+    """
 
     answer: bytes
     is_replay: bool
+    is_rebuilt: bool = False
 
 
 class WebhookReplay(msgspec.Struct, frozen=True, kw_only=True):

@@ -126,7 +126,7 @@ async def record(session: "AsyncSession", purchase: PurchaseIn, asked: Asked) ->
     if decided.amount:
         session.add(_transfer(accounts, cashback, recorded))
     answer = _answer(recorded, cashback, explanation(purchase, decided, terms))
-    reserved.answer = answer
+    reserved.answer, reserved.resource = answer, recorded.id
     await session.flush()
     await tell(session, recorded, cashback, traceparent=asked.traceparent, now=asked.now)
     return Recorded(answer, is_replay=False)

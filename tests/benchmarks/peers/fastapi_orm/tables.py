@@ -69,6 +69,7 @@ class IdempotencyKey(OfPurchases):
     fingerprint: Mapped[bytes]
     answer: Mapped[bytes | None]
     by_key: Mapped[str | None]
+    resource: Mapped[str | None]
     created_at: Mapped[datetime]
 
 

@@ -6,7 +6,8 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import MintLimit, Readings, Stories
-from cashback.purchases.service import Orders, People, Purchases
+from cashback.processes.webhooks_once import WEBHOOK_REBUILDERS
+from cashback.purchases.service import REBUILDERS, Orders, People, Purchases
 from cashback.webhooks.service.endpoints import Endpoints
 
 
@@ -37,7 +38,7 @@ def parts_over(
         endpoints=endpoints,
         purchases=purchases,
         people=People(database, clock=clock),
-        orders=Orders(database, clock=clock),
+        orders=Orders(database, clock=clock, rebuilders={**REBUILDERS, **WEBHOOK_REBUILDERS}),
         readings=readings,
         stories=Stories(readings, adapter),
         mint_limit=MintLimit(readings, adapter, clock=clock),

@@ -4,6 +4,7 @@ from cashback.ledger import CashbackLists
 from cashback.processes.api.wiring.parts import Parts
 from cashback.purchases.service import (
     Adjustments,
+    AuditLog,
     Bulks,
     Campaigns,
     DebtWriteOffs,
@@ -22,6 +23,7 @@ def purchase_services(parts: Parts) -> dict[str, object]:
     database, clock, orders, mint_limit = parts.database, parts.clock, parts.orders, parts.mint_limit
     return {
         "adjustments": Adjustments(database, clock=clock, mint_limit=mint_limit),
+        "audit_log": AuditLog(database, clock=clock),
         "bulks": Bulks(parts.purchases, orders),
         "campaigns": Campaigns(orders, mint_limit=mint_limit),
         "lists": Lists(database, CashbackLists(database)),

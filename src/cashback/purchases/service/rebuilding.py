@@ -1,0 +1,253 @@
+"""Answers that were forgotten, made anew of what their commands had made, as that stands now.
+
+a known key without its answer ──▶ what was ordered ──▶ read what it made ──▶ the answer as it would be today
+        └ what is in no table keeps its answer for ever: `KEPT` says why, each by its reason
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import msgspec
+
+from cashback import ledger
+from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import Broken, CashbackError
+from cashback.purchases.model import (
+    ApiKeyUnknown,
+    CashbackAnswer,
+    Merchant,
+    MerchantUnknown,
+    Purchase,
+    PurchaseAnswer,
+    UserUnknown,
+)
+from cashback.purchases.model.api_keys import ApiKeyAnswer, NewApiKeyAnswer, Opened, told, told_new
+from cashback.purchases.model.refunds import RefundAnswer, RefundUnknown
+from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer
+from cashback.purchases.rules import RECORDING, decode_lines, told_deed
+from cashback.purchases.rules import told as told_lines
+from cashback.purchases.service.parked_answers import unapplied_answer
+from cashback.purchases.store import api_keys, people, purchases, refunds, standing
+
+Rebuilder: TypeAlias = Callable[[Tx, Sequence[str], datetime], Awaitable[Mapping[str, msgspec.Struct]]]
+"""Returns the answer of each of these resources as of an instant; one that it does not know is left out."""
+
+Told: TypeAlias = Callable[[Tx, str], Awaitable[msgspec.Struct]]
+
+KEPT: Final[Mapping[str, str]] = {
+    "create_purchases": "a number: what was recorded has keys and answers of its own",
+    "stream_purchases": "it says nothing: as a bulk",
+    "pause_programme": "what stood so already has left no row, and the answer says so",
+    "resume_programme": "as a pause",
+    "review_cashback": "how many verdicts there were after this one is told nowhere else",
+    "write_off_debt": "what is given up has no id, and is told of as parts by programme",
+    "withdraw_ruleset": "which version goes on in its place is told nowhere else",
+    "replay_webhook_delivery": "the new delivery is forgotten itself, 30 days after it has ended",
+    "replay_webhook_endpoint": "a number",
+}
+"""Commands whose answers are kept for ever, and why: small, and nothing in them is a customer's."""
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """A command whose answer was forgotten: what was ordered, and the id of what it made or changed."""
+
+    what: str | None
+    resource: str | None
+
+
+async def rebuild(
+    database: Database, forgotten: Sequence[Forgotten], *, rebuilders: Mapping[str, Rebuilder], now: datetime
+) -> list[bytes | CashbackError]:
+    """Return an answer for each, or what kept it from being made, in one transaction of their own.
+
+    Whatever fails is of the forgotten alone: what was done beside them was done.
+    """
+    by_deed: dict[str, list[str]] = {}
+    for one in forgotten:
+        by_deed.setdefault(told_deed(one.what, one.resource) or "", []).append(one.resource or "")
+    made: dict[str, Mapping[str, msgspec.Struct]] = {}
+    try:
+        async with database.transaction() as tx:
+            for deed, resources in by_deed.items():
+                if deed in rebuilders:
+                    made[deed] = await rebuilders[deed](tx, list(dict.fromkeys(resources)), now)
+    except CashbackError as error:
+        return [error] * len(forgotten)
+    return [_answer(made.get(told_deed(one.what, one.resource) or "", {}), one) for one in forgotten]
+
+
+def _answer(made: Mapping[str, msgspec.Struct], one: Forgotten) -> bytes | CashbackError:
+    """Return the document of one answer."""
+    if one.resource is None or one.resource not in made:
+        return Broken(f"an answer was forgotten and cannot be made anew: {one.what or RECORDING} of {one.resource}")
+    return _encoder.encode(made[one.resource])
+
+
+async def _purchases(tx: Tx, ids: Sequence[str], now: datetime) -> dict[str, msgspec.Struct]:
+    """Return purchases as they were recorded, each with its cashback as that stands now."""
+    del now
+    bought, earned = await purchases.read_many(tx, ids), await ledger.retell_cashbacks(tx, ids)
+    return {id_: _purchase(bought[id_], earned[id_]) for id_ in bought.keys() & earned.keys()}
+
+
+def _purchase(purchase: Purchase, cashback: ledger.Cashback) -> PurchaseAnswer:
+    """Return the answer to one purchase."""
+    return PurchaseAnswer(
+        id=purchase.id,
+        merchant_id=purchase.merchant_id,
+        user_id=purchase.user_id,
+        reference=purchase.reference,
+        amount_minor=str(purchase.amount_minor),
+        currency=purchase.currency,
+        occurred_at=purchase.occurred_at,
+        received_at=purchase.received_at,
+        cashback=CashbackAnswer(
+            id=cashback.id,
+            state=cashback.state.value,
+            amount_minor=str(cashback.amount),
+            currency=cashback.currency,
+            token_units=str(cashback.token_units),
+            reason=cashback.reason.value,
+            explanation=ledger.explanation_of(cashback.document, cashback.state),
+        ),
+        lines=told_lines(decode_lines(purchase.lines)),
+    )
+
+
+async def _refunds(tx: Tx, ids: Sequence[str], now: datetime) -> dict[str, msgspec.Struct]:
+    """Return refunds as they were applied, or how they wait."""
+    return {id_: await _refund(tx, id_, now) for id_ in ids}
+
+
+async def _refund(tx: Tx, id_: str, now: datetime) -> RefundAnswer:
+    """Return one refund.
+
+    Raises:
+        RefundUnknown: there is none.
+    """
+    applied = await refunds.read_answer(tx, id_)
+    if applied is not None:
+        return msgspec.json.decode(applied[1], type=RefundAnswer)
+    waiting = await refunds.read_parked(tx, refund_id=id_, merchant_id=None, after=0, limit=1)
+    if not waiting:
+        raise RefundUnknown("there is no such refund", refund_id=id_)
+    return unapplied_answer(*waiting[0], now=now)
+
+
+async def _users(tx: Tx, ids: Sequence[str], now: datetime) -> Mapping[str, msgspec.Struct]:
+    """Return users with the wallets in use."""
+    del now
+    return await people.read_users(tx, ids)
+
+
+async def _merchant(tx: Tx, id_: str) -> Merchant:
+    """Return one merchant.
+
+    Raises:
+        MerchantUnknown: there is none.
+    """
+    found = await people.read_merchant(tx, id_)
+    if found is None:
+        raise MerchantUnknown("there is no such merchant", merchant_id=id_)
+    return found
+
+
+async def _block(tx: Tx, id_: str) -> BlockAnswer:
+    """Return whether a user is blocked now, and who said so; it is no news.
+
+    Raises:
+        UserUnknown: there is none.
+    """
+    user = (await people.read_users(tx, [id_])).get(id_)
+    if user is None:
+        raise UserUnknown("there is no such user", user_id=id_)
+    last = await standing.last(tx, standing.USERS, id_)
+    return BlockAnswer(
+        user_id=id_,
+        is_blocked=user.is_blocked,
+        is_news=False,
+        person=None if last is None else last.person,
+        reason=None if last is None else last.reason,
+        at=None if last is None else last.at,
+    )
+
+
+async def _activity(tx: Tx, id_: str) -> ActivityAnswer:
+    """Return whether a merchant is active now, and who said so; it is no news.
+
+    Raises:
+        MerchantUnknown: there is none.
+    """
+    merchant, last = await _merchant(tx, id_), await standing.last(tx, standing.MERCHANTS, id_)
+    return ActivityAnswer(
+        merchant_id=id_,
+        is_active=merchant.is_active,
+        is_news=False,
+        person=None if last is None else last.person,
+        reason=None if last is None else last.reason,
+        at=None if last is None else last.at,
+    )
+
+
+async def _rate(tx: Tx, resource: str) -> ledger.Rate:
+    """Return an exchange rate by its pair and instant, as `subject_of` writes them."""
+    pair, _, instant = resource.partition(" ")
+    base, _, quote = pair.partition("/")
+    return await ledger.retell_rate(tx, base, quote, as_of=datetime.fromisoformat(instant))
+
+
+async def _new_key(tx: Tx, id_: str) -> NewApiKeyAnswer:
+    """Return a key that was made, without its secret, which is stored nowhere."""
+    return told_new((await _opened(tx, id_)).key, None)
+
+
+async def _key(tx: Tx, id_: str) -> ApiKeyAnswer:
+    """Return a key."""
+    return told((await _opened(tx, id_)).key)
+
+
+async def _opened(tx: Tx, id_: str) -> Opened:
+    """Return a key as it is stored.
+
+    Raises:
+        ApiKeyUnknown: there is none.
+    """
+    found = await api_keys.read(tx, id_)
+    if found is None:
+        raise ApiKeyUnknown("there is no such API key", key_id=id_)
+    return found
+
+
+def one_by_one(tell: Told) -> Rebuilder:
+    """Return what makes answers anew of those of which one is seldom asked for beside another."""
+
+    async def rebuilt(tx: Tx, ids: Sequence[str], now: datetime) -> dict[str, msgspec.Struct]:
+        """Tell each."""
+        del now
+        return {id_: await tell(tx, id_) for id_ in ids}
+
+    return rebuilt
+
+
+REBUILDERS: Final[Mapping[str, Rebuilder]] = {
+    RECORDING: _purchases,
+    "create_refund": _refunds,
+    **dict.fromkeys(("create_user", "set_wallet", "set_tier"), _users),
+    **dict.fromkeys(("block_user", "unblock_user"), one_by_one(_block)),
+    **dict.fromkeys(("create_merchant", "set_merchant_facts"), one_by_one(_merchant)),
+    **dict.fromkeys(("deactivate_merchant", "activate_merchant"), one_by_one(_activity)),
+    **dict.fromkeys(("create_programme", "end_programme"), one_by_one(ledger.retell_programme)),
+    **dict.fromkeys(
+        ("create_campaign", "change_budget", "close_campaign", "rebalance_campaign"), one_by_one(ledger.retell_campaign)
+    ),
+    **dict.fromkeys(("draft_ruleset", "change_draft", "discard_draft"), one_by_one(ledger.retell_draft)),
+    "publish_draft": one_by_one(ledger.retell_version),
+    "put_rate": one_by_one(_rate),
+    "create_adjustment": one_by_one(ledger.retell_adjustment),
+    **dict.fromkeys(("create_api_key", "rotate_api_key"), one_by_one(_new_key)),
+    "revoke_api_key": one_by_one(_key),
+}
+"""What makes answers of this context anew, by what was ordered."""

@@ -25,7 +25,7 @@ from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.kernel.principal import Principal, Scope
 from cashback.kernel.telemetry import configure
 from cashback.ledger.gateway import Adapter
-from cashback.processes.api import Settings, application, endpoints_by, services_over
+from cashback.processes.api import Settings, application, endpoints_by, guards_of, services_over
 from cashback.purchases import ApiKeys, Purchases
 from tests.benchmarks.single_api import nothing
 
@@ -113,7 +113,8 @@ async def run(settings: Settings, name: str) -> None:
         services = services_over(
             database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=clock)
         )
-        make = partial(application, services=services, keys=keys, checks={"database": database.ping})
+        checks, guards = {"database": database.ping}, guards_of(settings)
+        make = partial(application, services=services, keys=keys, checks=checks, guards=guards)
         app = made(make, name)
 
         async def serve(stop: asyncio.Event) -> None:

@@ -16,7 +16,7 @@ from cashback.kernel.lifecycle import run_until_stopped
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.kernel.telemetry import configure
 from cashback.ledger.gateway import Adapter
-from cashback.processes.api import Settings, application, endpoints_by, services_over
+from cashback.processes.api import Settings, application, endpoints_by, guards_of, services_over
 from cashback.purchases import ApiKeys, Limits, Purchases
 
 
@@ -39,7 +39,8 @@ async def run(settings: Settings) -> None:
         services = services_over(
             database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=clock)
         )
-        app = application(services=services, keys=keys, checks={"database": database.ping})
+        checks = {"database": database.ping}
+        app = application(services=services, keys=keys, checks=checks, guards=guards_of(settings))
         app.register(nothing)
 
         async def serve(stop: asyncio.Event) -> None:

@@ -14,7 +14,7 @@ from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.http import Scope
 from cashback.ledger.gateway import Adapter
-from cashback.processes.api import application, services_over
+from cashback.processes.api import Guards, application, services_over
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import Merchant, User
 from cashback.webhooks import Endpoints, SealingKeys
@@ -68,14 +68,16 @@ class Caller:
 class Rest:
     """The API over one database, its operator, one user and one merchant; `keys` are those of its own process."""
 
-    def __init__(self, world: World, adapter: Adapter) -> None:
-        """Serve `world`."""
+    def __init__(self, world: World, adapter: Adapter, *, guards: Guards | None = None) -> None:
+        """Serve `world`, behind `guards`."""
         self.world = world
+        self.adapter = adapter
         self.keys = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
         self.app = application(
             services=services_over(world.api, adapter, world.purchases, clock=world.clock, endpoints=ENDPOINTS),
             keys=self.keys,
             checks={"database": world.api.ping},
+            guards=guards or Guards(),
         )
         self.document = Document(self.app.openapi_schema.to_schema())
         self.nobody = self.caller(None)

@@ -4,6 +4,7 @@ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ the framework's router ─▶ Known
    └───────────────────┴──────────────────┴─ whatever fails is a problem (RFC 9457) ┴─────────────┘
 """
 
+from cashback.kernel.http.access import AccessLog
 from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
@@ -19,6 +20,7 @@ __all__ = [
     "EXCEPTION_HANDLERS",
     "PAGE_DEFAULT",
     "PAGE_MAX",
+    "AccessLog",
     "ApiKeyAuth",
     "Cursor",
     "Head",

@@ -12,9 +12,11 @@ long as it goes on.
 import asyncio
 from typing import Final
 
+import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from cashback.kernel.problem import MEDIA_TYPE, problem_document
+from cashback.kernel.safety import Headers, Safety
 from cashback.kernel.telemetry import trace
 
 HEAD_BYTES_MAX: Final = 32_768
@@ -32,9 +34,16 @@ LINES_WITHIN_S: Final = 600.0
 """How long a body of lines may take."""
 
 
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server stands towards those who come: what its own refusals have for headers, as its answers have."""
+
+    headers: Headers = Safety().of("")
+
+
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with the bounds that it lacks, and with problems as its own refusals."""
 
+    door = Door()
     _head_bytes = 0
     _is_in_head = False
     _is_too_large = False
@@ -122,6 +131,7 @@ class BoundedHttp(HttpToolsProtocol):
             b"content-type: " + MEDIA_TYPE.encode(),
             b"content-length: " + str(len(body)).encode(),
             b"connection: close",
+            *(name + b": " + value for name, value in self.door.headers),
         )
         self.transport.write(STATUS_LINE[status] + b"\r\n".join(head) + b"\r\n\r\n" + body)
         self.transport.close()
@@ -131,3 +141,13 @@ class BoundedHttp(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def bounded_by(door: Door) -> type[BoundedHttp]:
+    """Return the protocol of a server with that door."""
+
+    class AtTheDoor(BoundedHttp):
+        """One connection to it."""
+
+    AtTheDoor.door = door
+    return AtTheDoor

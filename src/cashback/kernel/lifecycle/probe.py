@@ -11,15 +11,17 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cashback.kernel.errors import CashbackError
-from cashback.kernel.lifecycle.bounds import BoundedHttp
+from cashback.kernel.lifecycle.bounds import Door, bounded_by
 from cashback.kernel.lifecycle.listening import taking
 from cashback.kernel.problem import MEDIA_TYPE, problem_document
+from cashback.kernel.safety import Safety
 from cashback.kernel.telemetry import trace
 
 Check: TypeAlias = Callable[[], Awaitable[None]]
 """Returns when a dependency answers, raises a `CashbackError` when it does not."""
 
 CHECK_TIMEOUT_S: Final = 1.0
+_HEADERS: Final = Safety().of("")
 
 
 class OwnSignalsServer(uvicorn.Server):
@@ -62,7 +64,15 @@ class Probe:
             await _answer(send, 404, body, MEDIA_TYPE)
 
 
-async def serve_asgi(app: Any, *, host: str, port: int, setting: str, stop: asyncio.Event) -> None:  # noqa: ANN401  # ASGI's types
+async def serve_asgi(
+    app: Any,  # noqa: ANN401  # ASGI's types
+    *,
+    host: str,
+    port: int,
+    setting: str,
+    stop: asyncio.Event,
+    door: Door | None = None,
+) -> None:
     """Serve an ASGI application until `stop` is set, then let requests in flight finish for two seconds.
 
     Raises:
@@ -73,7 +83,7 @@ async def serve_asgi(app: Any, *, host: str, port: int, setting: str, stop: asyn
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     config = uvicorn.Config(
         app,
-        http=BoundedHttp,
+        http=bounded_by(door or Door()),
         ws="none",
         log_config=None,
         # What a client did wrong it is told; what we did wrong the application logs itself.
@@ -115,6 +125,6 @@ async def _ask(check: Check) -> str | None:
 
 async def _answer(send: Any, status: int, body: bytes, kind: str = "application/json") -> None:  # noqa: ANN401  # its own
     """Send one whole response."""
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode()), *_HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -7,6 +7,7 @@ HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases
 settings      what it needs to know
 wiring        what handlers ask for, by name
 application   the routes and what stands around them
+guards        how strictly that does
 operations    alive, ready
 openapi       the document, as far as no handler says it
 scopes        what a key must have been made for, by operation
@@ -17,9 +18,11 @@ import asyncio
 from cashback.kernel.clock import SystemClock, business_clock
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
+from cashback.kernel.lifecycle.bounds import Door
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.ledger.gateway import Adapter
 from cashback.processes.api.application import BODY_BYTES_MAX, application
+from cashback.processes.api.guards import Guards, guards_of
 from cashback.processes.api.openapi import OPENAPI
 from cashback.processes.api.scopes import SCOPES
 from cashback.processes.api.settings import Settings
@@ -31,9 +34,11 @@ __all__ = [
     "BODY_BYTES_MAX",
     "OPENAPI",
     "SCOPES",
+    "Guards",
     "Settings",
     "application",
     "endpoints_by",
+    "guards_of",
     "run",
     "services_over",
 ]
@@ -47,17 +52,19 @@ async def run(settings: Settings) -> None:
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
         Purchases.open(database, clock=clock) as purchases,
     ):
-        checks = {"database": database.ping}
+        checks, guards = {"database": database.ping}, guards_of(settings)
         app = application(
             services=services_over(
                 database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=SystemClock())
             ),
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock()),
             checks=checks,
+            guards=guards,
         )
+        door = Door(headers=guards.safety.of("/"))
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
 
         async def serve(stop: asyncio.Event) -> None:
-            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
+            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop, door=door)
 
         await run_until_stopped({"http": serve, "probe": probe.run})

@@ -21,6 +21,7 @@ from cashback.kernel.http import (
     StructDocumentation,
 )
 from cashback.kernel.lifecycle import Check
+from cashback.processes.api.guards import Guards
 from cashback.processes.api.openapi import document_of_one
 from cashback.processes.api.operations import operations
 from cashback.processes.api.scopes import SCOPES
@@ -29,8 +30,11 @@ from cashback.purchases.service import ApiKeys, KeyOrders
 BODY_BYTES_MAX: Final = 65_536
 
 
-def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check]) -> Litestar:
+def application(
+    *, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check], guards: Guards | None = None
+) -> Litestar:
     """Return the ASGI application over the given services; `services` are what handlers ask for by name."""
+    guards = guards or Guards()
     given = {**services, "key_orders": KeyOrders(keys)}
     routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES, *cashback.webhooks.http.ROUTES]
     app = Litestar(
@@ -47,7 +51,8 @@ def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mappin
     )
     _say_scopes(app)
     # Around the router and not in it, so that a path without a route is watched, authenticated and answered like any.
-    app.asgi_handler = Observe(Head(ApiKeyAuth(app.asgi_handler, keys.authenticate)))
+    guarded = Head(ApiKeyAuth(app.asgi_handler, keys.authenticate))
+    app.asgi_handler = Observe(guarded, safety=guards.safety, access=guards.access)
     return app
 
 

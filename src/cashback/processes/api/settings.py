@@ -23,6 +23,8 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     webhook_key_before: WebhookKey = NO_KEY
     webhook_allow_loopback: bool = False
     development: bool = False
+    hsts: bool = False
+    access_log: bool = True
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -4,15 +4,15 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.http import AccessLog
 from cashback.kernel.ids import new_id
-from cashback.processes.api import Guards
 from tests.contract.rest.served import serving
-from tests.contract.rest.world import Caller, Rest, a_purchase
+from tests.contract.rest.world import UNGUARDED, Caller, Rest, a_purchase
 from tests.integration.ledger.world import Dsns, World, new_key
 
 MARKER = "Marker-of-a-person"
@@ -36,7 +36,8 @@ class Listened:
 async def listened(rest: Rest, world: World) -> Listened:
     """Give the API with an access log."""
     lines: list[str] = []
-    guards = Guards(access=AccessLog(lines.append, process="api", clock=SystemClock()))
+    access = AccessLog(lines.append, process="api", clock=SystemClock())
+    guards = msgspec.structs.replace(UNGUARDED, access=access)
     return Listened(Rest(world, rest.adapter, guards=guards), lines)
 
 

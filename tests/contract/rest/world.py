@@ -21,10 +21,14 @@ from cashback.webhooks import Endpoints, SealingKeys
 from cashback.webhooks.service.event_types import EVENT_TYPES
 from tests.contract.rest.document import Document
 from tests.integration.ledger.world import World, new_key
+from tests.support.rates import UNLIMITED
 
 PEPPER: Final = Secret("pepper-of-a-test")
 NOWHERE: Final = "127.0.0.1:1"
 """Where no adapter listens."""
+
+UNGUARDED: Final = Guards(merchants=UNLIMITED, operators=UNLIMITED, guesses=UNLIMITED)
+"""What stands around the routes, but for limits: tests of those have their own."""
 
 ENDPOINTS: Final = Endpoints(SystemClock(), keys=SealingKeys(b"k" * 32), types=EVENT_TYPES, allow_loopback=False)
 """What makes endpoints of webhooks, as in production."""
@@ -77,7 +81,7 @@ class Rest:
             services=services_over(world.api, adapter, world.purchases, clock=world.clock, endpoints=ENDPOINTS),
             keys=self.keys,
             checks={"database": world.api.ping},
-            guards=guards or Guards(),
+            guards=guards or UNGUARDED,
         )
         self.document = Document(self.app.openapi_schema.to_schema())
         self.nobody = self.caller(None)

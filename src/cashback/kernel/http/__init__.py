@@ -1,7 +1,7 @@
 """What every HTTP edge shares, from the outside in.
 
-Observe ─▶ Head ─▶ ApiKeyAuth ─▶ the framework's router ─▶ KnownParameters ─▶ JsonRequest ─▶ handler ─▶ Page
-   └───────────────────┴──────────────────┴─ whatever fails is a problem (RFC 9457) ┴─────────────┘
+Observe ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ the framework's router ─▶ KnownParameters ─▶ JsonRequest ─▶ handler
+   └─────────┴─────────┴─────────────┴─ whatever fails is a problem (RFC 9457) ─┴─────────────────┴──────────────┘
 """
 
 from cashback.kernel.http.access import AccessLog
@@ -9,6 +9,7 @@ from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.head import Head
+from cashback.kernel.http.limits import Guesses, Limits, RateLimit, charge, charge_in_turn
 from cashback.kernel.http.observe import Observe
 from cashback.kernel.http.parameters import Cursor, IdempotencyKey, KnownParameters, Limit, Reference
 from cashback.kernel.http.problems import EXCEPTION_HANDLERS, problems
@@ -23,18 +24,23 @@ __all__ = [
     "AccessLog",
     "ApiKeyAuth",
     "Cursor",
+    "Guesses",
     "Head",
     "IdempotencyKey",
     "JsonRequest",
     "KnownParameters",
     "Limit",
+    "Limits",
     "Observe",
     "Page",
     "Principal",
     "Problem",
+    "RateLimit",
     "Reference",
     "Scope",
     "StructDocumentation",
+    "charge",
+    "charge_in_turn",
     "cursor_of",
     "place_of",
     "principal_of",

@@ -13,6 +13,7 @@ from prometheus_client import Histogram
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.http.access import AccessLog, code_of
+from cashback.kernel.http.limits import told
 from cashback.kernel.http.problems import problem, problem_of, send_problem
 from cashback.kernel.http.visit import VISIT, Visit
 from cashback.kernel.safety import Safety
@@ -51,9 +52,11 @@ class Observe:
             async def watched(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     visit.status = message["status"]
-                    told: list[Any] = [*message["headers"], *self._safety.of(scope["path"])]
-                    told.append((b"traceparent", served.traceparent.encode()))
-                    message["headers"] = told
+                    headers: list[Any] = [*message["headers"], *self._safety.of(scope["path"])]
+                    headers.append((b"traceparent", served.traceparent.encode()))
+                    if visit.standing is not None:
+                        headers += told(visit.standing)
+                    message["headers"] = headers
                 elif message["type"] == "http.response.body":
                     _note_body(visit, message.get("body", b""))
                 await send(message)

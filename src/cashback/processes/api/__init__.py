@@ -1,8 +1,8 @@
 """`cashback api`: the REST API. It reaches PostgreSQL and, for live figures, the adapter; no broker and no chain.
 
-HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases, People, Programmes ─▶ database cashback
-                                           └─────▶ the stories ─▶ Readings ───────▶ database cashback
-                                                        └───────▶ Adapter ────────▶ gRPC, short deadline
+HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ router ─▶ Purchases, People, Programmes ─▶ database cashback
+                                                        └─────▶ the stories ─▶ Readings ───────▶ database cashback
+                                                                     └───────▶ Adapter ────────▶ gRPC, short deadline
 
 settings      what it needs to know
 wiring        what handlers ask for, by name

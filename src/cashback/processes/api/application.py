@@ -7,6 +7,7 @@ from litestar import HttpMethod, Litestar
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.routes import HTTPRoute
+from litestar.types import ASGIApp
 
 import cashback.ledger.http
 import cashback.purchases.http
@@ -14,10 +15,13 @@ import cashback.webhooks.http
 from cashback.kernel.http import (
     EXCEPTION_HANDLERS,
     ApiKeyAuth,
+    Guesses,
     Head,
     JsonRequest,
     KnownParameters,
+    Limits,
     Observe,
+    RateLimit,
     StructDocumentation,
 )
 from cashback.kernel.lifecycle import Check
@@ -51,9 +55,16 @@ def application(
     )
     _say_scopes(app)
     # Around the router and not in it, so that a path without a route is watched, authenticated and answered like any.
-    guarded = Head(ApiKeyAuth(app.asgi_handler, keys.authenticate))
-    app.asgi_handler = Observe(guarded, safety=guards.safety, access=guards.access)
+    app.asgi_handler = _guarded(app.asgi_handler, keys, guards)
     return app
+
+
+def _guarded(app: ASGIApp, keys: ApiKeys, guards: Guards) -> ASGIApp:
+    """Return what stands around the router, from the inside out."""
+    limits = Limits(merchants=guards.merchants, operators=guards.operators, now_s=guards.now_s)
+    guesses = Guesses(rate=guards.guesses, now_s=guards.now_s)
+    known = ApiKeyAuth(RateLimit(app, limits), keys.authenticate, has_met=keys.has_met, guesses=guesses)
+    return Observe(Head(known), safety=guards.safety, access=guards.access)
 
 
 def _say_scopes(app: Litestar) -> None:

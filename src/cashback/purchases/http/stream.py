@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.http import IdempotencyKey, Problem
+from cashback.kernel.http import IdempotencyKey, Problem, charge_in_turn
 from cashback.kernel.http.auth import is_still_let_in
 from cashback.kernel.http.body import decode_body
 from cashback.kernel.http.lines import Line, LineBounds, LinesOperation, batches_of_lines, check_lines
@@ -67,6 +67,7 @@ async def stream_purchases(
         async for batch in batches_of_lines(request, BOUNDS):
             if not await is_still_let_in(request):
                 raise ApiKeyEnded("your API key has ended while lines came; what came before that is recorded")
+            await charge_in_turn(request, len(batch))
             sound = told.sort_out(request, batch, idempotency_key)
             for (number, _), outcome in zip(sound, await bulks.record_part(sound), strict=True):
                 told.count(number, outcome)

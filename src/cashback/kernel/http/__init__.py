@@ -1,10 +1,11 @@
 """What every HTTP edge shares, from the outside in.
 
-Observe ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ the framework's router ─▶ KnownParameters ─▶ JsonRequest ─▶ handler
-   └─────────┴─────────┴─────────────┴─ whatever fails is a problem (RFC 9457) ─┴─────────────────┴──────────────┘
+Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ the framework's router ─▶ KnownParameters ─▶ JsonRequest
+   └───────────┴──────────┴─────────┴─────────────┴─ whatever fails is a problem (RFC 9457) ─┴── handler ─▶ Page ◀─┘
 """
 
 from cashback.kernel.http.access import AccessLog
+from cashback.kernel.http.admission import Admission, may_take
 from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
@@ -22,6 +23,7 @@ __all__ = [
     "PAGE_DEFAULT",
     "PAGE_MAX",
     "AccessLog",
+    "Admission",
     "ApiKeyAuth",
     "Cursor",
     "Guesses",
@@ -42,6 +44,7 @@ __all__ = [
     "charge",
     "charge_in_turn",
     "cursor_of",
+    "may_take",
     "place_of",
     "principal_of",
     "problems",

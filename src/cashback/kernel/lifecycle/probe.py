@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
+import msgspec
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.lifecycle.bounds import Door, bounded_by
-from cashback.kernel.lifecycle.listening import taking
+from cashback.kernel.lifecycle.listening import room_for, taking
 from cashback.kernel.problem import MEDIA_TYPE, problem_document
 from cashback.kernel.safety import Safety
 from cashback.kernel.telemetry import trace
@@ -22,6 +23,11 @@ Check: TypeAlias = Callable[[], Awaitable[None]]
 
 CHECK_TIMEOUT_S: Final = 1.0
 _HEADERS: Final = Safety().of("")
+OPEN: Final = Door()
+"""For whoever has no settings of its own about it."""
+
+_PROBED: Final = Door(connections_max=128)
+"""Those who ask how a process is are few."""
 
 
 class OwnSignalsServer(uvicorn.Server):
@@ -44,7 +50,7 @@ class Probe:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
-        await serve_asgi(self._app, host=self._host, port=self._port, setting="PROBE", stop=stop)
+        await serve_asgi(self._app, host=self._host, port=self._port, setting="PROBE", stop=stop, door=_PROBED)
 
     async def _app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002  # ASGI's types
         """Answer one request."""
@@ -71,19 +77,22 @@ async def serve_asgi(
     port: int,
     setting: str,
     stop: asyncio.Event,
-    door: Door | None = None,
+    door: Door = OPEN,
 ) -> None:
     """Serve an ASGI application until `stop` is set, then let requests in flight finish for two seconds.
+
+    There are as many connections at a time as `door` has room for, and as the system lets this process open.
 
     Raises:
         CannotListen: the port is taken; it names the settings that begin with `setting`.
     """
+    door = msgspec.structs.replace(door, connections_max=room_for(door.connections_max))
     # Bound here: uvicorn would end the process, in the middle of everybody's work, where we raise.
     with taking(host, port, setting=setting):
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     config = uvicorn.Config(
         app,
-        http=bounded_by(door or Door()),
+        http=bounded_by(door),
         ws="none",
         log_config=None,
         # What a client did wrong it is told; what we did wrong the application logs itself.

@@ -1,8 +1,9 @@
 """`cashback api`: the REST API. It reaches PostgreSQL and, for live figures, the adapter; no broker and no chain.
 
-HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ router ─▶ Purchases, People, Programmes ─▶ database cashback
-                                                        └─────▶ the stories ─▶ Readings ───────▶ database cashback
-                                                                     └───────▶ Adapter ────────▶ gRPC, short deadline
+HTTP ─▶ Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ router
+    router ─▶ Purchases, People, Programmes ─▶ database cashback
+       └────▶ the stories ─▶ Readings ───────▶ database cashback
+                    └──────▶ Adapter ────────▶ gRPC, short deadline
 
 settings      what it needs to know
 wiring        what handlers ask for, by name
@@ -18,11 +19,10 @@ import asyncio
 from cashback.kernel.clock import SystemClock, business_clock
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.kernel.lifecycle.bounds import Door
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.ledger.gateway import Adapter
 from cashback.processes.api.application import BODY_BYTES_MAX, application
-from cashback.processes.api.guards import Guards, guards_of
+from cashback.processes.api.guards import Guards, door_of, guards_of
 from cashback.processes.api.openapi import OPENAPI
 from cashback.processes.api.scopes import SCOPES
 from cashback.processes.api.settings import Settings
@@ -37,6 +37,7 @@ __all__ = [
     "Guards",
     "Settings",
     "application",
+    "door_of",
     "endpoints_by",
     "guards_of",
     "run",
@@ -61,7 +62,7 @@ async def run(settings: Settings) -> None:
             checks=checks,
             guards=guards,
         )
-        door = Door(headers=guards.safety.of("/"))
+        door = door_of(settings, guards)
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
 
         async def serve(stop: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ import cashback.purchases.http
 import cashback.webhooks.http
 from cashback.kernel.http import (
     EXCEPTION_HANDLERS,
+    Admission,
     ApiKeyAuth,
     Guesses,
     Head,
@@ -64,7 +65,8 @@ def _guarded(app: ASGIApp, keys: ApiKeys, guards: Guards) -> ASGIApp:
     limits = Limits(merchants=guards.merchants, operators=guards.operators, now_s=guards.now_s)
     guesses = Guesses(rate=guards.guesses, now_s=guards.now_s)
     known = ApiKeyAuth(RateLimit(app, limits), keys.authenticate, has_met=keys.has_met, guesses=guesses)
-    return Observe(Head(known), safety=guards.safety, access=guards.access)
+    admitted = Admission(Head(known), requests_max=guards.requests_max, within_s=guards.request_within_s)
+    return Observe(admitted, safety=guards.safety, access=guards.access)
 
 
 def _say_scopes(app: Litestar) -> None:

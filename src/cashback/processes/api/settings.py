@@ -6,7 +6,9 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from cashback.kernel.config import Dsn, HostPort, Port, Secret
+from cashback.kernel.http.admission import REQUESTS_MAX
 from cashback.kernel.http.limits import MERCHANTS, OPERATORS
+from cashback.kernel.lifecycle.bounds import CONNECTIONS_MAX
 from cashback.kernel.principal import BURST_MAX, RATE_PER_S_MAX
 from cashback.kernel.wanted import UNIT
 from cashback.processes.tls import ClientTls
@@ -37,6 +39,8 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     rate_burst: Burst = MERCHANTS.burst
     operator_rate_per_s: PerSecond = OPERATORS.per_s
     operator_rate_burst: Burst = OPERATORS.burst
+    http_requests_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = REQUESTS_MAX
+    http_connections_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = CONNECTIONS_MAX
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:

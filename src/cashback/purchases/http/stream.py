@@ -11,11 +11,12 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.http import IdempotencyKey, Problem, charge_in_turn
+from cashback.kernel.http import IdempotencyKey, Problem, charge_in_turn, may_take
 from cashback.kernel.http.auth import is_still_let_in
 from cashback.kernel.http.body import decode_body
 from cashback.kernel.http.lines import Line, LineBounds, LinesOperation, batches_of_lines, check_lines
 from cashback.kernel.http.problems import part_of_answer
+from cashback.kernel.lifecycle.bounds import LINES_WITHIN_S
 from cashback.purchases.http.commands import asked_by, command_route
 from cashback.purchases.http.purchases import PurchaseBody, command_of
 from cashback.purchases.model import NewPurchase, Outcome, Recorded, Refused
@@ -26,6 +27,9 @@ BOUNDS: Final = LineBounds(
     body_bytes_max=2**26, line_bytes_max=2**16, lines_max=100_000, batch_max=500, batch_bytes_max=2**20
 )
 PROBLEMS_MAX: Final = 1_000
+WITHIN_S: Final = LINES_WITHIN_S + 60.0
+"""What came last is still to be recorded once all has come."""
+
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -61,6 +65,7 @@ async def stream_purchases(
     again as it was: what was recorded is counted as replayed. Each line has a key made of the stream's and its number.
     """
     check_lines(request)
+    may_take(request, WITHIN_S)
     told = _Told()
     with bulks.seat():
         await bulks.open_stream(**asked_by(request, idempotency_key))

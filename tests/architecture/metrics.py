@@ -75,7 +75,7 @@ LABELS: Final = {
 """Every label with what bounds its values: nobody's id, key, address or words are one."""
 
 GROUPS: Final = (
-    ("HTTP and gRPC", r"http_|rpc_"),
+    ("HTTP and gRPC", r"http_|rpc_|cashback_http_"),
     ("Broker and consumers", r"messaging_|cashback_(bus|consumer)_"),
     ("Outbox", r"cashback_outbox_"),
     ("Database", r"db_|cashback_database_"),

@@ -62,7 +62,7 @@ NOT_OVER_REST = {
     "settings_invalid": "ends the process at its start",
     "user_ambiguous": "of imports, which name users",
     **dict.fromkeys(
-        ("rejected", "invalid", "not_found", "conflict", "busy", "outdated", "forbidden", "unavailable"),
+        ("rejected", "invalid", "not_found", "conflict", "busy", "outdated", "forbidden", "limited", "unavailable"),
         "a kind, no failure",
     ),
 }

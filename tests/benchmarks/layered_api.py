@@ -25,16 +25,17 @@ from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.kernel.principal import Principal, Scope
 from cashback.kernel.telemetry import configure
 from cashback.ledger.gateway import Adapter
-from cashback.processes.api import Settings, application, endpoints_by, services_over
+from cashback.processes.api import Settings, application, door_of, endpoints_by, guards_of, services_over
 from cashback.purchases import ApiKeys, Purchases
 from tests.benchmarks.single_api import nothing
+from tests.support.rates import UNLIMITED
 
 NOTHING: Final = "nothing"
 EVERYTHING: Final = "everything"
 ROUTER: Final = "router"
 INSIDE: Final = KnownParameters.__name__
 
-_SOMEBODY: Final = Principal("key_nobody", Scope.OPERATOR, None)
+_SOMEBODY: Final = Principal("key_nobody", Scope.OPERATOR, None, rate=UNLIMITED)
 
 
 class PassedOn:
@@ -113,11 +114,12 @@ async def run(settings: Settings, name: str) -> None:
         services = services_over(
             database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=clock)
         )
-        make = partial(application, services=services, keys=keys, checks={"database": database.ping})
-        app = made(make, name)
+        checks, guards = {"database": database.ping}, guards_of(settings)
+        make = partial(application, services=services, keys=keys, checks=checks, guards=guards)
+        app, door = made(make, name), door_of(settings, guards)
 
         async def serve(stop: asyncio.Event) -> None:
-            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
+            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop, door=door)
 
         await run_until_stopped({"http": serve})
 

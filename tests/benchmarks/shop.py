@@ -22,6 +22,7 @@ from cashback.processes.embedded import EmbeddedPostgres
 from cashback.processes.stack import Plan, Ports
 from cashback.purchases import ApiKeys, People, Programmes
 from cashback.purchases.model import OPERATOR, Merchant, NewMerchant, NewUser, Outcome, ProgrammeStart, Recorded, User
+from tests.support.rates import UNLIMITED
 
 USERS: Final = 2_000
 AMOUNT_MINOR: Final = 1_999
@@ -113,7 +114,7 @@ async def open_shop(folder: Path) -> AsyncIterator[Shop]:
         async with Database.open(plan.dsn(postgres, "cashback", "cashback_api"), name="bench") as database:
             cast = await furnish(database)
             keys = ApiKeys(database, pepper=plan.pepper, clock=SystemClock())
-            _, secret = await keys.create(scope=Scope.OPERATOR, label="bench")
+            _, secret = await keys.create(scope=Scope.OPERATOR, label="bench", rate=UNLIMITED)
         yield Shop(postgres, plan, secret.value, cast)
     finally:
         await asyncio.to_thread(postgres.stop)

@@ -16,7 +16,7 @@ from cashback.kernel.lifecycle import run_until_stopped
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.kernel.telemetry import configure
 from cashback.ledger.gateway import Adapter
-from cashback.processes.api import Settings, application, endpoints_by, services_over
+from cashback.processes.api import Settings, application, door_of, endpoints_by, guards_of, services_over
 from cashback.purchases import ApiKeys, Limits, Purchases
 
 
@@ -39,11 +39,13 @@ async def run(settings: Settings) -> None:
         services = services_over(
             database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=clock)
         )
-        app = application(services=services, keys=keys, checks={"database": database.ping})
+        guards = guards_of(settings)
+        app = application(services=services, keys=keys, checks={"database": database.ping}, guards=guards)
+        door = door_of(settings, guards)
         app.register(nothing)
 
         async def serve(stop: asyncio.Event) -> None:
-            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
+            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop, door=door)
 
         await run_until_stopped({"http": serve})
 

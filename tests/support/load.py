@@ -208,7 +208,7 @@ class Load:
 def _asks_for_patience(response: httpx.Response) -> bool:
     """Tell whether the same request may be answered otherwise in a while."""
     is_busy = response.status_code == HTTPStatus.CONFLICT and response.json()["code"] == _KEY_BUSY
-    return is_busy or response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    return is_busy or response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 def new_key() -> str:

@@ -20,6 +20,7 @@ from cashback.processes.stack import Stack
 from cashback.purchases.service import ApiKeys
 from tests.support.chain import ChainReader
 from tests.support.facts import eventually
+from tests.support.rates import UNLIMITED
 
 SOON_S: Final = 0.25
 """Between two blocks, where tests wait for mints: one is final when four blocks are on top of it."""
@@ -90,7 +91,9 @@ class WholeSystem(Stack):
         dsn = self.operator_settings()["CASHBACK_API_DSN"]
         async with Database.open(dsn, name="test", connections_max=1) as database:
             keys = ApiKeys(database, pepper=self.plan.pepper, clock=SystemClock())
-            _, secret = await keys.create(scope=Scope.MERCHANT, merchant_id=merchant_id, label="of a test")
+            _, secret = await keys.create(
+                scope=Scope.MERCHANT, merchant_id=merchant_id, label="of a test", rate=UNLIMITED
+            )
         return secret.value
 
     async def reconciled(self) -> Report:

@@ -33,6 +33,8 @@ def keys() -> None:
 @click.option("--label", required=True, help="Whose key it is, for people.")
 @click.option("--scope", "scopes", multiple=True, help="What it is made for, such as purchases:write; may be repeated.")
 @click.option("--expires-at", "end", help="An instant of RFC 3339 from which on it opens nothing.")
+@click.option("--rate-per-s", type=click.IntRange(1, 1_000_000), help="How often it may ask in the long run.")
+@click.option("--burst", type=click.IntRange(1, 10_000_000), help="How often at once; twice that without it.")
 @json_option
 def create(  # click hands options over by name
     operator: bool,  # noqa: FBT001  # as above
@@ -40,18 +42,23 @@ def create(  # click hands options over by name
     label: str,
     scopes: tuple[str, ...],
     end: str | None,
+    rate_per_s: int | None,
+    burst: int | None,
     as_json: bool,  # noqa: FBT001  # as above
 ) -> None:
     """Create a key and print its secret, which cannot be shown again.
 
-    Without scopes it does all that its kind may.
+    Without scopes it does all that its kind may, and as often without a rate.
 
     Example: cashback keys create --merchant mer_01k9z3v6q8e2r9xw5t4c7m1n0p --label "web shop" --scope purchases:write
     """
     if operator == (merchant_id is not None):
         raise click.UsageError("name exactly one of --operator and --merchant")
+    if burst is not None and rate_per_s is None:
+        raise click.UsageError("--burst goes with --rate-per-s")
     expires_at = None if end is None else instant(end, "--expires-at")
-    made = asyncio.run(_with_keys(_create, merchant_id, label, scopes, expires_at))
+    rate = None if rate_per_s is None else (rate_per_s, burst or min(2 * rate_per_s, 10_000_000))
+    made = asyncio.run(_with_keys(_create, merchant_id, label, scopes, expires_at, rate))
     _print_new(made, "a new key; its secret is not kept", as_json=as_json)
 
 
@@ -137,9 +144,10 @@ async def _create(
     label: str,
     scopes: tuple[str, ...],
     expires_at: datetime | None,
+    rate: tuple[int, int] | None,
 ) -> dict[str, Any]:
     """Create a key for the operator, or for a merchant when one is named."""
-    from cashback.kernel.principal import Scope
+    from cashback.kernel.principal import Rate, Scope
 
     key, secret = await keys.create(
         scope=Scope.OPERATOR if merchant_id is None else Scope.MERCHANT,
@@ -147,6 +155,7 @@ async def _create(
         label=label,
         scopes=scopes or None,
         expires_at=expires_at,
+        rate=None if rate is None else Rate(*rate),
     )
     return _new(key, secret)
 

@@ -7,7 +7,8 @@
     │   ├── Conflict      409 it contradicts what is already stored
     │   │   ├── Busy          409 for as long as something else is being done
     │   │   └── Outdated      412 somebody has changed it since the caller has seen it
-    │   └── Forbidden     403 the caller may not do this
+    │   ├── Forbidden     403 the caller may not do this
+    │   └── Limited       429 the caller asks more often than it may
     ├── Unavailable   the world failed; the same call may work later     HTTP 503   bus: nak           gRPC UNAVAILABLE
     └── Broken        one of our invariants failed; stop and page        HTTP 500   bus: stop          gRPC INTERNAL
 
@@ -69,6 +70,12 @@ class Forbidden(Rejected):
     """The caller is known and may not do this."""
 
     code = "forbidden"
+
+
+class Limited(Rejected):
+    """The caller asks more often than it may: some time later the same request will do."""
+
+    code = "limited"
 
 
 class Unavailable(CashbackError):

@@ -1,6 +1,7 @@
 """Who is calling, once an API key has said so: known to services, which know no HTTP."""
 
 from enum import Enum
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,11 @@ class ScopeMissing(Forbidden):
     """The key was not made for this; `scope` is what it would have to be made for."""
 
     code = "scope_missing"
+
+
+RATE_PER_S_MAX: Final = 1_000_000
+BURST_MAX: Final = 10_000_000
+"""What a rate may be at most; the database has the same bounds."""
 
 
 class Rate(msgspec.Struct, frozen=True):

@@ -98,7 +98,8 @@ class Client:
             raise ApiUnavailable(f"{method} {path} was not answered in JSON: {response.status_code}") from cause
         if response.is_success:
             return document, response.headers
-        kind = ApiUnavailable if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiRejected
+        is_later = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        kind = ApiUnavailable if is_later or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiRejected
         place = document.get("pointer") or document.get("parameter") or ""
         where = f" ({place})" if place else ""
         raise kind(f"{document.get('code')}: {document.get('detail')}{where}")

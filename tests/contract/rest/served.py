@@ -15,6 +15,7 @@ from cashback.processes.embedded import HOST, CashbackProcess, free_port
 from cashback.purchases import ApiKeys
 from tests.contract.rest.world import NOWHERE, PEPPER
 from tests.integration.ledger.world import Dsns
+from tests.support.rates import UNLIMITED
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -83,4 +84,4 @@ async def _operators_secret(dsns: Dsns) -> str:
     """Return a new operator's key."""
     async with Database.open(dsns.of("cashback_api"), name="test", connections_max=1) as database:
         keys = ApiKeys(database, pepper=PEPPER, clock=SystemClock())
-        return (await keys.create(scope=Scope.OPERATOR, label="of a test"))[1].value
+        return (await keys.create(scope=Scope.OPERATOR, label="of a test", rate=UNLIMITED))[1].value

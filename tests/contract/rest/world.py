@@ -14,17 +14,21 @@ from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.http import Scope
 from cashback.ledger.gateway import Adapter
-from cashback.processes.api import application, services_over
+from cashback.processes.api import Guards, application, services_over
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import Merchant, User
 from cashback.webhooks import Endpoints, SealingKeys
 from cashback.webhooks.service.event_types import EVENT_TYPES
 from tests.contract.rest.document import Document
 from tests.integration.ledger.world import World, new_key
+from tests.support.rates import UNLIMITED
 
 PEPPER: Final = Secret("pepper-of-a-test")
 NOWHERE: Final = "127.0.0.1:1"
 """Where no adapter listens."""
+
+UNGUARDED: Final = Guards(merchants=UNLIMITED, operators=UNLIMITED, guesses=UNLIMITED)
+"""What stands around the routes, but for limits: tests of those have their own."""
 
 ENDPOINTS: Final = Endpoints(SystemClock(), keys=SealingKeys(b"k" * 32), types=EVENT_TYPES, allow_loopback=False)
 """What makes endpoints of webhooks, as in production."""
@@ -68,14 +72,16 @@ class Caller:
 class Rest:
     """The API over one database, its operator, one user and one merchant; `keys` are those of its own process."""
 
-    def __init__(self, world: World, adapter: Adapter) -> None:
-        """Serve `world`."""
+    def __init__(self, world: World, adapter: Adapter, *, guards: Guards | None = None) -> None:
+        """Serve `world`, behind `guards`."""
         self.world = world
+        self.adapter = adapter
         self.keys = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
         self.app = application(
             services=services_over(world.api, adapter, world.purchases, clock=world.clock, endpoints=ENDPOINTS),
             keys=self.keys,
             checks={"database": world.api.ping},
+            guards=guards or UNGUARDED,
         )
         self.document = Document(self.app.openapi_schema.to_schema())
         self.nobody = self.caller(None)

@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+import httpx
 import msgspec
 import pytest
 
@@ -223,6 +224,14 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(dev: Dev, ask: Ask, cash
     assert (listed[made["id"]]["revoked_at"], listed[made["id"]]["label"]) == (None, "web shop")
     assert listed[revoked["id"]]["revoked_at"] is not None
     assert made["secret"] not in cashback("keys", "list", settings=dev.settings).out
+
+
+def test_a_key_may_ask_as_often_as_it_was_made_for(dev: Dev, ask: Ask) -> None:
+    """Every answer tells it."""
+    made = ask("keys", "create", "--operator", "--label", "slow", "--rate-per-s", "3", "--burst", "7")
+    headers = {"Authorization": f"Bearer {made['secret']}"}
+    answer = httpx.get(f"{dev.settings['CASHBACK_API_URL']}/v1/programmes/current", headers=headers)
+    assert (answer.status_code, answer.headers["ratelimit-policy"]) == (200, '"key";q=7;w=3')
 
 
 def test_a_key_does_what_it_was_made_for_and_is_replaced(dev: Dev, ask: Ask, cashback: Cashback) -> None:

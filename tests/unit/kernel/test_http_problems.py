@@ -5,7 +5,17 @@ import pytest
 import structlog
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 
-from cashback.kernel.errors import Broken, CashbackError, Conflict, Forbidden, Invalid, NotFound, Rejected, Unavailable
+from cashback.kernel.errors import (
+    Broken,
+    CashbackError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    Limited,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
 from cashback.kernel.http.problems import problem_of
 from cashback.kernel.problem import MEDIA_TYPE, Problem, problem_document
 from cashback.kernel.telemetry import trace
@@ -20,6 +30,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         (NotFound("no"), 404, "not_found"),
         (Conflict("no"), 409, "conflict"),
         (Forbidden("no"), 403, "forbidden"),
+        (Limited("no"), 429, "limited"),
         (Rejected("no"), 400, "rejected"),
         (Unavailable("no"), 503, "unavailable"),
         (NotFoundException(), 404, "route_unknown"),
@@ -34,7 +45,7 @@ def test_each_kind_of_failure_has_its_status(error: Exception, status: int, code
     document = msgspec.json.decode(answer.content, type=Problem)
     assert (answer.status_code, document.status, document.code) == (status, status, code)
     assert answer.media_type == MEDIA_TYPE
-    assert (answer.headers.get("Retry-After") is not None) == (status == 503)
+    assert (answer.headers.get("Retry-After") is not None) == (status in {429, 503})
 
 
 @pytest.mark.parametrize("error", [Broken("a secret"), CashbackError("a secret"), RuntimeError("a secret")])

@@ -1,13 +1,16 @@
 """What every HTTP edge shares, from the outside in.
 
-Observe ─▶ Head ─▶ ApiKeyAuth ─▶ the framework's router ─▶ KnownParameters ─▶ JsonRequest ─▶ handler ─▶ Page
-   └───────────────────┴──────────────────┴─ whatever fails is a problem (RFC 9457) ┴─────────────┘
+Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ the framework's router ─▶ KnownParameters ─▶ JsonRequest
+   └───────────┴──────────┴─────────┴─────────────┴─ whatever fails is a problem (RFC 9457) ─┴── handler ─▶ Page ◀─┘
 """
 
+from cashback.kernel.http.access import AccessLog
+from cashback.kernel.http.admission import Admission, may_take
 from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.head import Head
+from cashback.kernel.http.limits import Guesses, Limits, RateLimit, charge, charge_in_turn
 from cashback.kernel.http.listing import InOrder, Terms, expanded, period
 from cashback.kernel.http.observe import Observe
 from cashback.kernel.http.parameters import Cursor, IdempotencyKey, KnownParameters, Limit, Reference
@@ -20,24 +23,32 @@ __all__ = [
     "EXCEPTION_HANDLERS",
     "PAGE_DEFAULT",
     "PAGE_MAX",
+    "AccessLog",
+    "Admission",
     "ApiKeyAuth",
     "Cursor",
+    "Guesses",
     "Head",
     "IdempotencyKey",
     "InOrder",
     "JsonRequest",
     "KnownParameters",
     "Limit",
+    "Limits",
     "Observe",
     "Page",
     "Principal",
     "Problem",
+    "RateLimit",
     "Reference",
     "Scope",
     "StructDocumentation",
     "Terms",
+    "charge",
+    "charge_in_turn",
     "cursor_of",
     "expanded",
+    "may_take",
     "period",
     "place_of",
     "principal_of",

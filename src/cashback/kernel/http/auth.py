@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias, cast
 from litestar.types import ASGIApp, Receive, Send
 
 from cashback.kernel.errors import Forbidden
+from cashback.kernel.http.limits import Guesses, limited
 from cashback.kernel.http.problems import problem, send_problem
 from cashback.kernel.principal import Principal, Scope
 
@@ -23,6 +24,8 @@ _AGAIN: Final = "cashback.ask_again"
 """Where a request keeps how it is asked once more who sent it."""
 
 Authenticate: TypeAlias = Callable[[str], Awaitable[Principal | None]]
+HasMet: TypeAlias = Callable[[str], bool]
+"""Tells, without asking anybody, whether a secret was let in before."""
 
 
 class OperatorOnly(Forbidden):
@@ -52,21 +55,38 @@ def require_operator(principal: Principal) -> None:
 
 
 class ApiKeyAuth:
-    """ASGI middleware that lets nobody past without a valid key, save for health and the documentation."""
+    """ASGI middleware that lets nobody past without a valid key, save for health and the documentation.
 
-    def __init__(self, app: ASGIApp, authenticate: Authenticate) -> None:
+    An address where somebody guesses is told to wait, before what it presents is looked up; but for keys that were let
+    in before.
+    """
+
+    def __init__(
+        self, app: ASGIApp, authenticate: Authenticate, *, has_met: HasMet, guesses: Guesses | None = None
+    ) -> None:
         """Guard `app`; `authenticate` returns None for an unknown or revoked key."""
         self._app = app
         self._authenticate = authenticate
+        self._has_met = has_met
+        self._guesses = guesses or Guesses()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
-        """Answer 401 or pass the request on with its principal."""
+        """Answer 401 or pass the request on with its principal.
+
+        Raises:
+            RateLimited: somebody at this address was wrong too often.
+        """
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDER):
             await self._app(scope, receive, send)
             return
         presented = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        address = (scope.get("client") or ("",))[0]
+        wait_s = self._guesses.wait_s(address)
+        if wait_s and not self._is_met(presented):
+            raise limited(wait_s, reason="guesses", detail="too many requests came from here without a valid API key")
         principal = await self._principal(presented)
         if principal is None:
+            self._guesses.note(address)
             answer = problem(401, "api_key_invalid", "present a valid API key as `Authorization: Bearer ...`")
             answer.headers["WWW-Authenticate"] = _CHALLENGE + _ERROR if presented else _CHALLENGE
             await send_problem(send, answer)
@@ -76,8 +96,17 @@ class ApiKeyAuth:
         await self._app(scope, receive, send)
 
     async def _principal(self, presented: bytes) -> Principal | None:
-        """Return the caller that the header names, or None; the scheme's case does not matter (RFC 9110, 11.1)."""
-        scheme, _, secret = presented.partition(b" ")
-        if scheme.lower() != b"bearer" or not secret.isascii():
-            return None
-        return await self._authenticate(secret.decode())
+        """Return the caller that the header names, or None."""
+        secret = _secret_in(presented)
+        return None if secret is None else await self._authenticate(secret)
+
+    def _is_met(self, presented: bytes) -> bool:
+        """Tell whether what the header has was let in before."""
+        secret = _secret_in(presented)
+        return secret is not None and self._has_met(secret)
+
+
+def _secret_in(presented: bytes) -> str | None:
+    """Return the secret that the header has, or None; the case of its scheme does not matter (RFC 9110, 11.1)."""
+    scheme, _, secret = presented.partition(b" ")
+    return secret.decode() if scheme.lower() == b"bearer" and secret.isascii() else None

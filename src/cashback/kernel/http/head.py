@@ -1,8 +1,10 @@
 """HEAD wherever GET is served (RFC 9110, section 9.3.2): the same answer without its body."""
 
-from typing import Any
+from typing import Any, Final
 
 from litestar.types import ASGIApp, Message, Receive, Send
+
+_FOUND: Final = ("path_template", "path_params", "user")
 
 
 class Head:
@@ -27,7 +29,11 @@ class Head:
             await send(message)
 
         asked: Any = {**scope, "method": "GET"} if is_head else scope
-        await self._app(asked, receive, headless)
+        try:
+            await self._app(asked, receive, headless)
+        finally:
+            # What was found on the way in is told further out, under the method that was asked for.
+            scope.update({name: asked[name] for name in _FOUND if name in asked})
 
 
 def allowed(methods: str) -> str:

@@ -1,7 +1,11 @@
-"""One thin ASGI middleware that watches every request: its trace, its duration, its answer."""
+"""One thin ASGI middleware that watches every request: its trace, its duration, its answer.
+
+What stands on every answer is written here as well, and the line of the access log: a layer of its own for each would
+cost more than what it does.
+"""
 
 import asyncio
-from http import HTTPMethod
+from http import HTTPMethod, HTTPStatus
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Message, Receive, Send
@@ -9,7 +13,11 @@ from prometheus_client import Histogram
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.failpoints import reach
+from cashback.kernel.http.access import AccessLog, code_of
+from cashback.kernel.http.limits import told
 from cashback.kernel.http.problems import problem, problem_of, send_problem
+from cashback.kernel.http.visit import VISIT, Visit
+from cashback.kernel.safety import Safety
 from cashback.kernel.telemetry import Kind, Span, span
 
 DURATION: Final = Histogram(
@@ -26,9 +34,11 @@ _METHODS: Final = frozenset(HTTPMethod)
 class Observe:
     """Continues or starts the request's trace, counts and times it, and answers for what nobody else caught."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Watch `app`."""
+    def __init__(self, app: ASGIApp, *, safety: Safety | None = None, access: AccessLog | None = None) -> None:
+        """Watch `app`; every answer has the headers of `safety`, and a line in `access`, if there is one."""
         self._app = app
+        self._safety = safety or Safety()
+        self._access = access
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
         """Pass the request on."""
@@ -38,36 +48,55 @@ class Observe:
         given = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
         send = _past_points(scope, send)
         begun_s = monotonic_s()
-        status = 0
+        visit = scope[VISIT] = Visit()
         with span("HTTP", kind=Kind.SERVER, parent=given.decode("latin-1") or None) as served:
 
             async def watched(message: Message) -> None:
-                nonlocal status
                 if message["type"] == "http.response.start":
-                    status = message["status"]
-                    headers: list[Any] = [*message["headers"], (b"traceparent", served.traceparent.encode())]
+                    visit.status = message["status"]
+                    headers: list[Any] = [*message["headers"], *self._safety.of(scope["path"])]
+                    headers.append((b"traceparent", served.traceparent.encode()))
+                    if visit.standing is not None:
+                        headers += told(visit.standing)
                     message["headers"] = headers
+                elif message["type"] == "http.response.body":
+                    _note_body(visit, message.get("body", b""))
                 await send(message)
 
             try:
                 await self._app(scope, receive, watched)
             except asyncio.CancelledError:
                 # The process is ending and its patience is over; whether it was done, the same request finds out.
-                if not status:
+                if not visit.status:
                     await send_problem(watched, problem(503, "stopping", "this process is ending; try again"))
                 raise
             except Exception as error:  # the server outlives a request that broke
                 answer = problem_of(error)
-                if status:
+                if visit.status:
                     # Half an answer cannot be taken back: the server cuts the connection.
                     raise
                 await send_problem(watched, answer, has_body=scope["method"] != "HEAD")
             finally:
-                method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
-                route = scope.get("path_template") or ""
-                DURATION.labels(method, str(status or 500), route).observe(monotonic_s() - begun_s)
-                if served.is_recorded:
-                    _describe(served, scope, method=method, route=route, status=status or 500)
+                self._tell(scope, visit, served, took_s=monotonic_s() - begun_s)
+
+    def _tell(self, scope: Any, visit: Visit, served: Span, *, took_s: float) -> None:  # noqa: ANN401  # ASGI's own dict
+        """Tell of an answer that was given: by figures, to the access log, and to whoever collects traces."""
+        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        route = scope.get("path_template") or ""
+        status = visit.status or _SERVER_FAILED
+        DURATION.labels(method, str(status), route).observe(took_s)
+        if served.is_recorded:
+            _describe(served, scope, method=method, route=route, status=status)
+        if self._access is not None:
+            trace_id = served.traceparent.split("-")[1]
+            self._access.tell(scope, visit, method=method, route=route, trace_id=trace_id, took_s=took_s)
+
+
+def _note_body(visit: Visit, body: bytes) -> None:
+    """Count a part of an answer, and note the code of a problem, which is sent as a whole."""
+    visit.bytes_out += len(body)
+    if visit.status >= HTTPStatus.BAD_REQUEST and visit.code is None:
+        visit.code = code_of(body)
 
 
 def _past_points(scope: Any, send: Send) -> Send:  # noqa: ANN401  # ASGI's own dict

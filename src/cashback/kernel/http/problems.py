@@ -7,6 +7,7 @@
 | `Conflict`                      | 409    | its own; a `Busy` with Retry-After                        |
 | an `Outdated` one               | 412    | its own                                                   |
 | `Forbidden`                     | 403    | its own                                                   |
+| `Limited`                       | 429    | its own, with Retry-After                                 |
 | any other `Rejected`            | 400    | its own                                                   |
 | `Unavailable`                   | 503    | its own, with Retry-After                                 |
 | `Broken`, anything unforeseen   | 500    | `internal`; the cause is only logged                      |
@@ -32,6 +33,7 @@ from cashback.kernel.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    Limited,
     NotFound,
     Outdated,
     Rejected,
@@ -51,6 +53,7 @@ _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
     (Outdated, 412),
     (Conflict, 409),
     (Forbidden, 403),
+    (Limited, 429),
     (Rejected, 400),
     (Unavailable, 503),
     (Broken, 500),
@@ -78,10 +81,11 @@ _MEANING: Final = {
     413: "The body is larger than any sound one.",
     415: "The body says that it is something else than plain JSON.",
     422: "The request breaks a stated rule; `pointer` or `parameter` names the place.",
+    429: "This API key asks more often than it may; the same request will do after `Retry-After` seconds.",
     500: "Something is broken on our side.",
     503: "The world failed; the same request may work after `Retry-After` seconds.",
 }
-_COMMON: Final = (400, 401, 403, 422, 500, 503)
+_COMMON: Final = (400, 401, 403, 422, 429, 500, 503)
 _INSUFFICIENT: Final = 'Bearer realm="cashback", error="insufficient_scope"'
 log = logger(__name__)
 
@@ -108,6 +112,8 @@ def problem_of(error: Exception) -> Response[bytes]:
             response = problem(status, error.code, error.detail, fields=error.fields)
             if isinstance(error, Busy):
                 response.headers["Retry-After"] = str(RETRY_AFTER_S)
+            if isinstance(error, Limited):
+                response.headers["Retry-After"] = str(error.fields.get("retry_after_s", RETRY_AFTER_S))
             if isinstance(error, ScopeMissing):
                 # RFC 6750, section 3.1.
                 response.headers["WWW-Authenticate"] = f'{_INSUFFICIENT}, scope="{error.fields["scope"]}"'

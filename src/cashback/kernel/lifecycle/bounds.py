@@ -10,11 +10,15 @@ long as it goes on.
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import Final
 
+import msgspec
+from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from cashback.kernel.problem import MEDIA_TYPE, problem_document
+from cashback.kernel.safety import Headers, Safety
 from cashback.kernel.telemetry import trace
 
 HEAD_BYTES_MAX: Final = 32_768
@@ -24,6 +28,13 @@ REQUEST_WITHIN_S: Final = 30.0
 """How long a request may take to arrive, from its first byte to its last."""
 
 
+CONNECTIONS_MAX: Final = 2_048
+TURNED_AWAY_MAX: Final = 128
+"""How many more connections are kept for as long as it takes to say that they are too many."""
+
+TURNED_AWAY_WITHIN_S: Final = 2.0
+RETRY_AFTER_S: Final = 1
+
 LINES_MEDIA_TYPE: Final = "application/x-ndjson"
 LINES_BYTES: Final = 65_536
 """So much of a body of lines must come in the time that any other has for the whole."""
@@ -31,10 +42,21 @@ LINES_BYTES: Final = 65_536
 LINES_WITHIN_S: Final = 600.0
 """How long a body of lines may take."""
 
+REFUSED: Final = Counter("cashback_http_connections_refused_total", "Connections that were too many.")
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server stands towards those who come: how many at a time, and with which headers it refuses."""
+
+    connections_max: int = CONNECTIONS_MAX
+    headers: Headers = Safety().of("")
+
 
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with the bounds that it lacks, and with problems as its own refusals."""
 
+    door = Door()
+    _is_turned_away = False
     _head_bytes = 0
     _is_in_head = False
     _is_too_large = False
@@ -43,9 +65,20 @@ class BoundedHttp(HttpToolsProtocol):
     _lines_until_s: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Give a connection that says nothing as long as one that has nothing more to say."""
+        """Give a connection that says nothing as long as one that has nothing more to say.
+
+        One that is too many is answered as soon as it says something, and one beyond these is closed without a word.
+        """
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        too_many = len(self.connections) - self.door.connections_max
+        patience_s: float = self.timeout_keep_alive
+        if too_many > 0:
+            REFUSED.inc()
+            self._is_turned_away, patience_s = True, TURNED_AWAY_WITHIN_S
+        if too_many > TURNED_AWAY_MAX:
+            transport.abort()
+            return
+        self.timeout_keep_alive_task = self.loop.call_later(patience_s, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline."""
@@ -54,6 +87,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head has grown too large without ever ending."""
+        if self._is_turned_away:
+            if not self.transport.is_closing():
+                self._refuse(503, "overloaded", "too many connections are open; try again shortly")
+            return
         super().data_received(data)
         if self._is_in_head:
             self._head_bytes += len(data)
@@ -118,10 +155,13 @@ class BoundedHttp(HttpToolsProtocol):
         """Write one whole response and close."""
         with trace(None):
             body = problem_document(status, code, detail)
+        retry = (b"retry-after: " + str(RETRY_AFTER_S).encode(),) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()
         head = (
             b"content-type: " + MEDIA_TYPE.encode(),
             b"content-length: " + str(len(body)).encode(),
             b"connection: close",
+            *retry,
+            *(name + b": " + value for name, value in self.door.headers),
         )
         self.transport.write(STATUS_LINE[status] + b"\r\n".join(head) + b"\r\n\r\n" + body)
         self.transport.close()
@@ -131,3 +171,13 @@ class BoundedHttp(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def bounded_by(door: Door) -> type[BoundedHttp]:
+    """Return the protocol of a server with that door."""
+
+    class AtTheDoor(BoundedHttp):
+        """One connection to it."""
+
+    AtTheDoor.door = door
+    return AtTheDoor

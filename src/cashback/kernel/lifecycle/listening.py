@@ -1,10 +1,18 @@
 """Taking the address at which a process serves, and saying in a sentence why that is not possible."""
 
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.telemetry import logger
+
+FILES_BESIDE: Final = 256
+"""What a process has open beside connections of callers: those to databases, its log, those that it refuses."""
+
+log = logger(__name__)
 
 
 class CannotListen(Unavailable):
@@ -29,3 +37,20 @@ def taking(host: str, port: int, *, setting: str) -> Iterator[None]:
             f"cannot listen at {host}, port {port}: {why}; choose another with CASHBACK_{setting}_PORT or"
             f" CASHBACK_{setting}_HOST, or end whoever has it"
         ) from cause
+
+
+def room_for(connections_max: int) -> int:
+    """Have the process be allowed as many open files as so many connections need; return for how many there is room.
+
+    Many systems give a process 1,024 unless it asks for more: at those no further connection would be taken, and
+    whatever else opens a file would fail.
+    """
+    wanted = connections_max + FILES_BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections_max
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        log.warning("connections.bounded", connections=max(1, allowed - FILES_BESIDE), open_files_max=allowed)
+    return max(1, allowed - FILES_BESIDE)

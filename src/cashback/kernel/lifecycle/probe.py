@@ -7,19 +7,27 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
+import msgspec
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cashback.kernel.errors import CashbackError
-from cashback.kernel.lifecycle.bounds import BoundedHttp
-from cashback.kernel.lifecycle.listening import taking
+from cashback.kernel.lifecycle.bounds import Door, bounded_by
+from cashback.kernel.lifecycle.listening import room_for, taking
 from cashback.kernel.problem import MEDIA_TYPE, problem_document
+from cashback.kernel.safety import Safety
 from cashback.kernel.telemetry import trace
 
 Check: TypeAlias = Callable[[], Awaitable[None]]
 """Returns when a dependency answers, raises a `CashbackError` when it does not."""
 
 CHECK_TIMEOUT_S: Final = 1.0
+_HEADERS: Final = Safety().of("")
+OPEN: Final = Door()
+"""For whoever has no settings of its own about it."""
+
+_PROBED: Final = Door(connections_max=128)
+"""Those who ask how a process is are few."""
 
 
 class OwnSignalsServer(uvicorn.Server):
@@ -42,7 +50,7 @@ class Probe:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
-        await serve_asgi(self._app, host=self._host, port=self._port, setting="PROBE", stop=stop)
+        await serve_asgi(self._app, host=self._host, port=self._port, setting="PROBE", stop=stop, door=_PROBED)
 
     async def _app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002  # ASGI's types
         """Answer one request."""
@@ -62,18 +70,29 @@ class Probe:
             await _answer(send, 404, body, MEDIA_TYPE)
 
 
-async def serve_asgi(app: Any, *, host: str, port: int, setting: str, stop: asyncio.Event) -> None:  # noqa: ANN401  # ASGI's types
+async def serve_asgi(
+    app: Any,  # noqa: ANN401  # ASGI's types
+    *,
+    host: str,
+    port: int,
+    setting: str,
+    stop: asyncio.Event,
+    door: Door = OPEN,
+) -> None:
     """Serve an ASGI application until `stop` is set, then let requests in flight finish for two seconds.
+
+    There are as many connections at a time as `door` has room for, and as the system lets this process open.
 
     Raises:
         CannotListen: the port is taken; it names the settings that begin with `setting`.
     """
+    door = msgspec.structs.replace(door, connections_max=room_for(door.connections_max))
     # Bound here: uvicorn would end the process, in the middle of everybody's work, where we raise.
     with taking(host, port, setting=setting):
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     config = uvicorn.Config(
         app,
-        http=BoundedHttp,
+        http=bounded_by(door),
         ws="none",
         log_config=None,
         # What a client did wrong it is told; what we did wrong the application logs itself.
@@ -115,6 +134,6 @@ async def _ask(check: Check) -> str | None:
 
 async def _answer(send: Any, status: int, body: bytes, kind: str = "application/json") -> None:  # noqa: ANN401  # its own
     """Send one whole response."""
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode()), *_HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

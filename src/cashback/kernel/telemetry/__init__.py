@@ -9,7 +9,7 @@ HTTP request through outbox, NATS and gRPC to the chain attempt.
 """
 
 from cashback.kernel.telemetry.context import current_traceparent, trace
-from cashback.kernel.telemetry.logs import Logger, configure, logger
+from cashback.kernel.telemetry.logs import Logger, configure, logger, write_info
 from cashback.kernel.telemetry.spans import (
     Kind,
     Moment,
@@ -39,4 +39,5 @@ __all__ = [
     "record_with",
     "span",
     "trace",
+    "write_info",
 ]

@@ -1,16 +1,19 @@
 """Backtests over REST: a bounded window of recorded purchases, decided by other rules while the caller waits."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, Parameter
 
-from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
+from cashback.kernel.http import IdempotencyKey, may_take, principal_of, problems, require_operator
 from cashback.ledger.model.backtests import LARGEST_MAX, OVER_REST_MAX, Backtest, BacktestStory
 from cashback.ledger.service import Backtests
+from cashback.ledger.service.backtesting import WITHIN_S
+
+GRACE_S: Final = 60.0
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True, description="With its offset.")]
 
@@ -45,6 +48,8 @@ async def backtest_ruleset(
     """Decide recorded purchases by a draft or a version, in the order of recording; nothing is kept."""
     del idempotency_key
     require_operator(principal_of(request))
+    # It has a bound of its own, which tells more.
+    may_take(request, WITHIN_S + GRACE_S)
     asked = Backtest(ruleset=ruleset_id, since=data.since, until=data.until, largest=data.largest)
     return Response(await backtests.run(asked, most=OVER_REST_MAX, reached=_unheard))
 

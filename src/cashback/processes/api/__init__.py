@@ -1,13 +1,15 @@
 """`cashback api`: the REST API. It reaches PostgreSQL and, for live figures, the adapter; no broker and no chain.
 
-HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases, People, Programmes ─▶ database cashback
-                                           └─────▶ the stories ─▶ Readings ───────▶ database cashback
-                                                        └───────▶ Adapter ────────▶ gRPC, short deadline
-AnswerForgetter, once an hour ─────────────────────────────────▶ database cashback
+HTTP ─▶ Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ router
+    router ─▶ Purchases, People, Programmes ─▶ database cashback
+       └────▶ the stories ─▶ Readings ───────▶ database cashback
+                    └──────▶ Adapter ────────▶ gRPC, short deadline
+AnswerForgetter, once an hour ──────────────▶ database cashback
 
 settings      what it needs to know
 wiring        what handlers ask for, by name
 application   the routes and what stands around them
+guards        how strictly that does
 operations    alive, ready
 openapi       the document, as far as no handler says it
 scopes        what a key must have been made for, by operation
@@ -21,6 +23,7 @@ from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.ledger.gateway import Adapter
 from cashback.processes.api.application import BODY_BYTES_MAX, application
+from cashback.processes.api.guards import Guards, door_of, guards_of
 from cashback.processes.api.openapi import OPENAPI
 from cashback.processes.api.scopes import SCOPES
 from cashback.processes.api.settings import Settings
@@ -33,9 +36,12 @@ __all__ = [
     "BODY_BYTES_MAX",
     "OPENAPI",
     "SCOPES",
+    "Guards",
     "Settings",
     "application",
+    "door_of",
     "endpoints_by",
+    "guards_of",
     "run",
     "services_over",
 ]
@@ -49,20 +55,22 @@ async def run(settings: Settings) -> None:
         Adapter.open(settings.adapter_address, tls=settings.client_tls) as adapter,
         Purchases.open(database, clock=clock) as purchases,
     ):
-        checks = {"database": database.ping}
+        checks, guards = {"database": database.ping}, guards_of(settings)
         app = application(
             services=services_over(
                 database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=SystemClock())
             ),
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock()),
             checks=checks,
+            guards=guards,
         )
         forgetter = AnswerForgetter(
             database, keep_days=settings.answers_keep_days, deeds=REBUILDERS.keys() | WEBHOOK_REBUILDERS.keys()
         )
+        door = door_of(settings, guards)
         probe = Probe(host=settings.probe_host, port=settings.probe_port, checks=checks)
 
         async def serve(stop: asyncio.Event) -> None:
-            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
+            await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop, door=door)
 
         await run_until_stopped({"http": serve, "probe": probe.run, "forgetting": forgetter.run})

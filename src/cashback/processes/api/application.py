@@ -7,20 +7,26 @@ from litestar import HttpMethod, Litestar
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.routes import HTTPRoute
+from litestar.types import ASGIApp
 
 import cashback.ledger.http
 import cashback.purchases.http
 import cashback.webhooks.http
 from cashback.kernel.http import (
     EXCEPTION_HANDLERS,
+    Admission,
     ApiKeyAuth,
+    Guesses,
     Head,
     JsonRequest,
     KnownParameters,
+    Limits,
     Observe,
+    RateLimit,
     StructDocumentation,
 )
 from cashback.kernel.lifecycle import Check
+from cashback.processes.api.guards import Guards
 from cashback.processes.api.openapi import document_of_one
 from cashback.processes.api.operations import operations
 from cashback.processes.api.scopes import SCOPES
@@ -29,8 +35,11 @@ from cashback.purchases.service import ApiKeys, KeyOrders
 BODY_BYTES_MAX: Final = 65_536
 
 
-def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check]) -> Litestar:
+def application(
+    *, services: Mapping[str, object], keys: ApiKeys, checks: Mapping[str, Check], guards: Guards | None = None
+) -> Litestar:
     """Return the ASGI application over the given services; `services` are what handlers ask for by name."""
+    guards = guards or Guards()
     given = {**services, "key_orders": KeyOrders(keys)}
     routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES, *cashback.webhooks.http.ROUTES]
     app = Litestar(
@@ -47,8 +56,17 @@ def application(*, services: Mapping[str, object], keys: ApiKeys, checks: Mappin
     )
     _say_scopes(app)
     # Around the router and not in it, so that a path without a route is watched, authenticated and answered like any.
-    app.asgi_handler = Observe(Head(ApiKeyAuth(app.asgi_handler, keys.authenticate)))
+    app.asgi_handler = _guarded(app.asgi_handler, keys, guards)
     return app
+
+
+def _guarded(app: ASGIApp, keys: ApiKeys, guards: Guards) -> ASGIApp:
+    """Return what stands around the router, from the inside out."""
+    limits = Limits(merchants=guards.merchants, operators=guards.operators, now_s=guards.now_s)
+    guesses = Guesses(rate=guards.guesses, now_s=guards.now_s)
+    known = ApiKeyAuth(RateLimit(app, limits), keys.authenticate, has_met=keys.has_met, guesses=guesses)
+    admitted = Admission(Head(known), requests_max=guards.requests_max, within_s=guards.request_within_s)
+    return Observe(admitted, safety=guards.safety, access=guards.access)
 
 
 def _say_scopes(app: Litestar) -> None:

@@ -1,13 +1,21 @@
 """What the API needs to know."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from cashback.kernel.config import Dsn, HostPort, Port, Secret
+from cashback.kernel.http.admission import REQUESTS_MAX
+from cashback.kernel.http.limits import MERCHANTS, OPERATORS
+from cashback.kernel.lifecycle.bounds import CONNECTIONS_MAX
+from cashback.kernel.principal import BURST_MAX, RATE_PER_S_MAX
+from cashback.kernel.wanted import UNIT
 from cashback.processes.tls import ClientTls
 from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback
+
+PerSecond: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=RATE_PER_S_MAX, extra={UNIT: "requests a second"})]
+Burst: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=BURST_MAX, extra={UNIT: "requests"})]
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
@@ -26,6 +34,14 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     webhook_key_before: WebhookKey = NO_KEY
     webhook_allow_loopback: bool = False
     development: bool = False
+    hsts: bool = False
+    access_log: bool = True
+    rate_per_s: PerSecond = MERCHANTS.per_s
+    rate_burst: Burst = MERCHANTS.burst
+    operator_rate_per_s: PerSecond = OPERATORS.per_s
+    operator_rate_burst: Burst = OPERATORS.burst
+    http_requests_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = REQUESTS_MAX
+    http_connections_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = CONNECTIONS_MAX
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:

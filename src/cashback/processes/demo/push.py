@@ -16,6 +16,8 @@ _ANSWER_WITHIN_S: Final = 30.0
 _TRIES_MAX: Final = 10
 _PAUSE_S: Final = 1.0
 _TOLD_MAX: Final = 500
+_LATER: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+"""What the same request may be repeated after."""
 
 T = TypeVar("T")
 Answer: TypeAlias = dict[str, Any]
@@ -204,7 +206,7 @@ async def _post(client: aiohttp.ClientSession, path: str, key: str, body: Answer
                     answer: Answer = await response.json()
                     return answer
                 said = f"{response.status} {(await response.text())[:_TOLD_MAX]}"
-                if response.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                if response.status not in _LATER:
                     break
         except (aiohttp.ClientError, TimeoutError) as error:
             said = repr(error)

@@ -9,7 +9,7 @@ from cashback.kernel.bus import Bus
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database
-from cashback.kernel.principal import Scope
+from cashback.kernel.principal import Rate, Scope
 from cashback.processes import contracts, migrate
 from cashback.processes.embedded import CHAIN_ID, EmbeddedAnvil
 from cashback.processes.stack.keeping import Kept
@@ -18,6 +18,8 @@ from cashback.purchases.service import ApiKeys
 
 _MINE_EVERY_S = 0.05
 _OPERATOR_KEY = "operator_api_key"
+_RATE = Rate(per_s=100_000, burst=100_000)
+"""Whoever tries things out asks as fast as they are answered."""
 
 
 def databases(settings: migrate.Settings, *, api_dsn: str, pepper: Secret, kept: Kept) -> Secret:
@@ -44,7 +46,7 @@ async def _operator_key(dsn: str, pepper: Secret, kept: Kept) -> Secret:
         # It may have been revoked.
         if known is not None and await keys.authenticate(known.value) is not None:
             return known
-        _, secret = await keys.create(scope=Scope.OPERATOR, label="made by cashback dev")
+        _, secret = await keys.create(scope=Scope.OPERATOR, label="made by cashback dev", rate=_RATE)
     kept.keep(_OPERATOR_KEY, secret)
     return secret
 

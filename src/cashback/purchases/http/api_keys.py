@@ -75,7 +75,7 @@ async def create_api_key(
         expires_at=data.expires_at,
     )
     order = Order(**asked_by(request, idempotency_key))
-    return _uncached(answer(await key_orders.create(order, asked, by=principal_of(request))))
+    return answer(await key_orders.create(order, asked, by=principal_of(request)))
 
 
 @get(
@@ -114,7 +114,7 @@ async def rotate_api_key(
     """Make a key with the same rights; the old one goes on for `overlap_s`. A repeat tells it without its secret."""
     asked = Rotation(key_id=_in_path(key_id), overlap_s=data.overlap_s, expires_at=data.expires_at)
     order = Order(**asked_by(request, idempotency_key))
-    return _uncached(answer(await key_orders.rotate(order, asked, by=principal_of(request))))
+    return answer(await key_orders.rotate(order, asked, by=principal_of(request)))
 
 
 @command_route("/v1/api-keys/{key_id:str}/revoke", operation_id="revokeApiKey", summary="Revoke an API key", tag=TAG)
@@ -138,12 +138,6 @@ def _in_path(key_id: str) -> str:
         ApiKeyUnknown: it has no id's form.
     """
     return in_path(key_id, prefix="key", parameter="key_id", unknown=ApiKeyUnknown)
-
-
-def _uncached(response: Response[Any]) -> Response[Any]:
-    """Return an answer that nobody on the way may keep: it may hold a secret."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 API_KEY_ROUTES = [create_api_key, list_api_keys, show_api_key, rotate_api_key, revoke_api_key]

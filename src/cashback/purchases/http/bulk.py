@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.http import IdempotencyKey, Problem
+from cashback.kernel.http import IdempotencyKey, Problem, charge
 from cashback.kernel.http.commands import marks
 from cashback.kernel.http.problems import part_of_answer
 from cashback.purchases.http.commands import command_route
@@ -69,6 +69,8 @@ async def create_purchases(
     The key stands for all of them. A request that was cut off is sent again as it was: what was recorded is answered
     again, and what was not is recorded, or tried again where it was refused.
     """
+    # One was taken when it came.
+    charge(request, len(data.purchases) - 1)
     outcomes = await bulks.record(
         [_command(request, body, idempotency_key, place) for place, body in enumerate(data.purchases)]
     )

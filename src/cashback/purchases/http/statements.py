@@ -11,7 +11,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, principal_of, problems, require_operator
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, may_take, principal_of, problems, require_operator
 from cashback.purchases.http.people import UserId
 from cashback.purchases.service import BalanceAt, Statement, UserStatements
 
@@ -24,6 +24,8 @@ KnownAt = Annotated[datetime | None, QueryParameter(description="As it was writt
 EffectiveAt = Annotated[datetime | None, QueryParameter(description="As it had taken effect by this instant.")]
 
 CSV: Final = "text/csv; charset=utf-8"
+CSV_WITHIN_S: Final = 600.0
+"""Whoever reads 100,000 lines may be slow about it."""
 """As it is sent: the framework adds the charset to a text."""
 
 _STATEMENT: Final = ResponseSpec(Statement, generate_examples=False, description="A page of the statement, as JSON.")
@@ -64,6 +66,7 @@ async def show_statement(
     """
     require_operator(principal_of(request))
     if format_ == "csv":
+        may_take(request, CSV_WITHIN_S)
         return Stream(await user_statements.csv(user_id, since=since, until=until), media_type="text/csv")
     return Response(await user_statements.page(user_id, since=since, until=until, cursor=cursor, limit=limit))
 

@@ -12,11 +12,12 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.http import IdempotencyKey, Problem
+from cashback.kernel.http import IdempotencyKey, Problem, charge_in_turn, may_take
 from cashback.kernel.http.auth import is_still_let_in
 from cashback.kernel.http.body import decode_body
 from cashback.kernel.http.lines import Line, LineBounds, LinesOperation, batches_of_lines, check_lines, whole_line
 from cashback.kernel.http.problems import part_of_answer
+from cashback.kernel.lifecycle.bounds import LINES_WITHIN_S
 from cashback.purchases.http.commands import asked_by, command_route
 from cashback.purchases.http.purchases import PurchaseBody, command_of
 from cashback.purchases.model import NewPurchase, Outcome, Recorded, Refused
@@ -29,6 +30,8 @@ BOUNDS: Final = LineBounds(
 PROBLEMS_MAX: Final = 1_000
 READ_AT_ONCE: Final = 25
 """How many lines are read before others have their turn: some 5 ms of lines of 2 KiB."""
+WITHIN_S: Final = LINES_WITHIN_S + 60.0
+"""What came last is still to be recorded once all has come."""
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -65,12 +68,14 @@ async def stream_purchases(
     again as it was: what was recorded is counted as replayed. Each line has a key made of the stream's and its number.
     """
     check_lines(request)
+    may_take(request, WITHIN_S)
     told = _Told()
     with bulks.seat():
         await bulks.open_stream(**asked_by(request, idempotency_key))
         async for batch in batches_of_lines(request, BOUNDS):
             if not await is_still_let_in(request):
                 raise ApiKeyEnded("your API key has ended while lines came; what came before that is recorded")
+            await charge_in_turn(request, len(batch))
             sound = await told.sort_out(request, batch, idempotency_key)
             for (number, _), outcome in zip(sound, await bulks.record_part(sound), strict=True):
                 told.count(number, outcome)

@@ -4,6 +4,7 @@ from cashback.purchases.rules.api_keys import (
     end_within,
     problem_of_end,
     problem_of_label,
+    problem_of_rate,
     problem_of_scopes,
     scopes_within,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "problem_of_label",
     "problem_of_merchant",
     "problem_of_purchase",
+    "problem_of_rate",
     "problem_of_refund",
     "problem_of_return",
     "problem_of_scopes",

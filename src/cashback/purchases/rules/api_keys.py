@@ -1,10 +1,10 @@
-"""What an API key may be made for, and until when."""
+"""What an API key may be made for, until when, and how often it may ask."""
 
 from datetime import datetime
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.instants import WANTED, is_in_range
-from cashback.kernel.principal import Principal
+from cashback.kernel.principal import BURST_MAX, RATE_PER_S_MAX, Principal, Rate
 from cashback.purchases.model import FieldInvalid
 from cashback.purchases.model.scopes import KNOWN_SCOPES
 from cashback.purchases.rules.checks import problem_of_text
@@ -36,6 +36,13 @@ def problem_of_end(expires_at: datetime | None, *, now: datetime) -> Rejected | 
     if expires_at.tzinfo is None or not is_in_range(expires_at):
         return FieldInvalid(WANTED, pointer="/expires_at")
     return None if expires_at > now else FieldInvalid("a key ends after it begins", pointer="/expires_at")
+
+
+def problem_of_rate(rate: Rate | None) -> Rejected | None:
+    """Return what is wrong with how often a key may ask, or None; one without a rate has that of its kind."""
+    if rate is None or (1 <= rate.per_s <= RATE_PER_S_MAX and 1 <= rate.burst <= BURST_MAX):
+        return None
+    return FieldInvalid(f"a rate is 1 to {RATE_PER_S_MAX} a second and 1 to {BURST_MAX} at once", pointer="/rate")
 
 
 def scopes_within(scopes: tuple[str, ...] | None, by: Principal) -> tuple[str, ...] | None:

@@ -22,6 +22,7 @@ from cashback.purchases.rules import (
     key_text,
     problem_of_end,
     problem_of_label,
+    problem_of_rate,
     problem_of_scopes,
     secret_hmac,
 )
@@ -64,18 +65,21 @@ class ApiKeys:
         label: str,
         scopes: Sequence[str] | None = None,
         expires_at: datetime | None = None,
+        rate: Rate | None = None,
     ) -> tuple[ApiKey, Secret]:
         """Return a new key and its secret, which cannot be shown again; each call makes another key.
 
         Raises:
             MerchantUnknown: there is no such merchant.
-            FieldInvalid: a merchant's key names no merchant, an operator's one; or label, scopes or end are unsound.
+            FieldInvalid: a merchant's key names no merchant, an operator's one; or another part is unsound.
         """
         if (scope is Scope.MERCHANT) != (merchant_id is not None):
             raise FieldInvalid("a merchant's key names its merchant, an operator's none", pointer="/merchant_id")
         now = self.clock.now()
         named = None if scopes is None else tuple(scopes)
         if problem := problem_of_label(label) or problem_of_scopes(named) or problem_of_end(expires_at, now=now):
+            raise problem
+        if problem := problem_of_rate(rate):
             raise problem
         key = ApiKey(
             id=new_id("key"),
@@ -88,7 +92,7 @@ class ApiKeys:
             expires_at=expires_at,
         )
         async with self.database.transaction() as tx:
-            secret = await self.make(tx, key)
+            secret = await self.make(tx, key, rate=rate)
         log.info("key.created", key_id=key.id, scope=key.scope, merchant_id=merchant_id)
         return key, secret
 
@@ -201,6 +205,13 @@ class ApiKeys:
         principal = Principal(key_id, Scope(found.key.scope), found.key.merchant_id, scopes, found.rate)
         self._remember(presented, principal, for_s=left.total_seconds())
         return principal
+
+    def has_met(self, secret: str) -> bool:
+        """Tell whether this process has let this secret in and not refused it since; nothing is looked up.
+
+        It opens nothing: who was met is looked up as often as need be, whatever strangers do.
+        """
+        return secret_hmac(secret, pepper=self._pepper.value) in self._cache
 
     def _left(self, found: Opened) -> timedelta:
         """Return for how long a key may be remembered; for nothing once it is revoked or has ended."""

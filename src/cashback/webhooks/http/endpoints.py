@@ -94,11 +94,11 @@ async def show_endpoint(
 )
 async def show_secret(
     request: Request[Any, Any, Any], webhook_commands: NamedDependency[WebhookCommands], endpoint_id: EndpointId
-) -> Response[EndpointSecret]:
+) -> EndpointSecret:
     """Return what deliveries are signed with; that it was shown, and to which API key, is written down."""
     principal = principal_of(request)
     secret = await webhook_commands.secret(endpoint_id, merchant_id=principal.merchant_id, by=principal.key_id)
-    return Response(EndpointSecret(secret), headers={"Cache-Control": "no-store"})
+    return EndpointSecret(secret)
 
 
 @command_route(

@@ -1,0 +1,181 @@
+"""How often callers may ask, by API key; and how often somebody may be wrong about theirs, by address.
+
+A rate holds for one process: several together let in as many times of it. It needs no database, and none is asked for
+whoever is refused.
+"""
+
+import asyncio
+import ipaddress
+import math
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any, Final
+
+from litestar.types import ASGIApp, Receive, Send
+from prometheus_client import Counter
+
+from cashback.kernel.clock import monotonic_s
+from cashback.kernel.errors import Limited
+from cashback.kernel.http.rate import Allowances, Standing
+from cashback.kernel.http.visit import visit_of
+from cashback.kernel.principal import Principal, Rate, Scope
+
+MERCHANTS: Final = Rate(per_s=200, burst=400)
+OPERATORS: Final = Rate(per_s=2_000, burst=4_000)
+GUESSES: Final = Rate(per_s=20, burst=40)
+"""How often nobody may be recognised by what they present, from one address."""
+
+PATIENCE_S: Final = 10.0
+"""For how long what comes in parts is kept waiting for its allowance; the server waits 30 s for more of a body."""
+
+_LIMITS: Final = "cashback.limits"
+_NETWORK_BITS: Final = 64
+"""Of an address of IPv6: whoever has one usually has all of these."""
+
+LIMITED: Final = Counter(
+    "cashback_http_rate_limited_total",
+    "Requests that were told to wait: their key had asked too often, or their address had guessed too often.",
+    ["reason"],
+)
+
+
+class RateLimited(Limited):
+    """Whoever asks has asked too often; `retry_after_s` is when the same request will do."""
+
+    code = "rate_limited"
+
+
+class Limits:
+    """The allowances of all keys, in one process."""
+
+    def __init__(
+        self, *, merchants: Rate = MERCHANTS, operators: Rate = OPERATORS, now_s: Callable[[], float] = monotonic_s
+    ) -> None:
+        """Give these rates to keys that have none of their own."""
+        self._default = {Scope.MERCHANT: merchants, Scope.OPERATOR: operators}
+        self._now_s = now_s
+        self._allowances = Allowances()
+
+    def take(self, principal: Principal, *, count: int = 1) -> Standing:
+        """Return how a key's allowance stands once so much was taken of it, or with a wait and nothing taken."""
+        rate = principal.rate or self._default[principal.scope]
+        return self._allowances.take(principal.key_id, rate, count=count, now_s=self._now_s())
+
+
+class Guesses:
+    """How often who presents no key that opens anything was told so, by address.
+
+    Behind a proxy all callers have its address. So those whose key was let in before are let in, however often
+    somebody guesses beside them; what is spared is the look-up of what nobody here has seen.
+    """
+
+    def __init__(self, *, rate: Rate = GUESSES, now_s: Callable[[], float] = monotonic_s) -> None:
+        """Allow so many."""
+        self._rate = rate
+        self._now_s = now_s
+        self._allowances = Allowances()
+
+    def wait_s(self, address: str) -> float:
+        """Return how long an address is to wait before it may be wrong again; 0 when it may now."""
+        if not self._allowances:
+            return 0.0
+        found = self._allowances.look(_network_of(address), self._rate, now_s=self._now_s())
+        return 0.0 if found is None else found.wait_s
+
+    def note(self, address: str) -> None:
+        """Remember that an address was wrong."""
+        self._allowances.take(_network_of(address), self._rate, now_s=self._now_s())
+
+
+class RateLimit:
+    """ASGI middleware behind the one that says who calls: whoever has asked too often is told when to ask again."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        """Guard `app`."""
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
+        """Pass the request on.
+
+        Raises:
+            RateLimited: its key has asked too often.
+        """
+        if scope.get("user") is not None:
+            scope[_LIMITS] = self._limits
+            _settle(scope, self._limits.take(scope["user"]))
+        await self._app(scope, receive, send)
+
+
+def charge(request: Any, count: int) -> None:  # noqa: ANN401  # litestar's Request has three type variables
+    """Have a request count as so many more, once it is known how many it is.
+
+    Raises:
+        RateLimited: nothing is left of its key's allowance, so nothing of it may be done.
+    """
+    limits: Limits | None = request.scope.get(_LIMITS)
+    if limits is not None and count > 0:
+        _settle(request.scope, limits.take(request.scope["user"], count=count))
+
+
+async def charge_in_turn(request: Any, count: int) -> None:  # noqa: ANN401  # as above
+    """Do what `charge` does once something is left of the allowance, and have whoever sends wait for that.
+
+    Raises:
+        RateLimited: that would take longer than `PATIENCE_S`.
+    """
+    limits: Limits | None = request.scope.get(_LIMITS)
+    while limits is not None:
+        taken = limits.take(request.scope["user"], count=count)
+        if not 0 < taken.wait_s <= PATIENCE_S:
+            _settle(request.scope, taken)
+            return
+        await asyncio.sleep(taken.wait_s)
+
+
+def limited(wait_s: float, *, reason: str, detail: str) -> RateLimited:
+    """Return the refusal of whoever has to wait so long, and count it."""
+    LIMITED.labels(reason).inc()
+    return RateLimited(detail, retry_after_s=max(1, math.ceil(wait_s)))
+
+
+def told(standing: Standing) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """Return how an answer tells of an allowance (draft-ietf-httpapi-ratelimit-headers-10)."""
+    state = f'"key";r={standing.left};t={math.ceil(standing.whole_in_s)}'
+    return (b"ratelimit-policy", _policy_of(standing.rate)), (b"ratelimit", state.encode())
+
+
+@cache
+def _policy_of(rate: Rate) -> bytes:
+    """Return how a rate is told: its burst, and the seconds in which that comes back; there are few rates."""
+    return f'"key";q={rate.burst};w={math.ceil(rate.burst / rate.per_s)}'.encode()
+
+
+def _settle(scope: Any, standing: Standing) -> None:  # noqa: ANN401  # ASGI's own dict
+    """Note how an allowance stands, for the answer.
+
+    Raises:
+        RateLimited: nothing was left of it.
+    """
+    visit = visit_of(scope)
+    if visit is not None:
+        visit.standing = standing
+    if standing.wait_s:
+        raise limited(standing.wait_s, reason="key", detail="this API key asks more often than it may")
+
+
+@lru_cache(maxsize=1_024)
+def _network_of(address: str) -> str:
+    """Return what is kept of an address: itself, of IPv6 the network that it is in.
+
+    >>> _network_of("2001:db8:0:1::7"), _network_of("192.0.2.7")
+    ('2001:db8:0:1::', '192.0.2.7')
+    """
+    if ":" not in address:
+        return address
+    try:
+        number = int(ipaddress.IPv6Address(address))
+    except ValueError:
+        return address
+    host_bits = ipaddress.IPV6LENGTH - _NETWORK_BITS
+    return str(ipaddress.IPv6Address(number >> host_bits << host_bits))

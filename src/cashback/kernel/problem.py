@@ -1,10 +1,11 @@
 """A problem document (RFC 9457): the one shape in which any of our HTTP edges says no."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from cashback.kernel.mistakes import MISTAKES_MAX, Mistake
 from cashback.kernel.telemetry import current_traceparent
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -17,7 +18,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """A problem document: `code` is for programs and never changes, `detail` is for people.
 
     `pointer` is a JSON pointer (RFC 6901) into the request's body; `parameter` names a header, a part of the path or of
-    the query. Further members belong to the code.
+    the query. Where several things are wrong, `errors` are all of them, the first one included, and no more than 20.
+    Further members belong to the code.
     """
 
     type: str
@@ -28,6 +30,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     trace_id: str
     pointer: str | None = None
     parameter: str | None = None
+    errors: Annotated[list[Mistake], msgspec.Meta(max_length=MISTAKES_MAX)] = []
 
 
 def problem_document(status: int, code: str, detail: str, *, fields: Mapping[str, object] | None = None) -> bytes:

@@ -95,6 +95,121 @@ async def test_no_more_are_told_than_anybody_reads(operator: Caller, shop: Shop)
     assert len(places(await operator.get(f"/v1/debts?{query}"))) == MISTAKES_MAX
 
 
+async def test_the_rules_are_told_all_together_each_by_its_code(operator: Caller, shop: Shop) -> None:
+    """Of a purchase with its lines; that the lines do not add up is not said of lines that are none."""
+    lines = [{"amount_minor": "1999", "sku": "a\u2028"}, {"amount_minor": str(2**63), "category": "b\u2028"}]
+    changes = {"currency": "XXX", "user_id": "customer-1", "amount_minor": str(2**63), "lines": lines}
+    changes |= {"occurred_at": "2026-03-03T12:00:00Z", "reference": "a\u2028b"}
+    response = await operator.post("/v1/purchases", a_purchase(shop.user, shop.merchant, **changes))
+    assert_problem(response, 404, "user_unknown", pointer="/user_id")
+    assert [(error["code"], error["pointer"]) for error in response.json()["errors"]] == [
+        ("user_unknown", "/user_id"),
+        ("field_invalid", "/amount_minor"),
+        ("field_invalid", "/lines/0/sku"),
+        ("field_invalid", "/lines/1/amount_minor"),
+        ("field_invalid", "/lines/1/category"),
+        ("field_invalid", "/occurred_at"),
+        ("field_invalid", "/reference"),
+        ("currency_unknown", "/currency"),
+    ]
+
+
+async def test_what_a_caller_may_not_do_is_said_alone(rival: Caller, shop: Shop) -> None:
+    """Whose purchase it is comes before what is wrong with it."""
+    response = await rival.post("/v1/purchases", a_purchase("nobody", shop.merchant, reference="a\u2028b"))
+    assert_problem(response, 403, "not_yours", pointer="/merchant_id")
+    assert "errors" not in response.json()
+
+
+@pytest.mark.parametrize(
+    "path,body,expected",
+    [
+        pytest.param(
+            "/v1/programmes",
+            {"name": "a\u2028", "currency": "XXX", "rate_bps": 150, "budget_minor": "0", "accepts": ["DEM", "EUR"]},
+            ["/currency", "/budget_minor", "/name", "/accepts/0"],
+            id="programme",
+        ),
+        pytest.param(
+            "/v1/exchange-rates",
+            {
+                "base": "DEM",
+                "quote": "XXX",
+                "numerator": 1,
+                "denominator": 1,
+                "source": "\t",
+                "as_of": "2027-01-01T00:00:00Z",
+            },
+            ["/base", "/quote", "/source", "/as_of"],
+            id="rate",
+        ),
+        pytest.param(
+            "/v1/campaigns",
+            {
+                "programme_id": "prg_1",
+                "name": "\t",
+                "budget_minor": "0",
+                "starts_at": "2020-01-01T00:00:00Z",
+                "ends_at": "2019-01-01T00:00:00Z",
+            },
+            ["/budget_minor", "/name", "/starts_at", "/ends_at"],
+            id="campaign",
+        ),
+        pytest.param(
+            "/v1/users",
+            {"wallet": "0x" + 40 * "0", "reference": "a\u2028", "tier": "Gold"},
+            ["/wallet", "/reference", "/tier"],
+            id="user",
+        ),
+        pytest.param(
+            "/v1/merchants",
+            {"name": "a\tb", "mcc": "54x1", "owners": ["nobody", "usr_1"]},
+            ["/mcc", "/owners/0", "/owners/1", "/name"],
+            id="merchant",
+        ),
+        pytest.param(
+            "/v1/refunds",
+            {"reason": "\t", "purchase_id": "p", "lines": [{"line": 1, "amount_minor": "0"}] * 2, "reference": "\t"},
+            [
+                "/purchase_id",
+                "/lines/0/amount_minor",
+                "/lines/1/line",
+                "/lines/1/amount_minor",
+                "/reason",
+                "/reference",
+            ],
+            id="refund",
+        ),
+        pytest.param(
+            "/v1/api-keys",
+            {"label": "\t", "scopes": ["nothing", "users:read", "users:read"], "expires_at": "2020-01-01T00:00:00Z"},
+            ["/label", "/scopes/0", "/scopes/2", "/expires_at"],
+            id="key",
+        ),
+        pytest.param(
+            "/v1/webhooks/endpoints",
+            {"url": "http://shop.example", "types": ["token.lost", "token.minted", "token.found"]},
+            ["/url", "/types/0", "/types/2"],
+            id="endpoint",
+        ),
+    ],
+)
+async def test_other_commands_are_told_all_that_is_wrong_alike(
+    operator: Caller, path: str, body: dict[str, object], expected: list[str]
+) -> None:
+    """Terms have bounds, names are printable, ids have a form."""
+    response = await operator.post(path, body)
+    assert places(response) == expected, response.text
+
+
+async def test_a_key_is_wrong_beside_what_it_is_for(operator: Caller, shop: Shop) -> None:
+    """The header's name stands beside the body's places."""
+    body = a_purchase(shop.user, shop.merchant, reference="a\u2028b")
+    response = await operator.post("/v1/purchases", body, key="x" * 256)
+    assert_problem(response, 422, "idempotency_key_invalid", parameter="Idempotency-Key")
+    assert places(response) == ["Idempotency-Key", "/reference"]
+
+
 @pytest.mark.parametrize(
     "path,expected",
     [

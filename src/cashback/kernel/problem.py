@@ -9,13 +9,15 @@ from cashback.kernel.mistakes import MISTAKES_MAX, Mistake
 from cashback.kernel.telemetry import current_traceparent
 
 MEDIA_TYPE: Final = "application/problem+json"
+PAGES: Final = "/docs/problems/"
+"""Below it the API has a page about each code, and so `type` leads there from whatever address it was asked at."""
 
-_ACRONYMS: Final = frozenset({"api", "http", "json"})
+_ACRONYMS: Final = frozenset({"api", "http", "json", "url"})
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document: `code` is for programs and never changes, `detail` is for people.
+    """A problem document: `code` is for programs and never changes, `detail` is for people, `type` is a page about it.
 
     `pointer` is a JSON pointer (RFC 6901) into the request's body; `parameter` names a header, a part of the path or of
     the query. Where several things are wrong, `errors` are all of them, the first one included, and no more than 20.
@@ -39,8 +41,8 @@ def problem_document(status: int, code: str, detail: str, *, fields: Mapping[str
     The title is that of the code and not of the status, whose phrases change from one RFC to the next.
     """
     members: dict[str, Any] = {
-        "type": f"urn:cashback:problem:{code}",
-        "title": _title(code),
+        "type": f"{PAGES}{code}",
+        "title": title_of(code),
         "status": status,
         "code": code,
         "detail": detail,
@@ -49,10 +51,10 @@ def problem_document(status: int, code: str, detail: str, *, fields: Mapping[str
     return _encoder.encode(members | {name: value for name, value in (fields or {}).items() if name not in members})
 
 
-def _title(code: str) -> str:
+def title_of(code: str) -> str:
     """Return a code in words.
 
-    >>> _title("json_malformed")
+    >>> title_of("json_malformed")
     'JSON malformed'
     """
     first, *others = (word.upper() if word in _ACRONYMS else word for word in code.split("_"))

@@ -64,7 +64,7 @@ def assert_problem(
     assert response.headers["content-type"] == _PROBLEM
     problem = response.json()
     assert (problem["code"], problem["status"]) == (code, status), problem
-    assert problem["type"] == f"urn:cashback:problem:{code}"
+    assert problem["type"] == f"/docs/problems/{code}"
     assert problem["title"]
     assert problem["detail"]
     assert problem["trace_id"] == response.headers["traceparent"].split("-")[1]

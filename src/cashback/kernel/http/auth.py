@@ -14,7 +14,7 @@ from cashback.kernel.http.problems import problem, send_problem
 from cashback.kernel.principal import Principal, Scope
 
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi"})
-_OPEN_FOLDER: Final = "/openapi/"
+_OPEN_FOLDERS: Final = ("/openapi/", "/docs/")
 _CHALLENGE: Final = 'Bearer realm="cashback"'
 _ERROR: Final = ', error="invalid_token"'
 """Said only to who presented something (RFC 6750, section 3.1)."""
@@ -61,7 +61,7 @@ class ApiKeyAuth:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
         """Answer 401 or pass the request on with its principal."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDER):
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDERS):
             await self._app(scope, receive, send)
             return
         presented = next((value for name, value in scope["headers"] if name == b"authorization"), b"")

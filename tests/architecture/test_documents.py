@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections import Counter
+import tomllib
 from pathlib import Path
 
 import click
@@ -207,7 +207,7 @@ def test_the_state_machines_show_every_state() -> None:
 
 
 def test_the_problems_are_the_codes_own_each_with_its_status() -> None:
-    """docs/rest.md lists every code that the API can answer with, and none that it cannot."""
+    """problems.toml has an entry for every code that the API can answer with, and for none that it cannot."""
     told = subprocess.run([sys.executable, "-W", "ignore", "-c", FAILURES], capture_output=True, text=True, check=True)
     expected: dict[str, int] = msgspec.json.decode(told.stdout)
     assert expected.keys() >= NOT_OVER_REST.keys()
@@ -220,9 +220,15 @@ def test_the_problems_are_the_codes_own_each_with_its_status() -> None:
     expected |= dict.fromkeys(
         re.findall(r"_MISSING: Final = \{\"[\w-]+\": \"(\w+)\"", text("src/cashback/kernel/http/problems.py")), 422
     )
-    table = rows(section(text("docs/rest.md"), "## Problems"))
-    assert [code for code, count in Counter(codes(table)).items() if count > 1] == []
-    assert {code: int(row[1]) for code, row in zip(codes(table), table, strict=True)} == expected
+    known = tomllib.loads(text("src/cashback/processes/api/problems.toml"))
+    assert {code: problem["status"] for code, problem in known.items()} == expected
+
+
+def test_the_table_of_problems_is_written_from_their_one_source() -> None:
+    """`python -m tests.contract.rest.golden` writes docs/rest.md anew."""
+    known = tomllib.loads(text("src/cashback/processes/api/problems.toml"))
+    expected = [[f"`{code}`", str(problem["status"]), problem["means"]] for code, problem in known.items()]
+    assert rows(section(text("docs/rest.md"), "## Problems")) == expected
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def rules_of_file(file: Path) -> Any:  # noqa: ANN401  # imported late
         UsageError: it cannot be read.
     """
     from cashback.kernel.http.body import BodyInvalid, decode_body
+    from cashback.kernel.mistakes import mistakes_of
     from cashback.ledger import RulesetDocument
 
     try:
@@ -36,5 +37,5 @@ def rules_of_file(file: Path) -> Any:  # noqa: ANN401  # imported late
     try:
         return decode_body(content, RulesetDocument, called=file.name)
     except BodyInvalid as problem:
-        place = problem.fields.get("pointer") or "the document"
-        raise BodyInvalid(f"{file.name} is no ruleset: {problem.detail} ({place})") from problem
+        told = "; ".join(f"{one.detail} ({one.pointer or 'the document'})" for one in mistakes_of(problem))
+        raise BodyInvalid(f"{file.name} is no ruleset: {told}") from problem

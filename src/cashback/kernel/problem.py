@@ -1,23 +1,27 @@
 """A problem document (RFC 9457): the one shape in which any of our HTTP edges says no."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from cashback.kernel.mistakes import MISTAKES_MAX, Mistake
 from cashback.kernel.telemetry import current_traceparent
 
 MEDIA_TYPE: Final = "application/problem+json"
+PAGES: Final = "/docs/problems/"
+"""Below it the API has a page about each code, and so `type` leads there from whatever address it was asked at."""
 
-_ACRONYMS: Final = frozenset({"api", "http", "json"})
+_ACRONYMS: Final = frozenset({"api", "http", "json", "url"})
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document: `code` is for programs and never changes, `detail` is for people.
+    """A problem document: `code` is for programs and never changes, `detail` is for people, `type` is a page about it.
 
     `pointer` is a JSON pointer (RFC 6901) into the request's body; `parameter` names a header, a part of the path or of
-    the query. Further members belong to the code.
+    the query. Where several things are wrong, `errors` are all of them, the first one included, and no more than 20.
+    Further members belong to the code.
     """
 
     type: str
@@ -28,6 +32,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     trace_id: str
     pointer: str | None = None
     parameter: str | None = None
+    errors: Annotated[list[Mistake], msgspec.Meta(max_length=MISTAKES_MAX)] = []
 
 
 def problem_document(status: int, code: str, detail: str, *, fields: Mapping[str, object] | None = None) -> bytes:
@@ -36,8 +41,8 @@ def problem_document(status: int, code: str, detail: str, *, fields: Mapping[str
     The title is that of the code and not of the status, whose phrases change from one RFC to the next.
     """
     members: dict[str, Any] = {
-        "type": f"urn:cashback:problem:{code}",
-        "title": _title(code),
+        "type": f"{PAGES}{code}",
+        "title": title_of(code),
         "status": status,
         "code": code,
         "detail": detail,
@@ -46,10 +51,10 @@ def problem_document(status: int, code: str, detail: str, *, fields: Mapping[str
     return _encoder.encode(members | {name: value for name, value in (fields or {}).items() if name not in members})
 
 
-def _title(code: str) -> str:
+def title_of(code: str) -> str:
     """Return a code in words.
 
-    >>> _title("json_malformed")
+    >>> title_of("json_malformed")
     'JSON malformed'
     """
     first, *others = (word.upper() if word in _ACRONYMS else word for word in code.split("_"))

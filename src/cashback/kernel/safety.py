@@ -4,6 +4,7 @@ A browser that is led to the API shows its answers as what they say they are, ru
 and tells no other site where it has been. Beside an API that no browser should ask, these cost a few bytes.
 """
 
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -21,6 +22,7 @@ ONLY_TLS: Final[Headers] = ((b"strict-transport-security", b"max-age=31536000"),
 """For a year only by TLS (RFC 6797); for whoever has something in front of the API that ends TLS."""
 
 _PUBLIC: Final = "/openapi"
+_PAGES: Final = "/docs/"
 
 
 class Safety:
@@ -31,6 +33,12 @@ class Safety:
         self.everywhere: Headers = SAFE + (ONLY_TLS if hsts else ())
         self._uncached: Headers = self.everywhere + UNCACHED
 
-    def of(self, path: str) -> Headers:
-        """Return those of an answer at a path: all but what stands in the repository as well is kept by nobody."""
+    def of(self, path: str, said: Iterable[tuple[bytes, bytes]] = ()) -> Headers:
+        """Return those of an answer at a path: all but what stands in the repository as well is kept by nobody.
+
+        A page says some by itself, which it has `said`: what it may do, and for how long it is kept.
+        """
+        if path.startswith(_PAGES):
+            named = {name for name, _ in said}
+            return tuple(header for header in self._uncached if header[0] not in named)
         return self.everywhere if path.startswith(_PUBLIC) else self._uncached

@@ -100,6 +100,11 @@ class Client:
             return document, response.headers
         is_later = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
         kind = ApiUnavailable if is_later or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiRejected
-        place = document.get("pointer") or document.get("parameter") or ""
-        where = f" ({place})" if place else ""
-        raise kind(f"{document.get('code')}: {document.get('detail')}{where}")
+        said = "; ".join(_told(one) for one in document.get("errors") or [document])
+        raise kind(f"{document.get('code')}: {said}")
+
+
+def _told(mistake: dict[str, Any]) -> str:
+    """Return what is wrong, and where, for people."""
+    place = mistake.get("pointer") or mistake.get("parameter") or ""
+    return f"{mistake.get('detail')} ({place})" if place else f"{mistake.get('detail')}"

@@ -7,6 +7,8 @@ from typing import Any, Final
 import httpx
 from jsonschema_rs import Draft202012Validator
 
+from cashback.kernel.mistakes import MISTAKES_MAX
+
 _PROBLEM: Final = "application/problem+json"
 
 
@@ -62,8 +64,18 @@ def assert_problem(
     assert response.headers["content-type"] == _PROBLEM
     problem = response.json()
     assert (problem["code"], problem["status"]) == (code, status), problem
-    assert problem["type"] == f"urn:cashback:problem:{code}"
+    assert problem["type"] == f"/docs/problems/{code}"
     assert problem["title"]
     assert problem["detail"]
     assert problem["trace_id"] == response.headers["traceparent"].split("-")[1]
     assert (problem.get("pointer"), problem.get("parameter")) == (pointer, parameter)
+    if errors := problem.get("errors"):
+        assert 2 <= len(errors) <= MISTAKES_MAX
+        first = {name: problem[name] for name in ("code", "detail", "pointer", "parameter") if name in problem}
+        assert errors[0] == first
+
+
+def places(response: httpx.Response) -> list[str]:
+    """Return all places that a problem names: pointers into the body, or names of parameters."""
+    problem = response.json()
+    return [one.get("pointer", one.get("parameter")) for one in problem.get("errors", [problem])]

@@ -1,4 +1,7 @@
-"""The OpenAPI document as it is committed: `python -m tests.contract.rest.golden` writes docs/openapi.json anew."""
+"""What is committed of what the API says of itself: `python -m tests.contract.rest.golden` writes it anew.
+
+docs/openapi.json is the OpenAPI document, and the table of problems in docs/rest.md is made of problems.toml.
+"""
 
 import json
 from pathlib import Path
@@ -7,9 +10,13 @@ from typing import Any, Final, cast
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.processes.api import application, services_over
+from cashback.processes.api.reference.problems import known_problems
 from cashback.purchases import ApiKeys
 
-GOLDEN: Final = Path(__file__).parents[3] / "docs" / "openapi.json"
+DOCS: Final = Path(__file__).parents[3] / "docs"
+GOLDEN: Final = DOCS / "openapi.json"
+PAGE: Final = DOCS / "rest.md"
+_TABLE: Final = "| code | status | means |\n|---|---|---|\n"
 
 
 def document() -> dict[str, Any]:
@@ -29,5 +36,14 @@ def text_of(told: dict[str, Any]) -> str:
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
+def with_problems(page: str) -> str:
+    """Return the page about REST with its table of problems as problems.toml has them."""
+    before, _, after = page.partition(_TABLE)
+    _, blank, rest = after.partition("\n\n")
+    rows = [f"| `{code}` | {problem.status} | {problem.means} |" for code, problem in known_problems().items()]
+    return "".join([before, _TABLE, "\n".join(rows), blank, rest])
+
+
 if __name__ == "__main__":
     GOLDEN.write_text(text_of(document()))
+    PAGE.write_text(with_problems(PAGE.read_text()))

@@ -91,3 +91,15 @@ async def test_a_thousand_purchases_fit_and_no_more_than_the_bound_is_read(rest:
     assert counts(answer.json()) == (1_000, 0, 0)
     huge = msgspec.json.encode({"purchases": [a_purchase(user, merchant, reference="x" * BULK_BYTES_MAX)]})
     assert_problem(await operator.post(PATH, huge), 413, "body_too_large")
+
+
+async def test_each_part_tells_of_its_own_places(rest: Rest, operator: Caller) -> None:
+    """All of them, from the root of the whole request; of a thousand parts each tells five at most."""
+    user, merchant = await rest.world.user(), await rest.world.merchant()
+    unsound = {"amount_minor": str(2**63), "reference": "a\u2028b", "occurred_at": "2026-03-03T12:00:00Z"}
+    lines = [{"amount_minor": "1", "sku": "a\u2028"}] * 9
+    bodies = [a_purchase(user, merchant, **unsound, lines=lines), a_purchase("x", merchant, **unsound)]
+    items = (await operator.post(PATH, {"purchases": bodies})).json()["items"]
+    first, second = ([error["pointer"] for error in item["problem"]["errors"]] for item in items)
+    assert first == ["/purchases/0/amount_minor", *(f"/purchases/0/lines/{place}/sku" for place in range(4))]
+    assert second == [f"/purchases/1/{name}" for name in ("user_id", "amount_minor", "occurred_at", "reference")]

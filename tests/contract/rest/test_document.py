@@ -91,11 +91,11 @@ def test_a_page_tells_what_it_is_of(told: dict[str, Any]) -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_every_route_is_documented(rest: Rest, told: dict[str, Any]) -> None:
-    """All but the document itself; HEAD and OPTIONS go without saying."""
+    """All but the document itself and the pages; HEAD and OPTIONS go without saying."""
     routes = {
         (route.path_format, method.lower())
         for route in rest.app.routes
-        if isinstance(route, HTTPRoute) and not route.path.startswith("/openapi")
+        if isinstance(route, HTTPRoute) and not route.path.startswith(("/openapi", "/docs"))
         for method in route.methods
         if method not in {"OPTIONS", "HEAD"}
     }

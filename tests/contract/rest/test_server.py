@@ -100,6 +100,15 @@ async def test_a_head_of_ordinary_size_is_let_in(served: Served) -> None:
     assert status == 404  # there is no programme yet
 
 
+async def test_what_the_server_itself_refuses_leads_to_a_page(served: Served) -> None:
+    """`type` is where this very process tells what it means, to everybody."""
+    _, _, refused = await served.say(b"hello\r\n\r\n")
+    async with httpx.AsyncClient() as http:
+        page = await http.get(f"{served.process.url}{json.loads(refused)['type']}")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "<code>http_malformed</code>" in page.text
+
+
 @pytest.mark.parametrize("is_announced", [True, False])
 async def test_a_huge_body_is_refused_before_it_is_whole(served: Served, is_announced: bool) -> None:
     """413, though most of it was never sent."""

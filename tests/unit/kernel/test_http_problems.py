@@ -72,7 +72,7 @@ def test_a_problem_names_its_trace() -> None:
         inside = msgspec.json.decode(problem_document(404, "gone", "it is gone"), type=Problem)
     outside = msgspec.json.decode(problem_document(404, "gone", "it is gone"), type=Problem)
     assert (inside.trace_id, outside.trace_id) == (TRACE.split("-")[1], "0" * 32)
-    assert (inside.type, inside.title) == ("urn:cashback:problem:gone", "Gone")
+    assert (inside.type, inside.title) == ("/docs/problems/gone", "Gone")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from cashback.kernel.http.problems import problem, send_problem
 from cashback.kernel.principal import Principal, Scope
 
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi"})
-_OPEN_FOLDER: Final = "/openapi/"
+_OPEN_FOLDERS: Final = ("/openapi/", "/docs/")
 _CHALLENGE: Final = 'Bearer realm="cashback"'
 _ERROR: Final = ', error="invalid_token"'
 """Said only to who presented something (RFC 6750, section 3.1)."""
@@ -76,7 +76,7 @@ class ApiKeyAuth:
         Raises:
             RateLimited: somebody at this address was wrong too often.
         """
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDER):
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDERS):
             await self._app(scope, receive, send)
             return
         presented = next((value for name, value in scope["headers"] if name == b"authorization"), b"")

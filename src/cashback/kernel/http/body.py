@@ -5,8 +5,9 @@ a number. Here the bytes are decoded once, strictly, into the handler's own stru
 """
 
 import json
-import re
+from collections.abc import Iterable
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -14,18 +15,14 @@ from litestar import Request
 from litestar.exceptions.http_exceptions import HTTPException, RequestEntityTooLarge
 from litestar.types import Empty
 
-from cashback.kernel import instants, money, patterns
+from cashback.kernel import instants
 from cashback.kernel.errors import Invalid, Rejected
 from cashback.kernel.http.contents import NUL_IN_JSON, out_of_range, pointer_of, unstorable
+from cashback.kernel.http.faults import Fault, depth_of, fault_told, faults_of
+from cashback.kernel.mistakes import MISTAKES_MAX, gathered
 
-_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
-_MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
-_WANTED: Final = money.WANTED | patterns.WANTED
-_UNMATCHED: Final = {f"Expected `str` matching regex {pattern!r}": wanted for pattern, wanted in _WANTED.items()}
-_PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]+)\]")
 _TEXT_MAX: Final = 300
-_BRACKETS_MAX: Final = 100
+_DEPTH_MAX: Final = 64
 
 
 class UnsupportedMediaType(HTTPException):
@@ -47,7 +44,7 @@ class JsonMemberRepeated(Rejected):
 
 
 class BodyInvalid(Invalid):
-    """The body is JSON of another form than the documented one; `pointer` names the place."""
+    """The body is JSON of another form than the documented one; `pointer` names the place, or the first of several."""
 
     code = "request_invalid"
 
@@ -73,7 +70,7 @@ class JsonRequest(Request[Any, Any, Any]):
         Raises:
             JsonMalformed: it is not well-formed JSON.
             JsonMemberRepeated: it names a member twice.
-            BodyInvalid: it has another form; with a JSON pointer to the first place that has.
+            BodyInvalid: it has another form; with JSON pointers to the places that have.
         """
         wanted = self.route_handler.parsed_data_field
         return decode_body(await self.body(), Any if wanted is None else wanted.annotation)
@@ -127,8 +124,7 @@ def decode_body(body: bytes, kind: Any, *, called: str = "the body") -> Any:  # 
         decoded = _decoder(kind).decode(body)
         _members.decode(body.decode())
     except msgspec.ValidationError as cause:
-        _check_well_formed(body, called)
-        raise _invalid(str(cause), called) from cause
+        raise _invalid(_faults(str(cause), body, kind, called)) from cause
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise _malformed(called) from cause
     except JsonMemberRepeated as cause:
@@ -141,30 +137,41 @@ def _check_contents(body: bytes, decoded: Any, kind: Any) -> None:  # noqa: ANN4
     """Return when all that a body says can be stored and read again.
 
     Raises:
-        BodyInvalid: with a JSON pointer to the first place that cannot.
+        BodyInvalid: with JSON pointers to the places that cannot.
     """
-    if NUL_IN_JSON in body and (place := unstorable(msgspec.json.decode(body))) is not None:
-        raise BodyInvalid("a text has no character U+0000", **_pointed(pointer_of(place)))
-    if (place := out_of_range(decoded, kind)) is not None:
-        raise BodyInvalid(instants.WANTED, **_pointed(pointer_of(place)))
+    faults = [(place, instants.WANTED) for place in islice(out_of_range(decoded, kind), MISTAKES_MAX)]
+    if NUL_IN_JSON in body:
+        faults = [*_unstorable(msgspec.json.decode(body)), *faults]
+    if faults:
+        raise _invalid(faults)
 
 
-def _check_well_formed(body: bytes, called: str) -> None:
-    """Return when what was found to be of another form is JSON at all: a typed decoder stops at the first fault.
+def _unstorable(document: Any) -> list[Fault]:  # noqa: ANN401  # any JSON
+    """Return the faults of a JSON document whose texts cannot all be stored."""
+    return [(place, "a text has no character U+0000") for place in islice(unstorable(document), MISTAKES_MAX)]
+
+
+def _faults(message: str, body: bytes, kind: Any, called: str) -> list[Fault]:  # noqa: ANN401  # as above
+    """Return what is wrong with a body that a typed decoder refused with a message, which tells of the first fault.
 
     Raises:
         JsonMalformed: it is not well-formed JSON in UTF-8.
     """
     try:
         body.decode()
-        # An untyped decoder follows a stranger's brackets as deep as they go; nobody sound has that many.
-        if body.count(b"[") + body.count(b"{") <= _BRACKETS_MAX:
-            msgspec.json.decode(body)
+        # An untyped decoder follows a stranger's brackets as deep as they go; nobody sound nests them so.
+        if depth_of(body) > _DEPTH_MAX:
+            return [fault_told(message, called=called)]
+        document = msgspec.json.decode(body)
     except msgspec.ValidationError:
         # A number beyond any range is well-formed all the same.
-        return
+        return [fault_told(message, called=called)]
     except (msgspec.DecodeError, UnicodeDecodeError) as cause:
         raise _malformed(called) from cause
+    # The two decoders may differ, as about a member that is named twice.
+    faults = list(islice(faults_of(document, kind, called=called), MISTAKES_MAX))
+    nuls = _unstorable(document) if NUL_IN_JSON in body else []
+    return [*(faults or [fault_told(message, called=called)]), *nuls]
 
 
 def _malformed(called: str) -> JsonMalformed:
@@ -199,17 +206,14 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401  # as `dec
     return msgspec.json.Decoder(kind)
 
 
-def _invalid(message: str, called: str) -> BodyInvalid:
-    """Return the failure that a decoder's message tells of, its place as a JSON pointer (RFC 6901)."""
-    place = _PLACE.search(message)
-    what = message[: place.start()] if place else message
-    steps = [step["name"] or step["index"] for step in _STEP.finditer(place["path"])] if place else []
-    named = _UNKNOWN.fullmatch(what) or _MISSING.fullmatch(what)
-    if named:
-        steps.append(named["name"])
-    if wanted := _UNMATCHED.get(what):
-        what = f"{steps[-1] if steps else called} must be a string: {wanted}"
-    return BodyInvalid(what[:_TEXT_MAX], **_pointed(pointer_of(tuple(steps))))
+def _invalid(faults: Iterable[Fault]) -> BodyInvalid:
+    """Return the failure of a body that is at fault in these places, each named once, and so many at most."""
+    places: dict[str, str] = {}
+    for place, what in faults:
+        places.setdefault(pointer_of(place), what)
+        if len(places) == MISTAKES_MAX:
+            break
+    return gathered([BodyInvalid(what[:_TEXT_MAX], **_pointed(pointer)) for pointer, what in places.items()])
 
 
 def _pointed(pointer: str) -> dict[str, str]:

@@ -22,17 +22,17 @@ NUL_IN_JSON: Final = b"\\u0000"
 Place: TypeAlias = tuple[str | int, ...]
 
 
-def out_of_range(decoded: Any, kind: Any) -> Place | None:  # noqa: ANN401  # whatever a handler asks for
-    """Return where something that was decoded as `kind` names an instant that lies out of range; None where nowhere.
+def out_of_range(decoded: Any, kind: Any) -> Iterator[Place]:  # noqa: ANN401  # whatever a handler asks for
+    """Yield where something that was decoded as `kind` names instants that lie out of range.
 
     An instant without its offset is left to whoever knows what it is for.
     """
-    return next(_strays(decoded, ()), None) if _may_tell(kind) else None
+    return _strays(decoded, ()) if _may_tell(kind) else iter(())
 
 
-def unstorable(document: Any) -> Place | None:  # noqa: ANN401  # any JSON
-    """Return where a JSON document has a text that cannot be stored, as a value or as a name; None where nowhere."""
-    return next(_texts(document, ()), None)
+def unstorable(document: Any) -> Iterator[Place]:  # noqa: ANN401  # any JSON
+    """Yield where a JSON document has texts that cannot be stored, as values or as names."""
+    return _texts(document, ())
 
 
 def pointer_of(place: Place) -> str:

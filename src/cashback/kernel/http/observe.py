@@ -54,7 +54,7 @@ class Observe:
             async def watched(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     visit.status = message["status"]
-                    headers: list[Any] = [*message["headers"], *self._safety.of(scope["path"])]
+                    headers: list[Any] = [*message["headers"], *self._safety.of(scope["path"], message["headers"])]
                     headers.append((b"traceparent", served.traceparent.encode()))
                     if visit.standing is not None:
                         headers += told(visit.standing)

@@ -1,19 +1,21 @@
 """Parameters that routes share, and the refusal of those that no route knows or that nothing can stand for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from http import HTTPMethod
+from itertools import islice
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar.params import HeaderParameter, ParameterKwarg, QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Send
 
 from cashback.kernel import instants
 from cashback.kernel.errors import Invalid
 from cashback.kernel.http.contents import NUL
+from cashback.kernel.mistakes import MISTAKES_MAX, gathered
 from cashback.kernel.page import CURSOR_LENGTH_MAX, PAGE_MAX
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -45,9 +47,19 @@ Reference: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)
 
 
 class ParameterInvalid(Invalid):
-    """A parameter is named twice, unknown to its route, no text, or an instant out of range; `parameter` names it."""
+    """A parameter is missing, named twice, unknown to its route, no text, or an instant out of range.
+
+    `parameter` names it, or the first of several.
+    """
 
     code = "request_invalid"
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What there is to know of a query parameter before its form."""
+
+    is_instant: bool
+    is_required: bool
 
 
 class KnownParameters:
@@ -74,10 +86,14 @@ class KnownParameters:
             # Which methods a path takes stands in the document, which everybody may read.
             if scope["user"].scopes is not None and scope["method"] != HTTPMethod.OPTIONS:
                 scope["user"].require(self._scopes[scope["route_handler"].operation_id])
-            if scope["query_string"]:
-                _check(scope["query_string"], _known(scope["route_handler"]))
+            known = _known(scope["route_handler"])
+            problems: list[ParameterInvalid] = []
+            if known or scope["query_string"]:
+                problems += islice(_problems(scope["query_string"], known), MISTAKES_MAX)
             if sum(name == _KEY_HEADER for name, _ in scope["headers"]) > 1:
-                raise ParameterInvalid("name the header once", parameter=IDEMPOTENCY_KEY)
+                problems.append(ParameterInvalid("name the header once", parameter=IDEMPOTENCY_KEY))
+            if problems:
+                raise gathered(problems)
             scope["path_params"] = {name: _storable(value) for name, value in scope["path_params"].items()}
         await self._app(scope, receive, send)
 
@@ -87,23 +103,33 @@ def _storable(value: Any) -> Any:  # noqa: ANN401  # a number, or a text
     return value.replace(NUL, _NO_ID) if isinstance(value, str) else value
 
 
-def _check(query: bytes, known: Mapping[str, bool]) -> None:
-    """Return when every parameter is known, named once, and something that can be asked for.
+def _problems(query: bytes, known: Mapping[str, _Known]) -> Iterator[ParameterInvalid]:
+    """Yield what is wrong with a query: parameters that nobody knows or can ask for, or that are missing.
 
-    Raises:
-        ParameterInvalid: one is not.
+    Of one parameter no more is told than the first thing.
     """
-    seen: set[str] = set()
+    named: dict[str, list[str]] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name not in known:
-            raise ParameterInvalid("this route knows no such parameter", parameter=name[:_NAME_MAX])
-        if name in seen:
-            raise ParameterInvalid("name the parameter once", parameter=name)
-        if not value.isprintable():
-            raise ParameterInvalid("a parameter is of printable characters", parameter=name)
-        if known[name] and not _is_instant(value):
-            raise ParameterInvalid(instants.WANTED, parameter=name)
-        seen.add(name)
+        named.setdefault(name, []).append(value)
+    wrong = [(name, _wrong(values, known.get(name))) for name, values in named.items()]
+    missing = [name for name, parameter in known.items() if parameter.is_required and name not in named]
+    wrong += [(name, f"the parameter {name} is required") for name in missing]
+    for name, what in wrong:
+        if what is not None:
+            yield ParameterInvalid(what, parameter=name[:_NAME_MAX])
+
+
+def _wrong(values: list[str], parameter: _Known | None) -> str | None:
+    """Return what is wrong with the values of a parameter, None with sound ones; those of an unknown one are none."""
+    if parameter is None:
+        return "this route knows no such parameter"
+    if len(values) > 1:
+        return "name the parameter once"
+    if not values[0].isprintable():
+        return "a parameter is of printable characters"
+    if parameter.is_instant and not _is_instant(values[0]):
+        return instants.WANTED
+    return None
 
 
 def _is_instant(value: str) -> bool:
@@ -124,12 +150,13 @@ def told_name(route_handler: Any, field: str) -> str:  # noqa: ANN401  # litesta
 
 
 @cache
-def _known(route_handler: Any) -> Mapping[str, bool]:  # noqa: ANN401  # litestar's, with three type variables
-    """Return the query parameters of one route, and whether each is an instant; there are as many as routes."""
+def _known(route_handler: Any) -> Mapping[str, _Known]:  # noqa: ANN401  # litestar's, with three type variables
+    """Return the query parameters of one route; there are as many routes as there are."""
     fields = route_handler.parsed_fn_signature.parameters.values()
     return {
-        field.kwarg_definition.name or field.name: datetime in (field.annotation, *field.args)
+        field.kwarg_definition.name or field.name: _Known(
+            is_instant=datetime in (field.annotation, *field.args), is_required=field.is_required
+        )
         for field in fields
-        if isinstance(field.kwarg_definition, ParameterKwarg)
-        and field.kwarg_definition.param_type is QueryParameter.param_type
+        if isinstance(field.kwarg_definition, QueryParameter)
     }

@@ -11,7 +11,7 @@
 | any other `Rejected`            | 400    | its own                                                   |
 | `Unavailable`                   | 503    | its own, with Retry-After                                 |
 | `Broken`, anything unforeseen   | 500    | `internal`; the cause is only logged                      |
-| a parameter of the wrong form   | 422    | `request_invalid`, `parameter` names it                   |
+| parameters of the wrong form    | 422    | `request_invalid`, `parameter` names it, `errors` all     |
 | a missing header                | 422    | its own where it has one, else `request_invalid`          |
 | the framework's own             | as is  | `route_unknown`, `method_not_allowed`, `body_too_large`,  |
 |                                 |        | `media_type_unsupported`, else `http_<status>`            |
@@ -40,12 +40,15 @@ from cashback.kernel.errors import (
     Unavailable,
 )
 from cashback.kernel.http.head import allowed
-from cashback.kernel.http.parameters import told_name
+from cashback.kernel.http.parameters import ParameterInvalid, told_name
+from cashback.kernel.mistakes import gathered, placed_in
 from cashback.kernel.principal import ScopeMissing
 from cashback.kernel.problem import MEDIA_TYPE, Problem, problem_document
 from cashback.kernel.telemetry import logger
 
 RETRY_AFTER_S: Final = 1
+PART_MISTAKES_MAX: Final = 5
+"""So many are told of each part of a request: there may be a thousand parts."""
 
 _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
     (Invalid, 422),
@@ -129,12 +132,10 @@ def problem_of(error: Exception) -> Response[bytes]:
 def part_of_answer(error: Rejected, *, within: str) -> tuple[int, bytes]:
     """Return status and document of what was refused of a request while other parts of it were done.
 
-    Its place is told as one in the whole request, of which it is `within` that part.
+    Its places are told as those in the whole request, of which it is `within` that part.
     """
-    fields = error.fields
-    if "pointer" in fields:
-        fields = {**fields, "pointer": f"{within}{fields['pointer']}"}
     status = _status_of(error)
+    fields = placed_in(error.fields, within, most=PART_MISTAKES_MAX)
     return status, problem_document(status, error.code, error.detail, fields=fields)
 
 
@@ -162,10 +163,12 @@ def _validation(error: ValidationException) -> Response[bytes]:
                 422, _MISSING[asked], f"the header {asked.title()} is required", fields={"parameter": asked.title()}
             )
         return problem(422, "request_invalid", f"the parameter {asked} is required", fields={"parameter": asked})
-    found = error.extra[0] if isinstance(error.extra, list) and error.extra else None
-    if isinstance(found, dict) and "key" in found:
-        return problem(422, "request_invalid", str(found["message"]), fields={"parameter": found["key"]})
-    return problem(422, "request_invalid", error.detail)
+    extra = error.extra if isinstance(error.extra, list) else []
+    found = [one for one in extra if isinstance(one, dict) and "key" in one]
+    if not found:
+        return problem(422, "request_invalid", error.detail)
+    told = gathered([ParameterInvalid(str(one["message"]), parameter=one["key"]) for one in found])
+    return problem(422, told.code, told.detail, fields=told.fields)
 
 
 def _framework(error: HTTPException) -> Response[bytes]:

@@ -1,9 +1,12 @@
 """What the terms of a programme must be like, alone and beside all programmes before it."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
+from cashback.kernel.errors import Rejected
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import INT63_MAX, Bps, Currency, Minor, TokenRate, TokenUnits, share, to_token
 from cashback.ledger.model import (
     Commitments,
@@ -35,29 +38,23 @@ def check_terms(terms: NewProgramme) -> Currency:
     """Return the currency of sound terms.
 
     Raises:
-        ProgrammeInvalid: with a pointer to the first term that is not.
+        ProgrammeInvalid: with pointers to all terms that are not.
         CurrencyUnknown, CurrencyWithdrawn, TimeZoneUnknown, TokenRateAbsurd: likewise, for what has a code of its own.
     """
-    currency = known_currency(terms.currency, pointer="/currency")
-    bounds = [
-        ("/name", len(terms.name), NAME_LENGTH_MAX),
-        ("/token_rate/numerator", terms.token_rate.numerator, INT63_MAX),
-        ("/token_rate/denominator", terms.token_rate.denominator, INT63_MAX),
-    ]
-    # What no ruleset may pay no programme starts with: its first version is one.
-    bounds += [("/rate_bps", terms.rate, RATE_ABSURD_BPS - 1)] if terms.rate is not None else []
-    bounds += [("/budget_minor", terms.budget, INT63_MAX)] if terms.budget is not None else []
-    for pointer, value, most in bounds:
-        if not 1 <= value <= most:
-            raise ProgrammeInvalid(f"{pointer} must be between 1 and {most}", pointer=pointer)
-    if not terms.name.isprintable():
-        raise ProgrammeInvalid("the name must be printable", pointer="/name")
-    if (terms.rate is None) != (terms.budget is None):
-        raise ProgrammeInvalid("a rate goes with a budget, and a budget with a rate", pointer="/budget_minor")
-    _check_conditions(terms.conditions, currency)
-    check_room(terms.budget or Minor(0), terms.token_rate, currency, Commitments())
-    _check_rate(terms.token_rate)
-    return currency
+    problem = first_of(
+        problem_of_currency(terms.currency, pointer="/currency"),
+        *_problems_of_bounds(terms),
+        *_problems_of_conditions(terms.conditions, terms.currency),
+        *_problems_of_worth(terms),
+    )
+    if problem is not None:
+        raise problem
+    return known_currency(terms.currency, pointer="/currency")
+
+
+def problem_of_currency(code: str, *, pointer: str) -> Rejected | None:
+    """Return what is wrong with a currency, None with one that is in use."""
+    return None if currency_of(code) is not None else _not_in_use(code, pointer)
 
 
 def known_currency(code: str, *, pointer: str) -> Currency:
@@ -67,11 +64,9 @@ def known_currency(code: str, *, pointer: str) -> Currency:
         CurrencyWithdrawn: it was in use once.
         CurrencyUnknown: it never was one.
     """
-    if (month := withdrawn_in(code)) is not None and currency_of(code) is None:
-        raise CurrencyWithdrawn(f"{code} was withdrawn in {month}", pointer=pointer)
     currency = currency_of(code)
     if currency is None:
-        raise CurrencyUnknown("the currency is no code of ISO 4217", pointer=pointer)
+        raise _not_in_use(code, pointer)
     return currency
 
 
@@ -86,23 +81,55 @@ def check_room(
     Raises:
         ProgrammeInvalid: with a pointer to the budget.
     """
+    problem = _problem_of_room(budget, rate, currency, before, pointer)
+    if problem is not None:
+        raise problem
+
+
+def _not_in_use(code: str, pointer: str) -> Rejected:
+    """Return what is wrong with a currency that is not in use: it never was, or no more."""
+    if (month := withdrawn_in(code)) is not None:
+        return CurrencyWithdrawn(f"{code} was withdrawn in {month}", pointer=pointer)
+    return CurrencyUnknown("the currency is no code of ISO 4217", pointer=pointer)
+
+
+def _problem_of_room(
+    budget: Minor, rate: TokenRate, currency: Currency, before: Commitments, pointer: str
+) -> Rejected | None:
+    """Return what is wrong with a budget that outgrows the books."""
     tokens = to_token(budget, exponent=currency.exponent, rate=rate)
-    if before.budget + budget > INT63_MAX or before.token_units + tokens > INT63_MAX:
-        raise ProgrammeInvalid(
-            "all budgets together must stay below 2^63, in minor units and in base units of the token", pointer=pointer
-        )
+    if before.budget + budget <= INT63_MAX and before.token_units + tokens <= INT63_MAX:
+        return None
+    return ProgrammeInvalid(
+        "all budgets together must stay below 2^63, in minor units and in base units of the token", pointer=pointer
+    )
 
 
-def _check_conditions(conditions: Conditions, currency: Currency) -> None:
-    """Return when the conditions are within their bounds.
+def _problems_of_bounds(terms: NewProgramme) -> Iterator[Rejected]:
+    """Yield what is wrong with the name, the rates and the budget of a programme, each by itself."""
+    bounds = [
+        ("/name", len(terms.name), NAME_LENGTH_MAX),
+        ("/token_rate/numerator", terms.token_rate.numerator, INT63_MAX),
+        ("/token_rate/denominator", terms.token_rate.denominator, INT63_MAX),
+    ]
+    # What no ruleset may pay no programme starts with: its first version is one.
+    bounds += [("/rate_bps", terms.rate, RATE_ABSURD_BPS - 1)] if terms.rate is not None else []
+    bounds += [("/budget_minor", terms.budget, INT63_MAX)] if terms.budget is not None else []
+    for pointer, value, most in bounds:
+        if not 1 <= value <= most:
+            yield ProgrammeInvalid(f"{pointer} must be between 1 and {most}", pointer=pointer)
+    if not terms.name.isprintable():
+        yield ProgrammeInvalid("the name must be printable", pointer="/name")
+    if (terms.rate is None) != (terms.budget is None):
+        yield ProgrammeInvalid("a rate goes with a budget, and a budget with a rate", pointer="/budget_minor")
 
-    Raises:
-        TimeZoneUnknown, CurrencyUnknown, CurrencyWithdrawn, ProgrammeInvalid: with a pointer to the first that is not.
-    """
+
+def _problems_of_conditions(conditions: Conditions, funding: str) -> Iterator[Rejected]:
+    """Yield what is wrong with the conditions of a programme that is funded in this currency."""
     if not is_zone(conditions.time_zone):
-        raise TimeZoneUnknown("the IANA database has no zone of this name", pointer="/time_zone")
+        yield TimeZoneUnknown("the IANA database has no zone of this name", pointer="/time_zone")
     if conditions.refund_policy not in REFUND_POLICIES:
-        raise ProgrammeInvalid(f"the policy is one of {', '.join(REFUND_POLICIES)}", pointer="/refund_policy")
+        yield ProgrammeInvalid(f"the policy is one of {', '.join(REFUND_POLICIES)}", pointer="/refund_policy")
     days = (
         ("/hold_days", conditions.hold_days, 0, 365),
         ("/expire_after_days", conditions.expire_after_days, 1, 3_650),
@@ -110,43 +137,52 @@ def _check_conditions(conditions: Conditions, currency: Currency) -> None:
     )
     for pointer, value, least, most in days:
         if value is not None and not least <= value <= most:
-            raise ProgrammeInvalid(f"{pointer} must be between {least} and {most}", pointer=pointer)
-    _check_reviews(conditions)
-    if len(conditions.accepts) > ACCEPTS_MAX:
-        raise ProgrammeInvalid(f"at most {ACCEPTS_MAX} currencies are accepted", pointer="/accepts")
-    for place, code in enumerate(conditions.accepts):
-        known_currency(code, pointer=f"/accepts/{place}")
-        if code in (currency.code, *conditions.accepts[:place]):
-            raise ProgrammeInvalid(
-                "a currency is named once; its own a programme takes anyway", pointer=f"/accepts/{place}"
-            )
+            yield ProgrammeInvalid(f"{pointer} must be between {least} and {most}", pointer=pointer)
+    yield from _problems_of_reviews(conditions)
+    yield from _problems_of_accepts(conditions.accepts, funding)
 
 
-def _check_reviews(conditions: Conditions) -> None:
-    """Return when the amounts above which people review are amounts, the second not below the first.
+def _problems_of_accepts(accepts: tuple[str, ...], funding: str) -> Iterator[Rejected]:
+    """Yield what is wrong with the currencies that a programme takes beside its own."""
+    if len(accepts) > ACCEPTS_MAX:
+        yield ProgrammeInvalid(f"at most {ACCEPTS_MAX} currencies are accepted", pointer="/accepts")
+        return
+    for place, code in enumerate(accepts):
+        pointer = f"/accepts/{place}"
+        if (problem := problem_of_currency(code, pointer=pointer)) is not None:
+            yield problem
+        elif code in (funding, *accepts[:place]):
+            yield ProgrammeInvalid("a currency is named once; its own a programme takes anyway", pointer=pointer)
 
-    Raises:
-        ProgrammeInvalid: with a pointer to the first that is not.
-    """
+
+def _problems_of_reviews(conditions: Conditions) -> Iterator[Rejected]:
+    """Yield what is wrong with the amounts above which people review: each is one, the second not below the first."""
     first, second = conditions.review_above, conditions.second_above
     for pointer, amount in (("/review_above_minor", first), ("/second_above_minor", second)):
         if amount is not None and not 0 <= amount <= INT63_MAX:
-            raise ProgrammeInvalid(f"{pointer} must be between 0 and {INT63_MAX}", pointer=pointer)
+            yield ProgrammeInvalid(f"{pointer} must be between 0 and {INT63_MAX}", pointer=pointer)
     if first is not None and second is not None and second < first:
-        raise ProgrammeInvalid(
+        yield ProgrammeInvalid(
             "a second person is asked above the amount of the first, or above a larger one",
             pointer="/second_above_minor",
         )
 
 
-def _check_rate(rate: TokenRate) -> None:
-    """Return when a unit of money is worth between a millionth of a token and a million tokens.
+def _problems_of_worth(terms: NewProgramme) -> Iterator[Rejected]:
+    """Yield what is wrong with what a programme's money is worth in tokens, if each number of it is one by itself.
 
-    Raises:
-        TokenRateAbsurd: it is not; somebody has mistyped, or turned the ratio round.
+    A unit of money is worth between a millionth of a token and a million tokens: else somebody has mistyped, or turned
+    the ratio round.
     """
+    rate, budget, currency = terms.token_rate, terms.budget or Minor(0), currency_of(terms.currency)
+    if min(rate.numerator, rate.denominator) < 1:
+        return
+    if currency is not None and 0 <= budget <= INT63_MAX:
+        problem = _problem_of_room(budget, rate, currency, Commitments(), "/budget_minor")
+        if problem is not None:
+            yield problem
     if not rate.denominator <= rate.numerator * RATIO_MAX <= rate.denominator * RATIO_MAX**2:
-        raise TokenRateAbsurd(
+        yield TokenRateAbsurd(
             f"a unit of money is worth 1/{RATIO_MAX} to {RATIO_MAX} tokens", pointer="/token_rate/numerator"
         )
 

@@ -1,11 +1,14 @@
 """Which exchange rates are sound, alone and beside those before and after."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from cashback.kernel.errors import Rejected
 from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.mistakes import first_of
 from cashback.ledger.model.rates import NewRate, Rate, RateAbsurd, RateInvalid
-from cashback.ledger.rules.programme import known_currency
+from cashback.ledger.rules.programme import problem_of_currency
 
 FACTOR_MAX: Final = 2
 """A rate that is more than so many times a neighbour in time, or less than that part of it, is confirmed or refused."""
@@ -17,22 +20,12 @@ def checked_rate(new: NewRate, *, now: datetime) -> Rate:
     """Return a rate that is sound by itself.
 
     Raises:
-        RateInvalid, CurrencyUnknown, CurrencyWithdrawn: with a pointer to what is not.
+        RateInvalid, CurrencyUnknown, CurrencyWithdrawn: with pointers to all that is not.
     """
-    for pointer, code in (("/base", new.base), ("/quote", new.quote)):
-        known_currency(code, pointer=pointer)
-    if new.base == new.quote:
-        raise RateInvalid("a currency is worth itself", pointer="/quote")
-    for pointer, part in (("/numerator", new.numerator), ("/denominator", new.denominator)):
-        if not 1 <= part <= PART_MAX:
-            raise RateInvalid(f"each part of a rate is 1 to {PART_MAX}", pointer=pointer)
-    if not new.source.isprintable():
-        raise RateInvalid("the source must be printable", pointer="/source")
     as_of = new.as_of or now
-    if not is_in_range(as_of):
-        raise RateInvalid(WANTED, pointer="/as_of")
-    if as_of > now:
-        raise RateInvalid("a rate is as of now or before", pointer="/as_of")
+    problem = first_of(*_problems_of_pair(new), *_problems_of_instant(as_of, now))
+    if problem is not None:
+        raise problem
     return Rate(
         base=new.base,
         quote=new.quote,
@@ -43,6 +36,27 @@ def checked_rate(new: NewRate, *, now: datetime) -> Rate:
         is_confirmed=new.is_confirmed,
         recorded_at=now,
     )
+
+
+def _problems_of_pair(new: NewRate) -> Iterator[Rejected | None]:
+    """Yield what is wrong with a rate, whenever it is in force."""
+    for pointer, code in (("/base", new.base), ("/quote", new.quote)):
+        yield problem_of_currency(code, pointer=pointer)
+    if new.base == new.quote:
+        yield RateInvalid("a currency is worth itself", pointer="/quote")
+    for pointer, part in (("/numerator", new.numerator), ("/denominator", new.denominator)):
+        if not 1 <= part <= PART_MAX:
+            yield RateInvalid(f"each part of a rate is 1 to {PART_MAX}", pointer=pointer)
+    if not new.source.isprintable():
+        yield RateInvalid("the source must be printable", pointer="/source")
+
+
+def _problems_of_instant(as_of: datetime, now: datetime) -> Iterator[Rejected]:
+    """Yield what is wrong with the instant from which a rate is in force."""
+    if not is_in_range(as_of):
+        yield RateInvalid(WANTED, pointer="/as_of")
+    elif as_of > now:
+        yield RateInvalid("a rate is as of now or before", pointer="/as_of")
 
 
 def check_beside(rate: Rate, *, last: Rate | None, following: Rate | None) -> None:

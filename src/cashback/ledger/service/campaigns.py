@@ -1,12 +1,13 @@
 """Campaigns: created with a budget, raised, lowered, evened out, closed; each in the transaction of its command."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
 from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import INT63_MAX, Minor, TokenUnits
 from cashback.ledger.model import LargestGrant
 from cashback.ledger.model.campaigns import (
@@ -165,24 +166,34 @@ def _checked(new: NewCampaign, now: datetime) -> datetime:
     """Return the start of a campaign whose terms are sound.
 
     Raises:
-        CampaignInvalid: with a pointer to the first that is not.
+        CampaignInvalid: with pointers to all that are not.
     """
+    problem = first_of(*_problems(new, now))
+    if problem is not None:
+        raise problem
+    return new.starts_at or now
+
+
+def _problems(new: NewCampaign, now: datetime) -> Iterator[CampaignInvalid]:
+    """Yield what is wrong with the terms of a campaign."""
     bounds = [("/budget_minor", new.budget, INT63_MAX), ("/stripes", new.stripes, STRIPES_MAX)]
     bounds += [("/day_limit_minor", new.day_limit, INT63_MAX)] if new.day_limit is not None else []
     for pointer, value, most in bounds:
         if not 1 <= value <= most:
-            raise CampaignInvalid(f"{pointer} must be between 1 and {most}", pointer=pointer)
+            yield CampaignInvalid(f"{pointer} must be between 1 and {most}", pointer=pointer)
     if not new.name.isprintable():
-        raise CampaignInvalid("the name must be printable", pointer="/name")
-    for pointer, told in (("/starts_at", new.starts_at), ("/ends_at", new.ends_at)):
-        if told is not None and not is_in_range(told):
-            raise CampaignInvalid(WANTED, pointer=pointer)
+        yield CampaignInvalid("the name must be printable", pointer="/name")
+    times = (("/starts_at", new.starts_at), ("/ends_at", new.ends_at))
+    strays = [pointer for pointer, told in times if told is not None and not is_in_range(told)]
+    for pointer in strays:
+        yield CampaignInvalid(WANTED, pointer=pointer)
+    if strays:
+        return
     starts_at = new.starts_at or now
     if starts_at < now:
-        raise CampaignInvalid("a campaign starts now or later", pointer="/starts_at")
+        yield CampaignInvalid("a campaign starts now or later", pointer="/starts_at")
     if new.ends_at is not None and new.ends_at <= starts_at:
-        raise CampaignInvalid("a campaign ends after its start", pointer="/ends_at")
-    return starts_at
+        yield CampaignInvalid("a campaign ends after its start", pointer="/ends_at")
 
 
 async def _campaign(tx: Tx, campaign_id: str) -> Campaign:

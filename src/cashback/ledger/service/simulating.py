@@ -1,9 +1,12 @@
 """Trying a purchase on a ruleset: decided as recording would, with what budgets hold now; nothing is stored."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
 
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import Rejected
 from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import INT63_MAX, Minor
 from cashback.ledger.model.engine import Exchange, Line, ProgrammeFacts, Published, PurchaseFacts
 from cashback.ledger.model.explained import SimulatedDecision, Simulation, SimulationInvalid
@@ -11,7 +14,7 @@ from cashback.ledger.model.programmes import Programme, ProgrammeUnknown
 from cashback.ledger.rules import currency_of
 from cashback.ledger.rules.engine import Claimed, earn, fold, rules_of
 from cashback.ledger.rules.engine.explain import explain_in_full, steps_of
-from cashback.ledger.rules.programme import known_currency
+from cashback.ledger.rules.programme import problem_of_currency
 from cashback.ledger.service.tried import named, paying_of
 from cashback.ledger.store import programmes
 from cashback.ledger.store import terms as store
@@ -71,17 +74,12 @@ def _facts(simulation: Simulation) -> PurchaseFacts:
     """Return what a decision knows of the purchase.
 
     Raises:
-        SimulationInvalid, CurrencyUnknown, CurrencyWithdrawn: it is none, with a pointer to why.
+        SimulationInvalid, CurrencyUnknown, CurrencyWithdrawn: it is none, with pointers to all that is wrong with it.
     """
     lines = tuple(Line(Minor(int(line.amount_minor)), line.sku, line.category) for line in simulation.lines)
-    for pointer, told in (("/occurred_at", simulation.occurred_at), ("/received_at", simulation.received_at)):
-        if not is_in_range(told):
-            raise SimulationInvalid(WANTED, pointer=pointer)
-    if not 0 <= simulation.amount <= INT63_MAX:
-        raise SimulationInvalid(f"an amount is 0 to {INT63_MAX} minor units", pointer="/amount_minor")
-    if lines and sum(line.amount for line in lines) != simulation.amount:
-        raise SimulationInvalid("the lines together are the amount", pointer="/lines")
-    known_currency(simulation.currency, pointer="/currency")
+    problem = first_of(*_problems(simulation, lines))
+    if problem is not None:
+        raise problem
     return PurchaseFacts(
         merchant_id=simulation.merchant_id,
         amount=Minor(simulation.amount),
@@ -94,6 +92,18 @@ def _facts(simulation: Simulation) -> PurchaseFacts:
         is_first_purchase=simulation.is_first_purchase,
         is_first_at_merchant=simulation.is_first_at_merchant,
     )
+
+
+def _problems(simulation: Simulation, lines: Sequence[Line]) -> Iterator[Rejected | None]:
+    """Yield what is wrong with the purchase of a simulation."""
+    for pointer, told in (("/occurred_at", simulation.occurred_at), ("/received_at", simulation.received_at)):
+        if not is_in_range(told):
+            yield SimulationInvalid(WANTED, pointer=pointer)
+    if not 0 <= simulation.amount <= INT63_MAX:
+        yield SimulationInvalid(f"an amount is 0 to {INT63_MAX} minor units", pointer="/amount_minor")
+    if lines and sum(line.amount for line in lines) != simulation.amount:
+        yield SimulationInvalid("the lines together are the amount", pointer="/lines")
+    yield problem_of_currency(simulation.currency, pointer="/currency")
 
 
 async def _ruleset(tx: Tx, name: str) -> tuple[Programme, Published]:

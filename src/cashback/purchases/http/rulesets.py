@@ -10,6 +10,7 @@ from litestar.params import HeaderParameter, JSONBody, PathParameter
 
 from cashback.kernel.http import IdempotencyKey
 from cashback.kernel.http.body import BodyInvalid, decode_body
+from cashback.kernel.mistakes import placed_in
 from cashback.purchases.http.commands import ReasonBody, answer, command_route, ordered_by
 from cashback.purchases.service.rulesets import (
     DraftAnswer,
@@ -128,7 +129,7 @@ async def publish_draft(  # as above
 ) -> Response[VersionAnswer]:
     """Publish what the caller has seen as a version that never changes, now or for later.
 
-    A version with an open end before it ends where this one starts. `pointer` of `ruleset_unsound` leads into the
+    A version with an open end before it ends where this one starts. `pointer` of `ruleset_invalid` leads into the
     draft's document.
     """
     publication = Publication(
@@ -158,13 +159,14 @@ def _rules(document: dict[str, Any]) -> RulesetDocument:
     """Return the ruleset that a body carries.
 
     Raises:
-        BodyInvalid: it has another form than docs/ruleset.schema.json; the pointer leads there from the body's root.
+        BodyInvalid: it has another form than docs/ruleset.schema.json; pointers lead there from the body's root.
     """
     rules: RulesetDocument
     try:
         rules = decode_body(msgspec.json.encode(document), RulesetDocument)
     except BodyInvalid as problem:
-        raise BodyInvalid(problem.detail, pointer=f"/document{problem.fields.get('pointer', '')}") from problem
+        fields: dict[str, Any] = placed_in({"pointer": "", **problem.fields}, "/document")
+        raise BodyInvalid(problem.detail, **fields) from problem
     return rules
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.principal import BURST_MAX, RATE_PER_S_MAX, Principal, Rate
 from cashback.purchases.model import FieldInvalid
 from cashback.purchases.model.scopes import KNOWN_SCOPES
@@ -21,11 +22,15 @@ def problem_of_scopes(scopes: tuple[str, ...] | None) -> Rejected | None:
         return None
     if not scopes:
         return FieldInvalid("a key that is made for nothing opens nothing: name a scope", pointer="/scopes")
-    for place, scope in enumerate(scopes):
-        if scope not in KNOWN_SCOPES:
-            return FieldInvalid("there is no such scope", pointer=f"/scopes/{place}")
-        if scope in scopes[:place]:
-            return FieldInvalid("a scope is named once", pointer=f"/scopes/{place}")
+    return first_of(*(_problem_of_scope(scopes, place) for place in range(len(scopes))))
+
+
+def _problem_of_scope(scopes: tuple[str, ...], place: int) -> Rejected | None:
+    """Return what is wrong with one scope of a key."""
+    if scopes[place] not in KNOWN_SCOPES:
+        return FieldInvalid("there is no such scope", pointer=f"/scopes/{place}")
+    if scopes[place] in scopes[:place]:
+        return FieldInvalid("a scope is named once", pointer=f"/scopes/{place}")
     return None
 
 

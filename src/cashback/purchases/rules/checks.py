@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from cashback.kernel.errors import Rejected
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import INT63_MAX
 from cashback.purchases.model import FieldInvalid, Signed
 
@@ -30,8 +31,9 @@ def problem_of_text(text: str | None, pointer: str, *, longest: int = TEXT_LENGT
 
 def problem_of_signature(command: Signed) -> Rejected | None:
     """Return what is wrong with who orders something, or why; blanks say nothing."""
-    return problem_of_text(command.person.strip(), "/person") or problem_of_text(
-        command.reason.strip(), "/reason", longest=REASON_LENGTH_MAX
+    return first_of(
+        problem_of_text(command.person.strip(), "/person"),
+        problem_of_text(command.reason.strip(), "/reason", longest=REASON_LENGTH_MAX),
     )
 
 

@@ -1,11 +1,13 @@
 """Which commands are sound: everything that can be said of one without looking anything up."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id
+from cashback.kernel.mistakes import first_of
 from cashback.purchases.model import (
     OPERATOR,
     Command,
@@ -43,37 +45,28 @@ def problem_of_key(command: Command) -> Rejected | None:
 
 
 def problem_of_purchase(purchase: NewPurchase, *, now: datetime) -> Rejected | None:
-    """Return the first thing that is wrong with a purchase, or None; whether user and merchant exist is not asked."""
+    """Return what is wrong with a purchase, or None; whether user and merchant exist is not asked."""
     if purchase.owner not in (OPERATOR, purchase.merchant_id):
         return NotYours("a merchant records its own purchases only", pointer="/merchant_id")
-    if not is_id(purchase.merchant_id, "mer"):
-        return MerchantUnknown("there is no such merchant", pointer="/merchant_id")
-    if not is_id(purchase.user_id, "usr"):
-        return UserUnknown("there is no such user", pointer="/user_id")
-    return (
-        problem_of_amount(purchase.amount_minor, "/amount_minor")
-        or problem_of_lines(purchase)
-        or _problem_of_time(purchase.occurred_at, now)
-        or problem_of_text(purchase.reference, "/reference")
+    return first_of(
+        None if is_id(purchase.merchant_id, "mer") else _no_merchant(),
+        None if is_id(purchase.user_id, "usr") else UserUnknown("there is no such user", pointer="/user_id"),
+        problem_of_amount(purchase.amount_minor, "/amount_minor"),
+        problem_of_lines(purchase),
+        _problem_of_time(purchase.occurred_at, now),
+        problem_of_text(purchase.reference, "/reference"),
     )
 
 
 def problem_of_user(user: NewUser) -> Rejected | None:
-    """Return the first thing that is wrong with a user to be, or None."""
-    tier = None if user.tier is None or _TIER.fullmatch(user.tier) else user.tier
-    return (
-        _problem_of_address(user.wallet)
-        or problem_of_text(user.reference, "/reference")
-        or (
-            FieldInvalid("a tier is a name such as gold, in small letters", pointer="/tier")
-            if tier is not None
-            else None
-        )
+    """Return what is wrong with a user to be, or None."""
+    return first_of(
+        _problem_of_address(user.wallet), problem_of_text(user.reference, "/reference"), _problem_of_tier(user.tier)
     )
 
 
 def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
-    """Return the first thing that is wrong with a wallet to be set, or None."""
+    """Return what is wrong with a wallet to be set, or None."""
     if not is_id(wallet.user_id, "usr"):
         return UserUnknown("there is no such user", parameter="user_id")
     return _problem_of_address(wallet.wallet)
@@ -81,14 +74,33 @@ def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
 
 def problem_of_merchant(merchant: NewMerchant) -> Rejected | None:
     """Return what is wrong with a merchant to be, or None."""
-    if merchant.mcc is not None and not _MCC.fullmatch(merchant.mcc):
-        return FieldInvalid("a merchant category code has four digits", pointer="/mcc")
-    for place, owner in enumerate(merchant.owners):
-        if not is_id(owner, "usr"):
-            return UserUnknown("there is no such user", pointer=f"/owners/{place}")
-        if owner in merchant.owners[:place]:
-            return FieldInvalid("an owner is named once", pointer=f"/owners/{place}")
-    return problem_of_text(merchant.name, "/name")
+    is_category = merchant.mcc is None or _MCC.fullmatch(merchant.mcc)
+    return first_of(
+        None if is_category else FieldInvalid("a merchant category code has four digits", pointer="/mcc"),
+        *(_problem_of_owner(merchant.owners, place) for place in range(len(merchant.owners))),
+        problem_of_text(merchant.name, "/name"),
+    )
+
+
+def _no_merchant() -> MerchantUnknown:
+    """Return what is wrong with an id that no merchant can have."""
+    return MerchantUnknown("there is no such merchant", pointer="/merchant_id")
+
+
+def _problem_of_owner(owners: Sequence[str], place: int) -> Rejected | None:
+    """Return what is wrong with one owner of a merchant."""
+    if not is_id(owners[place], "usr"):
+        return UserUnknown("there is no such user", pointer=f"/owners/{place}")
+    if owners[place] in owners[:place]:
+        return FieldInvalid("an owner is named once", pointer=f"/owners/{place}")
+    return None
+
+
+def _problem_of_tier(tier: str | None) -> Rejected | None:
+    """Return what is wrong with a tier that may be absent."""
+    if tier is None or _TIER.fullmatch(tier):
+        return None
+    return FieldInvalid("a tier is a name such as gold, in small letters", pointer="/tier")
 
 
 def _problem_of_time(occurred_at: datetime, now: datetime) -> Rejected | None:

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.errors import Rejected
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import Minor
 from cashback.purchases.model import FieldInvalid, Line, LineAnswer, NewPurchase
 from cashback.purchases.rules.checks import problem_of_amount, problem_of_text
@@ -20,15 +21,15 @@ _decoder: Final = msgspec.json.Decoder(tuple[LineAnswer, ...])
 
 
 def problem_of_lines(purchase: NewPurchase) -> Rejected | None:
-    """Return the first thing that is wrong with the lines of a purchase, or None; none at all are sound."""
+    """Return what is wrong with the lines of a purchase, or None; none at all are sound."""
     lines = purchase.lines
     if lines is None:
         return None
     if not 1 <= len(lines) <= LINES_MAX:
         return FieldInvalid(f"a purchase has 1 to {LINES_MAX} lines", pointer="/lines")
-    for place, line in enumerate(lines):
-        if problem := _problem_of_line(line, f"/lines/{place}"):
-            return problem
+    problem = first_of(*(_problem_of_line(line, f"/lines/{place}") for place, line in enumerate(lines)))
+    if problem is not None:
+        return problem
     if sum(line.amount_minor for line in lines) != purchase.amount_minor:
         return FieldInvalid("the lines do not add up to the amount", pointer="/lines")
     return None
@@ -67,12 +68,11 @@ def costs(lines: tuple[Line, ...] | None, amount_minor: int) -> list[Minor]:
 
 
 def _problem_of_line(line: Line, at: str) -> Rejected | None:
-    """Return the first thing that is wrong with one line."""
-    problem = (
-        problem_of_amount(line.amount_minor, f"{at}/amount_minor")
-        or problem_of_text(line.sku, f"{at}/sku", longest=NAME_LENGTH_MAX)
-        or problem_of_text(line.category, f"{at}/category", longest=NAME_LENGTH_MAX)
+    """Return what is wrong with one line."""
+    is_counted = line.quantity is None or 1 <= line.quantity <= QUANTITY_MAX
+    return first_of(
+        problem_of_amount(line.amount_minor, f"{at}/amount_minor"),
+        problem_of_text(line.sku, f"{at}/sku", longest=NAME_LENGTH_MAX),
+        problem_of_text(line.category, f"{at}/category", longest=NAME_LENGTH_MAX),
+        None if is_counted else FieldInvalid(f"the quantity must be 1 to {QUANTITY_MAX}", pointer=f"{at}/quantity"),
     )
-    if problem is None and line.quantity is not None and not 1 <= line.quantity <= QUANTITY_MAX:
-        return FieldInvalid(f"the quantity must be 1 to {QUANTITY_MAX}", pointer=f"{at}/quantity")
-    return problem

@@ -7,6 +7,7 @@ import msgspec
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id
+from cashback.kernel.mistakes import first_of
 from cashback.purchases.model import OPERATOR, FieldInvalid, MerchantUnknown, NotYours, PurchaseUnknown
 from cashback.purchases.model.refunds import (
     LineUnknown,
@@ -24,16 +25,16 @@ _decoder: Final = msgspec.json.Decoder(tuple[RefundLineAnswer, ...])
 
 
 def problem_of_refund(refund: NewRefund) -> Rejected | None:
-    """Return the first thing that is wrong with a refund, or None; whether its purchase exists is not asked."""
+    """Return what is wrong with a refund, or None; whether its purchase exists is not asked."""
     if refund.owner not in (OPERATOR, refund.merchant_id):
         return NotYours("a merchant returns its own purchases only", pointer="/merchant_id")
-    if refund.merchant_id is not None and not is_id(refund.merchant_id, "mer"):
-        return MerchantUnknown("there is no such merchant", pointer="/merchant_id")
-    return (
-        _problem_of_purchase(refund)
-        or _problem_of_parts(refund)
-        or problem_of_text(refund.reason, "/reason")
-        or problem_of_text(refund.reference, "/reference")
+    is_merchant = refund.merchant_id is None or is_id(refund.merchant_id, "mer")
+    return first_of(
+        None if is_merchant else MerchantUnknown("there is no such merchant", pointer="/merchant_id"),
+        _problem_of_purchase(refund),
+        _problem_of_parts(refund),
+        problem_of_text(refund.reason, "/reason"),
+        problem_of_text(refund.reference, "/reference"),
     )
 
 
@@ -41,14 +42,14 @@ def problem_of_return(
     refund: NewRefund, *, costs: Sequence[int], lines_before: Sequence[int], amount_before: int
 ) -> Rejected | None:
     """Return why a purchase whose lines cost so much, and of which so much was returned, cannot be refunded so."""
-    for place, part in enumerate(refund.lines or ()):
-        if part.line > len(costs):
-            return LineUnknown(f"the purchase has {len(costs)} lines", pointer=f"/lines/{place}/line")
-        left = costs[part.line - 1] - lines_before[part.line - 1]
-        if part.amount_minor > left:
-            return RefundAboveLine(
-                f"{left} is left of this line", pointer=f"/lines/{place}/amount_minor", left_minor=str(left)
-            )
+    problem = first_of(
+        *(
+            _problem_of_line(part, f"/lines/{place}", costs=costs, returned=lines_before)
+            for place, part in enumerate(refund.lines or ())
+        )
+    )
+    if problem is not None:
+        return problem
     left = sum(costs) - sum(lines_before) - amount_before
     if refund.total > left:
         pointer = "/amount_minor" if refund.lines is None else "/lines"
@@ -89,11 +90,13 @@ def _problem_of_purchase(refund: NewRefund) -> Rejected | None:
     """Return what is wrong with how a refund names its purchase."""
     if (refund.purchase_id is None) == (refund.purchase_reference is None):
         return FieldInvalid("name the purchase by its id or by your reference, not by both", pointer="/purchase_id")
-    if refund.purchase_id is not None and not is_id(refund.purchase_id, "pur"):
-        return PurchaseUnknown("there is no such purchase", pointer="/purchase_id")
-    if refund.purchase_reference is not None and refund.merchant_id is None:
-        return FieldInvalid("an operator says whose reference it is", pointer="/merchant_id")
-    return problem_of_text(refund.purchase_reference, "/purchase_reference")
+    is_purchase = refund.purchase_id is None or is_id(refund.purchase_id, "pur")
+    is_whose = refund.purchase_reference is None or refund.merchant_id is not None
+    return first_of(
+        None if is_purchase else PurchaseUnknown("there is no such purchase", pointer="/purchase_id"),
+        None if is_whose else FieldInvalid("an operator says whose reference it is", pointer="/merchant_id"),
+        problem_of_text(refund.purchase_reference, "/purchase_reference"),
+    )
 
 
 def _problem_of_parts(refund: NewRefund) -> Rejected | None:
@@ -109,11 +112,25 @@ def _problem_of_lines(lines: Sequence[RefundLine]) -> Rejected | None:
     """Return what is wrong with the lines of a refund; how many the purchase has is not asked."""
     if not 1 <= len(lines) <= LINES_MAX:
         return FieldInvalid(f"a refund has 1 to {LINES_MAX} lines", pointer="/lines")
-    for place, part in enumerate(lines):
-        if not 1 <= part.line <= LINES_MAX:
-            return LineUnknown("lines are counted from 1", pointer=f"/lines/{place}/line")
-        if part.line in [other.line for other in lines[:place]]:
-            return FieldInvalid("this line is named twice", pointer=f"/lines/{place}/line")
-        if problem := problem_of_amount(part.amount_minor, f"/lines/{place}/amount_minor", least=1):
-            return problem
-    return None
+    return first_of(*(_problem_of_part(lines, place) for place in range(len(lines))))
+
+
+def _problem_of_part(lines: Sequence[RefundLine], place: int) -> Rejected | None:
+    """Return what is wrong with one line of a refund."""
+    part, at = lines[place], f"/lines/{place}"
+    number: Rejected | None = None
+    if not 1 <= part.line <= LINES_MAX:
+        number = LineUnknown("lines are counted from 1", pointer=f"{at}/line")
+    elif part.line in [other.line for other in lines[:place]]:
+        number = FieldInvalid("this line is named twice", pointer=f"{at}/line")
+    return first_of(number, problem_of_amount(part.amount_minor, f"{at}/amount_minor", least=1))
+
+
+def _problem_of_line(part: RefundLine, at: str, *, costs: Sequence[int], returned: Sequence[int]) -> Rejected | None:
+    """Return why so much of a line cannot be returned, of a purchase whose lines cost so much."""
+    if part.line > len(costs):
+        return LineUnknown(f"the purchase has {len(costs)} lines", pointer=f"{at}/line")
+    left = costs[part.line - 1] - returned[part.line - 1]
+    if part.amount_minor <= left:
+        return None
+    return RefundAboveLine(f"{left} is left of this line", pointer=f"{at}/amount_minor", left_minor=str(left))

@@ -12,6 +12,7 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
 from cashback.kernel.ids import is_id
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
 from cashback.ledger import AdjustmentAnswer, AdjustmentReadings, CashbackUnknown, MintLimit, ProgrammeUnknown
@@ -56,7 +57,7 @@ class Adjustments:
 
     async def _do(self, command: ByHand) -> Outcome:
         """Make one adjustment."""
-        if problem := problem_of_key(command) or problem_of_signature(command) or _problem_of(command):
+        if problem := first_of(problem_of_key(command), problem_of_signature(command), _problem_of(command)):
             return Refused(problem)
         if (known := await answered(self._database, command, now=self._clock.now())) is not None:
             return known
@@ -141,10 +142,10 @@ def _problem_of(command: ByHand) -> Rejected | None:
     if isinstance(command, DebitByHand):
         is_named = is_id(command.cashback_id, "cb")
         return None if is_named else CashbackUnknown("there is no such cashback", pointer="/cashback_id")
-    if not is_id(command.user_id, "usr"):
-        return UserUnknown("there is no such user", pointer="/user_id")
-    if not is_id(command.programme_id, "prg"):
-        return ProgrammeUnknown("there is no such programme", pointer="/programme_id")
-    if command.campaign_id is not None and not is_id(command.campaign_id, "cmp"):
-        return ledger.CampaignUnknown("there is no such campaign", pointer="/campaign_id")
-    return None
+    is_user, is_programme = is_id(command.user_id, "usr"), is_id(command.programme_id, "prg")
+    is_campaign = command.campaign_id is None or is_id(command.campaign_id, "cmp")
+    return first_of(
+        None if is_user else UserUnknown("there is no such user", pointer="/user_id"),
+        None if is_programme else ProgrammeUnknown("there is no such programme", pointer="/programme_id"),
+        None if is_campaign else ledger.CampaignUnknown("there is no such campaign", pointer="/campaign_id"),
+    )

@@ -12,6 +12,7 @@ from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.ids import new_id, new_secret
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import ApiKey, ApiKeyUnknown, FieldInvalid, MerchantUnknown
@@ -77,7 +78,7 @@ class ApiKeys:
             raise FieldInvalid("a merchant's key names its merchant, an operator's none", pointer="/merchant_id")
         now = self.clock.now()
         named = None if scopes is None else tuple(scopes)
-        if problem := problem_of_label(label) or problem_of_scopes(named) or problem_of_end(expires_at, now=now):
+        if problem := first_of(problem_of_label(label), problem_of_scopes(named), problem_of_end(expires_at, now=now)):
             raise problem
         if problem := problem_of_rate(rate):
             raise problem

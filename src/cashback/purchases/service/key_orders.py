@@ -19,6 +19,7 @@ import msgspec
 from cashback.kernel.config import Secret
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import is_id, new_id
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.page import CursorInvalid
 from cashback.kernel.principal import Principal, Scope
 from cashback.kernel.telemetry import logger
@@ -123,12 +124,11 @@ class KeyOrders:
         Raises:
             Rejected: it is unsound, more than `by` may give away, or one too many.
         """
-        if problem := problem_of_label(asked.label) or problem_of_scopes(asked.scopes):
+        end = problem_of_end(asked.expires_at, now=now)
+        if problem := first_of(problem_of_label(asked.label), problem_of_scopes(asked.scopes), end):
             raise problem
         if by.merchant_id is not None and asked.merchant_id not in {None, by.merchant_id}:
             raise NotYours("a merchant makes keys of its own", pointer="/merchant_id")
-        if problem := problem_of_end(asked.expires_at, now=now):
-            raise problem
         merchant_id = by.merchant_id or asked.merchant_id
         scopes = scopes_within(asked.scopes, by)
         asking = await _asking(tx, by, now)

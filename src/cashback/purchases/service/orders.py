@@ -14,6 +14,7 @@ import msgspec
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.mistakes import first_of
 from cashback.ledger import BudgetChange
 from cashback.purchases.model import Command, Order, Outcome, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_text
@@ -53,7 +54,7 @@ class Orders:
         Raises:
             DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
         """
-        if problem := problem_of_key(order) or _problem_of_reason(order):
+        if problem := first_of(problem_of_key(order), _problem_of_reason(order)):
             return Refused(problem)
         now = self._clock.now()
         once = Once(

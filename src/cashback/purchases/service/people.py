@@ -12,6 +12,7 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
 from cashback.kernel.ids import new_id
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import (
     Command,
@@ -126,7 +127,7 @@ class People:
         outcomes: list[Outcome] = []
         for start in range(0, len(commands), BATCH_MAX):
             batch, now = commands[start : start + BATCH_MAX], self._clock.now()
-            problems = [problem_of_key(command) or problem_of(command) for command in batch]
+            problems = [first_of(problem_of_key(command), problem_of(command)) for command in batch]
             sound = [command for command, problem in zip(batch, problems, strict=True) if not problem]
             patience_ms = PATIENT_MS if len(sound) == 1 else HASTY_MS
             once = Once(self._database, partial(operation, now), now=now, patience_ms=patience_ms)

@@ -14,6 +14,7 @@ from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError, Rejected, Unavailable
+from cashback.kernel.mistakes import first_of
 from cashback.purchases.model import NewPurchase, Outcome, Purchase, PurchaseUnknown, Recorded, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_purchase
 from cashback.purchases.service.committer import GroupCommitter, Limits
@@ -158,12 +159,18 @@ class Purchases:
 
 
 def _problem(purchase: NewPurchase, now: datetime) -> Rejected | None:
-    """Return the first thing that is wrong with a purchase as it stands, or None."""
-    problem = problem_of_key(purchase) or problem_of_purchase(purchase, now=now)
-    if problem is not None or ledger.currency_of(purchase.currency) is not None:
-        return problem
-    if (month := ledger.withdrawn_in(purchase.currency)) is not None:
-        return ledger.CurrencyWithdrawn(f"{purchase.currency} was withdrawn in {month}", pointer="/currency")
+    """Return what is wrong with a purchase as it stands, or None."""
+    return first_of(
+        problem_of_key(purchase), problem_of_purchase(purchase, now=now), _problem_of_currency(purchase.currency)
+    )
+
+
+def _problem_of_currency(code: str) -> Rejected | None:
+    """Return what is wrong with a currency that something was paid in."""
+    if ledger.currency_of(code) is not None:
+        return None
+    if (month := ledger.withdrawn_in(code)) is not None:
+        return ledger.CurrencyWithdrawn(f"{code} was withdrawn in {month}", pointer="/currency")
     return ledger.CurrencyUnknown("the currency is no code of ISO 4217", pointer="/currency")
 
 

@@ -11,6 +11,7 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.ids import is_id
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.page import number_of
 from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundUnknown
@@ -92,7 +93,7 @@ class Refunds:
 
     async def _refund(self, refunds: Sequence[NewRefund]) -> list[Outcome]:
         """Make at most one batch."""
-        problems = [problem_of_key(refund) or problem_of_refund(refund) for refund in refunds]
+        problems = [first_of(problem_of_key(refund), problem_of_refund(refund)) for refund in refunds]
         sound = [refund for refund, problem in zip(refunds, problems, strict=True) if problem is None]
         results = await self._do(sound)
         # Its name was given to another refund at that very moment; by now that can be seen, and said.

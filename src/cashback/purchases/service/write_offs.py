@@ -12,6 +12,7 @@ from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
 from cashback.kernel.ids import is_id
+from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
@@ -37,7 +38,7 @@ class DebtWriteOffs:
         Raises:
             DatabaseUnavailable: it is unknown whether it was given up; the same call again finds out.
         """
-        if problem := problem_of_key(command) or _problem(command) or problem_of_signature(command):
+        if problem := first_of(problem_of_key(command), _problem(command), problem_of_signature(command)):
             return Refused(problem)
         now = self._clock.now()
         [result] = await Once(self._database, partial(_WriteOff, now), now=now, patience_ms=PATIENT_MS).do([command])

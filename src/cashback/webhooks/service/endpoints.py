@@ -3,13 +3,15 @@
 A merchant sees its own alone: `merchant_id` is who asks, None is the operator, who sees all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Tx
+from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import new_id, random_bytes
+from cashback.kernel.mistakes import first_of
 from cashback.webhooks.model import (
     ENABLED_MAX,
     ENDPOINTS_MAX,
@@ -51,12 +53,9 @@ class Endpoints:
             TypesInvalid: there are no such types, or too many.
             TooManyEndpoints: the merchant has as many as there may be.
         """
-        problem = problem_of_url(new.url, allow_loopback=self._allow_loopback)
+        problem = first_of(self._problem_of_url(new.url), *self._problems_of_types(new.types))
         if problem is not None:
-            raise UrlForbidden(problem, pointer="/url")
-        if not 1 <= len(new.types) <= TYPES_MAX or len(set(new.types)) < len(new.types):
-            raise TypesInvalid(f"between one and {TYPES_MAX} types are named, each once", pointer="/types")
-        self.check(new.types)
+            raise problem
         await _room(tx, new.merchant_id, new=1)
         endpoint = Endpoint(
             id=new_id("whe"),
@@ -80,10 +79,28 @@ class Endpoints:
         Raises:
             TypesInvalid: there is no such one; those that there are it names.
         """
+        problem = first_of(*self._unknown(types))
+        if problem is not None:
+            raise problem
+
+    def _problem_of_url(self, url: str) -> Rejected | None:
+        """Return why nothing may be delivered to a URL."""
+        why = problem_of_url(url, allow_loopback=self._allow_loopback)
+        return None if why is None else UrlForbidden(why, pointer="/url")
+
+    def _problems_of_types(self, types: Sequence[str]) -> Iterator[TypesInvalid]:
+        """Yield what is wrong with the types of events that an endpoint is to hear of."""
+        if not 1 <= len(types) <= TYPES_MAX or len(set(types)) < len(types):
+            yield TypesInvalid(f"between one and {TYPES_MAX} types are named, each once", pointer="/types")
+        else:
+            yield from self._unknown(types)
+
+    def _unknown(self, types: Sequence[str]) -> Iterator[TypesInvalid]:
+        """Yield what is wrong with types that there are not."""
+        known = ", ".join(sorted(self._types))
         for place, name in enumerate(types):
             if name not in self._types:
-                known = ", ".join(sorted(self._types))
-                raise TypesInvalid(f"there is no such type of event, but {known}", pointer=f"/types/{place}")
+                yield TypesInvalid(f"there is no such type of event, but {known}", pointer=f"/types/{place}")
 
     async def secret(self, tx: Tx, endpoint_id: str, *, merchant_id: str | None, by: str) -> str:
         """Return the newest secret of an endpoint, and write down that it was shown.

@@ -121,7 +121,7 @@ async def ready(request: Request) -> dict[str, str]:
 async def refused(_: Request, refusal: Refused) -> JSONResponse:
     """Answer a refusal as a problem (RFC 9457)."""
     problem = {
-        "type": f"urn:cashback:problem:{refusal.code}",
+        "type": f"/docs/problems/{refusal.code}",
         "title": refusal.code,
         "status": refusal.status,
         "code": refusal.code,

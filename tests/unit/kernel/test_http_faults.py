@@ -1,0 +1,191 @@
+"""A body tells of everything that is wrong with it: each place once, in its own order, in the decoder's words."""
+
+from datetime import datetime
+from time import process_time
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cashback.kernel.http.body import BodyInvalid, JsonMalformed, JsonMemberRepeated, decode_body
+from cashback.kernel.http.contents import pointer_of
+from cashback.kernel.http.faults import depth_of, faults_of
+from cashback.kernel.mistakes import MISTAKES_MAX, Mistake, mistakes_of
+from cashback.kernel.money import Amount
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of an order."""
+
+    count: Annotated[int, msgspec.Meta(ge=1)]
+    tags: dict[str, int] = {}
+
+
+class Card(msgspec.Struct, frozen=True, tag_field="kind", tag="card", forbid_unknown_fields=True):
+    """One way to pay."""
+
+    number: str
+
+
+class Cash(msgspec.Struct, frozen=True, tag_field="kind", tag="cash", forbid_unknown_fields=True):
+    """Another one."""
+
+    coins: tuple[int, Literal["EUR", "USD"]]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A body with all that a body may have."""
+
+    id: str
+    amount: Amount
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    lines: Annotated[list[Line], msgspec.Meta(max_length=1_000)] = []
+    pays: Card | Cash | None = None
+    parts: list["Order"] = []
+    anything: dict[str, Any] = {}
+
+
+def refused(body: bytes) -> list[Mistake]:
+    """Return all mistakes of a body that is no order."""
+    with pytest.raises(BodyInvalid) as caught:
+        decode_body(body, Order)
+    return mistakes_of(caught.value)
+
+
+def places(document: object) -> list[str | None]:
+    """Return the places that are told of a document that is no order."""
+    return [mistake.pointer for mistake in refused(msgspec.json.encode(document))]
+
+
+def test_a_body_with_five_faults_names_five_places() -> None:
+    """Wrong, unknown and missing, deep and shallow; what is missing of an object comes last."""
+    body = {
+        "amount": 5,
+        "lines": [{"count": 1}, {"count": 0, "tags": {"a": "x", "b": 2}}],
+        "colour": "red",
+        "at": "tomorrow",
+    }
+    assert places(body) == ["/amount", "/lines/1/count", "/lines/1/tags/a", "/colour", "/at", "/id"]
+
+
+def test_each_is_told_as_it_would_be_alone() -> None:
+    """In the same words, whatever stands beside it."""
+    alone = refused(b'{"id": "x", "amount": 5}') + refused(b'{"amount": "5"}') + refused(b'{"id":"x","amount":"1.5"}')
+    together = refused(b'{"amount": 5, "parts": [{"id": "x", "amount": "1.5"}]}')
+    assert [one.detail for one in together] == [alone[0].detail, alone[2].detail, alone[1].detail]
+    assert [one.code for one in together] == ["request_invalid"] * 3
+    assert alone[2].detail.startswith("amount must be a string: a whole number")
+
+
+def test_one_fault_alone_is_the_problem_itself() -> None:
+    """There are no `errors` where the problem says all there is."""
+    with pytest.raises(BodyInvalid) as caught:
+        decode_body(b'{"id": "x", "amount": 5}', Order)
+    assert caught.value.fields == {"pointer": "/amount"}
+
+
+@pytest.mark.parametrize(
+    "pays,expected",
+    [
+        pytest.param({"kind": "card", "number": 1, "x": 2}, ["/pays/number", "/pays/x"], id="of-the-tag"),
+        pytest.param({"kind": "cash", "coins": ["1", "GBP"]}, ["/pays/coins/0", "/pays/coins/1"], id="tuple"),
+        pytest.param({"kind": "cash", "coins": [1]}, ["/pays/coins"], id="short-tuple"),
+        pytest.param({"kind": "cheque"}, ["/pays/kind"], id="unknown-tag"),
+        pytest.param({"number": 1}, ["/pays/kind"], id="no-tag"),
+        pytest.param([], ["/pays"], id="no-object"),
+        pytest.param("cash", ["/pays"], id="text"),
+    ],
+)
+def test_of_several_forms_it_is_the_one_that_is_meant(pays: object, expected: list[str]) -> None:
+    """Which form an object should have its tag says; without a known one that is the fault."""
+    assert places({"amount": 5, "pays": pays, "id": "x"}) == ["/amount", *expected]
+
+
+def test_what_cannot_be_stored_stands_beside_what_has_another_form() -> None:
+    """Instants out of range where they stand, and texts with U+0000 at the end, each place once."""
+    body = {"at": "0001-01-01T00:00:00+14:00", "amount": "a\0", "anything": {"a\0": "b", "c": ["\0"]}, "id": "x"}
+    assert places(body) == ["/at", "/amount", "/anything/a\0", "/anything/c/0"]
+    sound = body | {"amount": "5", "id": "\0"}
+    assert places(sound) == ["/anything/a\0", "/anything/c/0", "/id", "/at"]
+
+
+def test_no_more_are_told_than_anybody_reads() -> None:
+    """Twenty of a thousand."""
+    lines = [{"count": 0}] * 1_000
+    assert places({"lines": lines}) == [f"/lines/{place}/count" for place in range(MISTAKES_MAX)]
+
+
+def test_a_member_that_is_named_twice_hides_nothing() -> None:
+    """The first of the two is refused by one reader and not seen by the other; that it is wrong stays told."""
+    assert [one.pointer for one in refused(b'{"amount": 5, "amount": "5", "id": "x"}')] == ["/amount"]
+    with pytest.raises(JsonMemberRepeated):
+        decode_body(b'{"amount": "4", "amount": "5", "id": "x"}', Order)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["x", "5", "cash", "2026-01-01T00:00:00Z"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "amount", "at", "lines", "pays", "parts", "count", "tags", "kind", "coins", "y"]),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@given(JSON)
+def test_the_first_place_is_the_decoders_own(document: object) -> None:
+    """Whatever the document: what is told beside it takes nothing away, and a sound one has no fault at all."""
+    body = msgspec.json.encode(document)
+    faults = list(faults_of(document, Order, called="the body"))
+    try:
+        msgspec.json.decode(body, type=Order)
+    except msgspec.ValidationError as error:
+        assert faults
+        path = str(error).partition(" - at `$")[2].rstrip("`").partition("[...")[0]
+        assert pointer_of(faults[0][0]).startswith(path.replace(".", "/").replace("[", "/").replace("]", ""))
+    else:
+        assert faults == []
+    assert len({place for place, _ in faults}) == len(faults)
+
+
+@pytest.mark.parametrize(
+    "body,depth",
+    [
+        (b"", 0),
+        (b"[]", 1),
+        (b'{"a": [{}, [[]]]}', 4),
+        (b'"[[[["', 0),
+        (b'["\\"[[", "\\\\"]', 1),
+        (b'["]]]]", [[', 3),
+        (b'"[[ and no end', 0),
+        (b'["\\', 1),
+    ],
+)
+def test_brackets_are_counted_as_deep_as_they_are(body: bytes, depth: int) -> None:
+    """Those within texts are letters; what is no JSON has some depth as well."""
+    assert depth_of(body) == depth
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        pytest.param(b'{"lines": ' + b"[" * 2**22, id="brackets"),
+        pytest.param(b'{"amount": 5, "anything": {"a": ' + b"[" * 30_000 + b"]" * 30_000 + b"}}", id="well-formed"),
+        pytest.param(b'{"amount": 5, "x": "' + b'\\"' * 2**21, id="text-without-end"),
+        pytest.param(b'{"amount": 5, "x": [' + b'"]",' * 2**19 + b"0" + b"[" * 30_000, id="brackets-in-texts"),
+        pytest.param(b'{"parts": [' * 5_000 + b"7" + b"]}" * 5_000, id="of-our-own-form"),
+        pytest.param(b'{"parts": [' * 15 + b'{"lines": [' + b"{}," * 4_000 + b"{}]}" + b"]}" * 15, id="wide-and-deep"),
+    ],
+)
+def test_no_body_is_read_for_long(bomb: bytes) -> None:
+    """However it nests, or pretends to: it is refused within a second of the processor's, most of it a slow one's."""
+    begun_s = process_time()
+    with pytest.raises((BodyInvalid, JsonMalformed)):
+        decode_body(bomb, Order)
+    assert process_time() - begun_s < 1

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.errors import Forbidden
+from cashback.kernel.errors import Forbidden, NotFound
 
 
 class Scope(Enum):
@@ -19,6 +19,12 @@ class ScopeMissing(Forbidden):
     """The key was not made for this; `scope` is what it would have to be made for."""
 
     code = "scope_missing"
+
+
+class MerchantUnknown(NotFound):
+    """There is no such merchant, or none that the caller may know of."""
+
+    code = "merchant_unknown"
 
 
 RATE_PER_S_MAX: Final = 1_000_000
@@ -48,6 +54,17 @@ class Principal(msgspec.Struct, frozen=True):
     def may_see(self, merchant_id: str) -> bool:
         """Tell whether this caller may know of that merchant's data."""
         return self.scope is Scope.OPERATOR or self.merchant_id == merchant_id
+
+    def whose(self, named: str | None) -> str | None:
+        """Return whose things a list is of: a merchant's own, else those of the merchant named, or everybody's (None).
+
+        Raises:
+            MerchantUnknown: a merchant names another one.
+        """
+        if named is not None and not self.may_see(named):
+            # In the very words of what does not exist, or they would tell that it does.
+            raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
+        return self.merchant_id if named is None else named
 
     def require(self, scope: str, *, pointer: str | None = None) -> None:
         """Return when the caller's key was made for `scope`; `pointer` names what of a body asks for it.

@@ -254,7 +254,7 @@ async def test_refunds_of_a_page_of_purchases_are_read_by_purchase(world: World)
         pytest.param(CashbackFilter(state=State.EXPIRED), {"cashback_rare"}, PAGE, id="rare-state"),
         pytest.param(CashbackFilter(state=State.NETTED), {"cashback_rare"}, 0, id="state-of-none"),
         pytest.param(CashbackFilter(state=State.APPROVED), {"cashback_ledger_pkey"}, PAGE, id="common-state"),
-        pytest.param(CashbackFilter(user_id=ONE_USER), {"cashback_of_user", "cashback_bought"}, 20, id="user"),
+        pytest.param(CashbackFilter(user_id=ONE_USER), {"cashback_listed_of_user"}, 20, id="user"),
         pytest.param(CashbackFilter(programme_id="prg_x"), {"cashback_ledger_pkey"}, PAGE, id="programme"),
     ],
 )

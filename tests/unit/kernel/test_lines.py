@@ -99,8 +99,8 @@ async def test_what_is_no_body_of_lines_or_has_no_end_is_refused() -> None:
 
 
 @asynccontextmanager
-async def counting() -> AsyncIterator[tuple[int, list[int]]]:
-    """Give the port of a server and the bytes of each body that it has read whole."""
+async def counting(*, answer: bytes = b"") -> AsyncIterator[tuple[int, list[int]]]:
+    """Give the port of a server that answers so, and the bytes of each body that it has read whole."""
     port, stop, whole = free_port(), asyncio.Event(), list[int]()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
@@ -112,8 +112,10 @@ async def counting() -> AsyncIterator[tuple[int, list[int]]]:
                 return
             size, has_more = size + len(message["body"]), message.get("more_body", False)
         whole.append(size)
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+        status, length = (200, str(len(answer)).encode()) if answer else (204, b"")
+        headers = [(b"content-length", length)] if answer else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
 
     serving = asyncio.create_task(serve_asgi(app, host=HOST, port=port, setting="TEST", stop=stop))
     yield port, whole
@@ -121,8 +123,8 @@ async def counting() -> AsyncIterator[tuple[int, list[int]]]:
     await serving
 
 
-async def slowly(port: int, kind: str, *, bytes_at_once: int, times: int) -> float:
-    """Send a body a part each 0.1 s and return how long the server has listened."""
+async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection once the server listens."""
 
     async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         try:
@@ -130,7 +132,12 @@ async def slowly(port: int, kind: str, *, bytes_at_once: int, times: int) -> flo
         except OSError:
             return None
 
-    reader, writer = await eventually(connected, within_s=10, what="the server listens")
+    return await eventually(connected, within_s=10, what="the server listens")
+
+
+async def slowly(port: int, kind: str, *, bytes_at_once: int, times: int) -> float:
+    """Send a body a part each 0.1 s and return how long the server has listened."""
+    reader, writer = await _connected(port)
     begun_s = monotonic_s()
     length = bytes_at_once * times
     writer.write(f"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n".encode())
@@ -143,6 +150,33 @@ async def slowly(port: int, kind: str, *, bytes_at_once: int, times: int) -> flo
     await asyncio.wait_for(asyncio.gather(answered, return_exceptions=True), timeout=10)
     writer.close()
     return monotonic_s() - begun_s
+
+
+async def test_who_does_not_read_its_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that takes nothing is closed by nobody: closing waits until all is read."""
+    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.3)
+    async with counting(answer=b"x" * 2**24) as (port, whole):
+        reader, writer = await _connected(port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.sleep(1.5)
+        assert whole == [0]
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(2**24)
+        writer.close()
+
+
+async def test_who_reads_slowly_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as something is read all the time, however long the whole takes."""
+    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.5)
+    async with counting(answer=b"x" * 2**22) as (port, _):
+        reader, writer = await _connected(port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        size = 0
+        while part := await reader.read(2**18):
+            size += len(part)
+            await asyncio.sleep(0.1)
+        assert size > 2**22
+        writer.close()
 
 
 async def test_lines_are_waited_for_as_long_as_they_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,3 +130,17 @@ def test_an_address_is_wrong_so_often_and_then_waits(clock: Clock) -> None:
     assert guesses.wait_s("2001:db8:0:1::1") == guesses.wait_s("192.0.2.2") == 0
     clock.now_s += 0.5
     assert guesses.wait_s("192.0.2.1") == 0
+
+
+def test_what_comes_in_parts_leaves_half_of_the_allowance(clock: Clock) -> None:
+    """Whatever else the key asks is let in beside it; what is missing comes a quarter at a time."""
+    limits = Limits(merchants=Rate(per_s=10, burst=40), now_s=clock)
+    shop = Principal("key_1", Scope.MERCHANT, "mer_1")
+    assert limits.take_beside(shop, most=500)[0] == 20
+    taken, after = limits.take_beside(shop, most=480)
+    assert (taken, after.wait_s) == (0, 1.0)
+    assert limits.take(shop, count=5).wait_s == 0
+    clock.now_s += 1.5
+    assert limits.take_beside(shop, most=480)[0] == 10
+    assert limits.take_beside(shop, most=3)[1].wait_s == pytest.approx(0.3)
+    assert limits.take(shop).left == 19

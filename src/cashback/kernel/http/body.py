@@ -190,10 +190,11 @@ def _each_once(members: list[tuple[str, object]]) -> None:
     Raises:
         JsonMemberRepeated: two have the same.
     """
-    names = [name for name, _ in members]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise JsonMemberRepeated(f"names the member {twice[:_TEXT_MAX]} twice")
+    seen: set[str] = set()
+    for name, _ in members:
+        if name in seen:
+            raise JsonMemberRepeated(f"names the member {name[:_TEXT_MAX]} twice")
+        seen.add(name)
 
 
 _members: Final = json.JSONDecoder(object_pairs_hook=_each_once, parse_int=len, parse_float=len)

@@ -27,7 +27,8 @@ _MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 _WANTED: Final = money.WANTED | patterns.WANTED
 _UNMATCHED: Final = {f"Expected `str` matching regex {pattern!r}": wanted for pattern, wanted in _WANTED.items()}
 _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]+)\]")
+_STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]{1,9})\]")
+"""A member's name is the caller's, and may read like a place: no number of theirs is longer than one of ours."""
 _TAKEN_APART_MAX: Final = 16
 """Each step down converts once more all that lies below: so deep a body is taken apart, and no deeper."""
 

@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Send
@@ -16,7 +16,7 @@ from prometheus_client import Counter
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import Limited
-from cashback.kernel.http.rate import Allowances, Standing
+from cashback.kernel.http.rate import Allowances, Standing, standing
 from cashback.kernel.http.visit import visit_of
 from cashback.kernel.principal import Principal, Rate, Scope
 
@@ -60,6 +60,21 @@ class Limits:
         """Return how a key's allowance stands once so much was taken of it, or with a wait and nothing taken."""
         rate = principal.rate or self._default[principal.scope]
         return self._allowances.take(principal.key_id, rate, count=count, now_s=self._now_s())
+
+    def take_beside(self, principal: Principal, *, most: int) -> tuple[int, Standing]:
+        """Return how much of `most` was taken, and how the allowance stands then; with a wait where it was nothing.
+
+        Half of the allowance is left to whatever else the key asks meanwhile.
+        """
+        rate = principal.rate or self._default[principal.scope]
+        now_s = self._now_s()
+        found = self._allowances.look(principal.key_id, rate, now_s=now_s) or standing(0.0, rate, now_s=now_s)
+        spare = found.left - rate.burst // 2
+        if spare > 0:
+            taken = min(most, spare)
+            return taken, self._allowances.take(principal.key_id, rate, count=taken, now_s=now_s)
+        wanted = min(most, max(1, rate.burst // 4))
+        return 0, found._replace(wait_s=(wanted - spare) / rate.per_s)
 
 
 class Guesses:
@@ -119,18 +134,20 @@ def charge(request: Any, count: int) -> None:  # noqa: ANN401  # litestar's Requ
 
 
 async def charge_in_turn(request: Any, count: int) -> None:  # noqa: ANN401  # as above
-    """Do what `charge` does once something is left of the allowance, and have whoever sends wait for that.
+    """Do what `charge` does bit by bit, beside what else the key asks, and have whoever sends wait for that.
 
     Raises:
-        RateLimited: that would take longer than `PATIENCE_S`.
+        RateLimited: that would take longer than `PATIENCE_S` in all.
     """
     limits: Limits | None = request.scope.get(_LIMITS)
-    while limits is not None:
-        taken = limits.take(request.scope["user"], count=count)
-        if not 0 < taken.wait_s <= PATIENCE_S:
-            _settle(request.scope, taken)
-            return
-        await asyncio.sleep(taken.wait_s)
+    until_s, left = monotonic_s() + PATIENCE_S, count
+    while limits is not None and left > 0:
+        taken, after = limits.take_beside(request.scope["user"], most=left)
+        left -= taken
+        if not after.wait_s or monotonic_s() + after.wait_s > until_s:
+            _settle(request.scope, after)
+        else:
+            await asyncio.sleep(after.wait_s)
 
 
 def limited(wait_s: float, *, reason: str, detail: str) -> RateLimited:
@@ -139,19 +156,19 @@ def limited(wait_s: float, *, reason: str, detail: str) -> RateLimited:
     return RateLimited(detail, retry_after_s=max(1, math.ceil(wait_s)))
 
 
-def told(standing: Standing) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+def told(stands: Standing) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
     """Return how an answer tells of an allowance (draft-ietf-httpapi-ratelimit-headers-10)."""
-    state = f'"key";r={standing.left};t={math.ceil(standing.whole_in_s)}'
-    return (b"ratelimit-policy", _policy_of(standing.rate)), (b"ratelimit", state.encode())
+    state = f'"key";r={stands.left};t={math.ceil(stands.whole_in_s)}'
+    return (b"ratelimit-policy", _policy_of(stands.rate)), (b"ratelimit", state.encode())
 
 
-@cache
+@lru_cache(maxsize=1_024)
 def _policy_of(rate: Rate) -> bytes:
     """Return how a rate is told: its burst, and the seconds in which that comes back; there are few rates."""
     return f'"key";q={rate.burst};w={math.ceil(rate.burst / rate.per_s)}'.encode()
 
 
-def _settle(scope: Any, standing: Standing) -> None:  # noqa: ANN401  # ASGI's own dict
+def _settle(scope: Any, stands: Standing) -> None:  # noqa: ANN401  # ASGI's own dict
     """Note how an allowance stands, for the answer.
 
     Raises:
@@ -159,9 +176,9 @@ def _settle(scope: Any, standing: Standing) -> None:  # noqa: ANN401  # ASGI's o
     """
     visit = visit_of(scope)
     if visit is not None:
-        visit.standing = standing
-    if standing.wait_s:
-        raise limited(standing.wait_s, reason="key", detail="this API key asks more often than it may")
+        visit.standing = stands
+    if stands.wait_s:
+        raise limited(stands.wait_s, reason="key", detail="this API key asks more often than it may")
 
 
 @lru_cache(maxsize=1_024)

@@ -39,6 +39,9 @@ LINES_MEDIA_TYPE: Final = "application/x-ndjson"
 LINES_BYTES: Final = 65_536
 """So much of a body of lines must come in the time that any other has for the whole."""
 
+READ_BYTES: Final = 65_536
+"""So much of an answer must be read in the time that a request has, once more of it waits than the system takes."""
+
 LINES_WITHIN_S: Final = 600.0
 """How long a body of lines may take."""
 
@@ -63,6 +66,7 @@ class BoundedHttp(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _lines_bytes = 0
     _lines_until_s: float | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Give a connection that says nothing as long as one that has nothing more to say.
@@ -81,9 +85,21 @@ class BoundedHttp(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(patience_s, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._stop_waiting()
+        self._stop_looking()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Look from now on whether what was answered is read: closing waits for that, and strangers may never do it."""
+        super().pause_writing()
+        self._stop_looking()
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        """Look no more."""
+        self._stop_looking()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head has grown too large without ever ending."""
@@ -142,6 +158,24 @@ class BoundedHttp(HttpToolsProtocol):
         """Stop waiting."""
         self._stop_waiting()
         super().on_message_complete()
+
+    def _look_again(self) -> None:
+        """Look after as long as a request has whether another part of what waits was read."""
+        waits = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(REQUEST_WITHIN_S, self._look, waits)
+
+    def _look(self, waited: int) -> None:
+        """End a connection without any more patience when too little was read since there was so much to be read."""
+        if waited - self.transport.get_write_buffer_size() < READ_BYTES:
+            self.transport.abort()
+            return
+        self._look_again()
+
+    def _stop_looking(self) -> None:
+        """Forget when to look again."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, as a problem, and end the connection."""

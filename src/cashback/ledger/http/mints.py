@@ -35,7 +35,13 @@ class MintPage(Page[Mint], frozen=True):
     """One page of mints; `next_cursor` is null on the last one."""
 
 
-@get("/v1/mints", operation_id="listMints", summary="Mints, the highest number first", tags=[TAG], responses=problems())
+@get(
+    "/v1/mints",
+    operation_id="listMints",
+    summary="Mints, the highest number first",
+    tags=[TAG],
+    responses=problems(404),
+)
 async def list_mints(
     request: Request[Any, Any, Any],
     mint_stories: NamedDependency[MintStories],
@@ -51,8 +57,7 @@ async def list_mints(
     `next_cursor` goes on.
     """
     found = await mint_stories.page(
-        seen_by=principal_of(request).merchant_id,
-        merchant_id=merchant_id,
+        merchant_id=principal_of(request).whose(merchant_id),
         standing=standing,
         with_chain=expand is Expandable.CHAIN,
         place=place_of(cursor),

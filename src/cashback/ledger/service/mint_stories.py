@@ -16,6 +16,7 @@ from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import LiveMint
 from cashback.ledger.model.mint_stories import ChainWord, Mint, MintStanding, MintUnknown, StoredMint
 from cashback.ledger.store import numbered as store
+from cashback.ledger.store.statements import see_one_moment
 
 AMONG_MAX: Final = 10_000
 """So many mints are looked through for a page of some of them; it may be short, and still tell where to go on."""
@@ -24,7 +25,7 @@ log = logger(__name__)
 
 
 class MintStories:
-    """Tells of mints; `seen_by` is the merchant who asks, None an operator."""
+    """Tells of mints; a single one to `seen_by`, the merchant who asks, None an operator."""
 
     def __init__(self, database: Database, adapter: Adapter) -> None:
         """Read `database`, and ask `adapter` for what only the chain knows."""
@@ -34,7 +35,6 @@ class MintStories:
     async def page(
         self,
         *,
-        seen_by: str | None,
         merchant_id: str | None = None,
         standing: MintStanding | None = None,
         with_chain: bool = False,
@@ -49,17 +49,15 @@ class MintStories:
             CursorInvalid: `place` is none of ours.
         """
         below, most = number_of(place, first=INT63_MAX), min(limit, PAGE_MAX)
-        if seen_by is not None and merchant_id not in {None, seen_by}:
-            # Another's are answered as if there were none.
-            return [], None
         last: int | None = None
-        whose = seen_by or merchant_id
-        is_all = whose is None and standing is None
+        is_all = merchant_id is None and standing is None
         async with self._database.transaction() as tx:
+            if not is_all:
+                await see_one_moment(tx)
             found = await store.page(
                 tx,
                 below=below,
-                merchant_id=whose,
+                merchant_id=merchant_id,
                 standing=standing,
                 among=most + 1 if is_all else AMONG_MAX,
                 limit=most + 1,

@@ -14,7 +14,7 @@ from cashback.kernel.http import PAGE_DEFAULT, Cursor, InOrder, Limit, Page, Ter
 from cashback.kernel.http.parameters import ParameterInvalid
 from cashback.kernel.listing import Order
 from cashback.kernel.money import CURRENCY_PATTERN
-from cashback.purchases.http.asking import WITH_PURCHASES, expansion, merchant_seen
+from cashback.purchases.http.asking import WITH_PURCHASES, expansion
 from cashback.purchases.http.commands import in_path
 from cashback.purchases.http.people import CashbackPage
 from cashback.purchases.http.purchases import PurchaseId
@@ -106,7 +106,7 @@ async def list_purchases(  # noqa: PLR0913 - each is a parameter of the route
     principal = principal_of(request)
     wanted = expansion(principal, expand, known=WITH_PURCHASES)
     asked = PurchaseFilter(
-        merchant_id=merchant_seen(principal, merchant_id),
+        merchant_id=principal.whose(merchant_id),
         user_id=user_id,
         reference=reference,
         currency=currency,
@@ -172,7 +172,7 @@ async def list_refunds(  # noqa: PLR0913 - as above
     """
     asked = RefundFilter(
         purchase_id=purchase_id,
-        merchant_id=merchant_seen(principal_of(request), merchant_id),
+        merchant_id=principal_of(request).whose(merchant_id),
         kind=kind,
         created=period("created", since=created_from, until=created_to),
     )
@@ -205,10 +205,7 @@ async def list_cashbacks(  # noqa: PLR0913 - as above
     A page may be short, even empty, and have a `next_cursor`: at most 10,000 cashbacks are looked at for it.
     """
     asked = CashbackFilter(
-        state=in_state,
-        user_id=user_id,
-        merchant_id=merchant_seen(principal_of(request), merchant_id),
-        programme_id=programme_id,
+        state=in_state, user_id=user_id, merchant_id=principal_of(request).whose(merchant_id), programme_id=programme_id
     )
     terms = Terms(asked={"list": "cashback", "order": order, "filter": asked})
     page = await lists.cashbacks(asked, terms.stretch(order=order, cursor=cursor, limit=limit))

@@ -4,6 +4,7 @@ Every command carries the `owner` of its idempotency key (`operator` or a mercha
 keeps its history) and the `key` itself. It is answered with `Recorded` or `Refused`, which are values.
 """
 
+from cashback.kernel.principal import MerchantUnknown
 from cashback.purchases.model.answers import (
     CashbackAnswer,
     LineAnswer,
@@ -39,7 +40,6 @@ from cashback.purchases.model.errors import (
     KeyBusy,
     KeyInvalid,
     KeyReused,
-    MerchantUnknown,
     NotYours,
     Overloaded,
     PurchaseExists,

@@ -45,12 +45,6 @@ class UserAmbiguous(Conflict):
     code = "user_ambiguous"
 
 
-class MerchantUnknown(NotFound):
-    """There is no such merchant."""
-
-    code = "merchant_unknown"
-
-
 class PurchaseUnknown(NotFound):
     """There is no such purchase."""
 

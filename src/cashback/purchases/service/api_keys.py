@@ -175,8 +175,8 @@ class ApiKeys:
         return key
 
     def forget(self) -> None:
-        """Look every key up anew: one was revoked or replaced."""
-        self._cache.clear()
+        """Look every key up anew, one was revoked or replaced; who has met us is remembered all the same."""
+        self._cache = OrderedDict((presented, Remembered(one.principal, 0.0)) for presented, one in self._cache.items())
 
     async def list_keys(self) -> list[ApiKey]:
         """Return the newest `LIST_MAX` keys, revoked ones included."""

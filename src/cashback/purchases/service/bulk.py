@@ -117,10 +117,22 @@ class Bulks:
         return outcomes
 
     async def _offered(self, commands: Sequence[NewPurchase]) -> list[Outcome]:
-        """Record purchases once there is room for them; what of them was recorded before is answered again.
+        """Record purchases, as many at a time as go into a batch, each time once there is room for them.
 
         Raises:
             Overloaded: there was no room for as long as `ROOM_AFTER_S` says together.
+        """
+        outcomes: list[Outcome] = []
+        together = self._purchases.batch_max
+        for start in range(0, len(commands), together):
+            outcomes += await self._with_room(commands[start : start + together])
+        return outcomes
+
+    async def _with_room(self, commands: Sequence[NewPurchase]) -> list[Outcome]:
+        """Record a batch of purchases as soon as there is room for it: nothing of it was recorded where there was none.
+
+        Raises:
+            Overloaded: as above.
         """
         for pause_s in ROOM_AFTER_S:
             try:

@@ -42,7 +42,7 @@ class Purchases:
         self._database = database
         self._clock = clock
         self._rulesets = ledger.PublishedRulesets()
-        self._batch_max = limits.batch_max
+        self.batch_max = limits.batch_max
         self._committer: GroupCommitter[NewPurchase, Outcome] = GroupCommitter(self._commit, limits)
         self._first_answers: FirstAnswers[NewPurchase] = FirstAnswers(self._insist, self._again)
 
@@ -68,8 +68,8 @@ class Purchases:
             DatabaseUnavailable: it is unknown whether they were recorded; the same call again finds out.
         """
         outcomes: list[Outcome] = []
-        for start in range(0, len(purchases), self._batch_max):
-            outcomes += await self._record(purchases[start : start + self._batch_max])
+        for start in range(0, len(purchases), self.batch_max):
+            outcomes += await self._record(purchases[start : start + self.batch_max])
         return outcomes
 
     async def record_one(self, purchase: NewPurchase) -> Outcome:

@@ -4,8 +4,6 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from cashback.kernel.db import Database
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.page import PAGE_MAX, CursorInvalid
@@ -17,7 +15,7 @@ AMONG_MAX: Final = 10_000
 
 
 class EventLog:
-    """The log of events, newest first; `seen_by` is the merchant who asks, None an operator."""
+    """The log of events, newest first; a single one is `seen_by` the merchant who asks, None an operator."""
 
     def __init__(self, database: Database, *, types: Collection[str]) -> None:
         """Read `database`; `types` are those that there are."""
@@ -25,7 +23,7 @@ class EventLog:
         self._types = types
 
     async def page(
-        self, wanted: EventsWanted, *, seen_by: str | None, place: str | None = None, limit: int = PAGE_MAX
+        self, wanted: EventsWanted, *, place: str | None = None, limit: int = PAGE_MAX
     ) -> tuple[list[Happening], str | None]:
         """Return a page of events by when they happened, and where the next one begins.
 
@@ -38,18 +36,14 @@ class EventLog:
         """
         self._check(wanted)
         before, most = _place(place), min(limit, PAGE_MAX)
-        if seen_by is not None and wanted.merchant_id not in {None, seen_by}:
-            # Another's are answered as if there were none.
-            return [], None
-        whose = msgspec.structs.replace(wanted, merchant_id=seen_by or wanted.merchant_id)
         last: store.Place | None = None
         is_all = wanted.type is None
         async with self._database.transaction() as tx:
             if not is_all:
                 await store.see_one_moment(tx)
-            found = await store.page(tx, whose, before=before, among=most + 1 if is_all else AMONG_MAX, limit=most + 1)
+            found = await store.page(tx, wanted, before=before, among=most + 1 if is_all else AMONG_MAX, limit=most + 1)
             if len(found) <= most and not is_all:
-                last = await store.last_among(tx, whose, before=before, among=AMONG_MAX)
+                last = await store.last_among(tx, wanted, before=before, among=AMONG_MAX)
         kept = found[:most]
         if len(found) > most:
             last = (kept[-1].occurred_at, kept[-1].event_id)

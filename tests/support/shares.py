@@ -22,6 +22,7 @@ APART: Final = (
     "tests/chaos/test_cluster.py",
     "tests/chaos/test_database_full.py",
     "tests/chaos/test_failpoints.py",
+    "tests/chaos/test_load.py",
     "tests/chaos/test_standby.py",
     "tests/e2e/test_holding.py",
     "tests/e2e/test_recovering.py",

@@ -60,7 +60,9 @@ from cashback.ledger.model.engine import Line, PurchaseFacts, Velocity
 from cashback.ledger.model.life import NewReview, Pause, PauseAnswer, ReviewAnswer, Verdict
 from cashback.ledger.model.problems import Change, Finding, Severity
 from cashback.ledger.model.rates import NewRate, Rate
+from cashback.ledger.model.recipients import Sharing
 from cashback.ledger.model.rulesets import Rules as RulesetDocument
+from cashback.ledger.model.signatures import JudgedSignature, SignatureVerdict
 from cashback.ledger.model.statements import BalanceAt, Statement
 from cashback.ledger.rules import currency_of, replay
 from cashback.ledger.rules.changes import diff
@@ -83,6 +85,7 @@ from cashback.ledger.service import (
     Retirements,
     Returnable,
     RulesetReadings,
+    Signatures,
     Statements,
     Stories,
     Sweeper,
@@ -103,6 +106,7 @@ from cashback.ledger.service import (
     end_programme,
     explanation_of,
     hold_cashback,
+    hold_wallets,
     link_wallets,
     lock_returned,
     programme_answer,
@@ -155,6 +159,7 @@ __all__ = [
     "Flaw",
     "GrantAboveLimit",
     "Granted",
+    "JudgedSignature",
     "Life",
     "LifePolicy",
     "Line",
@@ -191,6 +196,9 @@ __all__ = [
     "RulesetDocument",
     "RulesetReadings",
     "Severity",
+    "Sharing",
+    "SignatureVerdict",
+    "Signatures",
     "State",
     "Statement",
     "Statements",
@@ -224,6 +232,7 @@ __all__ = [
     "explain_in_full",
     "explanation_of",
     "hold_cashback",
+    "hold_wallets",
     "link_wallets",
     "lint",
     "lock_returned",

@@ -26,6 +26,7 @@ from cashback.processes import reconcile as reconciling
 from cashback.processes.client import Client
 from cashback.purchases.http.adjustments import AdjustmentPage
 from cashback.purchases.http.campaigns import CampaignPage
+from cashback.purchases.http.ownership import WalletChangePage
 from cashback.purchases.http.rates import RatePage
 from cashback.purchases.http.refunds import ParkedPage
 from cashback.purchases.http.ruleset_readings import DraftPage, VersionPage
@@ -57,6 +58,7 @@ OVER_REST: Final[dict[str, tuple[tuple[str, ...], dict[str, type]]]] = {
     "webhook deliveries": (("whe_1",), {"/v1/webhooks/endpoints/whe_1/deliveries": DeliveryPage}),
     "webhook list": ((), {"/v1/webhooks/endpoints": EndpointPage}),
     "user blocks": (("usr_1",), {"/v1/users/usr_1/blocks": BlockPage}),
+    "user wallet-changes": (("usr_1",), {"/v1/users/usr_1/wallet-changes": WalletChangePage}),
 }
 """Each verb that lists what the API tells: what else it needs, and what it asks for."""
 

@@ -3,6 +3,7 @@
 HTTP ─▶ Observe ─▶ Head ─▶ ApiKeyAuth ─▶ router ─▶ Purchases, People, Programmes ─▶ database cashback
                                            └─────▶ the stories ─▶ Readings ───────▶ database cashback
                                                         └───────▶ Adapter ────────▶ gRPC, short deadline
+CoolDown ─▶ database cashback: changes of wallets whose time has come
 
 settings      what it needs to know
 wiring        what handlers ask for, by name
@@ -24,7 +25,7 @@ from cashback.processes.api.openapi import OPENAPI
 from cashback.processes.api.scopes import SCOPES
 from cashback.processes.api.settings import Settings
 from cashback.processes.api.wiring import BACKTEST_CHUNK, endpoints_by, services_over
-from cashback.purchases.service import ApiKeys, Purchases
+from cashback.purchases.service import ApiKeys, CoolDown, Purchases
 
 __all__ = [
     "BACKTEST_CHUNK",
@@ -50,7 +51,12 @@ async def run(settings: Settings) -> None:
         checks = {"database": database.ping}
         app = application(
             services=services_over(
-                database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=SystemClock())
+                database,
+                adapter,
+                purchases,
+                clock=clock,
+                endpoints=endpoints_by(settings, clock=SystemClock()),
+                ownership=settings.ownership,
             ),
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock()),
             checks=checks,
@@ -60,4 +66,5 @@ async def run(settings: Settings) -> None:
         async def serve(stop: asyncio.Event) -> None:
             await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop)
 
-        await run_until_stopped({"http": serve, "probe": probe.run})
+        cooldown = CoolDown(database, clock=clock)
+        await run_until_stopped({"http": serve, "probe": probe.run, "wallets": cooldown.run})

@@ -4,8 +4,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cashback.kernel.config import Dsn, HostPort, Port, Secret
+from cashback.processes.ownership_settings import (
+    CooldownS,
+    SiweChainId,
+    SiweDomain,
+    SiweUri,
+    contradictions_of_ownership,
+)
 from cashback.processes.tls import ClientTls
 from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback
+from cashback.purchases.model.ownership import COOLDOWN_S, OwnershipPolicy
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
@@ -23,9 +31,21 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     webhook_key_before: WebhookKey = NO_KEY
     webhook_allow_loopback: bool = False
     development: bool = False
+    chain_id: SiweChainId = 0
+    siwe_domain: SiweDomain = ""
+    siwe_uri: SiweUri = ""
+    wallet_cooldown_s: CooldownS = COOLDOWN_S
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
-        """Yield what of the files of TLS, and of where webhooks may lead, cannot be used."""
+        """Yield what cannot be used of the files of TLS, of where webhooks may lead, and of what wallets sign."""
         yield from ClientTls.contradictions(settings)
         yield from contradictions_of_loopback(settings)
+        yield from contradictions_of_ownership(settings)
+
+    @property
+    def ownership(self) -> OwnershipPolicy:
+        """Return in whose name wallets are proved, and how long a change waits."""
+        return OwnershipPolicy(
+            domain=self.siwe_domain, uri=self.siwe_uri, chain_id=self.chain_id, cooldown_s=self.wallet_cooldown_s
+        )

@@ -10,7 +10,7 @@ KNOWN_SCOPES: Final = frozenset(
     for act, subjects in {
         "read": (
             "adjustments books campaigns cashback debts keys merchants programmes purchases rates refunds rulesets"
-            " users webhooks"
+            " users wallets webhooks"
         ),
         "write": (
             "adjustments campaigns debts keys merchants programmes purchases rates refunds reviews rulesets users"

@@ -5,9 +5,11 @@ from cashback.purchases.service.api_keys import ApiKeys
 from cashback.purchases.service.bulk import Bulks
 from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
+from cashback.purchases.service.cooling import CoolDown
 from cashback.purchases.service.facts import Facts
 from cashback.purchases.service.key_orders import KeyOrders
 from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.ownership import Ownership
 from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
 from cashback.purchases.service.purchases import Purchases
@@ -33,11 +35,13 @@ __all__ = [
     "Campaigns",
     "CashbackItem",
     "CashbackUnknown",
+    "CoolDown",
     "DebtWriteOffs",
     "Facts",
     "KeyOrders",
     "Limits",
     "Orders",
+    "Ownership",
     "PauseAnswer",
     "People",
     "ProgrammeAnswer",

@@ -122,6 +122,25 @@ async def test_a_process_that_is_killed_half_way_leaves_all_to_the_next(proving:
     assert len(await proving.linked(user)) == 2
 
 
+async def test_a_change_that_ends_at_that_very_moment_is_not_applied(proving: Proving) -> None:
+    """Found while it was open, and ended by whoever had the user: it is looked at again once the user is ours."""
+    user, first, second = await proving.world.user(wallet=None), holder(1), holder(2)
+    await proving.proved(user, first)
+    change = await proving.proved(user, second)
+    proving.world.clock.advance(COOLDOWN)
+    async with await psycopg.AsyncConnection.connect(proving.world.dsns.superuser) as somebody:
+        await somebody.execute("select from purchases.users where id = %s for no key update", (user.id,))
+        await somebody.execute(
+            "update purchases.wallet_changes set ended_at = now(), ended_as = 'superseded' where id = %s", (change.id,)
+        )
+        applying = asyncio.create_task(proving.cooldown.round())
+        await eventually(partial(waiting, proving.world), within_s=10, what="the round waits for the user")
+        await somebody.commit()
+        await applying
+    assert (await proving.user(user)).wallet == first.address
+    assert await proving.linked(user) == [(first.address, "eip4361")]
+
+
 async def test_the_loop_applies_what_is_due_and_survives_what_breaks(
     proving: Proving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

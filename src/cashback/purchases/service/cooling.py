@@ -53,7 +53,7 @@ class CoolDown:
                 await pause(stop, self._look_every_s)
 
     async def round(self) -> int:
-        """Apply one batch of what is due, unless another process is at it, and return how many changes ended.
+        """Apply one batch of what is due, unless another process is at it, and return how many changes were due.
 
         Raises:
             DatabaseUnavailable: nothing of the batch is applied, or all of it.

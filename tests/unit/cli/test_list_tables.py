@@ -37,6 +37,7 @@ from cashback.purchases.http.standing import ActivityPage, BlockPage
 from cashback.purchases.model import ApiKey
 from cashback.webhooks.http.deliveries import DeliveryPage
 from cashback.webhooks.http.endpoints import EndpointPage
+from cashback.webhooks.http.events import EventPage
 from tests.unit.cli.conftest import OnTerminal
 from tests.unit.cli.test_help import LEAVES
 
@@ -50,6 +51,7 @@ OVER_REST: Final[dict[str, tuple[tuple[str, ...], dict[str, type]]]] = {
     "adjustment list": ((), {"/v1/adjustments": AdjustmentPage}),
     "campaign list": (("prg_1",), {"/v1/programmes/prg_1/campaigns": CampaignPage}),
     "debts list": ((), {"/v1/debts": DebtorPage, "/v1/debts/programmes": ProgrammeDebtPage}),
+    "events list": ((), {"/v1/events": EventPage}),
     "expiring": ((), {"/v1/expiring": ExpiringList}),
     "merchant list": ((), {"/v1/merchants": MerchantPage}),
     "merchant deactivations": (("mer_1",), {"/v1/merchants/mer_1/deactivations": ActivityPage}),

@@ -14,7 +14,9 @@ from cashback.kernel.ids import new_id
 from cashback.purchases.model import User
 from cashback.purchases.model.ownership import COOLDOWN_S
 from cashback.purchases.service import CoolDown
+from cashback.purchases.store import challenges
 from tests.contract.rest.document import assert_problem
+from tests.contract.rest.test_forgotten import again, forget
 from tests.contract.rest.world import NOWHERE, Caller, Rest, instant, open_rest
 from tests.integration.ledger.world import World, new_key, wallet_number
 from tests.integration.purchases.proving import Holder, holder
@@ -166,6 +168,27 @@ async def test_while_nobody_judges_it_is_said_and_nothing_is_used(stage: Stage, 
         alone = await answered(await rest.operator(), user, asked["nonce"], signature)
         assert_problem(alone, 503, "adapter_unavailable")
     assert (await answered(operator, user, asked["nonce"], signature)).status_code == 201
+
+
+async def test_what_was_proved_long_ago_is_told_as_it_stands(stage: Stage, world: World) -> None:
+    """The challenge, the change and its end; a challenge that nobody answered is unknown by then, as to a proof."""
+    operator, user, keys = stage.operator, await world.user(wallet=None), [new_key() for _ in range(4)]
+    path, asking = f"/v1/users/{user.id}/wallet-challenges", {"wallet": holder(209).address}
+    asked = (await operator.post(path, asking, key=keys[0])).json()
+    proof = {"nonce": asked["nonce"], "signature": holder(209).sign(asked["message"])}
+    await answered(operator, user, **proof, key=keys[1])
+    waits = await proved(operator, user, holder(210))
+    cancelling = f"/v1/users/{user.id}/wallet-changes/{waits['id']}/cancel"
+    cancelled = (await operator.post(cancelling, SAID, key=keys[2])).json()
+    assert (await operator.post(path, asking, key=keys[3])).status_code == 201
+    await forget(stage.rest)
+    async with world.api.transaction() as tx:
+        await challenges.forget(tx, now=world.clock.now() + timedelta(days=2), limit=100)
+    assert await again(operator, path, asking, key=keys[0]) == asked
+    [_, first] = (await operator.get(f"/v1/users/{user.id}/wallet-changes")).json()["items"]
+    assert await again(operator, f"/v1/users/{user.id}/wallet-proofs", proof, key=keys[1]) == first
+    assert await again(operator, cancelling, SAID, key=keys[2]) == cancelled
+    assert_problem(await operator.post(path, asking, key=keys[3]), 404, "challenge_unknown")
 
 
 async def test_a_merchant_never_links_a_wallet(stage: Stage, world: World) -> None:

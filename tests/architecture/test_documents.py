@@ -44,19 +44,16 @@ from tests.architecture.tidy import INVARIANTS, invariants_cited
 
 # Loaded by the API without ever being its answer: they are caught on the way, or belong to other edges.
 NOT_OVER_REST = {
-    "adapter_unavailable": "the ledger's figures are shown instead, marked stale",
     "anchor_refused": "of the ledger worker",
     "clock_invalid": "of `cashback clock`",
-    "adapter_unintelligible": "as adapter_unavailable",
     "cannot_listen": "ends the process at its start",
-    "chain_unavailable": "as adapter_unavailable",
     "event_unreadable": "of consumers",
     "lease_lost": "of the ledger worker",
     "number_not_retired": "of `cashback mint retry`",
     "numbers_fenced": "of the ledger worker",
     "outcome_unknown": "of the ledger worker",
     "proof_invalid": "of `cashback ledger verify`",
-    "signature_misshapen": "whoever takes a signature over REST refuses its own field",
+    "signature_misshapen": "a body takes no signature as long as that",
     "supply_too_large": "of the ledger worker",
     "sealing_transplanted": "of the ledger worker",
     "settings_invalid": "ends the process at its start",

@@ -9,6 +9,7 @@ from cashback.cli.api import api, idempotency_option, limit_option, part, print_
 from cashback.cli.chain import by_option
 from cashback.cli.lists import list_merchants, list_users
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say_state
+from cashback.cli.ownership import OWNERSHIP_VERBS
 
 _EARNED: Final = (
     "id",
@@ -129,6 +130,8 @@ def user() -> None:
 
 
 user.add_command(list_users)
+for _verb in OWNERSHIP_VERBS:
+    user.add_command(_verb)
 
 
 @user.command("create", short_help="Create a user.")
@@ -197,21 +200,6 @@ def balance(user_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     print_records("in the ledger", rows, as_json=False)
     if on_chain is not None:
         print_facts("on the chain", on_chain)
-
-
-@user.command(short_help="Link the wallet to use from now on.")
-@click.argument("user_id")
-@click.argument("address")
-@idempotency_option
-@json_option
-def wallet(user_id: str, address: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
-    """Link the wallet that a user uses from now on; what was requested before goes where it was going.
-
-    Example: cashback user wallet usr_01k9z3v6q8e2r9xw5t4c7m1n0p 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
-    """
-    with api() as client:
-        told = client.post(f"/v1/users/{part(user_id)}/wallet", {"wallet": address}, idempotency_key=key)
-    _print("user", told, as_json=as_json)
 
 
 @user.command()

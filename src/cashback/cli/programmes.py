@@ -38,6 +38,7 @@ programme.add_command(resume)
 @click.option("--write-off-after-days", type=click.IntRange(1, 3_650), help="How long a debt is open.")
 @click.option("--review-above", "review_above_minor", help="A person reviews larger grants, in minor units.")
 @click.option("--second-above", "second_above_minor", help="Two people review what is larger, in minor units.")
+@click.option("--users-per-wallet", type=click.IntRange(1, 1_000), help="How many may share a wallet; one.")
 @click.option("--accepts", multiple=True, help="Another currency that it takes purchases in; may be repeated.")
 @idempotency_option
 @json_option

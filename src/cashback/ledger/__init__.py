@@ -61,7 +61,9 @@ from cashback.ledger.model.life import NewReview, Pause, PauseAnswer, ReviewAnsw
 from cashback.ledger.model.listing import CashbackFilter
 from cashback.ledger.model.problems import Change, Finding, Severity
 from cashback.ledger.model.rates import NewRate, Rate
+from cashback.ledger.model.recipients import Sharing
 from cashback.ledger.model.rulesets import Rules as RulesetDocument
+from cashback.ledger.model.signatures import JudgedSignature, SignatureVerdict
 from cashback.ledger.model.statements import BalanceAt, Statement
 from cashback.ledger.rules import currency_of, replay
 from cashback.ledger.rules.changes import diff
@@ -85,6 +87,7 @@ from cashback.ledger.service import (
     Retirements,
     Returnable,
     RulesetReadings,
+    Signatures,
     Statements,
     Stories,
     Sweeper,
@@ -105,6 +108,7 @@ from cashback.ledger.service import (
     end_programme,
     explanation_of,
     hold_cashback,
+    hold_wallets,
     link_wallets,
     lock_returned,
     programme_answer,
@@ -166,6 +170,7 @@ __all__ = [
     "Flaw",
     "GrantAboveLimit",
     "Granted",
+    "JudgedSignature",
     "Life",
     "LifePolicy",
     "Line",
@@ -202,6 +207,9 @@ __all__ = [
     "RulesetDocument",
     "RulesetReadings",
     "Severity",
+    "Sharing",
+    "SignatureVerdict",
+    "Signatures",
     "State",
     "Statement",
     "Statements",
@@ -235,6 +243,7 @@ __all__ = [
     "explain_in_full",
     "explanation_of",
     "hold_cashback",
+    "hold_wallets",
     "link_wallets",
     "lint",
     "lock_returned",

@@ -15,6 +15,7 @@ KEEPING_NOTHING: Final = {"simulateRuleset", "backtestRuleset", "lintDraft"}
 WORKED: Final[dict[str, dict[str, object]]] = {
     "POST /v1/users": {"reference": "of a test"},
     "POST /v1/users/{user_id}/wallet": {"wallet": wallet_number(4_711)},
+    "POST /v1/users/{user_id}/wallet-challenges": {"wallet": wallet_number(4_712)},
     "POST /v1/merchants": {"name": "of a test"},
     "POST /v1/merchants/{merchant_id}/facts": {"mcc": "5411"},
     "POST /v1/programmes": {"name": "of a test", "currency": "CHF", "rate_bps": 100, "budget_minor": "1"},
@@ -40,6 +41,8 @@ UNDONE: Final = {
     "POST /v1/ruleset-drafts/{draft_id}/publish": "it was changed meanwhile",
     "POST /v1/purchases/stream": "its lines are no JSON that could be drawn",
     "POST /v1/rulesets/{ruleset_id}/withdraw": "there is no version of that id",
+    "POST /v1/users/{user_id}/wallet-changes/{change_id}/cancel": "nothing waits",
+    "POST /v1/users/{user_id}/wallet-proofs": "nothing is asked that a drawn text would answer",
     "POST /v1/webhooks/deliveries/{delivery_id}/replay": "nothing was delivered",
 }
 """What is refused here, and why; each goes the way of one that is done."""

@@ -17,10 +17,12 @@ from cashback.ledger.gateway import Adapter
 from cashback.processes.api import Guards, application, services_over
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import Merchant, User
+from cashback.purchases.model.ownership import OwnershipPolicy
 from cashback.webhooks import Endpoints, SealingKeys
 from cashback.webhooks.service.event_types import EVENT_TYPES
 from tests.contract.rest.document import Document
 from tests.integration.ledger.world import World, new_key
+from tests.support.fake_signatures import FAKE_CHAIN_ID
 from tests.support.rates import UNLIMITED
 
 PEPPER: Final = Secret("pepper-of-a-test")
@@ -32,6 +34,11 @@ UNGUARDED: Final = Guards(merchants=UNLIMITED, operators=UNLIMITED, guesses=UNLI
 
 ENDPOINTS: Final = Endpoints(SystemClock(), keys=SealingKeys(b"k" * 32), types=EVENT_TYPES, allow_loopback=False)
 """What makes endpoints of webhooks, as in production."""
+
+OWNERSHIP: Final = OwnershipPolicy(
+    domain="app.example.com", uri="https://app.example.com/wallet", chain_id=FAKE_CHAIN_ID
+)
+"""In whose name wallets are proved, on the chain of the fake adapter."""
 
 _names: Final = count(1)
 
@@ -78,7 +85,9 @@ class Rest:
         self.adapter = adapter
         self.keys = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
         self.app = application(
-            services=services_over(world.api, adapter, world.purchases, clock=world.clock, endpoints=ENDPOINTS),
+            services=services_over(
+                world.api, adapter, world.purchases, clock=world.clock, endpoints=ENDPOINTS, ownership=OWNERSHIP
+            ),
             keys=self.keys,
             checks={"database": world.api.ping},
             guards=guards or UNGUARDED,
@@ -109,6 +118,7 @@ class Rest:
         """Return how many rows there are of all that a request could leave behind."""
         tables: tuple[str, ...] = ("purchases.users", "purchases.wallets", "purchases.merchants", "purchases.purchases")
         tables += ("purchases.idempotency_keys", "purchases.outbox_events", "ledger.cashback_ledger")
+        tables += ("purchases.wallet_challenges", "purchases.wallet_changes")
         tables += ("webhooks.endpoints", "webhooks.secrets", "webhooks.deliveries", "webhooks.endpoint_journal")
         tables += ("webhooks.events",)
         tables += ("ledger.programmes", "ledger.entries", "ledger.outbox_events")

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from cashback.cli.command import EXIT_DIFFERENCE, EXIT_REJECTED
+from cashback.kernel.addresses import checksum_address
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.db import Database
 from cashback.processes.demo import read_sample
@@ -21,13 +23,18 @@ from tests.integration.cli.conftest import Cashback, Dev
 from tests.integration.cli.launch import WITHIN_S, launched
 
 COLUMNS: Final = "reference,user,occurred_at,amount_minor,currency,wallet"
-WALLET: Final = "0x43d5C44F61a388318681dCA16cCC48AA0e3d12C7"
+
 MANY: Final = 3_000
 
 
-def row(reference: str, user: str, *, amount: str = "2000", wallet: str = WALLET) -> str:
-    """Return a row of a file of purchases."""
-    return f"{reference},{user},1997-01-18T00:00:00Z,{amount},USD,{wallet}"
+def wallet_of(user: str) -> str:
+    """Return a wallet that is this user's alone."""
+    return checksum_address(f"0x{sha256(user.encode()).hexdigest()[:40]}")
+
+
+def row(reference: str, user: str, *, amount: str = "2000", wallet: str | None = None) -> str:
+    """Return a row of a file of purchases, with a wallet of the user's own unless told otherwise."""
+    return f"{reference},{user},1997-01-18T00:00:00Z,{amount},USD,{wallet or wallet_of(user)}"
 
 
 def written(place: Path, rows: Sequence[str]) -> Path:
@@ -87,7 +94,7 @@ def test_what_cannot_be_read_or_is_refused_is_told_by_line_and_the_rest_is_recor
     rows = [
         row("a-1", "anna"),
         row("a-2", "anna", amount="12.50"),
-        row("a-3", "bert", wallet=WALLET.lower()),
+        row("a-3", "bert", wallet=wallet_of("bert").lower()),
         row("a-4", "carl", amount=str(2**63)),
         row("a-1", "anna"),
         row("a-1", "anna", amount="1"),
@@ -142,7 +149,7 @@ def test_the_wallet_of_a_user_s_first_row_is_theirs(imports: Import, tmp_path: P
     found = imports.rows(
         "select address from purchases.wallets join purchases.users on users.id = user_id where reference = 'wanda'"
     )
-    assert found == [(WALLET,)]
+    assert found == [(wallet_of("wanda"),)]
 
 
 def test_purchases_of_a_named_merchant_are_theirs(
@@ -229,7 +236,12 @@ async def _create(dev: Dev, references: Sequence[str]) -> None:
     async with Database.open(dev.settings["CASHBACK_API_DSN"], name="test", connections_max=1) as database:
         people = People(database, clock=SystemClock())
         users = [
-            NewUser(owner=OPERATOR, key=f"test-{place}-{reference}", reference=reference, wallet=WALLET)
+            NewUser(
+                owner=OPERATOR,
+                key=f"test-{place}-{reference}",
+                reference=reference,
+                wallet=wallet_of(f"{place} {reference}"),
+            )
             for place, reference in enumerate(references)
         ]
         await people.create_users(users)

@@ -78,6 +78,7 @@ async def test_purchases_of_the_last_hour_are_counted_with_this_one(world: World
 async def test_users_of_a_wallet_are_those_who_have_it_now(world: World, action: Action) -> None:
     """Two share one; who sets another leaves the first alone with it, and comes back by setting it again."""
     await watched(world, "users_per_wallet", 1, action)
+    await world.rows("update ledger.programmes set users_per_wallet = 2")
     shared, merchant = wallet_number(77), await world.merchant()
     one = await world.user(wallet=shared)
     assert await state(world, one, merchant) == "approved"

@@ -195,6 +195,7 @@ async def test_a_user_who_shares_a_wallet_is_seen(world: World) -> None:
     user, merchant = await people(world)
     [alone] = await world.record(buy(user, merchant))
     wallet = await world.one("select wallet from ledger.recipients where user_id = %s", user.id)
+    await world.rows("update ledger.programmes set users_per_wallet = 2")
     other = await world.user(wallet=wallet)
     [shared] = await world.record(buy(other, merchant))
     assert (alone.cashback.state, shared.cashback.state) == ("approved", "review")

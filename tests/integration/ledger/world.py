@@ -123,7 +123,7 @@ class World:
 
     async def user(self, *, wallet: str | None = "any", tier: str | None = None) -> User:
         """Give a user, with a wallet of their own unless told otherwise."""
-        address = wallet_number(next(_numbers)) if wallet == "any" else wallet
+        address = wallet_number(1_000_000 + next(_numbers)) if wallet == "any" else wallet
         command = NewUser(owner=OPERATOR, key=new_key(), wallet=address, tier=tier)
         return decoded(await self.people.create_user(command), User)
 

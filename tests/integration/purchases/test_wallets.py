@@ -74,9 +74,11 @@ async def test_the_same_users_in_any_order_never_wait_for_each_other_in_a_circle
     users = [await world.user() for _ in range(6)]
     async with open_world(dsns) as other:
         batches = [
-            people.set_wallets([change(user, wallet_number(100 * turn + place)) for place, user in enumerate(order)])
+            people.set_wallets(
+                [change(user, wallet_number(100 * turn + place)) for place, user in enumerate(order, start)]
+            )
             for turn in range(5)
-            for people, order in ((world.people, users), (other.people, users[::-1]))
+            for people, order, start in ((world.people, users, 0), (other.people, users[::-1], 50))
         ]
         outcomes = [outcome for batch in await asyncio.gather(*batches) for outcome in batch]
     assert all(isinstance(outcome, Recorded) for outcome in outcomes)

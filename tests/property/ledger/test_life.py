@@ -46,6 +46,7 @@ class Life(RuleBasedStateMachine):
         dsns = self.closing.enter_context(fresh_database(self.databases))
         self.world: World = self.run(self.service.enter_async_context(open_world(dsns, connections_max=2)))
         self.run(self.world.programme(budget=BUDGET))
+        self.run(self.world.rows("update ledger.programmes set users_per_wallet = 3"))
         self.merchant = self.run(self.world.merchant())
         self.users = [self.run(self.world.user(wallet=wallet)) for wallet in ("any", "any", None)]
         self.answers: dict[str, tuple[NewPurchase, bytes]] = {}

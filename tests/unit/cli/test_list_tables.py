@@ -28,6 +28,7 @@ from cashback.purchases.http.adjustments import AdjustmentPage
 from cashback.purchases.http.campaigns import CampaignPage
 from cashback.purchases.http.directory import MerchantPage, UserPage
 from cashback.purchases.http.listing import PurchasePage, RefundPage
+from cashback.purchases.http.ownership import WalletChangePage
 from cashback.purchases.http.people import CashbackPage
 from cashback.purchases.http.rates import RatePage
 from cashback.purchases.http.refunds import ParkedPage
@@ -67,6 +68,7 @@ OVER_REST: Final[dict[str, tuple[tuple[str, ...], dict[str, type]]]] = {
     "user list": ((), {"/v1/users": UserPage}),
     "user cashback": (("usr_1",), {"/v1/users/usr_1/cashback": CashbackPage}),
     "user blocks": (("usr_1",), {"/v1/users/usr_1/blocks": BlockPage}),
+    "user wallet-changes": (("usr_1",), {"/v1/users/usr_1/wallet-changes": WalletChangePage}),
 }
 """Each verb that lists what the API tells: what else it needs, and what it asks for."""
 

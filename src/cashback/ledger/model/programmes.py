@@ -14,7 +14,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Days and months are those of `time_zone`. `expire_after_days` is how long an approved cashback waits for a wallet,
     `write_off_after_days` how long a debt is open at most; None: for ever. Grants above `review_above` are reviewed by
-    a person, those above `second_above` by two once they are reviewed; None: none are.
+    a person, those above `second_above` by two once they are reviewed; None: none are. While it is in force, up to
+    `users_per_wallet` users may have one wallet, or more where another programme in force lets them.
     """
 
     time_zone: str = "UTC"
@@ -25,6 +26,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accepts: tuple[str, ...] = ()
     review_above: Minor | None = None
     second_above: Minor | None = None
+    users_per_wallet: int = 1
 
 
 class NewProgramme(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,7 @@ class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     accepts: tuple[str, ...]
     review_above_minor: Amount | None
     second_above_minor: Amount | None
+    users_per_wallet: int = 1
 
 
 class Commitments(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from cashback.ledger.rules.zones import is_zone
 
 NAME_LENGTH_MAX: Final = 200
 ACCEPTS_MAX: Final = 50
+USERS_PER_WALLET_MAX: Final = 1_000
 RATIO_MAX: Final = 10**6
 REFUND_POLICIES: Final = ("net_future", "write_off")
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
@@ -130,12 +131,13 @@ def _problems_of_conditions(conditions: Conditions, funding: str) -> Iterator[Re
         yield TimeZoneUnknown("the IANA database has no zone of this name", pointer="/time_zone")
     if conditions.refund_policy not in REFUND_POLICIES:
         yield ProgrammeInvalid(f"the policy is one of {', '.join(REFUND_POLICIES)}", pointer="/refund_policy")
-    days = (
+    bounded = (
         ("/hold_days", conditions.hold_days, 0, 365),
         ("/expire_after_days", conditions.expire_after_days, 1, 3_650),
         ("/write_off_after_days", conditions.write_off_after_days, 1, 3_650),
+        ("/users_per_wallet", conditions.users_per_wallet, 1, USERS_PER_WALLET_MAX),
     )
-    for pointer, value, least, most in days:
+    for pointer, value, least, most in bounded:
         if value is not None and not least <= value <= most:
             yield ProgrammeInvalid(f"{pointer} must be between {least} and {most}", pointer=pointer)
     yield from _problems_of_reviews(conditions)

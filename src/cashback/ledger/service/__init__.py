@@ -1,6 +1,6 @@
 """The ledger's use cases: accrue, request, settle, sweep, read, prove."""
 
-from cashback.ledger.service.accruals import accrue, announce, link_wallets
+from cashback.ledger.service.accruals import accrue, announce
 from cashback.ledger.service.adjustments import (
     Adjusted,
     AdjustmentReadings,
@@ -39,6 +39,7 @@ from cashback.ledger.service.rates import RateReadings, put_rate
 from cashback.ledger.service.reading_campaigns import CampaignReadings
 from cashback.ledger.service.reading_rulesets import RulesetReadings
 from cashback.ledger.service.readings import Readings, explanation_of
+from cashback.ledger.service.recipients import hold_wallets, link_wallets
 from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.replaying import Replays
@@ -57,6 +58,7 @@ from cashback.ledger.service.reversals import Returnable, announce_returned, loc
 from cashback.ledger.service.reviews import Queues, say, set_pause
 from cashback.ledger.service.sealing import Sealer, SealPolicy
 from cashback.ledger.service.settlement import settle
+from cashback.ledger.service.signatures import Signatures
 from cashback.ledger.service.simulating import Simulations
 from cashback.ledger.service.statements import Statements
 from cashback.ledger.service.stories import Stories
@@ -101,6 +103,7 @@ __all__ = [
     "RulesetReadings",
     "SealPolicy",
     "Sealer",
+    "Signatures",
     "Simulations",
     "Statements",
     "Stories",
@@ -125,6 +128,7 @@ __all__ = [
     "end_programme",
     "explanation_of",
     "hold_cashback",
+    "hold_wallets",
     "link_wallets",
     "lock_returned",
     "programme_answer",

@@ -73,14 +73,6 @@ async def announce(
     await append(tx, "ledger", [*events, *voided(changes, now=now)])
 
 
-async def link_wallets(tx: Tx, wallets: Mapping[str, str], *, now: datetime) -> None:
-    """Send each user's cashback to this wallet from now on; what waited for one is requested by the next sweep.
-
-    Calling it again with the same wallets changes nothing.
-    """
-    await store.upsert_recipients(tx, wallets, at=now)
-
-
 def accrual_of(
     claim: Claim, judgement: Judgement, terms: Terms | None, now: datetime, *, cashback_id: str | None = None
 ) -> Accrual:

@@ -110,6 +110,7 @@ def programme_answer(programme: Programme) -> ProgrammeAnswer:
         accepts=conditions.accepts,
         review_above_minor=None if conditions.review_above is None else str(conditions.review_above),
         second_above_minor=None if conditions.second_above is None else str(conditions.second_above),
+        users_per_wallet=conditions.users_per_wallet,
     )
 
 

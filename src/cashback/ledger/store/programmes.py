@@ -29,7 +29,8 @@ BEGINNING: Final = EARLIEST
 _PROGRAMME: Final = f"""
     select {_TERMS}, programme.name, funds.budget, funds.left_over, programme.ended_at, programme.time_zone,
            programme.hold_days, programme.refund_policy, programme.expire_after_days, programme.write_off_after_days,
-           accepted.others, base.amount, programme.review_above_minor, programme.second_above_minor
+           accepted.others, base.amount, programme.review_above_minor, programme.second_above_minor,
+           programme.users_per_wallet
     from ledger.programmes as programme
     left join lateral ({_BARE}) as ruleset on true
     cross join lateral (
@@ -138,9 +139,9 @@ async def insert(tx: Tx, terms: NewProgramme, currency: Currency, *, programme_i
         """
         insert into ledger.programmes (id, name, currency, exponent, token_rate_numerator, token_rate_denominator,
                                        created_at, time_zone, hold_days, refund_policy, expire_after_days,
-                                       write_off_after_days, review_above_minor, second_above_minor)
+                                       write_off_after_days, review_above_minor, second_above_minor, users_per_wallet)
         values (%(id)s, %(name)s, %(currency)s, %(exponent)s, %(numerator)s, %(denominator)s, %(at)s, %(zone)s,
-                %(hold)s, %(policy)s, %(expire)s, %(write_off)s, %(review_above)s, %(second_above)s)
+                %(hold)s, %(policy)s, %(expire)s, %(write_off)s, %(review_above)s, %(second_above)s, %(users)s)
         """,
         {
             "id": programme_id,
@@ -157,6 +158,7 @@ async def insert(tx: Tx, terms: NewProgramme, currency: Currency, *, programme_i
             "write_off": terms.conditions.write_off_after_days,
             "review_above": terms.conditions.review_above,
             "second_above": terms.conditions.second_above,
+            "users": terms.conditions.users_per_wallet,
         },
     )
 
@@ -235,6 +237,7 @@ def _programme(row: tuple[Any, ...]) -> Programme:
             accepts=tuple(row[18]),
             review_above=row[20],
             second_above=row[21],
+            users_per_wallet=row[22],
         ),
     )
 

@@ -5,6 +5,7 @@ HTTP ─▶ Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLi
        └────▶ the stories ─▶ Readings ───────▶ database cashback
                     └──────▶ Adapter ────────▶ gRPC, short deadline
 AnswerForgetter, once an hour ──────────────▶ database cashback
+CoolDown ───────────────────────────────────▶ database cashback: changes of wallets whose time has come
 
 settings      what it needs to know
 wiring        what handlers ask for, by name
@@ -30,7 +31,7 @@ from cashback.processes.api.scopes import SCOPES
 from cashback.processes.api.settings import Settings
 from cashback.processes.api.wiring import BACKTEST_CHUNK, endpoints_by, services_over
 from cashback.processes.webhooks_once import WEBHOOK_REBUILDERS
-from cashback.purchases.service import REBUILDERS, AnswerForgetter, ApiKeys, Purchases
+from cashback.purchases.service import REBUILDERS, AnswerForgetter, ApiKeys, CoolDown, Purchases
 
 __all__ = [
     "BACKTEST_CHUNK",
@@ -59,7 +60,12 @@ async def run(settings: Settings) -> None:
         checks, guards = {"database": database.ping}, guards_of(settings)
         app = application(
             services=services_over(
-                database, adapter, purchases, clock=clock, endpoints=endpoints_by(settings, clock=SystemClock())
+                database,
+                adapter,
+                purchases,
+                clock=clock,
+                endpoints=endpoints_by(settings, clock=SystemClock()),
+                ownership=settings.ownership,
             ),
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock()),
             checks=checks,
@@ -74,4 +80,7 @@ async def run(settings: Settings) -> None:
         async def serve(stop: asyncio.Event) -> None:
             await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop, door=door)
 
-        await run_until_stopped({"http": serve, "probe": probe.run, "forgetting": forgetter.run})
+        cooldown = CoolDown(database, clock=clock)
+        await run_until_stopped(
+            {"http": serve, "probe": probe.run, "forgetting": forgetter.run, "wallets": cooldown.run}
+        )

@@ -11,8 +11,16 @@ from cashback.kernel.http.limits import MERCHANTS, OPERATORS
 from cashback.kernel.lifecycle.bounds import CONNECTIONS_MAX
 from cashback.kernel.principal import BURST_MAX, RATE_PER_S_MAX
 from cashback.kernel.wanted import UNIT
+from cashback.processes.ownership_settings import (
+    CooldownS,
+    SiweChainId,
+    SiweDomain,
+    SiweUri,
+    contradictions_of_ownership,
+)
 from cashback.processes.tls import ClientTls
 from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback
+from cashback.purchases.model.ownership import COOLDOWN_S, OwnershipPolicy
 
 PerSecond: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=RATE_PER_S_MAX, extra={UNIT: "requests a second"})]
 Burst: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=BURST_MAX, extra={UNIT: "requests"})]
@@ -42,9 +50,21 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     operator_rate_burst: Burst = OPERATORS.burst
     http_requests_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = REQUESTS_MAX
     http_connections_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = CONNECTIONS_MAX
+    chain_id: SiweChainId = 0
+    siwe_domain: SiweDomain = ""
+    siwe_uri: SiweUri = ""
+    wallet_cooldown_s: CooldownS = COOLDOWN_S
 
     @staticmethod
     def contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
-        """Yield what of the files of TLS, and of where webhooks may lead, cannot be used."""
+        """Yield what cannot be used of the files of TLS, of where webhooks may lead, and of what wallets sign."""
         yield from ClientTls.contradictions(settings)
         yield from contradictions_of_loopback(settings)
+        yield from contradictions_of_ownership(settings)
+
+    @property
+    def ownership(self) -> OwnershipPolicy:
+        """Return in whose name wallets are proved, and how long a change waits."""
+        return OwnershipPolicy(
+            domain=self.siwe_domain, uri=self.siwe_uri, chain_id=self.chain_id, cooldown_s=self.wallet_cooldown_s
+        )

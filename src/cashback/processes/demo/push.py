@@ -88,6 +88,9 @@ PROGRAMME: Final = {
     "budget_minor": "100000000",
 }
 
+WALLET: Final = "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
+"""Of nobody in the sample, all of whom may be imported beside: a wallet is one user's."""
+
 
 def _to_nobody(count: int) -> None:
     """Keep the count to oneself."""
@@ -130,9 +133,9 @@ async def prepare(url: str, api_key: str) -> Prepared:
     first = read_sample(1)[0]
     async with _client(url, api_key) as client:
         merchant_id = await _terms(client)
-        user = await _post(client, "/v1/users", "dev-user", {"reference": "somebody", "wallet": first.wallet})
-        body = _body(merchant_id, str(user["id"]), msgspec.structs.replace(first, reference="first"))
-        purchase = await _post(client, "/v1/purchases", "dev-purchase", body)
+        user = await _post(client, "/v1/users", "dev-person", {"reference": "somebody", "wallet": WALLET})
+        body = _body(merchant_id, str(user["id"]), msgspec.structs.replace(first, reference="of-somebody"))
+        purchase = await _post(client, "/v1/purchases", "dev-person-purchase", body)
     return Prepared(merchant_id=merchant_id, user_id=str(user["id"]), purchase_id=str(purchase["id"]))
 
 

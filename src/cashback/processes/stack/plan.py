@@ -11,7 +11,7 @@ import msgspec
 from cashback.kernel.config import Secret
 from cashback.kernel.ids import new_secret
 from cashback.processes import migrate
-from cashback.processes.embedded import HOST, EmbeddedNats, EmbeddedPostgres, HeldPort, NatsUser
+from cashback.processes.embedded import CHAIN_ID, HOST, EmbeddedNats, EmbeddedPostgres, HeldPort, NatsUser
 from cashback.processes.stack.rights import broker_rights
 
 PROCESSES: Final[dict[str, tuple[str, ...]]] = {
@@ -111,6 +111,9 @@ class Plan:
                         "CASHBACK_API_DSN": self.dsn(postgres, "cashback", "cashback_api"),
                         "CASHBACK_API_KEY_PEPPER": self.pepper.value,
                         "CASHBACK_API_PORT": str(self.ports.api),
+                        "CASHBACK_CHAIN_ID": str(CHAIN_ID),
+                        "CASHBACK_SIWE_DOMAIN": f"{HOST}:{self.ports.api}",
+                        "CASHBACK_SIWE_URI": f"http://{HOST}:{self.ports.api}/",
                     }
                 )
             case "adapter":

@@ -8,6 +8,7 @@ from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
 from cashback.purchases.http.directory import DIRECTORY_ROUTES
 from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.listing import LIST_ROUTES
+from cashback.purchases.http.ownership import OWNERSHIP_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
@@ -28,6 +29,7 @@ ROUTES = [
     *REFUND_ROUTES,
     *WRITE_OFF_ROUTES,
     *PEOPLE_ROUTES,
+    *OWNERSHIP_ROUTES,
     *FACT_ROUTES,
     *STANDING_ROUTES,
     *PROGRAMME_ROUTES,

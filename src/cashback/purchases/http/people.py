@@ -39,9 +39,14 @@ class UserBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class WalletBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The wallet to use from now on; what was requested before goes where it was going."""
+    """The wallet to use from now on; what was requested before goes where it was going.
+
+    Where the user has proved another one, a person decides it and says why; then it waits.
+    """
 
     wallet: Wallet
+    person: Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="Who decides this.")] | None = None
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="Why; it is kept.")] | None = None
 
 
 class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,12 +93,18 @@ async def set_wallet(
     data: JSONBody[WalletBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[User]:
-    """Use this wallet from now on; cashback that waited for one is minted to it."""
+    """Use this wallet from now on; cashback that waited for one is minted to it.
+
+    A user who has proved a wallet keeps it (409 `wallet_proved`), unless a person decides otherwise and says why: then
+    the wallet waits until `next_wallet_at`. Nobody gets a wallet of somebody else (409 `wallet_taken`).
+    """
     require_operator(principal_of(request))
     command = NewWallet(
         **asked_by(request, idempotency_key),
         user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown),
         wallet=data.wallet,
+        person=data.person,
+        reason=data.reason,
     )
     return answer(await people.set_wallet(command))
 

@@ -21,6 +21,7 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     With `rate_bps` and `budget_minor` it starts with one percentage paid by a campaign `base`; with neither, empty.
     A grant above `review_above_minor` waits for a person, and what is reviewed above `second_above_minor` for two.
+    A wallet is one user's, or of up to `users_per_wallet` while this programme is in force.
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -37,6 +38,7 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     accepts: Annotated[list[Annotated[str, msgspec.Meta(pattern=CURRENCY_PATTERN)]], msgspec.Meta(max_length=50)] = []
     review_above_minor: Amount | None = None
     second_above_minor: Amount | None = None
+    users_per_wallet: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
 
 
 @command_route(
@@ -92,6 +94,7 @@ def _conditions(body: ProgrammeBody) -> Conditions | None:
         accepts=tuple(body.accepts),
         review_above=None if body.review_above_minor is None else Minor(int(body.review_above_minor)),
         second_above=None if body.second_above_minor is None else Minor(int(body.second_above_minor)),
+        users_per_wallet=body.users_per_wallet,
     )
     return None if conditions == Conditions() else conditions
 

@@ -66,7 +66,11 @@ class PurchaseAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A user with the wallet in use; also the answer to creating one or to setting a wallet."""
+    """A user with the wallet in use; also the answer to creating one or to setting a wallet.
+
+    `wallet_proof` is `operator` where an operator said so, `eip4361` where the wallet has signed. `next_wallet` is one
+    that waits to be used from `next_wallet_at` on.
+    """
 
     id: str
     reference: str | None
@@ -76,6 +80,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     tier: str | None = None
     tier_since: datetime | None = None
     blocked_since: datetime | None = None
+    wallet_proof: str | None = None
+    next_wallet: str | None = None
+    next_wallet_at: datetime | None = None
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,10 +78,15 @@ class NewUser(Command, frozen=True, kw_only=True):
 
 
 class NewWallet(Command, frozen=True, kw_only=True):
-    """A wallet to be used for a user's cashback from now on."""
+    """A wallet to be used for a user's cashback, from now on or as soon as it may be.
+
+    Whoever answers for it is named where the user has proved another one.
+    """
 
     user_id: str
     wallet: str
+    person: str | None = None
+    reason: str | None = None
 
 
 class NewMerchant(Command, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ KNOWN_SCOPES: Final = frozenset(
     for act, subjects in {
         "read": (
             "adjustments audit books campaigns cashback debts events keys merchants mints programmes purchases rates"
-            " refunds rulesets users webhooks"
+            " refunds rulesets users wallets webhooks"
         ),
         "write": (
             "adjustments campaigns debts keys merchants programmes purchases rates refunds reviews rulesets users"

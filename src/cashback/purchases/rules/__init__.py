@@ -10,6 +10,7 @@ from cashback.purchases.rules.api_keys import (
 )
 from cashback.purchases.rules.checks import as_kept, problem_of_signature, problem_of_text
 from cashback.purchases.rules.commands import (
+    problem_of_challenge,
     problem_of_key,
     problem_of_merchant,
     problem_of_purchase,
@@ -45,6 +46,7 @@ __all__ = [
     "id_in_text",
     "is_wallet",
     "key_text",
+    "problem_of_challenge",
     "problem_of_end",
     "problem_of_key",
     "problem_of_label",

@@ -22,7 +22,8 @@ from cashback.purchases.model import (
     UserUnknown,
     WalletInvalid,
 )
-from cashback.purchases.rules.checks import problem_of_amount, problem_of_text
+from cashback.purchases.model.ownership import NewChallenge
+from cashback.purchases.rules.checks import REASON_LENGTH_MAX, problem_of_amount, problem_of_text
 from cashback.purchases.rules.lines import problem_of_lines
 from cashback.purchases.rules.wallets import is_wallet
 
@@ -69,7 +70,14 @@ def problem_of_wallet(wallet: NewWallet) -> Rejected | None:
     """Return what is wrong with a wallet to be set, or None."""
     if not is_id(wallet.user_id, "usr"):
         return UserUnknown("there is no such user", parameter="user_id")
-    return _problem_of_address(wallet.wallet)
+    return first_of(_problem_of_address(wallet.wallet), _problem_of_person(wallet))
+
+
+def problem_of_challenge(challenge: NewChallenge) -> Rejected | None:
+    """Return what is wrong with a challenge to be, or None."""
+    if not is_id(challenge.user_id, "usr"):
+        return UserUnknown("there is no such user", parameter="user_id")
+    return _problem_of_address(challenge.wallet)
 
 
 def problem_of_merchant(merchant: NewMerchant) -> Rejected | None:
@@ -117,3 +125,17 @@ def _problem_of_address(wallet: str | None) -> Rejected | None:
     if wallet is None or is_wallet(wallet):
         return None
     return WalletInvalid("the wallet must be an address with its EIP-55 checksum, and not zero", pointer="/wallet")
+
+
+def _problem_of_person(wallet: NewWallet) -> Rejected | None:
+    """Return what is wrong with who answers for a wallet, if anybody does; who does says why."""
+    person, reason = wallet.person, wallet.reason
+    if (person is None) != (reason is None):
+        missing = "person" if person is None else "reason"
+        return FieldInvalid("who decides it goes with why, and why with who", pointer=f"/{missing}")
+    if person is None or reason is None:
+        return None
+    return first_of(
+        problem_of_text(person.strip(), "/person"),
+        problem_of_text(reason.strip(), "/reason", longest=REASON_LENGTH_MAX),
+    )

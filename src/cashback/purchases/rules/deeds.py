@@ -15,6 +15,7 @@ from cashback.purchases.model import (
     ProgrammeStart,
 )
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand
+from cashback.purchases.model.ownership import ChangeCancellation, NewChallenge, NewProof
 from cashback.purchases.model.refunds import DebtWriteOff, NewRefund
 from cashback.purchases.model.standing import MerchantActivity, UserBlock
 from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
@@ -32,6 +33,9 @@ _DEEDS: Final[Mapping[type[Command], str]] = {
     DebitByHand: "create_adjustment",
     DebtWriteOff: "write_off_debt",
     ReviewSaid: "review_cashback",
+    NewChallenge: "create_wallet_challenge",
+    NewProof: "create_wallet_proof",
+    ChangeCancellation: "cancel_wallet_change",
 }
 
 

@@ -6,12 +6,14 @@ from cashback.purchases.service.audit import AuditLog
 from cashback.purchases.service.bulk import Bulks
 from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
+from cashback.purchases.service.cooling import CoolDown
 from cashback.purchases.service.directory import Directory
 from cashback.purchases.service.facts import Facts
 from cashback.purchases.service.forgetting import AnswerForgetter
 from cashback.purchases.service.key_orders import KeyOrders
 from cashback.purchases.service.listing import CashbackFilter, Lists, PurchaseItem, State
 from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.ownership import Ownership
 from cashback.purchases.service.people import People
 from cashback.purchases.service.programmes import ProgrammeAnswer, Programmes
 from cashback.purchases.service.purchases import Purchases
@@ -42,6 +44,7 @@ __all__ = [
     "CashbackFilter",
     "CashbackItem",
     "CashbackUnknown",
+    "CoolDown",
     "DebtWriteOffs",
     "Directory",
     "Facts",
@@ -49,6 +52,7 @@ __all__ = [
     "Limits",
     "Lists",
     "Orders",
+    "Ownership",
     "PauseAnswer",
     "People",
     "ProgrammeAnswer",

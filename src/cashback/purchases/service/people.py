@@ -7,7 +7,6 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import CashbackError, Rejected
@@ -27,9 +26,12 @@ from cashback.purchases.model import (
     User,
     UserUnknown,
 )
+from cashback.purchases.model.ownership import COOLDOWN_S, Proof
 from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
 from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Applied, Once, Operation
+from cashback.purchases.service.wallets import WalletSetting, but_known, link, problems_of_sharing
 from cashback.purchases.store import people as store
+from cashback.purchases.store.wallets import Linked
 
 BATCH_MAX: Final = 500
 
@@ -41,10 +43,11 @@ log = logger(__name__)
 class People:
     """Creates users and merchants, sets wallets, and reads them."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
-        """Work on `database`."""
+    def __init__(self, database: Database, *, clock: Clock, cooldown_s: int = COOLDOWN_S) -> None:
+        """Work on `database`; a change of what somebody has proved waits for `cooldown_s`."""
         self._database = database
         self._clock = clock
+        self._cooldown_s = cooldown_s
 
     async def create_users(self, users: Sequence[NewUser]) -> list[Outcome]:
         """Create each user once, with or without a wallet; the answer is a `User`.
@@ -61,13 +64,17 @@ class People:
     async def set_wallets(self, wallets: Sequence[NewWallet]) -> list[Outcome]:
         """Set each wallet once; the answer is the `User`. What was requested before goes where it was going.
 
+        One that takes the place of a proved one waits, and is refused unless a person answers for it.
+
         Raises:
             DatabaseUnavailable: it is unknown whether they were set; the same call again finds out.
+            WalletProved: one of the users has proved another wallet this very moment; none of these is set.
         """
-        outcomes = await self._each_once(wallets, problem_of_wallet, _WalletChange)
+        setting = partial(WalletSetting, cooldown_s=self._cooldown_s)
+        outcomes = await self._each_once(wallets, problem_of_wallet, setting)
         for command, outcome in zip(wallets, outcomes, strict=True):
             if isinstance(outcome, Recorded) and not outcome.is_replay:
-                log.info("wallet.linked", user_id=command.user_id)
+                _log(command, msgspec.json.decode(outcome.answer, type=User))
         return outcomes
 
     async def set_wallet(self, wallet: NewWallet) -> Outcome:
@@ -147,8 +154,8 @@ class _UserCreation:
         self._now = now
 
     async def screen(self, tx: Tx, commands: Sequence[NewUser]) -> list[Rejected | None]:
-        del tx
-        return [None] * len(commands)
+        wanted = [None if command.wallet is None else (None, command.wallet) for command in commands]
+        return await but_known(tx, commands, await problems_of_sharing(tx, commands, wanted))
 
     async def apply(self, tx: Tx, commands: Sequence[NewUser]) -> Applied:
         users = [
@@ -156,6 +163,7 @@ class _UserCreation:
                 id=new_id("usr"),
                 reference=command.reference,
                 wallet=command.wallet,
+                wallet_proof=None if command.wallet is None else Proof.OPERATOR.value,
                 tier=command.tier,
                 tier_since=self._now if command.tier is not None else None,
                 is_blocked=False,
@@ -164,32 +172,9 @@ class _UserCreation:
             for command in commands
         ]
         await store.insert_users(tx, users)
-        await _link(tx, [(user.id, user.wallet) for user in users if user.wallet is not None], self._now)
+        linked = [Linked(user_id=user.id, wallet=user.wallet) for user in users if user.wallet is not None]
+        await link(tx, linked, now=self._now)
         return _applied(users)
-
-
-class _WalletChange:
-    """Sets wallets."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._users: dict[str, User] = {}
-
-    async def screen(self, tx: Tx, commands: Sequence[NewWallet]) -> list[Rejected | None]:
-        self._users = await store.read_users(tx, sorted({command.user_id for command in commands}))
-        return [
-            None if command.user_id in self._users else UserUnknown("there is no such user", parameter="user_id")
-            for command in commands
-        ]
-
-    async def apply(self, tx: Tx, commands: Sequence[NewWallet]) -> Applied:
-        # Whoever comes second must be second both here and in the ledger, or one would show a wallet and the other mint
-        # to another. Taken after the keys and before any wallet, as by everybody: nobody waits in a circle.
-        await store.lock_users(tx, sorted({command.user_id for command in commands}))
-        await _link(tx, [(command.user_id, command.wallet) for command in commands], self._now)
-        return _applied(
-            [msgspec.structs.replace(self._users[command.user_id], wallet=command.wallet) for command in commands]
-        )
 
 
 class _MerchantCreation:
@@ -229,13 +214,14 @@ class _MerchantCreation:
         return _applied(merchants)
 
 
-async def _link(tx: Tx, wallets: Sequence[tuple[str, str]], now: datetime) -> None:
-    """Note wallets here, and tell the ledger where cashback goes from now on."""
-    if wallets:
-        await store.insert_wallets(tx, wallets, at=now)
-        await ledger.link_wallets(tx, dict(wallets), now=now)
-
-
 def _applied(answers: Sequence[User] | Sequence[Merchant]) -> Applied:
     """Return what was done; nothing is published of people."""
     return Applied(answers=[_encoder.encode(answer) for answer in answers], about=[answer.id for answer in answers])
+
+
+def _log(command: NewWallet, user: User) -> None:
+    """Note that a wallet is in use from now on, or waits to be, and who answers for it."""
+    is_linked = user.wallet == command.wallet
+    log.info("wallet.linked" if is_linked else "wallet.waits", user_id=user.id)
+    if command.person is not None and command.reason is not None:
+        log.warning("order.given", order="NewWallet", person=command.person.strip(), reason=command.reason.strip())

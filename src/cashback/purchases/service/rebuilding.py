@@ -23,12 +23,14 @@ from cashback.purchases.model import (
     UserUnknown,
 )
 from cashback.purchases.model.api_keys import ApiKeyAnswer, NewApiKeyAnswer, Opened, told, told_new
+from cashback.purchases.model.ownership import ChallengeAnswer, ChallengeUnknown, WalletChange, WalletChangeUnknown
 from cashback.purchases.model.refunds import RefundAnswer, RefundUnknown
 from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer
 from cashback.purchases.rules import RECORDING, decode_lines, told_deed
 from cashback.purchases.rules import told as told_lines
+from cashback.purchases.rules.ownership import told_challenge
 from cashback.purchases.service.parked_answers import unapplied_answer
-from cashback.purchases.store import api_keys, people, purchases, refunds, standing
+from cashback.purchases.store import api_keys, challenges, people, purchases, refunds, standing, wallets
 
 Rebuilder: TypeAlias = Callable[[Tx, Sequence[str], datetime], Awaitable[Mapping[str, msgspec.Struct]]]
 """Returns the answer of each of these resources as of an instant; one that it does not know is left out."""
@@ -143,6 +145,30 @@ async def _users(tx: Tx, ids: Sequence[str], now: datetime) -> Mapping[str, msgs
     return await people.read_users(tx, ids)
 
 
+async def _challenge(tx: Tx, nonce: str) -> ChallengeAnswer:
+    """Return a challenge that was answered.
+
+    Raises:
+        ChallengeUnknown: nobody has answered it, so it was forgotten itself.
+    """
+    found = await challenges.read(tx, nonce)
+    if found is None:
+        raise ChallengeUnknown("nobody has answered this challenge, and it is forgotten: ask for another one")
+    return told_challenge(found)
+
+
+async def _change(tx: Tx, id_: str) -> WalletChange:
+    """Return a change of a wallet, with how it ended.
+
+    Raises:
+        WalletChangeUnknown: there is none.
+    """
+    found = (await wallets.read(tx, [id_])).get(id_)
+    if found is None:
+        raise WalletChangeUnknown("there is no such change of the user's wallet", change_id=id_)
+    return found
+
+
 async def _merchant(tx: Tx, id_: str) -> Merchant:
     """Return one merchant.
 
@@ -236,6 +262,8 @@ REBUILDERS: Final[Mapping[str, Rebuilder]] = {
     RECORDING: _purchases,
     "create_refund": _refunds,
     **dict.fromkeys(("create_user", "set_wallet", "set_tier"), _users),
+    "create_wallet_challenge": one_by_one(_challenge),
+    **dict.fromkeys(("create_wallet_proof", "cancel_wallet_change"), one_by_one(_change)),
     **dict.fromkeys(("block_user", "unblock_user"), one_by_one(_block)),
     **dict.fromkeys(("create_merchant", "set_merchant_facts"), one_by_one(_merchant)),
     **dict.fromkeys(("deactivate_merchant", "activate_merchant"), one_by_one(_activity)),

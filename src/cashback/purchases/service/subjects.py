@@ -7,11 +7,13 @@ import msgspec
 
 from cashback.ledger import PauseAnswer, Rate, ReviewAnswer, WithdrawalAnswer
 from cashback.purchases.model import Command, Order
+from cashback.purchases.model.ownership import ChallengeAnswer
 from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer
 
 _NAMED_BY: Final[Mapping[type[msgspec.Struct], str]] = {
     ActivityAnswer: "merchant_id",
     BlockAnswer: "user_id",
+    ChallengeAnswer: "nonce",
     PauseAnswer: "programme_id",
     ReviewAnswer: "cashback_id",
 }

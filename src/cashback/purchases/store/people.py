@@ -1,7 +1,6 @@
-"""Users with their wallets, and merchants."""
+"""Users as they stand, and merchants."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from cashback.kernel.db import Tx
 from cashback.purchases.model import Merchant, User
@@ -42,28 +41,15 @@ async def lock_users(tx: Tx, user_ids: Sequence[str]) -> None:
     )
 
 
-async def insert_wallets(tx: Tx, wallets: Sequence[tuple[str, str]], *, at: datetime) -> None:
-    """Note wallets as (user, address), in order: a user's last one is in use from now on."""
-    await tx.execute(
-        """
-        insert into purchases.wallets (user_id, address, linked_at)
-        select user_id, address, %(at)s
-        from unnest(%(users)b::text[], %(addresses)b::text[]) with ordinality as given (user_id, address, place)
-        order by place
-        """,
-        {"users": [user for user, _ in wallets], "addresses": [address for _, address in wallets], "at": at},
-    )
-
-
 async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
-    """Return those users that exist, each with the wallet in use."""
+    """Return those users that exist, each with the wallet in use, and the one that waits to be."""
     cursor = await tx.execute(
         """
         select users.id, users.reference, wallet.address, users.is_blocked, users.created_at, users.tier,
-               users.tier_since, blocked.at
+               users.tier_since, blocked.at, wallet.proof, waiting.address, waiting.effective_at
         from purchases.users
         left join lateral (
-            select address
+            select address, proof
             from purchases.wallets
             where user_id = users.id
             order by position desc
@@ -76,6 +62,7 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
             order by position desc
             limit 1
         ) as blocked on users.is_blocked
+        left join purchases.wallet_changes as waiting on waiting.user_id = users.id and waiting.ended_at is null
         where users.id = any(%(ids)b)
         """,
         {"ids": list(user_ids)},
@@ -90,6 +77,9 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
             tier=row[5],
             tier_since=row[6],
             blocked_since=row[7],
+            wallet_proof=row[8],
+            next_wallet=row[9],
+            next_wallet_at=row[10],
         )
         for row in await cursor.fetchall()
     }

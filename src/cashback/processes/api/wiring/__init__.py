@@ -1,5 +1,7 @@
 """What handlers ask for, by the names that they ask by: each subject gives its part, made of the same parts."""
 
+from typing import Final
+
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.ledger.gateway import Adapter
@@ -8,15 +10,24 @@ from cashback.processes.api.wiring.parts import parts_over
 from cashback.processes.api.wiring.people import people_services
 from cashback.processes.api.wiring.purchases import purchase_services
 from cashback.processes.api.wiring.webhooks import endpoints_by, webhook_services
+from cashback.purchases.model.ownership import OwnershipPolicy
 from cashback.purchases.service import Purchases
 from cashback.webhooks.service.endpoints import Endpoints
+
+NO_PROOFS: Final = OwnershipPolicy()
 
 __all__ = ["BACKTEST_CHUNK", "endpoints_by", "services_over"]
 
 
-def services_over(
-    database: Database, adapter: Adapter, purchases: Purchases, *, clock: Clock, endpoints: Endpoints
+def services_over(  # each named where it is called
+    database: Database,
+    adapter: Adapter,
+    purchases: Purchases,
+    *,
+    clock: Clock,
+    endpoints: Endpoints,
+    ownership: OwnershipPolicy = NO_PROOFS,
 ) -> dict[str, object]:
-    """Return every service, by name."""
-    parts = parts_over(database, adapter, purchases, clock=clock, endpoints=endpoints)
+    """Return every service, by name; without `ownership` wallets prove nothing."""
+    parts = parts_over(database, adapter, purchases, clock=clock, endpoints=endpoints, ownership=ownership)
     return {**purchase_services(parts), **people_services(parts), **ledger_services(parts), **webhook_services(parts)}

@@ -7,6 +7,7 @@ from cashback.kernel.db import Database
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import MintLimit, Readings, Stories
 from cashback.processes.webhooks_once import WEBHOOK_REBUILDERS
+from cashback.purchases.model.ownership import OwnershipPolicy
 from cashback.purchases.service import REBUILDERS, Orders, People, Purchases
 from cashback.webhooks.service.endpoints import Endpoints
 
@@ -24,10 +25,17 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     readings: Readings
     stories: Stories
     mint_limit: MintLimit
+    ownership: OwnershipPolicy
 
 
 def parts_over(
-    database: Database, adapter: Adapter, purchases: Purchases, *, clock: Clock, endpoints: Endpoints
+    database: Database,
+    adapter: Adapter,
+    purchases: Purchases,
+    *,
+    clock: Clock,
+    endpoints: Endpoints,
+    ownership: OwnershipPolicy,
 ) -> Parts:
     """Return them; nothing is connected to for it."""
     readings = Readings(database)
@@ -37,9 +45,10 @@ def parts_over(
         clock=clock,
         endpoints=endpoints,
         purchases=purchases,
-        people=People(database, clock=clock),
+        people=People(database, clock=clock, cooldown_s=ownership.cooldown_s),
         orders=Orders(database, clock=clock, rebuilders={**REBUILDERS, **WEBHOOK_REBUILDERS}),
         readings=readings,
         stories=Stories(readings, adapter),
         mint_limit=MintLimit(readings, adapter, clock=clock),
+        ownership=ownership,
     )

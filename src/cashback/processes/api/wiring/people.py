@@ -1,8 +1,8 @@
 """Users and merchants, and what is told of them."""
 
-from cashback.ledger.service import Statements
+from cashback.ledger.service import Signatures, Statements
 from cashback.processes.api.wiring.parts import Parts
-from cashback.purchases.service import Directory, Facts, Standings, UserStatements, UserStories
+from cashback.purchases.service import Directory, Facts, Ownership, Standings, UserStatements, UserStories
 
 
 def people_services(parts: Parts) -> dict[str, object]:
@@ -10,6 +10,9 @@ def people_services(parts: Parts) -> dict[str, object]:
     return {
         "directory": Directory(parts.database),
         "facts": Facts(parts.orders),
+        "ownership": Ownership(
+            parts.database, Signatures(parts.adapter), clock=parts.clock, orders=parts.orders, policy=parts.ownership
+        ),
         "people": parts.people,
         "standings": Standings(parts.database, parts.orders),
         "user_statements": UserStatements(parts.people, Statements(parts.database)),

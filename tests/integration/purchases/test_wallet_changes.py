@@ -244,6 +244,18 @@ async def test_who_has_proved_a_wallet_gets_no_other_by_a_key_alone(proving: Pro
     assert (change.proof, change.person, change.ended_as) == (Proof.OPERATOR, "bert", Ended.APPLIED)
 
 
+async def test_what_a_person_decides_twice_waits_all_the_same(proving: Proving) -> None:
+    """Against a proof that waits: neither the same again under another key nor a bare word cuts the time short."""
+    people, user = proving.world.people, await proving.world.user()
+    before = (await proving.user(user)).wallet
+    await proving.proved(user, holder(1))
+    for _ in range(2):
+        told = decoded(await people.set_wallet(set_to(user, wallet_number(9), person="bert")), User)
+        assert (told.wallet, told.next_wallet) == (before, wallet_number(9))
+    assert code_of(await people.set_wallet(set_to(user, wallet_number(8)))) == "wallet_proved"
+    assert (await proving.user(user)).wallet == before
+
+
 async def test_before_anything_was_proved_an_operator_s_word_counts_at_once(proving: Proving) -> None:
     """As it always did; but not once a wallet was proved that only waits."""
     people, user = proving.world.people, await proving.world.user()

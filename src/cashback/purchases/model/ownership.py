@@ -142,8 +142,11 @@ class WalletStanding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_proved(self) -> bool:
-        """Tell whether the user has proved a wallet, be it that it is not used yet."""
-        return self.proof is Proof.SIGNED or (self.waiting is not None and self.waiting.proof is Proof.SIGNED)
+        """Tell whether the user has proved a wallet, be it that it is not used yet, or is to be replaced by a person.
+
+        A change waits only where something was proved: a proof that waits, or what was decided against one.
+        """
+        return self.proof is Proof.SIGNED or self.waiting is not None
 
 
 class ProofsOff(Conflict):

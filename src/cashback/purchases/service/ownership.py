@@ -103,7 +103,9 @@ class Ownership:
         try:
             return await self._prove(proof)
         except Rejected as refusal:
-            return Refused(refusal)
+            # The first request under this key may have used the challenge up meanwhile.
+            known = await answered(self._database, proof, now=self._clock.now())
+            return known or Refused(refusal)
 
     async def changes(self, user_id: str, *, place: str | None, limit: int) -> tuple[list[WalletChange], str | None]:
         """Return a page of the changes that were asked of a user's wallet, newest first, and where the next one starts.
@@ -174,10 +176,10 @@ class Ownership:
         challenge = await self._open(proof)
         signature = octets_of(proof.signature)
         judged = await self._signatures.judge(challenge.wallet, digest_of(challenge), signature)
-        if judged.verdict is ledger.SignatureVerdict.INVALID:
-            raise SignatureInvalid("the wallet has not signed this message", pointer="/signature")
         if judged.chain_id != self._policy.chain_id:
             raise ChainForeign(f"the adapter judges on chain {judged.chain_id}, not on {self._policy.chain_id}")
+        if judged.verdict is ledger.SignatureVerdict.INVALID:
+            raise SignatureInvalid("the wallet has not signed this message", pointer="/signature")
         now = self._clock.now()
         making = partial(_Proving, now, self._policy, challenge, judged.verdict.value, signature)
         [result] = await Once(self._database, making, now=now, patience_ms=PATIENT_MS).do([proof])

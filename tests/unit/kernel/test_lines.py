@@ -18,7 +18,7 @@ from cashback.kernel.http.lines import Line, LineBounds, LineTooLarge, batches_o
 from cashback.kernel.lifecycle import bounds as server
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.processes.embedded import HOST, free_port
-from tests.support.facts import eventually
+from tests.support.facts import eventually, pause
 
 BOUNDS = LineBounds(body_bytes_max=1_000, line_bytes_max=20, lines_max=50, batch_max=3, batch_bytes_max=1_000)
 LINES = {"content-type": "application/x-ndjson; charset=utf-8"}
@@ -158,7 +158,16 @@ async def test_who_does_not_read_its_answers_is_cut_off(monkeypatch: pytest.Monk
     async with counting(answer=b"x" * 2**24) as (port, whole):
         reader, writer = await _connected(port)
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
-        await asyncio.sleep(1.5)
+
+        async def is_cut_off() -> bool | None:
+            writer.write(b"\r\n")
+            try:
+                await writer.drain()
+            except ConnectionError:
+                return True
+            return None
+
+        assert await eventually(is_cut_off, within_s=10, what="the server has cut it off")
         assert whole == [0]
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(2**24)
@@ -174,7 +183,7 @@ async def test_who_reads_slowly_is_waited_for(monkeypatch: pytest.MonkeyPatch) -
         size = 0
         while part := await reader.read(2**18):
             size += len(part)
-            await asyncio.sleep(0.1)
+            await pause(0.1)
         assert size > 2**22
         writer.close()
 

@@ -144,10 +144,10 @@ async def charge_in_turn(request: Any, count: int) -> None:  # noqa: ANN401  # a
     while limits is not None and left > 0:
         taken, after = limits.take_beside(request.scope["user"], most=left)
         left -= taken
-        if not after.wait_s or monotonic_s() + after.wait_s > until_s:
-            _settle(request.scope, after)
-        else:
-            await asyncio.sleep(after.wait_s)
+        needed_s = max(after.wait_s, left / after.rate.per_s)
+        if not left or monotonic_s() + needed_s > until_s:
+            _settle(request.scope, after._replace(wait_s=needed_s))
+        await asyncio.sleep(after.wait_s)
 
 
 def limited(wait_s: float, *, reason: str, detail: str) -> RateLimited:

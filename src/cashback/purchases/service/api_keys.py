@@ -176,7 +176,8 @@ class ApiKeys:
 
     def forget(self) -> None:
         """Look every key up anew, one was revoked or replaced; who has met us is remembered all the same."""
-        self._cache = OrderedDict((presented, Remembered(one.principal, 0.0)) for presented, one in self._cache.items())
+        now_s = monotonic_s()
+        self._cache = OrderedDict((met, Remembered(one.principal, now_s)) for met, one in self._cache.items())
 
     async def list_keys(self) -> list[ApiKey]:
         """Return the newest `LIST_MAX` keys, revoked ones included."""

@@ -76,7 +76,9 @@ class Bulks:
         """Send one request and count what came of it."""
         headers = {"Content-Type": kind, "Idempotency-Key": new_id("req")}
         answer = await self._http.post(path, content=content, headers=headers)
-        told = msgspec.json.decode(answer.raise_for_status().content, type=Told)
+        if answer.is_error:
+            raise RuntimeError(f"{path} was answered: {answer.text}")
+        told = msgspec.json.decode(answer.content, type=Told)
         self.recorded += told.recorded
         self.refused += told.refused
 

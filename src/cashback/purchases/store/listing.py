@@ -27,6 +27,8 @@ _PURCHASE_LEADS: Final = {
     "user_id": "user_id = %(user_id)s",
     "merchant_id": "merchant_id = %(merchant_id)s",
 }
+# A merchant walks among its own alone: how many of a user's purchases are others', no page and no cursor tells it.
+_PURCHASE_LEADS_OF_ONE: Final = {name: lead for name, lead in _PURCHASE_LEADS.items() if name != "user_id"}
 _PURCHASE_SIEVES: Final = {
     "user_id": "user_id = %(user_id)s",
     "merchant_id": "merchant_id = %(merchant_id)s",
@@ -68,9 +70,12 @@ _MERCHANT_SIEVES: Final = {
 
 
 async def purchases(
-    tx: Tx, asked: PurchaseFilter, *, order: Order, behind: str | None, limit: int
+    tx: Tx, asked: PurchaseFilter, *, order: Order, behind: str | None, limit: int, seen_by: str | None = None
 ) -> tuple[list[str], str | None]:
-    """Return the ids of the next purchases that are asked for, and behind which one the page after them begins."""
+    """Return the ids of the next purchases that are asked for, and behind which one the page after them begins.
+
+    They are `seen_by` the merchant that asks, whose own are asked for, None an operator.
+    """
     given = {
         "reference": asked.reference,
         "user_id": asked.user_id,
@@ -81,7 +86,8 @@ async def purchases(
         "received_since": asked.received.since,
         "received_until": asked.received.until,
     }
-    rows = Rows.asked("purchases.purchases", given, leads=_PURCHASE_LEADS, sieves=_PURCHASE_SIEVES)
+    leads = _PURCHASE_LEADS if seen_by is None else _PURCHASE_LEADS_OF_ONE
+    rows = Rows.asked("purchases.purchases", given, leads=leads, sieves=_PURCHASE_SIEVES)
     return await walk(tx, rows, order=order, behind=behind, limit=limit)
 
 

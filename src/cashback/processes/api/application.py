@@ -65,7 +65,8 @@ def _guarded(app: ASGIApp, keys: ApiKeys, guards: Guards, *, methods: Mapping[st
     """Return what stands around the router, from the inside out."""
     limits = Limits(merchants=guards.merchants, operators=guards.operators, now_s=guards.now_s)
     guesses = Guesses(rate=guards.guesses, now_s=guards.now_s)
-    known = ApiKeyAuth(RateLimit(app, limits), keys.authenticate, has_met=keys.has_met, guesses=guesses)
+    rated = RateLimit(app, limits, requests_max=guards.requests_max)
+    known = ApiKeyAuth(rated, keys.authenticate, has_met=keys.has_met, guesses=guesses)
     admitted = Admission(Head(known, methods), requests_max=guards.requests_max, within_s=guards.request_within_s)
     return Observe(admitted, safety=guards.safety, access=guards.access)
 

@@ -20,7 +20,36 @@ from tests.contract.rest.world import Rest
 SCHEMA = Path(__file__).with_name("openapi-3.1.schema.json")
 STATEMENT = "/v1/users/{user_id}/statement"
 OPEN = {"/livez", "/readyz"}
-LOOKED_AT = {"/v1/ruleset-drafts/{draft_id}", "/v1/ruleset-drafts/{draft_id}/publish"}
+LOOKED_AT = {
+    "/v1/merchants/{merchant_id}",
+    "/v1/ruleset-drafts/{draft_id}",
+    "/v1/ruleset-drafts/{draft_id}/publish",
+    "/v1/users/{user_id}",
+    "/v1/webhooks/endpoints/{endpoint_id}",
+}
+LOOKED_AT_IF_TOLD = {
+    "/v1/merchants/{merchant_id}/activate",
+    "/v1/merchants/{merchant_id}/deactivate",
+    "/v1/merchants/{merchant_id}/facts",
+    "/v1/ruleset-drafts/{draft_id}/discard",
+    "/v1/users/{user_id}/block",
+    "/v1/users/{user_id}/tier",
+    "/v1/users/{user_id}/unblock",
+    "/v1/users/{user_id}/wallet",
+    "/v1/webhooks/endpoints/{endpoint_id}/disable",
+    "/v1/webhooks/endpoints/{endpoint_id}/enable",
+}
+TAGGED = {
+    "/v1/campaigns/{campaign_id}",
+    "/v1/merchants/{merchant_id}",
+    "/v1/programmes/current",
+    "/v1/programmes/{programme_id}",
+    "/v1/ruleset-drafts/{draft_id}",
+    "/v1/users/{user_id}",
+    "/v1/webhooks/endpoints/{endpoint_id}",
+}
+"""What an edit must have been made for, or says if it is told; and what is told with the tag that it is made for."""
+
 LINES = {"/v1/purchases/stream"}
 MONEY = re.compile(r"(amount|budget|desired|left|units|supply|number|_minor)(_|$)")
 
@@ -123,12 +152,20 @@ def test_every_operation_but_the_open_ones_needs_a_key(told: dict[str, Any]) -> 
 
 
 def test_every_command_documents_its_idempotency_key(told: dict[str, Any]) -> None:
-    """Required on every POST, and on nothing else; what changes what was looked at names that as well."""
+    """Required on every POST, and on nothing else; what changes what was looked at names that as well.
+
+    And what is told with a tag may be asked for unless it is still that.
+    """
     for path, method, operation in operations(told):
         headers = [one for one in operation.get("parameters", []) if one["in"] == "header"]
         wanted = [("Idempotency-Key", True)] if method == "post" else []
-        if path in LOOKED_AT and method == "post":
-            wanted.append(("If-Match", True))
+        if path in LOOKED_AT | LOOKED_AT_IF_TOLD and method == "post":
+            wanted.append(("If-Match", path in LOOKED_AT))
+            assert "412" in operation["responses"]
+        if path in TAGGED and method == "get":
+            wanted.append(("If-None-Match", False))
+            assert "ETag" in operation["responses"]["200"]["headers"]
+        assert ("304" in operation["responses"]) == (path in TAGGED and method == "get")
         assert [(one["name"], one["required"]) for one in headers] == wanted
 
 
@@ -142,6 +179,9 @@ def test_every_operation_documents_its_problems(told: dict[str, Any]) -> None:
         expected |= {"404"} if "{" in path or path == "/v1/purchases" else set()
         assert expected <= set(operation["responses"]), path
         for status, response in operation["responses"].items():
+            if status == "304":
+                assert "content" not in response
+                continue
             kinds = {"application/json"} if status < "300" else {"application/problem+json"}
             kinds |= {"text/csv; charset=utf-8"} if (path, status) == (STATEMENT, "200") else set()
             assert set(response["content"]) == kinds

@@ -213,11 +213,11 @@ def one_by_one(tell: Told) -> Rebuilder:
 REBUILDERS: Final[Mapping[str, Rebuilder]] = {
     RECORDING: _purchases,
     "create_refund": _refunds,
-    **dict.fromkeys(("create_user", "set_wallet", "set_tier"), _users),
+    **dict.fromkeys(("create_user", "change_user", "set_wallet", "set_tier"), _users),
     "create_wallet_challenge": one_by_one(_challenge),
     **dict.fromkeys(("create_wallet_proof", "cancel_wallet_change"), one_by_one(_change)),
     **dict.fromkeys(("block_user", "unblock_user"), one_by_one(_block)),
-    **dict.fromkeys(("create_merchant", "set_merchant_facts"), one_by_one(_merchant)),
+    **dict.fromkeys(("create_merchant", "change_merchant", "set_merchant_facts"), one_by_one(_merchant)),
     **dict.fromkeys(("deactivate_merchant", "activate_merchant"), one_by_one(_activity)),
     **dict.fromkeys(("create_programme", "end_programme"), one_by_one(ledger.retell_programme)),
     **dict.fromkeys(

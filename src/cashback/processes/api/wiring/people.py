@@ -2,13 +2,14 @@
 
 from cashback.ledger.service import Signatures, Statements
 from cashback.processes.api.wiring.parts import Parts
-from cashback.purchases.service import Directory, Facts, Ownership, Standings, UserStatements, UserStories
+from cashback.purchases.service import Directory, Edits, Facts, Ownership, Standings, UserStatements, UserStories
 
 
 def people_services(parts: Parts) -> dict[str, object]:
     """Return what knows users and merchants, by name."""
     return {
         "directory": Directory(parts.database),
+        "edits": Edits(parts.orders),
         "facts": Facts(parts.orders),
         "ownership": Ownership(
             parts.database, Signatures(parts.adapter), clock=parts.clock, orders=parts.orders, policy=parts.ownership

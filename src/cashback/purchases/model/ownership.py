@@ -134,11 +134,15 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WalletStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """The wallet that a user has now, if any, how that is known, and the change that waits, if any."""
+    """The wallet that a user has now, if any, how that is known, and the change that waits, if any.
+
+    One who was erased has neither, and never will.
+    """
 
     wallet: str | None = None
     proof: Proof | None = None
     waiting: WalletChange | None = None
+    is_erased: bool = False
 
     @property
     def is_proved(self) -> bool:

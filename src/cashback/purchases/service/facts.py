@@ -9,6 +9,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.purchases.model import FieldInvalid, Merchant, MerchantUnknown, Order, Outcome, User, UserUnknown
 from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.presence import lock_present
 from cashback.purchases.store import facts as store
 from cashback.purchases.store import people
 
@@ -74,7 +75,7 @@ async def _set_tier(change: TierChange, tx: Tx, now: datetime) -> User:
     """Return the user with the new tier.
 
     Raises:
-        UserUnknown: there is none.
+        UserUnknown, UserErased: there is none, or no more.
         FieldInvalid: a time goes with a tier, is in range, and not of the future.
     """
     since = change.since
@@ -82,7 +83,7 @@ async def _set_tier(change: TierChange, tx: Tx, now: datetime) -> User:
         raise FieldInvalid(WANTED, pointer="/since")
     if since is not None and (change.tier is None or since > now):
         raise FieldInvalid("a tier is held since now or before", pointer="/since")
+    await lock_present(tx, change.user_id)
     held_since = None if change.tier is None else since or now
-    if not await store.set_tier(tx, change.user_id, tier=change.tier, since=held_since):
-        raise UserUnknown("there is no such user", parameter="user_id")
+    await store.set_tier(tx, change.user_id, tier=change.tier, since=held_since)
     return (await people.read_users(tx, [change.user_id]))[change.user_id]

@@ -23,6 +23,7 @@ from cashback.purchases.model.standing import (
 )
 from cashback.purchases.rules import as_kept, problem_of_signature
 from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.presence import lock_present
 from cashback.purchases.store import standing as store
 
 __all__ = ["ActivityAnswer", "ActivityItem", "BlockAnswer", "BlockItem", "Standings"]
@@ -51,7 +52,8 @@ class Standings:
         kept = as_kept(said)
         result = await self._orders.do(said, partial(_do, kept))
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("order.given", order=type(said).__name__, person=kept.person, reason=kept.reason)
+            id_ = said.user_id if isinstance(said, UserBlock) else said.merchant_id
+            log.warning("order.given", order=type(said).__name__, id=id_)
         return result
 
     async def blocks(self, user_id: str, *, place: str | None, limit: int) -> tuple[list[BlockItem], str | None]:
@@ -101,10 +103,12 @@ async def _do(said: Said, tx: Tx, now: datetime) -> BlockAnswer | ActivityAnswer
 
     Raises:
         UserUnknown: there is no such user.
+        UserErased: the user was erased, and stays blocked.
         MerchantUnknown: there is no such merchant.
     """
     match said:
         case UserBlock(user_id=id_, is_blocked=is_set):
+            await lock_present(tx, id_)
             stands = await _put(tx, store.USERS, id_, said, is_set=is_set, now=now)
             return BlockAnswer(user_id=id_, is_blocked=is_set, **stands)
         case MerchantActivity(merchant_id=id_, is_active=is_set):

@@ -20,9 +20,9 @@ async def set_merchant(tx: Tx, merchant_id: str, *, mcc: str | None, owners: Seq
     return cursor.rowcount == 1
 
 
-async def set_tier(tx: Tx, user_id: str, *, tier: str | None, since: datetime | None) -> bool:
-    """Set a user's tier and since when; False when there is no such user."""
-    cursor = await tx.execute(
+async def set_tier(tx: Tx, user_id: str, *, tier: str | None, since: datetime | None) -> None:
+    """Set the tier of a user whom there is, and since when."""
+    await tx.execute(
         """
         update purchases.users
         set tier = %(tier)s,
@@ -31,4 +31,3 @@ async def set_tier(tx: Tx, user_id: str, *, tier: str | None, since: datetime | 
         """,
         {"id": user_id, "tier": tier, "since": since},
     )
-    return cursor.rowcount == 1

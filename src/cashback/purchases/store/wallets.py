@@ -46,7 +46,7 @@ async def standings(tx: Tx, user_ids: Sequence[str]) -> dict[str, WalletStanding
     """Return how it stands with the wallets of those users that exist."""
     cursor = await tx.execute(
         f"""
-        select users.id, wallet.address, wallet.proof, {_CHANGE}
+        select users.id, wallet.address, wallet.proof, users.erased_at is not null, {_CHANGE}
         from purchases.users
         left join lateral (
             select address, proof
@@ -64,7 +64,8 @@ async def standings(tx: Tx, user_ids: Sequence[str]) -> dict[str, WalletStanding
         row[0]: WalletStanding(
             wallet=row[1],
             proof=None if row[2] is None else Proof(row[2]),
-            waiting=None if row[3] is None else _change(row[3:]),
+            is_erased=row[3],
+            waiting=None if row[4] is None else _change(row[4:]),
         )
         for row in await cursor.fetchall()
     }

@@ -50,6 +50,9 @@ UNDONE: Final = {
 
 ENDING: Final = ("/close", "/end", "/discard", "/disable", "/revoke")
 
+ERASING: Final = "/erase"
+"""What that leaves cannot be told anew: somebody of whom nothing else was done is erased."""
+
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """A command that was done: which, how it was asked for, and the answer."""
@@ -116,7 +119,8 @@ async def everything_done(rest: Rest, operator: Caller) -> list[Done]:
     for one in drawn:
         for body in [worked[one.name]] if one.name in worked else one.bodies:
             headers = {**one.headers, "Idempotency-Key": new_key()}
-            url, operation = one.url(path=known), document["paths"][one.template]["post"]["operationId"]
+            whom = {"user_id": (await rest.world.user()).id} if one.template.endswith(ERASING) else {}
+            url, operation = one.url(path=known | whom), document["paths"][one.template]["post"]["operationId"]
             if "If-Match" in headers and "get" in document["paths"][one.template]:
                 headers["If-Match"] = (await operator.get(url)).headers["etag"]
             answer = await operator.ask("POST", url, json=body, headers=headers)

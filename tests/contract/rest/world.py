@@ -118,7 +118,7 @@ class Rest:
         """Return how many rows there are of all that a request could leave behind."""
         tables: tuple[str, ...] = ("purchases.users", "purchases.wallets", "purchases.merchants", "purchases.purchases")
         tables += ("purchases.idempotency_keys", "purchases.outbox_events", "ledger.cashback_ledger")
-        tables += ("purchases.wallet_challenges", "purchases.wallet_changes")
+        tables += ("purchases.wallet_challenges", "purchases.wallet_changes", "purchases.disclosures")
         tables += ("webhooks.endpoints", "webhooks.secrets", "webhooks.deliveries", "webhooks.endpoint_journal")
         tables += ("webhooks.events",)
         tables += ("ledger.programmes", "ledger.entries", "ledger.outbox_events")

@@ -32,6 +32,8 @@ SCOPES: Final[Mapping[str, str]] = {
     "showBalanceAt": "users:read",
     "showStatement": "users:read",
     "listBlocks": "users:read",
+    "eraseUser": "privacy:write",
+    "exportUser": "privacy:read",
     "setWallet": "wallets:write",
     "createWalletChallenge": "wallets:write",
     "createWalletProof": "wallets:write",

@@ -11,6 +11,7 @@ from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.listing import LIST_ROUTES
 from cashback.purchases.http.ownership import OWNERSHIP_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
+from cashback.purchases.http.privacy import PRIVACY_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
 from cashback.purchases.http.rates import RATE_ROUTES
@@ -32,6 +33,7 @@ ROUTES = [
     *PEOPLE_ROUTES,
     *OWNERSHIP_ROUTES,
     *EDIT_ROUTES,
+    *PRIVACY_ROUTES,
     *FACT_ROUTES,
     *STANDING_ROUTES,
     *PROGRAMME_ROUTES,

@@ -51,6 +51,18 @@ class MerchantOutdated(Outdated):
     code = "merchant_outdated"
 
 
+class UserErased(Conflict):
+    """The data that made the user a person was erased: nothing is known of them any more, nor noted again."""
+
+    code = "user_erased"
+
+
+class CashbackInFlight(Conflict):
+    """A mint of the user's is under way or stuck, and goes to their wallet once it is decided."""
+
+    code = "cashback_in_flight"
+
+
 class UserAmbiguous(Conflict):
     """Several users have the operator's name that is given; only an id tells them apart."""
 

@@ -72,7 +72,7 @@ async def _set_tier(change: TierChange, seen: str | None, tx: Tx, now: datetime)
     """Return the user with the new tier.
 
     Raises:
-        UserUnknown, UserOutdated: there is none, or they are otherwise than was seen.
+        UserUnknown, UserErased, UserOutdated: there is none, or no more, or they are otherwise than was seen.
         FieldInvalid: a time goes with a tier, is in range, and not of the future.
     """
     since = change.since

@@ -222,8 +222,8 @@ def _applied(answers: Sequence[User] | Sequence[Merchant]) -> Applied:
 
 
 def _log(command: NewWallet, user: User) -> None:
-    """Note that a wallet is in use from now on, or waits to be, and who answers for it."""
+    """Note that a wallet is in use from now on, or waits to be, and that a person answers for it, if one does."""
     is_linked = user.wallet == command.wallet
     log.info("wallet.linked" if is_linked else "wallet.waits", user_id=user.id)
-    if command.person is not None and command.reason is not None:
-        log.warning("order.given", order="NewWallet", person=command.person.strip(), reason=command.reason.strip())
+    if command.person is not None:
+        log.warning("order.given", order="NewWallet", user_id=user.id)

@@ -54,7 +54,8 @@ class Standings:
         kept = as_kept(said)
         result = await self._orders.do(said, partial(_do, kept, seen))
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("order.given", order=type(said).__name__, person=kept.person, reason=kept.reason)
+            id_ = said.user_id if isinstance(said, UserBlock) else said.merchant_id
+            log.warning("order.given", order=type(said).__name__, id=id_)
         return result
 
     async def blocks(self, user_id: str, *, place: str | None, limit: int) -> tuple[list[BlockItem], str | None]:
@@ -104,6 +105,7 @@ async def _do(said: Said, seen: str | None, tx: Tx, now: datetime) -> BlockAnswe
 
     Raises:
         UserUnknown, UserOutdated: there is no such user, or they are otherwise than was seen.
+        UserErased: the user was erased, and stays blocked.
         MerchantUnknown, MerchantOutdated: there is no such merchant, or it is another than was seen.
     """
     match said:

@@ -38,8 +38,10 @@ def document_routes() -> list[Any]:
     @get(["/openapi/openapi.json", "/openapi"], include_in_schema=False)
     async def show_document(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Show the document, or that it has not changed (RFC 9110, section 13.1.2)."""
-        # It is made beside the requests that are under way, which are not to wait for it.
-        published: Published = _made(request.app) or await asyncio.to_thread(published_of, request.app)
+        published = _made(request.app)
+        if published is None:
+            # Beside the requests that are under way, which are not to wait for it.
+            published = await asyncio.to_thread(published_of, request.app)
         headers = {"ETag": published.etag}
         if _has(request, published.etag):
             return Response(b"", status_code=304, headers=headers)

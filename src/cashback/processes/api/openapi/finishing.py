@@ -7,6 +7,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from cashback.kernel.http.commands import MAKES
+from cashback.processes.api.openapi.examples import add_examples, recorded_examples
 from cashback.processes.api.openapi.headers import add_headers
 from cashback.processes.api.openapi.links import add_links
 
@@ -17,6 +18,7 @@ def finished(app: Litestar) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
     add_headers(document)
     add_links(document, makes=_makes(app))
+    add_examples(document, recorded_examples())
     return document
 
 

@@ -3,7 +3,7 @@
 from cashback.kernel.migrations import run
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 
 GRANTS = r"""
 grant update (name) on purchases.merchants to cashback_api;

@@ -14,7 +14,7 @@ from cashback.kernel.http.limits import Guesses, limited
 from cashback.kernel.http.problems import problem, send_problem
 from cashback.kernel.principal import Principal, Scope
 
-OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi"})
+OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi", "/docs"})
 _OPEN_FOLDERS: Final = ("/openapi/", "/docs/")
 _CHALLENGE: Final = 'Bearer realm="cashback"'
 _ERROR: Final = ', error="invalid_token"'

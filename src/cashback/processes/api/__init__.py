@@ -13,7 +13,7 @@ application   the routes and what stands around them
 guards        how strictly that does
 operations    alive, ready
 openapi       the document, as far as no handler says it
-reference     pages about its problems, which it serves to everybody; problems.toml is what they are made of
+reference     pages about its operations and problems, which it serves to everybody
 scopes        what a key must have been made for, by operation
 """
 

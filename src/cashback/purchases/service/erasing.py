@@ -16,7 +16,7 @@ import msgspec
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import Broken, CashbackError, Rejected
 from cashback.kernel.mistakes import first_of
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
@@ -91,5 +91,8 @@ class _Erasure:
         await ledger.unlink_wallet(tx, command.user_id)
         asker = Asker(key_id=command.key_id, traceparent=command.traceparent)
         await store.note(tx, command.user_id, Disclosed.ERASURE, asker, at=self._now)
-        told = msgspec.structs.replace(await retell_erasure(tx, command.user_id), is_news=erased.is_news)
+        told = await retell_erasure(tx, command.user_id)
+        if told is None:
+            raise Broken("an erased user is not told as one")
+        told = msgspec.structs.replace(told, is_news=erased.is_news)
         return Applied(answers=[_encoder.encode(told)], about=[command.user_id])

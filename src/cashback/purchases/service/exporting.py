@@ -129,23 +129,22 @@ class Exports:
         bought = PurchaseFilter(user_id=id_)
         earned = ledger.CashbackFilter(user_id=id_)
 
-        async def cashback(place: Place) -> tuple[Sequence[Any], Place]:
-            """Return a page of what the user earned."""
-            page = await self._lists.cashbacks(earned, _stretch(place))
-            return page.items, page.next_place
-
         return {
             "wallets": lambda place: self._directory.wallets(id_, _stretch(place)),
             "wallet_challenges": lambda place: self._challenges(id_, place),
             "wallet_changes": lambda place: self._ownership.changes(id_, place=place, limit=PAGE),
             "blocks": lambda place: self._standings.blocks(id_, place=place, limit=PAGE),
-            "purchases": lambda place: self._lists.purchases(bought, _stretch(place), expand=frozenset()),
+            "purchases": lambda place: self._bought(bought, place),
             "refunds": lambda place: self._refunds(bought, place),
-            "cashback": cashback,
+            "cashback": lambda place: self._lists.cashbacks(earned, _stretch(place), seen_by=None),
             "adjustments": lambda place: self._adjustments.page(user_id=id_, place=place, limit=PAGE),
             "statement": lambda place: self._lines(id_, place),
             "disclosures": lambda place: self._disclosures(id_, place),
         }
+
+    async def _bought(self, bought: PurchaseFilter, place: Place) -> tuple[Sequence[PurchaseItem], Place]:
+        """Return a page of the user's purchases."""
+        return await self._lists.purchases(bought, _stretch(place), seen_by=None, expand=frozenset())
 
     async def _challenges(self, user_id: str, place: Place) -> tuple[Sequence[ChallengeAnswer], Place]:
         """Return a page of what the user's wallets were asked to sign."""
@@ -160,7 +159,7 @@ class Exports:
         A place is a page of purchases, and behind which of their refunds it goes on.
         """
         of, behind = place or (None, ("", 0))
-        purchases, following = await self._lists.purchases(bought, _stretch(of), expand=frozenset())
+        purchases, following = await self._bought(bought, of)
         async with self._database.transaction() as tx:
             found = await store.refunds(tx, [one.id for one in purchases], behind=behind, limit=PAGE)
         told = [msgspec.json.decode(answer, type=RefundAnswer) for _, _, answer in found]

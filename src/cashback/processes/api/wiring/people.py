@@ -5,6 +5,7 @@ from cashback.ledger.service import Signatures, Statements
 from cashback.processes.api.wiring.parts import Parts
 from cashback.purchases.service import (
     Directory,
+    Edits,
     Erasing,
     Exports,
     Facts,
@@ -35,6 +36,7 @@ def people_services(parts: Parts) -> dict[str, object]:
     )
     return {
         "directory": directory,
+        "edits": Edits(parts.orders),
         "erasing": Erasing(parts.database, clock=parts.clock),
         "exports": exports,
         "facts": Facts(parts.orders),

@@ -23,7 +23,7 @@ class Marked(msgspec.Struct, frozen=True):
 
     id: str
     markers: list[str]
-    said: dict[str, tuple[str, object]]
+    said: dict[str, tuple[str, object, dict[str, str]]]
 
 
 @asynccontextmanager
@@ -39,21 +39,23 @@ async def marked(stage: Stage, number: int, *, is_minted: bool = True) -> Marked
     operator, world = stage.operator, stage.rest.world
     first, second = holder(400 + 2 * number), holder(401 + 2 * number)
     named = {"reference": f"Marker-{number} Ann@example.org", "tier": f"marker{number}"}
-    said: dict[str, tuple[str, object]] = {}
+    said: dict[str, tuple[str, object, dict[str, str]]] = {}
 
-    async def say(path: str, body: object) -> dict[str, Any]:
+    async def say(path: str, body: object, **headers: str) -> dict[str, Any]:
         """Return the answer to a command of an instant of its own that is kept to be repeated."""
         key = new_key()
         world.clock.advance(timedelta(seconds=1.25))
-        response = await operator.post(path, body, key=key)
+        response = await operator.post(path, body, key=key, headers=headers)
         assert response.status_code == 201, response.text
-        said[key] = (path, body)
+        said[key] = (path, body, headers)
         told: dict[str, Any] = response.json()
         return told
 
     user = msgspec.convert(await say("/v1/users", named), User)
     path = f"/v1/users/{user.id}"
     await say(f"{path}/tier", {"tier": named["tier"], "since": "2026-01-01T00:00:00Z"})
+    for name in (f"{named['reference']} once", named["reference"]):
+        await say(path, {"reference": name}, **{"If-Match": (await operator.get(path)).headers["etag"]})
     for verb in ("block", "unblock"):
         await say(f"{path}/{verb}", SAID)
     world.clock.advance(timedelta(seconds=1.25))

@@ -14,7 +14,7 @@ from cashback.purchases.model.ownership import COOLDOWN_S
 from cashback.purchases.service import CoolDown
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.marked import SAID, answers_with, marked, places, staged
-from tests.contract.rest.test_forgotten import again, forget
+from tests.contract.rest.test_forgotten import again, forget, marks_of
 from tests.contract.rest.test_ownership import Stage
 from tests.contract.rest.world import Caller, a_purchase
 from tests.integration.ledger.world import World, minted_outcome, new_key, wallet_number
@@ -58,8 +58,8 @@ async def test_what_is_erased_stands_in_the_places_that_the_page_names_alone(sta
     assert response.json() == {"user_id": one.id, "erased_at": erased_at, "is_news": True, **WHY}
     stays = {place.partition(".")[2] for place in documented()}
     assert places(world, one) <= stays | {"purchases.idempotency_keys.answer"}
-    # Set since another instant than that of the command, and no row says when that was.
-    assert await answers_with(world, one) == {"set_tier"}
+    # No row says when these were: since when a tier is set may be said, and a reference has no instant.
+    assert await answers_with(world, one) == {"change_user", "set_tier"}
     await forget(stage.rest)
     left = places(world, one)
     assert left <= stays
@@ -106,9 +106,10 @@ async def test_what_was_said_of_an_erased_user_is_told_no_more(stage: Stage) -> 
     """Whoever repeats a command of before is answered by what stands, which is nothing, and links or names nothing."""
     operator, one = stage.operator, await marked(stage, 3)
     await operator.post(f"/v1/users/{one.id}/erase", WHY)
-    for key, (path, body) in one.said.items():
-        told = await again(operator, path, body, key=key)
-        assert not any(marker in str(told) for marker in one.markers), path
+    for key, (path, body, headers) in one.said.items():
+        told = await operator.post(path, body, key=key, headers=headers)
+        assert (told.status_code, marks_of(told.headers)) == (201, ("true", "true")), told.text
+        assert not any(marker in told.text for marker in one.markers), path
     path = f"/v1/users/{one.id}"
     for verb, body in (
         ("wallet", {"wallet": wallet_number(4_100)}),
@@ -119,6 +120,10 @@ async def test_what_was_said_of_an_erased_user_is_told_no_more(stage: Stage) -> 
         ("unblock", SAID),
     ):
         assert_problem(await operator.post(f"{path}/{verb}", body), 409, "user_erased", parameter="user_id")
+    seen = {"If-Match": (await operator.get(path)).headers["etag"]}
+    assert_problem(
+        await operator.post(path, {"reference": "Ann"}, headers=seen), 409, "user_erased", parameter="user_id"
+    )
     merchant = await stage.rest.world.merchant()
     bought = (await operator.post("/v1/purchases", a_purchase(one.id, merchant))).json()
     assert bought["cashback"]["reason"] == "user_blocked"

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from tests.contract.rest.belongings import Belongings, opened
 from tests.contract.rest.world import Caller, Rest, open_rest
 from tests.integration.ledger.world import Dsns, World, fresh_database, open_world
 from tests.support.servers import Databases
@@ -36,3 +37,9 @@ async def rest(world: World) -> AsyncIterator[Rest]:
 async def operator(rest: Rest) -> Caller:
     """Give an operator."""
     return await rest.operator()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shops(rest: Rest, operator: Caller) -> tuple[Belongings, Belongings]:
+    """Give two shops, each of which has two of everything."""
+    return await opened(rest, operator), await opened(rest, operator)

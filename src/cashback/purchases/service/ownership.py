@@ -46,9 +46,17 @@ from cashback.purchases.model.ownership import (
     Wish,
 )
 from cashback.purchases.rules import as_kept, problem_of_challenge, problem_of_key, problem_of_signature
-from cashback.purchases.rules.ownership import challenge_of, digest_of, is_nonce, octets_of, told_challenge
+from cashback.purchases.rules.ownership import (
+    challenge_of,
+    digest_of,
+    is_in_our_name,
+    is_nonce,
+    octets_of,
+    told_challenge,
+)
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
 from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.presence import lock_present
 from cashback.purchases.service.wallets import Moves, but_known, problems_of_sharing
 from cashback.purchases.store import challenges, people, wallets
 
@@ -133,7 +141,7 @@ class Ownership:
         kept = as_kept(cancellation)
         result = await self._orders.do(cancellation, partial(_cancel, kept))
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("order.given", order=type(kept).__name__, person=kept.person, reason=kept.reason)
+            log.warning("order.given", order=type(kept).__name__, user_id=kept.user_id, change_id=kept.change_id)
         return result
 
     def _require_name(self) -> None:
@@ -149,14 +157,12 @@ class Ownership:
         """Return a new challenge.
 
         Raises:
-            UserUnknown: there is no such user.
+            UserUnknown, UserErased: there is no such user, or no more.
             ChallengesTooMany: the user has as many as may be open.
             ProofsOff: nothing is asked of wallets here.
         """
         self._require_name()
-        await people.lock_users(tx, [asked.user_id])
-        if not await people.read_users(tx, [asked.user_id]):
-            raise UserUnknown("there is no such user", parameter="user_id")
+        await lock_present(tx, asked.user_id)
         if await challenges.count_open(tx, asked.user_id, now=now) >= CHALLENGES_MAX:
             raise ChallengesTooMany(f"{CHALLENGES_MAX} challenges of this user are open: answer one, or wait")
         made = challenge_of(
@@ -245,14 +251,13 @@ def _check(challenge: Challenge | None, policy: OwnershipPolicy, *, now: datetim
     Raises:
         ChallengeUnknown: it was forgotten.
         ChallengeUsed: it was answered.
-        ChallengeExpired: it has ended, or is for another domain or chain than ours by now.
+        ChallengeExpired: it has ended, or is for another domain, URI or chain than ours by now.
     """
     if challenge is None:
         raise ChallengeUnknown("there is no such challenge for this user", pointer="/nonce")
     if challenge.used_at is not None:
         raise ChallengeUsed("the challenge was answered before: ask for another one", pointer="/nonce")
-    is_ours = (challenge.domain, challenge.chain_id) == (policy.domain, policy.chain_id)
-    if challenge.expires_at <= now or not is_ours:
+    if challenge.expires_at <= now or not is_in_our_name(challenge, policy):
         raise ChallengeExpired("the challenge has ended: ask for another one", pointer="/nonce")
 
 

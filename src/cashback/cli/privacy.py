@@ -1,0 +1,41 @@
+"""`cashback user export` and `cashback user erase`: the personal data of somebody who asks for it, or wants it gone."""
+
+import click
+
+from cashback.cli.api import api, idempotency_option, part
+from cashback.cli.chain import by_option
+from cashback.cli.output import json_option, print_json, say_state
+
+
+@click.command(short_help="Print all that is known of them, as JSON.")
+@click.argument("user_id")
+def export(user_id: str) -> None:
+    """Print all that is known of a user as one JSON document; that it was asked for is noted.
+
+    Example: cashback user export usr_01k9z3v6q8e2r9xw5t4c7m1n0p
+    """
+    with api() as client:
+        print_json(client.get(f"/v1/users/{part(user_id)}/export"))
+
+
+@click.command(short_help="Erase their personal data, for good.")
+@click.argument("user_id")
+@click.option("--reason", required=True, help="Why, without naming the user: it is kept.")
+@by_option
+@idempotency_option
+@json_option
+def erase(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Erase a user's reference, tier and wallets for good, and block them; what was bought and earned stays, of nobody.
+
+    Example: cashback user erase usr_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "asked for in ticket 4711"
+    """
+    path = f"/v1/users/{part(user_id)}/erase"
+    with api() as client:
+        told = client.post(path, {"person": by, "reason": reason}, idempotency_key=key)
+    if as_json:
+        print_json(told)
+    else:
+        say_state({**told, "at": told["erased_at"]}, told["user_id"], "erased")
+
+
+PRIVACY_VERBS = (export, erase)

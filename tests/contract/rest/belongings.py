@@ -59,7 +59,7 @@ MERCHANTS: Final = frozenset(
         *("listMerchants", "showMerchant", "listDeeds"),
         *("createApiKey", "rotateApiKey", "revokeApiKey", "listApiKeys", "showApiKey"),
         *("createWebhookEndpoint", "listWebhookEndpoints", "showWebhookEndpoint", "showWebhookSecret"),
-        *("rotateWebhookSecret", "enableWebhookEndpoint", "disableWebhookEndpoint"),
+        *("changeWebhookEndpoint", "rotateWebhookSecret", "enableWebhookEndpoint", "disableWebhookEndpoint"),
         *("listWebhookDeliveries", "showWebhookDelivery", "replayWebhookDelivery", "replayWebhookEndpoint"),
     }
 )
@@ -83,6 +83,7 @@ BODIES: Final[Mapping[str, Callable[[Has], Sequence[Any]]]] = {
     "createApiKey": lambda has: [{"label": "of a test", "merchant_id": has["merchant_id"]}],
     "rotateApiKey": lambda _: [{"overlap_s": 60}],
     "createWebhookEndpoint": lambda has: [{"url": _URL, "types": [_REFUNDED], "merchant_id": has["merchant_id"]}],
+    "changeWebhookEndpoint": lambda _: [{"url": f"{_URL}/v2"}],
     "replayWebhookEndpoint": lambda _: [_SPAN],
 }
 """What a shop sends that has all that it names, where what is drawn would be refused; lines are bytes."""
@@ -114,8 +115,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.url} {self.body}"
 
     async def by(self, caller: Caller, *, key: str = "") -> httpx.Response:
-        """Return what a caller is answered, to a command under that key or one of its own."""
+        """Return what a caller is answered, to a command under that key or one of its own.
+
+        What is edited by who has seen it is looked at before, if it is there to be seen.
+        """
         headers = {**self.headers, **({"Idempotency-Key": key or new_key()} if self.method == "POST" else {})}
+        if "If-Match" in headers and (seen := (await caller.get(self.url)).headers.get("etag")):
+            headers["If-Match"] = seen
         content: dict[str, Any] = {} if self.body is None else {"json": self.body}
         if isinstance(self.body, bytes):
             content, headers = {"content": self.body}, {**headers, "Content-Type": "application/x-ndjson"}

@@ -98,6 +98,9 @@ begin
         union
         select at, at from user_blocks where user_id = whom
         union
+        -- Of the revision after this one, which nobody runs without.
+        select at, at from reference_changes where user_id = whom
+        union
         -- Issued at a whole second, and asked for within it.
         select issued_at, issued_at + interval '999999 microseconds' from wallet_challenges where user_id = whom
     ),

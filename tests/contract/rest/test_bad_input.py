@@ -270,7 +270,7 @@ async def test_a_path_without_a_route_is_a_problem_like_any(rest: Rest, operator
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "POST"])
 async def test_a_wrong_method_is_told_the_right_ones(operator: Caller, method: str) -> None:
     """405 with Allow (RFC 9110, section 15.5.6)."""
-    response = await operator.ask(method, f"/v1/users/{new_id('usr')}")
+    response = await operator.ask(method, f"/v1/users/{new_id('usr')}/balance")
     assert_problem(response, 405, "method_not_allowed")
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 

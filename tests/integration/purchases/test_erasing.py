@@ -6,9 +6,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from cashback.purchases.model import OPERATOR
+from cashback.kernel.entity import tag_of
+from cashback.purchases.model import OPERATOR, Order, User
 from cashback.purchases.model.privacy import Erasure, ErasureAnswer
-from cashback.purchases.service import Erasing
+from cashback.purchases.service import Edits, Erasing, Orders
+from cashback.purchases.service.editing import UserReference
 from tests.integration.ledger.world import World, buy, decoded, new_key
 from tests.integration.purchases.proving import POLICY, Proving, holder, judging
 from tests.integration.purchases.test_wallets import waiting
@@ -41,6 +43,22 @@ async def test_of_an_erased_user_the_schema_takes_nothing(world: World) -> None:
         await world.rows(f"update purchases.users set {change} where id = %s", other.id)
         with pytest.raises(psycopg.errors.CheckViolation, match="user_erased_is_nobody"):
             await world.rows(f"update purchases.users set {change} where id = %s", user.id)
+
+
+async def test_answers_that_told_of_a_reference_which_was_changed_are_forgotten(world: World) -> None:
+    """Of each change, though the user's row tells of none."""
+    user, edits = await world.user(), Edits(Orders(world.api, clock=world.clock))
+    keys = [new_key() for _ in range(2)]
+    for number, key in enumerate(keys):
+        world.clock.advance(timedelta(hours=1))
+        seen = tag_of(await world.people.user(user.id))
+        change = UserReference(user_id=user.id, reference=f"marker {number}")
+        changed = await edits.refer_to_user(Order(owner=OPERATOR, key=key), change, seen=seen)
+        assert decoded(changed, User).reference == change.reference
+    world.clock.advance(timedelta(hours=1))
+    await erase(world, user.id)
+    left = "select answer from purchases.idempotency_keys where key = any(%s)"
+    assert await world.rows(left, keys) == [(None,)] * 2
 
 
 @pytest.mark.invariant("I4")

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.processes.api import application, services_over
+from cashback.processes.api.openapi import finished
 from cashback.processes.api.reference.problems import known_problems
 from cashback.purchases import ApiKeys
 
@@ -27,14 +28,7 @@ def document() -> dict[str, Any]:
         keys=ApiKeys(nothing, clock=clock, pepper=Secret("")),
         checks={},
     )
-    told: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
-    for response in (
-        response for item in told["paths"].values() for one in item.values() for response in one["responses"].values()
-    ):
-        # The framework takes a route's own headers out of a set: in another order in every process.
-        if "headers" in response:
-            response["headers"] = dict(sorted(response["headers"].items()))
-    return told
+    return finished(app)
 
 
 def text_of(told: dict[str, Any]) -> str:

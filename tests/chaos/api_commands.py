@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import count
+from itertools import count, cycle
 from typing import Final
 
 import msgspec
@@ -16,6 +16,7 @@ PARTS: Final = 3
 WHY: Final = {"person": "alice", "reason": "the parcel came late"}
 _names: Final = count(1)
 _holders: Final = count(1_001)
+_currencies: Final = cycle(("SEK", "NOK", "DKK", "PLN", "CZK", "HUF"))
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -132,9 +133,9 @@ async def _key(scene: Scene) -> object:
 
 
 async def _programme(scene: Scene) -> object:
-    """Return the body of a programme in a currency that nobody pays in."""
+    """Return the body of a programme in a currency that nobody pays in, and another one each time."""
     del scene
-    return {"name": f"programme {next(_names)}", "currency": "JPY"}
+    return {"name": f"programme {next(_names)}", "currency": next(_currencies)}
 
 
 COMMANDS: Final = {

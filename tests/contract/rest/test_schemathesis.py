@@ -1,122 +1,120 @@
 """The running API against schemathesis: whatever is drawn from its document gets an answer that the document promises.
 
-It has an environment of its own (requirements/schemathesis.in). All phases run: what each form allows and forbids, and
-chains of requests that go on with what the ones before were answered.
+All phases run: what each form allows and forbids, and chains of requests that go on with what the ones before were
+answered; with an operator's key, and with a merchant's.
 """
 
-import asyncio
-import json
-import re
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-import httpx
 import msgspec
 import pytest
+import pytest_asyncio
 
+from tests.contract.rest.fuzzer import MERCHANT, NEIGHBOUR, OPERATOR, Fuzzer, Run, figure
 from tests.contract.rest.served import Served, serving
-from tests.integration.ledger.world import Dsns, World, wallet_number
+from tests.integration.ledger.world import Dsns, World
 from tests.support.node import run_program
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROOT: Final = Path(__file__).resolve().parents[3]
-FUZZING: Final = Path(__file__).with_name("fuzzing")
 SET_UP_WITHIN_S: Final = 600
 OPERATIONS_MIN: Final = 90
-LINKS_MIN: Final = 5
-"""How many kinds of steps from one request to the next a run takes at least: else its chains have proved nothing."""
+LINKS_MIN: Final = {OPERATOR: 12, MERCHANT: 6}
+"""How many of the document's links a run takes at least: else its chains have proved nothing."""
+PROBED_MIN: Final = 2
+"""Below how many routes a merchant's neighbour asks for what is the merchant's: else nobody was kept from anything."""
 
-
-class Run(msgspec.Struct, frozen=True):
-    """How much is drawn: requests for each operation, chains of them, from which seed on, and for how long at most."""
-
-    examples: int
-    chains: int
-    seed: int
-    within_s: int
-
-
-SHORT: Final = Run(examples=4, chains=40, seed=1, within_s=300)
+SHORT: Final = Run(examples=4, chains=120, seed=1, within_s=300)
+SHORT_OF_A_MERCHANT: Final = Run(examples=2, chains=40, seed=1, within_s=300, phases="fuzzing")
 LONG: Final = Run(examples=200, chains=800, seed=2, within_s=1_500)
+PROVING: Final = {
+    "CASHBACK_CHAIN_ID": "31337",
+    "CASHBACK_SIWE_DOMAIN": "app.example.com",
+    "CASHBACK_SIWE_URI": "https://app.example.com/wallet",
+}
+"""In whose name wallets are proved: without it nobody is challenged."""
+ONE_LIST: Final = Run(examples=2, chains=0, seed=1, within_s=120, phases="fuzzing")
 
 
 @pytest.fixture(scope="session")
-def fuzzer() -> Path:
+def program() -> Path:
     """Give schemathesis, from its hash-pinned requirements."""
     run_program(sys.executable, "-m", "requirements.tool", "schemathesis", folder=ROOT, within_s=SET_UP_WITHIN_S)
     return ROOT / "build" / "schemathesis" / "bin" / "schemathesis"
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def programme_id(world: World) -> str:
+    """Give a programme in force."""
+    return (await world.programme()).id
+
+
 @pytest.fixture
 def served(dsns: Dsns, tmp_path: Path) -> Iterator[Served]:
     """Give the API as a process of its own."""
-    with serving(dsns, tmp_path) as running:
+    with serving(dsns, tmp_path, **PROVING) as running:
         yield running
 
 
-async def known(world: World, served: Served) -> dict[str, str]:
-    """Return something of each name that there is, and the key that must not be taken away."""
-    programme, user, merchant = await world.programme(), await world.user(), await world.merchant()
-    url, headers = served.process.url, {"Authorization": f"Bearer {served.secret}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers) as http:
-        [own] = (await http.get("/v1/api-keys")).json()["items"]
-    return {
-        "own_key_id": own["id"],
-        "user_id": user.id,
-        "merchant_id": merchant.id,
-        "programme_id": programme.id,
-        "currency": "USD",
-        "wallet": wallet_number(1),
-    }
-
-
-def drawn(fuzzer: Path, served: Served, run: Run, folder: Path, *, phases: str, examples: int) -> str:
-    """Return what schemathesis tells of phases in which it found nothing."""
-    return run_program(
-        *(str(fuzzer), "--config-file", str(FUZZING / "schemathesis.toml"), "run"),
-        f"{served.process.url}/openapi/openapi.json",
-        *("--phases", phases, "--max-examples", str(examples), "--seed", str(run.seed)),
-        folder=folder,
-        within_s=run.within_s,
-        CASHBACK_FUZZING_SECRET=served.secret,
-        CASHBACK_FUZZING_KNOWN=str(folder / "known.json"),
-        PYTHONPATH=str(FUZZING),
-    )
-
-
-async def assert_all_holds(fuzzer: Path, served: Served, world: World, run: Run, folder: Path) -> None:
-    """Assert that nothing was found, that much was tried, and that the books prove afterwards."""
-    (folder / "known.json").write_text(json.dumps(await known(world, served)))
-    draw = partial(drawn, fuzzer, served, run, folder)
-    told = await asyncio.to_thread(draw, phases="examples,coverage,fuzzing", examples=run.examples)
-    assert int(one(r"Tested: +(\d+)", told)) >= OPERATIONS_MIN, told
-    chained = await asyncio.to_thread(draw, phases="stateful", examples=run.chains)
-    assert int(one(r"(\d+) covered", chained)) >= LINKS_MIN, chained
-    assert "request.broke" not in served.log.read_text()
-    await world.assert_books_prove()
-
-
-def one(pattern: str, text: str) -> str:
-    """Return what the only match of a pattern is about."""
-    [found] = re.findall(pattern, text)
-    return str(found)
+@pytest_asyncio.fixture(loop_scope="module")
+async def fuzzer(program: Path, served: Served, world: World, programme_id: str, tmp_path: Path) -> Fuzzer:
+    """Give the tool in front of that process, with new keys to it."""
+    return await Fuzzer.furnished(program, served, world, tmp_path, programme_id=programme_id)
 
 
 @pytest.mark.timeout(SET_UP_WITHIN_S + SHORT.within_s)
-async def test_what_is_drawn_from_the_document_is_answered_as_it_promises(
-    fuzzer: Path, served: Served, world: World, tmp_path: Path
-) -> None:
+async def test_what_is_drawn_from_the_document_is_answered_as_it_promises(fuzzer: Fuzzer, world: World) -> None:
     """No 500, no answer that is not documented, no body or header of another form, nothing unsound that is taken."""
-    await assert_all_holds(fuzzer, served, world, SHORT, tmp_path)
+    await assert_all_holds(fuzzer, world, OPERATOR, SHORT)
+
+
+@pytest.mark.timeout(SET_UP_WITHIN_S + SHORT_OF_A_MERCHANT.within_s)
+async def test_what_a_merchant_draws_is_answered_so_and_never_to_its_neighbour(fuzzer: Fuzzer, world: World) -> None:
+    """The same with a merchant's key; what it read is asked for by its neighbour as well, who is told there is none."""
+    await assert_all_holds(fuzzer, world, MERCHANT, SHORT_OF_A_MERCHANT)
+    assert len(fuzzer.routes(NEIGHBOUR, 404)) >= PROBED_MIN
+
+
+@pytest.mark.timeout(SET_UP_WITHIN_S + ONE_LIST.within_s)
+async def test_a_fault_that_is_planted_turns_it_red(fuzzer: Fuzzer, world: World) -> None:
+    """The API may not read the merchants any more, which is a 500 that nobody foresaw; given back, all is well."""
+    only = ("--include-operation-id", "listMerchants")
+    await world.rows("revoke select on purchases.merchants from cashback_api")
+    try:
+        with pytest.raises(AssertionError, match="Server error"):
+            await fuzzer.draw(OPERATOR, ONE_LIST, *only)
+    finally:
+        await world.rows("grant select on purchases.merchants to cashback_api")
+    assert "request.broke" in fuzzer.served.log.read_text()
+    assert figure(r"Tested: +(\d+)", await fuzzer.draw(OPERATOR, ONE_LIST, *only)) == 1
 
 
 @pytest.mark.deep
-async def test_fifty_times_as_much_finds_nothing_more(
-    fuzzer: Path, served: Served, world: World, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("seed", range(2, 6))
+async def test_other_seeds_find_nothing_more(fuzzer: Fuzzer, world: World, seed: int) -> None:
+    """The short run from four others."""
+    await assert_all_holds(fuzzer, world, OPERATOR, msgspec.structs.replace(SHORT, seed=seed))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("who", [OPERATOR, MERCHANT])
+async def test_fifty_times_as_much_finds_nothing_more(fuzzer: Fuzzer, world: World, who: str) -> None:
     """The same from another seed, with many more requests of each operation."""
-    await assert_all_holds(fuzzer, served, world, LONG, tmp_path)
+    await assert_all_holds(fuzzer, world, who, LONG)
+
+
+async def assert_all_holds(fuzzer: Fuzzer, world: World, who: str, run: Run) -> None:
+    """Assert that nothing was found, that much was tried, and that the books prove afterwards."""
+    told = await fuzzer.draw(who, run)
+    assert figure(r"Tested: +(\d+)", told) >= OPERATIONS_MIN, told
+    chained = await fuzzer.draw(who, msgspec.structs.replace(run, phases="stateful", examples=run.chains))
+    assert figure(r"(\d+) covered", chained) >= LINKS_MIN[who], chained
+    # A key that was taken away would have been refused everything since, and an operator may do everything.
+    assert await fuzzer.opens(who)
+    assert not fuzzer.was_told(OPERATOR, 403)
+    assert "request.broke" not in fuzzer.served.log.read_text()
+    await world.assert_books_prove()

@@ -12,22 +12,49 @@ import schemathesis
 KNOWN: Final[dict[str, Any]] = json.loads(Path(os.environ["CASHBACK_FUZZING_KNOWN"]).read_bytes())
 """What members and parameters are called, with something of that name that there is."""
 
-OWN_KEY: Final = str(KNOWN.pop("own_key_id"))
+KEPT_KEYS: Final = frozenset(KNOWN.pop("kept_key_ids"))
+"""Those that are drawn with: none of them is to be taken away."""
+
+WORKED: Final[dict[str, dict[str, Any]]] = KNOWN.pop("worked")
+"""Bodies that are taken, by the command: `<turn>` in them is a new number each time, of `one_of` it is the next."""
+
 _turns: Final = count()
 
 
 @schemathesis.hook  # type: ignore[untyped-decorator]  # as seen without its environment
 def before_call(ctx: Any, case: Any, kwargs: Any) -> None:  # noqa: ANN401  # schemathesis' own
-    """Give a command a key of its own, and every other sound request what there is; keep our own API key."""
+    """Give a command a key of its own, and a sound request what there is; keep our own API keys."""
     del ctx, kwargs
-    if case.headers and "Idempotency-Key" in case.headers and _is_sound(case):
-        case.headers["Idempotency-Key"] = uuid4().hex
-    if _is_sound(case) and next(_turns) % 2:
+    if _is_sound(case):
+        if case.headers and "Idempotency-Key" in case.headers:
+            case.headers["Idempotency-Key"] = uuid4().hex
+        _name_what_there_is(case, next(_turns))
+    for name, value in dict(case.path_parameters or {}).items():
+        if isinstance(value, str) and value in KEPT_KEYS:
+            case.path_parameters[name] = value[:-1] + ("0" if value[-1] != "0" else "1")
+
+
+def _name_what_there_is(case: Any, turn: int) -> None:  # noqa: ANN401  # schemathesis' own
+    """Have every other request name what there is; in a chain all of them, and say what is taken where we know that.
+
+    What a chain's path names is what an answer before has told, and stays. A chain must come out as it did when it is
+    begun the same way again: the tool gives up its chains, and says nothing, when a step is taken once, then refused.
+    """
+    is_chained = case.meta is not None and case.meta.phase.name.value == "stateful"
+    if is_chained and case.operation.label in WORKED:
+        case.body = {name: _of_turn(value, turn) for name, value in WORKED[case.operation.label].items()}
+    if is_chained:
+        _fill(case.body)
+    elif turn % 2:
         for part in (case.path_parameters, case.query, case.body):
             _fill(part)
-    for name, value in dict(case.path_parameters or {}).items():
-        if value == OWN_KEY:
-            case.path_parameters[name] = OWN_KEY[:-1] + ("0" if OWN_KEY[-1] != "0" else "1")
+
+
+def _of_turn(value: Any, turn: int) -> Any:  # noqa: ANN401  # any JSON
+    """Return what a member is this time."""
+    if isinstance(value, dict) and set(value) == {"one_of"}:
+        return value["one_of"][turn % len(value["one_of"])]
+    return value.replace("<turn>", str(turn)) if isinstance(value, str) else value
 
 
 @schemathesis.serializer("application/x-ndjson")  # type: ignore[untyped-decorator]  # as above
@@ -46,5 +73,5 @@ def _fill(part: Any) -> None:  # noqa: ANN401  # any JSON
     """Have members name what there is."""
     if isinstance(part, dict):
         for name in part:
-            if name in KNOWN and isinstance(part[name], str):
+            if name in KNOWN and isinstance(part[name], type(KNOWN[name])):
                 part[name] = KNOWN[name]

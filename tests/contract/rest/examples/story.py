@@ -47,6 +47,10 @@ async def people(stage: Stage) -> None:
     await stage.op("setTier", {"tier": "platinum"}, user_id=ids["anna"])
     await stage.op("setMerchantFacts", {"mcc": "5411", "owners": [ids["bert"]]}, merchant_id=ids["shop"])
     await stage.op("setMerchantFacts", {"mcc": "5411", "owners": []}, merchant_id=ids["shop"])
+    seen = await stage.seen(f"/v1/users/{ids['bert']}")
+    await stage.op("changeUser", {"reference": "customer-4712-b"}, user_id=ids["bert"], **seen)
+    seen = await stage.seen(f"/v1/merchants/{ids['shop']}")
+    await stage.op("changeMerchant", {"name": "Corner Shop and Sons"}, merchant_id=ids["shop"], **seen)
     for user in ("block", "unblock"):
         await stage.op(f"{user}User", WHY, user_id=ids["bert"])
     await stage.op("listBlocks", user_id=ids["bert"])
@@ -162,5 +166,14 @@ async def what_users_have(stage: Stage) -> None:
     await stage.op("listDeeds", **DAY, resource=stage.ids["tea"])
 
 
-ACTS: Final = (programme, people, keys, purchases, refunds, mints, adjustments, wallets, what_users_have)
+async def privacy(stage: Stage) -> None:
+    """Have all told that is known of a user, and erase it."""
+    body = {"reference": "customer-4713", "wallet": wallet_number(4_713)}
+    carl = (await stage.op("createUser", body))["id"]
+    await stage.shop("createPurchase", {"user_id": carl, "amount_minor": "1999", **BOUGHT})
+    await stage.op("exportUser", user_id=carl)
+    await stage.op("eraseUser", {**WHY, "reason": "Asked for by letter"}, user_id=carl)
+
+
+ACTS: Final = (programme, people, keys, purchases, refunds, mints, adjustments, wallets, what_users_have, privacy)
 """In this order."""

@@ -7,6 +7,7 @@ import click
 
 from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
 from cashback.cli.chain import by_option
+from cashback.cli.edits import rename_merchant, rename_user
 from cashback.cli.lists import list_merchants, list_users
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say_state
 from cashback.cli.ownership import OWNERSHIP_VERBS
@@ -40,6 +41,7 @@ def merchant() -> None:
 
 
 merchant.add_command(list_merchants)
+merchant.add_command(rename_merchant)
 
 
 @merchant.command("create", short_help="Create a merchant.")
@@ -131,6 +133,7 @@ def user() -> None:
 
 
 user.add_command(list_users)
+user.add_command(rename_user)
 for _verb in (*OWNERSHIP_VERBS, *PRIVACY_VERBS):
     user.add_command(_verb)
 

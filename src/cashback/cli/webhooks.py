@@ -48,6 +48,25 @@ def create(url: str, types: tuple[str, ...], merchant_id: str | None, key: str, 
     _order(_ENDPOINTS, body, key, title="endpoint", as_json=as_json)
 
 
+@webhook.command(short_help="Have an endpoint be elsewhere, or hear of others.")
+@click.argument("endpoint_id")
+@click.option("--url", help="Where it is from now on; where it was when left out.")
+@click.option("--type", "types", multiple=True, help="A type of event to hear of; those of before when none is named.")
+@idempotency_option
+@json_option
+def change(endpoint_id: str, url: str | None, types: tuple[str, ...], key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Have the next try go elsewhere, or an endpoint hear of other types from now on; its secret stays.
+
+    Example: cashback webhook change whe_01k9z3v6q8e2r9xw5t4c7m1n0p --url https://shop.example/hooks/v2
+    """
+    body: dict[str, Any] = ({} if url is None else {"url": url}) | ({"types": list(types)} if types else {})
+    if not body:
+        raise click.UsageError("name a --url, one --type or more, or both")
+    with api() as client:
+        told = client.edit(f"{_ENDPOINTS}/{part(endpoint_id)}", body, idempotency_key=key)
+    _print("endpoint", told, as_json=as_json)
+
+
 @webhook.command("list", short_help="List endpoints.")
 @limit_option
 @json_option
@@ -230,6 +249,11 @@ def _order(path: str, body: dict[str, Any], key: str, *, title: str, as_json: bo
     """Have something done once, and print the answer."""
     with api() as client:
         told = client.post(path, body, idempotency_key=key)
+    _print(title, told, as_json=as_json)
+
+
+def _print(title: str, told: dict[str, Any], *, as_json: bool) -> None:
+    """Print an answer for programs or for people."""
     if as_json:
         print_json(told)
     else:

@@ -71,6 +71,15 @@ class Client:
         headers = {"Idempotency-Key": idempotency_key} | ({} if if_match is None else {"If-Match": if_match})
         return self._answer("POST", path, json=body, headers=headers)[0]
 
+    def edit(self, path: str, body: dict[str, Any], *, idempotency_key: str) -> dict[str, Any]:
+        """Return the answer to an edit of what is at `path`, done unless somebody changes that in this very moment.
+
+        Raises:
+            As `get`.
+        """
+        _, headers = self._answer("GET", path)
+        return self.post(path, body, idempotency_key=idempotency_key, if_match=headers.get("ETag"))
+
     def post_once(self, path: str, body: dict[str, Any], *, idempotency_key: str) -> bool:
         """Have a command be done under a key, and tell whether it was done now, not before.
 

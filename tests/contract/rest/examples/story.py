@@ -166,14 +166,13 @@ async def what_users_have(stage: Stage) -> None:
     await stage.op("listDeeds", **DAY, resource=stage.ids["tea"])
 
 
-async def privacy(stage: Stage) -> None:
-    """Have all told that is known of a user, and erase it."""
-    body = {"reference": "customer-4713", "wallet": wallet_number(4_713)}
-    carl = (await stage.op("createUser", body))["id"]
-    await stage.shop("createPurchase", {"user_id": carl, "amount_minor": "1999", **BOUGHT})
-    await stage.op("exportUser", user_id=carl)
-    await stage.op("eraseUser", {**WHY, "reason": "Asked for by letter"}, user_id=carl)
+async def personal_data(stage: Stage) -> None:
+    """Tell all that is known of somebody, and erase it."""
+    carla = (await stage.op("createUser", {"reference": "customer-4713", "tier": "gold"}))["id"]
+    await stage.shop("createPurchase", {"user_id": carla, "amount_minor": "1999", **BOUGHT})
+    await stage.op("exportUser", user_id=carla)
+    await stage.op("eraseUser", {"person": "Ada Lovelace", "reason": "Asked for in ticket 4713"}, user_id=carla)
 
 
-ACTS: Final = (programme, people, keys, purchases, refunds, mints, adjustments, wallets, what_users_have, privacy)
+ACTS: Final = (programme, people, keys, purchases, refunds, mints, adjustments, wallets, what_users_have, personal_data)
 """In this order."""

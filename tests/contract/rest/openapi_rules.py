@@ -88,8 +88,8 @@ def _of_answers(old: Told, new: Told, name: str, before: Told, after: Told) -> I
     for status in before.keys() & after.keys():
         for header in before[status].get("headers", {}).keys() - after[status].get("headers", {}).keys():
             yield f"{name}: {status} has no {header} any more"
-        contents = after[status]["content"]
-        for kind, content in before[status]["content"].items():
+        contents = after[status].get("content", {})
+        for kind, content in before[status].get("content", {}).items():
             if kind not in contents:
                 yield f"{name}: {status} is {kind} no more"
             else:

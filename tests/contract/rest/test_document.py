@@ -3,12 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from jsonschema_rs import Draft202012Validator
 from litestar.routes import HTTPRoute
@@ -75,36 +73,6 @@ def operations(told: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 def test_the_committed_document_is_the_present_one(told: dict[str, Any]) -> None:
     """`python -m tests.contract.rest.golden` writes it anew; its diff is what changes for those who call us."""
     assert GOLDEN.read_text() == text_of(told), "docs/openapi.json is old"
-
-
-@pytest.mark.asyncio(loop_scope="module")
-async def test_the_served_document_is_the_committed_one(rest: Rest) -> None:
-    """Anyone may read it, at one address, with its own media type."""
-    response = await rest.nobody.get("/openapi/openapi.json")
-    assert response.headers["content-type"] == "application/vnd.oai.openapi+json"
-    assert response.json() == json.loads(GOLDEN.read_text())
-
-
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("named, status", [('"other", {}', 304), ("W/{}", 304), ("*", 304), ('"other"', 200)])
-async def test_who_has_the_document_is_not_sent_it_again(rest: Rest, named: str, status: int) -> None:
-    """The tag is of the bytes: it stays while they do, in this process and in others of the same release."""
-    whole = await rest.nobody.get("/openapi/openapi.json")
-    asked = {"If-None-Match": named.format(whole.headers["etag"])}
-    answer = await rest.nobody.get("/openapi/openapi.json", headers=asked)
-    assert (answer.status_code, answer.headers["etag"]) == (status, whole.headers["etag"])
-    assert answer.content == (b"" if status == 304 else whole.content)
-    assert whole.headers["etag"] == f'"{sha256(whole.content).hexdigest()[:16]}"'
-    assert whole.content == msgspec.json.encode(document())
-
-
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("path", ["/openapi/swagger", "/openapi/other.json", "/openapi/of-the-framework/openapi.json"])
-async def test_beside_the_document_there_is_nothing_but_a_problem(rest: Rest, path: str) -> None:
-    """Every error is a problem document, no page of the framework's."""
-    response = await rest.nobody.get(path)
-    assert response.headers["content-type"] == "application/problem+json"
-    assert (response.status_code, response.json()["code"]) == (404, "route_unknown")
 
 
 def test_the_document_is_valid_openapi(told: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         yield "body", kind, content
     for status, response in operation["responses"].items():
-        for kind, content in response["content"].items():
+        for kind, content in response.get("content", {}).items():
             yield status, kind, content
 
 

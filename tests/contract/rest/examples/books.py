@@ -63,6 +63,8 @@ async def webhooks(stage: Stage) -> None:
     id_ = (await stage.shop("createWebhookEndpoint", body))["id"]
     await stage.shop("showWebhookEndpoint", endpoint_id=id_)
     await stage.shop("listWebhookEndpoints")
+    seen = await stage.seen(f"/v1/webhooks/endpoints/{id_}")
+    await stage.shop("changeWebhookEndpoint", {**body, "url": "https://shop.example/hooks"}, endpoint_id=id_, **seen)
     await stage.shop("showWebhookSecret", endpoint_id=id_)
     await stage.shop("rotateWebhookSecret", endpoint_id=id_)
     await told_of(stage)

@@ -68,7 +68,8 @@ async def failures(stage: Stage) -> None:
 
 
 async def unknown(stage: Stage) -> None:
-    """Ask every operation for what is under ids that nobody has."""
+    """Ask every operation for what is under ids that nobody has, and as what nobody has seen."""
+    await stage.told.ask_too_late(stage.operator)
     prefixes = {
         "user_id": "usr",
         "merchant_id": "mer",

@@ -13,6 +13,9 @@ from tests.contract.rest.world import Caller
 
 PROBLEM: Final = "application/problem+json"
 JSON: Final = "application/json"
+STALE: Final = ('"0000000000000000"', '"777"')
+"""Tags of no state that there is: one of these is of each form."""
+
 NAME: Final = re.compile(r"\{(\w+)\}")
 STORY: Final = "tests/contract/rest/examples/story.py (or terms.py, books.py beside it)"
 
@@ -90,6 +93,17 @@ class Recorder:
                     caller, operation, first.body, self._with_key(operation, parameters, is_new=True)
                 )
                 assert response.is_client_error, f"{operation} is answered of nobody's ids: {response.text}"
+                self.keep_problem(operation, response)
+
+    async def ask_too_late(self, caller: Caller) -> None:
+        """Keep, for each operation, what is told of a state that nobody has seen, where it may say what was seen."""
+        for operation, (_, _, told) in self.operations.items():
+            forms = [one["schema"] for one in told.get("parameters", []) if one["name"] == "If-Match"]
+            for first in self.kept.exchanges.get(operation, [])[: len(forms)]:
+                stale = next(tag for tag in STALE if re.search(forms[0]["pattern"], tag))
+                parameters = self._with_key(operation, {**first.parameters, "If-Match": stale}, is_new=True)
+                response = await self._send(caller, operation, first.body, parameters)
+                assert response.is_client_error, f"{operation} is done, whatever was seen: {response.text}"
                 self.keep_problem(operation, response)
 
     def missing(self) -> list[str]:

@@ -29,6 +29,10 @@ class Stage:
         """Return what the merchant is answered with."""
         return await self.told.ask(self.keeper, operation, body, name=name, **parameters)
 
+    async def seen(self, path: str) -> dict[str, str]:
+        """Return the parameter that says as what the caller has seen something."""
+        return {"If-Match": (await self.operator.get(path)).headers["etag"]}
+
 
 def later(days: int) -> str:
     """Return an instant so many days after the beginning."""

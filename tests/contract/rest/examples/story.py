@@ -47,6 +47,10 @@ async def people(stage: Stage) -> None:
     await stage.op("setTier", {"tier": "platinum"}, user_id=ids["anna"])
     await stage.op("setMerchantFacts", {"mcc": "5411", "owners": [ids["bert"]]}, merchant_id=ids["shop"])
     await stage.op("setMerchantFacts", {"mcc": "5411", "owners": []}, merchant_id=ids["shop"])
+    seen = await stage.seen(f"/v1/users/{ids['bert']}")
+    await stage.op("changeUser", {"reference": "customer-4712-b"}, user_id=ids["bert"], **seen)
+    seen = await stage.seen(f"/v1/merchants/{ids['shop']}")
+    await stage.op("changeMerchant", {"name": "Corner Shop and Sons"}, merchant_id=ids["shop"], **seen)
     for user in ("block", "unblock"):
         await stage.op(f"{user}User", WHY, user_id=ids["bert"])
     await stage.op("listBlocks", user_id=ids["bert"])
@@ -164,7 +168,8 @@ async def what_users_have(stage: Stage) -> None:
 
 async def personal_data(stage: Stage) -> None:
     """Tell all that is known of somebody, and erase it."""
-    carla = (await stage.operator.post("/v1/users", {"reference": "customer-4713", "tier": "gold"})).json()["id"]
+    carla = (await stage.op("createUser", {"reference": "customer-4713", "tier": "gold"}))["id"]
+    await stage.shop("createPurchase", {"user_id": carla, "amount_minor": "1999", **BOUGHT})
     await stage.op("exportUser", user_id=carla)
     await stage.op("eraseUser", {"person": "Ada Lovelace", "reason": "Asked for in ticket 4713"}, user_id=carla)
 

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _TRACE: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
+_TAG: Final = re.compile(r"\b[0-9a-f]{16}\b")
+_TOLD_TAG: Final = "3f0c2a9d51b7e846"
 _AROUND: Final = timedelta(days=3)
 """Whatever lies within that of the recording was told by the machine's clock: the world's own is behind it."""
 
@@ -59,10 +61,17 @@ def settled(recorded: T, kind: type[T], *, began: datetime) -> T:
 def _settled(value: Any, began: datetime) -> Any:  # noqa: ANN401  # any JSON
     """Return JSON so."""
     if isinstance(value, dict):
-        return {name: _TRACE if name == "trace_id" else _settled(inner, began) for name, inner in value.items()}
+        return {name: _named(name, inner, began) for name, inner in value.items()}
     if isinstance(value, list):
         return [_settled(inner, began) for inner in value]
     return _text(value, began) if isinstance(value, str) else value
+
+
+def _named(name: str, value: Any, began: datetime) -> Any:  # noqa: ANN401  # any JSON
+    """Return a member so; a tag is one of all that is told, the machine's time included."""
+    if name == "If-Match":
+        return _TAG.sub(_TOLD_TAG, value)
+    return _TRACE if name == "trace_id" else _settled(value, began)
 
 
 def _text(text: str, began: datetime) -> str:

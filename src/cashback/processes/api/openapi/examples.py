@@ -47,7 +47,7 @@ def add_examples(document: dict[str, Any], examples: Examples) -> None:
         _tell(operation, exchanges)
         codes = {**examples.usual, **examples.refusals.get(operation["operationId"], {})}
         for status, response in operation["responses"].items():
-            if status in codes and MEDIA_TYPE in response["content"]:
+            if status in codes and MEDIA_TYPE in response.get("content", {}):
                 code = codes[status]
                 response["content"][MEDIA_TYPE]["examples"] = {code: {"$ref": f"#/components/examples/{code}"}}
                 named.add(code)

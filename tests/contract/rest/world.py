@@ -15,6 +15,7 @@ from cashback.kernel.config import Secret
 from cashback.kernel.http import Scope
 from cashback.ledger.gateway import Adapter
 from cashback.processes.api import Guards, application, services_over
+from cashback.processes.api.openapi import published_of
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import Merchant, User
 from cashback.purchases.model.ownership import OwnershipPolicy
@@ -92,7 +93,7 @@ class Rest:
             checks={"database": world.api.ping},
             guards=guards or UNGUARDED,
         )
-        self.document = Document(self.app.openapi_schema.to_schema())
+        self.document = Document(published_of(self.app).document)
         self.nobody = self.caller(None)
 
     def caller(self, secret: str | None, *, key_id: str = "") -> Caller:

@@ -13,7 +13,7 @@ application   the routes and what stands around them
 guards        how strictly that does
 operations    alive, ready
 members       what members mean whose own struct says nothing of them
-openapi       the document, as far as no handler says it
+openapi       the document: what no handler says, and where it is served
 reference     pages about its operations and problems, which it serves to everybody
 scopes        what a key must have been made for, by operation
 """

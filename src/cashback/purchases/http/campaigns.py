@@ -64,7 +64,11 @@ class CampaignPage(Page[CampaignAnswer], frozen=True):
 
 
 @command_route(
-    "/v1/campaigns", operation_id="createCampaign", summary="Create a campaign with its budget", tag="Campaigns"
+    "/v1/campaigns",
+    operation_id="createCampaign",
+    summary="Create a campaign with its budget",
+    tag="Campaigns",
+    makes="/v1/campaigns/{campaign_id}",
 )
 async def create_campaign(
     request: Request[Any, Any, Any],

@@ -66,7 +66,14 @@ class CashbackPage(Page[CashbackItem], frozen=True):
     """One page of a user's cashback; `next_cursor` is null on the last one."""
 
 
-@command_route("/v1/users", operation_id="createUser", summary="Create a user", tag="Users", meets=(403, 409))
+@command_route(
+    "/v1/users",
+    operation_id="createUser",
+    summary="Create a user",
+    tag="Users",
+    meets=(403, 409),
+    makes="/v1/users/{user_id}",
+)
 async def create_user(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],
@@ -154,7 +161,13 @@ async def show_balance(
     return await user_stories.balance(user_id)
 
 
-@command_route("/v1/merchants", operation_id="createMerchant", summary="Create a merchant", tag="Merchants")
+@command_route(
+    "/v1/merchants",
+    operation_id="createMerchant",
+    summary="Create a merchant",
+    tag="Merchants",
+    makes="/v1/merchants/{merchant_id}",
+)
 async def create_merchant(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],

@@ -65,6 +65,7 @@ class WindowBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     summary="Draft a ruleset",
     tag="Rulesets",
     body_bytes_max=DOCUMENT_BYTES_MAX,
+    makes="/v1/ruleset-drafts/{draft_id}",
 )
 async def create_draft(
     request: Request[Any, Any, Any],
@@ -118,6 +119,7 @@ async def discard_draft(
     summary="Publish a draft in a window",
     tag="Rulesets",
     meets=(403, 404, 409, 412),
+    makes="/v1/rulesets/{ruleset_id}",
 )
 async def publish_draft(  # as above
     request: Request[Any, Any, Any],

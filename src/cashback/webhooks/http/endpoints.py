@@ -43,6 +43,7 @@ class EndpointPage(Page[Endpoint], frozen=True):
     operation_id="createWebhookEndpoint",
     summary="Create an endpoint that hears of events",
     tag=TAG,
+    makes="/v1/webhooks/endpoints/{endpoint_id}",
 )
 async def create_endpoint(
     request: Request[Any, Any, Any],

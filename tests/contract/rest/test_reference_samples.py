@@ -43,8 +43,7 @@ def planted(told: dict[str, Any]) -> dict[str, Any]:
     }
     refused["content"]["application/problem+json"]["examples"] = {"taken": {"$ref": "#/components/examples/taken"}}
     refused["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
-    copy["components"]["examples"] = {"taken": {"value": REFUSAL}}
-    copy["components"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    copy["components"]["examples"]["taken"] = {"value": REFUSAL}
     listing = copy["paths"]["/v1/purchases"]["get"]
     next(each for each in listing["parameters"] if each["name"] == "reference")["example"] = "a&b c"
     copy["paths"]["/v1/purchases/{purchase_id}"]["get"]["parameters"][0]["example"] = "pur_1"
@@ -56,7 +55,7 @@ def test_examples_are_told_as_they_stand(planted: dict[str, Any]) -> None:
     """What is sent and answered, problems too; and what is asked next of an answer."""
     pages = pages_of(planted)
     page = Seen(pages["/docs/purchases"].content.decode())
-    documents = [json.loads(sample) for sample in page.samples if sample.startswith("{")]
+    documents = [json.loads(sample) for sample in page.samples if sample.startswith("{\n")]
     assert [each for each in (REQUEST, ANSWER, REFUSAL) if each not in documents] == []
     text = page.texts["createPurchase"]
     assert ("A shoe" in text, "409 purchase_exists" in text, "What may come next" in text) == (True, True, True)
@@ -75,8 +74,8 @@ def test_a_command_of_curl_sends_the_example(planted: dict[str, Any]) -> None:
     assert words[:4] == ["curl", "$CASHBACK_API_URL/v1/purchases", "--oauth2-bearer", "$CASHBACK_API_KEY"]
     assert words[4:7] == ["-H", "Idempotency-Key: order '1'", "--json"]
     assert json.loads(words[7]) == REQUEST
-    assert typed(command_of(operations["listPurchases"], None, None))[1].endswith("?reference=a%26b%20c")
-    assert typed(command_of(operations["showPurchase"], None, None))[1].endswith("/v1/purchases/pur_1")
+    assert "reference=a%26b%20c" in typed(command_of(operations["listPurchases"], None, None))[1]
+    assert "/v1/purchases/pur_1" in typed(command_of(operations["showPurchase"], None, None))[1]
 
 
 def typed(asked: Command) -> list[str]:

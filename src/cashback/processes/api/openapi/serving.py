@@ -43,7 +43,7 @@ def document_routes() -> list[Any]:
             # Beside the requests that are under way, which are not to wait for it.
             published = await asyncio.to_thread(published_of, request.app)
         headers = {"ETag": published.etag}
-        if _has(request, published.etag):
+        if has_already(request, published.etag):
             return Response(b"", status_code=304, headers=headers)
         return Response(published.content, media_type=MEDIA_TYPE, headers=headers)
 
@@ -56,7 +56,7 @@ def _made(app: Litestar) -> Published | None:
     return found
 
 
-def _has(request: Request[Any, Any, Any], etag: str) -> bool:
-    """Tell whether whoever asks has what goes by this tag."""
+def has_already(request: Request[Any, Any, Any], etag: str) -> bool:
+    """Tell whether whoever asks has what goes by this tag, by the weak comparison (RFC 9110, section 13.1.2)."""
     named = [tag.strip() for line in request.headers.getall("if-none-match", []) for tag in line.split(",")]
     return "*" in named or any(tag.removeprefix("W/") == etag for tag in named)

@@ -25,6 +25,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
 from cashback.kernel.problem import PAGES, title_of
+from cashback.processes.api.openapi import has_already, published_of
 from cashback.processes.api.reference.document import DOCS, read
 from cashback.processes.api.reference.frame import PROBLEMS, STYLE, Frame
 from cashback.processes.api.reference.members import SCHEMAS
@@ -111,26 +112,17 @@ async def _answer(request: Request[Any, Any, Any], address: str) -> Response[byt
     if page is None:
         raise NotFoundException
     headers = {**_HEADERS, "ETag": page.etag}
-    if _has(request.headers.get("if-none-match", ""), page.etag):
+    if has_already(request, page.etag):
         return Response(b"", status_code=304, headers=headers)
     return Response(page.content, media_type=page.media_type, headers=headers)
 
 
 def _pages_of(app: Litestar) -> Mapping[str, Page]:
     """Return all pages of an application."""
-    return _made(msgspec.json.encode(app.openapi_schema.to_schema()))
+    return _made(published_of(app).content)
 
 
 @lru_cache(maxsize=1)
 def _made(document: bytes) -> Mapping[str, Page]:
     """Return all pages of a document: a process that has several applications makes them once."""
     return pages_of(msgspec.json.decode(document))
-
-
-def _has(known: str, etag: str) -> bool:
-    """Tell whether whoever knows these entity tags has this one, by the weak comparison (RFC 9110, section 13.1.2).
-
-    >>> _has('W/"a", "b"', '"a"'), _has("*", '"a"'), _has("", '"a"')
-    (True, True, False)
-    """
-    return known.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in known.split(",")}

@@ -71,7 +71,9 @@ def command_of(operation: Operation, content: Content | None, example: Example |
     elif example is None:
         lines.append(f"{option} @body.{'ndjson' if content.media_type == _LINES else 'json'}")
     else:
-        return Command(" \\\n  ".join([*lines, f"{option} '"]), shown(example.value), "'")
+        # A line of JSON may stand further in; lines of what is text already may not.
+        body = shown(example.value) if isinstance(example.value, str) else shown(example.value).replace("\n", "\n  ")
+        return Command(" \\\n  ".join([*lines, f"{option} '"]), body, "'")
     return Command(" \\\n  ".join(lines))
 
 

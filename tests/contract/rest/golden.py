@@ -1,9 +1,12 @@
 """What is committed of what the API says of itself: `python -m tests.contract.rest.golden` writes it anew.
 
-docs/openapi.json is the OpenAPI document, and the table of problems in docs/rest.md is made of problems.toml.
+docs/openapi.json is the OpenAPI document, the typed client is generated from it, and the table of problems in
+docs/rest.md is made of problems.toml.
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -53,3 +56,4 @@ def with_problems(page: str) -> str:
 if __name__ == "__main__":
     GOLDEN.write_text(text_of(document()))
     PAGE.write_text(with_problems(PAGE.read_text()))
+    subprocess.run([sys.executable, str(DOCS.parent / "openapi" / "generate.py")], check=True)

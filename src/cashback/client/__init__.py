@@ -14,7 +14,7 @@ no part of the service is behind it (docs/adr/0081).
 """
 
 from cashback.client.calls import Call
-from cashback.client.failures import ApiProblem, CallFailed, NoAnswer, Unsendable
+from cashback.client.failures import ApiProblem, CallFailed, NoAnswer, Unchanged, Unsendable
 from cashback.client.patience import IMPATIENT, Patience
 from cashback.client.sending import Answer, AsyncClient, Client
 
@@ -28,5 +28,6 @@ __all__ = [
     "Client",
     "NoAnswer",
     "Patience",
+    "Unchanged",
     "Unsendable",
 ]

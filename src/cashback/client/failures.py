@@ -2,6 +2,7 @@
 
     CallFailed
     ├── ApiProblem    the API said no, and why: a problem document (RFC 9457)
+    ├── Unchanged     it is as the caller has seen it, who asked only for what is not (304)
     ├── NoAnswer      nobody answered, or in no words of the API; what was asked for may have been done
     └── Unsendable    it cannot be written as HTTP: nothing was sent
 
@@ -38,6 +39,10 @@ class ApiProblem(CallFailed):
     def status(self) -> int:
         """Return the status of the answer."""
         return self.problem.status
+
+
+class Unchanged(CallFailed):
+    """What was asked for under its entity tag has that tag still: the API did not tell it again."""
 
 
 class NoAnswer(CallFailed):

@@ -2,6 +2,7 @@
 
 Call ──> request ──> 2xx                     Answer: the struct, and what the headers say of it
                 ├──> 409 busy, 429, 503      the same request again, under the same key, while patience lasts
+                ├──> 304                     Unchanged
                 ├──> any other problem       ApiProblem
                 └──> no word of the API      NoAnswer
 """
@@ -9,6 +10,7 @@ Call ──> request ──> 2xx                     Answer: the struct, and wha
 import asyncio
 import threading
 from collections.abc import Generator
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -17,7 +19,7 @@ import msgspec
 
 from cashback.client.api.structs import Problem
 from cashback.client.calls import Call
-from cashback.client.failures import ApiProblem, NoAnswer, Unsendable
+from cashback.client.failures import ApiProblem, NoAnswer, Unchanged, Unsendable
 from cashback.client.patience import Patience, wait_after_answer, wait_after_nothing
 
 ANSWER_WITHIN_S: Final = 15.0
@@ -77,6 +79,7 @@ class Client:
 
         Raises:
             ApiProblem: it refused.
+            Unchanged: it has nothing new to tell of this.
             NoAnswer: there was no answer of its.
             Unsendable: the call cannot be written as HTTP.
         """
@@ -218,8 +221,10 @@ class _Sending(Generic[T]):
         said = self.found.headers
         return Answer(told=told, is_replay=REPLAYED in said, is_rebuilt=REBUILT in said, entity_tag=said.get("ETag"))
 
-    def _problem(self, found: httpx.Response) -> ApiProblem | NoAnswer:
+    def _problem(self, found: httpx.Response) -> ApiProblem | Unchanged | NoAnswer:
         """Return what a refusal says; who answers with no problem document is not the API."""
+        if found.status_code == HTTPStatus.NOT_MODIFIED:
+            return Unchanged(f"{self._call.method} {self._call.path}: it is as it was seen")
         try:
             problem = msgspec.json.decode(found.content, type=Problem)
             members = msgspec.json.decode(found.content, type=dict[str, object])

@@ -14,6 +14,7 @@ import pytest
 from cashback.client import ApiProblem, AsyncClient, Call, NoAnswer
 from cashback.client.api import merchants, operations, purchases, structs, users
 from cashback.client.failures import CallFailed
+from cashback.kernel.principal import Rate
 from tests.contract.rest.golden import GOLDEN
 from tests.contract.rest.world import Caller, Rest
 
@@ -162,6 +163,16 @@ async def test_a_refusal_is_one_error_with_its_code(operator: Caller) -> None:
     assert problem.errors is not msgspec.UNSET
     assert {one.pointer for one in problem.errors} == {"/amount_minor", "/occurred_at"}
     assert refused.value.members["trace_id"] == problem.trace_id
+
+
+async def test_a_rate_is_waited_for_as_long_as_the_api_says(rest: Rest) -> None:
+    """Who is patient has the answer that the other was refused, by what the API itself says of when to ask again."""
+    caller = await rest.operator(rate=Rate(per_s=1, burst=2))
+    calls = [users.create_user(structs.UserBody(), idempotency_key=f"typed-rate-{place}") for place in range(3)]
+    with pytest.raises(ApiProblem, match="rate_limited"):
+        [await caller.typed.send(call) for call in calls]
+    async with AsyncClient("http://api", caller.secret, transport=caller.transport) as patient:
+        assert not (await patient.answer(calls[-1])).is_replay
 
 
 async def test_a_name_that_is_a_path_leads_nowhere_else(operator: Caller) -> None:

@@ -51,8 +51,8 @@ class Caller:
     def __init__(self, app: Litestar, document: Document, secret: str | None, *, key_id: str = "") -> None:
         """Call `app`; `key_id` is the name of the key, where it is known."""
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
-        self._transport = httpx.ASGITransport(cast("Any", app))
-        self.http = httpx.AsyncClient(transport=self._transport, base_url="http://api", headers=headers)
+        self.transport = httpx.ASGITransport(cast("Any", app))
+        self.http = httpx.AsyncClient(transport=self.transport, base_url="http://api", headers=headers)
         self.secret = secret or ""
         self.key_id = key_id
         self._document = document
@@ -60,7 +60,7 @@ class Caller:
     @cached_property
     def typed(self) -> AsyncClient:
         """Return the same caller as the typed client has it, which sends each call once."""
-        return AsyncClient("http://api", self.secret, transport=self._transport, patience=IMPATIENT)
+        return AsyncClient("http://api", self.secret, transport=self.transport, patience=IMPATIENT)
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
         """Return the answer, which must be one that the document promises."""

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 import httpx
 import pytest
 
-from cashback.client import Answer, ApiProblem, AsyncClient, Call, Client, NoAnswer, Patience, Unsendable
+from cashback.client import Answer, ApiProblem, AsyncClient, Call, Client, NoAnswer, Patience, Unchanged, Unsendable
 from cashback.client.api import structs, users
 
 USER: Final = {
@@ -118,6 +118,15 @@ async def test_what_stays_is_asked_once(send: Sender) -> None:
     with pytest.raises(ApiProblem) as refused:
         await send(server)
     assert (refused.value.members["purchase_id"], len(server.asked)) == ("pur_1", 1)
+
+
+async def test_what_is_as_it_was_seen_is_not_told_again(send: Sender) -> None:
+    """Neither an answer nor a refusal: who named its tag has it already."""
+    call = Call(method="GET", path="/v1/users/usr_1", answer=structs.User, headers=(("If-None-Match", '"5f0c"'),))
+    server = Server(httpx.Response(304, headers={"ETag": '"5f0c"'}))
+    with pytest.raises(Unchanged):
+        await send(server, call)
+    assert [one.headers["if-none-match"] for one in server.asked] == ['"5f0c"']
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,14 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Bulks:
-    """A merchant that tells many purchases in a request; counts what was recorded."""
+    """A merchant that tells many purchases in a request; counts requests, and what was recorded."""
 
     def __init__(self, http: httpx.AsyncClient, shop: Shop) -> None:
         """Tell purchases of the shop's people."""
         self._http = http
         self._shop = shop
         self._numbers = count()
-        self.recorded = self.refused = 0
+        self.recorded = self.refused = self.sent = 0
 
     async def rate(self, *, at_once: int) -> float:
         """Return purchases a second of one round."""
@@ -75,8 +75,11 @@ class Bulks:
     async def _send(self, path: str, content: bytes | AsyncIterator[bytes], kind: str) -> None:
         """Send one request and count what came of it."""
         headers = {"Content-Type": kind, "Idempotency-Key": new_id("req")}
+        self.sent += 1
         answer = await self._http.post(path, content=content, headers=headers)
-        told = msgspec.json.decode(answer.raise_for_status().content, type=Told)
+        if answer.is_error:
+            raise RuntimeError(f"{path} was answered: {answer.text}")
+        told = msgspec.json.decode(answer.content, type=Told)
         self.recorded += told.recorded
         self.refused += told.refused
 
@@ -129,7 +132,7 @@ async def _measured(shop: Shop, database: Database, process: CashbackProcess) ->
         peak = peak_mib(process.pid)
         streamed = await bulks.stream()
         grown = peak_mib(process.pid) - peak
-        astray = await shop.astray(before, bulks.recorded + callers.recorded)
+        astray = await shop.astray(before, bulks.recorded + callers.recorded, keys=bulks.sent)
     return [
         at_least("bulk rate against recording without HTTP", pairs.ratio, "times", bound=0.6),
         reported(f"bulk, {EACH:,} a request ({at_once} at once)", median(pairs.ours), "purchases/s"),

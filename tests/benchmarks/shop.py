@@ -28,9 +28,10 @@ USERS: Final = 2_000
 AMOUNT_MINOR: Final = 1_999
 BUDGET: Final = Minor(10**14)
 
+_KEYS: Final = "purchases.idempotency_keys"
 _TABLES: Final = (
     "purchases.purchases",
-    "purchases.idempotency_keys",
+    _KEYS,
     "purchases.outbox_events",
     "ledger.cashback_ledger",
     "ledger.decisions",
@@ -68,10 +69,15 @@ class Shop(msgspec.Struct, frozen=True):
             row = await (await connection.execute(f"select {counts}".encode())).fetchone()
         return dict(zip(_TABLES, row or (), strict=True))
 
-    async def astray(self, before: dict[str, int], recorded: int) -> int:
-        """Return how many rows are too many or too few after so many purchases, plus how many balances are wrong."""
+    async def astray(self, before: dict[str, int], recorded: int, *, keys: int = 0) -> int:
+        """Return how many rows are too many or too few after so many purchases, plus how many balances are wrong.
+
+        Beside the purchases' own there are so many idempotency `keys`: a bulk has one for the whole.
+        """
         after = await self.rows()
-        return sum(abs(after[table] - before[table] - recorded) for table in _TABLES) + await self.wrong_balances()
+        expected = dict.fromkeys(_TABLES, recorded) | {_KEYS: recorded + keys}
+        astray = sum(abs(after[table] - before[table] - rows) for table, rows in expected.items())
+        return astray + await self.wrong_balances()
 
     async def purchases(self) -> int:
         """Return how many purchases are recorded."""

@@ -34,7 +34,7 @@ def keys() -> None:
 @click.option("--scope", "scopes", multiple=True, help="What it is made for, such as purchases:write; may be repeated.")
 @click.option("--expires-at", "end", help="An instant of RFC 3339 from which on it opens nothing.")
 @click.option("--rate-per-s", type=click.IntRange(1, 1_000_000), help="How often it may ask in the long run.")
-@click.option("--burst", type=click.IntRange(1, 10_000_000), help="How often at once; twice that without it.")
+@click.option("--burst", type=click.IntRange(2, 10_000_000), help="How often at once; twice that without it.")
 @json_option
 def create(  # click hands options over by name
     operator: bool,  # noqa: FBT001  # as above

@@ -31,6 +31,9 @@ RATE_PER_S_MAX: Final = 1_000_000
 BURST_MAX: Final = 10_000_000
 """What a rate may be at most; the database has the same bounds."""
 
+BURST_MIN: Final = 2
+"""What comes as one request and counts as many takes one when it comes, and the others while anything is left."""
+
 
 class Rate(msgspec.Struct, frozen=True):
     """How often a key may ask: so many times a second in the long run, and so many at once after a rest."""

@@ -6,14 +6,17 @@ from typing import Final
 from cashback.kernel.db import Tx
 from cashback.purchases.model import OPERATOR, MerchantUnknown, Order, Refused
 from cashback.purchases.service import Orders, People, Rebuilder, one_by_one
-from cashback.webhooks.model import Endpoint
+from cashback.webhooks.model import Endpoint, EndpointUnknown
 from cashback.webhooks.service.commands import Act, Asked, Done, Known, Once, Terms
 from cashback.webhooks.service.owning import seen
 
 
-async def _endpoint(tx: Tx, endpoint_id: str) -> Endpoint:
+async def _endpoint(tx: Tx, endpoint_id: str) -> Endpoint | None:
     """Return an endpoint as it stands: whoever has the key of a command to it may know of it."""
-    return await seen(tx, endpoint_id, merchant_id=None)
+    try:
+        return await seen(tx, endpoint_id, merchant_id=None)
+    except EndpointUnknown:
+        return None
 
 
 WEBHOOK_REBUILDERS: Final[Mapping[str, Rebuilder]] = dict.fromkeys(

@@ -49,6 +49,25 @@ async def test_of_many_refunds_the_first_are_told_with_a_purchase(world: World, 
     assert set(await listed(operator, f"/v1/purchases/{answer.id}/refunds", limit=8)) == set(made)
 
 
+async def test_refunds_are_told_in_the_bytes_of_their_answers(world: World, operator: Caller, market: Market) -> None:
+    """Thousands may be told with one page: they are neither read nor written anew."""
+    await world.rows("alter table purchases.refunds disable trigger all")
+    spaced = (
+        "update purchases.refunds set answer = convert_to(convert_from(answer, 'UTF8') || ' ', 'UTF8') where id = %s"
+    )
+    await world.rows(spaced, market.refunds["page"])
+    await world.rows("alter table purchases.refunds enable trigger all")
+    answer = bytes(await world.one("select answer from purchases.refunds where id = %s", market.refunds["page"]))
+    assert answer.endswith(b"} ")
+    purchase_id = market.purchases["book"]
+    for path, query in (
+        ("/v1/purchases", {"merchant_id": market.rival.id, "expand": "refunds"}),
+        (f"/v1/purchases/{purchase_id}", {"expand": "refunds"}),
+        ("/v1/refunds", {"merchant_id": market.rival.id}),
+    ):
+        assert answer in (await operator.get(path, params=query)).content, path
+
+
 async def test_nothing_else_is_told_with_a_purchase(operator: Caller, market: Market) -> None:
     """422 with the parameter; a single purchase has its cashback in any case."""
     for path, text in (

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from cashback.kernel.principal import Rate
-from cashback.purchases.model import Merchant, User
+from cashback.purchases.model import FieldInvalid, Merchant, User
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.world import UNGUARDED, Caller, Rest, a_purchase
 from tests.integration.ledger.world import World, new_key
@@ -79,8 +79,9 @@ async def test_every_answer_tells_what_is_left_and_the_one_too_many_is_refused(s
 async def test_a_refused_command_used_nothing_up(rest: Rest, limited: Callable[..., Rest]) -> None:
     """The same key does after the time that was told: it is no replay."""
     clock = Clock()
-    caller, key = await limited(now_s=clock).operator(rate=Rate(per_s=1, burst=1)), new_key()
-    await caller.get(CURRENT)
+    caller, key = await limited(now_s=clock).operator(rate=Rate(per_s=1, burst=2)), new_key()
+    for _ in range(2):
+        await caller.get(CURRENT)
     before = await rest.stored()
     refused = await caller.post("/v1/users", {}, key=key)
     assert refused.status_code == 429
@@ -124,6 +125,33 @@ async def test_each_purchase_of_a_bulk_counts(still: Rest, user: User, merchant:
     assert_problem(second, 429, "rate_limited")
     assert second.headers["retry-after"] == "18"
     assert await still.stored() == before
+
+
+async def test_the_smallest_burst_lets_a_bulk_in_after_a_rest(
+    limited: Callable[..., Rest], world: World, user: User, merchant: Merchant
+) -> None:
+    """It takes one when it comes and the others while anything is left: of a burst of one nothing ever would be.
+
+    Nobody is given such a rate any more; a key that has one from before may ask twice at once.
+    """
+    clock = Clock()
+    process = limited(now_s=clock)
+    with pytest.raises(FieldInvalid):
+        await process.operator(rate=Rate(per_s=1, burst=1))
+    caller = await process.operator(rate=Rate(per_s=1, burst=2))
+    await world.rows("update purchases.api_keys set burst = 1 where id = %s", caller.key_id)
+    body = {"purchases": [a_purchase(user, merchant) for _ in range(3)]}
+    for _ in range(2):
+        assert (await caller.post("/v1/purchases/bulk", body)).status_code == 201
+        assert (await caller.post("/v1/purchases/bulk", body)).status_code == 429
+        clock.now_s += 10
+
+
+async def test_a_page_of_the_log_counts_as_what_it_reads(still: Rest) -> None:
+    """It looks at 10,000 commands for one request: 25 of an allowance, so that no key keeps the database busy by it."""
+    caller = await still.operator(rate=Rate(per_s=1, burst=100))
+    assert (await caller.get("/v1/audit-log")).headers["ratelimit"].startswith('"key";r=75;')
+    assert (await caller.get(CURRENT)).headers["ratelimit"].startswith('"key";r=74;')
 
 
 async def test_the_last_of_an_allowance_is_no_bulk(still: Rest, user: User, merchant: Merchant) -> None:

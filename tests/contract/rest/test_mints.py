@@ -202,20 +202,34 @@ async def test_a_number_that_was_given_up_is_still_told(shop: Shop, world: World
     assert [one["number"] for one in await listed(shop.keeper, state="retired")] == [str(first)]
 
 
-async def test_who_has_few_among_many_finds_them_a_stretch_at_a_time(
-    shop: Shop, rival: Shop, world: World, monkeypatch: pytest.MonkeyPatch
+async def test_few_of_a_state_among_many_are_found_a_stretch_at_a_time(
+    shop: Shop, rival: Shop, world: World, operator: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page looks through so many numbers and no more: it may be empty, and goes on behind them."""
     monkeypatch.setattr(mint_stories, "AMONG_MAX", 3)
     [first] = await shop.sells(world)
     await rival.sells(world, 4)
     [last] = await shop.sells(world)
-    page = (await shop.keeper.get(MINTS)).json()
+    await world.settle(*[await failed_outcome(world, one) for one in (first, last)])
+    page = (await operator.get(MINTS, params={"state": "stuck"})).json()
     assert [one["cashback_id"] for one in page["items"]] == [last]
-    page = (await shop.keeper.get(MINTS, params={"cursor": page["next_cursor"]})).json()
+    page = (await operator.get(MINTS, params={"state": "stuck", "cursor": page["next_cursor"]})).json()
     assert [one["cashback_id"] for one in page["items"]] == [first]
-    assert [one["cashback_id"] for one in await listed(shop.keeper)] == [last, first]
+    assert [one["cashback_id"] for one in await listed(operator, state="stuck")][:2] == [last, first]
     assert len(await listed(rival.keeper, limit=1)) == 4
+
+
+async def test_a_merchants_mints_are_found_at_once_however_many_others_have(
+    shop: Shop, rival: Shop, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages look through its own, so they are full, and no cursor of theirs is another's number."""
+    monkeypatch.setattr(mint_stories, "AMONG_MAX", 3)
+    [first] = await shop.sells(world)
+    await rival.sells(world, 4)
+    [last] = await shop.sells(world)
+    page = (await shop.keeper.get(MINTS)).json()
+    assert [one["cashback_id"] for one in page["items"]] == [last, first]
+    assert page["next_cursor"] is None
 
 
 @pytest.mark.usefixtures("patient")

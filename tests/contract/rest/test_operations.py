@@ -75,6 +75,20 @@ async def test_options_tells_the_methods_and_nothing_else(operator: Caller, path
     assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
+async def test_allow_names_every_method_of_a_path_wherever_they_are_registered(rest: Rest, operator: Caller) -> None:
+    """Each path of the document, asked by OPTIONS and by a method that none has."""
+    several = 0
+    for template, item in rest.document.paths.items():
+        methods = {method.upper() for method in item} & {"GET", "POST", "PUT", "PATCH", "DELETE"}
+        several += len(methods) > 1
+        expected = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+        path = template.replace("{number}", "1")
+        for asked in ("OPTIONS", "PUT"):
+            response = await operator.http.request(asked, path)
+            assert set(response.headers["allow"].split(", ")) == expected, (asked, template)
+    assert several > 5
+
+
 async def test_head_where_there_is_no_get_is_refused(operator: Caller) -> None:
     """405, without a body, as HEAD has it."""
     response = await operator.ask("HEAD", "/v1/ruleset-drafts")

@@ -44,15 +44,19 @@ async def test_a_connection_too_many_is_told_so_and_closed(narrow: Served) -> No
     for reader, writer in kept:
         writer.write(health)
         await reader.readuntil(b"alive")
-    for sent in (health, narrow.head()):
+    for sent in (b"GET /livezz HTTP/1.1\r\nHost: a\r\n\r\n", narrow.head()):
         status, headers, body = await narrow.say(sent)
         assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
         assert (json.loads(body)["code"], headers["x-content-type-options"]) == ("overloaded", "nosniff")
+    # A process that is busy is not dead; but nothing else is answered beside that.
+    for path, told in ((b"/livez", "alive"), (b"/readyz", "ready")):
+        status, headers, body = await narrow.say(health.replace(b"/livez", path) + narrow.head())
+        assert (status, headers["connection"], json.loads(body)["status"]) == (200, "close", told)
     kept[0][1].close()
 
     async def served() -> bool | None:
         """Tell whether there is room."""
-        return True if (await narrow.say(health))[0] == 200 else None
+        return (await narrow.say(narrow.head()))[0] != 503 or None
 
     await eventually(served, within_s=10, what="there is room again")
     for _, writer in kept:

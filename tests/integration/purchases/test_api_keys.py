@@ -1,8 +1,10 @@
 """API keys: shown once, stored as an HMAC, recognised, revoked."""
 
+import asyncio
 from datetime import timedelta
 from typing import cast
 
+import psycopg
 import pytest
 import structlog
 
@@ -12,10 +14,12 @@ from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id, new_secret
 from cashback.kernel.principal import Principal, Rate, Scope
 from cashback.purchases import ApiKeys
-from cashback.purchases.model import OPERATOR, ApiKeyUnknown, FieldInvalid, MerchantUnknown, NewWallet
+from cashback.purchases.model import OPERATOR, ApiKeyUnknown, FieldInvalid, MerchantUnknown, NewWallet, Order, Recorded
+from cashback.purchases.model.api_keys import NewKey
 from cashback.purchases.rules import key_text, secret_hmac
+from cashback.purchases.service import KeyOrders
 from cashback.purchases.service.api_keys import CACHE_TTL_S
-from tests.integration.ledger.world import World, wallet_number
+from tests.integration.ledger.world import World, new_key, wallet_number
 
 PEPPER = Secret("a pepper of a test")
 
@@ -182,3 +186,31 @@ async def test_a_key_is_for_the_operator_or_for_one_known_merchant(keys: ApiKeys
         await keys.create(scope=Scope.MERCHANT, label="shop")
     with pytest.raises(FieldInvalid):
         await keys.create(scope=Scope.OPERATOR, label="")
+
+
+async def test_a_revocation_goes_before_whoever_waits_to_make_keys(world: World, keys: ApiKeys) -> None:
+    """Behind the one that is at it, and no other: a key that was lost is not open for as long as many are made."""
+    orders = KeyOrders(keys)
+    (asking, _), (lost, secret) = [await keys.create(scope=Scope.OPERATOR, label=label) for label in ("ops", "lost")]
+    by, done = Principal(asking.id, Scope.OPERATOR, None), list[str]()
+
+    async def do(what: str) -> None:
+        """Make a key, or revoke the one that was lost, and tell when that was done."""
+        order = Order(owner=OPERATOR, key=new_key(), key_id=asking.id, what="", terms=None)
+        if what == "revoked":
+            outcome = await orders.revoke(order, lost.id, by=by)
+        else:
+            outcome = await orders.create(order, NewKey(label="shop"), by=by)
+        assert isinstance(outcome, Recorded)
+        done.append(what)
+
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as holder:
+        await holder.execute("select pg_advisory_xact_lock(hashtextextended('purchases.api_keys', 0))")
+        tasks = [asyncio.create_task(do("made")) for _ in range(4)]
+        # Whoever asks takes its place in the line before it waits for anything else.
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(do("revoked")))
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    assert done == ["made", "revoked", "made", "made", "made"]
+    assert await keys.authenticate(secret.value) is None

@@ -1,15 +1,22 @@
 """The log of who did what: nobody changes what it tells, a page looks at so much, and its index lets writers be."""
 
 import asyncio
+import base64
+import hashlib
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import psycopg
 import pytest
 
+from cashback.kernel.config import Secret
 from cashback.kernel.migrations import upgrade
+from cashback.kernel.page import CursorInvalid
+from cashback.kernel.sealing import Seal
 from cashback.purchases.model import OPERATOR, NewUser
 from cashback.purchases.service import AuditLog
+from cashback.purchases.service.audit import PURPOSE
 from tests.integration.ledger.older import older
 from tests.integration.ledger.world import START, World, buy, new_key
 from tests.support.facts import eventually
@@ -19,6 +26,7 @@ KEY = (
     "insert into purchases.idempotency_keys (owner, key, fingerprint, answer, created_at)"
     " values ('operator', %s, sha256('1'), '{}', now())"
 )
+SEAL = Seal.of(Secret("shared by all processes"), PURPOSE)
 BUILT = "select indisvalid from pg_index where indexrelid = to_regclass('purchases.idempotency_by_time')"
 
 
@@ -49,7 +57,7 @@ async def test_a_page_looks_at_so_many_commands_and_goes_on(world: World) -> Non
     await world.record(*[buy(user, merchant) for _ in range(10)])
     commands = await world.one("select count(*) from purchases.idempotency_keys")
     for looked_at_max in (1, 3, 100):
-        log = AuditLog(world.api, clock=world.clock, looked_at_max=looked_at_max)
+        log = AuditLog(world.api, clock=world.clock, seal=SEAL, looked_at_max=looked_at_max)
         found, pages = await told(log, merchant_id=merchant.id)
         assert found == [mine.id]
         assert pages >= commands // looked_at_max
@@ -58,13 +66,40 @@ async def test_a_page_looks_at_so_many_commands_and_goes_on(world: World) -> Non
         assert len(set(everything)) == commands
 
 
+async def test_a_place_tells_nobody_of_the_command_at_which_a_page_ended(world: World) -> None:
+    """Another's, mostly: neither when that was nor a hash of its key, which guesses could be held against (BOLA).
+
+    Every process goes on from it that has the same secret, and nobody from one that was made up or changed.
+    """
+    merchant, at = await world.merchant(), START
+    await world.people.create_user(NewUser(owner=OPERATOR, key="guessed"))
+    asked: dict[str, Any] = dict.fromkeys(("since", "key_id", "resource"))
+    asked |= {"merchant_id": merchant.id, "until": at + timedelta(days=1), "limit": 1}
+    log = AuditLog(world.api, clock=world.clock, seal=SEAL, looked_at_max=1)
+    found, place = await log.deeds(place=None, **asked)
+    assert found == []
+    assert place is not None
+    seen = base64.urlsafe_b64decode(place)
+    plain = [hashlib.sha256(f"{OPERATOR}\x1f{key}".encode()) for key in ("guessed", merchant.id)]
+    for told_of in (at.isoformat(), str(at.year), *[hash_.hexdigest() for hash_ in plain]):
+        assert told_of not in place
+        assert told_of.encode() not in seen
+    assert not any(hash_.digest() in seen for hash_ in plain)
+    other = AuditLog(world.api, clock=world.clock, seal=Seal.of(Secret("shared by all processes"), PURPOSE))
+    await other.deeds(place=place, **asked)
+    strange = Seal.fresh().close(b"x" * 40)
+    for made_up in (strange, SEAL.close(b"short"), place[:-4] + "AAAA", place + "AAAA", "", f"{at.isoformat()} x"):
+        with pytest.raises(CursorInvalid):
+            await log.deeds(place=made_up, **asked)
+
+
 async def test_what_was_done_last_is_told_first(world: World) -> None:
     """By when it was asked for."""
     made = []
     for _ in range(5):
         world.clock.advance(timedelta(seconds=1))
         made.append((await world.user()).id)
-    found, _ = await told(AuditLog(world.api, clock=world.clock))
+    found, _ = await told(AuditLog(world.api, clock=world.clock, seal=SEAL))
     assert found == made[::-1]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import timedelta, timezone
 
 import msgspec
@@ -22,7 +23,7 @@ from cashback.purchases.model import (
     User,
 )
 from cashback.purchases.service import Bulks, Limits, Orders, Purchases
-from cashback.purchases.service.bulk import ROOM_AFTER_S, key_of
+from cashback.purchases.service.bulk import ROOM_AFTER_S, SEATS_MAX, SEATS_OF_ONE, key_of
 from tests.integration.ledger.world import Dsns, World, buy, decoded, new_key, open_world
 from tests.support.facts import eventually
 
@@ -177,3 +178,19 @@ def test_no_two_purchases_of_any_bulk_have_one_key() -> None:
     """Nor does a longer key with another place come to the same."""
     keys = [key_of(key, place) for key in ("a", "a0", "a\x1f0000", "a0000") for place in range(1_000)]
     assert len(set(keys)) == len(keys)
+
+
+async def test_one_key_leaves_seats_to_the_others(world: World) -> None:
+    """However many bulks and streams it has under way; who leaves makes room."""
+    bulks = bulks_of(world)
+    with ExitStack() as seats:
+        for _ in range(SEATS_OF_ONE):
+            seats.enter_context(bulks.seat("key_0"))
+        with pytest.raises(Overloaded, match="this API key"):
+            seats.enter_context(bulks.seat("key_0"))
+        for number in range(SEATS_OF_ONE, SEATS_MAX):
+            seats.enter_context(bulks.seat(f"key_{number // SEATS_OF_ONE}"))
+        with pytest.raises(Overloaded, match="too many bulks"):
+            seats.enter_context(bulks.seat("key_9"))
+    with bulks.seat("key_0"):
+        pass

@@ -1,12 +1,10 @@
 """What lists read where there is much: by an index for whatever they are filtered by, and never more than a walk."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final, cast
+from typing import Final, cast
 
-import psycopg
 import pytest
 import pytest_asyncio
-from psycopg.rows import TupleRow
 
 from cashback.kernel.db import Tx
 from cashback.kernel.listing import Order, Period
@@ -14,96 +12,17 @@ from cashback.kernel.walk import WALK_MAX
 from cashback.ledger.model import State
 from cashback.ledger.model.listing import CashbackFilter
 from cashback.ledger.store import listing as cashbacks
+from cashback.ledger.store import numbered
 from cashback.purchases.model.listing import PurchaseFilter, RefundFilter, UserFilter
 from cashback.purchases.model.refunds import RefundKind
 from cashback.purchases.store import listing
 from tests.integration.ledger.world import START, Dsns, World, fresh_database, open_world, wallet_number
+from tests.integration.purchases.much import LARGE, MANY, MINTED, OF_LARGE, Explained, fill
 from tests.support.servers import Databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MANY: Final = 100_000
-RETURNED: Final = 40_000
-LARGE: Final = "mer_large"
-OF_LARGE: Final = 30_000
-MERCHANTS: Final = 50
-USERS: Final = 5_000
 PAGE: Final = 50
-
-FILLED: Final = f"""
-    insert into purchases.users (id, reference, is_blocked, created_at)
-    select 'usr_' || lpad(nth::text, 6, '0'), 'customer ' || nth, mod(nth, 1000) = 0, %(at)s
-    from generate_series(0, {USERS} - 1) as nth;
-    insert into purchases.wallets (user_id, address, linked_at)
-    select 'usr_' || lpad(nth::text, 6, '0'), '0x' || lpad(to_hex(nth + 1), 40, '0'), %(at)s
-    from generate_series(0, {USERS} - 1) as nth;
-    insert into purchases.purchases (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at,
-        received_at, created_at)
-    select 'pur_' || lpad(nth::text, 6, '0'), 'mer_' || mod(nth, {MERCHANTS}),
-           'usr_' || lpad(mod(nth, {USERS})::text, 6, '0'), 'order ' || nth, 100,
-           case when mod(nth, 10) = 0 then 'EUR' else 'USD' end, %(at)s, %(at)s, %(at)s
-    from generate_series(0, {MANY} - 1) as nth;
-    insert into purchases.purchases (id, merchant_id, user_id, amount_minor, currency, occurred_at, received_at,
-        created_at)
-    select 'pur_' || lpad((3 * nth)::text, 6, '0') || 'l', '{LARGE}', 'usr_large', 100, 'USD', %(at)s, %(at)s, %(at)s
-    from generate_series(0, {OF_LARGE} - 1) as nth;
-    insert into purchases.refunds (id, purchase_id, merchant_id, kind, reason, amount_minor, answer, created_at)
-    select 'rfd_' || lpad(nth::text, 6, '0'), 'pur_' || lpad(mod(nth, {RETURNED} / 5)::text, 6, '0'),
-           'mer_' || mod(mod(nth, {RETURNED} / 5), {MERCHANTS}), 'refund', 'sent back', 1, '{{}}', %(at)s
-    from generate_series(0, {RETURNED} - 1) as nth;
-    insert into ledger.cashback_ledger (id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor,
-        amount_minor, token_units, net_minor, payable_minor, payable_units, state, reason, created_at, approved_at)
-    select 'cb_' || lpad(nth::text, 6, '0'), 'pur_' || lpad(nth::text, 6, '0'),
-           'usr_' || lpad(mod(nth, {USERS})::text, 6, '0'), 'mer_' || mod(nth, {MERCHANTS}), 'prg_x', 'USD', 100, 100,
-           100, 100, case when mod(nth, 1000) = 1 then 0 else 100 end, case when mod(nth, 1000) = 1 then 0 else 100 end,
-           case when mod(nth, 1000) = 1 then 'expired' else 'approved' end, 'granted', %(at)s, %(at)s
-    from generate_series(0, {MANY} - 1) as nth
-"""
-"""100,000 purchases of 5,000 users at 50 merchants, five refunds of 8,000 of them, and as many cashbacks.
-
-And among them 30,000 of one large merchant, all in USD.
-"""
-
-
-class Explained:
-    """A transaction that keeps the plan of each statement, as it was carried out, and then answers it."""
-
-    def __init__(self, tx: Tx) -> None:
-        """Have kept no plan yet."""
-        self._tx = tx
-        self.plans: list[dict[str, Any]] = []
-
-    async def execute(
-        self, statement: str, parameters: dict[str, object] | None = None
-    ) -> psycopg.AsyncCursor[TupleRow]:
-        """Carry a statement out twice: for its plan and for its answer."""
-        cursor = await self._tx.execute(f"explain (analyze, format json) {statement}", parameters)
-        [([told],)] = await cursor.fetchall()
-        self.plans.append(told["Plan"])
-        return await self._tx.execute(statement, parameters)
-
-    def nodes(self) -> Iterator[dict[str, Any]]:
-        """Give the steps of all plans."""
-        pending = [*self.plans]
-        while pending:
-            node = pending.pop()
-            yield node
-            pending += node.get("Plans", ())
-
-    def indexes(self) -> set[str]:
-        """Return the indexes that were used."""
-        return {node["Index Name"] for node in self.nodes() if "Index Name" in node}
-
-    def is_by_indexes(self) -> bool:
-        """Tell whether no table was read from its one end to its other."""
-        return not any(node["Node Type"] == "Seq Scan" for node in self.nodes())
-
-    def rows_read(self) -> int:
-        """Return how many rows came from tables, those included that a condition then left out."""
-        scans = [node for node in self.nodes() if "Relation Name" in node]
-        return sum(
-            node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) for node in scans
-        )
 
 
 @pytest.fixture(scope="module")
@@ -117,21 +36,12 @@ def dsns(databases: Databases) -> Iterator[Dsns]:
 async def world(dsns: Dsns) -> AsyncIterator[World]:
     """Give a service in which much was bought and returned."""
     async with open_world(dsns) as service:
-        async with await psycopg.AsyncConnection.connect(dsns.superuser) as connection:
-            await connection.execute("set session_replication_role = replica")
-            await connection.execute("alter table ledger.cashback_ledger drop constraint cashback_net_explained")
-            for statement in FILLED.split(";"):
-                await connection.execute(statement.encode(), {"at": START})
-            await connection.commit()
-            await connection.set_autocommit(True)
-            await connection.execute(
-                "vacuum analyze purchases.purchases, purchases.refunds, purchases.users, purchases.wallets,"
-                " ledger.cashback_ledger"
-            )
+        await fill(dsns.superuser)
         yield service
 
 
 ONE_USER: Final = "usr_000007"
+OWN_MINTS: Final = [(whose, "cashback_minted_at_merchant") for whose in ("mer_7", LARGE)]
 PURCHASES: Final = [
     pytest.param(PurchaseFilter(), {"purchases_pkey"}, PAGE, id="all"),
     pytest.param(PurchaseFilter(merchant_id="mer_3"), {"purchase_of_merchant"}, PAGE, id="merchant"),
@@ -163,6 +73,54 @@ async def test_purchases_are_found_by_an_index(
     assert explained.is_by_indexes()
     assert explained.indexes() == indexes
     assert explained.rows_read() <= (WALK_MAX if asked.merchant_id == LARGE else 4 * PAGE)
+
+
+async def test_a_merchant_walks_among_its_own_whosever_things_it_asks_for(world: World) -> None:
+    """How much a user has elsewhere no time of an answer tells it, and no cursor: it ends at a place of its own."""
+    place: str | None = None
+    for _ in range(OF_LARGE // WALK_MAX):
+        async with world.api.transaction() as tx:
+            explained = Explained(tx)
+            asked = PurchaseFilter(merchant_id=LARGE, user_id=ONE_USER)
+            ids, place = await listing.purchases(
+                cast("Tx", explained), asked, order=Order.ASC, behind=place, limit=PAGE, seen_by=LARGE
+            )
+        assert ids == []
+        assert explained.indexes() == {"purchase_of_merchant"}
+        assert explained.rows_read() == WALK_MAX
+        assert place is not None
+        assert place.endswith("l")
+    async with world.api.transaction() as tx:
+        explained = Explained(tx)
+        earned = CashbackFilter(merchant_id="mer_7", user_id=ONE_USER, state=State.EXPIRED)
+        await cashbacks.page(cast("Tx", explained), earned, order=Order.ASC, behind=None, limit=PAGE, seen_by="mer_7")
+    assert explained.indexes() == {"cashback_of_merchant"}
+
+
+@pytest.mark.parametrize("merchant_id,index", [(None, "cashback_mint_number_once"), *OWN_MINTS])
+async def test_mints_are_found_by_an_index(world: World, merchant_id: str | None, index: str) -> None:
+    """A merchant's without going along everybody's numbers, be it one of many or the one with a third of all."""
+    async with world.api.transaction() as tx:
+        explained = Explained(tx)
+        found = await numbered.page(
+            cast("Tx", explained), below=MINTED, merchant_id=merchant_id, standing=None, among=WALK_MAX, limit=PAGE
+        )
+        last = await numbered.last_among(cast("Tx", explained), below=MINTED, merchant_id=merchant_id, among=PAGE)
+    numbers = [mint.number for mint in found]
+    assert (len(numbers), last) == (PAGE, numbers[-1])
+    assert numbers == sorted(numbers, reverse=True)
+    assert index in explained.indexes()
+    assert explained.rows_read() <= 4 * PAGE
+
+
+async def test_after_a_walk_a_transaction_is_planned_as_before(world: World) -> None:
+    """What it asks next is read by pages again, and what is prepared then is kept by the connection for others."""
+    costs = "select current_setting('seq_page_cost'), current_setting('random_page_cost')"
+    async with world.api.transaction() as tx:
+        before = await (await tx.execute(costs)).fetchall()
+        await listing.purchases(tx, PurchaseFilter(currency="EUR"), order=Order.ASC, behind=None, limit=1)
+        assert await (await tx.execute(costs)).fetchall() == before
+    assert ("0", "0") not in before
 
 
 async def test_the_next_page_is_found_by_the_same_index(world: World) -> None:

@@ -172,8 +172,12 @@ async def test_of_two_proofs_by_one_challenge_at_once_one_is_taken(
     assert await proving.linked(user) == [(anna.address, "eip4361")]
 
 
-@pytest.mark.parametrize("changes", [{"domain": "app.example.org"}, {"chain_id": 1}], ids=["domain", "chain"])
-async def test_a_challenge_of_another_domain_or_chain_is_over(
+@pytest.mark.parametrize(
+    "changes",
+    [{"domain": "app.example.org"}, {"uri": "https://app.example.com/other"}, {"chain_id": 1}],
+    ids=["domain", "uri", "chain"],
+)
+async def test_a_challenge_of_another_domain_uri_or_chain_is_over(
     proving: Proving, adapter: Adapter, changes: dict[str, object]
 ) -> None:
     """Settings that changed since make it worth nothing, whoever has signed it."""

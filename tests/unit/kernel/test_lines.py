@@ -56,6 +56,15 @@ def test_lines_are_the_same_in_whatever_pieces_they_come(lines: list[bytes], dat
     assert [len(batch) for batch in batches[:-1]] == [3] * (len(batches) - 1)
 
 
+async def test_a_body_may_have_as_many_lines_as_it_says() -> None:
+    """Each ends with a line feed, and after the last one there is no other line; one more is one too many."""
+    whole = b"x\n" * BOUNDS.lines_max
+    assert [number for batch in await read([whole]) for number, _ in batch] == list(range(1, BOUNDS.lines_max + 1))
+    for more in (b"\n", b"x"):
+        with pytest.raises(RequestEntityTooLarge, match="more than 50 lines"):
+            await read([whole, more])
+
+
 async def test_few_long_lines_are_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is held at a time has a bound in bytes as well, whatever is blank between."""
     monkeypatch.setattr(f"{__name__}.BOUNDS", msgspec.structs.replace(BOUNDS, batch_bytes_max=25))

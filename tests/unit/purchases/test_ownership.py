@@ -46,6 +46,8 @@ def waiting(proof: Proof) -> WalletChange:
 SAID_AND_PROVING = WalletStanding(wallet=OWN, proof=Proof.OPERATOR, waiting=waiting(Proof.SIGNED))
 PROVED_AND_ORDERED = WalletStanding(wallet=OWN, proof=Proof.SIGNED, waiting=waiting(Proof.OPERATOR))
 
+REPLACED = WalletStanding(wallet=OWN, proof=Proof.OPERATOR, was_proved=True)
+
 BARE: dict[str, Any] = {"proof": Proof.OPERATOR}
 ORDERED: dict[str, Any] = {"proof": Proof.OPERATOR, "person": "anna", "reason": "because"}
 SIGNED: dict[str, Any] = {"proof": Proof.SIGNED, "nonce": "0" * 32}
@@ -72,6 +74,9 @@ WAITS = Course(effective_at=LATER, is_linked=True)
         pytest.param(PROVED, OTHER, BARE, None, id="another-said-against-what-is-proved"),
         pytest.param(PROVED, OTHER, ORDERED, WAITS, id="another-ordered-against-what-is-proved"),
         pytest.param(PROVED, OTHER, SIGNED, WAITS, id="another-proved-against-what-is-proved"),
+        pytest.param(REPLACED, OTHER, BARE, None, id="another-said-where-a-person-has-replaced-what-was-proved"),
+        pytest.param(REPLACED, OTHER, ORDERED, WAITS, id="another-ordered-where-a-person-has-replaced-what-was-proved"),
+        pytest.param(REPLACED, OWN, BARE, KEPT, id="the-same-said-where-a-person-has-replaced-what-was-proved"),
         pytest.param(SAID_AND_PROVING, OWN, BARE, None, id="the-same-said-against-a-proof-that-waits"),
         pytest.param(SAID_AND_PROVING, OWN, ORDERED, KEPT, id="the-same-ordered-against-a-proof-that-waits"),
         pytest.param(SAID_AND_PROVING, OTHER, ORDERED, WAITS, id="ordered-while-a-proof-waits"),

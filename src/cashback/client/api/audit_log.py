@@ -22,7 +22,7 @@ def list_deeds(
     Return commands that were done; a merchant sees those in its own name alone.
 
     A page looks at 10,000 commands at most. So where little of them is asked for it may have few items, or none, and
-    the next one goes on.
+    the next one goes on. It is as much work as 25 other requests, and counts as so many against the key's rate.
     """
     return Call(
         method="GET",

@@ -2210,9 +2210,13 @@ class WalletPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WalletStory(msgspec.Struct, frozen=True, kw_only=True):
-    """A wallet that a user has, or had, and since when; what was requested before goes where it was going."""
+    """A wallet that a user has, or had, since when, and how it is known to be theirs: by whose word, or by a proof.
+
+    What was requested before it was linked goes where it was going.
+    """
 
     wallet: str
+    proof: OwnershipProof
     linked_at: datetime
     is_in_use: bool
 

@@ -11,7 +11,7 @@ from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.head import Head
 from cashback.kernel.http.limits import Guesses, Limits, RateLimit, charge, charge_in_turn
-from cashback.kernel.http.listing import InOrder, Terms, expanded, period
+from cashback.kernel.http.listing import InOrder, Terms, expanded, page_of, period
 from cashback.kernel.http.observe import Observe
 from cashback.kernel.http.parameters import Cursor, IdempotencyKey, KnownParameters, Limit, Reference
 from cashback.kernel.http.problems import EXCEPTION_HANDLERS, problems
@@ -49,6 +49,7 @@ __all__ = [
     "cursor_of",
     "expanded",
     "may_take",
+    "page_of",
     "period",
     "place_of",
     "principal_of",

@@ -3,6 +3,7 @@
 A merchant's key reaches that merchant's data only; an operator's key reaches everything.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeAlias, cast
@@ -16,6 +17,9 @@ from cashback.kernel.principal import Principal, Scope
 
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi"})
 _OPEN_FOLDERS: Final = ("/openapi/", "/docs/")
+STRANGERS_AT_ONCE: Final = 4
+"""So many whom this process has not met are looked up at a time: it knows others, who want its connections as well."""
+
 _CHALLENGE: Final = 'Bearer realm="cashback"'
 _ERROR: Final = ', error="invalid_token"'
 """Said only to who presented something (RFC 6750, section 3.1)."""
@@ -69,6 +73,7 @@ class ApiKeyAuth:
         self._authenticate = authenticate
         self._has_met = has_met
         self._guesses = guesses or Guesses()
+        self._strangers = asyncio.Semaphore(STRANGERS_AT_ONCE)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
         """Answer 401 or pass the request on with its principal.
@@ -80,13 +85,8 @@ class ApiKeyAuth:
             await self._app(scope, receive, send)
             return
         presented = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        address = (scope.get("client") or ("",))[0]
-        wait_s = self._guesses.wait_s(address)
-        if wait_s and not self._is_met(presented):
-            raise limited(wait_s, reason="guesses", detail="too many requests came from here without a valid API key")
-        principal = await self._principal(presented)
+        principal = await self._let_in(presented, (scope.get("client") or ("",))[0])
         if principal is None:
-            self._guesses.note(address)
             answer = problem(401, "api_key_invalid", "present a valid API key as `Authorization: Bearer ...`")
             answer.headers["WWW-Authenticate"] = _CHALLENGE + _ERROR if presented else _CHALLENGE
             await send_problem(send, answer)
@@ -94,6 +94,37 @@ class ApiKeyAuth:
         scope["user"] = principal
         scope[_AGAIN] = partial(self._principal, presented)
         await self._app(scope, receive, send)
+
+    async def _let_in(self, presented: bytes, address: str) -> Principal | None:
+        """Return the caller that the header names, or None.
+
+        Who was never met is looked up beside a few others at a time: however many come at once, so few more than an
+        address may guess are looked up before it is known that they are wrong.
+
+        Raises:
+            RateLimited: somebody at this address was wrong too often.
+        """
+        if self._is_met(presented):
+            return self._noted(await self._principal(presented), address)
+        self._refuse(address)
+        async with self._strangers:
+            self._refuse(address)
+            return self._noted(await self._principal(presented), address)
+
+    def _noted(self, principal: Principal | None, address: str) -> Principal | None:
+        """Return a caller, and remember that the address was wrong where there is none."""
+        if principal is None:
+            self._guesses.note(address)
+        return principal
+
+    def _refuse(self, address: str) -> None:
+        """Return where an address may be wrong once more.
+
+        Raises:
+            RateLimited: it was too often.
+        """
+        if wait_s := self._guesses.wait_s(address):
+            raise limited(wait_s, reason="guesses", detail="too many requests came from here without a valid API key")
 
     async def _principal(self, presented: bytes) -> Principal | None:
         """Return the caller that the header names, or None."""

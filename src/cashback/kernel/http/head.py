@@ -1,5 +1,6 @@
 """HEAD wherever GET is served (RFC 9110, section 9.3.2): the same answer without its body."""
 
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Message, Receive, Send
@@ -8,11 +9,16 @@ _FOUND: Final = ("path_template", "path_params", "user")
 
 
 class Head:
-    """ASGI middleware that asks for GET when asked for HEAD and keeps the body back, and tells of it in `Allow`."""
+    """ASGI middleware that asks for GET when asked for HEAD and keeps the body back, and tells of it in `Allow`.
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Serve HEAD with `app`."""
+    That names all methods of a path: the framework's own answer to OPTIONS knows those alone that came first, where
+    methods of one path are registered apart.
+    """
+
+    def __init__(self, app: ASGIApp, methods: Mapping[str, Collection[str]] | None = None) -> None:
+        """Serve HEAD with `app`; `methods` are those of each path, by its template."""
         self._app = app
+        self._methods = methods or {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
         """Pass the request on."""
@@ -23,7 +29,8 @@ class Head:
 
         async def headless(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [(name, _with_head(name, value)) for name, value in message["headers"]]
+                known = () if is_head else self._methods.get(asked.get("path_template", ""), ())
+                message["headers"] = [(name, _whole(name, value, known)) for name, value in message["headers"]]
             elif message["type"] == "http.response.body" and is_head:
                 message["body"] = b""
             await send(message)
@@ -36,12 +43,12 @@ class Head:
             scope.update({name: asked[name] for name in _FOUND if name in asked})
 
 
-def allowed(methods: str) -> str:
-    """Return a list of methods for an `Allow` header, HEAD among them where GET is."""
-    names = {name.strip() for name in methods.split(",")}
+def allowed(methods: str, known: Collection[str] = ()) -> str:
+    """Return a list of methods for an `Allow` header, those that are known among them, and HEAD where GET is."""
+    names = {name.strip() for name in methods.split(",")} | {*known}
     return ", ".join(sorted(names | ({"HEAD"} if "GET" in names else set())))
 
 
-def _with_head(name: bytes, value: bytes) -> bytes:
+def _whole(name: bytes, value: bytes, known: Collection[str]) -> bytes:
     """Return the value of a header, completed if it is `Allow`."""
-    return allowed(value.decode("latin-1")).encode() if name.lower() == b"allow" else value
+    return allowed(value.decode("latin-1"), known).encode() if name.lower() == b"allow" else value

@@ -16,6 +16,8 @@ from prometheus_client import Counter
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import Limited
+from cashback.kernel.http.admission import REQUESTS_MAX
+from cashback.kernel.http.problems import problem, send_problem
 from cashback.kernel.http.rate import Allowances, Standing, standing
 from cashback.kernel.http.visit import visit_of
 from cashback.kernel.principal import Principal, Rate, Scope
@@ -103,23 +105,41 @@ class Guesses:
 
 
 class RateLimit:
-    """ASGI middleware behind the one that says who calls: whoever has asked too often is told when to ask again."""
+    """ASGI middleware behind the one that says who calls: whoever has asked too often is told when to ask again.
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        """Guard `app`."""
+    So is who has half of a process's places at a time, by requests that take long: others want an answer meanwhile.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits, *, requests_max: int = REQUESTS_MAX) -> None:
+        """Guard `app`, in a process that lets in so many requests at a time."""
         self._app = app
         self._limits = limits
+        self._share = max(1, requests_max // 2)
+        self._under_way: dict[str, int] = {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
-        """Pass the request on.
+        """Answer 503 or pass the request on.
 
         Raises:
             RateLimited: its key has asked too often.
         """
-        if scope.get("user") is not None:
-            scope[_LIMITS] = self._limits
-            _settle(scope, self._limits.take(scope["user"]))
-        await self._app(scope, receive, send)
+        principal: Principal | None = scope.get("user")
+        if principal is None:
+            await self._app(scope, receive, send)
+            return
+        scope[_LIMITS] = self._limits
+        _settle(scope, self._limits.take(principal))
+        under_way = self._under_way.get(principal.key_id, 0)
+        if under_way >= self._share:
+            full = problem(503, "overloaded", "too many requests of this API key are under way; try again shortly")
+            await send_problem(send, full, has_body=scope["method"] != "HEAD")
+            return
+        self._under_way[principal.key_id] = under_way + 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if left := self._under_way.pop(principal.key_id) - 1:
+                self._under_way[principal.key_id] = left
 
 
 def charge(request: Any, count: int) -> None:  # noqa: ANN401  # litestar's Request has three type variables

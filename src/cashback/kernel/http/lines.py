@@ -92,7 +92,7 @@ async def _lines(request: Request[Any, Any, Any], bounds: LineBounds) -> AsyncIt
             raise RequestEntityTooLarge(f"the body is larger than {bounds.body_bytes_max >> 20} MiB")
         *lines, rest = (rest + message["body"]).split(b"\n")
         has_more = message.get("more_body", False)
-        for line in lines if has_more else [*lines, rest]:
+        for line in lines if has_more or not rest else [*lines, rest]:
             yield line[: bounds.line_bytes_max + 1]
         rest = rest[: bounds.line_bytes_max + 1]
 

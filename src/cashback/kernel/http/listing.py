@@ -1,8 +1,8 @@
 """What lists over REST share: an order, periods, what is told with each item, and a page that goes with its filters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 from litestar.params import QueryParameter
@@ -10,6 +10,11 @@ from litestar.params import QueryParameter
 from cashback.kernel import instants
 from cashback.kernel.http.parameters import ParameterInvalid
 from cashback.kernel.listing import Order, Period, Stretch, bound, place_within
+from cashback.kernel.page import Page
+
+F = TypeVar("F")
+P = TypeVar("P", bound=Page[Any])
+T = TypeVar("T")
 
 InOrder: TypeAlias = Annotated[
     Order, QueryParameter(name="order", description="Newest first (`desc`), or oldest first (`asc`).")
@@ -40,6 +45,26 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def bound(self, place: str | None) -> str | None:
         """Return a place as a cursor of this list names it."""
         return bound(place, self.asked)
+
+
+async def page_of(  # each named where it is called
+    page: type[P],
+    name: str,
+    asked: F,
+    read: Callable[[F, Stretch], Awaitable[tuple[list[T], str | None]]],
+    *,
+    order: Order,
+    cursor: str | None,
+    limit: int,
+) -> P:
+    """Return the page that a cursor leads to of the list of that name, of what is asked for; `read` gives its items.
+
+    Raises:
+        CursorInvalid: the cursor is none of this list, of this order, and of what is asked for.
+    """
+    terms = Terms(asked={"list": name, "order": order, "filter": asked})
+    items, place = await read(asked, terms.stretch(order=order, cursor=cursor, limit=limit))
+    return page.of(items, terms.bound(place))
 
 
 def period(name: str, *, since: datetime | None, until: datetime | None) -> Period:

@@ -35,6 +35,9 @@ TURNED_AWAY_MAX: Final = 128
 TURNED_AWAY_WITHIN_S: Final = 2.0
 RETRY_AFTER_S: Final = 1
 
+HEALTH: Final = tuple(f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in ("/livez", "/readyz"))
+"""What is asked on a connection too many and answered all the same, or whoever balances the load takes us for dead."""
+
 LINES_MEDIA_TYPE: Final = "application/x-ndjson"
 LINES_BYTES: Final = 65_536
 """So much of a body of lines must come in the time that any other has for the whole."""
@@ -60,6 +63,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     door = Door()
     _is_turned_away = False
+    _asks_for_health = False
     _head_bytes = 0
     _is_in_head = False
     _is_too_large = False
@@ -71,7 +75,8 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Give a connection that says nothing as long as one that has nothing more to say.
 
-        One that is too many is answered as soon as it says something, and one beyond these is closed without a word.
+        One that is too many is answered as soon as it says something, that it is too many or how we are if that is what
+        it asks, and one beyond these is closed without a word.
         """
         super().connection_made(transport)
         too_many = len(self.connections) - self.door.connections_max
@@ -103,10 +108,12 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head has grown too large without ever ending."""
-        if self._is_turned_away:
-            if not self.transport.is_closing():
-                self._refuse(503, "overloaded", "too many connections are open; try again shortly")
-            return
+        if self._is_turned_away and not self._asks_for_health:
+            self._asks_for_health = data.startswith(HEALTH)
+            if not self._asks_for_health:
+                if not self.transport.is_closing():
+                    self._refuse(503, "overloaded", "too many connections are open; try again shortly")
+                return
         super().data_received(data)
         if self._is_in_head:
             self._head_bytes += len(data)
@@ -120,7 +127,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_bytes, self._is_in_head = 0, True
         self._lines_bytes, self._lines_until_s = 0, None
         self._stop_waiting()
-        self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self.transport.close)
+        within_s = TURNED_AWAY_WITHIN_S if self._is_turned_away else REQUEST_WITHIN_S
+        self._deadline = self.loop.call_later(within_s, self.transport.close)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note a header; what comes after a chunked body (a trailer) is none, and would else reach the application."""
@@ -142,6 +150,9 @@ class BoundedHttp(HttpToolsProtocol):
         if kinds == [LINES_MEDIA_TYPE.encode()]:
             self._lines_until_s = self.loop.time() + LINES_WITHIN_S
         super().on_headers_complete()
+        if self._is_turned_away:
+            # How we are is told, and then the place is free again, whatever else was sent along.
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Pass a part of the body on; one of lines that goes on is waited for again."""

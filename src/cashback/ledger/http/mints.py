@@ -53,8 +53,8 @@ async def list_mints(
 ) -> MintPage:
     """Return one page of mints; a merchant sees those of its own purchases alone.
 
-    10,000 numbers are looked through for a page of one merchant or state: it may have fewer items than there are, and
-    `next_cursor` goes on.
+    10,000 mints are looked through for a page of one state: it may have fewer items than there are, and `next_cursor`
+    goes on.
     """
     found = await mint_stories.page(
         merchant_id=principal_of(request).whose(merchant_id),

@@ -19,8 +19,8 @@ class CashbackLists:
         """Read from `database`."""
         self._database = database
 
-    async def page(self, asked: CashbackFilter, stretch: Stretch) -> CashbackList:
-        """Return a page of cashbacks by id, and the place of the next one.
+    async def page(self, asked: CashbackFilter, stretch: Stretch, *, seen_by: str | None) -> CashbackList:
+        """Return a page of cashbacks by id, and the place of the next one; `seen_by` a merchant none but its own.
 
         Raises:
             ProgrammeUnknown: there is no such programme.
@@ -30,7 +30,9 @@ class CashbackLists:
         async with self._database.transaction() as tx:
             if asked.programme_id is not None and not await programmes.exists(tx, asked.programme_id):
                 raise ProgrammeUnknown("there is no such programme", parameter="programme_id")
-            ids, place = await listing.page(tx, asked, order=stretch.order, behind=behind, limit=stretch.limit)
+            ids, place = await listing.page(
+                tx, asked, order=stretch.order, behind=behind, limit=stretch.limit, seen_by=seen_by
+            )
             found = {one.id: one for one in await store.by_ids(tx, ids)} if ids else {}
         return CashbackList(items=[item_of(found[id_]) for id_ in ids], next_place=place)
 

@@ -63,7 +63,7 @@ class MintStories:
                 limit=most + 1,
             )
             if len(found) <= most and not is_all:
-                last = await store.last_among(tx, below=below, among=AMONG_MAX)
+                last = await store.last_among(tx, below=below, merchant_id=merchant_id, among=AMONG_MAX)
         kept = found[:most]
         following = kept[-1].number if len(found) > most else last
         return await self._told(kept, with_chain=with_chain), None if following is None else str(following)

@@ -19,7 +19,10 @@ _LEADS: Final = {
     # As the index says it, too: a state that only the call knows would not be seen to be among them.
     "rare": "state = %(state)s and state in ({})".format(", ".join(f"'{state}'" for state in sorted(RARE))),
 }
+# A merchant walks among its own alone: how many of a user's cashbacks are others', no page and no cursor tells it.
+_LEADS_OF_ONE: Final = {name: lead for name, lead in _LEADS.items() if name != "user_id"}
 _SIEVES: Final = {
+    "user_id": "user_id = %(user_id)s",
     "merchant_id": "merchant_id = %(merchant_id)s",
     "state": "state = %(state)s",
     "programme_id": "programme_id = %(programme_id)s",
@@ -27,9 +30,12 @@ _SIEVES: Final = {
 
 
 async def page(
-    tx: Tx, asked: CashbackFilter, *, order: Order, behind: str | None, limit: int
+    tx: Tx, asked: CashbackFilter, *, order: Order, behind: str | None, limit: int, seen_by: str | None = None
 ) -> tuple[list[str], str | None]:
-    """Return the ids of the next cashbacks that are asked for, and behind which one the page after them begins."""
+    """Return the ids of the next cashbacks that are asked for, and behind which one the page after them begins.
+
+    They are `seen_by` the merchant that asks, whose own are asked for, None an operator.
+    """
     given = {
         "user_id": asked.user_id,
         "merchant_id": asked.merchant_id,
@@ -37,5 +43,6 @@ async def page(
         "state": None if asked.state is None else asked.state.value,
         "programme_id": asked.programme_id,
     }
-    rows = Rows.asked("ledger.cashback_ledger", given, leads=_LEADS, sieves=_SIEVES)
+    leads = _LEADS if seen_by is None else _LEADS_OF_ONE
+    rows = Rows.asked("ledger.cashback_ledger", given, leads=leads, sieves=_SIEVES)
     return await walk(tx, rows, order=order, behind=behind, limit=limit)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.money import TokenUnits
+from cashback.kernel.walk import planned_by_rows
 from cashback.ledger.model import NUMBER_RETIRED
 from cashback.ledger.model.mint_stories import MintStanding, StoredMint
 
@@ -44,78 +45,81 @@ async def page(
 ) -> list[StoredMint]:
     """Return up to `limit` mints below a number, the highest first, that are among the next `among` below it.
 
-    Of one merchant and of one standing if they are told: no index has them by either, so they are looked through in
-    their order, as far as that goes.
+    Of one merchant these are its own, by an index; of the numbers that were given up all are read for that, which are
+    few: a person gives up one at a time. Of one standing they are looked through in their order, as far as that goes:
+    no index has them by it.
     """
-    cursor = await tx.execute(
-        f"""
-        select {_COLUMNS}
-        from (
+    async with planned_by_rows(tx):
+        cursor = await tx.execute(
+            f"""
             select {_COLUMNS}
             from (
+                select {_COLUMNS}
+                from (
+                    (
+                        {_NUMBERED}
+                        where {_lead(merchant_id)}
+                        order by mint_number desc
+                        limit %(among)s
+                    )
+                    union all
+                    (
+                        {_GIVEN_UP}
+                        where {_given_up(merchant_id)}
+                        order by retired.number desc
+                        limit %(among)s
+                    )
+                ) as either
+                order by number desc
+                limit %(among)s
+            ) as looked
+            where (%(states)s::text[] is null or state = any(%(states)s::text[]))
+            order by number desc
+            limit %(limit)s
+            """,
+            {
+                "below": below,
+                "merchant_id": merchant_id,
+                "states": None if standing is None else _states_of(standing),
+                "among": among,
+                "limit": limit,
+                "retired": NUMBER_RETIRED,
+            },
+        )
+        return [_mint(row) for row in await cursor.fetchall()]
+
+
+async def last_among(tx: Tx, *, below: int, merchant_id: str | None, among: int) -> int | None:
+    """Return the lowest of the next `among` numbers below one that `page` looks at, None where there are fewer."""
+    async with planned_by_rows(tx):
+        cursor = await tx.execute(
+            f"""
+            select number
+            from (
                 (
-                    {_NUMBERED}
-                    where mint_number < %(below)s
+                    select mint_number as number
+                    from ledger.cashback_ledger
+                    where {_lead(merchant_id)}
                     order by mint_number desc
                     limit %(among)s
                 )
                 union all
                 (
-                    {_GIVEN_UP}
-                    where retired.number < %(below)s
+                    select retired.number
+                    from ledger.retired_numbers as retired
+                    join ledger.cashback_ledger as cashback on cashback.id = retired.cashback_id
+                    where {_given_up(merchant_id)}
                     order by retired.number desc
                     limit %(among)s
                 )
             ) as either
             order by number desc
-            limit %(among)s
-        ) as looked
-        where (%(merchant_id)s::text is null or merchant_id = %(merchant_id)s)
-          and (%(states)s::text[] is null or state = any(%(states)s::text[]))
-        order by number desc
-        limit %(limit)s
-        """,
-        {
-            "below": below,
-            "merchant_id": merchant_id,
-            "states": None if standing is None else _states_of(standing),
-            "among": among,
-            "limit": limit,
-            "retired": NUMBER_RETIRED,
-        },
-    )
-    return [_mint(row) for row in await cursor.fetchall()]
-
-
-async def last_among(tx: Tx, *, below: int, among: int) -> int | None:
-    """Return the lowest of the next `among` numbers below one, None where there are fewer."""
-    cursor = await tx.execute(
-        """
-        select number
-        from (
-            (
-                select mint_number as number
-                from ledger.cashback_ledger
-                where mint_number < %(below)s
-                order by mint_number desc
-                limit %(among)s
-            )
-            union all
-            (
-                select number
-                from ledger.retired_numbers
-                where number < %(below)s
-                order by number desc
-                limit %(among)s
-            )
-        ) as either
-        order by number desc
-        offset %(among)s - 1
-        limit 1
-        """,
-        {"below": below, "among": among},
-    )
-    row = await cursor.fetchone()
+            offset %(among)s - 1
+            limit 1
+            """,
+            {"below": below, "merchant_id": merchant_id, "among": among},
+        )
+        row = await cursor.fetchone()
     return None if row is None else int(row[0])
 
 
@@ -133,6 +137,18 @@ async def by_number(tx: Tx, number: int) -> StoredMint | None:
     )
     row = await cursor.fetchone()
     return None if row is None else _mint(row)
+
+
+def _lead(merchant_id: str | None) -> str:
+    """Return the condition by which numbers are read, each way by an index in their order."""
+    below = "mint_number < %(below)s"
+    return below if merchant_id is None else f"merchant_id = %(merchant_id)s and {below}"
+
+
+def _given_up(merchant_id: str | None) -> str:
+    """Return the condition by which numbers that were given up are read."""
+    below = "retired.number < %(below)s"
+    return below if merchant_id is None else f"cashback.merchant_id = %(merchant_id)s and {below}"
 
 
 def _states_of(standing: MintStanding) -> Sequence[str]:

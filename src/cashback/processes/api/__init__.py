@@ -23,6 +23,7 @@ from cashback.kernel.clock import SystemClock, business_clock
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle import Probe, run_until_stopped
 from cashback.kernel.lifecycle.probe import serve_asgi
+from cashback.kernel.sealing import Seal
 from cashback.ledger.gateway import Adapter
 from cashback.processes.api.application import BODY_BYTES_MAX, application
 from cashback.processes.api.guards import Guards, door_of, guards_of
@@ -32,6 +33,7 @@ from cashback.processes.api.settings import Settings
 from cashback.processes.api.wiring import BACKTEST_CHUNK, endpoints_by, services_over
 from cashback.processes.webhooks_once import WEBHOOK_REBUILDERS
 from cashback.purchases.service import REBUILDERS, AnswerForgetter, ApiKeys, CoolDown, Purchases
+from cashback.purchases.service.audit import PURPOSE
 
 __all__ = [
     "BACKTEST_CHUNK",
@@ -66,6 +68,7 @@ async def run(settings: Settings) -> None:
                 clock=clock,
                 endpoints=endpoints_by(settings, clock=SystemClock()),
                 ownership=settings.ownership,
+                seal=Seal.of(settings.api_key_pepper, PURPOSE),
             ),
             keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock()),
             checks=checks,

@@ -1,6 +1,6 @@
 """The application: the routes of every context, and what stands around them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from litestar import HttpMethod, Litestar
@@ -57,17 +57,27 @@ def application(
     )
     _say_scopes(app)
     # Around the router and not in it, so that a path without a route is watched, authenticated and answered like any.
-    app.asgi_handler = _guarded(app.asgi_handler, keys, guards)
+    app.asgi_handler = _guarded(app.asgi_handler, keys, guards, methods=_methods_of(app))
     return app
 
 
-def _guarded(app: ASGIApp, keys: ApiKeys, guards: Guards) -> ASGIApp:
+def _guarded(app: ASGIApp, keys: ApiKeys, guards: Guards, *, methods: Mapping[str, Collection[str]]) -> ASGIApp:
     """Return what stands around the router, from the inside out."""
     limits = Limits(merchants=guards.merchants, operators=guards.operators, now_s=guards.now_s)
     guesses = Guesses(rate=guards.guesses, now_s=guards.now_s)
-    known = ApiKeyAuth(RateLimit(app, limits), keys.authenticate, has_met=keys.has_met, guesses=guesses)
-    admitted = Admission(Head(known), requests_max=guards.requests_max, within_s=guards.request_within_s)
+    rated = RateLimit(app, limits, requests_max=guards.requests_max)
+    known = ApiKeyAuth(rated, keys.authenticate, has_met=keys.has_met, guesses=guesses)
+    admitted = Admission(Head(known, methods), requests_max=guards.requests_max, within_s=guards.request_within_s)
     return Observe(admitted, safety=guards.safety, access=guards.access)
+
+
+def _methods_of(app: Litestar) -> dict[str, set[str]]:
+    """Return which methods each path takes, by its template, wherever they were registered."""
+    found: dict[str, set[str]] = {}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            found.setdefault(route.path_format, set()).update(str(method) for method in route.methods)
+    return found
 
 
 def _say_scopes(app: Litestar) -> None:

@@ -9,7 +9,7 @@ from cashback.kernel.config import Dsn, HostPort, Port, Secret
 from cashback.kernel.http.admission import REQUESTS_MAX
 from cashback.kernel.http.limits import MERCHANTS, OPERATORS
 from cashback.kernel.lifecycle.bounds import CONNECTIONS_MAX
-from cashback.kernel.principal import BURST_MAX, RATE_PER_S_MAX
+from cashback.kernel.principal import BURST_MAX, BURST_MIN, RATE_PER_S_MAX
 from cashback.kernel.wanted import UNIT
 from cashback.processes.ownership_settings import (
     CooldownS,
@@ -23,7 +23,7 @@ from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictio
 from cashback.purchases.model.ownership import COOLDOWN_S, OwnershipPolicy
 
 PerSecond: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=RATE_PER_S_MAX, extra={UNIT: "requests a second"})]
-Burst: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=BURST_MAX, extra={UNIT: "requests"})]
+Burst: TypeAlias = Annotated[int, msgspec.Meta(ge=BURST_MIN, le=BURST_MAX, extra={UNIT: "requests"})]
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):

@@ -1,15 +1,18 @@
 """Who did what, over REST: the operator sees everybody's commands, a merchant its own."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, charge, place_of, principal_of, problems
 from cashback.purchases.model.audit import Deed
 from cashback.purchases.service import AuditLog
+
+WORTH: Final = 25
+"""So many requests a page counts as: it reads up to 10,000 commands, of everybody, whoever asks."""
 
 From = Annotated[datetime | None, QueryParameter(name="from", description="RFC 3339: what was done from then on.")]
 Until = Annotated[
@@ -45,8 +48,9 @@ async def list_deeds(
     """Return commands that were done; a merchant sees those in its own name alone.
 
     A page looks at 10,000 commands at most. So where little of them is asked for it may have few items, or none, and
-    the next one goes on.
+    the next one goes on. It is as much work as 25 other requests, and counts as so many against the key's rate.
     """
+    charge(request, WORTH - 1)
     found = await audit_log.deeds(
         merchant_id=principal_of(request).merchant_id,
         since=since,

@@ -12,7 +12,7 @@ from cashback.kernel.http import (
     InOrder,
     Limit,
     Page,
-    Terms,
+    page_of,
     principal_of,
     problems,
     require_operator,
@@ -68,9 +68,7 @@ async def list_users(
     """
     require_operator(principal_of(request))
     asked = UserFilter(reference=reference, wallet=wallet, is_blocked=is_blocked)
-    terms = Terms(asked={"list": "users", "order": order, "filter": asked})
-    items, place = await directory.users(asked, terms.stretch(order=order, cursor=cursor, limit=limit))
-    return UserPage.of(items, terms.bound(place))
+    return await page_of(UserPage, "users", asked, directory.users, order=order, cursor=cursor, limit=limit)
 
 
 @get(
@@ -91,9 +89,7 @@ async def list_wallets(
     """Return one page of wallets in the order in which they were linked; the last one is in use."""
     require_operator(principal_of(request))
     asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
-    terms = Terms(asked={"list": "wallets", "order": order, "user_id": asked})
-    items, place = await directory.wallets(asked, terms.stretch(order=order, cursor=cursor, limit=limit))
-    return WalletPage.of(items, terms.bound(place))
+    return await page_of(WalletPage, "wallets", asked, directory.wallets, order=order, cursor=cursor, limit=limit)
 
 
 @get(
@@ -117,9 +113,7 @@ async def list_merchants(
     A page may be short, even empty, and have a `next_cursor`: at most 10,000 merchants are looked at for it.
     """
     asked = MerchantFilter(merchant_id=principal_of(request).merchant_id, name=name, is_active=is_active)
-    terms = Terms(asked={"list": "merchants", "order": order, "filter": asked})
-    items, place = await directory.merchants(asked, terms.stretch(order=order, cursor=cursor, limit=limit))
-    return MerchantPage.of(items, terms.bound(place))
+    return await page_of(MerchantPage, "merchants", asked, directory.merchants, order=order, cursor=cursor, limit=limit)
 
 
 DIRECTORY_ROUTES = [list_users, list_wallets, list_merchants]

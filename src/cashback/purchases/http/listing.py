@@ -4,13 +4,14 @@ A merchant sees its own. A filter by another merchant is answered in the words o
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, InOrder, Limit, Page, Terms, period, principal_of, problems
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, InOrder, Limit, Page, page_of, period, principal_of, problems
 from cashback.kernel.http.parameters import ParameterInvalid
 from cashback.kernel.listing import Order
 from cashback.kernel.money import CURRENCY_PATTERN
@@ -115,9 +116,8 @@ async def list_purchases(  # noqa: PLR0913 - each is a parameter of the route
     )
     if reference is not None and asked.merchant_id is None:
         raise ParameterInvalid("a reference is its merchant's own name: name the merchant too", parameter="reference")
-    terms = Terms(asked={"list": "purchases", "order": order, "filter": asked})
-    items, place = await lists.purchases(asked, terms.stretch(order=order, cursor=cursor, limit=limit), expand=wanted)
-    return PurchasePage.of(items, terms.bound(place))
+    read = partial(lists.purchases, seen_by=principal.merchant_id, expand=wanted)
+    return await page_of(PurchasePage, "purchases", asked, read, order=order, cursor=cursor, limit=limit)
 
 
 @get(
@@ -140,9 +140,7 @@ async def list_refunds_of(
         purchase_id=in_path(purchase_id, prefix="pur", parameter="purchase_id", unknown=PurchaseUnknown),
         merchant_id=principal_of(request).merchant_id,
     )
-    terms = Terms(asked={"list": "refunds", "order": order, "filter": asked})
-    items, place = await lists.refunds(asked, terms.stretch(order=order, cursor=cursor, limit=limit))
-    return RefundPage.of(items, terms.bound(place))
+    return await page_of(RefundPage, "refunds", asked, lists.refunds, order=order, cursor=cursor, limit=limit)
 
 
 @get(
@@ -176,9 +174,7 @@ async def list_refunds(  # noqa: PLR0913 - as above
         kind=kind,
         created=period("created", since=created_from, until=created_to),
     )
-    terms = Terms(asked={"list": "refunds", "order": order, "filter": asked})
-    items, place = await lists.refunds(asked, terms.stretch(order=order, cursor=cursor, limit=limit))
-    return RefundPage.of(items, terms.bound(place))
+    return await page_of(RefundPage, "refunds", asked, lists.refunds, order=order, cursor=cursor, limit=limit)
 
 
 @get(
@@ -204,12 +200,12 @@ async def list_cashbacks(  # noqa: PLR0913 - as above
 
     A page may be short, even empty, and have a `next_cursor`: at most 10,000 cashbacks are looked at for it.
     """
+    principal = principal_of(request)
     asked = CashbackFilter(
-        state=in_state, user_id=user_id, merchant_id=principal_of(request).whose(merchant_id), programme_id=programme_id
+        state=in_state, user_id=user_id, merchant_id=principal.whose(merchant_id), programme_id=programme_id
     )
-    terms = Terms(asked={"list": "cashback", "order": order, "filter": asked})
-    page = await lists.cashbacks(asked, terms.stretch(order=order, cursor=cursor, limit=limit))
-    return CashbackPage.of(page.items, terms.bound(page.next_place))
+    read = partial(lists.cashbacks, seen_by=principal.merchant_id)
+    return await page_of(CashbackPage, "cashback", asked, read, order=order, cursor=cursor, limit=limit)
 
 
 LIST_ROUTES = [list_purchases, list_refunds_of, list_refunds, list_cashbacks]

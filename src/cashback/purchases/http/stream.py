@@ -12,7 +12,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.http import IdempotencyKey, Problem, charge_in_turn, may_take
+from cashback.kernel.http import IdempotencyKey, Problem, charge_in_turn, may_take, principal_of
 from cashback.kernel.http.auth import is_still_let_in
 from cashback.kernel.http.body import decode_body
 from cashback.kernel.http.lines import Line, LineBounds, LinesOperation, batches_of_lines, check_lines, whole_line
@@ -70,7 +70,7 @@ async def stream_purchases(
     check_lines(request)
     may_take(request, WITHIN_S)
     told = _Told()
-    with bulks.seat():
+    with bulks.seat(principal_of(request).key_id):
         await bulks.open_stream(**asked_by(request, idempotency_key))
         async for batch in batches_of_lines(request, BOUNDS):
             if not await is_still_let_in(request):

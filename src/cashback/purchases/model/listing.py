@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from cashback.kernel.listing import Period
+from cashback.purchases.model.ownership import Proof
 from cashback.purchases.model.refunds import RefundAnswer, RefundKind
 
 
@@ -55,8 +56,12 @@ class RefundsShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WalletStory(msgspec.Struct, frozen=True, kw_only=True):
-    """A wallet that a user has, or had, and since when; what was requested before goes where it was going."""
+    """A wallet that a user has, or had, since when, and how it is known to be theirs: by whose word, or by a proof.
+
+    What was requested before it was linked goes where it was going.
+    """
 
     wallet: str
+    proof: Proof
     linked_at: datetime
     is_in_use: bool

@@ -134,19 +134,23 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WalletStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """The wallet that a user has now, if any, how that is known, and the change that waits, if any."""
+    """The wallet that a user has now, if any, how that is known, and the change that waits, if any.
+
+    `was_proved` is whether the user has ever proved one, unless a person cancelled that.
+    """
 
     wallet: str | None = None
     proof: Proof | None = None
     waiting: WalletChange | None = None
+    was_proved: bool = False
 
     @property
     def is_proved(self) -> bool:
-        """Tell whether the user has proved a wallet, be it that it is not used yet, or is to be replaced by a person.
+        """Tell whether the user has proved a wallet, be it that it is not used yet, or that a person replaced it.
 
         A change waits only where something was proved: a proof that waits, or what was decided against one.
         """
-        return self.proof is Proof.SIGNED or self.waiting is not None
+        return self.was_proved or self.proof is Proof.SIGNED or self.waiting is not None
 
 
 class ProofsOff(Conflict):

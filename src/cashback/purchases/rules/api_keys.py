@@ -5,7 +5,7 @@ from datetime import datetime
 from cashback.kernel.errors import Rejected
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.mistakes import first_of
-from cashback.kernel.principal import BURST_MAX, RATE_PER_S_MAX, Principal, Rate
+from cashback.kernel.principal import BURST_MAX, BURST_MIN, RATE_PER_S_MAX, Principal, Rate
 from cashback.purchases.model import FieldInvalid
 from cashback.purchases.model.scopes import KNOWN_SCOPES
 from cashback.purchases.rules.checks import problem_of_text
@@ -45,9 +45,10 @@ def problem_of_end(expires_at: datetime | None, *, now: datetime) -> Rejected | 
 
 def problem_of_rate(rate: Rate | None) -> Rejected | None:
     """Return what is wrong with how often a key may ask, or None; one without a rate has that of its kind."""
-    if rate is None or (1 <= rate.per_s <= RATE_PER_S_MAX and 1 <= rate.burst <= BURST_MAX):
+    if rate is None or (1 <= rate.per_s <= RATE_PER_S_MAX and BURST_MIN <= rate.burst <= BURST_MAX):
         return None
-    return FieldInvalid(f"a rate is 1 to {RATE_PER_S_MAX} a second and 1 to {BURST_MAX} at once", pointer="/rate")
+    wanted = f"a rate is 1 to {RATE_PER_S_MAX} a second and {BURST_MIN} to {BURST_MAX} at once"
+    return FieldInvalid(wanted, pointer="/rate")
 
 
 def scopes_within(scopes: tuple[str, ...] | None, by: Principal) -> tuple[str, ...] | None:

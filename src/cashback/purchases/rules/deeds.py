@@ -23,6 +23,9 @@ from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
 RECORDING: Final = "create_purchase"
 """What a purchase is recorded by: it stands beside no key, since the purchase's id says it."""
 
+_MADE_BY: Final[Mapping[str, str]] = {"pur": RECORDING, "rfd": "create_refund", "usr": "create_user"}
+"""What makes such things, by what their ids begin with."""
+
 _DEEDS: Final[Mapping[type[Command], str]] = {
     NewRefund: "create_refund",
     NewUser: "create_user",
@@ -57,6 +60,17 @@ def deed_of(command: Command) -> str | None:
         case _:
             deed = _DEEDS[type(command)]
     return deed
+
+
+def rebuilt_as(what: str | None, resource: str | None) -> str | None:
+    """Return as which command what came of one is told again; of before that was written down, as its id says it.
+
+    What was done to a user of then is told as the user, whatever it was: it is the answer to each of these.
+
+    >>> rebuilt_as(None, "usr_01m8cckwm1f739v2sfck6mpq3e"), rebuilt_as("set_wallet", "usr_01m8cckwm1f739v2sfck6mpq3e")
+    ('create_user', 'set_wallet')
+    """
+    return what or _MADE_BY.get((resource or "").partition("_")[0])
 
 
 def told_deed(what: str | None, resource: str | None) -> str | None:

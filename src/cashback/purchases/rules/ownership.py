@@ -71,6 +71,15 @@ def challenge_of(policy: OwnershipPolicy, *, user_id: str, wallet: str, nonce: s
     )
 
 
+def is_in_our_name(challenge: Challenge, policy: OwnershipPolicy) -> bool:
+    """Tell whether a challenge is for what we are known as by now: the domain, what is signed in for, and the chain.
+
+    The columns have no URI: the message itself says it, which is what was signed.
+    """
+    signed = siwe.parse(challenge.message)
+    return (signed.domain, signed.uri, signed.chain_id) == (policy.domain, policy.uri, policy.chain_id)
+
+
 def told_challenge(challenge: Challenge) -> ChallengeAnswer:
     """Return a challenge as it is told to who asked for it."""
     return ChallengeAnswer(

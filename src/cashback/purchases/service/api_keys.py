@@ -1,5 +1,6 @@
 """API keys: made once, shown once, looked up at every request; replaced and revoked."""
 
+import asyncio
 import hmac
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -57,6 +58,7 @@ class ApiKeys:
         self.clock = clock
         self._pepper = pepper
         self._cache: OrderedDict[bytes, Remembered] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Task[Principal | None]] = {}
 
     async def create(  # each named where it is called
         self,
@@ -175,7 +177,11 @@ class ApiKeys:
         return key
 
     def forget(self) -> None:
-        """Look every key up anew, one was revoked or replaced; who has met us is remembered all the same."""
+        """Look every key up anew, one was revoked or replaced; who has met us is remembered all the same.
+
+        What is being looked up was asked before that: it is told to who waits for it, and to nobody else.
+        """
+        self._asked.clear()
         now_s = monotonic_s()
         self._cache = OrderedDict((met, Remembered(one.principal, now_s)) for met, one in self._cache.items())
 
@@ -197,6 +203,27 @@ class ApiKeys:
         cached = self._cache.get(presented)
         if cached is not None and cached.until_s > monotonic_s():
             return cached.principal
+        asked = self._asked.get(presented)
+        if asked is None:
+            # Whoever comes with the same secret meanwhile waits for the same answer: a key that all use at once would
+            # be looked up by all of them at once, each time that it is.
+            asked = self._asked[presented] = asyncio.create_task(self._look_up(key_id, presented))
+            asked.add_done_callback(lambda task: self._ended(presented, task))
+        return await asyncio.shield(asked)
+
+    def has_met(self, secret: str) -> bool:
+        """Tell whether this process has let this secret in and not refused it since; nothing is looked up.
+
+        It opens nothing: who was met is looked up as often as need be, whatever strangers do.
+        """
+        return secret_hmac(secret, pepper=self._pepper.value) in self._cache
+
+    async def _look_up(self, key_id: str, presented: bytes) -> Principal | None:
+        """Return whom the database knows by this key and what is presented, and remember it for a while.
+
+        Raises:
+            DatabaseUnavailable: it could not be looked up.
+        """
         async with self.database.transaction() as tx:
             found = await store.read(tx, key_id)
         left = timedelta(0) if found is None else self._left(found)
@@ -205,15 +232,16 @@ class ApiKeys:
             return None
         scopes = None if found.key.scopes is None else frozenset(found.key.scopes)
         principal = Principal(key_id, Scope(found.key.scope), found.key.merchant_id, scopes, found.rate)
-        self._remember(presented, principal, for_s=left.total_seconds())
+        if self._asked.get(presented) is asyncio.current_task():
+            self._remember(presented, principal, for_s=left.total_seconds())
         return principal
 
-    def has_met(self, secret: str) -> bool:
-        """Tell whether this process has let this secret in and not refused it since; nothing is looked up.
-
-        It opens nothing: who was met is looked up as often as need be, whatever strangers do.
-        """
-        return secret_hmac(secret, pepper=self._pepper.value) in self._cache
+    def _ended(self, presented: bytes, task: "asyncio.Task[Principal | None]") -> None:
+        """Have the next one look up anew; a failure is told to whoever waited, and to nobody if they all went away."""
+        if self._asked.get(presented) is task:
+            del self._asked[presented]
+        if not task.cancelled():
+            task.exception()
 
     def _left(self, found: Opened) -> timedelta:
         """Return for how long a key may be remembered; for nothing once it is revoked or has ended."""

@@ -2,16 +2,20 @@
 
 It is the table of idempotency keys, read by time: what is not written there was not done, and nothing of it that says
 who did what is ever changed or taken away.
+
+A page ends where it has looked, be that at another's command: the place is sealed, so that nobody learns of it when
+that was, or by which key.
 """
 
-import re
-from datetime import datetime
+import struct
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.page import CursorInvalid
+from cashback.kernel.sealing import Seal
 from cashback.purchases.model import OPERATOR
 from cashback.purchases.model.audit import WINDOW_MAX, Deed, WindowInvalid
 from cashback.purchases.rules import told_deed
@@ -21,16 +25,22 @@ from cashback.purchases.store.audit import Place, Row, Wanted
 LOOKED_AT_MAX: Final = 10_000
 """So many commands one page looks at: what is rare is found in several pages, some of them empty."""
 
-_NAME: Final = re.compile(r"[0-9a-f]{64}")
+PURPOSE: Final = "places in the log of who did what"
+"""What its seal is for, among all that a secret may be used for."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PLACE: Final = struct.Struct(">q32s")
+"""Microseconds since then, and the hash that tells commands of one instant apart."""
 
 
 class AuditLog:
     """Tells who did what; nothing is changed."""
 
-    def __init__(self, database: Database, *, clock: Clock, looked_at_max: int = LOOKED_AT_MAX) -> None:
-        """Read from `database`."""
+    def __init__(self, database: Database, *, clock: Clock, seal: Seal, looked_at_max: int = LOOKED_AT_MAX) -> None:
+        """Read from `database`; processes that answer in turns have one `seal`."""
         self._database = database
         self._clock = clock
+        self._seal = seal
         self._looked_at_max = looked_at_max
 
     async def deeds(
@@ -56,15 +66,32 @@ class AuditLog:
         start, end = self._window(since, until)
         first = Place(end, "")
         # Whoever shows the cursor of another window sees what lies behind it in this one.
-        before = first if place is None else min(_placed(place), first, key=lambda one: (one.at, one.name))
+        before = first if place is None else min(self._opened(place), first, key=lambda one: (one.at, one.name))
         wanted = Wanted(since=start, owner=merchant_id, by_key=key_id, resource=resource)
         async with self._database.transaction() as tx:
             found, behind = await store.page(
                 tx, wanted, before=before, looked_at_max=self._looked_at_max, limit=limit + 1
             )
         following = found[limit - 1].place if len(found) > limit else behind
-        told = None if following is None else f"{following.at.isoformat()} {following.name}"
-        return [_told(row) for row in found[:limit]], told
+        return [_told(row) for row in found[:limit]], None if following is None else self._closed(following)
+
+    def _closed(self, place: Place) -> str:
+        """Return a place as it leaves the house."""
+        return self._seal.close(
+            _PLACE.pack((place.at - _EPOCH) // timedelta(microseconds=1), bytes.fromhex(place.name))
+        )
+
+    def _opened(self, place: str) -> Place:
+        """Return the place that a page starts behind.
+
+        Raises:
+            CursorInvalid: the text is no place of ours.
+        """
+        content = self._seal.open(place)
+        if content is None or len(content) != _PLACE.size:
+            raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
+        microseconds, name = _PLACE.unpack(content)
+        return Place(_EPOCH + timedelta(microseconds=microseconds), name.hex())
 
     def _window(self, since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
         """Return both ends of a window.
@@ -82,22 +109,6 @@ class AuditLog:
         if last - first > WINDOW_MAX:
             raise WindowInvalid(f"a window is of at most {WINDOW_MAX.days} days: name both ends", parameter="from")
         return first, last
-
-
-def _placed(place: str) -> Place:
-    """Return the place that a page starts behind.
-
-    Raises:
-        CursorInvalid: the text is no place of ours.
-    """
-    instant, _, name = place.partition(" ")
-    try:
-        at = datetime.fromisoformat(instant)
-    except ValueError as cause:
-        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor") from cause
-    if not is_in_range(at) or not _NAME.fullmatch(name):
-        raise CursorInvalid("this cursor did not come from a page of ours", parameter="cursor")
-    return Place(at, name)
 
 
 def _told(row: Row) -> Deed:

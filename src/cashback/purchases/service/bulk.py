@@ -9,6 +9,7 @@ before that is answered again, and what was not is recorded: a repeat goes on wh
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ from cashback.purchases.service.purchases import Purchases
 
 SEATS_MAX: Final = 32
 """How many bulks and streams may be under way in a process: each holds a few MiB."""
+
+SEATS_OF_ONE: Final = SEATS_MAX // 4
+"""How many of them may be one key's: it may take minutes over each, and others want to sit as well."""
 
 PARTS_AT_ONCE: Final = 2
 """How many parts of them are recorded at a time; the others wait, and have their callers wait."""
@@ -46,7 +50,7 @@ class Bulks:
         """Record with `purchases`; have keys reserved by `orders`."""
         self._purchases = purchases
         self._orders = orders
-        self._seated = 0
+        self._seated: Counter[str | None] = Counter()
         self._parts = asyncio.Semaphore(PARTS_AT_ONCE)
 
     async def record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
@@ -67,24 +71,28 @@ class Bulks:
             traceparent=first.traceparent,
             contents=_contents(purchases),
         )
-        with self.seat():
+        with self.seat(first.key_id):
             await self._take(bulk, BulkTaken(len(purchases)))
             return await self.record_part([*enumerate(purchases)])
 
     @contextmanager
-    def seat(self) -> Iterator[None]:
-        """Have a bulk or a stream be one of few that are under way at a time.
+    def seat(self, key_id: str | None) -> Iterator[None]:
+        """Have a bulk or a stream be one of few that are under way at a time, and of fewer that an API key has.
 
         Raises:
             Overloaded: so many are.
         """
-        if self._seated == SEATS_MAX:
+        if self._seated.total() >= SEATS_MAX:
             raise Overloaded("too many bulks and streams are under way; try again shortly")
-        self._seated += 1
+        if self._seated[key_id] >= SEATS_OF_ONE:
+            raise Overloaded(f"this API key has {SEATS_OF_ONE} bulks and streams under way; try again shortly")
+        self._seated[key_id] += 1
         try:
             yield
         finally:
-            self._seated -= 1
+            self._seated[key_id] -= 1
+            if not self._seated[key_id]:
+                del self._seated[key_id]
 
     async def open_stream(self, *, owner: str, key: str, key_id: str | None, traceparent: str | None) -> None:
         """Have a key stand for purchases that are still to come, a part at a time; opening it again changes nothing.

@@ -3,7 +3,8 @@
     a command's key ──for ever──▶ its fingerprint, who asked, what was ordered, what came of it
     its answer ──30 days──▶ nothing; whoever repeats it is told what stands now
 
-What is not forgotten and why: `rebuilding.KEPT`; and what was done before it was written down what came of it.
+What is not forgotten and why: `rebuilding.KEPT`; and what was done before it was written down what came of it, where
+the answer does not begin with that. A release that can tell more again than whoever came so far begins anew.
 """
 
 import asyncio

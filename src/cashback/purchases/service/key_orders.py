@@ -5,7 +5,8 @@ has no secret. Who lost the first answer rotates the key, whose id the repeated 
 
 A key that was revoked a moment ago may still be remembered somewhere, so whoever asks is looked up again in the
 transaction itself: nobody whose key was taken away makes another one in those seconds. Such transactions take turns,
-and those of one process wait for each other before they take a connection, which commands of other kinds need.
+and those of one process wait for each other before they take a connection, which commands of other kinds need. A
+revocation waits for one that makes a key at most: it goes before all others that wait to make one.
 """
 
 import asyncio
@@ -57,6 +58,7 @@ class KeyOrders:
         """Keep them among `keys`."""
         self._keys = keys
         self._orders = Orders(keys.database, clock=keys.clock)
+        self._makers = asyncio.Lock()
         self._turn = asyncio.Lock()
 
     async def create(self, caller: Order, asked: NewKey, *, by: Principal) -> Outcome:
@@ -108,7 +110,7 @@ class KeyOrders:
             made.append(await make(tx, now))
             return told_new(made[-1][0], None)
 
-        async with self._turn:
+        async with self._makers, self._turn:
             outcome = await self._orders.do(order, act)
         if not isinstance(outcome, Recorded) or outcome.is_replay:
             return outcome

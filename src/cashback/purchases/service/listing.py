@@ -6,7 +6,7 @@ the asker's own, unless an operator asks.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -14,7 +14,7 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.ids import is_id
 from cashback.kernel.listing import Stretch, id_place
 from cashback.kernel.money import Amount
-from cashback.ledger import CashbackFilter, CashbackItem, CashbackList, CashbackLists, State
+from cashback.ledger import CashbackFilter, CashbackItem, CashbackLists, State
 from cashback.purchases.model import LineAnswer, MerchantUnknown, Purchase, PurchaseUnknown, UserUnknown
 from cashback.purchases.model.listing import PurchaseFilter, RefundFilter, RefundsShown
 from cashback.purchases.model.refunds import RefundAnswer
@@ -59,9 +59,11 @@ class Lists:
         self._cashbacks = cashbacks
 
     async def purchases(
-        self, asked: PurchaseFilter, stretch: Stretch, *, expand: frozenset[str]
+        self, asked: PurchaseFilter, stretch: Stretch, *, seen_by: str | None, expand: frozenset[str]
     ) -> tuple[list[PurchaseItem], str | None]:
         """Return a page of purchases by id, each with what is to be expanded, and the place of the next one.
+
+        It is `seen_by` the merchant that asks, who learns nothing of what is another's, None an operator.
 
         Raises:
             MerchantUnknown, UserUnknown: there is none such to be asked for.
@@ -70,7 +72,9 @@ class Lists:
         behind = id_place(stretch.place, "pur")
         async with self._database.transaction() as tx:
             await _must_exist(tx, merchant_id=asked.merchant_id, user_id=asked.user_id)
-            ids, place = await store.purchases(tx, asked, order=stretch.order, behind=behind, limit=stretch.limit)
+            ids, place = await store.purchases(
+                tx, asked, order=stretch.order, behind=behind, limit=stretch.limit, seen_by=seen_by
+            )
             found = await purchases.read_many(tx, ids) if ids else {}
             refunds = await _shown(tx, ids) if REFUNDS in expand else {}
         earned = await self._cashbacks.of_purchases(ids) if CASHBACK in expand else {}
@@ -96,10 +100,12 @@ class Lists:
                 await _must_be_seen(tx, asked.purchase_id, merchant_id=asked.merchant_id)
             ids, place = await store.refunds(tx, asked, order=stretch.order, behind=behind, limit=stretch.limit)
             found = await store.refund_answers(tx, ids) if ids else {}
-        return [_decoded(found[id_]) for id_ in ids], place
+        return [_as_answered(found[id_]) for id_ in ids], place
 
-    async def cashbacks(self, asked: CashbackFilter, stretch: Stretch) -> CashbackList:
-        """Return a page of cashbacks by id.
+    async def cashbacks(
+        self, asked: CashbackFilter, stretch: Stretch, *, seen_by: str | None
+    ) -> tuple[list[CashbackItem], str | None]:
+        """Return a page of cashbacks by id, and the place of the next one; `seen_by` as above.
 
         Raises:
             MerchantUnknown, UserUnknown, ProgrammeUnknown: there is none such to be asked for.
@@ -107,7 +113,8 @@ class Lists:
         """
         async with self._database.transaction() as tx:
             await _must_exist(tx, merchant_id=asked.merchant_id, user_id=asked.user_id)
-        return await self._cashbacks.page(asked, stretch)
+        page = await self._cashbacks.page(asked, stretch, seen_by=seen_by)
+        return page.items, page.next_place
 
 
 async def _must_exist(tx: Tx, *, merchant_id: str | None, user_id: str | None = None) -> None:
@@ -140,16 +147,16 @@ async def _shown(tx: Tx, purchase_ids: Sequence[str]) -> dict[str, RefundsShown]
     found = await store.first_refunds(tx, purchase_ids, most=SHOWN_MAX + 1)
     return {
         id_: RefundsShown(
-            items=[_decoded(answer) for answer in found.get(id_, [])[:SHOWN_MAX]],
+            items=[_as_answered(answer) for answer in found.get(id_, [])[:SHOWN_MAX]],
             has_more=len(found.get(id_, [])) > SHOWN_MAX,
         )
         for id_ in purchase_ids
     }
 
 
-def _decoded(answer: bytes) -> RefundAnswer:
-    """Return a refund as it was answered."""
-    return msgspec.json.decode(answer, type=RefundAnswer)
+def _as_answered(answer: bytes) -> RefundAnswer:
+    """Return a refund as it was answered: its bytes go into the list as they are, for there may be thousands."""
+    return cast("RefundAnswer", msgspec.Raw(answer))
 
 
 def _item(purchase: Purchase, *, cashback: CashbackItem | None, refunds: RefundsShown | None) -> PurchaseItem:

@@ -46,7 +46,14 @@ from cashback.purchases.model.ownership import (
     Wish,
 )
 from cashback.purchases.rules import as_kept, problem_of_challenge, problem_of_key, problem_of_signature
-from cashback.purchases.rules.ownership import challenge_of, digest_of, is_nonce, octets_of, told_challenge
+from cashback.purchases.rules.ownership import (
+    challenge_of,
+    digest_of,
+    is_in_our_name,
+    is_nonce,
+    octets_of,
+    told_challenge,
+)
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.wallets import Moves, but_known, problems_of_sharing
@@ -245,14 +252,13 @@ def _check(challenge: Challenge | None, policy: OwnershipPolicy, *, now: datetim
     Raises:
         ChallengeUnknown: it was forgotten.
         ChallengeUsed: it was answered.
-        ChallengeExpired: it has ended, or is for another domain or chain than ours by now.
+        ChallengeExpired: it has ended, or is for another domain, URI or chain than ours by now.
     """
     if challenge is None:
         raise ChallengeUnknown("there is no such challenge for this user", pointer="/nonce")
     if challenge.used_at is not None:
         raise ChallengeUsed("the challenge was answered before: ask for another one", pointer="/nonce")
-    is_ours = (challenge.domain, challenge.chain_id) == (policy.domain, policy.chain_id)
-    if challenge.expires_at <= now or not is_ours:
+    if challenge.expires_at <= now or not is_in_our_name(challenge, policy):
         raise ChallengeExpired("the challenge has ended: ask for another one", pointer="/nonce")
 
 

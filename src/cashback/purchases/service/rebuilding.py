@@ -2,6 +2,9 @@
 
 a known key without its answer ──▶ what was ordered ──▶ read what it made ──▶ the answer as it would be today
         └ what is in no table keeps its answer for ever: `KEPT` says why, each by its reason
+
+What a command made is never taken away, so where it is not there something of ours is lost: that is `Broken`, for
+whoever asks for it, and for nobody whose answer is made beside it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,30 +15,25 @@ import msgspec
 
 from cashback import ledger
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import Broken, CashbackError
-from cashback.purchases.model import (
-    ApiKeyUnknown,
-    CashbackAnswer,
-    Merchant,
-    MerchantUnknown,
-    Purchase,
-    PurchaseAnswer,
-    UserUnknown,
-)
-from cashback.purchases.model.api_keys import ApiKeyAnswer, NewApiKeyAnswer, Opened, told, told_new
-from cashback.purchases.model.ownership import ChallengeAnswer, ChallengeUnknown, WalletChange, WalletChangeUnknown
-from cashback.purchases.model.refunds import RefundAnswer, RefundUnknown
+from cashback.kernel.errors import Broken, CashbackError, Rejected
+from cashback.purchases.model import CashbackAnswer, Merchant, Purchase, PurchaseAnswer
+from cashback.purchases.model.api_keys import ApiKeyAnswer, NewApiKeyAnswer, told, told_new
+from cashback.purchases.model.ownership import ChallengeAnswer, ChallengeUnknown, WalletChange
 from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer
-from cashback.purchases.rules import RECORDING, decode_lines, told_deed
+from cashback.purchases.rules import RECORDING, decode_lines, rebuilt_as
 from cashback.purchases.rules import told as told_lines
 from cashback.purchases.rules.ownership import told_challenge
-from cashback.purchases.service.parked_answers import unapplied_answer
-from cashback.purchases.store import api_keys, challenges, people, purchases, refunds, standing, wallets
+from cashback.purchases.service.parked_answers import read_refund
+from cashback.purchases.store import api_keys, challenges, people, purchases, standing, wallets
 
-Rebuilder: TypeAlias = Callable[[Tx, Sequence[str], datetime], Awaitable[Mapping[str, msgspec.Struct]]]
+Anew: TypeAlias = msgspec.Struct | Rejected
+"""An answer; or a refusal, where what was made goes away by itself, and whoever asks is to make another one."""
+
+Rebuilder: TypeAlias = Callable[[Tx, Sequence[str], datetime], Awaitable[Mapping[str, Anew]]]
 """Returns the answer of each of these resources as of an instant; one that it does not know is left out."""
 
-Told: TypeAlias = Callable[[Tx, str], Awaitable[msgspec.Struct]]
+Told: TypeAlias = Callable[[Tx, str], Awaitable[Anew | None]]
+"""Returns the answer of one resource, None where there is none such."""
 
 KEPT: Final[Mapping[str, str]] = {
     "create_purchases": "a number: what was recorded has keys and answers of its own",
@@ -69,8 +67,8 @@ async def rebuild(
     """
     by_deed: dict[str, list[str]] = {}
     for one in forgotten:
-        by_deed.setdefault(told_deed(one.what, one.resource) or "", []).append(one.resource or "")
-    made: dict[str, Mapping[str, msgspec.Struct]] = {}
+        by_deed.setdefault(rebuilt_as(one.what, one.resource) or "", []).append(one.resource or "")
+    made: dict[str, Mapping[str, Anew]] = {}
     try:
         async with database.transaction() as tx:
             for deed, resources in by_deed.items():
@@ -78,14 +76,15 @@ async def rebuild(
                     made[deed] = await rebuilders[deed](tx, list(dict.fromkeys(resources)), now)
     except CashbackError as error:
         return [error] * len(forgotten)
-    return [_answer(made.get(told_deed(one.what, one.resource) or "", {}), one) for one in forgotten]
+    return [_answer(made.get(rebuilt_as(one.what, one.resource) or "", {}), one) for one in forgotten]
 
 
-def _answer(made: Mapping[str, msgspec.Struct], one: Forgotten) -> bytes | CashbackError:
-    """Return the document of one answer."""
-    if one.resource is None or one.resource not in made:
+def _answer(made: Mapping[str, Anew], one: Forgotten) -> bytes | CashbackError:
+    """Return the document of one answer, or why there is none."""
+    anew = None if one.resource is None else made.get(one.resource)
+    if anew is None:
         return Broken(f"an answer was forgotten and cannot be made anew: {one.what or RECORDING} of {one.resource}")
-    return _encoder.encode(made[one.resource])
+    return anew if isinstance(anew, Rejected) else _encoder.encode(anew)
 
 
 async def _purchases(tx: Tx, ids: Sequence[str], now: datetime) -> dict[str, msgspec.Struct]:
@@ -121,22 +120,8 @@ def _purchase(purchase: Purchase, cashback: ledger.Cashback) -> PurchaseAnswer:
 
 async def _refunds(tx: Tx, ids: Sequence[str], now: datetime) -> dict[str, msgspec.Struct]:
     """Return refunds as they were applied, or how they wait."""
-    return {id_: await _refund(tx, id_, now) for id_ in ids}
-
-
-async def _refund(tx: Tx, id_: str, now: datetime) -> RefundAnswer:
-    """Return one refund.
-
-    Raises:
-        RefundUnknown: there is none.
-    """
-    applied = await refunds.read_answer(tx, id_)
-    if applied is not None:
-        return msgspec.json.decode(applied[1], type=RefundAnswer)
-    waiting = await refunds.read_parked(tx, refund_id=id_, merchant_id=None, after=0, limit=1)
-    if not waiting:
-        raise RefundUnknown("there is no such refund", refund_id=id_)
-    return unapplied_answer(*waiting[0], now=now)
+    read = {id_: await read_refund(tx, id_, merchant_id=None, now=now) for id_ in ids}
+    return {id_: refund for id_, refund in read.items() if refund is not None}
 
 
 async def _users(tx: Tx, ids: Sequence[str], now: datetime) -> Mapping[str, msgspec.Struct]:
@@ -145,51 +130,29 @@ async def _users(tx: Tx, ids: Sequence[str], now: datetime) -> Mapping[str, msgs
     return await people.read_users(tx, ids)
 
 
-async def _challenge(tx: Tx, nonce: str) -> ChallengeAnswer:
-    """Return a challenge that was answered.
-
-    Raises:
-        ChallengeUnknown: nobody has answered it, so it was forgotten itself.
-    """
+async def _challenge(tx: Tx, nonce: str) -> ChallengeAnswer | ChallengeUnknown:
+    """Return a challenge that was answered; one that nobody has answered was forgotten itself."""
     found = await challenges.read(tx, nonce)
     if found is None:
-        raise ChallengeUnknown("nobody has answered this challenge, and it is forgotten: ask for another one")
+        return ChallengeUnknown("nobody has answered this challenge, and it is forgotten: ask for another one")
     return told_challenge(found)
 
 
-async def _change(tx: Tx, id_: str) -> WalletChange:
-    """Return a change of a wallet, with how it ended.
-
-    Raises:
-        WalletChangeUnknown: there is none.
-    """
-    found = (await wallets.read(tx, [id_])).get(id_)
-    if found is None:
-        raise WalletChangeUnknown("there is no such change of the user's wallet", change_id=id_)
-    return found
+async def _change(tx: Tx, id_: str) -> WalletChange | None:
+    """Return a change of a wallet, with how it ended."""
+    return (await wallets.read(tx, [id_])).get(id_)
 
 
-async def _merchant(tx: Tx, id_: str) -> Merchant:
-    """Return one merchant.
-
-    Raises:
-        MerchantUnknown: there is none.
-    """
-    found = await people.read_merchant(tx, id_)
-    if found is None:
-        raise MerchantUnknown("there is no such merchant", merchant_id=id_)
-    return found
+async def _merchant(tx: Tx, id_: str) -> Merchant | None:
+    """Return one merchant."""
+    return await people.read_merchant(tx, id_)
 
 
-async def _block(tx: Tx, id_: str) -> BlockAnswer:
-    """Return whether a user is blocked now, and who said so; it is no news.
-
-    Raises:
-        UserUnknown: there is none.
-    """
+async def _block(tx: Tx, id_: str) -> BlockAnswer | None:
+    """Return whether a user is blocked now, and who said so; it is no news."""
     user = (await people.read_users(tx, [id_])).get(id_)
     if user is None:
-        raise UserUnknown("there is no such user", user_id=id_)
+        return None
     last = await standing.last(tx, standing.USERS, id_)
     return BlockAnswer(
         user_id=id_,
@@ -201,13 +164,11 @@ async def _block(tx: Tx, id_: str) -> BlockAnswer:
     )
 
 
-async def _activity(tx: Tx, id_: str) -> ActivityAnswer:
-    """Return whether a merchant is active now, and who said so; it is no news.
-
-    Raises:
-        MerchantUnknown: there is none.
-    """
+async def _activity(tx: Tx, id_: str) -> ActivityAnswer | None:
+    """Return whether a merchant is active now, and who said so; it is no news."""
     merchant, last = await _merchant(tx, id_), await standing.last(tx, standing.MERCHANTS, id_)
+    if merchant is None:
+        return None
     return ActivityAnswer(
         merchant_id=id_,
         is_active=merchant.is_active,
@@ -218,42 +179,33 @@ async def _activity(tx: Tx, id_: str) -> ActivityAnswer:
     )
 
 
-async def _rate(tx: Tx, resource: str) -> ledger.Rate:
+async def _rate(tx: Tx, resource: str) -> ledger.Rate | None:
     """Return an exchange rate by its pair and instant, as `subject_of` writes them."""
     pair, _, instant = resource.partition(" ")
     base, _, quote = pair.partition("/")
     return await ledger.retell_rate(tx, base, quote, as_of=datetime.fromisoformat(instant))
 
 
-async def _new_key(tx: Tx, id_: str) -> NewApiKeyAnswer:
+async def _new_key(tx: Tx, id_: str) -> NewApiKeyAnswer | None:
     """Return a key that was made, without its secret, which is stored nowhere."""
-    return told_new((await _opened(tx, id_)).key, None)
-
-
-async def _key(tx: Tx, id_: str) -> ApiKeyAnswer:
-    """Return a key."""
-    return told((await _opened(tx, id_)).key)
-
-
-async def _opened(tx: Tx, id_: str) -> Opened:
-    """Return a key as it is stored.
-
-    Raises:
-        ApiKeyUnknown: there is none.
-    """
     found = await api_keys.read(tx, id_)
-    if found is None:
-        raise ApiKeyUnknown("there is no such API key", key_id=id_)
-    return found
+    return None if found is None else told_new(found.key, None)
+
+
+async def _key(tx: Tx, id_: str) -> ApiKeyAnswer | None:
+    """Return a key."""
+    found = await api_keys.read(tx, id_)
+    return None if found is None else told(found.key)
 
 
 def one_by_one(tell: Told) -> Rebuilder:
     """Return what makes answers anew of those of which one is seldom asked for beside another."""
 
-    async def rebuilt(tx: Tx, ids: Sequence[str], now: datetime) -> dict[str, msgspec.Struct]:
-        """Tell each."""
+    async def rebuilt(tx: Tx, ids: Sequence[str], now: datetime) -> dict[str, Anew]:
+        """Tell each that there is."""
         del now
-        return {id_: await tell(tx, id_) for id_ in ids}
+        found = {id_: await tell(tx, id_) for id_ in ids}
+        return {id_: answer for id_, answer in found.items() if answer is not None}
 
     return rebuilt
 

@@ -17,7 +17,7 @@ from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundUnknown
 from cashback.purchases.rules import problem_of_key, problem_of_refund
 from cashback.purchases.service.once import PATIENT_MS, Once, Result
-from cashback.purchases.service.parked_answers import unapplied_answer
+from cashback.purchases.service.parked_answers import read_refund, unapplied_answer
 from cashback.purchases.service.refunding import Refunding
 from cashback.purchases.store import refunds as store
 
@@ -66,13 +66,10 @@ class Refunds:
         if not is_id(refund_id, "rfd"):
             raise RefundUnknown("there is no such refund", parameter="refund_id")
         async with self._database.transaction() as tx:
-            applied = await store.read_answer(tx, refund_id)
-            parked = await store.read_parked(tx, refund_id=refund_id, merchant_id=merchant_id, after=0, limit=1)
-        if applied is not None and merchant_id in (None, applied[0]):
-            return msgspec.json.decode(applied[1], type=RefundAnswer)
-        if not parked:
+            found = await read_refund(tx, refund_id, merchant_id=merchant_id, now=self._clock.now())
+        if found is None:
             raise RefundUnknown("there is no such refund", refund_id=refund_id)
-        return unapplied_answer(*parked[0], now=self._clock.now())
+        return found
 
     async def parked(self, *, merchant_id: str | None, after: str | None, limit: int) -> ParkedPage:
         """Return refunds whose purchase has not come, came too late, or refused them; only that merchant's, or all.

@@ -17,7 +17,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import new_id
 from cashback.purchases.model import Command, NewWallet, User, UserUnknown
-from cashback.purchases.model.ownership import Ended, WalletChange, WalletStanding, WalletTaken, Wish
+from cashback.purchases.model.ownership import Ended, Proof, WalletChange, WalletStanding, WalletTaken, Wish
 from cashback.purchases.rules.ownership import course_of
 from cashback.purchases.service.once import Applied
 from cashback.purchases.store import people, refunds
@@ -94,7 +94,12 @@ class Moves:
         if is_at_once and course.is_linked:
             wallet, proof = wish.wallet, wish.proof
             self._linked.append(Linked(user_id=wish.user_id, wallet=wallet, proof=proof))
-        after = WalletStanding(wallet=wallet, proof=proof, waiting=None if is_at_once else change)
+        after = WalletStanding(
+            wallet=wallet,
+            proof=proof,
+            waiting=None if is_at_once else change,
+            was_proved=standing.was_proved or wish.proof is Proof.SIGNED,
+        )
         self._standings[wish.user_id] = after
         return after, change
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from cashback.kernel.db import Tx
-from cashback.kernel.principal import Rate
+from cashback.kernel.principal import BURST_MIN, Rate
 from cashback.purchases.model import ApiKey
 from cashback.purchases.model.api_keys import Opened
 
@@ -65,9 +65,7 @@ async def read(tx: Tx, key_id: str) -> Opened | None:
     row = await cursor.fetchone()
     if row is None:
         return None
-    return Opened(
-        key=_key(row), hmac=bytes(row[10]), rate=None if row[11] is None else Rate(per_s=row[11], burst=row[12])
-    )
+    return Opened(key=_key(row), hmac=bytes(row[10]), rate=None if row[11] is None else _rate(row[11], row[12]))
 
 
 async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
@@ -165,6 +163,11 @@ async def page(tx: Tx, *, merchant_id: str | None, before: str | None, limit: in
         {"merchant": merchant_id, "before": before, "limit": limit},
     )
     return [_key(row) for row in await cursor.fetchall()]
+
+
+def _rate(per_s: int, burst: int) -> Rate:
+    """Return the rate of a key; one that was made before a burst had to be so large has it so all the same."""
+    return Rate(per_s=per_s, burst=max(BURST_MIN, burst))
 
 
 def _key(row: tuple[Any, ...]) -> ApiKey:

@@ -7,6 +7,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.listing import Order
 from cashback.kernel.walk import Rows, walk
 from cashback.purchases.model.listing import MerchantFilter, PurchaseFilter, RefundFilter, UserFilter, WalletStory
+from cashback.purchases.model.ownership import Proof
 
 _PURCHASE_LEADS: Final = {
     # The name of one purchase, and of those that were called so before it was (is_named): an index for either.
@@ -27,6 +28,8 @@ _PURCHASE_LEADS: Final = {
     "user_id": "user_id = %(user_id)s",
     "merchant_id": "merchant_id = %(merchant_id)s",
 }
+# A merchant walks among its own alone: how many of a user's purchases are others', no page and no cursor tells it.
+_PURCHASE_LEADS_OF_ONE: Final = {name: lead for name, lead in _PURCHASE_LEADS.items() if name != "user_id"}
 _PURCHASE_SIEVES: Final = {
     "user_id": "user_id = %(user_id)s",
     "merchant_id": "merchant_id = %(merchant_id)s",
@@ -68,9 +71,12 @@ _MERCHANT_SIEVES: Final = {
 
 
 async def purchases(
-    tx: Tx, asked: PurchaseFilter, *, order: Order, behind: str | None, limit: int
+    tx: Tx, asked: PurchaseFilter, *, order: Order, behind: str | None, limit: int, seen_by: str | None = None
 ) -> tuple[list[str], str | None]:
-    """Return the ids of the next purchases that are asked for, and behind which one the page after them begins."""
+    """Return the ids of the next purchases that are asked for, and behind which one the page after them begins.
+
+    They are `seen_by` the merchant that asks, whose own are asked for, None an operator.
+    """
     given = {
         "reference": asked.reference,
         "user_id": asked.user_id,
@@ -81,7 +87,8 @@ async def purchases(
         "received_since": asked.received.since,
         "received_until": asked.received.until,
     }
-    rows = Rows.asked("purchases.purchases", given, leads=_PURCHASE_LEADS, sieves=_PURCHASE_SIEVES)
+    leads = _PURCHASE_LEADS if seen_by is None else _PURCHASE_LEADS_OF_ONE
+    rows = Rows.asked("purchases.purchases", given, leads=leads, sieves=_PURCHASE_SIEVES)
     return await walk(tx, rows, order=order, behind=behind, limit=limit)
 
 
@@ -171,7 +178,7 @@ async def wallets(
         return [], place
     cursor = await tx.execute(
         """
-        select position, address, linked_at, position = (
+        select position, address, proof, linked_at, position = (
             select max(position)
             from purchases.wallets
             where user_id = %(user)s)
@@ -181,5 +188,8 @@ async def wallets(
         """,
         {"user": user_id, "positions": positions},
     )
-    found = {row[0]: WalletStory(wallet=row[1], linked_at=row[2], is_in_use=row[3]) for row in await cursor.fetchall()}
+    found = {
+        row[0]: WalletStory(wallet=row[1], proof=Proof(row[2]), linked_at=row[3], is_in_use=row[4])
+        for row in await cursor.fetchall()
+    }
     return [found[position] for position in positions], place

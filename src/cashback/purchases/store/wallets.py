@@ -46,7 +46,13 @@ async def standings(tx: Tx, user_ids: Sequence[str]) -> dict[str, WalletStanding
     """Return how it stands with the wallets of those users that exist."""
     cursor = await tx.execute(
         f"""
-        select users.id, wallet.address, wallet.proof, {_CHANGE}
+        select users.id, wallet.address, wallet.proof, exists (
+            select
+            from purchases.wallet_changes
+            where user_id = users.id
+              and proof = 'eip4361'
+              and ended_as is distinct from 'cancelled'
+        ), {_CHANGE}
         from purchases.users
         left join lateral (
             select address, proof
@@ -64,7 +70,8 @@ async def standings(tx: Tx, user_ids: Sequence[str]) -> dict[str, WalletStanding
         row[0]: WalletStanding(
             wallet=row[1],
             proof=None if row[2] is None else Proof(row[2]),
-            waiting=None if row[3] is None else _change(row[3:]),
+            was_proved=row[3],
+            waiting=None if row[4] is None else _change(row[4:]),
         )
         for row in await cursor.fetchall()
     }
@@ -185,18 +192,19 @@ async def take_turn(tx: Tx) -> bool:
     return bool(is_ours)
 
 
-async def due(tx: Tx, *, now: datetime, limit: int) -> list[WalletChange]:
-    """Return open changes that are to take effect by now, those that waited longest first."""
+async def due(tx: Tx, *, now: datetime, limit: int, but: Sequence[str] = ()) -> list[WalletChange]:
+    """Return open changes that are to take effect by now, but for some, those that waited longest first."""
     cursor = await tx.execute(
         f"""
         select {_CHANGE}
         from purchases.wallet_changes as change
         where change.ended_at is null
           and change.effective_at <= %(now)s
+          and change.id <> all(%(but)b::text[])
         order by change.effective_at, change.id
         limit %(limit)s
         """,
-        {"now": now, "limit": limit},
+        {"now": now, "limit": limit, "but": list(but)},
     )
     return [_change(row) for row in await cursor.fetchall()]
 

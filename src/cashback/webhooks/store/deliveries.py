@@ -22,8 +22,8 @@ async def insert(tx: Tx, deliveries: Sequence[NewDelivery]) -> int:
             case when not is_missed then now() end,
             case when is_missed then now() end
         from unnest(
-            %(ids)s::text[], %(endpoint_ids)s::text[], %(event_ids)s::text[], %(types)s::text[], %(bodies)s::bytea[],
-            %(occurred)s::timestamptz[], %(missed)s::boolean[]
+            %(ids)b::text[], %(endpoint_ids)b::text[], %(event_ids)b::text[], %(types)b::text[], %(bodies)b::bytea[],
+            %(occurred)b::timestamptz[], %(missed)b::boolean[]
         ) as given (id, endpoint_id, event_id, type, body, occurred_at, is_missed)
         order by endpoint_id, event_id
         on conflict (endpoint_id, event_id) where replay_of is null do nothing

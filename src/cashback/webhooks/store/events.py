@@ -32,8 +32,8 @@ async def insert(tx: Tx, happenings: Sequence[Happening]) -> int:
         insert into webhooks.events (event_id, type, key, merchant_id, occurred_at, body)
         select event_id, type, key, merchant_id, occurred_at, body
         from unnest(
-            %(ids)s::text[], %(types)s::text[], %(keys)s::text[], %(merchant_ids)s::text[],
-            %(occurred)s::timestamptz[], %(bodies)s::bytea[]
+            %(ids)b::text[], %(types)b::text[], %(keys)b::text[], %(merchant_ids)b::text[],
+            %(occurred)b::timestamptz[], %(bodies)b::bytea[]
         ) as given (event_id, type, key, merchant_id, occurred_at, body)
         order by event_id
         on conflict do nothing

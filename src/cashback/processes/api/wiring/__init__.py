@@ -4,6 +4,7 @@ from typing import Final
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
+from cashback.kernel.sealing import Seal
 from cashback.ledger.gateway import Adapter
 from cashback.processes.api.wiring.ledger import BACKTEST_CHUNK, ledger_services
 from cashback.processes.api.wiring.parts import parts_over
@@ -27,7 +28,10 @@ def services_over(  # each named where it is called
     clock: Clock,
     endpoints: Endpoints,
     ownership: OwnershipPolicy = NO_PROOFS,
+    seal: Seal | None = None,
 ) -> dict[str, object]:
-    """Return every service, by name; without `ownership` wallets prove nothing."""
-    parts = parts_over(database, adapter, purchases, clock=clock, endpoints=endpoints, ownership=ownership)
+    """Return every service, by name; without `ownership` wallets prove nothing, without `seal` it is this process's."""
+    parts = parts_over(
+        database, adapter, purchases, clock=clock, endpoints=endpoints, ownership=ownership, seal=seal or Seal.fresh()
+    )
     return {**purchase_services(parts), **people_services(parts), **ledger_services(parts), **webhook_services(parts)}

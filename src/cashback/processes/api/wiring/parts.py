@@ -4,6 +4,7 @@ import msgspec
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
+from cashback.kernel.sealing import Seal
 from cashback.ledger.gateway import Adapter
 from cashback.ledger.service import MintLimit, Readings, Stories
 from cashback.processes.webhooks_once import WEBHOOK_REBUILDERS
@@ -26,6 +27,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     stories: Stories
     mint_limit: MintLimit
     ownership: OwnershipPolicy
+    seal: Seal
 
 
 def parts_over(
@@ -36,6 +38,7 @@ def parts_over(
     clock: Clock,
     endpoints: Endpoints,
     ownership: OwnershipPolicy,
+    seal: Seal,
 ) -> Parts:
     """Return them; nothing is connected to for it."""
     readings = Readings(database)
@@ -51,4 +54,5 @@ def parts_over(
         stories=Stories(readings, adapter),
         mint_limit=MintLimit(readings, adapter, clock=clock),
         ownership=ownership,
+        seal=seal,
     )

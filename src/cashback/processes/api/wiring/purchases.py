@@ -23,7 +23,7 @@ def purchase_services(parts: Parts) -> dict[str, object]:
     database, clock, orders, mint_limit = parts.database, parts.clock, parts.orders, parts.mint_limit
     return {
         "adjustments": Adjustments(database, clock=clock, mint_limit=mint_limit),
-        "audit_log": AuditLog(database, clock=clock),
+        "audit_log": AuditLog(database, clock=clock, seal=parts.seal),
         "bulks": Bulks(parts.purchases, orders),
         "campaigns": Campaigns(orders, mint_limit=mint_limit),
         "lists": Lists(database, CashbackLists(database)),

@@ -173,10 +173,11 @@ def lock(session: nox.Session) -> None:
 def changelog(session: nox.Session) -> None:
     """Show the next release's notes from changelog.d/; `-- 0.2.0` writes them to CHANGELOG.md under that version."""
     if session.posargs:
-        # Events are released only when they break nobody who relies on the release before.
-        session.run("pytest", "-q", "tests/contract/test_catalogue.py")
+        # Events and REST are released only when they break nobody who relies on the release before.
+        session.run("pytest", "-q", "tests/contract/test_catalogue.py", "tests/contract/rest/test_breaking.py")
         session.run("towncrier", "build", "--yes", "--version", *session.posargs)
-        # What is released is read for ever: from here on the events are held against those of this version.
+        # What is released is read for ever: from here on both are held against those of this version.
         session.run("python", "-m", "tests.contract.catalogue_documents", "--release")
+        session.run("python", "-m", "tests.contract.rest.golden", "--release")
     else:
         session.run("towncrier", "build", "--draft", "--version", "next")

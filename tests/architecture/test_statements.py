@@ -65,7 +65,8 @@ REASONS: Final = {
     "ledger/store/counters.py:_lock": STAYS,
     # The fence of one server is only ever opened.
     "ledger/store/fence.py:is_open": LATER,
-    # Who links a wallet or pauses a programme does not ask where its cashbacks stand.
+    # Who links a wallet or pauses a programme does not ask where its cashbacks stand. Who erases a user does: what is
+    # requested in that instant counts as requested before (ADR 0082).
     "ledger/store/life.py:lock_unclaimed": FIRST,
     "ledger/store/life.py:release": FIRST,
     "ledger/store/mints.py:lock_approved": FIRST,

@@ -11,6 +11,7 @@ from cashback.cli.chain import by_option
 from cashback.cli.lists import list_merchants, list_users
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say_state
 from cashback.cli.ownership import OWNERSHIP_VERBS
+from cashback.cli.privacy import PRIVACY_VERBS
 
 if TYPE_CHECKING:
     from cashback.client import Call
@@ -146,7 +147,7 @@ def user() -> None:
 
 
 user.add_command(list_users)
-for _verb in OWNERSHIP_VERBS:
+for _verb in (*OWNERSHIP_VERBS, *PRIVACY_VERBS):
     user.add_command(_verb)
 
 

@@ -64,7 +64,7 @@ from cashback.ledger.model.rates import NewRate, Rate
 from cashback.ledger.model.recipients import Sharing
 from cashback.ledger.model.rulesets import Rules as RulesetDocument
 from cashback.ledger.model.signatures import JudgedSignature, SignatureVerdict
-from cashback.ledger.model.statements import BalanceAt, Statement
+from cashback.ledger.model.statements import BalanceAt, Statement, StatementLine
 from cashback.ledger.rules import currency_of, replay
 from cashback.ledger.rules.changes import diff
 from cashback.ledger.rules.engine.explain import as_it_stands, explain_in_full
@@ -108,6 +108,7 @@ from cashback.ledger.service import (
     end_programme,
     explanation_of,
     hold_cashback,
+    hold_requests,
     hold_wallets,
     link_wallets,
     lock_returned,
@@ -126,6 +127,7 @@ from cashback.ledger.service import (
     set_pause,
     start_programme,
     take_back,
+    unlink_wallet,
     withdraw_ruleset,
     write_off,
 )
@@ -212,6 +214,7 @@ __all__ = [
     "Signatures",
     "State",
     "Statement",
+    "StatementLine",
     "Statements",
     "Stories",
     "Sum",
@@ -243,6 +246,7 @@ __all__ = [
     "explain_in_full",
     "explanation_of",
     "hold_cashback",
+    "hold_requests",
     "hold_wallets",
     "link_wallets",
     "lint",
@@ -263,6 +267,7 @@ __all__ = [
     "set_pause",
     "start_programme",
     "take_back",
+    "unlink_wallet",
     "withdraw_ruleset",
     "withdrawn_in",
     "write_off",

@@ -20,7 +20,13 @@ async def _endpoint(tx: Tx, endpoint_id: str) -> Endpoint | None:
 
 
 WEBHOOK_REBUILDERS: Final[Mapping[str, Rebuilder]] = dict.fromkeys(
-    ("create_webhook_endpoint", "rotate_webhook_secret", "enable_webhook_endpoint", "disable_webhook_endpoint"),
+    (
+        "create_webhook_endpoint",
+        "change_webhook_endpoint",
+        "rotate_webhook_secret",
+        "enable_webhook_endpoint",
+        "disable_webhook_endpoint",
+    ),
     one_by_one(_endpoint),
 )
 """What makes answers about endpoints anew; those about deliveries are kept, as these are forgotten themselves."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from cashback.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Outdated
 
 URL_LENGTH_MAX: Final = 2_048
 TYPES_MAX: Final = 32
@@ -69,6 +69,14 @@ class NewEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     types: tuple[str, ...]
     by: str
+
+
+class EndpointChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an endpoint is to be from now on; None stays. `seen` is the tag of what whoever asks for it has seen."""
+
+    url: str | None
+    types: tuple[str, ...] | None
+    seen: str
 
 
 class SealingKeys(msgspec.Struct, frozen=True):
@@ -225,6 +233,12 @@ class EndpointUnknown(NotFound):
     """There is no such endpoint, or it is another merchant's."""
 
     code = "endpoint_unknown"
+
+
+class EndpointOutdated(Outdated):
+    """Somebody has changed the endpoint, or it was disabled, since the caller has seen it."""
+
+    code = "endpoint_outdated"
 
 
 class EndpointDisabled(Conflict):

@@ -33,6 +33,8 @@ class Document:
         documented = operation["responses"].get(str(response.status_code))
         if documented is None:
             return [f"{request.method} {request.url.path}: {response.status_code} is not documented"]
+        if "content" not in documented:
+            return [f"{response.status_code} has no content"] if response.content else []
         told = response.headers.get("content-type", "")
         if told not in documented["content"]:
             return [f"{told} is not among {sorted(documented['content'])}"]

@@ -30,6 +30,7 @@ WORKED: Final[dict[str, dict[str, object]]] = {
     "POST /v1/api-keys": {"label": "of a test"},
     "POST /v1/api-keys/{key_id}/rotate": {},
     "POST /v1/webhooks/endpoints": {"url": "https://example.org/", "types": ["token.minted"]},
+    "POST /v1/webhooks/endpoints/{endpoint_id}": {"url": "https://example.org/v2"},
 }
 """What has something done where a drawn text is none that does."""
 
@@ -48,6 +49,9 @@ UNDONE: Final = {
 """What is refused here, and why; each goes the way of one that is done."""
 
 ENDING: Final = ("/close", "/end", "/discard", "/disable", "/revoke")
+
+ERASING: Final = "/erase"
+"""What that leaves cannot be told anew: somebody of whom nothing else was done is erased."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +119,10 @@ async def everything_done(rest: Rest, operator: Caller) -> list[Done]:
     for one in drawn:
         for body in [worked[one.name]] if one.name in worked else one.bodies:
             headers = {**one.headers, "Idempotency-Key": new_key()}
-            url, operation = one.url(path=known), document["paths"][one.template]["post"]["operationId"]
+            whom = {"user_id": (await rest.world.user()).id} if one.template.endswith(ERASING) else {}
+            url, operation = one.url(path=known | whom), document["paths"][one.template]["post"]["operationId"]
+            if "If-Match" in headers and "get" in document["paths"][one.template]:
+                headers["If-Match"] = (await operator.get(url)).headers["etag"]
             answer = await operator.ask("POST", url, json=body, headers=headers)
             if answer.status_code == 201 and operation not in KEEPING_NOTHING:
                 done.append(

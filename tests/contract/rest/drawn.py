@@ -14,7 +14,7 @@ Schema: TypeAlias = Mapping[str, Any]
 Place: TypeAlias = tuple[str | int, ...]
 
 INSTANT: Final = "2026-03-01T12:00:00Z"
-_SOUND: Final = ("x", "1", "USD", "EUR", "5411", "gold", '"1"')
+_SOUND: Final = ("x", "1", "USD", "EUR", "5411", "gold", '"1"', '"0123456789abcdef"')
 """One of these is of every form that a text has; of a new form there is one to add."""
 
 _RULES: Final = {"rules": [{"id": "base", "campaign": "cmp_1", "earns": {"kind": "percent", "rate_bps": 100}}]}
@@ -104,7 +104,7 @@ def _drawn(document: Mapping[str, Any], method: str, template: str, operation: M
         path=of["path"],
         query=of["query"],
         sound_query={name: _sound(document, of["query"][name], name) for name in of["query"] if name in required},
-        headers={name: _sound(document, schema, name) for name, schema in of["header"].items()},
+        headers={name: _sound(document, schema, name) for name, schema in of["header"].items() if name in required},
         bodies=sound,
         leaves=tuple(tuple(_leaves(document, form, ())) for form in forms),
     )

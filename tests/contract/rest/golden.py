@@ -1,24 +1,33 @@
 """What is committed of what the API says of itself: `python -m tests.contract.rest.golden` writes it anew.
 
 docs/openapi.json is the OpenAPI document, the typed client is generated from it, and the table of problems in
-docs/rest.md is made of problems.toml.
+docs/rest.md is made of problems.toml. docs/openapi.released.json is the document of the last release, without what only
+people read: with `--release` it is written as well (`nox -s changelog`), and from then on no change may break whoever
+goes by it.
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, cast
 
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.processes.api import application, services_over
+from cashback.processes.api.openapi import finished
 from cashback.processes.api.reference.problems import known_problems
 from cashback.purchases import ApiKeys
+from tests.contract.catalogue_documents import last_release
 
 DOCS: Final = Path(__file__).parents[3] / "docs"
 GOLDEN: Final = DOCS / "openapi.json"
+RELEASED: Final = DOCS / "openapi.released.json"
 PAGE: Final = DOCS / "rest.md"
+_WORDS: Final = {"description", "summary", "title", "tags", "example", "examples", "links", "info", "servers"}
+_NAMES: Final = {"properties", "schemas"}
 _TABLE: Final = "| code | status | means |\n|---|---|---|\n"
 
 
@@ -30,19 +39,28 @@ def document() -> dict[str, Any]:
         keys=ApiKeys(nothing, clock=clock, pepper=Secret("")),
         checks={},
     )
-    told: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
-    for response in (
-        response for item in told["paths"].values() for one in item.values() for response in one["responses"].values()
-    ):
-        # The framework takes a route's own headers out of a set: in another order in every process.
-        if "headers" in response:
-            response["headers"] = dict(sorted(response["headers"].items()))
-    return told
+    return finished(app)
 
 
 def text_of(told: dict[str, Any]) -> str:
     """Return a document as it is written."""
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def bare(told: Any, *, is_names: bool = False) -> Any:  # noqa: ANN401  # any JSON
+    """Return a document without what only people read; members of that name stay."""
+    if isinstance(told, dict):
+        return {
+            name: bare(value, is_names=name in _NAMES and not is_names)
+            for name, value in told.items()
+            if is_names or name not in _WORDS
+        }
+    return [bare(one) for one in told] if isinstance(told, list) else told
+
+
+def released(release: str | None, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a release, with the digest by which a later change of it is seen."""
+    return {"release": release, "sha256": sha256(json.dumps(told).encode()).hexdigest(), "document": told}
 
 
 def with_problems(page: str) -> str:
@@ -57,3 +75,5 @@ if __name__ == "__main__":
     GOLDEN.write_text(text_of(document()))
     PAGE.write_text(with_problems(PAGE.read_text()))
     subprocess.run([sys.executable, str(DOCS.parent / "openapi" / "generate.py")], check=True)
+    if "--release" in sys.argv:
+        RELEASED.write_text(json.dumps(released(last_release(), bare(document())), indent=1) + "\n")

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from jsonschema_rs import Draft202012Validator
 from litestar.routes import HTTPRoute
@@ -20,7 +22,36 @@ from tests.contract.rest.world import Rest
 SCHEMA = Path(__file__).with_name("openapi-3.1.schema.json")
 STATEMENT = "/v1/users/{user_id}/statement"
 OPEN = {"/livez", "/readyz"}
-LOOKED_AT = {"/v1/ruleset-drafts/{draft_id}", "/v1/ruleset-drafts/{draft_id}/publish"}
+LOOKED_AT = {
+    "/v1/merchants/{merchant_id}",
+    "/v1/ruleset-drafts/{draft_id}",
+    "/v1/ruleset-drafts/{draft_id}/publish",
+    "/v1/users/{user_id}",
+    "/v1/webhooks/endpoints/{endpoint_id}",
+}
+LOOKED_AT_IF_TOLD = {
+    "/v1/merchants/{merchant_id}/activate",
+    "/v1/merchants/{merchant_id}/deactivate",
+    "/v1/merchants/{merchant_id}/facts",
+    "/v1/ruleset-drafts/{draft_id}/discard",
+    "/v1/users/{user_id}/block",
+    "/v1/users/{user_id}/tier",
+    "/v1/users/{user_id}/unblock",
+    "/v1/users/{user_id}/wallet",
+    "/v1/webhooks/endpoints/{endpoint_id}/disable",
+    "/v1/webhooks/endpoints/{endpoint_id}/enable",
+}
+TAGGED = {
+    "/v1/campaigns/{campaign_id}",
+    "/v1/merchants/{merchant_id}",
+    "/v1/programmes/current",
+    "/v1/programmes/{programme_id}",
+    "/v1/ruleset-drafts/{draft_id}",
+    "/v1/users/{user_id}",
+    "/v1/webhooks/endpoints/{endpoint_id}",
+}
+"""What an edit must have been made for, or says if it is told; and what is told with the tag that it is made for."""
+
 LINES = {"/v1/purchases/stream"}
 MONEY = re.compile(r"(amount|budget|desired|left|units|supply|number|_minor)(_|$)")
 
@@ -52,7 +83,20 @@ async def test_the_served_document_is_the_committed_one(rest: Rest) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("path", ["/openapi/swagger", "/openapi/other.json"])
+@pytest.mark.parametrize("named, status", [('"other", {}', 304), ("W/{}", 304), ("*", 304), ('"other"', 200)])
+async def test_who_has_the_document_is_not_sent_it_again(rest: Rest, named: str, status: int) -> None:
+    """The tag is of the bytes: it stays while they do, in this process and in others of the same release."""
+    whole = await rest.nobody.get("/openapi/openapi.json")
+    asked = {"If-None-Match": named.format(whole.headers["etag"])}
+    answer = await rest.nobody.get("/openapi/openapi.json", headers=asked)
+    assert (answer.status_code, answer.headers["etag"]) == (status, whole.headers["etag"])
+    assert answer.content == (b"" if status == 304 else whole.content)
+    assert whole.headers["etag"] == f'"{sha256(whole.content).hexdigest()[:16]}"'
+    assert whole.content == msgspec.json.encode(document())
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("path", ["/openapi/swagger", "/openapi/other.json", "/openapi/of-the-framework/openapi.json"])
 async def test_beside_the_document_there_is_nothing_but_a_problem(rest: Rest, path: str) -> None:
     """Every error is a problem document, no page of the framework's."""
     response = await rest.nobody.get(path)
@@ -76,8 +120,9 @@ def test_a_broken_document_is_seen(told: dict[str, Any]) -> None:
 
 def test_every_reference_leads_somewhere(told: dict[str, Any]) -> None:
     """And every schema is led to."""
-    named = set(re.findall(r"#/components/schemas/([^\"]+)", json.dumps(told)))
-    assert named == set(told["components"]["schemas"])
+    for kind in ("schemas", "headers"):
+        named = set(re.findall(rf"#/components/{kind}/([^\"]+)", json.dumps(told)))
+        assert named == set(told["components"][kind])
 
 
 def test_a_page_tells_what_it_is_of(told: dict[str, Any]) -> None:
@@ -113,6 +158,28 @@ def test_every_operation_has_a_name_a_summary_and_a_place(told: dict[str, Any]) 
         assert len(operation["tags"]) == 1
 
 
+def test_every_tag_is_described(told: dict[str, Any]) -> None:
+    """Once, and there is none that no operation has."""
+    named = {operation["tags"][0] for _, _, operation in operations(told)}
+    assert {tag["name"]: bool(tag["description"]) for tag in told["tags"]} == dict.fromkeys(named, True)
+    assert len(told["tags"]) == len(named)
+
+
+def test_what_answers_tell_beside_their_bodies_is_documented(told: dict[str, Any]) -> None:
+    """What is left of a key's allowance, when to ask again, how a key is presented; none is on every answer."""
+    for path, _, operation in operations(told):
+        of = {status: response.get("headers", {}).keys() for status, response in operation["responses"].items()}
+        if path in OPEN:
+            assert not any(of.values())
+            continue
+        [success] = [status for status in of if status < "300"]
+        assert of[success] >= {"RateLimit", "RateLimit-Policy"}
+        assert of["429"] >= {"RateLimit", "RateLimit-Policy", "Retry-After"}
+        assert all("Retry-After" in of[status] for status in ("409", "503") if status in of)
+        assert of["401"] == of["403"] == {"WWW-Authenticate"}
+    assert not any(header["required"] for header in told["components"]["headers"].values())
+
+
 def test_every_operation_but_the_open_ones_needs_a_key(told: dict[str, Any]) -> None:
     """The scheme is documented once, and beside it the scope that a key must have been made for."""
     assert told["components"]["securitySchemes"]["api_key"]["scheme"] == "bearer"
@@ -123,12 +190,20 @@ def test_every_operation_but_the_open_ones_needs_a_key(told: dict[str, Any]) -> 
 
 
 def test_every_command_documents_its_idempotency_key(told: dict[str, Any]) -> None:
-    """Required on every POST, and on nothing else; what changes what was looked at names that as well."""
+    """Required on every POST, and on nothing else; what changes what was looked at names that as well.
+
+    And what is told with a tag may be asked for unless it is still that.
+    """
     for path, method, operation in operations(told):
         headers = [one for one in operation.get("parameters", []) if one["in"] == "header"]
         wanted = [("Idempotency-Key", True)] if method == "post" else []
-        if path in LOOKED_AT and method == "post":
-            wanted.append(("If-Match", True))
+        if path in LOOKED_AT | LOOKED_AT_IF_TOLD and method == "post":
+            wanted.append(("If-Match", path in LOOKED_AT))
+            assert "412" in operation["responses"]
+        if path in TAGGED and method == "get":
+            wanted.append(("If-None-Match", False))
+            assert "ETag" in operation["responses"]["200"]["headers"]
+        assert ("304" in operation["responses"]) == (path in TAGGED and method == "get")
         assert [(one["name"], one["required"]) for one in headers] == wanted
 
 
@@ -142,6 +217,9 @@ def test_every_operation_documents_its_problems(told: dict[str, Any]) -> None:
         expected |= {"404"} if "{" in path or path == "/v1/purchases" else set()
         assert expected <= set(operation["responses"]), path
         for status, response in operation["responses"].items():
+            if status == "304":
+                assert "content" not in response
+                continue
             kinds = {"application/json"} if status < "300" else {"application/problem+json"}
             kinds |= {"text/csv; charset=utf-8"} if (path, status) == (STATEMENT, "200") else set()
             assert set(response["content"]) == kinds

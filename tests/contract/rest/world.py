@@ -17,6 +17,7 @@ from cashback.kernel.config import Secret
 from cashback.kernel.http import Scope
 from cashback.ledger.gateway import Adapter
 from cashback.processes.api import Guards, application, services_over
+from cashback.processes.api.openapi import published_of
 from cashback.purchases import ApiKeys
 from cashback.purchases.model import Merchant, User
 from cashback.purchases.model.ownership import OwnershipPolicy
@@ -98,7 +99,7 @@ class Rest:
             checks={"database": world.api.ping},
             guards=guards or UNGUARDED,
         )
-        self.document = Document(self.app.openapi_schema.to_schema())
+        self.document = Document(published_of(self.app).document)
         self.nobody = self.caller(None)
 
     def caller(self, secret: str | None, *, key_id: str = "") -> Caller:
@@ -124,7 +125,7 @@ class Rest:
         """Return how many rows there are of all that a request could leave behind."""
         tables: tuple[str, ...] = ("purchases.users", "purchases.wallets", "purchases.merchants", "purchases.purchases")
         tables += ("purchases.idempotency_keys", "purchases.outbox_events", "ledger.cashback_ledger")
-        tables += ("purchases.wallet_challenges", "purchases.wallet_changes")
+        tables += ("purchases.wallet_challenges", "purchases.wallet_changes", "purchases.disclosures")
         tables += ("webhooks.endpoints", "webhooks.secrets", "webhooks.deliveries", "webhooks.endpoint_journal")
         tables += ("webhooks.events",)
         tables += ("ledger.programmes", "ledger.entries", "ledger.outbox_events")

@@ -70,6 +70,25 @@ async def test_410_disables_the_endpoint_and_ends_what_waits_for_it(world: World
     assert next(iter(disabled.collect())).samples[0].value == before + 1
 
 
+async def test_what_an_address_says_that_was_left_meanwhile_counts_for_nothing_but_the_try(world: World) -> None:
+    """It is gone there, and the endpoint is elsewhere by then: the next try goes to that, and nothing is disabled."""
+    world.shop.answers("/old", 410)
+    world.shop.slow("/old")
+    endpoint = await world.endpoint("/old")
+    await world.take(refunded())
+    async with world.delivering():
+        await eventually(lambda: world.has_got(1, "/old"))
+        await world.move(endpoint, "/new")
+        world.shop.opens.set()
+        await world.tried(1)
+        assert world.states() == ["due"]
+        assert world.rows("select state, failing_since from webhooks.endpoints") == [("enabled", None)]
+        world.hasten()
+        await eventually(lambda: world.are("delivered"))
+    assert [got.path for got in world.shop.got] == ["/old", "/new"]
+    assert world.rows("select status from webhooks.attempts order by number") == [(410,), (204,)]
+
+
 async def test_a_redirect_is_a_failure_and_not_followed(world: World) -> None:
     """Wherever it points to."""
     world.shop.answers("/", 307, location=world.shop.url("/elsewhere"))

@@ -20,6 +20,8 @@ from cashback.kernel.ids import new_id
 from cashback.webhooks import Deliverer, Endpoint, Endpoints, NewEndpoint, SealingKeys, open_post
 from cashback.webhooks.consumer import TYPES, WebhookEvents
 from cashback.webhooks.gateway import Names
+from cashback.webhooks.model import EndpointChange
+from cashback.webhooks.rules.editing import tag_of_endpoint
 from cashback.webhooks.rules.signing import secret_of, signature
 from tests.integration.ledger.world import Dsns
 
@@ -144,6 +146,12 @@ class World:
         new = NewEndpoint(merchant_id=merchant_id, url=url, types=tuple(types), by="test")
         async with self.api.transaction() as tx:
             return await self.endpoints.create(tx, new)
+
+    async def move(self, endpoint: Endpoint, path: str) -> None:
+        """Have an endpoint be at another path of the shop."""
+        change = EndpointChange(url=self.shop.url(path), types=None, seen=tag_of_endpoint(endpoint))
+        async with self.api.transaction() as tx:
+            await self.endpoints.change(tx, endpoint.id, change, merchant_id=endpoint.merchant_id, by="test")
 
     async def secret(self, endpoint: Endpoint) -> str:
         """Return an endpoint's newest secret as its owner sees it."""

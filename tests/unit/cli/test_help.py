@@ -51,7 +51,8 @@ BY_GROUP: Final = {
     "ruleset": "backtest diff discard draft lint list publish show simulate withdraw",
     "streams": "apply diff",
     "user": (
-        "balance block blocks cashback challenge create keep-wallet list prove show tier unblock wallet wallet-changes"
+        "balance block blocks cashback challenge create erase export keep-wallet list prove show tier unblock wallet"
+        " wallet-changes"
     ),
     "webhook": "create deliveries disable enable list replay reseal rotate secret show",
     "worker": "ledger mint webhooks",
@@ -167,7 +168,7 @@ READING = {
     ),
     *(("merchant", "create"), ("user", "create"), ("user", "wallet"), ("ruleset", "discard")),
     *(("merchant", verb) for verb in ("deactivate", "activate", "deactivations")),
-    *(("user", verb) for verb in ("block", "unblock", "blocks")),
+    *(("user", verb) for verb in ("block", "unblock", "blocks", "erase")),
     *(("user", verb) for verb in ("challenge", "prove", "wallet-changes", "keep-wallet")),
     *(("programme", verb) for verb in ("create", "list", "show", "end")),
     *(("ruleset", verb) for verb in ("draft", "lint", "diff", "publish", "withdraw", "list", "show")),

@@ -16,6 +16,7 @@ from cashback.webhooks.rules.schedule import (
     asked_s,
     is_theirs,
     judge,
+    judge_elsewhere,
     wait_ms,
 )
 
@@ -31,6 +32,12 @@ def test_ten_tries_are_made_within_75_hours_and_35_minutes() -> None:
     """As published, to the five seconds of the first wait."""
     assert TRIES_MAX == 10
     assert sum(WAITS_S) == 75 * 3_600 + 35 * 60 + 5
+
+
+def test_a_failure_at_an_address_that_was_left_is_followed_by_the_next_try() -> None:
+    """As any failure, to the last one."""
+    verdicts = [judge_elsewhere(tries=tries, name="whd_1") for tries in range(1, TRIES_MAX + 1)]
+    assert verdicts == [*(Again(wait_ms(tries, name="whd_1")) for tries in range(1, TRIES_MAX)), GivenUp()]
 
 
 def test_a_wait_is_as_published_and_up_to_a_tenth_longer() -> None:

@@ -82,13 +82,16 @@ def rebalance_campaign(
     )
 
 
-def show_campaign(campaign_id: str) -> Call[structs.CampaignAnswer]:
+def show_campaign(campaign_id: str, *, if_none_match: str | None = None) -> Call[structs.CampaignAnswer]:
     """One campaign.
 
     Return a campaign and what is left of its budget.
     """
     return Call(
-        method="GET", path=path("/v1/campaigns/{campaign_id}", campaign_id=campaign_id), answer=structs.CampaignAnswer
+        method="GET",
+        path=path("/v1/campaigns/{campaign_id}", campaign_id=campaign_id),
+        answer=structs.CampaignAnswer,
+        headers=headers(("If-None-Match", if_none_match)),
     )
 
 

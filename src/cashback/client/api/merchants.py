@@ -39,18 +39,37 @@ def create_merchant(body: structs.MerchantBody, *, idempotency_key: str) -> Call
     )
 
 
-def show_merchant(merchant_id: str) -> Call[structs.Merchant]:
+def show_merchant(merchant_id: str, *, if_none_match: str | None = None) -> Call[structs.Merchant]:
     """One merchant.
 
     Return a merchant; a merchant sees itself only.
     """
     return Call(
-        method="GET", path=path("/v1/merchants/{merchant_id}", merchant_id=merchant_id), answer=structs.Merchant
+        method="GET",
+        path=path("/v1/merchants/{merchant_id}", merchant_id=merchant_id),
+        answer=structs.Merchant,
+        headers=headers(("If-None-Match", if_none_match)),
+    )
+
+
+def change_merchant(
+    merchant_id: str, body: structs.MerchantNameBody, *, idempotency_key: str, if_match: str
+) -> Call[structs.Merchant]:
+    """Give a merchant another name.
+
+    Call it so from now on, if it is still as the caller has seen it; category and owners are set by themselves.
+    """
+    return Call(
+        method="POST",
+        path=path("/v1/merchants/{merchant_id}", merchant_id=merchant_id),
+        answer=structs.Merchant,
+        body=body,
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 
 def set_merchant_facts(
-    merchant_id: str, body: structs.MerchantFactsBody, *, idempotency_key: str
+    merchant_id: str, body: structs.MerchantFactsBody, *, idempotency_key: str, if_match: str | None = None
 ) -> Call[structs.Merchant]:
     """Set a merchant's category and owners.
 
@@ -61,12 +80,12 @@ def set_merchant_facts(
         path=path("/v1/merchants/{merchant_id}/facts", merchant_id=merchant_id),
         answer=structs.Merchant,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 
 def deactivate_merchant(
-    merchant_id: str, body: structs.OrderBody, *, idempotency_key: str
+    merchant_id: str, body: structs.OrderBody, *, idempotency_key: str, if_match: str | None = None
 ) -> Call[structs.ActivityAnswer]:
     """Deactivate a merchant.
 
@@ -79,12 +98,12 @@ def deactivate_merchant(
         path=path("/v1/merchants/{merchant_id}/deactivate", merchant_id=merchant_id),
         answer=structs.ActivityAnswer,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 
 def activate_merchant(
-    merchant_id: str, body: structs.OrderBody, *, idempotency_key: str
+    merchant_id: str, body: structs.OrderBody, *, idempotency_key: str, if_match: str | None = None
 ) -> Call[structs.ActivityAnswer]:
     """Activate a merchant again.
 
@@ -95,7 +114,7 @@ def activate_merchant(
         path=path("/v1/merchants/{merchant_id}/activate", merchant_id=merchant_id),
         answer=structs.ActivityAnswer,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 

@@ -81,17 +81,21 @@ def resume_programme(programme_id: str, body: structs.OrderBody, *, idempotency_
     )
 
 
-def show_programme(*, currency: str | None = None) -> Call[structs.ProgrammeAnswer]:
+def show_programme(*, currency: str | None = None, if_none_match: str | None = None) -> Call[structs.ProgrammeAnswer]:
     """The programme in force.
 
     Return the programme in force and what is left of its budgets.
     """
     return Call(
-        method="GET", path="/v1/programmes/current", answer=structs.ProgrammeAnswer, query=query(("currency", currency))
+        method="GET",
+        path="/v1/programmes/current",
+        answer=structs.ProgrammeAnswer,
+        query=query(("currency", currency)),
+        headers=headers(("If-None-Match", if_none_match)),
     )
 
 
-def show_one_programme(programme_id: str) -> Call[structs.ProgrammeAnswer]:
+def show_one_programme(programme_id: str, *, if_none_match: str | None = None) -> Call[structs.ProgrammeAnswer]:
     """One programme.
 
     Return a programme and what is left of its budgets, also when it has ended.
@@ -100,6 +104,7 @@ def show_one_programme(programme_id: str) -> Call[structs.ProgrammeAnswer]:
         method="GET",
         path=path("/v1/programmes/{programme_id}", programme_id=programme_id),
         answer=structs.ProgrammeAnswer,
+        headers=headers(("If-None-Match", if_none_match)),
     )
 
 

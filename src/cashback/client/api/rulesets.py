@@ -22,12 +22,17 @@ def create_draft(body: structs.DraftBody, *, idempotency_key: str) -> Call[struc
     )
 
 
-def show_draft(draft_id: str) -> Call[structs.DraftStory]:
+def show_draft(draft_id: str, *, if_none_match: str | None = None) -> Call[structs.DraftStory]:
     """One draft with its document.
 
-    Return a draft; its `ETag` is what a change or a publication wants in `If-Match`.
+    Return a draft; its `ETag` is what a change, a publication or an end of it names in `If-Match`.
     """
-    return Call(method="GET", path=path("/v1/ruleset-drafts/{draft_id}", draft_id=draft_id), answer=structs.DraftStory)
+    return Call(
+        method="GET",
+        path=path("/v1/ruleset-drafts/{draft_id}", draft_id=draft_id),
+        answer=structs.DraftStory,
+        headers=headers(("If-None-Match", if_none_match)),
+    )
 
 
 def change_draft(
@@ -46,7 +51,9 @@ def change_draft(
     )
 
 
-def discard_draft(draft_id: str, body: structs.ReasonBody, *, idempotency_key: str) -> Call[structs.DraftAnswer]:
+def discard_draft(
+    draft_id: str, body: structs.ReasonBody, *, idempotency_key: str, if_match: str | None = None
+) -> Call[structs.DraftAnswer]:
     """Discard a draft.
 
     Have the draft change no more and never be published; it can still be read.
@@ -56,7 +63,7 @@ def discard_draft(draft_id: str, body: structs.ReasonBody, *, idempotency_key: s
         path=path("/v1/ruleset-drafts/{draft_id}/discard", draft_id=draft_id),
         answer=structs.DraftAnswer,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 

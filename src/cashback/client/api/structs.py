@@ -698,6 +698,22 @@ class DisabledReason(Word):
     FAILING = "failing"
 
 
+class Disclosed(Word):
+    """What was done with a user's data as a whole."""
+
+    EXPORT = "export"
+    ERASURE = "erasure"
+
+
+class Disclosure(msgspec.Struct, frozen=True, kw_only=True):
+    """That a user's data was told as a whole, or erased: when, with which API key (null: with none), in which trace."""
+
+    at: datetime
+    what: Disclosed
+    key_id: str | None
+    trace_id: str | None
+
+
 class DocumentBody(msgspec.Struct, frozen=True, kw_only=True):
     """A draft's whole new ruleset."""
 
@@ -779,6 +795,15 @@ class EndpointBody(msgspec.Struct, frozen=True, kw_only=True):
     merchant_id: str | None | UnsetType = UNSET
 
 
+class EndpointChangeBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an endpoint is, and what it hears of, from now on; what is left out stays."""
+
+    url: str | None | UnsetType = UNSET
+    """`https://`, at a public address."""
+    types: list[str] | None | UnsetType = UNSET
+    """The types of events to hear of."""
+
+
 class EndpointPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of endpoints; `next_cursor` is null on the last one."""
 
@@ -797,6 +822,16 @@ class EndpointState(Word):
 
     ENABLED = "enabled"
     DISABLED = "disabled"
+
+
+class ErasureAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """That a user's data is erased, since when, and who had it done first and why; the user stays blocked."""
+
+    user_id: str
+    erased_at: datetime
+    is_news: bool
+    person: str
+    reason: str
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -1037,6 +1072,12 @@ class MerchantFactsBody(msgspec.Struct, frozen=True, kw_only=True):
 
     mcc: str | None | UnsetType = UNSET
     owners: list[str] | UnsetType = UNSET
+
+
+class MerchantNameBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What a merchant is called from now on."""
+
+    name: str
 
 
 class MerchantPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -2046,7 +2087,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """A user with the wallet in use; also the answer to creating one or to setting a wallet.
 
     `wallet_proof` is `operator` where an operator said so, `eip4361` where the wallet has signed. `next_wallet` is one
-    that waits to be used from `next_wallet_at` on.
+    that waits to be used from `next_wallet_at` on. Of one whose data was erased (`erased_at`) nothing else is known.
     """
 
     id: str
@@ -2060,6 +2101,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     wallet_proof: str | None | UnsetType = UNSET
     next_wallet: str | None | UnsetType = UNSET
     next_wallet_at: datetime | None | UnsetType = UNSET
+    erased_at: datetime | None | UnsetType = UNSET
 
 
 class UserBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -2091,11 +2133,39 @@ class UserDebtStory(msgspec.Struct, frozen=True, kw_only=True):
     open: list[OpenStory]
 
 
+class UserExport(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a user.
+
+    `balances` are those of `made_at`. Lists begin with what is oldest, those of wallet changes, blocks and adjustments
+    with what is newest. What happens while it is written may be in one list and not yet in another.
+    """
+
+    made_at: datetime
+    user: User
+    balances: BalanceAt
+    wallets: list[WalletStory]
+    wallet_challenges: list[ChallengeAnswer]
+    wallet_changes: list[WalletChange]
+    blocks: list[BlockItem]
+    purchases: list[PurchaseItem]
+    refunds: list[RefundAnswer]
+    cashback: list[CashbackItem]
+    adjustments: list[AdjustmentAnswer]
+    statement: list[StatementLine]
+    disclosures: list[Disclosure]
+
+
 class UserPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of users, perhaps a short one; `next_cursor` is null on the last one."""
 
     items: list[User]
     next_cursor: str | None
+
+
+class UserReferenceBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator calls a user from now on; null for nothing."""
+
+    reference: str | None
 
 
 class Verdict(Word):

@@ -49,7 +49,9 @@ def create_user(body: structs.UserBody, *, idempotency_key: str) -> Call[structs
     )
 
 
-def set_wallet(user_id: str, body: structs.WalletBody, *, idempotency_key: str) -> Call[structs.User]:
+def set_wallet(
+    user_id: str, body: structs.WalletBody, *, idempotency_key: str, if_match: str | None = None
+) -> Call[structs.User]:
     """Set a user's wallet.
 
     Use this wallet from now on; cashback that waited for one is minted to it.
@@ -62,16 +64,37 @@ def set_wallet(user_id: str, body: structs.WalletBody, *, idempotency_key: str) 
         path=path("/v1/users/{user_id}/wallet", user_id=user_id),
         answer=structs.User,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 
-def show_user(user_id: str) -> Call[structs.User]:
+def show_user(user_id: str, *, if_none_match: str | None = None) -> Call[structs.User]:
     """One user.
 
-    Return a user with the wallet in use.
+    Return a user with the wallet in use; what they earned moves no `ETag`.
     """
-    return Call(method="GET", path=path("/v1/users/{user_id}", user_id=user_id), answer=structs.User)
+    return Call(
+        method="GET",
+        path=path("/v1/users/{user_id}", user_id=user_id),
+        answer=structs.User,
+        headers=headers(("If-None-Match", if_none_match)),
+    )
+
+
+def change_user(
+    user_id: str, body: structs.UserReferenceBody, *, idempotency_key: str, if_match: str
+) -> Call[structs.User]:
+    """Give a user another reference.
+
+    Call them so from now on, if they are still as the caller has seen them; tier and wallet are set elsewhere.
+    """
+    return Call(
+        method="POST",
+        path=path("/v1/users/{user_id}", user_id=user_id),
+        answer=structs.User,
+        body=body,
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
+    )
 
 
 def list_cashback(user_id: str, *, limit: int | None = None, cursor: str | None = None) -> Call[structs.CashbackPage]:
@@ -161,7 +184,37 @@ def cancel_wallet_change(
     )
 
 
-def set_tier(user_id: str, body: structs.TierBody, *, idempotency_key: str) -> Call[structs.User]:
+def export_user(user_id: str) -> Call[structs.UserExport]:
+    """All that is known of a user.
+
+    Return user, wallets, purchases, refunds, cashback, adjustments, statement and blocks as one document.
+
+    It is written while it is read, for ten minutes at most. That it was asked for, with which key, stands among its
+    `disclosures` for good.
+    """
+    return Call(method="GET", path=path("/v1/users/{user_id}/export", user_id=user_id), answer=structs.UserExport)
+
+
+def erase_user(user_id: str, body: structs.OrderBody, *, idempotency_key: str) -> Call[structs.ErasureAnswer]:
+    """Erase a user's personal data.
+
+    Erase reference, tier and wallets for good, and block the user; what was bought and earned stays, of nobody.
+
+    It cannot be undone. While a mint of theirs is under way or stuck it is 409 `cashback_in_flight`. What waits for a
+    wallet expires as its programme says. Do not name the user in `reason`: it is kept.
+    """
+    return Call(
+        method="POST",
+        path=path("/v1/users/{user_id}/erase", user_id=user_id),
+        answer=structs.ErasureAnswer,
+        body=body,
+        headers=headers(("Idempotency-Key", idempotency_key)),
+    )
+
+
+def set_tier(
+    user_id: str, body: structs.TierBody, *, idempotency_key: str, if_match: str | None = None
+) -> Call[structs.User]:
     """Set a user's tier.
 
     Have rules know the user's tier from now on; what was decided stays.
@@ -171,11 +224,13 @@ def set_tier(user_id: str, body: structs.TierBody, *, idempotency_key: str) -> C
         path=path("/v1/users/{user_id}/tier", user_id=user_id),
         answer=structs.User,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 
-def block_user(user_id: str, body: structs.OrderBody, *, idempotency_key: str) -> Call[structs.BlockAnswer]:
+def block_user(
+    user_id: str, body: structs.OrderBody, *, idempotency_key: str, if_match: str | None = None
+) -> Call[structs.BlockAnswer]:
     """Block a user.
 
     Have purchases recorded from now on earn the user nothing, until that is ended; what was granted lives on.
@@ -185,11 +240,13 @@ def block_user(user_id: str, body: structs.OrderBody, *, idempotency_key: str) -
         path=path("/v1/users/{user_id}/block", user_id=user_id),
         answer=structs.BlockAnswer,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 
-def unblock_user(user_id: str, body: structs.OrderBody, *, idempotency_key: str) -> Call[structs.BlockAnswer]:
+def unblock_user(
+    user_id: str, body: structs.OrderBody, *, idempotency_key: str, if_match: str | None = None
+) -> Call[structs.BlockAnswer]:
     """Unblock a user.
 
     Have purchases recorded from now on earn again; those of the meantime are not decided anew.
@@ -199,7 +256,7 @@ def unblock_user(user_id: str, body: structs.OrderBody, *, idempotency_key: str)
         path=path("/v1/users/{user_id}/unblock", user_id=user_id),
         answer=structs.BlockAnswer,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 

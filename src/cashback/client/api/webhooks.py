@@ -33,7 +33,7 @@ def create_webhook_endpoint(body: structs.EndpointBody, *, idempotency_key: str)
     )
 
 
-def show_webhook_endpoint(endpoint_id: str) -> Call[structs.Endpoint]:
+def show_webhook_endpoint(endpoint_id: str, *, if_none_match: str | None = None) -> Call[structs.Endpoint]:
     """One endpoint.
 
     Return an endpoint: whether it is enabled, why not, and since when it fails.
@@ -42,6 +42,26 @@ def show_webhook_endpoint(endpoint_id: str) -> Call[structs.Endpoint]:
         method="GET",
         path=path("/v1/webhooks/endpoints/{endpoint_id}", endpoint_id=endpoint_id),
         answer=structs.Endpoint,
+        headers=headers(("If-None-Match", if_none_match)),
+    )
+
+
+def change_webhook_endpoint(
+    endpoint_id: str, body: structs.EndpointChangeBody, *, idempotency_key: str, if_match: str
+) -> Call[structs.Endpoint]:
+    """Change where an endpoint is, or what it hears of.
+
+    Have the next try go there, and events of these types from now on, if it is still as the caller has seen it.
+
+    Its secret stays, and what is under way to it is delivered, of whatever type. That it fails outdates no edit; that
+    it was disabled does.
+    """
+    return Call(
+        method="POST",
+        path=path("/v1/webhooks/endpoints/{endpoint_id}", endpoint_id=endpoint_id),
+        answer=structs.Endpoint,
+        body=body,
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 
@@ -74,7 +94,7 @@ def rotate_webhook_secret(
 
 
 def enable_webhook_endpoint(
-    endpoint_id: str, body: structs.NothingBody, *, idempotency_key: str
+    endpoint_id: str, body: structs.NothingBody, *, idempotency_key: str, if_match: str | None = None
 ) -> Call[structs.Endpoint]:
     """Enable an endpoint.
 
@@ -85,12 +105,12 @@ def enable_webhook_endpoint(
         path=path("/v1/webhooks/endpoints/{endpoint_id}/enable", endpoint_id=endpoint_id),
         answer=structs.Endpoint,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 
 def disable_webhook_endpoint(
-    endpoint_id: str, body: structs.NothingBody, *, idempotency_key: str
+    endpoint_id: str, body: structs.NothingBody, *, idempotency_key: str, if_match: str | None = None
 ) -> Call[structs.Endpoint]:
     """Disable an endpoint.
 
@@ -101,7 +121,7 @@ def disable_webhook_endpoint(
         path=path("/v1/webhooks/endpoints/{endpoint_id}/disable", endpoint_id=endpoint_id),
         answer=structs.Endpoint,
         body=body,
-        headers=headers(("Idempotency-Key", idempotency_key)),
+        headers=headers(("Idempotency-Key", idempotency_key), ("If-Match", if_match)),
     )
 
 

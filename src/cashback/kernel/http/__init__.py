@@ -9,6 +9,7 @@ from cashback.kernel.http.admission import Admission, may_take
 from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
+from cashback.kernel.http.entity import TAG_HEADER, Held, Seen, SeenIfTold, tagged, tagged_problems
 from cashback.kernel.http.head import Head
 from cashback.kernel.http.limits import Guesses, Limits, RateLimit, charge, charge_in_turn
 from cashback.kernel.http.listing import InOrder, Terms, expanded, page_of, period
@@ -23,12 +24,14 @@ __all__ = [
     "EXCEPTION_HANDLERS",
     "PAGE_DEFAULT",
     "PAGE_MAX",
+    "TAG_HEADER",
     "AccessLog",
     "Admission",
     "ApiKeyAuth",
     "Cursor",
     "Guesses",
     "Head",
+    "Held",
     "IdempotencyKey",
     "InOrder",
     "JsonRequest",
@@ -42,6 +45,8 @@ __all__ = [
     "RateLimit",
     "Reference",
     "Scope",
+    "Seen",
+    "SeenIfTold",
     "StructDocumentation",
     "Terms",
     "charge",
@@ -55,4 +60,6 @@ __all__ = [
     "principal_of",
     "problems",
     "require_operator",
+    "tagged",
+    "tagged_problems",
 ]

@@ -1,8 +1,10 @@
 """What every command over REST says of itself, whoever's it is: done once for each idempotency key (I7)."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from litestar import post
+import msgspec
+from litestar import Response, post
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.spec import Operation
 
@@ -23,6 +25,20 @@ REBUILT_HEADER: Final = ResponseHeader(
     description="Present when it was done so long ago that the answer is made anew, of what stands now.",
     documentation_only=True,
 )
+LOCATION_HEADER: Final = ResponseHeader(
+    name="Location", value="/v1/...", description="Where what was made is shown.", documentation_only=True
+)
+MAKES: Final = "makes"
+"""Where a route notes under which path what it makes is shown, for whoever tells of routes."""
+
+
+class _Made(msgspec.Struct, frozen=True):
+    """What an answer tells of what was made, whatever that is."""
+
+    id: str
+
+
+_made: Final = msgspec.json.Decoder(_Made)
 
 
 def marks(*, is_replay: bool, is_rebuilt: bool) -> dict[str, str]:
@@ -37,22 +53,39 @@ def command_route(  # each named at the route, where it is read
     summary: str,
     tag: str,
     meets: tuple[int, ...] = (403, 404, 409),
+    makes: str | None = None,
     body_bytes_max: int | None = None,
     operation_class: type[Operation] = Operation,
 ) -> post:
     """Return the decorator of a route that does something once for each idempotency key, at a POST to `path`.
 
-    `meets` are the problems it answers beside those of every route and of every body; its body is bounded by
-    `body_bytes_max`, and as all bodies are without it; `operation_class` tells of one that is no JSON.
+    `meets` are the problems it answers beside those of every route and of every body. `makes` is the path that shows
+    what it makes, which its answer calls `id`. Its body is bounded by `body_bytes_max`, and as all bodies are without
+    it; `operation_class` tells of one that is no JSON.
     """
-    bound: dict[str, Any] = {} if body_bytes_max is None else {"request_max_body_size": body_bytes_max}
+    more: dict[str, Any] = {} if body_bytes_max is None else {"request_max_body_size": body_bytes_max}
+    headers = [REPLAY_HEADER, REBUILT_HEADER]
+    if makes is not None:
+        headers.append(LOCATION_HEADER)
+        more |= {"after_request": _placing(makes), "opt": {MAKES: makes}}
     return post(
         path,
         operation_id=operation_id,
         summary=summary,
         tags=[tag],
-        response_headers=[REPLAY_HEADER, REBUILT_HEADER],
+        response_headers=headers,
         responses=problems(*meets, 413, 415),
         operation_class=operation_class,
-        **bound,
+        **more,
     )
+
+
+def _placing(path: str) -> Callable[[Response[Any]], Awaitable[Response[Any]]]:
+    """Return what has an answer tell where that is which it made (RFC 9110, section 15.3.2), a repeat as well."""
+    folder = path.partition("{")[0]
+
+    async def place(response: Response[Any]) -> Response[Any]:
+        response.headers["Location"] = folder + _made.decode(response.content).id
+        return response
+
+    return place

@@ -19,7 +19,9 @@ from cashback.kernel.mistakes import MISTAKES_MAX, gathered
 from cashback.kernel.page import CURSOR_LENGTH_MAX, PAGE_MAX
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
-_KEY_HEADER: Final = IDEMPOTENCY_KEY.lower().encode()
+_ONCE: Final = ((b"idempotency-key", IDEMPOTENCY_KEY), (b"if-match", "If-Match"))
+"""Headers of which one would silently win over the other."""
+
 _NAME_MAX: Final = 100
 _NO_ID: Final = "\ufffd"
 """What bytes that are no text become in a path: no id has it."""
@@ -65,8 +67,8 @@ class _Known(msgspec.Struct, frozen=True):
 class KnownParameters:
     """ASGI middleware inside the router that refuses what its route would not read: a typo is no wish.
 
-    So are two idempotency keys: one of them would silently win. And before any of it, whose key was not made for what
-    the route does: the router alone knows which operation that is.
+    So are two idempotency keys, or two tags of what is edited: one of them would silently win. And before any of it,
+    whose key was not made for what the route does: the router alone knows which operation that is.
     """
 
     def __init__(self, app: ASGIApp, *, scopes: Mapping[str, str]) -> None:
@@ -90,8 +92,10 @@ class KnownParameters:
             problems: list[ParameterInvalid] = []
             if known or scope["query_string"]:
                 problems += islice(_problems(scope["query_string"], known), MISTAKES_MAX)
-            if sum(name == _KEY_HEADER for name, _ in scope["headers"]) > 1:
-                problems.append(ParameterInvalid("name the header once", parameter=IDEMPOTENCY_KEY))
+            named = [name for name, _ in scope["headers"]]
+            for header, told in _ONCE:
+                if named.count(header) > 1:
+                    problems.append(ParameterInvalid("name the header once", parameter=told))
             if problems:
                 raise gathered(problems)
             scope["path_params"] = {name: _storable(value) for name, value in scope["path_params"].items()}

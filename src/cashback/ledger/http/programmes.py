@@ -2,11 +2,25 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, principal_of, problems, require_operator
+from cashback.kernel.entity import tag_of
+from cashback.kernel.http import (
+    PAGE_DEFAULT,
+    TAG_HEADER,
+    Cursor,
+    Held,
+    Limit,
+    Page,
+    Terms,
+    principal_of,
+    problems,
+    require_operator,
+    tagged,
+    tagged_problems,
+)
 from cashback.kernel.money import CURRENCY_PATTERN
 from cashback.ledger.model import ProgrammeAnswer
 from cashback.ledger.service import Readings, programme_answer
@@ -30,14 +44,19 @@ class ProgrammePage(Page[ProgrammeAnswer], frozen=True):
     operation_id="showProgramme",
     summary="The programme in force",
     tags=["Programmes"],
-    responses=problems(403, 404),
+    response_headers=[TAG_HEADER],
+    responses=tagged_problems(403, 404),
 )
 async def show_programme(
-    request: Request[Any, Any, Any], readings: NamedDependency[Readings], currency: TakenCurrency = None
-) -> ProgrammeAnswer:
+    request: Request[Any, Any, Any],
+    readings: NamedDependency[Readings],
+    currency: TakenCurrency = None,
+    if_none_match: Held = None,
+) -> Response[ProgrammeAnswer]:
     """Return the programme in force and what is left of its budgets."""
     require_operator(principal_of(request))
-    return programme_answer(await readings.programme(currency=currency))
+    programme = programme_answer(await readings.programme(currency=currency))
+    return tagged(programme, tag_of(programme), if_none_match)
 
 
 @get(
@@ -45,14 +64,19 @@ async def show_programme(
     operation_id="showOneProgramme",
     summary="One programme",
     tags=["Programmes"],
-    responses=problems(403, 404),
+    response_headers=[TAG_HEADER],
+    responses=tagged_problems(403, 404),
 )
 async def show_one(
-    request: Request[Any, Any, Any], readings: NamedDependency[Readings], programme_id: ProgrammeId
-) -> ProgrammeAnswer:
+    request: Request[Any, Any, Any],
+    readings: NamedDependency[Readings],
+    programme_id: ProgrammeId,
+    if_none_match: Held = None,
+) -> Response[ProgrammeAnswer]:
     """Return a programme and what is left of its budgets, also when it has ended."""
     require_operator(principal_of(request))
-    return programme_answer(await readings.programme(programme_id))
+    programme = programme_answer(await readings.programme(programme_id))
+    return tagged(programme, tag_of(programme), if_none_match)
 
 
 @get(

@@ -39,7 +39,7 @@ from cashback.ledger.service.rates import RateReadings, put_rate
 from cashback.ledger.service.reading_campaigns import CampaignReadings
 from cashback.ledger.service.reading_rulesets import RulesetReadings
 from cashback.ledger.service.readings import Readings, explanation_of
-from cashback.ledger.service.recipients import hold_wallets, link_wallets
+from cashback.ledger.service.recipients import hold_requests, hold_wallets, link_wallets, unlink_wallet
 from cashback.ledger.service.reconciliations import Reconciliations
 from cashback.ledger.service.recovery import Recovery
 from cashback.ledger.service.replaying import Replays
@@ -128,6 +128,7 @@ __all__ = [
     "end_programme",
     "explanation_of",
     "hold_cashback",
+    "hold_requests",
     "hold_wallets",
     "link_wallets",
     "lock_returned",
@@ -149,6 +150,7 @@ __all__ = [
     "start_programme",
     "take_back",
     "trial_balance",
+    "unlink_wallet",
     "withdraw_ruleset",
     "write_off",
 ]

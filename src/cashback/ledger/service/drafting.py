@@ -65,13 +65,13 @@ async def change_draft(tx: Tx, change: DraftChange, *, now: datetime) -> DraftAn
     return await _become(tx, msgspec.structs.replace(draft, document=document), now)
 
 
-async def discard_draft(tx: Tx, draft_id: str, *, now: datetime) -> DraftAnswer:
-    """Return the draft, discarded: it can be read and compared, and changes no more.
+async def discard_draft(tx: Tx, draft_id: str, *, revision: int | None, now: datetime) -> DraftAnswer:
+    """Return the draft, of that revision unless it is None, discarded: it can be read, and changes no more.
 
     Raises:
-        DraftUnknown, DraftClosed: roll `tx` back.
+        DraftUnknown, DraftClosed, DraftOutdated: roll `tx` back.
     """
-    draft = await lock_open(tx, draft_id, revision=None)
+    draft = await lock_open(tx, draft_id, revision=revision)
     return await _become(tx, msgspec.structs.replace(draft, discarded_at=now), now)
 
 

@@ -1,9 +1,10 @@
-"""Whose wallet is whose: how many users have one, and how many may."""
+"""Whose wallet is whose: how many users have one, how many may, and that it is forgotten."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from cashback.kernel.db import Tx
+from cashback.ledger.model import State
 
 STRIPES: Final = 256
 """Wallets share so many locks: a batch takes no more of them, however many wallets it names."""
@@ -70,3 +71,46 @@ async def users_per_wallet(tx: Tx) -> int:
     )
     [(most,)] = await cursor.fetchall()
     return int(most)
+
+
+async def is_linked(tx: Tx, user_id: str) -> bool:
+    """Tell whether a user has a wallet."""
+    cursor = await tx.execute(
+        """
+        select exists (
+            select
+            from ledger.recipients
+            where user_id = %(user)s)
+        """,
+        {"user": user_id},
+    )
+    [(found,)] = await cursor.fetchall()
+    return bool(found)
+
+
+async def lock_cashbacks(tx: Tx, user_id: str, states: Sequence[State]) -> list[State]:
+    """Return how a user's cashbacks in these states stand once nobody else moves them, locked until `tx` ends."""
+    cursor = await tx.execute(
+        """
+        select state
+        from ledger.cashback_ledger
+        where user_id = %(user)s
+          and state = any(%(states)b)
+        order by position
+        for update
+        """,
+        {"user": user_id, "states": [state.value for state in states]},
+    )
+    return [State(row[0]) for row in await cursor.fetchall()]
+
+
+async def unlink(tx: Tx, user_id: str) -> bool:
+    """Forget a user's wallet, and tell whether there was one."""
+    cursor = await tx.execute(
+        """
+        select ledger.unlink_wallet(%(user)s)
+        """,
+        {"user": user_id},
+    )
+    [(was_linked,)] = await cursor.fetchall()
+    return bool(was_linked)

@@ -12,7 +12,7 @@ wiring        what handlers ask for, by name
 application   the routes and what stands around them
 guards        how strictly that does
 operations    alive, ready
-openapi       the document, as far as no handler says it
+openapi       the document: what no handler says, and where it is served
 reference     pages about its problems, which it serves to everybody; problems.toml is what they are made of
 scopes        what a key must have been made for, by operation
 """

@@ -27,7 +27,7 @@ from cashback.kernel.http import (
 )
 from cashback.kernel.lifecycle import Check
 from cashback.processes.api.guards import Guards
-from cashback.processes.api.openapi import document_of_one
+from cashback.processes.api.openapi import document_of_one, document_routes
 from cashback.processes.api.operations import operations
 from cashback.processes.api.reference import reference_routes
 from cashback.processes.api.scopes import SCOPES
@@ -44,7 +44,7 @@ def application(
     given = {**services, "key_orders": KeyOrders(keys)}
     routes = [*cashback.purchases.http.ROUTES, *cashback.ledger.http.ROUTES, *cashback.webhooks.http.ROUTES]
     app = Litestar(
-        route_handlers=[*routes, *operations(checks), *reference_routes()],
+        route_handlers=[*routes, *operations(checks), *document_routes(), *reference_routes()],
         dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in given.items()},
         middleware=[DefineMiddleware(KnownParameters, scopes=SCOPES)],
         plugins=[StructDocumentation()],

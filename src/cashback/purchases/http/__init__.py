@@ -6,10 +6,12 @@ from cashback.purchases.http.audit import AUDIT_ROUTES
 from cashback.purchases.http.bulk import BULK_ROUTES
 from cashback.purchases.http.campaigns import CAMPAIGN_ROUTES
 from cashback.purchases.http.directory import DIRECTORY_ROUTES
+from cashback.purchases.http.edits import EDIT_ROUTES
 from cashback.purchases.http.facts import FACT_ROUTES
 from cashback.purchases.http.listing import LIST_ROUTES
 from cashback.purchases.http.ownership import OWNERSHIP_ROUTES
 from cashback.purchases.http.people import PEOPLE_ROUTES
+from cashback.purchases.http.privacy import PRIVACY_ROUTES
 from cashback.purchases.http.programmes import PROGRAMME_ROUTES
 from cashback.purchases.http.purchases import PURCHASE_ROUTES
 from cashback.purchases.http.rates import RATE_ROUTES
@@ -30,6 +32,8 @@ ROUTES = [
     *WRITE_OFF_ROUTES,
     *PEOPLE_ROUTES,
     *OWNERSHIP_ROUTES,
+    *EDIT_ROUTES,
+    *PRIVACY_ROUTES,
     *FACT_ROUTES,
     *STANDING_ROUTES,
     *PROGRAMME_ROUTES,

@@ -53,7 +53,11 @@ class AdjustmentPage(Page[AdjustmentAnswer], frozen=True):
 
 
 @command_route(
-    "/v1/adjustments", operation_id="createAdjustment", summary="Give or take back cashback by hand", tag="Cashback"
+    "/v1/adjustments",
+    operation_id="createAdjustment",
+    summary="Give or take back cashback by hand",
+    tag="Cashback",
+    makes="/v1/adjustments/{adjustment_id}",
 )
 async def create_adjustment(
     request: Request[Any, Any, Any],

@@ -60,7 +60,9 @@ class ApiKeyPage(Page[ApiKeyAnswer], frozen=True):
     """One page of API keys; `next_cursor` is null on the last one."""
 
 
-@command_route("/v1/api-keys", operation_id="createApiKey", summary="Create an API key", tag=TAG)
+@command_route(
+    "/v1/api-keys", operation_id="createApiKey", summary="Create an API key", tag=TAG, makes="/v1/api-keys/{key_id}"
+)
 async def create_api_key(
     request: Request[Any, Any, Any],
     key_orders: NamedDependency[KeyOrders],
@@ -103,7 +105,13 @@ async def show_api_key(
     return await key_orders.key(_in_path(key_id), by=principal_of(request))
 
 
-@command_route("/v1/api-keys/{key_id:str}/rotate", operation_id="rotateApiKey", summary="Replace an API key", tag=TAG)
+@command_route(
+    "/v1/api-keys/{key_id:str}/rotate",
+    operation_id="rotateApiKey",
+    summary="Replace an API key",
+    tag=TAG,
+    makes="/v1/api-keys/{key_id}",
+)
 async def rotate_api_key(
     request: Request[Any, Any, Any],
     key_orders: NamedDependency[KeyOrders],

@@ -8,9 +8,12 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
+from cashback.kernel.entity import tag_of
 from cashback.kernel.http import (
     PAGE_DEFAULT,
+    TAG_HEADER,
     Cursor,
+    Held,
     IdempotencyKey,
     Limit,
     Page,
@@ -18,6 +21,8 @@ from cashback.kernel.http import (
     principal_of,
     problems,
     require_operator,
+    tagged,
+    tagged_problems,
 )
 from cashback.kernel.money import Amount
 from cashback.purchases.http.commands import ReasonBody, answer, command_route, ordered_by
@@ -64,7 +69,11 @@ class CampaignPage(Page[CampaignAnswer], frozen=True):
 
 
 @command_route(
-    "/v1/campaigns", operation_id="createCampaign", summary="Create a campaign with its budget", tag="Campaigns"
+    "/v1/campaigns",
+    operation_id="createCampaign",
+    summary="Create a campaign with its budget",
+    tag="Campaigns",
+    makes="/v1/campaigns/{campaign_id}",
 )
 async def create_campaign(
     request: Request[Any, Any, Any],
@@ -160,14 +169,19 @@ async def rebalance(
     operation_id="showCampaign",
     summary="One campaign",
     tags=["Campaigns"],
-    responses=problems(403, 404),
+    response_headers=[TAG_HEADER],
+    responses=tagged_problems(403, 404),
 )
 async def show_campaign(
-    request: Request[Any, Any, Any], campaign_readings: NamedDependency[CampaignReadings], campaign_id: CampaignId
-) -> CampaignAnswer:
+    request: Request[Any, Any, Any],
+    campaign_readings: NamedDependency[CampaignReadings],
+    campaign_id: CampaignId,
+    if_none_match: Held = None,
+) -> Response[CampaignAnswer]:
     """Return a campaign and what is left of its budget."""
     require_operator(principal_of(request))
-    return await campaign_readings.campaign(campaign_id)
+    campaign = await campaign_readings.campaign(campaign_id)
+    return tagged(campaign, tag_of(campaign), if_none_match)
 
 
 @get(

@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from cashback.kernel.http import IdempotencyKey
+from cashback.kernel.http import IdempotencyKey, SeenIfTold
 from cashback.kernel.patterns import MCC_PATTERN, SLUG_PATTERN
 from cashback.purchases.http.commands import answer, command_route, in_path, ordered_by
 from cashback.purchases.http.people import MerchantId, UserId
@@ -35,34 +35,43 @@ class TierBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     operation_id="setMerchantFacts",
     summary="Set a merchant's category and owners",
     tag="Merchants",
+    meets=(403, 404, 409, 412),
 )
-async def set_merchant_facts(
+async def set_merchant_facts(  # what the framework hands over, each by its name
     request: Request[Any, Any, Any],
     facts: NamedDependency[Facts],
     merchant_id: MerchantId,
     data: JSONBody[MerchantFactsBody],
     idempotency_key: IdempotencyKey,
+    if_match: SeenIfTold = None,
 ) -> Response[Merchant]:
     """Have rules know its category, and what its owners buy there as self-dealing, from now on."""
     order = ordered_by(request, idempotency_key)
     asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
-    return answer(
-        await facts.set_merchant(order, MerchantFacts(merchant_id=asked, mcc=data.mcc, owners=tuple(data.owners)))
-    )
+    new = MerchantFacts(merchant_id=asked, mcc=data.mcc, owners=tuple(data.owners))
+    return answer(await facts.set_merchant(order, new, seen=if_match))
 
 
-@command_route("/v1/users/{user_id:str}/tier", operation_id="setTier", summary="Set a user's tier", tag="Users")
-async def set_tier(
+@command_route(
+    "/v1/users/{user_id:str}/tier",
+    operation_id="setTier",
+    summary="Set a user's tier",
+    tag="Users",
+    meets=(403, 404, 409, 412),
+)
+async def set_tier(  # as above
     request: Request[Any, Any, Any],
     facts: NamedDependency[Facts],
     user_id: UserId,
     data: JSONBody[TierBody],
     idempotency_key: IdempotencyKey,
+    if_match: SeenIfTold = None,
 ) -> Response[User]:
     """Have rules know the user's tier from now on; what was decided stays."""
     order = ordered_by(request, idempotency_key)
     asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
-    return answer(await facts.set_tier(order, TierChange(user_id=asked, tier=data.tier, since=data.since)))
+    change = TierChange(user_id=asked, tier=data.tier, since=data.since)
+    return answer(await facts.set_tier(order, change, seen=if_match))
 
 
 FACT_ROUTES = [set_merchant_facts, set_tier]

@@ -7,17 +7,23 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
+from cashback.kernel.entity import tag_of
 from cashback.kernel.http import (
     PAGE_DEFAULT,
+    TAG_HEADER,
     Cursor,
+    Held,
     IdempotencyKey,
     Limit,
     Page,
     Reference,
+    SeenIfTold,
     place_of,
     principal_of,
     problems,
     require_operator,
+    tagged,
+    tagged_problems,
 )
 from cashback.purchases.http.commands import answer, asked_by, command_route, in_path
 from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User, UserUnknown
@@ -66,7 +72,14 @@ class CashbackPage(Page[CashbackItem], frozen=True):
     """One page of a user's cashback; `next_cursor` is null on the last one."""
 
 
-@command_route("/v1/users", operation_id="createUser", summary="Create a user", tag="Users", meets=(403, 409))
+@command_route(
+    "/v1/users",
+    operation_id="createUser",
+    summary="Create a user",
+    tag="Users",
+    meets=(403, 409),
+    makes="/v1/users/{user_id}",
+)
 async def create_user(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],
@@ -85,13 +98,20 @@ async def create_user(
     return answer(await people.create_user(command))
 
 
-@command_route("/v1/users/{user_id:str}/wallet", operation_id="setWallet", summary="Set a user's wallet", tag="Users")
-async def set_wallet(
+@command_route(
+    "/v1/users/{user_id:str}/wallet",
+    operation_id="setWallet",
+    summary="Set a user's wallet",
+    tag="Users",
+    meets=(403, 404, 409, 412),
+)
+async def set_wallet(  # what the framework hands over, each by its name
     request: Request[Any, Any, Any],
     people: NamedDependency[People],
     user_id: UserId,
     data: JSONBody[WalletBody],
     idempotency_key: IdempotencyKey,
+    if_match: SeenIfTold = None,
 ) -> Response[User]:
     """Use this wallet from now on; cashback that waited for one is minted to it.
 
@@ -106,16 +126,24 @@ async def set_wallet(
         person=data.person,
         reason=data.reason,
     )
-    return answer(await people.set_wallet(command))
+    return answer(await people.set_wallet(command, seen=if_match))
 
 
 @get(
-    "/v1/users/{user_id:str}", operation_id="showUser", summary="One user", tags=["Users"], responses=problems(403, 404)
+    "/v1/users/{user_id:str}",
+    operation_id="showUser",
+    summary="One user",
+    tags=["Users"],
+    response_headers=[TAG_HEADER],
+    responses=tagged_problems(403, 404),
 )
-async def show_user(request: Request[Any, Any, Any], people: NamedDependency[People], user_id: UserId) -> User:
-    """Return a user with the wallet in use."""
+async def show_user(
+    request: Request[Any, Any, Any], people: NamedDependency[People], user_id: UserId, if_none_match: Held = None
+) -> Response[User]:
+    """Return a user with the wallet in use; what they earned moves no `ETag`."""
     require_operator(principal_of(request))
-    return await people.user(in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown))
+    user = await people.user(in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown))
+    return tagged(user, tag_of(user), if_none_match)
 
 
 @get(
@@ -154,7 +182,13 @@ async def show_balance(
     return await user_stories.balance(user_id)
 
 
-@command_route("/v1/merchants", operation_id="createMerchant", summary="Create a merchant", tag="Merchants")
+@command_route(
+    "/v1/merchants",
+    operation_id="createMerchant",
+    summary="Create a merchant",
+    tag="Merchants",
+    makes="/v1/merchants/{merchant_id}",
+)
 async def create_merchant(
     request: Request[Any, Any, Any],
     people: NamedDependency[People],
@@ -172,17 +206,22 @@ async def create_merchant(
     operation_id="showMerchant",
     summary="One merchant",
     tags=["Merchants"],
-    responses=problems(404),
+    response_headers=[TAG_HEADER],
+    responses=tagged_problems(404),
 )
 async def show_merchant(
-    request: Request[Any, Any, Any], people: NamedDependency[People], merchant_id: MerchantId
-) -> Merchant:
+    request: Request[Any, Any, Any],
+    people: NamedDependency[People],
+    merchant_id: MerchantId,
+    if_none_match: Held = None,
+) -> Response[Merchant]:
     """Return a merchant; a merchant sees itself only."""
     asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
     if not principal_of(request).may_see(asked):
         # In the very words of what does not exist, or they would tell that it does.
         raise MerchantUnknown("there is no such merchant", merchant_id=asked)
-    return await people.merchant(asked)
+    merchant = await people.merchant(asked)
+    return tagged(merchant, tag_of(merchant), if_none_match)
 
 
 PEOPLE_ROUTES = [create_user, set_wallet, show_user, list_cashback, show_balance, create_merchant, show_merchant]

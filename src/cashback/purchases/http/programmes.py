@@ -42,7 +42,12 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 @command_route(
-    "/v1/programmes", operation_id="createProgramme", summary="Start a programme", tag="Programmes", meets=(403, 409)
+    "/v1/programmes",
+    operation_id="createProgramme",
+    summary="Start a programme",
+    tag="Programmes",
+    meets=(403, 409),
+    makes="/v1/programmes/{programme_id}",
 )
 async def create_programme(
     request: Request[Any, Any, Any],

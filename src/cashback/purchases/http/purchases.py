@@ -59,7 +59,13 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ) = None
 
 
-@command_route("/v1/purchases", operation_id="createPurchase", summary="Record a purchase", tag="Purchases")
+@command_route(
+    "/v1/purchases",
+    operation_id="createPurchase",
+    summary="Record a purchase",
+    tag="Purchases",
+    makes="/v1/purchases/{purchase_id}",
+)
 async def create_purchase(
     request: Request[Any, Any, Any],
     purchases: NamedDependency[Purchases],

@@ -56,7 +56,13 @@ class ParkedPage(Page[RefundAnswer], frozen=True):
     """One page of parked refunds; `next_cursor` is null on the last one."""
 
 
-@command_route("/v1/refunds", operation_id="createRefund", summary="Return a purchase, or a part of it", tag="Refunds")
+@command_route(
+    "/v1/refunds",
+    operation_id="createRefund",
+    summary="Return a purchase, or a part of it",
+    tag="Refunds",
+    makes="/v1/refunds/{refund_id}",
+)
 async def create_refund(
     request: Request[Any, Any, Any],
     refunds: NamedDependency[Refunds],

@@ -12,6 +12,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from cashback.kernel.http import (
     PAGE_DEFAULT,
     Cursor,
+    Held,
     IdempotencyKey,
     Limit,
     Page,
@@ -19,6 +20,8 @@ from cashback.kernel.http import (
     principal_of,
     problems,
     require_operator,
+    tagged,
+    tagged_problems,
 )
 from cashback.purchases.http.rulesets import DraftId, RulesetId
 from cashback.purchases.service.rulesets import (
@@ -90,15 +93,18 @@ async def lint_draft(
     summary="One draft with its document",
     tags=["Rulesets"],
     response_headers=[ETAG],
-    responses=problems(403, 404),
+    responses=tagged_problems(403, 404),
 )
 async def show_draft(
-    request: Request[Any, Any, Any], ruleset_readings: NamedDependency[RulesetReadings], draft_id: DraftId
+    request: Request[Any, Any, Any],
+    ruleset_readings: NamedDependency[RulesetReadings],
+    draft_id: DraftId,
+    if_none_match: Held = None,
 ) -> Response[DraftStory]:
-    """Return a draft; its `ETag` is what a change or a publication wants in `If-Match`."""
+    """Return a draft; its `ETag` is what a change, a publication or an end of it names in `If-Match`."""
     require_operator(principal_of(request))
     draft = await ruleset_readings.draft(draft_id)
-    return Response(draft, headers={"ETag": f'"{draft.revision}"'})
+    return tagged(draft, f'"{draft.revision}"', if_none_match)
 
 
 @get(

@@ -28,13 +28,12 @@ DOCUMENT_BYTES_MAX: Final = 1_310_720
 
 DraftId: TypeAlias = Annotated[str, PathParameter(description="A draft's id, `drf_...`.")]
 RulesetId: TypeAlias = Annotated[str, PathParameter(description="A version's id, `rul_...`.")]
-Revision: TypeAlias = Annotated[
-    str,
-    HeaderParameter(
-        name="If-Match",
-        pattern=r'^"[1-9][0-9]{0,8}"$',
-        description="The `ETag` of the draft as the caller has seen it: its revision in quotation marks.",
-    ),
+_REVISION: Final = r'^"[1-9][0-9]{0,8}"$'
+_SEEN: Final = "The `ETag` of the draft as the caller has seen it: its revision in quotation marks."
+Revision: TypeAlias = Annotated[str, HeaderParameter(name="If-Match", pattern=_REVISION, description=_SEEN)]
+RevisionIfTold: TypeAlias = Annotated[
+    str | None,
+    HeaderParameter(name="If-Match", pattern=_REVISION, description=f"{_SEEN} Without it, it is done in any case."),
 ]
 
 
@@ -65,6 +64,7 @@ class WindowBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     summary="Draft a ruleset",
     tag="Rulesets",
     body_bytes_max=DOCUMENT_BYTES_MAX,
+    makes="/v1/ruleset-drafts/{draft_id}",
 )
 async def create_draft(
     request: Request[Any, Any, Any],
@@ -99,17 +99,23 @@ async def change_draft(  # what the framework hands over, each by its name
 
 
 @command_route(
-    "/v1/ruleset-drafts/{draft_id:str}/discard", operation_id="discardDraft", summary="Discard a draft", tag="Rulesets"
+    "/v1/ruleset-drafts/{draft_id:str}/discard",
+    operation_id="discardDraft",
+    summary="Discard a draft",
+    tag="Rulesets",
+    meets=(403, 404, 409, 412),
 )
-async def discard_draft(
+async def discard_draft(  # as above
     request: Request[Any, Any, Any],
     rulesets: NamedDependency[Rulesets],
     draft_id: DraftId,
     data: JSONBody[ReasonBody],
     idempotency_key: IdempotencyKey,
+    if_match: RevisionIfTold = None,
 ) -> Response[DraftAnswer]:
     """Have the draft change no more and never be published; it can still be read."""
-    return answer(await rulesets.discard(ordered_by(request, idempotency_key), draft_id, reason=data.reason))
+    order, revision = ordered_by(request, idempotency_key), None if if_match is None else int(if_match.strip('"'))
+    return answer(await rulesets.discard(order, draft_id, reason=data.reason, revision=revision))
 
 
 @command_route(
@@ -118,6 +124,7 @@ async def discard_draft(
     summary="Publish a draft in a window",
     tag="Rulesets",
     meets=(403, 404, 409, 412),
+    makes="/v1/rulesets/{ruleset_id}",
 )
 async def publish_draft(  # as above
     request: Request[Any, Any, Any],

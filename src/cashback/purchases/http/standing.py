@@ -12,6 +12,7 @@ from cashback.kernel.http import (
     IdempotencyKey,
     Limit,
     Page,
+    SeenIfTold,
     place_of,
     principal_of,
     problems,
@@ -32,28 +33,44 @@ class ActivityPage(Page[ActivityItem], frozen=True):
     """One page of a merchant's deactivations and the ends of them; `next_cursor` is null on the last one."""
 
 
-@command_route("/v1/users/{user_id:str}/block", operation_id="blockUser", summary="Block a user", tag="Users")
-async def block_user(
+@command_route(
+    "/v1/users/{user_id:str}/block",
+    operation_id="blockUser",
+    summary="Block a user",
+    tag="Users",
+    meets=(403, 404, 409, 412),
+)
+async def block_user(  # what the framework hands over, each by its name
     request: Request[Any, Any, Any],
     standings: NamedDependency[Standings],
     user_id: UserId,
     data: JSONBody[OrderBody],
     idempotency_key: IdempotencyKey,
+    if_match: SeenIfTold = None,
 ) -> Response[BlockAnswer]:
     """Have purchases recorded from now on earn the user nothing, until that is ended; what was granted lives on."""
-    return answer(await standings.set(_block(user_id, signed_by(request, idempotency_key, data), is_blocked=True)))
+    said = _block(user_id, signed_by(request, idempotency_key, data), is_blocked=True)
+    return answer(await standings.set(said, seen=if_match))
 
 
-@command_route("/v1/users/{user_id:str}/unblock", operation_id="unblockUser", summary="Unblock a user", tag="Users")
-async def unblock_user(
+@command_route(
+    "/v1/users/{user_id:str}/unblock",
+    operation_id="unblockUser",
+    summary="Unblock a user",
+    tag="Users",
+    meets=(403, 404, 409, 412),
+)
+async def unblock_user(  # as above
     request: Request[Any, Any, Any],
     standings: NamedDependency[Standings],
     user_id: UserId,
     data: JSONBody[OrderBody],
     idempotency_key: IdempotencyKey,
+    if_match: SeenIfTold = None,
 ) -> Response[BlockAnswer]:
     """Have purchases recorded from now on earn again; those of the meantime are not decided anew."""
-    return answer(await standings.set(_block(user_id, signed_by(request, idempotency_key, data), is_blocked=False)))
+    said = _block(user_id, signed_by(request, idempotency_key, data), is_blocked=False)
+    return answer(await standings.set(said, seen=if_match))
 
 
 @get(
@@ -82,21 +99,22 @@ async def list_blocks(
     operation_id="deactivateMerchant",
     summary="Deactivate a merchant",
     tag="Merchants",
+    meets=(403, 404, 409, 412),
 )
-async def deactivate_merchant(
+async def deactivate_merchant(  # as above
     request: Request[Any, Any, Any],
     standings: NamedDependency[Standings],
     merchant_id: MerchantId,
     data: JSONBody[OrderBody],
     idempotency_key: IdempotencyKey,
+    if_match: SeenIfTold = None,
 ) -> Response[ActivityAnswer]:
     """Have purchases recorded there from now on earn nothing, until that is ended; what was granted lives on.
 
     Its API keys go on: it still records purchases and refunds.
     """
-    return answer(
-        await standings.set(_activity(merchant_id, signed_by(request, idempotency_key, data), is_active=False))
-    )
+    said = _activity(merchant_id, signed_by(request, idempotency_key, data), is_active=False)
+    return answer(await standings.set(said, seen=if_match))
 
 
 @command_route(
@@ -104,18 +122,19 @@ async def deactivate_merchant(
     operation_id="activateMerchant",
     summary="Activate a merchant again",
     tag="Merchants",
+    meets=(403, 404, 409, 412),
 )
-async def activate_merchant(
+async def activate_merchant(  # as above
     request: Request[Any, Any, Any],
     standings: NamedDependency[Standings],
     merchant_id: MerchantId,
     data: JSONBody[OrderBody],
     idempotency_key: IdempotencyKey,
+    if_match: SeenIfTold = None,
 ) -> Response[ActivityAnswer]:
     """Have purchases recorded there from now on earn again; those of the meantime are not decided anew."""
-    return answer(
-        await standings.set(_activity(merchant_id, signed_by(request, idempotency_key, data), is_active=True))
-    )
+    said = _activity(merchant_id, signed_by(request, idempotency_key, data), is_active=True)
+    return answer(await standings.set(said, seen=if_match))
 
 
 @get(

@@ -69,7 +69,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """A user with the wallet in use; also the answer to creating one or to setting a wallet.
 
     `wallet_proof` is `operator` where an operator said so, `eip4361` where the wallet has signed. `next_wallet` is one
-    that waits to be used from `next_wallet_at` on.
+    that waits to be used from `next_wallet_at` on. Of one whose data was erased (`erased_at`) nothing else is known.
     """
 
     id: str
@@ -83,6 +83,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     wallet_proof: str | None = None
     next_wallet: str | None = None
     next_wallet_at: datetime | None = None
+    erased_at: datetime | None = None
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):

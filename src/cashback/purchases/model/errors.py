@@ -1,6 +1,6 @@
 """What keeps a command from being done, by a stable code each."""
 
-from cashback.kernel.errors import Broken, Busy, Conflict, Forbidden, Invalid, NotFound, Unavailable
+from cashback.kernel.errors import Broken, Busy, Conflict, Forbidden, Invalid, NotFound, Outdated, Unavailable
 
 
 class WalletInvalid(Invalid):
@@ -37,6 +37,30 @@ class UserUnknown(NotFound):
     """There is no such user."""
 
     code = "user_unknown"
+
+
+class UserOutdated(Outdated):
+    """Somebody has changed the user since the caller has seen them."""
+
+    code = "user_outdated"
+
+
+class MerchantOutdated(Outdated):
+    """Somebody has changed the merchant since the caller has seen it."""
+
+    code = "merchant_outdated"
+
+
+class UserErased(Conflict):
+    """The data that made the user a person was erased: nothing is known of them any more, nor noted again."""
+
+    code = "user_erased"
+
+
+class CashbackInFlight(Conflict):
+    """A mint of the user's is under way or stuck, and goes to their wallet once it is decided."""
+
+    code = "cashback_in_flight"
 
 
 class UserAmbiguous(Conflict):

@@ -137,12 +137,14 @@ class WalletStanding(msgspec.Struct, frozen=True, kw_only=True):
     """The wallet that a user has now, if any, how that is known, and the change that waits, if any.
 
     `was_proved` is whether the user has ever proved one, unless a person cancelled that.
+    One who was erased has neither, and never will.
     """
 
     wallet: str | None = None
     proof: Proof | None = None
     waiting: WalletChange | None = None
     was_proved: bool = False
+    is_erased: bool = False
 
     @property
     def is_proved(self) -> bool:

@@ -9,12 +9,12 @@ KNOWN_SCOPES: Final = frozenset(
     f"{subject}:{act}"
     for act, subjects in {
         "read": (
-            "adjustments audit books campaigns cashback debts events keys merchants mints programmes purchases rates"
-            " refunds rulesets users wallets webhooks"
+            "adjustments audit books campaigns cashback debts events keys merchants mints privacy programmes purchases"
+            " rates refunds rulesets users wallets webhooks"
         ),
         "write": (
-            "adjustments campaigns debts keys merchants programmes purchases rates refunds reviews rulesets users"
-            " wallets webhooks"
+            "adjustments campaigns debts keys merchants privacy programmes purchases rates refunds reviews rulesets"
+            " users wallets webhooks"
         ),
     }.items()
     for subject in subjects.split()

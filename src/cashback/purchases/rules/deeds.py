@@ -16,6 +16,7 @@ from cashback.purchases.model import (
 )
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand
 from cashback.purchases.model.ownership import ChangeCancellation, NewChallenge, NewProof
+from cashback.purchases.model.privacy import Erasure
 from cashback.purchases.model.refunds import DebtWriteOff, NewRefund
 from cashback.purchases.model.standing import MerchantActivity, UserBlock
 from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
@@ -39,6 +40,7 @@ _DEEDS: Final[Mapping[type[Command], str]] = {
     NewChallenge: "create_wallet_challenge",
     NewProof: "create_wallet_proof",
     ChangeCancellation: "cancel_wallet_change",
+    Erasure: "erase_user",
 }
 
 

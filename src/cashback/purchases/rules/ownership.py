@@ -1,5 +1,6 @@
 """What a wallet is asked to sign, and what becomes of a wish for another one.
 
+the user was erased ──▶ refused
 no wallet yet, or the same one with a proof ──▶ at once
 nothing was proved, and an operator says so ──▶ at once
 something was proved, and an operator says otherwise ──▶ refused, unless a person answers for it
@@ -14,6 +15,7 @@ import msgspec
 
 from cashback.kernel import siwe
 from cashback.kernel.errors import Rejected
+from cashback.purchases.model.errors import UserErased
 from cashback.purchases.model.ownership import (
     CHALLENGE_S,
     Challenge,
@@ -112,6 +114,8 @@ def octets_of(signature: str) -> bytes:
 
 def course_of(standing: WalletStanding, wish: Wish, *, now: datetime, cooldown_s: int) -> Course | Rejected:
     """Return what becomes of a wish as things stand, or why nothing does."""
+    if standing.is_erased:
+        return UserErased("the data of this user was erased, and no wallet is noted again", parameter="user_id")
     is_same = standing.wallet == wish.wallet
     is_change = not is_same or standing.waiting is not None
     if wish.is_bare and standing.is_proved and is_change:

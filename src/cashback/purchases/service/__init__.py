@@ -8,6 +8,9 @@ from cashback.purchases.service.campaigns import Campaigns
 from cashback.purchases.service.committer import Limits
 from cashback.purchases.service.cooling import CoolDown
 from cashback.purchases.service.directory import Directory
+from cashback.purchases.service.editing import Edits
+from cashback.purchases.service.erasing import Erasing, ErasureAnswer
+from cashback.purchases.service.exporting import Exports, UserExport
 from cashback.purchases.service.facts import Facts
 from cashback.purchases.service.forgetting import AnswerForgetter
 from cashback.purchases.service.key_orders import KeyOrders
@@ -47,6 +50,10 @@ __all__ = [
     "CoolDown",
     "DebtWriteOffs",
     "Directory",
+    "Edits",
+    "Erasing",
+    "ErasureAnswer",
+    "Exports",
     "Facts",
     "KeyOrders",
     "Limits",
@@ -70,6 +77,7 @@ __all__ = [
     "Standings",
     "State",
     "Statement",
+    "UserExport",
     "UserStatements",
     "UserStories",
     "Verdicts",

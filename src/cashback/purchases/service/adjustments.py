@@ -71,9 +71,8 @@ class Adjustments:
         if isinstance(result, CashbackError):
             raise result
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning(
-                "cashback.adjusted", kind=type(command).__name__, by=command.person.strip(), why=command.reason.strip()
-            )
+            made = msgspec.json.decode(result.answer, type=AdjustmentAnswer)
+            log.warning("cashback.adjusted", kind=type(command).__name__, adjustment=made.id)
         return result
 
 

@@ -136,13 +136,13 @@ async def _apply(tx: Tx, due: Sequence[WalletChange], now: datetime) -> tuple[li
         return [], []
     shared = await ledger.hold_wallets(tx, [(change.user_id, change.wallet) for change in due])
     await people.lock_users(tx, sorted({change.user_id for change in due}))
-    # Read once the users are locked: whoever cancelled or superseded one of them has said so by now.
+    # Read once the users are locked: whoever cancelled or superseded one has said so by now, or erased its user.
     known = await store.read(tx, [change.id for change in due])
     applied: list[WalletChange] = []
     refused: list[WalletChange] = []
     joined: dict[str, int] = {}
     for change, one in zip(due, shared, strict=True):
-        if known[change.id].ended_at is not None:
+        if change.id not in known or known[change.id].ended_at is not None:
             continue
         beside = joined.get(change.wallet, 0)
         if not one.has_room(beside=beside):

@@ -1,13 +1,14 @@
 """What rules ask about people, as operators set it: a merchant's category and owners, a user's tier."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
 
 from cashback.kernel.db import Tx
 from cashback.kernel.instants import WANTED, is_in_range
-from cashback.purchases.model import FieldInvalid, Merchant, MerchantUnknown, Order, Outcome, User, UserUnknown
+from cashback.purchases.model import FieldInvalid, Merchant, Order, Outcome, User, UserUnknown
+from cashback.purchases.service.editing import seen_merchant, seen_user
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.store import facts as store
 from cashback.purchases.store import people
@@ -36,22 +37,22 @@ class Facts:
         """Have each done once by `orders`."""
         self._orders = orders
 
-    async def set_merchant(self, caller: Order, facts: MerchantFacts) -> Outcome:
-        """Set a merchant's category and owners; the answer is a `Merchant`."""
+    async def set_merchant(self, caller: Order, facts: MerchantFacts, *, seen: str | None = None) -> Outcome:
+        """Set a merchant's category and owners, if it is still as `seen`; the answer is a `Merchant`."""
         order = msgspec.structs.replace(caller, what="set_merchant_facts", terms=facts)
-        return await self._orders.do(order, partial(_set_merchant, facts))
+        return await self._orders.do(order, partial(_set_merchant, facts, seen))
 
-    async def set_tier(self, caller: Order, change: TierChange) -> Outcome:
-        """Set a user's tier; the answer is a `User`."""
+    async def set_tier(self, caller: Order, change: TierChange, *, seen: str | None = None) -> Outcome:
+        """Set a user's tier, if they are still as `seen`; the answer is a `User`."""
         order = msgspec.structs.replace(caller, what="set_tier", terms=change)
-        return await self._orders.do(order, partial(_set_tier, change))
+        return await self._orders.do(order, partial(_set_tier, change, seen))
 
 
-async def _set_merchant(facts: MerchantFacts, tx: Tx, now: datetime) -> Merchant:
+async def _set_merchant(facts: MerchantFacts, seen: str | None, tx: Tx, now: datetime) -> Merchant:
     """Return the merchant with its new facts.
 
     Raises:
-        MerchantUnknown: there is none.
+        MerchantUnknown, MerchantOutdated: there is none, or it is another than was seen.
         UserUnknown: one of the owners is no user.
         FieldInvalid: an owner is named twice.
     """
@@ -62,19 +63,16 @@ async def _set_merchant(facts: MerchantFacts, tx: Tx, now: datetime) -> Merchant
             raise UserUnknown("an owner is a user", pointer=f"/owners/{place}")
         if owner in facts.owners[:place]:
             raise FieldInvalid("an owner is named once", pointer=f"/owners/{place}")
-    if not await store.set_merchant(tx, facts.merchant_id, mcc=facts.mcc, owners=sorted(facts.owners)):
-        raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
-    merchant = await people.read_merchant(tx, facts.merchant_id)
-    if merchant is None:
-        raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
-    return merchant
+    merchant, owners = await seen_merchant(tx, facts.merchant_id, seen), sorted(facts.owners)
+    await store.set_merchant(tx, merchant.id, mcc=facts.mcc, owners=owners)
+    return msgspec.structs.replace(merchant, mcc=facts.mcc, owners=tuple(owners))
 
 
-async def _set_tier(change: TierChange, tx: Tx, now: datetime) -> User:
+async def _set_tier(change: TierChange, seen: str | None, tx: Tx, now: datetime) -> User:
     """Return the user with the new tier.
 
     Raises:
-        UserUnknown: there is none.
+        UserUnknown, UserErased, UserOutdated: there is none, or no more, or they are otherwise than was seen.
         FieldInvalid: a time goes with a tier, is in range, and not of the future.
     """
     since = change.since
@@ -82,7 +80,7 @@ async def _set_tier(change: TierChange, tx: Tx, now: datetime) -> User:
         raise FieldInvalid(WANTED, pointer="/since")
     if since is not None and (change.tier is None or since > now):
         raise FieldInvalid("a tier is held since now or before", pointer="/since")
-    held_since = None if change.tier is None else since or now
-    if not await store.set_tier(tx, change.user_id, tier=change.tier, since=held_since):
-        raise UserUnknown("there is no such user", parameter="user_id")
-    return (await people.read_users(tx, [change.user_id]))[change.user_id]
+    user = await seen_user(tx, change.user_id, seen)
+    held_since = None if change.tier is None else (since or now).astimezone(UTC)
+    await store.set_tier(tx, user.id, tier=change.tier, since=held_since)
+    return msgspec.structs.replace(user, tier=change.tier, tier_since=held_since)

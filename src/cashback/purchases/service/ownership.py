@@ -56,6 +56,7 @@ from cashback.purchases.rules.ownership import (
 )
 from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
 from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.presence import lock_present
 from cashback.purchases.service.wallets import Moves, but_known, problems_of_sharing
 from cashback.purchases.store import challenges, people, wallets
 
@@ -140,7 +141,7 @@ class Ownership:
         kept = as_kept(cancellation)
         result = await self._orders.do(cancellation, partial(_cancel, kept))
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("order.given", order=type(kept).__name__, person=kept.person, reason=kept.reason)
+            log.warning("order.given", order=type(kept).__name__, user_id=kept.user_id, change_id=kept.change_id)
         return result
 
     def _require_name(self) -> None:
@@ -156,14 +157,12 @@ class Ownership:
         """Return a new challenge.
 
         Raises:
-            UserUnknown: there is no such user.
+            UserUnknown, UserErased: there is no such user, or no more.
             ChallengesTooMany: the user has as many as may be open.
             ProofsOff: nothing is asked of wallets here.
         """
         self._require_name()
-        await people.lock_users(tx, [asked.user_id])
-        if not await people.read_users(tx, [asked.user_id]):
-            raise UserUnknown("there is no such user", parameter="user_id")
+        await lock_present(tx, asked.user_id)
         if await challenges.count_open(tx, asked.user_id, now=now) >= CHALLENGES_MAX:
             raise ChallengesTooMany(f"{CHALLENGES_MAX} challenges of this user are open: answer one, or wait")
         made = challenge_of(

@@ -61,25 +61,27 @@ class People:
         """Create one user, as `create_users` does."""
         return (await self.create_users([user]))[0]
 
-    async def set_wallets(self, wallets: Sequence[NewWallet]) -> list[Outcome]:
+    async def set_wallets(self, wallets: Sequence[NewWallet], *, seen: str | None = None) -> list[Outcome]:
         """Set each wallet once; the answer is the `User`. What was requested before goes where it was going.
 
-        One that takes the place of a proved one waits, and is refused unless a person answers for it.
+        One that takes the place of a proved one waits, and is refused unless a person answers for it. With `seen` each
+        of the users must still be as that.
 
         Raises:
+            UserOutdated: one of them is not, and none of these is set.
             DatabaseUnavailable: it is unknown whether they were set; the same call again finds out.
             WalletProved: one of the users has proved another wallet this very moment; none of these is set.
         """
-        setting = partial(WalletSetting, cooldown_s=self._cooldown_s)
+        setting = partial(WalletSetting, cooldown_s=self._cooldown_s, seen=seen)
         outcomes = await self._each_once(wallets, problem_of_wallet, setting)
         for command, outcome in zip(wallets, outcomes, strict=True):
             if isinstance(outcome, Recorded) and not outcome.is_replay:
                 _log(command, msgspec.json.decode(outcome.answer, type=User))
         return outcomes
 
-    async def set_wallet(self, wallet: NewWallet) -> Outcome:
+    async def set_wallet(self, wallet: NewWallet, *, seen: str | None = None) -> Outcome:
         """Set one wallet, as `set_wallets` does."""
-        return (await self.set_wallets([wallet]))[0]
+        return (await self.set_wallets([wallet], seen=seen))[0]
 
     async def create_merchants(self, merchants: Sequence[NewMerchant]) -> list[Outcome]:
         """Create each merchant once; the answer is a `Merchant`.
@@ -220,8 +222,8 @@ def _applied(answers: Sequence[User] | Sequence[Merchant]) -> Applied:
 
 
 def _log(command: NewWallet, user: User) -> None:
-    """Note that a wallet is in use from now on, or waits to be, and who answers for it."""
+    """Note that a wallet is in use from now on, or waits to be, and that a person answers for it, if one does."""
     is_linked = user.wallet == command.wallet
     log.info("wallet.linked" if is_linked else "wallet.waits", user_id=user.id)
-    if command.person is not None and command.reason is not None:
-        log.warning("order.given", order="NewWallet", person=command.person.strip(), reason=command.reason.strip())
+    if command.person is not None:
+        log.warning("order.given", order="NewWallet", user_id=user.id)

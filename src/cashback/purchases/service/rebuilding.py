@@ -19,6 +19,7 @@ from cashback.kernel.errors import Broken, CashbackError, Rejected
 from cashback.purchases.model import CashbackAnswer, Merchant, Purchase, PurchaseAnswer
 from cashback.purchases.model.api_keys import ApiKeyAnswer, NewApiKeyAnswer, told, told_new
 from cashback.purchases.model.ownership import ChallengeAnswer, ChallengeUnknown, WalletChange
+from cashback.purchases.model.privacy import ErasureAnswer
 from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer
 from cashback.purchases.rules import RECORDING, decode_lines, rebuilt_as
 from cashback.purchases.rules import told as told_lines
@@ -131,10 +132,10 @@ async def _users(tx: Tx, ids: Sequence[str], now: datetime) -> Mapping[str, msgs
 
 
 async def _challenge(tx: Tx, nonce: str) -> ChallengeAnswer | ChallengeUnknown:
-    """Return a challenge that was answered; one that nobody has answered was forgotten itself."""
+    """Return a challenge that was answered; one that nobody has, or whose user was erased, was forgotten itself."""
     found = await challenges.read(tx, nonce)
     if found is None:
-        return ChallengeUnknown("nobody has answered this challenge, and it is forgotten: ask for another one")
+        return ChallengeUnknown("this challenge is forgotten: nobody has answered it, or the user was erased")
     return told_challenge(found)
 
 
@@ -162,6 +163,15 @@ async def _block(tx: Tx, id_: str) -> BlockAnswer | None:
         reason=None if last is None else last.reason,
         at=None if last is None else last.at,
     )
+
+
+async def retell_erasure(tx: Tx, id_: str) -> ErasureAnswer | None:
+    """Return since when a user's data is erased, and who had it done; it is no news."""
+    user, last = (await people.read_users(tx, [id_])).get(id_), await standing.last(tx, standing.USERS, id_)
+    if user is None or user.erased_at is None or last is None:
+        return None
+    # What was said of the user last: nobody says anything of one who was erased.
+    return ErasureAnswer(user_id=id_, erased_at=user.erased_at, is_news=False, person=last.person, reason=last.reason)
 
 
 async def _activity(tx: Tx, id_: str) -> ActivityAnswer | None:
@@ -213,11 +223,12 @@ def one_by_one(tell: Told) -> Rebuilder:
 REBUILDERS: Final[Mapping[str, Rebuilder]] = {
     RECORDING: _purchases,
     "create_refund": _refunds,
-    **dict.fromkeys(("create_user", "set_wallet", "set_tier"), _users),
+    **dict.fromkeys(("create_user", "change_user", "set_wallet", "set_tier"), _users),
     "create_wallet_challenge": one_by_one(_challenge),
     **dict.fromkeys(("create_wallet_proof", "cancel_wallet_change"), one_by_one(_change)),
     **dict.fromkeys(("block_user", "unblock_user"), one_by_one(_block)),
-    **dict.fromkeys(("create_merchant", "set_merchant_facts"), one_by_one(_merchant)),
+    "erase_user": one_by_one(retell_erasure),
+    **dict.fromkeys(("create_merchant", "change_merchant", "set_merchant_facts"), one_by_one(_merchant)),
     **dict.fromkeys(("deactivate_merchant", "activate_merchant"), one_by_one(_activity)),
     **dict.fromkeys(("create_programme", "end_programme"), one_by_one(ledger.retell_programme)),
     **dict.fromkeys(

@@ -56,10 +56,12 @@ class Rulesets:
         order = msgspec.structs.replace(caller, what="change_draft", terms=change)
         return await self._orders.do(order, lambda tx, now: ledger.change_draft(tx, change, now=now))
 
-    async def discard(self, caller: Order, draft_id: str, *, reason: str) -> Outcome:
-        """Discard a draft; the answer is a `DraftAnswer`."""
+    async def discard(self, caller: Order, draft_id: str, *, reason: str, revision: int | None = None) -> Outcome:
+        """Discard a draft, of that revision if one is named; the answer is a `DraftAnswer`."""
         order = msgspec.structs.replace(caller, what="discard_draft", terms=Named(id=draft_id, reason=reason))
-        return await self._orders.do(order, lambda tx, now: ledger.discard_draft(tx, draft_id, now=now))
+        return await self._orders.do(
+            order, lambda tx, now: ledger.discard_draft(tx, draft_id, revision=revision, now=now)
+        )
 
     async def publish(self, caller: Order, publication: Publication) -> Outcome:
         """Publish a draft; the answer is a `VersionAnswer`."""

@@ -22,6 +22,7 @@ from cashback.purchases.model.standing import (
     UserBlock,
 )
 from cashback.purchases.rules import as_kept, problem_of_signature
+from cashback.purchases.service.editing import seen_merchant, seen_user
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.store import standing as store
 
@@ -40,8 +41,10 @@ class Standings:
         self._database = database
         self._orders = orders
 
-    async def set(self, said: Said) -> Outcome:
+    async def set(self, said: Said, *, seen: str | None = None) -> Outcome:
         """Block or deactivate, or end that, once; the answer is a `BlockAnswer` or an `ActivityAnswer`.
+
+        With `seen` only where the user or merchant is still as that.
 
         Raises:
             DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
@@ -49,9 +52,10 @@ class Standings:
         if problem := problem_of_signature(said):
             return Refused(problem)
         kept = as_kept(said)
-        result = await self._orders.do(said, partial(_do, kept))
+        result = await self._orders.do(said, partial(_do, kept, seen))
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("order.given", order=type(said).__name__, person=kept.person, reason=kept.reason)
+            id_ = said.user_id if isinstance(said, UserBlock) else said.merchant_id
+            log.warning("order.given", order=type(said).__name__, id=id_)
         return result
 
     async def blocks(self, user_id: str, *, place: str | None, limit: int) -> tuple[list[BlockItem], str | None]:
@@ -96,18 +100,21 @@ class Standings:
         return [found[position] for position in kept], str(kept[-1]) if len(found) > limit else None
 
 
-async def _do(said: Said, tx: Tx, now: datetime) -> BlockAnswer | ActivityAnswer:
+async def _do(said: Said, seen: str | None, tx: Tx, now: datetime) -> BlockAnswer | ActivityAnswer:
     """Do what a person says; what stood so before stays, with who had said so.
 
     Raises:
-        UserUnknown: there is no such user.
-        MerchantUnknown: there is no such merchant.
+        UserUnknown, UserOutdated: there is no such user, or they are otherwise than was seen.
+        UserErased: the user was erased, and stays blocked.
+        MerchantUnknown, MerchantOutdated: there is no such merchant, or it is another than was seen.
     """
     match said:
         case UserBlock(user_id=id_, is_blocked=is_set):
+            await seen_user(tx, id_, seen)
             stands = await _put(tx, store.USERS, id_, said, is_set=is_set, now=now)
             return BlockAnswer(user_id=id_, is_blocked=is_set, **stands)
         case MerchantActivity(merchant_id=id_, is_active=is_set):
+            await seen_merchant(tx, id_, seen)
             stands = await _put(tx, store.MERCHANTS, id_, said, is_set=is_set, now=now)
             return ActivityAnswer(merchant_id=id_, is_active=is_set, **stands)
 

@@ -40,7 +40,8 @@ class Verdicts:
         kept = as_kept(said)
         result = await self._orders.do(said, partial(_do, kept))
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("order.given", order=type(said).__name__, person=kept.person, reason=kept.reason)
+            id_ = said.cashback_id if isinstance(said, ReviewSaid) else said.programme_id
+            log.warning("order.given", order=type(said).__name__, id=id_)
         return result
 
 

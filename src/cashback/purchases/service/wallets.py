@@ -19,6 +19,7 @@ from cashback.kernel.ids import new_id
 from cashback.purchases.model import Command, NewWallet, User, UserUnknown
 from cashback.purchases.model.ownership import Ended, Proof, WalletChange, WalletStanding, WalletTaken, Wish
 from cashback.purchases.rules.ownership import course_of
+from cashback.purchases.service.editing import seen_user
 from cashback.purchases.service.once import Applied
 from cashback.purchases.store import people, refunds
 from cashback.purchases.store import wallets as store
@@ -142,10 +143,11 @@ class Moves:
 class WalletSetting:
     """Sets wallets by an operator's word; an instance serves one transaction."""
 
-    def __init__(self, now: datetime, *, cooldown_s: int) -> None:
-        """Set them as of `now`; what has to wait does so for `cooldown_s`."""
+    def __init__(self, now: datetime, *, cooldown_s: int, seen: str | None = None) -> None:
+        """Set them as of `now`, of users who are as `seen`; what has to wait does so for `cooldown_s`."""
         self._now = now
         self._cooldown_s = cooldown_s
+        self._seen = seen
 
     async def screen(self, tx: Tx, commands: Sequence[NewWallet]) -> list[Rejected | None]:
         """Refuse who is not there, what is somebody else's, and what the user has proved otherwise."""
@@ -160,11 +162,14 @@ class WalletSetting:
         return await but_known(tx, commands, problems)
 
     async def apply(self, tx: Tx, commands: Sequence[NewWallet]) -> Applied:
-        """Link each wallet, or let it wait; a user who proved another one this very moment takes all with it."""
+        """Link each wallet, or let it wait; who is not as seen, or proved another one just now, takes all along."""
         users = sorted({command.user_id for command in commands})
         # Whoever comes second must be second both here and in the ledger, or one would show a wallet and the other mint
         # to another. Taken after the keys, as by everybody: nobody waits in a circle.
         await people.lock_users(tx, users)
+        if self._seen is not None:
+            for user_id in users:
+                await seen_user(tx, user_id, self._seen)
         moves = Moves(await store.standings(tx, users), now=self._now, cooldown_s=self._cooldown_s)
         after = [moves.take(_wish(command))[0] for command in commands]
         await moves.store(tx)

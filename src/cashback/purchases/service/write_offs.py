@@ -47,9 +47,7 @@ class DebtWriteOffs:
         if isinstance(result, CashbackError):
             raise result
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning(
-                "debt.written_off", user_id=command.user_id, by=command.person.strip(), why=command.reason.strip()
-            )
+            log.warning("debt.written_off", user_id=command.user_id)
         return result
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from cashback.kernel.db import Tx
 
 
-async def set_merchant(tx: Tx, merchant_id: str, *, mcc: str | None, owners: Sequence[str]) -> bool:
-    """Set a merchant's category and owners; False when there is no such merchant."""
-    cursor = await tx.execute(
+async def set_merchant(tx: Tx, merchant_id: str, *, mcc: str | None, owners: Sequence[str]) -> None:
+    """Set the category and the owners of a merchant that there is."""
+    await tx.execute(
         """
         update purchases.merchants
         set mcc = %(mcc)s,
@@ -17,12 +17,11 @@ async def set_merchant(tx: Tx, merchant_id: str, *, mcc: str | None, owners: Seq
         """,
         {"id": merchant_id, "mcc": mcc, "owners": list(owners)},
     )
-    return cursor.rowcount == 1
 
 
-async def set_tier(tx: Tx, user_id: str, *, tier: str | None, since: datetime | None) -> bool:
-    """Set a user's tier and since when; False when there is no such user."""
-    cursor = await tx.execute(
+async def set_tier(tx: Tx, user_id: str, *, tier: str | None, since: datetime | None) -> None:
+    """Set the tier of a user whom there is, and since when."""
+    await tx.execute(
         """
         update purchases.users
         set tier = %(tier)s,
@@ -31,4 +30,3 @@ async def set_tier(tx: Tx, user_id: str, *, tier: str | None, since: datetime | 
         """,
         {"id": user_id, "tier": tier, "since": since},
     )
-    return cursor.rowcount == 1

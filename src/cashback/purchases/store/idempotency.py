@@ -118,12 +118,17 @@ async def reserve_or_undo(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, p
 
 
 async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:
-    """Return what those keys stand for; a key that is not there stands for nothing."""
+    """Return what those keys stand for; a key that is not there stands for nothing.
+
+    What was told of a user who was erased since counts as forgotten, but for what was told of that, and of debts.
+    """
     cursor = await tx.execute(
         """
-        select owner, key, fingerprint, answer, what, resource
+        select owner, key, fingerprint, case when erased.id is null then answer end, what, resource
         from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
         join purchases.idempotency_keys using (owner, key)
+        left join purchases.users as erased
+            on erased.id = resource and erased.erased_at is not null and what not in ('erase_user', 'write_off_debt')
         """,
         {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
     )

@@ -46,7 +46,7 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
     cursor = await tx.execute(
         """
         select users.id, users.reference, wallet.address, users.is_blocked, users.created_at, users.tier,
-               users.tier_since, blocked.at, wallet.proof, waiting.address, waiting.effective_at
+               users.tier_since, blocked.at, wallet.proof, waiting.address, waiting.effective_at, users.erased_at
         from purchases.users
         left join lateral (
             select address, proof
@@ -80,6 +80,7 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
             wallet_proof=row[8],
             next_wallet=row[9],
             next_wallet_at=row[10],
+            erased_at=row[11],
         )
         for row in await cursor.fetchall()
     }

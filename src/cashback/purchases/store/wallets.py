@@ -52,7 +52,7 @@ async def standings(tx: Tx, user_ids: Sequence[str]) -> dict[str, WalletStanding
             where user_id = users.id
               and proof = 'eip4361'
               and ended_as is distinct from 'cancelled'
-        ), {_CHANGE}
+        ), users.erased_at is not null, {_CHANGE}
         from purchases.users
         left join lateral (
             select address, proof
@@ -71,7 +71,8 @@ async def standings(tx: Tx, user_ids: Sequence[str]) -> dict[str, WalletStanding
             wallet=row[1],
             proof=None if row[2] is None else Proof(row[2]),
             was_proved=row[3],
-            waiting=None if row[4] is None else _change(row[4:]),
+            is_erased=row[4],
+            waiting=None if row[5] is None else _change(row[5:]),
         )
         for row in await cursor.fetchall()
     }

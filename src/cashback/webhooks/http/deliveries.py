@@ -98,6 +98,7 @@ async def show_delivery(
     operation_id="replayWebhookDelivery",
     summary="Make a delivery once more",
     tag=TAG,
+    makes="/v1/webhooks/deliveries/{delivery_id}",
 )
 async def replay_delivery(
     request: Request[Any, Any, Any],

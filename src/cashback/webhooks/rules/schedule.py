@@ -81,6 +81,11 @@ def judge(outcome: Answer | NoAnswer, *, tries: int, name: str, now: datetime) -
             return Again(max(wait_ms(tries, name=name), _asked_ms(outcome, now=now)))
 
 
+def judge_elsewhere(*, tries: int, name: str) -> Again | GivenUp:
+    """Return what follows from a failure at an address that was left meanwhile: the next try, if there is one."""
+    return GivenUp() if tries >= TRIES_MAX else Again(wait_ms(tries, name=name))
+
+
 def is_theirs(outcome: Answer | NoAnswer) -> bool:
     """Tell whether a failure counts against its endpoint; an unreadable secret and a defect of ours do not."""
     return outcome not in _OURS

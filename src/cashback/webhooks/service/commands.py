@@ -14,12 +14,13 @@ from cashback.webhooks.model import (
     DeliveryState,
     DeliveryStory,
     Endpoint,
+    EndpointChange,
     EndpointNotYours,
     NewEndpoint,
     Span,
     SpanInvalid,
 )
-from cashback.webhooks.service.endpoints import Endpoints
+from cashback.webhooks.service.endpoints import Endpoints, seen_endpoint
 from cashback.webhooks.service.owning import seen
 from cashback.webhooks.service.replaying import ENDED, replay_many, replay_one
 from cashback.webhooks.store import replays
@@ -125,32 +126,53 @@ class WebhookCommands:
         """
         return await self._change(asked, "rotate_webhook_secret", endpoint_id, self._endpoints.rotate)
 
-    async def enable(self, asked: Asked, endpoint_id: str) -> Done:
-        """Have an endpoint hear of what happens from now on.
+    async def change(self, asked: Asked, terms: Terms, *, tag: str) -> Done:
+        """Have an endpoint be elsewhere, or hear of other types, as the terms say; what they do not name stays.
 
         Raises:
-            As `rotate`.
+            EndpointUnknown: there is none such, or it is another merchant's.
+            EndpointOutdated: it has another tag than this by now.
+            Rejected: there is no such URL or type.
         """
-        return await self._change(asked, "enable_webhook_endpoint", endpoint_id, self._endpoints.enable)
+        change = EndpointChange(url=terms.url or None, types=terms.types or None, seen=tag)
 
-    async def disable(self, asked: Asked, endpoint_id: str) -> Done:
-        """Have an endpoint hear of nothing more; what is to be delivered to it ends.
+        async def act(tx: Tx, now: datetime) -> Endpoint:
+            """Change it."""
+            del now
+            return await self._endpoints.change(tx, terms.id, change, merchant_id=asked.merchant_id, by=asked.by)
+
+        return await self._once(asked, "change_webhook_endpoint", terms, act)
+
+    async def enable(self, asked: Asked, endpoint_id: str, *, tag: str | None = None) -> Done:
+        """Have an endpoint hear of what happens from now on; if it still has this tag, where anybody names one.
 
         Raises:
-            As `rotate`.
+            EndpointOutdated: it is not.
+            EndpointUnknown: as `rotate`.
         """
-        return await self._change(asked, "disable_webhook_endpoint", endpoint_id, self._endpoints.disable)
+        return await self._change(asked, "enable_webhook_endpoint", endpoint_id, self._endpoints.enable, tag=tag)
 
-    async def _change(self, asked: Asked, what: str, endpoint_id: str, change: Change) -> Done:
+    async def disable(self, asked: Asked, endpoint_id: str, *, tag: str | None = None) -> Done:
+        """Have an endpoint hear of nothing more, as `enable`; what is to be delivered to it ends.
+
+        Raises:
+            As `enable`.
+        """
+        return await self._change(asked, "disable_webhook_endpoint", endpoint_id, self._endpoints.disable, tag=tag)
+
+    async def _change(
+        self, asked: Asked, what: str, endpoint_id: str, change: Change, *, tag: str | None = None
+    ) -> Done:
         """Have an endpoint changed, and answer with it as it stands then.
 
         Raises:
-            As `rotate`.
+            As `enable`.
         """
 
         async def act(tx: Tx, now: datetime) -> Endpoint:
             """Change it."""
             del now
+            await seen_endpoint(tx, endpoint_id, tag, merchant_id=asked.merchant_id)
             await change(tx, endpoint_id, merchant_id=asked.merchant_id, by=asked.by)
             return await seen(tx, endpoint_id, merchant_id=asked.merchant_id)
 

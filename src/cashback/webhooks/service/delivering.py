@@ -205,28 +205,29 @@ class Deliverer:
         """
         at = self._clock.now()
         try:
-            await self._conclude(claim, await self._send(claim, url, signers, at=at), at=at)
+            await self._conclude(claim, url, await self._send(claim, url, signers, at=at), at=at)
         except Unavailable as cause:
             log.warning("delivery.unnoted", delivery=claim.id, reason=cause.detail)
         except Exception:
             log.exception("delivery.unforeseen", delivery=claim.id, endpoint=claim.endpoint_id)
             with suppress(Unavailable):
-                await self._conclude(claim, Sent(schedule.UNFORESEEN, None, 0), at=at)
+                await self._conclude(claim, url, Sent(schedule.UNFORESEEN, None, 0), at=at)
 
-    async def _conclude(self, claim: Claim, sent: Sent, *, at: datetime) -> None:
+    async def _conclude(self, claim: Claim, url: str, sent: Sent, *, at: datetime) -> None:
         """Note what a try came to, and tell of it."""
         attempt = Attempt(at=at, address=sent.address, outcome=sent.outcome, took_ms=sent.took_ms)
         verdict = schedule.judge(sent.outcome, tries=claim.attempts + 1, name=claim.id, now=self._clock.now())
-        is_noted = await self._note(claim, attempt, verdict)
+        noted = await self._note(claim, url, attempt, verdict)
         reach("delivery.noted")
-        outcome = type(verdict).__name__.lower() if is_noted else "outrun"
+        outcome = "outrun" if noted is None else type(noted).__name__.lower()
         metrics.deliveries.labels(outcome).inc()
         log.info("delivery.tried", delivery=claim.id, endpoint=claim.endpoint_id, outcome=outcome, took_ms=sent.took_ms)
 
-    async def _note(self, claim: Claim, attempt: Attempt, verdict: schedule.Next) -> bool:
-        """Store a try and what follows from it; False when the delivery has ended or is another's by now.
+    async def _note(self, claim: Claim, url: str, attempt: Attempt, verdict: schedule.Next) -> schedule.Next | None:
+        """Store a try and return what follows from it; None when the delivery has ended or is another's by now.
 
-        What changes an endpoint comes before what changes its deliveries, as everywhere.
+        What changes an endpoint comes before what changes its deliveries, as everywhere. What an address answers that
+        the endpoint has left meanwhile is not held against it.
         """
         is_theirs = schedule.is_theirs(attempt.outcome)
         async with self._database.transaction() as tx:
@@ -235,9 +236,11 @@ class Deliverer:
                     await endpoints.note_success(tx, claim.endpoint_id)
                 case schedule.Again() | schedule.GivenUp():
                     if is_theirs:
-                        await endpoints.note_failure(tx, claim.endpoint_id)
+                        await endpoints.note_failure(tx, claim.endpoint_id, url=url)
                 case schedule.Gone():
-                    await endpoints.locked(tx, claim.endpoint_id)
+                    found = await endpoints.locked(tx, claim.endpoint_id)
+                    if found is not None and found.url != url:
+                        verdict = schedule.judge_elsewhere(tries=claim.attempts + 1, name=claim.id)
             state, wait_ms = _state_after(verdict)
             is_noted = await deliveries.note(tx, claim, state, wait_ms=wait_ms)
             if is_noted:
@@ -246,7 +249,7 @@ class Deliverer:
                 await disable(tx, claim.endpoint_id, DisabledReason.GONE, by=BY)
         if is_theirs and isinstance(verdict, schedule.GivenUp):
             await self._give_up_on(claim.endpoint_id)
-        return is_noted
+        return verdict if is_noted else None
 
     async def _give_up_on(self, endpoint_id: str) -> None:
         """Disable an endpoint that has failed for too long; the first failure after quiet days is none of that."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
+import msgspec
+
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Tx
 from cashback.kernel.errors import Rejected
@@ -18,6 +20,7 @@ from cashback.webhooks.model import (
     TYPES_MAX,
     DisabledReason,
     Endpoint,
+    EndpointChange,
     EndpointState,
     NewEndpoint,
     SealingKeys,
@@ -27,8 +30,10 @@ from cashback.webhooks.model import (
 )
 from cashback.webhooks.rules import signing
 from cashback.webhooks.rules.addresses import problem_of_url
+from cashback.webhooks.rules.editing import problem_of_edition
 from cashback.webhooks.service.ending import disable
 from cashback.webhooks.service.owning import owned
+from cashback.webhooks.store import edits
 from cashback.webhooks.store import endpoints as store
 
 OVERLAP: Final = timedelta(hours=24)
@@ -72,6 +77,37 @@ class Endpoints:
         await self._add_secret(tx, endpoint.id, number=1)
         await store.journal(tx, endpoint.id, what="created", by=new.by)
         return endpoint
+
+    async def change(
+        self, tx: Tx, endpoint_id: str, change: EndpointChange, *, merchant_id: str | None, by: str
+    ) -> Endpoint:
+        """Have an endpoint be elsewhere, or hear of other types, from the next try and the next event on; return it.
+
+        Its secret stays, and so do deliveries that are under way, of types as well that it hears of no longer.
+
+        Raises:
+            EndpointUnknown: there is none such.
+            UrlForbidden: nothing may be delivered there.
+            TypesInvalid: there are no such types, or too many.
+            EndpointOutdated: somebody has changed it since whoever asks has seen it.
+        """
+        before = await owned(tx, endpoint_id, merchant_id=merchant_id)
+        unsound = first_of(
+            None if change.url is None else self._problem_of_url(change.url),
+            *(() if change.types is None else self._problems_of_types(change.types)),
+        )
+        if problem := unsound or problem_of_edition(before, change.seen):
+            raise problem
+        after = msgspec.structs.replace(
+            before,
+            url=before.url if change.url is None else change.url,
+            types=before.types if change.types is None else change.types,
+        )
+        changed = [name for name in ("url", "types") if getattr(before, name) != getattr(after, name)]
+        if changed:
+            await edits.change(tx, endpoint_id, url=after.url, types=after.types)
+            await store.journal(tx, endpoint_id, what="changed", by=by, detail=", ".join(changed))
+        return msgspec.structs.replace(after, failing_since=None) if "url" in changed else after
 
     def check(self, types: Sequence[str]) -> None:
         """Return where there are all of these types of events.
@@ -157,6 +193,20 @@ class Endpoints:
             number=number,
         )
         await store.insert_secret(tx, sealed, created_at=self._clock.now())
+
+
+async def seen_endpoint(tx: Tx, endpoint_id: str, seen: str | None, *, merchant_id: str | None) -> Endpoint:
+    """Return an endpoint that the merchant may know of, locked, and as `seen` if anybody says what they saw.
+
+    Raises:
+        EndpointUnknown: there is none such, or it is another merchant's.
+        EndpointOutdated: it is not as it was any more.
+    """
+    endpoint = await owned(tx, endpoint_id, merchant_id=merchant_id)
+    problem = problem_of_edition(endpoint, seen)
+    if problem is not None:
+        raise problem
+    return endpoint
 
 
 async def _room(tx: Tx, merchant_id: str | None, *, new: int) -> None:

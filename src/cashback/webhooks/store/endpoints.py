@@ -200,16 +200,17 @@ async def note_success(tx: Tx, endpoint_id: str) -> None:
     )
 
 
-async def note_failure(tx: Tx, endpoint_id: str) -> None:
-    """Note that an endpoint fails from now on; of one that did before, nothing is written or locked."""
+async def note_failure(tx: Tx, endpoint_id: str, *, url: str) -> None:
+    """Note that an endpoint at `url` fails from now on; of one that did before, nothing is written or locked."""
     await tx.execute(
         """
         update webhooks.endpoints
         set failing_since = clock_timestamp()
         where id = %(endpoint_id)s
           and failing_since is null
+          and url = %(url)s
         """,
-        {"endpoint_id": endpoint_id},
+        {"endpoint_id": endpoint_id, "url": url},
     )
 
 

@@ -1,0 +1,298 @@
+"""Personal data over REST: all of it told as one document, and erased, so that nothing but the named places has any."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+import psycopg
+import pytest
+import pytest_asyncio
+
+from cashback.kernel.ids import new_id
+from cashback.purchases.model import User
+from cashback.purchases.model.ownership import COOLDOWN_S
+from cashback.purchases.service import CoolDown, exporting
+from tests.contract.rest.document import assert_problem
+from tests.contract.rest.test_forgotten import again, forget
+from tests.contract.rest.test_ownership import Stage, challenged, proved
+from tests.contract.rest.world import Caller, a_purchase, open_rest
+from tests.integration.ledger.world import World, minted_outcome, new_key, wallet_number
+from tests.integration.purchases.proving import holder
+from tests.support.adapter import HOST, FakeAdapter
+from tests.support.facts import eventually
+from tests.support.markers import columns_with, documented
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WHY: Final = {"person": "ada", "reason": "asked for in ticket 4711"}
+SAID: Final = {"person": "bert", "reason": "Marker Reason buys and returns"}
+HAD: Final = {
+    "purchases.users.reference",
+    "purchases.users.tier",
+    "purchases.wallets.address",
+    "purchases.wallet_challenges.address",
+    "purchases.wallet_challenges.message",
+    "purchases.wallet_changes.address",
+    "purchases.user_blocks.reason",
+    "purchases.idempotency_keys.answer",
+    "ledger.recipients.wallet",
+    "ledger.cashback_ledger.recipient",
+    "ledger.cashback_ledger.request",
+}
+"""Where the data of a user stands who has some of each kind."""
+
+
+class Marked(msgspec.Struct, frozen=True):
+    """A user with all that somebody may be known by, what that is, and the commands that said it."""
+
+    id: str
+    markers: list[str]
+    said: dict[str, tuple[str, object]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(world: World) -> AsyncIterator[Stage]:
+    """Give an API with an adapter that judges, and a programme."""
+    await world.programme()
+    async with FakeAdapter.serving() as fake, open_rest(world, adapter_address=f"{HOST}:{fake.port}") as rest:
+        yield Stage(rest, await rest.operator(), fake)
+
+
+async def marked(stage: Stage, number: int, *, is_minted: bool = True) -> Marked:
+    """Return a user who was named, proved a wallet and then another one, was blocked, bought and was paid."""
+    operator, world = stage.operator, stage.rest.world
+    first, second = holder(400 + 2 * number), holder(401 + 2 * number)
+    named = {"reference": f"Marker-{number} Ann@example.org", "tier": f"marker{number}"}
+    said: dict[str, tuple[str, object]] = {}
+
+    async def say(path: str, body: object) -> dict[str, Any]:
+        """Return the answer to a command that is kept to be repeated."""
+        key = new_key()
+        response = await operator.post(path, body, key=key)
+        assert response.status_code == 201, response.text
+        said[key] = (path, body)
+        told: dict[str, Any] = response.json()
+        return told
+
+    user = msgspec.convert(await say("/v1/users", named), User)
+    path = f"/v1/users/{user.id}"
+    world.clock.advance(timedelta(seconds=1))
+    await say(f"{path}/tier", {"tier": named["tier"], "since": "2026-01-01T00:00:00Z"})
+    for verb in ("block", "unblock"):
+        await say(f"{path}/{verb}", SAID)
+    await proved(operator, user, first)
+    bought = (await operator.post("/v1/purchases", a_purchase(user, await world.merchant()))).json()
+    await world.request(bought["cashback"]["id"])
+    if is_minted:
+        await world.settle(await minted_outcome(world, bought["cashback"]["id"]))
+    await challenged(operator, user, second)
+    await proved(operator, user, second)
+    return Marked(user.id, [*named.values(), first.address, second.address, SAID["reason"]], said)
+
+
+def places(world: World, one: Marked) -> set[str]:
+    """Return every column that has something of a user, without the database's name, which is a test's."""
+    return {place.partition(".")[2] for place in columns_with(world.dsns.superuser, one.markers)}
+
+
+async def test_what_is_erased_stands_in_the_places_that_the_page_names_alone(stage: Stage) -> None:
+    """As the superuser reads them, all tables: at once, though of what left no row an answer may stay for 30 days."""
+    operator, world, one = stage.operator, stage.rest.world, await marked(stage, 1)
+    assert places(world, one) >= HAD
+    response = await operator.post(f"/v1/users/{one.id}/erase", WHY)
+    assert response.status_code == 201, response.text
+    erased_at = response.json()["erased_at"]
+    assert response.json() == {"user_id": one.id, "erased_at": erased_at, "is_news": True, **WHY}
+    stays = {place.partition(".")[2] for place in documented()}
+    assert places(world, one) <= stays | {"purchases.idempotency_keys.answer"}
+    await forget(stage.rest)
+    left = places(world, one)
+    assert left <= stays
+    assert left & HAD == {"ledger.cashback_ledger.recipient", "ledger.cashback_ledger.request"}
+    shown = (await operator.get(f"/v1/users/{one.id}")).json()
+    known = {"id", "created_at", "is_blocked", "blocked_since", "erased_at"}
+    assert {name for name, value in shown.items() if value is not None} == known
+    assert (shown["is_blocked"], shown["blocked_since"], shown["erased_at"]) == (True, erased_at, erased_at)
+    blocks = (await operator.get(f"/v1/users/{one.id}/blocks")).json()["items"]
+    assert [(said["person"], said["reason"]) for said in blocks] == [
+        ("ada", WHY["reason"]),
+        ("bert", "erased"),
+        ("bert", "erased"),
+    ]
+    await world.assert_books_prove()
+    world.clock.advance(timedelta(seconds=2 * COOLDOWN_S))
+    assert await CoolDown(world.api, clock=world.clock).round() == 0
+
+
+@pytest.mark.invariant("I7")
+async def test_it_is_erased_once_by_its_key_and_a_second_time_is_no_news(stage: Stage) -> None:
+    """The first person's reason stands; 31 days later the same key is answered by that."""
+    operator, one, key = stage.operator, await marked(stage, 2), new_key()
+    path = f"/v1/users/{one.id}/erase"
+    first = await operator.post(path, WHY, key=key)
+    repeated = await operator.post(path, WHY, key=key)
+    assert (repeated.content, repeated.headers["idempotency-replayed"]) == (first.content, "true")
+    second = await operator.post(path, {"person": "cleo", "reason": "as well"})
+    assert second.json() == first.json() | {"is_news": False}
+    assert_problem(
+        await operator.post(path, WHY | {"reason": "other"}, key=key),
+        422,
+        "idempotency_key_reused",
+        parameter="Idempotency-Key",
+    )
+    await forget(stage.rest)
+    assert await again(operator, path, WHY, key=key) == first.json() | {"is_news": False}
+    query = "select what, key_id from purchases.disclosures where user_id = %s order by position"
+    assert await stage.rest.world.rows(query, one.id) == [("erasure", operator.key_id)] * 2
+
+
+@pytest.mark.invariant("I7")
+async def test_what_was_said_of_an_erased_user_is_told_no_more(stage: Stage) -> None:
+    """Whoever repeats a command of before is answered by what stands, which is nothing, and links or names nothing."""
+    operator, one = stage.operator, await marked(stage, 3)
+    await operator.post(f"/v1/users/{one.id}/erase", WHY)
+    for key, (path, body) in one.said.items():
+        told = await again(operator, path, body, key=key)
+        assert not any(marker in str(told) for marker in one.markers), path
+    path = f"/v1/users/{one.id}"
+    for verb, body in (
+        ("wallet", {"wallet": wallet_number(4_100)}),
+        ("wallet", {"wallet": wallet_number(4_100), **SAID}),
+        ("wallet-challenges", {"wallet": wallet_number(4_100)}),
+        ("tier", {"tier": "gold"}),
+        ("block", SAID),
+        ("unblock", SAID),
+    ):
+        assert_problem(await operator.post(f"{path}/{verb}", body), 409, "user_erased", parameter="user_id")
+    merchant = await stage.rest.world.merchant()
+    bought = (await operator.post("/v1/purchases", a_purchase(one.id, merchant))).json()
+    assert bought["cashback"]["reason"] == "user_blocked"
+
+
+async def test_while_a_mint_is_under_way_nothing_is_erased(stage: Stage) -> None:
+    """Neither while it is stuck; once it is decided the same key erases."""
+    operator, world, key = stage.operator, stage.rest.world, new_key()
+    one = await marked(stage, 4, is_minted=False)
+    path, before = f"/v1/users/{one.id}/erase", places(world, one)
+    assert_problem(await operator.post(path, WHY, key=key), 409, "cashback_in_flight")
+    assert places(world, one) == before
+    cashback = await world.one("select id from ledger.cashback_ledger where user_id = %s", one.id)
+    await world.settle(await minted_outcome(world, cashback))
+    assert (await operator.post(path, WHY, key=key)).json()["is_news"]
+    assert await world.rows("select from ledger.recipients where user_id = %s", one.id) == []
+
+
+async def test_a_wallet_that_is_linked_meanwhile_is_erased_or_refused(stage: Stage) -> None:
+    """Both wait for the user, whoever comes first; afterwards there is no wallet, here and in the ledger."""
+    operator, world = stage.operator, stage.rest.world
+    for number, is_linked_first in enumerate((True, False)):
+        user = await world.user()
+        path = f"/v1/users/{user.id}"
+        asked = [(f"{path}/wallet", {"wallet": wallet_number(4_200 + number)}), (f"{path}/erase", WHY)]
+        async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as third:
+            await third.execute("select from purchases.users where id = %s for update", (user.id,))
+            first, second = asked if is_linked_first else reversed(asked)
+            tasks = [asyncio.create_task(operator.post(*first))]
+            await waiting(world, 1)
+            tasks.append(asyncio.create_task(operator.post(*second)))
+            await waiting(world, 2)
+            await third.rollback()
+            told = [response.status_code for response in await asyncio.gather(*tasks)]
+        assert told == [201, 201] if is_linked_first else [201, 409]
+        assert (await operator.get(path)).json()["wallet"] is None
+        assert await world.rows("select from ledger.recipients where user_id = %s", user.id) == []
+
+
+async def waiting(world: World, count: int) -> None:
+    """Return once so many transactions of this database wait for a row."""
+    asked = (
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        " and wait_event in ('transactionid', 'tuple')"
+    )
+
+    async def look() -> bool | None:
+        return (await world.one(asked) == count) or None
+
+    await eventually(look, within_s=10, what=f"{count} wait for a row")
+
+
+async def test_all_that_is_known_is_told_as_one_document(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each list tells, page after page, however long the pages are; that it was asked for is told as well."""
+    operator, world, one = stage.operator, stage.rest.world, await marked(stage, 5)
+    merchant = await world.merchant()
+    for price in ("1000", "2000", "3000"):
+        bought = await operator.post("/v1/purchases", a_purchase(one.id, merchant, amount_minor=price))
+        for _ in range(2):
+            body = {"purchase_id": bought.json()["id"], "amount_minor": "100", "reason": "of a test"}
+            assert (await operator.post("/v1/refunds", body)).status_code == 201
+    path = f"/v1/users/{one.id}"
+    told = (await operator.get(f"{path}/export")).json()
+    assert all(marker in str(told) for marker in one.markers)
+    assert told["user"] == (await operator.get(path)).json()
+    for name, address in (
+        ("wallets", f"{path}/wallets?order=asc"),
+        ("wallet_changes", f"{path}/wallet-changes"),
+        ("blocks", f"{path}/blocks"),
+        ("purchases", f"/v1/purchases?user_id={one.id}&order=asc"),
+        ("cashback", f"/v1/cashback?user_id={one.id}&order=asc"),
+        ("adjustments", f"/v1/adjustments?user_id={one.id}"),
+    ):
+        assert told[name] == (await operator.get(address)).json()["items"], name
+    assert [len(told[name]) for name in ("purchases", "refunds", "wallet_challenges")] == [4, 6, 3]
+    assert told["statement"]
+    [noted] = told["disclosures"]
+    assert (noted["what"], noted["key_id"]) == ("export", operator.key_id)
+    monkeypatch.setattr(exporting, "PAGE", 1)
+    by_one = (await operator.get(f"{path}/export")).json()
+    assert [one["what"] for one in by_one.pop("disclosures")] == ["export"] * 2
+    lines = [sorted(line["position"] for line in each.pop("statement")) for each in (told, by_one)]
+    assert lines[0] == lines[1]
+    del told["disclosures"]
+    assert by_one == told
+
+
+async def test_an_export_is_noted_in_the_trace_of_who_asked(stage: Stage) -> None:
+    """Though nothing is read of it, and for good: nobody but the superuser changes a row."""
+    operator, world, user = stage.operator, stage.rest.world, await stage.rest.world.user()
+    response = await operator.get(f"/v1/users/{user.id}/export")
+    trace = response.headers["traceparent"].split("-")[1]
+    query = "select what, key_id, trace from purchases.disclosures where user_id = %s"
+    assert await world.rows(query, user.id) == [("export", operator.key_id, trace)]
+    with psycopg.connect(world.dsns.of("cashback_owner")) as owner:
+        for change in ("delete from", "truncate"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                owner.execute(f"{change} purchases.disclosures".encode())
+            owner.rollback()
+
+
+async def test_strangers_are_not_found_and_merchants_are_not_let_in(stage: Stage) -> None:
+    """Well-formed ids of nobody and others; nothing is noted of either."""
+    rest, operator, user = stage.rest, stage.operator, await stage.rest.world.user()
+    keeper = await rest.merchant(await rest.world.merchant())
+    before = await rest.stored()
+    for id_ in (new_id("usr"), "usr_x"):
+        assert_problem(await operator.get(f"/v1/users/{id_}/export"), 404, "user_unknown", parameter="user_id")
+        assert_problem(await operator.post(f"/v1/users/{id_}/erase", WHY), 404, "user_unknown", parameter="user_id")
+    assert_problem(await keeper.get(f"/v1/users/{user.id}/export"), 403, "operator_only")
+    assert_problem(await keeper.post(f"/v1/users/{user.id}/erase", WHY), 403, "operator_only")
+    for body in ({"person": "ada"}, {"person": "ada", "reason": "x" * 501}):
+        assert_problem(
+            await operator.post(f"/v1/users/{user.id}/erase", body), 422, "request_invalid", pointer="/reason"
+        )
+    assert_problem(
+        await operator.post(f"/v1/users/{user.id}/erase", WHY | {"person": " "}),
+        422,
+        "field_invalid",
+        pointer="/person",
+    )
+    assert await rest.stored() == before
+
+
+async def test_a_key_for_users_exports_and_erases_nobody(stage: Stage) -> None:
+    """Both have a scope of their own."""
+    user = await stage.rest.world.user()
+    caller: Caller = await stage.rest.operator(scopes=("users:read", "users:write", "wallets:write"))
+    assert_problem(await caller.get(f"/v1/users/{user.id}/export"), 403, "scope_missing")
+    assert_problem(await caller.post(f"/v1/users/{user.id}/erase", WHY), 403, "scope_missing")

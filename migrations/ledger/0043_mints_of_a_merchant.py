@@ -4,7 +4,7 @@ It is built beside writers, once this has committed.
 """
 
 revision = "0043"
-down_revision = "0041"
+down_revision = "0042"
 
 beside = {
     "cashback_minted_at_merchant": (

@@ -8,7 +8,7 @@ wallet_challenges    forgotten by the server's clock, whatever whoever calls say
 from cashback.kernel.migrations import run
 
 revision = "0018"
-down_revision = "0015"
+down_revision = "0017"
 
 KNOWN = r"""
 set local lock_timeout = '5s';

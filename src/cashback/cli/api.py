@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import click
 import msgspec
@@ -60,6 +60,12 @@ def ask(call: "Call[T]") -> T:
     """Return what the API tells when it is asked this once."""
     with api() as client:
         return client.send(call)
+
+
+def edit(seen: "Call[Any]", change: "Callable[[str], Call[T]]") -> T:
+    """Return the answer to an edit, done unless somebody changes what is `seen` in this very moment."""
+    with api() as client:
+        return client.send(change(client.answer(seen).entity_tag or ""))
 
 
 def given(value: T | None) -> T | UnsetType:

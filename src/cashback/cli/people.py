@@ -8,6 +8,7 @@ import msgspec
 
 from cashback.cli.api import ask, facts, given, idempotency_option, limit_option, print_answer, print_page
 from cashback.cli.chain import by_option
+from cashback.cli.edits import rename_merchant, rename_user
 from cashback.cli.lists import list_merchants, list_users
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say_state
 from cashback.cli.ownership import OWNERSHIP_VERBS
@@ -45,6 +46,7 @@ def merchant() -> None:
 
 
 merchant.add_command(list_merchants)
+merchant.add_command(rename_merchant)
 
 
 @merchant.command("create", short_help="Create a merchant.")
@@ -134,8 +136,7 @@ def deactivations(merchant_id: str, limit: int, as_json: bool) -> None:  # noqa:
     """
     from cashback.client.api import merchants
 
-    call = merchants.list_deactivations(merchant_id, limit=limit)
-    print_page("deactivations", call, limit=limit, as_json=as_json)
+    print_page("deactivations", merchants.list_deactivations(merchant_id, limit=limit), limit=limit, as_json=as_json)
 
 
 @click.group()
@@ -146,8 +147,7 @@ def user() -> None:
     """
 
 
-user.add_command(list_users)
-for _verb in (*OWNERSHIP_VERBS, *PRIVACY_VERBS):
+for _verb in (list_users, rename_user, *OWNERSHIP_VERBS, *PRIVACY_VERBS):
     user.add_command(_verb)
 
 

@@ -11,6 +11,7 @@ import click
 from cashback.cli.api import (
     after_option,
     ask,
+    edit,
     facts,
     given,
     idempotency_option,
@@ -56,6 +57,29 @@ def create(url: str, types: tuple[str, ...], merchant_id: str | None, key: str, 
 
     body = structs.EndpointBody(url=url, types=list(types), merchant_id=given(merchant_id))
     print_answer("endpoint", ask(webhooks.create_webhook_endpoint(body, idempotency_key=key)), as_json=as_json)
+
+
+@webhook.command(short_help="Have an endpoint be elsewhere, or hear of others.")
+@click.argument("endpoint_id")
+@click.option("--url", help="Where it is from now on; where it was when left out.")
+@click.option("--type", "types", multiple=True, help="A type of event to hear of; those of before when none is named.")
+@idempotency_option
+@json_option
+def change(endpoint_id: str, url: str | None, types: tuple[str, ...], key: str, as_json: bool) -> None:  # noqa: FBT001  # as above
+    """Have the next try go elsewhere, or an endpoint hear of other types from now on; its secret stays.
+
+    Example: cashback webhook change whe_01k9z3v6q8e2r9xw5t4c7m1n0p --url https://shop.example/hooks/v2
+    """
+    from cashback.client.api import structs, webhooks
+
+    if url is None and not types:
+        raise click.UsageError("name a --url, one --type or more, or both")
+    body = structs.EndpointChangeBody(url=given(url), types=given(list(types) or None))
+    told = edit(
+        webhooks.show_webhook_endpoint(endpoint_id),
+        lambda tag: webhooks.change_webhook_endpoint(endpoint_id, body, idempotency_key=key, if_match=tag),
+    )
+    print_answer("endpoint", told, as_json=as_json)
 
 
 @webhook.command("list", short_help="List endpoints.")

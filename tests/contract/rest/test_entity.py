@@ -183,6 +183,21 @@ async def test_a_reference_is_taken_away_and_found_by(operator: Caller, things: 
     assert (await operator.get("/v1/users", params={"reference": reference})).json()["items"] == []
 
 
+async def test_when_a_reference_was_set_is_noted_as_its_command_has_it(
+    rest: Rest, operator: Caller, things: dict[str, str]
+) -> None:
+    """By that instant the answers are found that told of it; a repeat and what was refused note nothing."""
+    path, key = things["users"], new_key()
+    seen = await tag_at(operator, path)
+    for _ in range(2):
+        assert (await edit(operator, path, {"reference": "alice"}, seen, key=key)).status_code == 201
+    assert (await edit(operator, path, {"reference": "bob"}, seen)).status_code == 412
+    noted = "select at from purchases.reference_changes where user_id = %s"
+    done = "select created_at from purchases.idempotency_keys where key = %s and what = 'change_user'"
+    times = await rest.world.rows(noted, path.rsplit("/", 1)[1])
+    assert (len(times), times) == (1, await rest.world.rows(done, key))
+
+
 async def test_an_instant_of_elsewhere_is_told_as_it_is_told_again(operator: Caller, things: dict[str, str]) -> None:
     """In UTC, in the answer to whoever set it as well."""
     path = things["users"]

@@ -45,6 +45,26 @@ def test_a_merchant_is_deactivated_and_activated_by_hand(
     assert [one["is_active"] for one in ask("merchant", "deactivations", merchant_id)] == [True, False]
 
 
+def test_a_merchant_and_a_user_are_renamed_by_hand(dev: Dev, cashback: Cashback, ask: Ask, customer_id: str) -> None:
+    """Once under its key, though the second time they are no longer as they were; a reference is taken away as well."""
+    merchant_id = ask("merchant", "create", "Comer shop")["id"]
+    words = ("merchant", "rename", merchant_id, "Corner shop", "--idempotency-key", "cli_rename_1")
+    renamed = ask(*words)
+    assert renamed["name"] == "Corner shop"
+    assert ask("merchant", "rename", merchant_id, "Another")["name"] == "Another"
+    assert ask(*words) == renamed
+    assert ask("merchant", "show", merchant_id)["name"] == "Another"
+    assert ask("user", "rename", customer_id, "alice")["reference"] == "alice"
+    assert ask("user", "rename", customer_id)["reference"] is None
+    for verb, code in (
+        (("merchant", "rename", f"mer_{UNKNOWN}", "x"), "merchant_unknown"),
+        (("user", "rename", f"usr_{UNKNOWN}", "x"), "user_unknown"),
+        (("merchant", "rename", merchant_id, ""), "request_invalid"),
+    ):
+        said = cashback(*verb, settings=dev.settings)
+        assert (said.code, code in said.err) == (EXIT_REJECTED, True), (verb, said.err)
+
+
 def test_whom_there_is_not_and_whom_nothing_was_said_of(dev: Dev, cashback: Cashback, customer_id: str) -> None:
     """Strangers are refused by their code; who was never blocked is not blocked, by nobody."""
     for verb, code in (

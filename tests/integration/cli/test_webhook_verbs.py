@@ -15,6 +15,8 @@ from tests.integration.cli.conftest import Ask, Cashback, Dev
 from tests.support.standard_webhooks import is_genuine
 
 WITHIN_S = 30.0
+WRONG_LINE = 2
+"""What `click` ends with when a command line is wrong."""
 
 
 class Receiver(HTTPServer):
@@ -93,6 +95,25 @@ def test_an_endpoint_is_made_hears_of_a_purchase_and_is_told_again(
     assert (refused.code, "endpoint_disabled" in refused.err) == (EXIT_REJECTED, True)
     assert ask("webhook", "enable", endpoint["id"])["state"] == "enabled"
     ask("webhook", "disable", endpoint["id"])
+
+
+def test_an_endpoint_moves_and_hears_of_others(dev: Dev, ask: Ask, cashback: Cashback) -> None:
+    """What is not named stays; where nothing may be delivered it does not move to, and nothing at all is no wish."""
+    words = ("--type", "purchase.refunded", "--merchant", dev.merchant_id)
+    id_ = ask("webhook", "create", "http://127.0.0.1:9/one", *words)["id"]
+    moved = ask("webhook", "change", id_, "--url", "http://127.0.0.1:9/two")
+    assert (moved["url"], moved["types"]) == ("http://127.0.0.1:9/two", ["purchase.refunded"])
+    changed = ask("webhook", "change", id_, "--type", "token.minted", "--type", "purchase.created")
+    assert (changed["url"], changed["types"]) == (moved["url"], ["token.minted", "purchase.created"])
+    for more, code, told in (
+        (("--url", "https://10.0.0.1/"), EXIT_REJECTED, "url_forbidden"),
+        (("--type", "token.lost"), EXIT_REJECTED, "event_types_invalid"),
+        ((), WRONG_LINE, "--type"),
+    ):
+        said = cashback("webhook", "change", id_, *more, settings=dev.settings)
+        assert (said.code, told in said.err) == (code, True), said.err
+    assert ask("webhook", "show", id_) == changed
+    ask("webhook", "disable", id_)
 
 
 def test_what_happened_is_listed_and_shown(dev: Dev, ask: Ask, cashback: Cashback) -> None:

@@ -41,7 +41,7 @@ BY_GROUP: Final = {
     "events": "list show",
     "keys": "create list revoke rotate",
     "ledger": "balance prove recomputations recompute seals statement trial-balance verify",
-    "merchant": "activate create deactivate deactivations list set show",
+    "merchant": "activate create deactivate deactivations list rename set show",
     "mint": "cancel list retry show",
     "programme": "create end list pause pauses resume show",
     "purchase": "create explain list show",
@@ -51,10 +51,10 @@ BY_GROUP: Final = {
     "ruleset": "backtest diff discard draft lint list publish show simulate withdraw",
     "streams": "apply diff",
     "user": (
-        "balance block blocks cashback challenge create erase export keep-wallet list prove show tier unblock wallet"
-        " wallet-changes"
+        "balance block blocks cashback challenge create erase export keep-wallet list prove rename show tier unblock"
+        " wallet wallet-changes"
     ),
-    "webhook": "create deliveries disable enable list replay reseal rotate secret show",
+    "webhook": "change create deliveries disable enable list replay reseal rotate secret show",
     "worker": "ledger mint webhooks",
 }
 """Every verb by its group; those of no group stand first."""

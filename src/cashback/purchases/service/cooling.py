@@ -50,7 +50,7 @@ class CoolDown:
         self._database = database
         self._clock = clock
         self._look_every_s = look_every_s
-        self._aside: dict[str, float] = {}
+        self._aside_until_s: dict[str, float] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Apply what is due until `stop` is set, and at once again while batches are full."""
@@ -71,14 +71,16 @@ class CoolDown:
         Raises:
             DatabaseUnavailable: nothing of the batch is applied, or all of it.
         """
-        now, monotonic = self._clock.now(), monotonic_s()
-        self._aside = {id_: until_s for id_, until_s in self._aside.items() if until_s > monotonic}
+        now, monotonic_now_s = self._clock.now(), monotonic_s()
+        self._aside_until_s = {
+            id_: until_s for id_, until_s in self._aside_until_s.items() if until_s > monotonic_now_s
+        }
         due: list[WalletChange] = []
         try:
             async with self._database.transaction() as tx:
                 if not await store.take_turn(tx):
                     return 0
-                due += await store.due(tx, now=now, limit=BATCH_MAX, but=[*self._aside])
+                due += await store.due(tx, now=now, limit=BATCH_MAX, but=[*self._aside_until_s])
                 done = await _apply(tx, due, now)
                 await challenges.forget(tx, now=now, limit=BATCH_MAX)
         except Unavailable:
@@ -115,9 +117,9 @@ class CoolDown:
     def _put_aside(self, change: WalletChange) -> None:
         """Leave a change out for a while, and at most as many as a batch has: of more the first is tried again."""
         CHANGES.labels("broken").inc()
-        if len(self._aside) >= BATCH_MAX:
-            del self._aside[next(iter(self._aside))]
-        self._aside[change.id] = monotonic_s() + ASIDE_FOR_S
+        if len(self._aside_until_s) >= BATCH_MAX:
+            del self._aside_until_s[next(iter(self._aside_until_s))]
+        self._aside_until_s[change.id] = monotonic_s() + ASIDE_FOR_S
 
 
 def _tell(applied: Sequence[WalletChange], refused: Sequence[WalletChange]) -> None:

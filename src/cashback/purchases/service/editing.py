@@ -6,6 +6,8 @@ lock the row ──▶ read it, as a statement of its own ──▶ is it what w
 A repeat under its idempotency key is answered before any of it: what it has changed itself outdates it not.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from cashback.kernel.db import Tx
@@ -52,7 +54,7 @@ class Edits:
         if problem := problem_of_text(change.reference, "/reference"):
             return Refused(problem)
         order = msgspec.structs.replace(caller, what="change_user", terms=change)
-        return await self._orders.do(order, lambda tx, _: _refer_to_user(tx, change, seen))
+        return await self._orders.do(order, lambda tx, now: _refer_to_user(tx, change, seen, now=now))
 
 
 async def seen_user(tx: Tx, user_id: str, seen: str | None) -> User:
@@ -95,12 +97,12 @@ async def _name_merchant(tx: Tx, change: MerchantName, seen: str) -> Merchant:
     return msgspec.structs.replace(merchant, name=change.name)
 
 
-async def _refer_to_user(tx: Tx, change: UserReference, seen: str) -> User:
+async def _refer_to_user(tx: Tx, change: UserReference, seen: str, *, now: datetime) -> User:
     """Return the user with the new reference.
 
     Raises:
         UserUnknown, UserOutdated: nothing is changed.
     """
     user = await seen_user(tx, change.user_id, seen)
-    await store.refer_to_user(tx, user.id, change.reference)
+    await store.refer_to_user(tx, user.id, change.reference, at=now)
     return msgspec.structs.replace(user, reference=change.reference)

@@ -1,5 +1,7 @@
 """What people are called, as it is changed; and the row of a merchant that is."""
 
+from datetime import datetime
+
 from cashback.kernel.db import Tx
 
 
@@ -28,13 +30,19 @@ async def name_merchant(tx: Tx, merchant_id: str, name: str) -> None:
     )
 
 
-async def refer_to_user(tx: Tx, user_id: str, reference: str | None) -> None:
-    """Give a user whom there is another reference, or none."""
+async def refer_to_user(tx: Tx, user_id: str, reference: str | None, *, at: datetime) -> None:
+    """Give a user whom there is another reference, or none, and note when."""
     await tx.execute(
         """
-        update purchases.users
-        set reference = %(reference)s
-        where id = %(id)s
+        with changed as (
+            update purchases.users
+            set reference = %(reference)s
+            where id = %(id)s
+            returning id
+        )
+        insert into purchases.reference_changes (user_id, at)
+        select id, %(at)s
+        from changed
         """,
-        {"id": user_id, "reference": reference},
+        {"id": user_id, "reference": reference, "at": at},
     )

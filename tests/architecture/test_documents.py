@@ -194,6 +194,16 @@ def test_each_invariant_is_proved_where_the_architecture_says() -> None:
             assert invariant in invariants_cited(path, text(path)), f"{path} does not cite {invariant}"
 
 
+def test_each_item_of_the_owasp_top_10_has_its_test_and_what_is_done() -> None:
+    """Ten rows; each names its test by the id, and there is no other test of that kind."""
+    told = section(text("docs/security.md"), "## The OWASP API Security Top 10")
+    table = {row[0].split()[0]: row[2] for row in rows(told)}
+    tests = re.findall(r"^async def (test_(api\d+)_2023_\w+)", text("tests/contract/rest/test_owasp.py"), re.MULTILINE)
+    assert list(table) == [f"API{number}:2023" for number in range(1, 11)]
+    assert [named.strip("`") for named in table.values()] == [name for name, _ in tests]
+    assert [f"{item.upper()}:2023" for _, item in tests] == list(table)
+
+
 def test_the_state_machines_show_every_state() -> None:
     """Of a cashback, of a mint in minting and in the adapter, of a slot."""
     drawn = section(text("ARCHITECTURE.md"), "## State machines")

@@ -237,7 +237,9 @@ class Stage:
         )
 
 
-async def ended_by_itself(process: CashbackProcess, trap: str, *, meanwhile: Callable[[], Awaitable[None]]) -> None:
+async def ended_by_itself(
+    process: CashbackProcess, trap: str, *, meanwhile: Callable[[], Awaitable[None]], within_s: float = DIES_WITHIN_S
+) -> None:
     """Start an armed process, and return once it has ended itself at `trap`; `meanwhile` is done at each look.
 
     Raises:
@@ -258,7 +260,7 @@ async def ended_by_itself(process: CashbackProcess, trap: str, *, meanwhile: Cal
             await meanwhile()
             return None
 
-        await eventually(look, within_s=DIES_WITHIN_S, what=f"it has ended at {trap}", every_s=_LOOK_EVERY_S)
+        await eventually(look, within_s=within_s, what=f"it has ended at {trap}", every_s=_LOOK_EVERY_S)
         # Nobody is left to be stopped: this takes its exit code.
         await asyncio.to_thread(process.stop)
         assert process.exit_code == -SIGKILL, f"{trap}: it ended with {process.exit_code}"

@@ -1,45 +1,24 @@
 """Kill -9 of the API between the effect of an adjustment and its answer: the same key again, and one effect (I7)."""
 
-import asyncio
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import pytest
 
 from cashback.kernel.http.commands import REPLAYED
-from cashback.processes.embedded import CashbackProcess
-from cashback.processes.stack import PROCESSES
-from tests.chaos.adapter_stage import ended_by_itself
+from tests.chaos.api_stage import dies_of, request_of
 from tests.support.load import Shop
-from tests.support.stack import WholeSystem, stopped
+from tests.support.stack import WholeSystem
 
 TRAP: Final = "commands.committed=kill"
-ARMED: Final = {"CASHBACK_DEVELOPMENT": "true", "CASHBACK_FAILPOINTS": TRAP}
 WHY: Final = {"person": "alice", "reason": "the parcel came late"}
 
 
-async def dies_of(stack: WholeSystem, shop: Shop, body: dict[str, Any], key: str, folder: Path) -> None:
-    """Send an adjustment to an API in the place of the stack's own, which does it and ends before it answers."""
-    api = stack.processes["api"]
-    asked = 0
-
-    async def ask() -> None:
-        """Ask until there is nobody to answer any more."""
-        nonlocal asked
-        with pytest.raises(httpx.TransportError):
-            await shop.http.post("/v1/adjustments", json=body, headers={"Idempotency-Key": key})
-        asked += 1
-
-    async with stopped(api):
-        log = folder / f"{key}.log"
-        process = CashbackProcess(*PROCESSES["api"], log=log, port=api.port, settings=stack.settings("api") | ARMED)
-        try:
-            await ended_by_itself(process, TRAP, meanwhile=ask)
-        finally:
-            await asyncio.to_thread(process.kill)
-    assert asked >= 1
+async def dies(stack: WholeSystem, body: dict[str, Any], key: str, folder: Path) -> None:
+    """Send an adjustment to an API beside the stack's own, which does it and ends before it answers."""
+    sent = request_of(body, key)
+    assert await dies_of(stack, TRAP, "/v1/adjustments", sent, log=folder / f"{key}.log") is None
 
 
 async def again(shop: Shop, body: dict[str, Any], key: str) -> dict[str, Any]:
@@ -58,10 +37,10 @@ async def test_an_api_killed_before_it_answers_has_given_and_taken_once(stack: W
         customer = await shop.customer(has_wallet=False)
         [(programme,)] = stack.rows("cashback", "select id from ledger.programmes order by id limit 1")
         credit = {"kind": "credit", "user_id": customer.id, "programme_id": programme, "amount_minor": "500", **WHY}
-        await dies_of(stack, shop, credit, "credit-of-chaos", tmp_path)
+        await dies(stack, credit, "credit-of-chaos", tmp_path)
         given = await again(shop, credit, "credit-of-chaos")
         debit = {"kind": "debit", "cashback_id": given["cashback_id"], "amount_minor": "200", **WHY}
-        await dies_of(stack, shop, debit, "debit-of-chaos", tmp_path)
+        await dies(stack, debit, "debit-of-chaos", tmp_path)
         taken = await again(shop, debit, "debit-of-chaos")
         # What is left would wait for a wallet, and others wait until nothing is under way any more.
         rest = await shop.http.post(

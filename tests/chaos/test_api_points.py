@@ -1,215 +1,161 @@
-"""Kill -9 of the API before and after each commit and answer: the same request again, and one effect (I4, I7)."""
+"""Kill -9 of the API before and after each commit and answer: the same request again, one effect, one mint (I4, I7)."""
 
-import asyncio
-from collections.abc import Callable, Iterator
-from http import HTTPStatus
-from itertools import count
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
 import msgspec
-import psycopg
 import pytest
 
 from cashback.kernel.failpoints import POINTS
-from cashback.kernel.http.commands import REPLAYED
-from cashback.processes.embedded import CashbackProcess
-from tests.chaos.adapter_stage import ended_by_itself
-from tests.contract.rest.served import operators_secret, process_over
-from tests.contract.rest.world import a_purchase
-from tests.integration.ledger.world import Dsns, fresh_database, new_key
-from tests.support.servers import Databases
+from tests.chaos.api_commands import COMMANDS, OF_PARTS, Scene
+from tests.chaos.api_stage import again, dies_of, is_replay, request_of
+from tests.support.load import new_key
+from tests.support.stack import WholeSystem
 
-WHY: Final = {"person": "alice", "reason": "the parcel came late"}
-LINES: Final = "application/x-ndjson"
-ANSWER_WITHIN_S: Final = 30.0
-_names: Final = count(1)
+TOLD_ONCE: Final = frozenset({"key"})
+"""Whose repeat does not tell what the first answer told: a secret."""
+NEVER_WITHIN_S: Final = 2.0
 
 
-class Shop(msgspec.Struct, frozen=True):
-    """A database with an API over it that nobody kills, and what requests are about."""
+class Case(msgspec.Struct, frozen=True):
+    """A command, and the point at which an API dies of it, the nth time that it gets there."""
 
-    dsns: Dsns
-    http: httpx.Client
-    secret: str
-    user_id: str
-    merchant_id: str
-    programme_id: str
+    name: str
+    point: str
+    nth: int = 1
 
-    def rows(self, table: str) -> int:
-        """Return how many rows a table has."""
-        with psycopg.connect(self.dsns.superuser) as connection:
-            row = connection.execute(f"select count(*) from {table}".encode()).fetchone()
-        assert row is not None
-        return int(row[0])
+    @property
+    def trap(self) -> str:
+        """Return it as a setting says it."""
+        return f"{self.point}=kill@{self.nth}"
 
-    def done(self, path: str, body: object) -> dict[str, Any]:
-        """Return the answer to a command that nothing happens to."""
-        response = self.http.post(path, json=body, headers={"Idempotency-Key": new_key()})
-        assert response.status_code == HTTPStatus.CREATED, response.text
-        told: dict[str, Any] = response.json()
-        return told
-
-    def purchase(self) -> dict[str, object]:
-        """Return the body of a purchase that nobody has told yet."""
-        return a_purchase(self.user_id, reference=f"A-{next(_names)}", merchant_id=self.merchant_id)
+    @property
+    def expected(self) -> "Told":
+        """Return what is to be: nothing before the commit of the effects, and after it all, with the very answer."""
+        is_early = self.name in OF_PARTS and self.point.startswith("commands.") and self.nth == 1
+        was_done = self.point != "commands.committing" and not is_early
+        effects = COMMANDS[self.name].effects
+        return Told(
+            done_then=effects if was_done else 0,
+            done=effects,
+            is_replay=was_done,
+            was_heard=self.point == "answer.sent",
+        )
 
 
-class Command(msgspec.Struct, frozen=True):
-    """A kind of request: where it goes, what it says, and what it makes how many rows of."""
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """How many effects there were when the process had died, and in the end, and what was answered."""
 
-    path: str
-    body: Callable[[Shop], object]
-    table: str
-    effects: int = 1
-    transactions: int = 1
-
-
-def _refund(shop: Shop) -> dict[str, object]:
-    """Return the body of a full return of a purchase of its own."""
-    bought = shop.done("/v1/purchases", shop.purchase())
-    return {"purchase_id": bought["id"], "amount_minor": bought["amount_minor"], "reason": "it did not fit"}
+    done_then: int
+    done: int
+    is_replay: bool
+    was_heard: bool
+    is_same: bool = True
 
 
-def _credit(shop: Shop) -> dict[str, object]:
-    """Return the body of a credit."""
-    given = {"user_id": shop.user_id, "programme_id": shop.programme_id, "amount_minor": "500"}
-    return {"kind": "credit", **given, **WHY}
-
-
-COMMANDS: Final = {
-    "purchase": Command("/v1/purchases", Shop.purchase, "purchases.purchases"),
-    "refund": Command("/v1/refunds", _refund, "purchases.refunds"),
-    "user": Command("/v1/users", lambda _: {}, "purchases.users"),
-    "merchant": Command("/v1/merchants", lambda _: {"name": f"Shop {next(_names)}"}, "purchases.merchants"),
-    "key": Command("/v1/api-keys", lambda _: {"label": "of a test"}, "purchases.api_keys"),
-    "programme": Command(
-        "/v1/programmes", lambda _: {"name": f"programme {next(_names)}", "currency": "JPY"}, "ledger.programmes"
-    ),
-    "adjustment": Command("/v1/adjustments", _credit, "ledger.adjustments"),
-    "endpoint": Command(
-        "/v1/webhooks/endpoints",
-        lambda shop: {
-            "merchant_id": shop.merchant_id,
-            "url": f"https://shop.example/{next(_names)}",
-            "types": ["purchase.refunded"],
-        },
-        "webhooks.endpoints",
-    ),
-    "bulk": Command(
-        "/v1/purchases/bulk",
-        lambda shop: {"purchases": [shop.purchase() for _ in range(3)]},
-        "purchases.purchases",
-        effects=3,
-        transactions=2,
-    ),
-    "stream": Command(
-        "/v1/purchases/stream",
-        lambda shop: b"\n".join(msgspec.json.encode(shop.purchase()) for _ in range(3)),
-        "purchases.purchases",
-        effects=3,
-        transactions=2,
-    ),
-}
-OF_PARTS: Final = ("bulk", "stream")
 CASES: Final = [
-    (name, point)
+    Case(name, point, nth)
     for name in COMMANDS
     for point in sorted(POINTS["api"])
     if point != "part.recorded" or name in OF_PARTS
+    for nth in ((1, 2) if name in OF_PARTS and point.startswith("commands.") else (1,))
 ]
-FIRST_TIER: Final = {("purchase", point) for point in POINTS["api"]} | {
-    ("bulk", "part.recorded"),
-    ("key", "answer.sending"),
-}
+FIRST_TIER: Final = (
+    Case("purchase", "commands.committing"),
+    Case("purchase", "commands.committed"),
+    Case("purchase", "answer.sending"),
+    Case("purchase", "answer.sent"),
+    Case("bulk", "part.recorded"),
+    Case("key", "answer.sending"),
+    Case("proof", "commands.committed"),
+)
 """What is tried in every run; the others take a process each as well, and are tried in the deep one."""
 
 
-@pytest.fixture(scope="module")
-def shop(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Give a programme in force, a user and a merchant."""
-    with fresh_database(databases) as dsns, process_over(dsns, tmp_path_factory.mktemp("unhurt")) as process:
-        secret = operators_secret(dsns)
-        with client(process, secret) as http:
-            known = Shop(dsns, http, secret, "", "", "")
-            terms = {"name": "of a test", "currency": "USD", "rate_bps": 150, "budget_minor": "1000000"}
-            yield msgspec.structs.replace(
-                known,
-                programme_id=known.done("/v1/programmes", terms)["id"],
-                user_id=known.done("/v1/users", {})["id"],
-                merchant_id=known.done("/v1/merchants", {"name": "Shop"})["id"],
-            )
-
-
 @pytest.mark.invariant("I4", "I7")
-@pytest.mark.parametrize(
-    "name,point",
-    [pytest.param(*case, marks=() if case in FIRST_TIER else pytest.mark.deep, id="-".join(case)) for case in CASES],
-)
-def test_an_api_killed_at_a_point_has_done_it_once_when_it_is_asked_again(
-    shop: Shop, tmp_path: Path, name: str, point: str
+async def test_an_api_killed_around_its_commits_and_answers_loses_and_doubles_nothing(
+    stack: WholeSystem, tmp_path: Path
 ) -> None:
-    """By another process: it is done then if it was rolled back, and answered as before if it was not (I4, I7)."""
-    command = COMMANDS[name]
-    body, key = command.body(shop), new_key()
-    before = shop.rows(command.table)
-    nth = command.transactions if point.startswith("commands.") else 1
-    first = dies_of(shop, command.path, body, key, f"{point}=kill@{nth}", tmp_path)
-    was_done = point != "commands.committing"
-    assert shop.rows(command.table) - before == (command.effects if was_done else 0)
-    again = shop.http.post(command.path, **sent(body, key))
-    assert again.status_code == HTTPStatus.CREATED, again.text
-    assert is_replay(again) == was_done
-    assert shop.rows(command.table) - before == command.effects
-    assert (first is not None) == (point == "answer.sent")
-    if first is not None and name not in {"key", *OF_PARTS}:  # a secret is told once, and parts count their replays
-        assert again.content == first.content
+    """Seven deaths: what is asked again is done once, and all that was accepted is minted and on the chain (I4, I7)."""
+    await assert_once_and_minted(stack, FIRST_TIER, tmp_path)
+
+
+@pytest.mark.deep
+@pytest.mark.invariant("I4", "I7")
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.name}-{case.trap}") for case in CASES])
+async def test_each_command_is_done_once_wherever_the_api_dies_of_it(
+    stack: WholeSystem, tmp_path: Path, case: Case
+) -> None:
+    """It is done then if it was rolled back, and answered as before if it was not (I4, I7)."""
+    await assert_once_and_minted(stack, [case], tmp_path)
 
 
 def test_each_point_is_died_at_with_each_command_that_reaches_it() -> None:
     """None is left out when there is one more."""
-    assert {point for _, point in CASES} == POINTS["api"]
-    assert {point for _, point in FIRST_TIER} == POINTS["api"]
+    assert {case.point for case in CASES} == {case.point for case in FIRST_TIER} == POINTS["api"]
+    assert {case.name for case in CASES} == COMMANDS.keys()
+    assert set(FIRST_TIER) <= set(CASES)
 
 
-def dies_of(shop: Shop, path: str, body: object, key: str, trap: str, folder: Path) -> httpx.Response | None:
-    """Return what an API answered that ended itself at `trap` when it was asked, None when it did not come to that."""
-    settings = {"CASHBACK_DEVELOPMENT": "true", "CASHBACK_FAILPOINTS": trap}
-    process = process_over(shop.dsns, folder, **settings)
-    answers: list[httpx.Response] = []
-
-    async def ask() -> None:
-        """Ask until there is nobody to answer any more."""
-        try:
-            answers.append(await asyncio.to_thread(http.post, path, **sent(body, key)))
-        except httpx.TransportError:
-            return
-
-    try:
-        with client(process, shop.secret) as http:
-            asyncio.run(ended_by_itself(process, trap, meanwhile=ask))
-    finally:
-        process.kill()
-    return answers[0] if answers else None
+async def test_a_point_that_is_never_reached_fails_its_test(stack: WholeSystem, tmp_path: Path) -> None:
+    """A single purchase has no parts: the process goes on, and who waits for its death says so."""
+    async with Scene.open(stack) as scene:
+        command = COMMANDS["purchase"]
+        sent = request_of(await command.body(scene), new_key())
+        before = scene.rows(command.table)
+        with pytest.raises(AssertionError, match=r"it has ended at part\.recorded"):
+            await dies_of(
+                *(stack, "part.recorded=kill", command.path, sent), log=tmp_path / "log", within_s=NEVER_WITHIN_S
+            )
+        assert scene.rows(command.table) - before == 1
+        await stack.drained()
+        await scene.assert_minted(command.cashbacks)
 
 
-def client(process: CashbackProcess, secret: str) -> httpx.Client:
-    """Return an operator's client of a process."""
-    headers = {"Authorization": f"Bearer {secret}"}
-    return httpx.Client(base_url=process.url, headers=headers, timeout=ANSWER_WITHIN_S)
+async def assert_once_and_minted(stack: WholeSystem, cases: Iterable[Case], folder: Path) -> None:
+    """Assert of each case that it was done once, and of all of them that what they granted was minted once (I4, I7)."""
+    told: dict[Case, Told] = {}
+    scenes: dict[Case, Scene] = {}
+    async with AsyncExitStack() as opened:
+        for case in cases:
+            opening = Scene.open(stack, has_wallet=COMMANDS[case.name].has_wallet)
+            scenes[case] = await opened.enter_async_context(opening)
+            told[case] = await what_becomes_of(case, scenes[case], folder)
+        assert told == {case: case.expected for case in told}
+        assert (await stack.drained()).findings == []
+        for case, scene in scenes.items():
+            await scene.assert_minted(COMMANDS[case.name].cashbacks)
 
 
-def sent(body: object, key: str) -> dict[str, Any]:
-    """Return a request's body and headers: lines when it is bytes."""
-    content, kind = (body, LINES) if isinstance(body, bytes) else (msgspec.json.encode(body), "application/json")
-    return {"content": content, "headers": {"Idempotency-Key": key, "Content-Type": kind}}
+async def what_becomes_of(case: Case, scene: Scene, folder: Path) -> Told:
+    """Return what there is after an API died of a request, and after the same request was sent twice more."""
+    command = COMMANDS[case.name]
+    path = command.path.format(user_id=scene.customer.id)
+    key = new_key()
+    sent = request_of(await command.body(scene), key)
+    before = scene.rows(command.table)
+    heard = await dies_of(scene.stack, case.trap, path, sent, log=folder / f"{key}.log")
+    done_then = scene.rows(command.table) - before
+    second = await again(scene.shop.http, path, sent)
+    third = await again(scene.shop.http, path, sent)
+    assert is_replay(third)
+    answers = [second.content, third.content, *([] if heard is None else [heard])]
+    return Told(
+        done_then=done_then,
+        done=scene.rows(command.table) - before,
+        is_replay=is_replay(second),
+        was_heard=heard is not None,
+        is_same=all(what_stays(case.name, one) == what_stays(case.name, third.content) for one in answers),
+    )
 
 
-def is_replay(response: httpx.Response) -> bool:
-    """Tell whether an answer is that of before; of parts all must be."""
-    told = response.json()
-    if "replayed" in told:
-        assert (told["recorded"] == 0) == (told["replayed"] > 0)
-        return bool(told["replayed"])
-    return bool(response.headers.get(REPLAYED) == "true")
+def what_stays(name: str, answer: bytes) -> object:
+    """Return what an answer and its repeats tell alike: all of it, but for a secret, and for how many were replays."""
+    if name not in TOLD_ONCE | OF_PARTS:
+        return answer
+    told = msgspec.json.decode(answer)
+    if name in TOLD_ONCE:
+        return {member: value for member, value in told.items() if member != "secret"}
+    return told["recorded"] + told["replayed"], told["refused"], [one["purchase"] for one in told.get("items", ())]

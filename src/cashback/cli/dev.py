@@ -113,6 +113,7 @@ def _places(stack: "Stack", settings: Path) -> Mapping[str, object]:
 
     return {
         "REST API": f"{stack.url}/v1",
+        "reference": f"{stack.url}/docs",
         "OpenAPI": f"{stack.url}/openapi/openapi.json",
         "operator key": stack.operator_key,
         "adapter, gRPC": stack.operator_settings()["CASHBACK_ADAPTER_ADDRESS"],

@@ -22,7 +22,7 @@ ONLY_TLS: Final[Headers] = ((b"strict-transport-security", b"max-age=31536000"),
 """For a year only by TLS (RFC 6797); for whoever has something in front of the API that ends TLS."""
 
 _PUBLIC: Final = "/openapi"
-_PAGES: Final = "/docs/"
+_PAGES: Final = "/docs"
 
 
 class Safety:
@@ -38,7 +38,7 @@ class Safety:
 
         A page says some by itself, which it has `said`: what it may do, and for how long it is kept.
         """
-        if path.startswith(_PAGES):
+        if path == _PAGES or path.startswith(_PAGES + "/"):
             named = {name for name, _ in said}
             return tuple(header for header in self._uncached if header[0] not in named)
         return self.everywhere if path.startswith(_PUBLIC) else self._uncached

@@ -8,6 +8,9 @@ import httpx
 from jsonschema_rs import Draft202012Validator
 
 from cashback.kernel.mistakes import MISTAKES_MAX
+from cashback.processes.api.reference.document import read
+from cashback.processes.api.reference.operations import may_come
+from cashback.processes.api.reference.problems import known_problems
 
 _PROBLEM: Final = "application/problem+json"
 
@@ -19,6 +22,7 @@ class Document:
         """Judge by `document`."""
         self.paths: dict[str, dict[str, Any]] = document["paths"]
         self._components = document["components"]
+        self._operations = {(one.path, one.method.lower()): one for one in read(document).operations}
         self._templates = [
             (re.compile(re.sub(r"\{\w+\}", "[^/]+", template)), template)
             for template in sorted(self.paths, key=lambda one: one.count("{"))
@@ -27,8 +31,10 @@ class Document:
     def complaints(self, response: httpx.Response) -> list[str]:
         """Return what is wrong with an answer; nothing is said of paths and methods that no route serves."""
         request = response.request
-        operation = self._operation("GET" if request.method == "HEAD" else request.method, request.url.path)
-        if operation is None:
+        method = "get" if request.method == "HEAD" else request.method.lower()
+        path = self._template(request.url.path)
+        operation = None if path is None else self.paths[path].get(method)
+        if path is None or operation is None:
             return []
         documented = operation["responses"].get(str(response.status_code))
         if documented is None:
@@ -41,16 +47,23 @@ class Document:
         if request.method == "HEAD" or "json" not in told:
             return []
         complaints = self._against(documented["content"][told]["schema"], response.json())
+        if told == _PROBLEM:
+            complaints += self._untold(path, method, response.json())
         asked = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if response.is_success and request.content and asked is not None:
             complaints += self._against(asked["schema"], json.loads(request.content))
         return complaints
 
-    def _operation(self, method: str, path: str) -> dict[str, Any] | None:
-        """Return what the document says of a method at a path."""
-        template = next((template for pattern, template in self._templates if pattern.fullmatch(path)), None)
-        found: dict[str, Any] | None = None if template is None else self.paths[template].get(method.lower())
-        return found
+    def _template(self, path: str) -> str | None:
+        """Return the path of the document that one is of."""
+        return next((template for pattern, template in self._templates if pattern.fullmatch(path)), None)
+
+    def _untold(self, path: str, method: str, told: dict[str, Any]) -> list[str]:
+        """Return that the reference does not tell of a problem where it has come, if so."""
+        operation, problem = self._operations[path, method], known_problems().get(told.get("code", ""))
+        if problem is None or may_come(problem, told["status"], operation):
+            return []
+        return [f"{told['code']} came at {operation.id}, which problems.toml does not tell (`at`)"]
 
     def _against(self, schema: dict[str, Any], instance: object) -> list[str]:
         """Return how an instance breaks a schema of the document."""

@@ -79,6 +79,16 @@ def operations(document: Mapping[str, Any], known: Mapping[str, str]) -> list[Dr
     return [one for one in drawn if one.template.startswith("/v1/")]
 
 
+def by_operation(document: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Drawn]:
+    """Return the same by their names in the document, `operationId`."""
+    names = {
+        f"{method.upper()} {template}": operation["operationId"]
+        for template, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    return {names[one.name]: one for one in operations(document, known)}
+
+
 def changed(body: Any, place: Place, value: object) -> Any:  # noqa: ANN401  # any JSON
     """Return a body that says something else at one place."""
     copy = deepcopy(body)

@@ -14,6 +14,8 @@ from jsonschema_rs import Draft202012Validator
 from litestar.routes import HTTPRoute
 
 from cashback.processes.api import SCOPES
+from cashback.processes.api.members import known_members
+from cashback.processes.api.reference.document import schemas_in
 from tests.contract.rest.document import Document
 from tests.contract.rest.golden import GOLDEN, document, text_of
 from tests.contract.rest.world import Rest
@@ -53,6 +55,7 @@ TAGGED = {
 """What an edit must have been made for, or says if it is told; and what is told with the tag that it is made for."""
 
 LINES = {"/v1/purchases/stream"}
+KNOWN = known_members()
 MONEY = re.compile(r"(amount|budget|desired|left|units|supply|number|_minor)(_|$)")
 
 
@@ -257,6 +260,27 @@ def test_every_body_is_closed(told: dict[str, Any]) -> None:
     for name in bodies:
         assert told["components"]["schemas"][name]["additionalProperties"] is False
         assert told["components"]["schemas"][name]["description"]
+
+
+def test_every_member_of_a_body_is_told_of(told: dict[str, Any]) -> None:
+    """Whoever sends it reads what it is: by its own struct, or by members.toml, which has a word for no other."""
+    schemas = told["components"]["schemas"]
+    ahead = list(schemas_in([one.get("requestBody") for _, _, one in operations(told)]))
+    bodies = set[str]()
+    while ahead:
+        bodies.add(name := ahead.pop())
+        ahead += set(schemas_in(schemas[name])) - bodies
+    untold = [
+        f"{name}.{member}"
+        for name in bodies
+        for member, schema in schemas[name].get("properties", {}).items()
+        if not schema.get("description")
+    ]
+    assert (len(bodies) > 30, untold) == (True, [])
+    titles = {schema["title"]: schema.get("properties", {}) for schema in schemas.values()}
+    every = {member for members in titles.values() for member in members}
+    stale = {name: known.keys() - titles.get(name, every if name == "all" else {}) for name, known in KNOWN.items()}
+    assert {name: members for name, members in stale.items() if members} == {}
 
 
 OF_BEFORE = {

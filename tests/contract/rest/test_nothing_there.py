@@ -6,28 +6,11 @@ import msgspec
 import pytest
 
 from cashback.kernel.ids import new_id
+from tests.contract.rest.belongings import KINDS
 from tests.contract.rest.golden import GOLDEN
 from tests.contract.rest.world import Caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-NAMED: Final = {
-    "adjustment_id": "adj",
-    "campaign_id": "cmp",
-    "cashback_id": "cb",
-    "delivery_id": "whd",
-    "draft_id": "drf",
-    "endpoint_id": "whe",
-    "event_id": "evt",
-    "key_id": "key",
-    "merchant_id": "mer",
-    "programme_id": "prg",
-    "purchase_id": "pur",
-    "refund_id": "rfd",
-    "ruleset_id": "rul",
-    "user_id": "usr",
-}
-"""What a path may name by an id, and the kind of that."""
 
 CODES: Final = {
     "/v1/api-keys/{key_id}": "api_key_unknown",
@@ -54,7 +37,7 @@ PATHS: Final = [
 @pytest.mark.parametrize("path,name", PATHS)
 async def test_what_is_not_there_is_not_found(operator: Caller, path: str, name: str) -> None:
     """404 with the code of what the path names, and never an empty list."""
-    asked = path.format(**{name: new_id(NAMED[name])}) + ALSO.get(path, "")
+    asked = path.format(**{name: new_id(KINDS[name])}) + ALSO.get(path, "")
     code = CODES.get(path, f"{name.removesuffix('_id')}_unknown")
     problem = (await operator.get(asked)).json()
     assert (problem["status"], problem["code"]) == (404, code), problem

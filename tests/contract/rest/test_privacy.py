@@ -1,33 +1,29 @@
-"""Personal data over REST: all of it told as one document, and erased, so that nothing but the named places has any."""
+"""Personal data over REST: erased, so that nothing but the places that the page names has any of it."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import psycopg
 import pytest
 import pytest_asyncio
 
 from cashback.kernel.ids import new_id
-from cashback.purchases.model import User
 from cashback.purchases.model.ownership import COOLDOWN_S
-from cashback.purchases.service import CoolDown, exporting
+from cashback.purchases.service import CoolDown
 from tests.contract.rest.document import assert_problem
-from tests.contract.rest.test_forgotten import again, forget
-from tests.contract.rest.test_ownership import Stage, challenged, proved
-from tests.contract.rest.world import Caller, a_purchase, open_rest
+from tests.contract.rest.marked import SAID, answers_with, marked, places, staged
+from tests.contract.rest.test_forgotten import again, forget, marks_of
+from tests.contract.rest.test_ownership import Stage
+from tests.contract.rest.world import Caller, a_purchase
 from tests.integration.ledger.world import World, minted_outcome, new_key, wallet_number
-from tests.integration.purchases.proving import holder
-from tests.support.adapter import HOST, FakeAdapter
 from tests.support.facts import eventually
-from tests.support.markers import columns_with, documented
+from tests.support.markers import documented
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WHY: Final = {"person": "ada", "reason": "asked for in ticket 4711"}
-SAID: Final = {"person": "bert", "reason": "Marker Reason buys and returns"}
 HAD: Final = {
     "purchases.users.reference",
     "purchases.users.tier",
@@ -44,69 +40,26 @@ HAD: Final = {
 """Where the data of a user stands who has some of each kind."""
 
 
-class Marked(msgspec.Struct, frozen=True):
-    """A user with all that somebody may be known by, what that is, and the commands that said it."""
-
-    id: str
-    markers: list[str]
-    said: dict[str, tuple[str, object]]
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(world: World) -> AsyncIterator[Stage]:
     """Give an API with an adapter that judges, and a programme."""
-    await world.programme()
-    async with FakeAdapter.serving() as fake, open_rest(world, adapter_address=f"{HOST}:{fake.port}") as rest:
-        yield Stage(rest, await rest.operator(), fake)
-
-
-async def marked(stage: Stage, number: int, *, is_minted: bool = True) -> Marked:
-    """Return a user who was named, proved a wallet and then another one, was blocked, bought and was paid."""
-    operator, world = stage.operator, stage.rest.world
-    first, second = holder(400 + 2 * number), holder(401 + 2 * number)
-    named = {"reference": f"Marker-{number} Ann@example.org", "tier": f"marker{number}"}
-    said: dict[str, tuple[str, object]] = {}
-
-    async def say(path: str, body: object) -> dict[str, Any]:
-        """Return the answer to a command that is kept to be repeated."""
-        key = new_key()
-        response = await operator.post(path, body, key=key)
-        assert response.status_code == 201, response.text
-        said[key] = (path, body)
-        told: dict[str, Any] = response.json()
-        return told
-
-    user = msgspec.convert(await say("/v1/users", named), User)
-    path = f"/v1/users/{user.id}"
-    world.clock.advance(timedelta(seconds=1))
-    await say(f"{path}/tier", {"tier": named["tier"], "since": "2026-01-01T00:00:00Z"})
-    for verb in ("block", "unblock"):
-        await say(f"{path}/{verb}", SAID)
-    await proved(operator, user, first)
-    bought = (await operator.post("/v1/purchases", a_purchase(user, await world.merchant()))).json()
-    await world.request(bought["cashback"]["id"])
-    if is_minted:
-        await world.settle(await minted_outcome(world, bought["cashback"]["id"]))
-    await challenged(operator, user, second)
-    await proved(operator, user, second)
-    return Marked(user.id, [*named.values(), first.address, second.address, SAID["reason"]], said)
-
-
-def places(world: World, one: Marked) -> set[str]:
-    """Return every column that has something of a user, without the database's name, which is a test's."""
-    return {place.partition(".")[2] for place in columns_with(world.dsns.superuser, one.markers)}
+    async with staged(world) as one:
+        yield one
 
 
 async def test_what_is_erased_stands_in_the_places_that_the_page_names_alone(stage: Stage) -> None:
     """As the superuser reads them, all tables: at once, though of what left no row an answer may stay for 30 days."""
     operator, world, one = stage.operator, stage.rest.world, await marked(stage, 1)
     assert places(world, one) >= HAD
+    assert await answers_with(world, one) > {"create_wallet_challenge", "create_wallet_proof", "block_user", "set_tier"}
     response = await operator.post(f"/v1/users/{one.id}/erase", WHY)
     assert response.status_code == 201, response.text
     erased_at = response.json()["erased_at"]
     assert response.json() == {"user_id": one.id, "erased_at": erased_at, "is_news": True, **WHY}
     stays = {place.partition(".")[2] for place in documented()}
     assert places(world, one) <= stays | {"purchases.idempotency_keys.answer"}
+    # No row says when these were: since when a tier is set may be said, and a reference has no instant.
+    assert await answers_with(world, one) == {"change_user", "set_tier"}
     await forget(stage.rest)
     left = places(world, one)
     assert left <= stays
@@ -153,9 +106,10 @@ async def test_what_was_said_of_an_erased_user_is_told_no_more(stage: Stage) -> 
     """Whoever repeats a command of before is answered by what stands, which is nothing, and links or names nothing."""
     operator, one = stage.operator, await marked(stage, 3)
     await operator.post(f"/v1/users/{one.id}/erase", WHY)
-    for key, (path, body) in one.said.items():
-        told = await again(operator, path, body, key=key)
-        assert not any(marker in str(told) for marker in one.markers), path
+    for key, (path, body, headers) in one.said.items():
+        told = await operator.post(path, body, key=key, headers=headers)
+        assert (told.status_code, marks_of(told.headers)) == (201, ("true", "true")), told.text
+        assert not any(marker in told.text for marker in one.markers), path
     path = f"/v1/users/{one.id}"
     for verb, body in (
         ("wallet", {"wallet": wallet_number(4_100)}),
@@ -166,6 +120,10 @@ async def test_what_was_said_of_an_erased_user_is_told_no_more(stage: Stage) -> 
         ("unblock", SAID),
     ):
         assert_problem(await operator.post(f"{path}/{verb}", body), 409, "user_erased", parameter="user_id")
+    seen = {"If-Match": (await operator.get(path)).headers["etag"]}
+    assert_problem(
+        await operator.post(path, {"reference": "Ann"}, headers=seen), 409, "user_erased", parameter="user_id"
+    )
     merchant = await stage.rest.world.merchant()
     bought = (await operator.post("/v1/purchases", a_purchase(one.id, merchant))).json()
     assert bought["cashback"]["reason"] == "user_blocked"
@@ -216,55 +174,6 @@ async def waiting(world: World, count: int) -> None:
         return (await world.one(asked) == count) or None
 
     await eventually(look, within_s=10, what=f"{count} wait for a row")
-
-
-async def test_all_that_is_known_is_told_as_one_document(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What each list tells, page after page, however long the pages are; that it was asked for is told as well."""
-    operator, world, one = stage.operator, stage.rest.world, await marked(stage, 5)
-    merchant = await world.merchant()
-    for price in ("1000", "2000", "3000"):
-        bought = await operator.post("/v1/purchases", a_purchase(one.id, merchant, amount_minor=price))
-        for _ in range(2):
-            body = {"purchase_id": bought.json()["id"], "amount_minor": "100", "reason": "of a test"}
-            assert (await operator.post("/v1/refunds", body)).status_code == 201
-    path = f"/v1/users/{one.id}"
-    told = (await operator.get(f"{path}/export")).json()
-    assert all(marker in str(told) for marker in one.markers)
-    assert told["user"] == (await operator.get(path)).json()
-    for name, address in (
-        ("wallets", f"{path}/wallets?order=asc"),
-        ("wallet_changes", f"{path}/wallet-changes"),
-        ("blocks", f"{path}/blocks"),
-        ("purchases", f"/v1/purchases?user_id={one.id}&order=asc"),
-        ("cashback", f"/v1/cashback?user_id={one.id}&order=asc"),
-        ("adjustments", f"/v1/adjustments?user_id={one.id}"),
-    ):
-        assert told[name] == (await operator.get(address)).json()["items"], name
-    assert [len(told[name]) for name in ("purchases", "refunds", "wallet_challenges")] == [4, 6, 3]
-    assert told["statement"]
-    [noted] = told["disclosures"]
-    assert (noted["what"], noted["key_id"]) == ("export", operator.key_id)
-    monkeypatch.setattr(exporting, "PAGE", 1)
-    by_one = (await operator.get(f"{path}/export")).json()
-    assert [one["what"] for one in by_one.pop("disclosures")] == ["export"] * 2
-    lines = [sorted(line["position"] for line in each.pop("statement")) for each in (told, by_one)]
-    assert lines[0] == lines[1]
-    del told["disclosures"]
-    assert by_one == told
-
-
-async def test_an_export_is_noted_in_the_trace_of_who_asked(stage: Stage) -> None:
-    """Though nothing is read of it, and for good: nobody but the superuser changes a row."""
-    operator, world, user = stage.operator, stage.rest.world, await stage.rest.world.user()
-    response = await operator.get(f"/v1/users/{user.id}/export")
-    trace = response.headers["traceparent"].split("-")[1]
-    query = "select what, key_id, trace from purchases.disclosures where user_id = %s"
-    assert await world.rows(query, user.id) == [("export", operator.key_id, trace)]
-    with psycopg.connect(world.dsns.of("cashback_owner")) as owner:
-        for change in ("delete from", "truncate"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                owner.execute(f"{change} purchases.disclosures".encode())
-            owner.rollback()
 
 
 async def test_strangers_are_not_found_and_merchants_are_not_let_in(stage: Stage) -> None:

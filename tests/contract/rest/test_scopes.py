@@ -9,7 +9,7 @@ import pytest
 from cashback.processes.api import SCOPES
 from cashback.purchases.model.scopes import KNOWN_SCOPES
 from tests.contract.rest.document import assert_problem
-from tests.contract.rest.drawn import Drawn, operations
+from tests.contract.rest.drawn import Drawn, by_operation
 from tests.contract.rest.golden import document
 from tests.contract.rest.world import Caller, Rest
 from tests.integration.ledger.world import new_key, wallet_number
@@ -119,13 +119,7 @@ async def test_which_methods_a_path_takes_is_told_to_any_key(rest: Rest) -> None
 
 def drawn(rest: Rest) -> dict[str, Drawn]:
     """Return every operation with a sound request, by its name."""
-    told: dict[str, Any] = rest.app.openapi_schema.to_schema()
-    names = {
-        f"{method.upper()} {path}": operation["operationId"]
-        for path, item in told["paths"].items()
-        for method, operation in item.items()
-    }
-    return {names[one.name]: one for one in operations(told, {})}
+    return by_operation(rest.app.openapi_schema.to_schema(), {})
 
 
 async def callers_for(rest: Rest, wanted: Mapping[str, Iterable[str]]) -> dict[str, Caller]:

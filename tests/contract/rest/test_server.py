@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 
 import httpx
 import msgspec
@@ -12,20 +11,13 @@ import pytest
 from cashback.kernel.lifecycle.bounds import HEAD_BYTES_MAX
 from cashback.processes.api import BODY_BYTES_MAX
 from cashback.processes.embedded import HOST
-from tests.contract.rest.served import Served, serving
+from tests.contract.rest.served import Served
 from tests.contract.rest.world import PEPPER
 from tests.integration.ledger.world import PASSWORD, Dsns
 from tests.support.facts import eventually
 
 ENDED_BY_ITSELF = 0
 """A process that is not through 4.25 s after SIGTERM cuts itself off, and says so by its exit code."""
-
-
-@pytest.fixture(scope="module")
-def served(dsns: Dsns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Give a running API over the module's database."""
-    with serving(dsns, tmp_path_factory.mktemp("api")) as running:
-        yield running
 
 
 async def test_the_metrics_are_at_the_probe_and_not_where_callers_are(served: Served) -> None:

@@ -86,8 +86,10 @@ class Caller:
 class Rest:
     """The API over one database, its operator, one user and one merchant; `keys` are those of its own process."""
 
-    def __init__(self, world: World, adapter: Adapter, *, guards: Guards | None = None) -> None:
-        """Serve `world`, behind `guards`."""
+    def __init__(
+        self, world: World, adapter: Adapter, *, guards: Guards | None = None, document: Document | None = None
+    ) -> None:
+        """Serve `world`, behind `guards`; answers are held against `document`, that of the application by itself."""
         self.world = world
         self.adapter = adapter
         self.keys = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
@@ -99,7 +101,7 @@ class Rest:
             checks={"database": world.api.ping},
             guards=guards or UNGUARDED,
         )
-        self.document = Document(published_of(self.app).document)
+        self.document = document or Document(published_of(self.app).document)
         self.nobody = self.caller(None)
 
     def caller(self, secret: str | None, *, key_id: str = "") -> Caller:

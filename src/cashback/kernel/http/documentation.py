@@ -1,6 +1,7 @@
 """What the OpenAPI document says of our structs beyond the framework: their words, closedness, what a page is of."""
 
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
 
 
 class StructDocumentation(OpenAPISchemaPlugin):
-    """Adds each struct's docstring, what its generic fields hold, and that it is closed where it is."""
+    """Adds each struct's docstring, what its generic fields hold, that it is closed, and the words of its members."""
+
+    def __init__(self, members: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        """Have `members` by their names for those of which their struct says nothing: of each struct, and of `all`."""
+        self._members = members or {}
 
     def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
         """Tell whether the field is a struct."""
@@ -33,4 +38,8 @@ class StructDocumentation(OpenAPISchemaPlugin):
             if getattr(hints[field.name], "__parameters__", ()) and schema.properties is not None:
                 known = FieldDefinition.from_annotation(field.type, name=field.encode_name)
                 schema.properties[field.encode_name] = schema_creator.for_field_definition(known)
+        known_members = {**self._members.get("all", {}), **self._members.get(field_definition.type_.__name__, {})}
+        for name, member in (schema.properties or {}).items():
+            if member.description is None:
+                member.description = known_members.get(name)
         return schema

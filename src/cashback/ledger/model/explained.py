@@ -1,6 +1,7 @@
 """Decisions as they are told: what was decided and why, step by step; and purchases that are only tried."""
 
 from datetime import datetime
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -30,12 +31,16 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[DecisionStep]
 
 
+LineName: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+"""What a line is called, as of a purchase that is recorded."""
+
+
 class SimulatedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A line of a purchase that is only tried."""
 
     amount_minor: Amount
-    sku: str | None = None
-    category: str | None = None
+    sku: LineName | None = None
+    category: LineName | None = None
 
 
 class Simulation(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,8 +12,9 @@ wiring        what handlers ask for, by name
 application   the routes and what stands around them
 guards        how strictly that does
 operations    alive, ready
+members       what members mean whose own struct says nothing of them
 openapi       the document: what no handler says, and where it is served
-reference     pages about its problems, which it serves to everybody; problems.toml is what they are made of
+reference     pages about its operations and problems, which it serves to everybody
 scopes        what a key must have been made for, by operation
 """
 

@@ -27,6 +27,7 @@ from cashback.kernel.http import (
 )
 from cashback.kernel.lifecycle import Check
 from cashback.processes.api.guards import Guards
+from cashback.processes.api.members import known_members
 from cashback.processes.api.openapi import document_of_one, document_routes
 from cashback.processes.api.operations import operations
 from cashback.processes.api.reference import reference_routes
@@ -47,7 +48,7 @@ def application(
         route_handlers=[*routes, *operations(checks), *document_routes(), *reference_routes()],
         dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in given.items()},
         middleware=[DefineMiddleware(KnownParameters, scopes=SCOPES)],
-        plugins=[StructDocumentation()],
+        plugins=[StructDocumentation(known_members())],
         exception_handlers=EXCEPTION_HANDLERS,
         request_class=JsonRequest,
         request_max_body_size=BODY_BYTES_MAX,

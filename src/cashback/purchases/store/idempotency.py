@@ -128,7 +128,9 @@ async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:
         from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
         join purchases.idempotency_keys using (owner, key)
         left join purchases.users as erased
-            on erased.id = resource and erased.erased_at is not null and what not in ('erase_user', 'write_off_debt')
+            on erased.id = resource
+            and erased.erased_at is not null
+            and coalesce(what, '') not in ('erase_user', 'write_off_debt')
         """,
         {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
     )

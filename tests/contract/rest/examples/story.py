@@ -162,5 +162,12 @@ async def what_users_have(stage: Stage) -> None:
     await stage.op("listDeeds", **DAY, resource=stage.ids["tea"])
 
 
-ACTS: Final = (programme, people, keys, purchases, refunds, mints, adjustments, wallets, what_users_have)
+async def personal_data(stage: Stage) -> None:
+    """Tell all that is known of somebody, and erase it."""
+    carla = (await stage.operator.post("/v1/users", {"reference": "customer-4713", "tier": "gold"})).json()["id"]
+    await stage.op("exportUser", user_id=carla)
+    await stage.op("eraseUser", {"person": "Ada Lovelace", "reason": "Asked for in ticket 4713"}, user_id=carla)
+
+
+ACTS: Final = (programme, people, keys, purchases, refunds, mints, adjustments, wallets, what_users_have, personal_data)
 """In this order."""

@@ -11,10 +11,15 @@ class KnownProblem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One problem; texts have code between backquotes, and no other marks."""
 
     status: int
+    at: tuple[str, ...] = ()
     means: str
     do: str
     again: bool = False
     members: dict[str, str] = {}
+
+    def may_come_at(self, names: frozenset[str]) -> bool:
+        """Tell whether it may come where its status is documented, at an operation that goes by these `names`."""
+        return not self.at or not names.isdisjoint(self.at)
 
 
 @cache

@@ -15,20 +15,30 @@ class ActivityAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a merchant is active now, and who said so first; nulls where nobody ever had to."""
 
     merchant_id: str
+    """A merchant's id, `mer_...`."""
     is_active: bool
+    """Whether purchases earn there."""
     is_news: bool
+    """Whether this changed anything; false where it was so before."""
     person: str | None
+    """Who decided it."""
     reason: str | None
+    """Why."""
     at: datetime | None
+    """When it was."""
 
 
 class ActivityItem(msgspec.Struct, frozen=True, kw_only=True):
     """A deactivation of a merchant, or the end of one: who said so, why and when."""
 
     is_active: bool
+    """Whether purchases earn there."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
     at: datetime
+    """When it was."""
 
 
 class ActivityPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +46,7 @@ class ActivityPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[ActivityItem]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class AdjustmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,22 +57,31 @@ class AdjustmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     kind: AdjustmentKind
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     cashback_state: State
     net_minor: str
     """An integer as a decimal string."""
     user_id: str
+    """A user's id, `usr_...`."""
     programme_id: str
+    """A programme's id, `prg_...`."""
     campaign_id: str | None
+    """A campaign's id, `cmp_...`."""
     currency: str
+    """A code of ISO 4217."""
     amount_minor: str
     """An integer as a decimal string."""
     token_units: str
     """An integer as a decimal string."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
     at: datetime
+    """When it was."""
 
 
 class AdjustmentKind(Word):
@@ -76,6 +96,7 @@ class AdjustmentPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[AdjustmentAnswer]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class AnchorState(Word):
@@ -95,10 +116,13 @@ class AnchorStory(msgspec.Struct, frozen=True, kw_only=True):
 
     state: AnchorState
     transaction_hash: str | None
+    """The transaction that it stands in; null while there is none."""
     block_number: str | None
     """A whole number, in decimal."""
     minter: str | None
+    """The minter contract."""
     asked_at: datetime
+    """When it was asked for."""
     told_at: datetime | None
 
 
@@ -109,15 +133,25 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     kind: str
+    """Whose it is: an operator's or a merchant's."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     label: str
+    """Whose key it is, for people."""
     scopes: list[str] | None
+    """What the key was made for; null for all that its kind may."""
     created_at: datetime
+    """When it was created."""
     expires_at: datetime | None
+    """From then on it opens or does nothing more; null for never."""
     revoked_at: datetime | None
+    """When it was revoked; null while it was not."""
     replaces: str | None
+    """The key that this one took the place of; null where there was none."""
     created_by: str | None
+    """The API key that made it; null where it came from the command line."""
 
 
 class ApiKeyBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +160,7 @@ class ApiKeyBody(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     """Whose key it is, for people."""
     merchant_id: str | None | UnsetType = UNSET
+    """A merchant's id, `mer_...`."""
     scopes: list[str] | None | UnsetType = UNSET
     """What it is made for; those of the caller's key when left out."""
     expires_at: str | None | UnsetType = UNSET
@@ -137,6 +172,7 @@ class ApiKeyPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[ApiKeyAnswer]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class BacktestBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +183,7 @@ class BacktestBody(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None | UnsetType = UNSET
     """With its offset."""
     largest: int | UnsetType = UNSET
+    """How many of the largest differences to tell."""
 
 
 class BacktestStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +197,9 @@ class BacktestStory(msgspec.Struct, frozen=True, kw_only=True):
 
     ruleset: str
     programme_id: str
+    """A programme's id, `prg_...`."""
     currency: str
+    """A code of ISO 4217."""
     since: datetime | None
     until: datetime | None
     purchases: int
@@ -195,8 +234,10 @@ class BalanceAt(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     user_id: str
+    """A user's id, `usr_...`."""
     basis: Literal["known", "effective"]
     at: datetime
+    """The instant that was asked for."""
     is_before_first: bool
     first_at: datetime | None
     money: list[CurrencyAt]
@@ -211,30 +252,43 @@ class BalanceStory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     user_id: str
+    """A user's id, `usr_...`."""
     wallet: str | None
+    """The wallet in use, whose tokens are told; null where there is none."""
     ledger: list[LedgerFigures]
     on_chain: ChainFigure | None
     is_stale: bool
+    """Whether the chain did not answer in time, so that this is the ledger's word alone."""
 
 
 class BlockAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a user is blocked now, and who said so first; nulls where nobody ever had to."""
 
     user_id: str
+    """A user's id, `usr_...`."""
     is_blocked: bool
+    """Whether the user earns nothing at present."""
     is_news: bool
+    """Whether this changed anything; false where it was so before."""
     person: str | None
+    """Who decided it."""
     reason: str | None
+    """Why."""
     at: datetime | None
+    """When it was."""
 
 
 class BlockItem(msgspec.Struct, frozen=True, kw_only=True):
     """A block of a user, or the end of one: who said so, why and when."""
 
     is_blocked: bool
+    """Whether the user earns nothing at present."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
     at: datetime
+    """When it was."""
 
 
 class BlockPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +296,7 @@ class BlockPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[BlockItem]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class BudgetBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,6 +305,7 @@ class BudgetBody(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: str
     """An integer as a decimal string."""
     reason: str
+    """Why."""
 
 
 class BudgetStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,7 +315,9 @@ class BudgetStory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     campaign_id: str
+    """A campaign's id, `cmp_...`."""
     currency: str
+    """A code of ISO 4217."""
     funded_minor: str
     """An integer as a decimal string."""
     left_minor: str
@@ -279,14 +337,18 @@ class BulkAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[BulkItem]
     recorded: int
+    """How many were recorded just now."""
     replayed: int
+    """How many were recorded before, under this very key."""
     refused: int
+    """How many were refused."""
 
 
 class BulkBody(msgspec.Struct, frozen=True, kw_only=True):
     """Purchases that are told together; each is one as `POST /v1/purchases` takes it."""
 
     purchases: list[PurchaseBody]
+    """What was bought, in any order."""
 
 
 class BulkItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -297,31 +359,46 @@ class BulkItem(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     status: int
+    """What the purchase would have been answered with by itself."""
     is_replay: bool | UnsetType = UNSET
+    """Whether it was recorded before."""
     is_rebuilt: bool | UnsetType = UNSET
+    """Whether that was so long ago that it is told as it stands now."""
     purchase: PurchaseAnswer | None | UnsetType = UNSET
+    """The purchase, where it was recorded."""
     problem: Problem | None | UnsetType = UNSET
+    """Why it was refused, where it was."""
 
 
 class CampaignAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A campaign with its budget, in the words that leave the house."""
 
     id: str
+    """What it goes by, for ever."""
     programme_id: str
+    """A programme's id, `prg_...`."""
     name: str
+    """What people call it."""
     currency: str
+    """A code of ISO 4217."""
     starts_at: datetime
+    """From when on."""
     ends_at: datetime | None
+    """Until when, not included; null for no end."""
     day_limit_minor: str | None
     """An integer as a decimal string."""
     on_exhaustion: str
+    """What becomes of a grant that the budget is too small for: a part of it, none, or a place on the waitlist."""
     stripes: int
+    """Over how many accounts the budget is split, so that many are granted from it at once."""
     budget_minor: str
     """An integer as a decimal string."""
     budget_left_minor: str
     """An integer as a decimal string."""
     created_at: datetime
+    """When it was created."""
     closed_at: datetime | None
+    """When it was closed; null while it is open."""
 
 
 class CampaignBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -331,15 +408,21 @@ class CampaignBody(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     programme_id: str
+    """A programme's id, `prg_...`."""
     name: str
+    """What people call it."""
     budget_minor: str
     """An integer as a decimal string."""
     starts_at: str | None | UnsetType = UNSET
+    """From when on."""
     ends_at: str | None | UnsetType = UNSET
+    """Until when, not included; null for no end."""
     day_limit_minor: str | None | UnsetType = UNSET
     """An integer as a decimal string."""
     on_exhaustion: Literal["partial_fill", "decline", "waitlist"] | UnsetType = UNSET
+    """What becomes of a grant that the budget is too small for: a part of it, none, or a place on the waitlist."""
     stripes: int | UnsetType = UNSET
+    """Over how many accounts the budget is split, so that many are granted from it at once."""
 
 
 class CampaignCost(msgspec.Struct, frozen=True, kw_only=True):
@@ -350,6 +433,7 @@ class CampaignCost(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     campaign_id: str
+    """A campaign's id, `cmp_...`."""
     recorded_minor: str
     """An integer as a decimal string."""
     draft_minor: str
@@ -370,39 +454,55 @@ class CampaignPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[CampaignAnswer]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class CashbackAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a purchase earned, decided when it was recorded; `reason` is a stable code, `explanation` its sentence."""
 
     id: str
+    """What it goes by, for ever."""
     state: str
+    """How far it has come."""
     amount_minor: str
     """An integer as a decimal string."""
     currency: str
+    """A code of ISO 4217."""
     token_units: str
     """An integer as a decimal string."""
     reason: str
+    """Why."""
     explanation: str
+    """The decision in the customer's words."""
 
 
 class CashbackItem(msgspec.Struct, frozen=True, kw_only=True):
     """A cashback in a list."""
 
     id: str
+    """What it goes by, for ever."""
     purchase_id: str | None
+    """A purchase's id, `pur_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     programme_id: str | None
+    """A programme's id, `prg_...`."""
     state: State
+    """How far it has come."""
     reason: Reason
+    """Why."""
     currency: str
+    """A code of ISO 4217."""
     amount_minor: str
     """A whole number, in decimal."""
     token_units: str
     """A whole number, in decimal."""
     created_at: datetime
+    """When it was created."""
     transaction_hash: str | None
+    """The transaction that it stands in; null while there is none."""
 
 
 class CashbackPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -410,20 +510,30 @@ class CashbackPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[CashbackItem]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class CashbackStory(msgspec.Struct, frozen=True, kw_only=True):
     """A cashback, why it is what it is, and its whole timeline."""
 
     id: str
+    """What it goes by, for ever."""
     purchase_id: str | None
+    """A purchase's id, `pur_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     programme_id: str | None
+    """A programme's id, `prg_...`."""
     state: State
+    """How far it has come."""
     reason: Reason
+    """Why."""
     explanation: str
+    """The decision in the customer's words."""
     currency: str
+    """A code of ISO 4217."""
     desired_minor: str
     """A whole number, in decimal."""
     amount_minor: str
@@ -431,10 +541,15 @@ class CashbackStory(msgspec.Struct, frozen=True, kw_only=True):
     token_units: str
     """A whole number, in decimal."""
     created_at: datetime
+    """When it was created."""
     mint: MintStory | None
+    """Its mint; null where none was requested."""
     timeline: list[StepStory]
+    """What became of it, step by step."""
     adjustment_id: str | None | UnsetType = UNSET
+    """The adjustment that it came of, `adj_...`; null where it came of a purchase."""
     adjusted_because: str | None | UnsetType = UNSET
+    """The reason that a person gave; null where nobody did it by hand."""
 
 
 class ChainFigure(msgspec.Struct, frozen=True, kw_only=True):
@@ -445,6 +560,7 @@ class ChainFigure(msgspec.Struct, frozen=True, kw_only=True):
     block_number: str
     """A whole number, in decimal."""
     block_hash: str
+    """The block that it stands in."""
 
 
 class ChainWord(msgspec.Struct, frozen=True, kw_only=True):
@@ -455,23 +571,34 @@ class ChainWord(msgspec.Struct, frozen=True, kw_only=True):
 
     state: str
     transaction_hash: str | None
+    """The transaction that it stands in; null while there is none."""
     block_number: str | None
     """A whole number, in decimal."""
     submitted_at: datetime | None
+    """When its transaction was sent; null before."""
     included_at: datetime | None
+    """When a block took it; null before."""
     final_at: datetime | None
+    """When its block became final; null before."""
 
 
 class ChallengeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a wallet is to sign, character for character, and until when that is worth anything."""
 
     nonce: str
+    """What names the challenge, once."""
     user_id: str
+    """A user's id, `usr_...`."""
     wallet: str
+    """An address with the capitals of its checksum (EIP-55)."""
     message: str
+    """What the wallet signs, character for character (ERC-4361)."""
     chain_id: int
+    """The chain that the wallet signs for (EIP-155)."""
     issued_at: datetime
+    """When it was made."""
     expires_at: datetime
+    """From then on it opens or does nothing more; null for never."""
 
 
 class ChallengeBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -513,18 +640,24 @@ class CreditBody(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """Why; it is kept."""
     user_id: str
+    """A user's id, `usr_...`."""
     programme_id: str
+    """A programme's id, `prg_...`."""
     amount_minor: str
     """An integer as a decimal string."""
     campaign_id: str | None | UnsetType = UNSET
+    """A campaign's id, `cmp_...`."""
     kind: Literal["credit"] = "credit"
+    """That cashback is given."""
 
 
 class CurrencyAt(msgspec.Struct, frozen=True, kw_only=True):
     """What a user had in one currency, in all and by account: what is in flight counts."""
 
     currency: str
+    """A code of ISO 4217."""
     exponent: int
+    """How many decimal places the currency, or the token, has."""
     total: str
     """A whole number, in decimal, perhaps below 0."""
     accounts: list[Holding]
@@ -534,12 +667,15 @@ class CurrencyTrial(msgspec.Struct, frozen=True, kw_only=True):
     """One currency: debits and credits must be equal (I8)."""
 
     currency: str
+    """A code of ISO 4217."""
     exponent: int
+    """How many decimal places the currency, or the token, has."""
     debit: str
     """A whole number, in decimal."""
     credit: str
     """A whole number, in decimal."""
     is_balanced: bool
+    """Whether debits and credits are equal."""
     kinds: list[KindTotal]
 
 
@@ -561,9 +697,11 @@ class DebitBody(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """Why; it is kept."""
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     amount_minor: str
     """An integer as a decimal string."""
     kind: Literal["debit"] = "debit"
+    """That cashback is taken back."""
 
 
 class DebtStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -574,6 +712,7 @@ class DebtStory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     token: str
     requested: str
     """An integer as a decimal string."""
@@ -592,12 +731,14 @@ class DebtorPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[DebtorStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class DebtorStory(msgspec.Struct, frozen=True, kw_only=True):
     """A user in debt: how much is owed, and since when."""
 
     user_id: str
+    """A user's id, `usr_...`."""
     token_units: str
     """An integer as a decimal string."""
     since: datetime
@@ -607,6 +748,7 @@ class DecisionDiffers(msgspec.Struct, frozen=True, kw_only=True):
     """A decision that does not come back byte for byte, and why."""
 
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     detail: str
 
 
@@ -626,10 +768,15 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     at: datetime
+    """When it was."""
     key_id: str | None
+    """An API key's id, `key_...`."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     what: str | None
+    """What was done, by the name of its command."""
     resource: str | None
+    """What came of it, by its id."""
 
 
 class DeedPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -637,6 +784,7 @@ class DeedPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[Deed]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -644,6 +792,7 @@ class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[DeliveryStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class DeliveryState(Word):
@@ -663,15 +812,21 @@ class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     endpoint_id: str
+    """An endpoint's id, `whe_...`."""
     event_id: str
+    """An event's id, `evt_...`."""
     type: str
     occurred_at: datetime
+    """When it happened."""
     replay_of: str | None
     state: DeliveryState
     attempts: int
+    """How often it was tried so far."""
     due_at: datetime | None
     ended_at: datetime | None
+    """When it ended; null while it has not."""
     last_try_at: datetime | None | UnsetType = UNSET
     last_status: int | None | UnsetType = UNSET
     last_error: str | None | UnsetType = UNSET
@@ -709,36 +864,51 @@ class Disclosure(msgspec.Struct, frozen=True, kw_only=True):
     """That a user's data was told as a whole, or erased: when, with which API key (null: with none), in which trace."""
 
     at: datetime
+    """When it was."""
     what: Disclosed
     key_id: str | None
+    """An API key's id, `key_...`."""
     trace_id: str | None
+    """What the operator finds all by that belongs to the request."""
 
 
 class DocumentBody(msgspec.Struct, frozen=True, kw_only=True):
     """A draft's whole new ruleset."""
 
     document: dict[str, object]
+    """The ruleset, as docs/ruleset.schema.json has it."""
 
 
 class DraftAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A draft without its document; `ruleset_id` is the version it was published as."""
 
     id: str
+    """What it goes by, for ever."""
     programme_id: str
+    """A programme's id, `prg_...`."""
     name: str
+    """What people call it."""
     revision: int
+    """How often it was changed: what `If-Match` names, in quotation marks."""
     created_at: datetime
+    """When it was created."""
     changed_at: datetime
+    """When it was changed last."""
     discarded_at: datetime | None
+    """When it was discarded; null while it was not."""
     ruleset_id: str | None
+    """A version's id, `rul_...`."""
 
 
 class DraftBody(msgspec.Struct, frozen=True, kw_only=True):
     """A new draft: for which programme, what people call it, and the ruleset."""
 
     programme_id: str
+    """A programme's id, `prg_...`."""
     name: str
+    """What people call it."""
     document: dict[str, object]
+    """The ruleset, as docs/ruleset.schema.json has it."""
 
 
 class DraftPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -746,20 +916,30 @@ class DraftPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[DraftAnswer]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class DraftStory(msgspec.Struct, frozen=True, kw_only=True):
     """A draft with its document."""
 
     id: str
+    """What it goes by, for ever."""
     programme_id: str
+    """A programme's id, `prg_...`."""
     name: str
+    """What people call it."""
     revision: int
+    """How often it was changed: what `If-Match` names, in quotation marks."""
     created_at: datetime
+    """When it was created."""
     changed_at: datetime
+    """When it was changed last."""
     discarded_at: datetime | None
+    """When it was discarded; null while it was not."""
     ruleset_id: str | None
+    """A version's id, `rul_...`."""
     document: dict[str, object]
+    """The ruleset, as docs/ruleset.schema.json has it."""
 
 
 class Ended(Word):
@@ -775,14 +955,23 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Where a merchant hears of events of some types; without a merchant it is the operator's, who hears of all."""
 
     id: str
+    """What it goes by, for ever."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     url: str
+    """Where events are posted, `https://`."""
     types: list[str]
+    """The types of events, as docs/events.md lists them."""
     state: EndpointState
+    """Whether events are posted to it."""
     disabled_reason: DisabledReason | None
+    """Why nothing is posted; null while something is."""
     disabled_at: datetime | None
+    """Since when nothing is posted; null while something is."""
     failing_since: datetime | None
+    """Since when every try fails; null while none does."""
     created_at: datetime
+    """When it was created."""
 
 
 class EndpointBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -793,6 +982,7 @@ class EndpointBody(msgspec.Struct, frozen=True, kw_only=True):
     types: list[str]
     """The types of events to hear of."""
     merchant_id: str | None | UnsetType = UNSET
+    """Whose it is; null for the operator's own, which hears of all."""
 
 
 class EndpointChangeBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -809,12 +999,14 @@ class EndpointPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[Endpoint]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class EndpointSecret(msgspec.Struct, frozen=True, kw_only=True):
     """What deliveries to an endpoint are signed with: `whsec_` and base64, as Standard Webhooks has it."""
 
     secret: str
+    """The secret itself."""
 
 
 class EndpointState(Word):
@@ -828,10 +1020,14 @@ class ErasureAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """That a user's data is erased, since when, and who had it done first and why; the user stays blocked."""
 
     user_id: str
+    """A user's id, `usr_...`."""
     erased_at: datetime
     is_news: bool
+    """Whether this changed anything; false where it was so before."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -841,10 +1037,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     type: str
+    """What happened, as docs/events.md lists it."""
     object_id: str
+    """What it happened to, by its id."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     occurred_at: datetime
+    """When it happened."""
     body: PostedBody
 
 
@@ -853,6 +1054,7 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[Event]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class Expandable(Word):
@@ -871,13 +1073,17 @@ class ExpiringStory(msgspec.Struct, frozen=True, kw_only=True):
     """An approved cashback that expires unless a wallet is linked, in the words that leave the house."""
 
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     currency: str
+    """A code of ISO 4217."""
     amount_minor: str
     """A whole number, in decimal."""
     token_units: str
     """A whole number, in decimal."""
     expires_at: datetime
+    """When it expires unless a wallet is linked."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -887,11 +1093,16 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     purchase_id: str | None
+    """A purchase's id, `pur_...`."""
     engine: int
+    """Which engine decided, by its number."""
     reason: str
+    """Why."""
     text: str
     steps: list[DecisionStep]
+    """How it was decided, step by step."""
 
 
 class Fault(Word):
@@ -935,7 +1146,9 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """A currency's balance at the beginning and at the end of a period."""
 
     currency: str
+    """A code of ISO 4217."""
     exponent: int
+    """How many decimal places the currency, or the token, has."""
     opening: str
     """A whole number, in decimal, perhaps below 0."""
     closing: str
@@ -993,6 +1206,7 @@ class LedgerFigures(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     currency: str
+    """A code of ISO 4217."""
     granted: SumStory
     pending: SumStory
     waiting: SumStory
@@ -1017,8 +1231,11 @@ class LineAnswer(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: str
     """An integer as a decimal string."""
     sku: str | None | UnsetType = UNSET
+    """The merchant's own number for what was bought."""
     category: str | None | UnsetType = UNSET
+    """The merchant's own word for what was bought; rules may ask for it."""
     quantity: int | None | UnsetType = UNSET
+    """How many of it."""
 
 
 class LineBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1027,15 +1244,20 @@ class LineBody(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: str
     """An integer as a decimal string."""
     sku: str | None | UnsetType = UNSET
+    """The merchant's own number for what was bought."""
     category: str | None | UnsetType = UNSET
+    """The merchant's own word for what was bought; rules may ask for it."""
     quantity: int | None | UnsetType = UNSET
+    """How many of it."""
 
 
 class LineProblem(msgspec.Struct, frozen=True, kw_only=True):
     """Why a line was not recorded; its `pointer` is one into the line."""
 
     line: int
+    """Which line, counted from 1."""
     problem: Problem
+    """Why it was refused."""
 
 
 class LintAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -1049,18 +1271,26 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     """A merchant; also the answer to creating one."""
 
     id: str
+    """What it goes by, for ever."""
     name: str
+    """What people call it."""
     is_active: bool
+    """Whether purchases earn there."""
     created_at: datetime
+    """When it was created."""
     mcc: str | None | UnsetType = UNSET
+    """The merchant's category, four digits of ISO 18245."""
     owners: list[str] | UnsetType = UNSET
+    """The users who own the merchant; rules may have them earn nothing there."""
     inactive_since: datetime | None | UnsetType = UNSET
+    """Since when purchases earn nothing there; null while they do."""
 
 
 class MerchantBody(msgspec.Struct, frozen=True, kw_only=True):
     """A new merchant."""
 
     name: str
+    """What people call it."""
     mcc: str | None | UnsetType = UNSET
     """The category code of ISO 18245."""
     owners: list[str] | UnsetType = UNSET
@@ -1071,13 +1301,16 @@ class MerchantFactsBody(msgspec.Struct, frozen=True, kw_only=True):
     """A merchant's category code (ISO 18245) and the users who own it; both are set, what is left out is none."""
 
     mcc: str | None | UnsetType = UNSET
+    """The merchant's category, four digits of ISO 18245."""
     owners: list[str] | UnsetType = UNSET
+    """The users who own the merchant; rules may have them earn nothing there."""
 
 
 class MerchantNameBody(msgspec.Struct, frozen=True, kw_only=True):
     """What a merchant is called from now on."""
 
     name: str
+    """What people call it."""
 
 
 class MerchantPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -1085,6 +1318,7 @@ class MerchantPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[Merchant]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class Mint(msgspec.Struct, frozen=True, kw_only=True):
@@ -1101,21 +1335,32 @@ class Mint(msgspec.Struct, frozen=True, kw_only=True):
     """A whole number, in decimal."""
     state: MintStanding
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     purchase_id: str | None
+    """A purchase's id, `pur_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     recipient: str
+    """The wallet that gets the tokens."""
     token_units: str
     """A whole number, in decimal."""
     requested_at: datetime
+    """When the ledger asked for it."""
     minted_at: datetime | None
+    """When it stood in a final block; null before."""
     transaction_hash: str | None
+    """The transaction that it stands in; null while there is none."""
     block_number: str | None
     """A whole number, in decimal."""
     block_hash: str | None
+    """The block that it stands in."""
     failure: str | None
+    """What went wrong, where something did."""
     chain: ChainWord | None
     is_stale: bool
+    """Whether the chain did not answer in time, so that this is the ledger's word alone."""
 
 
 class MintPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -1123,6 +1368,7 @@ class MintPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[Mint]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class MintStanding(Word):
@@ -1145,18 +1391,26 @@ class MintStory(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     """A whole number, in decimal."""
     recipient: str
+    """The wallet that gets the tokens."""
     token_units: str
     """A whole number, in decimal."""
     requested_at: datetime
+    """When the ledger asked for it."""
     chain_state: str | None
     is_stale: bool
+    """Whether the chain did not answer in time, so that this is the ledger's word alone."""
     transaction_hash: str | None
+    """The transaction that it stands in; null while there is none."""
     block_number: str | None
     """A whole number, in decimal."""
     submitted_at: datetime | None
+    """When its transaction was sent; null before."""
     included_at: datetime | None
+    """When a block took it; null before."""
     final_at: datetime | None
+    """When its block became final; null before."""
     failure: str | None
+    """What went wrong, where something did."""
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
@@ -1167,25 +1421,40 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     code: str
+    """What is wrong, for programs."""
     detail: str
+    """What is wrong, for people."""
     pointer: str | None | UnsetType = UNSET
+    """Where in the body, a JSON pointer (RFC 6901)."""
     parameter: str | None | UnsetType = UNSET
+    """Which header, or part of the path or query."""
 
 
 class NewApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A new API key; `secret` is told in the first answer alone, and null in every other: who lost it rotates."""
 
     id: str
+    """What it goes by, for ever."""
     kind: str
+    """Whose it is: an operator's or a merchant's."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     label: str
+    """Whose key it is, for people."""
     scopes: list[str] | None
+    """What the key was made for; null for all that its kind may."""
     created_at: datetime
+    """When it was created."""
     expires_at: datetime | None
+    """From then on it opens or does nothing more; null for never."""
     revoked_at: datetime | None
+    """When it was revoked; null while it was not."""
     replaces: str | None
+    """The key that this one took the place of; null where there was none."""
     created_by: str | None
+    """The API key that made it; null where it came from the command line."""
     secret: str | None
+    """The key itself, told once; null when the command is repeated."""
 
 
 class NoBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1200,6 +1469,7 @@ class OpenStory(msgspec.Struct, frozen=True, kw_only=True):
     """A part of what a user owes: since when, and of which programme."""
 
     programme_id: str
+    """A programme's id, `prg_...`."""
     token_units: str
     """An integer as a decimal string."""
     since: datetime
@@ -1226,17 +1496,24 @@ class ParkedPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[RefundAnswer]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class PauseAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How a programme stands after a pause, or after the end of one; `is_news` is false when it stood so before."""
 
     programme_id: str
+    """A programme's id, `prg_...`."""
     is_paused: bool
+    """Whether the programme grants nothing at present."""
     is_news: bool
+    """Whether this changed anything; false where it was so before."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
     at: datetime
+    """When it was."""
 
 
 class PausePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -1244,6 +1521,7 @@ class PausePage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[PauseStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class PauseStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -1252,9 +1530,13 @@ class PauseStory(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     """A whole number, in decimal."""
     is_paused: bool
+    """Whether the programme grants nothing at present."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
     at: datetime
+    """When it was."""
 
 
 class PostedBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1274,45 +1556,71 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     type: str
+    """Leads to the page about its `code`, relative to the address that was asked."""
     title: str
+    """The code in words."""
     status: int
+    """The status of the answer."""
     code: str
+    """What happened, for programs; it never changes."""
     detail: str
+    """What happened this time, for people."""
     trace_id: str
+    """What the operator finds all by that belongs to the request."""
     pointer: str | None | UnsetType = UNSET
+    """Where in the body, a JSON pointer (RFC 6901)."""
     parameter: str | None | UnsetType = UNSET
+    """Which header, or part of the path or query."""
     errors: list[Mistake] | UnsetType = UNSET
+    """All that is wrong, where that is several things."""
 
 
 class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A programme with what is left of its budget, in the words that leave the house."""
 
     id: str
+    """What it goes by, for ever."""
     name: str
+    """What people call it."""
     currency: str
+    """A code of ISO 4217."""
     exponent: int
+    """How many decimal places the currency, or the token, has."""
     rate_bps: int | None
+    """How much of a purchase comes back, in hundredths of a percent: 500 is 5 %."""
     ruleset_id: str | None
+    """A version's id, `rul_...`."""
     ruleset_version: int | None
     token_rate_numerator: int
+    """How many tokens are given, over `token_rate_denominator`, for a unit of the currency."""
     token_rate_denominator: int
+    """What `token_rate_numerator` is divided by."""
     budget_minor: str
     """An integer as a decimal string."""
     budget_left_minor: str
     """An integer as a decimal string."""
     created_at: datetime
+    """When it was created."""
     ended_at: datetime | None
+    """When it ended; null while it has not."""
     time_zone: str
+    """In which time zone days, months and hours of rules are told, by its name in the IANA database."""
     hold_days: int
+    """For how many days cashback is held before it is minted."""
     refund_policy: str
+    """What becomes of what was minted before its purchase was returned: kept from later cashback (`net_future`), or given up (`write_off`)."""
     expire_after_days: int | None
+    """After how many days without a wallet approved cashback expires; null for never."""
     write_off_after_days: int | None
+    """After how many days what a user owes is given up; null for never."""
     accepts: list[str]
+    """Other currencies in which purchases earn, turned into the programme's own by the exchange rate in force."""
     review_above_minor: str | None
     """An integer as a decimal string."""
     second_above_minor: str | None
     """An integer as a decimal string."""
     users_per_wallet: int | UnsetType = UNSET
+    """How many users may share a wallet while the programme is in force."""
 
 
 class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1324,23 +1632,35 @@ class ProgrammeBody(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    """What people call it."""
     currency: str
+    """A code of ISO 4217."""
     rate_bps: int | None | UnsetType = UNSET
+    """How much of a purchase comes back, in hundredths of a percent: 500 is 5 %."""
     budget_minor: str | None | UnsetType = UNSET
     """An integer as a decimal string."""
     token_rate_numerator: int | UnsetType = UNSET
+    """How many tokens are given, over `token_rate_denominator`, for a unit of the currency."""
     token_rate_denominator: int | UnsetType = UNSET
+    """What `token_rate_numerator` is divided by."""
     time_zone: str | UnsetType = UNSET
+    """In which time zone days, months and hours of rules are told, by its name in the IANA database."""
     hold_days: int | UnsetType = UNSET
+    """For how many days cashback is held before it is minted."""
     refund_policy: Literal["net_future", "write_off"] | UnsetType = UNSET
+    """What becomes of what was minted before its purchase was returned: kept from later cashback (`net_future`), or given up (`write_off`)."""
     expire_after_days: int | None | UnsetType = UNSET
+    """After how many days without a wallet approved cashback expires; null for never."""
     write_off_after_days: int | None | UnsetType = UNSET
+    """After how many days what a user owes is given up; null for never."""
     accepts: list[str] | UnsetType = UNSET
+    """Other currencies in which purchases earn, turned into the programme's own by the exchange rate in force."""
     review_above_minor: str | None | UnsetType = UNSET
     """An integer as a decimal string."""
     second_above_minor: str | None | UnsetType = UNSET
     """An integer as a decimal string."""
     users_per_wallet: int | UnsetType = UNSET
+    """How many users may share a wallet while the programme is in force."""
 
 
 class ProgrammeDebtPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -1348,6 +1668,7 @@ class ProgrammeDebtPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[DebtStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class ProgrammePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -1355,6 +1676,7 @@ class ProgrammePage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[ProgrammeAnswer]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class ProofAnchor(msgspec.Struct, frozen=True, kw_only=True):
@@ -1364,15 +1686,18 @@ class ProofAnchor(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     up_to: str
     transaction_hash: str | None
+    """The transaction that it stands in; null while there is none."""
     block_number: str | None
     """A whole number, in decimal."""
     minter: str | None
+    """The minter contract."""
 
 
 class ProofBody(msgspec.Struct, frozen=True, kw_only=True):
     """What the wallet has signed: the message of the challenge with this nonce, as `personal_sign` does."""
 
     nonce: str
+    """What names the challenge, once."""
     signature: str
     """Hexadecimal with 0x: of a key, or whatever a contract takes."""
 
@@ -1397,22 +1722,32 @@ class PurchaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a recorded purchase; `lines` is there when the purchase came with lines."""
 
     id: str
+    """What it goes by, for ever."""
     merchant_id: str
+    """A merchant's id, `mer_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     reference: str | None
+    """The caller's own name for it."""
     amount_minor: str
     """An integer as a decimal string."""
     currency: str
+    """A code of ISO 4217."""
     occurred_at: datetime
+    """When it happened."""
     received_at: datetime
+    """When it came to us."""
     cashback: CashbackAnswer
+    """What was decided for it."""
     lines: list[LineAnswer] | UnsetType = UNSET
+    """What it consists of, line by line."""
 
 
 class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True):
     """A purchase; `merchant_id` may be left out by a merchant's own key."""
 
     user_id: str
+    """Who bought it, `usr_...`."""
     amount_minor: str
     """An integer as a decimal string."""
     currency: str
@@ -1420,7 +1755,9 @@ class PurchaseBody(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: str
     """When it was bought, with its offset: from 1970 on, and at most a day ahead of our clock."""
     merchant_id: str | None | UnsetType = UNSET
+    """Where it was bought; a merchant's own key may leave it out."""
     reference: str | None | UnsetType = UNSET
+    """The merchant's name for this one purchase, such as the number of an order."""
     lines: list[LineBody] | None | UnsetType = UNSET
     """Together they are the amount."""
 
@@ -1429,7 +1766,9 @@ class PurchaseChange(msgspec.Struct, frozen=True, kw_only=True):
     """One purchase that would have been granted another amount."""
 
     purchase_id: str
+    """A purchase's id, `pur_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     recorded_minor: str
     """An integer as a decimal string."""
     draft_minor: str
@@ -1437,22 +1776,32 @@ class PurchaseChange(msgspec.Struct, frozen=True, kw_only=True):
     difference_minor: str
     """Minor units, below 0 where it falls."""
     reason: str
+    """Why."""
 
 
 class PurchaseItem(msgspec.Struct, frozen=True, kw_only=True):
     """A purchase in a list; `lines` when it came with lines, `cashback` and `refunds` when they were asked for."""
 
     id: str
+    """What it goes by, for ever."""
     merchant_id: str
+    """A merchant's id, `mer_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     reference: str | None
+    """The caller's own name for it."""
     amount_minor: str
     """An integer as a decimal string."""
     currency: str
+    """A code of ISO 4217."""
     occurred_at: datetime
+    """When it happened."""
     received_at: datetime
+    """When it came to us."""
     lines: list[LineAnswer] | UnsetType = UNSET
+    """What it consists of, line by line."""
     cashback: CashbackItem | None | UnsetType = UNSET
+    """What was decided for it."""
     refunds: RefundsShown | None | UnsetType = UNSET
 
 
@@ -1461,6 +1810,7 @@ class PurchasePage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[PurchaseItem]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -1470,16 +1820,25 @@ class PurchaseStory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     merchant_id: str
+    """A merchant's id, `mer_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     reference: str | None
+    """The caller's own name for it."""
     amount_minor: str
     """An integer as a decimal string."""
     currency: str
+    """A code of ISO 4217."""
     occurred_at: datetime
+    """When it happened."""
     received_at: datetime
+    """When it came to us."""
     cashback: CashbackStory
+    """What was decided for it."""
     lines: list[LineAnswer] | UnsetType = UNSET
+    """What it consists of, line by line."""
     refunds: RefundsShown | None | UnsetType = UNSET
 
 
@@ -1487,13 +1846,21 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     """A rate as it is stored and told: in force from `as_of` until the next one of its pair."""
 
     base: str
+    """The currency that is worth something, of ISO 4217."""
     quote: str
+    """The currency in which it is told what `base` is worth, of ISO 4217."""
     numerator: int
+    """How many units of `quote`, over `denominator`, one unit of `base` is worth."""
     denominator: int
+    """What the rate's `numerator` is divided by."""
     source: str
+    """Who says so."""
     as_of: datetime
+    """From when on the rate holds."""
     is_confirmed: bool
+    """Whether somebody said that it is meant, though far from the rate beside it."""
     recorded_at: datetime
+    """When it was recorded."""
 
 
 class RateBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1503,12 +1870,19 @@ class RateBody(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     base: str
+    """The currency that is worth something, of ISO 4217."""
     quote: str
+    """The currency in which it is told what `base` is worth, of ISO 4217."""
     numerator: int
+    """How many units of `quote`, over `denominator`, one unit of `base` is worth."""
     denominator: int
+    """What the rate's `numerator` is divided by."""
     source: str
+    """Who says so."""
     as_of: str | None | UnsetType = UNSET
+    """From when on the rate holds."""
     is_confirmed: bool | UnsetType = UNSET
+    """Whether somebody said that it is meant, though far from the rate beside it."""
 
 
 class RatePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -1516,13 +1890,16 @@ class RatePage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[Rate]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether every dependency answers, and what is wrong with those that do not, by name."""
 
     status: str
+    """`ready`, or `not ready`."""
     problems: dict[str, str]
+    """What is wrong, by the name of each dependency."""
 
 
 class Reason(Word):
@@ -1570,12 +1947,14 @@ class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
     """Why something is ordered, for whoever reads the records."""
 
     reason: str
+    """Why."""
 
 
 class ReasonCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many purchases were decided for a reason, and would have been."""
 
     reason: str
+    """Why."""
     recorded: int
     draft: int
 
@@ -1585,6 +1964,7 @@ class RecomputationPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[RecomputationStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class RecomputationStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -1594,7 +1974,9 @@ class RecomputationStory(msgspec.Struct, frozen=True, kw_only=True):
     """A whole number, in decimal."""
     by: str
     began_at: datetime
+    """When it began."""
     ended_at: datetime
+    """When it ended; null while it has not."""
     accounts: int
     entries: int
     differences: int
@@ -1606,6 +1988,7 @@ class ReconciliationPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[ReconciliationStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class ReconciliationStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -1619,9 +2002,12 @@ class ReconciliationStory(msgspec.Struct, frozen=True, kw_only=True):
     """A whole number, in decimal."""
     mode: str
     reason: str
+    """Why."""
     asked_by: str
     began_at: datetime
+    """When it began."""
     ended_at: datetime
+    """When it ended; null while it has not."""
     after_block: str | None
     """A whole number, in decimal."""
     at_block: str
@@ -1652,20 +2038,33 @@ class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     state: RefundState
+    """Whether it was applied, or waits for its purchase."""
     merchant_id: str
+    """A merchant's id, `mer_...`."""
     purchase_id: str | None
+    """A purchase's id, `pur_...`."""
     purchase_reference: str | None
+    """The merchant's own name for the purchase."""
     reference: str | None
+    """The caller's own name for it."""
     kind: RefundKind
+    """Whether it was returned, or charged back by the bank."""
     reason: str
+    """Why."""
     amount_minor: str
     """An integer as a decimal string."""
     currency: str | None
+    """A code of ISO 4217."""
     lines: list[RefundLineAnswer]
+    """What it consists of, line by line."""
     created_at: datetime
+    """When it was created."""
     cashback: TakenBack | None
+    """What was decided for it."""
     code: str | None | UnsetType = UNSET
+    """Why it was refused when its purchase came; null otherwise."""
 
 
 class RefundBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1676,14 +2075,21 @@ class RefundBody(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     reason: str
+    """Why."""
     purchase_id: str | None | UnsetType = UNSET
+    """A purchase's id, `pur_...`."""
     purchase_reference: str | None | UnsetType = UNSET
+    """The merchant's own name for the purchase."""
     lines: list[RefundLineBody] | None | UnsetType = UNSET
+    """What is returned, line by line; instead of an amount."""
     amount_minor: str | None | UnsetType = UNSET
     """An integer as a decimal string."""
     kind: RefundKind | UnsetType = UNSET
+    """Whether it was returned, or charged back by the bank."""
     merchant_id: str | None | UnsetType = UNSET
+    """Whose purchase it is; a merchant's own key may leave it out."""
     reference: str | None | UnsetType = UNSET
+    """The merchant's name for this one refund."""
 
 
 class RefundKind(Word):
@@ -1697,6 +2103,7 @@ class RefundLineAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """So much of one line of the purchase, counted from 1."""
 
     line: int
+    """Which line of the purchase, counted from 1."""
     amount_minor: str
     """An integer as a decimal string."""
 
@@ -1705,6 +2112,7 @@ class RefundLineBody(msgspec.Struct, frozen=True, kw_only=True):
     """So much of one line of the purchase, counted from 1."""
 
     line: int
+    """Which line of the purchase, counted from 1."""
     amount_minor: str
     """An integer as a decimal string."""
 
@@ -1714,6 +2122,7 @@ class RefundPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[RefundAnswer]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class RefundState(Word):
@@ -1747,7 +2156,9 @@ class ReplayBody(msgspec.Struct, frozen=True, kw_only=True):
     until: str
     """With its offset."""
     types: list[str] | UnsetType = UNSET
+    """The types of events, as docs/events.md lists them."""
     states: list[DeliveryState] | UnsetType = UNSET
+    """How the deliveries ended that are made again."""
     dry_run: bool | UnsetType = UNSET
     """Count them alone."""
 
@@ -1764,19 +2175,28 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict as it was said."""
 
     verdict: Verdict
+    """What a person says of it."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
     at: datetime
+    """When it was."""
 
 
 class ReviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a verdict; once it is decided, the ledger's worker does what was said within seconds."""
 
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     verdict: Verdict
+    """What a person says of it."""
     approvals: int
+    """How many persons have approved so far."""
     approvals_needed: int
+    """How many persons have to approve."""
     is_decided: bool
+    """Whether enough has been said."""
 
 
 class ReviewBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1787,6 +2207,7 @@ class ReviewBody(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """Why; it is kept."""
     verdict: Literal["approve", "reject"]
+    """What a person says of it."""
 
 
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -1794,22 +2215,30 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[ReviewStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class ReviewStory(msgspec.Struct, frozen=True, kw_only=True):
     """A cashback that waits for people, in the words that leave the house."""
 
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     currency: str
+    """A code of ISO 4217."""
     amount_minor: str
     """A whole number, in decimal."""
     token_units: str
     """A whole number, in decimal."""
     waiting_since: datetime
+    """Since when it waits."""
     approvals_needed: int
+    """How many persons have to approve."""
     reviews: list[Review]
+    """What was said so far."""
 
 
 class RevocationBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1820,6 +2249,7 @@ class RotationBody(msgspec.Struct, frozen=True, kw_only=True):
     """How long the key that is replaced goes on, and the end of the new one: that of the old one when left out."""
 
     overlap_s: int | UnsetType = UNSET
+    """For how many seconds the key that is replaced goes on."""
     expires_at: str | None | UnsetType = UNSET
     """From then on it opens nothing."""
 
@@ -1829,6 +2259,7 @@ class SealPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[SealStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class SealStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -1851,6 +2282,7 @@ class SealStory(msgspec.Struct, frozen=True, kw_only=True):
     previous: str
     hash: str
     sealed_at: datetime
+    """When it was sealed."""
     anchor: AnchorStory | None
     anchored_by: str | None
     """A whole number, in decimal."""
@@ -1876,14 +2308,18 @@ class SimulatedDecision(msgspec.Struct, frozen=True, kw_only=True):
 
     ruleset: str
     outcome: str
+    """What it would have been."""
     reason: str
+    """Why."""
     amount_minor: str
     """An integer as a decimal string."""
     currency: str
+    """A code of ISO 4217."""
     token_units: str
     """An integer as a decimal string."""
     text: str
     steps: list[DecisionStep]
+    """How it was decided, step by step."""
 
 
 class SimulatedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -1892,14 +2328,18 @@ class SimulatedLine(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: str
     """An integer as a decimal string."""
     sku: str | None | UnsetType = UNSET
+    """The merchant's own number for what was bought."""
     category: str | None | UnsetType = UNSET
+    """The merchant's own word for what was bought; rules may ask for it."""
 
 
 class SimulationBody(msgspec.Struct, frozen=True, kw_only=True):
     """A purchase to be tried, on a draft or a version by its id; received when it occurred unless told otherwise."""
 
     ruleset: str
+    """A draft's or a version's id: `drf_...` or `rul_...`."""
     merchant_id: str
+    """A merchant's id, `mer_...`."""
     amount_minor: str
     """An integer as a decimal string."""
     currency: str
@@ -1909,10 +2349,15 @@ class SimulationBody(msgspec.Struct, frozen=True, kw_only=True):
     received_at: str | None | UnsetType = UNSET
     """With its offset; past, present or future."""
     mcc: str | None | UnsetType = UNSET
+    """The merchant's category, four digits of ISO 18245."""
     lines: list[SimulatedLine] | UnsetType = UNSET
+    """What is bought, line by line; together they are the amount."""
     user_tier: str | None | UnsetType = UNSET
+    """The tier of the user."""
     is_first_purchase: bool | UnsetType = UNSET
+    """Whether it is the user's first purchase."""
     is_first_at_merchant: bool | UnsetType = UNSET
+    """Whether it is the user's first purchase at this merchant."""
 
 
 class State(Word):
@@ -1939,6 +2384,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     user_id: str
+    """A user's id, `usr_...`."""
     since: datetime
     until: datetime
     is_before_first: bool
@@ -1947,6 +2393,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     money_lines: list[StatementLine]
     token_lines: list[StatementLine]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -1963,12 +2410,17 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     position: str
     """A whole number, in decimal."""
     at: datetime
+    """When it was."""
     effective_at: datetime | None
+    """From when on it counts."""
     cause: str
     text: str
     cashback_id: str | None
+    """A cashback's id, `cb_...`."""
     currency: str
+    """A code of ISO 4217."""
     exponent: int
+    """How many decimal places the currency, or the token, has."""
     amount: str
     """A whole number, in decimal."""
     change: str
@@ -1979,6 +2431,7 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     to_account: str | None
     transfers: list[StatementPart]
     adjusted_because: str | None | UnsetType = UNSET
+    """The reason that a person gave; null where nobody did it by hand."""
 
 
 class StatementPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -1998,6 +2451,7 @@ class StepStory(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     cause: str
     at: datetime
+    """When it was."""
 
 
 class StoredDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -2009,11 +2463,16 @@ class StoredDecision(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     sequence: int
     engine: int | None
+    """Which engine decided, by its number."""
     ruleset_id: str | None
+    """A version's id, `rul_...`."""
     sha256: str
+    """SHA-256 of `document`, in hexadecimal."""
     document: str
+    """The ruleset, as docs/ruleset.schema.json has it."""
 
 
 class StoredDecisions(msgspec.Struct, frozen=True, kw_only=True):
@@ -2026,9 +2485,13 @@ class StreamAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How many lines were recorded, replayed and refused, and of the first 1,000 that were refused why."""
 
     recorded: int
+    """How many lines were recorded just now."""
     replayed: int
+    """How many lines were recorded before, under this very key."""
     refused: int
+    """How many lines were refused."""
     problems: list[LineProblem]
+    """Why, of the first 1,000 that were refused."""
 
 
 class SumStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -2048,10 +2511,12 @@ class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     state: str
     net_minor: str
     """An integer as a decimal string."""
     currency: str
+    """A code of ISO 4217."""
     debt_units: str
     """An integer as a decimal string."""
 
@@ -2060,14 +2525,18 @@ class TierBody(msgspec.Struct, frozen=True, kw_only=True):
     """A user's tier, null for none, and since when; since now when no time is named."""
 
     tier: str | None
+    """The user's tier, by the name that rules have for it; null for none."""
     since: str | None | UnsetType = UNSET
+    """From when on; now when left out."""
 
 
 class TrialBalance(msgspec.Struct, frozen=True, kw_only=True):
     """Every account by kind and currency; `at` is null for balances as they stand, else as known at that instant."""
 
     at: datetime | None
+    """The instant of which it is told; null for now."""
     is_balanced: bool
+    """Whether debits and credits are equal."""
     currencies: list[CurrencyTrial]
 
 
@@ -2076,6 +2545,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
 
     attempt: int
     at: datetime
+    """When it was."""
     address: str | None
     status: int | None
     error: str | None
@@ -2091,16 +2561,27 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     reference: str | None
+    """The caller's own name for it."""
     wallet: str | None
+    """An address with the capitals of its checksum (EIP-55)."""
     is_blocked: bool
+    """Whether the user earns nothing at present."""
     created_at: datetime
+    """When it was created."""
     tier: str | None | UnsetType = UNSET
+    """The user's tier, by the name that rules have for it; null for none."""
     tier_since: datetime | None | UnsetType = UNSET
+    """Since when the user is of that tier."""
     blocked_since: datetime | None | UnsetType = UNSET
+    """Since when the user earns nothing; null where that is not so."""
     wallet_proof: str | None | UnsetType = UNSET
+    """How the wallet came to be the user's: proved by itself, or by an operator's word."""
     next_wallet: str | None | UnsetType = UNSET
+    """The wallet that waits to take the place of the one in use; null where none does."""
     next_wallet_at: datetime | None | UnsetType = UNSET
+    """When it does."""
     erased_at: datetime | None | UnsetType = UNSET
 
 
@@ -2108,6 +2589,7 @@ class UserBody(msgspec.Struct, frozen=True, kw_only=True):
     """A new user; cashback waits until a wallet is known."""
 
     reference: str | None | UnsetType = UNSET
+    """Your own name for the user."""
     wallet: str | None | UnsetType = UNSET
     """An EVM address with its EIP-55 checksum."""
     tier: str | None | UnsetType = UNSET
@@ -2118,6 +2600,7 @@ class UserChange(msgspec.Struct, frozen=True, kw_only=True):
     """One user who would have been granted another amount in all."""
 
     user_id: str
+    """A user's id, `usr_...`."""
     recorded_minor: str
     """An integer as a decimal string."""
     draft_minor: str
@@ -2150,6 +2633,7 @@ class UserExport(msgspec.Struct, frozen=True, kw_only=True):
     purchases: list[PurchaseItem]
     refunds: list[RefundAnswer]
     cashback: list[CashbackItem]
+    """What was decided for it."""
     adjustments: list[AdjustmentAnswer]
     statement: list[StatementLine]
     disclosures: list[Disclosure]
@@ -2160,12 +2644,14 @@ class UserPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[User]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class UserReferenceBody(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator calls a user from now on; null for nothing."""
 
     reference: str | None
+    """The caller's own name for it."""
 
 
 class Verdict(Word):
@@ -2179,14 +2665,23 @@ class VersionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A published ruleset without its document; `digest` is the SHA-256 of its canonical bytes."""
 
     id: str
+    """What it goes by, for ever."""
     programme_id: str
+    """A programme's id, `prg_...`."""
     version: int
+    """Its number within the programme, from 1."""
     digest: str
+    """SHA-256 of its canonical bytes, in hexadecimal."""
     starts_at: datetime
+    """From when on."""
     ends_at: datetime | None
+    """Until when, not included; null for no end."""
     published_at: datetime
+    """When it was published."""
     published_by: str
+    """Who published it."""
     withdrawn_at: datetime | None
+    """When it was withdrawn; null while it was not."""
 
 
 class VersionPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -2194,21 +2689,32 @@ class VersionPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[VersionAnswer]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class VersionStory(msgspec.Struct, frozen=True, kw_only=True):
     """A published ruleset with its document."""
 
     id: str
+    """What it goes by, for ever."""
     programme_id: str
+    """A programme's id, `prg_...`."""
     version: int
+    """Its number within the programme, from 1."""
     digest: str
+    """SHA-256 of its canonical bytes, in hexadecimal."""
     starts_at: datetime
+    """From when on."""
     ends_at: datetime | None
+    """Until when, not included; null for no end."""
     published_at: datetime
+    """When it was published."""
     published_by: str
+    """Who published it."""
     withdrawn_at: datetime | None
+    """When it was withdrawn; null while it was not."""
     document: dict[str, object]
+    """The ruleset, as docs/ruleset.schema.json has it."""
 
 
 class WaitingPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -2216,18 +2722,24 @@ class WaitingPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[WaitingStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class WaitingStory(msgspec.Struct, frozen=True, kw_only=True):
     """A cashback that waits for a campaign's budget: how much of it it wants, since when, and for how long at most."""
 
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     user_id: str
+    """A user's id, `usr_...`."""
     merchant_id: str | None
+    """A merchant's id, `mer_...`."""
     currency: str
+    """A code of ISO 4217."""
     wanted_minor: str
     """A whole number, in decimal."""
     waiting_since: datetime
+    """Since when it waits."""
     waits_until: datetime
 
 
@@ -2252,17 +2764,29 @@ class WalletChange(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """What it goes by, for ever."""
     user_id: str
+    """A user's id, `usr_...`."""
     wallet: str
+    """An address with the capitals of its checksum (EIP-55)."""
     proof: OwnershipProof
+    """Whether the wallet was proved by itself, or set by an operator's word."""
     person: str | None
+    """Who decided it."""
     reason: str | None
+    """Why."""
     asked_at: datetime
+    """When it was asked for."""
     effective_at: datetime
+    """From when on it counts."""
     ended_at: datetime | None | UnsetType = UNSET
+    """When it ended; null while it has not."""
     ended_as: Ended | None | UnsetType = UNSET
+    """How it ended; null while it waits."""
     ended_person: str | None | UnsetType = UNSET
+    """Who ended it, where a person did."""
     ended_reason: str | None | UnsetType = UNSET
+    """Why a person ended it."""
 
 
 class WalletChangePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -2270,6 +2794,7 @@ class WalletChangePage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[WalletChange]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class WalletPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -2277,6 +2802,7 @@ class WalletPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[WalletStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class WalletStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -2286,9 +2812,12 @@ class WalletStory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     wallet: str
+    """An address with the capitals of its checksum (EIP-55)."""
     proof: OwnershipProof
     linked_at: datetime
+    """Since when it is the user's."""
     is_in_use: bool
+    """Whether tokens go there at present."""
 
 
 class WebhookReplay(msgspec.Struct, frozen=True, kw_only=True):
@@ -2308,7 +2837,9 @@ class WindowBody(msgspec.Struct, frozen=True, kw_only=True):
     """When a version is to decide: from its start, or at once, until its end, or until the next one begins."""
 
     starts_at: str | None | UnsetType = UNSET
+    """From when on."""
     ends_at: str | None | UnsetType = UNSET
+    """Until when, not included; null for no end."""
 
 
 class WithdrawalAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -2322,11 +2853,15 @@ class WriteOffAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a user's debt was given up, in base units of the token."""
 
     user_id: str
+    """A user's id, `usr_...`."""
     token_units: str
     """An integer as a decimal string."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
     at: datetime
+    """When it was."""
 
 
 class WriteOffBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -2345,6 +2880,7 @@ class WriteOffPage(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[WriteOffStory]
     next_cursor: str | None
+    """What continues the list as `cursor`; null on the last page."""
 
 
 class WriteOffStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -2353,12 +2889,17 @@ class WriteOffStory(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     """An integer as a decimal string."""
     user_id: str
+    """A user's id, `usr_...`."""
     programme_id: str
+    """A programme's id, `prg_...`."""
     token_units: str
     """An integer as a decimal string."""
     person: str
+    """Who decided it."""
     reason: str
+    """Why."""
     at: datetime
+    """When it was."""
 
 
 class ProofsProof(msgspec.Struct, frozen=True, kw_only=True):
@@ -2366,7 +2907,9 @@ class ProofsProof(msgspec.Struct, frozen=True, kw_only=True):
 
     format: str
     cashback_id: str
+    """A cashback's id, `cb_...`."""
     lines: list[ProvedLine]
+    """What it consists of, line by line."""
     stretches: list[ProofStretch]
 
 

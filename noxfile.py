@@ -30,7 +30,7 @@ os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
 LINTERS = (
     ("ruff", "check"),
     ("ruff", "format", "--check"),
-    ("interrogate", "src", "tests", "proto", "requirements", "noxfile.py"),
+    ("interrogate", "src", "tests", "openapi", "proto", "requirements", "noxfile.py"),
     ("lint-imports", "--no-logo", "--cache-dir", "build/import-linter"),
     ("mypy",),
 )
@@ -117,8 +117,9 @@ def budget(session: nox.Session) -> None:
 
 @nox.session
 def generate(session: nox.Session) -> None:
-    """Write src/cashback/wire anew from proto/."""
-    session.run("python", "proto/generate.py", *session.posargs)
+    """Write src/cashback/wire anew from proto/, and src/cashback/client/api from docs/openapi.json."""
+    session.run("python", "proto/generate.py")
+    session.run("python", "openapi/generate.py")
 
 
 @nox.session

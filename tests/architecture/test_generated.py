@@ -1,12 +1,20 @@
-"""What is generated is what its source says: proto/ gives src/cashback/wire, byte for byte."""
+"""What is generated is what its source says, byte for byte.
 
+proto/            gives  src/cashback/wire
+docs/openapi.json gives  src/cashback/client/api
+"""
+
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.tidy import ROOT
 
-WIRE = ROOT / "src" / "cashback" / "wire"
+GENERATED = {"proto": ROOT / "src" / "cashback" / "wire", "openapi": ROOT / "src" / "cashback" / "client" / "api"}
+"""What has a generator, and where it writes to."""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -21,24 +29,40 @@ def differences(one: Path, other: Path) -> list[str]:
     return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
 
 
-def generate(out: Path) -> None:
-    """Generate the wire code into `out`."""
-    subprocess.run([sys.executable, str(ROOT / "proto" / "generate.py"), "--out", str(out)], check=True)
+def generate(source: str, out: Path, *options: str) -> None:
+    """Generate what `source` gives into `out`."""
+    subprocess.run([sys.executable, str(ROOT / source / "generate.py"), "--out", str(out), *options], check=True)
 
 
-def test_the_committed_wire_code_is_what_the_contract_generates(tmp_path: Path) -> None:
-    """Nobody edited src/cashback/wire, and nobody forgot `nox -s generate` after changing proto/."""
-    generate(tmp_path / "wire")
-    assert differences(tmp_path / "wire", WIRE) == []
+@pytest.mark.parametrize("source", GENERATED)
+def test_the_committed_code_is_what_its_source_generates(source: str, tmp_path: Path) -> None:
+    """Nobody edited it, and nobody forgot `nox -s generate` after changing proto/ or the OpenAPI document."""
+    generate(source, tmp_path / "fresh")
+    assert differences(tmp_path / "fresh", GENERATED[source]) == []
 
 
-def test_generating_twice_gives_the_same_bytes_and_clears_what_was_there(tmp_path: Path) -> None:
+def test_a_changed_document_changes_the_client(tmp_path: Path) -> None:
+    """A member more, or one that may be left out now, is another struct: the test above is red until that is there."""
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    body = document["components"]["schemas"]["MerchantBody"]
+    body["properties"]["street"], body["required"] = {"type": "string"}, []
+    changed = tmp_path / "openapi.json"
+    changed.write_text(json.dumps(document))
+    generate("openapi", tmp_path / "fresh", "--document", str(changed))
+    assert differences(tmp_path / "fresh", GENERATED["openapi"]) == ["structs.py"]
+    told = (tmp_path / "fresh" / "structs.py").read_text()
+    assert "    name: str | UnsetType = UNSET\n" in told
+    assert "    street: str | UnsetType = UNSET\n" in told
+
+
+@pytest.mark.parametrize("source", GENERATED)
+def test_generating_twice_gives_the_same_bytes_and_clears_what_was_there(source: str, tmp_path: Path) -> None:
     """A stray file in the output folder does not survive, and the second run changes nothing."""
-    out = tmp_path / "wire"
-    generate(out)
+    out = tmp_path / "fresh"
+    generate(source, out)
     (out / "stray.py").write_text("left over")
     first = contents(out)
-    generate(out)
+    generate(source, out)
     assert first.keys() - contents(out).keys() == {"stray.py"}
     assert contents(out).items() <= first.items()
 

@@ -45,6 +45,9 @@ PLANTED = [
     ("independent", "minting.service", "import cashback.ledger"),
     ("independent", "chain.gateway", "import cashback.minting.model"),
     ("independent", "webhooks.service", "import cashback.ledger"),
+    ("client", "client.sending", "import cashback.kernel.errors"),
+    ("callers", "purchases.service", "import cashback.client"),
+    ("callers", "kernel.errors", "import cashback.client.api.structs"),
     ("acyclic", "kernel.errors", "import cashback.kernel.planted"),
 ]
 

@@ -27,10 +27,10 @@ Rule = Callable[[str, str], Iterator[str]]
 def python_files() -> list[str]:
     """Return every Python file that people write here, as paths from the root; generated code is not written."""
     found = [ROOT / "noxfile.py"]
-    for folder in ("src", "tests", "proto", "requirements", "migrations", "contracts", "docs"):
+    for folder in ("src", "tests", "openapi", "proto", "requirements", "migrations", "contracts", "docs"):
         found += (ROOT / folder).rglob("*.py")
     names = sorted(path.relative_to(ROOT).as_posix() for path in found)
-    return [name for name in names if not re.search(r"^src/cashback/wire/|/node_modules/|/build/", name)]
+    return [name for name in names if not re.search(r"^src/cashback/(wire|client/api)/|/node_modules/|/build/", name)]
 
 
 def long_file(path: str, text: str) -> Iterator[str]:

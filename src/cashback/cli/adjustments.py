@@ -1,16 +1,16 @@
 """`cashback adjustment`: cashback that a person gives or takes back, over the REST API."""
 
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 import click
 
-from cashback.cli.api import limit_option, print_page
+from cashback.cli.api import ask, body_of, limit_option, print_answer, print_page
 from cashback.cli.chain import by_option
-from cashback.cli.output import json_option, print_facts, print_json
-from cashback.cli.rest import RestSettings
-from cashback.kernel.config import load
+from cashback.cli.output import json_option
 from cashback.kernel.ids import new_id
+
+if TYPE_CHECKING:
+    from cashback.client.api.structs import CreditBody, DebitBody
 
 _REASON = click.option("--reason", required=True, help="Why; it is kept.")
 _AMOUNT = click.option("--amount", "amount_minor", required=True, help="How much, in minor units.")
@@ -39,7 +39,9 @@ def credit(as_json: bool, by: str, idempotency_key: str | None, **terms: str | N
 
     Example: cashback adjustment credit usr_1 --programme prg_1 --amount 500 --reason "the parcel came late"
     """
-    _make({"kind": "credit", "person": by, **terms}, idempotency_key, as_json=as_json)
+    from cashback.client.api.structs import CreditBody
+
+    _make(body_of(CreditBody, person=by, **terms), idempotency_key, as_json=as_json)
 
 
 @adjustment.command(short_help="Take back of a cashback.")
@@ -54,7 +56,9 @@ def debit(as_json: bool, by: str, idempotency_key: str | None, **terms: str | No
 
     Example: cashback adjustment debit cb_01k9z3v6q8e2r9xw5t4c7m1n0p --amount 200 --reason "given twice"
     """
-    _make({"kind": "debit", "person": by, **terms}, idempotency_key, as_json=as_json)
+    from cashback.client.api.structs import DebitBody
+
+    _make(body_of(DebitBody, person=by, **terms), idempotency_key, as_json=as_json)
 
 
 @adjustment.command("list")
@@ -66,9 +70,11 @@ def list_adjustments(user_id: str | None, limit: int, as_json: bool) -> None:  #
 
     Example: cashback adjustment list --json
     """
+    from cashback.client.api import cashback
+
     names = ("id", "kind", "user_id", "cashback_id", "currency", "amount_minor", "person", "reason", "at")
-    asked = {} if user_id is None else {"user_id": user_id}
-    print_page("adjustments", "/v1/adjustments", limit=limit, as_json=as_json, shown=names, asked=asked)
+    call = cashback.list_adjustments(user_id=user_id, limit=limit)
+    print_page("adjustments", call, limit=limit, as_json=as_json, shown=names)
 
 
 @adjustment.command()
@@ -79,32 +85,14 @@ def show(adjustment_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
 
     Example: cashback adjustment show adj_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    _print(_get(f"/v1/adjustments/{quote(adjustment_id, safe='')}"), as_json=as_json)
+    from cashback.client.api import cashback
+
+    print_answer("adjustment", ask(cashback.show_adjustment(adjustment_id)), as_json=as_json)
 
 
-def _make(body: dict[str, Any], idempotency_key: str | None, *, as_json: bool) -> None:
+def _make(body: "CreditBody | DebitBody", idempotency_key: str | None, *, as_json: bool) -> None:
     """Make an adjustment and print it."""
-    from cashback.processes.client import Client
+    from cashback.client.api import cashback
 
-    settings = load(RestSettings)
-    told = {name: value for name, value in body.items() if value is not None}
-    with Client(settings.api_url, settings.api_key) as client:
-        answer = client.post("/v1/adjustments", told, idempotency_key=idempotency_key or new_id("req"))
-    _print(answer, as_json=as_json)
-
-
-def _print(answer: dict[str, Any], *, as_json: bool) -> None:
-    """Print an adjustment."""
-    if as_json:
-        print_json(answer)
-    else:
-        print_facts("adjustment", answer)
-
-
-def _get(path: str) -> dict[str, Any]:
-    """Return the document at `path`."""
-    from cashback.processes.client import Client
-
-    settings = load(RestSettings)
-    with Client(settings.api_url, settings.api_key) as client:
-        return client.get(path)
+    call = cashback.create_adjustment(body, idempotency_key=idempotency_key or new_id("req"))
+    print_answer("adjustment", ask(call), as_json=as_json)

@@ -1,11 +1,15 @@
 """`cashback campaign`: who pays, out of which budget, and what became of it."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
+from cashback.cli.api import ask, body_of, facts, idempotency_option, limit_option, print_answer, print_page
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say
+
+if TYPE_CHECKING:
+    from cashback.client import Call
+    from cashback.client.api.structs import CampaignAnswer
 
 reason_option = click.option("--reason", required=True, help="Why; it is kept.")
 
@@ -46,8 +50,10 @@ def create(key: str, as_json: bool, **terms: object) -> None:  # noqa: FBT001  #
 
     Example: cashback campaign create "Summer" --programme prg_01k9z3v6q8e2r9xw5t4c7m1n0p --budget 1000000
     """
-    body = {name: told for name, told in terms.items() if told is not None}
-    _order("/v1/campaigns", body, key, title="campaign", as_json=as_json)
+    from cashback.client.api import campaigns, structs
+
+    body = body_of(structs.CampaignBody, **terms)
+    _order(campaigns.create_campaign(body, idempotency_key=key), title="campaign", as_json=as_json)
 
 
 @campaign.command("top-up", short_help="Raise a budget.")
@@ -61,8 +67,10 @@ def top_up(campaign_id: str, amount_minor: str, reason: str, key: str, as_json: 
 
     Example: cashback campaign top-up cmp_01k9z3v6q8e2r9xw5t4c7m1n0p 500000 --reason "a good week"
     """
-    body = {"amount_minor": amount_minor, "reason": reason}
-    _order(f"/v1/campaigns/{part(campaign_id)}/top-up", body, key, title="raised", as_json=as_json)
+    from cashback.client.api import campaigns, structs
+
+    body = structs.BudgetBody(amount_minor=amount_minor, reason=reason)
+    _order(campaigns.top_up_campaign(campaign_id, body, idempotency_key=key), title="raised", as_json=as_json)
 
 
 @campaign.command(short_help="Lower a budget.")
@@ -76,8 +84,10 @@ def withdraw(campaign_id: str, amount_minor: str, reason: str, key: str, as_json
 
     Example: cashback campaign withdraw cmp_01k9z3v6q8e2r9xw5t4c7m1n0p 500000 --reason "moved to the next one"
     """
-    body = {"amount_minor": amount_minor, "reason": reason}
-    _order(f"/v1/campaigns/{part(campaign_id)}/withdraw", body, key, title="lowered", as_json=as_json)
+    from cashback.client.api import campaigns, structs
+
+    body = structs.BudgetBody(amount_minor=amount_minor, reason=reason)
+    _order(campaigns.withdraw_from_campaign(campaign_id, body, idempotency_key=key), title="lowered", as_json=as_json)
 
 
 @campaign.command(short_help="Close a campaign.")
@@ -90,7 +100,10 @@ def close(campaign_id: str, reason: str, key: str, as_json: bool) -> None:  # no
 
     Example: cashback campaign close cmp_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "summer is over"
     """
-    _order(f"/v1/campaigns/{part(campaign_id)}/close", {"reason": reason}, key, title="closed", as_json=as_json)
+    from cashback.client.api import campaigns, structs
+
+    body = structs.ReasonBody(reason=reason)
+    _order(campaigns.close_campaign(campaign_id, body, idempotency_key=key), title="closed", as_json=as_json)
 
 
 @campaign.command(short_help="Even out the stripes of a budget.")
@@ -103,8 +116,10 @@ def rebalance(campaign_id: str, reason: str, key: str, as_json: bool) -> None:  
 
     Example: cashback campaign rebalance cmp_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "one shop buys from one stripe"
     """
-    path = f"/v1/campaigns/{part(campaign_id)}/rebalance"
-    _order(path, {"reason": reason}, key, title="evened out", as_json=as_json)
+    from cashback.client.api import campaigns, structs
+
+    body = structs.ReasonBody(reason=reason)
+    _order(campaigns.rebalance_campaign(campaign_id, body, idempotency_key=key), title="evened out", as_json=as_json)
 
 
 @campaign.command("list", short_help="List a programme's campaigns.")
@@ -116,9 +131,11 @@ def list_campaigns(programme_id: str, limit: int, as_json: bool) -> None:  # noq
 
     Example: cashback campaign list prg_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
+    from cashback.client.api import campaigns
+
     shown = ("id", "name", "currency", "budget_minor", "budget_left_minor", "starts_at", "ends_at", "closed_at")
-    path = f"/v1/programmes/{part(programme_id)}/campaigns"
-    print_page("campaigns", path, limit=limit, as_json=as_json, shown=shown)
+    call = campaigns.list_campaigns(programme_id, limit=limit)
+    print_page("campaigns", call, limit=limit, as_json=as_json, shown=shown)
 
 
 @campaign.command(short_help="List who waits for its budget.")
@@ -130,7 +147,9 @@ def waitlist(campaign_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT0
 
     Example: cashback campaign waitlist cmp_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    print_page("waiting", f"/v1/campaigns/{part(campaign_id)}/waitlist", limit=limit, as_json=as_json)
+    from cashback.client.api import campaigns
+
+    print_page("waiting", campaigns.list_waiting(campaign_id, limit=limit), limit=limit, as_json=as_json)
 
 
 @campaign.command()
@@ -141,8 +160,9 @@ def show(campaign_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
 
     Example: cashback campaign show cmp_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        _print("campaign", client.get(f"/v1/campaigns/{part(campaign_id)}"), as_json=as_json)
+    from cashback.client.api import campaigns
+
+    print_answer("campaign", ask(campaigns.show_campaign(campaign_id)), as_json=as_json)
 
 
 @campaign.command(short_help="Show what became of a budget, and when it ends.")
@@ -154,29 +174,20 @@ def budget(campaign_id: str, days: int, as_json: bool) -> None:  # noqa: FBT001 
 
     Example: cashback campaign budget cmp_01k9z3v6q8e2r9xw5t4c7m1n0p --days 90
     """
-    with api() as client:
-        story = client.get(f"/v1/campaigns/{part(campaign_id)}/budget?days={days}")
+    from cashback.client.api import campaigns
+
+    story = ask(campaigns.show_budget(campaign_id, days=days))
     if as_json:
         print_json(story)
         return
-    history, forecast = story.pop("days"), story.pop("forecast")
-    print_facts("budget", story)
-    print_records("days", history, as_json=False)
-    if forecast is None:
+    print_facts("budget", facts(story, but=("days", "forecast")))
+    print_records("days", [facts(day) for day in story.days], as_json=False)
+    if story.forecast is None:
         say("no forecast: nothing was spent on the days before today, or what is left lasts for more than ten years")
     else:
-        print_facts("it ends", forecast)
+        print_facts("it ends", facts(story.forecast))
 
 
-def _order(path: str, body: dict[str, Any], key: str, *, title: str, as_json: bool) -> None:
+def _order(call: "Call[CampaignAnswer]", *, title: str, as_json: bool) -> None:
     """Have something done once, and print the answer."""
-    with api() as client:
-        _print(title, client.post(path, body, idempotency_key=key), as_json=as_json)
-
-
-def _print(title: str, told: dict[str, Any], *, as_json: bool) -> None:
-    """Print an answer for programs or for people."""
-    if as_json:
-        print_json(told)
-    else:
-        print_facts(title, told)
+    print_answer(title, ask(call), as_json=as_json)

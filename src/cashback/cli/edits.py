@@ -2,8 +2,8 @@
 
 import click
 
-from cashback.cli.api import api, idempotency_option, part
-from cashback.cli.output import json_option, print_facts, print_json
+from cashback.cli.api import edit, idempotency_option, print_answer
+from cashback.cli.output import json_option
 
 
 @click.command("rename", short_help="Give a merchant another name.")
@@ -16,7 +16,15 @@ def rename_merchant(merchant_id: str, name: str, key: str, as_json: bool) -> Non
 
     Example: cashback merchant rename mer_01k9z3v6q8e2r9xw5t4c7m1n0p "Corner shop and café"
     """
-    _edit("merchant", f"/v1/merchants/{part(merchant_id)}", {"name": name}, key, as_json=as_json)
+    from cashback.client.api import merchants, structs
+
+    told = edit(
+        merchants.show_merchant(merchant_id),
+        lambda tag: merchants.change_merchant(
+            merchant_id, structs.MerchantNameBody(name=name), idempotency_key=key, if_match=tag
+        ),
+    )
+    print_answer("merchant", told, as_json=as_json)
 
 
 @click.command("rename", short_help="Give a user another reference.")
@@ -29,14 +37,12 @@ def rename_user(user_id: str, reference: str | None, key: str, as_json: bool) ->
 
     Example: cashback user rename usr_01k9z3v6q8e2r9xw5t4c7m1n0p alice
     """
-    _edit("user", f"/v1/users/{part(user_id)}", {"reference": reference}, key, as_json=as_json)
+    from cashback.client.api import structs, users
 
-
-def _edit(title: str, path: str, body: dict[str, object], key: str, *, as_json: bool) -> None:
-    """Change what is at a path, and print what it has become."""
-    with api() as client:
-        told = client.edit(path, body, idempotency_key=key)
-    if as_json:
-        print_json(told)
-    else:
-        print_facts(title, told)
+    told = edit(
+        users.show_user(user_id),
+        lambda tag: users.change_user(
+            user_id, structs.UserReferenceBody(reference=reference), idempotency_key=key, if_match=tag
+        ),
+    )
+    print_answer("user", told, as_json=as_json)

@@ -1,14 +1,12 @@
 """`cashback events`: what happened within the last 30 days, over the REST API."""
 
 from typing import Final
-from urllib.parse import urlencode
 
 import click
 
-from cashback.cli.api import after_option, api, limit_option, part, say_whether_more
-from cashback.cli.output import json_option, print_facts, print_json, print_records
+from cashback.cli.api import after_option, ask, facts, limit_option, print_page
+from cashback.cli.output import json_option, print_facts, print_json
 
-_EVENTS: Final = "/v1/events"
 _SHOWN: Final = ("id", "type", "object_id", "merchant_id", "occurred_at")
 
 
@@ -34,13 +32,10 @@ def list_events(*, after: str | None, limit: int, as_json: bool, of_type: str | 
 
     Example: cashback events list --object cb_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    named = {"limit": str(limit), "cursor": after, "type": of_type, **asked}
-    query = urlencode({name: value for name, value in named.items() if value is not None})
-    with api() as client:
-        page = client.get(f"{_EVENTS}?{query}")
-    rows = page["items"] if as_json else [{name: one[name] for name in _SHOWN} for one in page["items"]]
-    print_records("events", rows, as_json=as_json)
-    say_whether_more(page["next_cursor"], limit=limit, goes_on=True)
+    from cashback.client.api import events
+
+    call = events.list_events(type=of_type, limit=limit, cursor=after, **asked)
+    print_page("events", call, limit=limit, as_json=as_json, shown=_SHOWN, goes_on=True)
 
 
 @events.command(short_help="Show an event with its data.")
@@ -51,10 +46,11 @@ def show(event_id: str, *, as_json: bool) -> None:
 
     Example: cashback events show evt_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        told = client.get(f"{_EVENTS}/{part(event_id)}")
+    from cashback.client.api import events
+
+    told = ask(events.show_event(event_id))
     if as_json:
         print_json(told)
         return
-    print_facts("event", {name: told[name] for name in _SHOWN})
-    print_facts("data", told["body"]["data"])
+    print_facts("event", {name: facts(told)[name] for name in _SHOWN})
+    print_facts("data", told.body.data)

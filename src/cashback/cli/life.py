@@ -1,16 +1,17 @@
 """`cashback review | expiring | programme`: what people decide between a grant and its mint, over the REST API."""
 
-from typing import Any
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from cashback.cli.api import say_whether_more
+from cashback.cli.api import ask, facts, say_whether_more
 from cashback.cli.chain import by_option
 from cashback.cli.output import json_option, print_json, print_records, say, say_state, tokens
-from cashback.cli.rest import RestSettings
-from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
+
+if TYPE_CHECKING:
+    from cashback.client import Call
+    from cashback.client.api.structs import ExpiringStory, PauseAnswer, ReviewStory
 
 _REASON = click.option("--reason", required=True, help="Why; it is kept.")
 _LIMIT = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200))
@@ -32,14 +33,12 @@ def list_reviews(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click ha
 
     Example: cashback review list --json
     """
-    page = _get("/v1/reviews", limit=limit)
-    rows = page["items"]
-    if not as_json:
-        for row in rows:
-            row["tokens"] = tokens(int(row.pop("token_units")))
-            row["reviews"] = "; ".join(f"{one['person']}: {one['verdict']}, {one['reason']}" for one in row["reviews"])
+    from cashback.client.api import cashback
+
+    page = ask(cashback.list_reviews(limit=limit))
+    rows = [facts(one) if as_json else _in_tokens(one) | {"reviews": _said(one)} for one in page.items]
     print_records("in review", rows, as_json=as_json)
-    say_whether_more(page["next_cursor"], limit=limit)
+    say_whether_more(page.next_cursor, limit=limit)
 
 
 @review.command(short_help="Say that a cashback may be paid.")
@@ -77,11 +76,10 @@ def expiring(days: int, limit: int, as_json: bool) -> None:  # noqa: FBT001  # a
 
     Example: cashback expiring --within 30
     """
-    rows = _get("/v1/expiring", within_days=days, limit=limit)["items"]
-    if not as_json:
-        for row in rows:
-            row["tokens"] = tokens(int(row.pop("token_units")))
-    print_records("expiring", rows, as_json=as_json)
+    from cashback.client.api import cashback
+
+    found = ask(cashback.list_expiring(within_days=days, limit=limit))
+    print_records("expiring", [facts(one) if as_json else _in_tokens(one) for one in found.items], as_json=as_json)
 
 
 @click.command(short_help="Grant, release and request nothing of it.")
@@ -94,7 +92,10 @@ def pause(programme_id: str, reason: str, by: str, as_json: bool) -> None:  # no
 
     Example: cashback programme pause prg_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "a wrong rate"
     """
-    _set(programme_id, "pause", reason, by, as_json=as_json)
+    from cashback.client.api import programmes, structs
+
+    body = structs.OrderBody(person=by, reason=reason)
+    _set(programmes.pause_programme(programme_id, body, idempotency_key=new_id("req")), as_json=as_json)
 
 
 @click.command(short_help="Let it go on where it was paused.")
@@ -107,43 +108,40 @@ def resume(programme_id: str, reason: str, by: str, as_json: bool) -> None:  # n
 
     Example: cashback programme resume prg_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "the rate is right"
     """
-    _set(programme_id, "resume", reason, by, as_json=as_json)
+    from cashback.client.api import programmes, structs
+
+    body = structs.OrderBody(person=by, reason=reason)
+    _set(programmes.resume_programme(programme_id, body, idempotency_key=new_id("req")), as_json=as_json)
 
 
-def _say(cashback_id: str, verdict: str, reason: str, by: str, *, as_json: bool) -> None:
+def _say(cashback_id: str, verdict: Literal["approve", "reject"], reason: str, by: str, *, as_json: bool) -> None:
     """Say a verdict and tell what it came to."""
-    body = {"verdict": verdict, "person": by, "reason": reason}
-    told = _post(f"/v1/cashback/{quote(cashback_id, safe='')}/review", body)
+    from cashback.client.api import cashback, structs
+
+    body = structs.ReviewBody(verdict=verdict, person=by, reason=reason)
+    told = ask(cashback.review_cashback(cashback_id, body, idempotency_key=new_id("req")))
     if as_json:
         print_json(told)
-    elif told["is_decided"]:
+    elif told.is_decided:
         say(f"{cashback_id}: {verdict} by {by}; the ledger does it within seconds")
     else:
-        say(f"{cashback_id}: {told['approvals']} of {told['approvals_needed']} approvals; another person must approve")
+        say(f"{cashback_id}: {told.approvals} of {told.approvals_needed} approvals; another person must approve")
 
 
-def _set(programme_id: str, act: str, reason: str, by: str, *, as_json: bool) -> None:
+def _set(call: "Call[PauseAnswer]", *, as_json: bool) -> None:
     """Pause or resume a programme and tell how it stands."""
-    told = _post(f"/v1/programmes/{quote(programme_id, safe='')}/{act}", {"person": by, "reason": reason})
+    told = ask(call)
     if as_json:
         print_json(told)
         return
-    say_state(told, programme_id, "paused" if told["is_paused"] else "in force")
+    say_state(facts(told), told.programme_id, "paused" if told.is_paused else "in force")
 
 
-def _get(path: str, **query: int) -> dict[str, Any]:
-    """Return the document at a path of the API."""
-    from cashback.processes.client import Client
-
-    settings = load(RestSettings)
-    with Client(settings.api_url, settings.api_key) as client:
-        return client.get(f"{path}?{urlencode(query)}")
+def _in_tokens(story: "ReviewStory | ExpiringStory") -> dict[str, object]:
+    """Return a cashback as a row that tells tokens as people read them, in the last place."""
+    return facts(story, but=("token_units",)) | {"tokens": tokens(int(story.token_units))}
 
 
-def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to a command, under a key of its own."""
-    from cashback.processes.client import Client
-
-    settings = load(RestSettings)
-    with Client(settings.api_url, settings.api_key) as client:
-        return client.post(path, body, idempotency_key=new_id("req"))
+def _said(story: "ReviewStory") -> str:
+    """Return what people said of a cashback."""
+    return "; ".join(f"{one.person}: {one.verdict}, {one.reason}" for one in story.reviews)

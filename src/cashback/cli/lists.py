@@ -1,12 +1,17 @@
 """The `list` verbs of purchases, refunds, users and merchants: filtered, in either order, a page at a time."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from cashback.cli.api import after_option, limit_option, print_page
+from cashback.cli.api import Page, after_option, limit_option, print_page
 from cashback.cli.output import json_option
+
+if TYPE_CHECKING:
+    from cashback.client import Call
+
+PageT = TypeVar("PageT", bound=Page)
 
 PURCHASE: Final = ("id", "merchant_id", "user_id", "reference", "amount_minor", "currency", "occurred_at")
 REFUND: Final = ("id", "purchase_id", "reference", "kind", "amount_minor", "currency", "reason", "created_at")
@@ -38,12 +43,15 @@ def _of_a_list(verb: Callable[..., None]) -> Callable[..., None]:
 @click.option("--received-from", help=_FROM)
 @click.option("--received-to", help=_TO)
 @_of_a_list
-def list_purchases(limit: int, after: str | None, as_json: bool, **asked: str | None) -> None:  # noqa: FBT001  # click's way
+def list_purchases(limit: int, after: str | None, order: str, as_json: bool, **asked: str | None) -> None:  # noqa: FBT001  # click's way
     """List purchases by whose they are, by their currency and by when they came; a merchant's key has its own.
 
     Example: cashback purchase list --merchant mer_01k9z3v6q8e2r9xw5t4c7m1n0p --currency EUR
     """
-    _print("purchases", "/v1/purchases", PURCHASE, asked, limit=limit, after=after, as_json=as_json)
+    from cashback.client.api import purchases, structs
+
+    call = purchases.list_purchases(order=structs.Order(order), limit=limit, cursor=after, **asked)
+    _print("purchases", call, PURCHASE, limit=limit, as_json=as_json)
 
 
 @click.command("list", short_help="List refunds that were applied, newest first.")
@@ -53,12 +61,23 @@ def list_purchases(limit: int, after: str | None, as_json: bool, **asked: str | 
 @click.option("--created-from", help=_FROM)
 @click.option("--created-to", help=_TO)
 @_of_a_list
-def list_refunds(limit: int, after: str | None, as_json: bool, **asked: str | None) -> None:  # noqa: FBT001  # as above
+def list_refunds(
+    limit: int,
+    after: str | None,
+    order: str,
+    kind: str | None,
+    as_json: bool,  # noqa: FBT001  # as above
+    **asked: str | None,
+) -> None:
     """List refunds that were applied; `cashback refund parked` lists those that wait.
 
     Example: cashback refund list --purchase pur_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    _print("refunds", "/v1/refunds", REFUND, asked, limit=limit, after=after, as_json=as_json)
+    from cashback.client.api import refunds, structs
+
+    of_kind = None if kind is None else structs.RefundKind(kind)
+    call = refunds.list_refunds(kind=of_kind, order=structs.Order(order), limit=limit, cursor=after, **asked)
+    _print("refunds", call, REFUND, limit=limit, as_json=as_json)
 
 
 @click.command("list", short_help="List users, newest first.")
@@ -69,6 +88,7 @@ def list_refunds(limit: int, after: str | None, as_json: bool, **asked: str | No
 def list_users(
     limit: int,
     after: str | None,
+    order: str,
     is_blocked: bool | None,  # noqa: FBT001  # as above
     as_json: bool,  # noqa: FBT001  # as above
     **asked: str | None,
@@ -77,8 +97,10 @@ def list_users(
 
     Example: cashback user list --reference alice
     """
-    asked |= {"is_blocked": _flag(is_blocked)}
-    _print("users", "/v1/users", USER, asked, limit=limit, after=after, as_json=as_json)
+    from cashback.client.api import structs, users
+
+    call = users.list_users(is_blocked=is_blocked, order=structs.Order(order), limit=limit, cursor=after, **asked)
+    _print("users", call, USER, limit=limit, as_json=as_json)
 
 
 @click.command("list", short_help="List merchants, newest first.")
@@ -88,6 +110,7 @@ def list_users(
 def list_merchants(
     limit: int,
     after: str | None,
+    order: str,
     is_active: bool | None,  # noqa: FBT001  # as above
     as_json: bool,  # noqa: FBT001  # as above
     **asked: str | None,
@@ -96,26 +119,12 @@ def list_merchants(
 
     Example: cashback merchant list --name corner
     """
-    asked |= {"is_active": _flag(is_active)}
-    _print("merchants", "/v1/merchants", MERCHANT, asked, limit=limit, after=after, as_json=as_json)
+    from cashback.client.api import merchants, structs
+
+    call = merchants.list_merchants(is_active=is_active, order=structs.Order(order), limit=limit, cursor=after, **asked)
+    _print("merchants", call, MERCHANT, limit=limit, as_json=as_json)
 
 
-def _flag(said: bool | None) -> str | None:  # noqa: FBT001  # as above
-    """Return what was said of a flag as a parameter has it."""
-    return None if said is None else str(said).lower()
-
-
-def _print(
-    title: str,
-    path: str,
-    shown: tuple[str, ...],
-    asked: Mapping[str, str | None],
-    *,
-    limit: int,
-    after: str | None,
-    as_json: bool,
-) -> None:
+def _print(title: str, call: "Call[PageT]", shown: tuple[str, ...], *, limit: int, as_json: bool) -> None:
     """Print one page of a list, and how to go on behind it."""
-    given = {**asked, "cursor": after}
-    query = {name: value for name, value in given.items() if value is not None}
-    print_page(title, path, limit=limit, as_json=as_json, shown=shown, asked=query, goes_on=True)
+    print_page(title, call, limit=limit, as_json=as_json, shown=shown, goes_on=True)

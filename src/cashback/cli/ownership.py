@@ -2,9 +2,9 @@
 
 import click
 
-from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
+from cashback.cli.api import ask, given, idempotency_option, limit_option, print_answer, print_page
 from cashback.cli.chain import by_option
-from cashback.cli.output import json_option, print_facts, print_json
+from cashback.cli.output import json_option
 
 
 @click.command(short_help="Link the wallet to use from now on.")
@@ -21,8 +21,11 @@ def wallet(user_id: str, address: str, reason: str | None, by: str, key: str, as
 
     Example: cashback user wallet usr_01k9z3v6q8e2r9xw5t4c7m1n0p 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
     """
-    body = {"wallet": address} | ({} if reason is None else {"person": by, "reason": reason})
-    _post(f"/v1/users/{part(user_id)}/wallet", body, title="user", key=key, as_json=as_json)
+    from cashback.client.api import structs, users
+
+    person = None if reason is None else by
+    body = structs.WalletBody(wallet=address, person=given(person), reason=given(reason))
+    print_answer("user", ask(users.set_wallet(user_id, body, idempotency_key=key)), as_json=as_json)
 
 
 @click.command(short_help="Make a message for a wallet to sign.")
@@ -35,8 +38,10 @@ def challenge(user_id: str, address: str, key: str, as_json: bool) -> None:  # n
 
     Example: cashback user challenge usr_01k9z3v6q8e2r9xw5t4c7m1n0p 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
     """
-    path = f"/v1/users/{part(user_id)}/wallet-challenges"
-    _post(path, {"wallet": address}, title="challenge", key=key, as_json=as_json)
+    from cashback.client.api import structs, users
+
+    call = users.create_wallet_challenge(user_id, structs.ChallengeBody(wallet=address), idempotency_key=key)
+    print_answer("challenge", ask(call), as_json=as_json)
 
 
 @click.command(short_help="Prove a wallet by what it has signed.")
@@ -50,8 +55,10 @@ def prove(user_id: str, nonce: str, signature: str, key: str, as_json: bool) -> 
 
     Example: cashback user prove usr_01k9z3v6q8e2r9xw5t4c7m1n0p 5f0c41a9c2b24c3d8e7f60718293a4b5 0x5f0c41a9
     """
-    path = f"/v1/users/{part(user_id)}/wallet-proofs"
-    _post(path, {"nonce": nonce, "signature": signature}, title="change", key=key, as_json=as_json)
+    from cashback.client.api import structs, users
+
+    body = structs.ProofBody(nonce=nonce, signature=signature)
+    print_answer("change", ask(users.create_wallet_proof(user_id, body, idempotency_key=key)), as_json=as_json)
 
 
 @click.command("wallet-changes", short_help="List what was asked of the wallet.")
@@ -63,8 +70,11 @@ def wallet_changes(user_id: str, limit: int, as_json: bool) -> None:  # noqa: FB
 
     Example: cashback user wallet-changes usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
+    from cashback.client.api import users
+
     shown = ("id", "wallet", "proof", "asked_at", "effective_at", "ended_as")
-    print_page("changes", f"/v1/users/{part(user_id)}/wallet-changes", limit=limit, as_json=as_json, shown=shown)
+    call = users.list_wallet_changes(user_id, limit=limit)
+    print_page("changes", call, limit=limit, as_json=as_json, shown=shown)
 
 
 @click.command("keep-wallet", short_help="Cancel a change that waits.")
@@ -79,18 +89,11 @@ def keep_wallet(user_id: str, change_id: str, reason: str, by: str, key: str, as
 
     Example: cashback user keep-wallet usr_01k9z3v6q8e2r9xw5t4c7m1n0p whc_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "not hers"
     """
-    path = f"/v1/users/{part(user_id)}/wallet-changes/{part(change_id)}/cancel"
-    _post(path, {"person": by, "reason": reason}, title="change", key=key, as_json=as_json)
+    from cashback.client.api import structs, users
 
-
-def _post(path: str, body: dict[str, str], *, title: str, key: str, as_json: bool) -> None:
-    """Ask for something and print what is told, for programs or for people."""
-    with api() as client:
-        told = client.post(path, body, idempotency_key=key)
-    if as_json:
-        print_json(told)
-    else:
-        print_facts(title, told)
+    body = structs.OrderBody(person=by, reason=reason)
+    call = users.cancel_wallet_change(user_id=user_id, change_id=change_id, body=body, idempotency_key=key)
+    print_answer("change", ask(call), as_json=as_json)
 
 
 OWNERSHIP_VERBS = (wallet, challenge, prove, wallet_changes, keep_wallet)

@@ -1,17 +1,22 @@
 """`cashback merchant` and `cashback user`: who buys where, with which wallet, and what rules ask about them."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 
-from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
+from cashback.cli.api import ask, facts, given, idempotency_option, limit_option, print_answer, print_page
 from cashback.cli.chain import by_option
 from cashback.cli.edits import rename_merchant, rename_user
 from cashback.cli.lists import list_merchants, list_users
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say_state
 from cashback.cli.ownership import OWNERSHIP_VERBS
 from cashback.cli.privacy import PRIVACY_VERBS
+
+if TYPE_CHECKING:
+    from cashback.client import Call
+    from cashback.client.api.structs import ActivityAnswer, BlockAnswer
 
 _EARNED: Final = (
     "id",
@@ -55,10 +60,10 @@ def create_merchant(name: str, mcc: str | None, owners: tuple[str, ...], key: st
 
     Example: cashback merchant create "Corner shop" --mcc 5411
     """
-    body = {"name": name, "mcc": mcc, "owners": list(owners)}
-    with api() as client:
-        made = client.post("/v1/merchants", body, idempotency_key=key)
-    _print("merchant", made, as_json=as_json)
+    from cashback.client.api import merchants, structs
+
+    body = structs.MerchantBody(name=name, mcc=given(mcc), owners=list(owners))
+    print_answer("merchant", ask(merchants.create_merchant(body, idempotency_key=key)), as_json=as_json)
 
 
 @merchant.command("set", short_help="Set a merchant's category and owners.")
@@ -72,10 +77,11 @@ def set_facts(merchant_id: str, mcc: str | None, owners: tuple[str, ...], key: s
 
     Example: cashback merchant set mer_01k9z3v6q8e2r9xw5t4c7m1n0p --mcc 5411 --owner usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    body = {"mcc": mcc, "owners": list(owners)}
-    with api() as client:
-        told = client.post(f"/v1/merchants/{part(merchant_id)}/facts", body, idempotency_key=key)
-    _print("merchant", told, as_json=as_json)
+    from cashback.client.api import merchants, structs
+
+    body = structs.MerchantFactsBody(mcc=given(mcc), owners=list(owners))
+    told = ask(merchants.set_merchant_facts(merchant_id, body, idempotency_key=key))
+    print_answer("merchant", told, as_json=as_json)
 
 
 @merchant.command("show")
@@ -86,8 +92,9 @@ def show_merchant(merchant_id: str, as_json: bool) -> None:  # noqa: FBT001  # a
 
     Example: cashback merchant show mer_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        _print("merchant", client.get(f"/v1/merchants/{part(merchant_id)}"), as_json=as_json)
+    from cashback.client.api import merchants
+
+    print_answer("merchant", ask(merchants.show_merchant(merchant_id)), as_json=as_json)
 
 
 @merchant.command(short_help="Have purchases there earn nothing.")
@@ -98,7 +105,10 @@ def deactivate(merchant_id: str, reason: str, by: str, key: str, as_json: bool) 
 
     Example: cashback merchant deactivate mer_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "the contract has ended"
     """
-    _stand(f"/v1/merchants/{part(merchant_id)}/deactivate", by, reason, key=key, as_json=as_json)
+    from cashback.client.api import merchants, structs
+
+    body = structs.OrderBody(person=by, reason=reason)
+    _say_activity(merchants.deactivate_merchant(merchant_id, body, idempotency_key=key), as_json=as_json)
 
 
 @merchant.command(short_help="Have purchases there earn again.")
@@ -109,7 +119,10 @@ def activate(merchant_id: str, reason: str, by: str, key: str, as_json: bool) ->
 
     Example: cashback merchant activate mer_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "there is a new contract"
     """
-    _stand(f"/v1/merchants/{part(merchant_id)}/activate", by, reason, key=key, as_json=as_json)
+    from cashback.client.api import merchants, structs
+
+    body = structs.OrderBody(person=by, reason=reason)
+    _say_activity(merchants.activate_merchant(merchant_id, body, idempotency_key=key), as_json=as_json)
 
 
 @merchant.command(short_help="List who deactivated and activated it, and why.")
@@ -121,7 +134,9 @@ def deactivations(merchant_id: str, limit: int, as_json: bool) -> None:  # noqa:
 
     Example: cashback merchant deactivations mer_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    print_page("deactivations", f"/v1/merchants/{part(merchant_id)}/deactivations", limit=limit, as_json=as_json)
+    from cashback.client.api import merchants
+
+    print_page("deactivations", merchants.list_deactivations(merchant_id, limit=limit), limit=limit, as_json=as_json)
 
 
 @click.group()
@@ -132,9 +147,7 @@ def user() -> None:
     """
 
 
-user.add_command(list_users)
-user.add_command(rename_user)
-for _verb in (*OWNERSHIP_VERBS, *PRIVACY_VERBS):
+for _verb in (list_users, rename_user, *OWNERSHIP_VERBS, *PRIVACY_VERBS):
     user.add_command(_verb)
 
 
@@ -149,10 +162,10 @@ def create_user(reference: str | None, wallet: str | None, tier: str | None, key
 
     Example: cashback user create --reference alice --wallet 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
     """
-    body = {"reference": reference, "wallet": wallet, "tier": tier}
-    with api() as client:
-        made = client.post("/v1/users", body, idempotency_key=key)
-    _print("user", made, as_json=as_json)
+    from cashback.client.api import structs, users
+
+    body = structs.UserBody(reference=given(reference), wallet=given(wallet), tier=given(tier))
+    print_answer("user", ask(users.create_user(body, idempotency_key=key)), as_json=as_json)
 
 
 @user.command("show")
@@ -163,8 +176,9 @@ def show_user(user_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
 
     Example: cashback user show usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        _print("user", client.get(f"/v1/users/{part(user_id)}"), as_json=as_json)
+    from cashback.client.api import users
+
+    print_answer("user", ask(users.show_user(user_id)), as_json=as_json)
 
 
 @user.command("cashback", short_help="List a user's cashback, newest first.")
@@ -176,8 +190,9 @@ def list_cashback(user_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT
 
     Example: cashback user cashback usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    path = f"/v1/users/{part(user_id)}/cashback"
-    print_page("cashback", path, limit=limit, as_json=as_json, shown=_EARNED)
+    from cashback.client.api import users
+
+    print_page("cashback", users.list_cashback(user_id, limit=limit), limit=limit, as_json=as_json, shown=_EARNED)
 
 
 @user.command(short_help="Show what a user has, in ledger and wallet.")
@@ -188,22 +203,22 @@ def balance(user_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
 
     Example: cashback user balance usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        story = client.get(f"/v1/users/{part(user_id)}/balance")
+    from cashback.client.api import users
+
+    story = ask(users.show_balance(user_id))
     if as_json:
         print_json(story)
         return
-    currencies, on_chain = story.pop("ledger"), story.pop("on_chain")
-    rows = [
-        {"currency": each["currency"], "state": state, **figures}
-        for each in currencies
-        for state, figures in each.items()
+    rows: list[dict[str, object]] = [
+        {"currency": each.currency, "state": state, **facts(figures)}
+        for each in story.ledger
+        for state, figures in msgspec.structs.asdict(each).items()
         if state != "currency"
     ]
-    print_facts("balance", story)
+    print_facts("balance", facts(story, but=("ledger", "on_chain")))
     print_records("in the ledger", rows, as_json=False)
-    if on_chain is not None:
-        print_facts("on the chain", on_chain)
+    if story.on_chain is not None:
+        print_facts("on the chain", facts(story.on_chain))
 
 
 @user.command()
@@ -217,10 +232,10 @@ def tier(user_id: str, tier: str | None, since: str | None, key: str, as_json: b
 
     Example: cashback user tier usr_01k9z3v6q8e2r9xw5t4c7m1n0p gold --since 2026-01-01T00:00:00Z
     """
-    body = {"tier": tier} | ({} if since is None else {"since": since})
-    with api() as client:
-        told = client.post(f"/v1/users/{part(user_id)}/tier", body, idempotency_key=key)
-    _print("user", told, as_json=as_json)
+    from cashback.client.api import structs, users
+
+    body = structs.TierBody(tier=tier, since=given(since))
+    print_answer("user", ask(users.set_tier(user_id, body, idempotency_key=key)), as_json=as_json)
 
 
 @user.command(short_help="Have their purchases earn nothing.")
@@ -231,7 +246,10 @@ def block(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None: 
 
     Example: cashback user block usr_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "buys and returns"
     """
-    _stand(f"/v1/users/{part(user_id)}/block", by, reason, key=key, as_json=as_json)
+    from cashback.client.api import structs, users
+
+    body = structs.OrderBody(person=by, reason=reason)
+    _say_block(users.block_user(user_id, body, idempotency_key=key), as_json=as_json)
 
 
 @user.command(short_help="Have their purchases earn again.")
@@ -242,7 +260,10 @@ def unblock(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None
 
     Example: cashback user unblock usr_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "it was somebody else"
     """
-    _stand(f"/v1/users/{part(user_id)}/unblock", by, reason, key=key, as_json=as_json)
+    from cashback.client.api import structs, users
+
+    body = structs.OrderBody(person=by, reason=reason)
+    _say_block(users.unblock_user(user_id, body, idempotency_key=key), as_json=as_json)
 
 
 @user.command(short_help="List who blocked and unblocked them, and why.")
@@ -254,27 +275,26 @@ def blocks(user_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  # 
 
     Example: cashback user blocks usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    print_page("blocks", f"/v1/users/{part(user_id)}/blocks", limit=limit, as_json=as_json)
+    from cashback.client.api import users
+
+    print_page("blocks", users.list_blocks(user_id, limit=limit), limit=limit, as_json=as_json)
 
 
-def _stand(path: str, by: str, reason: str, *, key: str, as_json: bool) -> None:
-    """Say who may earn, and tell how it stands."""
-    with api() as client:
-        told = client.post(path, {"person": by, "reason": reason}, idempotency_key=key)
+def _say_block(call: "Call[BlockAnswer]", *, as_json: bool) -> None:
+    """Say whether a user may earn, and tell how it stands."""
+    told = ask(call)
     if as_json:
         print_json(told)
         return
-    if "user_id" in told:
-        # Who never was blocked was not unblocked either, by nobody.
-        ended = "not blocked" if told["at"] is None else "unblocked"
-        say_state(told, told["user_id"], "blocked" if told["is_blocked"] else ended)
-    else:
-        say_state(told, told["merchant_id"], "active" if told["is_active"] else "inactive")
+    # Who never was blocked was not unblocked either, by nobody.
+    ended = "not blocked" if told.at is None else "unblocked"
+    say_state(facts(told), told.user_id, "blocked" if told.is_blocked else ended)
 
 
-def _print(title: str, told: dict[str, object], *, as_json: bool) -> None:
-    """Print an answer for programs or for people."""
+def _say_activity(call: "Call[ActivityAnswer]", *, as_json: bool) -> None:
+    """Say whether a merchant's purchases earn, and tell how it stands."""
+    told = ask(call)
     if as_json:
         print_json(told)
-    else:
-        print_facts(title, told)
+        return
+    say_state(facts(told), told.merchant_id, "active" if told.is_active else "inactive")

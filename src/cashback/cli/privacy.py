@@ -2,7 +2,7 @@
 
 import click
 
-from cashback.cli.api import api, idempotency_option, part
+from cashback.cli.api import ask, facts, idempotency_option
 from cashback.cli.chain import by_option
 from cashback.cli.output import json_option, print_json, say_state
 
@@ -14,8 +14,9 @@ def export(user_id: str) -> None:
 
     Example: cashback user export usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        print_json(client.get(f"/v1/users/{part(user_id)}/export"))
+    from cashback.client.api import users
+
+    print_json(ask(users.export_user(user_id)))
 
 
 @click.command(short_help="Erase their personal data, for good.")
@@ -29,13 +30,14 @@ def erase(user_id: str, reason: str, by: str, key: str, as_json: bool) -> None: 
 
     Example: cashback user erase usr_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "asked for in ticket 4711"
     """
-    path = f"/v1/users/{part(user_id)}/erase"
-    with api() as client:
-        told = client.post(path, {"person": by, "reason": reason}, idempotency_key=key)
+    from cashback.client.api import structs, users
+
+    told = ask(users.erase_user(user_id, structs.OrderBody(person=by, reason=reason), idempotency_key=key))
     if as_json:
         print_json(told)
     else:
-        say_state({**told, "at": told["erased_at"]}, told["user_id"], "erased")
+        said = facts(told)
+        say_state({**said, "at": said["erased_at"]}, told.user_id, "erased")
 
 
 PRIVACY_VERBS = (export, erase)

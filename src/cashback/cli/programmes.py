@@ -2,9 +2,9 @@
 
 import click
 
-from cashback.cli.api import api, idempotency_option, limit_option, part, print_page
+from cashback.cli.api import ask, body_of, idempotency_option, limit_option, print_answer, print_page
 from cashback.cli.life import pause, resume
-from cashback.cli.output import json_option, print_facts, print_json
+from cashback.cli.output import json_option
 
 
 @click.group()
@@ -47,14 +47,19 @@ def create(token_rate: str, accepts: tuple[str, ...], key: str, as_json: bool, *
 
     Example: cashback programme create "Spring" --currency EUR --rate-bps 150 --budget 1000000 --hold-days 14
     """
+    from cashback.client.api import programmes, structs
+
     numerator, _, denominator = token_rate.partition("/")
     if not (numerator.isdecimal() and denominator.isdecimal()):
         raise click.BadParameter("a ratio is two whole numbers, for example 3/2", param_hint="--token-rate")
-    body = {name: told for name, told in terms.items() if told is not None}
-    body |= {"token_rate_numerator": int(numerator), "token_rate_denominator": int(denominator)}
-    with api() as client:
-        told = client.post("/v1/programmes", body | {"accepts": list(accepts)}, idempotency_key=key)
-    _print("programme", told, as_json=as_json)
+    body = body_of(
+        structs.ProgrammeBody,
+        token_rate_numerator=int(numerator),
+        token_rate_denominator=int(denominator),
+        accepts=list(accepts),
+        **terms,
+    )
+    print_answer("programme", ask(programmes.create_programme(body, idempotency_key=key)), as_json=as_json)
 
 
 @programme.command("list", short_help="List all programmes, the oldest first.")
@@ -65,8 +70,10 @@ def list_programmes(limit: int, as_json: bool) -> None:  # noqa: FBT001  # as ab
 
     Example: cashback programme list
     """
+    from cashback.client.api import programmes
+
     shown = ("id", "name", "currency", "budget_minor", "budget_left_minor", "created_at", "ended_at")
-    print_page("programmes", "/v1/programmes", limit=limit, as_json=as_json, shown=shown)
+    print_page("programmes", programmes.list_programmes(limit=limit), limit=limit, as_json=as_json, shown=shown)
 
 
 @programme.command(short_help="List when it was paused and resumed.")
@@ -78,7 +85,9 @@ def pauses(programme_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT00
 
     Example: cashback programme pauses prg_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    print_page("pauses", f"/v1/programmes/{part(programme_id)}/pauses", limit=limit, as_json=as_json)
+    from cashback.client.api import programmes
+
+    print_page("pauses", programmes.list_pauses(programme_id, limit=limit), limit=limit, as_json=as_json)
 
 
 @programme.command()
@@ -89,8 +98,9 @@ def show(programme_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
 
     Example: cashback programme show prg_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        _print("programme", client.get(f"/v1/programmes/{part(programme_id)}"), as_json=as_json)
+    from cashback.client.api import programmes
+
+    print_answer("programme", ask(programmes.show_one_programme(programme_id)), as_json=as_json)
 
 
 @programme.command()
@@ -103,14 +113,7 @@ def end(programme_id: str, reason: str, key: str, as_json: bool) -> None:  # noq
 
     Example: cashback programme end prg_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "the next one starts"
     """
-    with api() as client:
-        told = client.post(f"/v1/programmes/{part(programme_id)}/end", {"reason": reason}, idempotency_key=key)
-    _print("ended", told, as_json=as_json)
+    from cashback.client.api import programmes, structs
 
-
-def _print(title: str, told: dict[str, object], *, as_json: bool) -> None:
-    """Print an answer for programs or for people."""
-    if as_json:
-        print_json(told)
-    else:
-        print_facts(title, told)
+    call = programmes.end_programme(programme_id, structs.ReasonBody(reason=reason), idempotency_key=key)
+    print_answer("ended", ask(call), as_json=as_json)

@@ -1,20 +1,22 @@
 """`cashback purchase` and `cashback import`: purchases from the command line, one over REST or a whole file."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from cashback.cli.api import api, ask, body_of, facts, print_told
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.lists import list_purchases
 from cashback.cli.output import Progress, json_option, print_facts, print_json, print_records, say, tokens, tree
-from cashback.cli.rest import RestSettings
 from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
+
+if TYPE_CHECKING:
+    from cashback.client.api.structs import CashbackAnswer, CashbackStory, LineAnswer, LineBody
 
 
 @click.group()
@@ -51,29 +53,27 @@ def create(
 
     Example: cashback purchase create --merchant $merchant --user $user --amount 1999
     """
+    from cashback.client.api import purchases, structs
     from cashback.kernel.clock import business_clock
-    from cashback.processes.client import Client
 
     # "Now" is another instant the second time: the repetition would be refused as another request under the same key.
     if idempotency_key is not None and occurred_at is None:
         raise click.UsageError("--idempotency-key goes with --occurred-at: repeated, it must say the same instant")
-    settings = load(RestSettings)
-    document: dict[str, object] = {name: value for name, value in body.items() if value is not None}
-    if lines:
-        document["lines"] = [line_of(line) for line in lines]
-    document["occurred_at"] = occurred_at or business_clock().now().isoformat()
+    bought = body_of(
+        structs.PurchaseBody,
+        lines=[line_of(line) for line in lines] or None,
+        occurred_at=occurred_at or business_clock().now().isoformat(),
+        **body,
+    )
     # An empty key is refused, not replaced: it comes from a variable that nobody set, and each repeat would buy anew.
     key = new_id("req") if idempotency_key is None else idempotency_key
-    with Client(settings.api_url, settings.api_key) as client:
-        answer = client.post("/v1/purchases", document, idempotency_key=key)
+    answer = ask(purchases.create_purchase(bought, idempotency_key=key))
     if as_json:
         print_json(answer)
         return
-    cashback, told = answer.pop("cashback"), answer.pop("lines", [])
-    print_facts("purchase", answer)
-    if told:
-        print_records("lines", _in_full(told), as_json=False)
-    print_facts("cashback", _with_tokens(cashback))
+    print_facts("purchase", facts(answer, but=("cashback", "lines")))
+    _print_lines(answer.lines)
+    print_facts("cashback", _with_tokens(answer.cashback))
 
 
 @purchase.command()
@@ -84,23 +84,18 @@ def show(purchase_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's wa
 
     Example: cashback purchase show pur_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    from cashback.processes.client import Client
+    from cashback.client.api import purchases
 
-    settings = load(RestSettings)
-    with Client(settings.api_url, settings.api_key) as client:
-        story = client.get(f"/v1/purchases/{quote(purchase_id, safe='')}")
+    story = ask(purchases.show_purchase(purchase_id))
     if as_json:
         print_json(story)
         return
-    cashback, told = story.pop("cashback"), story.pop("lines", [])
-    timeline, mint = cashback.pop("timeline"), cashback.pop("mint")
-    print_facts("purchase", story)
-    if told:
-        print_records("lines", _in_full(told), as_json=False)
-    print_facts("cashback", _with_tokens(cashback))
-    if mint:
-        print_facts("mint", mint)
-    print_records("timeline", timeline, as_json=False)
+    print_facts("purchase", facts(story, but=("cashback", "lines")))
+    _print_lines(story.lines)
+    print_facts("cashback", _with_tokens(story.cashback, "timeline", "mint"))
+    if story.cashback.mint:
+        print_facts("mint", facts(story.cashback.mint))
+    print_told("timeline", story.cashback.timeline, as_json=False)
 
 
 @purchase.command(short_help="Explain what a purchase earned, as a tree.")
@@ -111,41 +106,41 @@ def explain(purchase_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's
 
     Example: cashback purchase explain pur_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    from cashback.processes.client import Client
+    from cashback.client.api import cashback, purchases
 
-    settings = load(RestSettings)
-    with Client(settings.api_url, settings.api_key) as client:
-        story = client.get(f"/v1/purchases/{quote(purchase_id, safe='')}")
-        told = client.get(f"/v1/cashback/{quote(story['cashback']['id'], safe='')}/explanation")
+    with api() as client:
+        story = client.send(purchases.show_purchase(purchase_id))
+        told = client.send(cashback.explain_cashback(story.cashback.id))
     if as_json:
         print_json(told)
         return
-    click.echo(f"{told['text']} ({told['reason']})")
-    for line in tree(told["steps"]):
+    click.echo(f"{told.text} ({told.reason})")
+    for line in tree([facts(step) for step in told.steps]):
         click.echo(line)
 
 
-def _in_full(lines: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return lines with a place for everything that any of them may have."""
-    return [{name: line.get(name) for name in ("amount_minor", "sku", "category", "quantity")} for line in lines]
-
-
-def line_of(text: str) -> dict[str, object]:
+def line_of(text: str) -> "LineBody":
     """Return a line as the API takes it from `name=value` pairs separated by commas.
 
     Raises:
         click.BadParameter: it is none.
     """
+    from cashback.client.api.structs import LineBody
+
     pairs = dict(pair.partition("=")[::2] for pair in text.split(","))
-    names = {"amount": "amount_minor", "sku": "sku", "category": "category", "quantity": "quantity"}
+    names = ("amount", "sku", "category", "quantity")
     if unknown := [name for name in pairs if name not in names]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(names)}", param_hint="--line")
-    line: dict[str, object] = {names[name]: value for name, value in pairs.items()}
-    if "quantity" in pairs:
-        if not pairs["quantity"].isdecimal():
-            raise click.BadParameter("the quantity is a whole number", param_hint="--line")
-        line["quantity"] = int(pairs["quantity"])
-    return line
+    if "amount" not in pairs:
+        raise click.BadParameter("a line has its amount", param_hint="--line")
+    if not pairs.get("quantity", "1").isdecimal():
+        raise click.BadParameter("the quantity is a whole number", param_hint="--line")
+    return LineBody(
+        amount_minor=pairs["amount"],
+        sku=pairs.get("sku", UNSET),
+        category=pairs.get("category", UNSET),
+        quantity=int(pairs["quantity"]) if "quantity" in pairs else UNSET,
+    )
 
 
 @click.command("import")
@@ -189,6 +184,13 @@ def import_(file: Path, merchant_id: str | None, create_users: bool, as_json: bo
     return EXIT_DIFFERENCE if result.refused else 0
 
 
-def _with_tokens(cashback: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a cashback with its tokens as a person reads them."""
-    return {**cashback, "token_units": f"{cashback['token_units']} ({tokens(int(cashback['token_units']))})"}
+def _with_tokens(cashback: "CashbackAnswer | CashbackStory", *names: str) -> dict[str, object]:
+    """Return the facts of a cashback without those names, with its tokens as a person reads them."""
+    in_words = f"{cashback.token_units} ({tokens(int(cashback.token_units))})"
+    return {**facts(cashback, but=names), "token_units": in_words}
+
+
+def _print_lines(lines: "list[LineAnswer] | UnsetType") -> None:
+    """Print the lines of a purchase that came with lines, with a place for everything that any of them may have."""
+    if lines is not UNSET and lines:
+        print_told("lines", lines, as_json=False, shown=("amount_minor", "sku", "category", "quantity"))

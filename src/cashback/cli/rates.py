@@ -5,15 +5,19 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
+from msgspec import UNSET
 
-from cashback.cli.api import api, idempotency_option, limit_option, print_page
+from cashback.cli.api import api, ask, idempotency_option, limit_option, print_answer, print_page
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import json_option, print_facts, print_json, print_records
 from cashback.kernel.errors import Invalid, Rejected
+
+if TYPE_CHECKING:
+    from cashback.client.api.structs import RateBody
 
 ROWS_MAX: Final = 10_000
 COLUMNS: Final = ("base", "quote", "rate", "source", "as_of")
@@ -63,15 +67,12 @@ def put(  # click hands options over by name
 
     Example: cashback rates put EUR USD 1.0850 --source ECB
     """
+    from cashback.client.api import exchange_rates
+
     body = _body({"base": base, "quote": quote, "rate": rate, "source": source, "as_of": as_of or ""})
     if confirmed:
-        body["is_confirmed"] = True
-    with api() as client:
-        told = client.post("/v1/exchange-rates", body, idempotency_key=key)
-    if as_json:
-        print_json(told)
-    else:
-        print_facts("rate", told)
+        body = msgspec.structs.replace(body, is_confirmed=True)
+    print_answer("rate", ask(exchange_rates.put_rate(body, idempotency_key=key)), as_json=as_json)
 
 
 @rates.command("list", short_help="List rates, the last put first.")
@@ -84,8 +85,10 @@ def list_rates(base: str | None, quote: str | None, limit: int, as_json: bool) -
 
     Example: cashback rates list --base EUR --quote USD
     """
-    asked = {name: told for name, told in (("base", base), ("quote", quote)) if told}
-    print_page("rates", "/v1/exchange-rates", limit=limit, as_json=as_json, asked=asked)
+    from cashback.client.api import exchange_rates
+
+    call = exchange_rates.list_rates(base=base or None, quote=quote or None, limit=limit)
+    print_page("rates", call, limit=limit, as_json=as_json)
 
 
 @rates.command(short_help="Show the rate in force at an instant.")
@@ -98,12 +101,9 @@ def show(base: str, quote: str, at: str, as_json: bool) -> None:  # noqa: FBT001
 
     Example: cashback rates show EUR USD --at 2026-11-01T00:00:00Z
     """
-    with api() as client:
-        told = client.get(f"/v1/exchange-rates/current?{urlencode({'base': base, 'quote': quote, 'at': at})}")
-    if as_json:
-        print_json(told)
-    else:
-        print_facts("rate", told)
+    from cashback.client.api import exchange_rates
+
+    print_answer("rate", ask(exchange_rates.show_rate(base=base, quote=quote, at=at)), as_json=as_json)
 
 
 @rates.command("import", short_help="Put the rates of a CSV file.")
@@ -116,6 +116,8 @@ def import_rates(file: Path, as_json: bool) -> int:  # noqa: FBT001  # as above
 
     Example: cashback rates import rates.csv
     """
+    from cashback.client.api import exchange_rates
+
     refused = []
     put = {True: 0, False: 0}
     with api() as client:
@@ -123,7 +125,8 @@ def import_rates(file: Path, as_json: bool) -> int:  # noqa: FBT001  # as above
             # The content names the command: the same row again, in whatever file, is the same command.
             key = "rate-" + hashlib.sha256("\n".join(row[name] for name in COLUMNS).encode()).hexdigest()
             try:
-                put[client.post_once("/v1/exchange-rates", _body(row), idempotency_key=key)] += 1
+                answer = client.answer(exchange_rates.put_rate(_body(row), idempotency_key=key))
+                put[not answer.is_replay] += 1
             except Rejected as problem:
                 refused.append({"line": line, "problem": f"{problem.code}: {problem.detail}"})
     if as_json:
@@ -156,12 +159,14 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         raise RateFileInvalid("the file is no CSV in UTF-8") from cause
 
 
-def _body(row: Mapping[str, str]) -> dict[str, Any]:
+def _body(row: Mapping[str, str]) -> "RateBody":
     """Return the body of one rate, its number as an exact ratio.
 
     Raises:
         RateNumberInvalid: the number is none.
     """
+    from cashback.client.api.structs import RateBody
+
     wanted = "a rate is a decimal number or a ratio of whole numbers"
     # Bounded before it is read: 1e999999 is a short text and a number of a million digits.
     if len(row["rate"]) > _DIGITS_MAX or "e" in row["rate"].lower():
@@ -170,6 +175,11 @@ def _body(row: Mapping[str, str]) -> dict[str, Any]:
         ratio = Fraction(row["rate"])
     except (ValueError, ZeroDivisionError) as cause:
         raise RateNumberInvalid(wanted) from cause
-    body: dict[str, Any] = {name: row[name] for name in ("base", "quote", "source")}
-    body |= {"numerator": ratio.numerator, "denominator": ratio.denominator}
-    return body | ({"as_of": row["as_of"]} if row["as_of"] else {})
+    return RateBody(
+        base=row["base"],
+        quote=row["quote"],
+        source=row["source"],
+        numerator=ratio.numerator,
+        denominator=ratio.denominator,
+        as_of=row["as_of"] or UNSET,
+    )

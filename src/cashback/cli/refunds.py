@@ -1,16 +1,27 @@
 """`cashback refund` and `cashback debts`: what is returned, and what users owe for it, over the REST API."""
 
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 import click
 
-from cashback.cli.api import LIMIT_MAX, limit_option, print_page, say_whether_more
+from cashback.cli.api import (
+    LIMIT_MAX,
+    api,
+    ask,
+    body_of,
+    facts,
+    limit_option,
+    print_answer,
+    print_page,
+    print_told,
+    say_whether_more,
+)
 from cashback.cli.lists import list_refunds
 from cashback.cli.output import json_option, print_facts, print_json, print_records
-from cashback.cli.rest import RestSettings
-from cashback.kernel.config import load
 from cashback.kernel.ids import new_id
+
+if TYPE_CHECKING:
+    from cashback.client.api.structs import RefundAnswer, RefundLineBody
 
 
 @click.group()
@@ -42,11 +53,13 @@ def create(idempotency_key: str | None, lines: tuple[str, ...], as_json: bool, *
 
     Example: cashback refund create --purchase $purchase --amount 999 --reason "sent back"
     """
-    document: dict[str, Any] = {name: value for name, value in body.items() if value is not None}
-    if lines:
-        document["lines"] = [part_of(line) for line in lines]
-    answer = _post("/v1/refunds", document, idempotency_key)
-    _show_refund(answer, as_json=as_json)
+    from cashback.client.api import refunds, structs
+
+    parts = [part_of(line) for line in lines] or None
+    call = refunds.create_refund(
+        body_of(structs.RefundBody, lines=parts, **body), idempotency_key=idempotency_key or new_id("req")
+    )
+    _show_refund(ask(call), as_json=as_json)
 
 
 @refund.command("show")
@@ -59,7 +72,9 @@ def show_refund(refund_id: str, as_json: bool) -> None:  # noqa: FBT001  # click
 
     Example: cashback refund show rfd_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    _show_refund(_get(f"/v1/refunds/{quote(refund_id, safe='')}"), as_json=as_json)
+    from cashback.client.api import refunds
+
+    _show_refund(ask(refunds.show_refund(refund_id)), as_json=as_json)
 
 
 @refund.command("parked")
@@ -71,11 +86,13 @@ def parked(as_json: bool) -> None:  # noqa: FBT001  # click's way
 
     Example: cashback refund parked
     """
-    page = _get(f"/v1/refunds/parked?limit={LIMIT_MAX}")
+    from cashback.client.api import refunds
+
+    page = ask(refunds.list_parked_refunds(limit=LIMIT_MAX))
     names = ("id", "state", "code", "merchant_id", "purchase_reference", "reference", "amount_minor", "created_at")
-    rows = [{name: item.get(name) for name in names} for item in page["items"]]
+    rows = [{name: facts(item).get(name) for name in names} for item in page.items]
     print_records("parked refunds", rows, as_json=as_json)
-    say_whether_more(page["next_cursor"], limit=LIMIT_MAX)
+    say_whether_more(page.next_cursor, limit=LIMIT_MAX)
 
 
 @click.group()
@@ -96,13 +113,17 @@ def list_debts(limit: int, as_json: bool) -> None:  # noqa: FBT001  # click's wa
 
     Example: cashback debts list --json
     """
-    debtors, programmes = _get(f"/v1/debts?limit={limit}"), _get("/v1/debts/programmes?limit=200")
+    from cashback.client.api import debts
+
+    with api() as client:
+        debtors = client.send(debts.list_debts(limit=limit))
+        programmes = client.send(debts.show_programme_debts(limit=LIMIT_MAX))
     if as_json:
-        print_json({"users": debtors["items"], "programmes": programmes["items"]})
+        print_json({"users": debtors.items, "programmes": programmes.items})
     else:
-        print_records("users in debt", debtors["items"], as_json=False)
-        print_records("programmes", programmes["items"], as_json=False)
-    say_whether_more(debtors["next_cursor"], limit=limit)
+        print_told("users in debt", debtors.items, as_json=False)
+        print_told("programmes", programmes.items, as_json=False)
+    say_whether_more(debtors.next_cursor, limit=limit)
 
 
 @debts.command("show")
@@ -115,12 +136,14 @@ def show_debt(user_id: str, as_json: bool) -> None:  # noqa: FBT001  # click's w
 
     Example: cashback debts show usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    story = _get(f"/v1/debts/{quote(user_id, safe='')}")
+    from cashback.client.api import debts
+
+    story = ask(debts.show_debt(user_id))
     if as_json:
         print_json(story)
         return
-    print_facts("debt", story["figures"])
-    print_records("open", story["open"], as_json=False)
+    print_facts("debt", facts(story.figures))
+    print_told("open", story.open, as_json=False)
 
 
 @debts.command("write-offs")
@@ -134,7 +157,9 @@ def list_write_offs(user_id: str, limit: int, as_json: bool) -> None:  # noqa: F
 
     Example: cashback debts write-offs usr_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    print_page("given up", f"/v1/debts/{quote(user_id, safe='')}/write-offs", limit=limit, as_json=as_json)
+    from cashback.client.api import debts
+
+    print_page("given up", debts.list_write_offs(user_id, limit=limit), limit=limit, as_json=as_json)
 
 
 @debts.command("write-off")
@@ -149,52 +174,35 @@ def write_off(user_id: str, idempotency_key: str | None, as_json: bool, **body: 
 
     Example: cashback debts write-off $user --by alice --reason "moved away"
     """
-    document: dict[str, Any] = {name: value for name, value in body.items() if value is not None}
-    answer = _post(f"/v1/debts/{quote(user_id, safe='')}/write-offs", document, idempotency_key)
-    if as_json:
-        print_json(answer)
-    else:
-        print_facts("written off", answer)
+    from cashback.client.api import debts, structs
+
+    call = debts.write_off_debt(
+        user_id, body_of(structs.WriteOffBody, **body), idempotency_key=idempotency_key or new_id("req")
+    )
+    print_answer("written off", ask(call), as_json=as_json)
 
 
-def part_of(text: str) -> dict[str, object]:
+def part_of(text: str) -> "RefundLineBody":
     """Return a line of a refund as the API takes it, from `LINE=AMOUNT`.
 
     Raises:
         click.BadParameter: it is none.
     """
+    from cashback.client.api.structs import RefundLineBody
+
     line, separator, amount = text.partition("=")
     if not separator or not line.isdecimal():
         raise click.BadParameter("a line is its number from 1 on and an amount, such as 2=999", param_hint="--line")
-    return {"line": int(line), "amount_minor": amount}
+    return RefundLineBody(line=int(line), amount_minor=amount)
 
 
-def _show_refund(answer: dict[str, Any], *, as_json: bool) -> None:
+def _show_refund(answer: "RefundAnswer", *, as_json: bool) -> None:
     """Print a refund."""
     if as_json:
         print_json(answer)
         return
-    cashback, lines = answer.pop("cashback"), answer.pop("lines")
-    print_facts("refund", answer)
-    if lines:
-        print_records("lines", lines, as_json=False)
-    if cashback:
-        print_facts("cashback", cashback)
-
-
-def _get(path: str) -> dict[str, Any]:
-    """Return the document at `path`."""
-    from cashback.processes.client import Client
-
-    settings = load(RestSettings)
-    with Client(settings.api_url, settings.api_key) as client:
-        return client.get(path)
-
-
-def _post(path: str, document: dict[str, Any], idempotency_key: str | None) -> dict[str, Any]:
-    """Return the answer to a command."""
-    from cashback.processes.client import Client
-
-    settings = load(RestSettings)
-    with Client(settings.api_url, settings.api_key) as client:
-        return client.post(path, document, idempotency_key=idempotency_key or new_id("req"))
+    print_facts("refund", facts(answer, but=("cashback", "lines")))
+    if answer.lines:
+        print_told("lines", answer.lines, as_json=False)
+    if answer.cashback:
+        print_facts("cashback", facts(answer.cashback))

@@ -1,17 +1,21 @@
 """`cashback ruleset`: rules as files, drafts and versions."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from cashback.cli.api import api, idempotency_option, part
+from cashback.cli.api import ask, body_of, facts, given, idempotency_option, print_answer, print_page
 from cashback.cli.backtest import backtest
 from cashback.cli.command import EXIT_DIFFERENCE
-from cashback.cli.output import json_option, print_facts, print_json, print_records, say, tree
+from cashback.cli.output import json_option, print_facts, print_json, print_records, tree
 from cashback.cli.ruleset_files import is_file, rules_of_file
 from cashback.kernel.ids import new_id
+
+if TYPE_CHECKING:
+    from cashback.client.api.structs import DraftStory, VersionStory
+    from cashback.ledger import RulesetDocument
 
 FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
@@ -45,21 +49,18 @@ def draft(  # click hands options over by name
 
     Example: cashback ruleset draft ruleset.json --programme prg_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
+    from cashback.client.api import rulesets, structs
+
     if (programme_id is None) == (draft_id is None) or (draft_id is None) != (revision is None):
         raise click.UsageError("name --programme for a new draft, or --change with the --revision that was looked at")
     document = msgspec.to_builtins(rules_of_file(file))
-    with api() as client:
-        if draft_id is None:
-            body = {"programme_id": programme_id, "name": name or file.name, "document": document}
-            made = client.post("/v1/ruleset-drafts", body, idempotency_key=key)
-        else:
-            made = client.post(
-                f"/v1/ruleset-drafts/{part(draft_id)}",
-                {"document": document},
-                idempotency_key=key,
-                if_match=f'"{revision}"',
-            )
-    _print("draft", made, as_json=as_json)
+    if programme_id is not None:
+        new = structs.DraftBody(programme_id=programme_id, name=name or file.name, document=document)
+        call = rulesets.create_draft(new, idempotency_key=key)
+    else:
+        changed = structs.DocumentBody(document=document)
+        call = rulesets.change_draft(draft_id or "", changed, idempotency_key=key, if_match=f'"{revision}"')
+    print_answer("draft", ask(call), as_json=as_json)
 
 
 @ruleset.command(short_help="Find what is wrong with a JSON file.")
@@ -114,11 +115,11 @@ def publish(  # as above
 
     Example: cashback ruleset publish drf_01k9z3v6q8e2r9xw5t4c7m1n0p --revision 3 --start 2027-01-01T00:00:00Z
     """
-    window = {name: told for name, told in (("starts_at", starts_at), ("ends_at", ends_at)) if told is not None}
-    path = f"/v1/ruleset-drafts/{part(draft_id)}/publish"
-    with api() as client:
-        made = client.post(path, window, idempotency_key=key, if_match=f'"{revision}"')
-    _print("published", made, as_json=as_json)
+    from cashback.client.api import rulesets, structs
+
+    window = structs.WindowBody(starts_at=given(starts_at), ends_at=given(ends_at))
+    call = rulesets.publish_draft(draft_id, window, idempotency_key=key, if_match=f'"{revision}"')
+    print_answer("published", ask(call), as_json=as_json)
 
 
 @ruleset.command(short_help="Discard a draft.")
@@ -131,9 +132,10 @@ def discard(draft_id: str, reason: str, key: str, as_json: bool) -> None:  # noq
 
     Example: cashback ruleset discard drf_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "a better one is under way"
     """
-    with api() as client:
-        told = client.post(f"/v1/ruleset-drafts/{part(draft_id)}/discard", {"reason": reason}, idempotency_key=key)
-    _print("discarded", told, as_json=as_json)
+    from cashback.client.api import rulesets, structs
+
+    call = rulesets.discard_draft(draft_id, structs.ReasonBody(reason=reason), idempotency_key=key)
+    print_answer("discarded", ask(call), as_json=as_json)
 
 
 @ruleset.command(short_help="Withdraw a version that has not started.")
@@ -146,15 +148,15 @@ def withdraw(ruleset_id: str, reason: str, key: str, as_json: bool) -> None:  # 
 
     Example: cashback ruleset withdraw rul_01k9z3v6q8e2r9xw5t4c7m1n0p --reason "the campaign was called off"
     """
-    path = f"/v1/rulesets/{part(ruleset_id)}/withdraw"
-    with api() as client:
-        told = client.post(path, {"reason": reason}, idempotency_key=key)
+    from cashback.client.api import rulesets, structs
+
+    told = ask(rulesets.withdraw_ruleset(ruleset_id, structs.ReasonBody(reason=reason), idempotency_key=key))
     if as_json:
         print_json(told)
         return
-    print_facts("withdrawn", told["withdrawn"])
-    if told["continued_by"] is not None:
-        print_facts("what it would have ended goes on as", told["continued_by"])
+    print_facts("withdrawn", facts(told.withdrawn))
+    if told.continued_by is not None:
+        print_facts("what it would have ended goes on as", facts(told.continued_by))
 
 
 @ruleset.command(short_help="Try a purchase on a draft or a version.")
@@ -166,19 +168,20 @@ def withdraw(ruleset_id: str, reason: str, key: str, as_json: bool) -> None:  # 
 @click.option("--mcc", help="The merchant's category, four digits.")
 @click.option("--tier", "user_tier", help="The user's tier.")
 @json_option
-def simulate(name: str, as_json: bool, **facts: str | None) -> None:  # noqa: FBT001  # as above
+def simulate(name: str, as_json: bool, **terms: str | None) -> None:  # noqa: FBT001  # as above
     """Try a purchase at any instant on a draft or a version: what it would earn and why; nothing is kept.
 
     Example: cashback ruleset simulate drf_01k9z3v6q8e2r9xw5t4c7m1n0p --merchant mer_1 --amount 1999 --at 2027-01-01T00Z
     """
-    body = {"ruleset": name} | {fact: told for fact, told in facts.items() if told is not None}
-    with api() as client:
-        told = client.post("/v1/rulesets/simulate", body, idempotency_key=new_id("req"))
+    from cashback.client.api import rulesets, structs
+
+    body = body_of(structs.SimulationBody, ruleset=name, **terms)
+    told = ask(rulesets.simulate_ruleset(body, idempotency_key=new_id("req")))
     if as_json:
         print_json(told)
         return
-    click.echo(f"{told['text']} ({told['reason']})")
-    for line in tree(told["steps"]):
+    click.echo(f"{told.text} ({told.reason})")
+    for line in tree([facts(step) for step in told.steps]):
         click.echo(line)
 
 
@@ -192,12 +195,12 @@ def list_rulesets(programme_id: str, wants_drafts: bool, limit: int, as_json: bo
 
     Example: cashback ruleset list prg_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    kind = "drafts" if wants_drafts else "rulesets"
-    with api() as client:
-        page = client.get(f"/v1/programmes/{part(programme_id)}/{kind}?limit={limit}")
-    print_records("drafts" if wants_drafts else "versions", page["items"], as_json=as_json)
-    if page["next_cursor"] is not None:
-        say("there are more: raise --limit")
+    from cashback.client.api import rulesets
+
+    if wants_drafts:
+        print_page("drafts", rulesets.list_drafts(programme_id, limit=limit), limit=limit, as_json=as_json)
+    else:
+        print_page("versions", rulesets.list_rulesets(programme_id, limit=limit), limit=limit, as_json=as_json)
 
 
 @ruleset.command(short_help="Show a draft or version, or what is in force.")
@@ -215,35 +218,27 @@ def show(name: str, at: str | None, as_json: bool) -> None:  # noqa: FBT001  # a
     if as_json:
         print_json(story)
         return
-    document = story.pop("document")
-    print_facts("ruleset", story)
-    print_json(document)
+    print_facts("ruleset", facts(story, but=("document",)))
+    print_json(story.document)
 
 
-def _print(title: str, told: dict[str, Any], *, as_json: bool) -> None:
-    """Print an answer for programs or for people."""
-    if as_json:
-        print_json(told)
-    else:
-        print_facts(title, told)
-
-
-def _either(name: str) -> Any:  # noqa: ANN401  # as above
+def _either(name: str) -> "RulesetDocument":
     """Return the ruleset of a file, a draft or a version."""
     from cashback.ledger import RulesetDocument
 
     if is_file(name):
-        return rules_of_file(Path(name))
-    return msgspec.convert(_story(name, None)["document"], RulesetDocument)
+        rules: RulesetDocument = rules_of_file(Path(name))
+        return rules
+    return msgspec.convert(_story(name, None).document, RulesetDocument)
 
 
-def _story(name: str, at: str | None) -> dict[str, Any]:
+def _story(name: str, at: str | None) -> "DraftStory | VersionStory":
     """Return what the API tells of a draft, a version, or of what is in force in a programme."""
-    with api() as client:
-        if at is not None:
-            return client.get(f"/v1/programmes/{part(name)}/ruleset?at={part(at)}")
-        kind = "ruleset-drafts" if name.startswith("drf_") else "rulesets"
-        return client.get(f"/v1/{kind}/{part(name)}")
+    from cashback.client.api import rulesets
+
+    if at is not None:
+        return ask(rulesets.show_ruleset_in_force(name, at=at))
+    return ask(rulesets.show_draft(name)) if name.startswith("drf_") else ask(rulesets.show_ruleset(name))
 
 
 ruleset.add_command(backtest)

@@ -4,19 +4,30 @@ All but `reseal`, which knows the keys of their secrets, is asked for over REST.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from cashback.cli.api import after_option, api, idempotency_option, limit_option, part, print_page, say_whether_more
+from cashback.cli.api import (
+    after_option,
+    ask,
+    edit,
+    facts,
+    given,
+    idempotency_option,
+    limit_option,
+    print_answer,
+    print_page,
+    print_told,
+    say_whether_more,
+)
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import json_option, print_facts, print_json, print_records, say
 from cashback.kernel.config import load
 
-_ENDPOINTS: Final = "/v1/webhooks/endpoints"
-_DELIVERIES: Final = "/v1/webhooks/deliveries"
+if TYPE_CHECKING:
+    from cashback.client.api.structs import DeliveryStory
+
 _OF_ONE: Final = "whd_"
 _STATES: Final = ["due", "claimed", "delivered", "failed"]
 
@@ -42,10 +53,10 @@ def create(url: str, types: tuple[str, ...], merchant_id: str | None, key: str, 
 
     Example: cashback webhook create https://shop.example/hooks --type token.minted --type purchase.refunded
     """
-    body: dict[str, Any] = {"url": url, "types": list(types)}
-    if merchant_id is not None:
-        body["merchant_id"] = merchant_id
-    _order(_ENDPOINTS, body, key, title="endpoint", as_json=as_json)
+    from cashback.client.api import structs, webhooks
+
+    body = structs.EndpointBody(url=url, types=list(types), merchant_id=given(merchant_id))
+    print_answer("endpoint", ask(webhooks.create_webhook_endpoint(body, idempotency_key=key)), as_json=as_json)
 
 
 @webhook.command(short_help="Have an endpoint be elsewhere, or hear of others.")
@@ -59,12 +70,16 @@ def change(endpoint_id: str, url: str | None, types: tuple[str, ...], key: str, 
 
     Example: cashback webhook change whe_01k9z3v6q8e2r9xw5t4c7m1n0p --url https://shop.example/hooks/v2
     """
-    body: dict[str, Any] = ({} if url is None else {"url": url}) | ({"types": list(types)} if types else {})
-    if not body:
+    from cashback.client.api import structs, webhooks
+
+    if url is None and not types:
         raise click.UsageError("name a --url, one --type or more, or both")
-    with api() as client:
-        told = client.edit(f"{_ENDPOINTS}/{part(endpoint_id)}", body, idempotency_key=key)
-    _print("endpoint", told, as_json=as_json)
+    body = structs.EndpointChangeBody(url=given(url), types=given(list(types) or None))
+    told = edit(
+        webhooks.show_webhook_endpoint(endpoint_id),
+        lambda tag: webhooks.change_webhook_endpoint(endpoint_id, body, idempotency_key=key, if_match=tag),
+    )
+    print_answer("endpoint", told, as_json=as_json)
 
 
 @webhook.command("list", short_help="List endpoints.")
@@ -75,8 +90,11 @@ def list_endpoints(limit: int, as_json: bool) -> None:  # noqa: FBT001  # as abo
 
     Example: cashback webhook list
     """
+    from cashback.client.api import webhooks
+
     shown = ("id", "merchant_id", "url", "state", "disabled_reason", "failing_since")
-    print_page("endpoints", _ENDPOINTS, limit=limit, as_json=as_json, shown=shown)
+    call = webhooks.list_webhook_endpoints(limit=limit)
+    print_page("endpoints", call, limit=limit, as_json=as_json, shown=shown)
 
 
 @webhook.command(short_help="Show an endpoint, or a delivery with its tries.")
@@ -87,16 +105,17 @@ def show(id_: str, as_json: bool) -> None:  # noqa: FBT001  # as above
 
     Example: cashback webhook show whe_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    is_delivery = id_.startswith(_OF_ONE)
-    with api() as client:
-        told = client.get(f"{_DELIVERIES if is_delivery else _ENDPOINTS}/{part(id_)}")
+    from cashback.client.api import webhooks
+
+    if not id_.startswith(_OF_ONE):
+        print_answer("endpoint", ask(webhooks.show_webhook_endpoint(id_)), as_json=as_json)
+        return
+    told = ask(webhooks.show_webhook_delivery(id_))
     if as_json:
         print_json(told)
-    elif is_delivery:
-        print_facts("delivery", told["delivery"])
-        print_records("tries", told["tries"], as_json=False)
-    else:
-        print_facts("endpoint", told)
+        return
+    print_facts("delivery", facts(told.delivery))
+    print_told("tries", told.tries, as_json=False)
 
 
 @webhook.command(short_help="Show what signs; that is written down.")
@@ -107,12 +126,13 @@ def secret(endpoint_id: str, as_json: bool) -> None:  # noqa: FBT001  # as above
 
     Example: cashback webhook secret whe_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    with api() as client:
-        told = client.get(f"{_ENDPOINTS}/{part(endpoint_id)}/secret")
+    from cashback.client.api import webhooks
+
+    told = ask(webhooks.show_webhook_secret(endpoint_id))
     if as_json:
         print_json(told)
     else:
-        click.echo(told["secret"])
+        click.echo(told.secret)
 
 
 @webhook.command(short_help="Give an endpoint a new secret.")
@@ -124,7 +144,10 @@ def rotate(endpoint_id: str, key: str, as_json: bool) -> None:  # noqa: FBT001  
 
     Example: cashback webhook rotate whe_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    _order(f"{_ENDPOINTS}/{part(endpoint_id)}/rotate", {}, key, title="rotated", as_json=as_json)
+    from cashback.client.api import structs, webhooks
+
+    call = webhooks.rotate_webhook_secret(endpoint_id, structs.NothingBody(), idempotency_key=key)
+    print_answer("rotated", ask(call), as_json=as_json)
 
 
 @webhook.command(short_help="Have an endpoint hear of events again.")
@@ -136,7 +159,10 @@ def enable(endpoint_id: str, key: str, as_json: bool) -> None:  # noqa: FBT001  
 
     Example: cashback webhook enable whe_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    _order(f"{_ENDPOINTS}/{part(endpoint_id)}/enable", {}, key, title="enabled", as_json=as_json)
+    from cashback.client.api import structs, webhooks
+
+    call = webhooks.enable_webhook_endpoint(endpoint_id, structs.NothingBody(), idempotency_key=key)
+    print_answer("enabled", ask(call), as_json=as_json)
 
 
 @webhook.command(short_help="Have an endpoint hear of nothing more.")
@@ -148,7 +174,10 @@ def disable(endpoint_id: str, key: str, as_json: bool) -> None:  # noqa: FBT001 
 
     Example: cashback webhook disable whe_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    _order(f"{_ENDPOINTS}/{part(endpoint_id)}/disable", {}, key, title="disabled", as_json=as_json)
+    from cashback.client.api import structs, webhooks
+
+    call = webhooks.disable_webhook_endpoint(endpoint_id, structs.NothingBody(), idempotency_key=key)
+    print_answer("disabled", ask(call), as_json=as_json)
 
 
 @webhook.command(short_help="List what was delivered to an endpoint.")
@@ -162,13 +191,13 @@ def deliveries(endpoint_id: str, state: str | None, after: str | None, limit: in
 
     Example: cashback webhook deliveries whe_01k9z3v6q8e2r9xw5t4c7m1n0p --state failed
     """
-    named = {"limit": str(limit), "state": state, "cursor": after}
-    asked = urlencode({name: value for name, value in named.items() if value is not None})
-    with api() as client:
-        page = client.get(f"{_ENDPOINTS}/{part(endpoint_id)}/deliveries?{asked}")
-    rows = page["items"] if as_json else [_row(one) for one in page["items"]]
+    from cashback.client.api import structs, webhooks
+
+    of_state = None if state is None else structs.DeliveryState(state)
+    page = ask(webhooks.list_webhook_deliveries(endpoint_id, state=of_state, limit=limit, cursor=after))
+    rows = [facts(one) if as_json else _row(one) for one in page.items]
     print_records("deliveries", rows, as_json=as_json)
-    say_whether_more(page["next_cursor"], limit=limit, goes_on=True)
+    say_whether_more(page.next_cursor, limit=limit, goes_on=True)
 
 
 @webhook.command(short_help="Deliver again: one, or those of a span of time.")
@@ -180,27 +209,40 @@ def deliveries(endpoint_id: str, state: str | None, after: str | None, limit: in
 @click.option("--dry-run", is_flag=True, help="Count them alone.")
 @idempotency_option
 @json_option
-def replay(id_: str, key: str, as_json: bool, **terms: Any) -> None:  # noqa: ANN401, FBT001  # as above
+def replay(  # as above
+    *,
+    id_: str,
+    since: str | None,
+    until: str | None,
+    types: tuple[str, ...],
+    states: tuple[str, ...],
+    dry_run: bool,
+    key: str,
+    as_json: bool,
+) -> None:
     """Deliver again what a delivery has, `whd_...`, or what ended at an endpoint, `whe_...`, `--since` and `--until`.
 
     Example: cashback webhook replay whd_01k9z3v6q8e2r9xw5t4c7m1n0p
     """
-    span = (terms["since"], terms["until"])
+    from cashback.client.api import structs, webhooks
+
     if id_.startswith(_OF_ONE):
-        if any(terms.values()):
+        if any((since, until, types, states, dry_run)):
             raise click.UsageError("a delivery is replayed as it is: no span, type or state goes with it")
-        _order(f"{_DELIVERIES}/{part(id_)}/replay", {}, key, title="delivery", as_json=as_json)
+        call = webhooks.replay_webhook_delivery(id_, structs.NothingBody(), idempotency_key=key)
+        print_answer("delivery", ask(call), as_json=as_json)
         return
-    if None in span:
+    if since is None or until is None:
         raise click.UsageError("say --since and --until: deliveries of an endpoint are replayed by a span of time")
-    body = {**terms, "types": list(terms["types"]), "states": list(terms["states"])}
-    _order(
-        f"{_ENDPOINTS}/{part(id_)}/replay",
-        body,
-        key,
-        title="would be replayed" if terms["dry_run"] else "replayed",
-        as_json=as_json,
+    body = structs.ReplayBody(
+        since=since,
+        until=until,
+        types=list(types),
+        states=[structs.DeliveryState(state) for state in states],
+        dry_run=dry_run,
     )
+    told = ask(webhooks.replay_webhook_endpoint(id_, body, idempotency_key=key))
+    print_answer("would be replayed" if dry_run else "replayed", told, as_json=as_json)
 
 
 @webhook.command(short_help="Seal the secrets of all endpoints anew, under another key.")
@@ -227,34 +269,15 @@ def reseal(dry_run: bool, as_json: bool) -> int:  # noqa: FBT001  # as above
     return EXIT_DIFFERENCE if told.left else 0
 
 
-def _row(delivery: Mapping[str, Any]) -> dict[str, object]:
+def _row(delivery: "DeliveryStory") -> dict[str, object]:
     """Return a delivery as a row of the log: of its last try the status or the word for why there was none.
 
     When the next one is it says only while it waits for that.
     """
+    told = facts(delivery)
     return {
-        "id": delivery["id"],
-        "event_id": delivery["event_id"],
-        "type": delivery["type"],
-        "state": delivery["state"],
-        "attempts": delivery["attempts"],
-        "last": delivery["last_error"] if delivery["last_status"] is None else delivery["last_status"],
-        "next_try_at": delivery["due_at"] if delivery["state"] == "due" else None,
-        "ended_at": delivery["ended_at"],
-        "replay_of": delivery["replay_of"],
+        **{name: told[name] for name in ("id", "event_id", "type", "state", "attempts")},
+        "last": told.get("last_error") if told.get("last_status") is None else told["last_status"],
+        "next_try_at": told["due_at"] if told["state"] == "due" else None,
+        **{name: told[name] for name in ("ended_at", "replay_of")},
     }
-
-
-def _order(path: str, body: dict[str, Any], key: str, *, title: str, as_json: bool) -> None:
-    """Have something done once, and print the answer."""
-    with api() as client:
-        told = client.post(path, body, idempotency_key=key)
-    _print(title, told, as_json=as_json)
-
-
-def _print(title: str, told: dict[str, Any], *, as_json: bool) -> None:
-    """Print an answer for programs or for people."""
-    if as_json:
-        print_json(told)
-    else:
-        print_facts(title, told)

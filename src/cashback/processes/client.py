@@ -1,18 +1,22 @@
-"""The REST API as the command line calls it: answers as documents, problems as our own failures."""
+"""The REST API as the command line calls it: the typed client, whose failures are told as our own."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Self, TypeVar
 
 import httpx
+from msgspec import UNSET
 
+from cashback.client import Answer, ApiProblem, Call, NoAnswer, Unsendable
+from cashback.client import Client as TypedClient
+from cashback.client.api.structs import Mistake, Problem
 from cashback.kernel.config import Secret
 from cashback.kernel.errors import Rejected, Unavailable
 from cashback.processes.unanswered import why_no_answer
 
-_ANSWER_WITHIN_S: Final = 15.0
-_REPLAYED: Final = "Idempotency-Replayed"
-"""Is on an answer that was given before."""
+T = TypeVar("T")
 
 
 class ApiRejected(Rejected):
@@ -36,10 +40,9 @@ class Client:
         Raises:
             ApiRejected: the key cannot even be sent.
         """
-        if not api_key.value.isascii():
-            raise ApiRejected("an API key is of ASCII characters only")
-        headers = {"Authorization": f"Bearer {api_key.value}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=_ANSWER_WITHIN_S)
+        self._url = url
+        with _ours(url):
+            self._client = TypedClient(url, api_key.value)
 
     def __enter__(self) -> Self:
         return self
@@ -47,73 +50,50 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        self._client.__exit__(kind, error, trace)
 
-    def get(self, path: str) -> dict[str, Any]:
-        """Return the document at `path`.
+    def send(self, call: Call[T]) -> T:
+        """Return what the API tells; a command that is sent again is not done twice.
 
         Raises:
             ApiRejected: the API refused.
             ApiUnavailable: it did not answer, or cannot serve now.
         """
-        return self._answer("GET", path)[0]
+        return self.answer(call).told
 
-    def post(
-        self, path: str, body: dict[str, Any], *, idempotency_key: str, if_match: str | None = None
-    ) -> dict[str, Any]:
-        """Return the answer to a command; repeating it under the same key does nothing twice.
-
-        With `if_match` it is only done while what it is about has that entity tag.
+    def answer(self, call: Call[T]) -> Answer[T]:
+        """Return the answer with what its headers say.
 
         Raises:
-            As `get`.
+            As `send`.
         """
-        headers = {"Idempotency-Key": idempotency_key} | ({} if if_match is None else {"If-Match": if_match})
-        return self._answer("POST", path, json=body, headers=headers)[0]
-
-    def edit(self, path: str, body: dict[str, Any], *, idempotency_key: str) -> dict[str, Any]:
-        """Return the answer to an edit of what is at `path`, done unless somebody changes that in this very moment.
-
-        Raises:
-            As `get`.
-        """
-        _, headers = self._answer("GET", path)
-        return self.post(path, body, idempotency_key=idempotency_key, if_match=headers.get("ETag"))
-
-    def post_once(self, path: str, body: dict[str, Any], *, idempotency_key: str) -> bool:
-        """Have a command be done under a key, and tell whether it was done now, not before.
-
-        Raises:
-            As `get`.
-        """
-        headers = {"Idempotency-Key": idempotency_key}
-        return _REPLAYED not in self._answer("POST", path, json=body, headers=headers)[1]
-
-    def _answer(self, method: str, path: str, **request: Any) -> tuple[dict[str, Any], httpx.Headers]:  # noqa: ANN401  # httpx's own options
-        """Return the document and the headers of a good answer, raise for any other."""
-        try:
-            response = self._http.request(method, path, **request)
-        except (httpx.LocalProtocolError, UnicodeEncodeError) as cause:
-            # Nothing was sent: what is asked for cannot be written as HTTP.
-            raise ApiRejected(
-                f"{method} {path} cannot be sent: a header or the path has characters that HTTP has not"
-            ) from cause
-        except httpx.RequestError as cause:
-            why = why_no_answer(cause)
-            raise ApiUnavailable(f"the API at {self._http.base_url} did not answer: {why}") from cause
-        try:
-            document: dict[str, Any] = response.json()
-        except ValueError as cause:
-            raise ApiUnavailable(f"{method} {path} was not answered in JSON: {response.status_code}") from cause
-        if response.is_success:
-            return document, response.headers
-        is_later = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
-        kind = ApiUnavailable if is_later or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else ApiRejected
-        said = "; ".join(_told(one) for one in document.get("errors") or [document])
-        raise kind(f"{document.get('code')}: {said}")
+        with _ours(self._url):
+            return self._client.answer(call)
 
 
-def _told(mistake: dict[str, Any]) -> str:
+@contextmanager
+def _ours(url: str) -> Iterator[None]:
+    """Have a failure of the typed client be one of ours."""
+    try:
+        yield
+    except Unsendable as cause:
+        raise ApiRejected(str(cause)) from cause
+    except NoAnswer as cause:
+        if isinstance(cause.__cause__, httpx.RequestError):
+            raise ApiUnavailable(f"the API at {url} did not answer: {why_no_answer(cause.__cause__)}") from cause
+        raise ApiUnavailable(str(cause)) from cause
+    except ApiProblem as cause:
+        is_later = cause.status == HTTPStatus.TOO_MANY_REQUESTS or cause.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        raise (ApiUnavailable if is_later else ApiRejected)(f"{cause.code}: {_told(cause.problem)}") from cause
+
+
+def _told(problem: Problem) -> str:
+    """Return all that is wrong, and where, for people."""
+    mistakes: Sequence[Problem | Mistake] = () if problem.errors is UNSET else problem.errors
+    return "; ".join(map(_place_told, mistakes or [problem]))
+
+
+def _place_told(mistake: Problem | Mistake) -> str:
     """Return what is wrong, and where, for people."""
-    place = mistake.get("pointer") or mistake.get("parameter") or ""
-    return f"{mistake.get('detail')} ({place})" if place else f"{mistake.get('detail')}"
+    place = next((one for one in (mistake.pointer, mistake.parameter) if isinstance(one, str) and one), "")
+    return f"{mistake.detail} ({place})" if place else mistake.detail

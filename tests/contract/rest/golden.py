@@ -1,11 +1,13 @@
 """What is committed of what the API says of itself: `python -m tests.contract.rest.golden` writes it anew.
 
-docs/openapi.json is the OpenAPI document, and the table of problems in docs/rest.md is made of problems.toml.
-docs/openapi.released.json is the document of the last release, without what only people read: with `--release` it is
-written as well (`nox -s changelog`), and from then on no change may break whoever goes by it.
+docs/openapi.json is the OpenAPI document, the typed client is generated from it, and the table of problems in
+docs/rest.md is made of problems.toml. docs/openapi.released.json is the document of the last release, without what only
+people read: with `--release` it is written as well (`nox -s changelog`), and from then on no change may break whoever
+goes by it.
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from hashlib import sha256
@@ -72,5 +74,6 @@ def with_problems(page: str) -> str:
 if __name__ == "__main__":
     GOLDEN.write_text(text_of(document()))
     PAGE.write_text(with_problems(PAGE.read_text()))
+    subprocess.run([sys.executable, str(DOCS.parent / "openapi" / "generate.py")], check=True)
     if "--release" in sys.argv:
         RELEASED.write_text(json.dumps(released(last_release(), bare(document())), indent=1) + "\n")

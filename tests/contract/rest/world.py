@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cached_property
 from itertools import count
 from typing import Any, Final, cast
 
@@ -10,6 +11,7 @@ import httpx
 import msgspec
 from litestar import Litestar
 
+from cashback.client import IMPATIENT, AsyncClient
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.kernel.http import Scope
@@ -50,12 +52,16 @@ class Caller:
     def __init__(self, app: Litestar, document: Document, secret: str | None, *, key_id: str = "") -> None:
         """Call `app`; `key_id` is the name of the key, where it is known."""
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(cast("Any", app)), base_url="http://api", headers=headers
-        )
+        self.transport = httpx.ASGITransport(cast("Any", app))
+        self.http = httpx.AsyncClient(transport=self.transport, base_url="http://api", headers=headers)
         self.secret = secret or ""
         self.key_id = key_id
         self._document = document
+
+    @cached_property
+    def typed(self) -> AsyncClient:
+        """Return the same caller as the typed client has it, which sends each call once."""
+        return AsyncClient("http://api", self.secret, transport=self.transport, patience=IMPATIENT)
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
         """Return the answer, which must be one that the document promises."""

@@ -5,13 +5,14 @@ What the API answers is made from its own types, so that a field it gets tomorro
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import pytest
 
 from cashback import minting
 from cashback.cli import command, dlq, keys, mints, reconcile, setup
+from cashback.client import Call
 from cashback.kernel import db
 from cashback.kernel.bus import dead_letters
 from cashback.kernel.config import Dsn
@@ -41,6 +42,7 @@ from cashback.webhooks.http.events import EventPage
 from tests.unit.cli.conftest import OnTerminal
 from tests.unit.cli.test_help import LEAVES
 
+T = TypeVar("T")
 ID: Final = "cb_01m82sq57aevhveq2bjmtfsr85"
 WALLET: Final = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 HASH: Final = b"\x5f" * 32
@@ -90,7 +92,7 @@ def test_a_list_of_what_the_api_tells_fits_eighty_columns(
     monkeypatch.setenv("CASHBACK_API_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("CASHBACK_API_KEY", "key")
     words, answers = OVER_REST[verb]
-    monkeypatch.setattr(Client, "get", lambda _, path: _answer(answers[path.partition("?")[0]]))
+    monkeypatch.setattr(Client, "send", lambda _, call: msgspec.convert(_answer(answers[call.path]), call.answer))
     _fits(on_terminal, *verb.split(), *words)
 
 
@@ -103,9 +105,12 @@ def test_a_list_of_what_the_api_tells_says_when_that_is_not_all(
     monkeypatch.setenv("CASHBACK_API_KEY", "key")
     words, answers = OVER_REST[verb]
     for following, said in (("a place", 1), (None, 0)):
-        monkeypatch.setattr(
-            Client, "get", lambda _, path, to=following: _answer(answers[path.partition("?")[0]]) | {"next_cursor": to}
-        )
+
+        def send(_: Client, call: Call[T], *, to: str | None = following) -> T:
+            """Tell a page that goes on there."""
+            return msgspec.convert(_answer(answers[call.path]) | {"next_cursor": to}, call.answer)
+
+        monkeypatch.setattr(Client, "send", send)
         for as_json in ((), ("--json",)):
             assert command.run([*verb.split(), *words, *as_json]) == 0
             assert capsys.readouterr().err.count("there are more") == said
@@ -259,7 +264,7 @@ def _sample(schema: dict[str, Any], name: str, named: dict[str, Any]) -> Any:  #
 
 def _text(schema: dict[str, Any], name: str) -> str:
     """Return a long text of a field with this name."""
-    if schema.get("format") == "date-time" or name.endswith("_at"):
+    if name in {"at", "as_of", "since", "timestamp"} or name.endswith(("_at", "_since")):
         return AT.isoformat()
     if schema.get("pattern", "").startswith("^(0|"):
         return "9223372036854775807"

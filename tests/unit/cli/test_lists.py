@@ -1,12 +1,17 @@
 """What the verbs that list ask the API for, and how they go on."""
 
 import shlex
-from typing import Any
+from typing import TypeVar
+from urllib.parse import urlencode
 
+import msgspec
 import pytest
 
 from cashback.cli import command
+from cashback.client import Call
 from cashback.processes.client import Client
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -14,14 +19,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give what the API is asked for; its page is empty, and not the last one."""
     paths: list[str] = []
 
-    def get(_: Client, path: str) -> dict[str, Any]:
+    def send(_: Client, call: Call[T]) -> T:
         """Note what is asked for, and answer."""
-        paths.append(path)
-        return {"items": [], "next_cursor": "cHVyXzE"}
+        paths.append(f"{call.path}?{urlencode(call.query)}")
+        return msgspec.convert({"items": [], "next_cursor": "cHVyXzE"}, call.answer)
 
     monkeypatch.setenv("CASHBACK_API_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("CASHBACK_API_KEY", "key")
-    monkeypatch.setattr(Client, "get", get)
+    monkeypatch.setattr(Client, "send", send)
     return paths
 
 

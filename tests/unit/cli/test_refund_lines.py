@@ -4,11 +4,12 @@ import click
 import pytest
 
 from cashback.cli.refunds import part_of
+from cashback.client.api.structs import RefundLineBody
 
 
 def test_a_line_is_its_number_and_an_amount() -> None:
     """The API says what is wrong with either."""
-    assert part_of("2=999") == {"line": 2, "amount_minor": "999"}
+    assert part_of("2=999") == RefundLineBody(line=2, amount_minor="999")
 
 
 @pytest.mark.parametrize("text", ["999", "two=1", "=1"])

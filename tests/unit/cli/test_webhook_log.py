@@ -1,12 +1,16 @@
 """`cashback webhook deliveries`: what the last try of each came to, when the next one is, and the page behind."""
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
 
+import msgspec
 import pytest
 
 from cashback.cli import command
+from cashback.client import Call
 from cashback.processes.client import Client
 
+T = TypeVar("T")
 AT: Final = "2026-11-27T10:00:00Z"
 LATER: Final = "2026-11-27T10:05:00Z"
 
@@ -41,14 +45,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         delivery("delivered", last_status=204, ended_at=AT),
     ]
 
-    def get(_: Client, path: str) -> dict[str, Any]:
+    def send(_: Client, call: Call[T]) -> T:
         """Note what is asked for, and answer."""
-        paths.append(path)
-        return {"items": items, "next_cursor": "d2hkXzE"}
+        paths.append(f"{call.path}?{urlencode(call.query)}")
+        return msgspec.convert({"items": items, "next_cursor": "d2hkXzE"}, call.answer)
 
     monkeypatch.setenv("CASHBACK_API_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("CASHBACK_API_KEY", "key")
-    monkeypatch.setattr(Client, "get", get)
+    monkeypatch.setattr(Client, "send", send)
     return paths
 
 
@@ -68,4 +72,4 @@ def test_the_log_goes_on_behind_the_page_that_told_how(asked: list[str], capsys:
     assert command.run(["webhook", "deliveries", "whe_1", "--json"]) == 0
     _, _, cursor = capsys.readouterr().err.strip().partition("--after ")
     assert command.run(["webhook", "deliveries", "whe_1", "--state", "failed", "--after", cursor]) == 0
-    assert asked[1:] == ["/v1/webhooks/endpoints/whe_1/deliveries?limit=50&state=failed&cursor=d2hkXzE"]
+    assert asked[1:] == ["/v1/webhooks/endpoints/whe_1/deliveries?state=failed&limit=50&cursor=d2hkXzE"]

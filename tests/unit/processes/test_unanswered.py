@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 import pytest
 
+from cashback.client import Call
 from cashback.kernel.config import Secret
 from cashback.kernel.errors import CashbackError
 from cashback.processes.anchored import Chain, events_of
@@ -23,7 +24,7 @@ HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n"
 async def by_verb(url: str) -> object:
     """Ask as the command line does."""
     with Client(url, Secret("key")) as client:
-        return await asyncio.to_thread(client.get, "/v1")
+        return await asyncio.to_thread(client.send, Call(method="GET", path="/v1", answer=dict))
 
 
 async def by_proof(url: str) -> object:

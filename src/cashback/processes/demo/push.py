@@ -2,27 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from http import HTTPStatus
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
-import aiohttp
 import msgspec
 
+from cashback.client import AsyncClient, Call, CallFailed, Patience
+from cashback.client.api import merchants, programmes, purchases, structs, users
 from cashback.kernel.errors import Unavailable
 from cashback.processes.demo.cdnow import Sample, read_sample
 
 CONNECTIONS: Final = 32
 _ANSWER_WITHIN_S: Final = 30.0
-_TRIES_MAX: Final = 10
-_PAUSE_S: Final = 1.0
-_TOLD_MAX: Final = 500
-_LATER: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-"""What the same request may be repeated after."""
+_PATIENCE: Final = Patience(tries_max=10, wait_max_s=30.0, unreached_too=True)
+"""While the API is busy or away the same call is sent again: its key makes that safe."""
 
 T = TypeVar("T")
-Answer: TypeAlias = dict[str, Any]
-"""A JSON document, of the API or for it."""
-
+AnswerT = TypeVar("AnswerT")
 Step: TypeAlias = Callable[[int], None]
 """Is told how many more were answered."""
 
@@ -81,12 +76,9 @@ class PushFailed(Unavailable):
     code = "push_failed"
 
 
-PROGRAMME: Final = {
-    "name": "Five percent of everything",
-    "currency": "USD",
-    "rate_bps": 500,
-    "budget_minor": "100000000",
-}
+PROGRAMME: Final = structs.ProgrammeBody(
+    name="Five percent of everything", currency="USD", rate_bps=500, budget_minor="100000000"
+)
 
 WALLET: Final = "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
 """Of nobody in the sample, all of whom may be imported beside: a wallet is one user's."""
@@ -107,21 +99,22 @@ async def push(url: str, api_key: str, sample: Sequence[Sample], *, step: Step =
         merchant_id = await _terms(client)
         wallets = {purchase.user: purchase.wallet for purchase in sample}
 
-        async def create(user: str) -> Answer:
-            return await _post(client, "/v1/users", f"demo-{user}", {"reference": user, "wallet": wallets[user]})
+        async def create(user: str) -> structs.User:
+            body = structs.UserBody(reference=user, wallet=wallets[user])
+            return await _send(client, users.create_user(body, idempotency_key=f"demo-{user}"))
 
-        async def record(purchase: Sample) -> Answer:
+        async def record(purchase: Sample) -> structs.PurchaseAnswer:
             body = _body(merchant_id, ids[purchase.user], purchase)
-            return await _post(client, "/v1/purchases", purchase.reference, body)
+            return await _send(client, purchases.create_purchase(body, idempotency_key=purchase.reference))
 
-        users = await _each(create, list(wallets), step)
-        ids = {user: str(answer["id"]) for user, answer in zip(wallets, users, strict=True)}
+        made = await _each(create, list(wallets), step)
+        ids = {user: answer.id for user, answer in zip(wallets, made, strict=True)}
         answers = await _each(record, sample, step)
     decisions: dict[str, Sum] = {}
     for answer in answers:
-        reason = str(answer["cashback"]["reason"])
+        reason = answer.cashback.reason
         decisions[reason] = decisions.get(reason, Sum()) + _sum(answer)
-    return Pushed(merchant_id=merchant_id, users=len(users), decisions=decisions)
+    return Pushed(merchant_id=merchant_id, users=len(made), decisions=decisions)
 
 
 async def prepare(url: str, api_key: str) -> Prepared:
@@ -133,32 +126,29 @@ async def prepare(url: str, api_key: str) -> Prepared:
     first = read_sample(1)[0]
     async with _client(url, api_key) as client:
         merchant_id = await _terms(client)
-        user = await _post(client, "/v1/users", "dev-person", {"reference": "somebody", "wallet": WALLET})
-        body = _body(merchant_id, str(user["id"]), msgspec.structs.replace(first, reference="of-somebody"))
-        purchase = await _post(client, "/v1/purchases", "dev-person-purchase", body)
-    return Prepared(merchant_id=merchant_id, user_id=str(user["id"]), purchase_id=str(purchase["id"]))
+        someone = structs.UserBody(reference="somebody", wallet=WALLET)
+        user = await _send(client, users.create_user(someone, idempotency_key="dev-person"))
+        body = _body(merchant_id, user.id, msgspec.structs.replace(first, reference="of-somebody"))
+        purchase = await _send(client, purchases.create_purchase(body, idempotency_key="dev-person-purchase"))
+    return Prepared(merchant_id=merchant_id, user_id=user.id, purchase_id=purchase.id)
 
 
-def _client(url: str, api_key: str) -> aiohttp.ClientSession:
+def _client(url: str, api_key: str) -> AsyncClient:
     """Return a client that opens at most `CONNECTIONS`."""
-    return aiohttp.ClientSession(
-        url,
-        headers={"Authorization": f"Bearer {api_key}"},
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS),
-        timeout=aiohttp.ClientTimeout(total=_ANSWER_WITHIN_S),
-    )
+    return AsyncClient(url, api_key, patience=_PATIENCE, answer_within_s=_ANSWER_WITHIN_S, connections_max=CONNECTIONS)
 
 
-async def _terms(client: aiohttp.ClientSession) -> str:
+async def _terms(client: AsyncClient) -> str:
     """Create the merchant and the programme, and return the merchant's id."""
-    merchant = await _post(client, "/v1/merchants", "demo-merchant", {"name": "CDNOW"})
-    await _post(client, "/v1/programmes", "demo-programme", PROGRAMME)
-    return str(merchant["id"])
+    shop = structs.MerchantBody(name="CDNOW")
+    merchant = await _send(client, merchants.create_merchant(shop, idempotency_key="demo-merchant"))
+    await _send(client, programmes.create_programme(PROGRAMME, idempotency_key="demo-programme"))
+    return merchant.id
 
 
-async def _each(post: Callable[[T], Awaitable[Answer]], things: Sequence[T], step: Step) -> list[Answer]:
+async def _each(post: Callable[[T], Awaitable[AnswerT]], things: Sequence[T], step: Step) -> list[AnswerT]:
     """Return the answer to each thing, in order; at most `CONNECTIONS` are under way at once."""
-    answers: list[Answer] = [{}] * len(things)
+    answers: dict[int, AnswerT] = {}
     places = iter(range(len(things)))
 
     async def work() -> None:
@@ -173,45 +163,38 @@ async def _each(post: Callable[[T], Awaitable[Answer]], things: Sequence[T], ste
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-    return answers
+    return [answers[place] for place in range(len(things))]
 
 
-def _body(merchant_id: str, user_id: str, purchase: Sample) -> Answer:
+def _body(merchant_id: str, user_id: str, purchase: Sample) -> structs.PurchaseBody:
     """Return a purchase as the API takes it."""
-    return {
-        "merchant_id": merchant_id,
-        "user_id": user_id,
-        "amount_minor": purchase.amount_minor,
-        "currency": purchase.currency,
-        "occurred_at": purchase.occurred_at,
-        "reference": purchase.reference,
-    }
-
-
-def _sum(answer: Answer) -> Sum:
-    """Return one answered purchase as a sum of one."""
-    cashback = answer["cashback"]
-    return Sum(
-        purchases=1,
-        spent_minor=int(answer["amount_minor"]),
-        granted_minor=int(cashback["amount_minor"]),
-        token_units=int(cashback["token_units"]),
+    return structs.PurchaseBody(
+        merchant_id=merchant_id,
+        user_id=user_id,
+        amount_minor=purchase.amount_minor,
+        currency=purchase.currency,
+        occurred_at=purchase.occurred_at,
+        reference=purchase.reference,
     )
 
 
-async def _post(client: aiohttp.ClientSession, path: str, key: str, body: Answer) -> Answer:
-    """Return the answer to one command; the key makes repeating it safe while the API is busy or away."""
-    said = "nothing"
-    for _ in range(_TRIES_MAX):
-        try:
-            async with client.post(path, json=body, headers={"Idempotency-Key": key}) as response:
-                if response.status == HTTPStatus.CREATED:
-                    answer: Answer = await response.json()
-                    return answer
-                said = f"{response.status} {(await response.text())[:_TOLD_MAX]}"
-                if response.status not in _LATER:
-                    break
-        except (aiohttp.ClientError, TimeoutError) as error:
-            said = repr(error)
-        await asyncio.sleep(_PAUSE_S)
-    raise PushFailed(f"POST {path} was answered with {said}")
+def _sum(answer: structs.PurchaseAnswer) -> Sum:
+    """Return one answered purchase as a sum of one."""
+    return Sum(
+        purchases=1,
+        spent_minor=int(answer.amount_minor),
+        granted_minor=int(answer.cashback.amount_minor),
+        token_units=int(answer.cashback.token_units),
+    )
+
+
+async def _send(client: AsyncClient, call: Call[T]) -> T:
+    """Return the answer to one command.
+
+    Raises:
+        PushFailed: there was none, however often it was sent, or a refusal.
+    """
+    try:
+        return await client.send(call)
+    except CallFailed as cause:
+        raise PushFailed(f"{call.method} {call.path} came to nothing: {cause}") from cause

@@ -58,8 +58,8 @@ async def test_what_is_erased_stands_in_the_places_that_the_page_names_alone(sta
     assert response.json() == {"user_id": one.id, "erased_at": erased_at, "is_news": True, **WHY}
     stays = {place.partition(".")[2] for place in documented()}
     assert places(world, one) <= stays | {"purchases.idempotency_keys.answer"}
-    # No row says when these were: since when a tier is set may be said, and a reference has no instant.
-    assert await answers_with(world, one) == {"change_user", "set_tier"}
+    # No row says when it was: since when a tier is held may be said.
+    assert await answers_with(world, one) == {"set_tier"}
     await forget(stage.rest)
     left = places(world, one)
     assert left <= stays

@@ -24,6 +24,7 @@ from tests.integration.chain.levers import Lever, People
 from tests.integration.chain.support import CHAIN_ID, MNEMONIC
 from tests.support.chain import ChainReader
 from tests.support.facts import eventually
+from tests.support.stopped import stands_still
 
 DIES_WITHIN_S: Final = 45.0
 SETTLES_WITHIN_S: Final = 60.0
@@ -286,11 +287,6 @@ async def staged(settings: adapter.Settings, superuser_dsn: str, folder: Path) -
             lever = Lever(node)
             await lever.automine(is_on=False)
             yield Stage(settings, witness=witness, lever=lever, reader=reader, log=folder / "adapter.log")
-
-
-def stands_still(pid: int) -> bool:
-    """Tell whether a process is stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 async def calm(_: Stage) -> None:

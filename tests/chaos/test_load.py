@@ -78,21 +78,21 @@ async def loaded(system: WholeSystem, *, duration_s: float) -> list[float]:
     return memory
 
 
-async def furnished(stack: WholeSystem) -> Shop:
+async def furnished(system: WholeSystem) -> Shop:
     """Return a shop with customers, all with wallets, in a running system."""
-    dsn = stack.plan.dsn(stack.postgres, "cashback", "cashback_api")
+    dsn = system.plan.dsn(system.postgres, "cashback", "cashback_api")
     async with Database.open(dsn, name="test", connections_max=1) as database:
-        return Shop(stack.postgres, stack.plan, stack.operator_key, await furnish(database))
+        return Shop(system.postgres, system.plan, system.operator_key, await furnish(database))
 
 
-async def assert_nothing_is_held(stack: WholeSystem) -> None:
+async def assert_nothing_is_held(system: WholeSystem) -> None:
     """Assert that the load has left no connection, request or wait in the API, and no transaction behind it."""
-    probe = f"http://{HOST}:{stack.plan.ports.probes['api']}/metrics"
+    probe = f"http://{HOST}:{system.plan.ports.probes['api']}/metrics"
 
     async def look() -> bool | None:
         """Tell of rest; what works by itself may be at work for a moment."""
-        at_work = stack.rows("cashback", _AT_WORK)[0][0]
-        return True if connections_to(stack.plan.ports.api) == at_work == 0 else None
+        at_work = system.rows("cashback", _AT_WORK)[0][0]
+        return True if connections_to(system.plan.ports.api) == at_work == 0 else None
 
     await eventually(look, within_s=REST_WITHIN_S, what="nobody is connected, nothing is under way")
     async with httpx.AsyncClient() as http:
@@ -100,12 +100,12 @@ async def assert_nothing_is_held(stack: WholeSystem) -> None:
     assert {name: figure(told, name) for name in HELD} == dict.fromkeys(HELD, 0.0)
 
 
-async def assert_minted(stack: WholeSystem, purchases: int) -> None:
+async def assert_minted(system: WholeSystem, purchases: int) -> None:
     """Assert that so many purchases were recorded and minted, each once, and that ledger and chain agree (I4, I7)."""
-    report = await settle(load(Settings, stack.operator_settings()), purchases, within_s=MINTED_WITHIN_S)
+    report = await settle(load(Settings, system.operator_settings()), purchases, within_s=MINTED_WITHIN_S)
     assert report.findings == []
     assert report.logs == purchases
-    [left] = stack.rows("cashback", _LEFT)
+    [left] = system.rows("cashback", _LEFT)
     assert left == (purchases,) * len(left)
 
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import time
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import requests
 import schemathesis
 
 KNOWN: Final[dict[str, Any]] = json.loads(Path(os.environ["CASHBACK_FUZZING_KNOWN"]).read_bytes())
@@ -18,7 +20,31 @@ KEPT_KEYS: Final = frozenset(KNOWN.pop("kept_key_ids"))
 WORKED: Final[dict[str, dict[str, Any]]] = KNOWN.pop("worked")
 """Bodies that are taken, by the command: `<turn>` in them is a new number each time, of `one_of` it is the next."""
 
+OPENING: Final = frozenset(
+    header["value"]
+    for one in json.loads(Path(os.environ["CASHBACK_FUZZING_KEYS"]).read_bytes())["auth"]
+    for header in one["fixedHeaders"]
+)
+"""What opens something; whatever else is presented is a guess."""
+
+GUESS_EVERY_S: Final = 1 / 18
+"""Faster than that an address is told to wait (429), which is no answer to what is tried out by a guess."""
+
 _turns: Final = count()
+_send: Final = requests.Session.send
+_guessed_s: Final = [0.0]
+
+
+def _patiently(self: Any, request: Any, **options: Any) -> Any:  # noqa: ANN401  # as requests has it
+    """Send a request; guesses, those among them that the tool's checks make by themselves, no faster than allowed."""
+    if request.headers.get("Authorization") not in OPENING:
+        now_s = time.monotonic()
+        _guessed_s[0] = max(now_s, _guessed_s[0] + GUESS_EVERY_S)
+        time.sleep(_guessed_s[0] - now_s)
+    return _send(self, request, **options)
+
+
+requests.Session.send = _patiently  # type: ignore[method-assign]  # there is no hook that all requests come through
 
 
 @schemathesis.hook  # type: ignore[untyped-decorator]  # as seen without its environment

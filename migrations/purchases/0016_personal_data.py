@@ -14,6 +14,14 @@ down_revision = "0015"
 
 beside = {"challenge_of_user": "on purchases.wallet_challenges (user_id, issued_at)"}
 
+LOCKS = r"""
+-- All that is changed below, in the order in which others take it: whoever has begun with one of them ends first.
+set local lock_timeout = '5s';
+lock table purchases.wallet_changes, purchases.wallets, purchases.user_blocks, purchases.users
+    in access exclusive mode;
+set local lock_timeout to default;
+"""
+
 USERS = r"""
 set local lock_timeout = '5s';
 alter table purchases.users
@@ -162,6 +170,7 @@ grant execute on function purchases.erase_user to cashback_api;
 
 def upgrade() -> None:
     """Let what is personal be erased, by whom and when be known, and nothing else change."""
+    run(LOCKS)
     run(DISCLOSURES)
     run(ERASING)
     run(GRANTS)

@@ -11,6 +11,7 @@ revision = "0017"
 down_revision = "0016"
 
 CHANGES = r"""
+set local lock_timeout = '5s';
 create table purchases.reference_changes (
     position bigint generated always as identity,
     user_id text collate "C" not null references purchases.users,
@@ -20,6 +21,7 @@ create table purchases.reference_changes (
 comment on column purchases.reference_changes.at is 'The instant of the command, as its idempotency key has it.';
 create trigger reference_changes_immutable before update or delete or truncate on purchases.reference_changes
     for each statement execute function purchases.refuse_change();
+set local lock_timeout to default;
 """
 
 GRANTS = r"""

@@ -76,22 +76,36 @@ $$;
 
 CHALLENGES = r"""
 -- As before, but no later than it is: by a clock that is ahead, nobody loses a challenge that may be answered still.
+-- What was answered goes with it: it has the user and the wallet, and nothing would lead an erase to it any more.
 create or replace function purchases.forget_challenges(as_of timestamptz, at_most integer) returns integer
 language plpgsql security definer set search_path = purchases, pg_temp as $$
 declare
     forgotten integer;
 begin
-    delete from wallet_challenges
-    where nonce = any(array(
-        select nonce
-        from wallet_challenges
-        where used_at is null
-          and expires_at < least(as_of, now()) - interval '1 day'
-        order by expires_at
-        limit least(at_most, 1000)
-        for update skip locked
-    ));
-    get diagnostics forgotten = row_count;
+    with gone as (
+        delete from wallet_challenges
+        where nonce = any(array(
+            select nonce
+            from wallet_challenges
+            where used_at is null
+              and expires_at < least(as_of, now()) - interval '1 day'
+            order by expires_at
+            limit least(at_most, 1000)
+            for update skip locked
+        ))
+        returning nonce, issued_at
+    ),
+    -- Issued at a whole second, and asked for within it: found by the index of instants.
+    told as (
+        update idempotency_keys as command
+        set answer = null
+        from gone
+        where command.created_at >= gone.issued_at
+          and command.created_at <= gone.issued_at + interval '999999 microseconds'
+          and command.what = 'create_wallet_challenge'
+          and command.resource = gone.nonce
+    )
+    select count(*) into forgotten from gone;
     return forgotten;
 end
 $$;

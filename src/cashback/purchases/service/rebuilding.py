@@ -18,7 +18,7 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Broken, CashbackError, Rejected
 from cashback.purchases.model import CashbackAnswer, Merchant, Purchase, PurchaseAnswer
 from cashback.purchases.model.api_keys import ApiKeyAnswer, NewApiKeyAnswer, told, told_new
-from cashback.purchases.model.ownership import ChallengeAnswer, ChallengeUnknown, WalletChange
+from cashback.purchases.model.ownership import ChallengeAnswer, ChallengeUnknown, WalletChange, WalletChangeUnknown
 from cashback.purchases.model.privacy import ErasureAnswer
 from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer
 from cashback.purchases.rules import RECORDING, decode_lines, rebuilt_as
@@ -139,9 +139,10 @@ async def _challenge(tx: Tx, nonce: str) -> ChallengeAnswer | ChallengeUnknown:
     return told_challenge(found)
 
 
-async def _change(tx: Tx, id_: str) -> WalletChange | None:
-    """Return a change of a wallet, with how it ended."""
-    return (await wallets.read(tx, [id_])).get(id_)
+async def _change(tx: Tx, id_: str) -> WalletChange | WalletChangeUnknown:
+    """Return a change of a wallet, with how it ended; those of a user who was erased are gone."""
+    found = (await wallets.read(tx, [id_])).get(id_)
+    return found or WalletChangeUnknown("this change is forgotten: its user was erased")
 
 
 async def _merchant(tx: Tx, id_: str) -> Merchant | None:

@@ -13,6 +13,6 @@ serving     the bytes, made once, with their ETag
 
 from cashback.processes.api.openapi.config import OPENAPI, document_of_one
 from cashback.processes.api.openapi.finishing import finished
-from cashback.processes.api.openapi.serving import document_routes, has_already, published_of
+from cashback.processes.api.openapi.serving import document_routes, has_already, made_once, published_of
 
-__all__ = ["OPENAPI", "document_of_one", "document_routes", "finished", "has_already", "published_of"]
+__all__ = ["OPENAPI", "document_of_one", "document_routes", "finished", "has_already", "made_once", "published_of"]

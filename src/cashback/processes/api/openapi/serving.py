@@ -1,8 +1,9 @@
 """The document as it is served: its bytes, made once, and the tag by which who has them already is told so."""
 
 import asyncio
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Litestar, Request, Response, get
@@ -11,6 +12,9 @@ from cashback.processes.api.openapi.finishing import finished
 
 MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"
 _PUBLISHED: Final = "published"
+_PUBLISHING: Final = "publishing"
+
+T = TypeVar("T")
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -40,14 +44,25 @@ def document_routes() -> list[Any]:
         """Show the document, or that it has not changed (RFC 9110, section 13.1.2)."""
         published = _made(request.app)
         if published is None:
-            # Beside the requests that are under way, which are not to wait for it.
-            published = await asyncio.to_thread(published_of, request.app)
+            published = await made_once(request.app, _PUBLISHING, published_of)
         headers = {"ETag": published.etag}
         if has_already(request, published.etag):
             return Response(b"", status_code=304, headers=headers)
         return Response(published.content, media_type=MEDIA_TYPE, headers=headers)
 
     return [show_document]
+
+
+async def made_once(app: Litestar, name: str, make: Callable[[Litestar], T]) -> T:
+    """Return what is made of an application when somebody first asks for it, kept in its state under a name.
+
+    It is made in a thread, beside the requests that are under way, which are not to wait for it; and by one thread,
+    however many ask meanwhile: nobody needs a key for that.
+    """
+    making: asyncio.Task[T] | None = app.state.get(name)
+    if making is None or (making.done() and (making.cancelled() or making.exception() is not None)):
+        making = app.state[name] = asyncio.create_task(asyncio.to_thread(make, app))
+    return await asyncio.shield(making)
 
 
 def _made(app: Litestar) -> Published | None:

@@ -12,7 +12,6 @@ They are made once, when somebody first asks for one. Nothing in them is a scrip
 their own policy none would run.
 """
 
-import asyncio
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
@@ -25,7 +24,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
 from cashback.kernel.problem import PAGES, title_of
-from cashback.processes.api.openapi import has_already, published_of
+from cashback.processes.api.openapi import has_already, made_once, published_of
 from cashback.processes.api.reference.document import DOCS, read
 from cashback.processes.api.reference.frame import PROBLEMS, STYLE, Frame
 from cashback.processes.api.reference.members import SCHEMAS
@@ -104,11 +103,7 @@ async def _answer(request: Request[Any, Any, Any], address: str) -> Response[byt
     Raises:
         NotFoundException: nothing is.
     """
-    pages: Mapping[str, Page] | None = request.app.state.get(_MADE)
-    if pages is None:
-        # They are made beside the requests that are under way, which are not to wait for them.
-        pages = request.app.state[_MADE] = await asyncio.to_thread(_pages_of, request.app)
-    page = pages.get(address)
+    page = (await made_once(request.app, _MADE, _pages_of)).get(address)
     if page is None:
         raise NotFoundException
     headers = {**_HEADERS, "ETag": page.etag}

@@ -19,7 +19,7 @@ help:
 	  'make demo            real purchases through every process to the chain, then a proof that ledger and chain agree' \
 	  'make demo ARGS=--all the same with all 6,919 purchases' \
 	  'make dev             the whole system, up until Ctrl-C; prints addresses, keys and what to try next' \
-	  'make test            linters, then the tests (16 minutes on two quiet cores); ARGS="-k idempotency" picks some' \
+	  'make test            linters, then the tests (half an hour on two cores); ARGS="-k idempotency" picks some' \
 	  'make budget          what a mint and an event cost against what is committed (two minutes); CI runs it before the tests' \
 	  'make bench           every measurement against its target; ONLY=end_to_end picks one' \
 	  'make clean           remove all that make made: .venv, build and caches' \

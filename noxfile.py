@@ -77,7 +77,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The first tier: everything CI runs; 15 minutes on two quiet cores."""
+    """The first tier: everything CI runs; half an hour on two cores."""
     with in_memory() as settings:
         session.run("pytest", *WORKERS, *session.posargs, env=settings)
     # The runner's own summary is to be the last line; failures of other sessions are still told.

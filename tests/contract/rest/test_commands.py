@@ -10,6 +10,8 @@ import pytest_asyncio
 from cashback.kernel.ids import new_id
 from cashback.purchases.model import Merchant, User
 from tests.contract.rest.document import assert_problem
+from tests.contract.rest.done import WORKED, known_to
+from tests.contract.rest.drawn import operations
 from tests.contract.rest.world import Caller, Rest, a_purchase, open_rest
 from tests.integration.ledger.world import Dsns, World, new_key, open_world, wallet_number
 
@@ -157,6 +159,21 @@ async def test_a_key_is_1_to_255_printable_characters(
     assert_problem(response, 422, "idempotency_key_invalid", parameter="Idempotency-Key")
     assert await rest.stored() == before
     assert (await operator.post(path, body, key=new_key() + "k" * 225)).status_code == 201
+
+
+async def test_no_command_is_taken_under_what_is_no_key(rest: Rest, operator: Caller) -> None:
+    """Drawn from the document, those among them that change nothing and keep none (I7)."""
+    known = await known_to(rest, operator)
+    drawn = [one for one in operations(rest.app.openapi_schema.to_schema(), known) if one.method == "POST"]
+    before, told = await rest.stored(), {}
+    for one in drawn:
+        for body in [WORKED[one.name]] if one.name in WORKED else one.bodies:
+            headers = {**one.headers, "Idempotency-Key": ""}
+            answer = await operator.ask("POST", one.url(path=known), json=body, headers=headers)
+            told.setdefault(answer.status_code, []).append(answer.json()["code"])
+    assert set(told) <= {403, 404, 409, 412, 415, 422}
+    assert told[422].count("idempotency_key_invalid") >= len(drawn) // 2
+    assert await rest.stored() == before
 
 
 async def test_a_refused_request_does_not_use_up_its_key(operator: Caller, shop: Shop) -> None:

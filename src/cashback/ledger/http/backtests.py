@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, Parameter
 
 from cashback.kernel.http import IdempotencyKey, may_take, principal_of, problems, require_operator
+from cashback.kernel.keys import check_key_text
 from cashback.ledger.model.backtests import LARGEST_MAX, OVER_REST_MAX, Backtest, BacktestStory
 from cashback.ledger.service import Backtests
 from cashback.ledger.service.backtesting import WITHIN_S
@@ -46,8 +47,8 @@ async def backtest_ruleset(
     idempotency_key: IdempotencyKey,
 ) -> Response[BacktestStory]:
     """Decide recorded purchases by a draft or a version, in the order of recording; nothing is kept."""
-    del idempotency_key
     require_operator(principal_of(request))
+    check_key_text(idempotency_key)
     # It has a bound of its own, which tells more.
     may_take(request, WITHIN_S + GRACE_S)
     asked = Backtest(ruleset=ruleset_id, since=data.since, until=data.until, largest=data.largest)

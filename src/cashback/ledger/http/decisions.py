@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, Parameter
 
 from cashback.kernel.http import IdempotencyKey, principal_of, problems, require_operator
+from cashback.kernel.keys import check_key_text
 from cashback.kernel.money import Amount
 from cashback.kernel.patterns import MCC_PATTERN
 from cashback.ledger.model.explained import Explanation, SimulatedDecision, SimulatedLine, Simulation
@@ -64,8 +65,8 @@ async def simulate_ruleset(
     idempotency_key: IdempotencyKey,
 ) -> Response[SimulatedDecision]:
     """Decide a purchase at any instant, whatever window the ruleset has, by what budgets hold now; nothing is kept."""
-    del idempotency_key
     require_operator(principal_of(request))
+    check_key_text(idempotency_key)
     simulation = Simulation(
         ruleset=data.ruleset,
         merchant_id=data.merchant_id,

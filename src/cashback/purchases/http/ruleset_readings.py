@@ -23,6 +23,7 @@ from cashback.kernel.http import (
     tagged,
     tagged_problems,
 )
+from cashback.kernel.keys import check_key_text
 from cashback.purchases.http.rulesets import DraftId, RulesetId
 from cashback.purchases.service.rulesets import (
     Change,
@@ -80,8 +81,9 @@ async def lint_draft(
     idempotency_key: IdempotencyKey,
 ) -> Response[LintAnswer]:
     """Find contradictions, names of nothing, and bounds that nothing meets; nothing is changed, and none is kept."""
-    del data, idempotency_key
+    del data
     require_operator(principal_of(request))
+    check_key_text(idempotency_key)
     found = list(await ruleset_readings.findings(draft_id))
     is_publishable = all(finding.severity != "error" for finding in found)
     return Response(LintAnswer(is_publishable=is_publishable, findings=found))

@@ -4,6 +4,7 @@ Every command carries the `owner` of its idempotency key (`operator` or a mercha
 keeps its history) and the `key` itself. It is answered with `Recorded` or `Refused`, which are values.
 """
 
+from cashback.kernel.keys import KeyInvalid
 from cashback.kernel.principal import MerchantUnknown
 from cashback.purchases.model.answers import (
     CashbackAnswer,
@@ -38,7 +39,6 @@ from cashback.purchases.model.errors import (
     ApiKeyUnknown,
     FieldInvalid,
     KeyBusy,
-    KeyInvalid,
     KeyReused,
     NotYours,
     Overloaded,

@@ -15,12 +15,6 @@ class FieldInvalid(Invalid):
     code = "field_invalid"
 
 
-class KeyInvalid(Invalid):
-    """The idempotency key is empty, too long, or not printable ASCII."""
-
-    code = "idempotency_key_invalid"
-
-
 class KeyReused(Invalid):
     """The idempotency key was used with another request before."""
 

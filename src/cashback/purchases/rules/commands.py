@@ -7,12 +7,12 @@ from typing import Final
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id
+from cashback.kernel.keys import problem_of_key_text
 from cashback.kernel.mistakes import first_of
 from cashback.purchases.model import (
     OPERATOR,
     Command,
     FieldInvalid,
-    KeyInvalid,
     MerchantUnknown,
     NewMerchant,
     NewPurchase,
@@ -27,7 +27,6 @@ from cashback.purchases.rules.checks import REASON_LENGTH_MAX, problem_of_amount
 from cashback.purchases.rules.lines import problem_of_lines
 from cashback.purchases.rules.wallets import is_wallet
 
-KEY_LENGTH_MAX: Final = 255
 _MCC: Final = re.compile(r"[0-9]{4}")
 _TIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,12 +36,7 @@ LATEST_AHEAD: Final = timedelta(days=1)
 
 def problem_of_key(command: Command) -> Rejected | None:
     """Return what is wrong with a command's idempotency key, or None."""
-    key = command.key
-    if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
-        return KeyInvalid(
-            f"the key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters", parameter="Idempotency-Key"
-        )
-    return None
+    return problem_of_key_text(command.key)
 
 
 def problem_of_purchase(purchase: NewPurchase, *, now: datetime) -> Rejected | None:

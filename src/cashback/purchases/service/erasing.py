@@ -79,7 +79,7 @@ class _Erasure:
         problem = None
         if count := await ledger.hold_requests(tx, command.user_id):
             problem = CashbackInFlight(
-                f"{count} mints of this user's are under way or stuck: each is to be decided first"
+                f"mints of this user's are under way or stuck, {count} in all: each is to be decided first"
             )
         return await but_known(tx, commands, [problem])
 

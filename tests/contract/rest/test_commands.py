@@ -165,7 +165,8 @@ async def test_no_command_is_taken_under_what_is_no_key(rest: Rest, operator: Ca
     """Drawn from the document, those among them that change nothing and keep none (I7)."""
     known = await known_to(rest, operator)
     drawn = [one for one in operations(rest.app.openapi_schema.to_schema(), known) if one.method == "POST"]
-    before, told = await rest.stored(), {}
+    before = await rest.stored()
+    told: dict[int, list[str]] = {}
     for one in drawn:
         for body in [WORKED[one.name]] if one.name in WORKED else one.bodies:
             headers = {**one.headers, "Idempotency-Key": ""}

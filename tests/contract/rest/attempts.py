@@ -26,9 +26,6 @@ LARGER: Final = {
 }
 """Bodies that may be larger than others."""
 
-UNBOUNDED: Final = {("simulateRuleset", "/lines/0/sku"), ("simulateRuleset", "/lines/0/category")}
-"""Texts that the size of their body alone bounds: nothing of what is tried is kept, and a bound now breaks callers."""
-
 SHORT: Final = {
     "listDecisions": "one, and another one after it has waited for budget: the database has room for no third"
 }
@@ -83,8 +80,7 @@ def with_too_much(document: Mapping[str, Any], has: Has) -> Iterator[Changed]:
     for operation, one in _commands(document, has):
         for body, leaves in zip(one.bodies, one.leaves, strict=True):
             for leaf in leaves:
-                if (operation, leaf.pointer) not in UNBOUNDED:
-                    yield Changed(_asked(operation, one, has, changed(body, leaf.place, LONG)), [leaf.pointer])
+                yield Changed(_asked(operation, one, has, changed(body, leaf.place, LONG)), [leaf.pointer])
             for place in sorted({place for leaf in leaves for place in _lists_around(leaf.place)}, key=str):
                 pointer = "".join(f"/{step}" for step in place)
                 yield Changed(_asked(operation, one, has, changed(body, place, _at(body, place) * MANY)), [pointer])

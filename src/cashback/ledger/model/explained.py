@@ -1,6 +1,7 @@
 """Decisions as they are told: what was decided and why, step by step; and purchases that are only tried."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -34,8 +35,8 @@ class SimulatedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A line of a purchase that is only tried."""
 
     amount_minor: Amount
-    sku: str | None = None
-    category: str | None = None
+    sku: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    category: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
 
 
 class Simulation(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,9 +57,9 @@ def register(context: AdaptContext) -> None:
     context.adapters.register_dumper(Packed, _PackedDumper)
 
 
-def packed(statement: str, values: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the values of a statement, its lists written as the arrays that it says they are."""
-    if not (kinds := _kinds(statement)):
+def packed(statement: str | bytes, values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the values of a statement, its lists written as the arrays that it says they are; ours are all `str`."""
+    if isinstance(statement, bytes) or not (kinds := _kinds(statement)):
         return values
     lists = ((name, values[name], kind) for name, kind in kinds)
     return {**values, **{name: _packed(value, kind) for name, value, kind in lists if isinstance(value, list)}}

@@ -1,9 +1,11 @@
 """What is read under a lock is read by a statement that begins once it is held; what is not says why it may (I1)."""
 
+import re
 from typing import Final
 
 import pytest
 
+from cashback.kernel import arrays
 from tests.architecture.statements import beside, statements
 
 # Each may read beside what it waits for, because ...
@@ -91,6 +93,9 @@ REASONS: Final = {
     "webhooks/store/endpoints.py:locked_with_rest": AGAIN,
 }
 
+DIGESTS: Final = {"digest", "hash", "head", "previous", "root"}
+"""What is sent in binary and is no array."""
+
 PLANTED: Final = [
     "select id, exists (select from ledger.retired_numbers) from ledger.cashback_ledger for no key update",
     "select id from ledger.cashback_ledger join ledger.programmes using (programme_id) for update of cashback_ledger",
@@ -136,3 +141,12 @@ def test_the_statements_are_found_with_what_they_are_written_of() -> None:
     assert "between_them" in found["ledger/store/retirements.py:_locked"]
     assert "{schema}.leases" in found["kernel/lease.py:is_held"]
     assert len(found) > 400
+
+
+def test_every_array_of_a_statement_says_its_type() -> None:
+    """One that does not is written by psycopg, item by item, after a look at each: it works, and is slow (ADR 0088)."""
+    sent = [
+        (name, *found) for name, sql in statements().items() for found in re.findall(r"%\((\w+)\)b(::\w+\[\])?", sql)
+    ]
+    assert {name for _, name, kind in sent if not kind} == DIGESTS
+    assert {kind for _, _, kind in sent if kind} == {f"::{kind}[]" for kind in arrays.KINDS}

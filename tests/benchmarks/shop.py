@@ -79,6 +79,15 @@ class Shop(msgspec.Struct, frozen=True):
         astray = sum(abs(after[table] - before[table] - rows) for table, rows in expected.items())
         return astray + await self.wrong_balances()
 
+    async def recycle(self) -> None:
+        """Have the server do what it does every five minutes: write its pages down, and keep its log's files for reuse.
+
+        One that was just made has none to reuse. It makes one of 16 MB every 3,200 purchases, all zeros and an fsync,
+        inside somebody's commit.
+        """
+        async with await psycopg.AsyncConnection.connect(self.postgres.dsn(), autocommit=True) as connection:
+            await connection.execute("checkpoint")
+
     async def purchases(self) -> int:
         """Return how many purchases are recorded."""
         return (await self.rows())["purchases.purchases"]

@@ -7,11 +7,11 @@ Nothing here waits without bound, not even for a server that vanished without a 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias, cast
+from typing import Any, Final, LiteralString, Self, TypeAlias, cast
 
 import psycopg
 from psycopg import errors, waiting
@@ -104,6 +104,15 @@ class Line(psycopg.AsyncConnection[TupleRow]):
         arrays.register(connection)
         return connection
 
+    async def execute(  # type: ignore[override]  # psycopg's options are passed on, whichever they are
+        self,
+        query: LiteralString,
+        params: Mapping[str, object] | None = None,
+        **options: Any,  # noqa: ANN401 - as above
+    ) -> psycopg.AsyncCursor[TupleRow]:
+        """Return the cursor of a statement, whose arrays are written as the types that it casts them to."""
+        return await super().execute(query, params and arrays.packed(query, params), **options)
+
     async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - psycopg's signature
         """Return the answer; after `ANSWER_WITHIN_S` without one, or the caller's own `timeout` (s), there is none.
 
@@ -160,6 +169,7 @@ class Database:
             name=name,
             connection_class=Line,
             kwargs={
+                "autocommit": True,
                 "application_name": name,
                 "options": options,
                 "connect_timeout": each_within_s(dsn),
@@ -171,7 +181,7 @@ class Database:
             max_waiting=POOL_WAITERS_MAX,
             timeout=POOL_WAIT_S,
             reconnect_timeout=5,
-            check=_check,
+            check=_begin,
             open=False,
         )
         await pool.open()
@@ -223,7 +233,7 @@ class Database:
         """
         kwargs = cast("dict[str, Any]", self._pool.kwargs)
         try:
-            async with await Line.connect(str(self._pool.conninfo), autocommit=True, **kwargs) as connection:
+            async with await Line.connect(str(self._pool.conninfo), **kwargs) as connection:
                 yield connection
         except _WORLD_FAILED as cause:
             raise self._unavailable(cause) from cause
@@ -269,15 +279,15 @@ async def lengthen_statements(session: Session, *, within_s: int) -> None:
     cast("Line", session).longer_by_s = within_s - STATEMENT_TIMEOUT_MS / 1_000
 
 
-async def _check(connection: Tx) -> None:
-    """Return when a connection of the pool still answers; the pool itself would wait for that without a bound.
+async def _begin(connection: Tx) -> None:
+    """Begin a transaction, which finds out whether a connection still answers; the pool's own check has no bound.
 
     Raises:
-        TimeoutError, OperationalError: it does not; it is closed, and the pool makes another one.
+        TimeoutError, OperationalError: it does not; the pool makes another one.
     """
     with cast("Line", connection).refusal.silent_when_late():
         async with asyncio.timeout(CHECK_WITHIN_S):
-            await AsyncConnectionPool.check_connection(connection)
+            await connection.execute("begin")
 
 
 def forbid_in_transaction(what: str) -> None:

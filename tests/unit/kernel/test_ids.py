@@ -1,5 +1,8 @@
 """Ids carry their kind, are unique, and are recognised only in their exact shape."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from cashback.kernel.ids import is_id, new_id
@@ -22,6 +25,29 @@ def test_ids_made_together_differ_and_carry_version_seven() -> None:
         number = number * 32 + alphabet.index(letter)
     assert number >> 76 & 0xF == 7
     assert number >> 62 & 0b11 == 0b10
+
+
+def test_threads_share_no_id() -> None:
+    """What is drawn ahead is given to one of them each."""
+    with ThreadPoolExecutor(8) as threads:
+        made = [
+            each for some in threads.map(lambda _: [new_id("evt") for _ in range(2_000)], range(8)) for each in some
+        ]
+    assert len(set(made)) == len(made)
+
+
+def test_a_forked_process_does_not_use_what_was_drawn_before() -> None:
+    """Both would give out the same random bits."""
+    new_id("evt")
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writing, new_id("evt").encode())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    theirs = os.read(reading, 64).decode()
+    os.close(reading)
+    os.close(writing)
+    assert theirs[-16:] != new_id("evt")[-16:]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ async def append(tx: Tx, schema: str, events: Sequence[Event]) -> None:
     partitions = [partition_of(event.key) for event in events]
     origins = [heir_of(event.traceparent) for event in events]
     with each(origins, lambda place: _created(events[place], schema), kind=Kind.PRODUCER) as traces:
-        await _lock(tx, schema, sorted(set(partitions)))
         await _insert(tx, schema, events, partitions, traces=traces)
 
 
@@ -44,24 +43,20 @@ def _created(event: Event, schema: str) -> tuple[str, dict[str, str | int | bool
     }
 
 
-async def _lock(tx: Tx, schema: str, partitions: Sequence[int]) -> None:
-    """Take the partitions' advisory locks in ascending order, until the transaction ends."""
-    await tx.execute(
-        """
-        select pg_advisory_xact_lock(hashtext('outbox:' || %(schema)s), partition)
-        from unnest(%(partitions)b::int[]) as partition
-        """,
-        {"schema": schema, "partitions": list(partitions)},
-    )
-
-
 async def _insert(
     tx: Tx, schema: str, events: Sequence[Event], partitions: Sequence[int], *, traces: Sequence[str | None]
 ) -> None:
-    """Insert the events, numbered in the order given, and wake the relay when the transaction commits."""
+    """Lock the lanes in ascending order, insert the events in the order given, and have the commit wake the relay.
+
+    No position is given out before the last lock is held: every row is joined to the count of the locks.
+    """
     await tx.execute(
         f"""
-        with stored as (
+        with locked as materialized (
+            select count(pg_advisory_xact_lock(hashtext('outbox:{schema}'), lane)) as lanes
+            from unnest(%(lanes)b::int[]) as lane
+        ),
+        stored as (
             insert into {schema}.outbox_events
                 (event_id, partition, type, source, key, time, data, traceparent, version)
             select event_id, partition, type, source, key, time, data, traceparent, version
@@ -70,11 +65,14 @@ async def _insert(
                 %(keys)b::text[], %(times)b::timestamptz[], %(data)b::bytea[], %(traces)b::text[],
                 %(versions)b::smallint[]
             ) with ordinality as given (event_id, partition, type, source, key, time, data, traceparent, version, place)
+            cross join locked
+            where lanes > 0
             order by place
         )
         select pg_notify('outbox_{schema}', '')
         """,
         {
+            "lanes": sorted(set(partitions)),
             "ids": [event.id for event in events],
             "partitions": list(partitions),
             "types": [event.type for event in events],

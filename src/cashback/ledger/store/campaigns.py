@@ -138,7 +138,7 @@ async def lock_stripes(tx: Tx, campaign_ids: Sequence[str]) -> dict[Account, int
         join ledger.programmes as programme on programme.id = campaign.programme_id
         join ledger.accounts as account
           on account.owner = campaign.id and account.kind = 'budget' and account.currency = programme.currency
-        where campaign.id = any(%(campaigns)b)
+        where campaign.id = any(%(campaigns)b::text[])
         order by account.id
         for update of account
         """,

@@ -64,7 +64,7 @@ async def payable(tx: Tx, programme_ids: Sequence[str]) -> dict[str, dict[str, M
         select campaign.programme_id, campaign.id, least(sum(account.balance), campaign.day_limit_minor)
         from ledger.campaigns as campaign
         join ledger.accounts as account on account.owner = campaign.id and account.kind = 'budget'
-        where campaign.programme_id = any(%(ids)b)
+        where campaign.programme_id = any(%(ids)b::text[])
           and campaign.closed_at is null
         group by campaign.id
         """,

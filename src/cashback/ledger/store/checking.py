@@ -113,7 +113,7 @@ async def slipped_in(tx: Tx, positions: Sequence[int]) -> tuple[int, datetime] |
         """
         select position, at
         from ledger.transfers as transfer
-        where position = any(%(positions)b)
+        where position = any(%(positions)b::bigint[])
           and not exists (select from ledger.leaves where leaves.position = transfer.position)
           and (xact, position) < (select xact, position from ledger.leaves order by number desc limit 1)
         order by position

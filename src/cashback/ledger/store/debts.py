@@ -59,7 +59,7 @@ async def owing(tx: Tx, user_ids: Sequence[str]) -> list[str]:
         """
         select owner
         from ledger.accounts
-        where owner = any(%(users)b)
+        where owner = any(%(users)b::text[])
           and kind = 'debt'
           and balance < 0
         """,
@@ -189,7 +189,7 @@ async def page(tx: Tx, *, after_user: str, limit: int) -> list[tuple[str, TokenU
         left join since on since.user_id = owner
         where kind = 'debt'
           and balance < 0
-          and owner = any(%(users)b)
+          and owner = any(%(users)b::text[])
         order by owner
         """,
         {"users": await _users_in_debt(tx, after_user=after_user, limit=limit)},

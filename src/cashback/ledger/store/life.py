@@ -28,8 +28,8 @@ async def release(tx: Tx, wanted: Wanted, *, actor: str, cause: str) -> list[Unr
                 where state = 'pending'
                   and programme_id = programme.id
                   and hold_until <= %(now)s
-                  and id <> all(%(besides)b)
-                  and (%(among)b::text[] is null or id = any(%(among)b))
+                  and id <> all(%(besides)b::text[])
+                  and (%(among)b::text[] is null or id = any(%(among)b::text[]))
                 order by hold_until
                 limit %(limit)s
                 for update skip locked
@@ -73,8 +73,8 @@ async def lock_unclaimed(tx: Tx, wanted: Wanted, *, cause: str) -> list[Unreques
                 from ledger.cashback_ledger
                 where state = 'approved'
                   and programme_id = programme.id
-                  and id <> all(%(besides)b)
-                  and (%(among)b::text[] is null or id = any(%(among)b))
+                  and id <> all(%(besides)b::text[])
+                  and (%(among)b::text[] is null or id = any(%(among)b::text[]))
                   and approved_at <= %(now)s - make_interval(days => programme.expire_after_days)
                   and not exists (
                       select
@@ -118,8 +118,8 @@ async def lock_reviewed(tx: Tx, wanted: Wanted) -> list[Unrequested]:
         join ledger.programmes as programme on programme.id = cashback.programme_id
         where state = 'review'
           and programme.paused_at is null
-          and cashback.id <> all(%(besides)b)
-          and (%(among)b::text[] is null or cashback.id = any(%(among)b))
+          and cashback.id <> all(%(besides)b::text[])
+          and (%(among)b::text[] is null or cashback.id = any(%(among)b::text[]))
           and (is_rejected or approvals >= case when payable_minor > second_above_minor then 2 else 1 end)
         order by position
         limit %(limit)s
@@ -191,7 +191,7 @@ async def _judged(tx: Tx, cashback_ids: Sequence[str], *, now: datetime) -> list
             from ledger.reviews
             where cashback_id = cashback.id
         ) as said
-        where cashback.id = any(%(ids)b)
+        where cashback.id = any(%(ids)b::text[])
         order by cashback.id
         """,
         {"ids": list(cashback_ids), "now": now},
@@ -214,7 +214,7 @@ async def _refunds(tx: Tx, cashback_ids: Sequence[str]) -> dict[str, tuple[tuple
         select cashback_id, owner, sum(amount)
         from ledger.transfers as transfer
         join ledger.accounts as account on account.id = transfer.credit_account
-        where cashback_id = any(%(ids)b)
+        where cashback_id = any(%(ids)b::text[])
           and cause = 'refund'
           and kind in ('budget', 'funding')
         group by cashback_id, owner

@@ -22,7 +22,7 @@ async def lock_approved(tx: Tx, cashback_ids: Sequence[str]) -> list[Payable]:
         from ledger.cashback_ledger as cashback
         join ledger.recipients as recipient using (user_id)
         join ledger.programmes as programme on programme.id = cashback.programme_id
-        where cashback.id = any(%(ids)b)
+        where cashback.id = any(%(ids)b::text[])
           and cashback.state = 'approved'
           and programme.paused_at is null
         order by cashback.position
@@ -123,7 +123,7 @@ async def lock_requested(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, Reque
         """
         select id, user_id, requested_units, mint_number, state, reversals, net_minor = 0, requested_at
         from ledger.cashback_ledger
-        where mint_number = any(%(numbers)b)
+        where mint_number = any(%(numbers)b::bigint[])
         order by position
         for update
         """,
@@ -266,7 +266,7 @@ async def note_retired(tx: Tx, cashback_ids: Sequence[str], *, failure: str) -> 
         """
         update ledger.cashback_ledger
         set failure = %(failure)s
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
           and state = 'stuck'
           and failure <> %(failure)s
         """,

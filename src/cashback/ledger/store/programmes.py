@@ -124,7 +124,7 @@ async def taken(tx: Tx, currencies: Sequence[str]) -> list[str]:
         """
         select currency
         from ledger.programme_currencies
-        where currency = any(%(currencies)b)
+        where currency = any(%(currencies)b::text[])
           and ends_at is null
         order by currency
         """,

@@ -47,7 +47,7 @@ async def by_ids(tx: Tx, cashback_ids: Sequence[str]) -> list[Cashback]:
     cursor = await tx.execute(
         f"""
         {_SELECT}
-        where cashback.id = any(%(ids)b)
+        where cashback.id = any(%(ids)b::text[])
         """,
         {"ids": list(cashback_ids)},
     )
@@ -59,7 +59,7 @@ async def by_purchases(tx: Tx, purchase_ids: Sequence[str]) -> list[Cashback]:
     cursor = await tx.execute(
         f"""
         {_SELECT}
-        where purchase_id = any(%(ids)b)
+        where purchase_id = any(%(ids)b::text[])
         """,
         {"ids": list(purchase_ids)},
     )

@@ -95,7 +95,7 @@ async def lock_cashbacks(tx: Tx, user_id: str, states: Sequence[State]) -> list[
         select state
         from ledger.cashback_ledger
         where user_id = %(user)s
-          and state = any(%(states)b)
+          and state = any(%(states)b::text[])
         order by position
         for update
         """,

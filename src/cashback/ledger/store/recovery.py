@@ -14,7 +14,7 @@ async def lock_standing(tx: Tx, *, cashback_ids: Sequence[str], numbers: Sequenc
         select id, user_id, programme_id, currency, payable_minor,
                coalesce(requested_units, payable_units - netted_units), traceparent, state, mint_number
         from ledger.cashback_ledger
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
            or mint_number = any(%(numbers)b::bigint[])
         order by position
         for update

@@ -84,7 +84,7 @@ async def among(tx: Tx, mint_numbers: Sequence[int]) -> dict[int, int]:
         """
         select number, reversals
         from ledger.retired_numbers
-        where number = any(%(numbers)b)
+        where number = any(%(numbers)b::bigint[])
         """,
         {"numbers": list(mint_numbers)},
     )

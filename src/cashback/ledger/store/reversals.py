@@ -16,7 +16,7 @@ async def lock(tx: Tx, purchase_ids: Sequence[str]) -> list[Reversible]:
         """
         select id
         from ledger.cashback_ledger
-        where purchase_id = any(%(purchases)b)
+        where purchase_id = any(%(purchases)b::text[])
         order by position
         for no key update
         """,
@@ -107,7 +107,7 @@ async def mark_netted(tx: Tx, cashbacks: Sequence[Payable], *, actor: str, cause
             update ledger.cashback_ledger
             set state = 'netted',
                 netted_units = payable_units
-            where id = any(%(ids)b)
+            where id = any(%(ids)b::text[])
               and state = 'approved'
             returning id
         ),
@@ -132,7 +132,7 @@ async def mark_reversed(tx: Tx, cashback_ids: Sequence[str], *, actor: str, caus
         with reversed as (
             update ledger.cashback_ledger
             set state = 'reversed'
-            where id = any(%(ids)b)
+            where id = any(%(ids)b::text[])
               and state = 'minted'
               and net_minor = 0
             returning id
@@ -185,7 +185,7 @@ async def _locked(tx: Tx, cashback_ids: Sequence[str]) -> list[Reversible]:
                coalesce((select refund_policy from ledger.programmes where id = programme_id), 'net_future'),
                traceparent, debited_minor
         from ledger.cashback_ledger as cashback
-        where cashback.id = any(%(ids)b)
+        where cashback.id = any(%(ids)b::text[])
         order by position
         """,
         {"ids": list(cashback_ids)},

@@ -88,7 +88,7 @@ async def of_cashbacks(tx: Tx, cashback_ids: Sequence[str]) -> dict[str, tuple[R
         """
         select cashback_id, verdict, person, reason, at
         from ledger.reviews
-        where cashback_id = any(%(ids)b)
+        where cashback_id = any(%(ids)b::text[])
         order by cashback_id, position
         """,
         {"ids": list(cashback_ids)},

@@ -15,7 +15,7 @@ async def overdue(tx: Tx, *, now: datetime, besides: Sequence[str], limit: int) 
         from ledger.cashback_ledger
         where state = 'mint_requested'
           and reissue_after <= %(now)s
-          and id <> all(%(besides)b)
+          and id <> all(%(besides)b::text[])
         order by reissue_after
         limit %(limit)s
         """,
@@ -30,7 +30,7 @@ async def lock_overdue(tx: Tx, cashback_ids: Sequence[str], *, now: datetime) ->
         """
         select id, request, traceparent, reissues
         from ledger.cashback_ledger
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
           and state = 'mint_requested'
           and reissue_after <= %(now)s
         order by position
@@ -81,7 +81,7 @@ async def linked(tx: Tx, *, besides: Sequence[str], limit: int) -> list[str]:
         select user_id
         from ledger.recipients
         where released_at is null
-          and user_id <> all(%(besides)b)
+          and user_id <> all(%(besides)b::text[])
         order by linked_at
         limit %(limit)s
         """,
@@ -96,7 +96,7 @@ async def lock_linked(tx: Tx, users: Sequence[str]) -> list[str]:
         """
         select user_id
         from ledger.recipients
-        where user_id = any(%(users)b)
+        where user_id = any(%(users)b::text[])
           and released_at is null
         order by user_id
         for update skip locked
@@ -116,7 +116,7 @@ async def waiting_of(tx: Tx, users: Sequence[str], *, limit: int) -> list[str]:
         select cashback.id
         from ledger.cashback_ledger as cashback
         join ledger.programmes as programme on programme.id = cashback.programme_id
-        where cashback.user_id = any(%(users)b)
+        where cashback.user_id = any(%(users)b::text[])
           and cashback.state = 'approved'
           and programme.paused_at is null
         order by cashback.user_id, cashback.position
@@ -133,7 +133,7 @@ async def mark_released(tx: Tx, users: Sequence[str], *, at: datetime) -> None:
         """
         update ledger.recipients
         set released_at = %(at)s
-        where user_id = any(%(users)b)
+        where user_id = any(%(users)b::text[])
         """,
         {"users": list(users), "at": at},
     )

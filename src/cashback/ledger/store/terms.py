@@ -43,7 +43,7 @@ async def in_force(
                       and before.starts_at < taken.starts_at
                       and before.ends_at > before.starts_at) as reaches_back
             ) as place
-            where currency = any(%(currencies)b)
+            where currency = any(%(currencies)b::text[])
               and case when %(programme)s::text is not null then programme_id = %(programme)s
                   else (ends_at is null or (ends_at > %(earliest)s and ends_at > starts_at))
                    and (starts_at <= %(latest)s or reaches_back) end
@@ -133,7 +133,7 @@ async def campaigns(tx: Tx, programme_ids: Sequence[str]) -> dict[str, dict[str,
                least(closed_at, ended_at)
         from ledger.campaigns as campaign
         join ledger.programmes as programme on programme.id = programme_id
-        where programme_id = any(%(ids)b)
+        where programme_id = any(%(ids)b::text[])
         """,
         {"ids": list(programme_ids)},
     )
@@ -157,7 +157,7 @@ async def budgets(tx: Tx, campaign_ids: Sequence[str]) -> dict[str, Minor]:
         """
         select owner, sum(balance)
         from ledger.accounts
-        where owner = any(%(ids)b)
+        where owner = any(%(ids)b::text[])
           and kind = 'budget'
         group by owner
         """,

@@ -48,7 +48,7 @@ async def note_returns(tx: Tx, cashback_ids: Sequence[str]) -> None:
         """
         update ledger.waitlist
         set has_returns = true
-        where cashback_id = any(%(ids)b)
+        where cashback_id = any(%(ids)b::text[])
         """,
         {"ids": list(cashback_ids)},
     )
@@ -126,8 +126,8 @@ async def take(tx: Tx, campaign_id: str, wanted: Wanted) -> list[Waiting]:
         join ledger.decisions as decision on decision.cashback_id = cashback.id
         where state = 'waitlisted'
           and (is_over or waits_until <= %(now)s or wanted_minor <= budget or has_returns)
-          and cashback.id <> all(%(besides)b)
-          and (%(among)b::text[] is null or cashback.id = any(%(among)b))
+          and cashback.id <> all(%(besides)b::text[])
+          and (%(among)b::text[] is null or cashback.id = any(%(among)b::text[]))
         order by line.position
         limit %(limit)s
         for update of cashback skip locked
@@ -172,7 +172,7 @@ async def seen(tx: Tx, cashback_ids: Sequence[str]) -> None:
         """
         update ledger.waitlist
         set has_returns = false
-        where cashback_id = any(%(ids)b)
+        where cashback_id = any(%(ids)b::text[])
         """,
         {"ids": list(cashback_ids)},
     )
@@ -184,12 +184,12 @@ async def decline(tx: Tx, cashback_ids: Sequence[str], *, actor: str, cause: str
         """
         with gone as (
             delete from ledger.waitlist
-            where cashback_id = any(%(ids)b)
+            where cashback_id = any(%(ids)b::text[])
         ),
         ended as (
             update ledger.cashback_ledger
             set state = 'declined'
-            where id = any(%(ids)b)
+            where id = any(%(ids)b::text[])
               and state = 'waitlisted'
             returning id
         )

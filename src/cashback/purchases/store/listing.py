@@ -137,7 +137,7 @@ async def refund_answers(tx: Tx, refund_ids: Sequence[str]) -> Mapping[str, byte
         """
         select id, answer
         from purchases.refunds
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
         """,
         {"ids": list(refund_ids)},
     )

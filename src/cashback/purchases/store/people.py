@@ -33,7 +33,7 @@ async def lock_users(tx: Tx, user_ids: Sequence[str]) -> None:
         """
         select
         from purchases.users
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
         order by id
         for no key update
         """,
@@ -63,7 +63,7 @@ async def read_users(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
             limit 1
         ) as blocked on users.is_blocked
         left join purchases.wallet_changes as waiting on waiting.user_id = users.id and waiting.ended_at is null
-        where users.id = any(%(ids)b)
+        where users.id = any(%(ids)b::text[])
         """,
         {"ids": list(user_ids)},
     )
@@ -92,7 +92,7 @@ async def read_ids_by_reference(tx: Tx, references: Sequence[str]) -> dict[str, 
         """
         select reference, array_agg(id order by created_at, id)
         from purchases.users
-        where reference = any(%(references)b)
+        where reference = any(%(references)b::text[])
         group by reference
         """,
         {"references": list(references)},
@@ -139,7 +139,7 @@ async def read_merchants(tx: Tx, merchant_ids: Sequence[str]) -> dict[str, Merch
             order by position desc
             limit 1
         ) as deactivated on not merchants.is_active
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
         """,
         {"ids": list(merchant_ids)},
     )

@@ -103,7 +103,7 @@ async def refunds(
         """
         select purchase_id, position, answer
         from purchases.refunds
-        where purchase_id = any(%(ids)b)
+        where purchase_id = any(%(ids)b::text[])
           and (purchase_id, position) > (%(purchase)s, %(position)s)
         order by purchase_id, position
         limit %(limit)s

@@ -20,11 +20,11 @@ async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) ->
         """
         select id, not is_blocked, tier, null, '{}'::text[]
         from purchases.users
-        where id = any(%(users)b)
+        where id = any(%(users)b::text[])
         union all
         select id, is_active, null, mcc, owners
         from purchases.merchants
-        where id = any(%(merchants)b)
+        where id = any(%(merchants)b::text[])
         """,
         {"users": list(users), "merchants": list(merchants)},
     )
@@ -107,7 +107,7 @@ async def read_many(tx: Tx, purchase_ids: Sequence[str]) -> dict[str, Purchase]:
         """
         select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, created_at, lines
         from purchases.purchases
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
         """,
         {"ids": list(purchase_ids)},
     )

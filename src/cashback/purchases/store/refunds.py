@@ -24,7 +24,7 @@ async def find(tx: Tx, *, ids: Sequence[str], names: Sequence[Name]) -> list[Ref
         """
         select id, merchant_id, user_id, reference, amount_minor, currency, lines
         from purchases.purchases
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
         union
         select purchase.id, merchant_id, user_id, reference, amount_minor, currency, lines
         from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)

@@ -62,7 +62,7 @@ async def standings(tx: Tx, user_ids: Sequence[str]) -> dict[str, WalletStanding
             limit 1
         ) as wallet on true
         left join purchases.wallet_changes as change on change.user_id = users.id and change.ended_at is null
-        where users.id = any(%(ids)b)
+        where users.id = any(%(ids)b::text[])
         """,
         {"ids": list(user_ids)},
     )
@@ -134,7 +134,7 @@ async def end(tx: Tx, change_ids: Sequence[str], *, as_: Ended, at: datetime) ->
         update purchases.wallet_changes
         set ended_at = %(at)s,
             ended_as = %(as)s
-        where id = any(%(ids)b)
+        where id = any(%(ids)b::text[])
           and ended_at is null
         """,
         {"ids": list(change_ids), "as": as_.value, "at": at},
@@ -163,7 +163,7 @@ async def read(tx: Tx, change_ids: Sequence[str]) -> dict[str, WalletChange]:
         f"""
         select {_CHANGE}
         from purchases.wallet_changes as change
-        where change.id = any(%(ids)b)
+        where change.id = any(%(ids)b::text[])
         """,
         {"ids": list(change_ids)},
     )

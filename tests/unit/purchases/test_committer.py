@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 
 from cashback.kernel.errors import Broken, CashbackError, Unavailable
 from cashback.purchases.model import Overloaded
@@ -54,6 +55,20 @@ async def test_those_who_wait_while_a_commit_runs_form_the_next_batch() -> None:
     gate.open.set()
     await asyncio.gather(*callers)
     assert gate.batches == [[0], [1, 2, 3], [4, 5]]
+
+
+async def test_it_is_told_how_many_wait_for_the_next_batch() -> None:
+    """Whoever is in the batch under way waits no more, and neither does who was turned away."""
+    gate = Gate()
+    committer: GroupCommitter[int, str] = GroupCommitter(gate.commit, Limits())
+    callers = [asyncio.create_task(committer.submit([0]))]
+    await turn()
+    callers += [asyncio.create_task(committer.submit([number, number])) for number in range(1, 3)]
+    await turn()
+    assert REGISTRY.get_sample_value("cashback_purchases_waiting") == 4
+    gate.open.set()
+    await asyncio.gather(*callers)
+    assert REGISTRY.get_sample_value("cashback_purchases_waiting") == 0
 
 
 async def test_a_second_batch_runs_beside_the_first_when_it_is_worth_it() -> None:

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, post
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.spec import Operation
+from litestar.types import ASGIApp, Send
 
 from cashback.kernel.http.problems import problems
 
@@ -41,9 +42,33 @@ class _Made(msgspec.Struct, frozen=True):
 _made: Final = msgspec.json.Decoder(_Made)
 
 
-def marks(*, is_replay: bool, is_rebuilt: bool) -> dict[str, str]:
-    """Return the headers of an answer that was given before, or made anew; none of one that is new."""
-    return ({REPLAYED: "true"} if is_replay else {}) | ({REBUILT: "true"} if is_rebuilt else {})
+class Kept(Response[Any]):
+    """An answer in the very bytes that are kept, or made of such: they are sent as they are.
+
+    The framework minds cookies, encoders and media types on the way, and takes longer than reading and checking a body.
+    """
+
+    def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]  # litestar calls it alone
+        """Return what sends it."""
+        body: bytes = self.content
+        head: list[tuple[bytes, bytes]] = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()),
+        ]
+
+        async def send_all(_: Any, __: Any, send: Send) -> None:  # noqa: ANN401  # ASGI's own
+            """Send it."""
+            await send({"type": "http.response.start", "status": 201, "headers": head})
+            await send({"type": "http.response.body", "body": body, "more_body": False})
+
+        return send_all
+
+
+def kept(document: bytes, *, is_replay: bool, is_rebuilt: bool) -> Response[Any]:
+    """Return the response to a command that was done: marked when it was done before, or made anew."""
+    marks = ({REPLAYED: "true"} if is_replay else {}) | ({REBUILT: "true"} if is_rebuilt else {})
+    return Kept(document, headers=marks)
 
 
 def command_route(  # each named at the route, where it is read

@@ -17,6 +17,7 @@ import msgspec
 from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from cashback.kernel.lifecycle.together import Together
 from cashback.kernel.problem import MEDIA_TYPE, problem_document
 from cashback.kernel.safety import Headers, Safety
 from cashback.kernel.telemetry import trace
@@ -150,6 +151,8 @@ class BoundedHttp(HttpToolsProtocol):
         if kinds == [LINES_MEDIA_TYPE.encode()]:
             self._lines_until_s = self.loop.time() + LINES_WITHIN_S
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":
+            self.cycle.transport = Together(self.transport)  # type: ignore[assignment]  # all that an answer asks of one
         if self._is_turned_away:
             # How we are is told, and then the place is free again, whatever else was sent along.
             self.cycle.keep_alive = False

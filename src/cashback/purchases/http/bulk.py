@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 
 from cashback.kernel.errors import Rejected
 from cashback.kernel.http import IdempotencyKey, Problem, charge
-from cashback.kernel.http.commands import marks
+from cashback.kernel.http.commands import kept
 from cashback.kernel.http.problems import part_of_answer
 from cashback.purchases.http.commands import command_route
 from cashback.purchases.http.purchases import PurchaseBody, command_of
@@ -83,9 +83,7 @@ async def create_purchases(
         "refused": len(outcomes) - recorded - replayed,
     }
     is_rebuilt = any(isinstance(outcome, Recorded) and outcome.is_rebuilt for outcome in outcomes)
-    headers = marks(is_replay=replayed > 0 and not recorded, is_rebuilt=is_rebuilt)
-    told: Any = _encoder.encode(document)
-    return Response(told, status_code=201, media_type="application/json", headers=headers)
+    return kept(_encoder.encode(document), is_replay=replayed > 0 and not recorded, is_rebuilt=is_rebuilt)
 
 
 def _command(request: Request[Any, Any, Any], body: PurchaseBody, key: str, place: int) -> NewPurchase:

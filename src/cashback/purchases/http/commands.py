@@ -7,7 +7,7 @@ from litestar import Request, Response
 
 from cashback.kernel.errors import NotFound
 from cashback.kernel.http import Principal, Scope, principal_of, require_operator
-from cashback.kernel.http.commands import command_route, marks
+from cashback.kernel.http.commands import command_route, kept
 from cashback.kernel.ids import is_id
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.model import OPERATOR, FieldInvalid, Order, Outcome, Refused
@@ -121,5 +121,4 @@ def answer(outcome: Outcome) -> Response[Any]:
     """
     if isinstance(outcome, Refused):
         raise outcome.error
-    headers = marks(is_replay=outcome.is_replay, is_rebuilt=outcome.is_rebuilt)
-    return Response(outcome.answer, status_code=201, media_type="application/json", headers=headers)
+    return kept(outcome.answer, is_replay=outcome.is_replay, is_rebuilt=outcome.is_rebuilt)

@@ -58,6 +58,7 @@ class GroupCommitter(Generic[T, R]):
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        WAITING.set_function(lambda: len(self._waiting))
         # That of whoever made us, the process: what a batch logs is nobody's request in particular.
         self._context = copy_context()
 
@@ -77,9 +78,13 @@ class GroupCommitter(Generic[T, R]):
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[R]] = [loop.create_future() for _ in items]
         self._waiting.extend(zip(items, futures, strict=True))
-        WAITING.set(len(self._waiting))
-        # Not at once but in the next turn of the loop: whoever submits in this turn shares the commit, at no delay.
-        loop.call_soon(self._start)
+        if self._may_start():
+            # Not at once but in the next turn of the loop: whoever submits in this turn shares the commit, at no delay.
+            # Otherwise the batch under way starts the next one as it ends.
+            loop.call_soon(self._start)
+        if len(futures) == 1:
+            # Each request has one, and would be woken a turn of the loop later by what gathers several.
+            return [await futures[0]]
         return list(await asyncio.gather(*futures))
 
     async def close(self, *, within_s: float = CLOSE_WITHIN_S) -> None:
@@ -125,7 +130,6 @@ class GroupCommitter(Generic[T, R]):
             item, future = self._waiting.popleft()
             if not future.done():
                 batch.append((item, future))
-        WAITING.set(len(self._waiting))
         return batch
 
     def _ended(self, task: asyncio.Task[None]) -> None:

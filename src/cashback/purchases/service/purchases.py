@@ -74,7 +74,10 @@ class Purchases:
 
     async def record_one(self, purchase: NewPurchase) -> Outcome:
         """Record one purchase, as `record` does."""
-        return (await self._record([purchase]))[0]
+        now = self._clock.now()
+        if problem := _problem(purchase, now):
+            return Refused(problem)
+        return (await self._outcomes([_arrived(purchase, now)]))[0]
 
     async def purchase(self, purchase_id: str) -> Purchase:
         """Return one purchase.

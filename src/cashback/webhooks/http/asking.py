@@ -7,7 +7,7 @@ from litestar import Request, Response
 from litestar.params import PathParameter
 
 from cashback.kernel.http import principal_of
-from cashback.kernel.http.commands import marks
+from cashback.kernel.http.commands import kept
 from cashback.kernel.telemetry import current_traceparent
 from cashback.webhooks.service.commands import Asked, Done
 
@@ -29,5 +29,4 @@ def asked_by(request: Request[Any, Any, Any], key: str) -> Asked:
 
 def answer(done: Done) -> Response[Any]:
     """Return the response to a command, marked when it is a replay."""
-    headers = marks(is_replay=done.is_replay, is_rebuilt=done.is_rebuilt)
-    return Response(done.answer, status_code=201, media_type="application/json", headers=headers)
+    return kept(done.answer, is_replay=done.is_replay, is_rebuilt=done.is_rebuilt)

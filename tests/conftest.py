@@ -14,7 +14,7 @@ from xdist.remote import Producer
 from cashback.kernel.config import environment
 from cashback.processes.embedded import EmbeddedAnvil, EmbeddedNats, EmbeddedPostgres, cache_dir, find_anvil
 from tests.support.remains import logs_since
-from tests.support.servers import Databases
+from tests.support.servers import Databases, shared_postgres
 from tests.support.shares import Shares
 
 # How fast something is says a benchmark, never a test: on a loaded machine any example may take its time.
@@ -22,9 +22,6 @@ settings.register_profile("cashback", deadline=None, suppress_health_check=[Heal
 settings.load_profile("cashback")
 
 FAILED: Final = pytest.StashKey[bool]()
-
-LITTLE_LOG: Final = {"max_wal_size": "256MB"}
-"""Each copy of a database is written to the log: nox keeps the servers' files in memory, and 1 GB a server is much."""
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares | None:
@@ -60,7 +57,7 @@ def logs_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """Give a PostgreSQL that survives its own death, though not the machine's."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False, settings=LITTLE_LOG) as server:
+    with shared_postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 
@@ -86,9 +83,11 @@ def anvil(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iter
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: EmbeddedPostgres) -> Databases:
+def databases(postgres: EmbeddedPostgres) -> Iterator[Databases]:
     """Give the maker of databases on the session's PostgreSQL."""
-    return Databases(postgres)
+    made = Databases(postgres)
+    yield made
+    made.close()
 
 
 @pytest.fixture

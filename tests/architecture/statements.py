@@ -8,6 +8,7 @@ sub-select asks, or that another part of it reads.
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 from tests.architecture.tidy import ROOT
@@ -21,6 +22,7 @@ _LOCKED: Final = re.compile(rf"\bfor (?:no key )?update\b|\bfor (?:key )?share\b
 _WAITED: Final = re.compile(r"\bpg_advisory_(?:xact_)?lock|\bon conflict\b")
 
 
+@cache
 def statements() -> dict[str, str]:
     """Return what every function of the package executes, by `file:function`, with the constants in it written out."""
     paths = sorted(path for path in PACKAGE.rglob("*.py") if "wire" not in path.parts)

@@ -5,7 +5,8 @@ test_tidy.py holds them against every file, and plants a violation of each to se
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,6 +15,7 @@ LINES_PER_FUNCTION = 60
 BANNED_MODULES = frozenset({"common", "core", "helper", "helpers", "misc", "util", "utils"})
 BANNED_ENDINGS = ("Base", "DTO", "Data", "Helper", "Impl", "Info", "Manager", "Processor", "Util", "Utils")
 INVARIANTS = frozenset(f"I{number}" for number in range(1, 11))
+CITED = re.compile(r"\bI(?:10|[1-9])\b")
 
 # Where an amount may pass. What lies outside (processes, telemetry, the node's wire) may count seconds and ratios.
 MONEY = re.compile(r"src/cashback/((purchases|ledger|minting)/|chain/(model|rules|store)|kernel/money)")
@@ -22,6 +24,12 @@ MONEY = re.compile(r"src/cashback/((purchases|ledger|minting)/|chain/(model|rule
 IGNORE = re.compile(r"#\s*(noqa(: *[A-Z]+[0-9]+(, *[A-Z]+[0-9]+)*)?|type: ignore(\[[a-z-]+(, *[a-z-]+)*\])?)")
 
 Rule = Callable[[str, str], Iterator[str]]
+
+
+@lru_cache(maxsize=1)
+def _nodes(text: str) -> tuple[ast.AST, ...]:
+    """Return all that a file consists of: whoever holds several rules against it, one after the other, parses once."""
+    return tuple(ast.walk(ast.parse(text)))
 
 
 def python_files() -> list[str]:
@@ -42,7 +50,7 @@ def long_file(path: str, text: str) -> Iterator[str]:
 
 def long_function(path: str, text: str) -> Iterator[str]:
     """Complain about a function that is longer than a page."""
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > LINES_PER_FUNCTION:
@@ -59,7 +67,7 @@ def drawer_module(path: str, text: str) -> Iterator[str]:
 
 def hollow_class(path: str, text: str) -> Iterator[str]:
     """Complain about a class whose last word says nothing."""
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, ast.ClassDef) and node.name.endswith(BANNED_ENDINGS):
             yield f"{path}:{node.lineno}: {node.name} ends in a word that says nothing"
 
@@ -68,9 +76,9 @@ def _is_seconds(name: str | None) -> bool:
     return name is not None and name.lower().endswith("_s")
 
 
-def _seconds(tree: ast.AST) -> Iterator[ast.AST]:
+def _seconds(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Yield what belongs to a name in seconds (`deadline_s`): time is no money, and may be a float."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.arguments):
             positional = [*node.posonlyargs, *node.args]
             defaults = [None] * (len(positional) - len(node.defaults)) + list(node.defaults)
@@ -88,9 +96,9 @@ def float_near_money(path: str, text: str) -> Iterator[str]:
     """Complain about a float where an amount may pass: the type, a literal, a true division."""
     if not MONEY.match(path):
         return
-    tree = ast.parse(text)
-    excused = {id(inner) for outer in _seconds(tree) for inner in ast.walk(outer)}
-    for node in ast.walk(tree):
+    nodes = _nodes(text)
+    excused = {id(inner) for outer in _seconds(nodes) for inner in ast.walk(outer)}
+    for node in nodes:
         is_type = isinstance(node, ast.Name) and node.id == "float"
         is_literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
         # `/` makes a float of two integers; exact ratios are built with Fraction(a, b), whole ones with `//`.
@@ -102,10 +110,9 @@ def float_near_money(path: str, text: str) -> Iterator[str]:
 def sleep(path: str, text: str) -> Iterator[str]:
     """Complain about sleeping: a thread never, a test not even with asyncio, except to yield once."""
     is_test = path.startswith("tests/")
-    for node in ast.walk(ast.parse(text)):
-        if not isinstance(node, ast.Call):
+    for node in _nodes(text):
+        if not isinstance(node, ast.Call) or "sleep" not in (called := ast.unparse(node.func)):
             continue
-        called = ast.unparse(node.func)
         is_yield = called == "asyncio.sleep" and [ast.unparse(arg) for arg in node.args] == ["0"]
         if called == "time.sleep" or (is_test and called.split(".")[-1] == "sleep" and not is_yield):
             yield f"{path}:{node.lineno}: `{ast.unparse(node)}`: wait on a fact with a deadline"
@@ -123,7 +130,7 @@ def tests_in(path: str, text: str) -> list[ast.FunctionDef | ast.AsyncFunctionDe
     """Return the test functions of a file under tests/."""
     if not path.startswith("tests/"):
         return []
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [node for node in _nodes(text) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return [node for node in functions if node.name.startswith("test_")]
 
 
@@ -137,9 +144,9 @@ def silent_test(path: str, text: str) -> Iterator[str]:
 def invariants_cited(path: str, text: str) -> frozenset[str]:
     """Return the invariants that the tests of this file cite, in a docstring or by `@pytest.mark.invariant("I2")`."""
     cited: set[str] = set()
-    for test in tests_in(path, text):
+    for test in tests_in(path, text) if CITED.search(text) else ():
         marks = [ast.unparse(mark) for mark in test.decorator_list if "invariant" in ast.unparse(mark)]
-        cited.update(re.findall(r"\bI(?:10|[1-9])\b", " ".join([ast.get_docstring(test) or "", *marks])))
+        cited.update(CITED.findall(" ".join([ast.get_docstring(test) or "", *marks])))
     return frozenset(cited)
 
 

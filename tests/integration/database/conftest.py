@@ -7,12 +7,13 @@ import pytest
 from cashback.processes.embedded import EmbeddedPostgres
 from tests.integration.database import rights
 from tests.integration.database.attempts import Attempt
+from tests.support.servers import shared_postgres
 
 
 @pytest.fixture(scope="package")
 def provided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """Give a PostgreSQL with the databases of all services and their roles, whose password is `rights.PASSWORD`."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("provided"), durable=False) as server:
+    with shared_postgres(tmp_path_factory.mktemp("provided")) as server:
         yield server
 
 

@@ -39,6 +39,7 @@ from cashback.purchases.model import (
     User,
 )
 from tests.support.servers import Databases
+from tests.support.witness import Witness
 
 ROLES: Final = tuple(f"cashback_{of}" for of in ("owner", "api", "ledger", "relay", "auditor", "operator", "webhooks"))
 PASSWORD: Final = "password-of-a-test"
@@ -92,6 +93,7 @@ class World:
     def __init__(self, dsns: Dsns, *, api: Database, worker: Database, auditor: Database, operator: Database) -> None:
         """Work on four connections' worth of roles; nothing is stored yet."""
         self.dsns = dsns
+        self.witness = Witness(dsns.superuser)
         self.api, self.worker, self.auditor = api, worker, auditor
         self.clock = ManualClock(START)
         self.policy = MintPolicy()
@@ -116,8 +118,7 @@ class World:
             Rejected: why it was refused.
         """
         command = ProgrammeStart(owner=OPERATOR, key=new_key(), **msgspec.structs.asdict(terms))
-        outcome = await self.programmes.create(command)
-        if isinstance(outcome, Refused):
+        if isinstance(outcome := await self.programmes.create(command), Refused):
             raise outcome.error
         return await self.readings.programme(decoded(outcome, ProgrammeAnswer).id)
 
@@ -167,9 +168,7 @@ class World:
 
     async def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return what the superuser sees."""
-        async with await psycopg.AsyncConnection.connect(self.dsns.superuser) as connection:
-            cursor = await connection.execute(statement.encode(), parameters)
-            return list(await cursor.fetchall()) if cursor.description else []
+        return await self.witness.rows(statement, *parameters)
 
     async def one(self, statement: str, *parameters: object) -> Any:  # noqa: ANN401  # whatever the statement asks for
         """Return the only value that the superuser sees."""
@@ -190,6 +189,7 @@ async def open_world(dsns: Dsns, *, connections_max: int = 8, kind: type[World] 
         ]
         world = kind(dsns, api=api, worker=worker, auditor=auditor, operator=operator)
         stack.push_async_callback(world.purchases.close)
+        stack.push_async_callback(world.witness.close)
         yield world
 
 

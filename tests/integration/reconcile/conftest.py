@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cashback.processes.embedded import EmbeddedAnvil, EmbeddedPostgres
+from cashback.processes.embedded import EmbeddedAnvil
 from tests.integration.reconcile.story import HISTORY_BLOCKS, Scene, Story, retold, tell
+from tests.support.servers import shared_postgres
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +16,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, anvil_program: Path) -> Iter
     """Give a history on servers of its own: its roles have the passwords of one plan."""
     folder = tmp_path_factory.mktemp("reconcile")
     node = EmbeddedAnvil(folder / "anvil", program=anvil_program, block_time_s=None, history_blocks=HISTORY_BLOCKS)
-    with EmbeddedPostgres(folder / "postgres", durable=False) as server, node:
+    with shared_postgres(folder / "postgres") as server, node:
         yield asyncio.run(tell(server, node))
 
 

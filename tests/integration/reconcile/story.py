@@ -144,6 +144,7 @@ async def retold(story: Story) -> AsyncIterator[Scene]:
     """Yield a copy of the story, and take everything back at the end of the block."""
     copies = Databases(story.server)
     with ExitStack() as databases:
+        databases.callback(copies.close)
         dsns = {name: databases.enter_context(copies.fresh(name)) for name in DATABASES}
         open_fence(dsns["cashback"])
         async with _adapter(story.plan, story.server, story.node, story.where, dsns["chain"]) as bench:

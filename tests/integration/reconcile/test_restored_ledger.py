@@ -1,7 +1,7 @@
 """A ledger that was restored from an older backup while minting and the chain went on: halted, listed, recovered."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import msgspec
 import psycopg
@@ -66,7 +66,7 @@ async def restored(scene: Scene) -> AsyncIterator[Restored]:
     async with scene.ledger() as ledger:
         [bought] = await ledger.record(buy(await ledger.user(), await ledger.merchant()))
     name = str(conninfo_to_dict(scene.dsns["cashback"])["dbname"])
-    with Databases(scene.story.server).fresh(name) as backup:
+    with closing(Databases(scene.story.server)) as copies, copies.fresh(name) as backup:
         async with scene.ledger() as ledger:
             await ledger.request()
             [forgotten] = await ledger.record(buy(await ledger.user(), await ledger.merchant()))

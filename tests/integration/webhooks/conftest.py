@@ -1,6 +1,7 @@
 """A database of its own for each test, and a shop on this machine."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ async def world(databases: Databases) -> AsyncIterator[World]:
             Database.open(dsns.of("cashback_webhooks"), name="webhooks") as worker,
             open_shop() as shop,
         ):
-            yield World(dsns, api=api, worker=worker, shop=shop)
+            with closing(World(dsns, api=api, worker=worker, shop=shop)) as world:
+                yield world
 
 
 @pytest.fixture

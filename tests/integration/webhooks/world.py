@@ -130,6 +130,7 @@ class World:
         """Work with two roles."""
         self.dsns, self.api, self.worker, self.shop = dsns, api, worker, shop
         self.merchants: dict[str, str] = {}
+        self._superuser: psycopg.Connection | None = None
         self.endpoints = Endpoints(SystemClock(), keys=KEYS, types=TYPES, allow_loopback=True)
 
     async def endpoint(
@@ -188,9 +189,15 @@ class World:
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a statement as the superuser, none for what gives none."""
-        with psycopg.connect(self.dsns.superuser, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode(), parameters)
-            return cursor.fetchall() if cursor.description else []
+        if self._superuser is None:
+            self._superuser = psycopg.connect(self.dsns.superuser, autocommit=True, prepare_threshold=None)
+        cursor = self._superuser.execute(statement.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._superuser is not None:
+            self._superuser.close()
 
     def states(self) -> list[str]:
         """Return the states of all deliveries, sorted."""

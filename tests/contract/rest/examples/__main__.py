@@ -2,20 +2,21 @@
 
 import asyncio
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
-from cashback.processes.embedded import EmbeddedPostgres
 from tests.contract.rest.examples.recording import FILE, recorded, text_of
 from tests.integration.ledger.world import fresh_database
-from tests.support.servers import Databases
+from tests.support.servers import Databases, shared_postgres
 
 
 def main() -> None:
     """Record and write."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        EmbeddedPostgres(Path(folder) / "postgres", durable=False) as server,
-        fresh_database(Databases(server)) as dsns,
+        shared_postgres(Path(folder) / "postgres") as server,
+        closing(Databases(server)) as databases,
+        fresh_database(databases) as dsns,
     ):
         FILE.write_text(text_of(asyncio.run(recorded(dsns))))
 

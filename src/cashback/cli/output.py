@@ -29,6 +29,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
+from cashback.cli.shown import as_text
 from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
@@ -183,7 +184,7 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     width = max((len(name) for name in facts), default=0)
     click.echo(click.style(title, bold=True))
     for name, value in facts.items():
-        click.echo(f"  {name:<{width}}  {_text(value)}".rstrip())
+        click.echo(f"  {name:<{width}}  {as_text(value)}".rstrip())
 
 
 def print_commands(title: str, commands: Mapping[str, str]) -> None:
@@ -207,20 +208,13 @@ def print_records(title: str, records: Sequence[Mapping[str, object]], *, as_jso
     elif not records:
         say(f"{title}: none")
     else:
-        columns = [name for name in records[0] if any(_text(record[name]) for record in records)]
+        columns = [name for name in records[0] if any(as_text(record[name]) for record in records)]
         print_table(title, columns, [[record[name] for name in columns] for record in records])
-
-
-def _text(value: object) -> str:
-    """Return a value as a person reads it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else str(value)
 
 
 def _brief(value: object) -> str:
     """Return a value as a cell shows it: of an instant no more than its second, in UTC."""
-    text = _text(value)
+    text = as_text(value)
     instant = _INSTANT.fullmatch(text)
     return f"{instant['date']} {instant['time']}" if instant else text
 

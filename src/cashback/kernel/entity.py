@@ -13,6 +13,15 @@ from typing import Final
 import msgspec
 
 TAG_PATTERN: Final = r'^"[0-9a-f]{16}(-[0-9a-f]{8})?"$'
+REVISION_PATTERN: Final = r'^"[1-9][0-9]{0,8}"$'
+"""The tag of what counts how often it was changed."""
+
+WANTED: Final = {
+    TAG_PATTERN: 'the one `ETag` of what is edited, as reading it told: in quotation marks, such as "3f0c2a9d51b7e846"',
+    REVISION_PATTERN: 'the one `ETag` of what is edited, as reading it told: in quotation marks, such as "3"',
+}
+"""What each pattern wants, in the words of somebody who never saw it."""
+
 _SET_DIGITS: Final = 16
 _MOVING_DIGITS: Final = 8
 _encoder: Final = msgspec.json.Encoder(order="deterministic")

@@ -57,6 +57,22 @@ async def test_a_body_with_five_faults_names_five_places(operator: Caller, shop:
     assert all(error["code"] == "request_invalid" and error["detail"] for error in response.json()["errors"])
 
 
+async def test_members_that_are_named_twice_stand_beside_those_that_nobody_knows(operator: Caller, shop: Shop) -> None:
+    """400, and all of it in one answer: in an item of the body, at its root, and what has another form."""
+    lines = [{"amount_minor": "1999", "colour": "red"}]
+    body = msgspec.json.encode(a_purchase(shop.user, shop.merchant, currency="US", shape="round", lines=lines))
+    twice = body.replace(b'"shape":', b'"shape":1,"shape":').replace(b'"colour":', b'"colour":1,"colour":')
+    response = await operator.post("/v1/purchases", twice)
+    assert_problem(response, 400, "json_member_repeated", pointer="/shape")
+    assert [(error["code"], error["pointer"]) for error in response.json()["errors"]] == [
+        ("json_member_repeated", "/shape"),
+        ("json_member_repeated", "/lines/0/colour"),
+        ("request_invalid", "/currency"),
+        ("request_invalid", "/shape"),
+        ("request_invalid", "/lines/0/colour"),
+    ]
+
+
 def pairs_of(body: Any, leaves: tuple[Leaf, ...]) -> list[tuple[Any, set[str]]]:  # noqa: ANN401  # any JSON
     """Return a body with two faults for each two neighbouring places of it, and where they are.
 

@@ -28,6 +28,9 @@ IF_TOLD: Final[list[tuple[str, str, dict[str, object]]]] = [
 ]
 """What looks at `If-Match` where it is told: of what, what, and how."""
 
+_SHOWN: Final = '"3f0c2a9d51b7e846"'
+"""A tag, as it is told of to people."""
+
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def things(rest: Rest, operator: Caller) -> dict[str, str]:
@@ -91,6 +94,11 @@ async def test_an_edit_names_the_one_tag_that_was_looked_at(
     refused.append(await operator.ask("POST", path, json=body, headers=twice))
     for response in refused:
         assert_problem(response, 422, "request_invalid", parameter="If-Match")
+        assert "regex" not in response.json()["detail"]
+    told = (
+        f"If-Match must be the one `ETag` of what is edited, as reading it told: in quotation marks, such as {_SHOWN}"
+    )
+    assert {response.json()["detail"] for response in refused[1:-1]} == {told}
     assert_problem(await edit(operator, path, body, OTHER_TAG), 412, OUTDATED[kind], parameter="If-Match")
     assert await rest.stored() == before
     assert await tag_at(operator, path) == tag
@@ -128,6 +136,7 @@ async def test_what_was_set_before_looks_at_what_was_seen_if_anybody_says_so(
     assert (await rest.stored(), await tag_at(operator, path)) == (before, tag)
     wrong = await edit(operator, f"{path}/{verb}", body, "*")
     assert_problem(wrong, 422, "request_invalid", parameter="If-Match")
+    assert wrong.json()["detail"].startswith("If-Match must be the one `ETag` of what is edited")
     done = await edit(operator, f"{path}/{verb}", body, tag, key=key)
     assert done.status_code == 201, done.text
     again = await edit(operator, f"{path}/{verb}", body, outdated, key=key)

@@ -3,6 +3,7 @@
 What the API answers is made from its own types, so that a field it gets tomorrow is in the table of this test.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -48,6 +49,9 @@ WALLET: Final = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 HASH: Final = b"\x5f" * 32
 AT: Final = datetime(2026, 11, 23, 10, 17, 23, 419_061, tzinfo=UTC)
 SENTENCE: Final = "it was taken back because the customer returned all of it within the same day and asked for it"
+
+_OF_PYTHON: Final = re.compile(r"\b(None|True|False|datetime)\b|[\[({]'|'[\])}]|\(\)|<\w+\.|\bb'")
+"""How Python shows what is no text or number."""
 
 OVER_REST: Final[dict[str, tuple[tuple[str, ...], dict[str, type]]]] = {
     "adjustment list": ((), {"/v1/adjustments": AdjustmentPage}),
@@ -235,10 +239,11 @@ def _later(found: object) -> Callable[..., Any]:
 
 
 def _fits(on_terminal: OnTerminal, *words: str) -> None:
-    """Assert that a verb tells something, and that no line of it is wider than 80 columns."""
+    """Assert that a verb tells something, no line of it wider than 80 columns, and nothing as Python writes it."""
     lines = on_terminal(80, lambda: command.run(words)).splitlines()
     assert len(lines) > 2, lines
     assert [line for line in lines if len(line) > 80] == []
+    assert [line for line in lines if _OF_PYTHON.search(line)] == []
 
 
 def _answer(kind: type) -> Any:  # noqa: ANN401  # whatever the API tells

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from fractions import Fraction
 
 import pytest
 
 from cashback.cli.output import amounts, print_commands, print_facts, print_json, print_records, print_table, tokens
+from cashback.minting.model import MintState
 from tests.unit.cli.conftest import OnTerminal
 
 HASH = "0x" + "5f" * 32
@@ -157,3 +160,33 @@ def test_a_title_is_wrapped_between_words(shown: Show) -> None:
     """With what is copied whole."""
     lines = shown(80, f"ledger and chain at final block 12345678, {HASH}", ("what",), [("x",)]).splitlines()
     assert lines[:2] == ["ledger and chain at final block 12345678,", HASH]
+
+
+@pytest.mark.parametrize(
+    "value,text",
+    [
+        (None, ""),
+        (False, "no"),
+        (0, "0"),
+        ("", ""),
+        (["token.minted", "purchase.refunded"], "token.minted, purchase.refunded"),
+        (("purchases:read",), "purchases:read"),
+        ([], ""),
+        ([True, None, 5], "yes, , 5"),
+        ({"days": 30, "cap": None, "is_open": True}, "days: 30, is_open: yes"),
+        ({}, ""),
+        (datetime(2026, 3, 1, 12, 0, 0, 419_061, tzinfo=UTC), "2026-03-01T12:00:00.419061Z"),
+        (MintState.MINTED, "minted"),
+        (b"\x5f\x01", "0x5f01"),
+        ([{"rule": "base", "gone": None}], '[{"rule":"base","gone":null}]'),
+        ({"earns": {"kind": "percent"}}, '{"earns":{"kind":"percent"}}'),
+        (frozenset({Fraction(1, 3)}), '["1/3"]'),
+    ],
+)
+def test_no_value_is_shown_as_python_writes_it(value: object, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists by commas, nothing as nothing, instants as the API has them; beside names as in cells."""
+    print_facts("facts", {"name": value})
+    assert capsys.readouterr().out == f"facts\n  name  {text}".rstrip() + "\n"
+    print_records("records", [{"id": "x", "name": value}], as_json=False)
+    cell = capsys.readouterr().out.splitlines()[4].partition("x")[2].strip()
+    assert cell == (text if not isinstance(value, datetime) else "2026-03-01 12:00:00")

@@ -64,19 +64,20 @@ def test_the_pointer_names_the_place(body: bytes, pointer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    "body,pointer",
     [
-        pytest.param(b'{"amount": "100", "amount": "5"}', id="twice"),
-        pytest.param(b'{"amount": "5", "amount": "5"}', id="the-same-twice"),
-        pytest.param(b'{"am\\u006funt": "100", "amount": "5"}', id="escaped"),
-        pytest.param(b'{"lines": [{"count": 1, "count": 2}]}', id="in-an-item"),
-        pytest.param(b'{"lines": [{"count": 1, "tags": {"a": 1, "a": 2}}]}', id="in-a-map"),
+        pytest.param(b'{"amount": "100", "amount": "5"}', "/amount", id="twice"),
+        pytest.param(b'{"amount": "5", "amount": "5", "amount": "5"}', "/amount", id="the-same-three-times"),
+        pytest.param(b'{"am\\u006funt": "100", "amount": "5"}', "/amount", id="escaped"),
+        pytest.param(b'{"lines": [{"count": 1}, {"count": 1, "count": 2}]}', "/lines/1/count", id="in-an-item"),
+        pytest.param(b'{"lines": [{"count": 1, "tags": {"a/b": 1, "a/b": 2}}]}', "/lines/0/tags/a~1b", id="in-a-map"),
     ],
 )
-def test_a_member_that_is_named_twice_is_refused(body: bytes) -> None:
+def test_a_member_that_is_named_twice_is_refused(body: bytes, pointer: str) -> None:
     """RFC 8259, section 4: what a reader makes of it is unpredictable, and one of the two amounts is wrong."""
-    with pytest.raises(JsonMemberRepeated):
+    with pytest.raises(JsonMemberRepeated) as refused:
         decode_body(body, Order)
+    assert refused.value.fields == {"pointer": pointer}
 
 
 def test_the_same_name_in_two_objects_is_no_repetition() -> None:
@@ -105,7 +106,7 @@ def test_a_pattern_is_told_in_words(amount: str) -> None:
     """Nobody has to read a regular expression to learn what an amount is."""
     with pytest.raises(BodyInvalid) as refused:
         decode_body(msgspec.json.encode({"amount": amount}), Order)
-    assert refused.value.detail.startswith("amount must be a string: a whole number of minor units")
+    assert refused.value.detail.startswith("amount must be a whole number of minor units")
     assert "regex" not in refused.value.detail
 
 
@@ -187,7 +188,7 @@ def test_what_can_be_stored_is_taken(body: bytes) -> None:
     [
         (b"{", "rules.json is not well-formed JSON in UTF-8"),
         (b'{"lines": [], "lines": []}', "rules.json names the member lines twice"),
-        (b'{"amount": "01"}', "amount must be a string: "),
+        (b'{"amount": "01"}', "amount must be a whole number"),
         (b'{"count": 1, "\xff": 2}', "rules.json is not well-formed JSON in UTF-8"),
     ],
 )

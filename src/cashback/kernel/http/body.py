@@ -4,7 +4,6 @@ The framework would first decode to dictionaries and then convert leniently: a n
 a number. Here the bytes are decoded once, strictly, into the handler's own struct.
 """
 
-import json
 from collections.abc import Iterable
 from functools import cache
 from itertools import islice
@@ -19,6 +18,7 @@ from cashback.kernel import instants
 from cashback.kernel.errors import Invalid, Rejected
 from cashback.kernel.http.contents import NUL_IN_JSON, out_of_range, pointer_of, unstorable
 from cashback.kernel.http.faults import Fault, depth_of, fault_told, faults_of
+from cashback.kernel.http.repeated import is_each_named_once, named_twice
 from cashback.kernel.mistakes import MISTAKES_MAX, gathered
 
 _TEXT_MAX: Final = 300
@@ -38,7 +38,10 @@ class JsonMalformed(Rejected):
 
 
 class JsonMemberRepeated(Rejected):
-    """An object of the body names a member twice, and its author may have meant either (RFC 8259, section 4)."""
+    """An object of the body names a member twice, and its author may have meant either (RFC 8259, section 4).
+
+    `pointer` names the member, or the first of several.
+    """
 
     code = "json_member_repeated"
 
@@ -69,7 +72,7 @@ class JsonRequest(Request[Any, Any, Any]):
 
         Raises:
             JsonMalformed: it is not well-formed JSON.
-            JsonMemberRepeated: it names a member twice.
+            JsonMemberRepeated: it names members twice; with JSON pointers to these, and to whatever else is wrong.
             BodyInvalid: it has another form; with JSON pointers to the places that have.
         """
         wanted = self.route_handler.parsed_data_field
@@ -117,33 +120,28 @@ def decode_body(body: bytes, kind: Any, *, called: str = "the body") -> Any:  # 
 
     Raises:
         JsonMalformed: it is not well-formed JSON in UTF-8.
-        JsonMemberRepeated: one of its objects names a member twice.
+        JsonMemberRepeated: its objects name members twice; with whatever else is wrong.
         BodyInvalid: it has another form, an instant out of range, or a text that cannot be stored.
     """
     try:
         decoded = _decoder(kind).decode(body)
-        _members.decode(body.decode())
+        is_sound = is_each_named_once(body.decode())
     except msgspec.ValidationError as cause:
-        raise _invalid(_faults(str(cause), body, kind, called)) from cause
+        raise _refused(_faults(str(cause), body, kind, called), body, called) from cause
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise _malformed(called) from cause
-    except JsonMemberRepeated as cause:
-        raise JsonMemberRepeated(f"{called} {cause.detail}") from cause
-    _check_contents(body, decoded, kind)
+    faults = _unsound(body, decoded, kind)
+    if faults or not is_sound:
+        raise _refused(faults, body, called)
     return decoded
 
 
-def _check_contents(body: bytes, decoded: Any, kind: Any) -> None:  # noqa: ANN401  # as above
-    """Return when all that a body says can be stored and read again.
-
-    Raises:
-        BodyInvalid: with JSON pointers to the places that cannot.
-    """
+def _unsound(body: bytes, decoded: Any, kind: Any) -> list[Fault]:  # noqa: ANN401  # as above
+    """Return the places of a body of the right form that say what cannot be stored and read again."""
     faults = [(place, instants.WANTED) for place in islice(out_of_range(decoded, kind), MISTAKES_MAX)]
     if NUL_IN_JSON in body:
         faults = [*_unstorable(msgspec.json.decode(body)), *faults]
-    if faults:
-        raise _invalid(faults)
+    return faults
 
 
 def _unstorable(document: Any) -> list[Fault]:  # noqa: ANN401  # any JSON
@@ -184,37 +182,36 @@ def _too_large(most: int) -> RequestEntityTooLarge:
     return RequestEntityTooLarge(f"the body is larger than {most >> 10} KiB")
 
 
-def _each_once(members: list[tuple[str, object]]) -> None:
-    """Return when the members of one object have different names.
-
-    Raises:
-        JsonMemberRepeated: two have the same.
-    """
-    seen: set[str] = set()
-    for name, _ in members:
-        if name in seen:
-            raise JsonMemberRepeated(f"names the member {name[:_TEXT_MAX]} twice")
-        seen.add(name)
-
-
-_members: Final = json.JSONDecoder(object_pairs_hook=_each_once, parse_int=len, parse_float=len)
-"""Reads what msgspec has read already, to see what it does not tell: it takes the last of two members silently."""
-
-
 @cache
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401  # as `decode_body`
     """Return the decoder of one handler's body; there are as many as routes."""
     return msgspec.json.Decoder(kind)
 
 
-def _invalid(faults: Iterable[Fault]) -> BodyInvalid:
-    """Return the failure of a body that is at fault in these places, each named once, and so many at most."""
+def _refused(faults: Iterable[Fault], body: bytes, called: str) -> Rejected:
+    """Return the failure of a body: what it names twice, then its faults, each place once, and so many at most.
+
+    What is named twice comes first: which of the two the faults are of nobody can say.
+    """
+    problems: list[Rejected] = []
+    for pointer, name in _twice(body).items():
+        problems.append(JsonMemberRepeated(f"{called} names the member {name} twice", **_pointed(pointer)))
     places: dict[str, str] = {}
     for place, what in faults:
         places.setdefault(pointer_of(place), what)
         if len(places) == MISTAKES_MAX:
             break
-    return gathered([BodyInvalid(what[:_TEXT_MAX], **_pointed(pointer)) for pointer, what in places.items()])
+    problems += [BodyInvalid(what[:_TEXT_MAX], **_pointed(pointer)) for pointer, what in places.items()]
+    # Nothing is gone through that nests too deep.
+    return gathered(problems or [JsonMemberRepeated(f"{called} names a member of an object twice")])
+
+
+def _twice(body: bytes) -> dict[str, str]:
+    """Return the names that a body's objects have twice, by their pointers; none of one that nests too deep."""
+    if depth_of(body) > _DEPTH_MAX:
+        return {}
+    found = list(islice(named_twice(body.decode()), MISTAKES_MAX))
+    return {pointer_of(place): str(place[-1])[:_TEXT_MAX] for place in found}
 
 
 def _pointed(pointer: str) -> dict[str, str]:

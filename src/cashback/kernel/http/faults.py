@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
-from cashback.kernel import instants, money, patterns
+from cashback.kernel import entity, instants, money, patterns
 from cashback.kernel.http.contents import Place, out_of_range
 
 Fault: TypeAlias = tuple[Place, str]
@@ -24,7 +24,7 @@ Fault: TypeAlias = tuple[Place, str]
 
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
-_WANTED: Final = money.WANTED | patterns.WANTED
+_WANTED: Final = money.WANTED | patterns.WANTED | entity.WANTED
 _UNMATCHED: Final = {f"Expected `str` matching regex {pattern!r}": wanted for pattern, wanted in _WANTED.items()}
 _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]{1,9})\]")
@@ -57,9 +57,17 @@ def fault_told(message: str, *, called: str) -> Fault:
     named = _UNKNOWN.fullmatch(what) or _MISSING.fullmatch(what)
     if named:
         place = (*place, named["name"])
-    if wanted := _UNMATCHED.get(what):
-        what = f"{place[-1] if place else called} must be a string: {wanted}"
-    return place, what
+    return place, in_words(what, called=str(place[-1]) if place else called)
+
+
+def in_words(what: str, *, called: str) -> str:
+    """Return what a decoder says of a value; of a text that matches no pattern, in words, what it must be.
+
+    >>> in_words(f"Expected `str` matching regex {money.CURRENCY_PATTERN!r}", called="currency")
+    'currency must be a code of ISO 4217 in capital letters'
+    """
+    wanted = _UNMATCHED.get(what)
+    return what if wanted is None else f"{called} must be {wanted}"
 
 
 def depth_of(body: bytes) -> int:

@@ -39,6 +39,7 @@ from cashback.kernel.errors import (
     Rejected,
     Unavailable,
 )
+from cashback.kernel.http.faults import in_words
 from cashback.kernel.http.head import allowed
 from cashback.kernel.http.parameters import ParameterInvalid, told_name
 from cashback.kernel.mistakes import gathered, placed_in
@@ -167,7 +168,8 @@ def _validation(error: ValidationException) -> Response[bytes]:
     found = [one for one in extra if isinstance(one, dict) and "key" in one]
     if not found:
         return problem(422, "request_invalid", error.detail)
-    told = gathered([ParameterInvalid(str(one["message"]), parameter=one["key"]) for one in found])
+    wrong = [(str(one["key"]), str(one["message"])) for one in found]
+    told = gathered([ParameterInvalid(in_words(what, called=name), parameter=name) for name, what in wrong])
     return problem(422, told.code, told.detail, fields=told.fields)
 
 

@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, PathParameter
 
+from cashback.kernel.entity import REVISION_PATTERN
 from cashback.kernel.http import IdempotencyKey
 from cashback.kernel.http.body import BodyInvalid, decode_body
 from cashback.kernel.mistakes import placed_in
@@ -28,12 +29,13 @@ DOCUMENT_BYTES_MAX: Final = 1_310_720
 
 DraftId: TypeAlias = Annotated[str, PathParameter(description="A draft's id, `drf_...`.")]
 RulesetId: TypeAlias = Annotated[str, PathParameter(description="A version's id, `rul_...`.")]
-_REVISION: Final = r'^"[1-9][0-9]{0,8}"$'
 _SEEN: Final = "The `ETag` of the draft as the caller has seen it: its revision in quotation marks."
-Revision: TypeAlias = Annotated[str, HeaderParameter(name="If-Match", pattern=_REVISION, description=_SEEN)]
+Revision: TypeAlias = Annotated[str, HeaderParameter(name="If-Match", pattern=REVISION_PATTERN, description=_SEEN)]
 RevisionIfTold: TypeAlias = Annotated[
     str | None,
-    HeaderParameter(name="If-Match", pattern=_REVISION, description=f"{_SEEN} Without it, it is done in any case."),
+    HeaderParameter(
+        name="If-Match", pattern=REVISION_PATTERN, description=f"{_SEEN} Without it, it is done in any case."
+    ),
 ]
 
 

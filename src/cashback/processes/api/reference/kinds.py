@@ -15,6 +15,8 @@ _PATTERNS: Final = {
     "^-?[0-9]+$": "digits, or a minus and digits",
     "^[A-Z]{3}$": "three capital letters",
     "^[0-9]{4}$": "four digits",
+    '^"[0-9a-f]{16}(-[0-9a-f]{8})?"$': "in quotation marks 16 hexadecimal digits, perhaps a dash and 8 more",
+    '^"[1-9][0-9]{0,8}"$': "digits in quotation marks, 9 at most",
 }
 _OR_NULL: Final = " or null"
 _WHOLE: Final = "(?!\n)"

@@ -1,6 +1,7 @@
 """Recording purchases: the one way in, for a request, a bulk and a file alike."""
 
 import asyncio
+import collections
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -77,7 +78,7 @@ class Purchases:
         now = self._clock.now()
         if problem := _problem(purchase, now):
             return Refused(problem)
-        return (await self._outcomes([_arrived(purchase, now)]))[0]
+        return await self._outcome(_arrived(purchase, now))
 
     async def purchase(self, purchase_id: str) -> Purchase:
         """Return one purchase.
@@ -104,8 +105,20 @@ class Purchases:
         outcomes = iter(await self._outcomes(sound))
         return [Refused(problem) if problem else next(outcomes) for problem in problems]
 
+    async def _outcome(self, purchase: NewPurchase) -> Outcome:
+        """Record a sound purchase; one whose key another process holds waits away from the batches.
+
+        Raises:
+            CashbackError: recording it failed.
+        """
+        if not self._first_answers.is_awaited(purchase):
+            (outcome,) = await self._committer.submit([purchase])
+            if not is_busy(outcome):
+                return outcome
+        return await self._late(purchase)
+
     async def _outcomes(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
-        """Record sound purchases; those whose keys other processes hold wait away from the batches.
+        """Record sound purchases together, each as `_outcome` does.
 
         Raises:
             CashbackError: recording one of them failed.
@@ -145,13 +158,15 @@ class Purchases:
         """
         results = await self._do(purchases, patience_ms)
         for tries in range(1, TRIES_MAX):
+            if not any(map(is_outpaced, results)):
+                break
             for places in _parted(purchases, results, SPLIT_INTO**tries):
                 done = await self._do([purchases[place] for place in places], patience_ms)
                 for place, result in zip(places, done, strict=True):
                     results[place] = result
         results = [_outpaced() if is_outpaced(result) else result for result in results]
-        for result in results:
-            COMMANDS.labels(_name(result)).inc()
+        for name, count in collections.Counter(map(_name, results)).items():
+            COMMANDS.labels(name).inc(count)
         return results
 
     async def _do(self, purchases: Sequence[NewPurchase], patience_ms: int) -> list[Result]:

@@ -22,6 +22,8 @@ class Document:
         """Judge by `document`."""
         self.paths: dict[str, dict[str, Any]] = document["paths"]
         self._components = document["components"]
+        self._validators: dict[int, Draft202012Validator] = {}
+        """One of each schema, which the document holds: to make it takes longer than all that it judges."""
         self._operations = {(one.path, one.method.lower()): one for one in read(document).operations}
         self._templates = [
             (re.compile(re.sub(r"\{\w+\}", "[^/]+", template)), template)
@@ -67,7 +69,10 @@ class Document:
 
     def _against(self, schema: dict[str, Any], instance: object) -> list[str]:
         """Return how an instance breaks a schema of the document."""
-        validator = Draft202012Validator({**schema, "components": self._components}, validate_formats=True)
+        validator = self._validators.get(id(schema))
+        if validator is None:
+            whole = {**schema, "components": self._components}
+            validator = self._validators[id(schema)] = Draft202012Validator(whole, validate_formats=True)
         return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(instance)]
 
 

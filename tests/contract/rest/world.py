@@ -44,6 +44,7 @@ OWNERSHIP: Final = OwnershipPolicy(
 """In whose name wallets are proved, on the chain of the fake adapter."""
 
 _names: Final = count(1)
+_documents: Final[list[Document]] = []
 
 
 class Caller:
@@ -89,7 +90,7 @@ class Rest:
     def __init__(
         self, world: World, adapter: Adapter, *, guards: Guards | None = None, document: Document | None = None
     ) -> None:
-        """Serve `world`, behind `guards`; answers are held against `document`, that of the application by itself."""
+        """Serve `world`, behind `guards`; answers are held against `document`, that of every application by itself."""
         self.world = world
         self.adapter = adapter
         self.keys = ApiKeys(world.api, clock=world.clock, pepper=PEPPER)
@@ -101,7 +102,7 @@ class Rest:
             checks={"database": world.api.ping},
             guards=guards or UNGUARDED,
         )
-        self.document = document or Document(published_of(self.app).document)
+        self.document = document or _published(self.app)
         self.nobody = self.caller(None)
 
     def caller(self, secret: str | None, *, key_id: str = "") -> Caller:
@@ -133,6 +134,13 @@ class Rest:
         tables += ("ledger.programmes", "ledger.entries", "ledger.outbox_events")
         counts = ", ".join(f"(select count(*) from {table})" for table in tables)
         return (await self.world.rows(f"select {counts}"))[0]
+
+
+def _published(app: Litestar) -> Document:
+    """Return the document of the first application here: it tells of routes, which are the same in all of them."""
+    if not _documents:
+        _documents.append(Document(published_of(app).document))
+    return _documents[0]
 
 
 @asynccontextmanager

@@ -12,12 +12,16 @@ import pytest
 
 from cashback.cli.command import EXIT_DIFFERENCE, EXIT_UNAVAILABLE
 from cashback.kernel.clock import SystemClock
+from cashback.processes import minting_standing
 from cashback.processes.embedded import eventually
 from tests.integration.cli.conftest import STOPS_WITHIN_S, UP, Cashback, settings_in
 from tests.integration.cli.launch import WITHIN_S, Launched, launched
 
 SAVED_EVERY_S: Final = 30.0
 """How often a chain writes itself down (anvil's `--state-interval`); what came since then a kill takes with it."""
+
+MISSED_AFTER_MS: Final = 2_000
+"""How long a mint worker may say nothing here until it is missed; nobody waits the usual ten seconds."""
 
 LOST_S: Final = 8.0
 """How much of it is to be lost at least: 32 blocks."""
@@ -35,7 +39,7 @@ def dev_in(folder: Path, home: Path, anvil: Path) -> Iterator[Launched]:
 
 
 def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
-    tmp_path: Path, anvil_program: Path, cashback: Cashback
+    tmp_path: Path, anvil_program: Path, cashback: Cashback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Readiness does not wait for a person; who halted is told, the settings are fresh, and lifting the halt works.
 
@@ -77,6 +81,7 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
         assert cashback("doctor", settings=settings).code == 0
         assert cashback("chain", "status", settings=settings).code == 0
         os.kill(pid_of(second, "mint"), signal.SIGKILL)
+        monkeypatch.setattr(minting_standing, "TOLD_WITHIN_MS", MISSED_AFTER_MS)
         for verb in (("doctor",), ("chain", "status")):
             assert eventually(lambda: says(verb, "no mint worker has told the adapter anything"), within_s=WITHIN_S)  # noqa: B023  # awaited here
 

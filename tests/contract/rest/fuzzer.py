@@ -16,8 +16,9 @@ import msgspec
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.http import Scope
 from cashback.purchases import ApiKeys
+from tests.contract.rest.chained import ENDED, FILLED, worked
 from tests.contract.rest.served import Served
-from tests.contract.rest.world import PEPPER, a_purchase
+from tests.contract.rest.world import PEPPER
 from tests.integration.ledger.world import World, buy, wallet_number
 from tests.support.node import run_program
 from tests.support.rates import UNLIMITED
@@ -28,6 +29,8 @@ MERCHANT: Final = "merchant"
 NEIGHBOUR: Final = "neighbour"
 PURCHASES: Final = 50
 """So many there are to be refunded: each takes a few refunds alone."""
+SHOPS: Final = 20
+"""So many get endpoints of webhooks from an operator; a merchant has its own alone."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -82,9 +85,14 @@ class Fuzzer:
             "currency": "USD",
             "owners": [user.id],
             "wallet": wallet_number(1),
-            "worked": worked(**names, purchase_ids=[one.id for one in bought], campaign_id=campaign_id[0]),
+            "filled": FILLED,
+            "ended": ENDED,
         }
-        (folder / "known.json").write_text(json.dumps(told))
+        shops = {OPERATOR: [(await world.merchant()).id for _ in range(SHOPS)], MERCHANT: [merchant.id]}
+        purchase_ids = [one.id for one in bought]
+        for name, its in shops.items():
+            bodies = worked(**names, campaign_id=campaign_id[0], purchase_ids=purchase_ids, shops=its)
+            (folder / f"known.{name}.json").write_text(json.dumps(told | {"worked": bodies}))
         (folder / "keys.json").write_text(json.dumps({"auth": [_entry(*one) for one in holders.items()]}))
         return cls(program, served, folder, holders)
 
@@ -127,35 +135,9 @@ class Fuzzer:
             within_s=run.within_s,
             CASHBACK_FUZZING_KEYS=str(self._folder / "keys.json"),
             CASHBACK_FUZZING_WHO=who,
-            CASHBACK_FUZZING_KNOWN=str(self._folder / "known.json"),
+            CASHBACK_FUZZING_KNOWN=str(self._folder / f"known.{who}.json"),
             PYTHONPATH=str(FUZZING),
         )
-
-
-def worked(
-    *, user_id: str, merchant_id: str, programme_id: str, campaign_id: str, purchase_ids: list[str]
-) -> dict[str, Any]:
-    """Return bodies of commands that are taken, again and again, for chains to begin with what makes something."""
-    rule = {"id": "base", "campaign": campaign_id, "earns": {"kind": "percent", "rate_bps": 100}}
-    why = {"person": "alice", "reason": "the parcel came late"}
-    credit = {"kind": "credit", "user_id": user_id, "programme_id": programme_id, "amount_minor": "1"}
-    return {
-        "POST /v1/users": {},
-        "POST /v1/users/{user_id}/wallet-challenges": {"wallet": {"one_of": [wallet_number(n) for n in range(2, 100)]}},
-        "POST /v1/merchants": {"name": "shop <turn>"},
-        "POST /v1/campaigns": {"programme_id": programme_id, "name": "campaign <turn>", "budget_minor": "1"},
-        "POST /v1/ruleset-drafts": {"programme_id": programme_id, "name": "<turn>", "document": {"rules": [rule]}},
-        "POST /v1/purchases": a_purchase(user_id) | {"merchant_id": merchant_id},
-        "POST /v1/refunds": {"purchase_id": {"one_of": purchase_ids}, "amount_minor": "1", "reason": "it did not fit"},
-        "POST /v1/adjustments": credit | why,
-        "POST /v1/api-keys": {"label": "key <turn>"},
-        "POST /v1/api-keys/{key_id}/rotate": {},
-        "POST /v1/webhooks/endpoints": {
-            "merchant_id": merchant_id,
-            "url": "https://example.org/<turn>",
-            "types": ["token.minted"],
-        },
-    }
 
 
 def figure(pattern: str, told: str) -> int:

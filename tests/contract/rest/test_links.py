@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 
+from tests.contract.rest.chained import ENDED, FILLED, worked
 from tests.contract.rest.done import Done, everything_done
 from tests.contract.rest.golden import document
 from tests.contract.rest.world import Caller, Rest
@@ -78,6 +79,23 @@ def test_whatever_makes_something_that_is_shown_leads_there(told: dict[str, Any]
         assert operations(told)[shown][1] == "get"
     creating = {name for name in operations(told) if name.startswith("create")}
     assert creating - makers(told) == {"createPurchases", "createWalletChallenge", "createWalletProof"}
+
+
+def test_what_chains_say_beside_the_document_is_of_its_operations(told: dict[str, Any]) -> None:
+    """A member that is called otherwise since would be refused from then on, and nothing would follow."""
+    known = operations(told)
+    for source, targets in FILLED.items():
+        assert "201" in known[source][2]["responses"], source
+        for target, body in targets.items():
+            schema = known[target][2]["requestBody"]["content"]["application/json"]["schema"]
+            names = [one["$ref"].rsplit("/")[-1] for one in schema.get("oneOf", [schema])]
+            forms = [told["components"]["schemas"][name] for name in names]
+            assert any(body.keys() <= form["properties"].keys() for form in forms), (source, target)
+    nothing = dict.fromkeys(("user_id", "merchant_id", "programme_id", "campaign_id"), "")
+    commands = {f"{method.upper()} {path}" for path, method, _ in known.values()}
+    assert worked(**nothing, purchase_ids=[], shops=[]).keys() | ENDED.keys() <= commands
+    anyhow = {NAME.sub("{id}", command) for command in commands}
+    assert {f"POST {end['path']}" for end in ENDED.values()} <= anyhow
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -48,7 +48,7 @@ class Prover:
         """
         async with self._database.transaction() as tx:
             if await cashbacks.by_id(tx, cashback_id) is None:
-                raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
+                raise CashbackUnknown("there is no such cashback", parameter="cashback_id")
             numbers = await self._leaf_numbers(tx, cashback_id, position=position)
             over = await proofs.seals_over(tx, numbers)
             if len(over) < len(numbers):
@@ -78,7 +78,7 @@ class Prover:
         if position is not None:
             shared = {place: reason for place, _, reason in found}
             if position not in shared:
-                raise LineUnknown("this cashback has no such line", cashback_id=cashback_id, position=position)
+                raise LineUnknown("this cashback has no such line", parameter="line")
             # What moved at once for one reason is one line of the statement, and proved as one.
             found = [each for each in found if each[2] == shared[position]]
         if len(found) > self._lines_max:

@@ -104,7 +104,7 @@ class People:
         async with self._database.transaction() as tx:
             found = await store.read_users(tx, [user_id])
         if user_id not in found:
-            raise UserUnknown("there is no such user", user_id=user_id)
+            raise UserUnknown("there is no such user", parameter="user_id")
         return found[user_id]
 
     async def users_named(self, references: Sequence[str]) -> dict[str, list[str]]:
@@ -123,7 +123,7 @@ class People:
         async with self._database.transaction() as tx:
             found = await store.read_merchant(tx, merchant_id)
         if found is None:
-            raise MerchantUnknown("there is no such merchant", merchant_id=merchant_id)
+            raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
         return found
 
     async def _each_once(

@@ -26,7 +26,7 @@ from cashback.purchases.model import (
     User,
     UserUnknown,
 )
-from cashback.purchases.model.ownership import COOLDOWN_S, Proof
+from cashback.purchases.model.ownership import COOLDOWN_S, WalletProof
 from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
 from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Applied, Once, Operation
 from cashback.purchases.service.wallets import WalletSetting, but_known, link, problems_of_sharing
@@ -165,7 +165,7 @@ class _UserCreation:
                 id=new_id("usr"),
                 reference=command.reference,
                 wallet=command.wallet,
-                wallet_proof=None if command.wallet is None else Proof.OPERATOR.value,
+                wallet_proof=None if command.wallet is None else WalletProof.OPERATOR.value,
                 tier=command.tier,
                 tier_since=self._now if command.tier is not None else None,
                 is_blocked=False,

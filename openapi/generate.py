@@ -26,9 +26,6 @@ RUFF = Path(sysconfig.get_path("scripts")) / "ruff"
 STYLE = ("--isolated", "--no-cache", "--quiet", "--line-length", "120", "--target-version", "py311")
 OURS = ("--config", 'lint.isort.known-first-party = ["cashback"]')
 
-LEFT_OUT: Final = {("showStatement", "format")}
-"""Parameters without a place in the client: the other answer is a file, which no struct has the shape of."""
-
 JSON_TYPE: Final = "application/json"
 SCHEMAS: Final = "#/components/schemas/"
 STRUCTS_HEAD: Final = '''"""What the API takes and tells: generated from docs/openapi.json, never edited."""
@@ -37,10 +34,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
-
 import msgspec
 from msgspec import UNSET, UnsetType
-
 from cashback.client.words import Word
 
 '''
@@ -50,7 +45,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
-
 from cashback.client.api import structs
 from cashback.client.calls import Call, headers, path, query
 
@@ -70,12 +64,11 @@ class Types:
         """Write what `document` has; what it cannot write, it refuses.
 
         Raises:
-            ValueError: two schemas would have one name.
+            ValueError: two schemas have one name, so that both go by their places in our sources.
         """
         self.schemas: dict[str, Schema] = document["components"]["schemas"]
-        self.names = {key: class_name(key) for key in self.schemas}
-        if len({*self.names.values()}) != len(self.names):
-            raise ValueError(f"two schemas have one name: {sorted(self.names.values())}")
+        if places := [key for key in self.schemas if "_" in key]:
+            raise ValueError(f"no two schemas have one name; name them by what each is: {places}")
         bodies = (one.get("requestBody", {}) for _, _, one in operations_of(document))
         self.asked = frozenset(self._reached(bodies))
 
@@ -101,7 +94,7 @@ class Types:
         """
         kind = schema.get("type")
         if "$ref" in schema:
-            return within + self.names[key_of(schema["$ref"])]
+            return within + str(schema["$ref"]).removeprefix(SCHEMAS)
         if parts := schema.get("oneOf") or schema.get("anyOf") or schema.get("allOf"):
             return " | ".join(self.annotation(one, within=within, is_asked=is_asked) for one in parts)
         if "const" in schema or "enum" in schema:
@@ -119,13 +112,13 @@ class Types:
         """Yield the text of each struct and enumeration, in the document's order."""
         for key, schema in self.schemas.items():
             if "enum" in schema:
-                yield self._enumeration(self.names[key], schema)
+                yield self._enumeration(key, schema)
             else:
-                yield self._struct(self.names[key], schema, is_asked=key in self.asked)
+                yield self._struct(key, schema, is_asked=key in self.asked)
 
     def _enumeration(self, name: str, schema: Schema) -> str:
         """Return an enumeration whose members are called as they are written."""
-        members = [f"    {member_name(word)} = {word!r}" for word in schema["enum"]]
+        members = [f"    {identifier(word.upper())} = {word!r}" for word in schema["enum"]]
         return "\n".join([f"class {name}(Word):", docstring(schema), "", *members])
 
     def _struct(self, name: str, schema: Schema, *, is_asked: bool) -> str:
@@ -157,18 +150,35 @@ def operations_of(document: Schema) -> Iterator[tuple[str, str, Schema]]:
 def references(part: object) -> list[str]:
     """Return the keys of the schemas that a part of a document refers to by itself."""
     if isinstance(part, dict):
-        own = [key_of(part["$ref"])] if str(part.get("$ref")).startswith(SCHEMAS) else []
+        own = [part["$ref"].removeprefix(SCHEMAS)] if str(part.get("$ref")).startswith(SCHEMAS) else []
         return own + [key for each in part.values() for key in references(each)]
     return [key for each in part for key in references(each)] if isinstance(part, list) else []
 
 
+def formats_of(operation: Schema) -> Iterator[Schema]:
+    """Yield an operation as JSON, and once more, told as a whole, for each text that its `format` may be."""
+    known = operation.get("parameters", [])
+    yield {**operation, "parameters": [one for one in known if one["name"] != "format"]}
+    for kind, told in contents_of(operation).items():
+        if kind != JSON_TYPE and (word := re.split("[/;]", kind)[1]):
+            read = [one for one in known if one["name"] not in {"limit", "cursor"}]
+            yield {
+                **operation,
+                "operationId": operation["operationId"] + word.capitalize(),
+                "summary": f"{operation['summary']}, as {word.upper()}",
+                "parameters": [{**one, "schema": {"const": word}} if one["name"] == "format" else one for one in read],
+                "responses": {"200": {"content": {kind: told}}},
+            }
+
+
 def operation_text(types: Types, method: str, template: str, operation: Schema) -> str:
     """Return the function of an operation: the first argument by its place, what is no part of the path by name."""
-    known = operation.get("parameters", [])
-    parameters = [one for one in known if (operation["operationId"], one["name"]) not in LEFT_OUT]
-    of = {place: [one for one in parameters if one["in"] == place] for place in ("path", "query", "header")}
+    known = operation["parameters"]
+    of = {place: [one for one in known if one["in"] == place] for place in ("path", "query", "header")}
     arguments = [f"{identifier(one['name'])}: {types.annotation(one['schema'])}" for one in of["path"]]
     call = [f"method={method!r}", f"path={path_text(template, of['path'])}", f"answer={answer_text(types, operation)}"]
+    if JSON_TYPE not in (kinds := contents_of(operation)):
+        call.append(f"answer_as={next(iter(kinds)).partition(';')[0]!r}")
     if body := operation.get("requestBody"):
         arguments.append(f"body: {body_text(types, body)}")
         call.append("body=body")
@@ -177,7 +187,8 @@ def operation_text(types: Types, method: str, template: str, operation: Schema) 
     # Two ids are two texts, which nobody is to exchange.
     named = arguments if len(of["path"]) > 1 else []
     placed = [] if named else arguments
-    named = [*named, *(named_argument(types, one) for one in (*of["query"], *of["header"]))]
+    given = [one for one in (*of["query"], *of["header"]) if "const" not in one["schema"]]
+    named = [*named, *(named_argument(types, one) for one in given)]
     for name, told in (("query", of["query"]), ("headers", of["header"])):
         if told:
             pairs = ", ".join(f"({one['name']!r}, {argument_name(one)})" for one in told)
@@ -193,10 +204,17 @@ def path_text(template: str, parameters: list[Schema]) -> str:
     return f"path({template!r}, {parts})" if parts else repr(template)
 
 
-def answer_text(types: Types, operation: Schema) -> str:
-    """Return the type of the good answer, as JSON."""
+def contents_of(operation: Schema) -> Schema:
+    """Return the good answer of an operation, by its media types."""
     [good] = [told for status, told in operation["responses"].items() if status.startswith("2")]
-    return types.annotation(good["content"][JSON_TYPE]["schema"], within="structs.")
+    return {**good["content"]}
+
+
+def answer_text(types: Types, operation: Schema) -> str:
+    """Return the type of the good answer, as JSON where it may be that."""
+    contents = contents_of(operation)
+    told = contents.get(JSON_TYPE) or next(iter(contents.values()))
+    return types.annotation(told["schema"], within="structs.")
 
 
 def body_text(types: Types, body: Schema) -> str:
@@ -215,7 +233,9 @@ def named_argument(types: Types, parameter: Schema) -> str:
 
 
 def argument_name(parameter: Schema) -> str:
-    """Return what a parameter of query or headers is called in Python."""
+    """Return what a parameter of query or headers is called in Python, or the one word that it may be."""
+    if "const" in parameter["schema"]:
+        return repr(parameter["schema"]["const"])
     return identifier(parameter["name"].lower().replace("-", "_"))
 
 
@@ -226,26 +246,6 @@ def docstring(told: Schema) -> str:
         said = f"{summary}{'' if summary.endswith('?') else '.'}\n\n{said}".strip()
     text = said.strip().replace("\\", "\\\\").replace('"""', "'''").replace("\n", "\n    ")
     return f'    """{text}{chr(10) + "    " if chr(10) in text else ""}"""'
-
-
-def key_of(reference: str) -> str:
-    """Return the key of the schema that a reference leads to."""
-    return reference.removeprefix(SCHEMAS)
-
-
-def class_name(key: str) -> str:
-    """Return the name of a schema's class; of a key that is a place in our own sources, its last two words.
-
-    >>> class_name("purchases_model_ownership_Proof")
-    'OwnershipProof'
-    """
-    words = key.split("_")
-    return "".join(word[:1].upper() + word[1:] for word in words[-2:])
-
-
-def member_name(word: str) -> str:
-    """Return what a member of an enumeration is called."""
-    return re.sub(r"\W", "_", word).upper()
 
 
 def identifier(name: str) -> str:
@@ -271,8 +271,8 @@ def generate(document: Schema, out: Path) -> None:
     types = Types(document)
     by_tag: dict[str, list[str]] = {}
     for method, template, operation in operations_of(document):
-        [tag] = operation["tags"]
-        by_tag.setdefault(tag, []).append(operation_text(types, method, template, operation))
+        texts = [operation_text(types, method, template, one) for one in formats_of(operation)]
+        by_tag.setdefault(operation["tags"][0], []).extend(texts)
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "api"
         fresh.mkdir()

@@ -13,7 +13,8 @@ JSON: Final = "application/json"
 class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A request with all that it says, the idempotency key included, and the type of its good answer.
 
-    `body` is a struct, which is written as JSON, or bytes of `content_type`.
+    `body` is a struct, which is written as JSON, or bytes of `content_type`. A good answer is JSON, or else a text of
+    the media type `answer_as`, which is told as it is.
     """
 
     method: str
@@ -23,6 +24,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: msgspec.Struct | bytes | None = None
     content_type: str = JSON
+    answer_as: str = JSON
 
     @property
     def content(self) -> bytes | None:

@@ -18,7 +18,7 @@ import httpx
 import msgspec
 
 from cashback.client.api.structs import Problem
-from cashback.client.calls import Call
+from cashback.client.calls import JSON, Call
 from cashback.client.failures import ApiProblem, NoAnswer, Unchanged, Unsendable
 from cashback.client.patience import Patience, wait_after_answer, wait_after_nothing
 
@@ -214,12 +214,23 @@ class _Sending(Generic[T]):
             raise NoAnswer(f"{self._call.method} {self._call.path} was not answered") from self.missed
         if not self.found.is_success:
             raise self._problem(self.found)
-        try:
-            told = msgspec.json.decode(self.found.content, type=self._call.answer)
-        except msgspec.MsgspecError as cause:
-            raise self._nonsense(self.found) from cause
-        said = self.found.headers
+        told, said = self._told(self.found), self.found.headers
         return Answer(told=told, is_replay=REPLAYED in said, is_rebuilt=REBUILT in said, entity_tag=said.get("ETag"))
+
+    def _told(self, found: httpx.Response) -> Any:  # noqa: ANN401  # a struct of the call's, or a text
+        """Return what a good answer says.
+
+        Raises:
+            NoAnswer: it is nothing that this call is answered by.
+        """
+        if self._call.answer_as != JSON:
+            if found.headers.get("Content-Type", "").partition(";")[0] != self._call.answer_as:
+                raise self._nonsense(found)
+            return found.text
+        try:
+            return msgspec.json.decode(found.content, type=self._call.answer)
+        except msgspec.MsgspecError as cause:
+            raise self._nonsense(found) from cause
 
     def _problem(self, found: httpx.Response) -> ApiProblem | Unchanged | NoAnswer:
         """Return what a refusal says; who answers with no problem document is not the API."""
@@ -234,7 +245,8 @@ class _Sending(Generic[T]):
 
     def _nonsense(self, found: httpx.Response) -> NoAnswer:
         """Return that somebody answered in no words of the API."""
-        return NoAnswer(f"{self._call.method} {self._call.path} was not answered in JSON: {found.status_code}")
+        wanted = "JSON" if self._call.answer_as == JSON else self._call.answer_as
+        return NoAnswer(f"{self._call.method} {self._call.path} was not answered in {wanted}: {found.status_code}")
 
     def _unsendable(self) -> Unsendable:
         """Return that a call is none that HTTP can carry."""

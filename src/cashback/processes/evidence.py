@@ -15,7 +15,7 @@ from cashback.kernel.config import Dsn
 from cashback.kernel.db import Database
 from cashback.ledger.model import Checked, CheckedCashback, Fault, Flaw
 from cashback.ledger.model.audits import RecomputationStory, SealStory
-from cashback.ledger.model.proofs import Proof, Proved, ProvedAnchor
+from cashback.ledger.model.proofs import CashbackProof, Proved, ProvedAnchor
 from cashback.ledger.rules.proofs import check_proof, read_proof
 from cashback.ledger.service import Audits, CashbackChecker, Checker, Prover
 from cashback.processes.anchored import Chain, events_of, is_published
@@ -81,7 +81,7 @@ async def _on_chain(checked: CheckedCashback, chain: Chain) -> CheckedCashback:
     return checked
 
 
-async def prove(settings: Settings, cashback_id: str, *, position: int | None) -> Proof:
+async def prove(settings: Settings, cashback_id: str, *, position: int | None) -> CashbackProof:
     """Return the proof of a cashback's statement lines, or of the one at a position.
 
     Raises:

@@ -61,8 +61,10 @@ async def test_what_cannot_be_proved_says_why(world: World, operator: Caller, se
     assert refused.headers["Retry-After"]
     assert_problem(await operator.get(f"/v1/cashback/{declined.cashback.id}/proof"), 409, "nothing_posted")
     other = await operator.get(f"/v1/cashback/{sealed}/proof", params={"line": 2**62})
-    assert_problem(other, 404, "statement_line_unknown")
-    assert_problem(await operator.get(f"/v1/cashback/{new_id('cb')}/proof"), 404, "cashback_unknown")
+    assert_problem(other, 404, "statement_line_unknown", parameter="line")
+    assert_problem(
+        await operator.get(f"/v1/cashback/{new_id('cb')}/proof"), 404, "cashback_unknown", parameter="cashback_id"
+    )
     for wrong in ("0", "x", str(2**63)):
         refused = await operator.get(f"/v1/cashback/{sealed}/proof", params={"line": wrong})
         assert_problem(refused, 422, "request_invalid", parameter="line")
@@ -91,7 +93,7 @@ async def test_seals_are_told_with_how_far_they_are_on_the_chain(world: World, o
     stored = await world.one("select encode(root, 'hex') from ledger.seals where number = 1")
     assert (one["root"], one["first_leaf"], one["last_leaf"], one["anchor"]) == (stored, "1", "4", None)
     for path in (f"/v1/seals/{last + 1}", "/v1/seals/9223372036854775806"):
-        assert_problem(await operator.get(path), 404, "seal_unknown")
+        assert_problem(await operator.get(path), 404, "seal_unknown", parameter="number")
     for path in ("/v1/seals/0", "/v1/seals/9223372036854775807"):
         assert_problem(await operator.get(path), 422, "request_invalid", parameter="number")
 
@@ -107,7 +109,9 @@ async def test_runs_of_the_reconciliation_are_told_as_they_were_stored(world: Wo
     assert (told["at_block"], told["after_block"], told["mode"], told["asked_by"]) == ("7", None, "whole", "person")
     assert (told["total_supply"], told["burned"], told["explained"]) == (str(10**30), "5", None)
     assert (told["findings_count"], told["kinds"]) == (2, {"unexpected_log": 2})
-    assert_problem(await operator.get(f"/v1/reconciliations/{numbers[-1] + 1}"), 404, "reconciliation_unknown")
+    assert_problem(
+        await operator.get(f"/v1/reconciliations/{numbers[-1] + 1}"), 404, "reconciliation_unknown", parameter="number"
+    )
 
 
 async def test_recomputations_are_told_the_newest_first(world: World, operator: Caller, sealed: str) -> None:
@@ -150,7 +154,9 @@ async def test_decisions_are_told_to_the_byte_and_replayed(world: World, operato
 async def test_what_nobody_earned_has_no_decision(operator: Caller) -> None:
     """There is none of a cashback that does not exist; what is asked of one is 404."""
     for what in ("decisions", "decisions/replay"):
-        assert_problem(await operator.get(f"/v1/cashback/{new_id('cb')}/{what}"), 404, "cashback_unknown")
+        assert_problem(
+            await operator.get(f"/v1/cashback/{new_id('cb')}/{what}"), 404, "cashback_unknown", parameter="cashback_id"
+        )
 
 
 async def test_only_an_operator_sees_them(world: World, rest: Rest, sealed: str) -> None:

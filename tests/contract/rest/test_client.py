@@ -28,6 +28,13 @@ OPERATIONS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     for method, operation in item.items()
 }
 AT: Final = "2026-03-01T12:00:00Z"
+TEXTS: Final = [
+    (name, kind)
+    for name, (_, _, operation) in OPERATIONS.items()
+    for kind in operation["responses"].get("200", {}).get("content", {})
+    if kind != JSON
+]
+"""Operations that answer something else than JSON where they are asked for it; each has a function for that as well."""
 
 
 def function_of(name: str) -> Callable[..., Call[Any]]:
@@ -82,7 +89,7 @@ async def test_the_client_has_nothing_beside_the_operations() -> None:
         for name, found in inspect.getmembers(importlib.import_module(module), inspect.isfunction)
         if found.__module__ == module
     ]
-    assert len(made) == len(OPERATIONS) > 100
+    assert len(made) - len(TEXTS) == len(OPERATIONS) > 100
 
 
 def _placed(operation: dict[str, Any], part: str) -> str:
@@ -147,6 +154,20 @@ async def test_a_purchase_by_the_typed_client(rest: Rest, operator: Caller) -> N
     assert [one.id for one in page.items] == [story.id]
 
 
+async def test_a_statement_is_told_as_csv_as_well(operator: Caller) -> None:
+    """Byte for byte what the API says, by a function of its own; a refusal is the same error as of any other call."""
+    assert TEXTS == [("showStatement", "text/csv; charset=utf-8")]
+    user = (await operator.post("/v1/users", {})).json()["id"]
+    said = await operator.get(
+        f"/v1/users/{user}/statement?from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z&format=csv"
+    )
+    call = users.show_statement_csv(user, from_="2026-03-01T00:00:00Z", to="2026-04-01T00:00:00Z")
+    told = await operator.typed.send(call)
+    assert (told, told.partition(",")[0]) == (said.text, "row")
+    with pytest.raises(ApiProblem, match="user_unknown"):
+        await operator.typed.send(users.show_statement_csv("usr_1", from_=AT, to="2026-04-01T00:00:00Z"))
+
+
 async def test_a_refusal_is_one_error_with_its_code(operator: Caller) -> None:
     """With all that is wrong, and the members that belong to the code."""
     with pytest.raises(ApiProblem) as refused:
@@ -190,5 +211,8 @@ async def test_what_is_open_to_everybody_needs_no_key_of_ours(rest: Rest) -> Non
     stranger = Call(method="GET", path="/docs/problems", answer=structs.User)
     with pytest.raises(NoAnswer, match="not answered in JSON: 200"):
         await rest.nobody.typed.send(stranger)
+    page = Call(method="GET", path="/docs/problems", answer=str, answer_as="text/csv")
+    with pytest.raises(NoAnswer, match="not answered in text/csv: 200"):
+        await rest.nobody.typed.send(page)
     with pytest.raises(CallFailed, match="api_key"):
         await rest.nobody.typed.send(users.show_user("usr_1"))

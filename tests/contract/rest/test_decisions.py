@@ -81,7 +81,9 @@ async def test_a_stored_decision_is_explained_step_by_step(
     assert (told["reason"], told["text"], told["engine"]) == (answer["reason"], answer["explanation"], 3)
     assert next(step["code"] for step in told["steps"] if step["depth"] == 0) == "counted"
     assert_problem(await (await rest.merchant(shop)).get(path), 403, "operator_only")
-    assert_problem(await operator.get(f"/v1/cashback/{new_id('cb')}/explanation"), 404, "cashback_unknown")
+    assert_problem(
+        await operator.get(f"/v1/cashback/{new_id('cb')}/explanation"), 404, "cashback_unknown", parameter="cashback_id"
+    )
 
 
 async def test_a_merchant_reads_the_customer_s_words_of_its_own_purchases(
@@ -96,8 +98,8 @@ async def test_a_merchant_reads_the_customer_s_words_of_its_own_purchases(
     purchase, cashback = f"/v1/purchases/{made['id']}", f"/v1/cashback/{made['cashback']['id']}"
     assert (await own.get(purchase)).json()["cashback"]["explanation"] == words
     assert (await own.get(cashback)).json()["explanation"] == words
-    assert_problem(await other.get(purchase), 404, "purchase_unknown")
-    assert_problem(await other.get(cashback), 404, "cashback_unknown")
+    assert_problem(await other.get(purchase), 404, "purchase_unknown", parameter="purchase_id")
+    assert_problem(await other.get(cashback), 404, "cashback_unknown", parameter="cashback_id")
 
 
 async def test_an_instant_of_the_past_is_tried_by_what_held_then_on_drafts_and_versions(

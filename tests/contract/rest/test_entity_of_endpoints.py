@@ -91,7 +91,7 @@ async def test_a_merchant_edits_its_own_endpoints_and_nothing_else(rest: Rest, o
     path = f"{ENDPOINTS}/{made.json()['id']}"
     seen, change = await tag_at(keeper, path), {"url": "https://shop.example/v2"}
     for hidden in (path, f"{ENDPOINTS}/{new_id('whe')}"):
-        assert_problem(await edit(rival, hidden, change, seen), 404, "endpoint_unknown")
+        assert_problem(await edit(rival, hidden, change, seen), 404, "endpoint_unknown", parameter="endpoint_id")
     assert (await edit(keeper, path, change, seen)).json()["url"] == change["url"]
     itself = f"/v1/merchants/{shop.id}"
     for caller, asked, code in (

@@ -109,7 +109,7 @@ async def test_a_merchant_finds_its_own_alone_and_an_operator_all(
     own, by_hand = await taken(world, happening(shop.merchant), happening(None))
     for caller, event_id in ((rival, own), (shop.keeper, by_hand), (rival, new_id("evt"))):
         refused = await caller.get(f"{EVENTS}/{event_id}")
-        assert_problem(refused, 404, "event_unknown")
+        assert_problem(refused, 404, "event_unknown", parameter="event_id")
         assert refused.json()["detail"] == "there is no such event, or no more"
     assert [one["id"] for one in await listed(shop.keeper)] == [own]
     assert await listed(rival) == []

@@ -165,7 +165,7 @@ async def test_anothers_mint_is_not_there(shop: Shop, rival: Shop, world: World)
     number = await number_of(world, cashback_id)
     for path in (f"{MINTS}/{number}", f"{MINTS}/{number}?expand=chain", f"{MINTS}/{number + 10_000}"):
         response = await shop.keeper.get(path)
-        assert_problem(response, 404, "mint_unknown")
+        assert_problem(response, 404, "mint_unknown", parameter="number")
         assert response.json()["detail"] == "there is no such mint"
     strange = await shop.keeper.get(f"{MINTS}?merchant_id={rival.merchant.id}")
     assert_problem(strange, 404, "merchant_unknown", parameter="merchant_id")

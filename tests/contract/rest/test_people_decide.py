@@ -167,6 +167,8 @@ async def test_who_waits_for_budget_is_told_in_the_order_of_the_line(own_world: 
     await top_up(own_world, campaign_id, 900)
     await waitlist_of(own_world).round()
     assert len((await operator.get(path)).json()["items"]) == 2
-    assert_problem(await operator.get("/v1/campaigns/cmp_nobody/waitlist"), 404, "campaign_unknown")
+    assert_problem(
+        await operator.get("/v1/campaigns/cmp_nobody/waitlist"), 404, "campaign_unknown", parameter="campaign_id"
+    )
     merchant = await own_rest.merchant(await own_world.merchant())
     assert_problem(await merchant.get(path), 403, "operator_only")

@@ -7,6 +7,8 @@ import pytest
 
 from cashback.kernel.problem import PAGES
 from cashback.processes.api.reference import pages_of
+from cashback.processes.api.reference.document import read
+from cashback.processes.api.reference.operations import may_come
 from cashback.processes.api.reference.problems import known_problems
 from tests.contract.rest.golden import document
 from tests.contract.rest.html import FORBIDDEN
@@ -36,6 +38,17 @@ async def test_every_code_has_a_page_that_is_served_to_everybody(rest: Rest) -> 
         assert ("What to do" in told, "May it be sent again?" in told) == (True, True)
         assert ("<p>Yes: " in told) == problem.again, code
         assert [name for name in problem.members if f"<dt><code>{name}</code></dt>" not in told] == []
+
+
+async def test_each_edit_tells_of_the_one_tag_that_may_be_outdated() -> None:
+    """Of what is edited, and of nothing else: what looks at `If-Match` answers with that one code of 412."""
+    edits = 0
+    for operation in read(document()).operations:
+        codes = [code for code, problem in known_problems().items() if may_come(problem, 412, operation)]
+        looks = "If-Match" in operation.names
+        assert len(codes) == looks, (operation.id, codes)
+        edits += looks
+    assert edits >= len({code for code in known_problems() if code.endswith("_outdated")}) == 4
 
 
 async def test_what_is_answered_leads_to_its_page(rest: Rest, operator: Caller) -> None:

@@ -50,7 +50,8 @@ async def test_a_programme_tells_all_its_terms_and_starts_empty_without_a_rate(o
     assert (told["rate_bps"], told["ruleset_id"], told["budget_minor"]) == (None, None, "0")
     assert (await operator.get(f"/v1/programmes/{told['id']}")).json() == told
     assert (await operator.get("/v1/programmes/current", params={"currency": "SEK"})).json() == told
-    assert_problem(await operator.get("/v1/programmes/current", params={"currency": "USD"}), 404, "programme_unknown")
+    nothing = await operator.get("/v1/programmes/current", params={"currency": "USD"})
+    assert_problem(nothing, 404, "programme_unknown", parameter="currency")
 
 
 async def test_each_currency_is_decided_by_its_own_programme(operator: Caller, world: World) -> None:
@@ -155,7 +156,8 @@ async def test_programmes_are_listed_page_by_page(operator: Caller) -> None:
         cursor = {"cursor": page["next_cursor"]}
     assert [one for one in found if one in made] == made
     assert len(found) == len(set(found)) > 3
-    assert_problem(await operator.get(f"/v1/programmes/{new_id('prg')}"), 404, "programme_unknown")
+    nothing = await operator.get(f"/v1/programmes/{new_id('prg')}")
+    assert_problem(nothing, 404, "programme_unknown", parameter="programme_id")
     assert_problem(
         await operator.post(f"/v1/programmes/{new_id('prg')}/end", {"reason": "x"}),
         404,

@@ -54,7 +54,7 @@ async def test_a_merchant_returns_its_own_purchase_and_sees_what_that_left(shop:
     again = await shop.owner.post("/v1/refunds", body, key="once")
     assert (again.content, again.headers["idempotency-replayed"]) == (response.content, "true")
     assert (await shop.owner.get(f"/v1/refunds/{answer['id']}")).json() == answer
-    assert_problem(await shop.stranger.get(f"/v1/refunds/{answer['id']}"), 404, "refund_unknown")
+    assert_problem(await shop.stranger.get(f"/v1/refunds/{answer['id']}"), 404, "refund_unknown", parameter="refund_id")
     body = a_refund(purchase_id=purchase["id"], amount_minor="1")
     assert_problem(await shop.stranger.post("/v1/refunds", body), 404, "purchase_unknown", pointer="/purchase_id")
     foreign = a_refund(purchase_id=purchase["id"], amount_minor="1", merchant_id=shop.merchant.id)
@@ -110,7 +110,7 @@ async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, opera
     assert (given_up["token_units"], given_up["person"], given_up["reason"]) == ("290000", "alice", "moved away")
     assert (instant(given_up["at"]), given_up["user_id"], page["next_cursor"]) == (at, shop.user.id, None)
     stranger = await world.user()
-    assert_problem(await operator.get(f"/v1/debts/{stranger.id}/write-offs"), 404, "debt_unknown")
+    assert_problem(await operator.get(f"/v1/debts/{stranger.id}/write-offs"), 404, "debt_unknown", parameter="user_id")
     assert_problem(await operator.post(f"{path}/write-offs", order), 409, "nothing_owed")
     for forbidden in (path, f"{path}/write-offs", "/v1/debts", "/v1/debts/programmes"):
         assert_problem(await shop.owner.get(forbidden), 403, "operator_only")

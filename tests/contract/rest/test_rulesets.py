@@ -253,11 +253,12 @@ async def test_what_there_is_not_is_not_found(operator: Caller, programme: str) 
     """Drafts, versions, and what is in force where nothing is: in a programme that has started without rules."""
     started = await operator.post("/v1/programmes", {"name": new_key(), "currency": "EUR"})
     assert (started.status_code, started.json()["id"] != programme) == (201, True), started.text
-    for path in (f"/v1/ruleset-drafts/{new_id('drf')}", f"/v1/ruleset-diff?before={new_id('drf')}&after=x"):
-        assert_problem(await operator.get(path), 404, "draft_unknown")
+    diff = f"/v1/ruleset-diff?before={new_id('drf')}&after=x"
+    for path, place in ((f"/v1/ruleset-drafts/{new_id('drf')}", "draft_id"), (diff, "before")):
+        assert_problem(await operator.get(path), 404, "draft_unknown", parameter=place)
     in_force = f"/v1/programmes/{started.json()['id']}/ruleset"
-    for path in (f"/v1/rulesets/{new_id('rul')}", f"{in_force}?at=2026-04-01T00:00:00Z"):
-        assert_problem(await operator.get(path), 404, "ruleset_unknown")
+    for path, place in ((f"/v1/rulesets/{new_id('rul')}", "ruleset_id"), (f"{in_force}?at=2026-04-01T00:00:00Z", "at")):
+        assert_problem(await operator.get(path), 404, "ruleset_unknown", parameter=place)
     refused = await operator.get(in_force)
     assert_problem(refused, 422, "request_invalid", parameter="at")
     assert refused.json()["detail"] == "the parameter at is required"

@@ -136,11 +136,11 @@ async def test_a_merchant_sees_and_moves_its_own_alone_and_an_operator_all(
     for theirs in (own, of_operator):
         path = f"{ENDPOINTS}/{theirs['id']}"
         for asked in (path, f"{path}/secret", f"{path}/deliveries"):
-            assert_problem(await rival.get(asked), 404, "endpoint_unknown")
+            assert_problem(await rival.get(asked), 404, "endpoint_unknown", parameter="endpoint_id")
         for verb in ("rotate", "enable", "disable"):
-            assert_problem(await rival.post(f"{path}/{verb}", {}), 404, "endpoint_unknown")
+            assert_problem(await rival.post(f"{path}/{verb}", {}), 404, "endpoint_unknown", parameter="endpoint_id")
         span = {"since": "2026-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z"}
-        assert_problem(await rival.post(f"{path}/replay", span), 404, "endpoint_unknown")
+        assert_problem(await rival.post(f"{path}/replay", span), 404, "endpoint_unknown", parameter="endpoint_id")
     assert await rest.stored() == before
 
 
@@ -187,7 +187,9 @@ async def test_the_log_tells_each_delivery_with_its_tries_page_by_page(
     story = (await shop.keeper.get(f"/v1/webhooks/deliveries/{failed}")).json()
     [one] = story["tries"]
     assert (one["attempt"], one["status"], one["address"], one["answer"]) == (1, 500, "203.0.113.7", "\ufffdoops")
-    assert_problem(await rival.get(f"/v1/webhooks/deliveries/{failed}"), 404, "delivery_unknown")
+    assert_problem(
+        await rival.get(f"/v1/webhooks/deliveries/{failed}"), 404, "delivery_unknown", parameter="delivery_id"
+    )
 
 
 @pytest.mark.invariant("I7")
@@ -202,7 +204,12 @@ async def test_one_delivery_or_those_of_a_span_are_made_again_once(shop: Shop, r
         endpoint["id"],
     )
     first = str(ended[0][0])
-    assert_problem(await rival.post(f"/v1/webhooks/deliveries/{first}/replay", {}), 404, "delivery_unknown")
+    assert_problem(
+        await rival.post(f"/v1/webhooks/deliveries/{first}/replay", {}),
+        404,
+        "delivery_unknown",
+        parameter="delivery_id",
+    )
     key = new_key()
     answers = [await shop.keeper.post(f"/v1/webhooks/deliveries/{first}/replay", {}, key=key) for _ in range(2)]
     assert answers[0].content == answers[1].content

@@ -9,7 +9,7 @@ import pytest
 
 from cashback.kernel.errors import Unavailable
 from cashback.ledger.model import AnchorState, CashbackUnknown, ChainAnchor, Fault, LineUnknown, NotSealed, ProofInvalid
-from cashback.ledger.model.proofs import Proof
+from cashback.ledger.model.proofs import CashbackProof
 from cashback.ledger.rules.proofs import check_proof, read_proof
 from cashback.ledger.service import Anchorer, AnchorPolicy, CashbackChecker
 from cashback.ledger.service.anchoring import LEASE
@@ -72,7 +72,7 @@ async def publish(world: World, publisher: Publisher) -> None:
         await anchorer.turn(fence)
 
 
-async def proof_of(world: World, cashback_id: str) -> Proof:
+async def proof_of(world: World, cashback_id: str) -> CashbackProof:
     """Return a proof as a stranger reads it from its file."""
     return read_proof(msgspec.json.encode(await Prover(world.auditor).prove(cashback_id)))
 
@@ -172,7 +172,7 @@ async def test_what_is_not_sealed_cannot_be_proved_yet(world: World) -> None:
         await proof_of(world, "cb_unknown")
 
 
-BENT: Final[dict[str, Callable[[Proof], Proof]]] = {
+BENT: Final[dict[str, Callable[[CashbackProof], CashbackProof]]] = {
     "/lines/0/path": lambda proof: bend(proof, "content", '"amount":"150"', '"amount":"151"'),
     "/lines/0/path/0": lambda proof: bend(proof, "path", None, ["zz"]),
     "/lines/0/seal": lambda proof: bend(proof, "seal", None, "99"),
@@ -188,14 +188,14 @@ BENT: Final[dict[str, Callable[[Proof], Proof]]] = {
 }
 
 
-def bend(proof: Proof, name: str, old: str | None, new: Any) -> Proof:  # noqa: ANN401  # a member of any kind
+def bend(proof: CashbackProof, name: str, old: str | None, new: Any) -> CashbackProof:  # noqa: ANN401  # a member of any kind
     """Return the proof with something else in its first line."""
     line = proof.lines[0]
     value = new if old is None else getattr(line, name).replace(old, new)
     return msgspec.structs.replace(proof, lines=[msgspec.structs.replace(line, **{name: value}), *proof.lines[1:]])
 
 
-def bend_seals(proof: Proof, change: Callable[[list[str]], list[str]]) -> Proof:
+def bend_seals(proof: CashbackProof, change: Callable[[list[str]], list[str]]) -> CashbackProof:
     """Return the proof with other seals in its first stretch."""
     stretch = proof.stretches[0]
     changed = msgspec.structs.replace(stretch, seals=change(stretch.seals))

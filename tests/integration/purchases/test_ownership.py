@@ -21,8 +21,8 @@ from cashback.purchases.model.ownership import (
     Ended,
     NewChallenge,
     OwnershipPolicy,
-    Proof,
     WalletChange,
+    WalletProof,
 )
 from tests.integration.ledger.world import Dsns, World, decoded, new_key, open_world
 from tests.integration.purchases.proving import POLICY, Proving, code_of, holder, judging
@@ -77,7 +77,7 @@ async def test_a_first_wallet_that_is_proved_is_used_at_once(proving: Proving) -
     """Here and in the ledger, with the proof beside it; the challenge keeps what it was answered with."""
     user, anna = await proving.world.user(wallet=None), holder(1)
     change = await proving.proved(user, anna)
-    assert (change.wallet, change.proof, change.ended_as) == (anna.address, Proof.SIGNED, Ended.APPLIED)
+    assert (change.wallet, change.proof, change.ended_as) == (anna.address, WalletProof.SIGNED, Ended.APPLIED)
     assert change.asked_at == change.effective_at == change.ended_at
     found = await proving.user(user)
     assert (found.wallet, found.wallet_proof, found.next_wallet) == (anna.address, "eip4361", None)

@@ -13,7 +13,7 @@ from cashback.kernel.db import DatabaseUnavailable
 from cashback.kernel.ids import new_id
 from cashback.kernel.listing import Order, Stretch
 from cashback.purchases.model import OPERATOR, Recorded, User
-from cashback.purchases.model.ownership import ChangeCancellation, Ended, Proof, WalletChange
+from cashback.purchases.model.ownership import ChangeCancellation, Ended, WalletChange, WalletProof
 from cashback.purchases.service import CoolDown, Directory
 from tests.integration.ledger.world import Dsns, World, buy, decoded, new_key, open_world, requests, wallet_number
 from tests.integration.purchases.proving import POLICY, Proving, code_of, holder, judging, set_to
@@ -242,13 +242,13 @@ async def test_who_has_proved_a_wallet_gets_no_other_by_a_key_alone(proving: Pro
     assert await proving.cooldown.round() == 1
     assert (await proving.user(user)).wallet_proof == "operator"
     [change, *_] = await changes_of(proving, user)
-    assert (change.proof, change.person, change.ended_as) == (Proof.OPERATOR, "bert", Ended.APPLIED)
+    assert (change.proof, change.person, change.ended_as) == (WalletProof.OPERATOR, "bert", Ended.APPLIED)
     # What a person has decided once opens nothing to keys: that a wallet was proved is remembered.
     assert code_of(await people.set_wallet(set_to(user, wallet_number(3)))) == "wallet_proved"
     told = decoded(await people.set_wallet(set_to(user, wallet_number(3), person="bert")), User)
     assert (told.wallet, told.next_wallet) == (wallet_number(2), wallet_number(3))
     told_of = await Directory(proving.world.api).wallets(user.id, Stretch(order=Order.ASC, place=None, limit=9))
-    assert [one.proof for one in told_of[0]] == [Proof.OPERATOR, Proof.SIGNED, Proof.OPERATOR]
+    assert [one.proof for one in told_of[0]] == [WalletProof.OPERATOR, WalletProof.SIGNED, WalletProof.OPERATOR]
 
 
 async def test_what_a_person_decides_twice_waits_all_the_same(proving: Proving) -> None:

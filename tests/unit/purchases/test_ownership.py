@@ -8,9 +8,9 @@ import pytest
 from cashback.kernel import siwe
 from cashback.purchases.model.ownership import (
     OwnershipPolicy,
-    Proof,
     SignatureUnreadable,
     WalletChange,
+    WalletProof,
     WalletProved,
     WalletStanding,
     Wish,
@@ -24,13 +24,13 @@ OTHER = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
 USER = "usr_01k9z3v6q8e2r9xw5t4c7m1n0p"
 
 NONE = WalletStanding()
-SAID = WalletStanding(wallet=OWN, proof=Proof.OPERATOR)
-PROVED = WalletStanding(wallet=OWN, proof=Proof.SIGNED)
+SAID = WalletStanding(wallet=OWN, proof=WalletProof.OPERATOR)
+PROVED = WalletStanding(wallet=OWN, proof=WalletProof.SIGNED)
 
 
-def waiting(proof: Proof) -> WalletChange:
+def waiting(proof: WalletProof) -> WalletChange:
     """Return a change that waits."""
-    person = "anna" if proof is Proof.OPERATOR else None
+    person = "anna" if proof is WalletProof.OPERATOR else None
     return WalletChange(
         id="whc_1",
         user_id=USER,
@@ -43,14 +43,14 @@ def waiting(proof: Proof) -> WalletChange:
     )
 
 
-SAID_AND_PROVING = WalletStanding(wallet=OWN, proof=Proof.OPERATOR, waiting=waiting(Proof.SIGNED))
-PROVED_AND_ORDERED = WalletStanding(wallet=OWN, proof=Proof.SIGNED, waiting=waiting(Proof.OPERATOR))
+SAID_AND_PROVING = WalletStanding(wallet=OWN, proof=WalletProof.OPERATOR, waiting=waiting(WalletProof.SIGNED))
+PROVED_AND_ORDERED = WalletStanding(wallet=OWN, proof=WalletProof.SIGNED, waiting=waiting(WalletProof.OPERATOR))
 
-REPLACED = WalletStanding(wallet=OWN, proof=Proof.OPERATOR, was_proved=True)
+REPLACED = WalletStanding(wallet=OWN, proof=WalletProof.OPERATOR, was_proved=True)
 
-BARE: dict[str, Any] = {"proof": Proof.OPERATOR}
-ORDERED: dict[str, Any] = {"proof": Proof.OPERATOR, "person": "anna", "reason": "because"}
-SIGNED: dict[str, Any] = {"proof": Proof.SIGNED, "nonce": "0" * 32}
+BARE: dict[str, Any] = {"proof": WalletProof.OPERATOR}
+ORDERED: dict[str, Any] = {"proof": WalletProof.OPERATOR, "person": "anna", "reason": "because"}
+SIGNED: dict[str, Any] = {"proof": WalletProof.SIGNED, "nonce": "0" * 32}
 
 LINKED = Course(effective_at=NOW, is_linked=True)
 KEPT = Course(effective_at=NOW, is_linked=False)
@@ -97,7 +97,7 @@ def test_what_becomes_of_a_wish(
 
 def test_without_a_time_to_cool_down_nothing_waits() -> None:
     """Zero seconds are at once."""
-    found = course_of(PROVED, Wish(user_id=USER, wallet=OTHER, proof=Proof.SIGNED), now=NOW, cooldown_s=0)
+    found = course_of(PROVED, Wish(user_id=USER, wallet=OTHER, proof=WalletProof.SIGNED), now=NOW, cooldown_s=0)
     assert isinstance(found, Course)
     assert found.is_at_once(NOW)
 

@@ -8,7 +8,7 @@ from cashback.client.api import structs
 from cashback.client.calls import Call, path, query
 
 
-def prove_cashback(cashback_id: str, *, line: int | None = None) -> Call[structs.ProofsProof]:
+def prove_cashback(cashback_id: str, *, line: int | None = None) -> Call[structs.CashbackProof]:
     """The proof of a cashback's statement lines.
 
     Return what anybody checks with `cashback ledger verify --proof FILE`, without asking us anything.
@@ -19,7 +19,7 @@ def prove_cashback(cashback_id: str, *, line: int | None = None) -> Call[structs
     return Call(
         method="GET",
         path=path("/v1/cashback/{cashback_id}/proof", cashback_id=cashback_id),
-        answer=structs.ProofsProof,
+        answer=structs.CashbackProof,
         query=query(("line", line)),
     )
 

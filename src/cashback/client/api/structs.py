@@ -513,6 +513,17 @@ class CashbackPage(msgspec.Struct, frozen=True, kw_only=True):
     """What continues the list as `cursor`; null on the last page."""
 
 
+class CashbackProof(msgspec.Struct, frozen=True, kw_only=True):
+    """Every statement line of one cashback, and what proves them."""
+
+    format: str
+    cashback_id: str
+    """A cashback's id, `cb_...`."""
+    lines: list[ProvedLine]
+    """What it consists of, line by line."""
+    stretches: list[ProofStretch]
+
+
 class CashbackStory(msgspec.Struct, frozen=True, kw_only=True):
     """A cashback, why it is what it is, and its whole timeline."""
 
@@ -2769,7 +2780,7 @@ class WalletChange(msgspec.Struct, frozen=True, kw_only=True):
     """A user's id, `usr_...`."""
     wallet: str
     """An address with the capitals of its checksum (EIP-55)."""
-    proof: OwnershipProof
+    proof: WalletProof
     """Whether the wallet was proved by itself, or set by an operator's word."""
     person: str | None
     """Who decided it."""
@@ -2805,6 +2816,13 @@ class WalletPage(msgspec.Struct, frozen=True, kw_only=True):
     """What continues the list as `cursor`; null on the last page."""
 
 
+class WalletProof(Word):
+    """How it is known whose wallet it is: an operator says so, or it has signed a challenge (ERC-4361)."""
+
+    OPERATOR = "operator"
+    EIP4361 = "eip4361"
+
+
 class WalletStory(msgspec.Struct, frozen=True, kw_only=True):
     """A wallet that a user has, or had, since when, and how it is known to be theirs: by whose word, or by a proof.
 
@@ -2813,7 +2831,7 @@ class WalletStory(msgspec.Struct, frozen=True, kw_only=True):
 
     wallet: str
     """An address with the capitals of its checksum (EIP-55)."""
-    proof: OwnershipProof
+    proof: WalletProof
     linked_at: datetime
     """Since when it is the user's."""
     is_in_use: bool
@@ -2900,21 +2918,3 @@ class WriteOffStory(msgspec.Struct, frozen=True, kw_only=True):
     """Why."""
     at: datetime
     """When it was."""
-
-
-class ProofsProof(msgspec.Struct, frozen=True, kw_only=True):
-    """Every statement line of one cashback, and what proves them."""
-
-    format: str
-    cashback_id: str
-    """A cashback's id, `cb_...`."""
-    lines: list[ProvedLine]
-    """What it consists of, line by line."""
-    stretches: list[ProofStretch]
-
-
-class OwnershipProof(Word):
-    """How it is known whose wallet it is: an operator says so, or it has signed a challenge (ERC-4361)."""
-
-    OPERATOR = "operator"
-    EIP4361 = "eip4361"

@@ -290,6 +290,22 @@ def show_statement(
     )
 
 
+def show_statement_csv(user_id: str, *, from_: datetime | str, to: datetime | str) -> Call[str]:
+    """A user's statement of a period, as CSV.
+
+    Return opening balances, lines with their cause in words and the balance after each, and closing balances.
+
+    As CSV it is the whole period, of at most 100,000 lines, and `limit` and `cursor` are not looked at.
+    """
+    return Call(
+        method="GET",
+        path=path("/v1/users/{user_id}/statement", user_id=user_id),
+        answer=str,
+        answer_as="text/csv",
+        query=query(("from", from_), ("to", to), ("format", "csv")),
+    )
+
+
 def show_balance_at(
     user_id: str, *, known_at: datetime | str | None = None, effective_at: datetime | str | None = None
 ) -> Call[structs.BalanceAt]:

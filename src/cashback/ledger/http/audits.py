@@ -12,7 +12,7 @@ from litestar.params import PathParameter, QueryParameter
 from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
 from cashback.kernel.money import INT63_MAX
 from cashback.ledger.model.audits import RecomputationStory, ReconciliationStory, SealStory, StoredDecisions
-from cashback.ledger.model.proofs import Proof
+from cashback.ledger.model.proofs import CashbackProof
 from cashback.ledger.model.replays import Replayed
 from cashback.ledger.service import Audits, Prover, Replays
 
@@ -45,7 +45,7 @@ class RecomputationPage(Page[RecomputationStory], frozen=True):
 )
 async def prove_cashback(
     request: Request[Any, Any, Any], prover: NamedDependency[Prover], cashback_id: CashbackId, line: LineAt = None
-) -> Proof:
+) -> CashbackProof:
     """Return what anybody checks with `cashback ledger verify --proof FILE`, without asking us anything.
 
     The lines as they were sealed, the path from each to its root, and the seals from there to the one whose hash stands

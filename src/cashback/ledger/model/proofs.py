@@ -40,7 +40,7 @@ class ProofStretch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     anchor: ProofAnchor | None
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CashbackProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every statement line of one cashback, and what proves them."""
 
     format: str

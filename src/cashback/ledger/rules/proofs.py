@@ -11,14 +11,14 @@ import msgspec
 
 from cashback.ledger.model import Seal
 from cashback.ledger.model.evidence import ProofInvalid
-from cashback.ledger.model.proofs import PROOF_FORMAT, Proof, ProofStretch, Proved, ProvedAnchor, ProvedLine
+from cashback.ledger.model.proofs import PROOF_FORMAT, CashbackProof, ProofStretch, Proved, ProvedAnchor, ProvedLine
 from cashback.ledger.rules.evidence import seal_bytes
 from cashback.ledger.rules.merkle import leaf_hash, root_by_path
 
 PROOF_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
-def read_proof(document: bytes) -> Proof:
+def read_proof(document: bytes) -> CashbackProof:
     """Return the proof that a file holds.
 
     Raises:
@@ -27,7 +27,7 @@ def read_proof(document: bytes) -> Proof:
     if len(document) > PROOF_BYTES_MAX:
         raise ProofInvalid(f"a proof has at most {PROOF_BYTES_MAX} bytes", pointer="")
     try:
-        proof = msgspec.json.decode(document, type=Proof)
+        proof = msgspec.json.decode(document, type=CashbackProof)
     except msgspec.DecodeError as cause:
         raise ProofInvalid(f"this is no proof: {cause}", pointer="") from cause
     if proof.format != PROOF_FORMAT:
@@ -35,7 +35,7 @@ def read_proof(document: bytes) -> Proof:
     return proof
 
 
-def check_proof(proof: Proof) -> Proved:
+def check_proof(proof: CashbackProof) -> Proved:
     """Return what `proof` proves.
 
     Raises:

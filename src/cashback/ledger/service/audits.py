@@ -46,7 +46,7 @@ class Audits:
         async with self._database.transaction() as tx:
             found = await anchors.seals(tx, numbers_below=number + 1, limit=1)
         if not found or found[0].seal.number != number:
-            raise SealUnknown("there is no such seal", number=number)
+            raise SealUnknown("there is no such seal", parameter="number")
         return _seal(found[0])
 
     async def reconciliations(self, *, after: str | None, limit: int) -> tuple[list[ReconciliationStory], str | None]:
@@ -70,7 +70,7 @@ class Audits:
         async with self._database.transaction() as tx:
             found = await reconciliations.page(tx, numbers_below=number + 1, limit=1)
         if not found or found[0][0] != number:
-            raise ReconciliationUnknown("there is no such run", number=number)
+            raise ReconciliationUnknown("there is no such run", parameter="number")
         return _reconciliation(*found[0])
 
     async def recomputations(self, *, after: str | None, limit: int) -> tuple[list[RecomputationStory], str | None]:

@@ -107,7 +107,7 @@ class Debts:
             figures = await store.figures_of_user(tx, user_id)
             parts = await store.open_debts(tx, [user_id], limit=PARTS_MAX)
         if figures.requested == 0:
-            raise DebtUnknown("nothing was ever asked back of this user", user_id=user_id)
+            raise DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
         return UserDebtStory(figures=_told(figures), open=[_part(part) for part in parts])
 
     async def write_offs(
@@ -122,7 +122,7 @@ class Debts:
         below = number_of(after, first=INT63_MAX)
         async with self._database.transaction() as tx:
             if (await store.figures_of_user(tx, user_id)).requested == 0:
-                raise DebtUnknown("nothing was ever asked back of this user", user_id=user_id)
+                raise DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
             found = await store.write_offs(tx, user_id, numbers_below=below, limit=limit + 1)
         kept = [_given_up(*one) for one in found[:limit]]
         return kept, kept[-1].number if len(found) > limit else None

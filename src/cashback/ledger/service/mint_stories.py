@@ -77,7 +77,7 @@ class MintStories:
         async with self._database.transaction() as tx:
             found = await store.by_number(tx, number)
         if found is None or seen_by not in {None, found.merchant_id}:
-            raise MintUnknown("there is no such mint", number=str(number))
+            raise MintUnknown("there is no such mint", parameter="number")
         [told] = await self._told([found], with_chain=with_chain)
         return told
 

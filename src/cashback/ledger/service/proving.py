@@ -14,7 +14,7 @@ from cashback.ledger.model import (
     ProofTooLong,
     Seal,
 )
-from cashback.ledger.model.proofs import PROOF_FORMAT, Proof, ProofAnchor, ProofStretch, ProvedLine
+from cashback.ledger.model.proofs import PROOF_FORMAT, CashbackProof, ProofAnchor, ProofStretch, ProvedLine
 from cashback.ledger.rules.evidence import seal_bytes
 from cashback.ledger.rules.merkle import leaf_hash, paths_of
 from cashback.ledger.store import anchors, proofs
@@ -36,7 +36,7 @@ class Prover:
         self._database = database
         self._lines_max = lines_max
 
-    async def prove(self, cashback_id: str, *, position: int | None = None) -> Proof:
+    async def prove(self, cashback_id: str, *, position: int | None = None) -> CashbackProof:
         """Return the proof of every statement line of a cashback, or of one, as far as the seals are anchored by now.
 
         Raises:
@@ -48,7 +48,7 @@ class Prover:
         """
         async with self._database.transaction() as tx:
             if await cashbacks.by_id(tx, cashback_id) is None:
-                raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
+                raise CashbackUnknown("there is no such cashback", parameter="cashback_id")
             numbers = await self._leaf_numbers(tx, cashback_id, position=position)
             over = await proofs.seals_over(tx, numbers)
             if len(over) < len(numbers):
@@ -59,7 +59,7 @@ class Prover:
                 wanted = {number for number, its in over if its.number == seal.number}
                 lines += _lines(await proofs.leaves_under(tx, seal), seal, wanted)
             stretches = await self._stretches(tx, sorted(seals))
-        return Proof(format=PROOF_FORMAT, cashback_id=cashback_id, lines=lines, stretches=stretches)
+        return CashbackProof(format=PROOF_FORMAT, cashback_id=cashback_id, lines=lines, stretches=stretches)
 
     async def _leaf_numbers(self, tx: Tx, cashback_id: str, *, position: int | None) -> list[int]:
         """Return the leaves of a cashback's transfers, or of those in the line with the one at `position`.
@@ -78,7 +78,7 @@ class Prover:
         if position is not None:
             shared = {place: reason for place, _, reason in found}
             if position not in shared:
-                raise LineUnknown("this cashback has no such line", cashback_id=cashback_id, position=position)
+                raise LineUnknown("this cashback has no such line", parameter="line")
             # What moved at once for one reason is one line of the statement, and proved as one.
             found = [each for each in found if each[2] == shared[position]]
         if len(found) > self._lines_max:

@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 
 from cashback.kernel.db import Database, Tx
+from cashback.kernel.errors import NotFound
+from cashback.kernel.mistakes import gathered
 from cashback.kernel.money import INT63_MAX
 from cashback.kernel.page import number_of
 from cashback.ledger.model.drafts import (
@@ -91,7 +93,7 @@ class RulesetReadings:
             RulesetUnknown: there is none.
         """
         async with self._database.transaction() as tx:
-            return _story(await rulesets.read(tx, ruleset_id))
+            return _story(await rulesets.read(tx, ruleset_id), parameter="ruleset_id")
 
     async def in_force(self, programme_id: str, *, at: datetime) -> VersionStory:
         """Return the version that decides what happens at an instant, past, present or staged.
@@ -103,7 +105,7 @@ class RulesetReadings:
         """
         check_instant(at, parameter="at")
         async with within_programme(self._database, programme_id) as tx:
-            return _story(await rulesets.in_force(tx, programme_id, at=at))
+            return _story(await rulesets.in_force(tx, programme_id, at=at), parameter="at")
 
     async def versions(
         self, programme_id: str, *, after: str | None, limit: int
@@ -124,46 +126,55 @@ class RulesetReadings:
         """Return what changed from one draft or version to another.
 
         Raises:
-            DraftUnknown, RulesetUnknown: there is no such one.
+            DraftUnknown, RulesetUnknown: there is no such one; where both are not there, of both.
         """
+        found: list[Rules] = []
+        unknown: list[NotFound] = []
         async with self._database.transaction() as tx:
-            return diff(await _rules(tx, before), await _rules(tx, after))
+            for parameter, name in (("before", before), ("after", after)):
+                try:
+                    found.append(await _rules(tx, name, parameter=parameter))
+                except NotFound as problem:
+                    unknown.append(problem)
+        if unknown:
+            raise gathered(unknown)
+        return diff(*found)
 
 
-async def _draft(tx: Tx, draft_id: str) -> Draft:
-    """Return a draft.
+async def _draft(tx: Tx, draft_id: str, *, parameter: str = "draft_id") -> Draft:
+    """Return a draft; `parameter` is where its id was told.
 
     Raises:
         DraftUnknown: there is none.
     """
     found = await drafts.read(tx, draft_id)
     if found is None:
-        raise DraftUnknown("there is no such draft", draft_id=draft_id)
+        raise DraftUnknown("there is no such draft", parameter=parameter)
     return found
 
 
-async def _rules(tx: Tx, name: str) -> Rules:
-    """Return the document of a draft or a version, which its id tells apart.
+async def _rules(tx: Tx, name: str, *, parameter: str) -> Rules:
+    """Return the document of a draft or a version, which its id tells apart; `parameter` is where that was told.
 
     Raises:
         DraftUnknown, RulesetUnknown: there is none.
     """
     if name.startswith("drf_"):
-        return rules_of((await _draft(tx, name)).document)
+        return rules_of((await _draft(tx, name, parameter=parameter)).document)
     version = await rulesets.read(tx, name)
     if version is None:
-        raise RulesetUnknown("there is no such version", ruleset_id=name)
+        raise RulesetUnknown("there is no such version", parameter=parameter)
     return rules_of(version.document)
 
 
-def _story(version: Version | None) -> VersionStory:
-    """Return a version that there is, with its document.
+def _story(version: Version | None, *, parameter: str) -> VersionStory:
+    """Return a version that there is, with its document; `parameter` is what it was asked for by.
 
     Raises:
         RulesetUnknown: there is none.
     """
     if version is None:
-        raise RulesetUnknown("there is no such version, or none is in force then")
+        raise RulesetUnknown("there is no such version, or none is in force then", parameter=parameter)
     return VersionStory(
         **msgspec.structs.asdict(version_answer(version)), document=msgspec.json.decode(version.document)
     )

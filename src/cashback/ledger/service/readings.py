@@ -85,7 +85,7 @@ class Readings:
         async with self._database.transaction() as tx:
             found = await store.by_id(tx, cashback_id)
         if found is None:
-            raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
+            raise CashbackUnknown("there is no such cashback", parameter="cashback_id")
         return found
 
     async def replayed(self, cashback: Cashback) -> bytes | None:
@@ -135,7 +135,7 @@ class Readings:
         """
         found = await self.cashbacks_of_purchases([purchase_id])
         if purchase_id not in found:
-            raise CashbackUnknown("there is no cashback of this purchase", purchase_id=purchase_id)
+            raise CashbackUnknown("there is no cashback of this purchase", parameter="purchase_id")
         return found[purchase_id]
 
     async def cashbacks_of_purchases(self, purchase_ids: Sequence[str]) -> dict[str, Cashback]:
@@ -203,7 +203,10 @@ class Readings:
         async with self._database.transaction() as tx:
             programme = await programmes.read(tx, programme_id=programme_id, currency=currency)
         if programme is None:
-            raise ProgrammeUnknown("there is no such programme, or none is in force", programme_id=programme_id)
+            place = {} if currency is None else {"parameter": "currency"}
+            if programme_id is not None:
+                place = {"parameter": "programme_id"}
+            raise ProgrammeUnknown("there is no such programme, or none is in force", **place)
         return programme
 
     async def programmes(

@@ -100,7 +100,7 @@ async def _decisions_of(tx: Tx, cashback_id: str) -> list[tuple[int, bytes]]:
         CashbackUnknown: there is no such cashback.
     """
     if await readings.by_id(tx, cashback_id) is None:
-        raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
+        raise CashbackUnknown("there is no such cashback", parameter="cashback_id")
     return await decisions.of_cashback(tx, cashback_id, limit=DECISIONS_MAX)
 
 

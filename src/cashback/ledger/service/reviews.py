@@ -135,7 +135,7 @@ class Queues:
         after, most = number_of(place, first=0), min(limit, LIST_MAX)
         async with self._database.transaction() as tx:
             if await campaigns.read(tx, campaign_id) is None:
-                raise CampaignUnknown("there is no such campaign", campaign_id=campaign_id)
+                raise CampaignUnknown("there is no such campaign", parameter="campaign_id")
             found = await waiting.line_of(tx, campaign_id, after=after, limit=most + 1)
         kept = found[:most]
         return [story for _, story in kept], str(kept[-1][0]) if len(found) > most else None

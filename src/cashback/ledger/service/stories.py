@@ -50,7 +50,7 @@ class Stories:
         cashback = await self._readings.cashback(cashback_id)
         if merchant_id not in (None, cashback.merchant_id):
             # In the very words of what does not exist, or they would tell that it does.
-            raise CashbackUnknown("there is no such cashback", cashback_id=cashback_id)
+            raise CashbackUnknown("there is no such cashback", parameter="cashback_id")
         return await self._tell(cashback)
 
     async def cashback_of_purchase(self, purchase_id: str) -> CashbackStory:

@@ -219,7 +219,7 @@ async def show_merchant(
     asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
     if not principal_of(request).may_see(asked):
         # In the very words of what does not exist, or they would tell that it does.
-        raise MerchantUnknown("there is no such merchant", merchant_id=asked)
+        raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
     merchant = await people.merchant(asked)
     return tagged(merchant, tag_of(merchant), if_none_match)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from cashback.kernel.listing import Period
-from cashback.purchases.model.ownership import Proof
+from cashback.purchases.model.ownership import WalletProof
 from cashback.purchases.model.refunds import RefundAnswer, RefundKind
 
 
@@ -62,6 +62,6 @@ class WalletStory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     wallet: str
-    proof: Proof
+    proof: WalletProof
     linked_at: datetime
     is_in_use: bool

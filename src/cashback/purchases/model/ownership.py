@@ -19,7 +19,7 @@ COOLDOWN_S: Final = 86_400
 """So long a change waits unless it is told otherwise: time to notice one that nobody wanted."""
 
 
-class Proof(StrEnum):
+class WalletProof(StrEnum):
     """How it is known whose wallet it is: an operator says so, or it has signed a challenge (ERC-4361)."""
 
     OPERATOR = "operator"
@@ -106,7 +106,7 @@ class WalletChange(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     user_id: str
     wallet: str
-    proof: Proof
+    proof: WalletProof
     person: str | None
     reason: str | None
     asked_at: datetime
@@ -122,7 +122,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     user_id: str
     wallet: str
-    proof: Proof = Proof.OPERATOR
+    proof: WalletProof = WalletProof.OPERATOR
     nonce: str | None = None
     person: str | None = None
     reason: str | None = None
@@ -130,7 +130,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_bare(self) -> bool:
         """Tell whether nobody answers for it but the operator's key."""
-        return self.proof is Proof.OPERATOR and self.person is None
+        return self.proof is WalletProof.OPERATOR and self.person is None
 
 
 class WalletStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +141,7 @@ class WalletStanding(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     wallet: str | None = None
-    proof: Proof | None = None
+    proof: WalletProof | None = None
     waiting: WalletChange | None = None
     was_proved: bool = False
     is_erased: bool = False
@@ -152,7 +152,7 @@ class WalletStanding(msgspec.Struct, frozen=True, kw_only=True):
 
         A change waits only where something was proved: a proof that waits, or what was decided against one.
         """
-        return self.was_proved or self.proof is Proof.SIGNED or self.waiting is not None
+        return self.was_proved or self.proof is WalletProof.SIGNED or self.waiting is not None
 
 
 class ProofsOff(Conflict):

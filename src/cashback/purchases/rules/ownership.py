@@ -21,8 +21,8 @@ from cashback.purchases.model.ownership import (
     Challenge,
     ChallengeAnswer,
     OwnershipPolicy,
-    Proof,
     SignatureUnreadable,
+    WalletProof,
     WalletProved,
     WalletStanding,
     Wish,
@@ -122,11 +122,11 @@ def course_of(standing: WalletStanding, wish: Wish, *, now: datetime, cooldown_s
         return WalletProved(
             "the user has proved a wallet: prove the other one, or say who decides this and why", pointer="/wallet"
         )
-    is_signed = wish.proof is Proof.SIGNED
+    is_signed = wish.proof is WalletProof.SIGNED
     waits = standing.wallet is not None and not is_same and (is_signed or standing.is_proved)
     return Course(
         effective_at=now + timedelta(seconds=cooldown_s) if waits else now,
-        is_linked=not is_same or (is_signed and standing.proof is not Proof.SIGNED),
+        is_linked=not is_same or (is_signed and standing.proof is not WalletProof.SIGNED),
     )
 
 

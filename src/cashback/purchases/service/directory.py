@@ -43,7 +43,7 @@ class Directory:
         behind = None if stretch.place is None else number_of(stretch.place, first=0)
         async with self._database.transaction() as tx:
             if not await is_known(tx, USERS, user_id):
-                raise UserUnknown("there is no such user", user_id=user_id)
+                raise UserUnknown("there is no such user", parameter="user_id")
             items, place = await store.wallets(tx, user_id, order=stretch.order, behind=behind, limit=stretch.limit)
         return items, None if place is None else str(place)
 

@@ -37,12 +37,12 @@ from cashback.purchases.model.ownership import (
     NewChallenge,
     NewProof,
     OwnershipPolicy,
-    Proof,
     ProofsOff,
     SignatureInvalid,
     WalletChange,
     WalletChangeEnded,
     WalletChangeUnknown,
+    WalletProof,
     Wish,
 )
 from cashback.purchases.rules import as_kept, problem_of_challenge, problem_of_key, problem_of_signature
@@ -239,7 +239,7 @@ class _Proving:
             raise ChallengeExpired("the challenge has ended: ask for another one", pointer="/nonce")
         standings = await wallets.standings(tx, [command.user_id])
         moves = Moves(standings, now=self._now, cooldown_s=self._policy.cooldown_s)
-        wish = Wish(user_id=command.user_id, wallet=self._challenge.wallet, proof=Proof.SIGNED, nonce=nonce)
+        wish = Wish(user_id=command.user_id, wallet=self._challenge.wallet, proof=WalletProof.SIGNED, nonce=nonce)
         _, change = moves.take(wish)
         await moves.store(tx)
         return Applied(answers=[_encoder.encode(change)], about=[None if change is None else change.id])

@@ -26,7 +26,7 @@ from cashback.purchases.model import (
     User,
     UserUnknown,
 )
-from cashback.purchases.model.ownership import COOLDOWN_S, Proof
+from cashback.purchases.model.ownership import COOLDOWN_S, WalletProof
 from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
 from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Applied, Once, Operation
 from cashback.purchases.service.wallets import WalletSetting, but_known, link, problems_of_sharing
@@ -104,7 +104,7 @@ class People:
         async with self._database.transaction() as tx:
             found = await store.read_users(tx, [user_id])
         if user_id not in found:
-            raise UserUnknown("there is no such user", user_id=user_id)
+            raise UserUnknown("there is no such user", parameter="user_id")
         return found[user_id]
 
     async def users_named(self, references: Sequence[str]) -> dict[str, list[str]]:
@@ -123,7 +123,7 @@ class People:
         async with self._database.transaction() as tx:
             found = await store.read_merchant(tx, merchant_id)
         if found is None:
-            raise MerchantUnknown("there is no such merchant", merchant_id=merchant_id)
+            raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
         return found
 
     async def _each_once(
@@ -165,7 +165,7 @@ class _UserCreation:
                 id=new_id("usr"),
                 reference=command.reference,
                 wallet=command.wallet,
-                wallet_proof=None if command.wallet is None else Proof.OPERATOR.value,
+                wallet_proof=None if command.wallet is None else WalletProof.OPERATOR.value,
                 tier=command.tier,
                 tier_since=self._now if command.tier is not None else None,
                 is_blocked=False,

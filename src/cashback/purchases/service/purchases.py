@@ -89,7 +89,7 @@ class Purchases:
         async with self._database.transaction() as tx:
             found = await store.read(tx, purchase_id)
         if found is None:
-            raise PurchaseUnknown("there is no such purchase", purchase_id=purchase_id)
+            raise PurchaseUnknown("there is no such purchase", parameter="purchase_id")
         return found
 
     async def close(self) -> None:

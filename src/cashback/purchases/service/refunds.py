@@ -68,7 +68,7 @@ class Refunds:
         async with self._database.transaction() as tx:
             found = await read_refund(tx, refund_id, merchant_id=merchant_id, now=self._clock.now())
         if found is None:
-            raise RefundUnknown("there is no such refund", refund_id=refund_id)
+            raise RefundUnknown("there is no such refund", parameter="refund_id")
         return found
 
     async def parked(self, *, merchant_id: str | None, after: str | None, limit: int) -> ParkedPage:

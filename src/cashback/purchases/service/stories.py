@@ -54,7 +54,7 @@ class PurchaseStories:
         purchase = await self._purchases.purchase(purchase_id)
         if merchant_id not in (None, purchase.merchant_id):
             # In the very words of what does not exist, or they would tell that it does.
-            raise PurchaseUnknown("there is no such purchase", purchase_id=purchase_id)
+            raise PurchaseUnknown("there is no such purchase", parameter="purchase_id")
         return PurchaseStory(
             id=purchase.id,
             merchant_id=purchase.merchant_id,

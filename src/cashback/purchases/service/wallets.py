@@ -17,7 +17,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import new_id
 from cashback.purchases.model import Command, NewWallet, User, UserUnknown
-from cashback.purchases.model.ownership import Ended, Proof, WalletChange, WalletStanding, WalletTaken, Wish
+from cashback.purchases.model.ownership import Ended, WalletChange, WalletProof, WalletStanding, WalletTaken, Wish
 from cashback.purchases.rules.ownership import course_of
 from cashback.purchases.service.editing import seen_user
 from cashback.purchases.service.once import Applied
@@ -99,7 +99,7 @@ class Moves:
             wallet=wallet,
             proof=proof,
             waiting=None if is_at_once else change,
-            was_proved=standing.was_proved or wish.proof is Proof.SIGNED,
+            was_proved=standing.was_proved or wish.proof is WalletProof.SIGNED,
         )
         self._standings[wish.user_id] = after
         return after, change

@@ -7,7 +7,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.listing import Order
 from cashback.kernel.walk import Rows, walk
 from cashback.purchases.model.listing import MerchantFilter, PurchaseFilter, RefundFilter, UserFilter, WalletStory
-from cashback.purchases.model.ownership import Proof
+from cashback.purchases.model.ownership import WalletProof
 
 _PURCHASE_LEADS: Final = {
     # The name of one purchase, and of those that were called so before it was (is_named): an index for either.
@@ -189,7 +189,7 @@ async def wallets(
         {"user": user_id, "positions": positions},
     )
     found = {
-        row[0]: WalletStory(wallet=row[1], proof=Proof(row[2]), linked_at=row[3], is_in_use=row[4])
+        row[0]: WalletStory(wallet=row[1], proof=WalletProof(row[2]), linked_at=row[3], is_in_use=row[4])
         for row in await cursor.fetchall()
     }
     return [found[position] for position in positions], place

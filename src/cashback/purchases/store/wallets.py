@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from cashback.kernel.db import Tx
-from cashback.purchases.model.ownership import Ended, Proof, WalletChange, WalletStanding
+from cashback.purchases.model.ownership import Ended, WalletChange, WalletProof, WalletStanding
 
 _CHANGE: Final = """
     change.id, change.user_id, change.address, change.proof, change.person, change.reason, change.asked_at,
@@ -20,7 +20,7 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
 
     user_id: str
     wallet: str
-    proof: Proof = Proof.OPERATOR
+    proof: WalletProof = WalletProof.OPERATOR
 
 
 async def link(tx: Tx, wallets: Sequence[Linked], *, at: datetime) -> None:
@@ -69,7 +69,7 @@ async def standings(tx: Tx, user_ids: Sequence[str]) -> dict[str, WalletStanding
     return {
         row[0]: WalletStanding(
             wallet=row[1],
-            proof=None if row[2] is None else Proof(row[2]),
+            proof=None if row[2] is None else WalletProof(row[2]),
             was_proved=row[3],
             is_erased=row[4],
             waiting=None if row[5] is None else _change(row[5:]),
@@ -216,7 +216,7 @@ def _change(row: tuple[Any, ...]) -> WalletChange:
         id=row[0],
         user_id=row[1],
         wallet=row[2],
-        proof=Proof(row[3]),
+        proof=WalletProof(row[3]),
         person=row[4],
         reason=row[5],
         asked_at=row[6],

@@ -58,7 +58,7 @@ class EventLog:
         async with self._database.transaction() as tx:
             found = await store.read(tx, event_id)
         if found is None or seen_by not in {None, found.merchant_id}:
-            raise EventUnknown("there is no such event, or no more", event_id=event_id)
+            raise EventUnknown("there is no such event, or no more", parameter="event_id")
         return found
 
     def _check(self, wanted: EventsWanted) -> None:

@@ -11,7 +11,7 @@ async def seen(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoint
     Raises:
         EndpointUnknown: there is none such, or it is another merchant's.
     """
-    return _known(await endpoints.read(tx, endpoint_id), endpoint_id, merchant_id=merchant_id)
+    return _known(await endpoints.read(tx, endpoint_id), merchant_id=merchant_id)
 
 
 async def owned(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoint:
@@ -20,15 +20,15 @@ async def owned(tx: Tx, endpoint_id: str, *, merchant_id: str | None) -> Endpoin
     Raises:
         EndpointUnknown: there is none such, or it is another merchant's.
     """
-    return _known(await endpoints.locked(tx, endpoint_id), endpoint_id, merchant_id=merchant_id)
+    return _known(await endpoints.locked(tx, endpoint_id), merchant_id=merchant_id)
 
 
-def _known(endpoint: Endpoint | None, endpoint_id: str, *, merchant_id: str | None) -> Endpoint:
+def _known(endpoint: Endpoint | None, *, merchant_id: str | None) -> Endpoint:
     """Return an endpoint if there is one and the merchant may know of it.
 
     Raises:
         EndpointUnknown: otherwise, and it does not say which.
     """
     if endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
-        raise EndpointUnknown("there is no such endpoint", endpoint_id=endpoint_id)
+        raise EndpointUnknown("there is no such endpoint", parameter="endpoint_id")
     return endpoint

@@ -53,6 +53,6 @@ class WebhookReadings:
             story = next(iter(await replays.stories(tx, [delivery_id])), None)
             endpoint = None if story is None else await endpoints.read(tx, story.endpoint_id)
             if story is None or endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
-                raise DeliveryUnknown("there is no such delivery", delivery_id=delivery_id)
+                raise DeliveryUnknown("there is no such delivery", parameter="delivery_id")
             tries = await replays.attempts(tx, delivery_id)
         return DeliveryDetail(delivery=story, tries=tuple(tries))

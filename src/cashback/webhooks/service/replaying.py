@@ -35,7 +35,7 @@ async def replay_one(tx: Tx, delivery_id: str, *, merchant_id: str | None, by: s
     first_id, endpoint = await _first_of(tx, delivery_id, merchant_id=merchant_id)
     new = new_id("whd")
     if not await _repeat(tx, endpoint, [first_id], [new], by=by):
-        raise DeliveryUnknown("there is no such delivery", delivery_id=delivery_id)
+        raise DeliveryUnknown("there is no such delivery", parameter="delivery_id")
     return new
 
 
@@ -99,5 +99,5 @@ async def _first_of(tx: Tx, delivery_id: str, *, merchant_id: str | None) -> tup
     found = await store.first_of(tx, delivery_id)
     endpoint = None if found is None else await endpoints.locked(tx, found[1])
     if found is None or endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
-        raise DeliveryUnknown("there is no such delivery", delivery_id=delivery_id)
+        raise DeliveryUnknown("there is no such delivery", parameter="delivery_id")
     return found[0], endpoint

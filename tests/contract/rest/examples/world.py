@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from itertools import count
 from typing import Any, Final, TypeVar
@@ -48,7 +49,8 @@ class _Chance:
 def same_ids() -> Iterator[None]:
     """Have ids and secrets of this process come in an order that is always the same."""
     chance = _Chance()
-    with patch.multiple("cashback.kernel.ids", time=chance, os=chance, secrets=chance):
+    noise = partial(chance.urandom, 10)
+    with patch.multiple("cashback.kernel.ids", time=chance, _noise=noise, os=chance, secrets=chance):
         yield
 
 

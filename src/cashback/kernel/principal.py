@@ -54,6 +54,11 @@ class Principal(msgspec.Struct, frozen=True):
     scopes: frozenset[str] | None = None
     rate: Rate | None = None
 
+    @property
+    def party(self) -> str:
+        """Return whose share of a process this caller uses: a merchant's, by whichever key, else its key's own."""
+        return self.merchant_id or self.key_id
+
     def may_see(self, merchant_id: str) -> bool:
         """Tell whether this caller may know of that merchant's data."""
         return self.scope is Scope.OPERATOR or self.merchant_id == merchant_id

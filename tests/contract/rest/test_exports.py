@@ -1,18 +1,25 @@
 """All that is known of a user, told as one document over REST, and noted."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 import psycopg
 import pytest
 import pytest_asyncio
 
+from cashback.kernel.ids import new_id
 from cashback.purchases.service import exporting
+from tests.contract.rest.document import assert_problem
 from tests.contract.rest.marked import marked, staged
 from tests.contract.rest.test_ownership import Stage
 from tests.contract.rest.world import a_purchase
 from tests.integration.ledger.world import World
+from tests.support.facts import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOTED: Final = "select what, key_id from purchases.disclosures where user_id = %s order by position"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -69,3 +76,62 @@ async def test_an_export_is_noted_in_the_trace_of_who_asked(stage: Stage) -> Non
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 owner.execute(f"{change} purchases.disclosures".encode())
             owner.rollback()
+
+
+async def test_who_asks_for_the_head_alone_is_told_nothing_and_noted_nowhere(stage: Stage) -> None:
+    """The head is that of the document, of a length that nobody knows yet (RFC 9110, section 9.3.2)."""
+    rest, operator, user = stage.rest, stage.operator, await stage.rest.world.user()
+    path = f"/v1/users/{user.id}/export"
+    head = await operator.ask("HEAD", path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert await rest.world.rows(NOTED, user.id) == []
+    got = await operator.get(path)
+    for name in ("content-type", "content-length", "cache-control"):
+        assert head.headers.get(name) == got.headers.get(name), name
+    assert await rest.world.rows(NOTED, user.id) == [("export", operator.key_id)]
+    keeper = await rest.merchant(await rest.world.merchant())
+    for caller, id_, status in ((operator, new_id("usr"), 404), (operator, "usr_x", 404), (keeper, user.id, 403)):
+        assert (await caller.ask("HEAD", f"/v1/users/{id_}/export")).status_code == status
+
+
+async def test_few_exports_are_under_way_at_a_time_and_one_of_a_key(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One too many is 503 with `Retry-After` and noted nowhere; whoever is told, or goes away, makes room."""
+    monkeypatch.setattr(exporting, "AT_ONCE_MAX", 2)
+    rest, world, user = stage.rest, stage.rest.world, await stage.rest.world.user()
+    path = f"/v1/users/{user.id}/export"
+    first, second, third = [await rest.operator() for _ in range(3)]
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as holder:
+        await holder.execute("lock table purchases.wallet_challenges in access exclusive mode")
+        reading = asyncio.create_task(first.get(path))
+        await reading_wait(world, 1)
+        refused = [await first.get(path)]
+        leaving = asyncio.create_task(second.get(path))
+        await reading_wait(world, 2)
+        refused.append(await third.get(path))
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        staying = asyncio.create_task(third.get(path))
+        await reading_wait(world, 2)
+        await holder.rollback()
+        told = [await reading, await staying]
+    for one in refused:
+        assert_problem(one, 503, "overloaded")
+        assert one.headers["retry-after"] == "1"
+    assert [one.status_code for one in (*told, await second.get(path))] == [200] * 3
+    noted = [key for _, key in await world.rows(NOTED, user.id)]
+    assert noted == [one.key_id for one in (first, second, third, second)]
+
+
+async def reading_wait(world: World, count: int) -> None:
+    """Return once so many wait for a table that an export reads."""
+    asked = (
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        " and wait_event = 'relation'"
+    )
+
+    async def look() -> bool | None:
+        return (await world.one(asked) == count) or None
+
+    await eventually(look, within_s=10, what=f"{count} wait for a table")

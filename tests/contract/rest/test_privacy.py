@@ -163,6 +163,49 @@ async def test_a_wallet_that_is_linked_meanwhile_is_erased_or_refused(stage: Sta
         assert await world.rows("select from ledger.recipients where user_id = %s", user.id) == []
 
 
+async def test_who_is_erased_owns_no_merchant_and_is_named_no_owner_again(stage: Stage) -> None:
+    """Before, the export tells which, without who else does; what named them is answered as then under its key."""
+    operator, world, key = stage.operator, stage.rest.world, new_key()
+    user, other = await world.user(), await world.user()
+    body = {"name": "At Ann's", "owners": [user.id, other.id]}
+    shop = (await operator.post("/v1/merchants", body, key=key)).json()
+    path, facts = f"/v1/users/{user.id}", f"/v1/merchants/{shop['id']}/facts"
+    owned = {"id": shop["id"], "name": "At Ann's"}
+    assert [(await operator.get(f"/v1/users/{one.id}/export")).json()["merchants"] for one in (user, other)] == [
+        [owned],
+        [owned],
+    ]
+    assert (await operator.post(f"{path}/erase", WHY)).status_code == 201
+    assert (await operator.get(f"{path}/export")).json()["merchants"] == []
+    assert (await operator.get(f"/v1/merchants/{shop['id']}")).json()["owners"] == [other.id]
+    for asked, named in (("/v1/merchants", {"name": "At Ann's"}), (facts, {})):
+        refused = await operator.post(asked, {**named, "owners": [other.id, user.id]})
+        assert_problem(refused, 409, "user_erased", pointer="/owners/1")
+    again = await operator.post("/v1/merchants", body, key=key)
+    assert (again.status_code, again.json()) == (201, shop)
+
+
+async def test_who_is_named_an_owner_meanwhile_is_erased_or_refused(stage: Stage) -> None:
+    """Both wait for the user, whoever comes first; afterwards they own nothing."""
+    operator, world = stage.operator, stage.rest.world
+    for is_new in (True, False):
+        for is_named_first in (True, False):
+            user, shop = await world.user(), await world.merchant()
+            naming = ("/v1/merchants", {"name": "At Ann's"}) if is_new else (f"/v1/merchants/{shop.id}/facts", {})
+            asked = [(naming[0], {**naming[1], "owners": [user.id]}), (f"/v1/users/{user.id}/erase", WHY)]
+            async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as third:
+                await third.execute("select from purchases.users where id = %s for update", (user.id,))
+                first, second = asked if is_named_first else reversed(asked)
+                tasks = [asyncio.create_task(operator.post(*first))]
+                await waiting(world, 1)
+                tasks.append(asyncio.create_task(operator.post(*second)))
+                await waiting(world, 2)
+                await third.rollback()
+                told = [response.status_code for response in await asyncio.gather(*tasks)]
+            assert told == ([201, 201] if is_named_first else [201, 409])
+            assert await world.rows("select from purchases.merchants where owners @> array[%s]", user.id) == []
+
+
 async def waiting(world: World, count: int) -> None:
     """Return once so many transactions of this database wait for a row."""
     asked = (

@@ -180,13 +180,28 @@ def test_no_two_purchases_of_any_bulk_have_one_key() -> None:
     assert len(set(keys)) == len(keys)
 
 
-async def test_one_key_leaves_seats_to_the_others(world: World) -> None:
+async def test_a_merchant_has_its_seats_by_whichever_key(world: World) -> None:
+    """One with many keys takes no more of them than one with a single key."""
+    bulks, merchant = bulks_of(world), await world.merchant()
+    bulk = [
+        msgspec.structs.replace(one, owner=merchant.id, key_id="key_new")
+        for one in a_bulk(await world.user(), merchant, 1)
+    ]
+    with ExitStack() as seats:
+        for _ in range(SEATS_OF_ONE):
+            seats.enter_context(bulks.seat(merchant.id))
+        with pytest.raises(Overloaded, match="of yours"):
+            await bulks.record(bulk)
+    assert len(ids(await bulks.record(bulk))) == 1
+
+
+async def test_one_party_leaves_seats_to_the_others(world: World) -> None:
     """However many bulks and streams it has under way; who leaves makes room."""
     bulks = bulks_of(world)
     with ExitStack() as seats:
         for _ in range(SEATS_OF_ONE):
             seats.enter_context(bulks.seat("key_0"))
-        with pytest.raises(Overloaded, match="this API key"):
+        with pytest.raises(Overloaded, match="of yours"):
             seats.enter_context(bulks.seat("key_0"))
         for number in range(SEATS_OF_ONE, SEATS_MAX):
             seats.enter_context(bulks.seat(f"key_{number // SEATS_OF_ONE}"))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any, Final
 
 import psycopg
 import pytest
@@ -17,6 +18,9 @@ from tests.integration.ledger.world import Dsns, World, buy
 from tests.support.facts import eventually
 
 pytestmark = pytest.mark.invariant("I7")
+
+ASKED_MAX: Final = 20
+"""Of a batch that is done twice, once for all of its keys and once without those that are held."""
 
 
 @asynccontextmanager
@@ -82,6 +86,28 @@ async def test_neighbours_of_held_keys_are_done_in_the_next_transaction(world: W
     assert waits("whole") - whole == 1
     assert 2 <= waits("probe") - probes <= 13
     assert await world.one("select count(*) from purchases.purchases") == 62
+
+
+async def test_a_batch_whose_keys_are_all_held_asks_no_more_than_another(
+    world: World, dsns: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a bulk that is repeated at another process: the server looks for what is held, by one statement (I7)."""
+    user, merchant = await world.user(), await world.merchant()
+    purchases = [buy(user, merchant) for _ in range(500)]
+    execute, asked = psycopg.AsyncConnection.execute, 0
+
+    async def counted(connection: Any, *asking: Any, **options: Any) -> Any:  # noqa: ANN401  # psycopg's own
+        """Count what is asked, and ask it."""
+        nonlocal asked
+        asked += 1
+        return await execute(connection, *asking, **options)
+
+    async with held(dsns, *purchases):
+        monkeypatch.setattr(psycopg.AsyncConnection, "execute", counted)
+        results = await batch(world, purchases)
+        monkeypatch.undo()
+    assert all(is_busy(result) for result in results)
+    assert asked <= ASKED_MAX
 
 
 async def test_repeats_that_come_later_do_not_hold_up_a_batch_again(world: World, dsns: Dsns) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cashback.kernel.entity import tag_of
 from cashback.purchases.model import OPERATOR, Order, User
+from cashback.purchases.model.ownership import WalletChange
 from cashback.purchases.model.privacy import Erasure, ErasureAnswer
 from cashback.purchases.service import Edits, Erasing, Orders
 from cashback.purchases.service.editing import UserReference
@@ -59,6 +60,25 @@ async def test_answers_that_told_of_a_reference_which_was_changed_are_forgotten(
     await erase(world, user.id)
     left = "select answer from purchases.idempotency_keys where key = any(%s)"
     assert await world.rows(left, keys) == [(None,)] * 2
+
+
+async def test_a_clock_that_was_set_back_hides_no_answer(world: World) -> None:
+    """Answers are found by what each command wrote down of its own instant, whatever the clock said beside that."""
+    user, edits = await world.user(wallet=None), Edits(Orders(world.api, clock=world.clock))
+    async with judging() as (_, adapter):
+        proving = Proving(world, adapter)
+        asked = await proving.challenge(user, holder(1).address)
+        world.clock.advance(-timedelta(minutes=2))
+        decoded(await proving.answer(user, asked.nonce, holder(1).sign(asked.message)), WalletChange)
+    for number in range(3):
+        world.clock.advance(-timedelta(hours=1))
+        change = UserReference(user_id=user.id, reference=f"marker {number}")
+        seen = tag_of(await world.people.user(user.id))
+        decoded(await edits.refer_to_user(Order(owner=OPERATOR, key=new_key()), change, seen=seen), User)
+    world.clock.advance(-timedelta(hours=1))
+    await erase(world, user.id)
+    told = "select what from purchases.idempotency_keys where answer is not null order by what"
+    assert await world.rows(told) == [("erase_user",)]
 
 
 @pytest.mark.invariant("I4")

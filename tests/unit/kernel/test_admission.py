@@ -1,6 +1,8 @@
 """How many requests are under way at a time, and how long each may take."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +10,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from cashback.kernel.http import Admission, may_take
+from cashback.kernel.http import Admission, held_by, may_take
 from cashback.kernel.http.admission import RequestTimeout
 
 
@@ -97,6 +99,41 @@ async def test_a_request_that_is_known_to_be_long_may_take_longer() -> None:
     assert (await asyncio.wait({one}, timeout=0.2))[0] == set()
     door.go_on.set()
     assert (await one)[0] == 204
+
+
+async def test_what_a_request_holds_it_holds_until_it_has_ended_however_it_ends() -> None:
+    """Answered, given up or cut off; whoever holds two things leaves both."""
+    held: list[str] = []
+    go_on = asyncio.Event()
+
+    @contextmanager
+    def seat(name: str) -> Iterator[None]:
+        """Hold something."""
+        held.append(name)
+        try:
+            yield
+        finally:
+            held.remove(name)
+
+    async def holding(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+        """Hold two things while it takes its time."""
+        del receive, send
+        for name in "ab":
+            held_by(SimpleNamespace(scope=scope), seat(name))
+        await go_on.wait()
+
+    admission: Any = Admission(holding, within_s=0.05)
+    with pytest.raises(RequestTimeout):
+        await admission({"type": "http", "path": "/v1/x"}, None, None)
+    assert held == []
+    cut_off = asyncio.create_task(admission({"type": "http", "path": "/v1/x"}, None, None))
+    await asyncio.sleep(0)
+    assert held == ["a", "b"]
+    cut_off.cancel()
+    await asyncio.wait({cut_off})
+    go_on.set()
+    await admission({"type": "http", "path": "/v1/x"}, None, None)
+    assert held == []
 
 
 async def test_what_fails_for_want_of_time_of_its_own_is_not_taken_for_that() -> None:

@@ -57,6 +57,23 @@ async def test_one_key_leaves_places_to_the_others() -> None:
     assert await asked(door, user=shop) == 204
 
 
+async def test_all_keys_of_a_merchant_have_half_of_the_places_together() -> None:
+    """However many it has made itself; each of the operator's has a share of its own, since others answer for it."""
+    application = Application()
+    door = RateLimit(application, Limits(), requests_max=8)
+    shop = [Principal(f"key_{number}", Scope.MERCHANT, "mer_a") for number in range(5)]
+    programs = [Principal(f"key_{name}", Scope.OPERATOR, None) for name in "xy"]
+    first = [asyncio.create_task(asked(door, user=one)) for one in shop[:4]]
+    await asyncio.sleep(0)
+    assert await asked(door, user=shop[4]) == 503
+    others = [asyncio.create_task(asked(door, user=one)) for one in programs for _ in range(4)]
+    await asyncio.sleep(0)
+    assert [await asked(door, user=one) for one in programs] == [503] * 2
+    application.go_on.set()
+    assert set(await asyncio.gather(*first, *others)) == {204}
+    assert await asked(door, user=shop[4]) == 204
+
+
 @pytest.mark.parametrize("known", [False, True], ids=["guessing", "new"])
 async def test_few_of_whom_nobody_has_met_are_looked_up_at_a_time(known: bool) -> None:
     """Guessers that come all at once are looked up as often as they may guess, and who is somebody is let in."""

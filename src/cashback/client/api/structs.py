@@ -1502,6 +1502,15 @@ class OrderBody(msgspec.Struct, frozen=True, kw_only=True):
     """Why; it is kept."""
 
 
+class OwnedMerchant(msgspec.Struct, frozen=True, kw_only=True):
+    """A merchant that the user owns; who else does is nothing of theirs."""
+
+    id: str
+    """What it goes by, for ever."""
+    name: str
+    """What people call it."""
+
+
 class ParkedPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of parked refunds; `next_cursor` is null on the last one."""
 
@@ -2630,8 +2639,9 @@ class UserDebtStory(msgspec.Struct, frozen=True, kw_only=True):
 class UserExport(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a user.
 
-    `balances` are those of `made_at`. Lists begin with what is oldest, those of wallet changes, blocks and adjustments
-    with what is newest. What happens while it is written may be in one list and not yet in another.
+    `balances` are those of `made_at`, `merchants` those that the user owns. Lists begin with what is oldest, those of
+    wallet changes, blocks and adjustments with what is newest. What happens while it is written may be in one list and
+    not yet in another.
     """
 
     made_at: datetime
@@ -2641,6 +2651,7 @@ class UserExport(msgspec.Struct, frozen=True, kw_only=True):
     wallet_challenges: list[ChallengeAnswer]
     wallet_changes: list[WalletChange]
     blocks: list[BlockItem]
+    merchants: list[OwnedMerchant]
     purchases: list[PurchaseItem]
     refunds: list[RefundAnswer]
     cashback: list[CashbackItem]

@@ -187,10 +187,10 @@ def cancel_wallet_change(
 def export_user(user_id: str) -> Call[structs.UserExport]:
     """All that is known of a user.
 
-    Return user, wallets, purchases, refunds, cashback, adjustments, statement and blocks as one document.
+    Return user, wallets, blocks, merchants, purchases, refunds, cashback, adjustments and statement as one document.
 
-    It is written while it is read, for ten minutes at most. That it was asked for, with which key, stands among its
-    `disclosures` for good.
+    It is written while it is read, for ten minutes at most, one at a time for a key and four in all. That it was asked
+    for, with which key, stands among its `disclosures` for good.
     """
     return Call(method="GET", path=path("/v1/users/{user_id}/export", user_id=user_id), answer=structs.UserExport)
 
@@ -198,7 +198,7 @@ def export_user(user_id: str) -> Call[structs.UserExport]:
 def erase_user(user_id: str, body: structs.OrderBody, *, idempotency_key: str) -> Call[structs.ErasureAnswer]:
     """Erase a user's personal data.
 
-    Erase reference, tier and wallets for good, and block the user; what was bought and earned stays, of nobody.
+    Erase reference, tier, wallets and ownership for good, and block the user; what was bought stays, of nobody.
 
     It cannot be undone. While a mint of theirs is under way or stuck it is 409 `cashback_in_flight`. What waits for a
     wallet expires as its programme says. Do not name the user in `reason`: it is kept.

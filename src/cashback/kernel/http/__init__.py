@@ -5,12 +5,12 @@ Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ t
 """
 
 from cashback.kernel.http.access import AccessLog
-from cashback.kernel.http.admission import Admission, may_take
+from cashback.kernel.http.admission import Admission, held_by, may_take
 from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.entity import TAG_HEADER, Held, Seen, SeenIfTold, tagged, tagged_problems
-from cashback.kernel.http.head import Head
+from cashback.kernel.http.head import Head, is_head
 from cashback.kernel.http.limits import Guesses, Limits, RateLimit, charge, charge_in_turn
 from cashback.kernel.http.listing import InOrder, Terms, expanded, page_of, period
 from cashback.kernel.http.observe import Observe
@@ -53,6 +53,8 @@ __all__ = [
     "charge_in_turn",
     "cursor_of",
     "expanded",
+    "held_by",
+    "is_head",
     "may_take",
     "page_of",
     "period",

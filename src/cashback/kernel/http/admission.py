@@ -9,6 +9,7 @@ Health is asked and answered beside all that.
 """
 
 import asyncio
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Send
@@ -23,6 +24,7 @@ WITHIN_S: Final = 40.0
 
 HEALTH: Final = frozenset({"/livez", "/readyz"})
 _DEADLINE: Final = "cashback.deadline"
+_HELD: Final = "cashback.held"
 
 ACTIVE: Final = Gauge("cashback_http_requests_active", "Requests that are under way, but for those of health.")
 
@@ -69,6 +71,8 @@ class Admission:
             raise RequestTimeout("this took longer than any request may; ask again what became of it") from cause
         finally:
             self._active -= 1
+            if (held := scope.pop(_HELD, None)) is not None:
+                held.close()
 
 
 def may_take(request: Any, within_s: float) -> None:  # noqa: ANN401  # litestar's Request has three type variables
@@ -76,3 +80,9 @@ def may_take(request: Any, within_s: float) -> None:  # noqa: ANN401  # litestar
     deadline: asyncio.Timeout | None = request.scope.get(_DEADLINE)
     if deadline is not None:
         deadline.reschedule(asyncio.get_running_loop().time() + within_s)
+
+
+def held_by(request: Any, seat: AbstractContextManager[object]) -> None:  # noqa: ANN401  # as above
+    """Enter `seat`, and leave it once the request has ended, however that ends: its answer is written afterwards."""
+    held: ExitStack = request.scope.setdefault(_HELD, ExitStack())
+    held.enter_context(seat)

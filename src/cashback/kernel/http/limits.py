@@ -107,7 +107,8 @@ class Guesses:
 class RateLimit:
     """ASGI middleware behind the one that says who calls: whoever has asked too often is told when to ask again.
 
-    So is who has half of a process's places at a time, by requests that take long: others want an answer meanwhile.
+    So is who has half of a process's places at a time, by requests that take long: others want an answer meanwhile. All
+    keys of a merchant have these places together; how often each may ask is its own.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits, *, requests_max: int = REQUESTS_MAX) -> None:
@@ -129,17 +130,18 @@ class RateLimit:
             return
         scope[_LIMITS] = self._limits
         _settle(scope, self._limits.take(principal))
-        under_way = self._under_way.get(principal.key_id, 0)
+        party = principal.party
+        under_way = self._under_way.get(party, 0)
         if under_way >= self._share:
-            full = problem(503, "overloaded", "too many requests of this API key are under way; try again shortly")
+            full = problem(503, "overloaded", "too many requests of yours are under way; try again shortly")
             await send_problem(send, full, has_body=scope["method"] != "HEAD")
             return
-        self._under_way[principal.key_id] = under_way + 1
+        self._under_way[party] = under_way + 1
         try:
             await self._app(scope, receive, send)
         finally:
-            if left := self._under_way.pop(principal.key_id) - 1:
-                self._under_way[principal.key_id] = left
+            if left := self._under_way.pop(party) - 1:
+                self._under_way[party] = left
 
 
 def charge(request: Any, count: int) -> None:  # noqa: ANN401  # litestar's Request has three type variables

@@ -1,5 +1,6 @@
 """Personal data over REST: the operator has all that is known of a user told, or erased; both are noted for good."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from litestar import Request, Response, get
@@ -8,7 +9,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from cashback.kernel.http import IdempotencyKey, may_take, principal_of, problems, require_operator
+from cashback.kernel.http import IdempotencyKey, held_by, is_head, may_take, principal_of, problems, require_operator
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
 from cashback.purchases.http.people import UserId
@@ -32,16 +33,25 @@ _EXPORT: Final = ResponseSpec(UserExport, generate_examples=False, description="
 async def export_user(
     request: Request[Any, Any, Any], exports: NamedDependency[Exports], user_id: UserId
 ) -> Response[Any]:
-    """Return user, wallets, purchases, refunds, cashback, adjustments, statement and blocks as one document.
+    """Return user, wallets, blocks, merchants, purchases, refunds, cashback, adjustments and statement as one document.
 
-    It is written while it is read, for ten minutes at most. That it was asked for, with which key, stands among its
-    `disclosures` for good.
+    It is written while it is read, for ten minutes at most, one at a time for a key and four in all. That it was asked
+    for, with which key, stands among its `disclosures` for good.
     """
     caller = principal_of(request)
     require_operator(caller)
+    if is_head(request):
+        await exports.require(user_id)
+        return Stream(_nothing(), media_type="application/json")
     may_take(request, EXPORT_WITHIN_S)
+    held_by(request, exports.seat(caller.party))
     asker = Asker(key_id=caller.key_id, traceparent=current_traceparent())
     return Stream(await exports.export(user_id, asker), media_type="application/json")
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """Yield no body, of a length that is not told: as with a body, nobody knows it before all is written."""
+    yield b""
 
 
 @command_route(
@@ -54,7 +64,7 @@ async def erase_user(
     data: JSONBody[OrderBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[ErasureAnswer]:
-    """Erase reference, tier and wallets for good, and block the user; what was bought and earned stays, of nobody.
+    """Erase reference, tier, wallets and ownership for good, and block the user; what was bought stays, of nobody.
 
     It cannot be undone. While a mint of theirs is under way or stuck it is 409 `cashback_in_flight`. What waits for a
     wallet expires as its programme says. Do not name the user in `reason`: it is kept.

@@ -70,7 +70,7 @@ async def stream_purchases(
     check_lines(request)
     may_take(request, WITHIN_S)
     told = _Told()
-    with bulks.seat(principal_of(request).key_id):
+    with bulks.seat(principal_of(request).party):
         await bulks.open_stream(**asked_by(request, idempotency_key))
         async for batch in batches_of_lines(request, BOUNDS):
             if not await is_still_let_in(request):

@@ -40,6 +40,13 @@ class Disclosure(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None
 
 
+class OwnedMerchant(msgspec.Struct, frozen=True, kw_only=True):
+    """A merchant that the user owns; who else does is nothing of theirs."""
+
+    id: str
+    name: str
+
+
 class Asker(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks for a user's data: with which API key, in which trace context."""
 

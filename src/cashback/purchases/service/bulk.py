@@ -9,9 +9,8 @@ before that is answered again, and what was not is recorded: a repeat goes on wh
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,16 +18,26 @@ import msgspec
 
 from cashback.kernel.db import Tx
 from cashback.kernel.failpoints import reach
-from cashback.purchases.model import STREAM_TO_COME, KeyBusy, NewBulk, NewPurchase, Outcome, Overloaded, Refused
+from cashback.purchases.model import (
+    OPERATOR,
+    STREAM_TO_COME,
+    KeyBusy,
+    NewBulk,
+    NewPurchase,
+    Outcome,
+    Overloaded,
+    Refused,
+)
 from cashback.purchases.rules import fingerprint
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.purchases import Purchases
+from cashback.purchases.service.seats import Seats
 
 SEATS_MAX: Final = 32
 """How many bulks and streams may be under way in a process: each holds a few MiB."""
 
 SEATS_OF_ONE: Final = SEATS_MAX // 4
-"""How many of them may be one key's: it may take minutes over each, and others want to sit as well."""
+"""How many of them may be one party's: it may take minutes over each, and others want to sit as well."""
 
 PARTS_AT_ONCE: Final = 2
 """How many parts of them are recorded at a time; the others wait, and have their callers wait."""
@@ -50,7 +59,7 @@ class Bulks:
         """Record with `purchases`; have keys reserved by `orders`."""
         self._purchases = purchases
         self._orders = orders
-        self._seated: Counter[str | None] = Counter()
+        self._seats = Seats("bulks and streams")
         self._parts = asyncio.Semaphore(PARTS_AT_ONCE)
 
     async def record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
@@ -71,28 +80,17 @@ class Bulks:
             traceparent=first.traceparent,
             contents=_contents(purchases),
         )
-        with self.seat(first.key_id):
+        with self.seat(first.key_id if first.owner == OPERATOR else first.owner):
             await self._take(bulk, BulkTaken(len(purchases)))
             return await self.record_part([*enumerate(purchases)])
 
-    @contextmanager
-    def seat(self, key_id: str | None) -> Iterator[None]:
-        """Have a bulk or a stream be one of few that are under way at a time, and of fewer that an API key has.
+    def seat(self, party: str | None) -> AbstractContextManager[None]:
+        """Have a bulk or a stream be one of few that are under way at a time, and of fewer that a party has.
 
         Raises:
             Overloaded: so many are.
         """
-        if self._seated.total() >= SEATS_MAX:
-            raise Overloaded("too many bulks and streams are under way; try again shortly")
-        if self._seated[key_id] >= SEATS_OF_ONE:
-            raise Overloaded(f"this API key has {SEATS_OF_ONE} bulks and streams under way; try again shortly")
-        self._seated[key_id] += 1
-        try:
-            yield
-        finally:
-            self._seated[key_id] -= 1
-            if not self._seated[key_id]:
-                del self._seated[key_id]
+        return self._seats.taken(party, most=SEATS_MAX, of_one=SEATS_OF_ONE)
 
     async def open_stream(self, *, owner: str, key: str, key_id: str | None, traceparent: str | None) -> None:
         """Have a key stand for purchases that are still to come, a part at a time; opening it again changes nothing.

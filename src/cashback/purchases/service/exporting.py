@@ -6,6 +6,7 @@ That it is told is noted before anything is told, and stays noted when the telli
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -13,19 +14,20 @@ import msgspec
 
 from cashback import ledger
 from cashback.kernel.clock import Clock
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, Tx
 from cashback.kernel.ids import is_id
 from cashback.kernel.instants import EARLIEST, LATEST
 from cashback.kernel.listing import Order, Stretch
 from cashback.purchases.model import User, UserUnknown
 from cashback.purchases.model.listing import PurchaseFilter, WalletStory
 from cashback.purchases.model.ownership import ChallengeAnswer, WalletChange
-from cashback.purchases.model.privacy import Asker, Disclosed, Disclosure
+from cashback.purchases.model.privacy import Asker, Disclosed, Disclosure, OwnedMerchant
 from cashback.purchases.model.refunds import RefundAnswer
 from cashback.purchases.model.standing import BlockItem
 from cashback.purchases.service.directory import Directory
 from cashback.purchases.service.listing import Lists, PurchaseItem
 from cashback.purchases.service.ownership import Ownership
+from cashback.purchases.service.seats import Seats
 from cashback.purchases.service.standing import Standings
 from cashback.purchases.store import people
 from cashback.purchases.store import privacy as store
@@ -34,6 +36,12 @@ __all__ = ["Exports", "UserExport"]
 
 PAGE: Final = 200
 """So many rows are read, and in memory, at a time."""
+
+AT_ONCE_MAX: Final = 4
+"""How many may be under way in a process: each reads for as long as ten minutes."""
+
+AT_ONCE_OF_ONE: Final = 1
+"""How many of them may be one API key's."""
 
 Place: TypeAlias = Any
 """Where a page starts: what the page before it said, whatever that is; None starts at the beginning."""
@@ -47,8 +55,9 @@ _encoder: Final = msgspec.json.Encoder(order="deterministic")
 class UserExport(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a user.
 
-    `balances` are those of `made_at`. Lists begin with what is oldest, those of wallet changes, blocks and adjustments
-    with what is newest. What happens while it is written may be in one list and not yet in another.
+    `balances` are those of `made_at`, `merchants` those that the user owns. Lists begin with what is oldest, those of
+    wallet changes, blocks and adjustments with what is newest. What happens while it is written may be in one list and
+    not yet in another.
     """
 
     made_at: datetime
@@ -58,6 +67,7 @@ class UserExport(msgspec.Struct, frozen=True, kw_only=True):
     wallet_challenges: list[ChallengeAnswer]
     wallet_changes: list[WalletChange]
     blocks: list[BlockItem]
+    merchants: list[OwnedMerchant]
     purchases: list[PurchaseItem]
     refunds: list[RefundAnswer]
     cashback: list[ledger.CashbackItem]
@@ -90,6 +100,24 @@ class Exports:
         self._standings = standings
         self._statements = statements
         self._adjustments = adjustments
+        self._seats = Seats("exports")
+
+    def seat(self, party: str | None) -> AbstractContextManager[None]:
+        """Have an export be one of few that are under way at a time.
+
+        Raises:
+            Overloaded: so many are.
+        """
+        return self._seats.taken(party, most=AT_ONCE_MAX, of_one=AT_ONCE_OF_ONE)
+
+    async def require(self, user_id: str) -> None:
+        """Return when there is such a user; nothing is noted, since nothing is told.
+
+        Raises:
+            UserUnknown: there is none.
+        """
+        async with self._database.transaction() as tx:
+            await _user(tx, user_id)
 
     async def export(self, user_id: str, asker: Asker) -> AsyncIterator[bytes]:
         """Note who asks, and return a `UserExport`, a piece at a time.
@@ -97,13 +125,9 @@ class Exports:
         Raises:
             UserUnknown: there is no such user; nothing is noted.
         """
-        if not is_id(user_id, "usr"):
-            raise UserUnknown("there is no such user", parameter="user_id")
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            user = (await people.read_users(tx, [user_id])).get(user_id)
-            if user is None:
-                raise UserUnknown("there is no such user", parameter="user_id")
+            user = await _user(tx, user_id)
             await store.note(tx, user_id, Disclosed.EXPORT, asker, at=now)
         balances = await self._statements.balance_at(user_id, known_at=now)
         return self._pieces(user, balances, now)
@@ -134,6 +158,7 @@ class Exports:
             "wallet_challenges": lambda place: self._challenges(id_, place),
             "wallet_changes": lambda place: self._ownership.changes(id_, place=place, limit=PAGE),
             "blocks": lambda place: self._standings.blocks(id_, place=place, limit=PAGE),
+            "merchants": lambda place: self._owned(id_, place),
             "purchases": lambda place: self._bought(bought, place),
             "refunds": lambda place: self._refunds(bought, place),
             "cashback": lambda place: self._lists.cashbacks(earned, _stretch(place), seen_by=None),
@@ -152,6 +177,12 @@ class Exports:
             found = await store.challenges(tx, user_id, behind=place, limit=PAGE)
         last = found[-1] if len(found) == PAGE else None
         return found, None if last is None else (last.issued_at, last.nonce)
+
+    async def _owned(self, user_id: str, place: Place) -> tuple[Sequence[OwnedMerchant], Place]:
+        """Return a page of the merchants that the user owns."""
+        async with self._database.transaction() as tx:
+            found = await store.owned(tx, user_id, behind=place or "", limit=PAGE)
+        return found, found[-1].id if len(found) == PAGE else None
 
     async def _refunds(self, bought: PurchaseFilter, place: Place) -> tuple[Sequence[RefundAnswer], Place]:
         """Return what was returned of a page of the user's purchases, or more of that.
@@ -178,6 +209,18 @@ class Exports:
         async with self._database.transaction() as tx:
             found = await store.disclosures(tx, user_id, behind=place or 0, limit=PAGE)
         return list(found.values()), max(found) if len(found) == PAGE else None
+
+
+async def _user(tx: Tx, user_id: str) -> User:
+    """Return a user.
+
+    Raises:
+        UserUnknown: there is none.
+    """
+    user = (await people.read_users(tx, [user_id])).get(user_id) if is_id(user_id, "usr") else None
+    if user is None:
+        raise UserUnknown("there is no such user", parameter="user_id")
+    return user
 
 
 def _stretch(place: str | None) -> Stretch:

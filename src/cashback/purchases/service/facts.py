@@ -7,11 +7,11 @@ import msgspec
 
 from cashback.kernel.db import Tx
 from cashback.kernel.instants import WANTED, is_in_range
-from cashback.purchases.model import FieldInvalid, Merchant, Order, Outcome, User, UserUnknown
+from cashback.purchases.model import FieldInvalid, Merchant, Order, Outcome, User
 from cashback.purchases.service.editing import seen_merchant, seen_user
 from cashback.purchases.service.orders import Orders
+from cashback.purchases.service.presence import lock_owners
 from cashback.purchases.store import facts as store
-from cashback.purchases.store import people
 
 
 class MerchantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,16 +53,14 @@ async def _set_merchant(facts: MerchantFacts, seen: str | None, tx: Tx, now: dat
 
     Raises:
         MerchantUnknown, MerchantOutdated: there is none, or it is another than was seen.
-        UserUnknown: one of the owners is no user.
+        UserUnknown, UserErased: one of the owners is no user, or none any more.
         FieldInvalid: an owner is named twice.
     """
     del now
-    known = await people.read_users(tx, sorted(set(facts.owners)))
     for place, owner in enumerate(facts.owners):
-        if owner not in known:
-            raise UserUnknown("an owner is a user", pointer=f"/owners/{place}")
         if owner in facts.owners[:place]:
             raise FieldInvalid("an owner is named once", pointer=f"/owners/{place}")
+    await lock_owners(tx, facts.owners)
     merchant, owners = await seen_merchant(tx, facts.merchant_id, seen), sorted(facts.owners)
     await store.set_merchant(tx, merchant.id, mcc=facts.mcc, owners=owners)
     return msgspec.structs.replace(merchant, mcc=facts.mcc, owners=tuple(owners))

@@ -4,7 +4,8 @@
     its answer ──30 days──▶ nothing; whoever repeats it is told what stands now
 
 What is not forgotten and why: `rebuilding.KEPT`; and what was done before it was written down what came of it, where
-the answer does not begin with that. A release that can tell more again than whoever came so far begins anew.
+the answer does not begin with that. A release that can tell more again than those who came so far begins anew, once;
+two of them side by side go each their own way, and what one has passed the other looks at.
 """
 
 import asyncio

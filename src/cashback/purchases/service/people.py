@@ -29,6 +29,7 @@ from cashback.purchases.model import (
 from cashback.purchases.model.ownership import COOLDOWN_S, WalletProof
 from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
 from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Applied, Once, Operation
+from cashback.purchases.service.presence import lock_owners, problem_of_owners
 from cashback.purchases.service.wallets import WalletSetting, but_known, link, problems_of_sharing
 from cashback.purchases.store import people as store
 from cashback.purchases.store.wallets import Linked
@@ -188,19 +189,10 @@ class _MerchantCreation:
     async def screen(self, tx: Tx, commands: Sequence[NewMerchant]) -> list[Rejected | None]:
         owners = sorted({owner for command in commands for owner in command.owners})
         known = await store.read_users(tx, owners) if owners else {}
-        return [
-            next(
-                (
-                    UserUnknown("there is no such user", pointer=f"/owners/{place}")
-                    for place, owner in enumerate(command.owners)
-                    if owner not in known
-                ),
-                None,
-            )
-            for command in commands
-        ]
+        return await but_known(tx, commands, [problem_of_owners(command.owners, known) for command in commands])
 
     async def apply(self, tx: Tx, commands: Sequence[NewMerchant]) -> Applied:
+        await lock_owners(tx, sorted({owner for command in commands for owner in command.owners}))
         merchants = [
             Merchant(
                 id=new_id("mer"),

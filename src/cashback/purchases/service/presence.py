@@ -1,6 +1,9 @@
 """Users of whom something may be noted: they exist, and were not erased."""
 
+from collections.abc import Mapping, Sequence
+
 from cashback.kernel.db import Tx
+from cashback.kernel.errors import Rejected
 from cashback.purchases.model import User, UserUnknown
 from cashback.purchases.model.errors import UserErased
 from cashback.purchases.store import people
@@ -20,3 +23,26 @@ async def lock_present(tx: Tx, user_id: str) -> User:
     if user.erased_at is not None:
         raise UserErased("the data of this user was erased, and nothing is noted again", parameter="user_id")
     return user
+
+
+def problem_of_owners(owners: Sequence[str], users: Mapping[str, User]) -> Rejected | None:
+    """Return why one of these may not own a merchant, going by who is a user: nobody, or nobody any more."""
+    for place, owner in enumerate(owners):
+        if owner not in users:
+            return UserUnknown("there is no such user", pointer=f"/owners/{place}")
+        if users[owner].erased_at is not None:
+            return UserErased("the data of this user was erased, and they own nothing", pointer=f"/owners/{place}")
+    return None
+
+
+async def lock_owners(tx: Tx, owners: Sequence[str]) -> None:
+    """Have nobody erase, or change, who is to own a merchant until `tx` ends.
+
+    Raises:
+        UserUnknown, UserErased: there is no such user, or no more.
+    """
+    if not owners:
+        return
+    await people.lock_users(tx, owners)
+    if problem := problem_of_owners(owners, await people.read_users(tx, owners)):
+        raise problem

@@ -31,6 +31,14 @@ class Given(msgspec.Struct, frozen=True):
     resource: str | None
 
 
+class Reserved(msgspec.Struct, frozen=True):
+    """Which keys are ours now, which another transaction holds, and how many waits for these were given up."""
+
+    fresh: set[Key]
+    busy: set[Key]
+    waits: int
+
+
 class Answered(msgspec.Struct, frozen=True):
     """What a key stands for: the fingerprint of its command, and the answer given, None where it was forgotten.
 
@@ -107,14 +115,31 @@ async def reserve(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_
     return set() if row is None or row[0] is None else set(zip(row[0], row[1], strict=True))
 
 
-async def reserve_or_undo(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_ms: int) -> set[Key]:
-    """Reserve as `reserve` does; when a key is busy none of these is reserved, and `tx` goes on.
+async def reserve_free(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_ms: int) -> Reserved:
+    """Reserve every key that is free and that nobody holds, waiting so long for each, or some of them together.
 
-    Raises:
-        KeyBusy: as `reserve`.
+    One statement, however many are held: who looks for them is the server.
     """
-    async with tx.transaction():
-        return await reserve(tx, asked, at=at, patience_ms=patience_ms)
+    keys = sorted(asked)
+    cursor = await tx.execute(
+        """
+        select fresh, held, waits
+        from purchases.reserve_free(
+            %(owners)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[], %(by_keys)b::text[], %(whats)b::text[],
+            %(at)s, %(patience)s)
+        """,
+        {
+            "owners": [owner for owner, _ in keys],
+            "keys": [key for _, key in keys],
+            "fingerprints": [asked[key].fingerprint for key in keys],
+            "by_keys": [asked[key].by_key for key in keys],
+            "whats": [asked[key].what for key in keys],
+            "at": at,
+            "patience": str(patience_ms),
+        },
+    )
+    [(fresh, held, waits)] = await cursor.fetchall()
+    return Reserved({keys[place - 1] for place in fresh}, {keys[place - 1] for place in held}, waits)
 
 
 async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:

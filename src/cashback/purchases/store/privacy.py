@@ -7,7 +7,7 @@ import msgspec
 
 from cashback.kernel.db import Tx
 from cashback.purchases.model.ownership import ChallengeAnswer
-from cashback.purchases.model.privacy import Asker, Disclosed, Disclosure, Erasure
+from cashback.purchases.model.privacy import Asker, Disclosed, Disclosure, Erasure, OwnedMerchant
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -93,6 +93,22 @@ async def challenges(tx: Tx, user_id: str, *, behind: tuple[datetime, str] | Non
         )
         for row in await cursor.fetchall()
     ]
+
+
+async def owned(tx: Tx, user_id: str, *, behind: str, limit: int) -> list[OwnedMerchant]:
+    """Return the next merchants that a user owns behind an id, by id."""
+    cursor = await tx.execute(
+        """
+        select id, name
+        from purchases.merchants
+        where owners @> array[%(user)s::text]
+          and id > %(behind)s
+        order by id
+        limit %(limit)s
+        """,
+        {"user": user_id, "behind": behind, "limit": limit},
+    )
+    return [OwnedMerchant(id=row[0], name=row[1]) for row in await cursor.fetchall()]
 
 
 async def refunds(

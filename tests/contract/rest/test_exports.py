@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from cashback.kernel.ids import new_id
-from cashback.purchases.service import exporting
+from cashback.purchases.service import exporting, statements
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.marked import marked, staged
 from tests.contract.rest.test_ownership import Stage
@@ -122,6 +122,28 @@ async def test_few_exports_are_under_way_at_a_time_and_one_of_a_key(
     assert [one.status_code for one in (*told, await second.get(path))] == [200] * 3
     noted = [key for _, key in await world.rows(NOTED, user.id)]
     assert noted == [one.key_id for one in (first, second, third, second)]
+
+
+async def test_few_statements_are_written_as_csv_at_a_time_and_head_reads_none(stage: Stage) -> None:
+    """One too many of a key is 503 with `Retry-After`; pages of JSON are never turned away for that."""
+    rest, world, user = stage.rest, stage.rest.world, await stage.rest.world.user()
+    path = f"/v1/users/{user.id}/statement?from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z"
+    as_csv = f"{path}&format=csv"
+    one, other = [await rest.operator() for _ in range(2)]
+    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as holder:
+        await holder.execute("lock table purchases.users in access exclusive mode")
+        reading = [asyncio.create_task(one.get(as_csv)) for _ in range(statements.AT_ONCE_OF_ONE)]
+        await reading_wait(world, len(reading))
+        refused = await one.get(as_csv)
+        others = [asyncio.create_task(asked) for asked in (one.get(path), other.get(as_csv))]
+        await reading_wait(world, len(reading) + len(others))
+        await holder.rollback()
+        told = [await each for each in (*reading, *others)]
+    assert_problem(refused, 503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    assert [each.status_code for each in (*told, await one.get(as_csv))] == [200] * 5
+    head = await one.ask("HEAD", as_csv)
+    assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "text/csv; charset=utf-8")
 
 
 async def reading_wait(world: World, count: int) -> None:

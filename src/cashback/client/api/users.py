@@ -280,7 +280,8 @@ def show_statement(
 
     Return opening balances, lines with their cause in words and the balance after each, and closing balances.
 
-    As CSV it is the whole period, of at most 100,000 lines, and `limit` and `cursor` are not looked at.
+    As CSV it is the whole period, of at most 100,000 lines, two at a time for a key and eight in all; `limit` and
+    `cursor` are not looked at.
     """
     return Call(
         method="GET",
@@ -295,7 +296,8 @@ def show_statement_csv(user_id: str, *, from_: datetime | str, to: datetime | st
 
     Return opening balances, lines with their cause in words and the balance after each, and closing balances.
 
-    As CSV it is the whole period, of at most 100,000 lines, and `limit` and `cursor` are not looked at.
+    As CSV it is the whole period, of at most 100,000 lines, two at a time for a key and eight in all; `limit` and
+    `cursor` are not looked at.
     """
     return Call(
         method="GET",

@@ -10,7 +10,7 @@ from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.entity import TAG_HEADER, Held, Seen, SeenIfTold, tagged, tagged_problems
-from cashback.kernel.http.head import Head, is_head
+from cashback.kernel.http.head import Head, is_head, no_body
 from cashback.kernel.http.limits import Guesses, Limits, RateLimit, charge, charge_in_turn
 from cashback.kernel.http.listing import InOrder, Terms, expanded, page_of, period
 from cashback.kernel.http.observe import Observe
@@ -56,6 +56,7 @@ __all__ = [
     "held_by",
     "is_head",
     "may_take",
+    "no_body",
     "page_of",
     "period",
     "place_of",

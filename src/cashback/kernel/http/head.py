@@ -3,7 +3,7 @@
 A route whose body is dear to make, or is told to nobody without a note, asks `is_head` and makes none.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Message, Receive, Send
@@ -50,6 +50,11 @@ class Head:
 def is_head(request: Any) -> bool:  # noqa: ANN401  # litestar's Request has three type variables
     """Tell whether nobody is sent the body that a route is asked for: what goes ahead of it is all that is wanted."""
     return bool(request.scope.get(_IS_HEAD))
+
+
+async def no_body() -> AsyncIterator[bytes]:
+    """Yield no body, of a length that is not told: as with a body, nobody knows it before all is written."""
+    yield b""
 
 
 def allowed(methods: str, known: Collection[str] = ()) -> str:

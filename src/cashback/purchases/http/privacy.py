@@ -1,6 +1,5 @@
 """Personal data over REST: the operator has all that is known of a user told, or erased; both are noted for good."""
 
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from litestar import Request, Response, get
@@ -9,7 +8,16 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from cashback.kernel.http import IdempotencyKey, held_by, is_head, may_take, principal_of, problems, require_operator
+from cashback.kernel.http import (
+    IdempotencyKey,
+    held_by,
+    is_head,
+    may_take,
+    no_body,
+    principal_of,
+    problems,
+    require_operator,
+)
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
 from cashback.purchases.http.people import UserId
@@ -42,16 +50,11 @@ async def export_user(
     require_operator(caller)
     if is_head(request):
         await exports.require(user_id)
-        return Stream(_nothing(), media_type="application/json")
+        return Stream(no_body(), media_type="application/json")
     may_take(request, EXPORT_WITHIN_S)
     held_by(request, exports.seat(caller.party))
     asker = Asker(key_id=caller.key_id, traceparent=current_traceparent())
     return Stream(await exports.export(user_id, asker), media_type="application/json")
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    """Yield no body, of a length that is not told: as with a body, nobody knows it before all is written."""
-    yield b""
 
 
 @command_route(

@@ -11,7 +11,18 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, may_take, principal_of, problems, require_operator
+from cashback.kernel.http import (
+    PAGE_DEFAULT,
+    Cursor,
+    Limit,
+    held_by,
+    is_head,
+    may_take,
+    no_body,
+    principal_of,
+    problems,
+    require_operator,
+)
 from cashback.purchases.http.people import UserId
 from cashback.purchases.service import BalanceAt, Statement, UserStatements
 
@@ -24,9 +35,9 @@ KnownAt = Annotated[datetime | None, QueryParameter(description="As it was writt
 EffectiveAt = Annotated[datetime | None, QueryParameter(description="As it had taken effect by this instant.")]
 
 CSV: Final = "text/csv; charset=utf-8"
+"""As it is sent: the framework adds the charset to a text."""
 CSV_WITHIN_S: Final = 600.0
 """Whoever reads 100,000 lines may be slow about it."""
-"""As it is sent: the framework adds the charset to a text."""
 
 _STATEMENT: Final = ResponseSpec(Statement, generate_examples=False, description="A page of the statement, as JSON.")
 
@@ -62,12 +73,16 @@ async def show_statement(
 ) -> Response[Any]:
     """Return opening balances, lines with their cause in words and the balance after each, and closing balances.
 
-    As CSV it is the whole period, of at most 100,000 lines, and `limit` and `cursor` are not looked at.
+    As CSV it is the whole period, of at most 100,000 lines, two at a time for a key and eight in all; `limit` and
+    `cursor` are not looked at.
     """
-    require_operator(principal_of(request))
+    caller = principal_of(request)
+    require_operator(caller)
     if format_ == "csv":
         may_take(request, CSV_WITHIN_S)
-        return Stream(await user_statements.csv(user_id, since=since, until=until), media_type="text/csv")
+        held_by(request, user_statements.seat(caller.party))
+        lines = await user_statements.csv(user_id, since=since, until=until)
+        return Stream(no_body() if is_head(request) else lines, media_type="text/csv")
     return Response(await user_statements.page(user_id, since=since, until=until, cursor=cursor, limit=limit))
 
 

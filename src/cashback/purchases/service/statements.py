@@ -1,14 +1,23 @@
 """Statements of users: the ledger knows of nobody who has earned nothing yet, so they are looked up first."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Final
 
 from cashback.kernel.ids import is_id
 from cashback.ledger import BalanceAt, Statement, Statements
 from cashback.purchases.model import UserUnknown
 from cashback.purchases.service.people import People
+from cashback.purchases.service.seats import Seats
 
 __all__ = ["BalanceAt", "Statement", "UserStatements"]
+
+AT_ONCE_MAX: Final = 8
+"""How many may be written as CSV at a time in a process: each reads for as long as ten minutes."""
+
+AT_ONCE_OF_ONE: Final = 2
+"""How many of them may be one API key's."""
 
 
 class UserStatements:
@@ -18,6 +27,15 @@ class UserStatements:
         """Tell nothing yet."""
         self._people = people
         self._statements = statements
+        self._seats = Seats("statements")
+
+    def seat(self, party: str | None) -> AbstractContextManager[None]:
+        """Have a statement be one of few that are written as CSV at a time.
+
+        Raises:
+            Overloaded: so many are.
+        """
+        return self._seats.taken(party, most=AT_ONCE_MAX, of_one=AT_ONCE_OF_ONE)
 
     async def page(
         self, user_id: str, *, since: datetime, until: datetime, cursor: str | None, limit: int

@@ -252,6 +252,7 @@ begin
     select null, null, null, null, null, null where false;
     perform set_config('lock_timeout', patience, true);
     while at_place <= cardinality(keys) loop
+        width := least(width, cardinality(keys) - at_place + 1);
         last := at_place + width - 1;
         begin
             with given as (
@@ -293,7 +294,19 @@ grant execute on function purchases.reserve_free to cashback_api;
 """
 
 
+OWNERS = r"""
+-- Of users who were erased before an erase ended that.
+with gone as (
+    select array_agg(id) as ids from purchases.users where erased_at is not null
+)
+update purchases.merchants
+set owners = array(select owner from unnest(owners) as owner where owner <> all(ids))
+from gone
+where owners && ids;
+"""
+
+
 def upgrade() -> None:
     """Have all who forget lock alike, remember for each set of commands how far they were passed, and end ownership."""
-    for part in (SETS, FORGETTING, CHALLENGES, ERASING, RESERVING):
+    for part in (SETS, FORGETTING, CHALLENGES, ERASING, OWNERS, RESERVING):
         run(part)

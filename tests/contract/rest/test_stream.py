@@ -38,7 +38,7 @@ async def test_each_line_is_recorded_once_and_harms_no_other(rest: Rest, operato
     user, merchant = await rest.world.user(), await rest.world.merchant()
     lines = [
         a_purchase(user, merchant, reference="A-1"),
-        b"{",
+        b'{"amount_minor":1e999, oops',
         b"",
         a_purchase("usr_1", merchant),
         {**a_purchase(user, merchant), "amount_minor": 1},

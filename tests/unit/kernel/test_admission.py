@@ -116,10 +116,10 @@ async def test_what_a_request_holds_it_holds_until_it_has_ended_however_it_ends(
             held.remove(name)
 
     async def holding(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
-        """Hold two things while it takes its time."""
+        """Hold two things while it takes its time, by copies of the scope, as those who ask by HEAD do."""
         del receive, send
         for name in "ab":
-            held_by(SimpleNamespace(scope=scope), seat(name))
+            held_by(SimpleNamespace(scope={**scope}), seat(name))
         await go_on.wait()
 
     admission: Any = Admission(holding, within_s=0.05)

@@ -1,7 +1,7 @@
 """A body is decoded strictly, and what is wrong with it is named by a JSON pointer (RFC 6901)."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import pytest
@@ -10,6 +10,17 @@ from hypothesis import strategies as st
 
 from cashback.kernel.http.body import BodyInvalid, JsonMalformed, JsonMemberRepeated, decode_body
 from cashback.kernel.money import Amount
+
+PARTS: Final = [
+    *(bytes([sign]) for sign in b"{}[],:"),
+    b'"amount"',
+    b'"lines"',
+    b'"x"',
+    b"1e999",
+    b"-1",
+    b"null",
+    b"oops",
+]
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +104,10 @@ def test_the_same_name_in_two_objects_is_no_repetition() -> None:
         pytest.param(b'{"\xff": 1}', id="name"),
         pytest.param(b'{"x": 1', id="cut-off-after-it"),
         pytest.param(b'{"amount": 5}{}', id="two-documents"),
+        pytest.param(b'{"amount":1e999', id="cut-off-after-a-number-beyond-any-range"),
+        pytest.param(b'{"x":1e999, oops', id="stray-words-after-one"),
+        pytest.param(b'{"amount":1e999}}', id="a-bracket-too-many-after-one"),
+        pytest.param(b"[1e999", id="list-cut-off-after-one"),
     ],
 )
 def test_what_is_no_json_is_malformed_even_behind_another_fault(body: bytes) -> None:
@@ -118,9 +133,9 @@ def test_what_a_stranger_wrote_is_told_back_in_moderation() -> None:
     assert refused.value.fields == {}
 
 
-@given(st.binary(max_size=200))
+@given(st.binary(max_size=200) | st.lists(st.sampled_from(PARTS), max_size=12).map(b"".join))
 def test_no_bytes_whatever_break_the_decoder(body: bytes) -> None:
-    """An order, or one of the two refusals."""
+    """An order, or one of the refusals; what comes near to JSON gets further than what does not."""
     try:
         assert isinstance(decode_body(body, Order), Order)
     except (BodyInvalid, JsonMalformed, JsonMemberRepeated):

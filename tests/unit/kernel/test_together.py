@@ -78,6 +78,15 @@ def test_a_head_whose_body_never_comes_is_written_before_the_end() -> None:
     assert (written.calls, answer.is_closing()) == ([HEAD], True)
 
 
+def test_a_head_that_waits_for_a_connection_that_has_gone_is_written_nowhere() -> None:
+    """Writing to what is closed is a defect of its own."""
+    answer, written = together()
+    answer.write(HEAD)
+    written.close()
+    answer.close()
+    assert written.calls == []
+
+
 async def serve(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
     """Answer with two bytes, and tell HEAD of them."""
     await receive()

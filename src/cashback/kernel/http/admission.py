@@ -62,6 +62,8 @@ class Admission:
         self._active += 1
         deadline = asyncio.timeout(self._within_s)
         scope[_DEADLINE] = deadline
+        # Made here: what is put into the copy of a scope, as HEAD has one, is not seen.
+        scope[_HELD] = held = ExitStack()
         try:
             async with deadline:
                 await self._app(scope, receive, send)
@@ -71,8 +73,7 @@ class Admission:
             raise RequestTimeout("this took longer than any request may; ask again what became of it") from cause
         finally:
             self._active -= 1
-            if (held := scope.pop(_HELD, None)) is not None:
-                held.close()
+            held.close()
 
 
 def may_take(request: Any, within_s: float) -> None:  # noqa: ANN401  # litestar's Request has three type variables
@@ -84,5 +85,5 @@ def may_take(request: Any, within_s: float) -> None:  # noqa: ANN401  # litestar
 
 def held_by(request: Any, seat: AbstractContextManager[object]) -> None:  # noqa: ANN401  # as above
     """Enter `seat`, and leave it once the request has ended, however that ends: its answer is written afterwards."""
-    held: ExitStack = request.scope.setdefault(_HELD, ExitStack())
+    held: ExitStack = request.scope[_HELD]
     held.enter_context(seat)

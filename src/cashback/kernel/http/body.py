@@ -194,7 +194,7 @@ def _refused(faults: Iterable[Fault], body: bytes, called: str) -> Rejected:
     What is named twice comes first: which of the two the faults are of nobody can say.
     """
     problems: list[Rejected] = []
-    for pointer, name in _twice(body).items():
+    for pointer, name in _twice(body, called).items():
         problems.append(JsonMemberRepeated(f"{called} names the member {name} twice", **_pointed(pointer)))
     places: dict[str, str] = {}
     for place, what in faults:
@@ -206,11 +206,18 @@ def _refused(faults: Iterable[Fault], body: bytes, called: str) -> Rejected:
     return gathered(problems or [JsonMemberRepeated(f"{called} names a member of an object twice")])
 
 
-def _twice(body: bytes) -> dict[str, str]:
-    """Return the names that a body's objects have twice, by their pointers; none of one that nests too deep."""
+def _twice(body: bytes, called: str) -> dict[str, str]:
+    """Return the names that a body's objects have twice, by their pointers; none of one that nests too deep.
+
+    Raises:
+        JsonMalformed: it is no JSON behind what a decoder refused first.
+    """
     if depth_of(body) > _DEPTH_MAX:
         return {}
-    found = list(islice(named_twice(body.decode()), MISTAKES_MAX))
+    try:
+        found = list(islice(named_twice(body.decode()), MISTAKES_MAX))
+    except ValueError as cause:
+        raise _malformed(called) from cause
     return {pointer_of(place): str(place[-1])[:_TEXT_MAX] for place in found}
 
 

@@ -23,10 +23,10 @@ class Together:
 
     def write(self, data: bytes) -> None:
         """Write what follows, and before it the head, if that still waits."""
-        if self._head:
+        head, self._head = self._head, b""
+        if head:
             # Not joined: a document of megabytes would be copied for that.
-            self._transport.writelines([self._head, data])
-            self._head = b""
+            self._transport.writelines([head, data])
         elif not self._is_begun and _LENGTH in data:
             self._head = data
         else:
@@ -35,9 +35,9 @@ class Together:
 
     def close(self) -> None:
         """Write a head whose body never came, and close."""
-        if self._head:
-            self._transport.write(self._head)
-            self._head = b""
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)
         self._transport.close()
 
     def is_closing(self) -> bool:

@@ -60,7 +60,7 @@ async def _set_merchant(facts: MerchantFacts, seen: str | None, tx: Tx, now: dat
     for place, owner in enumerate(facts.owners):
         if owner in facts.owners[:place]:
             raise FieldInvalid("an owner is named once", pointer=f"/owners/{place}")
-    await lock_owners(tx, facts.owners)
+    await lock_owners(tx, [facts.owners])
     merchant, owners = await seen_merchant(tx, facts.merchant_id, seen), sorted(facts.owners)
     await store.set_merchant(tx, merchant.id, mcc=facts.mcc, owners=owners)
     return msgspec.structs.replace(merchant, mcc=facts.mcc, owners=tuple(owners))

@@ -192,7 +192,7 @@ class _MerchantCreation:
         return await but_known(tx, commands, [problem_of_owners(command.owners, known) for command in commands])
 
     async def apply(self, tx: Tx, commands: Sequence[NewMerchant]) -> Applied:
-        await lock_owners(tx, sorted({owner for command in commands for owner in command.owners}))
+        await lock_owners(tx, [command.owners for command in commands])
         merchants = [
             Merchant(
                 id=new_id("mer"),

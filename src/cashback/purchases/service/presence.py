@@ -35,14 +35,17 @@ def problem_of_owners(owners: Sequence[str], users: Mapping[str, User]) -> Rejec
     return None
 
 
-async def lock_owners(tx: Tx, owners: Sequence[str]) -> None:
-    """Have nobody erase, or change, who is to own a merchant until `tx` ends.
+async def lock_owners(tx: Tx, merchants: Sequence[Sequence[str]]) -> None:
+    """Have nobody erase, or change, who is to own one of these merchants until `tx` ends.
 
     Raises:
         UserUnknown, UserErased: there is no such user, or no more.
     """
-    if not owners:
+    everybody = sorted({owner for owners in merchants for owner in owners})
+    if not everybody:
         return
-    await people.lock_users(tx, owners)
-    if problem := problem_of_owners(owners, await people.read_users(tx, owners)):
-        raise problem
+    await people.lock_users(tx, everybody)
+    users = await people.read_users(tx, everybody)
+    for owners in merchants:
+        if problem := problem_of_owners(owners, users):
+            raise problem

@@ -1,7 +1,7 @@
 """How many requests are under way at a time, and how long each may take."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from cashback.kernel.http import Admission, held_by, may_take
+from cashback.kernel.http import Admission, held_by, left_behind, may_take
 from cashback.kernel.http.admission import RequestTimeout
 
 
@@ -134,6 +134,35 @@ async def test_what_a_request_holds_it_holds_until_it_has_ended_however_it_ends(
     go_on.set()
     await admission({"type": "http", "path": "/v1/x"}, None, None)
     assert held == []
+
+
+async def test_what_is_held_is_left_before_the_last_part_of_an_answer_is_sent() -> None:
+    """Its reader may ask for the next one at once, before this request has ended here."""
+    held: list[str] = []
+    seen: list[tuple[str, bool]] = []
+
+    @contextmanager
+    def seat() -> Iterator[None]:
+        """Hold something."""
+        held.append("a")
+        yield
+        held.clear()
+
+    async def parts() -> AsyncIterator[str]:
+        """Yield two parts."""
+        for part in "xy":
+            yield part
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+        """Send an answer, and look who still holds something behind it."""
+        del receive, send
+        stack = held_by(SimpleNamespace(scope=scope), seat())
+        seen.extend([(part, bool(held)) async for part in left_behind(stack, parts())])
+        seen.append(("", bool(held)))
+
+    admission: Any = Admission(answering)
+    await admission({"type": "http", "path": "/v1/x"}, None, None)
+    assert seen == [("x", True), ("y", True), ("", False)]
 
 
 async def test_what_fails_for_want_of_time_of_its_own_is_not_taken_for_that() -> None:

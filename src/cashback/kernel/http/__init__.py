@@ -5,7 +5,7 @@ Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ t
 """
 
 from cashback.kernel.http.access import AccessLog
-from cashback.kernel.http.admission import Admission, held_by, may_take
+from cashback.kernel.http.admission import Admission, held_by, left_behind, may_take
 from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
@@ -55,6 +55,7 @@ __all__ = [
     "expanded",
     "held_by",
     "is_head",
+    "left_behind",
     "may_take",
     "no_body",
     "page_of",

@@ -9,8 +9,9 @@ Health is asked and answered beside all that.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from litestar.types import ASGIApp, Receive, Send
 from prometheus_client import Gauge
@@ -25,6 +26,8 @@ WITHIN_S: Final = 40.0
 HEALTH: Final = frozenset({"/livez", "/readyz"})
 _DEADLINE: Final = "cashback.deadline"
 _HELD: Final = "cashback.held"
+
+T = TypeVar("T")
 
 ACTIVE: Final = Gauge("cashback_http_requests_active", "Requests that are under way, but for those of health.")
 
@@ -83,7 +86,21 @@ def may_take(request: Any, within_s: float) -> None:  # noqa: ANN401  # litestar
         deadline.reschedule(asyncio.get_running_loop().time() + within_s)
 
 
-def held_by(request: Any, seat: AbstractContextManager[object]) -> None:  # noqa: ANN401  # as above
-    """Enter `seat`, and leave it once the request has ended, however that ends: its answer is written afterwards."""
+def held_by(request: Any, seat: AbstractContextManager[object]) -> ExitStack:  # noqa: ANN401  # as above
+    """Enter `seat`, and leave it once the request has ended, however that ends: its answer is written afterwards.
+
+    Return what the request holds, to be left earlier.
+    """
     held: ExitStack = request.scope[_HELD]
     held.enter_context(seat)
+    return held
+
+
+async def left_behind(held: ExitStack, parts: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Yield the parts of an answer, and leave what its request holds before the last of them is sent.
+
+    Whoever has read them may ask again before the request has ended here, and is to find its seat free.
+    """
+    async for part in parts:
+        yield part
+    held.close()

@@ -12,6 +12,7 @@ from cashback.kernel.http import (
     IdempotencyKey,
     held_by,
     is_head,
+    left_behind,
     may_take,
     no_body,
     principal_of,
@@ -52,9 +53,9 @@ async def export_user(
         await exports.require(user_id)
         return Stream(no_body(), media_type="application/json")
     may_take(request, EXPORT_WITHIN_S)
-    held_by(request, exports.seat(caller.party))
+    held = held_by(request, exports.seat(caller.party))
     asker = Asker(key_id=caller.key_id, traceparent=current_traceparent())
-    return Stream(await exports.export(user_id, asker), media_type="application/json")
+    return Stream(left_behind(held, await exports.export(user_id, asker)), media_type="application/json")
 
 
 @command_route(

@@ -17,6 +17,7 @@ from cashback.kernel.http import (
     Limit,
     held_by,
     is_head,
+    left_behind,
     may_take,
     no_body,
     principal_of,
@@ -80,9 +81,9 @@ async def show_statement(
     require_operator(caller)
     if format_ == "csv":
         may_take(request, CSV_WITHIN_S)
-        held_by(request, user_statements.seat(caller.party))
+        held = held_by(request, user_statements.seat(caller.party))
         lines = await user_statements.csv(user_id, since=since, until=until)
-        return Stream(no_body() if is_head(request) else lines, media_type="text/csv")
+        return Stream(no_body() if is_head(request) else left_behind(held, lines), media_type="text/csv")
     return Response(await user_statements.page(user_id, since=since, until=until, cursor=cursor, limit=limit))
 
 

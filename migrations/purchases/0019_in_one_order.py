@@ -294,19 +294,7 @@ grant execute on function purchases.reserve_free to cashback_api;
 """
 
 
-OWNERS = r"""
--- Of users who were erased before an erase ended that.
-with gone as (
-    select array_agg(id) as ids from purchases.users where erased_at is not null
-)
-update purchases.merchants
-set owners = array(select owner from unnest(owners) as owner where owner <> all(ids))
-from gone
-where owners && ids;
-"""
-
-
 def upgrade() -> None:
     """Have all who forget lock alike, remember for each set of commands how far they were passed, and end ownership."""
-    for part in (SETS, FORGETTING, CHALLENGES, ERASING, OWNERS, RESERVING):
+    for part in (SETS, FORGETTING, CHALLENGES, ERASING, RESERVING):
         run(part)

@@ -79,7 +79,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The first tier: everything CI runs; half an hour on two cores."""
+    """The first tier: everything CI runs; 25 minutes on two cores."""
     with in_memory() as settings:
         session.run("pytest", *WORKERS, *session.posargs, env=settings | COMPILED_ONCE)
     # The runner's own summary is to be the last line; failures of other sessions are still told.
@@ -95,7 +95,7 @@ def rights(session: nox.Session) -> None:
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """The second tier: half an hour, before an issue is called done."""
+    """The second tier: an hour, before an issue is called done."""
     session.run(*DEEP, *session.posargs, env=COMPILED_ONCE)
 
 

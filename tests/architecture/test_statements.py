@@ -144,7 +144,7 @@ def test_the_statements_are_found_with_what_they_are_written_of() -> None:
 
 
 def test_every_array_of_a_statement_says_its_type() -> None:
-    """One that does not is written by psycopg, item by item, after a look at each: it works, and is slow (ADR 0088)."""
+    """One that does not is written by psycopg, item by item, after a look at each: it works, and is slow (ADR 0087)."""
     sent = [
         (name, *found) for name, sql in statements().items() for found in re.findall(r"%\((\w+)\)b(::\w+\[\])?", sql)
     ]

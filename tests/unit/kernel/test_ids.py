@@ -41,12 +41,15 @@ def test_a_forked_process_does_not_use_what_was_drawn_before() -> None:
     new_id("evt")
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
-        os.write(writing, new_id("evt").encode())
-        os._exit(0)
+        try:
+            os.write(writing, new_id("evt").encode())
+        finally:  # whatever happens, it runs no other test
+            os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     theirs = os.read(reading, 64).decode()
     os.close(reading)
     os.close(writing)
+    assert is_id(theirs, "evt")
     assert theirs[-16:] != new_id("evt")[-16:]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import httpx
 import msgspec
 import pytest
 import pytest_asyncio
@@ -161,6 +162,30 @@ async def test_the_last_of_an_allowance_is_no_bulk(still: Rest, user: User, merc
         await caller.get(CURRENT)
     body = {"purchases": [a_purchase(user, merchant), a_purchase(user, merchant)]}
     assert_problem(await caller.post("/v1/purchases/bulk", body), 429, "rate_limited")
+
+
+@pytest.mark.parametrize("is_bulk", [True, False])
+async def test_what_counts_as_many_does_after_the_time_that_it_was_told(
+    limited: Callable[..., Rest], user: User, merchant: Merchant, *, is_bulk: bool
+) -> None:
+    """It takes one when it comes again, and something is left beside that: of the slowest key as well, or it never did.
+
+    So does a page of the log of who did what.
+    """
+    clock = Clock()
+    caller = await limited(now_s=clock).operator(rate=THREE)
+    body = {"purchases": [a_purchase(user, merchant), a_purchase(user, merchant)]}
+
+    async def ask() -> httpx.Response:
+        """Ask for what counts as many."""
+        return await (caller.post("/v1/purchases/bulk", body) if is_bulk else caller.get("/v1/audit-log"))
+
+    for _ in range(2):
+        await caller.get(CURRENT)
+    refused = await ask()
+    assert_problem(refused, 429, "rate_limited")
+    clock.now_s += int(refused.headers["retry-after"])
+    assert (await ask()).is_success
 
 
 async def test_a_stream_goes_as_fast_as_its_key_may(rest: Rest, user: User, merchant: Merchant) -> None:

@@ -244,6 +244,23 @@ def test_no_body_is_read_for_long(bomb: bytes) -> None:
     assert process_time() - begun_s < 5
 
 
+def test_places_are_looked_for_among_few_of_many_objects() -> None:
+    """In a body of 100,000 lines it takes not much longer to find what is named twice than that something is."""
+    lines = ", ".join(['{"count": 1, "tags": {}}'] * 100_000)
+    text = f'{{"lines": [{lines}], "id": "x", "id": "y"}}'
+    begun_s = process_time()
+    assert not is_each_named_once(text)
+    looked_s = process_time() - begun_s
+    assert list(named_twice(text)) == [("id",)]
+    assert process_time() - begun_s - looked_s < 5 * looked_s
+
+
+def test_nothing_is_gone_through_of_a_large_body_that_names_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is wrong with it: only somebody who named something twice is told where."""
+    monkeypatch.setattr("cashback.kernel.http.body.named_twice", None)
+    assert places({"id": 1, "amount": "5"}) == ["/id"]
+
+
 def test_a_name_that_reads_like_a_place_is_none() -> None:
     """However many digits it has: a number of them is no index, and Python reads no longer ones."""
     message = f"Object contains unknown field `a - at `$[{'9' * 5_000}]`"

@@ -215,7 +215,8 @@ def _twice(body: bytes, called: str) -> dict[str, str]:
     if depth_of(body) > _DEPTH_MAX:
         return {}
     try:
-        found = list(islice(named_twice(body.decode()), MISTAKES_MAX))
+        text = body.decode()
+        found = [] if is_each_named_once(text) else list(islice(named_twice(text), MISTAKES_MAX))
     except ValueError as cause:
         raise _malformed(called) from cause
     return {pointer_of(place): str(place[-1])[:_TEXT_MAX] for place in found}

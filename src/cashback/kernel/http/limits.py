@@ -151,8 +151,13 @@ def charge(request: Any, count: int) -> None:  # noqa: ANN401  # litestar's Requ
         RateLimited: nothing is left of its key's allowance, so nothing of it may be done.
     """
     limits: Limits | None = request.scope.get(_LIMITS)
-    if limits is not None and count > 0:
-        _settle(request.scope, limits.take(request.scope["user"], count=count))
+    if limits is None or count < 1:
+        return
+    after = limits.take(request.scope["user"], count=count)
+    if after.wait_s:
+        # The same request takes one when it comes again, and wants something left beside that.
+        after = after._replace(wait_s=after.wait_s + 1 / after.rate.per_s)
+    _settle(request.scope, after)
 
 
 async def charge_in_turn(request: Any, count: int) -> None:  # noqa: ANN401  # as above

@@ -1,7 +1,7 @@
 """Members that an object of a JSON text names more than once: msgspec takes the last of them, and says nothing.
 
 sound      ──▶ the names of every object are looked at as it ends, and nothing is kept of them
-any other  ──▶ read once more with all that it names, and gone through from its root, for the places
+any other  ──▶ read once more, and gone through from its root, for the places; what names nothing twice was let go
 """
 
 import json
@@ -17,7 +17,7 @@ class _NamedTwice(Exception):
 
 
 class _Members(list[tuple[str, object]]):
-    """The members of an object, also those of one name."""
+    """The members of an object, also those of one name; where each is named once, those that have parts themselves."""
 
 
 def is_each_named_once(text: str) -> bool:
@@ -66,5 +66,15 @@ def _look(members: list[tuple[str, object]]) -> None:
         raise _NamedTwice
 
 
+def _keep(members: list[tuple[str, object]]) -> _Members | None:
+    """Return what of an object may lead to something that is named twice, None where nothing does.
+
+    Most objects are small and sound, and a large body has a hundred thousand of them.
+    """
+    if len({name for name, _ in members}) < len(members):
+        return _Members(members)
+    return _Members([member for member in members if isinstance(member[1], list)]) or None
+
+
 _looking: Final = json.JSONDecoder(object_pairs_hook=_look, parse_int=len, parse_float=len)
-_keeping: Final = json.JSONDecoder(object_pairs_hook=_Members, parse_int=len, parse_float=len)
+_keeping: Final = json.JSONDecoder(object_pairs_hook=_keep, parse_int=len, parse_float=len)

@@ -40,7 +40,8 @@ async def test_proofs_and_cancelled_changes_of_an_erased_user_are_forgotten(stag
     before = await stage.rest.stored()
     again = await answered(operator, user, asked["nonce"], signature, key=proof)
     assert_problem(again, 404, "wallet_change_unknown")
-    assert_problem(await operator.post(cancelling, WHY, key=cancel), 404, "wallet_change_unknown")
+    gone = await operator.post(cancelling, WHY, key=cancel)
+    assert_problem(gone, 404, "wallet_change_unknown", parameter="change_id")
     other = await operator.post(cancelling, {**WHY, "reason": "another"}, key=cancel)
     assert_problem(other, 422, "idempotency_key_reused", parameter="Idempotency-Key")
     assert await stage.rest.stored() == before

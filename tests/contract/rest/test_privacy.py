@@ -164,25 +164,33 @@ async def test_a_wallet_that_is_linked_meanwhile_is_erased_or_refused(stage: Sta
 
 
 async def test_who_is_erased_owns_no_merchant_and_is_named_no_owner_again(stage: Stage) -> None:
-    """Before, the export tells which, without who else does; what named them is answered as then under its key."""
+    """Before, the export tells which, without who else does; what named them is told as it stands now under its key."""
     operator, world, key = stage.operator, stage.rest.world, new_key()
     user, other = await world.user(), await world.user()
     body = {"name": "At Ann's", "owners": [user.id, other.id]}
     shop = (await operator.post("/v1/merchants", body, key=key)).json()
+    named_again, of_another = new_key(), new_key()
     path, facts = f"/v1/users/{user.id}", f"/v1/merchants/{shop['id']}/facts"
     owned = {"id": shop["id"], "name": "At Ann's"}
     assert [(await operator.get(f"/v1/users/{one.id}/export")).json()["merchants"] for one in (user, other)] == [
         [owned],
         [owned],
     ]
+    assert (await operator.post(facts, {"owners": [user.id]}, key=named_again)).json()["owners"] == [user.id]
+    left = (await operator.post(facts, {"owners": [other.id]}, key=of_another)).json()
+    await operator.post(facts, {"owners": [user.id, other.id]})
     assert (await operator.post(f"{path}/erase", WHY)).status_code == 201
     assert (await operator.get(f"{path}/export")).json()["merchants"] == []
     assert (await operator.get(f"/v1/merchants/{shop['id']}")).json()["owners"] == [other.id]
     for asked, named in (("/v1/merchants", {"name": "At Ann's"}), (facts, {})):
         refused = await operator.post(asked, {**named, "owners": [other.id, user.id]})
         assert_problem(refused, 409, "user_erased", pointer="/owners/1")
-    again = await operator.post("/v1/merchants", body, key=key)
-    assert (again.status_code, again.json()) == (201, shop)
+    for where, what, under in (("/v1/merchants", body, key), (facts, {"owners": [user.id]}, named_again)):
+        told = await operator.post(where, what, key=under)
+        assert (told.status_code, told.json()["owners"]) == (201, [other.id])
+        assert {"idempotency-replayed", "idempotency-rebuilt"} <= set(told.headers)
+    kept = await operator.post(facts, {"owners": [other.id]}, key=of_another)
+    assert (kept.json(), "idempotency-rebuilt" in kept.headers) == (left, False)
 
 
 async def test_who_is_named_an_owner_meanwhile_is_erased_or_refused(stage: Stage) -> None:

@@ -148,7 +148,7 @@ async def test_a_part_waits_for_room_before_it_is_turned_away(world: World, monk
     """Single purchases come and go within milliseconds: what found no room at first is recorded, once (I7)."""
     bulk = a_bulk(await world.user(), await world.merchant(), 30)
     refusals = [Overloaded("full")] * len(ROOM_AFTER_S)
-    record = world.purchases.record
+    record = world.purchases.record_promptly
 
     async def crowded(purchases: Sequence[NewPurchase]) -> list[Outcome]:
         """Find room the last time."""
@@ -156,7 +156,7 @@ async def test_a_part_waits_for_room_before_it_is_turned_away(world: World, monk
             raise refusals.pop()
         return await record(purchases)
 
-    monkeypatch.setattr(world.purchases, "record", crowded)
+    monkeypatch.setattr(world.purchases, "record_promptly", crowded)
     assert len(ids(await bulks_of(world).record(bulk))) == await purchases_in(world) == 30
     assert refusals == []
 

@@ -1,8 +1,6 @@
 """Keys that another process holds: their repeats wait, and nobody else does (I7)."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -12,34 +10,16 @@ import pytest
 from cashback.ledger import PublishedRulesets
 from cashback.purchases.model import KeyBusy, NewPurchase, Outcome, Recorded, Refused
 from cashback.purchases.service.first_answers import AT_ONCE_MAX
-from cashback.purchases.service.once import KEY_WAITS, Once, Result
+from cashback.purchases.service.once import Once, Result
 from cashback.purchases.service.recording import Recording
 from tests.integration.ledger.world import Dsns, World, buy
+from tests.integration.purchases.holders import held, waits
 from tests.support.facts import eventually
 
 pytestmark = pytest.mark.invariant("I7")
 
 ASKED_MAX: Final = 20
 """Of a batch that is done twice, once for all of its keys and once without those that are held."""
-
-
-@asynccontextmanager
-async def held(dsns: Dsns, *purchases: NewPurchase) -> AsyncIterator[psycopg.AsyncConnection]:
-    """Hold the keys of purchases as another process does that is slow to answer and gives up in the end."""
-    async with await psycopg.AsyncConnection.connect(dsns.superuser) as holder:
-        for purchase in purchases:
-            await holder.execute(
-                "insert into purchases.idempotency_keys (owner, key, fingerprint, created_at)"
-                " values (%s, %s, sha256('first'), now())",
-                (purchase.owner, purchase.key),
-            )
-        yield holder
-        await holder.rollback()
-
-
-def waits(patience: str) -> int:
-    """Return how many waits for a key were given up so far, in this process."""
-    return int(KEY_WAITS.labels(patience)._value.get())
 
 
 async def batch(world: World, purchases: list[NewPurchase]) -> list[Result]:

@@ -33,7 +33,10 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RateUnknown(NotFound):
-    """There is no rate of this pair as of then."""
+    """There is no rate of this pair as of then.
+
+    Two parameters and an instant name a rate together, so none of them is told as the one at fault; the pair is.
+    """
 
     code = "rate_unknown"
 

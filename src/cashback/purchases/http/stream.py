@@ -71,13 +71,13 @@ async def stream_purchases(
     may_take(request, WITHIN_S)
     told = _Told()
     with bulks.seat(principal_of(request).party):
-        await bulks.open_stream(**asked_by(request, idempotency_key))
+        patience = await bulks.open_stream(**asked_by(request, idempotency_key))
         async for batch in batches_of_lines(request, BOUNDS):
             if not await is_still_let_in(request):
                 raise ApiKeyEnded("your API key has ended while lines came; what came before that is recorded")
             await charge_in_turn(request, len(batch))
             sound = await told.sort_out(request, batch, idempotency_key)
-            for (number, _), outcome in zip(sound, await bulks.record_part(sound), strict=True):
+            for (number, _), outcome in zip(sound, await bulks.record_part(sound, patience), strict=True):
                 told.count(number, outcome)
     answer: Any = _encoder.encode(told.answer())
     return Response(answer, status_code=201, media_type="application/json")

@@ -1,9 +1,10 @@
 """Waiting for the first answer to a key that another process holds: one wait per key, shared by all its repeats.
 
 repeat ──▶ is its key awaited? ──yes──▶ wait with the others ─┐
-              └ no ──▶ batch ──busy──▶ wait for it ───────────┴─▶ the first answer, or busy after `PATIENT_MS`
+              └ no ──▶ batch ──busy──▶ wait for it ───────────┴─▶ the first answer, or busy when its patience is over
 
 A wait occupies a connection, so few run at a time; the others queue for their turn, and their patience runs meanwhile.
+It lasts as long as the patience of whoever began it; one who has more begins the next.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from prometheus_client import Gauge
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import CashbackError
 from cashback.purchases.model import Command, KeyBusy, Refused
-from cashback.purchases.service.once import PATIENT_MS, Result
+from cashback.purchases.service.once import Result
 from cashback.purchases.store.idempotency import Key
 
 AT_ONCE_MAX: Final = 2
@@ -24,7 +25,6 @@ AT_ONCE_MAX: Final = 2
 AWAITED_MAX: Final = 1_000
 """How many keys may be awaited, their turn included; a repeat of one more is told at once that it is busy."""
 
-PATIENT_S: Final = PATIENT_MS / 1_000
 AWAITED: Final = Gauge(
     "cashback_purchases_keys_awaited", "Idempotency keys of other processes whose first answer is awaited."
 )
@@ -55,21 +55,24 @@ class FirstAnswers(Generic[C]):
         """Tell whether somebody waits for this command's key already."""
         return (command.owner, command.key) in self._awaited
 
-    async def result(self, command: C) -> Result:
-        """Return what came of a command whose key was busy: done, answered as the first was, or still busy.
+    async def result(self, command: C, *, within_s: float) -> Result:
+        """Return what came of a command whose key was busy: done, answered as the first was, or still busy after that.
 
         A caller that is cancelled leaves the wait to the others.
         """
-        key = (command.owner, command.key)
-        shared = self._awaited.get(key)
-        if shared is not None:
-            first = await asyncio.shield(shared)
-            # A failure of the world says no more to these than to the first of them.
-            is_over = is_busy(first) or isinstance(first, CashbackError)
-            return first if is_over else await self._again(command)
+        key, until_s = (command.owner, command.key), monotonic_s() + within_s
+        while (shared := self._awaited.get(key)) is not None:
+            try:
+                async with asyncio.timeout(until_s - monotonic_s()):
+                    first = await asyncio.shield(shared)
+            except TimeoutError:
+                return _busy()
+            if not is_busy(first):
+                # A failure of the world says no more to these than to the first of them.
+                return first if isinstance(first, CashbackError) else await self._again(command)
         if len(self._awaited) >= AWAITED_MAX:
             return _busy()
-        task = asyncio.create_task(self._first(command))
+        task = asyncio.create_task(self._first(command, until_s))
         self._awaited[key] = task
         AWAITED.set(len(self._awaited))
         task.add_done_callback(lambda _: self._ended(key))
@@ -82,16 +85,15 @@ class FirstAnswers(Generic[C]):
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
 
-    async def _first(self, command: C) -> Result:
-        """Do a command as soon as its key is free, if that is before our patience is over."""
-        deadline_s = monotonic_s() + PATIENT_S
+    async def _first(self, command: C, until_s: float) -> Result:
+        """Do a command as soon as its key is free, if that is before then, by the monotonic clock."""
         try:
-            async with asyncio.timeout(PATIENT_S):
+            async with asyncio.timeout(until_s - monotonic_s()):
                 await self._turns.acquire()
         except TimeoutError:
             return _busy()
         try:
-            left_ms = int((deadline_s - monotonic_s()) * 1_000)
+            left_ms = int((until_s - monotonic_s()) * 1_000)
             return await self._insist(command, patience_ms=left_ms) if left_ms > 0 else _busy()
         finally:
             self._turns.release()

@@ -48,8 +48,10 @@ class Orders:
         """Return what an order's key stands for, None when for nothing yet: before the world is asked anything."""
         return None if problem_of_key(order) else await answered(self._database, order, now=self._clock.now())
 
-    async def do(self, order: Command, act: Act) -> Outcome:
+    async def do(self, order: Command, act: Act, *, patience_ms: int = PATIENT_MS) -> Outcome:
         """Do an order that was not done before, by `act`; the answer is what that returns.
+
+        A key that another process holds is waited for so long.
 
         Raises:
             DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
@@ -58,7 +60,7 @@ class Orders:
             return Refused(problem)
         now = self._clock.now()
         once = Once(
-            self._database, partial(_Deed, act, now), now=now, patience_ms=PATIENT_MS, rebuilders=self._rebuilders
+            self._database, partial(_Deed, act, now), now=now, patience_ms=patience_ms, rebuilders=self._rebuilders
         )
         [result] = await once.do([order])
         if isinstance(result, Rejected):

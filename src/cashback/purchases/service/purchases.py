@@ -2,7 +2,7 @@
 
 import asyncio
 import collections
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import Counter
 
 from cashback import ledger
-from cashback.kernel.clock import Clock
+from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError, Rejected, Unavailable
 from cashback.kernel.mistakes import first_of
@@ -22,6 +22,7 @@ from cashback.purchases.service.committer import GroupCommitter, Limits
 from cashback.purchases.service.first_answers import FirstAnswers, is_busy
 from cashback.purchases.service.naming import is_outpaced
 from cashback.purchases.service.once import HASTY_MS, Once, Result
+from cashback.purchases.service.patience import Patience
 from cashback.purchases.service.recording import Recording
 from cashback.purchases.store import purchases as store
 
@@ -62,15 +63,17 @@ class Purchases:
     async def record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
         """Record each purchase once and return its outcome, in order; what was recorded before is answered as then.
 
-        Callers that come together are committed together. A purchase that is refused harms no other.
+        Callers that come together are committed together. A purchase that is refused harms no other. Keys that other
+        processes hold are waited for, all of them together no longer than one.
 
         Raises:
             Overloaded: too many are waiting.
             DatabaseUnavailable: it is unknown whether they were recorded; the same call again finds out.
         """
         outcomes: list[Outcome] = []
+        patience = Patience()
         for start in range(0, len(purchases), self.batch_max):
-            outcomes += await self._record(purchases[start : start + self.batch_max])
+            outcomes += await self._record(purchases[start : start + self.batch_max], patience)
         return outcomes
 
     async def record_one(self, purchase: NewPurchase) -> Outcome:
@@ -78,7 +81,32 @@ class Purchases:
         now = self._clock.now()
         if problem := _problem(purchase, now):
             return Refused(problem)
-        return await self._outcome(_arrived(purchase, now))
+        return await self._outcome(_arrived(purchase, now), Patience())
+
+    async def record_promptly(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
+        """Record at most one batch as `record` does, but say at once which keys another process holds.
+
+        Raises:
+            Overloaded: too many are waiting.
+            DatabaseUnavailable: it is unknown whether they were recorded; the same call again finds out.
+        """
+        problems, sound = self._sorted(purchases)
+        outcomes = iter(await self._committer.submit(sound) if sound else [])
+        return [Refused(problem) if problem else next(outcomes) for problem in problems]
+
+    def is_awaited(self, purchase: NewPurchase) -> bool:
+        """Tell whether somebody waits for the key of a purchase already, which another process holds."""
+        return self._first_answers.is_awaited(purchase)
+
+    async def record_late(self, purchase: NewPurchase, patience: Patience) -> Outcome:
+        """Record a sound purchase as soon as the process that holds its key lets go of it, or say that it does not.
+
+        Raises:
+            Overloaded: too many are waiting.
+            DatabaseUnavailable: it is unknown whether it was recorded; the same call again finds out.
+        """
+        with patience.spent():
+            return await self._late(_arrived(purchase, self._clock.now()), patience)
 
     async def purchase(self, purchase_id: str) -> Purchase:
         """Return one purchase.
@@ -97,47 +125,59 @@ class Purchases:
         await self._committer.close()
         await self._first_answers.close()
 
-    async def _record(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
-        """Record at most one batch: what is unsound is refused here and never waits for anything."""
+    def _sorted(self, purchases: Sequence[NewPurchase]) -> tuple[list[Rejected | None], list[NewPurchase]]:
+        """Return what is wrong with each, and those that are sound: what is unsound never waits for anything."""
         now = self._clock.now()
         problems = [_problem(purchase, now) for purchase in purchases]
         sound = [_arrived(purchase, now) for purchase, problem in zip(purchases, problems, strict=True) if not problem]
-        outcomes = iter(await self._outcomes(sound))
+        return problems, sound
+
+    async def _record(self, purchases: Sequence[NewPurchase], patience: Patience) -> list[Outcome]:
+        """Record at most one batch."""
+        problems, sound = self._sorted(purchases)
+        outcomes = iter(await self._outcomes(sound, patience))
         return [Refused(problem) if problem else next(outcomes) for problem in problems]
 
-    async def _outcome(self, purchase: NewPurchase) -> Outcome:
+    async def _outcome(self, purchase: NewPurchase, patience: Patience) -> Outcome:
         """Record a sound purchase; one whose key another process holds waits away from the batches.
 
         Raises:
             CashbackError: recording it failed.
         """
         if not self._first_answers.is_awaited(purchase):
+            begun_s = monotonic_s()
             (outcome,) = await self._committer.submit([purchase])
             if not is_busy(outcome):
                 return outcome
-        return await self._late(purchase)
+            patience.spend_since(begun_s)
+        return await self._late(purchase, patience)
 
-    async def _outcomes(self, purchases: Sequence[NewPurchase]) -> list[Outcome]:
+    async def _outcomes(self, purchases: Sequence[NewPurchase], patience: Patience) -> list[Outcome]:
         """Record sound purchases together, each as `_outcome` does.
 
         Raises:
             CashbackError: recording one of them failed.
         """
+        begun_s = monotonic_s()
         awaited = [self._first_answers.is_awaited(purchase) for purchase in purchases]
         prompt = [purchase for purchase, is_awaited in zip(purchases, awaited, strict=True) if not is_awaited]
         done = iter(await self._committer.submit(prompt) if prompt else [])
         outcomes = [None if is_awaited else next(done) for is_awaited in awaited]
         busy = [place for place, outcome in enumerate(outcomes) if outcome is None or is_busy(outcome)]
-        late = iter(await asyncio.gather(*[self._late(purchases[place]) for place in busy]) if busy else [])
+        late: Iterator[Outcome] = iter(())
+        if busy:
+            patience.spend_since(begun_s)
+            with patience.spent():
+                late = iter(await asyncio.gather(*[self._late(purchases[place], patience) for place in busy]))
         return [next(late) if outcome is None or is_busy(outcome) else outcome for outcome in outcomes]
 
-    async def _late(self, purchase: NewPurchase) -> Outcome:
+    async def _late(self, purchase: NewPurchase, patience: Patience) -> Outcome:
         """Return the outcome of a purchase whose key another process holds, or held.
 
         Raises:
             CashbackError: recording it failed.
         """
-        result = await self._first_answers.result(purchase)
+        result = await self._first_answers.result(purchase, within_s=patience.left_s)
         if isinstance(result, CashbackError):
             raise result
         return result
@@ -154,14 +194,16 @@ class Purchases:
         """Commit one batch; what was outpaced by another purchase of its name is done again, and told which.
 
         One that is outpaced takes its transaction with it. So each try has fewer of them beside each other, and those
-        without a name, which nobody outpaces, among themselves.
+        without a name, which nobody outpaces, among themselves. Who waits long for a key does so once.
         """
+        until_s = monotonic_s() + patience_ms / 1_000
         results = await self._do(purchases, patience_ms)
         for tries in range(1, TRIES_MAX):
             if not any(map(is_outpaced, results)):
                 break
             for places in _parted(purchases, results, SPLIT_INTO**tries):
-                done = await self._do([purchases[place] for place in places], patience_ms)
+                left_ms = max(int((until_s - monotonic_s()) * 1_000), HASTY_MS)
+                done = await self._do([purchases[place] for place in places], left_ms)
                 for place, result in zip(places, done, strict=True):
                     results[place] = result
         results = [_outpaced() if is_outpaced(result) else result for result in results]

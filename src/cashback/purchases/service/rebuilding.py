@@ -49,6 +49,7 @@ KEPT: Final[Mapping[str, str]] = {
 }
 """Commands whose answers are kept for ever, and why: small, and nothing in them is a customer's."""
 
+_GONE: Final = "this change is forgotten: its user was erased"
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -132,7 +133,10 @@ async def _users(tx: Tx, ids: Sequence[str], now: datetime) -> Mapping[str, msgs
 
 
 async def _challenge(tx: Tx, nonce: str) -> ChallengeAnswer | ChallengeUnknown:
-    """Return a challenge that was answered; one that nobody has, or whose user was erased, was forgotten itself."""
+    """Return a challenge that was answered; one that nobody has, or whose user was erased, was forgotten itself.
+
+    Nothing of the request is at fault then: its key is old, and what its path names is there. So no place is told.
+    """
     found = await challenges.read(tx, nonce)
     if found is None:
         return ChallengeUnknown("this challenge is forgotten: nobody has answered it, or the user was erased")
@@ -140,9 +144,16 @@ async def _challenge(tx: Tx, nonce: str) -> ChallengeAnswer | ChallengeUnknown:
 
 
 async def _change(tx: Tx, id_: str) -> WalletChange | WalletChangeUnknown:
-    """Return a change of a wallet, with how it ended; those of a user who was erased are gone."""
-    found = (await wallets.read(tx, [id_])).get(id_)
-    return found or WalletChangeUnknown("this change is forgotten: its user was erased")
+    """Return a change of a wallet, with how it ended; those of a user who was erased are gone.
+
+    Whoever repeats the proof that made it has named no change: no place is told, as of a challenge.
+    """
+    return (await wallets.read(tx, [id_])).get(id_) or WalletChangeUnknown(_GONE)
+
+
+async def _cancelled(tx: Tx, id_: str) -> WalletChange | WalletChangeUnknown:
+    """Return a change that was cancelled; where it is gone, the path of the command names nothing any more."""
+    return (await wallets.read(tx, [id_])).get(id_) or WalletChangeUnknown(_GONE, parameter="change_id")
 
 
 async def _merchant(tx: Tx, id_: str) -> Merchant | None:
@@ -226,7 +237,8 @@ REBUILDERS: Final[Mapping[str, Rebuilder]] = {
     "create_refund": _refunds,
     **dict.fromkeys(("create_user", "change_user", "set_wallet", "set_tier"), _users),
     "create_wallet_challenge": one_by_one(_challenge),
-    **dict.fromkeys(("create_wallet_proof", "cancel_wallet_change"), one_by_one(_change)),
+    "create_wallet_proof": one_by_one(_change),
+    "cancel_wallet_change": one_by_one(_cancelled),
     **dict.fromkeys(("block_user", "unblock_user"), one_by_one(_block)),
     "erase_user": one_by_one(retell_erasure),
     **dict.fromkeys(("create_merchant", "change_merchant", "set_merchant_facts"), one_by_one(_merchant)),

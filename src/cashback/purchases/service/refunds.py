@@ -16,8 +16,9 @@ from cashback.kernel.page import number_of
 from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundUnknown
 from cashback.purchases.rules import problem_of_key, problem_of_refund
-from cashback.purchases.service.once import PATIENT_MS, Once, Result
+from cashback.purchases.service.once import Once, Result
 from cashback.purchases.service.parked_answers import read_refund, unapplied_answer
+from cashback.purchases.service.patience import Patience
 from cashback.purchases.service.refunding import Refunding
 from cashback.purchases.store import refunds as store
 
@@ -92,21 +93,24 @@ class Refunds:
         """Make at most one batch."""
         problems = [first_of(problem_of_key(refund), problem_of_refund(refund)) for refund in refunds]
         sound = [refund for refund, problem in zip(refunds, problems, strict=True) if problem is None]
-        results = await self._do(sound)
+        patience = Patience()
+        results = await self._do(sound, patience)
         # Its name was given to another refund at that very moment; by now that can be seen, and said.
         again = {place: sound[place] for place, result in enumerate(results) if isinstance(result, Unstorable)}
         for place, refund in again.items():
-            results[place] = (await self._do([refund]))[0]
+            results[place] = (await self._do([refund], patience))[0]
         done = iter([_outcome(result) for result in results])
         outcomes: list[Outcome] = [Refused(problem) if problem else next(done) for problem in problems]
         for outcome in outcomes:
             COMMANDS.labels(_name_of(outcome)).inc()
         return outcomes
 
-    async def _do(self, refunds: Sequence[NewRefund]) -> list[Result]:
+    async def _do(self, refunds: Sequence[NewRefund], patience: Patience) -> list[Result]:
         """Make sound refunds in one transaction."""
         now = self._clock.now()
-        return await Once(self._database, partial(Refunding, now), now=now, patience_ms=PATIENT_MS).do(refunds)
+        once = Once(self._database, partial(Refunding, now), now=now, patience_ms=patience.left_ms)
+        with patience.spent():
+            return await once.do(refunds)
 
 
 def _outcome(result: Result) -> Outcome:

@@ -145,11 +145,24 @@ async def reserve_free(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, pati
 async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:
     """Return what those keys stand for; a key that is not there stands for nothing.
 
-    What was told of a user who was erased since counts as forgotten, but for what was told of that, and of debts.
+    What was told of a user who was erased since counts as forgotten, but for what was told of that, and of debts; so
+    does what was told of a merchant that such a user owned by then.
     """
     cursor = await tx.execute(
         """
-        select owner, key, fingerprint, case when erased.id is null then answer end, what, resource
+        select owner, key, fingerprint,
+            case
+                when erased.id is not null then null
+                when what is null then answer
+                when what not in ('create_merchant', 'change_merchant', 'set_merchant_facts') then answer
+                when exists (
+                    select
+                    from jsonb_array_elements_text(convert_from(answer, 'UTF8')::jsonb -> 'owners') as owning (id)
+                    join purchases.users on users.id = owning.id and users.erased_at is not null
+                ) then null
+                else answer
+            end,
+            what, resource
         from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
         join purchases.idempotency_keys using (owner, key)
         left join purchases.users as erased

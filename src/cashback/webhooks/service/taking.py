@@ -15,7 +15,11 @@ MerchantsOf: TypeAlias = Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, st
 
 
 async def take(tx: Tx, happenings: Sequence[Happening]) -> int:
-    """Log these events and store their deliveries, with `tx`; return how many of those are new: again makes none."""
+    """Log these events and store their deliveries, with `tx`; return how many of those are new: again makes none.
+
+    An event is logged though nobody listens: the log is what `GET /v1/events` tells, to merchants without an endpoint
+    too, and an endpoint that is made tomorrow is no reason to have forgotten today.
+    """
     await events.insert(tx, happenings)
     merchants = {happening.merchant_id for happening in happenings if happening.merchant_id is not None}
     types = {happening.type for happening in happenings}

@@ -51,6 +51,16 @@ def test_what_cannot_be_had_is_explained(tmp_path: Path, monkeypatch: pytest.Mon
     assert list((tmp_path / "anvil").iterdir()) == []
 
 
+def test_a_cache_that_cannot_be_written_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a home that is read only, or is none, the reader learns which folder it was and how to name another."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    (tmp_path / "file").touch()
+    with pytest.raises(BinaryMissing, match=r"into .*/file/anvil, .* \(Not a directory\): .* XDG_CACHE_HOME"):
+        find_anvil(cache=tmp_path / "file", modules_beside=tmp_path)
+
+
 @pytest.mark.deep
 def test_two_runs_that_fetch_at_once_end_with_one_program(tmp_path: Path) -> None:
     """Both are served, and nothing half written is ever seen under the final name."""

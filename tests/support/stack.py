@@ -21,6 +21,7 @@ from cashback.purchases.service import ApiKeys
 from tests.support.chain import ChainReader
 from tests.support.facts import eventually
 from tests.support.rates import UNLIMITED
+from tests.support.witness import Lookout
 
 SOON_S: Final = 0.25
 """Between two blocks, where tests wait for mints: one is final when four blocks are on top of it."""
@@ -55,6 +56,7 @@ class WholeSystem(Stack):
         """Start nothing yet; `changes` are further settings of processes, by name."""
         super().__init__(folder, anvil=anvil, block_time_s=block_time_s, durable=False)
         self._changes = changes
+        self._lookout = Lookout()
         self.gone: dict[str, int] = {}
         """Up to which position of an outbox the broker may have lost what it held: its storage was wiped then."""
 
@@ -77,8 +79,16 @@ class WholeSystem(Stack):
 
     def rows(self, database: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return what the superuser reads in one service's database."""
-        with psycopg.connect(self.postgres.dsn(database), autocommit=True) as connection:
-            return connection.execute(query.encode(), parameters).fetchall()
+        return self._lookout.rows(self.postgres.dsn(database), query, *parameters)
+
+    def look_away(self) -> None:
+        """Have no connection to any database until somebody asks again: one that is copied or renamed wants nobody."""
+        self._lookout.close()
+
+    def stop(self) -> None:
+        """Stop every process, then every server; repeatable."""
+        self.look_away()
+        super().stop()
 
     @asynccontextmanager
     async def chain(self) -> AsyncIterator[ChainReader]:

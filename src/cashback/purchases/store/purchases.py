@@ -9,7 +9,6 @@ from psycopg.rows import TupleRow
 
 from cashback.kernel.db import Tx
 from cashback.purchases.model import NewPurchase, Purchase, PurchaseExists, Standing
-from cashback.purchases.store.refunds import Name
 
 _REFERENCE_ONCE: Final = "purchase_reference_once"
 
@@ -32,20 +31,6 @@ async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) ->
         row[0]: Standing(may_earn=row[1], tier=row[2], mcc=row[3], owners=tuple(row[4]))
         for row in await cursor.fetchall()
     }
-
-
-async def named(tx: Tx, names: Sequence[Name]) -> dict[Name, str]:
-    """Return the id of the purchase that each of these names stands for; one that stands for none is left out."""
-    cursor = await tx.execute(
-        """
-        select merchant_id, reference, purchase.id
-        from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
-        join purchases.purchases as purchase using (merchant_id, reference)
-        where is_named
-        """,
-        {"merchants": [merchant for merchant, _ in names], "references": [reference for _, reference in names]},
-    )
-    return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
 
 
 async def insert(

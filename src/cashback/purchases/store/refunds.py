@@ -71,21 +71,6 @@ async def close_parking(tx: Tx, merchant_ids: Sequence[str]) -> None:
     )
 
 
-async def pass_parking(tx: Tx, merchant_ids: Sequence[str]) -> None:
-    """Have nobody park refunds of these merchants until `tx` ends; who is parking one is waited for."""
-    await tx.execute(
-        """
-        select pg_advisory_xact_lock_shared(hashtext('purchases:parking'), stripe)
-        from (
-            select distinct hashtext(merchant) & %(last_stripe)s as stripe
-            from unnest(%(merchants)b::text[]) as merchant
-            order by stripe
-        ) as concerned
-        """,
-        {"merchants": list(merchant_ids), "last_stripe": STRIPES - 1},
-    )
-
-
 async def taken(tx: Tx, names: Sequence[Name]) -> set[Name]:
     """Return which of these names stand for a refund already, parked ones included."""
     cursor = await tx.execute(

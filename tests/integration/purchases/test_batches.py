@@ -16,8 +16,8 @@ from tests.integration.ledger.world import START, World, buy, new_key
 PLANNED_AT_FIRST = 5
 """So often the server makes a plan for the values of one execution before it asks whether one for all is as good."""
 
-ROUND_TRIPS = 13
-"""The transaction's two; who and what is there; keys; two of purchases; four of the ledger; answers; two outboxes."""
+ROUND_TRIPS = 11
+"""The transaction's two; who and what is there; keys; purchases; three of the ledger; answers; two outboxes."""
 
 
 class Recorder:

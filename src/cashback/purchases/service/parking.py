@@ -36,15 +36,6 @@ class Caught(msgspec.Struct, frozen=True):
         return {change.cashback.purchase_id or "": change for change in self.changes}
 
 
-async def waiting(tx: Tx, purchases: Sequence[NewPurchase], *, now: datetime) -> list[ParkedRefund]:
-    """Return what waits for these purchases, locked; nothing is parked for them since `screening.meet`."""
-    names = sorted({(one.merchant_id, one.reference) for one in purchases if one.reference is not None})
-    if not names:
-        return []
-    found = await store.lock_parked(tx, names, since=now - PARKED_FOR)
-    return [with_parts(parked, parts) for parked, parts in found]
-
-
 async def catch_up(
     tx: Tx, parked: Sequence[ParkedRefund], purchases: Mapping[str, NewPurchase], *, now: datetime
 ) -> Caught:

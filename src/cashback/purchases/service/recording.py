@@ -23,8 +23,8 @@ from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchas
 from cashback.purchases.rules import encode_lines, told
 from cashback.purchases.service.naming import names_of, problems_of_names
 from cashback.purchases.service.once import Applied
-from cashback.purchases.service.parking import catch_up, waiting
-from cashback.purchases.store import purchases as store
+from cashback.purchases.service.parking import PARKED_FOR, catch_up, with_parts
+from cashback.purchases.store import recording as store
 from cashback.purchases.store import screening
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
@@ -52,10 +52,13 @@ class Recording:
         """Store the purchases with their cashback; the events come last."""
         ids = [new_id("pur") for _ in commands]
         received = [purchase.received_at or self._now for purchase in commands]
-        parked = await waiting(tx, commands, now=self._now)
-        await store.insert(
-            tx, commands, [encode_lines(purchase.lines) for purchase in commands], ids, received, at=self._now
-        )
+        rows = [
+            store.Stored(id_, purchase, received_at, encode_lines(purchase.lines))
+            for id_, purchase, received_at in zip(ids, commands, received, strict=True)
+        ]
+        # Nothing is parked for them since they were screened.
+        waited = await store.insert(tx, rows, at=self._now, since=self._now - PARKED_FOR)
+        parked = [with_parts(refund, parts) for refund, parts in waited]
         claims = [
             self._claim(purchase, id_, received_at)
             for purchase, id_, received_at in zip(commands, ids, received, strict=True)

@@ -68,7 +68,9 @@ def show_refund(refund_id: str) -> Call[structs.RefundAnswer]:
     return Call(method="GET", path=path("/v1/refunds/{refund_id}", refund_id=refund_id), answer=structs.RefundAnswer)
 
 
-def list_parked_refunds(*, limit: int | None = None, cursor: str | None = None) -> Call[structs.ParkedPage]:
+def list_parked_refunds(
+    *, order: structs.Order | None = None, limit: int | None = None, cursor: str | None = None
+) -> Call[structs.ParkedPage]:
     """Refunds whose purchase has not come.
 
     Return refunds that wait for their purchase, waited in vain, or were refused by it, the oldest first.
@@ -79,7 +81,7 @@ def list_parked_refunds(*, limit: int | None = None, cursor: str | None = None) 
         method="GET",
         path="/v1/refunds/parked",
         answer=structs.ParkedPage,
-        query=query(("limit", limit), ("cursor", cursor)),
+        query=query(("order", order), ("limit", limit), ("cursor", cursor)),
     )
 
 

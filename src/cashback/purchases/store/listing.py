@@ -46,6 +46,9 @@ _REFUND_SIEVES: Final = {
     "created_since": "created_at >= %(created_since)s",
     "created_until": "created_at < %(created_until)s",
 }
+# In the words of its two indexes (`parked_of_merchant`, `parked_unapplied`), or neither would serve.
+_UNAPPLIED: Final = "outcome is distinct from 'applied'"
+_PARKED_LEADS: Final = {"merchant_id": f"{_UNAPPLIED} and merchant_id = %(merchant_id)s", "unapplied": _UNAPPLIED}
 _USER_LEADS: Final = {
     "reference": "reference = %(reference)s",
     "wallet": "id in (select user_id from purchases.wallets where address = %(wallet)s)",
@@ -104,6 +107,18 @@ async def refunds(
         "created_until": asked.created.until,
     }
     rows = Rows.asked("purchases.refunds", given, leads=_REFUND_LEADS, sieves=_REFUND_SIEVES)
+    return await walk(tx, rows, order=order, behind=behind, limit=limit)
+
+
+async def parked(
+    tx: Tx, merchant_id: str | None, *, order: Order, behind: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the ids of the next refunds that came before their purchase and were not applied, and the next place.
+
+    Only of that merchant, unless it is None.
+    """
+    given = {"merchant_id": merchant_id, "unapplied": True}
+    rows = Rows.asked("purchases.parked_refunds", given, leads=_PARKED_LEADS, sieves={})
     return await walk(tx, rows, order=order, behind=behind, limit=limit)
 
 

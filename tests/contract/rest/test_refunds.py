@@ -7,8 +7,10 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from cashback.kernel.page import place_of
 from cashback.purchases.model import Merchant, User
 from tests.contract.rest.document import assert_problem
+from tests.contract.rest.pages import listed
 from tests.contract.rest.world import Caller, Rest, a_purchase, instant
 from tests.integration.ledger.world import World, minted_outcome
 
@@ -86,6 +88,19 @@ async def test_a_refund_before_its_purchase_is_parked_and_listed(shop: Shop) -> 
     shown = (await shop.owner.get(f"/v1/refunds/{answer['id']}")).json()
     assert (shown["state"], shown["purchase_id"]) == ("applied", purchase["id"])
     assert (await shop.owner.get("/v1/refunds/parked?limit=1")).json() == {"items": [], "next_cursor": None}
+
+
+async def test_what_waits_is_told_page_by_page_in_either_order(shop: Shop) -> None:
+    """The oldest first unless told otherwise; a cursor is a place among a merchant's own, in that order alone."""
+    bodies = [a_refund(purchase_reference=f"C-{nth}", amount_minor="1") for nth in range(3)]
+    made = sorted([(await shop.owner.post("/v1/refunds", body)).json()["id"] for body in bodies])
+    assert await listed(shop.owner, "/v1/refunds/parked", limit=2) == made
+    assert await listed(shop.owner, "/v1/refunds/parked", limit=2, order="desc") == made[::-1]
+    cursor = (await shop.owner.get("/v1/refunds/parked", params={"limit": 1})).json()["next_cursor"]
+    assert (place_of(cursor) or "").endswith(f":{made[0]}")
+    for caller, query in ((shop.owner, {"order": "desc"}), (shop.stranger, {})):
+        response = await caller.get("/v1/refunds/parked", params={"cursor": cursor, **query})
+        assert_problem(response, 422, "cursor_invalid", parameter="cursor")
 
 
 async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, operator: Caller, shop: Shop) -> None:

@@ -1,10 +1,11 @@
-"""A fresh cashback service for each test."""
+"""A fresh cashback service for each test, and one with much in it for those that only read."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.integration.ledger.world import Dsns, World, fresh_database, open_world
+from tests.integration.purchases.much import fill
 from tests.support.servers import Databases
 
 
@@ -20,3 +21,11 @@ async def world(dsns: Dsns) -> AsyncIterator[World]:
     """Give a service over that database."""
     async with open_world(dsns) as service:
         yield service
+
+
+@pytest.fixture(scope="package")
+def filled(databases: Databases) -> Iterator[Dsns]:
+    """Give the ways into a database in which much was bought and returned, for all who only read it."""
+    with fresh_database(databases) as ways:
+        fill(ways.superuser)
+        yield ways

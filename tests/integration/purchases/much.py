@@ -11,6 +11,7 @@ from tests.integration.ledger.world import START
 
 MANY: Final = 100_000
 RETURNED: Final = 40_000
+PARKED: Final = 20_000
 LARGE: Final = "mer_large"
 OF_LARGE: Final = 30_000
 MINTED: Final = 20_000
@@ -34,10 +35,17 @@ FILLED: Final = f"""
         created_at)
     select 'pur_' || lpad((3 * nth)::text, 6, '0') || 'l', '{LARGE}', 'usr_large', 100, 'USD', %(at)s, %(at)s, %(at)s
     from generate_series(0, {OF_LARGE} - 1) as nth;
-    insert into purchases.refunds (id, purchase_id, merchant_id, kind, reason, amount_minor, answer, created_at)
+    insert into purchases.refunds (id, purchase_id, merchant_id, reference, kind, reason, amount_minor, answer,
+        created_at)
     select 'rfd_' || lpad(nth::text, 6, '0'), 'pur_' || lpad(mod(nth, {RETURNED} / 5)::text, 6, '0'),
-           'mer_' || mod(mod(nth, {RETURNED} / 5), {MERCHANTS}), 'refund', 'sent back', 1, '{{}}', %(at)s
+           'mer_' || mod(mod(nth, {RETURNED} / 5), {MERCHANTS}), 'return ' || nth, 'refund', 'sent back', 1, '{{}}',
+           %(at)s
     from generate_series(0, {RETURNED} - 1) as nth;
+    insert into purchases.parked_refunds (id, merchant_id, purchase_reference, kind, reason, amount_minor, parked_at,
+        ended_at, outcome)
+    select 'rfd_' || lpad(nth::text, 6, '0'), 'mer_' || mod(nth, {MERCHANTS}), 'order ' || nth, 'refund', 'sent back',
+           1, %(at)s, case when mod(nth, 101) <> 3 then %(at)s end, case when mod(nth, 101) <> 3 then 'applied' end
+    from generate_series(0, {PARKED} - 1) as nth;
     insert into ledger.cashback_ledger (id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor,
         amount_minor, token_units, net_minor, payable_minor, payable_units, state, reason, created_at, approved_at)
     select 'cb_' || lpad(nth::text, 6, '0'), 'pur_' || lpad(nth::text, 6, '0'),
@@ -56,7 +64,8 @@ FILLED: Final = f"""
 """
 """100,000 purchases of 5,000 users at 50 merchants, five refunds of 8,000 of them, and as many cashbacks.
 
-And among them 30,000 of one large merchant, all in USD, and 20,000 mints, of which a third is its own.
+And among them 30,000 of one large merchant, all in USD, and 20,000 mints, of which a third is its own. 20,000 refunds
+came before their purchase, of which 198 wait still.
 """
 
 
@@ -101,16 +110,16 @@ class Explained:
         )
 
 
-async def fill(dsn: str) -> None:
+def fill(dsn: str) -> None:
     """Fill a database by its superuser; what its triggers and one constraint would say is left out."""
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        await connection.execute("set session_replication_role = replica")
-        await connection.execute("alter table ledger.cashback_ledger drop constraint cashback_net_explained")
+    with psycopg.connect(dsn) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("alter table ledger.cashback_ledger drop constraint cashback_net_explained")
         for statement in FILLED.split(";"):
-            await connection.execute(statement.encode(), {"at": START})
-        await connection.commit()
-        await connection.set_autocommit(True)
-        await connection.execute(
-            "vacuum analyze purchases.purchases, purchases.refunds, purchases.users, purchases.wallets,"
-            " ledger.cashback_ledger"
+            connection.execute(statement.encode(), {"at": START})
+        connection.commit()
+        connection.autocommit = True
+        connection.execute(
+            "vacuum analyze purchases.purchases, purchases.refunds, purchases.parked_refunds, purchases.users,"
+            " purchases.wallets, ledger.cashback_ledger"
         )

@@ -1,6 +1,6 @@
 """What lists read where there is much: by an index for whatever they are filtered by, and never more than a walk."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Final, cast
 
 import pytest
@@ -13,30 +13,21 @@ from cashback.ledger.model import State
 from cashback.ledger.model.listing import CashbackFilter
 from cashback.ledger.store import listing as cashbacks
 from cashback.ledger.store import numbered
-from cashback.purchases.model.listing import PurchaseFilter, RefundFilter, UserFilter
-from cashback.purchases.model.refunds import RefundKind
+from cashback.ledger.store.listing import FEW_MAX
+from cashback.purchases.model.listing import PurchaseFilter, UserFilter
 from cashback.purchases.store import listing
-from tests.integration.ledger.world import START, Dsns, World, fresh_database, open_world, wallet_number
-from tests.integration.purchases.much import LARGE, MANY, MINTED, OF_LARGE, Explained, fill
-from tests.support.servers import Databases
+from tests.integration.ledger.world import START, Dsns, World, open_world, wallet_number
+from tests.integration.purchases.much import LARGE, MANY, MINTED, OF_LARGE, Explained
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAGE: Final = 50
 
 
-@pytest.fixture(scope="module")
-def dsns(databases: Databases) -> Iterator[Dsns]:
-    """Give the ways into a database for all tests of this file: they only read."""
-    with fresh_database(databases) as ways:
-        yield ways
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(dsns: Dsns) -> AsyncIterator[World]:
-    """Give a service in which much was bought and returned."""
-    async with open_world(dsns) as service:
-        await fill(dsns.superuser)
+async def world(filled: Dsns) -> AsyncIterator[World]:
+    """Give a service in which much was bought and returned; all tests of this file only read."""
+    async with open_world(filled) as service:
         yield service
 
 
@@ -90,11 +81,35 @@ async def test_a_merchant_walks_among_its_own_whosever_things_it_asks_for(world:
         assert explained.rows_read() == WALK_MAX
         assert place is not None
         assert place.endswith("l")
+
+
+@pytest.mark.parametrize(
+    "merchant_id,user_id,found,indexes,most",
+    [
+        pytest.param("mer_7", ONE_USER, 20, {"cashback_bought", "cashback_ledger_pkey"}, 2 * 20, id="few"),
+        pytest.param("mer_8", "usr_large", PAGE, {"cashback_bought", "cashback_ledger_pkey"}, 2 * FEW_MAX, id="some"),
+        pytest.param("mer_8", ONE_USER, 0, {"cashback_bought", "cashback_ledger_pkey"}, 0, id="none"),
+        pytest.param(
+            LARGE, "usr_large", PAGE, {"cashback_bought", "cashback_of_merchant"}, FEW_MAX + 1 + WALK_MAX, id="many"
+        ),
+    ],
+)
+async def test_what_a_user_earned_at_a_merchant_is_found_among_that_alone(
+    world: World, merchant_id: str, user_id: str, found: int, indexes: set[str], most: int
+) -> None:
+    """Whole pages of it, without a walk along all that the merchant sold; beyond a thousand they are walked to."""
+    asked = CashbackFilter(merchant_id=merchant_id, user_id=user_id)
     async with world.api.transaction() as tx:
         explained = Explained(tx)
-        earned = CashbackFilter(merchant_id="mer_7", user_id=ONE_USER, state=State.EXPIRED)
-        await cashbacks.page(cast("Tx", explained), earned, order=Order.ASC, behind=None, limit=PAGE, seen_by="mer_7")
-    assert explained.indexes() == {"cashback_of_merchant"}
+        ids, place = await cashbacks.page(
+            cast("Tx", explained), asked, order=Order.DESC, behind=None, limit=PAGE, seen_by=merchant_id
+        )
+    stored = "select id from ledger.cashback_ledger where merchant_id = %s and user_id = %s order by id desc limit %s"
+    assert ids == [row[0] for row in await world.rows(stored, merchant_id, user_id, PAGE)]
+    assert (len(ids), place) == (found, ids[-1] if found == PAGE else None)
+    assert "cashback_bought" in explained.indexes() <= indexes
+    assert explained.is_by_indexes()
+    assert explained.rows_read() <= most
 
 
 @pytest.mark.parametrize("merchant_id,index", [(None, "cashback_mint_number_once"), *OWN_MINTS])
@@ -166,42 +181,6 @@ async def test_what_is_thin_is_told_whole_by_short_pages(world: World) -> None:
             break
     stored = "select id from ledger.cashback_ledger where merchant_id = 'mer_1' and state = 'approved' order by id"
     assert seen == [row[0] for row in await world.rows(stored)]
-
-
-@pytest.mark.parametrize(
-    "asked,indexes",
-    [
-        pytest.param(RefundFilter(), {"refunds_pkey"}, id="all"),
-        pytest.param(RefundFilter(merchant_id="mer_3"), {"refund_of_merchant"}, id="merchant"),
-        pytest.param(
-            RefundFilter(purchase_id="pur_000003", merchant_id="mer_3"), {"refund_by_purchase"}, id="purchase"
-        ),
-        pytest.param(RefundFilter(kind=RefundKind.REFUND), {"refunds_pkey"}, id="kind"),
-        pytest.param(
-            RefundFilter(merchant_id="mer_3", created=Period(since=START)), {"refund_of_merchant"}, id="period"
-        ),
-    ],
-)
-async def test_refunds_are_found_by_an_index(world: World, asked: RefundFilter, indexes: set[str]) -> None:
-    """Of everybody, of a merchant, of a purchase."""
-    async with world.api.transaction() as tx:
-        explained = Explained(tx)
-        ids, _ = await listing.refunds(cast("Tx", explained), asked, order=Order.DESC, behind=None, limit=PAGE)
-    assert len(ids) == (5 if asked.purchase_id else PAGE)
-    assert explained.is_by_indexes()
-    assert set() < explained.indexes() <= indexes
-    assert explained.rows_read() <= 2 * PAGE
-
-
-async def test_refunds_of_a_page_of_purchases_are_read_by_purchase(world: World) -> None:
-    """No more of each than are told."""
-    ids = [f"pur_{nth:06}" for nth in range(200)]
-    async with world.api.transaction() as tx:
-        explained = Explained(tx)
-        found = await listing.first_refunds(cast("Tx", explained), ids, most=3)
-    assert {len(answers) for answers in found.values()} == {3}
-    assert explained.is_by_indexes()
-    assert explained.rows_read() <= 200 * 3
 
 
 @pytest.mark.parametrize(

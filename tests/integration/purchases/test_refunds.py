@@ -10,6 +10,7 @@ from cashback.events import decode
 from cashback.events.purchases import PurchaseRefunded
 from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import new_id
+from cashback.kernel.listing import Order, Stretch
 from cashback.purchases.model import (
     FieldInvalid,
     KeyReused,
@@ -42,6 +43,7 @@ select %s, merchant_id, user_id, reference, amount_minor, currency, occurred_at,
 from purchases.purchases
 where id = %s
 """
+ALL = Stretch(order=Order.ASC, place=None, limit=100)
 LINES = (Line(amount_minor=6_000, sku="A-1"), Line(amount_minor=999))
 
 
@@ -224,7 +226,7 @@ async def test_a_refund_before_its_purchase_is_applied_when_that_comes(world: Wo
     assert await world.events("ledger", "cashback.approved") == []
     shown = await refunds_of(world).show(parked.id, merchant_id=None)
     assert (shown.state, shown.purchase_id, shown.reference) == (RefundState.APPLIED, purchase.id, "R-1")
-    [left] = (await refunds_of(world).parked(merchant_id=None, after=None, limit=10)).items
+    [left], _ = await refunds_of(world).parked(None, ALL)
     assert (left.id, left.state, left.code) == (second.id, RefundState.REFUSED, "refund_above_purchase")
     told = [event.type for event in await world.events("purchases", "purchase.refunded")]
     assert told == ["purchase.refunded"]
@@ -267,6 +269,6 @@ async def test_a_refund_and_its_purchase_at_once_always_meet(dsns: Dsns, world: 
             *[world.purchases.record_one(buy(user, merchant, reference=name)) for name in names],
             *[refunds_of(other).refund_one(ahead_of(merchant, name, 10_000)) for name in names],
         )
-    assert (await refunds_of(world).parked(merchant_id=None, after=None, limit=100)).items == []
+    assert await refunds_of(world).parked(None, ALL) == ([], None)
     assert await world.one("select sum(net_minor) from ledger.cashback_ledger") == 0
     await world.assert_books_prove()

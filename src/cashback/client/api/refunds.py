@@ -12,6 +12,8 @@ def list_refunds(
     *,
     purchase_id: str | None = None,
     merchant_id: str | None = None,
+    user_id: str | None = None,
+    reference: str | None = None,
     kind: structs.RefundKind | None = None,
     created_from: datetime | str | None = None,
     created_to: datetime | str | None = None,
@@ -33,6 +35,8 @@ def list_refunds(
         query=query(
             ("purchase_id", purchase_id),
             ("merchant_id", merchant_id),
+            ("user_id", user_id),
+            ("reference", reference),
             ("kind", kind),
             ("created_from", created_from),
             ("created_to", created_to),
@@ -68,7 +72,9 @@ def show_refund(refund_id: str) -> Call[structs.RefundAnswer]:
     return Call(method="GET", path=path("/v1/refunds/{refund_id}", refund_id=refund_id), answer=structs.RefundAnswer)
 
 
-def list_parked_refunds(*, limit: int | None = None, cursor: str | None = None) -> Call[structs.ParkedPage]:
+def list_parked_refunds(
+    *, order: structs.Order | None = None, limit: int | None = None, cursor: str | None = None
+) -> Call[structs.ParkedPage]:
     """Refunds whose purchase has not come.
 
     Return refunds that wait for their purchase, waited in vain, or were refused by it, the oldest first.
@@ -79,7 +85,7 @@ def list_parked_refunds(*, limit: int | None = None, cursor: str | None = None) 
         method="GET",
         path="/v1/refunds/parked",
         answer=structs.ParkedPage,
-        query=query(("limit", limit), ("cursor", cursor)),
+        query=query(("order", order), ("limit", limit), ("cursor", cursor)),
     )
 
 

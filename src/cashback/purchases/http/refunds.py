@@ -11,14 +11,16 @@ from cashback.kernel.http import (
     PAGE_DEFAULT,
     Cursor,
     IdempotencyKey,
+    InOrder,
     Limit,
     Page,
     Reference,
     Scope,
-    place_of,
+    page_of,
     principal_of,
     problems,
 )
+from cashback.kernel.listing import Order
 from cashback.kernel.money import Amount
 from cashback.purchases.http.commands import answer, asked_by, command_route
 from cashback.purchases.model import NotYours
@@ -117,6 +119,7 @@ async def show_refund(
 async def list_parked(
     request: Request[Any, Any, Any],
     refunds: NamedDependency[Refunds],
+    order: InOrder = Order.ASC,
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> ParkedPage:
@@ -124,8 +127,10 @@ async def list_parked(
 
     A merchant sees its own.
     """
-    found = await refunds.parked(merchant_id=principal_of(request).merchant_id, after=place_of(cursor), limit=limit)
-    return ParkedPage.of(found.items, found.next_place)
+    merchant_id = principal_of(request).merchant_id
+    return await page_of(
+        ParkedPage, "refunds/parked", merchant_id, refunds.parked, order=order, cursor=cursor, limit=limit
+    )
 
 
 def _line(line: RefundLineBody) -> RefundLine:

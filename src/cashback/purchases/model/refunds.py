@@ -62,7 +62,6 @@ class ParkedRefund(msgspec.Struct, frozen=True, kw_only=True):
     """A refund that came before its purchase; `outcome` is what became of it, `applied` or the code of a refusal."""
 
     id: str
-    position: int
     refund: NewRefund
     parked_at: datetime
     outcome: str | None = None

@@ -44,8 +44,10 @@ async def read_refund(tx: Tx, refund_id: str, *, merchant_id: str | None, now: d
 
     What waits is read first: what is applied between the two is then found applied, and the other way round nowhere.
     """
-    waiting = await store.read_parked(tx, refund_id=refund_id, merchant_id=merchant_id, after=0, limit=1)
+    waiting = (await store.read_parked(tx, [refund_id])).get(refund_id)
     applied = await store.read_answer(tx, refund_id)
     if applied is not None and merchant_id in (None, applied[0]):
         return msgspec.json.decode(applied[1], type=RefundAnswer)
-    return unapplied_answer(*waiting[0], now=now) if waiting else None
+    if waiting is not None and merchant_id in (None, waiting[0].refund.merchant_id):
+        return unapplied_answer(*waiting, now=now)
+    return None

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-import msgspec
 from prometheus_client import Counter
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.ids import is_id
+from cashback.kernel.listing import Stretch, id_place
 from cashback.kernel.mistakes import first_of
-from cashback.kernel.page import number_of
 from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundUnknown
 from cashback.purchases.rules import problem_of_key, problem_of_refund
@@ -21,17 +20,11 @@ from cashback.purchases.service.once import Once, Result
 from cashback.purchases.service.parked_answers import read_refund, unapplied_answer
 from cashback.purchases.service.patience import Patience
 from cashback.purchases.service.refunding import Refunding
+from cashback.purchases.store import listing
 from cashback.purchases.store import refunds as store
 
 BATCH_MAX: Final = 100
 COMMANDS: Final = Counter("cashback_purchases_refunds_total", "Refunds by what came of them.", ["outcome"])
-
-
-class ParkedPage(msgspec.Struct, frozen=True):
-    """One page of parked refunds, the oldest first; `next_place` continues it and is None on the last one."""
-
-    items: list[RefundAnswer]
-    next_place: str | None
 
 
 class Refunds:
@@ -73,22 +66,21 @@ class Refunds:
             raise RefundUnknown("there is no such refund", parameter="refund_id")
         return found
 
-    async def parked(self, *, merchant_id: str | None, after: str | None, limit: int) -> ParkedPage:
-        """Return refunds whose purchase has not come, came too late, or refused them; only that merchant's, or all.
+    async def parked(self, merchant_id: str | None, stretch: Stretch) -> tuple[list[RefundAnswer], str | None]:
+        """Return a page by id of refunds whose purchase has not come, came too late, or refused them.
+
+        And the place of the next one. Only that merchant's, or all when it is None.
 
         Raises:
-            CursorInvalid: `after` is no place of ours.
+            CursorInvalid: the place is none of ours.
         """
+        behind = id_place(stretch.place, "rfd")
         async with self._database.transaction() as tx:
-            found = await store.read_parked(
-                tx, refund_id=None, merchant_id=merchant_id, after=number_of(after, first=0), limit=limit + 1
-            )
+            ids, place = await listing.parked(tx, merchant_id, order=stretch.order, behind=behind, limit=stretch.limit)
+            found = await store.read_parked(tx, ids) if ids else {}
         now = self._clock.now()
-        page = found[:limit]
-        return ParkedPage(
-            [unapplied_answer(parked, parts, now=now) for parked, parts in page],
-            str(page[-1][0].position) if len(found) > limit else None,
-        )
+        # What was applied between the two is told among those that were.
+        return [unapplied_answer(*found[id_], now=now) for id_ in ids if id_ in found], place
 
     async def _refund(self, refunds: Sequence[NewRefund]) -> list[Outcome]:
         """Make at most one batch."""

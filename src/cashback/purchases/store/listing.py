@@ -39,13 +39,28 @@ _PURCHASE_SIEVES: Final = {
     "received_since": "received_at >= %(received_since)s",
     "received_until": "received_at < %(received_until)s",
 }
-_REFUND_LEADS: Final = {"purchase_id": "purchase_id = %(purchase_id)s", "merchant_id": "merchant_id = %(merchant_id)s"}
+_REFUND_LEADS: Final = {
+    "reference": "merchant_id = %(merchant_id)s and reference = %(reference)s",
+    "purchase_id": "purchase_id = %(purchase_id)s",
+    "merchant_id": "merchant_id = %(merchant_id)s",
+}
 _REFUND_SIEVES: Final = {
+    "purchase_id": "purchase_id = %(purchase_id)s",
+    # Of each refund the one purchase: what else its user bought, and where, is not read, and no time tells of it.
+    "user_id": """
+        %(user_id)s = (
+            select bought.user_id
+            from purchases.purchases as bought
+            where bought.id = refunds.purchase_id)
+    """,
     "merchant_id": "merchant_id = %(merchant_id)s",
     "kind": "kind = %(kind)s",
     "created_since": "created_at >= %(created_since)s",
     "created_until": "created_at < %(created_until)s",
 }
+# In the words of its two indexes (`parked_of_merchant`, `parked_unapplied`), or neither would serve.
+_UNAPPLIED: Final = "outcome is distinct from 'applied'"
+_PARKED_LEADS: Final = {"merchant_id": f"{_UNAPPLIED} and merchant_id = %(merchant_id)s", "unapplied": _UNAPPLIED}
 _USER_LEADS: Final = {
     "reference": "reference = %(reference)s",
     "wallet": "id in (select user_id from purchases.wallets where address = %(wallet)s)",
@@ -97,13 +112,27 @@ async def refunds(
 ) -> tuple[list[str], str | None]:
     """Return the ids of the next applied refunds that are asked for, and where the page after them begins."""
     given = {
+        "reference": asked.reference,
         "purchase_id": asked.purchase_id,
+        "user_id": asked.user_id,
         "merchant_id": asked.merchant_id,
         "kind": None if asked.kind is None else asked.kind.value,
         "created_since": asked.created.since,
         "created_until": asked.created.until,
     }
     rows = Rows.asked("purchases.refunds", given, leads=_REFUND_LEADS, sieves=_REFUND_SIEVES)
+    return await walk(tx, rows, order=order, behind=behind, limit=limit)
+
+
+async def parked(
+    tx: Tx, merchant_id: str | None, *, order: Order, behind: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the ids of the next refunds that came before their purchase and were not applied, and the next place.
+
+    Only of that merchant, unless it is None.
+    """
+    given = {"merchant_id": merchant_id, "unapplied": True}
+    rows = Rows.asked("purchases.parked_refunds", given, leads=_PARKED_LEADS, sieves={})
     return await walk(tx, rows, order=order, behind=behind, limit=limit)
 
 

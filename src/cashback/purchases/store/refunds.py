@@ -205,28 +205,19 @@ async def read_answer(tx: Tx, refund_id: str) -> tuple[str, bytes] | None:
     return None if row is None else (row[0], row[1])
 
 
-async def read_parked(
-    tx: Tx, *, refund_id: str | None, merchant_id: str | None, after: int, limit: int
-) -> list[tuple[ParkedRefund, bytes | None]]:
-    """Return refunds that came before their purchase and were not applied, the oldest first, with their lines.
-
-    Only the one of that id, only those of that merchant, unless these are None.
-    """
+async def read_parked(tx: Tx, refund_ids: Sequence[str]) -> dict[str, tuple[ParkedRefund, bytes | None]]:
+    """Return those that came before their purchase and were not applied, by id, with their lines."""
     cursor = await tx.execute(
         """
         select id, merchant_id, purchase_reference, reference, kind, reason, amount_minor, lines, traceparent,
-               parked_at, position, outcome
+               parked_at, outcome
         from purchases.parked_refunds
-        where coalesce(outcome, '') <> 'applied'
-          and position > %(after)s
-          and (%(id)s::text is null or id = %(id)s)
-          and (%(merchant)s::text is null or merchant_id = %(merchant)s)
-        order by position
-        limit %(limit)s
+        where id = any(%(ids)b::text[])
+          and outcome is distinct from 'applied'
         """,
-        {"id": refund_id, "merchant": merchant_id, "after": after, "limit": limit},
+        {"ids": list(refund_ids)},
     )
-    return [(parked_of(row), row[7]) for row in await cursor.fetchall()]
+    return {row[0]: (parked_of(row), row[7]) for row in await cursor.fetchall()}
 
 
 def parked_of(row: TupleRow) -> ParkedRefund:
@@ -242,7 +233,7 @@ def parked_of(row: TupleRow) -> ParkedRefund:
         reason=row[5],
         amount_minor=row[6],
     )
-    return ParkedRefund(id=row[0], position=row[10], refund=refund, parked_at=row[9], outcome=row[11])
+    return ParkedRefund(id=row[0], refund=refund, parked_at=row[9], outcome=row[10])
 
 
 def _columns(refunds: Sequence[NewRefund], parts: Sequence[bytes | None]) -> dict[str, object]:

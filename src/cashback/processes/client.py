@@ -1,12 +1,13 @@
 """The REST API as the command line calls it: the typed client, whose failures are told as our own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import httpx
+import msgspec
 from msgspec import UNSET
 
 from cashback.client import Answer, ApiProblem, Call, NoAnswer, Unsendable
@@ -17,6 +18,9 @@ from cashback.kernel.errors import Rejected, Unavailable
 from cashback.processes.unanswered import why_no_answer
 
 T = TypeVar("T")
+
+_OF_ALL: Final = frozenset(Problem.__struct_fields__)
+"""The members that every problem may have; those beyond belong to its code."""
 
 
 class ApiRejected(Rejected):
@@ -41,7 +45,7 @@ class Client:
             ApiRejected: the key cannot even be sent.
         """
         self._url = url
-        with _ours(url):
+        with failures_of(url):
             self._client = TypedClient(url, api_key.value)
 
     def __enter__(self) -> Self:
@@ -67,12 +71,12 @@ class Client:
         Raises:
             As `send`.
         """
-        with _ours(self._url):
+        with failures_of(self._url):
             return self._client.answer(call)
 
 
 @contextmanager
-def _ours(url: str) -> Iterator[None]:
+def failures_of(url: str) -> Iterator[None]:
     """Have a failure of the typed client be one of ours."""
     try:
         yield
@@ -84,13 +88,21 @@ def _ours(url: str) -> Iterator[None]:
         raise ApiUnavailable(str(cause)) from cause
     except ApiProblem as cause:
         is_later = cause.status == HTTPStatus.TOO_MANY_REQUESTS or cause.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        raise (ApiUnavailable if is_later else ApiRejected)(f"{cause.code}: {_told(cause.problem)}") from cause
+        raise (ApiUnavailable if is_later else ApiRejected)(f"{cause.code}: {_told(cause)}") from cause
 
 
-def _told(problem: Problem) -> str:
-    """Return all that is wrong, and where, for people."""
+def _told(cause: ApiProblem) -> str:
+    """Return all that is wrong, and where, then what belongs to the code, for people."""
+    problem = cause.problem
     mistakes: Sequence[Problem | Mistake] = () if problem.errors is UNSET else problem.errors
-    return "; ".join(map(_place_told, mistakes or [problem]))
+    return "; ".join([*map(_place_told, mistakes or [problem]), *_own_members(cause.members)])
+
+
+def _own_members(members: Mapping[str, object]) -> Iterator[str]:
+    """Yield the members of a problem that belong to its code, by their names; what is no text stands as JSON."""
+    for name in sorted(members.keys() - _OF_ALL):
+        value = members[name]
+        yield f"{name}: {value if isinstance(value, str) else msgspec.json.encode(value).decode()}"
 
 
 def _place_told(mistake: Problem | Mistake) -> str:

@@ -61,6 +61,15 @@ def test_a_cache_that_cannot_be_written_is_said_with_what_to_do(
         find_anvil(cache=tmp_path / "file", modules_beside=tmp_path)
 
 
+def test_who_has_no_home_is_told_to_name_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a container's user is that stands in no passwd, with HOME unset."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2_000_000_017)
+    with pytest.raises(BinaryMissing, match=r"neither HOME nor .* XDG_CACHE_HOME"):
+        cache_dir({})
+    assert cache_dir({"XDG_CACHE_HOME": "/elsewhere"}) == Path("/elsewhere/cashback")
+
+
 @pytest.mark.deep
 def test_two_runs_that_fetch_at_once_end_with_one_program(tmp_path: Path) -> None:
     """Both are served, and nothing half written is ever seen under the final name."""

@@ -32,9 +32,21 @@ _HOW_TO: Final = (
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:
-    """Return the folder for what we fetched, after the XDG Base Directory Specification; it may not exist yet."""
+    """Return the folder for what we fetched, after the XDG Base Directory Specification; it may not exist yet.
+
+    Raises:
+        BinaryMissing: it would be in the user's home, and the user has none.
+    """
     base = environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "cashback"
+    if Path(base).is_absolute():
+        return Path(base) / "cashback"
+    try:
+        return Path.home() / ".cache" / "cashback"
+    except RuntimeError as cause:
+        raise BinaryMissing(
+            "what is fetched is kept in the home of the user, who has none here (neither HOME nor an entry of passwd):"
+            " name a folder in XDG_CACHE_HOME"
+        ) from cause
 
 
 def find_anvil(*, cache: Path, override: str | None = None, modules_beside: Path | None = None) -> Path:

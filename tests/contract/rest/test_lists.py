@@ -5,9 +5,10 @@ from base64 import urlsafe_b64encode
 import pytest
 import pytest_asyncio
 
+from cashback.kernel.page import place_of
 from cashback.purchases.model import User
 from tests.contract.rest.document import assert_problem
-from tests.contract.rest.world import Caller
+from tests.contract.rest.world import Caller, Rest
 from tests.integration.ledger.world import World, buy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -49,11 +50,13 @@ async def pages_of(caller: Caller, user: User, **query: object) -> list[list[str
 async def test_pages_follow_each_other_without_gap_or_repeat(
     world: World, operator: Caller, user: User, query: dict[str, object], sizes: list[int]
 ) -> None:
-    """Newest first, and no page after the last one."""
-    pages = await pages_of(operator, user, **query)
-    assert [len(page) for page in pages] == sizes
-    rows = await world.rows("select id from ledger.cashback_ledger where user_id = %s order by position desc", user.id)
-    assert [id_ for page in pages for id_ in page] == [row[0] for row in rows]
+    """Newest first, or oldest first, and no page after the last one."""
+    rows = await world.rows("select id from ledger.cashback_ledger where user_id = %s order by id desc", user.id)
+    expected = [row[0] for row in rows]
+    for order, ids in (({}, expected), ({"order": "asc"}, expected[::-1])):
+        pages = await pages_of(operator, user, **query, **order)
+        assert [len(page) for page in pages] == sizes
+        assert [id_ for page in pages for id_ in page] == ids
 
 
 async def test_what_is_earned_meanwhile_moves_no_page(world: World, operator: Caller) -> None:
@@ -102,12 +105,23 @@ async def test_a_forged_cursor_is_refused(operator: Caller, user: User, cursor: 
 
 
 async def test_a_cursor_of_another_list_opens_no_door(world: World, operator: Caller, user: User) -> None:
-    """It is a place in time: whoever uses it sees their own items below it, and no one else's."""
+    """It is a place among one user's own: with anybody else's name it is none of ours."""
     cursor = (await operator.get(f"/v1/users/{user.id}/cashback", params={"limit": 1})).json()["next_cursor"]
     stranger, merchant = await world.user(), await world.merchant()
     await world.record(buy(stranger, merchant))
-    page = (await operator.get(f"/v1/users/{stranger.id}/cashback", params={"cursor": cursor})).json()
-    assert page == {"items": [], "next_cursor": None}
+    response = await operator.get(f"/v1/users/{stranger.id}/cashback", params={"cursor": cursor})
+    assert_problem(response, 422, "cursor_invalid", parameter="cursor")
+
+
+async def test_a_cursor_is_a_place_among_what_its_reader_sees(rest: Rest, world: World) -> None:
+    """Of two cursors nobody learns how much everybody earned between them: a cashback of the merchant's own is all."""
+    user, shop, elsewhere = await world.user(), await world.merchant(), await world.merchant()
+    bought = await world.record(*[buy(user, where) for where in (shop, elsewhere, shop, elsewhere)])
+    own = max(bought[0].cashback.id, bought[2].cashback.id)
+    keeper = await rest.merchant(shop)
+    page = (await keeper.get(f"/v1/users/{user.id}/cashback", params={"limit": 1})).json()
+    assert [item["id"] for item in page["items"]] == [own]
+    assert (place_of(page["next_cursor"]) or "").endswith(f":{own}")
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,8 @@ async def test_a_credit_is_told_without_purchase_and_decision(world: World) -> N
     """Its reason and its sentence stand in for them, and there is nothing to replay."""
     programme, user = await world.programme(), await world.user()
     answer = await adjusted(world, credit_of(user, programme.id))
-    [cashback] = (await world.readings.cashbacks_of_user(user.id)).items
+    cashback = await world.readings.cashback(answer.cashback_id)
+    assert cashback.user_id == user.id
     assert (cashback.purchase_id, cashback.merchant_id, cashback.document) == (None, None, None)
     assert (cashback.adjustment_id, cashback.adjusted_because) == (answer.id, "the parcel came late")
     assert await world.readings.replayed(cashback) is None

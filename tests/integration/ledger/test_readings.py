@@ -3,9 +3,18 @@
 import pytest
 
 from cashback.kernel.ids import new_id
+from cashback.kernel.listing import Order, Stretch
 from cashback.kernel.page import CursorInvalid
-from cashback.ledger import CashbackUnknown, State, explanation_of
+from cashback.ledger import CashbackFilter, CashbackList, CashbackLists, CashbackUnknown, State, explanation_of
 from tests.integration.ledger.world import World, buy, minted_outcome
+
+
+async def page_of(
+    world: World, asked: CashbackFilter, *, limit: int = 100, place: str | None = None, seen_by: str | None = None
+) -> CashbackList:
+    """Return a page of cashbacks, newest first."""
+    stretch = Stretch(order=Order.DESC, place=place, limit=limit)
+    return await CashbackLists(world.api).page(asked, stretch, seen_by=seen_by)
 
 
 async def test_a_list_is_read_page_by_page_newest_first(world: World) -> None:
@@ -13,11 +22,11 @@ async def test_a_list_is_read_page_by_page_newest_first(world: World) -> None:
     await world.programme()
     user, other, merchant = await world.user(), await world.user(), await world.merchant()
     answers = await world.record(*[buy(user, merchant) for _ in range(5)], buy(other, merchant))
-    expected = [answer.cashback.id for answer in reversed(answers[:5])]
+    expected = sorted([answer.cashback.id for answer in answers[:5]], reverse=True)
     seen: list[str] = []
     place: str | None = None
     for size in (2, 2, 1):
-        page = await world.readings.cashbacks_of_user(user.id, limit=2, place=place)
+        page = await page_of(world, CashbackFilter(user_id=user.id), limit=2, place=place)
         seen += [cashback.id for cashback in page.items]
         place = page.next_place
         assert len(page.items) == size
@@ -30,15 +39,15 @@ async def test_a_merchant_sees_its_own_cashbacks_only(world: World) -> None:
     await world.programme()
     user, one, two = await world.user(), await world.merchant(), await world.merchant()
     mine, _ = await world.record(buy(user, one), buy(user, two))
-    page = await world.readings.cashbacks_of_user(user.id, merchant_id=one.id)
+    page = await page_of(world, CashbackFilter(user_id=user.id, merchant_id=one.id), seen_by=one.id)
     assert [cashback.id for cashback in page.items] == [mine.cashback.id]
 
 
 @pytest.mark.parametrize("place", ["", "x", "-1", "1.5", "9" * 30, "٣"])
 async def test_a_place_that_is_none_of_ours_is_refused(world: World, place: str) -> None:
-    """A cursor that was made up names no position."""
+    """A cursor that was made up names no cashback."""
     with pytest.raises(CursorInvalid):
-        await world.readings.cashbacks_of_user(new_id("usr"), place=place)
+        await page_of(world, CashbackFilter(user_id=new_id("usr")), place=place)
 
 
 async def test_a_balance_tells_where_everything_granted_is(world: World) -> None:

@@ -13,6 +13,7 @@ from cashback.ledger.model import State
 from cashback.ledger.model.listing import CashbackFilter
 from cashback.ledger.store import listing as cashbacks
 from cashback.ledger.store import numbered
+from cashback.ledger.store.listing import FEW_MAX
 from cashback.purchases.model.listing import PurchaseFilter, UserFilter
 from cashback.purchases.store import listing
 from tests.integration.ledger.world import START, Dsns, World, open_world, wallet_number
@@ -80,11 +81,35 @@ async def test_a_merchant_walks_among_its_own_whosever_things_it_asks_for(world:
         assert explained.rows_read() == WALK_MAX
         assert place is not None
         assert place.endswith("l")
+
+
+@pytest.mark.parametrize(
+    "merchant_id,user_id,found,indexes,most",
+    [
+        pytest.param("mer_7", ONE_USER, 20, {"cashback_bought", "cashback_ledger_pkey"}, 2 * 20, id="few"),
+        pytest.param("mer_8", "usr_large", PAGE, {"cashback_bought", "cashback_ledger_pkey"}, 2 * FEW_MAX, id="some"),
+        pytest.param("mer_8", ONE_USER, 0, {"cashback_bought", "cashback_ledger_pkey"}, 0, id="none"),
+        pytest.param(
+            LARGE, "usr_large", PAGE, {"cashback_bought", "cashback_of_merchant"}, FEW_MAX + 1 + WALK_MAX, id="many"
+        ),
+    ],
+)
+async def test_what_a_user_earned_at_a_merchant_is_found_among_that_alone(
+    world: World, merchant_id: str, user_id: str, found: int, indexes: set[str], most: int
+) -> None:
+    """Whole pages of it, without a walk along all that the merchant sold; beyond a thousand they are walked to."""
+    asked = CashbackFilter(merchant_id=merchant_id, user_id=user_id)
     async with world.api.transaction() as tx:
         explained = Explained(tx)
-        earned = CashbackFilter(merchant_id="mer_7", user_id=ONE_USER, state=State.EXPIRED)
-        await cashbacks.page(cast("Tx", explained), earned, order=Order.ASC, behind=None, limit=PAGE, seen_by="mer_7")
-    assert explained.indexes() == {"cashback_of_merchant"}
+        ids, place = await cashbacks.page(
+            cast("Tx", explained), asked, order=Order.DESC, behind=None, limit=PAGE, seen_by=merchant_id
+        )
+    stored = "select id from ledger.cashback_ledger where merchant_id = %s and user_id = %s order by id desc limit %s"
+    assert ids == [row[0] for row in await world.rows(stored, merchant_id, user_id, PAGE)]
+    assert (len(ids), place) == (found, ids[-1] if found == PAGE else None)
+    assert "cashback_bought" in explained.indexes() <= indexes
+    assert explained.is_by_indexes()
+    assert explained.rows_read() <= most
 
 
 @pytest.mark.parametrize("merchant_id,index", [(None, "cashback_mint_number_once"), *OWN_MINTS])

@@ -506,7 +506,7 @@ class CashbackItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CashbackPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a user's cashback; `next_cursor` is null on the last one."""
+    """One page of cashback, perhaps a short one; `next_cursor` is null on the last one."""
 
     items: list[CashbackItem]
     next_cursor: str | None

@@ -97,16 +97,21 @@ def change_user(
     )
 
 
-def list_cashback(user_id: str, *, limit: int | None = None, cursor: str | None = None) -> Call[structs.CashbackPage]:
+def list_cashback(
+    user_id: str, *, order: structs.Order | None = None, limit: int | None = None, cursor: str | None = None
+) -> Call[structs.CashbackPage]:
     """A user's cashback, newest first.
 
-    Return one page; a merchant sees only what was earned with it.
+    Return one page in the order in which they were decided; a merchant sees only what was earned with it.
+
+    Where the user earned more than 1,000 times with it, its page may be short, even empty, and have a `next_cursor`: at
+    most 10,000 cashbacks of its own are looked at for one.
     """
     return Call(
         method="GET",
         path=path("/v1/users/{user_id}/cashback", user_id=user_id),
         answer=structs.CashbackPage,
-        query=query(("limit", limit), ("cursor", cursor)),
+        query=query(("order", order), ("limit", limit), ("cursor", cursor)),
     )
 
 

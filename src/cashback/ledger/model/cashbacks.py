@@ -195,13 +195,6 @@ class Cashback(msgspec.Struct, frozen=True, kw_only=True):
     adjusted_because: str | None = None
 
 
-class CashbackPage(msgspec.Struct, frozen=True):
-    """One page of a list, newest first; `next_place` continues it and is None on the last one."""
-
-    items: list[Cashback]
-    next_place: str | None
-
-
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a cashback's life: who took it, and why."""
 

@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.db import Database, long_statements
-from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, TokenUnits
-from cashback.kernel.page import number_of
+from cashback.kernel.money import TOKEN_SYMBOL, TokenUnits
 from cashback.ledger.model import (
     Balance,
     Cashback,
-    CashbackPage,
     CashbackUnknown,
     Difference,
     LargestGrant,
@@ -143,24 +141,6 @@ class Readings:
         async with self._database.transaction() as tx:
             found = await store.by_purchases(tx, purchase_ids[:LIST_MAX])
         return {cashback.purchase_id: cashback for cashback in found if cashback.purchase_id is not None}
-
-    async def cashbacks_of_user(
-        self, user_id: str, *, merchant_id: str | None = None, limit: int = LIST_MAX, place: str | None = None
-    ) -> CashbackPage:
-        """Return a page of a user's cashbacks, newest first, after the `place` that the page before named.
-
-        With a `merchant_id` only what was earned there is listed.
-
-        Raises:
-            CursorInvalid: `place` is none of ours.
-        """
-        before, most = number_of(place, first=INT63_MAX), min(limit, LIST_MAX)
-        async with self._database.transaction() as tx:
-            rows = await store.of_user(tx, user_id, merchant_id=merchant_id, before=before, limit=most + 1)
-        kept = rows[:most]
-        return CashbackPage(
-            items=[cashback for _, cashback in kept], next_place=str(kept[-1][0]) if len(rows) > most else None
-        )
 
     async def mints(self, *, after_number: int = 0, limit: int = LIST_MAX) -> list[Cashback]:
         """Return what was ever requested, by mint number, from the one after `after_number` on: one stretch of it."""

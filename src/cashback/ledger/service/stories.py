@@ -13,7 +13,6 @@ from cashback.ledger.model import (
     BalanceStory,
     Cashback,
     CashbackItem,
-    CashbackList,
     CashbackStory,
     CashbackUnknown,
     ChainBalance,
@@ -60,17 +59,6 @@ class Stories:
             CashbackUnknown: there is none.
         """
         return await self._tell(await self._readings.cashback_of_purchase(purchase_id))
-
-    async def cashbacks_of_user(
-        self, user_id: str, *, merchant_id: str | None, after: str | None, limit: int
-    ) -> CashbackList:
-        """Return a page of a user's cashbacks, newest first; only those earned with `merchant_id` unless it is None.
-
-        Raises:
-            CursorInvalid: `after` is no place of ours.
-        """
-        page = await self._readings.cashbacks_of_user(user_id, merchant_id=merchant_id, limit=limit, place=after)
-        return CashbackList(items=[item_of(cashback) for cashback in page.items], next_place=page.next_place)
 
     async def balance(self, user_id: str) -> BalanceStory:
         """Return a user's balance in the ledger and on the chain; an unknown user has neither."""

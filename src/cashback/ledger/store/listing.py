@@ -13,7 +13,11 @@ RARE: Final = frozenset(
 )
 """The states of few cashbacks, which have an index (`cashback_rare`); those of the others are met on the way."""
 
+FEW_MAX: Final = 1_000
+"""So many cashbacks of one user at one merchant are found at once; where there are more, the walk goes on its way."""
+
 _LEADS: Final = {
+    "few": "id = any(%(few)b::text[])",
     "user_id": "user_id = %(user_id)s",
     "merchant_id": "merchant_id = %(merchant_id)s",
     # As the index says it, too: a state that only the call knows would not be seen to be among them.
@@ -36,7 +40,13 @@ async def page(
 
     They are `seen_by` the merchant that asks, whose own are asked for, None an operator.
     """
+    few = None
+    if asked.user_id is not None and asked.merchant_id is not None:
+        few = await _few(tx, user_id=asked.user_id, merchant_id=asked.merchant_id)
+        if few == []:
+            return [], None
     given = {
+        "few": few,
         "user_id": asked.user_id,
         "merchant_id": asked.merchant_id,
         "rare": True if asked.state in RARE else None,
@@ -46,3 +56,25 @@ async def page(
     leads = _LEADS if seen_by is None else _LEADS_OF_ONE
     rows = Rows.asked("ledger.cashback_ledger", given, leads=leads, sieves=_SIEVES)
     return await walk(tx, rows, order=order, behind=behind, limit=limit)
+
+
+async def _few(tx: Tx, *, user_id: str, merchant_id: str) -> list[str] | None:
+    """Return the ids of what a user earned at a merchant, None where they are more than `FEW_MAX`.
+
+    In the order of an index by both (`cashback_bought`), which reads nothing of what that user earned elsewhere. What
+    no purchase earned is of no merchant.
+    """
+    cursor = await tx.execute(
+        """
+        select id
+        from ledger.cashback_ledger
+        where user_id = %(user)s
+          and merchant_id = %(merchant)s
+          and purchase_id is not null
+        order by created_at
+        limit %(limit)s
+        """,
+        {"user": user_id, "merchant": merchant_id, "limit": FEW_MAX + 1},
+    )
+    found = [row[0] for row in await cursor.fetchall()]
+    return None if len(found) > FEW_MAX else found

@@ -12,7 +12,7 @@ _SELECT: Final = """
     select cashback.id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor, amount_minor,
            token_units, state, reason, document, created_at, mint_number, recipient, requested_at, reissues, failure,
            transaction_hash, block_number, block_hash, minted_at, net_minor, requested_units, adjustment_id,
-           given.because, position
+           given.because
     from ledger.cashback_ledger as cashback
     left join lateral (
         select document
@@ -64,24 +64,6 @@ async def by_purchases(tx: Tx, purchase_ids: Sequence[str]) -> list[Cashback]:
         {"ids": list(purchase_ids)},
     )
     return [_cashback(row) for row in await cursor.fetchall()]
-
-
-async def of_user(
-    tx: Tx, user_id: str, *, merchant_id: str | None, before: int, limit: int
-) -> list[tuple[int, Cashback]]:
-    """Return (position, cashback) below a position, newest first; of all merchants when `merchant_id` is None."""
-    cursor = await tx.execute(
-        f"""
-        {_SELECT}
-        where user_id = %(user)s
-          and (%(merchant)s::text is null or merchant_id = %(merchant)s)
-          and position < %(before)s
-        order by position desc
-        limit %(limit)s
-        """,
-        {"user": user_id, "merchant": merchant_id, "before": before, "limit": limit},
-    )
-    return [(row[-1], _cashback(row)) for row in await cursor.fetchall()]
 
 
 async def by_numbers(tx: Tx, *, after_number: int, limit: int) -> list[Cashback]:

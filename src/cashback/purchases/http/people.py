@@ -1,5 +1,6 @@
 """Users and merchants over REST: the operator's to create, since users belong to the operator."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -14,20 +15,22 @@ from cashback.kernel.http import (
     Cursor,
     Held,
     IdempotencyKey,
+    InOrder,
     Limit,
     Page,
     Reference,
     SeenIfTold,
-    place_of,
+    page_of,
     principal_of,
     problems,
     require_operator,
     tagged,
     tagged_problems,
 )
+from cashback.kernel.listing import Order
 from cashback.purchases.http.commands import answer, asked_by, command_route, in_path
 from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User, UserUnknown
-from cashback.purchases.service import BalanceStory, CashbackItem, People, UserStories
+from cashback.purchases.service import BalanceStory, CashbackFilter, CashbackItem, Lists, People, UserStories
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
 MerchantId = Annotated[str, PathParameter(description="A merchant's id, `mer_...`.")]
@@ -69,7 +72,7 @@ class MerchantBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class CashbackPage(Page[CashbackItem], frozen=True):
-    """One page of a user's cashback; `next_cursor` is null on the last one."""
+    """One page of cashback, perhaps a short one; `next_cursor` is null on the last one."""
 
 
 @command_route(
@@ -155,16 +158,23 @@ async def show_user(
 )
 async def list_cashback(
     request: Request[Any, Any, Any],
-    user_stories: NamedDependency[UserStories],
+    lists: NamedDependency[Lists],
     user_id: UserId,
+    order: InOrder = Order.DESC,
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> CashbackPage:
-    """Return one page; a merchant sees only what was earned with it."""
-    found = await user_stories.cashbacks(
-        user_id, merchant_id=principal_of(request).merchant_id, after=place_of(cursor), limit=limit
+    """Return one page in the order in which they were decided; a merchant sees only what was earned with it.
+
+    Where the user earned more than 1,000 times with it, its page may be short, even empty, and have a `next_cursor`: at
+    most 10,000 cashbacks of its own are looked at for one.
+    """
+    merchant_id = principal_of(request).merchant_id
+    asked = CashbackFilter(
+        user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown), merchant_id=merchant_id
     )
-    return CashbackPage.of(found.items, found.next_place)
+    read = partial(lists.cashbacks, seen_by=merchant_id)
+    return await page_of(CashbackPage, "cashback", asked, read, order=order, cursor=cursor, limit=limit)
 
 
 @get(

@@ -6,7 +6,7 @@ import msgspec
 
 from cashback.kernel.ids import is_id
 from cashback.kernel.money import Amount
-from cashback.ledger import BalanceStory, CashbackItem, CashbackList, CashbackStory, Stories
+from cashback.ledger import BalanceStory, CashbackItem, CashbackStory, Stories
 from cashback.purchases.model import LineAnswer, PurchaseUnknown, UserUnknown
 from cashback.purchases.model.listing import RefundsShown
 from cashback.purchases.rules import decode_lines, told
@@ -77,31 +77,13 @@ class UserStories:
         self._people = people
         self._stories = stories
 
-    async def cashbacks(self, user_id: str, *, merchant_id: str | None, after: str | None, limit: int) -> CashbackList:
-        """Return a page of a user's cashbacks, newest first; only those earned with `merchant_id` unless it is None.
-
-        Raises:
-            UserUnknown: there is no such user.
-            CursorInvalid: `after` is no place of ours.
-        """
-        await self._must_exist(user_id)
-        return await self._stories.cashbacks_of_user(user_id, merchant_id=merchant_id, after=after, limit=limit)
-
     async def balance(self, user_id: str) -> BalanceStory:
         """Return a user's balance in the ledger and on the chain.
 
         Raises:
             UserUnknown: there is no such user.
         """
-        await self._must_exist(user_id)
-        return await self._stories.balance(user_id)
-
-    async def _must_exist(self, user_id: str) -> None:
-        """Return when there is such a user.
-
-        Raises:
-            UserUnknown: there is none.
-        """
         if not is_id(user_id, "usr"):
             raise UserUnknown("there is no such user", parameter="user_id")
         await self._people.user(user_id)
+        return await self._stories.balance(user_id)

@@ -57,6 +57,8 @@ def list_purchases(limit: int, after: str | None, order: str, as_json: bool, **a
 @click.command("list", short_help="List refunds that were applied, newest first.")
 @click.option("--purchase", "purchase_id", help="Only of this purchase, `pur_...`.")
 @click.option("--merchant", "merchant_id", help="Only of this merchant, `mer_...`.")
+@click.option("--user", "user_id", help="Only of what this user bought, `usr_...`.")
+@click.option("--reference", help="Only what the merchant calls so; with an operator's key name the merchant too.")
 @click.option("--kind", type=click.Choice(["refund", "chargeback"]), help="Only by whom they were taken back.")
 @click.option("--created-from", help=_FROM)
 @click.option("--created-to", help=_TO)

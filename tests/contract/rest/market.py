@@ -45,9 +45,9 @@ async def opened(rest: Rest, world: World) -> Market:
     keeper, stranger = await rest.merchant(shop), await rest.merchant(rival)
     refunds = {}
     for word, caller, body in (
-        ("lace", keeper, {"purchase_id": purchases["shoes"], "amount_minor": "100"}),
+        ("lace", keeper, {"purchase_id": purchases["shoes"], "amount_minor": "100", "reference": "return 1"}),
         ("sole", keeper, {"purchase_id": purchases["shoes"], "amount_minor": "200", "kind": "chargeback"}),
-        ("page", stranger, {"purchase_id": purchases["book"], "amount_minor": "300"}),
+        ("page", stranger, {"purchase_id": purchases["book"], "amount_minor": "300", "reference": "return 1"}),
     ):
         refunds[word] = (await caller.post("/v1/refunds", {"reason": "sent back", **body})).json()["id"]
     return Market(shop, rival, keeper, stranger, anna, bert, purchases, refunds)

@@ -47,8 +47,9 @@ async def test_an_operator_finds_everybodys_and_names_the_merchant_of_a_referenc
     assert market.named(await listed(operator, "/v1/purchases", merchant_id=market.rival.id)) == {"book"}
     query = {"reference": "order 1", "merchant_id": market.rival.id}
     assert market.named(await listed(operator, "/v1/purchases", **query)) == {"book"}
-    refused = await operator.get("/v1/purchases", params={"reference": "order 1"})
-    assert_problem(refused, 422, "request_invalid", parameter="reference")
+    for path in ("/v1/purchases", "/v1/refunds"):
+        refused = await operator.get(path, params={"reference": "order 1"})
+        assert_problem(refused, 422, "request_invalid", parameter="reference")
 
 
 async def test_a_reference_from_before_it_was_the_name_of_one_finds_them_all(world: World, operator: Caller) -> None:
@@ -63,8 +64,8 @@ async def test_a_reference_from_before_it_was_the_name_of_one_finds_them_all(wor
     assert found == sorted((named, again), reverse=True)
 
 
-async def test_refunds_are_found_by_purchase_merchant_kind_and_time(operator: Caller, market: Market) -> None:
-    """Those that were applied; a merchant's are its own."""
+async def test_refunds_are_found_by_what_is_known_of_them(operator: Caller, market: Market) -> None:
+    """By purchase, merchant, user, name, kind and time, those that were applied; a merchant's are its own."""
     now, later = START.isoformat(), (START + DAY).isoformat()
     for caller, query, expected in (
         (market.keeper, {}, {"lace", "sole"}),
@@ -73,6 +74,14 @@ async def test_refunds_are_found_by_purchase_merchant_kind_and_time(operator: Ca
         (operator, {"purchase_id": market.purchases["shoes"]}, {"lace", "sole"}),
         (operator, {"kind": "chargeback"}, {"sole"}),
         (operator, {"kind": "chargeback", "merchant_id": market.rival.id}, set()),
+        (market.keeper, {"user_id": market.anna.id}, {"lace", "sole"}),
+        (market.keeper, {"user_id": market.bert.id}, set()),
+        (operator, {"user_id": market.anna.id}, {"lace", "sole", "page"}),
+        (operator, {"user_id": market.anna.id, "merchant_id": market.rival.id}, {"page"}),
+        (market.keeper, {"reference": "return 1"}, {"lace"}),
+        (market.keeper, {"reference": "return 1", "purchase_id": market.purchases["hat"]}, set()),
+        (market.keeper, {"reference": "return 1", "user_id": market.bert.id}, set()),
+        (operator, {"reference": "return 1", "merchant_id": market.rival.id}, {"page"}),
         (market.keeper, {"created_from": now, "created_to": later}, {"lace", "sole"}),
         (market.keeper, {"created_from": later}, set()),
     ):
@@ -118,6 +127,7 @@ async def test_what_is_not_there_has_no_empty_list(operator: Caller) -> None:
         ("/v1/purchases", "user_id", "usr"),
         ("/v1/refunds", "purchase_id", "pur"),
         ("/v1/refunds", "merchant_id", "mer"),
+        ("/v1/refunds", "user_id", "usr"),
         ("/v1/cashback", "user_id", "usr"),
         ("/v1/cashback", "merchant_id", "mer"),
         ("/v1/cashback", "programme_id", "prg"),

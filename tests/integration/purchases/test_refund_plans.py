@@ -8,11 +8,12 @@ import pytest_asyncio
 
 from cashback.kernel.db import Tx
 from cashback.kernel.listing import Order, Period
+from cashback.kernel.walk import WALK_MAX
 from cashback.purchases.model.listing import RefundFilter
 from cashback.purchases.model.refunds import RefundKind
 from cashback.purchases.store import listing, refunds
 from tests.integration.ledger.world import START, Dsns, World, open_world
-from tests.integration.purchases.much import Explained
+from tests.integration.purchases.much import MERCHANTS, RETURNED, Explained
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,6 +50,37 @@ async def test_refunds_are_found_by_an_index(world: World, asked: RefundFilter, 
     assert explained.is_by_indexes()
     assert set() < explained.indexes() <= indexes
     assert explained.rows_read() <= 2 * PAGE
+
+
+@pytest.mark.parametrize(
+    "asked,indexes,found,most",
+    [
+        pytest.param(
+            RefundFilter(merchant_id="mer_3", reference="return 3"), {"refund_reference_once"}, 1, 1, id="reference"
+        ),
+        pytest.param(
+            RefundFilter(merchant_id="mer_3", user_id="usr_000003"),
+            {"refund_of_merchant", "purchases_pkey"},
+            10,
+            2 * RETURNED // MERCHANTS,
+            id="user",
+        ),
+        pytest.param(
+            RefundFilter(user_id="usr_000003"), {"refunds_pkey", "purchases_pkey"}, 2, 2 * WALK_MAX, id="user-of-all"
+        ),
+    ],
+)
+async def test_refunds_of_a_name_or_a_user_are_found_by_an_index(
+    world: World, asked: RefundFilter, indexes: set[str], found: int, most: int
+) -> None:
+    """Of each that is looked at its purchase says whose it is: nothing is read of what else that user bought."""
+    async with world.api.transaction() as tx:
+        explained = Explained(tx)
+        ids, _ = await listing.refunds(cast("Tx", explained), asked, order=Order.DESC, behind=None, limit=PAGE)
+    assert len(ids) == found
+    assert explained.is_by_indexes()
+    assert explained.indexes() == indexes
+    assert explained.rows_read() <= most
 
 
 @pytest.mark.parametrize("order", Order)

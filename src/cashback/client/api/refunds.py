@@ -12,6 +12,8 @@ def list_refunds(
     *,
     purchase_id: str | None = None,
     merchant_id: str | None = None,
+    user_id: str | None = None,
+    reference: str | None = None,
     kind: structs.RefundKind | None = None,
     created_from: datetime | str | None = None,
     created_to: datetime | str | None = None,
@@ -33,6 +35,8 @@ def list_refunds(
         query=query(
             ("purchase_id", purchase_id),
             ("merchant_id", merchant_id),
+            ("user_id", user_id),
+            ("reference", reference),
             ("kind", kind),
             ("created_from", created_from),
             ("created_to", created_to),

@@ -114,8 +114,7 @@ async def list_purchases(  # noqa: PLR0913 - each is a parameter of the route
         occurred=period("occurred", since=occurred_from, until=occurred_to),
         received=period("received", since=received_from, until=received_to),
     )
-    if reference is not None and asked.merchant_id is None:
-        raise ParameterInvalid("a reference is its merchant's own name: name the merchant too", parameter="reference")
+    _must_be_whose(reference, asked.merchant_id)
     read = partial(lists.purchases, seen_by=principal.merchant_id, expand=wanted)
     return await page_of(PurchasePage, "purchases", asked, read, order=order, cursor=cursor, limit=limit)
 
@@ -156,6 +155,8 @@ async def list_refunds(  # noqa: PLR0913 - as above
     *,
     purchase_id: OfPurchase = None,
     merchant_id: OfMerchant = None,
+    user_id: OfUser = None,
+    reference: Named = None,
     kind: OfKind = None,
     created_from: CreatedFrom = None,
     created_to: CreatedTo = None,
@@ -171,9 +172,12 @@ async def list_refunds(  # noqa: PLR0913 - as above
     asked = RefundFilter(
         purchase_id=purchase_id,
         merchant_id=principal_of(request).whose(merchant_id),
+        user_id=user_id,
+        reference=reference,
         kind=kind,
         created=period("created", since=created_from, until=created_to),
     )
+    _must_be_whose(reference, asked.merchant_id)
     return await page_of(RefundPage, "refunds", asked, lists.refunds, order=order, cursor=cursor, limit=limit)
 
 
@@ -206,6 +210,16 @@ async def list_cashbacks(  # noqa: PLR0913 - as above
     )
     read = partial(lists.cashbacks, seen_by=principal.merchant_id)
     return await page_of(CashbackPage, "cashback", asked, read, order=order, cursor=cursor, limit=limit)
+
+
+def _must_be_whose(reference: str | None, merchant_id: str | None) -> None:
+    """Return when it is known whose name a reference is, or there is none.
+
+    Raises:
+        ParameterInvalid: no merchant is named.
+    """
+    if reference is not None and merchant_id is None:
+        raise ParameterInvalid("a reference is its merchant's own name: name the merchant too", parameter="reference")
 
 
 LIST_ROUTES = [list_purchases, list_refunds_of, list_refunds, list_cashbacks]

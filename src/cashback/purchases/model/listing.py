@@ -21,10 +21,12 @@ class PurchaseFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class RefundFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which applied refunds are asked for."""
+    """Which applied refunds are asked for, `user_id` by whose purchases; a reference goes with its merchant."""
 
     purchase_id: str | None = None
     merchant_id: str | None = None
+    user_id: str | None = None
+    reference: str | None = None
     kind: RefundKind | None = None
     created: Period = Period()
 

@@ -90,12 +90,12 @@ class Lists:
         """Return a page of refunds by id, each as it was answered when it was applied, and the place of the next one.
 
         Raises:
-            MerchantUnknown, PurchaseUnknown: there is none such to be asked for.
+            MerchantUnknown, UserUnknown, PurchaseUnknown: there is none such to be asked for.
             CursorInvalid: the place is none of ours.
         """
         behind = id_place(stretch.place, "rfd")
         async with self._database.transaction() as tx:
-            await _must_exist(tx, merchant_id=asked.merchant_id)
+            await _must_exist(tx, merchant_id=asked.merchant_id, user_id=asked.user_id)
             if asked.purchase_id is not None:
                 await _must_be_seen(tx, asked.purchase_id, merchant_id=asked.merchant_id)
             ids, place = await store.refunds(tx, asked, order=stretch.order, behind=behind, limit=stretch.limit)

@@ -39,8 +39,20 @@ _PURCHASE_SIEVES: Final = {
     "received_since": "received_at >= %(received_since)s",
     "received_until": "received_at < %(received_until)s",
 }
-_REFUND_LEADS: Final = {"purchase_id": "purchase_id = %(purchase_id)s", "merchant_id": "merchant_id = %(merchant_id)s"}
+_REFUND_LEADS: Final = {
+    "reference": "merchant_id = %(merchant_id)s and reference = %(reference)s",
+    "purchase_id": "purchase_id = %(purchase_id)s",
+    "merchant_id": "merchant_id = %(merchant_id)s",
+}
 _REFUND_SIEVES: Final = {
+    "purchase_id": "purchase_id = %(purchase_id)s",
+    # Of each refund the one purchase: what else its user bought, and where, is not read, and no time tells of it.
+    "user_id": """
+        %(user_id)s = (
+            select bought.user_id
+            from purchases.purchases as bought
+            where bought.id = refunds.purchase_id)
+    """,
     "merchant_id": "merchant_id = %(merchant_id)s",
     "kind": "kind = %(kind)s",
     "created_since": "created_at >= %(created_since)s",
@@ -100,7 +112,9 @@ async def refunds(
 ) -> tuple[list[str], str | None]:
     """Return the ids of the next applied refunds that are asked for, and where the page after them begins."""
     given = {
+        "reference": asked.reference,
         "purchase_id": asked.purchase_id,
+        "user_id": asked.user_id,
         "merchant_id": asked.merchant_id,
         "kind": None if asked.kind is None else asked.kind.value,
         "created_since": asked.created.since,

@@ -1,5 +1,6 @@
 """The real servers, started once a session when the first test asks for them, and fresh databases for each test."""
 
+import gc
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -27,6 +28,17 @@ FAILED: Final = pytest.StashKey[bool]()
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares | None:
     """Have two workers share the tests in our way where whole files are shared; other ways stay xdist's."""
     return Shares(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Search what tests are made of for garbage neither while they are collected nor ever after: all of it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

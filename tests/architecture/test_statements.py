@@ -85,6 +85,8 @@ REASONS: Final = {
     "minting/store/mints.py:hold": FOUND,
     "minting/store/mints.py:stick": FOUND,
     "minting/store/mints.py:submit_accepted_again": FOUND,
+    # Who parks refunds changes neither users nor merchants nor purchases; what is parked is read by a later statement.
+    "purchases/store/screening.py:meet": FIRST,
     "purchases/store/standing.py:put": FOUND,
     "webhooks/store/due.py:claim_due": FOUND,
     "webhooks/store/deliveries.py:end_open": FOUND,

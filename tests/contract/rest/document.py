@@ -34,7 +34,9 @@ class Document:
         """Return what is wrong with an answer; nothing is said of paths and methods that no route serves."""
         request = response.request
         method = "get" if request.method == "HEAD" else request.method.lower()
-        path = self._template(request.url.path)
+        # What has an encoded slash is no path of a route: decoded, it would look like another one's.
+        written = request.url.raw_path.partition(b"?")[0].lower()
+        path = None if b"%2f" in written else self._template(request.url.path)
         operation = None if path is None else self.paths[path].get(method)
         if path is None or operation is None:
             return []

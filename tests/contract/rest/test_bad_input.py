@@ -270,6 +270,24 @@ async def test_a_path_without_a_route_is_a_problem_like_any(rest: Rest, operator
         assert_problem(await rest.nobody.get(path), 401, "api_key_invalid")
 
 
+@pytest.mark.parametrize("number", ["one", "1.5", "-"])
+async def test_what_goes_by_a_number_has_no_path_for_a_text(operator: Caller, number: str) -> None:
+    """404, and the reference says so where it may come."""
+    for path in ("/v1/mints", "/v1/seals", "/v1/reconciliations"):
+        assert_problem(await operator.get(f"{path}/{number}"), 404, "route_unknown")
+
+
+async def test_an_encoded_slash_chooses_no_other_route(rest: Rest, operator: Caller, shop: Shop) -> None:
+    """404: who is given a name and writes it into a path as it should be written asks for that name, or for nothing."""
+    path, before = f"/v1/users/{shop.user.id}", await rest.stored()
+    for asked in (f"{path}%2Fbalance", f"{path}%2fcashback", "/v1/users/%2F", f"/v1%2Fusers/{shop.user.id}"):
+        assert_problem(await operator.get(asked), 404, "route_unknown")
+    blocked = await operator.post(f"{path}%2Fblock", {"person": "ada", "reason": "of a test"})
+    assert_problem(blocked, 404, "route_unknown")
+    assert await rest.stored() == before
+    assert (await operator.get(f"{path}/balance")).status_code == 200
+
+
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "POST"])
 async def test_a_wrong_method_is_told_the_right_ones(operator: Caller, method: str) -> None:
     """405 with Allow (RFC 9110, section 15.5.6)."""

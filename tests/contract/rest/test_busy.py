@@ -52,3 +52,25 @@ async def test_a_request_whose_keys_are_held_is_told_so_after_one_patience(
     assert await rest.world.one("select count(*) from purchases.purchases") == before
     assert (await asked(operator, kind, purchases, key)).status_code == 201
     assert await rest.world.one("select count(*) from purchases.purchases") == before + len(purchases)
+
+
+async def test_users_refunds_and_orders_are_told_so_alike(rest: Rest, dsns: Dsns, operator: Caller) -> None:
+    """409 with Retry-After after one patience, each by itself; what the same key asks for later is done once (I7)."""
+    user, merchant = await rest.world.user(), await rest.world.merchant()
+    bought = (await operator.post("/v1/purchases", a_purchase(user, merchant))).json()["id"]
+    said = {"person": "p. of a test", "reason": "of a test"}
+    asking: dict[str, dict[str, Any]] = {
+        "/v1/users": {},
+        "/v1/refunds": {"purchase_id": bought, "amount_minor": "1", "reason": "of a test"},
+        f"/v1/users/{user.id}/block": said,
+    }
+    keys = {path: new_key() for path in asking}
+    async with held(dsns, *(buy(user, merchant, key=one, owner=OPERATOR) for one in keys.values())):
+        async with asyncio.timeout(WITHIN_S):
+            told = await asyncio.gather(*[operator.post(path, body, key=keys[path]) for path, body in asking.items()])
+    for busy in told:
+        assert_problem(busy, 409, "idempotency_key_busy")
+        assert int(busy.headers["retry-after"]) >= 1
+    for path, body in asking.items():
+        done = await operator.post(path, body, key=keys[path])
+        assert (done.status_code, done.headers.get("idempotency-replayed")) == (201, None), done.text

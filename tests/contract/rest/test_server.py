@@ -111,6 +111,13 @@ async def test_a_huge_body_is_refused_before_it_is_whole(served: Served, is_anno
     assert_refused(await served.say(head, body, body, body), 413, "body_too_large")
 
 
+@pytest.mark.parametrize("host", ["a b", "a/b", '"', "\xe9"])
+async def test_a_host_that_is_none_is_no_http(served: Served, host: str) -> None:
+    """400, as for anything else that a request's head cannot be (RFC 9112, section 3.2)."""
+    asked = served.head().replace(b"Host: api", f"Host: {host}".encode("latin-1"))
+    assert_refused(await served.say(asked), 400, "http_malformed")
+
+
 async def test_a_trailer_is_no_header(served: Served) -> None:
     """What comes after the body can neither authenticate nor name a command."""
     anonymous = b"POST /v1/users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.kernel.http.body import BodyInvalid, JsonMalformed, JsonMemberRepeated, decode_body
+from cashback.kernel.http.body import BodyInvalid, JsonMemberRepeated, decode_body
 from cashback.kernel.http.contents import pointer_of
-from cashback.kernel.http.faults import depth_of, fault_told, faults_of
+from cashback.kernel.http.faults import fault_told, faults_of
+from cashback.kernel.http.nesting import depth_of
 from cashback.kernel.http.repeated import is_each_named_once, named_twice
 from cashback.kernel.mistakes import MISTAKES_MAX, Mistake, mistakes_of
 from cashback.kernel.money import Amount
@@ -219,29 +220,6 @@ def test_the_first_place_is_the_decoders_own(document: object) -> None:
 def test_brackets_are_counted_as_deep_as_they_are(body: bytes, depth: int) -> None:
     """Those within texts are letters; what is no JSON has some depth as well."""
     assert depth_of(body) == depth
-
-
-MANY_NAMES = b", ".join(b'"%d": 0' % number for number in range(140_000))
-
-
-@pytest.mark.parametrize(
-    "bomb",
-    [
-        pytest.param(b'{"lines": ' + b"[" * 2**22, id="brackets"),
-        pytest.param(b'{"amount": 5, "anything": {"a": ' + b"[" * 30_000 + b"]" * 30_000 + b"}}", id="well-formed"),
-        pytest.param(b'{"amount": 5, "x": "' + b'\\"' * 2**21, id="text-without-end"),
-        pytest.param(b'{"amount": 5, "x": [' + b'"]",' * 2**19 + b"0" + b"[" * 30_000, id="brackets-in-texts"),
-        pytest.param(b'{"parts": [' * 5_000 + b"7" + b"]}" * 5_000, id="of-our-own-form"),
-        pytest.param(b'{"lines": [{"count": 1, "tags": {%s, "139999": 0}}]}' % MANY_NAMES, id="last-name-twice"),
-        pytest.param(b'{"parts": [' * 15 + b'{"lines": [' + b"{}," * 4_000 + b"{}]}" + b"]}" * 15, id="wide-and-deep"),
-    ],
-)
-def test_no_body_is_read_for_long(bomb: bytes) -> None:
-    """However it nests, or pretends to: it is refused within seconds of the processor's; what is square takes more."""
-    begun_s = process_time()
-    with pytest.raises((BodyInvalid, JsonMalformed, JsonMemberRepeated)):
-        decode_body(bomb, Order)
-    assert process_time() - begun_s < 5
 
 
 def test_places_are_looked_for_among_few_of_many_objects() -> None:

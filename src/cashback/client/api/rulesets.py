@@ -186,6 +186,8 @@ def backtest_ruleset(
     """What recorded purchases would have cost.
 
     Decide recorded purchases by a draft or a version, in the order of recording; nothing is kept.
+
+    One runs at a time, for 15 minutes at most with its wait; two of a key run or wait, and eight in all.
     """
     return Call(
         method="POST",

@@ -17,7 +17,9 @@ from litestar.types import ASGIApp, Receive, Send
 from prometheus_client import Gauge
 
 from cashback.kernel.errors import Unavailable
+from cashback.kernel.http.body import LARGE_BODIES
 from cashback.kernel.http.problems import problem, send_problem
+from cashback.kernel.http.turns import LargeBodies
 
 REQUESTS_MAX: Final = 512
 WITHIN_S: Final = 40.0
@@ -47,6 +49,7 @@ class Admission:
         self._requests_max = requests_max
         self._within_s = within_s
         self._active = 0
+        self._large_bodies = LargeBodies()
         ACTIVE.set_function(lambda: self._active)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
@@ -65,6 +68,7 @@ class Admission:
         self._active += 1
         deadline = asyncio.timeout(self._within_s)
         scope[_DEADLINE] = deadline
+        scope[LARGE_BODIES] = self._large_bodies
         # Made here: what is put into the copy of a scope, as HEAD has one, is not seen.
         scope[_HELD] = held = ExitStack()
         try:

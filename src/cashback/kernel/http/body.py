@@ -4,10 +4,10 @@ The framework would first decode to dictionaries and then convert leniently: a n
 a number. Here the bytes are decoded once, strictly, into the handler's own struct.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
@@ -16,13 +16,23 @@ from litestar.types import Empty
 
 from cashback.kernel import instants
 from cashback.kernel.errors import Invalid, Rejected
-from cashback.kernel.http.contents import NUL_IN_JSON, out_of_range, pointer_of, unstorable
-from cashback.kernel.http.faults import Fault, depth_of, fault_told, faults_of
+from cashback.kernel.http.contents import NUL_IN_JSON, out_of_range, pointer_of, unstorable_in_turns
+from cashback.kernel.http.faults import Fault, fault_told, faults_in_turns
+from cashback.kernel.http.nesting import depth_in_turns
 from cashback.kernel.http.repeated import is_each_named_once, named_twice
+from cashback.kernel.http.turns import LargeBodies, Steps, at_once
 from cashback.kernel.mistakes import MISTAKES_MAX, gathered
 
 _TEXT_MAX: Final = 300
 _DEPTH_MAX: Final = 64
+
+LARGE_BYTES: Final = 2**16
+"""What is larger is read step by step, one body at a time; most routes take no such body."""
+
+LARGE_BODIES: Final = "cashback.large_bodies"
+"""Where a request's scope has the `LargeBodies` of its process."""
+
+F = TypeVar("F")
 
 
 class UnsupportedMediaType(HTTPException):
@@ -74,9 +84,17 @@ class JsonRequest(Request[Any, Any, Any]):
             JsonMalformed: it is not well-formed JSON.
             JsonMemberRepeated: it names members twice; with JSON pointers to these, and to whatever else is wrong.
             BodyInvalid: it has another form; with JSON pointers to the places that have.
+            Overloaded: it is large, and too many such bodies are being read.
         """
         wanted = self.route_handler.parsed_data_field
-        return decode_body(await self.body(), Any if wanted is None else wanted.annotation)
+        body, kind = await self.body(), Any if wanted is None else wanted.annotation
+        scope: Any = self.scope
+        large: LargeBodies | None = scope.get(LARGE_BODIES)
+        if large is None or len(body) <= LARGE_BYTES:
+            return decode_body(body, kind)
+        caller = scope.get("user")
+        with large.seat(None if caller is None else caller.party):
+            return await large.work(_decoded(body, kind, "the body"))
 
     async def _read(self) -> bytes:
         """Read to the end, and no further than allowed."""
@@ -123,53 +141,93 @@ def decode_body(body: bytes, kind: Any, *, called: str = "the body") -> Any:  # 
         JsonMemberRepeated: its objects name members twice; with whatever else is wrong.
         BodyInvalid: it has another form, an instant out of range, or a text that cannot be stored.
     """
+    return at_once(_decoded(body, kind, called))
+
+
+def _decoded(body: bytes, kind: Any, called: str) -> Steps[Any]:  # noqa: ANN401  # as above
+    """Return what `decode_body` does, step by step.
+
+    Raises:
+        JsonMalformed, JsonMemberRepeated, BodyInvalid: as it does.
+    """
     try:
         decoded = _decoder(kind).decode(body)
+        yield
         is_sound = is_each_named_once(body.decode())
+        yield
     except msgspec.ValidationError as cause:
-        raise _refused(_faults(str(cause), body, kind, called), body, called) from cause
+        raise (yield from _misformed(str(cause), body, kind, called)) from cause
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise _malformed(called) from cause
-    faults = _unsound(body, decoded, kind)
+    faults = yield from _unsound(body, decoded, kind)
     if faults or not is_sound:
-        raise _refused(faults, body, called)
+        twice = {} if is_sound or (yield from _is_too_much(body)) else (yield from _twice(body.decode(), called))
+        raise _refused(faults, twice, called)
     return decoded
 
 
-def _unsound(body: bytes, decoded: Any, kind: Any) -> list[Fault]:  # noqa: ANN401  # as above
+def _is_too_much(body: bytes) -> Steps[bool]:
+    """Tell whether a body nests deeper, or has more parts, than anybody sound writes: nobody goes through that."""
+    return (yield from depth_in_turns(body)) > _DEPTH_MAX
+
+
+def _unsound(body: bytes, decoded: Any, kind: Any) -> Steps[list[Fault]]:  # noqa: ANN401  # as above
     """Return the places of a body of the right form that say what cannot be stored and read again."""
     faults = [(place, instants.WANTED) for place in islice(out_of_range(decoded, kind), MISTAKES_MAX)]
     if NUL_IN_JSON in body:
-        faults = [*_unstorable(msgspec.json.decode(body)), *faults]
+        yield
+        faults = [*(yield from _unstorable(msgspec.json.decode(body))), *faults]
     return faults
 
 
-def _unstorable(document: Any) -> list[Fault]:  # noqa: ANN401  # any JSON
+def _unstorable(document: Any) -> Steps[list[Fault]]:  # noqa: ANN401  # any JSON
     """Return the faults of a JSON document whose texts cannot all be stored."""
-    return [(place, "a text has no character U+0000") for place in islice(unstorable(document), MISTAKES_MAX)]
+    places = yield from _first(unstorable_in_turns(document))
+    return [(place, "a text has no character U+0000") for place in places]
 
 
-def _faults(message: str, body: bytes, kind: Any, called: str) -> list[Fault]:  # noqa: ANN401  # as above
-    """Return what is wrong with a body that a typed decoder refused with a message, which tells of the first fault.
+def _first(found: Iterator[F | None]) -> Steps[list[F]]:
+    """Return as many of what is found as are told, giving way wherever whoever looks does."""
+    told: list[F] = []
+    for one in found:
+        if one is None:
+            yield
+            continue
+        told.append(one)
+        if len(told) == MISTAKES_MAX:
+            break
+    return told
+
+
+def _misformed(message: str, body: bytes, kind: Any, called: str) -> Steps[Rejected]:  # noqa: ANN401  # as above
+    """Return the failure of a body that a typed decoder refused with a message, which tells of the first fault.
 
     Raises:
         JsonMalformed: it is not well-formed JSON in UTF-8.
     """
     try:
-        body.decode()
+        text = body.decode()
+    except UnicodeDecodeError as cause:
+        raise _malformed(called) from cause
+    try:
         # An untyped decoder follows a stranger's brackets as deep as they go; nobody sound nests them so.
-        if depth_of(body) > _DEPTH_MAX:
-            return [fault_told(message, called=called)]
+        if (yield from _is_too_much(body)):
+            return _refused([fault_told(message, called=called)], {}, called)
         document = msgspec.json.decode(body)
     except msgspec.ValidationError:
         # A number beyond any range is well-formed all the same.
-        return [fault_told(message, called=called)]
-    except (msgspec.DecodeError, UnicodeDecodeError) as cause:
+        faults = [fault_told(message, called=called)]
+    except msgspec.DecodeError as cause:
         raise _malformed(called) from cause
-    # The two decoders may differ, as about a member that is named twice.
-    faults = list(islice(faults_of(document, kind, called=called), MISTAKES_MAX))
-    nuls = _unstorable(document) if NUL_IN_JSON in body else []
-    return [*(faults or [fault_told(message, called=called)]), *nuls]
+    else:
+        yield
+        # The two decoders may differ, as about a member that is named twice.
+        faults = (yield from _first(faults_in_turns(document, kind, called=called))) or [
+            fault_told(message, called=called)
+        ]
+        if NUL_IN_JSON in body:
+            faults += yield from _unstorable(document)
+    return _refused(faults, (yield from _twice(text, called)), called)
 
 
 def _malformed(called: str) -> JsonMalformed:
@@ -188,13 +246,13 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401  # as `dec
     return msgspec.json.Decoder(kind)
 
 
-def _refused(faults: Iterable[Fault], body: bytes, called: str) -> Rejected:
+def _refused(faults: Iterable[Fault], twice: Mapping[str, str], called: str) -> Rejected:
     """Return the failure of a body: what it names twice, then its faults, each place once, and so many at most.
 
     What is named twice comes first: which of the two the faults are of nobody can say.
     """
     problems: list[Rejected] = []
-    for pointer, name in _twice(body, called).items():
+    for pointer, name in twice.items():
         problems.append(JsonMemberRepeated(f"{called} names the member {name} twice", **_pointed(pointer)))
     places: dict[str, str] = {}
     for place, what in faults:
@@ -206,17 +264,17 @@ def _refused(faults: Iterable[Fault], body: bytes, called: str) -> Rejected:
     return gathered(problems or [JsonMemberRepeated(f"{called} names a member of an object twice")])
 
 
-def _twice(body: bytes, called: str) -> dict[str, str]:
-    """Return the names that a body's objects have twice, by their pointers; none of one that nests too deep.
+def _twice(text: str, called: str) -> Steps[dict[str, str]]:
+    """Return the names that a body's objects have twice, by their pointers; it nests no deeper than may be.
 
     Raises:
         JsonMalformed: it is no JSON behind what a decoder refused first.
     """
-    if depth_of(body) > _DEPTH_MAX:
-        return {}
+    yield
     try:
-        text = body.decode()
-        found = [] if is_each_named_once(text) else list(islice(named_twice(text), MISTAKES_MAX))
+        is_sound = is_each_named_once(text)
+        yield
+        found = [] if is_sound else list(islice(named_twice(text), MISTAKES_MAX))
     except ValueError as cause:
         raise _malformed(called) from cause
     return {pointer_of(place): str(place[-1])[:_TEXT_MAX] for place in found}

@@ -32,6 +32,11 @@ def out_of_range(decoded: Any, kind: Any) -> Iterator[Place]:  # noqa: ANN401  #
 
 def unstorable(document: Any) -> Iterator[Place]:  # noqa: ANN401  # any JSON
     """Yield where a JSON document has texts that cannot be stored, as values or as names."""
+    return (place for place in unstorable_in_turns(document) if place is not None)
+
+
+def unstorable_in_turns(document: Any) -> Iterator[Place | None]:  # noqa: ANN401  # as above
+    """Yield what `unstorable` does, and None whenever something with parts comes: others may have their turn then."""
     return _texts(document, ())
 
 
@@ -60,15 +65,17 @@ def _strays(value: Any, place: Place) -> Iterator[Place]:  # noqa: ANN401  # as 
             yield from _strays(item, (*place, str(key)))
 
 
-def _texts(value: Any, place: Place) -> Iterator[Place]:  # noqa: ANN401  # as above
+def _texts(value: Any, place: Place) -> Iterator[Place | None]:  # noqa: ANN401  # as above
     """Yield the places below `place` of texts that cannot be stored."""
     if isinstance(value, str):
         if NUL in value:
             yield place
     elif isinstance(value, list):
+        yield None
         for index, item in enumerate(value):
             yield from _texts(item, (*place, index))
     elif isinstance(value, dict):
+        yield None
         for key, item in value.items():
             if NUL in key:
                 yield (*place, key)

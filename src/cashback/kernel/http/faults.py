@@ -10,7 +10,7 @@ fault that the decoder would have taken. A sound body never comes here.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from itertools import accumulate, repeat
+from itertools import repeat
 from types import UnionType
 from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
 
@@ -32,17 +32,17 @@ _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]{1,9})\]")
 _TAKEN_APART_MAX: Final = 16
 """Each step down converts once more all that lies below: so deep a body is taken apart, and no deeper."""
 
-_BRACKETS_MAX: Final = 200_000
-_TEXT: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-
 
 def faults_of(document: Any, kind: Any, *, called: str) -> Iterator[Fault]:  # noqa: ANN401  # any JSON, any form
-    """Yield every fault of a JSON document that should be a `kind`, in its order; `called` is the document's name.
+    """Return every fault of a JSON document that should be a `kind`, in its order; `called` is the document's name.
 
     An object's missing members come after those that it has.
     """
+    return (fault for fault in faults_in_turns(document, kind, called=called) if fault is not None)
+
+
+def faults_in_turns(document: Any, kind: Any, *, called: str) -> Iterator[Fault | None]:  # noqa: ANN401  # as above
+    """Yield what `faults_of` does, and None whenever something was looked at: others may have their turn then."""
     yield from _faults(document, kind, (), called)
 
 
@@ -70,19 +70,7 @@ def in_words(what: str, *, called: str) -> str:
     return what if wanted is None else f"{called} must be {wanted}"
 
 
-def depth_of(body: bytes) -> int:
-    """Return how deep the brackets of a body are nested, as far as it is well-formed; those within texts are none.
-
-    Of a body with more brackets than anybody sound writes it is how many it has.
-    """
-    count = body.count(b"[") + body.count(b"{")
-    if count > _BRACKETS_MAX:
-        return count
-    brackets = _TEXT.sub(b"", body).translate(None, _NO_BRACKETS)
-    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
-
-
-def _faults(value: Any, kind: Any, place: Place, called: str) -> Iterator[Fault]:  # noqa: ANN401  # as above
+def _faults(value: Any, kind: Any, place: Place, called: str) -> Iterator[Fault | None]:  # noqa: ANN401  # as above
     """Yield the faults of what stands at a place and should be a `kind`."""
     try:
         sound = msgspec.convert(value, kind, str_keys=True)
@@ -91,35 +79,45 @@ def _faults(value: Any, kind: Any, place: Place, called: str) -> Iterator[Fault]
     else:
         for stray in out_of_range(sound, kind):
             yield (*place, *stray), instants.WANTED
+        yield None
         return
+    yield None
     is_told = False
     for fault in _faults_within(value, kind, place, called) if len(place) < _TAKEN_APART_MAX else ():
-        is_told = True
+        is_told = is_told or fault is not None
         yield fault
     if not is_told:
         below, what = fault_told(message, called=str(place[-1]) if place else called)
         yield (*place, *below), what
 
 
-def _faults_within(value: Any, kind: Any, place: Place, called: str) -> Iterator[Fault]:  # noqa: ANN401  # as above
-    """Yield the faults of the members or items of what stands at a place, as far as its kind has any."""
+def _faults_within(
+    value: Any,  # noqa: ANN401  # as above
+    kind: Any,  # noqa: ANN401  # as above
+    place: Place,
+    called: str,
+) -> Iterator[Fault | None]:
+    """Yield the faults of the members or items of what stands at a place, as far as its kind has any.
+
+    Of a list that is too long those are looked at that there may be: if they are sound, its length is the fault.
+    """
     forms = _forms(kind)
     if isinstance(value, dict):
-        struct = _struct_among(forms, value)
+        struct = _struct_among([form for form, _ in forms], value)
         if struct is not None:
             yield from _faults_of_object(value, struct, place, called)
-        for form in forms:
+        for form, _ in forms:
             for name, item in value.items() if get_origin(form) is dict else ():
                 yield from _faults(item, get_args(form)[1], (*place, name), called)
     elif isinstance(value, list):
-        for form in forms:
-            for index, (item, inner) in enumerate(zip(value, _item_kinds(form), strict=False)):
+        for form, most in forms:
+            for index, (item, inner) in enumerate(zip(value[:most], _item_kinds(form), strict=False)):
                 yield from _faults(item, inner, (*place, index), called)
 
 
 def _faults_of_object(
     value: Mapping[str, Any], struct: type[msgspec.Struct], place: Place, called: str
-) -> Iterator[Fault]:
+) -> Iterator[Fault | None]:
     """Yield the faults of an object's members: those that it has, those that nobody knows, those that it lacks."""
     members, config = _members_of(struct), struct.__struct_config__
     for name, item in value.items():
@@ -138,13 +136,15 @@ def _members_of(struct: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.Fi
     return {member.encode_name: member for member in msgspec.structs.fields(struct)}
 
 
-def _forms(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401  # as above
-    """Return the types that something of this kind may be of, without what is said of them."""
+def _forms(kind: Any) -> tuple[tuple[Any, int | None], ...]:  # noqa: ANN401  # as above
+    """Return the types that something of this kind may be of, and of how many parts, as far as that is said."""
     if get_origin(kind) is Annotated:
-        return _forms(get_args(kind)[0])
+        inner, *said = get_args(kind)
+        most = next((one.max_length for one in said if isinstance(one, msgspec.Meta)), None)
+        return tuple((form, bound if most is None else most) for form, bound in _forms(inner))
     if get_origin(kind) in (Union, UnionType):
         return tuple(form for one in get_args(kind) for form in _forms(one))
-    return (kind,)
+    return ((kind, None),)
 
 
 def _struct_among(forms: Iterable[Any], value: Mapping[str, Any]) -> type[msgspec.Struct] | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
+from litestar.exceptions import NotFoundException
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Send
 
@@ -23,6 +24,7 @@ _ONCE: Final = ((b"idempotency-key", IDEMPOTENCY_KEY), (b"if-match", "If-Match")
 """Headers of which one would silently win over the other."""
 
 _NAME_MAX: Final = 100
+_SLASH: Final = b"%2f"
 _NO_ID: Final = "\ufffd"
 """What bytes that are no text become in a path: no id has it."""
 
@@ -68,7 +70,8 @@ class KnownParameters:
     """ASGI middleware inside the router that refuses what its route would not read: a typo is no wish.
 
     So are two idempotency keys, or two tags of what is edited: one of them would silently win. And before any of it,
-    whose key was not made for what the route does: the router alone knows which operation that is.
+    whose key was not made for what the route does: the router alone knows which operation that is. An encoded slash in
+    a name finds nothing: to the router it parts the path, and what was meant as a name would choose another route.
     """
 
     def __init__(self, app: ASGIApp, *, scopes: Mapping[str, str]) -> None:
@@ -80,11 +83,14 @@ class KnownParameters:
         """Pass the request on.
 
         Raises:
+            NotFoundException: no path is written so.
             ScopeMissing: the caller's key was not made for this.
             ParameterInvalid: it is not to be passed on.
         """
         # What is open to everyone (health) is asked by others' programs, which say more than we know.
         if "user" in scope:
+            if _SLASH in scope.get("raw_path", b"").lower():
+                raise NotFoundException
             # Which methods a path takes stands in the document, which everybody may read.
             if scope["user"].scopes is not None and scope["method"] != HTTPMethod.OPTIONS:
                 scope["user"].require(self._scopes[scope["route_handler"].operation_id])

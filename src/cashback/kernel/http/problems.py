@@ -64,12 +64,18 @@ _STATUS: Final[tuple[tuple[type[CashbackError], int], ...]] = (
     (CashbackError, 500),
 )
 _FRAMEWORK: Final = {
+    400: "http_malformed",
     404: "route_unknown",
     405: "method_not_allowed",
     413: "body_too_large",
     415: "media_type_unsupported",
 }
-_DETAILS: Final = {404: "there is no such path", 405: "this path takes other methods, which Allow names"}
+_DETAILS: Final = {
+    # All that the router refuses so; a body is read, and refused, by us.
+    400: "the `Host` header names no host",
+    404: "there is no such path",
+    405: "this path takes other methods, which Allow names",
+}
 _MISSING: Final = {"idempotency-key": "idempotency_key_missing", "if-match": "request_invalid"}
 """The headers that a route may require, and what is told without them; all else that one requires is a parameter."""
 _MEANING: Final = {

@@ -46,13 +46,18 @@ async def backtest_ruleset(
     data: JSONBody[BacktestBody],
     idempotency_key: IdempotencyKey,
 ) -> Response[BacktestStory]:
-    """Decide recorded purchases by a draft or a version, in the order of recording; nothing is kept."""
-    require_operator(principal_of(request))
+    """Decide recorded purchases by a draft or a version, in the order of recording; nothing is kept.
+
+    One runs at a time, for 15 minutes at most with its wait; two of a key run or wait, and eight in all.
+    """
+    caller = principal_of(request)
+    require_operator(caller)
     check_key_text(idempotency_key)
     # It has a bound of its own, which tells more.
     may_take(request, WITHIN_S + GRACE_S)
     asked = Backtest(ruleset=ruleset_id, since=data.since, until=data.until, largest=data.largest)
-    return Response(await backtests.run(asked, most=OVER_REST_MAX, reached=_unheard))
+    with backtests.seat(caller.party):
+        return Response(await backtests.run(asked, most=OVER_REST_MAX, reached=_unheard))
 
 
 BACKTEST_ROUTES = [backtest_ruleset]

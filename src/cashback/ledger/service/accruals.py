@@ -19,7 +19,7 @@ from cashback.ledger.rules.grants import grants_of
 from cashback.ledger.rules.life import first_state
 from cashback.ledger.rules.waitlist import entry_of
 from cashback.ledger.service.deciding import decide_claims
-from cashback.ledger.service.posting import Held, post_held
+from cashback.ledger.service.posting import Held, hold_to, moves_of
 from cashback.ledger.service.published import PublishedRulesets
 from cashback.ledger.service.reversals import voided
 from cashback.ledger.store import accruals as store
@@ -44,10 +44,10 @@ async def accrue(
         accrual_of(claim, judgement, terms, now)
         for claim, judgement, terms in zip(claims, decided.judgements, decided.terms, strict=True)
     ]
-    await store.insert(tx, accruals, actor=ACTOR, at=now)
+    moves = moves_of(decided.held, postings_of(accruals, decided.held))
+    hold_to(moves, await store.insert(tx, accruals, moves, actor=ACTOR, at=now))
     if waiting := [each for each in accruals if each.state is State.WAITLISTED]:
         await waitlist.insert(tx, [entry_of(each.cashback_id, each.judgement, now) for each in waiting])
-    await post_held(tx, decided.held, postings_of(accruals, decided.held), at=now)
     return accruals
 
 

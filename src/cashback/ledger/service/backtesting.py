@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -19,6 +19,7 @@ import msgspec
 from cashback.kernel.db import Database, Tx, long_statements
 from cashback.kernel.errors import Broken
 from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.seats import Seats
 from cashback.ledger.model.backtests import (
     LARGEST_MAX,
     Backtest,
@@ -49,6 +50,12 @@ WITHIN_S: Final = 900
 """How long a backtest may take: its snapshot keeps the server from tidying up meanwhile."""
 
 STATEMENT_WITHIN_S: Final = 120
+
+SEATS_MAX: Final = 8
+"""How many may be asked for at a time in a process, the one that runs and those that wait for their turn."""
+
+SEATS_OF_ONE: Final = 2
+"""How many of them may be one party's."""
 
 Earner: TypeAlias = Callable[[bytes], Awaitable[bytes]]
 """Takes the first step for an encoded chunk of `Kept`, and returns an encoded list of `Prospect`, None for some."""
@@ -88,6 +95,15 @@ class Backtests:
         """Read from `database`, so many purchases at a time."""
         self._database, self._earners, self._chunk = database, earners, chunk
         self._turn = asyncio.Lock()
+        self._seats = Seats("backtests")
+
+    def seat(self, party: str | None) -> AbstractContextManager[None]:
+        """Have a backtest be one of few that run or wait, and of fewer that a party has.
+
+        Raises:
+            Overloaded: so many do.
+        """
+        return self._seats.taken(party, most=SEATS_MAX, of_one=SEATS_OF_ONE)
 
     async def run(self, asked: Backtest, *, most: int, reached: Reached) -> BacktestStory:
         """Return what the purchases of a window would have cost; `most` of them at the most.

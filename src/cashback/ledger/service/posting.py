@@ -12,6 +12,7 @@ from cashback.kernel.db import Tx
 from cashback.ledger.model import Account, BooksMoved, Posting
 from cashback.ledger.rules import changed_by, transfers
 from cashback.ledger.store import books
+from cashback.ledger.store.books import Moves
 
 Held: TypeAlias = dict[Account, tuple[int, int]]
 """Accounts that are locked: number and balance of each."""
@@ -67,12 +68,29 @@ async def post_held(tx: Tx, held: Held, postings: Sequence[Posting], *, at: date
         Overdrawn: an account does not hold what is taken out of it.
         BooksMoved: a balance changed under its lock.
     """
-    if not postings:
-        return
+    if postings:
+        moves = moves_of(held, postings)
+        hold_to(moves, await books.post(tx, moves, at=at))
+
+
+def moves_of(held: Held, postings: Sequence[Posting]) -> Moves:
+    """Return what postings come to on accounts that are held.
+
+    Raises:
+        Overdrawn: an account does not hold what is taken out of it.
+    """
     moved = dict.fromkeys(account for posting in postings for account in (posting.debit, posting.credit))
     numbers = {account: held[account][0] for account in moved}
     before = {account: held[account][1] for account in numbers}
     done, after = transfers(before, postings)
-    unmoved = await books.post(tx, numbers=numbers, before=before, after=after, transfers=done, at=at)
-    if unmoved != len(numbers):
-        raise BooksMoved(f"{len(numbers) - unmoved} of {len(numbers)} locked accounts moved")
+    return Moves(numbers=numbers, before=before, after=after, transfers=done)
+
+
+def hold_to(moves: Moves, moved: int) -> None:
+    """Have so many balances moved be all of them.
+
+    Raises:
+        BooksMoved: a balance changed under its lock.
+    """
+    if moved != len(moves.numbers):
+        raise BooksMoved(f"{len(moves.numbers) - moved} of {len(moves.numbers)} locked accounts moved")

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from cashback.kernel.db import Tx
 from cashback.ledger.model import Accrual
+from cashback.ledger.store.books import POSTED, Moves, columns_of
 
 
-async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetime) -> None:
-    """Store a cashback, its decision and its first transition for each accrual, in the order given."""
-    claims = [accrual.claim for accrual in accruals]
-    verdicts = [accrual.judgement.verdict for accrual in accruals]
-    programmes = [accrual.judgement.programme for accrual in accruals]
-    await tx.execute(
-        """
+async def insert(tx: Tx, accruals: Sequence[Accrual], moves: Moves, *, actor: str, at: datetime) -> int:
+    """Store a cashback, its decision and its first transition for each accrual, in the order given, and what they move.
+
+    Returns how many balances still were as they had been.
+    """
+    cursor = await tx.execute(
+        f"""
         with given as (
             select *
             from unnest(
@@ -41,32 +43,45 @@ async def insert(tx: Tx, accruals: Sequence[Accrual], *, actor: str, at: datetim
             select id, document
             from given
             order by place
-        )
-        insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)
-        select id, null, state, %(actor)s, reason, %(at)s
-        from given
-        order by place
+        ),
+        begun as (
+            insert into ledger.cashback_transitions (cashback_id, from_state, to_state, actor, cause, at)
+            select id, null, state, %(actor)s, reason, %(at)s
+            from given
+            order by place
+        ),
+        {POSTED}
+        select count(*)
+        from moved
         """,
-        {
-            "ids": [accrual.cashback_id for accrual in accruals],
-            "purchases": [claim.purchase_id for claim in claims],
-            "users": [claim.user_id for claim in claims],
-            "merchants": [claim.facts.merchant_id for claim in claims],
-            "programmes": [programme and programme.id for programme in programmes],
-            "currencies": [accrual.currency for accrual in accruals],
-            "desired": [verdict.desired for verdict in verdicts],
-            "amounts": [accrual.amount for accrual in accruals],
-            "tokens": [accrual.token_units for accrual in accruals],
-            "states": [accrual.state.value for accrual in accruals],
-            "reasons": [verdict.reason.value for verdict in verdicts],
-            "traces": [claim.traceparent for claim in claims],
-            "documents": [accrual.document for accrual in accruals],
-            "grants": [accrual.grants for accrual in accruals],
-            "holds": [accrual.hold_until for accrual in accruals],
-            "actor": actor,
-            "at": at,
-        },
+        {**_columns(accruals), **columns_of(moves), "actor": actor, "at": at},
     )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _columns(accruals: Sequence[Accrual]) -> dict[str, list[Any]]:
+    """Return the accruals as arrays."""
+    claims = [accrual.claim for accrual in accruals]
+    verdicts = [accrual.judgement.verdict for accrual in accruals]
+    programmes = [accrual.judgement.programme for accrual in accruals]
+    return {
+        "ids": [accrual.cashback_id for accrual in accruals],
+        "purchases": [claim.purchase_id for claim in claims],
+        "users": [claim.user_id for claim in claims],
+        "merchants": [claim.facts.merchant_id for claim in claims],
+        "programmes": [programme and programme.id for programme in programmes],
+        "currencies": [accrual.currency for accrual in accruals],
+        "desired": [verdict.desired for verdict in verdicts],
+        "amounts": [accrual.amount for accrual in accruals],
+        "tokens": [accrual.token_units for accrual in accruals],
+        "states": [accrual.state.value for accrual in accruals],
+        "reasons": [verdict.reason.value for verdict in verdicts],
+        "traces": [claim.traceparent for claim in claims],
+        "documents": [accrual.document for accrual in accruals],
+        "grants": [accrual.grants for accrual in accruals],
+        "holds": [accrual.hold_until for accrual in accruals],
+    }
 
 
 async def upsert_recipients(tx: Tx, wallets: Mapping[str, str], *, at: datetime) -> None:

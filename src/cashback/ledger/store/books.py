@@ -2,9 +2,45 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, Final
+
+import msgspec
 
 from cashback.kernel.db import Tx
 from cashback.ledger.model import Account, AccountKind, Changes, Posting, Transfer
+
+POSTED: Final = """posted as (
+            insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
+                                          credit_balance_after, cause, cashback_id, at, effective_at, origin)
+            select debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, %(at)s, effective_at,
+                   origin
+            from unnest(
+                %(debits)b::bigint[], %(credits)b::bigint[], %(posted)b::text[], %(sums)b::bigint[],
+                %(debits_after)b::bigint[], %(credits_after)b::bigint[], %(causes)b::text[], %(cashbacks)b::text[],
+                %(effective)b::timestamptz[], %(origins)b::text[]
+            ) with ordinality
+                as given (debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, effective_at,
+                          origin, place)
+            order by place
+        ),
+        moved as (
+            update ledger.accounts as account
+            set balance = given.after
+            from unnest(%(numbers)b::bigint[], %(before)b::bigint[], %(after)b::bigint[]) as given (id, before, after)
+            where account.id = given.id
+              and account.balance = given.before
+            returning account.id
+        )"""
+"""Stores transfers in order, as `posted`, and sets balances that still are as they had been, which are `moved`."""
+
+
+class Moves(msgspec.Struct, frozen=True, kw_only=True):
+    """Transfers in order between accounts that are locked: number and balance of each, before and after them."""
+
+    numbers: Mapping[Account, int]
+    before: Mapping[Account, int]
+    after: Mapping[Account, int]
+    transfers: Sequence[Transfer]
 
 
 async def lock(tx: Tx, accounts: Sequence[Account]) -> dict[Account, tuple[int, int]] | None:
@@ -79,64 +115,39 @@ async def open_accounts(tx: Tx, accounts: Sequence[Account]) -> None:
     )
 
 
-async def post(
-    tx: Tx,
-    *,
-    numbers: Mapping[Account, int],
-    before: Mapping[Account, int],
-    after: Mapping[Account, int],
-    transfers: Sequence[Transfer],
-    at: datetime,
-) -> int:
-    """Store the transfers in order and set the balances; return how many balances still were as `before` said."""
-    postings = [transfer.posting for transfer in transfers]
-    moved = list(numbers)
+async def post(tx: Tx, moves: Moves, *, at: datetime) -> int:
+    """Store the transfers in order and set the balances; return how many balances still were as they had been."""
     cursor = await tx.execute(
-        """
-        with posted as (
-            insert into ledger.transfers (debit_account, credit_account, currency, amount, debit_balance_after,
-                                          credit_balance_after, cause, cashback_id, at, effective_at, origin)
-            select debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, %(at)s, effective_at,
-                   origin
-            from unnest(
-                %(debits)b::bigint[], %(credits)b::bigint[], %(currencies)b::text[], %(amounts)b::bigint[],
-                %(debits_after)b::bigint[], %(credits_after)b::bigint[], %(causes)b::text[], %(cashbacks)b::text[],
-                %(effective)b::timestamptz[], %(origins)b::text[]
-            ) with ordinality
-                as given (debit, credit, currency, amount, debit_after, credit_after, cause, cashback_id, effective_at,
-                          origin, place)
-            order by place
-        ),
-        moved as (
-            update ledger.accounts as account
-            set balance = given.after
-            from unnest(%(numbers)b::bigint[], %(before)b::bigint[], %(after)b::bigint[]) as given (id, before, after)
-            where account.id = given.id
-              and account.balance = given.before
-            returning account.id
-        )
+        f"""
+        with {POSTED}
         select count(*)
         from moved
         """,
-        {
-            "debits": [numbers[posting.debit] for posting in postings],
-            "credits": [numbers[posting.credit] for posting in postings],
-            "currencies": [posting.debit.currency for posting in postings],
-            "amounts": [posting.amount for posting in postings],
-            "debits_after": [transfer.debit_balance_after for transfer in transfers],
-            "credits_after": [transfer.credit_balance_after for transfer in transfers],
-            "causes": [posting.cause.value for posting in postings],
-            "cashbacks": [posting.cashback_id for posting in postings],
-            "effective": [posting.effective_at for posting in postings],
-            "origins": [posting.origin for posting in postings],
-            "numbers": [numbers[account] for account in moved],
-            "before": [before[account] for account in moved],
-            "after": [after[account] for account in moved],
-            "at": at,
-        },
+        {**columns_of(moves), "at": at},
     )
     row = await cursor.fetchone()
     return 0 if row is None else int(row[0])
+
+
+def columns_of(moves: Moves) -> dict[str, list[Any]]:
+    """Return as arrays what `POSTED` stores."""
+    postings = [transfer.posting for transfer in moves.transfers]
+    moved = list(moves.numbers)
+    return {
+        "debits": [moves.numbers[posting.debit] for posting in postings],
+        "credits": [moves.numbers[posting.credit] for posting in postings],
+        "posted": [posting.debit.currency for posting in postings],
+        "sums": [posting.amount for posting in postings],
+        "debits_after": [transfer.debit_balance_after for transfer in moves.transfers],
+        "credits_after": [transfer.credit_balance_after for transfer in moves.transfers],
+        "causes": [posting.cause.value for posting in postings],
+        "cashbacks": [posting.cashback_id for posting in postings],
+        "effective": [posting.effective_at for posting in postings],
+        "origins": [posting.origin for posting in postings],
+        "numbers": [moves.numbers[account] for account in moved],
+        "before": [moves.before[account] for account in moved],
+        "after": [moves.after[account] for account in moved],
+    }
 
 
 async def post_at_once(tx: Tx, postings: Sequence[Posting], changes: Changes, *, at: datetime) -> int | None:

@@ -1,6 +1,6 @@
 """What decides purchases now: programmes in force with their rulesets and campaigns, and the rates of exchange."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,15 +22,30 @@ async def in_force(
 
     The first programme of a currency takes what occurred before it started as well; one that ended as it began never
     took anything. What was withdrawn decides nothing. Where a programme is named it is that one, at any time.
+
+    What is asked for is hidden from the planner, which would plan anew for each batch, and for longer than this takes.
     """
     cursor = await tx.execute(
         """
+        with asked as materialized (
+            select %(currencies)b::text[] as currencies, %(programme)s::text as programme_id,
+                   %(earliest)s::timestamptz as earliest, %(latest)s::timestamptz as latest
+        )
         select accepted.currencies, programme.id, programme.currency, exponent, token_rate_numerator,
                token_rate_denominator, programme.created_at, time_zone, hold_days, review_above_minor,
                paused_at is not null, ruleset.id, version, ruleset.starts_at, ruleset.ends_at,
-               accepted.starts, accepted.ends
-        from (
-            select programme_id,
+               accepted.starts, accepted.ends,
+               (
+                   select json_agg(json_build_object(
+                       'id', campaign.id, 'starts_at', campaign.starts_at, 'ends_at', campaign.ends_at,
+                       'day_limit', day_limit_minor, 'exhaustion', on_exhaustion, 'stripes', stripes,
+                       'closed_at', least(closed_at, ended_at)))::text
+                   from ledger.campaigns as campaign
+                   where campaign.programme_id = programme.id
+               )
+        from asked
+        cross join lateral (
+            select taken.programme_id,
                    array_agg(currency order by currency) as currencies,
                    array_agg(case when not reaches_back then starts_at end order by currency) as starts,
                    array_agg(ends_at order by currency) as ends
@@ -43,36 +58,23 @@ async def in_force(
                       and before.starts_at < taken.starts_at
                       and before.ends_at > before.starts_at) as reaches_back
             ) as place
-            where currency = any(%(currencies)b::text[])
-              and case when %(programme)s::text is not null then programme_id = %(programme)s
-                  else (ends_at is null or (ends_at > %(earliest)s and ends_at > starts_at))
-                   and (starts_at <= %(latest)s or reaches_back) end
-            group by programme_id
+            where currency = any(asked.currencies)
+              and case when asked.programme_id is not null then taken.programme_id = asked.programme_id
+                  else (ends_at is null or (ends_at > earliest and ends_at > starts_at))
+                   and (starts_at <= latest or reaches_back) end
+            group by taken.programme_id
         ) as accepted
         join ledger.programmes as programme on programme.id = accepted.programme_id
         left join ledger.rulesets as ruleset
           on ruleset.programme_id = programme.id
-         and ruleset.starts_at <= %(latest)s
-         and (ruleset.ends_at is null or ruleset.ends_at > %(earliest)s)
+         and ruleset.starts_at <= latest
+         and (ruleset.ends_at is null or ruleset.ends_at > earliest)
          and not exists (select from ledger.ruleset_withdrawals where ruleset_id = ruleset.id)
         order by programme.id, version desc
         """,
         {"currencies": list(currencies), "earliest": earliest, "latest": latest, "programme": programme_id},
     )
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    for row in await cursor.fetchall():
-        rows.setdefault(row[1], []).append(row)
-    known = await campaigns(tx, sorted(rows)) if rows else {}
-    takers: dict[str, list[Taking]] = {}
-    for found_id, found in rows.items():
-        terms = _terms(found, known.get(found_id, {}))
-        for currency, starts_at, ends_at in zip(found[0][0], found[0][15], found[0][16], strict=True):
-            is_named = programme_id is not None
-            taking = Taking(
-                starts_at=None if is_named else starts_at, ends_at=None if is_named else ends_at, terms=terms
-            )
-            takers.setdefault(currency, []).append(taking)
-    return Takers(takers)
+    return _takers(await cursor.fetchall(), is_named=programme_id is not None)
 
 
 async def rulesets(tx: Tx, ids: Sequence[str]) -> list[Published]:
@@ -166,9 +168,26 @@ async def budgets(tx: Tx, campaign_ids: Sequence[str]) -> dict[str, Minor]:
     return {row[0]: Minor(int(row[1])) for row in await cursor.fetchall()}
 
 
-def _terms(rows: Sequence[tuple[Any, ...]], campaigns: Mapping[str, CampaignTerms]) -> Terms:
+def _takers(found: Sequence[tuple[Any, ...]], *, is_named: bool) -> Takers:
+    """Return programmes by currency, of a row for each of their rulesets; one that is named takes it at any time."""
+    programmes: dict[str, list[tuple[Any, ...]]] = {}
+    for row in found:
+        programmes.setdefault(row[1], []).append(row)
+    takers: dict[str, list[Taking]] = {}
+    for rows in programmes.values():
+        terms = _terms(rows)
+        for currency, starts_at, ends_at in zip(rows[0][0], rows[0][15], rows[0][16], strict=True):
+            taking = Taking(
+                starts_at=None if is_named else starts_at, ends_at=None if is_named else ends_at, terms=terms
+            )
+            takers.setdefault(currency, []).append(taking)
+    return Takers(takers)
+
+
+def _terms(rows: Sequence[tuple[Any, ...]]) -> Terms:
     """Return one programme's terms, of a row for each of its rulesets, the newest first."""
     first = rows[0]
+    campaigns = msgspec.json.decode(first[17] or "[]", type=list[CampaignTerms])
     return Terms(
         programme_id=first[1],
         funding=Currency(code=first[2], exponent=first[3]),
@@ -182,5 +201,5 @@ def _terms(rows: Sequence[tuple[Any, ...]], campaigns: Mapping[str, CampaignTerm
             for row in rows
             if row[11] is not None
         ),
-        campaigns=campaigns,
+        campaigns={campaign.id: campaign for campaign in campaigns},
     )

@@ -6,6 +6,7 @@ keeps its history) and the `key` itself. It is answered with `Recorded` or `Refu
 
 from cashback.kernel.keys import KeyInvalid
 from cashback.kernel.principal import MerchantUnknown
+from cashback.kernel.seats import Overloaded
 from cashback.purchases.model.answers import (
     CashbackAnswer,
     LineAnswer,
@@ -41,7 +42,6 @@ from cashback.purchases.model.errors import (
     KeyBusy,
     KeyReused,
     NotYours,
-    Overloaded,
     PurchaseExists,
     PurchaseUnknown,
     Unstorable,

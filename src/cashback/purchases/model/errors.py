@@ -1,6 +1,6 @@
 """What keeps a command from being done, by a stable code each."""
 
-from cashback.kernel.errors import Broken, Busy, Conflict, Forbidden, Invalid, NotFound, Outdated, Unavailable
+from cashback.kernel.errors import Broken, Busy, Conflict, Forbidden, Invalid, NotFound, Outdated
 
 
 class WalletInvalid(Invalid):
@@ -103,12 +103,6 @@ class NotYours(Forbidden):
     """A merchant may only act for itself."""
 
     code = "not_yours"
-
-
-class Overloaded(Unavailable):
-    """Too many purchases are waiting to be recorded; try again shortly."""
-
-    code = "overloaded"
 
 
 class Unstorable(Broken):

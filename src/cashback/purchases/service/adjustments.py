@@ -19,7 +19,8 @@ from cashback.ledger import AdjustmentAnswer, AdjustmentReadings, CashbackUnknow
 from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand, UserBlocked
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
-from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
+from cashback.purchases.service.alone import do_alone
+from cashback.purchases.service.once import Applied, answered
 from cashback.purchases.store import people
 
 __all__ = ["AdjustmentAnswer", "AdjustmentReadings", "Adjustments"]
@@ -64,8 +65,7 @@ class Adjustments:
         is_credit = isinstance(command, CreditByHand)
         limit = await self._mint_limit.told() if is_credit and self._mint_limit is not None else None
         now = self._clock.now()
-        once = Once(self._database, partial(_ByHand, now, limit), now=now, patience_ms=PATIENT_MS)
-        [result] = await once.do([command])
+        result = await do_alone(self._database, partial(_ByHand, now, limit), command, now=now)
         if isinstance(result, Rejected):
             return Refused(result)
         if isinstance(result, CashbackError):

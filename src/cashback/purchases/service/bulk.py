@@ -22,13 +22,13 @@ import msgspec
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Tx
 from cashback.kernel.failpoints import reach
+from cashback.kernel.seats import Seats
 from cashback.purchases.model import OPERATOR, STREAM_TO_COME, NewBulk, NewPurchase, Outcome, Overloaded, Refused
 from cashback.purchases.rules import fingerprint
 from cashback.purchases.service.first_answers import is_busy
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.patience import PATIENT_S, Patience
 from cashback.purchases.service.purchases import Purchases
-from cashback.purchases.service.seats import Seats
 
 SEATS_MAX: Final = 32
 """How many bulks and streams may be under way in a process: each holds a few MiB."""

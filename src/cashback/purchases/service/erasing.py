@@ -23,7 +23,8 @@ from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.errors import CashbackInFlight
 from cashback.purchases.model.privacy import Asker, Disclosed, Erasure, ErasureAnswer
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
-from cashback.purchases.service.once import PATIENT_MS, Applied, Once
+from cashback.purchases.service.alone import do_alone
+from cashback.purchases.service.once import Applied
 from cashback.purchases.service.rebuilding import REBUILDERS, retell_erasure
 from cashback.purchases.service.wallets import but_known
 from cashback.purchases.store import people
@@ -55,7 +56,7 @@ class Erasing:
         if problem := first_of(problem_of_key(erasure), problem_of_signature(erasure)):
             return Refused(problem)
         now = self._clock.now()
-        [result] = await Once(self._database, partial(_Erasure, now), now=now, patience_ms=PATIENT_MS).do([erasure])
+        result = await do_alone(self._database, partial(_Erasure, now), erasure, now=now)
         if isinstance(result, Rejected):
             return Refused(result)
         if isinstance(result, CashbackError):

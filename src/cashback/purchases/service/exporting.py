@@ -18,6 +18,7 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.ids import is_id
 from cashback.kernel.instants import EARLIEST, LATEST
 from cashback.kernel.listing import Order, Stretch
+from cashback.kernel.seats import Seats
 from cashback.purchases.model import User, UserUnknown
 from cashback.purchases.model.listing import PurchaseFilter, WalletStory
 from cashback.purchases.model.ownership import ChallengeAnswer, WalletChange
@@ -27,7 +28,6 @@ from cashback.purchases.model.standing import BlockItem
 from cashback.purchases.service.directory import Directory
 from cashback.purchases.service.listing import Lists, PurchaseItem
 from cashback.purchases.service.ownership import Ownership
-from cashback.purchases.service.seats import Seats
 from cashback.purchases.service.standing import Standings
 from cashback.purchases.store import people
 from cashback.purchases.store import privacy as store

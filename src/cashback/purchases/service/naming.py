@@ -8,23 +8,30 @@ Two transactions that record one name at once cannot see each other. The second 
 refuses it, also without an id. Either is done once more: by then the purchase can be seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cashback.kernel.db import Tx
 from cashback.kernel.errors import Rejected
 from cashback.purchases.model import NewPurchase, PurchaseExists, Refused
 from cashback.purchases.service.once import Result
-from cashback.purchases.store import purchases as store
 from cashback.purchases.store import refunds
 from cashback.purchases.store.idempotency import Key
 from cashback.purchases.store.refunds import Name
 
 
-async def problems_of_names(tx: Tx, purchases: Sequence[NewPurchase]) -> list[Rejected | None]:
-    """Return for each purchase that another one has its name, or None; what was recorded before keeps its own."""
-    names = sorted({name for purchase in purchases if (name := _name(purchase)) is not None})
-    taken = await store.named(tx, names) if names else {}
-    # Asked after the names: whoever took one has its key in there by now.
+def names_of(purchases: Sequence[NewPurchase]) -> list[Name]:
+    """Return what merchants call these purchases, each name once."""
+    return sorted({name for purchase in purchases if (name := _name(purchase)) is not None})
+
+
+async def problems_of_names(
+    tx: Tx, purchases: Sequence[NewPurchase], taken: Mapping[Name, str]
+) -> list[Rejected | None]:
+    """Return for each purchase that another one has its name, or None; what was recorded before keeps its own.
+
+    The names that are `taken`, with the purchase of each, were asked for by an earlier statement: whoever took one has
+    its key in there by now.
+    """
     met = [_key(purchase) for purchase in purchases if _name(purchase) in taken]
     known = await refunds.known_keys(tx, met) if met else set()
     firsts: dict[Name, Key] = {}

@@ -18,7 +18,8 @@ from cashback.kernel.mistakes import first_of
 from cashback.ledger import BudgetChange
 from cashback.purchases.model import Command, Order, Outcome, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_text
-from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
+from cashback.purchases.service.alone import do_alone
+from cashback.purchases.service.once import PATIENT_MS, Applied, answered
 from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder
 from cashback.purchases.service.subjects import subject_of
 
@@ -59,10 +60,14 @@ class Orders:
         if problem := first_of(problem_of_key(order), _problem_of_reason(order)):
             return Refused(problem)
         now = self._clock.now()
-        once = Once(
-            self._database, partial(_Deed, act, now), now=now, patience_ms=patience_ms, rebuilders=self._rebuilders
+        result = await do_alone(
+            self._database,
+            partial(_Deed, act, now),
+            order,
+            now=now,
+            patience_ms=patience_ms,
+            rebuilders=self._rebuilders,
         )
-        [result] = await once.do([order])
         if isinstance(result, Rejected):
             return Refused(result)
         if isinstance(result, CashbackError):

@@ -54,7 +54,8 @@ from cashback.purchases.rules.ownership import (
     octets_of,
     told_challenge,
 )
-from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
+from cashback.purchases.service.alone import do_alone
+from cashback.purchases.service.once import Applied, answered
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.presence import lock_present
 from cashback.purchases.service.wallets import Moves, but_known, problems_of_sharing
@@ -188,7 +189,7 @@ class Ownership:
             raise SignatureInvalid("the wallet has not signed this message", pointer="/signature")
         now = self._clock.now()
         making = partial(_Proving, now, self._policy, challenge, judged.verdict.value, signature)
-        [result] = await Once(self._database, making, now=now, patience_ms=PATIENT_MS).do([proof])
+        result = await do_alone(self._database, making, proof, now=now)
         if isinstance(result, CashbackError):
             raise result
         if isinstance(result, Recorded) and not result.is_replay:

@@ -36,25 +36,6 @@ class Caught(msgspec.Struct, frozen=True):
         return {change.cashback.purchase_id or "": change for change in self.changes}
 
 
-async def keep_out(tx: Tx, purchases: Sequence[NewPurchase]) -> None:
-    """Have nothing parked for these purchases from now on until `tx` ends; whoever parks something is waited for.
-
-    To be called before the keys are reserved: who parks refunds holds up recordings first and reserves keys then.
-    """
-    merchants = sorted({one.merchant_id for one in purchases if one.reference is not None})
-    if merchants:
-        await store.pass_parking(tx, merchants)
-
-
-async def waiting(tx: Tx, purchases: Sequence[NewPurchase], *, now: datetime) -> list[ParkedRefund]:
-    """Return what waits for these purchases, locked; nothing is parked for them since `keep_out`."""
-    names = sorted({(one.merchant_id, one.reference) for one in purchases if one.reference is not None})
-    if not names:
-        return []
-    found = await store.lock_parked(tx, names, since=now - PARKED_FOR)
-    return [with_parts(parked, parts) for parked, parts in found]
-
-
 async def catch_up(
     tx: Tx, parked: Sequence[ParkedRefund], purchases: Mapping[str, NewPurchase], *, now: datetime
 ) -> Caught:

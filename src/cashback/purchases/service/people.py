@@ -28,7 +28,8 @@ from cashback.purchases.model import (
 )
 from cashback.purchases.model.ownership import COOLDOWN_S, WalletProof
 from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
-from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Applied, Once, Operation
+from cashback.purchases.service.alone import do_alone
+from cashback.purchases.service.once import Applied, Once, Operation
 from cashback.purchases.service.presence import lock_owners, problem_of_owners
 from cashback.purchases.service.wallets import WalletSetting, but_known, link, problems_of_sharing
 from cashback.purchases.store import people as store
@@ -139,9 +140,11 @@ class People:
             batch, now = commands[start : start + BATCH_MAX], self._clock.now()
             problems = [first_of(problem_of_key(command), problem_of(command)) for command in batch]
             sound = [command for command, problem in zip(batch, problems, strict=True) if not problem]
-            patience_ms = PATIENT_MS if len(sound) == 1 else HASTY_MS
-            once = Once(self._database, partial(operation, now), now=now, patience_ms=patience_ms)
-            results = iter(await once.do(sound))
+            making = partial(operation, now)
+            if len(sound) == 1:
+                results = iter([await do_alone(self._database, making, sound[0], now=now)])
+            else:
+                results = iter(await Once(self._database, making, now=now).do(sound))
             for problem in problems:
                 result = Refused(problem) if problem else next(results)
                 if isinstance(result, CashbackError):

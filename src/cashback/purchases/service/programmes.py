@@ -16,7 +16,8 @@ from cashback.kernel.telemetry import logger
 from cashback.ledger import Conditions, MintLimit, ProgrammeAnswer
 from cashback.purchases.model import Order, Outcome, ProgrammeStart, Recorded, Refused
 from cashback.purchases.rules import problem_of_key
-from cashback.purchases.service.once import PATIENT_MS, Applied, Once, answered
+from cashback.purchases.service.alone import do_alone
+from cashback.purchases.service.once import Applied, answered
 from cashback.purchases.service.orders import Named, Orders
 
 __all__ = ["Conditions", "ProgrammeAnswer", "Programmes"]
@@ -46,7 +47,7 @@ class Programmes:
             return known
         limit = None if self._mint_limit is None else await self._mint_limit.told()
         now = self._clock.now()
-        [result] = await Once(self._database, partial(_Start, now, limit), now=now, patience_ms=PATIENT_MS).do([start])
+        result = await do_alone(self._database, partial(_Start, now, limit), start, now=now)
         if isinstance(result, Rejected):
             return Refused(result)
         if isinstance(result, CashbackError):

@@ -5,7 +5,7 @@
 The cashbacks that are locked after the keys are those of this transaction, which nobody else can see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -21,10 +21,11 @@ from cashback.kernel.money import Minor
 from cashback.kernel.outbox import Event, append
 from cashback.purchases.model import CashbackAnswer, MerchantUnknown, NewPurchase, PurchaseAnswer, Standing, UserUnknown
 from cashback.purchases.rules import encode_lines, told
-from cashback.purchases.service.naming import problems_of_names
+from cashback.purchases.service.naming import names_of, problems_of_names
 from cashback.purchases.service.once import Applied
-from cashback.purchases.service.parking import catch_up, keep_out, waiting
-from cashback.purchases.store import purchases as store
+from cashback.purchases.service.parking import PARKED_FOR, catch_up, with_parts
+from cashback.purchases.store import recording as store
+from cashback.purchases.store import screening
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
@@ -35,28 +36,29 @@ class Recording:
     def __init__(self, now: datetime, rulesets: ledger.PublishedRulesets) -> None:
         """Record as of `now`, by rules that `rulesets` keeps from one batch to the next."""
         self._now, self._rulesets = now, rulesets
-        self._standing: dict[str, Standing] = {}
+        self._standing: Mapping[str, Standing] = {}
 
     async def screen(self, tx: Tx, commands: Sequence[NewPurchase]) -> list[Rejected | None]:
-        """Refuse what names nobody, or has another's name; from now on nothing is parked for the others."""
+        """Refuse what names nobody, or has another's name; from now on nothing is parked for any of them."""
         users = sorted({purchase.user_id for purchase in commands})
         merchants = sorted({purchase.merchant_id for purchase in commands})
-        self._standing = await store.standing(tx, users=users, merchants=merchants)
-        refusals = [
-            self._refusal(purchase) or problem
-            for purchase, problem in zip(commands, await problems_of_names(tx, commands), strict=True)
-        ]
-        await keep_out(tx, [one for one, refusal in zip(commands, refusals, strict=True) if refusal is None])
-        return refusals
+        # Before the keys are reserved: who parks refunds holds up recordings first and reserves keys then.
+        met = await screening.meet(tx, users=users, merchants=merchants, names=names_of(commands))
+        self._standing = met.standing
+        problems = await problems_of_names(tx, commands, met.named)
+        return [self._refusal(purchase) or problem for purchase, problem in zip(commands, problems, strict=True)]
 
     async def apply(self, tx: Tx, commands: Sequence[NewPurchase]) -> Applied:
         """Store the purchases with their cashback; the events come last."""
         ids = [new_id("pur") for _ in commands]
         received = [purchase.received_at or self._now for purchase in commands]
-        parked = await waiting(tx, commands, now=self._now)
-        await store.insert(
-            tx, commands, [encode_lines(purchase.lines) for purchase in commands], ids, received, at=self._now
-        )
+        rows = [
+            store.Stored(id_, purchase, received_at, encode_lines(purchase.lines))
+            for id_, purchase, received_at in zip(ids, commands, received, strict=True)
+        ]
+        # Nothing is parked for them since they were screened.
+        waited = await store.insert(tx, rows, at=self._now, since=self._now - PARKED_FOR)
+        parked = [with_parts(refund, parts) for refund, parts in waited]
         claims = [
             self._claim(purchase, id_, received_at)
             for purchase, id_, received_at in zip(commands, ids, received, strict=True)

@@ -15,6 +15,7 @@ from cashback.kernel.mistakes import first_of
 from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundUnknown
 from cashback.purchases.rules import problem_of_key, problem_of_refund
+from cashback.purchases.service.alone import do_alone
 from cashback.purchases.service.once import Once, Result
 from cashback.purchases.service.parked_answers import read_refund, unapplied_answer
 from cashback.purchases.service.patience import Patience
@@ -100,9 +101,11 @@ class Refunds:
     async def _do(self, refunds: Sequence[NewRefund], patience: Patience) -> list[Result]:
         """Make sound refunds in one transaction."""
         now = self._clock.now()
-        once = Once(self._database, partial(Refunding, now), now=now, patience_ms=patience.left_ms)
+        refunding, patience_ms = partial(Refunding, now), patience.left_ms
         with patience.spent():
-            return await once.do(refunds)
+            if len(refunds) == 1:
+                return [await do_alone(self._database, refunding, refunds[0], now=now, patience_ms=patience_ms)]
+            return await Once(self._database, refunding, now=now, patience_ms=patience_ms).do(refunds)
 
 
 def _outcome(result: Result) -> Outcome:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.ids import is_id
+from cashback.kernel.seats import Seats
 from cashback.ledger import BalanceAt, Statement, Statements
 from cashback.purchases.model import UserUnknown
 from cashback.purchases.service.people import People
-from cashback.purchases.service.seats import Seats
 
 __all__ = ["BalanceAt", "Statement", "UserStatements"]
 

@@ -18,7 +18,8 @@ from cashback.kernel.telemetry import logger
 from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.refunds import DebtWriteOff, WriteOffAnswer
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
-from cashback.purchases.service.once import PATIENT_MS, Applied, Once
+from cashback.purchases.service.alone import do_alone
+from cashback.purchases.service.once import Applied
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 log = logger(__name__)
@@ -41,7 +42,7 @@ class DebtWriteOffs:
         if problem := first_of(problem_of_key(command), _problem(command), problem_of_signature(command)):
             return Refused(problem)
         now = self._clock.now()
-        [result] = await Once(self._database, partial(_WriteOff, now), now=now, patience_ms=PATIENT_MS).do([command])
+        result = await do_alone(self._database, partial(_WriteOff, now), command, now=now)
         if isinstance(result, Rejected):
             return Refused(result)
         if isinstance(result, CashbackError):

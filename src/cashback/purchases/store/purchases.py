@@ -1,17 +1,11 @@
 """Purchases, and who they name."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final
 
-from psycopg import errors
 from psycopg.rows import TupleRow
 
 from cashback.kernel.db import Tx
-from cashback.purchases.model import NewPurchase, Purchase, PurchaseExists, Standing
-from cashback.purchases.store.refunds import Name
-
-_REFERENCE_ONCE: Final = "purchase_reference_once"
+from cashback.purchases.model import Purchase, Standing
 
 
 async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) -> dict[str, Standing]:
@@ -32,68 +26,6 @@ async def standing(tx: Tx, *, users: Sequence[str], merchants: Sequence[str]) ->
         row[0]: Standing(may_earn=row[1], tier=row[2], mcc=row[3], owners=tuple(row[4]))
         for row in await cursor.fetchall()
     }
-
-
-async def named(tx: Tx, names: Sequence[Name]) -> dict[Name, str]:
-    """Return the id of the purchase that each of these names stands for; one that stands for none is left out."""
-    cursor = await tx.execute(
-        """
-        select merchant_id, reference, purchase.id
-        from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
-        join purchases.purchases as purchase using (merchant_id, reference)
-        where is_named
-        """,
-        {"merchants": [merchant for merchant, _ in names], "references": [reference for _, reference in names]},
-    )
-    return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
-
-
-async def insert(
-    tx: Tx,
-    purchases: Sequence[NewPurchase],
-    lines: Sequence[bytes | None],
-    purchase_ids: Sequence[str],
-    received_at: Sequence[datetime],
-    *,
-    at: datetime,
-) -> None:
-    """Store purchases under the given ids, each with its lines as a document.
-
-    In the order of their names, so two of these never wait for each other.
-
-    Raises:
-        PurchaseExists: another transaction gave one of the names to a purchase of its own; `tx` is spoilt.
-    """
-    try:
-        await tx.execute(
-            """
-            insert into purchases.purchases (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at,
-                                             received_at, created_at, lines)
-            select id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, %(at)s, lines
-            from unnest(
-                %(ids)b::text[], %(merchants)b::text[], %(users)b::text[], %(references)b::text[],
-                %(amounts)b::bigint[], %(currencies)b::text[], %(occurred)b::timestamptz[],
-                %(received)b::timestamptz[], %(lines)b::bytea[]
-            ) as given (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at, lines)
-            order by merchant_id, reference collate "C"
-            """,
-            {
-                "ids": list(purchase_ids),
-                "merchants": [purchase.merchant_id for purchase in purchases],
-                "users": [purchase.user_id for purchase in purchases],
-                "references": [purchase.reference for purchase in purchases],
-                "amounts": [purchase.amount_minor for purchase in purchases],
-                "currencies": [purchase.currency for purchase in purchases],
-                "occurred": [purchase.occurred_at for purchase in purchases],
-                "received": list(received_at),
-                "lines": list(lines),
-                "at": at,
-            },
-        )
-    except errors.UniqueViolation as cause:
-        if cause.diag.constraint_name != _REFERENCE_ONCE:
-            raise
-        raise PurchaseExists("another purchase has this reference", pointer="/reference") from cause
 
 
 async def read(tx: Tx, purchase_id: str) -> Purchase | None:

@@ -71,21 +71,6 @@ async def close_parking(tx: Tx, merchant_ids: Sequence[str]) -> None:
     )
 
 
-async def pass_parking(tx: Tx, merchant_ids: Sequence[str]) -> None:
-    """Have nobody park refunds of these merchants until `tx` ends; who is parking one is waited for."""
-    await tx.execute(
-        """
-        select pg_advisory_xact_lock_shared(hashtext('purchases:parking'), stripe)
-        from (
-            select distinct hashtext(merchant) & %(last_stripe)s as stripe
-            from unnest(%(merchants)b::text[]) as merchant
-            order by stripe
-        ) as concerned
-        """,
-        {"merchants": list(merchant_ids), "last_stripe": STRIPES - 1},
-    )
-
-
 async def taken(tx: Tx, names: Sequence[Name]) -> set[Name]:
     """Return which of these names stand for a refund already, parked ones included."""
     cursor = await tx.execute(
@@ -192,31 +177,6 @@ async def park(
     )
 
 
-async def lock_parked(tx: Tx, names: Sequence[Name], *, since: datetime) -> list[tuple[ParkedRefund, bytes | None]]:
-    """Return what waits for purchases that their merchants call so, parked after `since`, in order and locked.
-
-    Each with the document of its lines.
-    """
-    cursor = await tx.execute(
-        """
-        select parked.id, merchant_id, purchase_reference, parked.reference, kind, reason, amount_minor, lines,
-               traceparent, parked_at, outcome
-        from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, purchase_reference)
-        join purchases.parked_refunds as parked using (merchant_id, purchase_reference)
-        where ended_at is null
-          and parked_at > %(since)s
-        order by position
-        for update of parked
-        """,
-        {
-            "merchants": [merchant for merchant, _ in names],
-            "references": [reference for _, reference in names],
-            "since": since,
-        },
-    )
-    return [(_parked(row), row[7]) for row in await cursor.fetchall()]
-
-
 async def end_parked(tx: Tx, outcomes: Mapping[str, str], *, at: datetime) -> None:
     """Note what became of refunds that had waited: `applied`, or the code of why they were refused."""
     await tx.execute(
@@ -257,10 +217,10 @@ async def read_parked(tx: Tx, refund_ids: Sequence[str]) -> dict[str, tuple[Park
         """,
         {"ids": list(refund_ids)},
     )
-    return {row[0]: (_parked(row), row[7]) for row in await cursor.fetchall()}
+    return {row[0]: (parked_of(row), row[7]) for row in await cursor.fetchall()}
 
 
-def _parked(row: TupleRow) -> ParkedRefund:
+def parked_of(row: TupleRow) -> ParkedRefund:
     """Return one row as a refund that waits, its lines left out."""
     refund = NewRefund(
         owner=OPERATOR,

@@ -4,7 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cashback.purchases.model import Overloaded
+from cashback.kernel.errors import Unavailable
+
+
+class Overloaded(Unavailable):
+    """So much is waiting or under way that nothing more is taken; try again shortly."""
+
+    code = "overloaded"
 
 
 class Seats:

@@ -185,7 +185,8 @@ async def opened(rest: Rest, operator: Caller) -> Belongings:
     keys = [await _made(keeper, "/v1/api-keys", {"label": "of a test"}) for _ in range(2)]
     clerk, references = rest.caller(keys[0]["secret"]), [new_key(), new_key()]
     bought = [await _made(clerk, "/v1/purchases", a_purchase(user, reference=one)) for one in references]
-    returned = [await _made(keeper, "/v1/refunds", {**_BACK, "purchase_id": one["id"]}) for one in bought]
+    back = [{**_BACK, "purchase_id": one["id"], "reference": one["reference"]} for one in bought]
+    returned = [await _made(keeper, "/v1/refunds", body) for body in back]
     parked = [await _made(keeper, "/v1/refunds", {**_BACK, "purchase_reference": new_key()}) for _ in range(2)]
     sought = {"url": _URL, "types": [_REFUNDED]}
     endpoints = [await _made(keeper, "/v1/webhooks/endpoints", sought) for _ in range(2)]

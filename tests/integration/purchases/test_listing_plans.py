@@ -12,7 +12,7 @@ from cashback.kernel.walk import WALK_MAX
 from cashback.ledger.model import State
 from cashback.ledger.model.listing import CashbackFilter
 from cashback.ledger.store import listing as cashbacks
-from cashback.ledger.store import numbered
+from cashback.ledger.store import numbered, readings
 from cashback.ledger.store.listing import FEW_MAX
 from cashback.purchases.model.listing import PurchaseFilter, UserFilter
 from cashback.purchases.store import listing
@@ -110,6 +110,17 @@ async def test_what_a_user_earned_at_a_merchant_is_found_among_that_alone(
     assert "cashback_bought" in explained.indexes() <= indexes
     assert explained.is_by_indexes()
     assert explained.rows_read() <= most
+
+
+async def test_what_a_user_has_is_summed_up_by_the_index_that_lists_it(world: World) -> None:
+    """One index of users is enough: each further one is written for every purchase and every step."""
+    async with world.api.transaction() as tx:
+        explained = Explained(tx)
+        sums = await readings.state_sums_of_user(cast("Tx", explained), ONE_USER)
+    assert sum(each.cashbacks for each in sums.values()) == 20
+    assert explained.indexes() == {"cashback_listed_of_user"}
+    assert explained.rows_read() == 20
+    assert await world.one("select to_regclass('ledger.cashback_of_user')") is None
 
 
 @pytest.mark.parametrize("merchant_id,index", [(None, "cashback_mint_number_once"), *OWN_MINTS])

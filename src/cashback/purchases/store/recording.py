@@ -56,7 +56,7 @@ async def insert(
                 order by merchant_id, reference collate "C"
             )
             select parked.id, parked.merchant_id, purchase_reference, parked.reference, kind, reason,
-                   parked.amount_minor, parked.lines, traceparent, parked_at, position, outcome
+                   parked.amount_minor, parked.lines, traceparent, parked_at, outcome
             from given
             join purchases.parked_refunds as parked
               on parked.merchant_id = given.merchant_id

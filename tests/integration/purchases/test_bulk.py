@@ -162,6 +162,27 @@ async def test_a_part_waits_for_room_before_it_is_turned_away(world: World, monk
 
 
 @pytest.mark.invariant("I7")
+async def test_what_a_bulk_has_just_recorded_is_no_replay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there was no room for its second batch at first: the first one is not asked for again (I7)."""
+    bulk = a_bulk(await world.user(), await world.merchant(), 20)
+    narrow = Purchases(world.api, clock=world.clock, limits=Limits(batch_max=10))
+    submit, asked = narrow._committer.submit, list[int]()
+
+    async def crowded(purchases: Sequence[NewPurchase]) -> list[Outcome]:
+        """Have no room the second time."""
+        asked.append(len(purchases))
+        if len(asked) == 2:
+            raise Overloaded("full")
+        return await submit(purchases)
+
+    monkeypatch.setattr(narrow._committer, "submit", crowded)
+    outcomes = await bulks_of(world, narrow).record(bulk)
+    await narrow.close()
+    assert [isinstance(one, Recorded) and one.is_replay for one in outcomes] == [False] * 20
+    assert asked == [10, 10, 10]
+
+
+@pytest.mark.invariant("I7")
 async def test_one_bulk_in_two_processes_at_once_is_recorded_once(world: World, dsns: Dsns) -> None:
     """Eight times: whoever waits too long is told that the first is being answered, and finds it answered then (I7)."""
     await world.programme()

@@ -71,8 +71,9 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
         strayed = cashback("mint", "list", settings=before)
         assert strayed.code == EXIT_UNAVAILABLE
         assert strayed.err == (
-            "cashback: database_unavailable: the database did not answer: nothing listens at its address; the `cashback"
-            f" dev` of these settings was started anew: load them again: set -a; . {folder}/dev.env; set +a\n"
+            "cashback: database_unavailable: the database did not answer: nothing listens at its address; the addresses"
+            " here are not those in the `dev.env` of their `cashback dev`: load them again:"
+            f" set -a; . {folder}/dev.env; set +a\n"
         )
         resumed = cashback("chain", "resume", "--by", "bob", "--reason", "back again", settings=settings)
         assert resumed.code == 0, resumed.err

@@ -172,15 +172,23 @@ async def _rotate(
 
 async def _revoke(keys: Any, key_id: str) -> dict[str, Any]:  # noqa: ANN401  # imported late
     """Revoke a key and return it as a record."""
-    return msgspec.structs.asdict(await keys.revoke(key_id))
+    return _record(await keys.revoke(key_id))
 
 
 async def _list(keys: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # imported late
     """Return every key as a record."""
-    return [msgspec.structs.asdict(key) for key in await keys.list_keys()]
+    return [_record(key) for key in await keys.list_keys()]
 
 
 def _new(key: Any, secret: Any) -> dict[str, Any]:  # noqa: ANN401  # imported late
     """Return a new key with its secret as a record."""
-    told = {name: getattr(key, name) for name in ("id", "scope", "label", "scopes", "expires_at", "replaces")}
-    return {**told, "secret": secret.value}
+    record = _record(key)
+    shown = ("id", "scope", "label", "scopes", "expires_at", "rate_per_s", "burst", "replaces")
+    return {**{name: record[name] for name in shown}, "secret": secret.value}
+
+
+def _record(key: Any) -> dict[str, Any]:  # noqa: ANN401  # imported late
+    """Return a key as a record, with how often it may ask in the words of the options; empty is as its kind may."""
+    record = msgspec.structs.asdict(key)
+    rate = record.pop("rate")
+    return {**record, "rate_per_s": rate and rate.per_s, "burst": rate and rate.burst}

@@ -53,7 +53,7 @@ def _outdated(file: Path, environ: Mapping[str, str]) -> str:
     except OSError:
         return ""
     loading = _loading(shlex.quote(str(file)))
-    anew = f"; the `cashback dev` of these settings was started anew: load them again: {loading}"
+    anew = f"; the addresses here are not those in the `{NAME}` of their `cashback dev`: load them again: {loading}"
     return "" if _is_as_loaded(text, environ) else anew
 
 

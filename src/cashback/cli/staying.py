@@ -20,8 +20,9 @@ _SWITCHES: Final = frozenset({"adapter", "worker-mint"})
 """The processes that can be halted, each by a switch of its own."""
 _CHECK: Final = "minting"
 """The check of `/readyz` by which they tell it."""
-_HALTED: Final = ("minting is halted: ", "minting is halted by ")
-"""How they begin to tell it, the adapter and the mint worker; the reason follows."""
+_BY_HAND: Final = "minting is halted by hand"
+_SEEN: Final = "minting is halted: "
+"""How both begin to tell it: a person's order, or the reason, which follows."""
 
 
 class Halts:
@@ -71,15 +72,15 @@ def stay(stack: "Stack", ending: Ending, *, again_by: str, told_of: Mapping[str,
 def halt_of(readiness: Mapping[str, str] | None) -> str | None:
     """Return what a process says of a halt, "" when it says of none; None when it does not say.
 
-    >>> halt_of({"minting": "minting is halted: by_hand"}), halt_of({})
-    ('minting is halted: by_hand', '')
+    >>> halt_of({"minting": "minting is halted by hand"}), halt_of({})
+    ('minting is halted by hand', '')
     >>> halt_of({"minting": "no answer within 1 s"}), halt_of(None)
     (None, None)
     """
     if readiness is None:
         return None
     text = readiness.get(_CHECK, "")
-    return text if not text or text.startswith(_HALTED) else None
+    return text if not text or text.startswith((_BY_HAND, _SEEN)) else None
 
 
 def _mended(text: str) -> str:
@@ -87,8 +88,8 @@ def _mended(text: str) -> str:
     from cashback.chain.rules.attention import mended_by
 
     # The mint worker says after a colon what else it knows.
-    reason, _, _ = text.removeprefix(_HALTED[0]).removeprefix(_HALTED[1]).partition(":")
-    return mended_by(reason)
+    reason, _, _ = text.removeprefix(_SEEN).partition(":")
+    return mended_by("by_hand" if text.startswith(_BY_HAND) else reason)
 
 
 def how_it_ended(code: int | None, log: Path) -> str:

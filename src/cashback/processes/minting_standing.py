@@ -33,7 +33,7 @@ async def look(dsn: Secret, *, name: str) -> MintingStanding:
 def concerns(standing: MintingStanding) -> list[str]:
     """Return what of it needs a person, one sentence each; empty when nothing does."""
     found = [
-        f"the mint worker is halted by {one.raised_by or 'itself'}: {one.kind.value}: {one.detail};"
+        f"the mint worker is halted by {one.raised_by or f'itself: {one.kind.value}'}: {one.detail};"
         f" {mended_by(one.kind.value)}"
         for one in standing.halts
     ]

@@ -59,20 +59,21 @@ def test_a_folder_that_was_left_halted_comes_up_and_says_how_to_lift_it(
         halted = cashback("chain", "halt", "--by", "alice", "--reason", "going home", settings=before)
         assert halted.code == 0, halted.err
         first.await_said(
-            "· adapter: minting is halted: by_hand; once that is mended, `cashback chain resume --reason WHY`"
+            "· adapter: minting is halted by hand; once that is mended, `cashback chain resume --reason WHY`"
         )
-        first.await_said("· worker-mint: minting is halted by by_hand: going home; once that is mended")
+        first.await_said("· worker-mint: minting is halted by hand: going home; once that is mended")
     with dev_in(folder, tmp_path / "second", anvil_program) as second:
         settings = settings_in(folder / "dev.env")
         assert settings["CASHBACK_ADAPTER_ADDRESS"] in second.printed
-        assert "adapter, minting      minting is halted: by_hand" in second.printed
-        assert "worker-mint, minting  minting is halted by by_hand: going home" in second.printed
+        assert "adapter, minting      minting is halted by hand" in second.printed
+        assert "worker-mint, minting  minting is halted by hand: going home" in second.printed
         assert 'cashback chain resume --reason "why"' in second.printed
         strayed = cashback("mint", "list", settings=before)
         assert strayed.code == EXIT_UNAVAILABLE
         assert strayed.err == (
-            "cashback: database_unavailable: the database did not answer: nothing listens at its address; the `cashback"
-            f" dev` of these settings was started anew: load them again: set -a; . {folder}/dev.env; set +a\n"
+            "cashback: database_unavailable: the database did not answer: nothing listens at its address; the addresses"
+            " here are not those in the `dev.env` of their `cashback dev`: load them again:"
+            f" set -a; . {folder}/dev.env; set +a\n"
         )
         resumed = cashback("chain", "resume", "--by", "bob", "--reason", "back again", settings=settings)
         assert resumed.code == 0, resumed.err

@@ -227,8 +227,12 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(dev: Dev, ask: Ask, cash
 
 
 def test_a_key_may_ask_as_often_as_it_was_made_for(dev: Dev, ask: Ask) -> None:
-    """Every answer tells it."""
+    """Every answer tells it, and so do the verbs, also of a key that replaces it."""
     made = ask("keys", "create", "--operator", "--label", "slow", "--rate-per-s", "3", "--burst", "7")
+    turned = ask("keys", "rotate", made["id"])
+    listed = {key["id"]: key for key in ask("keys", "list")}
+    for told in (made, turned, listed[made["id"]], listed[turned["id"]]):
+        assert (told["rate_per_s"], told["burst"]) == (3, 7)
     headers = {"Authorization": f"Bearer {made['secret']}"}
     answer = httpx.get(f"{dev.settings['CASHBACK_API_URL']}/v1/programmes/current", headers=headers)
     assert (answer.status_code, answer.headers["ratelimit-policy"]) == (200, '"key";q=7;w=3')

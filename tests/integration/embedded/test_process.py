@@ -114,7 +114,7 @@ def a_process_that_says(answer: str, *, tmp_path: Path, settings: dict[str, str]
 @pytest.mark.usefixtures("stands_soon")
 def test_a_process_that_waits_for_a_person_is_up_and_tells_for_what(tmp_path: Path, settings: dict[str, str]) -> None:
     """Only the checks that are named: whoever lifts a halt needs the process that is halted."""
-    said = {"minting": "minting is halted: by_hand"}
+    said = {"minting": "minting is halted by hand"}
     answer = json.dumps({"status": "not ready", "problems": said})
     with a_process_that_says(answer, tmp_path=tmp_path, settings=settings, within_s=60) as process:
         assert process.problems == said

@@ -16,7 +16,7 @@ async def test_a_person_halts_submission_and_lifts_it(world: World) -> None:
     assert (told.kind, told.raised_by, told.detail) == ("by_hand", "alice", "a drill")
     await world.take(request(1))
     assert await world.submitter().submit_due() == 0
-    with pytest.raises(MintingHalted, match="by_hand: a drill"):
+    with pytest.raises(MintingHalted, match="halted by hand: a drill"):
         await Halts(world.database).check()
     assert await operator.lift(by="bob", because="it is over") == [told]
     assert await world.submitter().submit_due() == 1

@@ -216,7 +216,7 @@ async def test_a_halt_says_so_and_a_person_lifts_it(world: World) -> None:
     """The probe turns red, the page lists why, and afterwards everything that waited is submitted."""
     await world.take(request(1), request(1, cashback_id=cashback(9)))
     halts = Halts(world.database)
-    with pytest.raises(MintingHalted, match="foreign_fingerprint"):
+    with pytest.raises(MintingHalted, match="halted: foreign_fingerprint: "):
         await halts.check()
     assert [halt.cashback_id for halt in await Halts(world.auditor).list_open()] == [cashback(9)]
     operator = Halts(world.operator)

@@ -43,8 +43,8 @@ def test_nothing_is_told_about_addresses_that_are_right(loaded: dict[str, str]) 
     assert next_step(Rejected("no"), loaded | {"CASHBACK_API_URL": "http://127.0.0.1:1"}) == ""
 
 
-def test_addresses_of_an_earlier_start_are_told_as_such(loaded: dict[str, str]) -> None:
-    """The file beside the clock has others by now; any of them is enough."""
+def test_addresses_that_are_not_in_the_file_are_told_as_such(loaded: dict[str, str]) -> None:
+    """Of an earlier start, or set by hand, which nobody knows; any of them is enough."""
     folder = Path(loaded["CASHBACK_CLOCK_PATH"]).parent
     for name, value in (
         ("CASHBACK_API_URL", "http://127.0.0.1:1"),
@@ -52,7 +52,7 @@ def test_addresses_of_an_earlier_start_are_told_as_such(loaded: dict[str, str]) 
     ):
         told = next_step(AWAY, loaded | {name: value})
         assert told == (
-            "; the `cashback dev` of these settings was started anew: load them again:"
+            "; the addresses here are not those in the `dev.env` of their `cashback dev`: load them again:"
             f" set -a; . '{folder}/dev.env'; set +a"
         )
 

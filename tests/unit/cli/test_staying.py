@@ -24,8 +24,8 @@ def test_an_exit_code_and_a_signal_are_told_apart(code: int, said: str) -> None:
     assert how_it_ended(code, LOG) == said
 
 
-BY_HAND = "minting is halted: by_hand"
-OWN = "minting is halted by by_hand: a drill"
+BY_HAND = "minting is halted by hand"
+OWN = "minting is halted by hand: a drill"
 LIFTED = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
 
 
@@ -51,7 +51,7 @@ def test_a_halt_for_another_reason_is_said_as_well() -> None:
 @pytest.mark.parametrize("kind", ["cursor_ahead", "cursor_foreign"])
 def test_a_halt_of_the_mint_worker_is_said_with_what_mends_it_too(kind: str) -> None:
     """It tells more than the reason; here the adapter's database was restored, and lifting alone would hide that."""
-    text = f"minting is halted by {kind}: outcomes were applied up to 7 of epoch epo_1; the stream ends at 3"
+    text = f"minting is halted: {kind}: outcomes were applied up to 7 of epoch epo_1; the stream ends at 3"
     [said] = Halts({}).news({"worker-mint": text})
     assert said.startswith(f"worker-mint: {text}; the chain database is older than what minting has read")
     halted, recovered, lifted = (said.index(f"`cashback chain {verb} ") for verb in ("halt", "recover", "resume"))

@@ -69,6 +69,15 @@ def worries(view: AdapterView) -> list[str]:
     return found
 
 
+def halted_for(reason: str) -> str:
+    """Return that minting is halted, and why: a reason has a row in the runbook, a person's order says so itself.
+
+    >>> halted_for("by_hand"), halted_for("unknown_mint")
+    ('minting is halted by hand', 'minting is halted: unknown_mint')
+    """
+    return "minting is halted by hand" if reason == "by_hand" else f"minting is halted: {reason}"
+
+
 def mended_by(reason: str) -> str:
     """Return what a person does about a halt for this reason, and what lifts it.
 

@@ -5,6 +5,7 @@ from typing import Final
 from prometheus_client import Gauge
 
 from cashback.chain.model import Halt, MintingHalted, NotHalted, Person
+from cashback.chain.rules.attention import halted_for
 from cashback.chain.store import halts, network
 from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Invalid
@@ -58,7 +59,7 @@ class Halting:
         """
         reason = await self.look()
         if reason is not None:
-            raise MintingHalted(f"minting is halted: {reason}")
+            raise MintingHalted(halted_for(reason))
 
     async def halt_by_hand(self, *, by: Person, detail: str) -> list[Halt]:
         """Halt minting in the name of a person; return every halt that is open now, oldest first.

@@ -42,7 +42,7 @@ class Halts:
         found = await self.list_open()
         metrics.halted.set(bool(found))
         if found:
-            raise MintingHalted(f"minting is halted by {found[0].kind.value}: {found[0].detail}", open=len(found))
+            raise MintingHalted(f"minting is halted{_told(found[0])}", open=len(found))
 
     async def list_open(self) -> list[Halt]:
         """Return the open halts, oldest first, at most 100."""
@@ -81,6 +81,12 @@ class Halts:
         if lifted:
             log.warning("minting.resumed", halts=len(lifted), by=by, why=because)
         return lifted
+
+
+def _told(found: Halt) -> str:
+    """Return by whom or why minting is halted; of what was seen the kind too, which has a row in the runbook."""
+    by_hand = found.kind is HaltKind.BY_HAND
+    return f" by hand: {found.detail}" if by_hand else f": {found.kind.value}: {found.detail}"
 
 
 def check_order(by: str, words: str) -> None:

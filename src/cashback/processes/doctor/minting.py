@@ -1,6 +1,6 @@
 """How minting stands: the adapter and its chain, the two switches that halt it, and whether a worker is at work."""
 
-from cashback.chain.rules.attention import mended_by
+from cashback.chain.rules.attention import halted_for, mended_by
 from cashback.kernel.config import Secret
 from cashback.kernel.errors import CashbackError
 from cashback.ledger.gateway import Adapter
@@ -47,7 +47,7 @@ async def adapter(settings: Settings) -> str:
     async with Adapter.open(settings.adapter_address, tls=settings.client_tls) as caller:
         status = await caller.status()
     if status.halted_reason:
-        raise MintingHalted(f"minting is halted: {status.halted_reason}; {mended_by(status.halted_reason)}")
+        raise MintingHalted(f"{halted_for(status.halted_reason)}; {mended_by(status.halted_reason)}")
     if unwell := [f"{one.name}: {one.problem}" for one in status.endpoints if not one.is_healthy]:
         alive = len(status.endpoints) - len(unwell)
         which = f"{alive} of {len(status.endpoints)} nodes answer" if alive else "no node of the chain answers"

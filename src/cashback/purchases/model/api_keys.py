@@ -19,7 +19,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """An API key without its secret; `merchant_id` is set exactly when `scope` is `merchant`.
 
     Without `scopes` it may do all that its kind may, without an end it opens until it is revoked. `replaces` is the key
-    that it was rotated from, `created_by` the one that asked for it over REST.
+    that it was rotated from, `created_by` the one that asked for it over REST. Without a `rate` it may ask as often as
+    its kind may.
     """
 
     id: str
@@ -32,6 +33,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     replaces: str | None = None
     created_by: str | None = None
+    rate: Rate | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether it still opens something."""

@@ -93,6 +93,7 @@ class ApiKeys:
             revoked_at=None,
             scopes=named,
             expires_at=expires_at,
+            rate=rate,
         )
         async with self.database.transaction() as tx:
             secret = await self.make(tx, key, rate=rate)

@@ -43,7 +43,8 @@ async def revoke(tx: Tx, key_id: str, *, at: datetime) -> ApiKey | None:
         update purchases.api_keys
         set revoked_at = coalesce(revoked_at, %(at)s)
         where id = %(id)s
-        returning id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by
+        returning id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
+            rate_per_s, burst
         """,
         {"id": key_id, "at": at},
     )
@@ -56,7 +57,7 @@ async def read(tx: Tx, key_id: str) -> Opened | None:
     cursor = await tx.execute(
         """
         select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
-            secret_hmac, rate_per_s, burst
+            rate_per_s, burst, secret_hmac
         from purchases.api_keys
         where id = %(id)s
         """,
@@ -65,14 +66,16 @@ async def read(tx: Tx, key_id: str) -> Opened | None:
     row = await cursor.fetchone()
     if row is None:
         return None
-    return Opened(key=_key(row), hmac=bytes(row[10]), rate=None if row[11] is None else _rate(row[11], row[12]))
+    key = _key(row)
+    return Opened(key=key, hmac=bytes(row[12]), rate=key.rate)
 
 
 async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
     """Return the newest keys, revoked ones included."""
     cursor = await tx.execute(
         """
-        select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by
+        select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
+            rate_per_s, burst
         from purchases.api_keys
         order by created_at desc, id
         limit %(limit)s
@@ -153,7 +156,8 @@ async def page(tx: Tx, *, merchant_id: str | None, before: str | None, limit: in
     """Return keys of one merchant, or everybody's, from before an id downwards: about the newest first."""
     cursor = await tx.execute(
         """
-        select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by
+        select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
+            rate_per_s, burst
         from purchases.api_keys
         where (%(merchant)s::text is null or merchant_id = %(merchant)s)
           and (%(before)s::text is null or id < %(before)s)
@@ -183,4 +187,5 @@ def _key(row: tuple[Any, ...]) -> ApiKey:
         expires_at=row[7],
         replaces=row[8],
         created_by=row[9],
+        rate=None if row[10] is None else _rate(row[10], row[11]),
     )

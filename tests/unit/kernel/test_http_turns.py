@@ -135,7 +135,7 @@ async def test_only_large_bodies_take_a_seat(monkeypatch: pytest.MonkeyPatch) ->
             body=given(body),
         )
         try:
-            return await JsonRequest.json(request)  # type: ignore[arg-type]
+            return await JsonRequest.json(request)  # type: ignore[arg-type]  # what it needs of one
         except CashbackError as error:
             return error.code
 

@@ -43,6 +43,7 @@ class Proxy:
         self._stale_at: int | None = None
         self._blocks_max: int | None = None
         self._of_trials: Whim = "pass"
+        self._trials_left: int | None = None
         self._trial_met = asyncio.Event()
         self._lies: dict[str, Lie | None] = {}
         self._tags: dict[str, dict[str, Any] | None] = {}
@@ -73,9 +74,9 @@ class Proxy:
         """Refuse questions for logs of more blocks than so many, as providers do."""
         self._blocks_max = blocks
 
-    def whim_of_trials(self, whim: Whim) -> None:
-        """Let every trial of a call, which is an `eth_call` with its own gas, meet this whim."""
-        self._of_trials = whim
+    def whim_of_trials(self, whim: Whim, *, times: int | None = None) -> None:
+        """Let trials of a call, which are `eth_call`s with their own gas, meet this whim: the next ones, or every."""
+        self._of_trials, self._trials_left = whim, times
 
     async def trials_met(self, times: int) -> None:
         """Return once so many trials more were answered by their whim."""
@@ -188,11 +189,19 @@ class Proxy:
             if last - first + 1 > self._blocks_max:
                 return _TOO_MUCH
         if method == "eth_call" and "gas" in call["params"][0] and self._of_trials != "pass":
-            self._trial_met.set()
-            return self._of_trials
+            return self._whim_of_trial()
         if self._whims.get(method):
             return self._whims[method].pop(0)
         return self._lasting.get(method, self._lasting.get("*", "pass"))
+
+    def _whim_of_trial(self) -> Whim:
+        """Return what the trial of a call meets, and count it where only some are to meet it."""
+        if self._trials_left == 0:
+            return "pass"
+        if self._trials_left is not None:
+            self._trials_left -= 1
+        self._trial_met.set()
+        return self._of_trials
 
 
 def _well(answer: object) -> Http:

@@ -156,6 +156,23 @@ async def test_nothing_is_signed_that_no_node_has_tried(settings: adapter.Settin
             await bench.settled([1, 2])
 
 
+@pytest.mark.invariant("I4")
+async def test_nobody_is_held_for_what_a_node_says_while_it_takes_a_block_in(settings: adapter.Settings) -> None:
+    """It tried two calls on the state behind the block with the clock before it: the first of two mints, and alone."""
+    panic = {"error": {"code": 3, "message": "execution reverted: panic (0x11)", "data": f"0x4e487b71{0x11:064x}"}}
+    async with (
+        Proxy.before(settings.rpc_urls[0]) as proxy,
+        assembled(msgspec.structs.replace(settings, rpc_urls=(proxy.url,))) as bench,
+    ):
+        await bench.submit(mint(1), mint(2))
+        await bench.ripe()
+        proxy.whim_of_trials(panic, times=2)
+        async with running(*loops(bench)):
+            await bench.settled([1, 2])
+        assert await calls(bench) == [(2, False)]
+        assert await bench.rows("select count(*) from chain.mints where held_at is not null") == [(0,)]
+
+
 async def test_of_three_endpoints_one_that_calls_everything_poison_is_outvoted(settings: adapter.Settings) -> None:
     """A verdict that withholds somebody's money is a quorum's."""
     async with Proxy.before(settings.rpc_urls[0]) as liar, Proxy.before(settings.rpc_urls[0]) as honest:

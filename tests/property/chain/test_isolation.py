@@ -50,6 +50,27 @@ def test_calls_are_searched_side_by_side(sizes: list[int], data: st.DataObject) 
         assert gone == [one.number for one in group if one.number not in poison]
 
 
+@given(count=st.integers(2, 40), data=st.data())
+def test_who_fails_alone_is_tried_once_more_and_goes_if_that_was_the_nodes_fault(
+    count: int, data: st.DataObject
+) -> None:
+    """What went stays as it is; in the end each mint goes or is poison, and only those that failed twice are."""
+    whole = mints(1, count)
+    failed = data.draw(st.sets(st.integers(1, count), min_size=1))
+    poison = data.draw(st.sets(st.sampled_from(sorted(failed))))
+    search = Search(groups=(whole,))
+    while not search.is_over:
+        reasons = ["bad" if any(one.number in failed for one in group) else GOES for group in search.groups]
+        search = isolation.step(search, reasons)
+    again = isolation.again(search, whole)
+    assert [group[0].number for group in again.groups] == sorted(failed)
+    search = isolation.step(again, ["bad" if group[0].number in poison else GOES for group in again.groups])
+    assert search.is_over
+    assert {number for number, _ in search.poison} == poison
+    gone = [one.number for part in isolation.parts(whole, search) for one in part]
+    assert gone == [number for number in range(1, count + 1) if number not in poison]
+
+
 def test_mints_that_fail_only_together_are_no_poison() -> None:
     """Each half goes: they are sent apart."""
     whole = mints(1, 5)

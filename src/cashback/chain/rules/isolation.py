@@ -3,8 +3,8 @@
     [1 2 3 4 5 6 7 8]✗ ──▶ [1 2 3 4]  [5 6 7 8]✗ ──▶ [5 6]✗ [7 8] ──▶ [5]  [6]✗        6 is poison, the others go
 
 Of n mints in one call of which k are poison, at most min(2n - 1, 1 + 2k ceil(log2 n)) calls are tried, the whole one
-included, in at most 1 + ceil(log2 n) rounds; every poison entry is found. When nothing goes, whole or alone, nothing
-shows that a mint is to blame.
+included, in at most 1 + ceil(log2 n) rounds; every poison entry is found, and each is tried once more. When nothing
+goes, whole or alone, nothing shows that a mint is to blame.
 """
 
 from collections.abc import Sequence
@@ -61,6 +61,12 @@ def step(search: Search, reasons: Sequence[str]) -> Search:
         going=search.going + tuple(group for group, why in tried if why == GOES),
         poison=search.poison + tuple((group[0].number, why) for group, why in tried if why != GOES and len(group) == 1),
     )
+
+
+def again(search: Search, waiting: Sequence[Waiting]) -> Search:
+    """Return a search that is over as one with each of the `waiting` mints that failed alone to be tried once more."""
+    failed = {number for number, _ in search.poison}
+    return Search(groups=tuple((mint,) for mint in waiting if mint.number in failed), going=search.going)
 
 
 def parts(group: Group, search: Search) -> list[Group]:

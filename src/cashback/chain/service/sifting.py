@@ -2,13 +2,17 @@
 
 packed ──try──▶ all go ───────────────────────────────────────────▶ to be signed
           ├──the world stops one (paused, limit, cap, role) ──────▶ the lane waits, nothing is held
-          └──some fail ──halve and try──▶ who fails alone is held, the rest is packed and tried again ──▶ to be signed
+          └──some fail ──halve and try──▶ who fails alone, twice, is held, the rest is packed and tried ──▶ to be signed
                                 └──nothing goes, not even alone ──▶ the lane waits for `calls_refused`
 
 Nobody is held unless something went on top of the same block: else the contracts are to blame. While nothing goes, a
 few mints from all over the queue are tried beside the calls, so that many poison ones in front hide nobody for long.
+
+Nor is anybody held for one answer. A node that is just taking a block in may try a call on the state behind it with the
+clock before it, where the limit's arithmetic fails (Panic 0x11); a moment later it answers as it should.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,6 +31,9 @@ from cashback.kernel.telemetry import logger
 NUMBERS_LOGGED_MAX: Final = 20
 SCOUTS_MAX: Final = 8
 """So many other mints are tried at each look while nothing goes; a search each time would ask hundreds of questions."""
+
+DOUBT_S: Final = 0.5
+"""How long a verdict about a mint alone is doubted, longer than a block is taken in; then it is asked for once more."""
 
 HELD: Final = Counter("cashback_chain_mints_held_total", "Mints that failed alone, and were held.", ["reason"])
 TRIALS: Final = Counter("cashback_chain_trials_total", "Calls tried before anything was signed.")
@@ -71,19 +78,36 @@ class Sifter:
         if going:
             # The same one shows next time that the contracts are well, until it is in a call of its own.
             self._scouted_to = going[0].number - 1
-        search = isolation.step(Search(groups=groups), reasons[: len(calls)])
+        begun = isolation.step(Search(groups=groups), reasons[: len(calls)])
+        found = await self._isolated(begun, waiting, is_shown=bool(going), block=block)
+        if isinstance(found, Waits):
+            return found
+        self._is_scouting = not found.going
+        if not found.going and not going:
+            return Waits(isolation.CALLS_REFUSED)
+        await self._hold(found.poison)
+        whole = [call for call, group in zip(calls, groups, strict=True) if group in found.going]
+        parts = [isolation.parts(group, found) for group in groups if group not in found.going]
+        return [*whole, *await self._joined([some for some in parts if some], block)][: len(calls)]
+
+    async def _isolated(
+        self, search: Search, waiting: Sequence[Waiting], *, is_shown: bool, block: int
+    ) -> Search | Waits:
+        """Return the search when it is over; where anything goes, as `is_shown` or found, each verdict was doubted."""
+        found = await self._searched(search, block)
+        if isinstance(found, Waits) or not found.poison or not (found.going or is_shown):
+            return found
+        await asyncio.sleep(DOUBT_S)
+        return await self._searched(isolation.again(found, waiting), block)
+
+    async def _searched(self, search: Search, block: int) -> Search | Waits:
+        """Return the search when it is over, or what the lane waits for."""
         while not search.is_over:
             reasons = await self._reasons([packing.carrying(group) for group in search.groups], block)
             if waits := isolation.passing(reasons):
                 return waits
             search = isolation.step(search, reasons)
-        self._is_scouting = not search.going
-        if not search.going and not going:
-            return Waits(isolation.CALLS_REFUSED)
-        await self._hold(search.poison)
-        whole = [call for call, group in zip(calls, groups, strict=True) if group in search.going]
-        parts = [isolation.parts(group, search) for group in groups if group not in search.going]
-        return [*whole, *await self._joined([some for some in parts if some], block)][: len(calls)]
+        return search
 
     async def _reasons(self, calls: Sequence[Call], block: int) -> list[str]:
         """Return why each call would do nothing, `GOES` for those that go."""

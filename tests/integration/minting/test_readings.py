@@ -78,7 +78,7 @@ async def test_what_is_halted_and_stuck_is_told_in_sentences(world: World) -> No
     lifted = "once that is mended, `cashback chain resume --reason WHY` lifts every halt"
     drill, restored, stuck = concerns(await look(dsn, name="test"))
     assert [drill, stuck] == [
-        f"the mint worker is halted by alice: by_hand: a drill; {lifted}",
+        f"the mint worker is halted by alice: a drill; {lifted}",
         "1 stuck; `cashback mint list --state stuck` names them",
     ]
     assert restored.startswith("the mint worker is halted by itself: cursor_ahead: up to 7; the chain database is")

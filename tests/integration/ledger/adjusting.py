@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from cashback.kernel.db import Database
 from cashback.kernel.errors import Rejected
 from cashback.ledger import AdjustmentAnswer
 from cashback.purchases import Adjustments
@@ -14,9 +15,9 @@ from tests.integration.ledger.world import World, decoded, new_key
 STANDING = "state, net_minor, payable_minor, payable_units, requested_units, netted_units, debt_units, debited_minor"
 
 
-def adjustments_of(world: World) -> Adjustments:
-    """Return whoever gives and takes back by hand in this world's API."""
-    return Adjustments(world.api, clock=world.clock)
+def adjustments_of(world: World, database: Database | None = None) -> Adjustments:
+    """Return who adjusts by hand, in this world's API or in another process that has its own `database`."""
+    return Adjustments(database or world.api, clock=world.clock)
 
 
 def credit_of(user: User, programme_id: str, amount: int = 500, **changes: object) -> CreditByHand:

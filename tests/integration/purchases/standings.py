@@ -1,14 +1,16 @@
 """Blocks and deactivations as tests order them, and what purchases then earn."""
 
+from cashback.kernel.db import Database
 from cashback.purchases.model import OPERATOR, Merchant, User
 from cashback.purchases.model.standing import ActivityAnswer, BlockAnswer, MerchantActivity, UserBlock
 from cashback.purchases.service import Orders, Standings
 from tests.integration.ledger.world import World, buy, decoded, new_key
 
 
-def standings_of(world: World) -> Standings:
-    """Give who sets who may earn."""
-    return Standings(world.api, Orders(world.api, clock=world.clock))
+def standings_of(world: World, database: Database | None = None) -> Standings:
+    """Give who sets who may earn, in this world's API or in another process that has its own `database`."""
+    own = database or world.api
+    return Standings(own, Orders(own, clock=world.clock))
 
 
 def block_of(user: User, *, is_blocked: bool = True, person: str = "alice", reason: str = "fraud") -> UserBlock:

@@ -9,6 +9,7 @@ from functools import partial
 import psycopg
 import pytest
 
+from cashback.kernel.db import Database
 from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import partition_of
 from cashback.ledger import PublishedRulesets, rebalance_campaign
@@ -86,17 +87,20 @@ async def test_one_key_for_a_purchase_and_a_refund_that_is_parked_at_once_is_the
 
 @pytest.mark.invariant("I7", "I8")
 async def test_one_key_for_a_debit_and_a_refund_of_one_cashback_at_once_is_the_first_ones(world: World) -> None:
-    """Both lock the cashback before the key, so neither waits for what the other holds (I7)."""
+    """Both lock the cashback before the key, so neither of two processes waits for what the other holds (I7)."""
     await world.programme()
     [purchase] = await world.record(buy(await world.user(), await world.merchant()))
     refund = give_back(purchase, 4_000)
     debit = debit_of(purchase.cashback.id, 40, owner=refund.owner, key=refund.key)
     holds = "select from ledger.cashback_ledger where id = %s for update"
-    async with await psycopg.AsyncConnection.connect(world.dsns.superuser) as third:
+    async with (
+        Database.open(world.dsns.of("cashback_api"), name="other", connections_max=1) as other,
+        await psycopg.AsyncConnection.connect(world.dsns.superuser) as third,
+    ):
         await third.execute(holds, (purchase.cashback.id,))
         returned = asyncio.create_task(refunds_of(world).refund([refund]))
         await waiting_for_rows(world, 1)
-        taken_back = asyncio.create_task(adjustments_of(world).debit(debit))
+        taken_back = asyncio.create_task(adjustments_of(world, other).debit(debit))
         await waiting_for_rows(world, 2)
         await third.rollback()
         [first], second = await returned, await taken_back

@@ -8,6 +8,7 @@ from functools import partial
 import psycopg
 import pytest
 
+from cashback.kernel.db import Database
 from cashback.ledger import PublishedRulesets
 from cashback.purchases.model import OPERATOR, KeyReused, NewWallet, Recorded, Refused
 from cashback.purchases.model.standing import BlockAnswer
@@ -90,14 +91,17 @@ async def test_one_key_for_a_purchase_and_a_block_at_once_is_the_first_one_s(wor
 
 
 async def test_a_block_and_a_wallet_under_one_key_wait_for_each_other_in_no_circle(world: World) -> None:
-    """Both take the key before the user."""
+    """Both take the key before the user, each in a process of its own: in one, the second would wait for the first."""
     user = await world.user()
     command = block_of(user)
     wallet = NewWallet(owner=OPERATOR, key=command.key, user_id=user.id, wallet=wallet_number(77))
-    async with holding(world, "select from purchases.users where id = %s for no key update", user.id) as third:
+    async with (
+        Database.open(world.dsns.of("cashback_api"), name="other", connections_max=1) as other,
+        holding(world, "select from purchases.users where id = %s for no key update", user.id) as third,
+    ):
         linked = asyncio.create_task(world.people.set_wallet(wallet))
         await waiting_for_rows(world, 1)
-        blocked = asyncio.create_task(standings_of(world).set(command))
+        blocked = asyncio.create_task(standings_of(world, other).set(command))
         await waiting_for_rows(world, 2)
         await third.rollback()
         first, second = await linked, await blocked

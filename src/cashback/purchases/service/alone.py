@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
-from cashback.purchases.model import Command, KeyBusy, Refused
-from cashback.purchases.service.first_answers import is_busy
+from cashback.purchases.model import Command
+from cashback.purchases.service.first_answers import busy, is_busy
 from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Once, Operation, Result
 from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder
 from cashback.purchases.store.idempotency import Key
@@ -44,7 +44,7 @@ class _Waits:
         until_s = monotonic_s() + patience_ms / 1_000
         mine = self._asked.setdefault(key, asyncio.Lock())
         if not await _acquired(mine, until_s):
-            return _busy()
+            return busy()
         try:
             result = await attempt(min(_left_ms(until_s), HASTY_MS))
             if not is_busy(result) or not await _acquired(self._turns, until_s):
@@ -97,8 +97,3 @@ async def _acquired(turn: asyncio.Lock | asyncio.Semaphore, until_s: float) -> b
 def _left_ms(until_s: float) -> int:
     """Return what is left for PostgreSQL, a millisecond at least: to that, none would be for ever."""
     return max(int((until_s - monotonic_s()) * 1_000), 1)
-
-
-def _busy() -> Refused:
-    """Return what a repeat is told whose first answer takes too long."""
-    return Refused(KeyBusy("the first request under this key is still being answered"))

@@ -66,12 +66,12 @@ class FirstAnswers(Generic[C]):
                 async with asyncio.timeout(until_s - monotonic_s()):
                     first = await asyncio.shield(shared)
             except TimeoutError:
-                return _busy()
+                return busy()
             if not is_busy(first):
                 # A failure of the world says no more to these than to the first of them.
                 return first if isinstance(first, CashbackError) else await self._again(command)
         if len(self._awaited) >= AWAITED_MAX:
-            return _busy()
+            return busy()
         task = asyncio.create_task(self._first(command, until_s))
         self._awaited[key] = task
         AWAITED.set(len(self._awaited))
@@ -91,10 +91,10 @@ class FirstAnswers(Generic[C]):
             async with asyncio.timeout(until_s - monotonic_s()):
                 await self._turns.acquire()
         except TimeoutError:
-            return _busy()
+            return busy()
         try:
             left_ms = int((until_s - monotonic_s()) * 1_000)
-            return await self._insist(command, patience_ms=left_ms) if left_ms > 0 else _busy()
+            return await self._insist(command, patience_ms=left_ms) if left_ms > 0 else busy()
         finally:
             self._turns.release()
 
@@ -109,6 +109,6 @@ def is_busy(result: Result) -> bool:
     return isinstance(result, Refused) and isinstance(result.error, KeyBusy)
 
 
-def _busy() -> Refused:
+def busy() -> Refused:
     """Return what a repeat is told whose first answer takes too long."""
     return Refused(KeyBusy("the first request under this key is still being answered"))

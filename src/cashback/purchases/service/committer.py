@@ -39,13 +39,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much is done together, how much may wait, and how many batches are under way at a time.
 
     A batch is started beside another one only when it would have at least `overlap_min` items: a batch costs as much as
-    a dozen items, so small ones are cheaper together.
+    a dozen items, so small ones are cheaper together (ADR 0088 has the rates with 12 to 100).
     """
 
     batch_max: int = 500
     waiting_max: int = 5_000
     in_flight_max: int = 2
-    overlap_min: int = 100
+    overlap_min: int = 24
 
 
 class GroupCommitter(Generic[T, R]):

@@ -1,5 +1,6 @@
 """Paths, methods and queries that lead nowhere: 404, 405 and 422, and nothing is stored."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -49,9 +50,20 @@ async def test_what_does_not_exist_is_not_found(operator: Caller, path: str, cod
 
 async def test_a_path_without_a_route_is_a_problem_like_any(rest: Rest, operator: Caller) -> None:
     """404 for those with a key; others are not told which paths there are."""
-    for path in ("/", "/v1", "/v1/purchase", "/v1/purchases/x/y", "/favicon.ico", "/v2/purchases"):
+    for path in ("/v1", "/index.html", "/v1/purchase", "/v1/purchases/x/y", "/favicon.ico", "/v2/purchases"):
         assert_problem(await operator.get(path), 404, "route_unknown")
         assert_problem(await rest.nobody.get(path), 401, "api_key_invalid")
+
+
+async def test_who_begins_at_the_root_is_told_where_to_read(rest: Rest, operator: Caller) -> None:
+    """Nothing is there, and both that the answer names are open to everybody, as it is itself."""
+    for caller in (rest.nobody, operator):
+        nothing = await caller.get("/")
+        assert_problem(nothing, 404, "route_unknown")
+        named = re.findall(r"`(/[^`]*)`", nothing.json()["detail"])
+        assert named == ["/docs", "/openapi/openapi.json"]
+        assert [(await rest.nobody.get(path)).status_code for path in named] == [200, 200]
+        assert_problem(await caller.post("/", {}), 404, "route_unknown")
 
 
 @pytest.mark.parametrize("number", ["one", "1.5", "-", "1_0", "+1", "01", "%201", "%D9%A1", "1%2F"])

@@ -15,7 +15,7 @@ from cashback.kernel.http.limits import Guesses, limited
 from cashback.kernel.http.problems import problem, send_problem
 from cashback.kernel.principal import Principal, Scope
 
-OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi", "/docs"})
+OPEN_PATHS: Final = frozenset({"/", "/livez", "/readyz", "/openapi", "/docs"})
 _OPEN_FOLDERS: Final = ("/openapi/", "/docs/")
 STRANGERS_AT_ONCE: Final = 4
 """So many whom this process has not met are looked up at a time: it knows others, who want its connections as well."""

@@ -64,6 +64,17 @@ async def test_a_wrong_key_lets_nobody_in(rest: Rest, operator: Caller, form: st
     assert operator.secret not in response.text
 
 
+async def test_of_two_keys_neither_lets_anybody_in(rest: Rest, operator: Caller, rival: Caller) -> None:
+    """401, be they two or one twice: who stands in front of the API may have looked at the other (RFC 9110, 5.3)."""
+    own, others = f"Bearer {operator.secret}", f"Bearer {rival.secret}"
+    for presented in ((own, own), (own, others), (own, "Bearer guess"), ("Basic guess", own), ("", own)):
+        headers = [("Authorization", one) for one in presented]
+        response = await rest.nobody.ask("GET", "/v1/programmes/current", headers=headers)
+        assert_problem(response, 401, "api_key_invalid")
+        assert response.json()["detail"] == "present one API key, in one `Authorization` header"
+        assert 'error="invalid_token"' in response.headers["www-authenticate"]
+
+
 async def test_another_secret_of_a_known_key_lets_nobody_in(rest: Rest, operator: Caller, rival: Caller) -> None:
     """An id is public, and another key's secret does not go with it."""
     mixed = key_text(operator.key_id, kind="operator", secret=rival.secret[-49:-6])

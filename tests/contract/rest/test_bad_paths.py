@@ -1,5 +1,6 @@
 """Paths, methods and queries that lead nowhere: 404, 405 and 422, and nothing is stored."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -49,14 +50,25 @@ async def test_what_does_not_exist_is_not_found(operator: Caller, path: str, cod
 
 async def test_a_path_without_a_route_is_a_problem_like_any(rest: Rest, operator: Caller) -> None:
     """404 for those with a key; others are not told which paths there are."""
-    for path in ("/", "/v1", "/v1/purchase", "/v1/purchases/x/y", "/favicon.ico", "/v2/purchases"):
+    for path in ("/v1", "/index.html", "/v1/purchase", "/v1/purchases/x/y", "/favicon.ico", "/v2/purchases"):
         assert_problem(await operator.get(path), 404, "route_unknown")
         assert_problem(await rest.nobody.get(path), 401, "api_key_invalid")
 
 
-@pytest.mark.parametrize("number", ["one", "1.5", "-"])
+async def test_who_begins_at_the_root_is_told_where_to_read(rest: Rest, operator: Caller) -> None:
+    """Nothing is there, and both that the answer names are open to everybody, as it is itself."""
+    for caller in (rest.nobody, operator):
+        nothing = await caller.get("/")
+        assert_problem(nothing, 404, "route_unknown")
+        named = re.findall(r"`(/[^`]*)`", nothing.json()["detail"])
+        assert named == ["/docs", "/openapi/openapi.json"]
+        assert [(await rest.nobody.get(path)).status_code for path in named] == [200, 200]
+        assert_problem(await caller.post("/", {}), 404, "route_unknown")
+
+
+@pytest.mark.parametrize("number", ["one", "1.5", "-", "1_0", "+1", "01", "%201", "%D9%A1", "1%2F"])
 async def test_what_goes_by_a_number_has_no_path_for_a_text(operator: Caller, number: str) -> None:
-    """404, and the reference says so where it may come."""
+    """404, and the reference says so where it may come; a number has one path."""
     for path in ("/v1/mints", "/v1/seals", "/v1/reconciliations"):
         assert_problem(await operator.get(f"{path}/{number}"), 404, "route_unknown")
 
@@ -88,6 +100,13 @@ async def test_a_wrong_method_is_told_the_right_ones(operator: Caller, method: s
         pytest.param("limit=-5", "limit", id="negative"),
         pytest.param("limit=ten", "limit", id="in-words"),
         pytest.param("limit=1.5", "limit", id="fractional"),
+        pytest.param("limit=5.0", "limit", id="with-a-point"),
+        pytest.param("limit=1e1", "limit", id="with-an-exponent"),
+        pytest.param("limit=%2B5", "limit", id="signed"),
+        pytest.param("limit=1_0", "limit", id="underscore"),
+        pytest.param("limit=05", "limit", id="leading-zero"),
+        pytest.param("limit=%D9%A5", "limit", id="other-digits"),
+        pytest.param("limit=+5", "limit", id="after-a-blank"),
         pytest.param("limit=", "limit", id="empty"),
         pytest.param("limit=5&limit=6", "limit", id="twice"),
         pytest.param("limt=5", "limt", id="typo"),

@@ -118,6 +118,32 @@ async def test_a_host_that_is_none_is_no_http(served: Served, host: str) -> None
     assert_refused(await served.say(asked), 400, "http_malformed")
 
 
+@pytest.mark.parametrize(
+    "version,hosts",
+    [
+        pytest.param("1.1", [], id="none"),
+        pytest.param("1.1", ["api", "api"], id="the-same-twice"),
+        pytest.param("1.1", ["api", "elsewhere"], id="two"),
+        pytest.param("1.0", ["api", "elsewhere"], id="two-before-1.1"),
+    ],
+)
+async def test_a_request_names_its_host_once(served: Served, version: str, hosts: list[str]) -> None:
+    """400 (RFC 9112, section 3.2): of two, whoever stands in front of the API may go by the other one."""
+    lines = b"".join(f"Host: {host}\r\n".encode() for host in hosts)
+    asked = served.head().replace(b"Host: api\r\n", lines).replace(b"HTTP/1.1", f"HTTP/{version}".encode())
+    answer = await served.say(asked)
+    assert_refused(answer, 400, "http_malformed")
+    assert json.loads(answer[2])["detail"] == "a request names its host in `Host`, and does so once"
+    assert answer[1]["connection"] == "close"
+
+
+async def test_who_speaks_http_1_0_need_name_no_host(served: Served) -> None:
+    """It knows none, and some that ask for health speak it still."""
+    for host in (b"", b"Host: api\r\n"):
+        asked = served.head(path="/livez").replace(b"Host: api\r\n", host).replace(b"HTTP/1.1", b"HTTP/1.0")
+        assert (await served.say(asked))[0] == 200
+
+
 async def test_a_trailer_is_no_header(served: Served) -> None:
     """What comes after the body can neither authenticate nor name a command."""
     anonymous = b"POST /v1/users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"

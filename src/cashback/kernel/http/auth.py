@@ -15,7 +15,7 @@ from cashback.kernel.http.limits import Guesses, limited
 from cashback.kernel.http.problems import problem, send_problem
 from cashback.kernel.principal import Principal, Scope
 
-OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi", "/docs"})
+OPEN_PATHS: Final = frozenset({"/", "/livez", "/readyz", "/openapi", "/docs"})
 _OPEN_FOLDERS: Final = ("/openapi/", "/docs/")
 STRANGERS_AT_ONCE: Final = 4
 """So many whom this process has not met are looked up at a time: it knows others, who want its connections as well."""
@@ -23,6 +23,9 @@ STRANGERS_AT_ONCE: Final = 4
 _CHALLENGE: Final = 'Bearer realm="cashback"'
 _ERROR: Final = ', error="invalid_token"'
 """Said only to who presented something (RFC 6750, section 3.1)."""
+
+_WANTED: Final = "present a valid API key as `Authorization: Bearer ...`"
+_TWICE: Final = "present one API key, in one `Authorization` header"
 
 _AGAIN: Final = "cashback.ask_again"
 """Where a request keeps how it is asked once more who sent it."""
@@ -84,11 +87,13 @@ class ApiKeyAuth:
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDERS):
             await self._app(scope, receive, send)
             return
-        presented = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        named = [value for name, value in scope["headers"] if name == b"authorization"]
+        # Of two keys one would silently win: none of them is looked up.
+        presented = named[0] if len(named) == 1 else b""
         principal = await self._let_in(presented, (scope.get("client") or ("",))[0])
         if principal is None:
-            answer = problem(401, "api_key_invalid", "present a valid API key as `Authorization: Bearer ...`")
-            answer.headers["WWW-Authenticate"] = _CHALLENGE + _ERROR if presented else _CHALLENGE
+            answer = problem(401, "api_key_invalid", _WANTED if len(named) <= 1 else _TWICE)
+            answer.headers["WWW-Authenticate"] = _CHALLENGE + _ERROR if any(named) else _CHALLENGE
             await send_problem(send, answer)
             return
         scope["user"] = principal

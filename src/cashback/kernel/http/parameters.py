@@ -1,5 +1,6 @@
 """Parameters that routes share, and the refusal of those that no route knows or that nothing can stand for."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
@@ -24,6 +25,9 @@ _ONCE: Final = ((b"idempotency-key", IDEMPOTENCY_KEY), (b"if-match", "If-Match")
 """Headers of which one would silently win over the other."""
 
 _NAME_MAX: Final = 100
+_NUMBER: Final = re.compile(r"-?[0-9]+")
+"""A whole number; the framework takes `5.0` and `1e1` for one as well, and `1_0` in a path."""
+
 _SLASH: Final = b"%2f"
 _NO_ID: Final = "\ufffd"
 """What bytes that are no text become in a path: no id has it."""
@@ -51,7 +55,7 @@ Reference: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)
 
 
 class ParameterInvalid(Invalid):
-    """A parameter is missing, named twice, unknown to its route, no text, or an instant out of range.
+    """A parameter is missing, named twice, unknown to its route, no text, no number or an instant out of range.
 
     `parameter` names it, or the first of several.
     """
@@ -63,6 +67,7 @@ class _Known(msgspec.Struct, frozen=True):
     """What there is to know of a query parameter before its form."""
 
     is_instant: bool
+    is_number: bool
     is_required: bool
 
 
@@ -71,7 +76,8 @@ class KnownParameters:
 
     So are two idempotency keys, or two tags of what is edited: one of them would silently win. And before any of it,
     whose key was not made for what the route does: the router alone knows which operation that is. An encoded slash in
-    a name finds nothing: to the router it parts the path, and what was meant as a name would choose another route.
+    a name finds nothing: to the router it parts the path, and what was meant as a name would choose another route. Nor
+    does a number in any other form than ours: what there is has one path.
     """
 
     def __init__(self, app: ASGIApp, *, scopes: Mapping[str, str]) -> None:
@@ -89,7 +95,7 @@ class KnownParameters:
         """
         # What is open to everyone (health) is asked by others' programs, which say more than we know.
         if "user" in scope:
-            if _SLASH in scope.get("raw_path", b"").lower():
+            if _SLASH in scope.get("raw_path", b"").lower() or not _is_each_as_written(scope):
                 raise NotFoundException
             # Which methods a path takes stands in the document, which everybody may read.
             if scope["user"].scopes is not None and scope["method"] != HTTPMethod.OPTIONS:
@@ -106,6 +112,12 @@ class KnownParameters:
                 raise gathered(problems)
             scope["path_params"] = {name: _storable(value) for name, value in scope["path_params"].items()}
         await self._app(scope, receive, send)
+
+
+def _is_each_as_written(scope: Any) -> bool:  # noqa: ANN401  # ASGI's own dict
+    """Tell whether each number of a path stands there as we write it."""
+    numbers = [value for value in scope["path_params"].values() if isinstance(value, int)]
+    return not numbers or {str(number) for number in numbers} <= {*scope["path"].split("/")}
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401  # a number, or a text
@@ -139,6 +151,8 @@ def _wrong(values: list[str], parameter: _Known | None) -> str | None:
         return "a parameter is of printable characters"
     if parameter.is_instant and not _is_instant(values[0]):
         return instants.WANTED
+    if parameter.is_number and not _NUMBER.fullmatch(values[0]):
+        return "a whole number is written in digits alone"
     return None
 
 
@@ -165,7 +179,9 @@ def _known(route_handler: Any) -> Mapping[str, _Known]:  # noqa: ANN401  # lites
     fields = route_handler.parsed_fn_signature.parameters.values()
     return {
         field.kwarg_definition.name or field.name: _Known(
-            is_instant=datetime in (field.annotation, *field.args), is_required=field.is_required
+            is_instant=datetime in (field.annotation, *field.args),
+            is_number=int in (field.annotation, *field.args),
+            is_required=field.is_required,
         )
         for field in fields
         if isinstance(field.kwarg_definition, QueryParameter)

@@ -73,7 +73,7 @@ _FRAMEWORK: Final = {
 _DETAILS: Final = {
     # All that the router refuses so; a body is read, and refused, by us.
     400: "the `Host` header names no host",
-    404: "there is no such path",
+    404: "there is no such path; those that there are stand in `/docs` and in `/openapi/openapi.json`",
     405: "this path takes other methods, which Allow names",
 }
 _MISSING: Final = {"idempotency-key": "idempotency_key_missing", "if-match": "request_invalid"}

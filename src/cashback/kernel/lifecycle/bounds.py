@@ -68,6 +68,7 @@ class BoundedHttp(HttpToolsProtocol):
     _head_bytes = 0
     _is_in_head = False
     _is_too_large = False
+    _has_one_host = True
     _deadline: asyncio.TimerHandle | None = None
     _lines_bytes = 0
     _lines_until_s: float | None = None
@@ -137,16 +138,20 @@ class BoundedHttp(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Hand a head of bounded size to the application.
+        """Hand a head of bounded size to the application, which names its host once (RFC 9112, section 3.2).
 
         Raises:
-            ValueError: it is too large; the parser turns this into its own failure.
+            ValueError: it is too large, or does not; the parser turns this into its own failure.
         """
         self._is_in_head = False
         # Four more for each: a colon, a blank, the end of the line.
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX:
             self._is_too_large = True
             raise ValueError("the head is too large")
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            self._has_one_host = False
+            raise ValueError("the head does not name one host")
         kinds = [value.partition(b";")[0].strip().lower() for name, value in self.headers if name == b"content-type"]
         if kinds == [LINES_MEDIA_TYPE.encode()]:
             self._lines_until_s = self.loop.time() + LINES_WITHIN_S
@@ -196,6 +201,8 @@ class BoundedHttp(HttpToolsProtocol):
         del msg
         if self._is_too_large:
             self._refuse(431, "head_too_large", f"request line and headers may have {HEAD_BYTES_MAX} bytes together")
+        elif not self._has_one_host:
+            self._refuse(400, "http_malformed", "a request names its host in `Host`, and does so once")
         else:
             self._refuse(400, "http_malformed", "this is not well-formed HTTP/1.1")
 

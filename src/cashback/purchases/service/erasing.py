@@ -24,9 +24,8 @@ from cashback.purchases.model.errors import CashbackInFlight
 from cashback.purchases.model.privacy import Asker, Disclosed, Erasure, ErasureAnswer
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied
+from cashback.purchases.service.once import Applied, but_known
 from cashback.purchases.service.rebuilding import REBUILDERS, retell_erasure
-from cashback.purchases.service.wallets import but_known
 from cashback.purchases.store import people
 from cashback.purchases.store import privacy as store
 

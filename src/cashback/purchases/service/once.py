@@ -25,7 +25,7 @@ from cashback.purchases.model import Command, KeyBusy, KeyReused, Outcome, Recor
 from cashback.purchases.rules import deed_of, fingerprint
 from cashback.purchases.service.rebuilding import REBUILDERS, Forgotten, Rebuilder, rebuild
 from cashback.purchases.store import idempotency
-from cashback.purchases.store.idempotency import Answered, Asked, Given, Key
+from cashback.purchases.store.idempotency import Answered, Asked, Given, Key, owned_key
 
 HASTY_MS: Final = 250
 """How long a batch waits for a key that another process holds, before it is done without that key."""
@@ -121,7 +121,7 @@ class Once(Generic[C]):
             return await self._transact(commands, reserve)
         except KeyBusy as error:
             KEY_WAITS.labels("whole").inc()
-            if len({_key(command) for command in commands}) == 1:
+            if len({owned_key(command) for command in commands}) == 1:
                 return [Refused(error)] * len(commands)
             return await self._attempt(commands, self._reserved_apart)
         except Unstorable as error:
@@ -158,7 +158,7 @@ class Once(Generic[C]):
             Refused(refusal)
             if refusal
             else _outcome(answered.get(key), one.fingerprint, is_new=place in begun, anew=anew.get(key))
-            for place, (key, refusal, one) in enumerate(zip(map(_key, commands), refusals, asked, strict=True))
+            for place, (key, refusal, one) in enumerate(zip(map(owned_key, commands), refusals, asked, strict=True))
         ]
 
     async def _reserved_together(self, tx: Tx, asked: Mapping[Key, Asked]) -> _Reserved:
@@ -187,7 +187,7 @@ async def answered(database: Database, command: Command, *, now: datetime) -> Ou
     Raises:
         CashbackError: it was done so long ago that its answer is forgotten, and cannot be made anew right now.
     """
-    key = _key(command)
+    key = owned_key(command)
     async with database.transaction() as tx:
         found = await idempotency.read(tx, [key])
     if key not in found:
@@ -199,9 +199,16 @@ async def answered(database: Database, command: Command, *, now: datetime) -> Ou
     return result
 
 
-def _key(command: Command) -> Key:
-    """Return the idempotency key of a command with its owner."""
-    return command.owner, command.key
+async def but_known(tx: Tx, commands: Sequence[Command], problems: Sequence[Rejected | None]) -> list[Rejected | None]:
+    """Return the problems of commands that were not done before; what was done is answered as it was.
+
+    Asked once all is held that is held before keys: whoever was ahead of us has its key in there by now.
+    """
+    met = [owned_key(command) for command, problem in zip(commands, problems, strict=True) if problem is not None]
+    known = await idempotency.known(tx, met) if met else set()
+    return [
+        None if owned_key(command) in known else problem for command, problem in zip(commands, problems, strict=True)
+    ]
 
 
 def _firsts(commands: Sequence[Command], refusals: Sequence[Rejected | None]) -> dict[Key, int]:
@@ -209,7 +216,7 @@ def _firsts(commands: Sequence[Command], refusals: Sequence[Rejected | None]) ->
     firsts: dict[Key, int] = {}
     for place, command in enumerate(commands):
         if refusals[place] is None:
-            firsts.setdefault(_key(command), place)
+            firsts.setdefault(owned_key(command), place)
     return firsts
 
 

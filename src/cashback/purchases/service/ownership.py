@@ -55,10 +55,10 @@ from cashback.purchases.rules.ownership import (
     told_challenge,
 )
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied, answered
+from cashback.purchases.service.once import Applied, answered, but_known
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.presence import lock_present
-from cashback.purchases.service.wallets import Moves, but_known, problems_of_sharing
+from cashback.purchases.service.wallets import Moves, problems_of_sharing
 from cashback.purchases.store import challenges, people, wallets
 
 __all__ = ["Ownership"]

@@ -29,9 +29,9 @@ from cashback.purchases.model import (
 from cashback.purchases.model.ownership import COOLDOWN_S, WalletProof
 from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied, Once, Operation
+from cashback.purchases.service.once import Applied, Once, Operation, but_known
 from cashback.purchases.service.presence import lock_owners, problem_of_owners
-from cashback.purchases.service.wallets import WalletSetting, but_known, link, problems_of_sharing
+from cashback.purchases.service.wallets import WalletSetting, link, problems_of_sharing
 from cashback.purchases.store import people as store
 from cashback.purchases.store.wallets import Linked
 

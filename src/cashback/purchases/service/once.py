@@ -157,7 +157,7 @@ class Once(Generic[C]):
         return [
             Refused(refusal)
             if refusal
-            else _outcome(answered.get(key), one.fingerprint, is_new=place in begun, anew=anew.get(key))
+            else _result(answered.get(key), one.fingerprint, is_new=place in begun, anew=anew.get(key))
             for place, (key, refusal, one) in enumerate(zip(map(owned_key, commands), refusals, asked, strict=True))
         ]
 
@@ -193,10 +193,27 @@ async def answered(database: Database, command: Command, *, now: datetime) -> Ou
     if key not in found:
         return None
     anew = await _anew(database, found, rebuilders=REBUILDERS, now=now)
-    result = _outcome(found[key], fingerprint(command), is_new=False, anew=anew.get(key))
+    return outcome_of(_result(found[key], fingerprint(command), is_new=False, anew=anew.get(key)))
+
+
+def outcome_of(result: Result) -> Outcome:
+    """Return what came of a command.
+
+    Raises:
+        CashbackError: it failed, or was refused only while it was done.
+    """
     if isinstance(result, CashbackError):
         raise result
     return result
+
+
+def done_or_refused(result: Result) -> Outcome:
+    """Return what came of a command; one that was refused while it was done is refused as any other.
+
+    Raises:
+        CashbackError: it failed.
+    """
+    return Refused(result) if isinstance(result, Rejected) else outcome_of(result)
 
 
 async def but_known(tx: Tx, commands: Sequence[Command], problems: Sequence[Rejected | None]) -> list[Rejected | None]:
@@ -250,7 +267,7 @@ async def _anew(
     return dict(zip(keys, await rebuild(database, forgotten, rebuilders=rebuilders, now=now), strict=True))
 
 
-def _outcome(answered: Answered | None, print_: bytes, *, is_new: bool, anew: bytes | CashbackError | None) -> Result:
+def _result(answered: Answered | None, print_: bytes, *, is_new: bool, anew: bytes | CashbackError | None) -> Result:
     """Return what came of a command whose key stands for `answered`, or for nothing yet; `anew` if it was forgotten."""
     if answered is None:
         return Refused(KeyBusy("the first request under this key is still being answered"))

@@ -10,7 +10,7 @@ import msgspec
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id
 from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import TokenUnits
@@ -20,7 +20,7 @@ from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand, UserBlocked
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied, answered
+from cashback.purchases.service.once import Applied, answered, done_or_refused
 from cashback.purchases.store import people
 
 __all__ = ["AdjustmentAnswer", "AdjustmentReadings", "Adjustments"]
@@ -65,11 +65,7 @@ class Adjustments:
         is_credit = isinstance(command, CreditByHand)
         limit = await self._mint_limit.told() if is_credit and self._mint_limit is not None else None
         now = self._clock.now()
-        result = await do_alone(self._database, partial(_ByHand, now, limit), command, now=now)
-        if isinstance(result, Rejected):
-            return Refused(result)
-        if isinstance(result, CashbackError):
-            raise result
+        result = done_or_refused(await do_alone(self._database, partial(_ByHand, now, limit), command, now=now))
         if isinstance(result, Recorded) and not result.is_replay:
             made = msgspec.json.decode(result.answer, type=AdjustmentAnswer)
             log.warning("cashback.adjusted", kind=type(command).__name__, adjustment=made.id)

@@ -20,7 +20,7 @@ from cashback.purchases.model import Command
 from cashback.purchases.service.first_answers import busy, is_busy
 from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Once, Operation, Result
 from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder
-from cashback.purchases.store.idempotency import Key
+from cashback.purchases.store.idempotency import Key, owned_key
 
 AT_ONCE_MAX: Final = 2
 """How many connections may wait at a time, each for a key that another process holds."""
@@ -81,7 +81,7 @@ async def do_alone(
         return (await once.do([command]))[0]
 
     waits = _WAITS.setdefault(database, _Waits())
-    return await waits.result((command.owner, command.key), attempt, patience_ms=patience_ms)
+    return await waits.result(owned_key(command), attempt, patience_ms=patience_ms)
 
 
 async def _acquired(turn: asyncio.Lock | asyncio.Semaphore, until_s: float) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import Broken, CashbackError, Rejected
+from cashback.kernel.errors import Broken, Rejected
 from cashback.kernel.mistakes import first_of
 from cashback.kernel.telemetry import logger
 from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
@@ -24,9 +24,8 @@ from cashback.purchases.model.errors import CashbackInFlight
 from cashback.purchases.model.privacy import Asker, Disclosed, Erasure, ErasureAnswer
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied
+from cashback.purchases.service.once import Applied, but_known, done_or_refused
 from cashback.purchases.service.rebuilding import REBUILDERS, retell_erasure
-from cashback.purchases.service.wallets import but_known
 from cashback.purchases.store import people
 from cashback.purchases.store import privacy as store
 
@@ -56,11 +55,7 @@ class Erasing:
         if problem := first_of(problem_of_key(erasure), problem_of_signature(erasure)):
             return Refused(problem)
         now = self._clock.now()
-        result = await do_alone(self._database, partial(_Erasure, now), erasure, now=now)
-        if isinstance(result, Rejected):
-            return Refused(result)
-        if isinstance(result, CashbackError):
-            raise result
+        result = done_or_refused(await do_alone(self._database, partial(_Erasure, now), erasure, now=now))
         if isinstance(result, Recorded) and not result.is_replay:
             log.warning("user.erased", user_id=erasure.user_id)
         return result

@@ -14,8 +14,8 @@ from cashback.kernel.db import Tx
 from cashback.kernel.errors import Rejected
 from cashback.purchases.model import NewPurchase, PurchaseExists, Refused
 from cashback.purchases.service.once import Result
-from cashback.purchases.store import refunds
-from cashback.purchases.store.idempotency import Key
+from cashback.purchases.store import idempotency
+from cashback.purchases.store.idempotency import Key, owned_key
 from cashback.purchases.store.refunds import Name
 
 
@@ -32,12 +32,12 @@ async def problems_of_names(
     The names that are `taken`, with the purchase of each, were asked for by an earlier statement: whoever took one has
     its key in there by now.
     """
-    met = [_key(purchase) for purchase in purchases if _name(purchase) in taken]
-    known = await refunds.known_keys(tx, met) if met else set()
+    met = [owned_key(purchase) for purchase in purchases if _name(purchase) in taken]
+    known = await idempotency.known(tx, met) if met else set()
     firsts: dict[Name, Key] = {}
     problems: list[Rejected | None] = []
     for purchase in purchases:
-        name, key = _name(purchase), _key(purchase)
+        name, key = _name(purchase), owned_key(purchase)
         if name is None or key in known:
             problems.append(None)
         elif name in taken:
@@ -61,8 +61,3 @@ def _exists(**fields: object) -> PurchaseExists:
 def _name(purchase: NewPurchase) -> Name | None:
     """Return what the merchant calls a purchase, if anything."""
     return None if purchase.reference is None else (purchase.merchant_id, purchase.reference)
-
-
-def _key(purchase: NewPurchase) -> Key:
-    """Return the idempotency key of a purchase with its owner."""
-    return purchase.owner, purchase.key

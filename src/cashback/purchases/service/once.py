@@ -25,7 +25,7 @@ from cashback.purchases.model import Command, KeyBusy, KeyReused, Outcome, Recor
 from cashback.purchases.rules import deed_of, fingerprint
 from cashback.purchases.service.rebuilding import REBUILDERS, Forgotten, Rebuilder, rebuild
 from cashback.purchases.store import idempotency
-from cashback.purchases.store.idempotency import Answered, Asked, Given, Key
+from cashback.purchases.store.idempotency import Answered, Asked, Given, Key, owned_key
 
 HASTY_MS: Final = 250
 """How long a batch waits for a key that another process holds, before it is done without that key."""
@@ -121,7 +121,7 @@ class Once(Generic[C]):
             return await self._transact(commands, reserve)
         except KeyBusy as error:
             KEY_WAITS.labels("whole").inc()
-            if len({_key(command) for command in commands}) == 1:
+            if len({owned_key(command) for command in commands}) == 1:
                 return [Refused(error)] * len(commands)
             return await self._attempt(commands, self._reserved_apart)
         except Unstorable as error:
@@ -157,8 +157,8 @@ class Once(Generic[C]):
         return [
             Refused(refusal)
             if refusal
-            else _outcome(answered.get(key), one.fingerprint, is_new=place in begun, anew=anew.get(key))
-            for place, (key, refusal, one) in enumerate(zip(map(_key, commands), refusals, asked, strict=True))
+            else _result(answered.get(key), one.fingerprint, is_new=place in begun, anew=anew.get(key))
+            for place, (key, refusal, one) in enumerate(zip(map(owned_key, commands), refusals, asked, strict=True))
         ]
 
     async def _reserved_together(self, tx: Tx, asked: Mapping[Key, Asked]) -> _Reserved:
@@ -187,21 +187,45 @@ async def answered(database: Database, command: Command, *, now: datetime) -> Ou
     Raises:
         CashbackError: it was done so long ago that its answer is forgotten, and cannot be made anew right now.
     """
-    key = _key(command)
+    key = owned_key(command)
     async with database.transaction() as tx:
         found = await idempotency.read(tx, [key])
     if key not in found:
         return None
     anew = await _anew(database, found, rebuilders=REBUILDERS, now=now)
-    result = _outcome(found[key], fingerprint(command), is_new=False, anew=anew.get(key))
+    return outcome_of(_result(found[key], fingerprint(command), is_new=False, anew=anew.get(key)))
+
+
+def outcome_of(result: Result) -> Outcome:
+    """Return what came of a command.
+
+    Raises:
+        CashbackError: it failed, or was refused only while it was done.
+    """
     if isinstance(result, CashbackError):
         raise result
     return result
 
 
-def _key(command: Command) -> Key:
-    """Return the idempotency key of a command with its owner."""
-    return command.owner, command.key
+def done_or_refused(result: Result) -> Outcome:
+    """Return what came of a command; one that was refused while it was done is refused as any other.
+
+    Raises:
+        CashbackError: it failed.
+    """
+    return Refused(result) if isinstance(result, Rejected) else outcome_of(result)
+
+
+async def but_known(tx: Tx, commands: Sequence[Command], problems: Sequence[Rejected | None]) -> list[Rejected | None]:
+    """Return the problems of commands that were not done before; what was done is answered as it was.
+
+    Asked once all is held that is held before keys: whoever was ahead of us has its key in there by now.
+    """
+    met = [owned_key(command) for command, problem in zip(commands, problems, strict=True) if problem is not None]
+    known = await idempotency.known(tx, met) if met else set()
+    return [
+        None if owned_key(command) in known else problem for command, problem in zip(commands, problems, strict=True)
+    ]
 
 
 def _firsts(commands: Sequence[Command], refusals: Sequence[Rejected | None]) -> dict[Key, int]:
@@ -209,7 +233,7 @@ def _firsts(commands: Sequence[Command], refusals: Sequence[Rejected | None]) ->
     firsts: dict[Key, int] = {}
     for place, command in enumerate(commands):
         if refusals[place] is None:
-            firsts.setdefault(_key(command), place)
+            firsts.setdefault(owned_key(command), place)
     return firsts
 
 
@@ -243,7 +267,7 @@ async def _anew(
     return dict(zip(keys, await rebuild(database, forgotten, rebuilders=rebuilders, now=now), strict=True))
 
 
-def _outcome(answered: Answered | None, print_: bytes, *, is_new: bool, anew: bytes | CashbackError | None) -> Result:
+def _result(answered: Answered | None, print_: bytes, *, is_new: bool, anew: bytes | CashbackError | None) -> Result:
     """Return what came of a command whose key stands for `answered`, or for nothing yet; `anew` if it was forgotten."""
     if answered is None:
         return Refused(KeyBusy("the first request under this key is still being answered"))

@@ -13,13 +13,13 @@ import msgspec
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import Rejected
 from cashback.kernel.mistakes import first_of
 from cashback.ledger import BudgetChange
 from cashback.purchases.model import Command, Order, Outcome, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_text
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import PATIENT_MS, Applied, answered
+from cashback.purchases.service.once import PATIENT_MS, Applied, answered, done_or_refused
 from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder
 from cashback.purchases.service.subjects import subject_of
 
@@ -68,11 +68,7 @@ class Orders:
             patience_ms=patience_ms,
             rebuilders=self._rebuilders,
         )
-        if isinstance(result, Rejected):
-            return Refused(result)
-        if isinstance(result, CashbackError):
-            raise result
-        return result
+        return done_or_refused(result)
 
 
 def _problem_of_reason(order: Command) -> Rejected | None:

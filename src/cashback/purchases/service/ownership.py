@@ -18,7 +18,7 @@ import msgspec
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id, random_bytes
 from cashback.kernel.money import INT63_MAX
 from cashback.kernel.page import number_of
@@ -55,10 +55,10 @@ from cashback.purchases.rules.ownership import (
     told_challenge,
 )
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied, answered
+from cashback.purchases.service.once import Applied, answered, but_known, outcome_of
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.presence import lock_present
-from cashback.purchases.service.wallets import Moves, but_known, problems_of_sharing
+from cashback.purchases.service.wallets import Moves, problems_of_sharing
 from cashback.purchases.store import challenges, people, wallets
 
 __all__ = ["Ownership"]
@@ -189,9 +189,7 @@ class Ownership:
             raise SignatureInvalid("the wallet has not signed this message", pointer="/signature")
         now = self._clock.now()
         making = partial(_Proving, now, self._policy, challenge, judged.verdict.value, signature)
-        result = await do_alone(self._database, making, proof, now=now)
-        if isinstance(result, CashbackError):
-            raise result
+        result = outcome_of(await do_alone(self._database, making, proof, now=now))
         if isinstance(result, Recorded) and not result.is_replay:
             change = msgspec.json.decode(result.answer, type=WalletChange)
             name = "wallet.waits" if change.ended_at is None else "wallet.linked"

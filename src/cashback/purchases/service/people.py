@@ -9,7 +9,7 @@ import msgspec
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import new_id
 from cashback.kernel.mistakes import first_of
 from cashback.kernel.telemetry import logger
@@ -29,9 +29,9 @@ from cashback.purchases.model import (
 from cashback.purchases.model.ownership import COOLDOWN_S, WalletProof
 from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied, Once, Operation
+from cashback.purchases.service.once import Applied, Once, Operation, but_known, outcome_of
 from cashback.purchases.service.presence import lock_owners, problem_of_owners
-from cashback.purchases.service.wallets import WalletSetting, but_known, link, problems_of_sharing
+from cashback.purchases.service.wallets import WalletSetting, link, problems_of_sharing
 from cashback.purchases.store import people as store
 from cashback.purchases.store.wallets import Linked
 
@@ -145,11 +145,7 @@ class People:
                 results = iter([await do_alone(self._database, making, sound[0], now=now)])
             else:
                 results = iter(await Once(self._database, making, now=now).do(sound))
-            for problem in problems:
-                result = Refused(problem) if problem else next(results)
-                if isinstance(result, CashbackError):
-                    raise result
-                outcomes.append(result)
+            outcomes += [Refused(problem) if problem else outcome_of(next(results)) for problem in problems]
         return outcomes
 
 

@@ -10,14 +10,14 @@ import msgspec
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import Rejected
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
 from cashback.ledger import Conditions, MintLimit, ProgrammeAnswer
 from cashback.purchases.model import Order, Outcome, ProgrammeStart, Recorded, Refused
 from cashback.purchases.rules import problem_of_key
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied, answered
+from cashback.purchases.service.once import Applied, answered, done_or_refused
 from cashback.purchases.service.orders import Named, Orders
 
 __all__ = ["Conditions", "ProgrammeAnswer", "Programmes"]
@@ -47,11 +47,7 @@ class Programmes:
             return known
         limit = None if self._mint_limit is None else await self._mint_limit.told()
         now = self._clock.now()
-        result = await do_alone(self._database, partial(_Start, now, limit), start, now=now)
-        if isinstance(result, Rejected):
-            return Refused(result)
-        if isinstance(result, CashbackError):
-            raise result
+        result = done_or_refused(await do_alone(self._database, partial(_Start, now, limit), start, now=now))
         if isinstance(result, Recorded) and not result.is_replay:
             _log(msgspec.json.decode(result.answer, type=ProgrammeAnswer), now)
         return result

@@ -14,14 +14,14 @@ from prometheus_client import Counter
 from cashback import ledger
 from cashback.kernel.clock import Clock, monotonic_s
 from cashback.kernel.db import Database
-from cashback.kernel.errors import CashbackError, Rejected, Unavailable
+from cashback.kernel.errors import Rejected, Unavailable
 from cashback.kernel.mistakes import first_of
 from cashback.purchases.model import NewPurchase, Outcome, Purchase, PurchaseUnknown, Recorded, Refused
 from cashback.purchases.rules import problem_of_key, problem_of_purchase
 from cashback.purchases.service.committer import GroupCommitter, Limits
 from cashback.purchases.service.first_answers import FirstAnswers, is_busy
 from cashback.purchases.service.naming import is_outpaced
-from cashback.purchases.service.once import HASTY_MS, Once, Result
+from cashback.purchases.service.once import HASTY_MS, Once, Result, outcome_of
 from cashback.purchases.service.patience import Patience
 from cashback.purchases.service.recording import Recording
 from cashback.purchases.store import purchases as store
@@ -177,10 +177,7 @@ class Purchases:
         Raises:
             CashbackError: recording it failed.
         """
-        result = await self._first_answers.result(purchase, within_s=patience.left_s)
-        if isinstance(result, CashbackError):
-            raise result
-        return result
+        return outcome_of(await self._first_answers.result(purchase, within_s=patience.left_s))
 
     async def _insist(self, purchase: NewPurchase, *, patience_ms: int) -> Result:
         """Record one purchase by itself, waiting so long for its key."""

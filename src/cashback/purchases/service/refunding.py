@@ -23,8 +23,8 @@ from cashback.purchases.rules import encode_parts
 from cashback.purchases.service.once import Applied
 from cashback.purchases.service.parked_answers import parked_answer
 from cashback.purchases.service.returning import Course, Return, apply, encoded
-from cashback.purchases.store import purchases, refunds
-from cashback.purchases.store.idempotency import Key
+from cashback.purchases.store import idempotency, purchases, refunds
+from cashback.purchases.store.idempotency import Key, owned_key
 
 Found: TypeAlias = RefundedPurchase | Rejected | None
 """The purchase of a refund; None when its merchant has none of that name yet."""
@@ -45,31 +45,31 @@ class Refunding:
         bought = {one.id: one for one in found if isinstance(one, RefundedPurchase)}
         self._locked = await ledger.lock_returned(tx, sorted(bought))
         # Asked once the cashbacks are locked: whoever else returned something of them has said so by now.
-        known = await refunds.known_keys(tx, [_key(command) for command in commands])
+        known = await idempotency.known(tx, [owned_key(command) for command in commands])
         names = [name for command, one in zip(commands, found, strict=True) if (name := _name(command, one))]
         taken = dict.fromkeys(await refunds.taken(tx, names)) if names else {}
         course = Course(list(bought.values()), self._locked)
         refusals: list[Rejected | None] = []
         for command, one in zip(commands, found, strict=True):
-            is_repeat = _key(command) in known or _key(command) in self._purchases
+            is_repeat = owned_key(command) in known or owned_key(command) in self._purchases
             refusal = None if is_repeat else self._refusal(command, one, course, taken)
             refusals.append(refusal)
         return refusals
 
     async def apply(self, tx: Tx, commands: Sequence[NewRefund]) -> Applied:
         """Apply what has its purchase and park the rest; the events come last."""
-        ids = {_key(command): new_id("rfd") for command in commands}
+        ids = {owned_key(command): new_id("rfd") for command in commands}
         returns, waiting = [], []
         for command in commands:
-            purchase = self._purchases[_key(command)]
+            purchase = self._purchases[owned_key(command)]
             if purchase is None:
                 waiting.append(command)
             else:
-                returns.append(Return(id=ids[_key(command)], refund=command, purchase=purchase))
+                returns.append(Return(id=ids[owned_key(command)], refund=command, purchase=purchase))
         done = await apply(tx, returns, locked=self._locked, now=self._now)
-        answers = {ids[_key(one.refund)]: each.answer for one, each in zip(returns, done, strict=True)}
+        answers = {ids[owned_key(one.refund)]: each.answer for one, each in zip(returns, done, strict=True)}
         if waiting:
-            parked = [(ids[_key(command)], command) for command in waiting]
+            parked = [(ids[owned_key(command)], command) for command in waiting]
             await refunds.park(tx, parked, [encode_parts(command.lines) for command in waiting], at=self._now)
             answers |= {id_: encoded(parked_answer(id_, command, self._now)) for id_, command in parked}
 
@@ -78,7 +78,7 @@ class Refunding:
             await append(tx, "purchases", [one.event for one in done])
             await ledger.announce_returned(tx, [one.change for one in done], now=self._now)
 
-        made = [ids[_key(command)] for command in commands]
+        made = [ids[owned_key(command)] for command in commands]
         return Applied(answers=[answers[id_] for id_ in made], about=made, announce=announce)
 
     async def _find(self, tx: Tx, commands: Sequence[NewRefund]) -> list[Found]:
@@ -107,7 +107,7 @@ class Refunding:
             return RefundExists("this name stands for another refund", pointer="/reference")
         refusal = None if found is None else course.admit(command, found)
         if refusal is None:
-            self._purchases[_key(command)] = found
+            self._purchases[owned_key(command)] = found
             if name is not None:
                 taken[name] = None
         return refusal
@@ -151,8 +151,3 @@ def _name(command: NewRefund, found: Found) -> refunds.Name | None:
     if command.reference is None or isinstance(found, Rejected):
         return None
     return (command.merchant_id or "" if found is None else found.merchant_id), command.reference
-
-
-def _key(command: NewRefund) -> Key:
-    """Return the idempotency key of a refund with its owner."""
-    return command.owner, command.key

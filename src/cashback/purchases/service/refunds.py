@@ -8,7 +8,6 @@ from prometheus_client import Counter
 
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database
-from cashback.kernel.errors import CashbackError
 from cashback.kernel.ids import is_id
 from cashback.kernel.listing import Stretch, id_place
 from cashback.kernel.mistakes import first_of
@@ -16,7 +15,7 @@ from cashback.purchases.model import Outcome, Recorded, Refused, Unstorable
 from cashback.purchases.model.refunds import NewRefund, RefundAnswer, RefundUnknown
 from cashback.purchases.rules import problem_of_key, problem_of_refund
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Once, Result
+from cashback.purchases.service.once import Once, Result, outcome_of
 from cashback.purchases.service.parked_answers import read_refund, unapplied_answer
 from cashback.purchases.service.patience import Patience
 from cashback.purchases.service.refunding import Refunding
@@ -92,7 +91,7 @@ class Refunds:
         again = {place: sound[place] for place, result in enumerate(results) if isinstance(result, Unstorable)}
         for place, refund in again.items():
             results[place] = (await self._do([refund], patience))[0]
-        done = iter([_outcome(result) for result in results])
+        done = iter([outcome_of(result) for result in results])
         outcomes: list[Outcome] = [Refused(problem) if problem else next(done) for problem in problems]
         for outcome in outcomes:
             COMMANDS.labels(_name_of(outcome)).inc()
@@ -106,17 +105,6 @@ class Refunds:
             if len(refunds) == 1:
                 return [await do_alone(self._database, refunding, refunds[0], now=now, patience_ms=patience_ms)]
             return await Once(self._database, refunding, now=now, patience_ms=patience_ms).do(refunds)
-
-
-def _outcome(result: Result) -> Outcome:
-    """Return what came of a refund.
-
-    Raises:
-        CashbackError: it failed.
-    """
-    if isinstance(result, CashbackError):
-        raise result
-    return result
 
 
 def _name_of(outcome: Outcome) -> str:

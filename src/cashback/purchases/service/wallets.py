@@ -20,10 +20,10 @@ from cashback.purchases.model import Command, NewWallet, User, UserUnknown
 from cashback.purchases.model.ownership import Ended, WalletChange, WalletProof, WalletStanding, WalletTaken, Wish
 from cashback.purchases.rules.ownership import course_of
 from cashback.purchases.service.editing import seen_user
-from cashback.purchases.service.once import Applied
-from cashback.purchases.store import people, refunds
+from cashback.purchases.service.once import Applied, but_known
+from cashback.purchases.store import people
 from cashback.purchases.store import wallets as store
-from cashback.purchases.store.idempotency import Key
+from cashback.purchases.store.idempotency import Key, owned_key
 from cashback.purchases.store.wallets import Linked
 
 Pair: TypeAlias = tuple[str | None, str]
@@ -48,21 +48,13 @@ async def problems_of_sharing(
     waiting = await store.wanted_by_others(tx, pairs)
     joined: dict[str, set[str | Key]] = {}
     for (place, (user_id, wallet)), one, others in zip(asked, shared, waiting, strict=True):
-        who = user_id or _key(commands[place])
+        who = user_id or owned_key(commands[place])
         beside = joined.setdefault(wallet, set())
         if who not in beside and not one.has_room(beside=others + len(beside)):
             problems[place] = WalletTaken("this wallet is another user's", pointer="/wallet")
         elif not one.is_own:
             beside.add(who)
     return problems
-
-
-async def but_known(tx: Tx, commands: Sequence[Command], problems: Sequence[Rejected | None]) -> list[Rejected | None]:
-    """Return the problems of commands that were not done before; what was done is answered as it was."""
-    met = [_key(command) for command, problem in zip(commands, problems, strict=True) if problem is not None]
-    # Asked once the wallets are held: whoever was ahead of us has its key in there by now.
-    known = await refunds.known_keys(tx, met) if met else set()
-    return [None if _key(command) in known else problem for command, problem in zip(commands, problems, strict=True)]
 
 
 class Moves:
@@ -210,8 +202,3 @@ def _wish(command: NewWallet) -> Wish:
         person=None if command.person is None else command.person.strip(),
         reason=None if command.reason is None else command.reason.strip(),
     )
-
-
-def _key(command: Command) -> Key:
-    """Return the idempotency key of a command with its owner."""
-    return command.owner, command.key

@@ -10,7 +10,7 @@ import msgspec
 from cashback import ledger
 from cashback.kernel.clock import Clock
 from cashback.kernel.db import Database, Tx
-from cashback.kernel.errors import CashbackError, Rejected
+from cashback.kernel.errors import Rejected
 from cashback.kernel.ids import is_id
 from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import TokenUnits
@@ -19,7 +19,7 @@ from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.refunds import DebtWriteOff, WriteOffAnswer
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
 from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied
+from cashback.purchases.service.once import Applied, done_or_refused
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 log = logger(__name__)
@@ -42,11 +42,7 @@ class DebtWriteOffs:
         if problem := first_of(problem_of_key(command), _problem(command), problem_of_signature(command)):
             return Refused(problem)
         now = self._clock.now()
-        result = await do_alone(self._database, partial(_WriteOff, now), command, now=now)
-        if isinstance(result, Rejected):
-            return Refused(result)
-        if isinstance(result, CashbackError):
-            raise result
+        result = done_or_refused(await do_alone(self._database, partial(_WriteOff, now), command, now=now))
         if isinstance(result, Recorded) and not result.is_replay:
             log.warning("debt.written_off", user_id=command.user_id)
         return result

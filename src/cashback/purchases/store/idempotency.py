@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 
 from cashback.kernel.db import LOCK_TIMEOUT_MS, Tx
-from cashback.purchases.model import KeyBusy, Unstorable
+from cashback.purchases.model import Command, KeyBusy, Unstorable
 
 Key: TypeAlias = tuple[str, str]
 """Owner and key."""
@@ -49,6 +49,11 @@ class Answered(msgspec.Struct, frozen=True):
     answer: bytes | None
     what: str | None = None
     resource: str | None = None
+
+
+def owned_key(command: Command) -> Key:
+    """Return the idempotency key of a command with its owner."""
+    return command.owner, command.key
 
 
 @contextmanager
@@ -140,6 +145,19 @@ async def reserve_free(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, pati
     )
     [(fresh, held, waits)] = await cursor.fetchall()
     return Reserved({keys[place - 1] for place in fresh}, {keys[place - 1] for place in held}, waits)
+
+
+async def known(tx: Tx, keys: Sequence[Key]) -> set[Key]:
+    """Return which of those keys stand for a command already."""
+    cursor = await tx.execute(
+        """
+        select owner, key
+        from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
+        join purchases.idempotency_keys using (owner, key)
+        """,
+        {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
+    )
+    return {(row[0], row[1]) for row in await cursor.fetchall()}
 
 
 async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:

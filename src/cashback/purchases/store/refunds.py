@@ -9,7 +9,6 @@ from psycopg.rows import TupleRow
 from cashback.kernel.db import Tx
 from cashback.purchases.model import OPERATOR
 from cashback.purchases.model.refunds import NewRefund, ParkedRefund, RefundedPurchase, RefundKind
-from cashback.purchases.store.idempotency import Key
 
 STRIPES: Final = 2**6
 """Over so many locks the merchants are spread; a refund that is parked holds up at most those that share its own."""
@@ -101,19 +100,6 @@ async def applied(tx: Tx, names: Sequence[Name]) -> set[Name]:
         join purchases.refunds using (merchant_id, reference)
         """,
         {"merchants": [merchant for merchant, _ in names], "references": [reference for _, reference in names]},
-    )
-    return {(row[0], row[1]) for row in await cursor.fetchall()}
-
-
-async def known_keys(tx: Tx, keys: Sequence[Key]) -> set[Key]:
-    """Return which of these idempotency keys stand for a command already."""
-    cursor = await tx.execute(
-        """
-        select owner, key
-        from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
-        join purchases.idempotency_keys using (owner, key)
-        """,
-        {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
     )
     return {(row[0], row[1]) for row in await cursor.fetchall()}
 

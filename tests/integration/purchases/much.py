@@ -14,6 +14,8 @@ RETURNED: Final = 40_000
 PARKED: Final = 20_000
 LARGE: Final = "mer_large"
 OF_LARGE: Final = 30_000
+SELDOM: Final = "usr_000012"
+OF_SELDOM: Final = 120
 MINTED: Final = 20_000
 MERCHANTS: Final = 50
 USERS: Final = 5_000
@@ -33,7 +35,9 @@ FILLED: Final = f"""
     from generate_series(0, {MANY} - 1) as nth;
     insert into purchases.purchases (id, merchant_id, user_id, amount_minor, currency, occurred_at, received_at,
         created_at)
-    select 'pur_' || lpad((3 * nth)::text, 6, '0') || 'l', '{LARGE}', 'usr_large', 100, 'USD', %(at)s, %(at)s, %(at)s
+    select 'pur_' || lpad((3 * nth)::text, 6, '0') || 'l', '{LARGE}',
+           case when mod(nth, {OF_LARGE // OF_SELDOM}) = 0 then '{SELDOM}' else 'usr_large' end, 100, 'USD', %(at)s,
+           %(at)s, %(at)s
     from generate_series(0, {OF_LARGE} - 1) as nth;
     insert into purchases.refunds (id, purchase_id, merchant_id, reference, kind, reason, amount_minor, answer,
         created_at)
@@ -53,6 +57,12 @@ FILLED: Final = f"""
            100, 100, case when mod(nth, 1000) = 1 then 0 else 100 end, case when mod(nth, 1000) = 1 then 0 else 100 end,
            case when mod(nth, 1000) = 1 then 'expired' else 'approved' end, 'granted', %(at)s, %(at)s
     from generate_series(0, {MANY} - 1) as nth;
+    insert into ledger.cashback_ledger (id, purchase_id, user_id, merchant_id, currency, desired_minor, amount_minor,
+        token_units, net_minor, payable_minor, payable_units, state, reason, created_at)
+    select 'cb_' || substr(id, 5), id, user_id, merchant_id, 'USD', 0, 0, 0, 0, 0, 0, 'declined', 'no_programme', %(at)s
+    from purchases.purchases
+    where merchant_id = '{LARGE}'
+      and user_id = '{SELDOM}';
     insert into ledger.cashback_ledger (id, purchase_id, user_id, merchant_id, programme_id, currency, desired_minor,
         amount_minor, token_units, net_minor, payable_minor, payable_units, requested_units, state, reason, created_at,
         approved_at, mint_number, recipient, request, requested_at, reissue_after)
@@ -64,8 +74,9 @@ FILLED: Final = f"""
 """
 """100,000 purchases of 5,000 users at 50 merchants, five refunds of 8,000 of them, and as many cashbacks.
 
-And among them 30,000 of one large merchant, all in USD, and 20,000 mints, of which a third is its own. 20,000 refunds
-came before their purchase, of which 198 wait still.
+And among them 30,000 of one large merchant, all in USD, 120 of these of a user who buys elsewhere as well and earned
+nothing by them, and 20,000 mints, of which a third is its own. 20,000 refunds came before their purchase, of which 198
+wait still.
 """
 
 

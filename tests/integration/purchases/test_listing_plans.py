@@ -90,7 +90,7 @@ async def test_a_merchant_walks_among_its_own_whosever_things_it_asks_for(world:
         pytest.param("mer_8", "usr_large", PAGE, {"cashback_bought", "cashback_ledger_pkey"}, 2 * FEW_MAX, id="some"),
         pytest.param("mer_8", ONE_USER, 0, {"cashback_bought", "cashback_ledger_pkey"}, 0, id="none"),
         pytest.param(
-            LARGE, "usr_large", PAGE, {"cashback_bought", "cashback_of_merchant"}, FEW_MAX + 1 + WALK_MAX, id="many"
+            LARGE, "usr_large", PAGE, {"cashback_bought", "cashback_of_merchant"}, FEW_MAX + 1 + 2 * PAGE, id="many"
         ),
     ],
 )

@@ -8,12 +8,12 @@ import pytest_asyncio
 
 from cashback.kernel.db import Tx
 from cashback.kernel.listing import Order, Period
-from cashback.kernel.walk import WALK_MAX
 from cashback.purchases.model.listing import RefundFilter
 from cashback.purchases.model.refunds import RefundKind
+from cashback.purchases.service.listing import few_returned
 from cashback.purchases.store import listing, refunds
 from tests.integration.ledger.world import START, Dsns, World, open_world
-from tests.integration.purchases.much import MERCHANTS, RETURNED, Explained
+from tests.integration.purchases.much import MERCHANTS, RETURNED, SELDOM, Explained
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,27 +60,59 @@ async def test_refunds_are_found_by_an_index(world: World, asked: RefundFilter, 
         ),
         pytest.param(
             RefundFilter(merchant_id="mer_3", user_id="usr_000003"),
-            {"refund_of_merchant", "purchases_pkey"},
+            {"cashback_bought", "refund_by_purchase", "refunds_pkey", "purchases_pkey"},
             10,
-            2 * RETURNED // MERCHANTS,
+            20 + 3 * 10,
             id="user",
         ),
         pytest.param(
-            RefundFilter(user_id="usr_000003"), {"refunds_pkey", "purchases_pkey"}, 2, 2 * WALK_MAX, id="user-of-all"
+            RefundFilter(merchant_id="mer_3", user_id="usr_000003", kind=RefundKind.CHARGEBACK),
+            {"cashback_bought", "refund_by_purchase", "refunds_pkey", "purchases_pkey"},
+            0,
+            20 + 3 * 10,
+            id="user-and-kind",
+        ),
+        pytest.param(
+            RefundFilter(merchant_id="mer_3", user_id=SELDOM), {"cashback_bought"}, 0, 0, id="user-of-others-alone"
+        ),
+        pytest.param(
+            RefundFilter(user_id="usr_000003"),
+            {"purchase_of_user", "refund_by_purchase", "refunds_pkey", "purchases_pkey"},
+            10,
+            20 + 3 * 10,
+            id="user-of-all",
         ),
     ],
 )
-async def test_refunds_of_a_name_or_a_user_are_found_by_an_index(
-    world: World, asked: RefundFilter, indexes: set[str], found: int, most: int
+@pytest.mark.parametrize("order", Order)
+async def test_refunds_of_a_name_or_a_user_are_found_by_an_index(  # each named where it is asked for
+    world: World, asked: RefundFilter, indexes: set[str], found: int, most: int, order: Order
 ) -> None:
-    """Of each that is looked at its purchase says whose it is: nothing is read of what else that user bought."""
+    """Of a user's purchases those of the merchant that is asked for: nothing is read of what else that user bought."""
+    async with world.api.transaction() as tx:
+        explained = cast("Tx", seen := Explained(tx))
+        among = await few_returned(explained, asked)
+        ids, place = await listing.refunds(explained, asked, order=order, behind=None, limit=PAGE, among=among)
+    assert (len(ids), place) == (found, None)
+    assert ids == sorted(ids, reverse=order is Order.DESC)
+    assert seen.is_by_indexes()
+    assert seen.indexes() <= indexes
+    assert seen.rows_read() <= most
+
+
+async def test_where_a_user_returned_more_than_a_few_the_merchants_own_are_walked_along(world: World) -> None:
+    """A thousand refunds are found at once; of more than those, each has its purchase say whose it is."""
+    asked = RefundFilter(merchant_id="mer_3", user_id="usr_000003")
+    bought = [f"pur_{nth:06}" for nth in range(RETURNED // 5)]
     async with world.api.transaction() as tx:
         explained = Explained(tx)
-        ids, _ = await listing.refunds(cast("Tx", explained), asked, order=Order.DESC, behind=None, limit=PAGE)
-    assert len(ids) == found
+        ids, _ = await listing.refunds(
+            cast("Tx", explained), asked, order=Order.DESC, behind=None, limit=PAGE, among=bought
+        )
+    assert len(ids) == 10
     assert explained.is_by_indexes()
-    assert explained.indexes() == indexes
-    assert explained.rows_read() <= most
+    assert {"refund_of_merchant", "purchases_pkey"} < explained.indexes()
+    assert explained.rows_read() <= 2 * (listing.FEW_MAX + 1) + 2 * RETURNED // MERCHANTS
 
 
 @pytest.mark.parametrize("order", Order)

@@ -27,7 +27,8 @@ def list_purchases(
 
     Return one page of purchases in the order in which they were recorded; a merchant sees its own.
 
-    A page may be short, even empty, and have a `next_cursor`: at most 10,000 purchases are looked at for it.
+    A page may be short, even empty, and have a `next_cursor`: at most 10,000 purchases are looked at for it. Up to
+    1,000 purchases of a user at a merchant are found among these alone, in whole pages.
     """
     return Call(
         method="GET",

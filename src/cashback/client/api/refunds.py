@@ -25,8 +25,9 @@ def list_refunds(
 
     Return one page of refunds in the order in which they came, each as it was answered; a merchant sees its own.
 
-    A page may be short, even empty, and have a `next_cursor`: at most 10,000 refunds are looked at for it. Those that
-    wait for their purchase are at `/v1/refunds/parked`.
+    A page may be short, even empty, and have a `next_cursor`: at most 10,000 refunds are looked at for it. Up to 1,000
+    refunds of as many purchases of a user are found among these alone, in whole pages. Those that wait for their
+    purchase are at `/v1/refunds/parked`.
     """
     return Call(
         method="GET",

@@ -29,7 +29,7 @@ from cashback.ledger.service.fencing import Fencing
 from cashback.ledger.service.leased import Fence, Leased
 from cashback.ledger.service.life import Life, LifePolicy, Lived
 from cashback.ledger.service.limits import MintLimit
-from cashback.ledger.service.listing import CashbackLists
+from cashback.ledger.service.listing import CashbackLists, few_purchases
 from cashback.ledger.service.mint_stories import MintStories
 from cashback.ledger.service.programmes import end_programme, programme_answer, start_programme
 from cashback.ledger.service.proving import Prover
@@ -127,6 +127,7 @@ __all__ = [
     "draft_ruleset",
     "end_programme",
     "explanation_of",
+    "few_purchases",
     "hold_cashback",
     "hold_requests",
     "hold_wallets",

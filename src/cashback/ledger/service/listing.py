@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, Tx
 from cashback.kernel.listing import Stretch, id_place
 from cashback.ledger.model import CashbackItem, CashbackList, ProgrammeUnknown
 from cashback.ledger.model.listing import CashbackFilter
@@ -10,6 +10,15 @@ from cashback.ledger.service.readings import LIST_MAX
 from cashback.ledger.service.stories import item_of
 from cashback.ledger.store import listing, programmes
 from cashback.ledger.store import readings as store
+
+
+async def few_purchases(tx: Tx, *, user_id: str, merchant_id: str) -> list[str] | None:
+    """Return the ids of what a user bought at a merchant, None where that is more than 1,000.
+
+    Each purchase is decided in the transaction that records it, if it earns nothing too, so the ledger knows them all,
+    by an index of both that decisions read. Nothing is read of what the user bought elsewhere.
+    """
+    return await listing.few_purchases(tx, user_id=user_id, merchant_id=merchant_id)
 
 
 class CashbackLists:

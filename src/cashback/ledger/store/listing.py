@@ -4,7 +4,7 @@ from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.listing import Order
-from cashback.kernel.walk import Rows, walk
+from cashback.kernel.walk import Rows, planned_by_rows, walk
 from cashback.ledger.model import State
 from cashback.ledger.model.listing import CashbackFilter
 
@@ -42,7 +42,7 @@ async def page(
     """
     few = None
     if asked.user_id is not None and asked.merchant_id is not None:
-        few = await _few(tx, user_id=asked.user_id, merchant_id=asked.merchant_id)
+        few = await _few(tx, "id", user_id=asked.user_id, merchant_id=asked.merchant_id)
         if few == []:
             return [], None
     given = {
@@ -58,23 +58,29 @@ async def page(
     return await walk(tx, rows, order=order, behind=behind, limit=limit)
 
 
-async def _few(tx: Tx, *, user_id: str, merchant_id: str) -> list[str] | None:
-    """Return the ids of what a user earned at a merchant, None where they are more than `FEW_MAX`.
+async def few_purchases(tx: Tx, *, user_id: str, merchant_id: str) -> list[str] | None:
+    """Return the ids of what a user bought at a merchant, None where they are more than `FEW_MAX`."""
+    return await _few(tx, "purchase_id", user_id=user_id, merchant_id=merchant_id)
+
+
+async def _few(tx: Tx, column: str, *, user_id: str, merchant_id: str) -> list[str] | None:
+    """Return that column of what a user earned at a merchant, None where it is more than `FEW_MAX`.
 
     In the order of an index by both (`cashback_bought`), which reads nothing of what that user earned elsewhere. What
     no purchase earned is of no merchant.
     """
-    cursor = await tx.execute(
-        """
-        select id
-        from ledger.cashback_ledger
-        where user_id = %(user)s
-          and merchant_id = %(merchant)s
-          and purchase_id is not null
-        order by created_at
-        limit %(limit)s
-        """,
-        {"user": user_id, "merchant": merchant_id, "limit": FEW_MAX + 1},
-    )
-    found = [row[0] for row in await cursor.fetchall()]
+    async with planned_by_rows(tx):
+        cursor = await tx.execute(
+            f"""
+            select {column}
+            from ledger.cashback_ledger
+            where user_id = %(user)s
+              and merchant_id = %(merchant)s
+              and purchase_id is not null
+            order by created_at
+            limit %(limit)s
+            """,
+            {"user": user_id, "merchant": merchant_id, "limit": FEW_MAX + 1},
+        )
+        found = [row[0] for row in await cursor.fetchall()]
     return None if len(found) > FEW_MAX else found

@@ -102,7 +102,8 @@ async def list_purchases(  # noqa: PLR0913 - each is a parameter of the route
 ) -> PurchasePage:
     """Return one page of purchases in the order in which they were recorded; a merchant sees its own.
 
-    A page may be short, even empty, and have a `next_cursor`: at most 10,000 purchases are looked at for it.
+    A page may be short, even empty, and have a `next_cursor`: at most 10,000 purchases are looked at for it. Up to
+    1,000 purchases of a user at a merchant are found among these alone, in whole pages.
     """
     principal = principal_of(request)
     wanted = expansion(principal, expand, known=WITH_PURCHASES)
@@ -166,8 +167,9 @@ async def list_refunds(  # noqa: PLR0913 - as above
 ) -> RefundPage:
     """Return one page of refunds in the order in which they came, each as it was answered; a merchant sees its own.
 
-    A page may be short, even empty, and have a `next_cursor`: at most 10,000 refunds are looked at for it. Those that
-    wait for their purchase are at `/v1/refunds/parked`.
+    A page may be short, even empty, and have a `next_cursor`: at most 10,000 refunds are looked at for it. Up to 1,000
+    refunds of as many purchases of a user are found among these alone, in whole pages. Those that wait for their
+    purchase are at `/v1/refunds/parked`.
     """
     asked = RefundFilter(
         purchase_id=purchase_id,

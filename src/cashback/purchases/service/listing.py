@@ -14,7 +14,7 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.ids import is_id
 from cashback.kernel.listing import Stretch, id_place
 from cashback.kernel.money import Amount
-from cashback.ledger import CashbackFilter, CashbackItem, CashbackLists, State
+from cashback.ledger import CashbackFilter, CashbackItem, CashbackLists, State, few_purchases
 from cashback.purchases.model import LineAnswer, MerchantUnknown, Purchase, PurchaseUnknown, UserUnknown
 from cashback.purchases.model.listing import PurchaseFilter, RefundFilter, RefundsShown
 from cashback.purchases.model.refunds import RefundAnswer
@@ -73,7 +73,13 @@ class Lists:
         async with self._database.transaction() as tx:
             await _must_exist(tx, merchant_id=asked.merchant_id, user_id=asked.user_id)
             ids, place = await store.purchases(
-                tx, asked, order=stretch.order, behind=behind, limit=stretch.limit, seen_by=seen_by
+                tx,
+                asked,
+                order=stretch.order,
+                behind=behind,
+                limit=stretch.limit,
+                seen_by=seen_by,
+                among=await few_asked(tx, asked),
             )
             found = await purchases.read_many(tx, ids) if ids else {}
             refunds = await _shown(tx, ids) if REFUNDS in expand else {}
@@ -98,7 +104,10 @@ class Lists:
             await _must_exist(tx, merchant_id=asked.merchant_id, user_id=asked.user_id)
             if asked.purchase_id is not None:
                 await _must_be_seen(tx, asked.purchase_id, merchant_id=asked.merchant_id)
-            ids, place = await store.refunds(tx, asked, order=stretch.order, behind=behind, limit=stretch.limit)
+            among = await few_returned(tx, asked)
+            ids, place = await store.refunds(
+                tx, asked, order=stretch.order, behind=behind, limit=stretch.limit, among=among
+            )
             found = await store.refund_answers(tx, ids) if ids else {}
         return [_as_answered(found[id_]) for id_ in ids], place
 
@@ -115,6 +124,28 @@ class Lists:
             await _must_exist(tx, merchant_id=asked.merchant_id, user_id=asked.user_id)
         page = await self._cashbacks.page(asked, stretch, seen_by=seen_by)
         return page.items, page.next_place
+
+
+async def few_asked(tx: Tx, asked: PurchaseFilter) -> list[str] | None:
+    """Return the purchases that those are among that are asked for, None where they are too many, or led to otherwise.
+
+    These are a user's at a merchant. A user alone leads to them by an index, and so does a name.
+    """
+    if asked.reference is not None or asked.user_id is None or asked.merchant_id is None:
+        return None
+    return await few_purchases(tx, user_id=asked.user_id, merchant_id=asked.merchant_id)
+
+
+async def few_returned(tx: Tx, asked: RefundFilter) -> list[str] | None:
+    """Return the purchases whose refunds are asked for, None where they are too many, or led to otherwise.
+
+    These are a user's, and where a merchant is named, or asks, none but what was bought there is read.
+    """
+    if asked.reference is not None or asked.purchase_id is not None or asked.user_id is None:
+        return None
+    if asked.merchant_id is None:
+        return await store.few_purchases(tx, asked.user_id)
+    return await few_purchases(tx, user_id=asked.user_id, merchant_id=asked.merchant_id)
 
 
 async def _must_exist(tx: Tx, *, merchant_id: str | None, user_id: str | None = None) -> None:

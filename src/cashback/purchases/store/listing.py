@@ -5,10 +5,14 @@ from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.listing import Order
-from cashback.kernel.walk import Rows, walk
+from cashback.kernel.walk import Rows, planned_by_rows, walk
 from cashback.purchases.model.listing import MerchantFilter, PurchaseFilter, RefundFilter, UserFilter, WalletStory
 from cashback.purchases.model.ownership import WalletProof
 
+FEW_MAX: Final = 1_000
+"""So many refunds, or purchases of one user, are found at once; where there are more, the walk goes on its way."""
+
+_FEW: Final = "id = any(%(few)b::text[])"
 _PURCHASE_LEADS: Final = {
     # The name of one purchase, and of those that were called so before it was (is_named): an index for either.
     "reference": """
@@ -25,6 +29,7 @@ _PURCHASE_LEADS: Final = {
               and reference = %(reference)s
               and not is_named))
     """,
+    "few": _FEW,
     "user_id": "user_id = %(user_id)s",
     "merchant_id": "merchant_id = %(merchant_id)s",
 }
@@ -42,6 +47,7 @@ _PURCHASE_SIEVES: Final = {
 _REFUND_LEADS: Final = {
     "reference": "merchant_id = %(merchant_id)s and reference = %(reference)s",
     "purchase_id": "purchase_id = %(purchase_id)s",
+    "few": _FEW,
     "merchant_id": "merchant_id = %(merchant_id)s",
 }
 _REFUND_SIEVES: Final = {
@@ -86,14 +92,25 @@ _MERCHANT_SIEVES: Final = {
 
 
 async def purchases(
-    tx: Tx, asked: PurchaseFilter, *, order: Order, behind: str | None, limit: int, seen_by: str | None = None
+    tx: Tx,
+    asked: PurchaseFilter,
+    *,
+    order: Order,
+    behind: str | None,
+    limit: int,
+    seen_by: str | None = None,
+    among: Sequence[str] | None = None,
 ) -> tuple[list[str], str | None]:
     """Return the ids of the next purchases that are asked for, and behind which one the page after them begins.
 
-    They are `seen_by` the merchant that asks, whose own are asked for, None an operator.
+    They are `seen_by` the merchant that asks, whose own are asked for, None an operator. Where it is known that they
+    are `among` a few, these alone are looked at.
     """
+    if among is not None and not among:
+        return [], None
     given = {
         "reference": asked.reference,
+        "few": among,
         "user_id": asked.user_id,
         "merchant_id": asked.merchant_id,
         "currency": asked.currency,
@@ -108,12 +125,19 @@ async def purchases(
 
 
 async def refunds(
-    tx: Tx, asked: RefundFilter, *, order: Order, behind: str | None, limit: int
+    tx: Tx, asked: RefundFilter, *, order: Order, behind: str | None, limit: int, among: Sequence[str] | None = None
 ) -> tuple[list[str], str | None]:
-    """Return the ids of the next applied refunds that are asked for, and where the page after them begins."""
+    """Return the ids of the next applied refunds that are asked for, and where the page after them begins.
+
+    Where it is known that they are of purchases `among` a few, those of these alone are looked at.
+    """
+    few = await _few_refunds(tx, among) if among else among
+    if few is not None and not few:
+        return [], None
     given = {
         "reference": asked.reference,
         "purchase_id": asked.purchase_id,
+        "few": few,
         "user_id": asked.user_id,
         "merchant_id": asked.merchant_id,
         "kind": None if asked.kind is None else asked.kind.value,
@@ -122,6 +146,48 @@ async def refunds(
     }
     rows = Rows.asked("purchases.refunds", given, leads=_REFUND_LEADS, sieves=_REFUND_SIEVES)
     return await walk(tx, rows, order=order, behind=behind, limit=limit)
+
+
+async def few_purchases(tx: Tx, user_id: str) -> list[str] | None:
+    """Return the ids of what a user bought anywhere, None where they are more than `FEW_MAX`."""
+    async with planned_by_rows(tx):
+        cursor = await tx.execute(
+            """
+            select id
+            from purchases.purchases
+            where user_id = %(user)s
+            order by id
+            limit %(limit)s
+            """,
+            {"user": user_id, "limit": FEW_MAX + 1},
+        )
+        return _if_few([row[0] for row in await cursor.fetchall()])
+
+
+async def _few_refunds(tx: Tx, purchase_ids: Sequence[str]) -> list[str] | None:
+    """Return the ids of the refunds of these purchases, None where they are more than `FEW_MAX`."""
+    async with planned_by_rows(tx):
+        cursor = await tx.execute(
+            """
+            select refund.id
+            from unnest(%(purchases)b::text[]) as purchase (id)
+            cross join lateral (
+                select id
+                from purchases.refunds
+                where purchase_id = purchase.id
+                order by id
+                limit %(limit)s
+            ) as refund
+            limit %(limit)s
+            """,
+            {"purchases": list(purchase_ids), "limit": FEW_MAX + 1},
+        )
+        return _if_few([row[0] for row in await cursor.fetchall()])
+
+
+def _if_few(ids: list[str]) -> list[str] | None:
+    """Return them, None where they are more than `FEW_MAX`."""
+    return None if len(ids) > FEW_MAX else ids
 
 
 async def parked(

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from cashback.kernel.config import environment
-from cashback.processes.embedded import EmbeddedAnvil, EmbeddedNats, EmbeddedPostgres, cache_dir, find_anvil
+from cashback.processes.embedded import EmbeddedAnvil, EmbeddedNats, EmbeddedPostgres, find_anvil
 from tests.support.remains import logs_since
 from tests.support.servers import Databases, shared_postgres
 from tests.support.shares import Shares
@@ -83,8 +83,7 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNats]:
 @pytest.fixture(scope="session")
 def anvil_program() -> Path:
     """Give the anvil of this machine; the first run on a fresh one fetches it."""
-    environ = environment()
-    return find_anvil(cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))
+    return find_anvil(environment())
 
 
 @pytest.fixture(scope="session")

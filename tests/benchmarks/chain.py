@@ -15,7 +15,7 @@ from cashback.chain.gateway.node import Node
 from cashback.chain.model import Address, MintedLog, Waiting
 from cashback.kernel.config import Secret, environment
 from cashback.processes import contracts
-from cashback.processes.embedded import CHAIN_ID, EmbeddedAnvil, cache_dir, find_anvil
+from cashback.processes.embedded import CHAIN_ID, EmbeddedAnvil, find_anvil
 from cashback.processes.signing import address
 from cashback.processes.stack.plan import DEVELOPMENT_MNEMONIC
 from tests.benchmarks.shop import recipient
@@ -66,8 +66,7 @@ async def open_chain(
     folder: Path, *, block_time_s: float | None = 1, gas_limit: int = 36_000_000
 ) -> AsyncIterator[Chain]:
     """Yield a chain of its own with fresh contracts."""
-    environ = environment()
-    program = await asyncio.to_thread(find_anvil, cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))
+    program = await asyncio.to_thread(find_anvil, environment())
     anvil = EmbeddedAnvil(folder / "anvil", program=program, block_time_s=block_time_s, gas_limit=gas_limit)
     await asyncio.to_thread(anvil.start)
     try:

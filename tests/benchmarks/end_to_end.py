@@ -32,7 +32,7 @@ from cashback.kernel.config import environment, load
 from cashback.kernel.db import Database
 from cashback.kernel.lifecycle.stopping import pause
 from cashback.processes.demo import settle
-from cashback.processes.embedded import CHAIN_ID, cache_dir, find_anvil
+from cashback.processes.embedded import CHAIN_ID, find_anvil
 from cashback.processes.reconcile import Report, Settings
 from cashback.processes.signing import address
 from cashback.processes.stack import Stack
@@ -209,8 +209,7 @@ def _percentile(values: list[float], number: int) -> float:
 @asynccontextmanager
 async def _world(folder: Path) -> AsyncIterator[World]:
     """Yield the whole system, up and furnished."""
-    environ = environment()
-    program = await asyncio.to_thread(find_anvil, cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))
+    program = await asyncio.to_thread(find_anvil, environment())
     stack = Stack(folder, anvil=program, gas_limit=GAS_LIMIT)
     await asyncio.to_thread(stack.start)
     try:

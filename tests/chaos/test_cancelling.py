@@ -10,7 +10,7 @@ import pytest
 from cashback.kernel.config import load as settings_of
 from cashback.kernel.errors import Rejected, Unavailable
 from cashback.ledger.model import NumberNotRetired
-from cashback.minting.model import MintSettled
+from cashback.minting.model import MintRetired
 from cashback.processes import cancelling, retrying
 from tests.chaos.verdict import assert_nothing_lost_or_doubled
 from tests.integration.cli.chain import Chain
@@ -78,7 +78,7 @@ async def given_back(stack: WholeSystem) -> None:
         left = [row[0] for row in stack.rows("chain", query) if row[0] not in known]
         for number in left:
             # The adapter has told it, and minting or the ledger may not have heard it yet, or hears it at this moment.
-            with suppress(NumberNotRetired, MintSettled):
+            with suppress(NumberNotRetired, MintRetired):
                 settings = settings_of(retrying.Settings, stack.operator_settings())
                 await retrying.retry(settings, str(number), by="alice", reason=WHY)
         return None if left else True

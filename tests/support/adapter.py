@@ -8,7 +8,7 @@ the world's part.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Final
@@ -43,6 +43,7 @@ class FakeAdapter(ChainAdapterServiceBase):
         self.judge = FakeJudge()
         self.submissions: list[list[int]] = []
         self.cancelled: set[int] = set()
+        self.let_go: list[int] = []
         self.watches = 0
         self.requested_number = 0
         self.minting_told_at_s: float | None = None
@@ -72,7 +73,8 @@ class FakeAdapter(ChainAdapterServiceBase):
 
     async def go_up(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = MortalServer([self, FakeAdministration(self.cancel), self.anchors, FakeHealth(self.suffer)])
+        administration = FakeAdministration(self.cancel, self.release)
+        self._server = MortalServer([self, administration, self.anchors, FakeHealth(self.suffer)])
         listener = socket.create_server((HOST, self.port))
         self.port = listener.getsockname()[1]
         await self._server.start(sock=listener)
@@ -226,6 +228,13 @@ class FakeAdapter(ChainAdapterServiceBase):
             return v1.CancelMintsResponseEntry(number=mint.number, result=v1.CancelResult.RETIRED)
         reason = "too_late" if mint.number in self.cancelled else "mint_settled"
         return v1.CancelMintsResponseEntry(number=mint.number, result=v1.CancelResult.SETTLED, reason=reason)
+
+    async def release(self, numbers: Sequence[int]) -> list[int]:
+        """Return which of them were held: none, for nothing is held here; what was asked to be let go is noted."""
+        await self.suffer()
+        self.let_go += numbers
+        await self.answering.wait()
+        return []
 
     async def suffer(self) -> None:
         """Do what the test wants to see survived."""

@@ -61,13 +61,12 @@ def _traces() -> dict[str, str]:
 
 def _anvil(ending: Ending) -> Path:
     """Return the development chain's program, which may have to be fetched first."""
-    from cashback.processes.embedded import cache_dir, find_anvil
+    from cashback.processes.embedded import find_anvil
 
-    environ = environment()
     say("finding anvil, the development chain; where there is none it is fetched, once")
     # Fetching it takes a while, and has nothing to lose but a temporary folder: the one place where a signal may raise.
     with ending.means(ending.check):
-        return find_anvil(cache=cache_dir(environ), override=environ.get("CASHBACK_ANVIL"))
+        return find_anvil(environment())
 
 
 def _start(stack: Stack, ending: Ending, furnished: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from cashback.minting.model import (
     Inclusion,
     Mint,
     MintRequest,
+    MintRetired,
     MintSettled,
     MintState,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Inclusion",
     "Mint",
     "MintRequest",
+    "MintRetired",
     "MintSettled",
     "MintState",
     "NumberTeller",

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from cashback.kernel.errors import Broken, Invalid, NotFound, Rejected, Unavailable
+from cashback.kernel.errors import Broken, Busy, Invalid, NotFound, Rejected, Unavailable
 from cashback.kernel.money import TokenUnits
 
 
@@ -234,9 +234,15 @@ class RequestOvertaken(Unavailable):
 
 
 class MintSettled(Rejected):
-    """The mint is final on the chain, or its number is: there is nothing to try again."""
+    """The mint is final on the chain: there is nothing to try again."""
 
     code = "mint_settled"
+
+
+class MintRetired(Busy):
+    """The mint's number was retired while it was to be tried again: asked once more, its cashback is given back."""
+
+    code = "mint_retired"
 
 
 class MintNotFound(NotFound):

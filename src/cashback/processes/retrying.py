@@ -47,6 +47,7 @@ async def retry(settings: Settings, name: str, *, by: str, reason: str) -> Retri
     Raises:
         MintNotFound: nobody requested it.
         MintSettled: it is minted.
+        MintRetired: its number was retired just now, after it was looked at; run it again.
         NumberNotRetired: minting has told the ledger that the number is retired, which has not heard it yet.
         Unavailable: a database or the adapter did not answer; run it again.
         Rejected: this caller may not, or who and why are not as they must be.

@@ -9,6 +9,7 @@ import structlog
 
 from cashback.kernel.http import Scope
 from cashback.kernel.ids import new_id
+from cashback.kernel.principal import Rate
 from cashback.purchases.model import Merchant
 from cashback.purchases.model.api_keys import KEYS_MAX
 from tests.contract.rest.document import assert_problem
@@ -164,6 +165,26 @@ async def test_a_merchant_has_keys_of_its_own_alone(
     assert {key["merchant_id"] for key in listed} == {shop.id}
     unknown = await operator.post("/v1/api-keys", {"label": "x", "merchant_id": new_id("mer")})
     assert_problem(unknown, 404, "merchant_unknown", pointer="/merchant_id")
+
+
+async def test_a_key_tells_how_often_it_may_ask(rest: Rest, operator: Caller, shop: Merchant) -> None:
+    """Where it has a rate; and so have those that it makes for its owner, or that replace it. Null: as its kind may."""
+    rated = await rest.operator(rate=Rate(per_s=500, burst=900))
+    key, body = new_key(), {"label": "of a test"}
+    made = (await rated.post("/v1/api-keys", body, key=key)).json()
+    told = [
+        (await operator.get(f"/v1/api-keys/{rated.key_id}")).json(),
+        made,
+        (await rated.post("/v1/api-keys", body, key=key)).json(),
+        (await operator.post(f"/v1/api-keys/{made['id']}/rotate", {})).json(),
+        (await operator.post(f"/v1/api-keys/{made['id']}/revoke", {})).json(),
+    ]
+    listed = {one["id"]: one for one in (await operator.get("/v1/api-keys")).json()["items"]}
+    told += [listed[one["id"]] for one in told]
+    assert {(one["rate_per_s"], one["burst"]) for one in told} == {(500, 900)}
+    for plain in (await make(operator), await make(rated, merchant_id=shop.id)):
+        shown = (await operator.get(f"/v1/api-keys/{plain['id']}")).json()
+        assert [(one["rate_per_s"], one["burst"]) for one in (plain, shown)] == [(None, None)] * 2
 
 
 async def test_a_list_of_keys_is_continued(rest: Rest, operator: Caller) -> None:

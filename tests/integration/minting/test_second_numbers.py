@@ -1,14 +1,22 @@
 """A cashback whose number was retired gets another one, and a person has a stuck mint tried again (I2)."""
 
+import asyncio
+from typing import Final
+
 import psycopg
 import pytest
 
+from cashback.kernel.config import Secret
 from cashback.kernel.errors import Invalid
-from cashback.minting import MintSettled, MintState, Readings, Retries
+from cashback.minting import MintRetired, MintSettled, MintState, Readings, Retries
 from cashback.minting.model import MintNotFound
-from tests.integration.minting.world import World, cashback, request
+from cashback.processes import retrying
+from tests.integration.minting.world import World, cashback, dsn_of, eventually, request
+from tests.support.adapter import HOST
 
 WHY = "the adapter was repaired"
+NOWHERE: Final = "postgresql://nobody@127.0.0.1:1/nowhere"
+"""Where nobody is asked."""
 
 
 async def fail(world: World, number: int, reason: str) -> None:
@@ -117,9 +125,10 @@ async def test_what_is_settled_or_unknown_is_not_retried(world: World) -> None:
     await world.mint(1)
     await fail(world, 2, "number_retired")
     retries = Retries(world.operator)
-    for number in (1, 2):
-        with pytest.raises(MintSettled):
-            await retries.retry(number, by="alice", because=WHY)
+    with pytest.raises(MintSettled):
+        await retries.retry(1, by="alice", because=WHY)
+    with pytest.raises(MintRetired):
+        await retries.retry(2, by="alice", because=WHY)
     with pytest.raises(MintNotFound):
         await retries.retry(3, by="alice", because=WHY)
     for by, because in (("", WHY), ("alice", " ")):
@@ -127,3 +136,29 @@ async def test_what_is_settled_or_unknown_is_not_retried(world: World) -> None:
             await retries.retry(1, by=by, because=because)
     assert await world.rows("select from minting.mint_journal") == []
     assert await world.states() == {1: "minted", 2: "stuck"}
+
+
+async def test_whose_mint_is_retired_while_it_is_tried_again_is_told_to_ask_once_more(world: World) -> None:
+    """Minting hears of it after it was looked at: what is asked then is another thing, which has its own order."""
+    await world.take(request(1))
+    await world.submitter().submit_due()
+    settings = retrying.Settings(
+        adapter_address=f"{HOST}:{world.fake.port}",
+        minting_audit_dsn=Secret(dsn_of("minting_auditor", world.dsn)),
+        minting_operator_dsn=Secret(dsn_of("minting_operator", world.dsn)),
+        ledger_operator_dsn=Secret(NOWHERE),
+    )
+    world.fake.answering.clear()
+    retried = asyncio.ensure_future(retrying.retry(settings, "1", by="alice", reason=WHY))
+
+    async def is_asked() -> bool:
+        """Tell whether the adapter was asked to let it go, after minting was asked what it is."""
+        return world.fake.let_go == [1]
+
+    await eventually(is_asked)
+    world.fake.fail(1, "number_retired")
+    await world.follow()
+    world.fake.answering.set()
+    with pytest.raises(MintRetired, match="run it again"):
+        await retried
+    assert await world.rows("select from minting.mint_journal") == []

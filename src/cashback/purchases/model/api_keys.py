@@ -41,14 +41,10 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """A key as it is looked up when somebody presents it: with its secret's HMAC, and how often it may ask.
-
-    Without a `rate` it may as often as its kind may.
-    """
+    """A key as it is looked up when somebody presents it: with its secret's HMAC."""
 
     key: ApiKey
     hmac: bytes
-    rate: Rate | None
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,6 +74,7 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An API key without its secret: whose it is, what it was made for (null is all that its kind may), until when.
 
     `replaces` is the key that it was rotated from, `created_by` the one that asked for it; null is the command line.
+    `rate_per_s` and `burst` are how often it may ask, where it has a rate of its own; both are null where it has none.
     """
 
     id: str
@@ -90,6 +87,9 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None
     replaces: str | None
     created_by: str | None
+    # Answers that were stored before these were told have neither: so they may be missing.
+    rate_per_s: int | None = None
+    burst: int | None = None
 
 
 class NewApiKeyAnswer(ApiKeyAnswer, frozen=True, kw_only=True):
@@ -110,4 +110,6 @@ def told_new(key: ApiKey, secret: str | None) -> NewApiKeyAnswer:
 
 def _told(key: ApiKey) -> dict[str, Any]:
     """Return what is told of every key."""
-    return {name: getattr(key, "scope" if name == "kind" else name) for name in ApiKeyAnswer.__struct_fields__}
+    alike = set(ApiKeyAnswer.__struct_fields__) & set(ApiKey.__struct_fields__)
+    rate = {"rate_per_s": key.rate and key.rate.per_s, "burst": key.rate and key.rate.burst}
+    return {"kind": key.scope, **rate, **{name: getattr(key, name) for name in alike}}

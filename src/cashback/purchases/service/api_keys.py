@@ -96,11 +96,11 @@ class ApiKeys:
             rate=rate,
         )
         async with self.database.transaction() as tx:
-            secret = await self.make(tx, key, rate=rate)
+            secret = await self.make(tx, key)
         log.info("key.created", key_id=key.id, scope=key.scope, merchant_id=merchant_id)
         return key, secret
 
-    async def make(self, tx: Tx, key: ApiKey, *, rate: Rate | None = None) -> Secret:
+    async def make(self, tx: Tx, key: ApiKey) -> Secret:
         """Store a key and return its secret, which is not kept.
 
         Raises:
@@ -109,7 +109,7 @@ class ApiKeys:
         if key.merchant_id is not None and await people.read_merchant(tx, key.merchant_id) is None:
             raise MerchantUnknown("there is no such merchant", pointer="/merchant_id")
         secret = key_text(key.id, kind=key.scope, secret=new_secret())
-        await store.insert(tx, key, secret_hmac(secret, pepper=self._pepper.value), rate=rate)
+        await store.insert(tx, key, secret_hmac(secret, pepper=self._pepper.value))
         return Secret(secret)
 
     async def rotate(
@@ -158,7 +158,7 @@ class ApiKeys:
         key = msgspec.structs.replace(
             old.key, id=new_id("key"), created_at=now, expires_at=expires_at, replaces=old.key.id, created_by=created_by
         )
-        secret = await self.make(tx, key, rate=old.rate)
+        secret = await self.make(tx, key)
         await store.end(tx, old.key.id, at=now + timedelta(seconds=overlap_s))
         return key, secret
 
@@ -232,7 +232,7 @@ class ApiKeys:
             self._cache.pop(presented, None)
             return None
         scopes = None if found.key.scopes is None else frozenset(found.key.scopes)
-        principal = Principal(key_id, Scope(found.key.scope), found.key.merchant_id, scopes, found.rate)
+        principal = Principal(key_id, Scope(found.key.scope), found.key.merchant_id, scopes, found.key.rate)
         if self._asked.get(presented) is asyncio.current_task():
             self._remember(presented, principal, for_s=left.total_seconds())
         return principal

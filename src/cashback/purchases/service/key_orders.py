@@ -145,10 +145,10 @@ class KeyOrders:
             scopes=scopes,
             expires_at=end_within(asked.expires_at, last=asking.key.expires_at),
             created_by=by.key_id,
+            # A merchant's key asks as often as any of its kind, not as its operator's.
+            rate=asking.key.rate if merchant_id == by.merchant_id else None,
         )
-        # A merchant's key asks as often as any of its kind, not as its operator's.
-        rate = asking.rate if key.merchant_id == by.merchant_id else None
-        return key, await self._keys.make(tx, key, rate=rate)
+        return key, await self._keys.make(tx, key)
 
     async def _rotate(self, asked: Rotation, by: Principal, tx: Tx, now: datetime) -> tuple[ApiKey, Secret]:
         """Return the key that replaces another one, and its secret.

@@ -9,7 +9,7 @@ from cashback.purchases.model import ApiKey
 from cashback.purchases.model.api_keys import Opened
 
 
-async def insert(tx: Tx, key: ApiKey, hmac: bytes, *, rate: Rate | None = None) -> None:
+async def insert(tx: Tx, key: ApiKey, hmac: bytes) -> None:
     """Store a new key under its secret's HMAC."""
     await tx.execute(
         """
@@ -28,8 +28,8 @@ async def insert(tx: Tx, key: ApiKey, hmac: bytes, *, rate: Rate | None = None) 
             "at": key.created_at,
             "scopes": None if key.scopes is None else list(key.scopes),
             "end": key.expires_at,
-            "rate": None if rate is None else rate.per_s,
-            "burst": None if rate is None else rate.burst,
+            "rate": None if key.rate is None else key.rate.per_s,
+            "burst": None if key.rate is None else key.rate.burst,
             "old": key.replaces,
             "by": key.created_by,
         },
@@ -64,10 +64,7 @@ async def read(tx: Tx, key_id: str) -> Opened | None:
         {"id": key_id},
     )
     row = await cursor.fetchone()
-    if row is None:
-        return None
-    key = _key(row)
-    return Opened(key=key, hmac=bytes(row[12]), rate=key.rate)
+    return None if row is None else Opened(key=_key(row), hmac=bytes(row[12]))
 
 
 async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -44,6 +44,9 @@ ANSWERED_WITHIN_S: Final = 30
 GUESS_EVERY_S: Final = 1 / 18
 """Faster than that an address is told to wait (429), which is no answer to what is tried out by a guess."""
 
+GUESSING: Final = tuple(f"127.0.0.{number}" for number in range(2, 10))
+"""Addresses of this machine that guesses come from in turns: a run makes 600, and from one it waits for 11 s of 79."""
+
 _ID: Final = re.compile(r'"([a-z]{3}_[0-9a-z]{26})"')
 _turns: Final = count()
 _turns_of: Final[Counter[str]] = Counter()
@@ -52,17 +55,42 @@ _told: Final[set[str]] = set()
 
 _lasting: Final[defaultdict[str, deque[str]]] = defaultdict(deque)
 _send: Final = requests.Session.send
-_guessed_s: Final = [0.0]
+
+
+class _Guesser(requests.adapters.HTTPAdapter):
+    """Sends guesses from an address, no faster than that one may guess."""
+
+    def __init__(self, address: str) -> None:
+        """Send nothing yet."""
+        self._address = address
+        self._guessed_s = 0.0
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  # as requests has it
+        """Have connections come from the address."""
+        super().init_poolmanager(*args, source_address=(self._address, 0), **options)
+
+    def send(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # as requests has it
+        """Send a guess as soon as the address may guess again."""
+        now_s = time.monotonic()
+        self._guessed_s = max(now_s, self._guessed_s + GUESS_EVERY_S)
+        # The beat of what is sent, as `pause` keeps it elsewhere: there is no fact to wait for.
+        threading.Event().wait(self._guessed_s - now_s)
+        return super().send(*args, **options)
+
+
+_guessers: Final = cycle([_Guesser(address) for address in GUESSING])
 
 
 def _patiently(self: Any, request: Any, **options: Any) -> Any:  # noqa: ANN401  # as requests has it
-    """Send a request; guesses, those among them that the tool's checks make by themselves, no faster than allowed."""
-    if request.headers.get("Authorization") not in OPENING:
-        now_s = time.monotonic()
-        _guessed_s[0] = max(now_s, _guessed_s[0] + GUESS_EVERY_S)
-        # The beat of what is sent, as `pause` keeps it elsewhere: there is no fact to wait for.
-        threading.Event().wait(_guessed_s[0] - now_s)
-    return _send(self, request, **options)
+    """Send a request; guesses, those among them that the tool's checks make by themselves, from addresses in turns."""
+    if request.headers.get("Authorization") in OPENING:
+        return _send(self, request, **options)
+    own, self.adapters = self.adapters, {"http://": next(_guessers)}
+    try:
+        return _send(self, request, **options)
+    finally:
+        self.adapters = own
 
 
 requests.Session.send = _patiently  # type: ignore[method-assign]  # there is no hook that all requests come through

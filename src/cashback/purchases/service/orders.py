@@ -7,7 +7,7 @@ everything back, the key included, so that the same order under the same key may
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,8 +16,8 @@ from cashback.kernel.db import Database, Tx
 from cashback.kernel.errors import Rejected
 from cashback.kernel.mistakes import first_of
 from cashback.ledger import BudgetChange
-from cashback.purchases.model import Command, Order, Outcome, Refused
-from cashback.purchases.rules import problem_of_key, problem_of_text
+from cashback.purchases.model import Command, Order, Outcome, Refused, Signed
+from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature, problem_of_text
 from cashback.purchases.service.alone import do_alone
 from cashback.purchases.service.once import PATIENT_MS, Applied, answered, done_or_refused
 from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder
@@ -26,6 +26,7 @@ from cashback.purchases.service.subjects import subject_of
 Act: TypeAlias = Callable[[Tx, datetime], Awaitable[msgspec.Struct]]
 """Does an order as of an instant and returns its answer; what it raises rolls the order back."""
 
+S = TypeVar("S", bound=Signed)
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -69,6 +70,16 @@ class Orders:
             rebuilders=self._rebuilders,
         )
         return done_or_refused(result)
+
+    async def do_signed(self, said: S, act: Callable[[S, Tx, datetime], Awaitable[msgspec.Struct]]) -> Outcome:
+        """Do what a person says, as `do` does; `act` has it as it is kept, without blanks around person and reason.
+
+        Raises:
+            DatabaseUnavailable: as above.
+        """
+        if problem := problem_of_signature(said):
+            return Refused(problem)
+        return await self.do(said, partial(act, as_kept(said)))
 
 
 def _problem_of_reason(order: Command) -> Rejected | None:

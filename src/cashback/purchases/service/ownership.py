@@ -45,7 +45,7 @@ from cashback.purchases.model.ownership import (
     WalletProof,
     Wish,
 )
-from cashback.purchases.rules import as_kept, problem_of_challenge, problem_of_key, problem_of_signature
+from cashback.purchases.rules import problem_of_challenge, problem_of_key
 from cashback.purchases.rules.ownership import (
     challenge_of,
     digest_of,
@@ -137,12 +137,10 @@ class Ownership:
         Raises:
             DatabaseUnavailable: it is unknown whether it was cancelled; the same call again finds out.
         """
-        if problem := problem_of_signature(cancellation):
-            return Refused(problem)
-        kept = as_kept(cancellation)
-        result = await self._orders.do(cancellation, partial(_cancel, kept))
+        result = await self._orders.do_signed(cancellation, _cancel)
         if isinstance(result, Recorded) and not result.is_replay:
-            log.warning("order.given", order=type(kept).__name__, user_id=kept.user_id, change_id=kept.change_id)
+            name = type(cancellation).__name__
+            log.warning("order.given", order=name, user_id=cancellation.user_id, change_id=cancellation.change_id)
         return result
 
     def _require_name(self) -> None:

@@ -12,7 +12,7 @@ from cashback.kernel.errors import NotFound
 from cashback.kernel.money import INT63_MAX
 from cashback.kernel.page import number_of
 from cashback.kernel.telemetry import logger
-from cashback.purchases.model import MerchantUnknown, Outcome, Recorded, Refused, UserUnknown
+from cashback.purchases.model import MerchantUnknown, Outcome, Recorded, UserUnknown
 from cashback.purchases.model.standing import (
     ActivityAnswer,
     ActivityItem,
@@ -21,7 +21,6 @@ from cashback.purchases.model.standing import (
     MerchantActivity,
     UserBlock,
 )
-from cashback.purchases.rules import as_kept, problem_of_signature
 from cashback.purchases.service.editing import seen_merchant, seen_user
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.store import standing as store
@@ -49,10 +48,7 @@ class Standings:
         Raises:
             DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
         """
-        if problem := problem_of_signature(said):
-            return Refused(problem)
-        kept = as_kept(said)
-        result = await self._orders.do(said, partial(_do, kept, seen))
+        result = await self._orders.do_signed(said, partial(_do, seen))
         if isinstance(result, Recorded) and not result.is_replay:
             id_ = said.user_id if isinstance(said, UserBlock) else said.merchant_id
             log.warning("order.given", order=type(said).__name__, id=id_)
@@ -100,7 +96,7 @@ class Standings:
         return [found[position] for position in kept], str(kept[-1]) if len(found) > limit else None
 
 
-async def _do(said: Said, seen: str | None, tx: Tx, now: datetime) -> BlockAnswer | ActivityAnswer:
+async def _do(seen: str | None, said: Said, tx: Tx, now: datetime) -> BlockAnswer | ActivityAnswer:
     """Do what a person says; what stood so before stays, with who had said so.
 
     Raises:

@@ -1,7 +1,6 @@
 """What people order of the ledger over REST: verdicts and pauses, each a command done once under its key."""
 
 from datetime import datetime
-from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -10,9 +9,8 @@ from cashback import ledger
 from cashback.kernel.db import Tx
 from cashback.kernel.telemetry import logger
 from cashback.ledger import CashbackUnknown, PauseAnswer, ProgrammeUnknown, ReviewAnswer
-from cashback.purchases.model import Outcome, Recorded, Refused
+from cashback.purchases.model import Outcome, Recorded
 from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
-from cashback.purchases.rules import as_kept, problem_of_signature
 from cashback.purchases.service.orders import Orders
 
 __all__ = ["CashbackUnknown", "PauseAnswer", "ProgrammeUnknown", "ReviewAnswer", "Verdicts"]
@@ -35,10 +33,7 @@ class Verdicts:
         Raises:
             DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
         """
-        if problem := problem_of_signature(said):
-            return Refused(problem)
-        kept = as_kept(said)
-        result = await self._orders.do(said, partial(_do, kept))
+        result = await self._orders.do_signed(said, _do)
         if isinstance(result, Recorded) and not result.is_replay:
             id_ = said.cashback_id if isinstance(said, ReviewSaid) else said.programme_id
             log.warning("order.given", order=type(said).__name__, id=id_)

@@ -1,6 +1,6 @@
 """Idempotency keys: reserved before the work, answered after it, both in the transaction of the work itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeAlias
@@ -100,16 +100,7 @@ async def reserve(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, patience_
             select array_agg(owner), array_agg(key), set_config('lock_timeout', %(usual)s, true)
             from reserved
             """,
-            {
-                "owners": [owner for owner, _ in keys],
-                "keys": [key for _, key in keys],
-                "fingerprints": [asked[key].fingerprint for key in keys],
-                "by_keys": [asked[key].by_key for key in keys],
-                "whats": [asked[key].what for key in keys],
-                "at": at,
-                "patience": str(patience_ms),
-                "usual": str(LOCK_TIMEOUT_MS),
-            },
+            _reserving(keys, asked, at=at, patience_ms=patience_ms) | {"usual": str(LOCK_TIMEOUT_MS)},
         )
         row = await cursor.fetchone()
     except errors.LockNotAvailable as cause:
@@ -133,15 +124,7 @@ async def reserve_free(tx: Tx, asked: Mapping[Key, Asked], *, at: datetime, pati
             %(owners)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[], %(by_keys)b::text[], %(whats)b::text[],
             %(at)s, %(patience)s)
         """,
-        {
-            "owners": [owner for owner, _ in keys],
-            "keys": [key for _, key in keys],
-            "fingerprints": [asked[key].fingerprint for key in keys],
-            "by_keys": [asked[key].by_key for key in keys],
-            "whats": [asked[key].what for key in keys],
-            "at": at,
-            "patience": str(patience_ms),
-        },
+        _reserving(keys, asked, at=at, patience_ms=patience_ms),
     )
     [(fresh, held, waits)] = await cursor.fetchall()
     return Reserved({keys[place - 1] for place in fresh}, {keys[place - 1] for place in held}, waits)
@@ -155,7 +138,7 @@ async def known(tx: Tx, keys: Sequence[Key]) -> set[Key]:
         from unnest(%(owners)b::text[], %(keys)b::text[]) as asked (owner, key)
         join purchases.idempotency_keys using (owner, key)
         """,
-        {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
+        _owned(keys),
     )
     return {(row[0], row[1]) for row in await cursor.fetchall()}
 
@@ -188,7 +171,7 @@ async def read(tx: Tx, keys: Sequence[Key]) -> dict[Key, Answered]:
             and erased.erased_at is not null
             and coalesce(what, '') not in ('erase_user', 'write_off_debt')
         """,
-        {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]},
+        _owned(keys),
     )
     return {(row[0], row[1]): Answered(*row[2:]) for row in await cursor.fetchall()}
 
@@ -206,9 +189,25 @@ async def answer(tx: Tx, given: Mapping[Key, Given]) -> None:
           and reserved.key = given.key
         """,
         {
-            "owners": [owner for owner, _ in given],
-            "keys": [key for _, key in given],
             "answers": [one.answer for one in given.values()],
             "resources": [one.resource for one in given.values()],
+            **_owned(given),
         },
     )
+
+
+def _reserving(keys: Sequence[Key], asked: Mapping[Key, Asked], *, at: datetime, patience_ms: int) -> dict[str, object]:
+    """Return keys with what they are to stand for, as arrays, from when on, and how long they are waited for."""
+    return {
+        "fingerprints": [asked[key].fingerprint for key in keys],
+        "by_keys": [asked[key].by_key for key in keys],
+        "whats": [asked[key].what for key in keys],
+        "at": at,
+        "patience": str(patience_ms),
+        **_owned(keys),
+    }
+
+
+def _owned(keys: Collection[Key]) -> dict[str, list[str]]:
+    """Return keys with their owners, as arrays."""
+    return {"owners": [owner for owner, _ in keys], "keys": [key for _, key in keys]}

@@ -35,11 +35,7 @@ async def find(tx: Tx, *, ids: Sequence[str], names: Sequence[Name]) -> list[Ref
         join purchases.purchases as purchase using (merchant_id, reference)
         where not is_named
         """,
-        {
-            "ids": list(ids),
-            "merchants": [merchant for merchant, _ in names],
-            "references": [reference for _, reference in names],
-        },
+        {"ids": list(ids), **_named(names)},
     )
     return [
         RefundedPurchase(
@@ -86,7 +82,7 @@ async def taken(tx: Tx, names: Sequence[Name]) -> set[Name]:
         from named
         join purchases.parked_refunds using (merchant_id, reference)
         """,
-        {"merchants": [merchant for merchant, _ in names], "references": [reference for _, reference in names]},
+        _named(names),
     )
     return {(row[0], row[1]) for row in await cursor.fetchall()}
 
@@ -99,7 +95,7 @@ async def applied(tx: Tx, names: Sequence[Name]) -> set[Name]:
         from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
         join purchases.refunds using (merchant_id, reference)
         """,
-        {"merchants": [merchant for merchant, _ in names], "references": [reference for _, reference in names]},
+        _named(names),
     )
     return {(row[0], row[1]) for row in await cursor.fetchall()}
 
@@ -220,6 +216,11 @@ def parked_of(row: TupleRow) -> ParkedRefund:
         amount_minor=row[6],
     )
     return ParkedRefund(id=row[0], refund=refund, parked_at=row[9], outcome=row[10])
+
+
+def _named(names: Sequence[Name]) -> dict[str, list[str]]:
+    """Return names with their merchants, as arrays."""
+    return {"merchants": [merchant for merchant, _ in names], "references": [reference for _, reference in names]}
 
 
 def _columns(refunds: Sequence[NewRefund], parts: Sequence[bytes | None]) -> dict[str, object]:

@@ -56,7 +56,8 @@ def place_within(cursor: str | None, terms: Mapping[str, object]) -> str | None:
     if place is None:
         return None
     mark = _mark(terms)
-    if not place.startswith(mark) or ":" in place.removeprefix(mark):
+    # What stands alone has none: it would be another list's mark.
+    if not place.startswith(mark) or (not mark and ":" in place):
         raise CursorInvalid("this cursor is of another list, or of other filters", parameter="cursor")
     return place.removeprefix(mark)
 

@@ -31,7 +31,7 @@ async def test_cashback_is_given_and_taken_back_by_hand(own_world: World, own_re
     assert_problem(problem, 409, "debit_above_rest", pointer="/amount_minor")
     listed = (await operator.get(f"/v1/adjustments?user_id={user.id}&limit=1")).json()
     assert [one["id"] for one in listed["items"]] == [taken["id"]]
-    rest = (await operator.get(f"/v1/adjustments?cursor={listed['next_cursor']}")).json()
+    rest = (await operator.get(f"/v1/adjustments?user_id={user.id}&cursor={listed['next_cursor']}")).json()
     assert ([one["id"] for one in rest["items"]], rest["next_cursor"]) == ([made["id"]], None)
     assert (await operator.get(f"/v1/adjustments/{made['id']}")).json()["net_minor"] == "300"
     assert_problem(await operator.get("/v1/adjustments/adj_none"), 404, "adjustment_unknown", parameter="adjustment_id")

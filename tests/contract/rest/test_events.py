@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 
 from cashback.kernel.db import Database
-from cashback.kernel.http import cursor_of
+from cashback.kernel.http import Terms, cursor_of
 from cashback.kernel.ids import new_id
 from cashback.purchases.model import Merchant
-from cashback.webhooks.model import Happening
+from cashback.webhooks.model import EventsWanted, Happening
 from cashback.webhooks.rules.signing import body_of
 from cashback.webhooks.service.taking import take
 from tests.contract.rest.document import assert_problem
@@ -159,9 +159,21 @@ async def test_what_cannot_be_asked_for_is_named(shop: Shop) -> None:
     ],
 )
 async def test_a_list_is_continued_by_its_own_cursors_alone(shop: Shop, place: str) -> None:
-    """A place is an instant in its zone, and the id of an event."""
-    refused = await shop.keeper.get(EVENTS, params={"cursor": cursor_of(place)})
-    assert_problem(refused, 422, "cursor_invalid", parameter="cursor")
+    """A place is an instant in its zone, and the id of an event; with it goes what was asked for, and who asked."""
+    own = Terms.of("events", filter=EventsWanted(merchant_id=shop.merchant.id))
+    for bound in (place, own.bound(place) or ""):
+        refused = await shop.keeper.get(EVENTS, params={"cursor": cursor_of(bound)})
+        assert_problem(refused, 422, "cursor_invalid", parameter="cursor")
+
+
+async def test_a_list_is_not_continued_with_other_filters(shop: Shop, world: World) -> None:
+    """As everywhere: what the pages had together would be neither list."""
+    await taken(world, happening(shop.merchant), happening(shop.merchant))
+    page = (await shop.keeper.get(EVENTS, params={"limit": 1})).json()
+    assert (await shop.keeper.get(EVENTS, params={"cursor": page["next_cursor"]})).status_code == 200
+    for others in ({"type": "purchase.refunded"}, {"since": "2026-03-01T12:00:00Z"}):
+        refused = await shop.keeper.get(EVENTS, params={"cursor": page["next_cursor"], **others})
+        assert_problem(refused, 422, "cursor_invalid", parameter="cursor")
 
 
 async def test_reading_events_changes_nothing(rest: Rest, shop: Shop, world: World) -> None:

@@ -5,7 +5,9 @@ from base64 import urlsafe_b64encode
 import pytest
 import pytest_asyncio
 
-from cashback.kernel.page import place_of
+from cashback.kernel.http import Terms
+from cashback.kernel.ids import new_id
+from cashback.kernel.page import cursor_of, place_of
 from cashback.purchases.model import User
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.world import Caller, Rest
@@ -122,6 +124,84 @@ async def test_a_cursor_is_a_place_among_what_its_reader_sees(rest: Rest, world:
     page = (await keeper.get(f"/v1/users/{user.id}/cashback", params={"limit": 1})).json()
     assert [item["id"] for item in page["items"]] == [own]
     assert (place_of(page["next_cursor"]) or "").endswith(f":{own}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def numbered(world: World, user: User) -> dict[str, Terms]:
+    """Give the lists whose places are numbers, each with what its cursors go with."""
+    programme = await world.one("select id from ledger.programmes")
+    campaign = await world.one("select id from ledger.campaigns")
+    merchant = await world.one("select min(id) from purchases.merchants")
+    return {
+        "seals?": Terms.of("seals"),
+        "reconciliations?": Terms.of("reconciliations"),
+        "recomputations?": Terms.of("recomputations"),
+        "reviews?": Terms.of("reviews"),
+        f"reviews?programme_id={programme}&": Terms.of("reviews", programme_id=programme),
+        "adjustments?": Terms.of("adjustments"),
+        f"adjustments?user_id={user.id}&": Terms.of("adjustments", user_id=user.id),
+        "exchange-rates?": Terms.of("rates"),
+        "exchange-rates?base=EUR&": Terms.of("rates", base="EUR"),
+        "mints?": Terms.of("mints"),
+        "mints?state=stuck&": Terms.of("mints", standing="stuck"),
+        f"mints?merchant_id={merchant}&": Terms.of("mints", merchant_id=merchant),
+        f"programmes/{programme}/rulesets?": Terms.of("rulesets", programme_id=programme),
+        f"programmes/{programme}/pauses?": Terms.of("pauses", programme_id=programme),
+        f"campaigns/{campaign}/waitlist?": Terms.of("waitlist", campaign_id=campaign),
+        f"users/{user.id}/blocks?": Terms.of("blocks", user_id=user.id),
+        f"users/{user.id}/wallet-changes?": Terms.of("wallet_changes", user_id=user.id),
+        f"merchants/{merchant}/deactivations?": Terms.of("deactivations", merchant_id=merchant),
+        f"debts/{user.id}/write-offs?": Terms.of("write_offs", user_id=user.id),
+    }
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def by_id(world: World, operator: Caller) -> dict[str, Terms]:
+    """Give the lists whose places are ids, likewise."""
+    programme = await world.one("select id from ledger.programmes")
+    made = await operator.post(
+        "/v1/webhooks/endpoints", {"url": "https://shop.example/hooks", "types": ["purchase.refunded"]}
+    )
+    assert made.status_code == 201, made.text
+    endpoint = made.json()["id"]
+    return {
+        "programmes?": Terms.of("programmes"),
+        "programmes?in_force=true&": Terms.of("programmes", in_force=True),
+        f"programmes/{programme}/campaigns?": Terms.of("campaigns", programme_id=programme),
+        f"programmes/{programme}/campaigns?is_open=true&": Terms.of("campaigns", programme_id=programme, is_open=True),
+        f"programmes/{programme}/drafts?": Terms.of("drafts", programme_id=programme),
+        "debts?": Terms.of("debts"),
+        "debts/programmes?": Terms.of("programme_debts"),
+        "api-keys?": Terms.of("api_keys"),
+        "webhooks/endpoints?": Terms.of("endpoints"),
+        f"webhooks/endpoints/{endpoint}/deliveries?": Terms.of("deliveries", endpoint_id=endpoint),
+    }
+
+
+async def test_no_list_goes_on_by_the_cursor_of_another(
+    operator: Caller, numbered: dict[str, Terms], by_id: dict[str, Terms]
+) -> None:
+    """Nor by its own of other filters: each knows another place by the same number, or another thing."""
+    for lists, place in ((numbered, "1"), (by_id, new_id("key"))):
+        cursors = {asked: cursor_of(terms.bound(place) or "") for asked, terms in lists.items()}
+        assert len(set(cursors.values())) == len(lists)
+        before = [*cursors.values()][-1]
+        for asked, own in cursors.items():
+            response = await operator.get(f"/v1/{asked}cursor={own}")
+            # Of this user nothing was ever asked back: there is no such list, wherever it is to begin.
+            assert response.json().get("code") in {None, "debt_unknown"}, (asked, response.text)
+            for others in (before, cursor_of(place)):
+                refused = await operator.get(f"/v1/{asked}cursor={others}")
+                assert_problem(refused, 422, "cursor_invalid", parameter="cursor")
+            before = own
+
+
+@pytest.mark.parametrize("place", ["-1", "1 or true", str(2**63), "9" * 30, "\u0663"])
+async def test_nor_by_its_own_where_that_is_no_place(operator: Caller, numbered: dict[str, Terms], place: str) -> None:
+    """What a cursor goes with is no secret: a stranger may have written the rest."""
+    for asked, terms in numbered.items():
+        refused = await operator.get(f"/v1/{asked}cursor={cursor_of(terms.bound(place) or '')}")
+        assert_problem(refused, 422, "cursor_invalid", parameter="cursor")
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,18 @@ def test_a_cursor_goes_on_under_no_other_terms() -> None:
                     place_within(cursor_under("pur_1", mine), other)
 
 
-def test_a_list_without_filters_has_the_cursors_that_it_always_had() -> None:
-    """Whoever is in the middle of one during an upgrade goes on."""
+def test_a_list_has_cursors_of_its_own_by_its_name() -> None:
+    """With filters and without."""
+    mine = Terms.of("seals", of=None)
+    cursor = cursor_of(mine.bound("1") or "")
+    assert Terms.of("seals").place(cursor) == "1"
+    for other in (Terms.of("mints"), Terms.of("seals", of="one"), Terms(asked={})):
+        with pytest.raises(CursorInvalid):
+            other.place(cursor)
+
+
+def test_where_nothing_is_asked_and_named_a_place_stands_alone() -> None:
+    """Terms of None are none."""
     assert bound("prg_1", {"in_force": None}) == "prg_1"
     assert place_within(cursor_of("prg_1"), {"in_force": None}) == "prg_1"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 import msgspec
 from litestar.params import QueryParameter
@@ -25,6 +25,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a list was asked for, by name; its cursors go with these, and None is not asked for."""
 
     asked: Mapping[str, object]
+
+    @classmethod
+    def of(cls, name: str, **asked: object) -> Self:
+        """Return the terms of the list of that name, of what is asked of it: another list's cursors are none of its."""
+        return cls(asked={"list": name, **asked})
 
     def place(self, cursor: str | None) -> str | None:
         """Return the place that a cursor stands for in this list; None starts at the beginning.
@@ -62,7 +67,7 @@ async def page_of(  # each named where it is called
     Raises:
         CursorInvalid: the cursor is none of this list, of this order, and of what is asked for.
     """
-    terms = Terms(asked={"list": name, "order": order, "filter": asked})
+    terms = Terms.of(name, order=order, filter=asked)
     items, place = await read(asked, terms.stretch(order=order, cursor=cursor, limit=limit))
     return page.of(items, terms.bound(place))
 

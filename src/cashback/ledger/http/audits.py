@@ -9,7 +9,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, principal_of, problems, require_operator
 from cashback.kernel.money import INT63_MAX
 from cashback.ledger.model.audits import RecomputationStory, ReconciliationStory, SealStory, StoredDecisions
 from cashback.ledger.model.proofs import CashbackProof
@@ -91,7 +91,9 @@ async def list_seals(
 ) -> SealPage:
     """Return one page of the seals over the books, and how far each is on its way to the chain."""
     require_operator(principal_of(request))
-    return SealPage.of(*await audits.seals(after=place_of(cursor), limit=limit))
+    terms = Terms.of("seals")
+    items, place = await audits.seals(after=terms.place(cursor), limit=limit)
+    return SealPage.of(items, terms.bound(place))
 
 
 @get(
@@ -115,7 +117,9 @@ async def list_reconciliations(
 ) -> ReconciliationPage:
     """Return one page of what comparing ledger, mint records and chain has found, the worker's runs and people's."""
     require_operator(principal_of(request))
-    return ReconciliationPage.of(*await audits.reconciliations(after=place_of(cursor), limit=limit))
+    terms = Terms.of("reconciliations")
+    items, place = await audits.reconciliations(after=terms.place(cursor), limit=limit)
+    return ReconciliationPage.of(items, terms.bound(place))
 
 
 @get(
@@ -145,7 +149,9 @@ async def list_recomputations(
 ) -> RecomputationPage:
     """Return one page: how many balances were computed from their transfers, and how many differed."""
     require_operator(principal_of(request))
-    return RecomputationPage.of(*await audits.recomputations(after=place_of(cursor), limit=limit))
+    terms = Terms.of("recomputations")
+    items, place = await audits.recomputations(after=terms.place(cursor), limit=limit)
+    return RecomputationPage.of(items, terms.bound(place))
 
 
 AUDIT_ROUTES = [

@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems, require_operator
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, principal_of, problems, require_operator
 from cashback.ledger.service import DebtorStory, Debts, DebtStory, UserDebtStory, WriteOffStory
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
@@ -30,8 +30,9 @@ async def list_debts(
 ) -> DebtorPage:
     """Return who owes tokens for what was returned after its mint, how many, and since when."""
     require_operator(principal_of(request))
-    found = await debts.debtors(after=place_of(cursor), limit=limit + 1)
-    return DebtorPage.of(found[:limit], found[limit - 1].user_id if len(found) > limit else None)
+    terms = Terms.of("debts")
+    found = await debts.debtors(after=terms.place(cursor), limit=limit + 1)
+    return DebtorPage.of(found[:limit], terms.bound(found[limit - 1].user_id if len(found) > limit else None))
 
 
 @get(
@@ -46,7 +47,9 @@ async def show_programmes(
 ) -> ProgrammeDebtPage:
     """Return one page of what programmes asked back of their users: requested, collected and uncollected."""
     require_operator(principal_of(request))
-    return ProgrammeDebtPage.of(*await debts.of_programmes(after=place_of(cursor), limit=limit))
+    terms = Terms.of("programme_debts")
+    items, place = await debts.of_programmes(after=terms.place(cursor), limit=limit)
+    return ProgrammeDebtPage.of(items, terms.bound(place))
 
 
 @get(
@@ -78,7 +81,9 @@ async def list_write_offs(
 ) -> WriteOffPage:
     """Return one page: by people with their reason, and by the ledger because of its age."""
     require_operator(principal_of(request))
-    return WriteOffPage.of(*await debts.write_offs(user_id, after=place_of(cursor), limit=limit))
+    terms = Terms.of("write_offs", user_id=user_id)
+    items, place = await debts.write_offs(user_id, after=terms.place(cursor), limit=limit)
+    return WriteOffPage.of(items, terms.bound(place))
 
 
 DEBT_ROUTES = [list_debts, show_programmes, show_debt, list_write_offs]

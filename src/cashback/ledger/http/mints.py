@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, principal_of, problems
 from cashback.kernel.money import INT63_MAX
 from cashback.ledger.model.mint_stories import Mint, MintStanding
 from cashback.ledger.service import MintStories
@@ -56,14 +56,16 @@ async def list_mints(
     10,000 mints are looked through for a page of one state: it may have fewer items than there are, and `next_cursor`
     goes on.
     """
-    found = await mint_stories.page(
-        merchant_id=principal_of(request).whose(merchant_id),
+    whose = principal_of(request).whose(merchant_id)
+    terms = Terms.of("mints", standing=standing, merchant_id=whose)
+    items, place = await mint_stories.page(
+        merchant_id=whose,
         standing=standing,
         with_chain=expand is Expandable.CHAIN,
-        place=place_of(cursor),
+        place=terms.place(cursor),
         limit=limit,
     )
-    return MintPage.of(*found)
+    return MintPage.of(items, terms.bound(place))
 
 
 @get("/v1/mints/{number:int}", operation_id="showMint", summary="One mint", tags=[TAG], responses=problems(404))

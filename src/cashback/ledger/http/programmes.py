@@ -95,7 +95,7 @@ async def list_programmes(
 ) -> ProgrammePage:
     """Return one page, those that have ended included unless told otherwise."""
     require_operator(principal_of(request))
-    terms = Terms(asked={"in_force": in_force})
+    terms = Terms.of("programmes", in_force=in_force)
     found, place = await readings.programmes(after=terms.place(cursor), limit=limit, in_force=in_force)
     items = [programme_answer(programme) for programme in found]
     return ProgrammePage.of(items, terms.bound(place))

@@ -8,17 +8,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import (
-    PAGE_DEFAULT,
-    Cursor,
-    Limit,
-    Page,
-    Terms,
-    place_of,
-    principal_of,
-    problems,
-    require_operator,
-)
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, principal_of, problems, require_operator
 from cashback.ledger.model.life import ExpiringStory, PauseStory, ReviewStory, WaitingStory
 from cashback.ledger.service import Queues
 
@@ -62,7 +52,7 @@ async def list_reviews(
 ) -> ReviewPage:
     """Return one page of the queue, with what was said of each so far."""
     require_operator(principal_of(request))
-    terms = Terms(asked={"programme_id": programme_id})
+    terms = Terms.of("reviews", programme_id=programme_id)
     items, place = await queues.reviews(limit=limit, place=terms.place(cursor), programme_id=programme_id)
     return ReviewPage.of(items, terms.bound(place))
 
@@ -101,7 +91,9 @@ async def list_waiting(
 ) -> WaitingPage:
     """Return one page of the line: who is first is decided again first, once the budget covers it."""
     require_operator(principal_of(request))
-    return WaitingPage.of(*await queues.line(campaign_id, limit=limit, place=place_of(cursor)))
+    terms = Terms.of("waitlist", campaign_id=campaign_id)
+    items, place = await queues.line(campaign_id, limit=limit, place=terms.place(cursor))
+    return WaitingPage.of(items, terms.bound(place))
 
 
 @get(
@@ -120,7 +112,9 @@ async def list_pauses(
 ) -> PausePage:
     """Return one page of its pauses and their ends, each with who ordered it and why."""
     require_operator(principal_of(request))
-    return PausePage.of(*await queues.pauses(programme_id, limit=limit, place=place_of(cursor)))
+    terms = Terms.of("pauses", programme_id=programme_id)
+    items, place = await queues.pauses(programme_id, limit=limit, place=terms.place(cursor))
+    return PausePage.of(items, terms.bound(place))
 
 
 QUEUE_ROUTES = [list_reviews, list_expiring, list_waiting, list_pauses]

@@ -13,7 +13,7 @@ from cashback.kernel.http import (
     IdempotencyKey,
     Limit,
     Page,
-    place_of,
+    Terms,
     principal_of,
     problems,
     require_operator,
@@ -100,8 +100,9 @@ async def list_adjustments(
 ) -> AdjustmentPage:
     """Return one page of adjustments, of one user or of all, each with its cashback as that stands now."""
     require_operator(principal_of(request))
-    items, place = await adjustment_readings.page(user_id=user_id, place=place_of(cursor), limit=limit)
-    return AdjustmentPage.of(items, place)
+    terms = Terms.of("adjustments", user_id=user_id)
+    items, place = await adjustment_readings.page(user_id=user_id, place=terms.place(cursor), limit=limit)
+    return AdjustmentPage.of(items, terms.bound(place))
 
 
 @get(

@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, place_of, principal_of, problems
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, Terms, principal_of, problems
 from cashback.purchases.http.commands import answer, asked_by, command_route, in_path
 from cashback.purchases.model import ApiKeyUnknown, Order
 from cashback.purchases.model.api_keys import (
@@ -94,7 +94,9 @@ async def list_api_keys(
     cursor: Cursor = None,
 ) -> ApiKeyPage:
     """Return one page of keys, without their secrets, revoked ones included; a merchant sees its own alone."""
-    return ApiKeyPage.of(*await key_orders.keys(by=principal_of(request), place=place_of(cursor), limit=limit))
+    terms = Terms.of("api_keys")
+    items, place = await key_orders.keys(by=principal_of(request), place=terms.place(cursor), limit=limit)
+    return ApiKeyPage.of(items, terms.bound(place))
 
 
 @get("/v1/api-keys/{key_id:str}", operation_id="showApiKey", summary="One API key", tags=[TAG], responses=problems(404))

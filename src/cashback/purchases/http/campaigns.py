@@ -219,7 +219,7 @@ async def list_campaigns(
 ) -> CampaignPage:
     """Return one page, closed ones included unless told otherwise; with its programme each of them ends."""
     require_operator(principal_of(request))
-    terms = Terms(asked={"is_open": is_open})
+    terms = Terms.of("campaigns", programme_id=programme_id, is_open=is_open)
     place = terms.place(cursor)
     items, following = await campaign_readings.campaigns(programme_id, after=place, limit=limit, is_open=is_open)
     return CampaignPage.of(items, terms.bound(following))

@@ -16,7 +16,7 @@ from cashback.kernel.http import (
     IdempotencyKey,
     Limit,
     Page,
-    place_of,
+    Terms,
     principal_of,
     problems,
     require_operator,
@@ -125,8 +125,9 @@ async def list_changes(
 ) -> WalletChangePage:
     """Return one page of proofs and of what persons decided, with how each ended; what waits is the newest."""
     require_operator(principal_of(request))
-    items, place = await ownership.changes(_user(user_id), place=place_of(cursor), limit=limit)
-    return WalletChangePage.of(items, place)
+    terms = Terms.of("wallet_changes", user_id=user_id)
+    items, place = await ownership.changes(_user(user_id), place=terms.place(cursor), limit=limit)
+    return WalletChangePage.of(items, terms.bound(place))
 
 
 @command_route(

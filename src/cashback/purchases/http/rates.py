@@ -14,7 +14,7 @@ from cashback.kernel.http import (
     IdempotencyKey,
     Limit,
     Page,
-    place_of,
+    Terms,
     principal_of,
     problems,
     require_operator,
@@ -106,8 +106,9 @@ async def list_rates(  # what the framework hands over, each by its name
 ) -> RatePage:
     """Return one page, of all pairs or of those that are named."""
     require_operator(principal_of(request))
-    items, place = await rate_readings.rates(base=base, quote=quote, after=place_of(cursor), limit=limit)
-    return RatePage.of(items, place)
+    terms = Terms.of("rates", base=base, quote=quote)
+    items, place = await rate_readings.rates(base=base, quote=quote, after=terms.place(cursor), limit=limit)
+    return RatePage.of(items, terms.bound(place))
 
 
 RATE_ROUTES = [put_rate, show_rate, list_rates]

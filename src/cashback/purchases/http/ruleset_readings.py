@@ -16,7 +16,7 @@ from cashback.kernel.http import (
     IdempotencyKey,
     Limit,
     Page,
-    place_of,
+    Terms,
     principal_of,
     problems,
     require_operator,
@@ -125,8 +125,9 @@ async def list_drafts(
 ) -> DraftPage:
     """Return one page, published and discarded ones included."""
     require_operator(principal_of(request))
-    items, place = await ruleset_readings.drafts(programme_id, after=place_of(cursor), limit=limit)
-    return DraftPage.of(items, place)
+    terms = Terms.of("drafts", programme_id=programme_id)
+    items, place = await ruleset_readings.drafts(programme_id, after=terms.place(cursor), limit=limit)
+    return DraftPage.of(items, terms.bound(place))
 
 
 @get(
@@ -145,8 +146,9 @@ async def list_rulesets(
 ) -> VersionPage:
     """Return one page, staged and withdrawn ones included."""
     require_operator(principal_of(request))
-    items, place = await ruleset_readings.versions(programme_id, after=place_of(cursor), limit=limit)
-    return VersionPage.of(items, place)
+    terms = Terms.of("rulesets", programme_id=programme_id)
+    items, place = await ruleset_readings.versions(programme_id, after=terms.place(cursor), limit=limit)
+    return VersionPage.of(items, terms.bound(place))
 
 
 @get(

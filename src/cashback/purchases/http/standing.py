@@ -13,7 +13,7 @@ from cashback.kernel.http import (
     Limit,
     Page,
     SeenIfTold,
-    place_of,
+    Terms,
     principal_of,
     problems,
     require_operator,
@@ -90,8 +90,9 @@ async def list_blocks(
     """Return one page of each block and each end of one; what changed nothing is not among them."""
     require_operator(principal_of(request))
     asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
-    items, place = await standings.blocks(asked, place=place_of(cursor), limit=limit)
-    return BlockPage.of(items, place)
+    terms = Terms.of("blocks", user_id=asked)
+    items, place = await standings.blocks(asked, place=terms.place(cursor), limit=limit)
+    return BlockPage.of(items, terms.bound(place))
 
 
 @command_route(
@@ -154,8 +155,9 @@ async def list_deactivations(
     """Return one page of each deactivation and each end of one; a merchant is not told why, it sees since when."""
     require_operator(principal_of(request))
     asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
-    items, place = await standings.deactivations(asked, place=place_of(cursor), limit=limit)
-    return ActivityPage.of(items, place)
+    terms = Terms.of("deactivations", merchant_id=asked)
+    items, place = await standings.deactivations(asked, place=terms.place(cursor), limit=limit)
+    return ActivityPage.of(items, terms.bound(place))
 
 
 def _block(user_id: str, signed: Said, *, is_blocked: bool) -> UserBlock:

@@ -8,7 +8,8 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, place_of, principal_of, problems
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, principal_of, problems
+from cashback.kernel.http import Terms as ListTerms
 from cashback.kernel.http.commands import command_route
 from cashback.webhooks.http.asking import TAG, DeliveryId, EndpointId, NothingBody, answer, asked_by
 from cashback.webhooks.model import TYPES_MAX, AttemptStory, DeliveryState, DeliveryStory, Span
@@ -72,10 +73,11 @@ async def list_deliveries(
     cursor: Cursor = None,
 ) -> DeliveryPage:
     """Return one page of the log: of which event each is, how it stands, its last try, and when the next one is."""
-    found = await webhook_readings.deliveries(
-        endpoint_id, merchant_id=principal_of(request).merchant_id, state=in_state, place=place_of(cursor), limit=limit
+    seen_by, terms = principal_of(request), ListTerms.of("deliveries", endpoint_id=endpoint_id, state=in_state)
+    items, place = await webhook_readings.deliveries(
+        endpoint_id, merchant_id=seen_by.merchant_id, state=in_state, place=terms.place(cursor), limit=limit
     )
-    return DeliveryPage.of(*found)
+    return DeliveryPage.of(items, terms.bound(place))
 
 
 @get(

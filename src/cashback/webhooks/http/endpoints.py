@@ -17,12 +17,12 @@ from cashback.kernel.http import (
     Page,
     Seen,
     SeenIfTold,
-    place_of,
     principal_of,
     problems,
     tagged,
     tagged_problems,
 )
+from cashback.kernel.http import Terms as ListTerms
 from cashback.kernel.http.commands import command_route
 from cashback.webhooks.http.asking import TAG, EndpointId, NothingBody, answer, asked_by
 from cashback.webhooks.model import TYPES_MAX, URL_LENGTH_MAX, Endpoint
@@ -92,10 +92,11 @@ async def list_endpoints(
     cursor: Cursor = None,
 ) -> EndpointPage:
     """Return one page of endpoints, oldest first; a merchant sees its own alone."""
-    found = await webhook_readings.endpoints(
-        merchant_id=principal_of(request).merchant_id, place=place_of(cursor), limit=limit
+    terms = ListTerms.of("endpoints")
+    items, place = await webhook_readings.endpoints(
+        merchant_id=principal_of(request).merchant_id, place=terms.place(cursor), limit=limit
     )
-    return EndpointPage.of(*found)
+    return EndpointPage.of(items, terms.bound(place))
 
 
 @get(

@@ -8,7 +8,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, place_of, principal_of, problems
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, principal_of, problems
 from cashback.webhooks.model import EventsWanted, Happening
 from cashback.webhooks.service.event_log import EventLog
 
@@ -71,8 +71,9 @@ async def list_events(  # noqa: PLR0913, PLR0917 - what a list is filtered by, e
     """
     whose = principal_of(request).whose(merchant_id)
     wanted = EventsWanted(merchant_id=whose, object_id=object_id, type=of_type, since=since, until=until)
-    found, place = await event_log.page(wanted, place=place_of(cursor), limit=limit)
-    return EventPage.of([_told(one) for one in found], place)
+    terms = Terms.of("events", filter=wanted)
+    found, place = await event_log.page(wanted, place=terms.place(cursor), limit=limit)
+    return EventPage.of([_told(one) for one in found], terms.bound(place))
 
 
 @get("/v1/events/{event_id:str}", operation_id="showEvent", summary="One event", tags=[TAG], responses=problems(404))

@@ -86,7 +86,7 @@ class Shop(msgspec.Struct, frozen=True):
         return astray + await self.wrong_balances()
 
     async def recycle(self) -> None:
-        """Have the server be as one that has run for some minutes: with files of its log to reuse, more than a round needs.
+        """Have the server be as one that has run for minutes: with files of its log to reuse, more than a round needs.
 
         One that was just made has none to reuse. It makes one of 16 MB every 3,200 purchases, all zeros and an fsync,
         inside somebody's commit. A checkpoint keeps those that were filled before it, up to `min_wal_size`.

@@ -58,8 +58,13 @@ def test_a_file_is_apart_if_nothing_in_it_asks_for_the_running_system(folder: st
 def asks_for_the_system(text: str) -> bool:
     """Tell whether anything in a file asks for a fixture that leads to the running system of its folder."""
     functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
-    asked = {argument.arg for one in functions for argument in one.args.args}
+    asked = {argument.arg for one in functions if is_called_by_the_runner(one) for argument in one.args.args}
     return not asked.isdisjoint(LEADING_THERE) and asked.isdisjoint(one.name for one in functions if one.name in ROOTS)
+
+
+def is_called_by_the_runner(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Tell a test or a fixture from a function that they call, whose arguments are nobody's fixtures."""
+    return function.name.startswith("test_") or any("fixture" in ast.unparse(one) for one in function.decorator_list)
 
 
 @pytest.mark.parametrize(

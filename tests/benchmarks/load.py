@@ -21,6 +21,7 @@ import httptools
 import msgspec
 import uvloop
 
+from cashback.kernel.lifecycle import heap
 from cashback.processes.embedded import HOST
 from tests.benchmarks.shop import AMOUNT_MINOR, Cast
 
@@ -238,8 +239,13 @@ def _body(offer: Offer, user_id: str) -> bytes:
 
 
 async def _main() -> None:
-    """Read an offer from standard input, make it, and write the answers to standard output."""
+    """Read an offer from standard input, make it, and write the answers to standard output.
+
+    What was imported is looked through once, before: a collection takes 50 to 70 ms, and who waits then for an answer
+    would find the server slow.
+    """
     offer = msgspec.json.decode(sys.stdin.buffer.read(), type=Offer)
+    heap.settle()
     sys.stdout.buffer.write(msgspec.json.encode(await _Load(offer).run()))
 
 

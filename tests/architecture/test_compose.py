@@ -29,6 +29,7 @@ from cashback.processes import (
 )
 from cashback.processes.embedded import EmbeddedAnvil
 from cashback.processes.stack import PROCESSES, Stack
+from tests.benchmarks.shop import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = Path("/run/secrets")
@@ -121,6 +122,12 @@ def test_every_process_of_dev_is_a_service_and_the_rest_are_servers_and_jobs() -
 def test_a_service_sets_what_its_process_requires_and_nothing_that_it_does_not_read(name: str) -> None:
     """Each `CASHBACK_*` variable is a field of the process's settings, and no required field is left out."""
     assert list(misfits(services()[name]["environment"], STRUCTS[name])) == []
+
+
+def test_what_is_measured_runs_on_the_servers_settings() -> None:
+    """The benchmarks' PostgreSQL keeps as much of its log for reuse as compose.yaml's."""
+    started = services()["postgres"]["command"]
+    assert [f"{name}={value}" for name, value in SETTINGS.items() if f"{name}={value}" not in started] == []
 
 
 def test_a_planted_variable_and_a_planted_gap_are_seen() -> None:

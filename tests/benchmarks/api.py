@@ -48,6 +48,7 @@ async def measure(folder: Path) -> list[Check]:
             transactions, tried = await _best_single(folder, shop)
             async with _single(folder, shop, transactions) as theirs:
                 rates, singly, empty = await all_in_turns(ours.rate, theirs.rate, partial(_empty_rate, theirs))
+            await shop.look()
             fresh = await ours.answers(duration_s=LATENCY_S, pace=median(rates) / 2)
             await shop.recycle()
             await ours.answers(pace=median(rates) / 2)

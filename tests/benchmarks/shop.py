@@ -41,7 +41,7 @@ _TABLES: Final = (
 )
 """Where every recorded purchase leaves exactly one row."""
 
-_SETTINGS: Final = {"min_wal_size": "1GB", "max_wal_size": "4GB"}
+SETTINGS: Final = {"min_wal_size": "1GB", "max_wal_size": "4GB"}
 """What compose.yaml starts the server with."""
 
 _FILES: Final = 48
@@ -89,13 +89,16 @@ class Shop(msgspec.Struct, frozen=True):
         """Have the server be as one that has run for minutes: with files of its log to reuse, more than a round needs.
 
         One that was just made has none to reuse. It makes one of 16 MB every 3,200 purchases, all zeros and an fsync,
-        inside somebody's commit. A checkpoint keeps those that were filled before it, up to `min_wal_size`. Nor has it
-        looked through tables that were empty when statements were planned, as it does every minute.
+        inside somebody's commit. A checkpoint keeps those that were filled before it, up to `min_wal_size`.
         """
-        async with await psycopg.AsyncConnection.connect(self.postgres.dsn("cashback"), autocommit=True) as connection:
+        async with await psycopg.AsyncConnection.connect(self.postgres.dsn(), autocommit=True) as connection:
             for _ in range(_FILES):
                 await connection.execute("select pg_logical_emit_message(false, 'bench', 'filled'), pg_switch_wal()")
             await connection.execute("checkpoint")
+
+    async def look(self) -> None:
+        """Have the server look at its tables as it does every minute: statements were planned while they were empty."""
+        async with await psycopg.AsyncConnection.connect(self.postgres.dsn("cashback"), autocommit=True) as connection:
             await connection.execute("analyze")
 
     async def purchases(self) -> int:
@@ -132,7 +135,7 @@ async def settle(dsn: str) -> None:
 async def open_shop(folder: Path) -> AsyncIterator[Shop]:
     """Yield a shop on a server of its own, with fsync on; this process collects cycles as a serving one does."""
     heap.settle()
-    postgres, plan = EmbeddedPostgres(folder / "postgres", settings=_SETTINGS), Plan(Ports.free())
+    postgres, plan = EmbeddedPostgres(folder / "postgres", settings=SETTINGS), Plan(Ports.free())
     await asyncio.to_thread(postgres.start)
     try:
         await asyncio.to_thread(migrate.migrate, plan.migration(postgres), ("cashback",))

@@ -33,11 +33,12 @@ GROWTH_MAX: Final = 1.05
 WARM_UP_S: Final = 15.0
 """So long everybody buys before memory is held against purchases: batches and caches get to their size."""
 
-KEPT_MAX_BYTES: Final = 512
-"""How much a process may grow for each purchase: in the API the command alone, kept, takes 755.
+KEPT_MAX_BYTES: Final = {"adapter": 512, "worker-ledger": 256}
+KEPT_ELSEWHERE_MAX_BYTES: Final = 96
+"""How much a process may grow for each purchase: a set of their ids alone takes more than 100.
 
 Measured over 19,000: 317 at most in the adapter, six MiB in all, 133 in the worker of the ledger, whose batches grow
-with what waits for it, 42 or fewer in every other process, 4 in the API.
+with what waits for it, 42 or fewer in every other process, 4 in the API, where the command, kept, takes 755.
 """
 
 COUNTED_MIN: Final = 15_000
@@ -171,7 +172,8 @@ def assert_nothing_is_kept(before: Occupied, after: Occupied) -> None:
     # Of a process that has ended nothing is in memory.
     assert all(after.held.values())
     kept = {one: (held - before.held[one]) / purchases for one, held in after.held.items()}
-    assert max(kept.values()) <= KEPT_MAX_BYTES, kept
+    allowed = {one: KEPT_MAX_BYTES.get(one[0], KEPT_ELSEWHERE_MAX_BYTES) for one in kept}
+    assert [one for one, each in kept.items() if each > allowed[one]] == [], kept
 
 
 @pytest.mark.invariant("I4", "I7")

@@ -21,3 +21,12 @@ def is_in_range(instant: datetime) -> bool:
     False
     """
     return instant.tzinfo is not None and EARLIEST <= instant <= LATEST
+
+
+def in_utc(instant: datetime | None) -> datetime | None:
+    """Return an instant as one clock tells it, so that one instant has one cursor; what is none stays as it is.
+
+    >>> str(in_utc(datetime.fromisoformat("2026-03-01T14:00:00+02:00")))
+    '2026-03-01 12:00:00+00:00'
+    """
+    return instant.astimezone(UTC) if instant is not None and is_in_range(instant) else instant

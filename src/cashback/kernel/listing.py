@@ -38,11 +38,7 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bound(place: str | None, terms: Mapping[str, object]) -> str | None:
-    """Return a place as the cursor of a list names it that was asked for under these terms; those of None are none.
-
-    >>> bound("pur_1", {"currency": None})
-    'pur_1'
-    """
+    """Return a place as the cursor of a list names it that was asked for under these terms; those of None are none."""
     return None if place is None else f"{_mark(terms)}{place}"
 
 
@@ -56,8 +52,7 @@ def place_within(cursor: str | None, terms: Mapping[str, object]) -> str | None:
     if place is None:
         return None
     mark = _mark(terms)
-    # What stands alone has none: it would be another list's mark.
-    if not place.startswith(mark) or (not mark and ":" in place):
+    if not place.startswith(mark):
         raise CursorInvalid("this cursor is of another list, or of other filters", parameter="cursor")
     return place.removeprefix(mark)
 
@@ -74,8 +69,6 @@ def id_place(place: str | None, prefix: str) -> str | None:
 
 
 def _mark(terms: Mapping[str, object]) -> str:
-    """Return what a place begins with under these terms; under none it stands alone."""
+    """Return what a place begins with under these terms."""
     asked: dict[str, Any] = {name: value for name, value in terms.items() if value is not None}
-    if not asked:
-        return ""
     return f"{sha256(msgspec.json.encode(asked, order='deterministic')).hexdigest()[:_MARK_LENGTH]}:"

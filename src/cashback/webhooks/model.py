@@ -109,7 +109,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class EventsWanted(msgspec.Struct, frozen=True, kw_only=True):
+class EventsWanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which events of the log: of a merchant, an object, a type, from an instant on and before one; None is any."""
 
     merchant_id: str | None = None

@@ -114,11 +114,3 @@ async def test_strangers_are_not_found_and_merchants_are_not_let_in(rest: Rest, 
     for user, merchant in ((new_id("usr"), new_id("mer")), ("usr_x", "mer_x")):
         assert_problem(await asked(operator, user, merchant), 404, f"{kind}_unknown", parameter=parameter)
     assert_problem(await asked(keeper, (await world.user()).id, shop.id), 403, "operator_only")
-
-
-@pytest.mark.parametrize("route", JOURNALS)
-async def test_a_journal_is_continued_by_its_own_cursors_alone(operator: Caller, world: World, route: str) -> None:
-    """As every list."""
-    path = route.format(user=(await world.user()).id, shop=(await world.merchant()).id)
-    refused = await operator.get(f"/v1/{path}", params={"cursor": "LTE"})
-    assert_problem(refused, 422, "cursor_invalid", parameter="cursor")

@@ -11,6 +11,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.listing import Order, Period, Stretch
 from cashback.kernel.walk import WALK_MAX
 from cashback.ledger import CashbackLists
+from cashback.ledger.store import listing as earned
 from cashback.purchases.model.listing import PurchaseFilter, RefundFilter
 from cashback.purchases.model.refunds import RefundAnswer
 from cashback.purchases.service import Lists
@@ -35,6 +36,11 @@ RETURNS: Final = """
     from purchases.purchases
     where user_id = %s
 """
+
+
+async def test_ledger_and_purchases_call_the_same_number_a_few() -> None:
+    """What REST promises of either list is one figure."""
+    assert listing.FEW_MAX == earned.FEW_MAX == 1_000
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

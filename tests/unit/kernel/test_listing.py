@@ -64,10 +64,18 @@ def test_a_list_has_cursors_of_its_own_by_its_name() -> None:
             other.place(cursor)
 
 
-def test_where_nothing_is_asked_and_named_a_place_stands_alone() -> None:
-    """Terms of None are none."""
-    assert bound("prg_1", {"in_force": None}) == "prg_1"
-    assert place_within(cursor_of("prg_1"), {"in_force": None}) == "prg_1"
+def test_what_is_not_asked_for_is_no_term() -> None:
+    """A filter that a later release brings leaves the cursors of whoever does not ask for it."""
+    assert bound("prg_1", {"in_force": None}) == bound("prg_1", {})
+    with pytest.raises(CursorInvalid):
+        place_within(cursor_of("prg_1"), {"in_force": None})
+
+
+def test_a_filter_may_have_any_name() -> None:
+    """Also those that the list's own is kept under, or told by."""
+    several = [Terms.of("merchants"), Terms.of("merchants", name="a"), Terms.of("merchants", list="users")]
+    assert [terms.asked["list"] for terms in several] == ["merchants"] * 3
+    assert several[0].bound("1") != several[1].bound("1")
 
 
 def test_a_place_that_is_an_id_is_one_of_its_kind() -> None:

@@ -85,6 +85,22 @@ async def test_a_second_batch_runs_beside_the_first_when_it_is_worth_it() -> Non
     assert gate.batches[2:] == [[2, 2], [3, 3]]
 
 
+async def test_a_second_batch_is_worth_it_from_24_on() -> None:
+    """Unless told otherwise: a batch costs as much as a dozen purchases (ADR 0088)."""
+    gate = Gate()
+    committer: GroupCommitter[int, str] = GroupCommitter(gate.commit, Limits())
+    callers = [asyncio.create_task(committer.submit([0]))]
+    await turn()
+    callers.append(asyncio.create_task(committer.submit([1] * 23)))
+    await turn()
+    assert len(gate.batches) == 1
+    callers.append(asyncio.create_task(committer.submit([2])))
+    await turn()
+    assert gate.batches[1:] == [[1] * 23 + [2]]
+    gate.open.set()
+    await asyncio.gather(*callers)
+
+
 async def test_too_many_waiting_are_turned_away_at_once() -> None:
     """The queue is bounded, and says so before anything is taken on."""
     gate = Gate()

@@ -1,7 +1,7 @@
 """What lists over REST share: an order, periods, what is told with each item, and a page that goes with its filters."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 import msgspec
@@ -27,9 +27,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     asked: Mapping[str, object]
 
     @classmethod
-    def of(cls, name: str, **asked: object) -> Self:
+    def of(cls, name: str, /, **asked: object) -> Self:
         """Return the terms of the list of that name, of what is asked of it: another list's cursors are none of its."""
-        return cls(asked={"list": name, **asked})
+        return cls(asked={**asked, "list": name})
 
     def place(self, cursor: str | None) -> str | None:
         """Return the place that a cursor stands for in this list; None starts at the beginning.
@@ -83,7 +83,7 @@ def period(name: str, *, since: datetime | None, until: datetime | None) -> Peri
             raise ParameterInvalid(instants.WANTED, parameter=f"{name}_{end}")
     if since is not None and until is not None and since >= until:
         raise ParameterInvalid(f"it is to lie behind `{name}_from`", parameter=f"{name}_to")
-    return Period(since=_in_utc(since), until=_in_utc(until))
+    return Period(since=instants.in_utc(since), until=instants.in_utc(until))
 
 
 def expanded(text: str | None, *, known: Sequence[str]) -> frozenset[str]:
@@ -96,8 +96,3 @@ def expanded(text: str | None, *, known: Sequence[str]) -> frozenset[str]:
     if not named <= set(known):
         raise ParameterInvalid(f"separated by commas, there are: {', '.join(known)}", parameter="expand")
     return named
-
-
-def _in_utc(instant: datetime | None) -> datetime | None:
-    """Return an instant as one clock tells it, so that one instant has one cursor."""
-    return None if instant is None else instant.astimezone(UTC)

@@ -77,7 +77,7 @@ class KnownParameters:
     So are two idempotency keys, or two tags of what is edited: one of them would silently win. And before any of it,
     whose key was not made for what the route does: the router alone knows which operation that is. An encoded slash in
     a name finds nothing: to the router it parts the path, and what was meant as a name would choose another route. Nor
-    does a number in any other form than ours: what there is has one path.
+    does a number in any other form than ours: it is written in one way.
     """
 
     def __init__(self, app: ASGIApp, *, scopes: Mapping[str, str]) -> None:

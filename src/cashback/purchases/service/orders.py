@@ -75,7 +75,7 @@ class Orders:
         """Do what a person says, as `do` does; `act` has it as it is kept, without blanks around person and reason.
 
         Raises:
-            DatabaseUnavailable: as above.
+            DatabaseUnavailable: it is unknown whether it was done; the same call again finds out.
         """
         if problem := problem_of_signature(said):
             return Refused(problem)

@@ -8,6 +8,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
+from cashback.kernel import instants
 from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, principal_of, problems
 from cashback.webhooks.model import EventsWanted, Happening
 from cashback.webhooks.service.event_log import EventLog
@@ -70,6 +71,7 @@ async def list_events(  # noqa: PLR0913, PLR0917 - what a list is filtered by, e
     goes on.
     """
     whose = principal_of(request).whose(merchant_id)
+    since, until = instants.in_utc(since), instants.in_utc(until)
     wanted = EventsWanted(merchant_id=whose, object_id=object_id, type=of_type, since=since, until=until)
     terms = Terms.of("events", filter=wanted)
     found, place = await event_log.page(wanted, place=terms.place(cursor), limit=limit)

@@ -176,6 +176,14 @@ async def test_a_list_is_not_continued_with_other_filters(shop: Shop, world: Wor
         assert_problem(refused, 422, "cursor_invalid", parameter="cursor")
 
 
+async def test_an_instant_of_another_offset_is_the_same_filter(shop: Shop, world: World) -> None:
+    """One instant has one cursor, however it is written."""
+    await taken(world, happening(shop.merchant), happening(shop.merchant))
+    page = (await shop.keeper.get(EVENTS, params={"limit": 1, "since": "2020-01-01T12:00:00Z"})).json()
+    elsewhere = {"since": "2020-01-01T14:00:00+02:00", "cursor": page["next_cursor"]}
+    assert (await shop.keeper.get(EVENTS, params=elsewhere)).status_code == 200
+
+
 async def test_reading_events_changes_nothing(rest: Rest, shop: Shop, world: World) -> None:
     """Whoever reads has no right to write."""
     [event_id] = await taken(world, happening(shop.merchant))

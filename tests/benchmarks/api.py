@@ -4,12 +4,13 @@ Method. PostgreSQL with fsync on; both processes side by side on one database, t
 kept-alive connections, each sending its next purchase when the last was answered. The reference (single_api.py) is
 the same application with batches of one, at whichever number of concurrent transactions serves it best; both
 leave the same rows, and every row of the whole run is counted at the end. Neither relay nor workers run: this is the
-accept path alone. The empty handler passes through the same server and middleware, and is asked in turns with both.
-Latency is measured at half the accept rate, from the instant each request was due, on a server that has files of its
-log to reuse, as one has that has run for five minutes; what it is while they are made is told beside it, and what 1,
-16, 64 and 256 connections see that send as fast as they are answered. What tracing costs is measured in turns as well:
-the same process without a collector, with one that is told of one trace in ten, and of every trace as by default; the
-collector is a fourth process, which keeps nothing (sink.py).
+accept path alone. The empty handler passes through the same server and middleware, and is asked in turns with both,
+and once more with 256 connections, where batches are larger. Latency is measured at half the accept rate, from the
+instant each request was due, on a server that has files of its log to reuse, as one has that has run for five minutes;
+what it is while they are made is told beside it, and what 1, 16, 64 and 256 connections see that send as fast as they
+are answered. What tracing costs is measured in turns as well: the same process without a collector, with one that is
+told of one trace in ten, and of every trace as by default; the collector is a fourth process, which keeps nothing
+(sink.py).
 """
 
 import asyncio
@@ -27,14 +28,15 @@ from cashback.kernel.config import environment
 from cashback.processes.embedded import CashbackProcess, Child, Launch, free_port, listening_ports
 from tests.benchmarks.checks import Check, at_least, at_most, exactly, reported
 from tests.benchmarks.desks import Desk, beside, real, served
-from tests.benchmarks.load import Answers
-from tests.benchmarks.pairs import Pairs, all_in_turns, best
+from tests.benchmarks.load import CONNECTIONS, Answers
+from tests.benchmarks.pairs import Pairs, all_in_turns, best, in_turns
 from tests.benchmarks.shop import Shop, open_shop
 from tests.benchmarks.sink import HOST
 
 LATENCY_S: Final = 6.0
 SINGLE_TRANSACTIONS: Final = (2, 8, 32)
 NOTHING: Final = "/v1/nothing"
+MANY: Final = 256
 SOME: Final = 0.1
 ALL: Final = 1.0
 """How many of the traces are recorded: all of them where a collector is named and nothing else is said."""
@@ -48,6 +50,9 @@ async def measure(folder: Path) -> list[Check]:
             transactions, tried = await _best_single(folder, shop)
             async with _single(folder, shop, transactions) as theirs:
                 rates, singly, empty = await all_in_turns(ours.rate, theirs.rate, partial(_empty_rate, theirs))
+                many = await in_turns(
+                    partial(ours.rate, connections=MANY), partial(_empty_rate, theirs, connections=MANY)
+                )
             await shop.look()
             fresh = await ours.answers(duration_s=LATENCY_S, pace=median(rates) / 2)
             await shop.recycle()
@@ -59,6 +64,8 @@ async def measure(folder: Path) -> list[Check]:
         astray = await shop.astray(before, sum(desk.accepted for desk in desks))
     return [
         *_checks(Pairs(rates, singly), Pairs(rates, empty), calm, transactions=transactions),
+        reported(f"accept rate against the empty handler, {MANY} at once", many.ratio, "times"),
+        reported(f"empty handler, same middleware, {MANY} at once", median(many.theirs), "requests/s"),
         reported("the same where the log's files are made, not reused, p99", fresh.latency_ms(99), "ms"),
         *crowds,
         *[
@@ -83,9 +90,9 @@ def _checks(pairs: Pairs, empty: Pairs, calm: Answers, *, transactions: int) -> 
     ]
 
 
-async def _empty_rate(desk: Desk) -> float:
+async def _empty_rate(desk: Desk, *, connections: int = CONNECTIONS) -> float:
     """Return how many requests a second the handler that does nothing answers."""
-    return (await desk.answers(path=NOTHING)).rate
+    return (await desk.answers(path=NOTHING, connections=connections)).rate
 
 
 @asynccontextmanager

@@ -65,9 +65,9 @@ class Desk:
         self.refused += answers.refused
         return answers
 
-    async def rate(self) -> float:
+    async def rate(self, *, connections: int = CONNECTIONS) -> float:
         """Return the accept rate of one round."""
-        return (await self.answers()).rate
+        return (await self.answers(connections=connections)).rate
 
     async def crowds(self, whose: str) -> list[Check]:
         """Return rate and latencies by how many connections send at once, each as fast as it is answered."""

@@ -19,6 +19,9 @@ from tests.support.facts import eventually
 ENDED_BY_ITSELF = 0
 """A process that is not through 4.25 s after SIGTERM cuts itself off, and says so by its exit code."""
 
+PAGE_WITHIN_S = 30.0
+"""The first page of the reference has all of them made."""
+
 
 async def test_the_metrics_are_at_the_probe_and_not_where_callers_are(served: Served) -> None:
     """Every call but health needs a key, and at the API's port there is no such route with one either."""
@@ -95,7 +98,7 @@ async def test_a_head_of_ordinary_size_is_let_in(served: Served) -> None:
 async def test_what_the_server_itself_refuses_leads_to_a_page(served: Served) -> None:
     """`type` is where this very process tells what it means, to everybody."""
     _, _, refused = await served.say(b"hello\r\n\r\n")
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PAGE_WITHIN_S) as http:
         page = await http.get(f"{served.process.url}{json.loads(refused)['type']}")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "<code>http_malformed</code>" in page.text

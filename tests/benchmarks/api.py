@@ -2,15 +2,15 @@
 
 Method. PostgreSQL with fsync on; both processes side by side on one database, the load in a third process with 64
 kept-alive connections, each sending its next purchase when the last was answered. The reference (single_api.py) is
-the same application with batches of one, at whichever number of concurrent transactions serves it best; both
-leave the same rows, and every row of the whole run is counted at the end. Neither relay nor workers run: this is the
-accept path alone. The empty handler passes through the same server and middleware, and is asked in turns with both,
-and once more with 256 connections, where batches are larger. Latency is measured at half the accept rate, from the
-instant each request was due, on a server that has files of its log to reuse, as one has that has run for five minutes;
-what it is while they are made is told beside it, and what 1, 16, 64 and 256 connections see that send as fast as they
-are answered. What tracing costs is measured in turns as well: the same process without a collector, with one that is
-told of one trace in ten, and of every trace as by default; the collector is a fourth process, which keeps nothing
-(sink.py).
+the same application with batches of one, at whichever number of concurrent transactions serves it best; both leave
+the same rows, and every row of the whole run is counted at the end. The server has looked at its tables before, as
+one that has run for a minute. Neither relay nor workers run: this is the accept path alone. The empty handler passes
+through the same server and middleware, and is asked in turns with both, and once more with 256 connections, where
+batches are larger. Latency is measured at half the accept rate, from the instant each request was due, on a server
+that has files of its log to reuse, as one has that has run for five minutes; what it is while they are made is told
+beside it, and what 1, 16, 64 and 256 connections see that send as fast as they are answered. What tracing costs is
+measured in turns as well: the same process without a collector, with one that is told of one trace in ten, and of
+every trace as by default; the collector is a fourth process, which keeps nothing (sink.py).
 """
 
 import asyncio
@@ -48,12 +48,12 @@ async def measure(folder: Path) -> list[Check]:
         before = await shop.rows()
         async with real(folder, shop) as ours:
             transactions, tried = await _best_single(folder, shop)
+            await shop.look()
             async with _single(folder, shop, transactions) as theirs:
                 rates, singly, empty = await all_in_turns(ours.rate, theirs.rate, partial(_empty_rate, theirs))
                 many = await in_turns(
                     partial(ours.rate, connections=MANY), partial(_empty_rate, theirs, connections=MANY)
                 )
-            await shop.look()
             fresh = await ours.answers(duration_s=LATENCY_S, pace=median(rates) / 2)
             await shop.recycle()
             await ours.answers(pace=median(rates) / 2)

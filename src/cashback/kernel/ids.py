@@ -7,21 +7,26 @@ import os
 import re
 import secrets
 import time
+from functools import lru_cache
 from typing import Final
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [high + low for high in _ALPHABET for low in _ALPHABET]
-_NOISE_BYTES: Final = 10
-_NOISES: Final = 256
+_DRAWN_AT_ONCE: Final = 256
+_TAIL: Final = 16
+"""So many of an id's 26 characters are random; the other ten are the time, two bits of padding before it."""
+
 _BODY: Final = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
+
+_RANDOM: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
+_VERSION: Final = bytes(ord(_ALPHABET[0b01110 | byte & 1]) for byte in range(256))
+_VARIANT: Final = bytes(ord(_ALPHABET[0b01000 | byte << 2 & 0b10000 | byte & 0b00011]) for byte in range(256))
+"""A character for each byte drawn: any; the first of the tail, with version 7; the fourth, with the variant."""
 
 
 def new_id(prefix: str) -> str:
     """Return a fresh id of the kind `prefix`; two calls never return the same one."""
-    milliseconds = time.time_ns() // 1_000_000
-    noise = int.from_bytes(_noise())
-    number = milliseconds << 80 | 0x7 << 76 | (noise >> 68) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
-    return f"{prefix}_{_base32(number)}"
+    return f"{prefix}_{_instant(time.time_ns() // 1_000_000)}{_tail()}"
 
 
 def new_secret() -> str:
@@ -40,24 +45,33 @@ def is_id(text: str, prefix: str) -> bool:
     return separator == "_" and kind == prefix and _BODY.fullmatch(body) is not None
 
 
-_drawn: Final[list[bytes]] = []
+_drawn: Final[list[str]] = []
 os.register_at_fork(after_in_child=_drawn.clear)
 
 
-def _noise() -> bytes:
-    """Return ten random bytes that nobody else is given; 256 of these are drawn from the system at a time.
+def _tail() -> str:
+    """Return the random end of an id, which nobody else is given; 256 of these are drawn from the system at a time.
 
     Asking for each took longer than all else an id takes. Taking from a list is one step, whichever thread does it.
     """
     try:
         return _drawn.pop()
     except IndexError:
-        drawn = os.urandom(_NOISE_BYTES * _NOISES)
-        *others, mine = [drawn[first : first + _NOISE_BYTES] for first in range(0, len(drawn), _NOISE_BYTES)]
+        *others, mine = _tails(os.urandom(_TAIL * _DRAWN_AT_ONCE))
         _drawn.extend(others)
         return mine
 
 
-def _base32(number: int) -> str:
-    """Return 130 bits as 26 characters, two at a time."""
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+def _tails(noise: bytes) -> list[str]:
+    """Return an end for each 16 bytes: the low bits of a byte are those of its character that are left to chance."""
+    letters = bytearray(noise.translate(_RANDOM))
+    letters[0::_TAIL] = noise[0::_TAIL].translate(_VERSION)
+    letters[3::_TAIL] = noise[3::_TAIL].translate(_VARIANT)
+    text = letters.decode()
+    return [text[first : first + _TAIL] for first in range(0, len(text), _TAIL)]
+
+
+@lru_cache(maxsize=8)
+def _instant(milliseconds: int) -> str:
+    """Return 48 bits of time as ten characters, two at a time; many ids are made in a millisecond."""
+    return "".join([_PAIRS[milliseconds >> shift & 1023] for shift in range(40, -1, -10)])

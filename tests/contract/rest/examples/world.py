@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from hashlib import sha256
 from itertools import count
 from typing import Any, Final, TypeVar
@@ -12,6 +11,7 @@ from unittest.mock import patch
 
 import msgspec
 
+from cashback.kernel import ids
 from tests.integration.ledger.world import START
 
 T = TypeVar("T")
@@ -49,8 +49,13 @@ class _Chance:
 def same_ids() -> Iterator[None]:
     """Have ids and secrets of this process come in an order that is always the same."""
     chance = _Chance()
-    noise = partial(chance.urandom, 10)
-    with patch.multiple("cashback.kernel.ids", time=chance, _noise=noise, os=chance, secrets=chance):
+
+    def tail() -> str:
+        """Return the end of an id that was made of one drawing."""
+        [drawn] = ids._tails(chance.urandom(16))
+        return drawn
+
+    with patch.multiple(ids, time=chance, _tail=tail, os=chance, secrets=chance):
         yield
 
 

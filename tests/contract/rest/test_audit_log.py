@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from cashback.kernel.http import cursor_of
+from cashback.kernel.http import Terms, cursor_of
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.done import everything_done
 from tests.contract.rest.world import Caller, Rest, a_purchase
@@ -138,9 +138,10 @@ async def test_no_page_looks_back_over_more_than_31_days(
     ["", "x", f"{START.isoformat()} ", f"{START.isoformat()} x", "x " + "0" * 64, "2026-03-01T12:00:00 " + "0" * 64],
 )
 async def test_a_forged_cursor_is_refused(operator: Caller, place: str) -> None:
-    """Only what a page handed out continues one."""
-    response = await operator.get(LOG, params={"cursor": cursor_of(place)})
-    assert_problem(response, 422, "cursor_invalid", parameter="cursor")
+    """Only what a page handed out continues one, and what a cursor goes with is no secret."""
+    for forged in (place, Terms.of("deeds").bound(place) or ""):
+        response = await operator.get(LOG, params={"cursor": cursor_of(forged)})
+        assert_problem(response, 422, "cursor_invalid", parameter="cursor")
 
 
 async def test_the_log_has_a_scope_of_its_own(rest: Rest) -> None:

@@ -10,7 +10,7 @@ from cashback.kernel.ids import new_id
 from cashback.kernel.page import cursor_of, place_of
 from cashback.purchases.model import User
 from tests.contract.rest.document import assert_problem
-from tests.contract.rest.world import Caller, Rest
+from tests.contract.rest.world import Caller, Rest, a_purchase
 from tests.integration.ledger.world import World, buy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -215,3 +215,43 @@ async def test_a_list_of_ids_goes_on_behind_any_text_or_refuses_it(
         answer = await operator.get(f"/v1/{asked}cursor={cursor_of(terms.bound(place) or '')}")
         if answer.status_code != 200:
             assert_problem(answer, 422, "cursor_invalid", parameter="cursor")
+
+
+async def cursors_of(caller: Caller, *lists: str) -> dict[str, str]:
+    """Return where the second page of each list begins, of pages of one item."""
+    found = {}
+    for asked in lists:
+        page = await caller.get(f"/v1/{asked}limit=1")
+        assert page.status_code == 200, (asked, page.text)
+        found[asked] = page.json()["next_cursor"]
+    return found
+
+
+async def test_neither_does_the_log_of_who_did_what_nor_a_statement(rest: Rest, world: World, operator: Caller) -> None:
+    """Their places are instants, which mean something in each of them: behind one, others would be passed unseen."""
+    users, merchant = [await world.user(), await world.user()], await world.merchant()
+    keeper = await rest.merchant(merchant)
+    for user in users:
+        for _ in range(2):
+            assert (await keeper.post("/v1/purchases", a_purchase(user))).status_code == 201
+    log, until = "audit-log?to=2026-03-02T00:00:00Z&", "from=2026-02-01T00:00:00Z&to=2026-03-02T00:00:00Z&"
+    cursors = await cursors_of(
+        operator,
+        log,
+        "audit-log?to=2026-03-03T00:00:00Z&",
+        f"audit-log?{until}",
+        f"{log}key_id={keeper.key_id}&",
+        *[f"users/{user.id}/statement?{until}" for user in users],
+        f"users/{users[1].id}/statement?from=2026-02-02T00:00:00Z&to=2026-03-02T00:00:00Z&",
+        f"users/{users[1].id}/statement?from=2026-02-01T00:00:00Z&to=2026-03-03T00:00:00Z&",
+    )
+    of_shop = (await cursors_of(keeper, log))[log]
+    assert len({*cursors.values(), of_shop}) == len(cursors) + 1
+    for asked, own in cursors.items():
+        # Behind its mark the place is as it was told before marks were.
+        unmarked = cursor_of((place_of(own) or "").partition(":")[2])
+        for other in ({*cursors.values()} - {own}) | {of_shop, unmarked}:
+            refused = await operator.get(f"/v1/{asked}limit=1&cursor={other}")
+            assert_problem(refused, 422, "cursor_invalid", parameter="cursor")
+        elsewhere = asked.replace("T00:00:00Z", "T02:00:00%2B02:00")
+        assert (await operator.get(f"/v1/{elsewhere}limit=1&cursor={own}")).status_code == 200

@@ -65,6 +65,17 @@ async def test_a_malformed_trace_is_begun_anew(operator: Caller, given: bytes) -
     assert TRACE_ID not in response.headers["traceparent"]
 
 
+@pytest.mark.parametrize("other", [GIVEN, GIVEN.replace("0af7", "1bf8"), "junk"])
+async def test_of_two_traces_none_is_continued(operator: Caller, other: str) -> None:
+    """Nobody knows which of them is the caller's, were they alike: a trace begins (W3C Trace Context)."""
+    for first, second in ((GIVEN, other), (other, GIVEN)):
+        headers = [("traceparent", first), ("traceparent", second)]
+        response = await operator.get("/v1/programmes/current", headers=headers)
+        assert response.status_code == 200
+        trace_id = response.headers["traceparent"].split("-")[1]
+        assert trace_id not in first + second
+
+
 async def test_every_answer_names_its_trace_whoever_gave_it(rest: Rest, operator: Caller) -> None:
     """The router's refusals and the doorkeeper's as well as the handlers'."""
     headers = {"traceparent": GIVEN}

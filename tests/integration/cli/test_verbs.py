@@ -223,6 +223,7 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(dev: Dev, ask: Ask, cash
     listed = {key["id"]: key for key in ask("keys", "list")}
     assert (listed[made["id"]]["revoked_at"], listed[made["id"]]["label"]) == (None, "web shop")
     assert listed[revoked["id"]]["revoked_at"] is not None
+    assert listed[revoked["id"]]["last_used_at"] is None
     assert made["secret"] not in cashback("keys", "list", settings=dev.settings).out
 
 

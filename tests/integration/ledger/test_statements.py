@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cashback.kernel.instants import LATEST
+from cashback.kernel.listing import bound
 from cashback.kernel.page import CursorInvalid, cursor_of
 from cashback.ledger.model import Cause
 from cashback.ledger.model.statements import BalanceAt, PeriodInvalid, StatementLine, StatementTooLong
@@ -104,9 +105,13 @@ async def test_pages_make_up_the_whole(world: World, limit: int) -> None:
 
 @pytest.mark.parametrize("place", ["", "never 1", "2026-03-01T00:00:00 1", "2026-03-01T00:00:00+00:00 x"])
 async def test_a_forged_cursor_is_refused(world: World, place: str) -> None:
-    """It names no instant, or none with an offset, or no position."""
-    with pytest.raises(CursorInvalid):
-        await Statements(world.auditor).page("usr_x", since=SINCE, until=UNTIL, cursor=cursor_of(place))
+    """It names no instant, or none with an offset, or no position; or not of which statement it is."""
+    terms = {"list": "statement", "user_id": "usr_x", "since": SINCE, "until": UNTIL}
+    for forged in (bound(place, terms) or "", "2026-03-01T00:00:00+00:00 1"):
+        with pytest.raises(CursorInvalid):
+            await Statements(world.auditor).page("usr_x", since=SINCE, until=UNTIL, cursor=cursor_of(forged))
+    sound = cursor_of(bound("2026-03-01T00:00:00+00:00 1", terms) or "")
+    assert (await Statements(world.auditor).page("usr_x", since=SINCE, until=UNTIL, cursor=sound)).next_cursor is None
 
 
 async def test_the_csv_is_the_same_statement(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,7 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     `replaces` is the key that it was rotated from, `created_by` the one that asked for it; null is the command line.
     `rate_per_s` and `burst` are how often it may ask, where it has a rate of its own; both are null where it has none.
+    `last_used_at` is when it let somebody in the last time, written down within a minute; null is never so far.
     """
 
     id: str
@@ -157,6 +158,8 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How many requests a second the key may make in the long run; null for as many as its kind may."""
     burst: int | None | UnsetType = UNSET
     """How many requests at once the key may make after a rest; null for as many as its kind may."""
+    last_used_at: datetime | None | UnsetType = UNSET
+    """When the key let somebody in the last time, written down within a minute; null for never so far."""
 
 
 class ApiKeyBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -1473,6 +1476,8 @@ class NewApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How many requests a second the key may make in the long run; null for as many as its kind may."""
     burst: int | None | UnsetType = UNSET
     """How many requests at once the key may make after a rest; null for as many as its kind may."""
+    last_used_at: datetime | None | UnsetType = UNSET
+    """When the key let somebody in the last time, written down within a minute; null for never so far."""
     secret: str | None
     """The key itself, told once; null when the command is repeated."""
 

@@ -45,11 +45,13 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+        given = [value for name, value in scope["headers"] if name == b"traceparent"]
+        # Of two nobody knows which is the caller's: both are as if there were none (W3C Trace Context).
+        parent = given[0].decode("latin-1") or None if len(given) == 1 else None
         send = _past_points(scope, send)
         begun_s = monotonic_s()
         visit = scope[VISIT] = Visit()
-        with span("HTTP", kind=Kind.SERVER, parent=given.decode("latin-1") or None) as served:
+        with span("HTTP", kind=Kind.SERVER, parent=parent) as served:
 
             async def watched(message: Message) -> None:
                 if message["type"] == "http.response.start":

@@ -8,8 +8,9 @@ from typing import Final
 
 from cashback.kernel.db import Database
 from cashback.kernel.instants import is_in_range
+from cashback.kernel.listing import bound, place_within
 from cashback.kernel.money import TOKEN_SYMBOL
-from cashback.kernel.page import CursorInvalid, cursor_of, place_of
+from cashback.kernel.page import CursorInvalid, cursor_of
 from cashback.ledger.model.statements import (
     BalanceAt,
     Basis,
@@ -60,10 +61,11 @@ class Statements:
 
         Raises:
             PeriodInvalid: it ends before it begins.
-            CursorInvalid: the cursor is none of ours.
+            CursorInvalid: the cursor is none of this user's statement of this period.
         """
         check_period(since, until)
-        after, most = _place(place_of(cursor)), min(limit, PAGE_MAX)
+        terms = _terms(user_id, since=since, until=until)
+        after, most = _place(place_within(cursor, terms)), min(limit, PAGE_MAX)
         start = (since, 0) if after is None else max((since, 0), after)
         async with self._database.transaction() as tx:
             await store.see_one_moment(tx)
@@ -76,7 +78,8 @@ class Statements:
         totals, end = _totals(opening, closing), end_of_line(rows, min(most, len(rows)))
         # Of what is found to the limit nobody knows whether it is all.
         is_last = end == len(rows) < most + TRANSFERS_MAX
-        lines, last = lines_of(rows[:end]), None if is_last else rows[end - 1]
+        lines = lines_of(rows[:end])
+        place = bound(None if is_last else f"{rows[end - 1].at.isoformat()} {rows[end - 1].position}", terms)
         return Statement(
             user_id=user_id,
             since=since.astimezone(UTC),
@@ -86,7 +89,7 @@ class Statements:
             tokens=[figure_of(each) for each in totals if each.currency == TOKEN_SYMBOL],
             money_lines=[line for line in lines if line.currency != TOKEN_SYMBOL],
             token_lines=[line for line in lines if line.currency == TOKEN_SYMBOL],
-            next_cursor=None if last is None else cursor_of(f"{last.at.isoformat()} {last.position}"),
+            next_cursor=None if place is None else cursor_of(place),
         )
 
     async def csv(self, user_id: str, *, since: datetime, until: datetime) -> AsyncIterator[str]:
@@ -174,6 +177,11 @@ def _totals(opening: Mapping[str, Held], closing: Mapping[str, Held]) -> list[To
         Totals(currency=currency, opening=opening[currency].balance, closing=each.balance)
         for currency, each in closing.items()
     ]
+
+
+def _terms(user_id: str, *, since: datetime, until: datetime) -> dict[str, object]:
+    """Return what the cursors of a statement go with: whose it is, and of which period, whatever the offsets."""
+    return {"list": "statement", "user_id": user_id, "since": since.astimezone(UTC), "until": until.astimezone(UTC)}
 
 
 def _place(place: str | None) -> tuple[datetime, int] | None:

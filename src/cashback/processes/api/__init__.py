@@ -6,6 +6,7 @@ HTTP ─▶ Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLi
                     └──────▶ Adapter ────────▶ gRPC, short deadline
 AnswerForgetter, once an hour ──────────────▶ database cashback
 CoolDown ───────────────────────────────────▶ database cashback: changes of wallets whose time has come
+KeyUses, once a minute, where any key was ──▶ database cashback
 
 settings      what it needs to know
 wiring        what handlers ask for, by name
@@ -61,6 +62,7 @@ async def run(settings: Settings) -> None:
         Purchases.open(database, clock=clock) as purchases,
     ):
         checks, guards = {"database": database.ping}, guards_of(settings)
+        keys = ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock())
         app = application(
             services=services_over(
                 database,
@@ -71,7 +73,7 @@ async def run(settings: Settings) -> None:
                 ownership=settings.ownership,
                 seal=Seal.of(settings.api_key_pepper, PURPOSE),
             ),
-            keys=ApiKeys(database, pepper=settings.api_key_pepper, clock=SystemClock()),
+            keys=keys,
             checks=checks,
             guards=guards,
         )
@@ -83,8 +85,14 @@ async def run(settings: Settings) -> None:
 
         async def serve(stop: asyncio.Event) -> None:
             await serve_asgi(app, host=settings.api_host, port=settings.api_port, setting="API", stop=stop, door=door)
+            await keys.uses.end()
 
-        cooldown = CoolDown(database, clock=clock)
         await run_until_stopped(
-            {"http": serve, "probe": probe.run, "forgetting": forgetter.run, "wallets": cooldown.run}
+            {
+                "http": serve,
+                "probe": probe.run,
+                "forgetting": forgetter.run,
+                "wallets": CoolDown(database, clock=clock).run,
+                "uses": keys.uses.run,
+            }
         )

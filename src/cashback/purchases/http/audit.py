@@ -7,7 +7,8 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, charge, place_of, principal_of, problems
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, Limit, Page, Terms, charge, principal_of, problems
+from cashback.kernel.instants import in_utc
 from cashback.purchases.model.audit import Deed
 from cashback.purchases.service import AuditLog
 
@@ -51,16 +52,20 @@ async def list_deeds(
     the next one goes on. It is as much work as 25 other requests, and counts as so many against the key's rate.
     """
     charge(request, WORTH - 1)
-    found = await audit_log.deeds(
-        merchant_id=principal_of(request).merchant_id,
+    merchant_id = principal_of(request).merchant_id
+    terms = Terms.of(
+        "deeds", merchant_id=merchant_id, since=in_utc(since), until=in_utc(until), key_id=key_id, resource=resource
+    )
+    items, place = await audit_log.deeds(
+        merchant_id=merchant_id,
         since=since,
         until=until,
         key_id=key_id,
         resource=resource,
-        place=place_of(cursor),
+        place=terms.place(cursor),
         limit=limit,
     )
-    return DeedPage.of(*found)
+    return DeedPage.of(items, terms.bound(place))
 
 
 AUDIT_ROUTES = [list_deeds]

@@ -20,7 +20,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     Without `scopes` it may do all that its kind may, without an end it opens until it is revoked. `replaces` is the key
     that it was rotated from, `created_by` the one that asked for it over REST. Without a `rate` it may ask as often as
-    its kind may.
+    its kind may. `last_used_at` is when it let somebody in, as far as that is written down.
     """
 
     id: str
@@ -34,6 +34,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     replaces: str | None = None
     created_by: str | None = None
     rate: Rate | None = None
+    last_used_at: datetime | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether it still opens something."""
@@ -75,6 +76,7 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     `replaces` is the key that it was rotated from, `created_by` the one that asked for it; null is the command line.
     `rate_per_s` and `burst` are how often it may ask, where it has a rate of its own; both are null where it has none.
+    `last_used_at` is when it let somebody in the last time, written down within a minute; null is never so far.
     """
 
     id: str
@@ -87,9 +89,10 @@ class ApiKeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None
     replaces: str | None
     created_by: str | None
-    # Answers that were stored before these were told have neither: so they may be missing.
+    # Answers that were stored before these were told have none of them: so they may be missing.
     rate_per_s: int | None = None
     burst: int | None = None
+    last_used_at: datetime | None = None
 
 
 class NewApiKeyAnswer(ApiKeyAnswer, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from cashback.purchases.rules import (
     problem_of_scopes,
     secret_hmac,
 )
+from cashback.purchases.service.key_uses import KeyUses
 from cashback.purchases.store import api_keys as store
 from cashback.purchases.store import people
 
@@ -47,7 +48,7 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class ApiKeys:
-    """Makes, replaces, revokes and recognises API keys."""
+    """Makes, replaces, revokes and recognises API keys; `uses` are of those that it recognised."""
 
     def __init__(self, database: Database, *, clock: Clock, pepper: Secret) -> None:
         """Keep keys in `database` under `pepper`, which must stay the same for as long as they live.
@@ -56,6 +57,7 @@ class ApiKeys:
         """
         self.database = database
         self.clock = clock
+        self.uses = KeyUses(database, clock=clock)
         self._pepper = pepper
         self._cache: OrderedDict[bytes, Remembered] = OrderedDict()
         self._asked: dict[bytes, asyncio.Task[Principal | None]] = {}
@@ -156,7 +158,13 @@ class ApiKeys:
         if (successor := await store.successor(tx, old.key.id)) is not None:
             raise ApiKeyEnded("this key was replaced: rotate the one that replaces it", key_id=successor)
         key = msgspec.structs.replace(
-            old.key, id=new_id("key"), created_at=now, expires_at=expires_at, replaces=old.key.id, created_by=created_by
+            old.key,
+            id=new_id("key"),
+            created_at=now,
+            expires_at=expires_at,
+            replaces=old.key.id,
+            created_by=created_by,
+            last_used_at=None,
         )
         secret = await self.make(tx, key)
         await store.end(tx, old.key.id, at=now + timedelta(seconds=overlap_s))
@@ -201,8 +209,9 @@ class ApiKeys:
         if key_id is None:
             return None
         presented = secret_hmac(secret, pepper=self._pepper.value)
-        cached = self._cache.get(presented)
-        if cached is not None and cached.until_s > monotonic_s():
+        cached, now_s = self._cache.get(presented), monotonic_s()
+        if cached is not None and cached.until_s > now_s:
+            self.uses.note(key_id, now_s)
             return cached.principal
         asked = self._asked.get(presented)
         if asked is None:
@@ -210,7 +219,10 @@ class ApiKeys:
             # be looked up by all of them at once, each time that it is.
             asked = self._asked[presented] = asyncio.create_task(self._look_up(key_id, presented))
             asked.add_done_callback(lambda task: self._ended(presented, task))
-        return await asyncio.shield(asked)
+        principal = await asyncio.shield(asked)
+        if principal is not None:
+            self.uses.note(key_id, monotonic_s())
+        return principal
 
     def has_met(self, secret: str) -> bool:
         """Tell whether this process has let this secret in and not refused it since; nothing is looked up.

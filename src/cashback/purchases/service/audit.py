@@ -65,7 +65,7 @@ class AuditLog:
         """
         start, end = self._window(since, until)
         first = Place(end, "")
-        # Whoever shows the cursor of another window sees what lies behind it in this one.
+        # Without an end the window ends now, which may lie before the place where the clock was set back.
         before = first if place is None else min(self._opened(place), first, key=lambda one: (one.at, one.name))
         wanted = Wanted(since=start, owner=merchant_id, by_key=key_id, resource=resource)
         async with self._database.transaction() as tx:

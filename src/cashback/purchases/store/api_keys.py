@@ -1,5 +1,6 @@
 """API keys."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +45,7 @@ async def revoke(tx: Tx, key_id: str, *, at: datetime) -> ApiKey | None:
         set revoked_at = coalesce(revoked_at, %(at)s)
         where id = %(id)s
         returning id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
-            rate_per_s, burst
+            rate_per_s, burst, last_used_at
         """,
         {"id": key_id, "at": at},
     )
@@ -57,14 +58,14 @@ async def read(tx: Tx, key_id: str) -> Opened | None:
     cursor = await tx.execute(
         """
         select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
-            rate_per_s, burst, secret_hmac
+            rate_per_s, burst, last_used_at, secret_hmac
         from purchases.api_keys
         where id = %(id)s
         """,
         {"id": key_id},
     )
     row = await cursor.fetchone()
-    return None if row is None else Opened(key=_key(row), hmac=bytes(row[12]))
+    return None if row is None else Opened(key=_key(row), hmac=bytes(row[13]))
 
 
 async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
@@ -72,7 +73,7 @@ async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
     cursor = await tx.execute(
         """
         select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
-            rate_per_s, burst
+            rate_per_s, burst, last_used_at
         from purchases.api_keys
         order by created_at desc, id
         limit %(limit)s
@@ -85,6 +86,25 @@ async def newest(tx: Tx, *, limit: int) -> list[ApiKey]:
 async def take_turns(tx: Tx) -> None:
     """Have nobody else make, replace or revoke a key until this transaction ends: it is rare, and looks at many."""
     await tx.execute("select pg_advisory_xact_lock(hashtextextended('purchases.api_keys', 0))")
+
+
+async def take_turns_at_uses(tx: Tx) -> None:
+    """Have nobody else write when keys were used until this transaction ends: two might meet each other's rows."""
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended('purchases.api_keys.last_used_at', 0))")
+
+
+async def note_uses(tx: Tx, uses: Mapping[str, datetime]) -> None:
+    """Write down when keys were used, for those that nobody has used since."""
+    await tx.execute(
+        """
+        update purchases.api_keys
+        set last_used_at = used.at
+        from unnest(%(ids)b::text[], %(ats)b::timestamptz[]) as used (id, at)
+        where api_keys.id = used.id
+          and (last_used_at is null or last_used_at < used.at)
+        """,
+        {"ids": [*uses], "ats": [*uses.values()]},
+    )
 
 
 async def end(tx: Tx, key_id: str, *, at: datetime) -> None:
@@ -154,7 +174,7 @@ async def page(tx: Tx, *, merchant_id: str | None, before: str | None, limit: in
     cursor = await tx.execute(
         """
         select id, scope, merchant_id, label, created_at, revoked_at, scopes, expires_at, replaces, created_by,
-            rate_per_s, burst
+            rate_per_s, burst, last_used_at
         from purchases.api_keys
         where (%(merchant)s::text is null or merchant_id = %(merchant)s)
           and (%(before)s::text is null or id < %(before)s)
@@ -185,4 +205,5 @@ def _key(row: tuple[Any, ...]) -> ApiKey:
         replaces=row[8],
         created_by=row[9],
         rate=None if row[10] is None else _rate(row[10], row[11]),
+        last_used_at=row[12],
     )

@@ -9,8 +9,9 @@ from typing import Final
 
 import msgspec
 
+from cashback.purchases.store.api_keys import note_uses
 from tests.contract.rest.examples.stage import BOUGHT, DAY, WHY, Stage
-from tests.integration.ledger.world import minted_outcome, wallet_number
+from tests.integration.ledger.world import START, minted_outcome, wallet_number
 from tests.integration.purchases.proving import holder
 
 
@@ -64,8 +65,10 @@ async def people(stage: Stage) -> None:
 
 
 async def keys(stage: Stage) -> None:
-    """Make a key for some scopes, replace it, and revoke it."""
+    """Make a key for some scopes, use it, replace it, and revoke it."""
     key = await stage.shop("createApiKey", {"label": "Reports", "scopes": ["purchases:read", "refunds:read"]})
+    async with stage.world.api.transaction() as tx:
+        await note_uses(tx, dict.fromkeys((key["id"], stage.keeper.key_id), START))
     await stage.shop("showApiKey", key_id=key["id"])
     await stage.shop("rotateApiKey", {"overlap_s": 86_400}, key_id=key["id"])
     await stage.shop("revokeApiKey", key_id=key["id"])

@@ -16,7 +16,7 @@ from cashback.ledger.gateway import Adapter
 from cashback.ledger.model import AdapterUnavailable, LedgerBehind, NumbersFenced
 from cashback.ledger.service import Fencing
 from cashback.processes import doctor
-from cashback.processes.embedded import EmbeddedPostgres
+from cashback.processes.embedded import EmbeddedNats, EmbeddedPostgres
 from cashback.wire.cashback.chain import v1
 from tests.integration.ledger import world as worlds
 from tests.integration.ledger.test_retirements import WHY, retired
@@ -158,17 +158,20 @@ async def test_a_restored_older_ledger_gives_out_nothing_and_has_minting_halted(
         assert not await one.turn()
 
 
-async def test_the_doctor_says_that_a_ledger_is_behind_or_was_not_compared(world: World, fake: FakeAdapter) -> None:
+async def test_the_doctor_says_that_a_ledger_is_behind_or_was_not_compared(
+    world: World, fake: FakeAdapter, nats: EmbeddedNats
+) -> None:
     """By the auditor's role, from the same two sources."""
 
     async def said() -> tuple[bool, str]:
         """Return whether the numbers are well, and what is told."""
-        nowhere = Secret("postgresql://nobody@127.0.0.1:1/nothing")
+        # Nothing of minting and the chain is in it; what is not there at all is waited for, for seconds.
+        dsn = Secret(world.dsns.of("cashback_auditor"))
         settings = doctor.Settings(
-            ledger_audit_dsn=Secret(world.dsns.of("cashback_auditor")),
-            minting_audit_dsn=nowhere,
-            chain_audit_dsn=nowhere,
-            nats_url="nats://127.0.0.1:1",
+            ledger_audit_dsn=dsn,
+            minting_audit_dsn=dsn,
+            chain_audit_dsn=dsn,
+            nats_url=nats.url(),
             adapter_address=f"{HOST}:{fake.port}",
         )
         [found] = [each for each in await doctor.examine(settings) if each.what == "mint numbers"]

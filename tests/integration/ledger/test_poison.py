@@ -10,6 +10,7 @@ from cashback.kernel.config import Secret
 from cashback.ledger.model.life import GrantsContradict
 from cashback.ledger.service import left_out
 from cashback.processes import doctor
+from cashback.processes.embedded import EmbeddedNats
 from tests.integration.ledger.lives import bought, life_of, steps, with_terms
 from tests.integration.ledger.test_waitlist import top_up, waiting, waitlist_of
 from tests.integration.ledger.world import World
@@ -28,16 +29,17 @@ async def poisoned(world: World, *cashback_ids: str) -> None:
     await world.rows("alter table ledger.cashback_ledger enable trigger all")
 
 
-async def examined(world: World, monkeypatch: pytest.MonkeyPatch) -> doctor.Examined:
+async def examined(world: World, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch) -> doctor.Examined:
     """Return what doctor says of steps that are due, an hour later and by the auditor's role."""
     later = ManualClock(world.clock.now() + timedelta(hours=1))
     monkeypatch.setattr("cashback.processes.doctor.ledger.business_clock", lambda: later)
-    nowhere = Secret("postgresql://nobody@127.0.0.1:1/nothing")
+    # Nothing of minting and the chain is in it; what is not there at all is waited for, for seconds.
+    dsn = Secret(world.dsns.of("cashback_auditor"))
     settings = doctor.Settings(
-        ledger_audit_dsn=Secret(world.dsns.of("cashback_auditor")),
-        minting_audit_dsn=nowhere,
-        chain_audit_dsn=nowhere,
-        nats_url="nats://127.0.0.1:1",
+        ledger_audit_dsn=dsn,
+        minting_audit_dsn=dsn,
+        chain_audit_dsn=dsn,
+        nats_url=nats.url(),
         adapter_address="127.0.0.1:1",
     )
     [found] = [each for each in await doctor.examine(settings) if each.what == "steps that are due"]
@@ -89,7 +91,7 @@ async def test_one_that_cannot_expire_is_named_and_the_others_expire(
 
 @pytest.mark.invariant("I1", "I4")
 async def test_one_that_cannot_be_rejected_leaves_the_verdicts_on_others_to_be_done(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does it hold up what is released in the same round."""
     await with_terms(world, review_above_minor=0)
@@ -102,13 +104,13 @@ async def test_one_that_cannot_be_rejected_leaves_the_verdicts_on_others_to_be_d
             one,
             world.clock.now(),
         )
-    assert not (await examined(world, monkeypatch)).is_well
+    assert not (await examined(world, nats, monkeypatch)).is_well
     assert (await life_of(world).round()).reviewed == 2
     assert [(await steps(world, one))[-1] for [one] in cashbacks] == ["review", "voided", "voided"]
-    found = await examined(world, monkeypatch)
+    found = await examined(world, nats, monkeypatch)
     assert (found.is_well, [one in found.detail for [one] in cashbacks]) == (False, [True, False, False])
     await world.rows("update ledger.programmes set paused_at = now()")
-    assert (await examined(world, monkeypatch)).is_well
+    assert (await examined(world, nats, monkeypatch)).is_well
 
 
 @pytest.mark.invariant("I1", "I4")

@@ -10,6 +10,7 @@ from cashback.ledger import Readings
 from cashback.ledger.service import readings
 from cashback.processes import doctor
 from cashback.processes.doctor.ledger import RequestsOverdue, requests
+from cashback.processes.embedded import EmbeddedNats
 from tests.integration.ledger.lives import bought
 from tests.integration.ledger.world import World, buy, wallet_number
 
@@ -78,7 +79,9 @@ async def test_so_many_are_looked_through_and_no_more(world: World, monkeypatch:
     assert await unrequested(world) == [newest]
 
 
-async def test_doctor_names_them_and_the_worker_to_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_names_them_and_the_worker_to_start(
+    world: World, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Up to five, each by its id; and says so when none is due."""
     later = ManualClock(world.clock.now() + timedelta(minutes=2))
     monkeypatch.setattr("cashback.processes.doctor.ledger.business_clock", lambda: later)
@@ -92,16 +95,17 @@ async def test_doctor_names_them_and_the_worker_to_start(world: World, monkeypat
     assert (named, "and more" in said.value.detail) == (sorted(ids)[:5], True)
     await world.request(*ids)
     assert await requests(dsn) == "whatever is approved and has a wallet was requested"
-    assert "mint requests" in {one.what for one in await doctor.examine(away(world))}
+    assert "mint requests" in {one.what for one in await doctor.examine(ledger_alone(world, nats))}
 
 
-def away(world: World) -> doctor.Settings:
-    """Return settings under which all but the ledger is away."""
-    nowhere = Secret("postgresql://nobody@127.0.0.1:1/nothing")
+def ledger_alone(world: World, nats: EmbeddedNats) -> doctor.Settings:
+    """Return settings under which all but the ledger is away, or has nothing."""
+    # Nothing of minting and the chain is in it; what is not there at all is waited for, for seconds.
+    dsn = Secret(world.dsns.of("cashback_auditor"))
     return doctor.Settings(
-        ledger_audit_dsn=Secret(world.dsns.of("cashback_auditor")),
-        minting_audit_dsn=nowhere,
-        chain_audit_dsn=nowhere,
-        nats_url="nats://127.0.0.1:1",
+        ledger_audit_dsn=dsn,
+        minting_audit_dsn=dsn,
+        chain_audit_dsn=dsn,
+        nats_url=nats.url(),
         adapter_address="127.0.0.1:1",
     )

@@ -7,6 +7,7 @@ import pytest
 from cashback.kernel.config import Secret
 from cashback.ledger.service import Recomputer
 from cashback.processes import doctor
+from cashback.processes.embedded import EmbeddedNats
 from cashback.processes.reconcile import Kind
 from tests.integration.reconcile.bookings import book_supply
 from tests.integration.reconcile.deeds import mint_elsewhere, mint_silently
@@ -45,14 +46,15 @@ async def booked(scene: Scene, *, is_whole: bool = True) -> list[Kind]:
     return [one.kind for one in report.findings]
 
 
-async def examined(scene: Scene) -> doctor.Examined:
+async def examined(scene: Scene, nats: EmbeddedNats) -> doctor.Examined:
     """Return what the doctor says of the supply."""
-    nobody = Secret("postgresql://nobody@127.0.0.1:1/nothing")
+    # Nothing of minting and the chain is in it; what is not there at all is waited for, for seconds.
+    dsn = Secret(scene.settings["CASHBACK_LEDGER_AUDIT_DSN"])
     settings = doctor.Settings(
-        ledger_audit_dsn=Secret(scene.settings["CASHBACK_LEDGER_AUDIT_DSN"]),
-        minting_audit_dsn=nobody,
-        chain_audit_dsn=nobody,
-        nats_url="nats://127.0.0.1:1",
+        ledger_audit_dsn=dsn,
+        minting_audit_dsn=dsn,
+        chain_audit_dsn=dsn,
+        nats_url=nats.url(),
         adapter_address="127.0.0.1:1",
     )
     [found] = [one for one in await doctor.examine(settings) if one.what == "reconciliation"]
@@ -60,7 +62,7 @@ async def examined(scene: Scene) -> doctor.Examined:
 
 
 @pytest.mark.invariant("I10")
-async def test_the_books_hold_the_supply_and_what_holders_burned(scene: Scene) -> None:
+async def test_the_books_hold_the_supply_and_what_holders_burned(scene: Scene, nats: EmbeddedNats) -> None:
     """Of three mints a part is burned: supply is what the contract says, and nothing is unexplained (I10)."""
     assert await booked(scene) == []
     [minted] = scene.one("cashback", "select sum(token_units) from ledger.cashback_ledger where state = 'minted'")
@@ -70,7 +72,7 @@ async def test_the_books_hold_the_supply_and_what_holders_burned(scene: Scene) -
     supply = (await scene.bench.adapter.reading.status()).total_supply
     assert balances(scene) == (-minted, supply, burned, 0)
     assert supply == minted - burned
-    assert (await examined(scene)).is_well
+    assert (await examined(scene, nats)).is_well
 
 
 @pytest.mark.invariant("I10")
@@ -86,14 +88,16 @@ async def test_a_mint_that_is_final_and_not_settled_yet_is_explained(scene: Scen
 
 @pytest.mark.invariant("I10")
 @pytest.mark.parametrize("is_whole", [True, False])
-async def test_what_a_thief_of_the_role_mints_is_unexplained_found_and_named(scene: Scene, is_whole: bool) -> None:
+async def test_what_a_thief_of_the_role_mints_is_unexplained_found_and_named(
+    scene: Scene, nats: EmbeddedNats, is_whole: bool
+) -> None:
     """It is in the supply and in no request: run, books, doctor and the next run say so, the last with what to do."""
     await booked(scene)
     minted = balances(scene)[1]
     await mint_elsewhere(scene, FOREIGN, STRANGER, 77)
     assert await booked(scene, is_whole=is_whole) == [Kind.UNEXPECTED_LOG]
     assert balances(scene) == (-minted, minted + 77, 0, -77)
-    told = await examined(scene)
+    told = await examined(scene, nats)
     assert not told.is_well
     assert "the last reconciliation found unexpected_log 1" in told.detail
     assert "77 base units of the supply are explained by no request and no burn: cashback reconcile --w" in told.detail

@@ -1,0 +1,62 @@
+"""What calls leave in the adapter's memory: nothing that waits for the collector of cycles."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+from grpclib.events import RecvRequest
+from grpclib.exceptions import GRPCError
+from grpclib.protocol import Stream
+
+from cashback.chain.rpc.edge import MESSAGE_BYTES_MAX
+from cashback.chain.service.acceptance import SUBMITTED_MAX
+from cashback.processes import adapter
+from cashback.wire.cashback.chain import v1
+from tests.integration.chain.support import serving
+from tests.integration.chain.test_rpc import Served, asked, listening
+
+CALLS: Final = 10
+"""Of each of four kinds."""
+
+ENDED_MAX: Final = 10
+"""So many calls that have ended grpclib itself may keep, before it looks what has."""
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Have the collector of cycles take away what there is now, and nothing more while the block lasts."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def alive(*kinds: type) -> int:
+    """Return how many objects of these kinds there are."""
+    return sum(isinstance(one, kinds) for one in gc.get_objects())
+
+
+async def refused(served: Served, *mints: v1.Mint) -> None:
+    """Submit what is refused."""
+    with pytest.raises(GRPCError):
+        await served.stub.submit_mints(v1.SubmitMintsRequest(mints=list(mints)))
+
+
+async def test_a_call_that_has_ended_waits_for_no_collector(settings: adapter.Settings) -> None:
+    """Answered, or refused for what it says or for its length. Each is 40 objects, and 50,000 are looked at at once."""
+    too_long = asked(2, cashback_id="x" * MESSAGE_BYTES_MAX)
+    async with serving(settings) as bench, listening(bench) as served:
+        await served.stub.submit_mints(v1.SubmitMintsRequest(mints=[asked(1)]))
+        await bench.settled([1])
+        with uncollected():
+            for _ in range(CALLS):
+                await served.stub.submit_mints(v1.SubmitMintsRequest(mints=[asked(1)]))
+                await served.stub.list_mint_logs(v1.ListMintLogsRequest())
+                await refused(served, *[asked(2)] * (SUBMITTED_MAX + 1))
+                await refused(served, too_long)
+            assert alive(RecvRequest) == 0
+            assert alive(Stream) <= ENDED_MAX

@@ -1,8 +1,8 @@
-"""What calls leave in the adapter's memory: nothing that waits for the collector of cycles."""
+"""What calls leave in the adapter's memory, those of others and its own: nothing that waits for the collector."""
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import pytest
@@ -10,11 +10,13 @@ from grpclib.events import RecvRequest
 from grpclib.exceptions import GRPCError
 from grpclib.protocol import Stream
 
+from cashback.chain.gateway.jsonrpc import EndpointRefused
+from cashback.chain.gateway.node import Node
 from cashback.chain.rpc.edge import MESSAGE_BYTES_MAX
 from cashback.chain.service.acceptance import SUBMITTED_MAX
 from cashback.processes import adapter
 from cashback.wire.cashback.chain import v1
-from tests.integration.chain.support import serving
+from tests.integration.chain.support import CHAIN_ID, serving
 from tests.integration.chain.test_rpc import Served, asked, listening
 
 CALLS: Final = 10
@@ -60,3 +62,21 @@ async def test_a_call_that_has_ended_waits_for_no_collector(settings: adapter.Se
                 await refused(served, too_long)
             assert alive(RecvRequest) == 0
             assert alive(Stream) <= ENDED_MAX
+
+
+@pytest.mark.parametrize("quorum", [1, 2])
+async def test_what_a_node_refused_waits_for_no_collector(settings: adapter.Settings, quorum: int) -> None:
+    """Whoever asks while a block arrives is refused now and then, and all that it has in hand would wait along.
+
+    A call that reverts, as the limiter's does then, and one that no endpoint takes.
+    """
+    reverting = {"to": settings.minter_address, "data": "0xffffffff"}
+    urls = settings.rpc_urls * quorum
+    async with Node.open(urls, chain_id=CHAIN_ID, timeout_s=10, quorum=quorum) as node:
+        with uncollected():
+            for _ in range(CALLS):
+                with suppress(EndpointRefused):
+                    await node.agree([("eth_call", [reverting, "latest"])], list)
+                with suppress(EndpointRefused):
+                    await node.agree([("eth_call", ["nothing"])], list)
+            assert alive(EndpointRefused) == 0

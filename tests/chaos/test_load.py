@@ -37,7 +37,7 @@ KEPT_MAX_BYTES: Final = {"adapter": 192, "worker-ledger": 256}
 KEPT_ELSEWHERE_MAX_BYTES: Final = 96
 """How much a process may grow for each purchase: a set of their ids alone takes more than 100.
 
-Measured over 15,000 to 19,000: 64 and 99 in the adapter, where a turn that failed waits for the collector; 133 to 168
+Measured over 15,000 to 19,000: 64 and 99 in the adapter, where a turn that failed waited for the collector; 133 to 168
 in the worker of the ledger, whose batches grow with what waits for it; 61 or fewer in every other process, 13 in the
 API, where the command, kept, takes 755.
 """

@@ -87,7 +87,7 @@ class Endpoint:
         answers = await self.ask_each(requests, within_s=within_s)
         refusal = next((answer for answer in answers if isinstance(answer, EndpointRefused)), None)
         if refusal is not None:
-            raise refusal
+            raise refusal.afresh()
         return answers
 
     async def ask_each(

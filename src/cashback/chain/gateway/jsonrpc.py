@@ -53,6 +53,10 @@ class EndpointRefused(ChainUnavailable):
         super().__init__(problem)
         self.revert = revert
 
+    def afresh(self) -> "EndpointRefused":
+        """Return the same for somebody to raise, whom it will hold: where that one holds this, they would be a ring."""
+        return EndpointRefused(self.detail, revert=self.revert)
+
 
 def said(text: bytes, status: int) -> list[Answer]:
     """Return the answers in a response's body.

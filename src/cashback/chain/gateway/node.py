@@ -119,7 +119,7 @@ class Node:
         if not agreed:
             raise self._undecided(ballots)
         if isinstance(agreed[0].vote, Refused):
-            raise agreed[0].vote.refusal
+            raise agreed[0].vote.refusal.afresh()
         return told(agreed)
 
     async def survey(
@@ -189,7 +189,7 @@ class Node:
         """Return why nothing is known: a quorum refused, too few say the same, or nobody says anything."""
         refusals = [one.vote.refusal for one in ballots if isinstance(one.vote, Refused)]
         if len(refusals) >= self.quorum:
-            return refusals[-1]
+            return refusals[-1].afresh()
         silences = [one.vote.silence for one in ballots if isinstance(one.vote, Silent)]
         return silences[-1] if self.quorum == 1 and silences else QuorumMissing(ballots, self.quorum)
 

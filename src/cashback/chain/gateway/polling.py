@@ -130,12 +130,15 @@ async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
 
 
 async def _ballot(ask: Callable[[Endpoint], Awaitable[T]], endpoint: Endpoint) -> Ballot[T]:
-    """Return what one endpoint says."""
+    """Return what one endpoint says.
+
+    Where a failure was raised is not kept: the vote would hold this very call, and everybody who waits for it.
+    """
     vote: Vote[T]
     try:
         vote = Told(await ask(endpoint))
     except EndpointRefused as refusal:
-        vote = Refused(refusal)
+        vote = Refused(refusal.with_traceback(None))
     except ChainUnavailable as silence:
-        vote = Silent(silence)
+        vote = Silent(silence.with_traceback(None))
     return Ballot(endpoint, vote)

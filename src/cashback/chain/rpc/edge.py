@@ -1,13 +1,15 @@
 """What every call passes: who calls, bounds on size, time and number, the caller's trace, our failures as statuses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from grpclib import GRPCError
 from grpclib.const import Cardinality, Status
 from grpclib.events import RecvRequest
+from grpclib.protocol import Peer
 from grpclib.server import Stream
 from prometheus_client import Histogram
 
@@ -43,6 +45,14 @@ Method: TypeAlias = Callable[[Stream[Any, Any]], Awaitable[None]]
 log = logger(__name__)
 
 
+class Call(msgspec.Struct, frozen=True):
+    """What is asked for, under its whole path, by whom, and what answers it."""
+
+    path: str
+    peer: Peer
+    method: Method
+
+
 class Edge:
     """Wraps every call of one server."""
 
@@ -68,50 +78,48 @@ class Edge:
                 await self._idle.wait()
 
     async def wrap(self, event: RecvRequest) -> None:
-        """Put the bounds around a call that has just begun; grpclib calls this."""
+        """Put the bounds around a call that has just begun; grpclib calls this.
+
+        What it puts there does not hold the event, which holds it: nothing of a call waits for the collector of cycles.
+        """
         method: Any = event.method_func
+        call = Call(event.method_name, event.peer, method)
         traceparent: Any = event.metadata.get("traceparent")
 
         async def bounded(stream: Stream[Any, Any]) -> None:
             given = traceparent if isinstance(traceparent, str) else None
-            if not event.method_name.startswith(_TRACED) or _is_stream(stream):
+            if not call.path.startswith(_TRACED) or _is_stream(stream):
                 with trace(given):
-                    await self._serve(stream, method, event)
+                    await self._serve(stream, call)
                 return
-            name = event.method_name.removeprefix("/")
+            name = call.path.removeprefix("/")
             told = {"rpc.system.name": "grpc", "rpc.method": name}
             with span(name, kind=Kind.SERVER, parent=given, attributes=told) as served:
-                await self._serve(stream, method, event, served)
+                await self._serve(stream, call, served)
 
         event.method_func = bounded
 
-    async def _serve(
-        self, stream: Stream[Any, Any], method: Method, event: RecvRequest, served: Span | None = None
-    ) -> None:
+    async def _serve(self, stream: Stream[Any, Any], call: Call, served: Span | None = None) -> None:
         """Serve one call within the bounds, and tell its failure in the caller's words."""
         is_stream = _is_stream(stream)
-        name = event.method_name.rpartition("/")[2]
-        _bound_messages(stream)
         status = Status.UNKNOWN
         begun_s = monotonic_s()
         try:
-            caller = self._callers.admit(event.peer.cert(), method=event.method_name)
+            caller = self._callers.admit(call.peer.cert(), method=call.path)
             async with self._counted(is_stream=is_stream), _bound_time(None if is_stream else CALL_S_MAX):
-                with known_as(caller):
-                    await method(stream)
+                with known_as(caller), _bounded_messages(stream):
+                    await call.method(stream)
             status = Status.OK
         except CashbackError as failure:
             if isinstance(failure, Broken):
-                log.exception("call.broke", method=name, code=failure.code)
-            error = to_grpc(failure)
-            status = error.status
-            raise error from failure
+                log.exception("call.broke", method=call.path.rpartition("/")[2], code=failure.code)
+            status = to_grpc(failure).status
+            raise to_grpc(failure) from failure
         except GRPCError as error:
             status = error.status
             raise
         finally:
-            method_name = event.method_name.removeprefix("/")
-            DURATION.labels("grpc", method_name, status.name).observe(monotonic_s() - begun_s)
+            DURATION.labels("grpc", call.path.removeprefix("/"), status.name).observe(monotonic_s() - begun_s)
             if served is not None:
                 served.attributes["rpc.response.status_code"] = status.name
                 served.error = status.name if status in _SERVER_FAILED else ""
@@ -153,8 +161,13 @@ async def _bound_time(within_s: float | None) -> AsyncIterator[None]:
         raise refused(Status.DEADLINE_EXCEEDED, code="too_slow", detail="the answer took too long") from cause
 
 
-def _bound_messages(stream: Stream[Any, Any]) -> None:
-    """Refuse a message by the length it announces, before any of it is read: grpclib itself has no limit."""
+@contextmanager
+def _bounded_messages(stream: Stream[Any, Any]) -> Iterator[None]:
+    """Refuse a message by the length it announces, before any of it is read: grpclib itself has no limit.
+
+    The bound is taken off in the end: it and the stream hold each other, and what a call took would be freed only when
+    the collector of cycles comes by, some thousand calls later.
+    """
     transport: Any = stream._stream  # noqa: SLF001 - grpclib offers no other place
     receive = transport.recv_data
 
@@ -166,3 +179,7 @@ def _bound_messages(stream: Stream[Any, Any]) -> None:
         return data
 
     transport.recv_data = bounded
+    try:
+        yield
+    finally:
+        del transport.recv_data

@@ -48,16 +48,20 @@ class Tenure:
         """
         working, renewing = asyncio.create_task(work), asyncio.create_task(self._renew())
         try:
-            await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
-            is_done = working.done()
+            try:
+                await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+                is_done = working.done()
+            finally:
+                working.cancel()
+                renewing.cancel()
+                await asyncio.gather(working, renewing, return_exceptions=True)
+            if not is_done:
+                renewing.result()
+                raise LeaseLost(f"the lease {self._name} was lost")
+            return working.result()
         finally:
-            for task in (working, renewing):
-                task.cancel()
-            await asyncio.gather(working, renewing, return_exceptions=True)
-        if not is_done:
-            renewing.result()
-            raise LeaseLost(f"the lease {self._name} was lost")
-        return working.result()
+            # A task holds its failure, and the failure this call: all that work had in hand would be freed late.
+            del working, renewing
 
     @property
     def token(self) -> int | None:

@@ -1,7 +1,8 @@
 """When an API key let somebody in for the last time: each process of the API writes it down once a minute at most.
 
 It may be null, for keys of before, for those that nobody has used, and for a release that does not write it; it has no
-default, so that no row is written anew. No index has it, so that writing it touches none.
+default, so that no row is written anew. No index has it, so that writing it touches none as long as
+the row's page has room.
 """
 
 from cashback.kernel.migrations import run

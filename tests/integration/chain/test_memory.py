@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 import pytest
@@ -10,14 +10,15 @@ from grpclib.events import RecvRequest
 from grpclib.exceptions import GRPCError
 from grpclib.protocol import Stream
 
-from cashback.chain.gateway.jsonrpc import EndpointRefused
+from cashback.chain.gateway.jsonrpc import EndpointRefused, EndpointSilent
 from cashback.chain.gateway.node import Node
-from cashback.chain.model import RaceLost
+from cashback.chain.model import ChainUnavailable, RaceLost
 from cashback.chain.rpc.edge import MESSAGE_BYTES_MAX
 from cashback.chain.service.acceptance import SUBMITTED_MAX
 from cashback.chain.service.tenure import Tenure
 from cashback.kernel.db import Database
 from cashback.processes import adapter
+from cashback.processes.embedded import HOST, free_port
 from cashback.wire.cashback.chain import v1
 from tests.integration.chain.support import CHAIN_ID, serving
 from tests.integration.chain.test_rpc import Served, asked, listening
@@ -81,11 +82,29 @@ async def test_what_a_node_refused_waits_for_no_collector(settings: adapter.Sett
     async with Node.open(urls, chain_id=CHAIN_ID, timeout_s=10, quorum=quorum) as node:
         with uncollected():
             for _ in range(CALLS):
-                with suppress(EndpointRefused):
+                with pytest.raises(EndpointRefused):
                     await node.agree([("eth_call", [reverting, "latest"])], list)
-                with suppress(EndpointRefused):
+                with pytest.raises(EndpointRefused):
                     await node.agree([("eth_call", ["nothing"])], list)
+                with pytest.raises(EndpointRefused):
+                    await node.ask([("eth_call", ["nothing"])])
             assert alive(EndpointRefused) <= LAST_MAX
+
+
+@pytest.mark.parametrize("quorum", [1, 2])
+async def test_what_a_node_did_not_answer_waits_for_no_collector(quorum: int) -> None:
+    """Nor does it where nobody listens, however many are asked and whatever for."""
+    urls = tuple(f"http://{HOST}:{free_port()}" for _ in range(quorum))
+    async with Node.open(urls, chain_id=CHAIN_ID, timeout_s=10, quorum=quorum) as node:
+        with uncollected():
+            for _ in range(CALLS):
+                with pytest.raises(ChainUnavailable):
+                    await node.agree([("eth_blockNumber", [])], list)
+                with pytest.raises(ChainUnavailable):
+                    await node.survey([("eth_blockNumber", [])], list, is_enough=bool)
+                with pytest.raises(ChainUnavailable):
+                    await node.ask([("eth_blockNumber", [])])
+            assert alive(EndpointSilent) <= LAST_MAX
 
 
 async def test_work_that_failed_under_a_lease_waits_for_no_collector(adapter_dsn: str) -> None:
@@ -99,6 +118,6 @@ async def test_work_that_failed_under_a_lease_waits_for_no_collector(adapter_dsn
         assert await tenure.hold()
         with uncollected():
             for _ in range(CALLS):
-                with suppress(RaceLost):
+                with pytest.raises(RaceLost):
                     await tenure.keep(fail())
             assert alive(RaceLost) <= LAST_MAX

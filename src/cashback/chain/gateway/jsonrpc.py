@@ -54,7 +54,7 @@ class EndpointRefused(ChainUnavailable):
         self.revert = revert
 
     def afresh(self) -> "EndpointRefused":
-        """Return the same for somebody to raise, whom it will hold: where that one holds this, they would be a ring."""
+        """Return the same, with what was reverted."""
         return EndpointRefused(self.detail, revert=self.revert)
 
 

@@ -77,7 +77,10 @@ class Node:
                 failure = refusal
             except EndpointSilent as silence:
                 failure = failure if isinstance(failure, EndpointRefused) else silence
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # which holds this call from now on: all that is asked with would be freed late
 
     async def agree(
         self,
@@ -191,7 +194,7 @@ class Node:
         if len(refusals) >= self.quorum:
             return refusals[-1].afresh()
         silences = [one.vote.silence for one in ballots if isinstance(one.vote, Silent)]
-        return silences[-1] if self.quorum == 1 and silences else QuorumMissing(ballots, self.quorum)
+        return silences[-1].afresh() if self.quorum == 1 and silences else QuorumMissing(ballots, self.quorum)
 
 
 def _judge(ballot: Ballot[T], agreed: Ballot[T], method: str, key: Callable[[T], object]) -> None:

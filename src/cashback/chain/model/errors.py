@@ -34,6 +34,10 @@ class ChainUnavailable(Unavailable):
 
     code = "chain_unavailable"
 
+    def afresh(self) -> "ChainUnavailable":
+        """Return the same for somebody to raise, whom it will hold: where that one holds this, they would be a ring."""
+        return type(self)(self.detail, **self.fields)
+
 
 class LeaseLost(Unavailable):
     """The lease ran out and someone else may hold it; nothing of this turn was stored."""

@@ -4,11 +4,12 @@
                                                    └── nothing was used ──▶ nothing is asked of the database
 
 No request waits for it, and none fails of it. What could not be written is written the next time. A process that is
-killed loses what it has noted since it wrote the last time, a minute at most. Any number of processes do so side by
-side: an instant only moves forward, whoever writes last.
+killed loses what it has noted since it wrote the last time: a minute, where there was a database. Any number of
+processes do so side by side: an instant only moves forward, whoever writes last.
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -23,8 +24,8 @@ EVERY_S: Final = 60.0
 KEYS_MAX: Final = 10_000
 """So many keys are noted until they are written; of what else is used meanwhile nothing is, and a log says so."""
 
-LAST_WITHIN_S: Final = 1.0
-"""So long a process that ends waits for the database: it is told to end within five seconds."""
+LAST_WITHIN_S: Final = 0.25
+"""So long a process that ends waits for the database: of its grace, requests may have taken all but that."""
 
 log = logger(__name__)
 
@@ -55,12 +56,15 @@ class KeyUses:
                 await self._try()
 
     async def end(self) -> None:
-        """Write what is noted, once nobody is let in any more; it is lost where the database takes too long."""
+        """Write what is noted, once nobody is let in any more; it is lost where the database does not take it."""
         try:
-            async with asyncio.timeout(LAST_WITHIN_S):
-                await self._try()
-        except TimeoutError:
-            log.warning("key_uses.lost", keys=len(self._noted_s), within_s=LAST_WITHIN_S)
+            with suppress(TimeoutError, Unavailable):
+                async with asyncio.timeout(LAST_WITHIN_S):
+                    await self.write()
+        finally:
+            # Whatever kept it, the end of our own patience or of the process's.
+            if self._noted_s:
+                log.warning("key_uses.lost", keys=len(self._noted_s))
 
     async def write(self) -> None:
         """Write down what is noted, and forget it; where nothing is, nothing is asked.

@@ -10,12 +10,16 @@ from cashback.processes.api import Guards
 from cashback.processes.api.reference import FRESH_S, POLICY, Page, pages_of
 from cashback.processes.api.reference.document import read, schemas_in, slug_of
 from cashback.processes.api.reference.kinds import name_of
+from cashback.processes.api.reference.operations import may_come
 from cashback.processes.api.reference.problems import known_problems
 from tests.contract.rest.golden import document
 from tests.contract.rest.html import FORBIDDEN, Seen
 from tests.contract.rest.world import Rest
 
 ELSEWHERE: Final = {"/openapi/openapi.json"}
+RECORDING: Final = {"createPurchase", "createPurchases", "streamPurchases"}
+"""What records purchases; of several, each is told its own problem."""
+
 AA: Final = 4.5
 """How much text stands out from what is behind it, at least (WCAG 2.2, 1.4.3)."""
 
@@ -195,6 +199,32 @@ def test_where_problems_may_come_are_places_that_there_are(told: dict[str, Any])
     """Operations, tags, parameters and members; a name that is none of these was renamed or mistyped."""
     names = {name for operation in read(told).operations for name in operation.names} | {"elsewhere"}
     assert {code: set(one.at) - names for code, one in known_problems().items() if set(one.at) - names} == {}
+
+
+@pytest.mark.parametrize(
+    "codes, operations",
+    [
+        pytest.param(
+            ("adapter_unavailable", "adapter_unintelligible", "chain_unavailable", "chain_foreign"),
+            {"createWalletProof"},
+            id="judges",
+        ),
+        pytest.param(
+            ("currency_unknown", "currency_withdrawn"),
+            RECORDING | {"createProgramme", "putRate", "simulateRuleset"},
+            id="currencies",
+        ),
+        pytest.param(("purchase_exists",), RECORDING, id="references"),
+    ],
+)
+def test_a_problem_of_few_is_told_of_those_alone(
+    told: dict[str, Any], seen: Mapping[str, Seen], codes: tuple[str, ...], operations: set[str]
+) -> None:
+    """Where it comes, items of a bulk and lines of a stream included; not wherever something has that name."""
+    for code in codes:
+        problem = known_problems()[code]
+        assert {one.id for one in read(told).operations if may_come(problem, problem.status, one)} == operations
+        assert operations <= {address.partition("#")[2] for address in seen[f"/docs/problems/{code}"].addresses}
 
 
 @pytest.mark.asyncio(loop_scope="module")

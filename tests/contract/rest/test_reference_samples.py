@@ -1,7 +1,9 @@
 """Examples in the reference: those of the document, as they stand, and as commands of curl that send them."""
 
 import json
+import re
 import shlex
+from collections import Counter
 from typing import Any, Final
 
 import pytest
@@ -19,6 +21,7 @@ def told() -> dict[str, Any]:
     return document()
 
 
+KEY: Final = re.compile(r"Idempotency-Key: ([^'\n]+)'")
 REQUEST: Final = {"user_id": "usr_1", "reference": "it's <b>", "amount_minor": "1999"}
 ANSWER: Final[dict[str, Any]] = {"id": "pur_1", "lines": [], "reference": None}
 REFUSAL: Final = {"code": "purchase_exists", "status": 409}
@@ -76,6 +79,16 @@ def test_a_command_of_curl_sends_the_example(planted: dict[str, Any]) -> None:
     assert json.loads(words[7]) == REQUEST
     assert "reference=a%26b%20c" in typed(command_of(operations["listPurchases"], None, None))[1]
     assert "/v1/purchases/pur_1" in typed(command_of(operations["showPurchase"], None, None))[1]
+
+
+def test_no_two_commands_have_one_key(told: dict[str, Any]) -> None:
+    """Whoever types them in turn asks for another thing each time: under one key the second is another request's."""
+    pages = [page.content.decode() for page in pages_of(told).values() if page.media_type == "text/html"]
+    commands = [sample for page in pages for sample in Seen(page).samples if sample.startswith("curl")]
+    keys = Counter(key for command in commands for key in KEY.findall(command))
+    assert keys["createRefund-4"] == 1
+    assert len(keys) > 50
+    assert [key for key, times in keys.items() if times > 1] == []
 
 
 def typed(asked: Command) -> list[str]:

@@ -49,6 +49,9 @@ READ_BYTES: Final = 65_536
 LINES_WITHIN_S: Final = 600.0
 """How long a body of lines may take."""
 
+MALFORMED: Final = "this is not well-formed HTTP/1.1"
+"""What is told whoever sends something else, before any of it is read."""
+
 REFUSED: Final = Counter("cashback_http_connections_refused_total", "Connections that were too many.")
 
 
@@ -204,7 +207,7 @@ class BoundedHttp(HttpToolsProtocol):
         elif not self._has_one_host:
             self._refuse(400, "http_malformed", "a request names its host in `Host`, and does so once")
         else:
-            self._refuse(400, "http_malformed", "this is not well-formed HTTP/1.1")
+            self._refuse(400, "http_malformed", MALFORMED)
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         """Write one whole response and close."""

@@ -7,5 +7,6 @@ story ──▶ recorder ──▶ the API over a fresh database ──▶ writt
 recorder   asks, and keeps what was asked and answered
 story      who asks what, in which order; a new operation gets a line here
 problems   one problem for each status, and for each operation what is told of ids that nobody has
+mistakes   for each operation what is told of what is wrong at a place of its own
 world      ids that come in order, and instants and traces that are set afterwards
 """

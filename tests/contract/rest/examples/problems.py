@@ -26,18 +26,18 @@ async def refusals(stage: Stage) -> None:
     """Have requests refused that no form would take, and those that are of nobody, forbidden, or too late."""
     told, operator, anna = stage.told, stage.operator, stage.ids["anna"]
     bought: dict[str, Any] = {"merchant_id": stage.ids["shop"], "user_id": anna, "amount_minor": "1999", **BOUGHT}
-    await told.refused(operator, "createPurchase", 400, "{", is_usual=True)
+    await told.refused(operator, "createPurchase", 400, "{")
     await told.refused(stage.rest.nobody, "showUser", 401, user_id=anna, is_usual=True)
     reader = await stage.rest.operator(label="Reports", scopes=("purchases:read",))
-    await told.refused(reader, "createMerchant", 403, {"name": "Corner Shop"}, is_usual=True)
-    await told.refused(operator, "createPurchase", 404, {**bought, "user_id": new_id("usr")}, is_usual=True)
+    await told.refused(reader, "createMerchant", 403, {"name": "Corner Shop"})
+    await told.refused(operator, "createPurchase", 404, {**bought, "user_id": new_id("usr")})
     stale = {"document": document(stage.ids["base"], rate_bps=60)}
     await told.refused(
         operator, "changeDraft", 412, stale, draft_id=await _draft(stage), is_usual=True, **{"If-Match": '"7"'}
     )
-    await told.refused(operator, "setTier", 413, " " * 100_000, user_id=anna, is_usual=True)
-    await told.refused(operator, "setTier", 415, "tier=gold", kind="text/plain", user_id=anna, is_usual=True)
-    await told.refused(operator, "createPurchase", 422, {"user_id": anna, "amount_minor": 1999}, is_usual=True)
+    await told.refused(operator, "setTier", 413, " " * 100_000, user_id=anna)
+    await told.refused(operator, "setTier", 415, "tier=gold", kind="text/plain", user_id=anna)
+    await told.refused(operator, "createPurchase", 422, {"user_id": anna, "amount_minor": 1999})
     await told.refused(operator, "createPurchase", 409, {**bought, "reference": "order-1001"})
     above = {"purchase_id": stage.ids["tea"], "amount_minor": "12990", "reason": "Sent back"}
     await told.refused(operator, "createRefund", 409, above)
@@ -70,6 +70,11 @@ async def failures(stage: Stage) -> None:
 async def unknown(stage: Stage) -> None:
     """Ask every operation for what is under ids that nobody has, and as what nobody has seen."""
     await stage.told.ask_too_late(stage.operator)
+    await stage.told.ask_for_nothing(stage.operator, strangers())
+
+
+def strangers() -> dict[str, Any]:
+    """Return ids that nobody has, by the names of what takes them."""
     prefixes = {
         "user_id": "usr",
         "merchant_id": "mer",
@@ -87,8 +92,7 @@ async def unknown(stage: Stage) -> None:
         "delivery_id": "whd",
         "event_id": "evt",
     }
-    ids: dict[str, Any] = {name: new_id(prefix) for name, prefix in prefixes.items()}
-    await stage.told.ask_for_nothing(stage.operator, {**ids, "number": NOBODYS_NUMBER})
+    return {**{name: new_id(prefix) for name, prefix in prefixes.items()}, "number": NOBODYS_NUMBER}
 
 
 async def _draft(stage: Stage) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,7 +18,19 @@ STALE: Final = ('"0000000000000000"', '"777"')
 """Tags of no state that there is: one of these is of each form."""
 
 NAME: Final = re.compile(r"\{(\w+)\}")
+SAME_PLACE_MAX: Final = 100
+"""More problems of one code about one place there are not."""
+
 STORY: Final = "tests/contract/rest/examples/story.py (or terms.py, books.py beside it)"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A request; `query` goes with it, whether its operation asks for that or not."""
+
+    body: Any = None
+    parameters: Mapping[str, Any]
+    kind: str = ""
+    query: Mapping[str, str] = {}
 
 
 class Recorder:
@@ -30,13 +43,14 @@ class Recorder:
             for path, item in document["paths"].items()
             for method, one in item.items()
         }
+        self._schemas: dict[str, Any] = document["components"]["schemas"]
         self.kept = Examples(exchanges={}, refusals={}, problems={}, usual={})
         self._asked: Counter[str] = Counter()
 
     async def ask(self, caller: Caller, operation: str, body: Any = None, *, name: str = "", **parameters: Any) -> Any:  # noqa: ANN401  # any JSON
         """Return what a sound request is answered with; the first of a name is the example of that name."""
         parameters = self._with_key(operation, parameters)
-        response = await self._send(caller, operation, body, parameters)
+        response = await self._send(caller, operation, Request(body=body, parameters=parameters))
         assert response.is_success, f"{operation} in {STORY} is refused: {response.text}"
         media_type = response.headers["content-type"]
         answer = response.json() if media_type == JSON else response.text
@@ -66,19 +80,51 @@ class Recorder:
         **parameters: Any,  # noqa: ANN401  # by their names
     ) -> None:
         """Keep the problem that a request is answered with; a usual one stands for its status at every operation."""
-        response = await self._send(caller, operation, body, self._with_key(operation, parameters), kind=kind)
+        wrong = Request(body=body, parameters=self._with_key(operation, parameters), kind=kind)
+        response = await self._send(caller, operation, wrong)
         assert response.status_code == status, f"{operation} in the story is answered {response.text}"
-        self.keep_problem(operation, response, is_usual=is_usual)
+        self.keep_problem(operation, response.json(), is_usual=is_usual)
 
-    def keep_problem(self, operation: str, response: httpx.Response, *, is_usual: bool = False) -> None:
+    async def find_refusal(self, caller: Caller, operation: str, status: int, tries: Iterable[Request]) -> None:
+        """Keep the first problem of a status that an operation has and none of its own is kept of, out of these tries.
+
+        What is taken item by item, or line by line, tells each problem in its answer.
+        """
+        if str(status) in self.operations[operation][2]["responses"].keys() - self.kept.refusals.get(operation, {}):
+            for wrong in tries:
+                sent = msgspec.structs.replace(wrong, parameters=self._with_key(operation, {**wrong.parameters}))
+                response = await self._send(caller, operation, sent)
+                for problem in (one for one in _problems_in(response) if one["status"] == status):
+                    self.keep_problem(operation, problem)
+                    return
+
+    def keep_problem(self, operation: str, problem: dict[str, Any], *, is_usual: bool = False) -> None:
         """Keep a problem, as one of an operation, or as that of its status wherever there is no other."""
-        problem = response.json()
-        status = str(response.status_code)
-        self.kept.problems.setdefault(problem["code"], problem)
+        status, name = str(problem["status"]), self._name_of(problem)
         if is_usual:
-            self.kept.usual[status] = problem["code"]
+            self.kept.usual[status] = name
         else:
-            self.kept.refusals.setdefault(operation, {})[status] = problem["code"]
+            self.kept.refusals.setdefault(operation, {})[status] = name
+
+    def members(self, operation: str) -> list[str]:
+        """Return the names of all members that a body of an operation may have."""
+        contents = self.operations[operation][2].get("requestBody", {}).get("content", {})
+        forms = [form for one in contents.values() for form in one["schema"].get("oneOf", [one["schema"]])]
+        named = [form["$ref"].rsplit("/", 1)[1] for form in forms if "$ref" in form]
+        return [member for name in named for member in self._schemas[name].get("properties", {})]
+
+    def queries(self, operation: str) -> list[str]:
+        """Return the names of all parameters that an operation asks for by its query."""
+        return [one["name"] for one in self.operations[operation][2].get("parameters", []) if one["in"] == "query"]
+
+    def _name_of(self, problem: dict[str, Any]) -> str:
+        """Return the name that a problem is kept by: its code, and what it is about where another one has that name."""
+        about = str(problem.get("scope") or problem.get("parameter") or problem.get("pointer") or "")
+        code: str = problem["code"]
+        told = ".".join([code, *re.findall(r"\w+", about)])
+        names = (code, told, *(f"{told}.{number}" for number in range(2, SAME_PLACE_MAX)))
+        said = _without_trace(problem)
+        return next(name for name in names if _without_trace(self.kept.problems.setdefault(name, problem)) == said)
 
     async def ask_for_nothing(self, caller: Caller, ids: dict[str, Any]) -> None:
         """Keep, for each operation, what is told of `ids` that nobody has, in place of those that it was asked by."""
@@ -89,11 +135,10 @@ class Recorder:
                 assert not strange, f"{operation} has {strange} in its path: say in problems.py of which kind that is"
                 first = self.kept.exchanges[operation][0]
                 parameters = {**first.parameters, **{name: ids[name] for name in names}}
-                response = await self._send(
-                    caller, operation, first.body, self._with_key(operation, parameters, is_new=True)
-                )
+                wrong = Request(body=first.body, parameters=self._with_key(operation, parameters, is_new=True))
+                response = await self._send(caller, operation, wrong)
                 assert response.is_client_error, f"{operation} is answered of nobody's ids: {response.text}"
-                self.keep_problem(operation, response)
+                self.keep_problem(operation, response.json())
 
     async def ask_too_late(self, caller: Caller) -> None:
         """Keep, for each operation, what is told of a state that nobody has seen, where it may say what was seen."""
@@ -102,9 +147,9 @@ class Recorder:
             for first in self.kept.exchanges.get(operation, [])[: len(forms)]:
                 stale = next(tag for tag in STALE if re.search(forms[0]["pattern"], tag))
                 parameters = self._with_key(operation, {**first.parameters, "If-Match": stale}, is_new=True)
-                response = await self._send(caller, operation, first.body, parameters)
+                response = await self._send(caller, operation, Request(body=first.body, parameters=parameters))
                 assert response.is_client_error, f"{operation} is done, whatever was seen: {response.text}"
-                self.keep_problem(operation, response)
+                self.keep_problem(operation, response.json())
 
     def missing(self) -> list[str]:
         """Return what is still to be told, for each operation that has no example yet."""
@@ -126,18 +171,11 @@ class Recorder:
         """Return the body of a command, which is an empty object where nothing is to be said."""
         return {} if body is None and self.operations[operation][0] == "POST" else body
 
-    async def _send(
-        self,
-        caller: Caller,
-        operation: str,
-        body: Any,  # noqa: ANN401  # any JSON
-        parameters: dict[str, Any],
-        *,
-        kind: str = "",
-    ) -> httpx.Response:
-        """Return the answer to an operation with these parameters, each where the document has it."""
+    async def _send(self, caller: Caller, operation: str, request: Request) -> httpx.Response:
+        """Return the answer to an operation with its parameters, each where the document has it."""
         method, path, told = self.operations[operation]
         places = {one["name"]: one["in"] for one in told.get("parameters", [])}
+        parameters = request.parameters
         strange = parameters.keys() - places.keys()
         assert not strange, f"{operation} has no parameter {strange}"
         of = {
@@ -145,15 +183,32 @@ class Recorder:
             for place in ("query", "header")
         }
         url = NAME.sub(lambda found: quote(str(parameters[found[1]]), safe=""), path)
-        content = self._body(operation, body)
-        kind = kind or next(iter(told.get("requestBody", {}).get("content", {JSON: None})))
+        content = self._body(operation, request.body)
+        kind = request.kind or next(iter(told.get("requestBody", {}).get("content", {JSON: None})))
         sent = (
             {}
             if content is None
             else {"content": content if isinstance(content, str) else msgspec.json.encode(content)}
         )
-        headers = of["header"] | ({} if content is None else {"Content-Type": kind})
-        return await caller.ask(method, url, params=of["query"], headers=headers, **sent)
+        headers = {**of["header"], **({} if content is None else {"Content-Type": kind})}
+        return await caller.ask(method, url, params={**of["query"], **request.query}, headers=headers, **sent)
+
+
+def _problems_in(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    """Yield the problem that an answer is, or those that it tells of items or lines."""
+    kind = response.headers["content-type"]
+    if kind == PROBLEM:
+        yield response.json()
+    elif kind == JSON and response.request.method == "POST":
+        told = response.json()
+        for one in (*told.get("items", ()), *told.get("problems", ())):
+            if isinstance(one, dict) and isinstance(one.get("problem"), dict):
+                yield one["problem"]
+
+
+def _without_trace(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return what a problem tells whoever meets it, whenever."""
+    return {name: value for name, value in problem.items() if name != "trace_id"}
 
 
 def _said(value: object) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from cashback.kernel.clock import SystemClock
 from cashback.processes.api.openapi import published_of
 from cashback.processes.api.openapi.examples import Examples
-from tests.contract.rest.examples import books, problems, story, terms
+from tests.contract.rest.examples import books, mistakes, problems, story, terms
 from tests.contract.rest.examples.recorder import Recorder
 from tests.contract.rest.examples.stage import Stage
 from tests.contract.rest.examples.world import same_ids, settled
@@ -33,7 +33,7 @@ async def recorded(dsns: Dsns) -> Examples:
             async with open_rest(world, adapter_address=f"{HOST}:{adapter.port}") as rest:
                 told = Recorder(published_of(rest.app).document)
                 stage = Stage(rest, world, told, await rest.operator(label="Back office"))
-                for act in (*story.ACTS, *terms.ACTS, *books.ACTS, *problems.ACTS):
+                for act in (*story.ACTS, *terms.ACTS, *books.ACTS, *problems.ACTS, *mistakes.ACTS):
                     await act(stage)
                 assert told.missing() == [], "\n".join(told.missing())
                 return settled(told.kept, Examples, began=began)

@@ -1,6 +1,7 @@
 """Examples of each operation, as they were recorded from the running API: examples.json.
 
-`python -m tests.contract.rest.examples` writes it. Problems are told once, and referred to by operations.
+`python -m tests.contract.rest.examples` writes it. A problem that several operations answer with in the same words is
+told once, and referred to by each: about a place or a scope of its own an operation has one of its own.
 """
 
 from importlib.resources import files
@@ -25,7 +26,10 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Examples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Exchanges by operation; the codes of problems by operation and status, and by status where that has no other."""
+    """Exchanges by operation; names of problems by operation and status, and by status where that has no other.
+
+    The name of a problem is its code, and for another one of the same code what it is about as well.
+    """
 
     exchanges: dict[str, list[Exchange]]
     refusals: dict[str, dict[str, str]]
@@ -45,14 +49,16 @@ def add_examples(document: dict[str, Any], examples: Examples) -> None:
     for operation in (one for item in document["paths"].values() for one in item.values()):
         exchanges = examples.exchanges.get(operation["operationId"], [])
         _tell(operation, exchanges)
-        codes = {**examples.usual, **examples.refusals.get(operation["operationId"], {})}
+        refusals = {**examples.usual, **examples.refusals.get(operation["operationId"], {})}
         for status, response in operation["responses"].items():
-            if status in codes and MEDIA_TYPE in response.get("content", {}):
-                code = codes[status]
-                response["content"][MEDIA_TYPE]["examples"] = {code: {"$ref": f"#/components/examples/{code}"}}
-                named.add(code)
+            if status in refusals and MEDIA_TYPE in response.get("content", {}):
+                name = refusals[status]
+                code = examples.problems[name]["code"]
+                response["content"][MEDIA_TYPE]["examples"] = {code: {"$ref": f"#/components/examples/{name}"}}
+                named.add(name)
+    told = {name: examples.problems[name] for name in sorted(named)}
     document["components"]["examples"] = {
-        code: {"summary": title_of(code), "value": examples.problems[code]} for code in sorted(named)
+        name: {"summary": title_of(problem["code"]), "value": problem} for name, problem in told.items()
     }
 
 

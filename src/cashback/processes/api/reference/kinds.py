@@ -19,8 +19,6 @@ _PATTERNS: Final = {
     '^"[1-9][0-9]{0,8}"$': "digits in quotation marks, 9 at most",
 }
 _OR_NULL: Final = " or null"
-_WHOLE: Final = "(?!\n)"
-"""Has Python's `$` mean the end alone, as it does where the document is read."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +128,7 @@ def _several(words: str) -> str:
 
 def _bounds(schema: Schema) -> tuple[str, ...]:
     """Return between what a value lies."""
-    pattern = str(schema.get("pattern", "")).replace(_WHOLE, "").replace("(?!\\n)", "")
+    pattern = str(schema.get("pattern", ""))
     below = schema.get("exclusiveMaximum")
     told = [
         _range(schema.get("minLength"), schema.get("maxLength"), "character"),

@@ -13,6 +13,7 @@ from cashback.processes.api.reference.markup import Html, coloured, element, htm
 
 JSON: Final = "application/json"
 _LINES: Final = "application/x-ndjson"
+_IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _KEY: Final = "order-1"
 """The idempotency key of a command whose own is not in the document."""
 
@@ -35,10 +36,16 @@ class Command(msgspec.Struct, frozen=True):
 def samples_of(operation: Operation) -> Html:
     """Return what stands beside an operation: the commands that ask, and what is answered."""
     contents = operation.bodies or (None,)
-    asked = [
-        _panel(_caption(content, example), _coloured(command_of(operation, content, example)), lead="Request")
+    requests = [
+        (content, example)
         for content in contents
         for example in (content.examples if content is not None and content.examples else (None,))
+    ]
+    asked = [
+        _panel(
+            _caption(content, example), _coloured(command_of(operation, content, example, place=place)), lead="Request"
+        )
+        for place, (content, example) in enumerate(requests)
     ]
     bodies = [
         _folded(f"The body alone{_of(example)}", shown(example.value))
@@ -54,13 +61,18 @@ def samples_of(operation: Operation) -> Html:
     return joined([*asked, *bodies, *answered, *_refusals(operation)])
 
 
-def command_of(operation: Operation, content: Content | None, example: Example | None) -> Command:
-    """Return the command of curl that asks an operation, with the body of an example where it takes one."""
+def command_of(operation: Operation, content: Content | None, example: Example | None, *, place: int = 0) -> Command:
+    """Return the command of curl that asks an operation, with the body of an example where it takes one.
+
+    `place` is that among the operation's commands: each is another request, and has a key of its own.
+    """
     lines = [f'curl "$CASHBACK_API_URL{_address(operation)}"']
     if operation.scopes is not None:
         lines.append('--oauth2-bearer "$CASHBACK_API_KEY"')
     for header in (one for one in operation.parameters if one.place == "header"):
         value = _text(header.examples[0].value) if header.examples else _KEY
+        if header.name == _IDEMPOTENCY_KEY:
+            value = _key_at(value, place)
         if header.is_required or header.examples:
             lines.append(f"-H {shlex.quote(f'{header.name}: {value}')}")
     if content is not None and content.media_type != JSON:
@@ -91,6 +103,18 @@ def _address(operation: Operation) -> str:
     asked = [one for one in operation.parameters if one.place == "query" and (one.is_required or one.name in known)]
     query = "&".join(f"{one.name}={quote(known.get(one.name, one.name.upper()), safe='')}" for one in asked)
     return f"{path}?{query}" if query else path
+
+
+def _key_at(key: str, place: int) -> str:
+    """Return an idempotency key for the command at a place, that of the first as it is.
+
+    >>> _key_at("createRefund-1", 0), _key_at("createRefund-1", 3), _key_at("order", 1)
+    ('createRefund-1', 'createRefund-4', 'order-2')
+    """
+    stem, dash, number = key.rpartition("-")
+    if dash and number.isdecimal():
+        return f"{stem}-{int(number) + place}"
+    return f"{key}-{place + 1}" if place else key
 
 
 def _text(value: Any) -> str:  # noqa: ANN401  # whatever an example is

@@ -99,8 +99,9 @@ async def test_a_stream_that_is_too_long_is_cut_off_and_may_be_sent_on(
 async def test_only_lines_are_a_stream(rest: Rest, operator: Caller) -> None:
     """415 for whatever else, and nothing is stored; no line at all is a stream of none."""
     before = await rest.stored()
-    refused = await streamed(operator, [b"{}"], key="k", kind="application/json")
-    assert_problem(refused, 415, "media_type_unsupported")
+    for kind in ("application/json", "application/x-ndjson; charset=latin1"):
+        refused = await streamed(operator, [b"{}"], key="k", kind=kind)
+        assert_problem(refused, 415, "media_type_unsupported")
     assert await rest.stored() == before
     assert counts(await streamed(operator, [], key=new_key())) == (0, 0, 0)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cashback.kernel.ids import new_id
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.test_people_decide import own_dsns, own_rest, own_world
 from tests.contract.rest.world import Rest
@@ -34,5 +35,8 @@ async def test_cashback_is_given_and_taken_back_by_hand(own_world: World, own_re
     rest = (await operator.get(f"/v1/adjustments?user_id={user.id}&cursor={listed['next_cursor']}")).json()
     assert ([one["id"] for one in rest["items"]], rest["next_cursor"]) == ([made["id"]], None)
     assert (await operator.get(f"/v1/adjustments/{made['id']}")).json()["net_minor"] == "300"
+    for stranger in (new_id("usr"), "customer-1"):
+        nobody = await operator.get(f"/v1/adjustments?user_id={stranger}")
+        assert_problem(nobody, 404, "user_unknown", parameter="user_id")
     assert_problem(await operator.get("/v1/adjustments/adj_none"), 404, "adjustment_unknown", parameter="adjustment_id")
     await own_world.assert_books_prove()

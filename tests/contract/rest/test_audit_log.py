@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from cashback.kernel.http import Terms, cursor_of
+from cashback.kernel.ids import new_id
 from tests.contract.rest.document import assert_problem
 from tests.contract.rest.done import everything_done
 from tests.contract.rest.world import Caller, Rest, a_purchase
@@ -78,6 +79,20 @@ async def test_a_merchant_sees_what_was_done_in_its_name(rest: Rest, operator: C
     assert await told(rival) == []
     assert [item["key_id"] for item in await told(operator, resource=second)] == [again.key_id]
     assert await told(rival, resource=second) == []
+
+
+async def test_only_a_key_that_its_asker_may_know_of_has_a_log(rest: Rest, operator: Caller) -> None:
+    """Another merchant's is none, in the very words of what never was; one that has done nothing has an empty one."""
+    shop, rival = [await rest.merchant(await rest.world.merchant()) for _ in range(2)]
+    for caller, key_id in (
+        (operator, new_id("key")),
+        (operator, "key_1"),
+        (shop, rival.key_id),
+        (shop, operator.key_id),
+    ):
+        refused = await caller.get(f"{LOG}?key_id={key_id}")
+        assert_problem(refused, 404, "api_key_unknown", parameter="key_id")
+    assert await told(shop, key_id=shop.key_id) == await told(operator, key_id=rival.key_id) == []
 
 
 async def test_what_was_refused_or_repeated_is_not_told_of(rest: Rest) -> None:

@@ -212,10 +212,28 @@ async def test_the_wallet_of_a_user_is_checked_alike(operator: Caller, shop: Sho
         assert_problem(nobody, 404, "user_unknown", parameter="user_id")
 
 
-@pytest.mark.parametrize("headers", [{"Content-Type": "text/plain"}, {"Content-Encoding": "gzip"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/vnd.api+json"},
+        {"Content-Type": "application/json; charset=latin1"},
+        {"Content-Type": "application/json; version=2"},
+        {"Content-Encoding": "gzip"},
+    ],
+)
 async def test_a_body_that_calls_itself_something_else_is_refused(operator: Caller, headers: dict[str, str]) -> None:
     """415, though it would have been readable: who says one thing and sends another may mean either."""
     assert_problem(await operator.post("/v1/purchases", PURCHASE, headers=headers), 415, "media_type_unsupported")
+
+
+@pytest.mark.parametrize(
+    "kind", ["APPLICATION/JSON", "application/json;charset=UTF-8", 'application/json; charset="utf-8";']
+)
+async def test_a_body_may_say_that_it_is_json_in_any_way(operator: Caller, kind: str) -> None:
+    """Which is in UTF-8 (RFC 8259, section 8.1), so it is read: that it is refused is for what it says."""
+    response = await operator.post("/v1/users", {"wallet": "mine"}, headers={"Content-Type": kind})
+    assert_problem(response, 422, "wallet_invalid", pointer="/wallet")
 
 
 async def test_two_idempotency_keys_are_refused(operator: Caller) -> None:

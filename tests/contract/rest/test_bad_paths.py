@@ -118,3 +118,11 @@ async def test_a_query_of_the_wrong_form_is_named(operator: Caller, user: User, 
     """422 with the parameter's name; what a route does not know it does not ignore."""
     response = await operator.get(f"/v1/users/{user.id}/cashback?{query}")
     assert_problem(response, 422, "request_invalid", parameter=parameter)
+
+
+@pytest.mark.parametrize("number", ["01", "-05", "00", "-0", "5.0"])
+async def test_a_number_in_another_form_is_told_which_one_is_wanted(operator: Caller, number: str) -> None:
+    """In the words of whoever writes it, and not in those of what reads it."""
+    response = await operator.get(f"/v1/cashback?limit={number}")
+    assert_problem(response, 422, "request_invalid", parameter="limit")
+    assert response.json()["detail"] == "a whole number is written in digits alone, without zeros before them"

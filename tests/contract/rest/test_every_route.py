@@ -168,7 +168,7 @@ async def test_a_parameter_that_cannot_be_asked_for_is_named(
     """422 with its name: texts that no database holds in every parameter, numbers and other times as instants."""
     asked = [(one, name, schema) for one in drawn for name, schema in one.query.items()]
     instants = [(one, name) for one, name, schema in asked if "date-time" in str(schema)]
-    periods = {f"{name}_{end}" for name in ("occurred", "received", "created") for end in ("from", "to")}
+    periods = {f"{name}_{end}" for name in ("occurred", "received", "created", "applied") for end in ("from", "to")}
     others = {"from", "to", "at", "known_at", "effective_at", "since", "until"}
     assert others | periods == {name for _, name in instants}
     for one, name, _ in asked:

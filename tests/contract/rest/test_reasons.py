@@ -6,8 +6,10 @@ from typing import Final
 import pytest
 
 from cashback.kernel.ids import new_id
+from cashback.purchases.service import people, refunding
 from tests.contract.rest.document import assert_problem
-from tests.contract.rest.world import Caller, Rest
+from tests.contract.rest.world import Caller, Rest, a_purchase
+from tests.integration.ledger.world import new_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -41,3 +43,57 @@ async def test_a_reason_of_blanks_is_none(rest: Rest, operator: Caller, path: st
     refused = await operator.post(path.format(new_id(prefix)), {**body, "reason": "  "})
     assert_problem(refused, 422, "field_invalid", pointer="/reason")
     assert await rest.stored() == before
+
+
+async def test_a_refund_has_a_reason_that_says_something(rest: Rest, operator: Caller) -> None:
+    """Applied or parked: kept without the blanks around it, and under its key the same refund all the same."""
+    user, merchant = await rest.world.user(), await rest.world.merchant()
+    bought = (await operator.post("/v1/purchases", a_purchase(user, merchant))).json()
+    for named in ({"purchase_id": bought["id"]}, {"merchant_id": merchant.id, "purchase_reference": "to come"}):
+        body = {**named, "amount_minor": "1", "reason": " sent back "}
+        before = await rest.stored()
+        for blank in (" ", "   "):
+            refused = await operator.post("/v1/refunds", {**body, "reason": blank})
+            assert_problem(refused, 422, "field_invalid", pointer="/reason")
+        assert await rest.stored() == before
+        key = new_key()
+        made = await operator.post("/v1/refunds", body, key=key)
+        assert (made.status_code, made.json()["reason"]) == (201, "sent back")
+        shown = await operator.get(f"/v1/refunds/{made.json()['id']}")
+        assert shown.json()["reason"] == "sent back"
+        assert (await operator.post("/v1/refunds", body, key=key)).content == made.content
+        other = await operator.post("/v1/refunds", {**body, "reason": "sent back"}, key=key)
+        assert_problem(other, 422, "idempotency_key_reused", parameter="Idempotency-Key")
+
+
+async def test_a_merchant_and_a_key_are_called_something(rest: Rest, operator: Caller) -> None:
+    """When they are made, and by another name."""
+    before = await rest.stored()
+    assert_problem(await operator.post("/v1/merchants", {"name": " "}), 422, "field_invalid", pointer="/name")
+    assert_problem(await operator.post("/v1/api-keys", {"label": "  "}), 422, "field_invalid", pointer="/label")
+    assert await rest.stored() == before
+    path = f"/v1/merchants/{(await rest.world.merchant()).id}"
+    tag = (await operator.get(path)).headers["etag"]
+    renamed = await operator.post(path, {"name": " "}, headers={"If-Match": tag})
+    assert_problem(renamed, 422, "field_invalid", pointer="/name")
+
+
+async def test_what_was_done_when_blanks_were_taken_is_answered_as_then(
+    rest: Rest, operator: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repeat is known by its key, whatever is taken by now (I7)."""
+    user, merchant = await rest.world.user(), await rest.world.merchant()
+    bought = (await operator.post("/v1/purchases", a_purchase(user, merchant))).json()
+    commands = {
+        "/v1/refunds": {"purchase_id": bought["id"], "amount_minor": "1", "reason": " "},
+        "/v1/merchants": {"name": " "},
+    }
+    with monkeypatch.context() as before:
+        for module in (refunding, people):
+            before.setattr(module, "problem_of_blanks", lambda *_: None)
+        before.setattr(refunding, "as_told_why", lambda refund: refund)
+        first = {path: await operator.post(path, body, key=f"then {path}") for path, body in commands.items()}
+    assert [made.status_code for made in first.values()] == [201, 201]
+    for path, body in commands.items():
+        again = await operator.post(path, body, key=f"then {path}")
+        assert (again.content, again.headers["idempotency-replayed"]) == (first[path].content, "true")

@@ -1,6 +1,7 @@
 """Refunds and debts over REST: who may do what, and in which words it is answered."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -88,6 +89,36 @@ async def test_a_refund_before_its_purchase_is_parked_and_listed(shop: Shop) -> 
     shown = (await shop.owner.get(f"/v1/refunds/{answer['id']}")).json()
     assert (shown["state"], shown["purchase_id"]) == ("applied", purchase["id"])
     assert (await shop.owner.get("/v1/refunds/parked?limit=1")).json() == {"items": [], "next_cursor": None}
+
+
+async def test_when_a_refund_was_asked_for_stays_beside_when_it_was_applied(world: World, shop: Shop) -> None:
+    """In its answer, in every reading and by either filter; its id, and so its place in lists, is that of then."""
+    asked = world.clock.now()
+    body = a_refund(purchase_reference="D-1", amount_minor="1999", reference="late")
+    parked = (await shop.owner.post("/v1/refunds", body, key="parked")).json()
+    assert (instant(parked["created_at"]), parked["applied_at"]) == (asked, None)
+    world.clock.advance(timedelta(seconds=3))
+    applied = world.clock.now()
+    purchase = await shop.sells(reference="D-1")
+    assert (await shop.owner.post("/v1/refunds", body, key="parked")).json() == parked
+    shown = (await shop.owner.get(f"/v1/refunds/{parked['id']}")).json()
+    assert (instant(shown["created_at"]), instant(shown["applied_at"])) == (asked, applied)
+    [listed_one] = (await shop.owner.get(f"/v1/purchases/{purchase['id']}/refunds")).json()["items"]
+    [expanded] = (await shop.owner.get(f"/v1/purchases/{purchase['id']}?expand=refunds")).json()["refunds"]["items"]
+    assert listed_one == expanded == shown
+    for query, count in (
+        ({"created_from": asked, "created_to": applied}, 1),
+        ({"created_from": applied}, 0),
+        ({"applied_from": applied}, 1),
+        ({"applied_to": applied}, 0),
+    ):
+        found = await shop.owner.get(
+            "/v1/refunds", params={"reference": "late", **{name: at.isoformat() for name, at in query.items()}}
+        )
+        assert [one["id"] for one in found.json()["items"]] == [parked["id"]] * count, query
+    body = a_refund(purchase_id=(await shop.sells())["id"], amount_minor="1")
+    at_once = (await shop.owner.post("/v1/refunds", body)).json()
+    assert instant(at_once["created_at"]) == instant(at_once["applied_at"]) == applied
 
 
 async def test_what_waits_is_told_page_by_page_in_either_order(shop: Shop) -> None:

@@ -61,7 +61,8 @@ async def test_each_line_is_recorded_once_and_harms_no_other(rest: Rest, operato
         (8, "request_invalid", "/occurred_at"),
     ]
     before = await rest.stored()
-    assert counts(await streamed(operator, lines, key=key)) == (0, 2, 6)
+    again = await streamed(operator, lines, key=key)
+    assert (counts(again), again.headers["idempotency-replayed"]) == ((0, 2, 6), "true")
     moved = await streamed(operator, lines[-2:], key=key)
     assert [one["problem"]["code"] for one in moved.json()["problems"]] == ["idempotency_key_reused"]
     alone = await operator.post("/v1/purchases", lines[0], key=key)
@@ -88,15 +89,19 @@ async def test_a_stream_that_is_too_long_is_cut_off_and_may_be_sent_on(
     user, merchant = await rest.world.user(), await rest.world.merchant()
     lines = [a_purchase(user, merchant, reference=f"A-{number}") for number in range(13)]
     key = new_key()
-    assert_problem(await streamed(operator, lines, key=key), 413, "body_too_large")
-    assert counts(await streamed(operator, lines[:12], key=key)) == (2, 10, 0)
+    first = await streamed(operator, lines, key=key)
+    assert_problem(first, 413, "body_too_large")
+    longer = await streamed(operator, lines[:12], key=key)
+    assert counts(longer) == (2, 10, 0)
+    assert "idempotency-replayed" not in {**first.headers, **longer.headers}
 
 
 async def test_only_lines_are_a_stream(rest: Rest, operator: Caller) -> None:
     """415 for whatever else, and nothing is stored; no line at all is a stream of none."""
     before = await rest.stored()
-    refused = await streamed(operator, [b"{}"], key="k", kind="application/json")
-    assert_problem(refused, 415, "media_type_unsupported")
+    for kind in ("application/json", "application/x-ndjson; charset=latin1"):
+        refused = await streamed(operator, [b"{}"], key="k", kind=kind)
+        assert_problem(refused, 415, "media_type_unsupported")
     assert await rest.stored() == before
     assert counts(await streamed(operator, [], key=new_key())) == (0, 0, 0)
 

@@ -37,7 +37,13 @@ async def world(filled: Dsns) -> AsyncIterator[World]:
         ),
         pytest.param(RefundFilter(kind=RefundKind.REFUND), {"refunds_pkey"}, id="kind"),
         pytest.param(
-            RefundFilter(merchant_id="mer_3", created=Period(since=START)), {"refund_of_merchant"}, id="period"
+            RefundFilter(merchant_id="mer_3", applied=Period(since=START)), {"refund_of_merchant"}, id="applied"
+        ),
+        pytest.param(
+            # Since when each has waited, if it has, is looked up as the walk comes by.
+            RefundFilter(merchant_id="mer_3", created=Period(since=START)),
+            {"refund_of_merchant", "parked_refunds_pkey"},
+            id="created",
         ),
     ],
 )

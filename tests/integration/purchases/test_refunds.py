@@ -1,7 +1,7 @@
 """Refunds as commands: made once, refused with their place, in any order, before their purchase as well (I7)."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -32,6 +32,7 @@ from cashback.purchases.model.refunds import (
     RefundLine,
     RefundState,
 )
+from cashback.purchases.service.parked_answers import as_applied
 from cashback.purchases.service.parking import PARKED_FOR
 from tests.integration.ledger.refunding import ahead_of, give_back, give_back_lines, refunded, refunds_of, standing
 from tests.integration.ledger.world import Dsns, World, buy, new_key, open_world
@@ -231,6 +232,24 @@ async def test_a_refund_before_its_purchase_is_applied_when_that_comes(world: Wo
     told = [event.type for event in await world.events("purchases", "purchase.refunded")]
     assert told == ["purchase.refunded"]
     await world.assert_books_prove()
+
+
+async def test_a_refund_of_before_two_instants_were_kept_is_told_with_both(world: World) -> None:
+    """Its stored answer has when it was applied alone; since when it had waited stands where it was parked."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    await refunded(world, ahead_of(merchant, "B-2", 100))
+    asked = world.clock.now()
+    world.clock.advance(timedelta(hours=1))
+    [purchase] = await world.record(buy(user, merchant, reference="B-2"))
+    await refunded(world, give_back(purchase, 100))
+    stored = [row[0] for row in await world.rows("select answer from purchases.refunds order by position")]
+    whole = [msgspec.json.decode(answer) for answer in stored]
+    assert [datetime.fromisoformat(one["created_at"]) for one in whole] == [asked, world.clock.now()]
+    old = [msgspec.json.encode(one | {"created_at": one.pop("applied_at")}) for one in whole]
+    async with world.api.transaction() as tx:
+        assert await as_applied(tx, old) == stored
+        assert await as_applied(tx, stored) == stored
 
 
 async def test_a_parked_refund_of_lines_knows_them_when_its_purchase_comes(world: World) -> None:

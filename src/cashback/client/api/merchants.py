@@ -74,6 +74,9 @@ def set_merchant_facts(
     """Set a merchant's category and owners.
 
     Have rules know its category, and what its owners buy there as self-dealing, from now on.
+
+    Both are set at once: without `owners` it has none from now on, and without `mcc` no category. Who changes one of
+    them sends the other as `GET /v1/merchants/{merchant_id}` tells it, with the `ETag` of that in `If-Match`.
     """
     return Call(
         method="POST",

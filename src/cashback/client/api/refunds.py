@@ -17,13 +17,18 @@ def list_refunds(
     kind: structs.RefundKind | None = None,
     created_from: datetime | str | None = None,
     created_to: datetime | str | None = None,
+    applied_from: datetime | str | None = None,
+    applied_to: datetime | str | None = None,
     order: structs.Order | None = None,
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Call[structs.RefundPage]:
     """Refunds that were applied, newest first.
 
-    Return one page of refunds in the order in which they came, each as it was answered; a merchant sees its own.
+    Return one page of refunds in the order in which they were asked for; a merchant sees its own.
+
+    One that had waited for its purchase has been asked for before others that were applied before it: whoever goes on
+    from where they were asks for what was applied since then (`applied_from`), or reads the events.
 
     A page may be short, even empty, and have a `next_cursor`: at most 10,000 refunds are looked at for it. Up to 1,000
     refunds of as many purchases of a user are found among these alone, in whole pages. Those that wait for their
@@ -41,6 +46,8 @@ def list_refunds(
             ("kind", kind),
             ("created_from", created_from),
             ("created_to", created_to),
+            ("applied_from", applied_from),
+            ("applied_to", applied_to),
             ("order", order),
             ("limit", limit),
             ("cursor", cursor),

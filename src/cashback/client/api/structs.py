@@ -2068,7 +2068,8 @@ class ReconciliationStory(msgspec.Struct, frozen=True, kw_only=True):
 class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a refund; while it is parked there is neither a purchase nor a cashback.
 
-    `code` says why it was refused when its purchase came.
+    `created_at` is when it was asked for, whatever became of it since, and `applied_at` when it was applied: at once,
+    or when the purchase came that it had waited for. `code` says why it was refused when its purchase came.
     """
 
     id: str
@@ -2094,11 +2095,13 @@ class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[RefundLineAnswer]
     """What it consists of, line by line."""
     created_at: datetime
-    """When it was created."""
+    """When it was asked for; it stays so when it is applied later."""
     cashback: TakenBack | None
     """What was decided for it."""
     code: str | None | UnsetType = UNSET
     """Why it was refused when its purchase came; null otherwise."""
+    applied_at: datetime | None | UnsetType = UNSET
+    """When it was applied; null while it waits, and where it waited in vain or was refused."""
 
 
 class RefundBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -286,7 +286,8 @@ def show_statement(
     Return opening balances, lines with their cause in words and the balance after each, and closing balances.
 
     As CSV it is the whole period, of at most 100,000 lines, two at a time for a key and eight in all; `limit` and
-    `cursor` are not looked at.
+    `cursor` change nothing of that, though they are refused where they could be none. A reason there that begins with
+    `=`, `+`, `-`, `@`, a tab or the end of a line has an apostrophe before it: no spreadsheet takes it for a formula.
     """
     return Call(
         method="GET",
@@ -302,7 +303,8 @@ def show_statement_csv(user_id: str, *, from_: datetime | str, to: datetime | st
     Return opening balances, lines with their cause in words and the balance after each, and closing balances.
 
     As CSV it is the whole period, of at most 100,000 lines, two at a time for a key and eight in all; `limit` and
-    `cursor` are not looked at.
+    `cursor` change nothing of that, though they are refused where they could be none. A reason there that begins with
+    `=`, `+`, `-`, `@`, a tab or the end of a line has an apostrophe before it: no spreadsheet takes it for a formula.
     """
     return Call(
         method="GET",

@@ -26,6 +26,9 @@ from cashback.kernel.mistakes import MISTAKES_MAX, gathered
 _TEXT_MAX: Final = 300
 _DEPTH_MAX: Final = 64
 
+JSON: Final = "application/json"
+"""What a body is: others that end in `+json` have rules of their own, which nobody here would keep."""
+
 LARGE_BYTES: Final = 2**16
 """What is larger is read step by step, one body at a time; most routes take no such body."""
 
@@ -120,15 +123,24 @@ class JsonRequest(Request[Any, Any, Any]):
         return b"".join(parts)
 
 
+def is_called(media_type: str, kind: str) -> bool:
+    """Tell whether a `Content-Type` is `kind` and nothing more, in UTF-8 if it says in what (RFC 8259, section 8.1).
+
+    >>> is_called("Application/JSON; charset=UTF-8", "application/json"), is_called("a/b; charset=latin1", "a/b")
+    (True, False)
+    """
+    named, *parameters = [part.strip().lower() for part in media_type.split(";")]
+    return named == kind and {*parameters} <= {"", "charset=utf-8", 'charset="utf-8"'}
+
+
 def _check_media_type(media_type: str, encoding: str) -> None:
     """Return when a body that calls itself so is plain JSON; one that says nothing is taken for it (RFC 9110, 8.3).
 
     Raises:
         UnsupportedMediaType: it is not.
     """
-    kind = media_type.partition(";")[0].strip().lower()
-    if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedMediaType("the body must be application/json")
+    if media_type.strip() and not is_called(media_type, JSON):
+        raise UnsupportedMediaType(f"the body must be {JSON}")
     if encoding.strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType("the body must not be compressed")
 

@@ -16,7 +16,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIType
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.http.body import JsonMalformed, UnsupportedMediaType
+from cashback.kernel.http.body import JsonMalformed, UnsupportedMediaType, is_called
 from cashback.kernel.lifecycle.bounds import LINES_MEDIA_TYPE
 
 Line: TypeAlias = tuple[int, bytes]
@@ -115,7 +115,7 @@ def check_lines(request: Request[Any, Any, Any]) -> None:
         UnsupportedMediaType: it does not, or says nothing: only lines are waited for as long as they come.
     """
     media_type, encoding = request.headers.get("content-type", ""), request.headers.get("content-encoding", "")
-    if media_type.partition(";")[0].strip().lower() != LINES_MEDIA_TYPE:
+    if not is_called(media_type, LINES_MEDIA_TYPE):
         raise UnsupportedMediaType(f"the body must be {LINES_MEDIA_TYPE}")
     if encoding.strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType("the body must not be compressed")

@@ -25,7 +25,7 @@ _ONCE: Final = ((b"idempotency-key", IDEMPOTENCY_KEY), (b"if-match", "If-Match")
 """Headers of which one would silently win over the other."""
 
 _NAME_MAX: Final = 100
-_NUMBER: Final = re.compile(r"-?[0-9]+")
+_NUMBER: Final = re.compile(r"0|-?[1-9][0-9]*")
 """A whole number; the framework takes `5.0` and `1e1` for one as well, and `1_0` in a path."""
 
 _SLASH: Final = b"%2f"
@@ -152,7 +152,7 @@ def _wrong(values: list[str], parameter: _Known | None) -> str | None:
     if parameter.is_instant and not _is_instant(values[0]):
         return instants.WANTED
     if parameter.is_number and not _NUMBER.fullmatch(values[0]):
-        return "a whole number is written in digits alone"
+        return "a whole number is written in digits alone, without zeros before them"
     return None
 
 

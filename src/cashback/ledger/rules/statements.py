@@ -73,6 +73,12 @@ COLUMNS: Final = (
 )
 """`transfers` are the positions of a line's parts, with a space between them."""
 
+FREE: Final = frozenset({"adjusted_because"})
+"""Columns in which people have written what they liked; all others are ours, amounts below nothing among them."""
+
+FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What spreadsheets take the rest of a cell for a formula behind (OWASP, CSV injection)."""
+
 
 class CurrencyUnnamed(Broken):
     """The books hold a currency whose exponent nobody knows."""
@@ -230,7 +236,13 @@ def csv_balances(figures: Sequence[Figure], *, row: str, at: datetime) -> str:
 
 def csv_lines(lines: Sequence[StatementLine]) -> str:
     """Return the lines of a statement as CSV."""
-    return _csv([["line", *(_cell(getattr(line, column)) for column in COLUMNS[1:])] for line in lines])
+    return _csv([["line", *(_cell_of(line, column) for column in COLUMNS[1:])] for line in lines])
+
+
+def _cell_of(line: StatementLine, column: str) -> str:
+    """Return a column of a line as CSV has it; a text that a spreadsheet would work out begins with an apostrophe."""
+    cell = _cell(getattr(line, column))
+    return f"'{cell}" if column in FREE and cell.startswith(FORMULAS) else cell
 
 
 def _cell(value: object) -> str:

@@ -21,7 +21,7 @@ from cashback.kernel.http import (
 from cashback.kernel.money import Amount
 from cashback.purchases.http.commands import OrderBody, answer, command_route, signed_by
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand
-from cashback.purchases.service import Adjustments
+from cashback.purchases.service import Adjustments, People
 from cashback.purchases.service.adjustments import AdjustmentAnswer, AdjustmentReadings
 
 AdjustmentId = Annotated[str, PathParameter(description="An adjustment's id, `adj_...`.")]
@@ -89,17 +89,20 @@ async def create_adjustment(
     operation_id="listAdjustments",
     summary="Cashback that people gave or took back, newest first",
     tags=["Cashback"],
-    responses=problems(403),
+    responses=problems(403, 404),
 )
 async def list_adjustments(
     request: Request[Any, Any, Any],
     adjustment_readings: NamedDependency[AdjustmentReadings],
+    people: NamedDependency[People],
     user_id: OfUser = None,
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> AdjustmentPage:
     """Return one page of adjustments, of one user or of all, each with its cashback as that stands now."""
     require_operator(principal_of(request))
+    if user_id is not None:
+        await people.user(user_id)
     terms = Terms.of("adjustments", user_id=user_id)
     items, place = await adjustment_readings.page(user_id=user_id, place=terms.place(cursor), limit=limit)
     return AdjustmentPage.of(items, terms.bound(place))

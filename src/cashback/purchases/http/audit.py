@@ -34,7 +34,7 @@ class DeedPage(Page[Deed], frozen=True):
     operation_id="listDeeds",
     summary="Who did what, the last first",
     tags=["Audit log"],
-    responses=problems(),
+    responses=problems(404),
 )
 async def list_deeds(
     request: Request[Any, Any, Any],

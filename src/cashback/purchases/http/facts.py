@@ -45,7 +45,11 @@ async def set_merchant_facts(  # what the framework hands over, each by its name
     idempotency_key: IdempotencyKey,
     if_match: SeenIfTold = None,
 ) -> Response[Merchant]:
-    """Have rules know its category, and what its owners buy there as self-dealing, from now on."""
+    """Have rules know its category, and what its owners buy there as self-dealing, from now on.
+
+    Both are set at once: without `owners` it has none from now on, and without `mcc` no category. Who changes one of
+    them sends the other as `GET /v1/merchants/{merchant_id}` tells it, with the `ETag` of that in `If-Match`.
+    """
     order = ordered_by(request, idempotency_key)
     asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
     new = MerchantFacts(merchant_id=asked, mcc=data.mcc, owners=tuple(data.owners))

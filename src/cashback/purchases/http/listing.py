@@ -50,9 +50,13 @@ ReceivedFrom = Annotated[
 ]
 ReceivedTo = Annotated[datetime | None, QueryParameter(name="received_to", description="RFC 3339: and before then.")]
 CreatedFrom = Annotated[
-    datetime | None, QueryParameter(name="created_from", description="RFC 3339: only what was applied from then on.")
+    datetime | None, QueryParameter(name="created_from", description="RFC 3339: only what was asked for from then on.")
 ]
 CreatedTo = Annotated[datetime | None, QueryParameter(name="created_to", description="RFC 3339: and before then.")]
+AppliedFrom = Annotated[
+    datetime | None, QueryParameter(name="applied_from", description="RFC 3339: only what was applied from then on.")
+]
+AppliedTo = Annotated[datetime | None, QueryParameter(name="applied_to", description="RFC 3339: and before then.")]
 OfKind = Annotated[RefundKind | None, QueryParameter(name="kind", description="Only refunds of this kind.")]
 InState = Annotated[State | None, QueryParameter(name="state", description="Only cashbacks in this state.")]
 Expand = Annotated[
@@ -161,11 +165,16 @@ async def list_refunds(  # noqa: PLR0913 - as above
     kind: OfKind = None,
     created_from: CreatedFrom = None,
     created_to: CreatedTo = None,
+    applied_from: AppliedFrom = None,
+    applied_to: AppliedTo = None,
     order: InOrder = Order.DESC,
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> RefundPage:
-    """Return one page of refunds in the order in which they came, each as it was answered; a merchant sees its own.
+    """Return one page of refunds in the order in which they were asked for; a merchant sees its own.
+
+    One that had waited for its purchase has been asked for before others that were applied before it: whoever goes on
+    from where they were asks for what was applied since then (`applied_from`), or reads the events.
 
     A page may be short, even empty, and have a `next_cursor`: at most 10,000 refunds are looked at for it. Up to 1,000
     refunds of as many purchases of a user are found among these alone, in whole pages. Those that wait for their
@@ -178,6 +187,7 @@ async def list_refunds(  # noqa: PLR0913 - as above
         reference=reference,
         kind=kind,
         created=period("created", since=created_from, until=created_to),
+        applied=period("applied", since=applied_from, until=applied_to) if applied_from or applied_to else None,
     )
     _must_be_whose(reference, asked.merchant_id)
     return await page_of(RefundPage, "refunds", asked, lists.refunds, order=order, cursor=cursor, limit=limit)

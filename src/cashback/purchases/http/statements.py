@@ -75,7 +75,8 @@ async def show_statement(
     """Return opening balances, lines with their cause in words and the balance after each, and closing balances.
 
     As CSV it is the whole period, of at most 100,000 lines, two at a time for a key and eight in all; `limit` and
-    `cursor` are not looked at.
+    `cursor` change nothing of that, though they are refused where they could be none. A reason there that begins with
+    `=`, `+`, `-`, `@`, a tab or the end of a line has an apostrophe before it: no spreadsheet takes it for a formula.
     """
     caller = principal_of(request)
     require_operator(caller)

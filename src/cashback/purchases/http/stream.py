@@ -15,6 +15,7 @@ from cashback.kernel.errors import Rejected
 from cashback.kernel.http import IdempotencyKey, Problem, charge_in_turn, may_take, principal_of
 from cashback.kernel.http.auth import is_still_let_in
 from cashback.kernel.http.body import decode_body
+from cashback.kernel.http.commands import kept
 from cashback.kernel.http.lines import Line, LineBounds, LinesOperation, batches_of_lines, check_lines, whole_line
 from cashback.kernel.http.problems import part_of_answer
 from cashback.kernel.lifecycle.bounds import LINES_WITHIN_S
@@ -79,8 +80,7 @@ async def stream_purchases(
             sound = await told.sort_out(request, batch, idempotency_key)
             for (number, _), outcome in zip(sound, await bulks.record_part(sound, patience), strict=True):
                 told.count(number, outcome)
-    answer: Any = _encoder.encode(told.answer())
-    return Response(answer, status_code=201, media_type="application/json")
+    return kept(_encoder.encode(told.answer()), is_replay=told.is_replay, is_rebuilt=False)
 
 
 class _Told:
@@ -116,6 +116,11 @@ class _Told:
         if len(self._problems) < PROBLEMS_MAX:
             _, document = part_of_answer(outcome.error, within="")
             self._problems[number] = {"line": number, "problem": msgspec.Raw(document)}
+
+    @property
+    def is_replay(self) -> bool:
+        """Tell whether all that there is was recorded before: known once the last line was counted."""
+        return self._replayed > 0 and not self._recorded
 
     def answer(self) -> dict[str, object]:
         """Return it as a `StreamAnswer`, the problems in the order of their lines."""

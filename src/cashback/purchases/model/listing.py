@@ -21,7 +21,10 @@ class PurchaseFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class RefundFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which applied refunds are asked for, `user_id` by whose purchases; a reference goes with its merchant."""
+    """Which applied refunds are asked for, `user_id` by whose purchases; a reference goes with its merchant.
+
+    They were `created` when they were asked for, and `applied` then or later.
+    """
 
     purchase_id: str | None = None
     merchant_id: str | None = None
@@ -29,6 +32,8 @@ class RefundFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reference: str | None = None
     kind: RefundKind | None = None
     created: Period = Period()
+    # None where nobody asks by it: cursors that were handed out before it could be asked go on.
+    applied: Period | None = None
 
 
 class UserFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -99,7 +99,8 @@ class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
 class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a refund; while it is parked there is neither a purchase nor a cashback.
 
-    `code` says why it was refused when its purchase came.
+    `created_at` is when it was asked for, whatever became of it since, and `applied_at` when it was applied: at once,
+    or when the purchase came that it had waited for. `code` says why it was refused when its purchase came.
     """
 
     id: str
@@ -116,6 +117,8 @@ class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     cashback: TakenBack | None
     code: str | None = None
+    # Answers that were stored before this was told have none of it: so it may be missing.
+    applied_at: datetime | None = None
 
 
 class DebtWriteOff(Signed, frozen=True, kw_only=True):

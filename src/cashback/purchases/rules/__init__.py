@@ -8,7 +8,7 @@ from cashback.purchases.rules.api_keys import (
     problem_of_scopes,
     scopes_within,
 )
-from cashback.purchases.rules.checks import as_kept, problem_of_signature, problem_of_text
+from cashback.purchases.rules.checks import as_kept, problem_of_blanks, problem_of_signature, problem_of_text
 from cashback.purchases.rules.commands import (
     problem_of_challenge,
     problem_of_key,
@@ -22,6 +22,7 @@ from cashback.purchases.rules.key_text import id_in_text, key_text
 from cashback.purchases.rules.lines import costs, decode_lines, encode_lines, told
 from cashback.purchases.rules.refunds import (
     after,
+    as_told_why,
     decode_parts,
     encode_parts,
     problem_of_refund,
@@ -35,6 +36,7 @@ __all__ = [
     "RECORDING",
     "after",
     "as_kept",
+    "as_told_why",
     "costs",
     "decode_lines",
     "decode_parts",
@@ -46,6 +48,7 @@ __all__ = [
     "id_in_text",
     "is_wallet",
     "key_text",
+    "problem_of_blanks",
     "problem_of_challenge",
     "problem_of_end",
     "problem_of_key",

@@ -8,12 +8,12 @@ from cashback.kernel.mistakes import first_of
 from cashback.kernel.principal import BURST_MAX, BURST_MIN, RATE_PER_S_MAX, Principal, Rate
 from cashback.purchases.model import FieldInvalid
 from cashback.purchases.model.scopes import KNOWN_SCOPES
-from cashback.purchases.rules.checks import problem_of_text
+from cashback.purchases.rules.checks import problem_of_blanks, problem_of_text
 
 
 def problem_of_label(label: str) -> Rejected | None:
     """Return what is wrong with the label of an API key, or None."""
-    return problem_of_text(label, "/label")
+    return problem_of_text(label, "/label") or problem_of_blanks(label, "/label")
 
 
 def problem_of_scopes(scopes: tuple[str, ...] | None) -> Rejected | None:

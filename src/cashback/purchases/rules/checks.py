@@ -29,6 +29,11 @@ def problem_of_text(text: str | None, pointer: str, *, longest: int = TEXT_LENGT
     return FieldInvalid(f"this must be 1 to {longest} printable characters", pointer=pointer)
 
 
+def problem_of_blanks(text: str, pointer: str) -> Rejected | None:
+    """Return what is wrong with a text that has to say something; blanks say nothing."""
+    return None if text.strip() else FieldInvalid("this must be more than blanks", pointer=pointer)
+
+
 def problem_of_signature(command: Signed) -> Rejected | None:
     """Return what is wrong with who orders something, or why; blanks say nothing."""
     return first_of(

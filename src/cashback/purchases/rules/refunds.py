@@ -38,6 +38,11 @@ def problem_of_refund(refund: NewRefund) -> Rejected | None:
     )
 
 
+def as_told_why(refund: NewRefund) -> NewRefund:
+    """Return a refund as it is kept: without the blanks around its reason. Its key stands for it as it came."""
+    return msgspec.structs.replace(refund, reason=refund.reason.strip())
+
+
 def problem_of_return(
     refund: NewRefund, *, costs: Sequence[int], lines_before: Sequence[int], amount_before: int
 ) -> Rejected | None:

@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cashback.kernel.clock import Clock
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, Tx
 from cashback.kernel.instants import WANTED, is_in_range
 from cashback.kernel.page import CursorInvalid
 from cashback.kernel.sealing import Seal
-from cashback.purchases.model import OPERATOR
+from cashback.purchases.model import OPERATOR, ApiKeyUnknown
 from cashback.purchases.model.audit import WINDOW_MAX, Deed, WindowInvalid
 from cashback.purchases.rules import told_deed
+from cashback.purchases.store import api_keys
 from cashback.purchases.store import audit as store
 from cashback.purchases.store.audit import Place, Row, Wanted
 
@@ -60,6 +61,7 @@ class AuditLog:
         beginning it is as long as it may be.
 
         Raises:
+            ApiKeyUnknown: there is no key of that id, or it is another merchant's.
             WindowInvalid: it is empty, too long, or an end of it is no instant.
             CursorInvalid: the place is none of ours.
         """
@@ -69,6 +71,8 @@ class AuditLog:
         before = first if place is None else min(self._opened(place), first, key=lambda one: (one.at, one.name))
         wanted = Wanted(since=start, owner=merchant_id, by_key=key_id, resource=resource)
         async with self._database.transaction() as tx:
+            if key_id is not None:
+                await _must_be_seen(tx, key_id, merchant_id=merchant_id)
             found, behind = await store.page(
                 tx, wanted, before=before, looked_at_max=self._looked_at_max, limit=limit + 1
             )
@@ -109,6 +113,17 @@ class AuditLog:
         if last - first > WINDOW_MAX:
             raise WindowInvalid(f"a window is of at most {WINDOW_MAX.days} days: name both ends", parameter="from")
         return first, last
+
+
+async def _must_be_seen(tx: Tx, key_id: str, *, merchant_id: str | None) -> None:
+    """Return when there is such an API key, and of that merchant unless it is None; none is ever taken away.
+
+    Raises:
+        ApiKeyUnknown: there is none.
+    """
+    found = await api_keys.read(tx, key_id)
+    if found is None or merchant_id not in {None, found.key.merchant_id}:
+        raise ApiKeyUnknown("there is no such API key", parameter="key_id")
 
 
 def _told(row: Row) -> Deed:

@@ -14,7 +14,7 @@ from cashback.kernel.db import Tx
 from cashback.kernel.entity import is_same_edition, tag_of
 from cashback.purchases.model import Merchant, MerchantUnknown, Order, Outcome, Refused, User
 from cashback.purchases.model.errors import MerchantOutdated, UserOutdated
-from cashback.purchases.rules import problem_of_text
+from cashback.purchases.rules import problem_of_blanks, problem_of_text
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.presence import lock_present
 from cashback.purchases.store import edits as store
@@ -90,8 +90,11 @@ async def _name_merchant(tx: Tx, change: MerchantName, seen: str) -> Merchant:
     """Return the merchant with its new name.
 
     Raises:
-        MerchantUnknown, MerchantOutdated: nothing is changed.
+        FieldInvalid, MerchantUnknown, MerchantOutdated: nothing is changed.
     """
+    # Here and not before, for what was taken once is answered as then.
+    if problem := problem_of_blanks(change.name, "/name"):
+        raise problem
     merchant = await seen_merchant(tx, change.merchant_id, seen)
     await store.name_merchant(tx, merchant.id, change.name)
     return msgspec.structs.replace(merchant, name=change.name)

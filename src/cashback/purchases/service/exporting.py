@@ -28,6 +28,7 @@ from cashback.purchases.model.standing import BlockItem
 from cashback.purchases.service.directory import Directory
 from cashback.purchases.service.listing import Lists, PurchaseItem
 from cashback.purchases.service.ownership import Ownership
+from cashback.purchases.service.parked_answers import as_applied
 from cashback.purchases.service.standing import Standings
 from cashback.purchases.store import people
 from cashback.purchases.store import privacy as store
@@ -193,7 +194,8 @@ class Exports:
         purchases, following = await self._bought(bought, of)
         async with self._database.transaction() as tx:
             found = await store.refunds(tx, [one.id for one in purchases], behind=behind, limit=PAGE)
-        told = [msgspec.json.decode(answer, type=RefundAnswer) for _, _, answer in found]
+            answers = await as_applied(tx, [answer for _, _, answer in found])
+        told = [msgspec.json.decode(answer, type=RefundAnswer) for answer in answers]
         if len(found) == PAGE:
             purchase_id, position, _ = found[-1]
             return told, (of, (purchase_id, position))

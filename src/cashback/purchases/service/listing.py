@@ -6,6 +6,7 @@ the asker's own, unless an operator asks.
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final, cast
 
 import msgspec
@@ -19,6 +20,7 @@ from cashback.purchases.model import LineAnswer, MerchantUnknown, Purchase, Purc
 from cashback.purchases.model.listing import PurchaseFilter, RefundFilter, RefundsShown
 from cashback.purchases.model.refunds import RefundAnswer
 from cashback.purchases.rules import decode_lines, told
+from cashback.purchases.service.parked_answers import as_applied
 from cashback.purchases.service.stories import PurchaseStory
 from cashback.purchases.store import listing as store
 from cashback.purchases.store import purchases
@@ -109,7 +111,8 @@ class Lists:
                 tx, asked, order=stretch.order, behind=behind, limit=stretch.limit, among=among
             )
             found = await store.refund_answers(tx, ids) if ids else {}
-        return [_as_answered(found[id_]) for id_ in ids], place
+            answers = await as_applied(tx, [found[id_] for id_ in ids])
+        return [_as_answered(answer) for answer in answers], place
 
     async def cashbacks(
         self, asked: CashbackFilter, stretch: Stretch, *, seen_by: str | None
@@ -176,12 +179,14 @@ async def _shown(tx: Tx, purchase_ids: Sequence[str]) -> dict[str, RefundsShown]
     if not purchase_ids:
         return {}
     found = await store.first_refunds(tx, purchase_ids, most=SHOWN_MAX + 1)
+    first = {id_: found.get(id_, [])[:SHOWN_MAX] for id_ in purchase_ids}
+    answers = iter(await as_applied(tx, [answer for several in first.values() for answer in several]))
     return {
         id_: RefundsShown(
-            items=[_as_answered(answer) for answer in found.get(id_, [])[:SHOWN_MAX]],
+            items=[_as_answered(answer) for answer in islice(answers, len(several))],
             has_more=len(found.get(id_, [])) > SHOWN_MAX,
         )
-        for id_ in purchase_ids
+        for id_, several in first.items()
     }
 
 

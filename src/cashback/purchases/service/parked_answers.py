@@ -1,6 +1,8 @@
 """How a refund is told: as it was applied; or that it waits for its purchase, has waited in vain, was refused by it."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -8,7 +10,18 @@ from cashback.kernel.db import Tx
 from cashback.purchases.model.refunds import NewRefund, ParkedRefund, RefundAnswer, RefundState
 from cashback.purchases.rules import told_parts
 from cashback.purchases.service.parking import PARKED_FOR, with_parts
+from cashback.purchases.service.returning import encoded
 from cashback.purchases.store import refunds as store
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What an answer tells of when it was applied, whatever else."""
+
+    applied_at: datetime | None = None
+
+
+_told: Final = msgspec.json.Decoder(_Told)
+_answers: Final = msgspec.json.Decoder(RefundAnswer)
 
 
 def parked_answer(id_: str, refund: NewRefund, parked_at: datetime) -> RefundAnswer:
@@ -39,6 +52,26 @@ def unapplied_answer(parked: ParkedRefund, parts: bytes | None, *, now: datetime
     return msgspec.structs.replace(answer, state=RefundState.LAPSED) if is_late else answer
 
 
+async def as_applied(tx: Tx, answers: Sequence[bytes]) -> list[bytes]:
+    """Return how refunds that were applied are told: in the bytes that are kept, with both of their instants.
+
+    What was stored before they had two tells when it was applied alone: since when it had waited is looked up.
+    """
+    old = {
+        place: _answers.decode(answer)
+        for place, answer in enumerate(answers)
+        if _told.decode(answer).applied_at is None
+    }
+    if not old:
+        return list(answers)
+    since = await store.waited_since(tx, [one.id for one in old.values()])
+    whole = {
+        place: msgspec.structs.replace(one, created_at=since.get(one.id, one.created_at), applied_at=one.created_at)
+        for place, one in old.items()
+    }
+    return [encoded(whole[place]) if place in whole else answer for place, answer in enumerate(answers)]
+
+
 async def read_refund(tx: Tx, refund_id: str, *, merchant_id: str | None, now: datetime) -> RefundAnswer | None:
     """Return a refund as it was applied, or how it waits; only that merchant's, unless it is None.
 
@@ -47,7 +80,8 @@ async def read_refund(tx: Tx, refund_id: str, *, merchant_id: str | None, now: d
     waiting = (await store.read_parked(tx, [refund_id])).get(refund_id)
     applied = await store.read_answer(tx, refund_id)
     if applied is not None and merchant_id in (None, applied[0]):
-        return msgspec.json.decode(applied[1], type=RefundAnswer)
+        [answer] = await as_applied(tx, [applied[1]])
+        return _answers.decode(answer)
     if waiting is not None and merchant_id in (None, waiting[0].refund.merchant_id):
         return unapplied_answer(*waiting, now=now)
     return None

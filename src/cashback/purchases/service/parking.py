@@ -53,7 +53,7 @@ async def catch_up(
         refusal = RefundExists("") if one.id in taken else course.admit(one.refund, purchase)
         outcomes[one.id] = refusal.code if refusal else APPLIED
         if not refusal:
-            returns.append(Return(id=one.id, refund=one.refund, purchase=purchase))
+            returns.append(Return(id=one.id, refund=one.refund, purchase=purchase, parked_at=one.parked_at))
     done = await apply(tx, returns, locked=locked, now=now)
     await store.end_parked(tx, outcomes, at=now)
     return Caught([each.change for each in done], [each.event for each in done])

@@ -27,7 +27,13 @@ from cashback.purchases.model import (
     UserUnknown,
 )
 from cashback.purchases.model.ownership import COOLDOWN_S, WalletProof
-from cashback.purchases.rules import problem_of_key, problem_of_merchant, problem_of_user, problem_of_wallet
+from cashback.purchases.rules import (
+    problem_of_blanks,
+    problem_of_key,
+    problem_of_merchant,
+    problem_of_user,
+    problem_of_wallet,
+)
 from cashback.purchases.service.alone import do_alone
 from cashback.purchases.service.once import Applied, Once, Operation, but_known, outcome_of
 from cashback.purchases.service.presence import lock_owners, problem_of_owners
@@ -188,7 +194,12 @@ class _MerchantCreation:
     async def screen(self, tx: Tx, commands: Sequence[NewMerchant]) -> list[Rejected | None]:
         owners = sorted({owner for command in commands for owner in command.owners})
         known = await store.read_users(tx, owners) if owners else {}
-        return await but_known(tx, commands, [problem_of_owners(command.owners, known) for command in commands])
+        # A name of blanks was taken once: whoever repeats such a command is answered as then.
+        problems = [
+            first_of(problem_of_blanks(command.name, "/name"), problem_of_owners(command.owners, known))
+            for command in commands
+        ]
+        return await but_known(tx, commands, problems)
 
     async def apply(self, tx: Tx, commands: Sequence[NewMerchant]) -> Applied:
         await lock_owners(tx, [command.owners for command in commands])

@@ -19,7 +19,7 @@ from cashback.kernel.ids import new_id
 from cashback.kernel.outbox import append
 from cashback.purchases.model import MerchantUnknown, PurchaseUnknown
 from cashback.purchases.model.refunds import NewRefund, PurchaseAmbiguous, RefundedPurchase, RefundExists
-from cashback.purchases.rules import encode_parts
+from cashback.purchases.rules import as_told_why, encode_parts, problem_of_blanks
 from cashback.purchases.service.once import Applied
 from cashback.purchases.service.parked_answers import parked_answer
 from cashback.purchases.service.returning import Course, Return, apply, encoded
@@ -52,7 +52,9 @@ class Refunding:
         refusals: list[Rejected | None] = []
         for command, one in zip(commands, found, strict=True):
             is_repeat = owned_key(command) in known or owned_key(command) in self._purchases
-            refusal = None if is_repeat else self._refusal(command, one, course, taken)
+            # A reason of blanks was taken once, so a repeat of such a refund is answered as then.
+            blank = None if is_repeat else problem_of_blanks(command.reason, "/reason")
+            refusal = blank if is_repeat or blank else self._refusal(command, one, course, taken)
             refusals.append(refusal)
         return refusals
 
@@ -60,7 +62,7 @@ class Refunding:
         """Apply what has its purchase and park the rest; the events come last."""
         ids = {owned_key(command): new_id("rfd") for command in commands}
         returns, waiting = [], []
-        for command in commands:
+        for command in map(as_told_why, commands):
             purchase = self._purchases[owned_key(command)]
             if purchase is None:
                 waiting.append(command)

@@ -27,11 +27,12 @@ _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class Return(msgspec.Struct, frozen=True, kw_only=True):
-    """A refund that is about to be applied to its purchase, under its own id."""
+    """A refund that is about to be applied to its purchase, under its own id; `parked_at` is since when it waited."""
 
     id: str
     refund: NewRefund
     purchase: RefundedPurchase
+    parked_at: datetime | None = None
 
 
 class Course:
@@ -116,7 +117,8 @@ def _done(one: Return, change: ledger.Reversed, now: datetime) -> Done:
         amount_minor=str(refund.total),
         currency=purchase.currency,
         lines=told_parts(refund.lines),
-        created_at=now,
+        created_at=one.parked_at or now,
+        applied_at=now,
         cashback=TakenBack(
             id=change.cashback.id,
             state=change.state.value,

@@ -149,21 +149,25 @@ async def count_live(tx: Tx, merchant_id: str | None, *, at: datetime) -> int:
     return 0 if row is None else int(row[0])
 
 
-async def has_other(tx: Tx, key_id: str, *, scope: str, at: datetime) -> bool:
-    """Tell whether an operator's key beside this one opens something, and was made for `scope`."""
+async def has_other(tx: Tx, key_id: str, *, scope: str, until: datetime) -> bool:
+    """Tell whether an operator's key beside this one opens something until then at least, and was made for `scope`.
+
+    One that was replaced is none: it goes on for the overlap alone, however long that is.
+    """
     cursor = await tx.execute(
         """
         select exists (
             select
-            from purchases.api_keys
+            from purchases.api_keys as other
             where scope = 'operator'
               and id <> %(id)s
               and revoked_at is null
-              and (expires_at is null or expires_at > %(at)s)
+              and (expires_at is null or expires_at >= %(until)s)
               and (scopes is null or %(scope)s = any (scopes))
+              and not exists (select from purchases.api_keys as successor where successor.replaces = other.id)
         )
         """,
-        {"id": key_id, "scope": scope, "at": at},
+        {"id": key_id, "scope": scope, "until": until},
     )
     row = await cursor.fetchone()
     return row is not None and bool(row[0])

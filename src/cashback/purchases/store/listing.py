@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cashback.kernel.db import Tx
-from cashback.kernel.listing import Order
+from cashback.kernel.listing import Order, Period
 from cashback.kernel.walk import Rows, planned_by_rows, walk
 from cashback.purchases.model.listing import MerchantFilter, PurchaseFilter, RefundFilter, UserFilter, WalletStory
 from cashback.purchases.model.ownership import WalletProof
@@ -44,6 +44,10 @@ _PURCHASE_SIEVES: Final = {
     "received_since": "received_at >= %(received_since)s",
     "received_until": "received_at < %(received_until)s",
 }
+# The column says when a refund was applied; one that had waited was asked for when it began to.
+_ASKED_AT: Final = """
+    coalesce((select parked_at from purchases.parked_refunds as waited where waited.id = refunds.id), created_at)
+"""
 _REFUND_LEADS: Final = {
     "reference": "merchant_id = %(merchant_id)s and reference = %(reference)s",
     "purchase_id": "purchase_id = %(purchase_id)s",
@@ -61,8 +65,10 @@ _REFUND_SIEVES: Final = {
     """,
     "merchant_id": "merchant_id = %(merchant_id)s",
     "kind": "kind = %(kind)s",
-    "created_since": "created_at >= %(created_since)s",
-    "created_until": "created_at < %(created_until)s",
+    "created_since": f"{_ASKED_AT} >= %(created_since)s",
+    "created_until": f"{_ASKED_AT} < %(created_until)s",
+    "applied_since": "created_at >= %(applied_since)s",
+    "applied_until": "created_at < %(applied_until)s",
 }
 # In the words of its two indexes (`parked_of_merchant`, `parked_unapplied`), or neither would serve.
 _UNAPPLIED: Final = "outcome is distinct from 'applied'"
@@ -134,6 +140,7 @@ async def refunds(
     few = await _few_refunds(tx, among) if among else among
     if few is not None and not few:
         return [], None
+    applied = asked.applied or Period()
     given = {
         "reference": asked.reference,
         "purchase_id": asked.purchase_id,
@@ -143,6 +150,8 @@ async def refunds(
         "kind": None if asked.kind is None else asked.kind.value,
         "created_since": asked.created.since,
         "created_until": asked.created.until,
+        "applied_since": applied.since,
+        "applied_until": applied.until,
     }
     rows = Rows.asked("purchases.refunds", given, leads=_REFUND_LEADS, sieves=_REFUND_SIEVES)
     return await walk(tx, rows, order=order, behind=behind, limit=limit)

@@ -202,6 +202,19 @@ async def read_parked(tx: Tx, refund_ids: Sequence[str]) -> dict[str, tuple[Park
     return {row[0]: (parked_of(row), row[7]) for row in await cursor.fetchall()}
 
 
+async def waited_since(tx: Tx, refund_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return since when those of these refunds had waited, or wait, that came before their purchase, by id."""
+    cursor = await tx.execute(
+        """
+        select id, parked_at
+        from purchases.parked_refunds
+        where id = any(%(ids)b::text[])
+        """,
+        {"ids": list(refund_ids)},
+    )
+    return dict(await cursor.fetchall())
+
+
 def parked_of(row: TupleRow) -> ParkedRefund:
     """Return one row as a refund that waits, its lines left out."""
     refund = NewRefund(

@@ -77,6 +77,26 @@ async def test_what_cannot_be_returned_is_a_problem_with_its_place(shop: Shop) -
         assert_problem(response, status, code, pointer=pointer)
 
 
+@pytest.mark.parametrize(
+    "given, pointer, said",
+    [
+        ({"purchase_reference": "B-9"}, "/amount_minor", "neither `amount_minor` nor `lines`"),
+        ({"amount_minor": "1"}, "/purchase_id", "neither `purchase_id` nor `purchase_reference`"),
+        (
+            {"purchase_reference": "B-9", "amount_minor": "1", "lines": [{"line": 1, "amount_minor": "1"}]},
+            "/amount_minor",
+            "not by both",
+        ),
+        ({"purchase_id": "pur_1", "purchase_reference": "B-9", "amount_minor": "1"}, "/purchase_id", "not by both"),
+    ],
+)
+async def test_of_two_ways_to_say_it_one_is_taken(shop: Shop, given: dict[str, Any], pointer: str, said: str) -> None:
+    """Who says neither is told what is missing, and who says both that it is one too many."""
+    refused = await shop.owner.post("/v1/refunds", a_refund(**given))
+    assert_problem(refused, 422, "field_invalid", pointer=pointer)
+    assert said in refused.json()["detail"]
+
+
 async def test_a_refund_before_its_purchase_is_parked_and_listed(shop: Shop) -> None:
     """Until the purchase comes; a merchant sees its own."""
     body = a_refund(purchase_reference="B-1", amount_minor="1999")

@@ -150,3 +150,18 @@ async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, opera
     for forbidden in (path, f"{path}/write-offs", "/v1/debts", "/v1/debts/programmes"):
         assert_problem(await shop.owner.get(forbidden), 403, "operator_only")
     assert_problem(await shop.owner.post(f"{path}/write-offs", order), 403, "operator_only")
+
+
+async def test_a_reference_that_is_taken_leads_to_the_refund_that_has_it(shop: Shop) -> None:
+    """To one that was applied and to one that waits for its purchase alike; another merchant's is nobody else's."""
+    purchase = await shop.sells()
+    waiting = a_refund(purchase_reference="not yet", amount_minor="1", reference="waiting")
+    for body in (a_refund(purchase_id=purchase["id"], amount_minor="1", reference="applied"), waiting):
+        made = (await shop.owner.post("/v1/refunds", body)).json()
+        refused = await shop.owner.post("/v1/refunds", body)
+        assert_problem(refused, 409, "refund_exists", pointer="/reference")
+        assert refused.json()["refund_id"] == made["id"]
+        shown = (await shop.owner.get(f"/v1/refunds/{made['id']}")).json()
+        assert shown["reference"] == body["reference"]
+    foreign = await shop.stranger.post("/v1/refunds", waiting)
+    assert (foreign.status_code, foreign.json()["state"]) == (201, "parked")

@@ -1619,6 +1619,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """With `ruleset_invalid`: all that a lint finds, each with code, severity, pointer and words."""
     purchase_id: str | UnsetType = UNSET
     """With `purchase_exists`: the purchase that has the reference."""
+    refund_id: str | UnsetType = UNSET
+    """With `refund_exists`: the refund that has the reference."""
     retry_after_s: int | UnsetType = UNSET
     """With `rate_limited`: after how many seconds the same request will do."""
     ruleset_id: str | UnsetType = UNSET

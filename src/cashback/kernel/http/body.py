@@ -32,6 +32,8 @@ LARGE_BYTES: Final = 2**16
 LARGE_BODIES: Final = "cashback.large_bodies"
 """Where a request's scope has the `LargeBodies` of its process."""
 
+_NOTHING: Final = b"{}"
+
 F = TypeVar("F")
 
 
@@ -66,12 +68,12 @@ class JsonRequest(Request[Any, Any, Any]):
     """A request whose body, where its route has one, is strict JSON."""
 
     async def body(self) -> bytes:
-        """Return the whole body; calling it again returns the same.
+        """Return the whole body, or `{}` where it may be left out and is; calling it again returns the same.
 
         Raises:
             UnsupportedMediaType: its headers say that it is no JSON, or that it is compressed.
             RequestEntityTooLarge: it has more bytes than the route allows.
-            JsonMalformed: it is missing, or the caller went away before its end.
+            JsonMalformed: it is missing, though it has to say something, or the caller went away before its end.
         """
         if self._body is Empty:
             self._body = await self._read()
@@ -98,7 +100,8 @@ class JsonRequest(Request[Any, Any, Any]):
 
     async def _read(self) -> bytes:
         """Read to the end, and no further than allowed."""
-        if self.route_handler.parsed_data_field is not None:
+        wanted = self.route_handler.parsed_data_field
+        if wanted is not None:
             _check_media_type(self.headers.get("content-type", ""), self.headers.get("content-encoding", ""))
         most = self.route_handler.resolve_request_max_body_size() or 0
         if (self.content_length or 0) > most:
@@ -115,9 +118,21 @@ class JsonRequest(Request[Any, Any, Any]):
             if size > most:
                 raise _too_large(most)
             has_more = message.get("more_body", False)
-        if not size and self.route_handler.parsed_data_field is not None:
+        if size or wanted is None:
+            return b"".join(parts)
+        if not may_be_left_out(wanted.annotation):
             raise JsonMalformed("the body is missing")
-        return b"".join(parts)
+        return _NOTHING
+
+
+@cache
+def may_be_left_out(kind: Any) -> bool:  # noqa: ANN401  # as `decode_body`
+    """Tell whether a body of this kind need not be there: none of its members has to be, and it has one form."""
+    try:
+        _decoder(kind).decode(_NOTHING)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _check_media_type(media_type: str, encoding: str) -> None:

@@ -183,12 +183,13 @@ async def _list(keys: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # imported 
 def _new(key: Any, secret: Any) -> dict[str, Any]:  # noqa: ANN401  # imported late
     """Return a new key with its secret as a record."""
     record = _record(key)
-    shown = ("id", "scope", "label", "scopes", "expires_at", "rate_per_s", "burst", "replaces")
+    shown = ("id", "kind", "label", "scopes", "expires_at", "rate_per_s", "burst", "replaces")
     return {**{name: record[name] for name in shown}, "secret": secret.value}
 
 
 def _record(key: Any) -> dict[str, Any]:  # noqa: ANN401  # imported late
-    """Return a key as a record, with how often it may ask in the words of the options; empty is as its kind may."""
-    record = msgspec.structs.asdict(key)
-    rate = record.pop("rate")
+    """Return a key as a record in the words of REST, with how often it may ask; empty is as its kind may."""
+    told = msgspec.structs.asdict(key)
+    rate = told.pop("rate")
+    record = {"kind" if name == "scope" else name: value for name, value in told.items()}
     return {**record, "rate_per_s": rate and rate.per_s, "burst": rate and rate.burst}

@@ -1,6 +1,6 @@
 """The REST API as the command line calls it: the typed client, whose failures are told as our own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from types import TracebackType
@@ -8,13 +8,13 @@ from typing import Final, Self, TypeVar
 
 import httpx
 import msgspec
-from msgspec import UNSET
 
 from cashback.client import Answer, ApiProblem, Call, NoAnswer, Unsendable
 from cashback.client import Client as TypedClient
-from cashback.client.api.structs import Mistake, Problem
+from cashback.client.failures import mistakes_told
 from cashback.kernel.config import Secret
 from cashback.kernel.errors import Rejected, Unavailable
+from cashback.kernel.problem import Problem
 from cashback.processes.unanswered import why_no_answer
 
 T = TypeVar("T")
@@ -93,9 +93,7 @@ def failures_of(url: str) -> Iterator[None]:
 
 def _told(cause: ApiProblem) -> str:
     """Return all that is wrong, and where, then what belongs to the code, for people."""
-    problem = cause.problem
-    mistakes: Sequence[Problem | Mistake] = () if problem.errors is UNSET else problem.errors
-    return "; ".join([*map(_place_told, mistakes or [problem]), *_own_members(cause.members)])
+    return "; ".join([*mistakes_told(cause.problem), *_own_members(cause.members)])
 
 
 def _own_members(members: Mapping[str, object]) -> Iterator[str]:
@@ -103,9 +101,3 @@ def _own_members(members: Mapping[str, object]) -> Iterator[str]:
     for name in sorted(members.keys() - _OF_ALL):
         value = members[name]
         yield f"{name}: {value if isinstance(value, str) else msgspec.json.encode(value).decode()}"
-
-
-def _place_told(mistake: Problem | Mistake) -> str:
-    """Return what is wrong, and where, for people."""
-    place = next((one for one in (mistake.pointer, mistake.parameter) if isinstance(one, str) and one), "")
-    return f"{mistake.detail} ({place})" if place else mistake.detail

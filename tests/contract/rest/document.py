@@ -8,9 +8,9 @@ import httpx
 from jsonschema_rs import Draft202012Validator
 
 from cashback.kernel.mistakes import MISTAKES_MAX
+from cashback.processes.api.problems import known_problems
 from cashback.processes.api.reference.document import read
 from cashback.processes.api.reference.operations import may_come
-from cashback.processes.api.reference.problems import known_problems
 
 _PROBLEM: Final = "application/problem+json"
 

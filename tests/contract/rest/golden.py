@@ -18,7 +18,7 @@ from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Secret
 from cashback.processes.api import application, services_over
 from cashback.processes.api.openapi import finished
-from cashback.processes.api.reference.problems import known_problems
+from cashback.processes.api.problems import known_problems
 from cashback.purchases import ApiKeys
 from tests.contract.catalogue_documents import last_release
 

@@ -89,6 +89,13 @@ async def test_the_scheme_may_be_written_in_any_case(rest: Rest, operator: Calle
         assert (await rest.nobody.get("/v1/programmes/current", headers=headers)).status_code == 200
 
 
+async def test_between_scheme_and_key_there_may_be_several_spaces(rest: Rest, operator: Caller) -> None:
+    """One or more, and nothing else (RFC 9110, section 11.4; RFC 6750, section 2.1)."""
+    for between, status in (("  ", 200), (" " * 9, 200), ("\t", 401), (" \t", 401), ("", 401)):
+        headers = {"Authorization": f"Bearer{between}{operator.secret}"}
+        assert (await rest.nobody.get("/v1/programmes/current", headers=headers)).status_code == status, between
+
+
 async def test_a_revoked_key_lets_nobody_in(rest: Rest) -> None:
     """At once in the process that revoked it, though it was known there."""
     leaver = await rest.operator()

@@ -186,6 +186,31 @@ async def test_a_refusal_is_one_error_with_its_code(operator: Caller) -> None:
     assert refused.value.members["trace_id"] == problem.trace_id
 
 
+async def test_what_is_refused_of_a_bulk_or_a_stream_has_the_members_of_its_code(rest: Rest, operator: Caller) -> None:
+    """As a refusal of the purchase by itself has them: whoever told of it before goes on with `purchase_id`."""
+    client, user, shop = operator.typed, await rest.world.user(), await rest.world.merchant()
+    bought = structs.PurchaseBody(
+        user_id=user.id,
+        merchant_id=shop.id,
+        amount_minor="1999",
+        currency="USD",
+        occurred_at=AT,
+        reference="typed-twice",
+    )
+    first = await client.send(purchases.create_purchase(bought, idempotency_key="typed-first"))
+    [item] = (
+        await client.send(
+            purchases.create_purchases(structs.BulkBody(purchases=[bought]), idempotency_key="typed-bulk")
+        )
+    ).items
+    streamed = await client.send(
+        purchases.stream_purchases(msgspec.json.encode(bought) + b"\n", idempotency_key="typed-stream")
+    )
+    for problem in (item.problem, streamed.problems[0].problem):
+        assert isinstance(problem, structs.Problem)
+        assert (problem.code, problem.purchase_id, problem.left_minor) == ("purchase_exists", first.id, msgspec.UNSET)
+
+
 async def test_a_rate_is_waited_for_as_long_as_the_api_says(rest: Rest) -> None:
     """Who is patient has the answer that the other was refused, by what the API itself says of when to ask again."""
     caller = await rest.operator(rate=Rate(per_s=1, burst=2))

@@ -34,7 +34,10 @@ async def test_purchases_are_told_with_their_cashback_and_refunds_where_that_is_
     assert tea["refunds"] == {"items": [], "has_more": False}
     path = f"/v1/purchases/{shoes['id']}"
     assert (await operator.get(path, params={"expand": "refunds"})).json()["refunds"] == shoes["refunds"]
-    assert "refunds" not in (await operator.get(path)).json()
+    alone = (await operator.get(path)).json()
+    assert "refunds" not in alone
+    assert (await operator.get(path, params={"expand": "cashback"})).json() == alone
+    assert (await operator.get(path, params={"expand": "cashback,refunds"})).json()["refunds"] == shoes["refunds"]
     only = (await operator.get("/v1/purchases", params={**query, "expand": "cashback"})).json()["items"]
     assert all("cashback" in item and "refunds" not in item for item in only)
 
@@ -69,12 +72,13 @@ async def test_refunds_are_told_in_the_bytes_of_their_answers(world: World, oper
 
 
 async def test_nothing_else_is_told_with_a_purchase(operator: Caller, market: Market) -> None:
-    """422 with the parameter; a single purchase has its cashback in any case."""
+    """422 with the parameter, as of a list so of a single purchase."""
     for path, text in (
         ("/v1/purchases", "user"),
         ("/v1/purchases", ""),
         ("/v1/purchases", "cashback,,refunds"),
-        (f"/v1/purchases/{market.purchases['tea']}", "cashback"),
+        (f"/v1/purchases/{market.purchases['tea']}", "user"),
+        (f"/v1/purchases/{market.purchases['tea']}", "cashback,"),
     ):
         response = await operator.get(path, params={"expand": text})
         assert_problem(response, 422, "request_invalid", parameter="expand")

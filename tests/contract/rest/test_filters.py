@@ -39,6 +39,29 @@ async def test_a_shop_finds_its_purchases_by_what_it_knows_of_them(market: Marke
         assert market.named(await listed(market.keeper, "/v1/purchases", **query)) == expected, query
 
 
+@pytest.mark.parametrize(
+    "asked, is_hinted",
+    [
+        ("2026-01-01T00:00:00+00:00", True),
+        ("2026-01-01T00:00:00.5+0130", True),
+        ("2026-01-01T00:00:00", False),
+        ("2026-01-01+00:00", False),
+        ("yesterday+at+noon", False),
+        ("2026-01-01T00:00:00%2B00:00", None),
+    ],
+)
+async def test_an_offset_whose_plus_became_a_blank_is_told_how_it_is_written(
+    operator: Caller, asked: str, is_hinted: bool | None
+) -> None:
+    """In a query a plus stands for a blank: the offset is there, and nobody who looks at it sees what is wrong."""
+    response = await operator.get(f"/v1/purchases?occurred_from={asked}")
+    if is_hinted is None:
+        assert response.status_code == 200
+        return
+    assert_problem(response, 422, "request_invalid", parameter="occurred_from")
+    assert ("%2B" in response.json()["detail"]) == is_hinted
+
+
 async def test_an_operator_finds_everybodys_and_names_the_merchant_of_a_reference(
     operator: Caller, market: Market
 ) -> None:

@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from cashback.processes.api.problems import known_problems
 from cashback.processes.api.reference.document import Operation, read
 from cashback.processes.api.reference.operations import may_come
-from cashback.processes.api.reference.problems import known_problems
 from tests.contract.rest.golden import document
 
 ABOUT_BODIES: Final = {"json_malformed", "json_member_repeated", "body_too_large", "media_type_unsupported"}

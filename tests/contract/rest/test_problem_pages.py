@@ -6,10 +6,10 @@ from typing import Final
 import pytest
 
 from cashback.kernel.problem import PAGES
+from cashback.processes.api.problems import known_problems
 from cashback.processes.api.reference import pages_of
 from cashback.processes.api.reference.document import read
 from cashback.processes.api.reference.operations import may_come
-from cashback.processes.api.reference.problems import known_problems
 from tests.contract.rest.golden import document
 from tests.contract.rest.html import FORBIDDEN
 from tests.contract.rest.world import Caller, Rest

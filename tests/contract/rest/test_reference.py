@@ -7,11 +7,11 @@ from typing import Any, Final
 import pytest
 
 from cashback.processes.api import Guards
+from cashback.processes.api.problems import known_problems
 from cashback.processes.api.reference import FRESH_S, POLICY, Page, pages_of
 from cashback.processes.api.reference.document import read, schemas_in, slug_of
 from cashback.processes.api.reference.kinds import name_of
 from cashback.processes.api.reference.operations import may_come
-from cashback.processes.api.reference.problems import known_problems
 from tests.contract.rest.golden import document
 from tests.contract.rest.html import FORBIDDEN, Seen
 from tests.contract.rest.world import Rest

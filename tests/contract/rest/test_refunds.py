@@ -78,6 +78,26 @@ async def test_what_cannot_be_returned_is_a_problem_with_its_place(shop: Shop) -
         assert_problem(response, status, code, pointer=pointer)
 
 
+@pytest.mark.parametrize(
+    "given, pointer, said",
+    [
+        ({"purchase_reference": "B-9"}, "/amount_minor", "neither `amount_minor` nor `lines`"),
+        ({"amount_minor": "1"}, "/purchase_id", "neither `purchase_id` nor `purchase_reference`"),
+        (
+            {"purchase_reference": "B-9", "amount_minor": "1", "lines": [{"line": 1, "amount_minor": "1"}]},
+            "/amount_minor",
+            "not by both",
+        ),
+        ({"purchase_id": "pur_1", "purchase_reference": "B-9", "amount_minor": "1"}, "/purchase_id", "not by both"),
+    ],
+)
+async def test_of_two_ways_to_say_it_one_is_taken(shop: Shop, given: dict[str, Any], pointer: str, said: str) -> None:
+    """Who says neither is told what is missing, and who says both that it is one too many."""
+    refused = await shop.owner.post("/v1/refunds", a_refund(**given))
+    assert_problem(refused, 422, "field_invalid", pointer=pointer)
+    assert said in refused.json()["detail"]
+
+
 async def test_a_refund_before_its_purchase_is_parked_and_listed(shop: Shop) -> None:
     """Until the purchase comes; a merchant sees its own."""
     body = a_refund(purchase_reference="B-1", amount_minor="1999")
@@ -161,3 +181,18 @@ async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, opera
     for forbidden in (path, f"{path}/write-offs", "/v1/debts", "/v1/debts/programmes"):
         assert_problem(await shop.owner.get(forbidden), 403, "operator_only")
     assert_problem(await shop.owner.post(f"{path}/write-offs", order), 403, "operator_only")
+
+
+async def test_a_reference_that_is_taken_leads_to_the_refund_that_has_it(shop: Shop) -> None:
+    """To one that was applied and to one that waits for its purchase alike; another merchant's is nobody else's."""
+    purchase = await shop.sells()
+    waiting = a_refund(purchase_reference="not yet", amount_minor="1", reference="waiting")
+    for body in (a_refund(purchase_id=purchase["id"], amount_minor="1", reference="applied"), waiting):
+        made = (await shop.owner.post("/v1/refunds", body)).json()
+        refused = await shop.owner.post("/v1/refunds", body)
+        assert_problem(refused, 409, "refund_exists", pointer="/reference")
+        assert refused.json()["refund_id"] == made["id"]
+        shown = (await shop.owner.get(f"/v1/refunds/{made['id']}")).json()
+        assert shown["reference"] == body["reference"]
+    foreign = await shop.stranger.post("/v1/refunds", waiting)
+    assert (foreign.status_code, foreign.json()["state"]) == (201, "parked")

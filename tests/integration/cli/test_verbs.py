@@ -223,6 +223,11 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(dev: Dev, ask: Ask, cash
     listed = {key["id"]: key for key in ask("keys", "list")}
     assert (listed[made["id"]]["revoked_at"], listed[made["id"]]["label"]) == (None, "web shop")
     assert listed[revoked["id"]]["revoked_at"] is not None
+    kinds = [told["kind"] for told in (made, listed[made["id"]], revoked, again, listed[revoked["id"]])]
+    assert kinds == ["merchant", "merchant", "operator", "operator", "operator"]
+    assert not any("scope" in told for told in (made, again, *listed.values()))
+    turned = cashback("keys", "rotate", made["id"], settings=dev.settings)
+    assert ("kind" in turned.out, "scope " in turned.out) == (True, False)
     assert listed[revoked["id"]]["last_used_at"] is None
     assert made["secret"] not in cashback("keys", "list", settings=dev.settings).out
 

@@ -190,6 +190,7 @@ async def test_an_end_that_is_cut_off_says_what_is_lost(
         ending = asyncio.create_task(keys.uses.end())
 
         async def has_begun() -> bool | None:
+            """Tell whether the database was asked."""
             return database.begun > before or None
 
         await eventually(has_begun, within_s=10, what="the end asks the database")

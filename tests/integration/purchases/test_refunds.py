@@ -27,6 +27,7 @@ from cashback.purchases.model.refunds import (
     PurchaseAmbiguous,
     RefundAboveLine,
     RefundAbovePurchase,
+    RefundAnswer,
     RefundExists,
     RefundKind,
     RefundLine,
@@ -35,7 +36,7 @@ from cashback.purchases.model.refunds import (
 from cashback.purchases.service.parked_answers import as_applied
 from cashback.purchases.service.parking import PARKED_FOR
 from tests.integration.ledger.refunding import ahead_of, give_back, give_back_lines, refunded, refunds_of, standing
-from tests.integration.ledger.world import Dsns, World, buy, new_key, open_world
+from tests.integration.ledger.world import Dsns, World, buy, decoded, new_key, open_world
 
 ALIKE = """
 insert into purchases.purchases (id, merchant_id, user_id, reference, amount_minor, currency, occurred_at, received_at,
@@ -188,8 +189,9 @@ async def test_the_merchants_own_name_of_a_refund_is_a_second_wall(dsns: Dsns, w
     )
     assert isinstance(first, Recorded)
     assert isinstance(beside, Refused)
-    assert isinstance(beside.error, RefundExists)
-    assert isinstance(await refusal(world, give_back(other, 100, reference="R-1")), RefundExists)
+    assert (type(beside.error), beside.error.fields) == (RefundExists, {"pointer": "/reference"})
+    later = await refusal(world, give_back(other, 100, reference="R-1"))
+    assert (type(later), later.fields["refund_id"]) == (RefundExists, decoded(first, RefundAnswer).id)
     async with open_world(dsns) as process:
         outcomes = await asyncio.gather(
             refunds_of(world).refund_one(give_back(one, 100, reference="R-2")),
@@ -197,7 +199,8 @@ async def test_the_merchants_own_name_of_a_refund_is_a_second_wall(dsns: Dsns, w
         )
     assert sorted(isinstance(outcome, Recorded) for outcome in outcomes) == [False, True]
     [late] = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
-    assert isinstance(late.error, RefundExists)
+    [made] = [outcome for outcome in outcomes if isinstance(outcome, Recorded)]
+    assert (type(late.error), late.error.fields["refund_id"]) == (RefundExists, decoded(made, RefundAnswer).id)
 
 
 async def test_a_purchase_goes_by_its_merchants_name_unless_several_have_it(world: World) -> None:

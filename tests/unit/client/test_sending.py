@@ -130,6 +130,25 @@ async def test_what_is_as_it_was_seen_is_not_told_again(send: Sender) -> None:
 
 
 @pytest.mark.parametrize(
+    "own, said",
+    [
+        ({}, "x: so it is"),
+        ({"parameter": "limit"}, "x: so it is (limit)"),
+        ({"pointer": "/a", "errors": [{"code": "x", "detail": "so it is", "pointer": "/a"}]}, "x: so it is (/a)"),
+        (
+            {"errors": [{"code": "x", "detail": f"no {n}", "pointer": f"/{n}"} for n in range(7)]},
+            "x: no 0 (/0); no 1 (/1); no 2 (/2); no 3 (/3); no 4 (/4); and 2 more",
+        ),
+    ],
+)
+async def test_a_refusal_says_what_is_wrong_and_where(send: Sender, own: dict[str, object], said: str) -> None:
+    """Each mistake with its place, as many as can be read at a glance; the others are counted."""
+    with pytest.raises(ApiProblem) as refused:
+        await send(Server(httpx.Response(422, json={**problem(422, "x").json(), **own})))
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         httpx.Response(201, json={"id": "usr_1"}),

@@ -13,8 +13,9 @@ from litestar import Request
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from cashback.kernel.clock import monotonic_s
-from cashback.kernel.http.body import JsonMalformed, UnsupportedMediaType
+from cashback.kernel.http.body import JsonMalformed
 from cashback.kernel.http.lines import Line, LineBounds, LineTooLarge, batches_of_lines, check_lines, whole_line
+from cashback.kernel.http.media import UnsupportedMediaType
 from cashback.kernel.lifecycle import bounds as server
 from cashback.kernel.lifecycle.probe import serve_asgi
 from cashback.processes.embedded import HOST, free_port

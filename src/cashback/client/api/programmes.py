@@ -96,7 +96,7 @@ def show_programme(*, currency: str | None = None, if_none_match: str | None = N
 
 
 def show_one_programme(programme_id: str, *, if_none_match: str | None = None) -> Call[structs.ProgrammeAnswer]:
-    """One programme.
+    """One programme by its id, in force or ended.
 
     Return a programme and what is left of its budgets, also when it has ended.
     """

@@ -1607,6 +1607,26 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Which header, or part of the path or query."""
     errors: list[Mistake] | UnsetType = UNSET
     """All that is wrong, where that is several things."""
+    key_id: str | UnsetType = UNSET
+    """With `api_key_ended`: the key that replaced it, or the one that has ended."""
+    last: str | UnsetType = UNSET
+    """With `rate_absurd`: the rate before it, as a fraction."""
+    left_minor: str | UnsetType = UNSET
+    """With `refund_above_line`: what is left of the line, in minor units. With `refund_above_purchase`: what is left of the purchase, in minor units. With `budget_too_small`: what the campaign's budget holds, in minor units. With `debit_above_rest`: what is left of the cashback, in minor units. With `budget_below_reserved`: what can be withdrawn, in minor units."""
+    next: str | UnsetType = UNSET
+    """With `rate_absurd`: the rate after it, as a fraction."""
+    problems: list[Finding] | UnsetType = UNSET
+    """With `ruleset_invalid`: all that a lint finds, each with code, severity, pointer and words."""
+    purchase_id: str | UnsetType = UNSET
+    """With `purchase_exists`: the purchase that has the reference."""
+    refund_id: str | UnsetType = UNSET
+    """With `refund_exists`: the refund that has the reference."""
+    retry_after_s: int | UnsetType = UNSET
+    """With `rate_limited`: after how many seconds the same request will do."""
+    ruleset_id: str | UnsetType = UNSET
+    """With `window_overlaps`: the version that has this time already."""
+    scope: str | UnsetType = UNSET
+    """With `scope_missing`: the scope that the key would have to be made for."""
 
 
 class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):

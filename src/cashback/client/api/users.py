@@ -100,7 +100,7 @@ def change_user(
 def list_cashback(
     user_id: str, *, order: structs.Order | None = None, limit: int | None = None, cursor: str | None = None
 ) -> Call[structs.CashbackPage]:
-    """A user's cashback, newest first.
+    """Cashback of one user, newest first.
 
     Return one page in the order in which they were decided; a merchant sees only what was earned with it.
 

@@ -143,6 +143,10 @@ class ApiKeyAuth:
 
 
 def _secret_in(presented: bytes) -> str | None:
-    """Return the secret that the header has, or None; the case of its scheme does not matter (RFC 9110, 11.1)."""
-    scheme, _, secret = presented.partition(b" ")
+    """Return the secret that the header has, or None.
+
+    The case of its scheme does not matter, nor how many spaces follow it (RFC 9110, 11.1 and 11.4).
+    """
+    scheme, _, told = presented.partition(b" ")
+    secret = told.lstrip(b" ")
     return secret.decode() if scheme.lower() == b"bearer" and secret.isascii() else None

@@ -11,13 +11,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.exceptions.http_exceptions import HTTPException, RequestEntityTooLarge
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty
 
 from cashback.kernel import instants
 from cashback.kernel.errors import Invalid, Rejected
 from cashback.kernel.http.contents import NUL_IN_JSON, out_of_range, pointer_of, unstorable_in_turns
 from cashback.kernel.http.faults import Fault, fault_told, faults_in_turns
+from cashback.kernel.http.media import check_json
 from cashback.kernel.http.nesting import depth_in_turns
 from cashback.kernel.http.repeated import is_each_named_once, named_twice
 from cashback.kernel.http.turns import LargeBodies, Steps, at_once
@@ -26,22 +27,15 @@ from cashback.kernel.mistakes import MISTAKES_MAX, gathered
 _TEXT_MAX: Final = 300
 _DEPTH_MAX: Final = 64
 
-JSON: Final = "application/json"
-"""What a body is: others that end in `+json` have rules of their own, which nobody here would keep."""
-
 LARGE_BYTES: Final = 2**16
 """What is larger is read step by step, one body at a time; most routes take no such body."""
 
 LARGE_BODIES: Final = "cashback.large_bodies"
 """Where a request's scope has the `LargeBodies` of its process."""
 
+_NOTHING: Final = b"{}"
+
 F = TypeVar("F")
-
-
-class UnsupportedMediaType(HTTPException):
-    """The body is of a kind that no route takes."""
-
-    status_code = 415
 
 
 class JsonMalformed(Rejected):
@@ -69,12 +63,12 @@ class JsonRequest(Request[Any, Any, Any]):
     """A request whose body, where its route has one, is strict JSON."""
 
     async def body(self) -> bytes:
-        """Return the whole body; calling it again returns the same.
+        """Return the whole body, or `{}` where it may be left out and is; calling it again returns the same.
 
         Raises:
             UnsupportedMediaType: its headers say that it is no JSON, or that it is compressed.
             RequestEntityTooLarge: it has more bytes than the route allows.
-            JsonMalformed: it is missing, or the caller went away before its end.
+            JsonMalformed: it is missing, though it has to say something, or the caller went away before its end.
         """
         if self._body is Empty:
             self._body = await self._read()
@@ -101,8 +95,9 @@ class JsonRequest(Request[Any, Any, Any]):
 
     async def _read(self) -> bytes:
         """Read to the end, and no further than allowed."""
-        if self.route_handler.parsed_data_field is not None:
-            _check_media_type(self.headers.get("content-type", ""), self.headers.get("content-encoding", ""))
+        wanted = self.route_handler.parsed_data_field
+        if wanted is not None:
+            check_json(self.headers.get("content-type", ""), self.headers.get("content-encoding", ""))
         most = self.route_handler.resolve_request_max_body_size() or 0
         if (self.content_length or 0) > most:
             raise _too_large(most)
@@ -118,31 +113,16 @@ class JsonRequest(Request[Any, Any, Any]):
             if size > most:
                 raise _too_large(most)
             has_more = message.get("more_body", False)
-        if not size and self.route_handler.parsed_data_field is not None:
+        if size or wanted is None:
+            return b"".join(parts)
+        if not may_be_left_out(wanted.annotation):
             raise JsonMalformed("the body is missing")
-        return b"".join(parts)
+        return _NOTHING
 
 
-def is_called(media_type: str, kind: str) -> bool:
-    """Tell whether a `Content-Type` is `kind` and nothing more, in UTF-8 if it says in what (RFC 8259, section 8.1).
-
-    >>> is_called("Application/JSON; charset=UTF-8", "application/json"), is_called("a/b; charset=latin1", "a/b")
-    (True, False)
-    """
-    named, *parameters = [part.strip().lower() for part in media_type.split(";")]
-    return named == kind and {*parameters} <= {"", "charset=utf-8", 'charset="utf-8"'}
-
-
-def _check_media_type(media_type: str, encoding: str) -> None:
-    """Return when a body that calls itself so is plain JSON; one that says nothing is taken for it (RFC 9110, 8.3).
-
-    Raises:
-        UnsupportedMediaType: it is not.
-    """
-    if media_type.strip() and not is_called(media_type, JSON):
-        raise UnsupportedMediaType(f"the body must be {JSON}")
-    if encoding.strip().lower() not in ("", "identity"):
-        raise UnsupportedMediaType("the body must not be compressed")
+def may_be_left_out(kind: Any) -> bool:  # noqa: ANN401  # as `decode_body`
+    """Tell whether a body of this kind need not be there: it has no member that anybody could have meant to send."""
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct) and not kind.__struct_fields__
 
 
 def decode_body(body: bytes, kind: Any, *, called: str = "the body") -> Any:  # noqa: ANN401  # whatever the handler asks for

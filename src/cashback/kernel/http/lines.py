@@ -16,7 +16,8 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIType
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.http.body import JsonMalformed, UnsupportedMediaType, is_called
+from cashback.kernel.http.body import JsonMalformed
+from cashback.kernel.http.media import UnsupportedMediaType, is_called
 from cashback.kernel.lifecycle.bounds import LINES_MEDIA_TYPE
 
 Line: TypeAlias = tuple[int, bytes]

@@ -28,6 +28,10 @@ _NAME_MAX: Final = 100
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]*")
 """A whole number; the framework takes `5.0` and `1e1` for one as well, and `1_0` in a path."""
 
+_BLANK_FOR_PLUS: Final = re.compile(r"[0-9]:[0-9]{2}(?:\.[0-9]{1,9})? [0-9]{2}:?[0-9]{2}\Z")
+_WRITE_PLUS: Final = "; in a query its + is written %2B, and stands for a blank otherwise"
+"""What an instant looks like whose offset is east of Greenwich and was not encoded, and what is said of it."""
+
 _SLASH: Final = b"%2f"
 _NO_ID: Final = "\ufffd"
 """What bytes that are no text become in a path: no id has it."""
@@ -150,7 +154,7 @@ def _wrong(values: list[str], parameter: _Known | None) -> str | None:
     if not values[0].isprintable():
         return "a parameter is of printable characters"
     if parameter.is_instant and not _is_instant(values[0]):
-        return instants.WANTED
+        return instants.WANTED + (_WRITE_PLUS if _BLANK_FOR_PLUS.search(values[0]) else "")
     if parameter.is_number and not _NUMBER.fullmatch(values[0]):
         return "a whole number is written in digits alone, without zeros before them"
     return None

@@ -62,7 +62,7 @@ async def show_programme(
 @get(
     "/v1/programmes/{programme_id:str}",
     operation_id="showOneProgramme",
-    summary="One programme",
+    summary="One programme by its id, in force or ended",
     tags=["Programmes"],
     response_headers=[TAG_HEADER],
     responses=tagged_problems(403, 404),

@@ -6,10 +6,7 @@ from typing import Final
 from cashback.kernel.http import Principal, expanded
 
 WITH_PURCHASES: Final = ("cashback", "refunds")
-"""What a list tells with each purchase when it is asked to."""
-
-WITH_ONE: Final = ("refunds",)
-"""The same of a single purchase, whose cashback is told in any case."""
+"""What is told with a purchase when it is asked for; a single one tells its cashback in any case."""
 
 
 def expansion(principal: Principal, text: str | None, *, known: Sequence[str]) -> frozenset[str]:

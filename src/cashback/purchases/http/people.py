@@ -152,7 +152,7 @@ async def show_user(
 @get(
     "/v1/users/{user_id:str}/cashback",
     operation_id="listCashback",
-    summary="A user's cashback, newest first",
+    summary="Cashback of one user, newest first",
     tags=["Users"],
     responses=problems(404),
 )

@@ -10,7 +10,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cashback.kernel.http import IdempotencyKey, Reference, principal_of, problems
 from cashback.kernel.money import Amount
-from cashback.purchases.http.asking import WITH_ONE, expansion
+from cashback.purchases.http.asking import WITH_PURCHASES, expansion
 from cashback.purchases.http.commands import answer, asked_by, command_route, merchant_of
 from cashback.purchases.model import Line, NewPurchase, NotYours, PurchaseAnswer
 from cashback.purchases.service import Lists, Purchases, PurchaseStories, PurchaseStory
@@ -22,7 +22,10 @@ WithRefunds = Annotated[
     QueryParameter(
         name="expand",
         max_length=100,
-        description="What to tell with it: `refunds`, the first 20, which needs `refunds:read` as well.",
+        description=(
+            "What to tell with it, separated by commas: `refunds`, the first 20, which needs `refunds:read` as well;"
+            " `cashback`, which it tells in any case."
+        ),
     ),
 ]
 
@@ -92,9 +95,9 @@ async def show_purchase(
 ) -> PurchaseStory:
     """Return a purchase as it was recorded, and everything that became of it; a merchant sees its own."""
     principal = principal_of(request)
-    wanted = expansion(principal, expand, known=WITH_ONE)
+    wanted = expansion(principal, expand, known=WITH_PURCHASES)
     story = await purchase_stories.purchase(purchase_id, merchant_id=principal.merchant_id)
-    return await lists.with_refunds(story) if wanted else story
+    return await lists.with_refunds(story) if "refunds" in wanted else story
 
 
 def command_of(request: Request[Any, Any, Any], body: PurchaseBody, key: str) -> NewPurchase:

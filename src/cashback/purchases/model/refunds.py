@@ -157,7 +157,7 @@ class LineUnknown(Invalid):
 
 
 class RefundExists(Conflict):
-    """The merchant's name for the refund stands for another one already."""
+    """The merchant's name for the refund stands for another one; `refund_id` tells which, once that can be seen."""
 
     code = "refund_exists"
 

@@ -93,7 +93,9 @@ def decode_parts(document: bytes | None) -> tuple[RefundLine, ...] | None:
 
 def _problem_of_purchase(refund: NewRefund) -> Rejected | None:
     """Return what is wrong with how a refund names its purchase."""
-    if (refund.purchase_id is None) == (refund.purchase_reference is None):
+    if refund.purchase_id is None and refund.purchase_reference is None:
+        return FieldInvalid("neither `purchase_id` nor `purchase_reference` names the purchase", pointer="/purchase_id")
+    if refund.purchase_id is not None and refund.purchase_reference is not None:
         return FieldInvalid("name the purchase by its id or by your reference, not by both", pointer="/purchase_id")
     is_purchase = refund.purchase_id is None or is_id(refund.purchase_id, "pur")
     is_whose = refund.purchase_reference is None or refund.merchant_id is not None
@@ -106,7 +108,9 @@ def _problem_of_purchase(refund: NewRefund) -> Rejected | None:
 
 def _problem_of_parts(refund: NewRefund) -> Rejected | None:
     """Return what is wrong with what a refund returns."""
-    if (refund.lines is None) == (refund.amount_minor is None):
+    if refund.lines is None and refund.amount_minor is None:
+        return FieldInvalid("neither `amount_minor` nor `lines` says what is returned", pointer="/amount_minor")
+    if refund.lines is not None and refund.amount_minor is not None:
         return FieldInvalid("say what is returned by lines or by amount, not by both", pointer="/amount_minor")
     if refund.amount_minor is not None:
         return problem_of_amount(refund.amount_minor, "/amount_minor", least=1)

@@ -47,7 +47,7 @@ class Refunding:
         # Asked once the cashbacks are locked: whoever else returned something of them has said so by now.
         known = await idempotency.known(tx, [owned_key(command) for command in commands])
         names = [name for command, one in zip(commands, found, strict=True) if (name := _name(command, one))]
-        taken = dict.fromkeys(await refunds.taken(tx, names)) if names else {}
+        taken: dict[refunds.Name, str | None] = {**await refunds.taken(tx, names)} if names else {}
         course = Course(list(bought.values()), self._locked)
         refusals: list[Rejected | None] = []
         for command, one in zip(commands, found, strict=True):
@@ -99,14 +99,18 @@ class Refunding:
         ]
 
     def _refusal(
-        self, command: NewRefund, found: Found, course: Course, taken: dict[refunds.Name, None]
+        self, command: NewRefund, found: Found, course: Course, taken: dict[refunds.Name, str | None]
     ) -> Rejected | None:
-        """Return why a refund that was never made cannot be made, or count it."""
+        """Return why a refund that was never made cannot be made, or count it.
+
+        What `taken` names stands for is told by its id; one of this very batch has none yet.
+        """
         if isinstance(found, Rejected):
             return found
         name = _name(command, found)
         if name in taken:
-            return RefundExists("this name stands for another refund", pointer="/reference")
+            seen = {} if taken[name] is None else {"refund_id": taken[name]}
+            return RefundExists("this name stands for another refund", pointer="/reference", **seen)
         refusal = None if found is None else course.admit(command, found)
         if refusal is None:
             self._purchases[owned_key(command)] = found

@@ -66,25 +66,29 @@ async def close_parking(tx: Tx, merchant_ids: Sequence[str]) -> None:
     )
 
 
-async def taken(tx: Tx, names: Sequence[Name]) -> set[Name]:
-    """Return which of these names stand for a refund already, parked ones included."""
+async def taken(tx: Tx, names: Sequence[Name]) -> dict[Name, str]:
+    """Return which of these names stand for a refund already, and its id: of one that was applied, or that is parked.
+
+    One that had waited when another got its name was refused, and stays behind that one.
+    """
     cursor = await tx.execute(
         """
         with named as (
             select merchant_id, reference
             from unnest(%(merchants)b::text[], %(references)b::text[]) as named (merchant_id, reference)
         )
-        select merchant_id, reference
+        select merchant_id, reference, id, true as is_applied
         from named
         join purchases.refunds using (merchant_id, reference)
-        union
-        select merchant_id, reference
+        union all
+        select merchant_id, reference, id, false
         from named
         join purchases.parked_refunds using (merchant_id, reference)
+        order by is_applied
         """,
         _named(names),
     )
-    return {(row[0], row[1]) for row in await cursor.fetchall()}
+    return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
 
 
 async def applied(tx: Tx, names: Sequence[Name]) -> set[Name]:

@@ -25,13 +25,13 @@ from litestar.params import PathParameter
 
 from cashback.kernel.problem import PAGES, title_of
 from cashback.processes.api.openapi import has_already, made_once, published_of
+from cashback.processes.api.problems import known_problems
 from cashback.processes.api.reference.document import DOCS, read
 from cashback.processes.api.reference.frame import PROBLEMS, STYLE, Frame
 from cashback.processes.api.reference.members import SCHEMAS
 from cashback.processes.api.reference.operations import Operations
 from cashback.processes.api.reference.overview import guide, overview_of, schemas_of
 from cashback.processes.api.reference.problem_pages import list_of_all, page_of, page_of_status, statuses_of_framework
-from cashback.processes.api.reference.problems import known_problems
 
 POLICY: Final = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """What a page may do (Content Security Policy): be seen, in our style."""

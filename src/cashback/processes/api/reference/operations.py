@@ -6,11 +6,11 @@ from http import HTTPStatus
 from typing import Final
 
 from cashback.kernel.problem import PAGES
+from cashback.processes.api.problems import KnownProblem
 from cashback.processes.api.reference.document import Answer, Api, Content, Operation, Parameter, Tag
 from cashback.processes.api.reference.frame import PROBLEMS, heading, listed_operations, method
 from cashback.processes.api.reference.markup import Html, element, joined, marked, paragraphs
 from cashback.processes.api.reference.members import Members, parameters
-from cashback.processes.api.reference.problems import KnownProblem
 from cashback.processes.api.reference.samples import JSON, samples_of
 
 _PLACES: Final = {"path": "Path", "query": "Query", "header": "Headers"}

@@ -6,10 +6,10 @@ from http import HTTPStatus
 from typing import Final
 
 from cashback.kernel.problem import PAGES, title_of
+from cashback.processes.api.problems import KnownProblem
 from cashback.processes.api.reference.document import Api
 from cashback.processes.api.reference.frame import PROBLEMS, method
 from cashback.processes.api.reference.markup import Html, element, joined, marked, paragraphs, sentence
-from cashback.processes.api.reference.problems import KnownProblem
 
 _OF_STATUS: Final = re.compile(r"http_(4[0-9]{2})")
 _AGAIN: Final = (

@@ -22,10 +22,10 @@ def finished(app: Litestar) -> dict[str, Any]:
     """Return the document of an application, the same in every process of one release."""
     # The framework keeps its own: a copy is changed.
     document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
-    publish_patterns(document)
     _free_bodies(document, _unneeded(app))
     add_extensions(document, known_problems())
     add_headers(document)
+    publish_patterns(document)
     add_links(document, makes=_makes(app))
     add_examples(document, recorded_examples())
     return document

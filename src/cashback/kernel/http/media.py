@@ -17,6 +17,8 @@ class UnsupportedMediaType(HTTPException):
 def is_called(media_type: str, kind: str) -> bool:
     """Tell whether a `Content-Type` is `kind` and nothing more, in UTF-8 if it says in what (RFC 8259, section 8.1).
 
+    That RFC knows no other parameters; refusing them is our own rule, for what they say would not be heeded.
+
     >>> is_called("Application/JSON; charset=UTF-8", "application/json"), is_called("a/b; charset=latin1", "a/b")
     (True, False)
     """

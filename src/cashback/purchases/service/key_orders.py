@@ -9,14 +9,13 @@ and those of one process wait for each other before they take a connection, whic
 revocation waits for one that makes a key at most: it goes before all others that wait to make one.
 
 Nobody locks everybody out: an operator's key that makes others is revoked, or replaced by one that ends sooner, only
-where another one goes on: for `LASTS_FOR` from now at least, or no less long than the one that is taken away would
-have. Within a day whoever holds it makes one more. A key that was replaced goes on for the overlap alone, and does not
-count.
+where another one goes on for no less long. Since no key makes one that ends after itself, those that end lead to no
+other way in. A key that was replaced goes on for the overlap alone, and does not count.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -50,9 +49,6 @@ from cashback.purchases.store import api_keys as store
 
 KEEPING: Final = "keys:write"
 """The scope of whoever makes, replaces and revokes keys over REST."""
-
-LASTS_FOR: Final = timedelta(days=1)
-"""A key that ends sooner than so far from now is not relied on to make the next one."""
 
 _Making: TypeAlias = Callable[[Tx, datetime], Awaitable[tuple[ApiKey, Secret]]]
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
@@ -176,8 +172,8 @@ class KeyOrders:
             end = min(filter(None, (old.key.expires_at, last)), default=None)
         else:
             end = end_within(asked.expires_at, last=last)
-        if end is not None and end < _needed_until(old.key, now):
-            await _not_the_last(tx, old.key, now)
+        if end is not None and (old.key.expires_at is None or end < old.key.expires_at):
+            await _not_the_last(tx, old.key)
         return await self._keys.replace(
             tx, old, overlap_s=asked.overlap_s, expires_at=end, now=now, created_by=by.key_id
         )
@@ -191,7 +187,7 @@ class KeyOrders:
         await _asking(tx, by, now)
         key = (await _seen(tx, key_id, by)).key
         if key.is_live(now):
-            await _not_the_last(tx, key, now)
+            await _not_the_last(tx, key)
         revoked = await store.revoke(tx, key_id, at=now)
         return told(key if revoked is None else revoked)
 
@@ -221,20 +217,15 @@ async def _seen(tx: Tx, key_id: str, by: Principal) -> Opened:
     return found
 
 
-def _needed_until(key: ApiKey, now: datetime) -> datetime:
-    """Return until when another key has to go on for this one to be dispensable: a day, or for as long as it would."""
-    return min(filter(None, (now + LASTS_FOR, key.expires_at)))
-
-
-async def _not_the_last(tx: Tx, key: ApiKey, now: datetime) -> None:
-    """Return when a live key may be taken away without nobody being left who makes another one.
+async def _not_the_last(tx: Tx, key: ApiKey) -> None:
+    """Return when a live key may be taken away, since another one makes keys for as long as it would have.
 
     Raises:
-        ApiKeyLast: it is an operator's that makes keys, and no other one goes on for long enough.
+        ApiKeyLast: it is an operator's that makes keys, and no other one goes on for as long.
     """
     is_keeper = key.merchant_id is None and (key.scopes is None or KEEPING in key.scopes)
-    if is_keeper and not await store.has_other(tx, key.id, scope=KEEPING, until=_needed_until(key, now)):
-        raise ApiKeyLast(f"no other operator's key that goes on for a day was made for {KEEPING}: make one first")
+    if is_keeper and not await store.has_other(tx, key.id, scope=KEEPING, until=key.expires_at):
+        raise ApiKeyLast(f"no other operator's key for {KEEPING} goes on for as long: make one first")
 
 
 async def _room(tx: Tx, merchant_id: str | None, now: datetime) -> None:

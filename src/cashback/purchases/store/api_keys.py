@@ -149,8 +149,10 @@ async def count_live(tx: Tx, merchant_id: str | None, *, at: datetime) -> int:
     return 0 if row is None else int(row[0])
 
 
-async def has_other(tx: Tx, key_id: str, *, scope: str, until: datetime) -> bool:
+async def has_other(tx: Tx, key_id: str, *, scope: str, until: datetime | None) -> bool:
     """Tell whether an operator's key beside this one opens something until then at least, and was made for `scope`.
+
+    Without an end it has to go on for ever.
 
     One that was replaced is none: it goes on for the overlap alone, however long that is.
     """
@@ -162,7 +164,7 @@ async def has_other(tx: Tx, key_id: str, *, scope: str, until: datetime) -> bool
             where scope = 'operator'
               and id <> %(id)s
               and revoked_at is null
-              and (expires_at is null or expires_at >= %(until)s)
+              and (expires_at is null or expires_at >= %(until)s::timestamptz)
               and (scopes is null or %(scope)s = any (scopes))
               and not exists (select from purchases.api_keys as successor where successor.replaces = other.id)
         )

@@ -1,12 +1,12 @@
 """Ids carry their kind, are unique, and are recognised only in their exact shape."""
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from cashback.kernel.ids import is_id, new_id
+from tests.support.forked import said_by_fork
 
 
 def test_a_new_id_is_recognised_by_its_own_kind_only() -> None:
@@ -61,16 +61,7 @@ def test_threads_share_no_id() -> None:
 def test_a_forked_process_does_not_use_what_was_drawn_before() -> None:
     """Both would give out the same random bits."""
     new_id("evt")
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            os.write(writing, new_id("evt").encode())
-        finally:  # whatever happens, it runs no other test
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    theirs = os.read(reading, 64).decode()
-    os.close(reading)
-    os.close(writing)
+    theirs = said_by_fork(lambda: new_id("evt"))
     assert is_id(theirs, "evt")
     assert theirs[-16:] != new_id("evt")[-16:]
 

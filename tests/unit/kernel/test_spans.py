@@ -1,12 +1,12 @@
 """Spans: parents unbroken, batches linked, traces sampled as a whole, and nothing made where nobody listens."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from cashback.kernel.telemetry import Kind, Span, batch, current_traceparent, heir_of, record_with, span, trace
 from cashback.kernel.telemetry.context import is_sampled, is_wellformed, new_context, new_trace_id, span_of, trace_of
+from tests.support.forked import said_by_fork
 
 ONE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 OTHER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -104,16 +104,7 @@ def test_without_anybody_who_listens_ids_are_made_and_nothing_else() -> None:
 
 def test_a_forked_process_begins_traces_of_its_own() -> None:
     """What ids of traces come from is seeded anew by a fork, or both would go on in the same order."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            os.write(writing, new_context(new_trace_id(), is_sampled=True).encode())
-        finally:  # whatever happens, it runs no other test
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    theirs = os.read(reading, 64).decode()
-    os.close(reading)
-    os.close(writing)
+    theirs = said_by_fork(lambda: new_context(new_trace_id(), is_sampled=True))
     ours = new_context(new_trace_id(), is_sampled=True)
     assert is_wellformed(theirs)
     assert is_wellformed(ours)

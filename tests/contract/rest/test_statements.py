@@ -53,6 +53,22 @@ async def test_a_statement_as_csv(world: World, operator: Caller) -> None:
     assert [row["row"] for row in rows] == ["opening"] * 2 + ["line"] * 6 + ["closing"] * 2
 
 
+async def test_the_instants_of_a_statement_are_written_alike_in_json_and_csv(world: World, operator: Caller) -> None:
+    """Character for character, whatever offset the period was asked for with: whoever joins the two has one key."""
+    user, path = await earner(world), "/v1/users/{}/statement"
+    period = {"from": "2026-03-01T05:30:00+05:30", "to": PERIOD["to"]}
+    told = (await operator.get(path.format(user.id), params={**period, "limit": "100"})).json()
+    text = (await operator.get(path.format(user.id), params={**period, "format": "csv"})).text
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    lines = {line["position"]: line for line in told["money_lines"] + told["token_lines"]}
+    ends = {"opening": told["since"], "closing": told["until"]}
+    assert len(rows) == len(lines) + 4
+    for row in rows:
+        line = lines[row["position"]] if row["row"] == "line" else {"at": ends[row["row"]], "effective_at": None}
+        assert (row["at"], row["effective_at"]) == (line["at"], line["effective_at"] or "")
+        assert row["at"].endswith("Z")
+
+
 async def test_balances_of_the_past(world: World, operator: Caller) -> None:
     """By one of the two times: the first purchase was made before it was recorded."""
     user, path = await earner(world), "/v1/users/{}/balance-at"

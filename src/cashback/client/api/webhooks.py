@@ -154,7 +154,7 @@ def show_webhook_delivery(delivery_id: str) -> Call[structs.DeliveryWithTries]:
 
 def replay_webhook_delivery(
     delivery_id: str, body: structs.NothingBody | None = None, *, idempotency_key: str
-) -> Call[structs.DeliveryStory]:
+) -> Call[structs.DeliveryWithTries]:
     """Make a delivery once more.
 
     Post the same bytes under the same `webhook-id` again, tried as at first; the answer is the new delivery.
@@ -162,7 +162,7 @@ def replay_webhook_delivery(
     return Call(
         method="POST",
         path=path("/v1/webhooks/deliveries/{delivery_id}/replay", delivery_id=delivery_id),
-        answer=structs.DeliveryStory,
+        answer=structs.DeliveryWithTries,
         body=body,
         headers=headers(("Idempotency-Key", idempotency_key)),
     )

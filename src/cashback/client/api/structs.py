@@ -2456,16 +2456,16 @@ class State(Word):
     REVERSED = "reversed"
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of what was written down from `since` on and before `until`; `next_cursor` is null on the last one.
+class Statement(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """One page of what was written down from `from` on and before `to`; `next_cursor` is null on the last one.
 
     `is_before_first` says that the user's first movement is later than the whole period.
     """
 
     user_id: str
     """A user's id, `usr_...`."""
-    since: datetime
-    until: datetime
+    from_: datetime
+    to: datetime
     is_before_first: bool
     money: list[Figure]
     tokens: list[Figure]

@@ -49,9 +49,7 @@ from cashback.client.api import structs
 from cashback.client.calls import Call, headers, path, query
 
 '''
-PACKAGE: Final = (
-    '"""The operations of the API by tag, and their structs: generated from docs/openapi.json, never edited."""\n'
-)
+PACKAGE: Final = '"""The operations of the API by tag, and their structs: generated from docs/openapi.json."""\n'
 
 Schema: TypeAlias = dict[str, Any]
 _SCALARS: Final = {"string": "str", "integer": "int", "boolean": "bool", "null": "None", None: "object"}
@@ -69,16 +67,14 @@ class Types:
         self.schemas: dict[str, Schema] = document["components"]["schemas"]
         if places := [key for key in self.schemas if "_" in key]:
             raise ValueError(f"no two schemas have one name; name them by what each is: {places}")
-        bodies = (one.get("requestBody", {}) for _, _, one in operations_of(document))
-        self.asked = frozenset(self._reached(bodies))
+        self.asked = frozenset(self._reached(one.get("requestBody", {}) for _, _, one in operations_of(document)))
 
     def _reached(self, found: Iterator[Schema]) -> set[str]:
         """Return the keys of all schemas that what was found refers to, however deep."""
         reached: set[str] = set()
         waiting = [key for one in found for key in references(one)]
         while waiting:
-            key = waiting.pop()
-            if key not in reached:
+            if (key := waiting.pop()) not in reached:
                 reached.add(key)
                 waiting += references(self.schemas[key])
         return reached
@@ -180,10 +176,8 @@ def operation_text(types: Types, method: str, template: str, operation: Schema) 
     if JSON_TYPE not in (kinds := contents_of(operation)):
         call.append(f"answer_as={next(iter(kinds)).partition(';')[0]!r}")
     if body := operation.get("requestBody"):
-        arguments.append(f"body: {body_text(types, body)}")
-        call.append("body=body")
-        if JSON_TYPE not in body["content"]:
-            call.append(f"content_type={next(iter(body['content']))!r}")
+        argument, sent = body_texts(types, body, is_new=not of["path"])
+        arguments, call = [*arguments, argument], [*call, sent]
     # Two ids are two texts, which nobody is to exchange.
     named = arguments if len(of["path"]) > 1 else []
     placed = [] if named else arguments
@@ -212,16 +206,22 @@ def contents_of(operation: Schema) -> Schema:
 
 def answer_text(types: Types, operation: Schema) -> str:
     """Return the type of the good answer, as JSON where it may be that."""
-    contents = contents_of(operation)
-    told = contents.get(JSON_TYPE) or next(iter(contents.values()))
+    told = (contents := contents_of(operation)).get(JSON_TYPE) or next(iter(contents.values()))
     return types.annotation(told["schema"], within="structs.")
 
 
-def body_text(types: Types, body: Schema) -> str:
-    """Return the type of a body; one that is no JSON is sent as the bytes that it is."""
+def body_texts(types: Types, body: Schema, *, is_new: bool) -> tuple[str, str]:
+    """Return a body as an argument and as it is sent, as the bytes that it is where that is no JSON.
+
+    Nobody has to say one that may be left out, nor one whose members all may, where what it tells of `is_new`.
+    """
     if JSON_TYPE not in body["content"]:
-        return "bytes"
-    return types.annotation(body["content"][JSON_TYPE]["schema"], within="structs.", is_asked=True)
+        return "body: bytes", f"body=body, content_type={next(iter(body['content']))!r}"
+    written = types.annotation(body["content"][JSON_TYPE]["schema"], within="structs.", is_asked=True)
+    form = types.schemas.get(written.removeprefix("structs."), {"required": True})
+    if body.get("required") and (form.get("required") or not is_new):
+        return f"body: {written}", "body=body"
+    return f"body: {written} | None = None", f"body=body or {written}()" if body.get("required") else "body=body"
 
 
 def named_argument(types: Types, parameter: Schema) -> str:

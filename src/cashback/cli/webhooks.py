@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import click
+from msgspec import UNSET
 
 from cashback.cli.api import (
     after_option,
@@ -26,7 +27,7 @@ from cashback.cli.output import json_option, print_facts, print_json, print_reco
 from cashback.kernel.config import load
 
 if TYPE_CHECKING:
-    from cashback.client.api.structs import DeliveryStory
+    from cashback.client.api.structs import DeliveryStory, DeliveryWithTries
 
 _OF_ONE: Final = "whd_"
 _STATES: Final = ["due", "claimed", "delivered", "failed"]
@@ -110,12 +111,7 @@ def show(id_: str, as_json: bool) -> None:  # noqa: FBT001  # as above
     if not id_.startswith(_OF_ONE):
         print_answer("endpoint", ask(webhooks.show_webhook_endpoint(id_)), as_json=as_json)
         return
-    told = ask(webhooks.show_webhook_delivery(id_))
-    if as_json:
-        print_json(told)
-        return
-    print_facts("delivery", facts(told.delivery))
-    print_told("tries", told.tries, as_json=False)
+    _print_delivery(ask(webhooks.show_webhook_delivery(id_)), as_json=as_json)
 
 
 @webhook.command(short_help="Show what signs; that is written down.")
@@ -230,7 +226,7 @@ def replay(  # as above
         if any((since, until, types, states, dry_run)):
             raise click.UsageError("a delivery is replayed as it is: no span, type or state goes with it")
         call = webhooks.replay_webhook_delivery(id_, structs.NothingBody(), idempotency_key=key)
-        print_answer("delivery", ask(call), as_json=as_json)
+        _print_delivery(ask(call), as_json=as_json)
         return
     if since is None or until is None:
         raise click.UsageError("say --since and --until: deliveries of an endpoint are replayed by a span of time")
@@ -281,3 +277,13 @@ def _row(delivery: "DeliveryStory") -> dict[str, object]:
         "next_try_at": told["due_at"] if told["state"] == "due" else None,
         **{name: told[name] for name in ("ended_at", "replay_of")},
     }
+
+
+def _print_delivery(told: "DeliveryWithTries", *, as_json: bool) -> None:
+    """Print a delivery, for people with its tries as a table; an answer of before they were told has none."""
+    if as_json:
+        print_json(told)
+        return
+    print_facts("delivery", facts(told, but=("tries",)))
+    if told.tries is not UNSET:
+        print_told("tries", told.tries, as_json=False)

@@ -30,3 +30,12 @@ def in_utc(instant: datetime | None) -> datetime | None:
     '2026-03-01 12:00:00+00:00'
     """
     return instant.astimezone(UTC) if instant is not None and is_in_range(instant) else instant
+
+
+def as_told(instant: datetime) -> str:
+    """Return an instant as every document tells it, whatever its form: in UTC, with `Z` (RFC 3339, section 5.6).
+
+    >>> as_told(datetime.fromisoformat("2026-03-01T14:00:00.5+02:00"))
+    '2026-03-01T12:00:00.500000Z'
+    """
+    return instant.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

@@ -191,16 +191,26 @@ class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None = None
 
 
-class AttemptStory(msgspec.Struct, frozen=True, kw_only=True):
-    """A try as it is told."""
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """How a try went: the `status` of an answer and the beginning of its words, or the `error` that kept it from us."""
 
-    number: int
+    attempt: int
     at: datetime
     address: str | None
     status: int | None
     error: str | None
     took_ms: int
-    answer: bytes
+    answer: str
+
+
+class DeliveryWithTries(DeliveryStory, frozen=True, kw_only=True):
+    """A delivery as a list tells it, and its tries, the first one first: none yet of one that was just made.
+
+    `due_at` is when it is tried next; while a worker tries it (`claimed`), when another one may, should that one die.
+    The answer to a command that is given again may be older than what is told of tries.
+    """
+
+    tries: list[Try] = []
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -208,13 +218,6 @@ class Replayed(msgspec.Struct, frozen=True):
 
     count: int
     next_since: datetime | None
-
-
-class DeliveryDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery with its tries, the first one first."""
-
-    delivery: DeliveryStory
-    tries: tuple[AttemptStory, ...]
 
 
 class EndpointNotYours(Forbidden):

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from cashback.client import ApiProblem, AsyncClient, Call, NoAnswer
-from cashback.client.api import merchants, operations, purchases, structs, users
+from cashback.client.api import api_keys, merchants, operations, purchases, structs, users
 from cashback.client.failures import CallFailed
 from cashback.kernel.principal import Rate
 from tests.contract.rest.golden import GOLDEN
@@ -77,7 +77,27 @@ async def test_every_operation_has_its_function(name: str) -> None:
     [good] = [told for status, told in operation["responses"].items() if status < "300"]
     if reference := good["content"][JSON]["schema"].get("$ref"):
         schema = DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]]
-        assert set(call.answer.__struct_fields__) == set(schema["properties"])
+        assert set(call.answer.__struct_encode_fields__) == set(schema["properties"])
+
+
+async def test_a_body_need_not_be_said_that_need_not_be_there(rest: Rest, operator: Caller) -> None:
+    """Nor one that makes something of nothing but defaults; one that changes what is there is always said."""
+    unsaid = {
+        name
+        for name in OPERATIONS
+        if (taken := inspect.signature(function_of(name)).parameters.get("body")) and taken.default is None
+    }
+    optional = {name for name, (_, _, one) in OPERATIONS.items() if one.get("requestBody", {}).get("required") is False}
+    assert unsaid == optional | {"createUser"}
+    user = await operator.typed.send(users.create_user(idempotency_key="typed-of-nothing"))
+    assert (user.reference, user.wallet, user.tier) == (None, None, None)
+    said = users.create_user(structs.UserBody(), idempotency_key="typed-of-nothing")
+    assert (await operator.typed.answer(said)).is_replay
+    merchant = await rest.world.merchant()
+    body = structs.ApiKeyBody(label="typed, to be revoked", merchant_id=merchant.id)
+    key = await operator.typed.send(api_keys.create_api_key(body, idempotency_key="typed-to-be-revoked"))
+    revoked = await operator.typed.send(api_keys.revoke_api_key(key.id, idempotency_key="typed-revoked"))
+    assert (revoked.id, revoked.revoked_at is None) == (key.id, False)
 
 
 async def test_the_client_has_nothing_beside_the_operations() -> None:

@@ -70,3 +70,31 @@ async def test_what_has_to_say_something_has_to_be_there(rest: Rest, operator: C
             assert_problem(answer, 400, "json_malformed")
             assert answer.json()["detail"] == "the body is missing"
     assert await rest.stored() == before
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"Content-Type": "application/x-www-form-urlencoded"}, id="as-curl-says-of-no-bytes"),
+        pytest.param({"Content-Type": "text/plain; charset=latin1"}, id="as-scripts-say"),
+        pytest.param({"Content-Encoding": "gzip"}, id="compressed"),
+    ],
+)
+async def test_nothing_is_nothing_whatever_it_calls_itself(operator: Caller, said: dict[str, str]) -> None:
+    """A body without bytes has no media type to judge; one with any is judged by its own, however it is sent."""
+    made = (await operator.post(ENDPOINTS, {"url": "https://shop.example/hook", "types": ["purchase.created"]})).json()
+    path = f"{ENDPOINTS}/{made['id']}/disable"
+    answer = await operator.post(path, b"", headers=said)
+    assert (answer.status_code, answer.json()["state"]) == (201, "disabled"), answer.text
+    missing = await operator.post("/v1/merchants", b"", headers=said)
+    assert_problem(missing, 400, "json_malformed")
+    assert missing.json()["detail"] == "the body is missing"
+    assert_problem(await operator.post(path, b"{}", headers=said), 415, "media_type_unsupported")
+
+    async def parts() -> Any:  # noqa: ANN401  # as above
+        """Yield a body whose length nobody says, its first part empty."""
+        yield b""
+        yield b"{}"
+
+    in_parts = await operator.http.post(path, headers={"Idempotency-Key": new_key(), **said}, content=parts())
+    assert_problem(in_parts, 415, "media_type_unsupported")

@@ -36,6 +36,7 @@ async def test_a_statement_in_pages(world: World, operator: Caller) -> None:
         assert page["tokens"] == [{"currency": "CBK", "exponent": 6, "opening": "0", "closing": "3000000"}]
         cursor = {"cursor": page["next_cursor"]}
     assert page["next_cursor"] is None
+    assert (page["from"], page["to"]) == (PERIOD["from"], "2026-03-02T00:00:00Z")
     assert len({line["position"] for line in lines}) == len(lines) == 6
     assert {line["text"] for line in lines} == {
         "Cashback earned",
@@ -51,6 +52,22 @@ async def test_a_statement_as_csv(world: World, operator: Caller) -> None:
     assert response.headers["content-type"] == "text/csv; charset=utf-8", response.text
     rows = list(csv.DictReader(io.StringIO(response.text, newline="")))
     assert [row["row"] for row in rows] == ["opening"] * 2 + ["line"] * 6 + ["closing"] * 2
+
+
+async def test_the_instants_of_a_statement_are_written_alike_in_json_and_csv(world: World, operator: Caller) -> None:
+    """Character for character, whatever offset the period was asked for with: whoever joins the two has one key."""
+    user, path = await earner(world), "/v1/users/{}/statement"
+    period = {"from": "2026-03-01T05:30:00+05:30", "to": PERIOD["to"]}
+    told = (await operator.get(path.format(user.id), params={**period, "limit": "100"})).json()
+    text = (await operator.get(path.format(user.id), params={**period, "format": "csv"})).text
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    lines = {line["position"]: line for line in told["money_lines"] + told["token_lines"]}
+    ends = {"opening": told["from"], "closing": told["to"]}
+    assert len(rows) == len(lines) + 4
+    for row in rows:
+        line = lines[row["position"]] if row["row"] == "line" else {"at": ends[row["row"]], "effective_at": None}
+        assert (row["at"], row["effective_at"]) == (line["at"], line["effective_at"] or "")
+        assert row["at"].endswith("Z")
 
 
 async def test_balances_of_the_past(world: World, operator: Caller) -> None:

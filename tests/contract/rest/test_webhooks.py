@@ -185,6 +185,7 @@ async def test_the_log_tells_each_delivery_with_its_tries_page_by_page(
     assert (last["last_status"], last["last_error"], last["last_try_at"] is None) == (500, None, False)
     assert [told[1][name] for name in ("last_status", "last_error", "last_try_at")] == [None] * 3
     story = (await shop.keeper.get(f"/v1/webhooks/deliveries/{failed}")).json()
+    assert {name: story[name] for name in last} == last
     [one] = story["tries"]
     assert (one["attempt"], one["status"], one["address"], one["answer"]) == (1, 500, "203.0.113.7", "\ufffdoops")
     assert_problem(
@@ -215,6 +216,8 @@ async def test_one_delivery_or_those_of_a_span_are_made_again_once(shop: Shop, r
     assert answers[0].content == answers[1].content
     again = answers[0].json()
     assert (again["replay_of"], again["state"]) == (first, "due")
+    # What is told of it is the resource, as whoever follows `Location` finds it.
+    assert (await shop.keeper.get(answers[0].headers["location"])).json() == again
     span = {"since": endpoint["created_at"], "until": "2100-01-01T00:00:00Z"}
     for body, count in (
         ({**span, "dry_run": True}, 2),

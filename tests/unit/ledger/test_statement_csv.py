@@ -2,12 +2,12 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from cashback.ledger.model.statements import StatementLine
-from cashback.ledger.rules.statements import COLUMNS, csv_lines
+from cashback.ledger.model.statements import Figure, StatementLine
+from cashback.ledger.rules.statements import COLUMNS, csv_balances, csv_lines
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -51,3 +51,11 @@ def test_a_reason_is_no_formula_and_an_amount_below_nothing_is_a_number(because:
     row = dict(zip(COLUMNS, cells, strict=True))
     assert row["adjusted_because"] == told
     assert (row["amount"], row["change"], row["balance"]) == ("100", "-100", "-20")
+
+
+def test_an_instant_is_told_in_utc_wherever_it_was_asked_for() -> None:
+    """As JSON has it, which tells a period's ends in UTC too, and to the microsecond where there are any."""
+    figure = Figure(currency="USD", exponent=2, opening="0", closing="5")
+    asked = datetime(2026, 11, 22, 5, 30, 0, 500, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    [cells] = csv.reader(io.StringIO(csv_balances([figure], row="opening", at=asked), newline=""))
+    assert dict(zip(COLUMNS, cells, strict=True))["at"] == "2026-11-22T00:00:00.000500Z"

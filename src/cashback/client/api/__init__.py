@@ -1,1 +1,1 @@
-"""The operations of the API by tag, and their structs: generated from docs/openapi.json, never edited."""
+"""The operations of the API by tag, and their structs: generated from docs/openapi.json."""

@@ -52,7 +52,9 @@ def rotate_api_key(key_id: str, body: structs.RotationBody, *, idempotency_key: 
     )
 
 
-def revoke_api_key(key_id: str, body: structs.RevocationBody, *, idempotency_key: str) -> Call[structs.ApiKeyAnswer]:
+def revoke_api_key(
+    key_id: str, body: structs.RevocationBody | None = None, *, idempotency_key: str
+) -> Call[structs.ApiKeyAnswer]:
     """Revoke an API key.
 
     Have a key open nothing any more: at once in the process that answers, within five seconds in every other.

@@ -102,7 +102,7 @@ def withdraw_ruleset(
     )
 
 
-def lint_draft(draft_id: str, body: structs.NoBody, *, idempotency_key: str) -> Call[structs.LintAnswer]:
+def lint_draft(draft_id: str, body: structs.NoBody | None = None, *, idempotency_key: str) -> Call[structs.LintAnswer]:
     """What is wrong with a draft.
 
     Find contradictions, names of nothing, and bounds that nothing meets; nothing is changed, and none is kept.

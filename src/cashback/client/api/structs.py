@@ -852,10 +852,32 @@ class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryWithTries(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery and its tries, the first one first."""
+    """A delivery as a list tells it, and its tries, the first one first: none yet of one that was just made.
 
-    delivery: DeliveryStory
-    tries: list[Try]
+    `due_at` is when it is tried next; while a worker tries it (`claimed`), when another one may, should that one die.
+    The answer to a command that is given again may be older than what is told of tries.
+    """
+
+    id: str
+    """What it goes by, for ever."""
+    endpoint_id: str
+    """An endpoint's id, `whe_...`."""
+    event_id: str
+    """An event's id, `evt_...`."""
+    type: str
+    occurred_at: datetime
+    """When it happened."""
+    replay_of: str | None
+    state: DeliveryState
+    attempts: int
+    """How often it was tried so far."""
+    due_at: datetime | None
+    ended_at: datetime | None
+    """When it ended; null while it has not."""
+    last_try_at: datetime | None | UnsetType = UNSET
+    last_status: int | None | UnsetType = UNSET
+    last_error: str | None | UnsetType = UNSET
+    tries: list[Try] | UnsetType = UNSET
 
 
 class DiffAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -2434,16 +2456,16 @@ class State(Word):
     REVERSED = "reversed"
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of what was written down from `since` on and before `until`; `next_cursor` is null on the last one.
+class Statement(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """One page of what was written down from `from` on and before `to`; `next_cursor` is null on the last one.
 
     `is_before_first` says that the user's first movement is later than the whole period.
     """
 
     user_id: str
     """A user's id, `usr_...`."""
-    since: datetime
-    until: datetime
+    from_: datetime
+    to: datetime
     is_before_first: bool
     money: list[Figure]
     tokens: list[Figure]

@@ -38,13 +38,13 @@ def list_users(
     )
 
 
-def create_user(body: structs.UserBody, *, idempotency_key: str) -> Call[structs.User]:
+def create_user(body: structs.UserBody | None = None, *, idempotency_key: str) -> Call[structs.User]:
     """Create a user, with a wallet or without one for now; with one it needs the scope that setting a wallet needs."""
     return Call(
         method="POST",
         path="/v1/users",
         answer=structs.User,
-        body=body,
+        body=body or structs.UserBody(),
         headers=headers(("Idempotency-Key", idempotency_key)),
     )
 

@@ -78,7 +78,7 @@ def show_webhook_secret(endpoint_id: str) -> Call[structs.EndpointSecret]:
 
 
 def rotate_webhook_secret(
-    endpoint_id: str, body: structs.NothingBody, *, idempotency_key: str
+    endpoint_id: str, body: structs.NothingBody | None = None, *, idempotency_key: str
 ) -> Call[structs.Endpoint]:
     """Give an endpoint a new secret.
 
@@ -94,7 +94,7 @@ def rotate_webhook_secret(
 
 
 def enable_webhook_endpoint(
-    endpoint_id: str, body: structs.NothingBody, *, idempotency_key: str, if_match: str | None = None
+    endpoint_id: str, body: structs.NothingBody | None = None, *, idempotency_key: str, if_match: str | None = None
 ) -> Call[structs.Endpoint]:
     """Enable an endpoint.
 
@@ -110,7 +110,7 @@ def enable_webhook_endpoint(
 
 
 def disable_webhook_endpoint(
-    endpoint_id: str, body: structs.NothingBody, *, idempotency_key: str, if_match: str | None = None
+    endpoint_id: str, body: structs.NothingBody | None = None, *, idempotency_key: str, if_match: str | None = None
 ) -> Call[structs.Endpoint]:
     """Disable an endpoint.
 
@@ -153,8 +153,8 @@ def show_webhook_delivery(delivery_id: str) -> Call[structs.DeliveryWithTries]:
 
 
 def replay_webhook_delivery(
-    delivery_id: str, body: structs.NothingBody, *, idempotency_key: str
-) -> Call[structs.DeliveryStory]:
+    delivery_id: str, body: structs.NothingBody | None = None, *, idempotency_key: str
+) -> Call[structs.DeliveryWithTries]:
     """Make a delivery once more.
 
     Post the same bytes under the same `webhook-id` again, tried as at first; the answer is the new delivery.
@@ -162,7 +162,7 @@ def replay_webhook_delivery(
     return Call(
         method="POST",
         path=path("/v1/webhooks/deliveries/{delivery_id}/replay", delivery_id=delivery_id),
-        answer=structs.DeliveryStory,
+        answer=structs.DeliveryWithTries,
         body=body,
         headers=headers(("Idempotency-Key", idempotency_key)),
     )

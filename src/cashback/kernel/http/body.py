@@ -66,7 +66,7 @@ class JsonRequest(Request[Any, Any, Any]):
         """Return the whole body, or `{}` where it may be left out and is; calling it again returns the same.
 
         Raises:
-            UnsupportedMediaType: its headers say that it is no JSON, or that it is compressed.
+            UnsupportedMediaType: it has bytes, and its headers say that they are no JSON, or compressed.
             RequestEntityTooLarge: it has more bytes than the route allows.
             JsonMalformed: it is missing, though it has to say something, or the caller went away before its end.
         """
@@ -96,8 +96,8 @@ class JsonRequest(Request[Any, Any, Any]):
     async def _read(self) -> bytes:
         """Read to the end, and no further than allowed."""
         wanted = self.route_handler.parsed_data_field
-        if wanted is not None:
-            check_json(self.headers.get("content-type", ""), self.headers.get("content-encoding", ""))
+        if self.content_length:
+            self._check_media()
         most = self.route_handler.resolve_request_max_body_size() or 0
         if (self.content_length or 0) > most:
             raise _too_large(most)
@@ -108,6 +108,8 @@ class JsonRequest(Request[Any, Any, Any]):
             message = await self.receive()
             if message["type"] != "http.request":
                 raise JsonMalformed("the request ended before its body did")
+            if message["body"] and not size:
+                self._check_media()
             parts.append(message["body"])
             size += len(message["body"])
             if size > most:
@@ -118,6 +120,18 @@ class JsonRequest(Request[Any, Any, Any]):
         if not may_be_left_out(wanted.annotation):
             raise JsonMalformed("the body is missing")
         return _NOTHING
+
+    def _check_media(self) -> None:
+        """Return when the body calls itself JSON, or the route takes none.
+
+        A body without bytes is not judged: curl says `application/x-www-form-urlencoded` of each that it sends, of
+        `-d ''` as well.
+
+        Raises:
+            UnsupportedMediaType: it calls itself something else.
+        """
+        if self.route_handler.parsed_data_field is not None:
+            check_json(self.headers.get("content-type", ""), self.headers.get("content-encoding", ""))
 
 
 def may_be_left_out(kind: Any) -> bool:  # noqa: ANN401  # as `decode_body`

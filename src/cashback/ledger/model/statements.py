@@ -62,14 +62,14 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of what was written down from `since` on and before `until`; `next_cursor` is null on the last one.
+    """One page of what was written down from `from` on and before `to`; `next_cursor` is null on the last one.
 
     `is_before_first` says that the user's first movement is later than the whole period.
     """
 
     user_id: str
-    since: datetime
-    until: datetime
+    since: datetime = msgspec.field(name="from")
+    until: datetime = msgspec.field(name="to")
     is_before_first: bool
     money: list[Figure]
     tokens: list[Figure]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from cashback.kernel.errors import Broken
-from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.instants import WANTED, as_told, is_in_range
 from cashback.kernel.money import TOKEN_DECIMALS, TOKEN_SYMBOL
 from cashback.ledger.model import Cause
 from cashback.ledger.model.books import CHARGEBACK
@@ -222,7 +222,7 @@ def csv_balances(figures: Sequence[Figure], *, row: str, at: datetime) -> str:
             [
                 {
                     "row": row,
-                    "at": at.isoformat(),
+                    "at": as_told(at),
                     "currency": figure.currency,
                     "exponent": str(figure.exponent),
                     "balance": figure.opening if row == "opening" else figure.closing,
@@ -251,7 +251,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, list):
         return " ".join(part.position for part in value)
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return as_told(value) if isinstance(value, datetime) else str(value)
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> str:

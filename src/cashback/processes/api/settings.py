@@ -1,7 +1,7 @@
 """What the API needs to know."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -22,8 +22,13 @@ from cashback.processes.tls import ClientTls
 from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback
 from cashback.purchases.model.ownership import COOLDOWN_S, OwnershipPolicy
 
+CONNECTIONS_MIN: Final = 2
+"""With one, what the process writes beside requests, such as when keys were used, would keep all of them waiting."""
+
 PerSecond: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=RATE_PER_S_MAX, extra={UNIT: "requests a second"})]
 Burst: TypeAlias = Annotated[int, msgspec.Meta(ge=BURST_MIN, le=BURST_MAX, extra={UNIT: "requests"})]
+
+Connections: TypeAlias = Annotated[int, msgspec.Meta(ge=CONNECTIONS_MIN, extra={UNIT: "connections"})]
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):
@@ -37,7 +42,7 @@ class Settings(ClientTls, frozen=True, kw_only=True):
     api_host: str = "127.0.0.1"
     api_port: Port = 8080
     probe_host: str = "127.0.0.1"
-    api_connections_max: int = 8
+    api_connections_max: Connections = 8
     answers_keep_days: Annotated[int, msgspec.Meta(ge=7, le=3_650)] = 30
     webhook_key_before: WebhookKey = NO_KEY
     webhook_allow_loopback: bool = False

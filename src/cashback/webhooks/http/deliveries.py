@@ -12,7 +12,7 @@ from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Pa
 from cashback.kernel.http import Terms as ListTerms
 from cashback.kernel.http.commands import command_route
 from cashback.webhooks.http.asking import TAG, DeliveryId, EndpointId, NothingBody, answer, asked_by
-from cashback.webhooks.model import TYPES_MAX, AttemptStory, DeliveryState, DeliveryStory, Span
+from cashback.webhooks.model import TYPES_MAX, DeliveryState, DeliveryStory, DeliveryWithTries, Span
 from cashback.webhooks.service.commands import Terms, WebhookCommands, WebhookReplay
 from cashback.webhooks.service.readings import WebhookReadings
 
@@ -22,25 +22,6 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True, description="With its offset
 
 class DeliveryPage(Page[DeliveryStory], frozen=True):
     """One page of deliveries; `next_cursor` is null on the last one."""
-
-
-class Try(msgspec.Struct, frozen=True, kw_only=True):
-    """How a try went: the `status` of an answer and the beginning of its words, or the `error` that kept it from us."""
-
-    attempt: int
-    at: datetime
-    address: str | None
-    status: int | None
-    error: str | None
-    took_ms: int
-    answer: str
-
-
-class DeliveryWithTries(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery and its tries, the first one first."""
-
-    delivery: DeliveryStory
-    tries: list[Try]
 
 
 class ReplayBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,8 +72,7 @@ async def show_delivery(
     request: Request[Any, Any, Any], webhook_readings: NamedDependency[WebhookReadings], delivery_id: DeliveryId
 ) -> DeliveryWithTries:
     """Return a delivery, and of each try when it was, at which address, and what was answered."""
-    found = await webhook_readings.delivery(delivery_id, merchant_id=principal_of(request).merchant_id)
-    return DeliveryWithTries(delivery=found.delivery, tries=[_told(one) for one in found.tries])
+    return await webhook_readings.delivery(delivery_id, merchant_id=principal_of(request).merchant_id)
 
 
 @command_route(
@@ -108,7 +88,7 @@ async def replay_delivery(
     delivery_id: DeliveryId,
     data: JSONBody[NothingBody],
     idempotency_key: IdempotencyKey,
-) -> Response[DeliveryStory]:
+) -> Response[DeliveryWithTries]:
     """Post the same bytes under the same `webhook-id` again, tried as at first; the answer is the new delivery."""
     del data
     return answer(await webhook_commands.replay_delivery(asked_by(request, idempotency_key), delivery_id))
@@ -139,19 +119,6 @@ async def replay_endpoint(
         dry_run=data.dry_run,
     )
     return answer(await webhook_commands.replay_endpoint(asked_by(request, idempotency_key), terms))
-
-
-def _told(one: AttemptStory) -> Try:
-    """Return a try as it is told; what an endpoint answered is text as far as it is."""
-    return Try(
-        attempt=one.number,
-        at=one.at,
-        address=one.address,
-        status=one.status,
-        error=one.error,
-        took_ms=one.took_ms,
-        answer=one.answer.decode(errors="replace"),
-    )
 
 
 DELIVERY_ROUTES = [list_deliveries, show_delivery, replay_delivery, replay_endpoint]

@@ -12,7 +12,7 @@ import msgspec
 from cashback.kernel.db import Database, Tx
 from cashback.webhooks.model import (
     DeliveryState,
-    DeliveryStory,
+    DeliveryWithTries,
     Endpoint,
     EndpointChange,
     EndpointNotYours,
@@ -196,12 +196,12 @@ class WebhookCommands:
             EndpointDisabled: its endpoint hears of nothing.
         """
 
-        async def act(tx: Tx, now: datetime) -> DeliveryStory:
+        async def act(tx: Tx, now: datetime) -> DeliveryWithTries:
             """Repeat it."""
             del now
             again = await replay_one(tx, delivery_id, merchant_id=asked.merchant_id, by=asked.by)
             [story] = await replays.stories(tx, [again])
-            return story
+            return DeliveryWithTries(**msgspec.structs.asdict(story))
 
         return await self._once(asked, "replay_webhook_delivery", Terms(id=delivery_id), act)
 

@@ -1,7 +1,9 @@
 """Endpoints and the log of deliveries, as their owner sees them: a merchant its own, the operator all."""
 
+import msgspec
+
 from cashback.kernel.db import Database
-from cashback.webhooks.model import DeliveryDetail, DeliveryState, DeliveryStory, DeliveryUnknown, Endpoint
+from cashback.webhooks.model import DeliveryState, DeliveryStory, DeliveryUnknown, DeliveryWithTries, Endpoint
 from cashback.webhooks.service.owning import seen
 from cashback.webhooks.store import endpoints, replays
 
@@ -43,7 +45,7 @@ class WebhookReadings:
             found = await replays.page(tx, endpoint_id, state=state, after=place or "", limit=limit + 1)
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
-    async def delivery(self, delivery_id: str, *, merchant_id: str | None) -> DeliveryDetail:
+    async def delivery(self, delivery_id: str, *, merchant_id: str | None) -> DeliveryWithTries:
         """Return a delivery with its tries.
 
         Raises:
@@ -55,4 +57,4 @@ class WebhookReadings:
             if story is None or endpoint is None or merchant_id not in {None, endpoint.merchant_id}:
                 raise DeliveryUnknown("there is no such delivery", parameter="delivery_id")
             tries = await replays.attempts(tx, delivery_id)
-        return DeliveryDetail(delivery=story, tries=tuple(tries))
+        return DeliveryWithTries(**msgspec.structs.asdict(story), tries=tries)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from cashback.kernel.db import Tx
-from cashback.webhooks.model import AttemptStory, DeliveryState, DeliveryStory, Span
+from cashback.webhooks.model import DeliveryState, DeliveryStory, Span, Try
 
 _STORY: Final = """
 select delivery.id, delivery.endpoint_id, delivery.event_id, delivery.type, delivery.occurred_at, delivery.replay_of,
@@ -142,8 +142,8 @@ def _to_story(row: tuple[Any, ...]) -> DeliveryStory:
     )
 
 
-async def attempts(tx: Tx, delivery_id: str) -> list[AttemptStory]:
-    """Return the tries of a delivery, the first one first; ten at most."""
+async def attempts(tx: Tx, delivery_id: str) -> list[Try]:
+    """Return the tries of a delivery, the first one first; ten at most. What was answered is text as far as it is."""
     cursor = await tx.execute(
         """
         select number, at, host(address), status, error, took_ms, answer
@@ -154,8 +154,14 @@ async def attempts(tx: Tx, delivery_id: str) -> list[AttemptStory]:
         {"delivery_id": delivery_id},
     )
     return [
-        AttemptStory(
-            number=row[0], at=row[1], address=row[2], status=row[3], error=row[4], took_ms=row[5], answer=row[6]
+        Try(
+            attempt=row[0],
+            at=row[1],
+            address=row[2],
+            status=row[3],
+            error=row[4],
+            took_ms=row[5],
+            answer=row[6].decode(errors="replace"),
         )
         for row in await cursor.fetchall()
     ]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from cashback.kernel.published_patterns import published_pattern
+
 Told = Mapping[str, Any]
 
 # Words for people: no reader goes by them.
@@ -54,9 +56,13 @@ def _of_schema(name: str, old: Told, new: Told) -> Iterator[str]:
 
 
 def _bare(told: object) -> object:
-    """Return a schema without what only people read."""
+    """Return a schema without what only people read; two patterns that let the same texts in are the same."""
     if isinstance(told, Mapping):
-        return {name: _bare(one) for name, one in told.items() if name not in ANNOTATIONS}
+        return {
+            name: published_pattern(one) if name == "pattern" and isinstance(one, str) else _bare(one)
+            for name, one in told.items()
+            if name not in ANNOTATIONS
+        }
     if isinstance(told, list):
         return [_bare(one) for one in told]
     return told

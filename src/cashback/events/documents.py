@@ -12,10 +12,14 @@ from cashback.events.catalogue import Body, version_of, versions_of
 from cashback.events.fields import FORMS
 from cashback.kernel.bus.streams import EVENTS, SUBJECT_PREFIX
 from cashback.kernel.outbox import PARTITIONS
+from cashback.kernel.published_patterns import publish_patterns, published_pattern
 
 Document = dict[str, Any]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_WORDS: Final = {published_pattern(pattern): words for pattern, words in FORMS.items()}
+"""What a string of each pattern looks like, by the pattern as it is published."""
+
 _NATS: Final = {"nats": {"bindingVersion": "0.1.0"}}
 _HEADERS: Final[Document] = {
     "description": "Attributes of CloudEvents 1.0 in binary mode.",
@@ -59,7 +63,9 @@ def schema(kind: type[Body]) -> Document:
         "description": " ".join(own["description"].split()),
     }
     inner = {"$defs": components} if components else {}
-    return {**own, **described, "additionalProperties": True, **inner}
+    told = {**own, **described, "additionalProperties": True, **inner}
+    publish_patterns(told)
+    return told
 
 
 def schema_document(kind: type[Body]) -> Document:
@@ -97,7 +103,7 @@ def _form(told: Document) -> str:
     if told.get("format") == "date-time":
         return "string, RFC 3339"
     least = f" from {told['minimum']}" if "minimum" in told else ""
-    return FORMS.get(told.get("pattern", ""), f"{told['type']}{least}")
+    return _WORDS.get(told.get("pattern", ""), f"{told['type']}{least}")
 
 
 def asyncapi(

@@ -2,17 +2,22 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import httpx
+import msgspec
 from jsonschema_rs import Draft202012Validator
 
 from cashback.kernel.mistakes import MISTAKES_MAX
+from cashback.kernel.problem import Problem
 from cashback.processes.api.problems import known_problems
 from cashback.processes.api.reference.document import read
 from cashback.processes.api.reference.operations import may_come
 
 _PROBLEM: Final = "application/problem+json"
+MEMBERS: Final = {one.name for one in msgspec.structs.fields(Problem)}
+"""What any problem may have, of whichever code it is."""
 
 
 class Document:
@@ -53,6 +58,7 @@ class Document:
         complaints = self._against(documented["content"][told]["schema"], response.json())
         if told == _PROBLEM:
             complaints += self._untold(path, method, response.json())
+        complaints += [f"{operation['operationId']}: {each}" for each in _unnamed(response.json())]
         asked = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if response.is_success and request.content and asked is not None:
             complaints += self._against(asked["schema"], json.loads(request.content))
@@ -76,6 +82,20 @@ class Document:
             whole = {**schema, "components": self._components}
             validator = self._validators[id(schema)] = Draft202012Validator(whole, validate_formats=True)
         return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(instance)]
+
+
+def _unnamed(told: object) -> Iterator[str]:
+    """Yield the members that problems.toml does not name of a problem, and of those that an answer has in it."""
+    if isinstance(told, dict):
+        if {"type", "title", "code", "trace_id"} <= told.keys():
+            known = known_problems().get(told["code"])
+            for name in sorted(told.keys() - MEMBERS - (known.members.keys() if known else set())):
+                yield f"{told['code']} has {name}, which problems.toml does not name (`members`)"
+        for each in told.values():
+            yield from _unnamed(each)
+    elif isinstance(told, list):
+        for each in told:
+            yield from _unnamed(each)
 
 
 def assert_problem(

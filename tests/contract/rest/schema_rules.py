@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from cashback.processes.api.openapi.patterns import published_pattern
+from cashback.kernel.published_patterns import published_pattern
 
 Told: TypeAlias = Mapping[str, Any]
 Pair: TypeAlias = tuple[Told, Told]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from cashback.processes.api.openapi.patterns import publish_patterns
+from cashback.kernel.published_patterns import publish_patterns
 from tests.contract.catalogue_documents import last_release
 from tests.contract.rest.golden import RELEASED, bare, document, released
 from tests.contract.rest.openapi_rules import differences

@@ -168,6 +168,7 @@ def test_every_command_documents_its_idempotency_key(told: dict[str, Any]) -> No
         if path in LOOKED_AT | LOOKED_AT_IF_TOLD and method == "post":
             wanted.append(("If-Match", path in LOOKED_AT))
             assert "412" in operation["responses"]
+        assert ("428" in operation["responses"]) == (("If-Match", True) in wanted)
         if path in TAGGED and method == "get":
             wanted.append(("If-None-Match", False))
             assert "ETag" in operation["responses"]["200"]["headers"]

@@ -85,11 +85,15 @@ async def test_a_repeat_is_answered_before_anybody_looks_at_what_it_has_seen(
 async def test_an_edit_names_the_one_tag_that_was_looked_at(
     rest: Rest, operator: Caller, things: dict[str, str], kind: str
 ) -> None:
-    """Without one, with anything that is none, or with two, it is refused with its place, and nothing is stored."""
+    """Without one 428; with anything that is none, or with two, 422; each with its place, and nothing is stored."""
     path, body = things[kind], EDITS[kind][0]
     tag, before = await tag_at(operator, path), await rest.stored()
     wrong = ("*", f"W/{tag}", tag.strip('"'), f"{tag}, {tag}", '""', '"1"', tag[:-2] + '"', "")
-    refused = [await operator.post(path, body), *[await edit(operator, path, body, one) for one in wrong]]
+    key = new_key()
+    without = await operator.post(path, body, key=key)
+    assert_problem(without, 428, "precondition_required", parameter="If-Match")
+    assert "send the `ETag`" in without.json()["detail"]
+    refused = [await edit(operator, path, body, one) for one in wrong]
     twice = [("Idempotency-Key", new_key()), ("If-Match", tag), ("If-Match", OTHER_TAG)]
     refused.append(await operator.ask("POST", path, json=body, headers=twice))
     for response in refused:
@@ -98,10 +102,11 @@ async def test_an_edit_names_the_one_tag_that_was_looked_at(
     told = (
         f"If-Match must be the one `ETag` of what is edited, as reading it told: in quotation marks, such as {_SHOWN}"
     )
-    assert {response.json()["detail"] for response in refused[1:-1]} == {told}
+    assert {response.json()["detail"] for response in refused[:-1]} == {told}
     assert_problem(await edit(operator, path, body, OTHER_TAG), 412, OUTDATED[kind], parameter="If-Match")
     assert await rest.stored() == before
     assert await tag_at(operator, path) == tag
+    assert (await edit(operator, path, body, tag, key=key)).status_code == 201
 
 
 @pytest.mark.parametrize("kind", ["users", "merchants", "webhooks", "programmes", "campaigns", "ruleset-drafts"])

@@ -26,17 +26,15 @@ CODES: Final = {
     "showMint": "mint_unknown",
     "showDebt": "debt_unknown",
     "listWriteOffs": "debt_unknown",
+    "writeOffDebt": "debt_unknown",
 }
 """Those that are called otherwise than in their paths, or of which there is nothing, though there may be that."""
 
 BODIES: Final[Mapping[str, object]] = {"setMerchantFacts": {"mcc": "5411"}}
 """What is sent where the document's own example names something else that there is not."""
 
-ELSE: Final[Mapping[str, tuple[int, str, str | None]]] = {
-    "createWalletProof": (404, "challenge_unknown", "/nonce"),
-    "writeOffDebt": (409, "nothing_owed", None),
-}
-"""Those that look for something else: for a challenge, which says whose it is, and for what a user owes."""
+ELSE: Final[Mapping[str, tuple[int, str, str | None]]] = {"createWalletProof": (404, "challenge_unknown", "/nonce")}
+"""Those that look for something else: for a challenge, which says whose it is."""
 
 NUMBER: Final = "1000000000"
 """A number of nothing."""

@@ -177,7 +177,11 @@ async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, opera
     assert (instant(given_up["at"]), given_up["user_id"], page["next_cursor"]) == (at, shop.user.id, None)
     stranger = await world.user()
     assert_problem(await operator.get(f"/v1/debts/{stranger.id}/write-offs"), 404, "debt_unknown", parameter="user_id")
-    assert_problem(await operator.post(f"{path}/write-offs", order), 409, "nothing_owed")
+    of_stranger = await operator.post(f"/v1/debts/{stranger.id}/write-offs", order)
+    assert_problem(of_stranger, 404, "debt_unknown", parameter="user_id")
+    paid = await operator.post(f"{path}/write-offs", order)
+    assert_problem(paid, 409, "nothing_owed")
+    assert paid.json()["user_id"] == shop.user.id
     for forbidden in (path, f"{path}/write-offs", "/v1/debts", "/v1/debts/programmes"):
         assert_problem(await shop.owner.get(forbidden), 403, "operator_only")
     assert_problem(await shop.owner.post(f"{path}/write-offs", order), 403, "operator_only")

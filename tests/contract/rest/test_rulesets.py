@@ -113,14 +113,16 @@ async def test_each_step_repeated_under_its_key_happens_once(operator: Caller, w
 
 
 async def test_who_changes_what_another_has_changed_is_told(operator: Caller, world: World, programme: str) -> None:
-    """412 by the revision; without one the request is not of the documented form."""
+    """412 by the revision; without one 428, which says what to send."""
     draft = await drafted(operator, programme, await document(world, programme))
     path, rules = f"/v1/ruleset-drafts/{draft['id']}", await document(world, programme, rate=5)
     assert (await operator.post(path, {"document": rules}, headers={"If-Match": '"1"'})).status_code == 201
     late = await operator.post(path, {"document": rules}, headers={"If-Match": '"1"'})
     assert_problem(late, 412, "draft_outdated", parameter="If-Match")
     assert_problem(await published(operator, draft), 412, "draft_outdated", parameter="If-Match")
-    assert_problem(await operator.post(path, {"document": rules}), 422, "request_invalid", parameter="If-Match")
+    for blind in (path, f"{path}/publish"):
+        body = {"document": rules} if blind == path else {}
+        assert_problem(await operator.post(blind, body), 428, "precondition_required", parameter="If-Match")
 
 
 async def test_a_draft_that_is_closed_changes_no_more(operator: Caller, world: World, programme: str) -> None:

@@ -1629,18 +1629,30 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Which header, or part of the path or query."""
     errors: list[Mistake] | UnsetType = UNSET
     """All that is wrong, where that is several things."""
+    base: str | UnsetType = UNSET
+    """With `rate_unknown`: the currency whose rate was asked for."""
+    cashback_id: str | UnsetType = UNSET
+    """With `nothing_posted`: the cashback for which nothing moved. With `proof_too_long`: the cashback that has more lines. With `not_sealed`: the cashback whose line is under no seal yet."""
+    currency: str | UnsetType = UNSET
+    """With `programme_exists`: the currency that another programme takes."""
+    endpoint_id: str | UnsetType = UNSET
+    """With `endpoint_disabled`: the endpoint that is disabled."""
     key_id: str | UnsetType = UNSET
     """With `api_key_ended`: the key that replaced it, or the one that has ended."""
     last: str | UnsetType = UNSET
     """With `rate_absurd`: the rate before it, as a fraction."""
     left_minor: str | UnsetType = UNSET
     """With `refund_above_line`: what is left of the line, in minor units. With `refund_above_purchase`: what is left of the purchase, in minor units. With `budget_too_small`: what the campaign's budget holds, in minor units. With `debit_above_rest`: what is left of the cashback, in minor units. With `budget_below_reserved`: what can be withdrawn, in minor units."""
+    name: str | UnsetType = UNSET
+    """With `programme_exists`: the name that stands for other terms."""
     next: str | UnsetType = UNSET
     """With `rate_absurd`: the rate after it, as a fraction."""
     problems: list[Finding] | UnsetType = UNSET
     """With `ruleset_invalid`: all that a lint finds, each with code, severity, pointer and words."""
     purchase_id: str | UnsetType = UNSET
     """With `purchase_exists`: the purchase that has the reference."""
+    quote: str | UnsetType = UNSET
+    """With `rate_unknown`: the currency that it would be told in."""
     refund_id: str | UnsetType = UNSET
     """With `refund_exists`: the refund that has the reference."""
     retry_after_s: int | UnsetType = UNSET
@@ -1649,6 +1661,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """With `window_overlaps`: the version that has this time already."""
     scope: str | UnsetType = UNSET
     """With `scope_missing`: the scope that the key would have to be made for."""
+    seal: int | UnsetType = UNSET
+    """With `proof_too_long`: the seal from which on there are more up to the one on the chain."""
+    user_id: str | UnsetType = UNSET
+    """With `nothing_owed`: the user who owes nothing."""
 
 
 class ProgrammeAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@
 | `Unavailable`                   | 503    | its own, with Retry-After                                 |
 | `Broken`, anything unforeseen   | 500    | `internal`; the cause is only logged                      |
 | parameters of the wrong form    | 422    | `request_invalid`, `parameter` names it, `errors` all     |
-| a missing header                | 422    | its own where it has one, else `request_invalid`          |
+| no idempotency key              | 422    | `idempotency_key_missing`                                 |
+| no tag of what is edited        | 428    | `precondition_required`                                   |
 | the framework's own             | as is  | `route_unknown`, `method_not_allowed`, `body_too_large`,  |
 |                                 |        | `media_type_unsupported`, else `http_<status>`            |
 """
@@ -76,7 +77,15 @@ _DETAILS: Final = {
     404: "there is no such path; those that there are stand in `/docs` and in `/openapi/openapi.json`",
     405: "this path takes other methods, which Allow names",
 }
-_MISSING: Final = {"idempotency-key": "idempotency_key_missing", "if-match": "request_invalid"}
+_MISSING: Final = {
+    "idempotency-key": (422, "idempotency_key_missing", "the header Idempotency-Key is required"),
+    # RFC 6585, section 3: an answer of 428 explains how the request succeeds.
+    "if-match": (
+        428,
+        "precondition_required",
+        "the header If-Match is required: read what is to be edited, and send the `ETag` that it was told with",
+    ),
+}
 """The headers that a route may require, and what is told without them; all else that one requires is a parameter."""
 _MEANING: Final = {
     400: "The body is not well-formed JSON, or the request not well-formed HTTP.",
@@ -91,6 +100,7 @@ _MEANING: Final = {
     413: "The body is larger than any sound one.",
     415: "The body says that it is something else than plain JSON.",
     422: "The request breaks a stated rule; `pointer` or `parameter` names the place.",
+    428: "This is edited only by whoever names what they have seen; read it, and send its `ETag` as `If-Match`.",
     429: "This API key asks more often than it may; the same request will do after `Retry-After` seconds.",
     500: "Something is broken on our side.",
     503: "The world failed; the same request may work after `Retry-After` seconds.",
@@ -166,9 +176,7 @@ def _validation(error: ValidationException) -> Response[bytes]:
     if isinstance(error.__cause__, KeyError):
         asked = str(error.__cause__.args[0])
         if asked in _MISSING:
-            return problem(
-                422, _MISSING[asked], f"the header {asked.title()} is required", fields={"parameter": asked.title()}
-            )
+            return problem(*_MISSING[asked], fields={"parameter": asked.title()})
         return problem(422, "request_invalid", f"the parameter {asked} is required", fields={"parameter": asked})
     extra = error.extra if isinstance(error.extra, list) else []
     found = [one for one in extra if isinstance(one, dict) and "key" in one]

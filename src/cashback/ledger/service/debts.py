@@ -141,6 +141,7 @@ async def write_off(
     """Give up what a user owes, the oldest first and at most so much, and return how much that is.
 
     Raises:
+        DebtUnknown: nothing was ever asked back; roll `tx` back.
         NothingOwed: nothing is open; roll `tx` back.
     """
     programmes = await store.limits(tx)
@@ -148,6 +149,8 @@ async def write_off(
     parts = await store.open_debts(tx, [user_id])
     given_up = parts if most is None else oldest(parts, most)
     if not given_up:
+        if (await store.figures_of_user(tx, user_id)).requested == 0:
+            raise DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
         raise NothingOwed("this user owes nothing", user_id=user_id)
     await _give_up(tx, given_up, person=person, reason=reason, now=now)
     return TokenUnits(sum(part.token_units for part in given_up))

@@ -115,7 +115,7 @@ async def _ruleset(tx: Tx, name: str) -> tuple[Programme, Published]:
     tried = await named(tx, name, pointer="/ruleset")
     programme = await programmes.read(tx, programme_id=tried.programme_id)
     if programme is None:
-        raise ProgrammeUnknown("there is no such programme", programme_id=tried.programme_id)
+        raise ProgrammeUnknown("there is no such programme", pointer="/ruleset")
     digest = hashlib.sha256(tried.document).hexdigest()
     return programme, Published(id=name, version=tried.version, digest=digest, rules=rules_of(tried.document))
 

@@ -31,7 +31,7 @@ class UserReferenceBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     operation_id="changeMerchant",
     summary="Give a merchant another name",
     tag="Merchants",
-    meets=(403, 404, 409, 412),
+    meets=(403, 404, 409, 412, 428),
 )
 async def change_merchant(  # what the framework hands over, each by its name
     request: Request[Any, Any, Any],
@@ -52,7 +52,7 @@ async def change_merchant(  # what the framework hands over, each by its name
     operation_id="changeUser",
     summary="Give a user another reference",
     tag="Users",
-    meets=(403, 404, 409, 412),
+    meets=(403, 404, 409, 412, 428),
 )
 async def change_user(  # as above
     request: Request[Any, Any, Any],

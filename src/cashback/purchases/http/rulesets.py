@@ -84,7 +84,7 @@ async def create_draft(
     operation_id="changeDraft",
     summary="Change a draft",
     tag="Rulesets",
-    meets=(403, 404, 409, 412),
+    meets=(403, 404, 409, 412, 428),
     body_bytes_max=DOCUMENT_BYTES_MAX,
 )
 async def change_draft(  # what the framework hands over, each by its name
@@ -125,7 +125,7 @@ async def discard_draft(  # as above
     operation_id="publishDraft",
     summary="Publish a draft in a window",
     tag="Rulesets",
-    meets=(403, 404, 409, 412),
+    meets=(403, 404, 409, 412, 428),
     makes="/v1/rulesets/{ruleset_id}",
 )
 async def publish_draft(  # as above

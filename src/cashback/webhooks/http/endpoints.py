@@ -123,7 +123,7 @@ async def show_endpoint(
     operation_id="changeWebhookEndpoint",
     summary="Change where an endpoint is, or what it hears of",
     tag=TAG,
-    meets=(403, 404, 409, 412),
+    meets=(403, 404, 409, 412, 428),
 )
 async def change_endpoint(  # what the framework hands over, each by its name
     request: Request[Any, Any, Any],

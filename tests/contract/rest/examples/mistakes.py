@@ -30,9 +30,6 @@ NOT_THERE: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """What there is nothing of, where that is no id."""
 
-SAID_OF: Final = {"writeOffDebt": "showDebt"}
-"""Whose 404 stands for one that is documented, as with every id in a path, where something else is told first."""
-
 
 async def own_problems(stage: Stage) -> None:
     """Have each operation refuse what no other one would refuse in the same words.
@@ -55,8 +52,6 @@ async def own_problems(stage: Stage) -> None:
                 await told.find_refusal(caller, operation, 404, _of_nobody(told, operation, ids))
         if "400" in documented["responses"] and "400" not in told.kept.refusals.get(operation, {}):
             told.keep_problem(operation, json.loads(problem_document(400, "http_malformed", MALFORMED)))
-    for operation, other in SAID_OF.items():
-        told.kept.refusals[operation].setdefault("404", told.kept.refusals[other]["404"])
 
 
 def _sound(told: Recorder, operation: str, body: Any = None, **more: str) -> Request:  # noqa: ANN401  # any JSON

@@ -14,7 +14,7 @@ from cashback.purchases.model import KeyBusy, Refused
 from cashback.purchases.service import People
 from cashback.webhooks import Endpoints
 from cashback.webhooks.model import SecretUnreadable
-from tests.contract.rest.examples.stage import BOUGHT, Stage
+from tests.contract.rest.examples.stage import BOUGHT, WHY, Stage
 from tests.contract.rest.examples.terms import document
 from tests.contract.rest.world import Rest
 
@@ -35,6 +35,7 @@ async def refusals(stage: Stage) -> None:
     await told.refused(
         operator, "changeDraft", 412, stale, draft_id=await _draft(stage), is_usual=True, **{"If-Match": '"7"'}
     )
+    await told.refused(operator, "changeDraft", 428, stale, draft_id=await _draft(stage), is_usual=True)
     await told.refused(operator, "setTier", 413, " " * 100_000, user_id=anna)
     await told.refused(operator, "setTier", 415, "tier=gold", kind="text/plain", user_id=anna)
     await told.refused(operator, "createPurchase", 422, {"user_id": anna, "amount_minor": 1999})
@@ -45,6 +46,8 @@ async def refusals(stage: Stage) -> None:
     await told.refused(operator, "reviewCashback", 409, verdict, cashback_id=stage.ids["tea's"])
     declined = (await operator.post("/v1/purchases", {**bought, "currency": "GBP"})).json()["cashback"]["id"]
     await told.refused(operator, "proveCashback", 409, cashback_id=declined)
+    await operator.post(f"/v1/debts/{anna}/write-offs", WHY)
+    await told.refused(operator, "writeOffDebt", 409, WHY, user_id=anna)
 
 
 async def failures(stage: Stage) -> None:

@@ -13,6 +13,7 @@ _FORMS: Final[Mapping[str, Mapping[str, object]]] = {
     "left_minor": {"type": "string", "pattern": AMOUNT_PATTERN},
     "problems": {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}},
     "retry_after_s": {"type": "integer"},
+    "seal": {"type": "integer"},
 }
 """The form of those that are more than a text."""
 

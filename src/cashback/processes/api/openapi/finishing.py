@@ -10,11 +10,11 @@ from litestar.routes import HTTPRoute
 
 from cashback.kernel.http.body import may_be_left_out
 from cashback.kernel.http.commands import MAKES
+from cashback.kernel.published_patterns import publish_patterns
 from cashback.processes.api.openapi.examples import add_examples, recorded_examples
 from cashback.processes.api.openapi.extensions import add_extensions
 from cashback.processes.api.openapi.headers import add_headers
 from cashback.processes.api.openapi.links import add_links
-from cashback.processes.api.openapi.patterns import publish_patterns
 from cashback.processes.api.problems import known_problems
 
 

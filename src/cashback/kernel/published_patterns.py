@@ -1,5 +1,7 @@
 """Patterns as JSON Schema has them, which is as ECMA-262 has them (draft 2020-12, 6.4): there `$` is the end alone.
 
+So stand they in every document that is published: that of REST, those of events, and the schema of a ruleset.
+
 Python's `$` matches before a line feed at the end too, which our own patterns keep out by looking ahead. Engines that
 promise linear time (RE2, Go's, Rust's) have no such group, and a client that is generated for one would not load.
 """

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from cashback.kernel.instants import as_told
+
 _FLAT: Final = (str, int, float, datetime, Enum, type(None))
 """What has no parts; a flag is an `int`."""
 
@@ -32,7 +34,7 @@ def as_text(value: object) -> str:
         case Enum():
             text = str(value.value)
         case datetime():
-            text = value.isoformat().replace("+00:00", "Z")
+            text = as_told(value)
         case bytes():
             text = f"0x{value.hex()}"
         case Mapping() if _are_flat(value.values()):

@@ -33,7 +33,7 @@ def in_utc(instant: datetime | None) -> datetime | None:
 
 
 def as_told(instant: datetime) -> str:
-    """Return an instant as every document tells it, whatever its form: in UTC, with `Z` (RFC 3339, section 5.6).
+    """Return an instant as JSON, CSV and messages tell it: in UTC, with `Z` (RFC 3339, section 5.6).
 
     >>> as_told(datetime.fromisoformat("2026-03-01T14:00:00.5+02:00"))
     '2026-03-01T12:00:00.500000Z'

@@ -14,7 +14,7 @@ instants, which are days of the calendar, among those of `kernel.instants`; and 
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
@@ -142,15 +142,6 @@ def digest(text: str) -> bytes:
     """
     octets = text.encode()
     return keccak256(_PREFIX + str(len(octets)).encode() + octets)
-
-
-def date_time(instant: datetime) -> str:
-    """Return an instant as RFC 3339 has it, in UTC.
-
-    >>> date_time(datetime(2021, 9, 30, 16, 25, 24, tzinfo=UTC))
-    '2021-09-30T16:25:24Z'
-    """
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def instant_of(text: str) -> datetime:

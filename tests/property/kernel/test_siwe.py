@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cashback.kernel.addresses import address_text
-from cashback.kernel.instants import EARLIEST, LATEST
-from cashback.kernel.siwe import SignInMessage, date_time, digest, instant_of, parse, write
+from cashback.kernel.instants import EARLIEST, LATEST, as_told
+from cashback.kernel.siwe import SignInMessage, digest, instant_of, parse, write
 
 CHARACTERS = st.sampled_from("ab7 %:/?#[]@-._~!$&'()*+,;=\"<>\\^`{|}é\n\r\t\0٣Z")
 HOSTS = st.from_regex(r"[a-z0-9\-.~!$&'()*+,;=]{1,20}|(%[0-9A-Fa-f]{2}){1,3}|\[(::1|2001:db8::7)\]", fullmatch=True)
@@ -25,7 +25,7 @@ URIS = st.builds(
 INSTANTS = st.datetimes(
     EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None), timezones=st.just(UTC), allow_imaginary=False
 )
-TIMES = INSTANTS.map(date_time)
+TIMES = INSTANTS.map(as_told)
 MESSAGES = st.builds(
     SignInMessage,
     scheme=st.none() | st.from_regex(r"[A-Za-z][A-Za-z0-9+\-.]{0,6}", fullmatch=True),
@@ -100,4 +100,4 @@ def test_text_of_any_kind_is_no_message(text: str) -> None:
 @given(INSTANTS)
 def test_an_instant_that_is_written_is_read_as_the_same(instant: datetime) -> None:
     """To the microsecond."""
-    assert instant_of(date_time(instant)) == instant
+    assert instant_of(as_told(instant)) == instant

@@ -13,6 +13,15 @@ from cashback.processes.client import Client
 T = TypeVar("T")
 AT: Final = "2026-11-27T10:00:00Z"
 LATER: Final = "2026-11-27T10:05:00Z"
+TRY: Final = {
+    "attempt": 1,
+    "at": AT,
+    "address": "203.0.113.7",
+    "status": 500,
+    "error": None,
+    "took_ms": 12,
+    "answer": "",
+}
 
 
 def delivery(state: str, **changes: object) -> dict[str, Any]:
@@ -73,3 +82,22 @@ def test_the_log_goes_on_behind_the_page_that_told_how(asked: list[str], capsys:
     _, _, cursor = capsys.readouterr().err.strip().partition("--after ")
     assert command.run(["webhook", "deliveries", "whe_1", "--state", "failed", "--after", cursor]) == 0
     assert asked[1:] == ["/v1/webhooks/endpoints/whe_1/deliveries?state=failed&limit=50&cursor=d2hkXzE"]
+
+
+@pytest.mark.parametrize("tries", [{}, {"tries": [TRY]}])
+def test_a_replay_is_told_with_its_tries_and_one_answered_of_old_without(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tries: dict[str, Any]
+) -> None:
+    """An answer that was kept before deliveries told their tries has none, and is shown all the same."""
+
+    def send(_: Client, call: Call[T]) -> T:
+        """Answer as the API does, or did."""
+        return msgspec.convert({**delivery("due", due_at=LATER, replay_of="whd_0"), **tries}, call.answer)
+
+    monkeypatch.setenv("CASHBACK_API_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("CASHBACK_API_KEY", "key")
+    monkeypatch.setattr(Client, "send", send)
+    assert command.run(["webhook", "replay", "whd_0"]) == 0
+    told = capsys.readouterr().out
+    assert "whd_1" in told
+    assert ("203.0.113.7" in told) is bool(tries)

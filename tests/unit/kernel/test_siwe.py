@@ -8,7 +8,8 @@ import pytest
 from eth_account import Account
 from eth_account.messages import defunct_hash_message, encode_defunct
 
-from cashback.kernel.siwe import CHARS_MAX, SignInMessage, date_time, digest, instant_of, parse, write
+from cashback.kernel.instants import as_told
+from cashback.kernel.siwe import CHARS_MAX, SignInMessage, digest, instant_of, parse, write
 
 TAIL: Final = """ wants you to sign in with your Ethereum account:
 0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2
@@ -205,7 +206,7 @@ def test_a_message_holds_between_its_instants() -> None:
     """From the first on, and up to and without the last; an offset changes nothing of an instant."""
     begins, ends = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
     last = "2026-01-01T02:10:00.0+02:00"
-    message = msgspec.structs.replace(MESSAGE, not_before=date_time(begins), expiration_time=last)
+    message = msgspec.structs.replace(MESSAGE, not_before=as_told(begins), expiration_time=last)
     tick = timedelta(microseconds=1)
     held = [message.is_current(instant) for instant in (begins - tick, begins, ends - tick, ends)]
     assert held == [False, True, True, False]

@@ -188,10 +188,11 @@ def test_each_user_of_the_broker_is_answered_under_its_name(user: str, prefix: s
     assert inbox_prefix(user) == prefix
 
 
-@pytest.mark.parametrize("connections", ["-1", "0", "1"])
-def test_an_api_with_one_connection_is_refused(connections: str) -> None:
+@pytest.mark.parametrize("connections", ["-1", "0", "1", "1001"])
+def test_an_api_with_one_connection_or_a_thousand_and_one_is_refused(connections: str) -> None:
     """What is written beside requests would have it, and every request would wait; two are enough."""
     name = "CASHBACK_API_CONNECTIONS_MAX"
     told = [line for line in problems(api.Settings, api_connections_max=connections) if name in line]
-    assert told == [f"{name} is wrong: it must be a whole number of connections from 2 on, and is less"]
+    apart = "more" if int(connections) > 2 else "less"
+    assert told == [f"{name} is wrong: it must be a whole number of connections from 2 to 1000, and is {apart}"]
     assert not any(name in line for line in problems(api.Settings, api_connections_max="2"))

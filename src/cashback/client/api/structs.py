@@ -2473,7 +2473,7 @@ class State(Word):
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """One page of what was written down from `from` on and before `to`; `next_cursor` is null on the last one.
+    """One page of what was written down within its period, the end not included; `next_cursor` is null on the last one.
 
     `is_before_first` says that the user's first movement is later than the whole period.
     """

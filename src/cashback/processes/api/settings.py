@@ -22,13 +22,16 @@ from cashback.processes.tls import ClientTls
 from cashback.processes.webhook_settings import NO_KEY, WebhookKey, contradictions_of_loopback
 from cashback.purchases.model.ownership import COOLDOWN_S, OwnershipPolicy
 
-CONNECTIONS_MIN: Final = 2
+DATABASE_MIN: Final = 2
 """With one, what the process writes beside requests, such as when keys were used, would keep all of them waiting."""
+
+DATABASE_MAX: Final = 1_000
+"""More than one server of PostgreSQL serves at a time; a batch of purchases needs one."""
 
 PerSecond: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=RATE_PER_S_MAX, extra={UNIT: "requests a second"})]
 Burst: TypeAlias = Annotated[int, msgspec.Meta(ge=BURST_MIN, le=BURST_MAX, extra={UNIT: "requests"})]
 
-Connections: TypeAlias = Annotated[int, msgspec.Meta(ge=CONNECTIONS_MIN, extra={UNIT: "connections"})]
+Connections: TypeAlias = Annotated[int, msgspec.Meta(ge=DATABASE_MIN, le=DATABASE_MAX, extra={UNIT: "connections"})]
 
 
 class Settings(ClientTls, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ import msgspec
 
 from cashback.kernel import siwe
 from cashback.kernel.errors import Rejected
+from cashback.kernel.instants import as_told
 from cashback.purchases.model.errors import UserErased
 from cashback.purchases.model.ownership import (
     CHALLENGE_S,
@@ -57,8 +58,8 @@ def challenge_of(policy: OwnershipPolicy, *, user_id: str, wallet: str, nonce: s
         uri=policy.uri,
         chain_id=policy.chain_id,
         nonce=nonce,
-        issued_at=siwe.date_time(issued_at),
-        expiration_time=siwe.date_time(expires_at),
+        issued_at=as_told(issued_at),
+        expiration_time=as_told(expires_at),
         statement=f"Send the cashback of user {user_id} to this wallet.",
     )
     return Challenge(

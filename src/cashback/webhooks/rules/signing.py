@@ -9,12 +9,13 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
 from Crypto.Cipher import AES
 
+from cashback.kernel.instants import as_told
 from cashback.webhooks.model import SealedSecret, SealingKeys, SecretUnreadable
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the word before a secret, and no secret
@@ -43,7 +44,7 @@ def secret_of(text: str) -> bytes:
 
 def body_of(type_: str, occurred_at: datetime, data: bytes) -> bytes:
     """Return what is delivered of an event; `data` are its own bytes, JSON, and stay as they are."""
-    timestamp = occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    timestamp = as_told(occurred_at)
     head = msgspec.json.encode({"type": type_, "timestamp": timestamp})
     return head[:-1] + b',"data":' + data + b"}"
 

@@ -17,7 +17,6 @@ from cashback.events import KINDS, decode, to_event
 from cashback.events.documents import asyncapi, catalogue, fields, name_of
 from cashback.kernel.bus import event_message
 from cashback.kernel.outbox import partition_of
-from cashback.kernel.published_patterns import publish_patterns
 from tests.contract.catalogue_documents import (
     DURABLES,
     PAGE,
@@ -270,7 +269,6 @@ def test_a_planted_break_is_seen(change: Change, complaint: str) -> None:
         pytest.param(lambda told: told.update({Thing.TYPE: catalogue([Thing])[Thing.TYPE]}), id="type"),
         pytest.param(lambda told: of()(told)["properties"].update(why={"type": "string", "default": ""}), id="field"),
         pytest.param(lambda told: of()(told).update(description="Better said."), id="words"),
-        pytest.param(publish_patterns, id="patterns-of-the-same-texts"),
         pytest.param(lambda told: of()(told)["properties"]["block_hash"].update(description="Better."), id="words-of"),
         pytest.param(
             lambda told: (told[TYPE].update(version=2), told[TYPE]["schemas"].update({"2": {}})), id="version"

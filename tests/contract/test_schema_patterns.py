@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +16,12 @@ from jsonschema_rs import Draft202012Validator, RegexOptions
 
 from cashback.events import KINDS
 from cashback.events.catalogue import versions_of
-from cashback.kernel.published_patterns import published_pattern
+from cashback.kernel.published_patterns import publish_patterns, published_pattern
 from cashback.ledger.model.rulesets import Rules
-from tests.contract.catalogue_documents import ASYNCAPI, SCHEMAS
+from tests.contract.catalogue_documents import ASYNCAPI, RELEASED, SCHEMAS
+from tests.contract.catalogue_rules import differences as of_events
+from tests.contract.rest.golden import RELEASED as RELEASED_REST
+from tests.contract.rest.openapi_rules import differences as of_rest
 from tests.contract.rest.test_published_patterns import LOOKS_AROUND, patterns
 from tests.contract.ruleset_schema import SCHEMA
 
@@ -80,3 +85,37 @@ def test_a_pattern_that_lets_in_more_is_seen() -> None:
     assert re.search(r"^[A-Z]{3}$", "USD\n")
     assert not linear(r"^[A-Z]{3}$").is_valid("USD\n")
     assert linear(r"^[A-Z]{3}$").is_valid("USD")
+
+
+def look_ahead(part: Any) -> int:  # noqa: ANN401  # any JSON
+    """Have each pattern in a part of a document that ends with `$` look ahead there; return how many there are."""
+    if isinstance(part, list):
+        return sum(map(look_ahead, part))
+    if not isinstance(part, dict):
+        return 0
+    pattern = part.get("pattern")
+    ends = isinstance(pattern, str) and pattern.endswith("$")
+    if ends:
+        part["pattern"] = f"{pattern}(?!\\n)"
+    return ends + sum(map(look_ahead, part.values()))
+
+
+@pytest.mark.parametrize(
+    "path, name, differences",
+    [(RELEASED, "catalogue", of_events), (RELEASED_REST, "document", of_rest)],
+    ids=["events", "rest"],
+)
+def test_a_release_whose_patterns_look_ahead_is_none_that_is_broken(
+    path: Path, name: str, differences: Callable[[Any, Any], list[str]]
+) -> None:
+    """The published patterns let in the same texts; one that lets in fewer is a break as before."""
+    was = parts(path)[name]
+    look_ahead(was)
+    now = deepcopy(was)
+    assert sum(pattern.endswith(r"$(?!\n)") for pattern in patterns(was)) > 3
+    publish_patterns(now)
+    assert not any(LOOKS_AROUND.search(pattern) for pattern in patterns(now))
+    assert differences(was, now) == []
+    narrowed = json.loads(json.dumps(was).replace("{0,18})$(?!\\\\n)", "{0,9})$"))
+    assert narrowed != was
+    assert differences(was, narrowed) != []

@@ -9,6 +9,7 @@ import msgspec
 from cashback.cli.command import EXIT_DIFFERENCE
 from cashback.cli.output import Progress, amounts, json_option, print_json, print_records, print_table, say
 from cashback.kernel.config import load
+from cashback.kernel.instants import as_told
 
 if TYPE_CHECKING:
     from cashback.processes.reconcile import ReconciliationStory, Report
@@ -103,7 +104,7 @@ def _rows(runs: "list[ReconciliationStory]") -> list[dict[str, object]]:
     """Return runs as rows for people."""
     return [
         {
-            "ended_at": run.ended_at.isoformat(),
+            "ended_at": as_told(run.ended_at),
             "took_s": f"{(run.ended_at - run.began_at).total_seconds():.1f}",
             "mode": run.mode,
             "asked_by": run.asked_by,

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pytest
 
-from cashback.kernel.published_patterns import publish_patterns
 from tests.contract.catalogue_documents import last_release
 from tests.contract.rest.golden import RELEASED, bare, document, released
 from tests.contract.rest.openapi_rules import differences
@@ -242,7 +241,6 @@ def test_a_planted_break_is_seen(change: Change, complaint: str) -> None:
         pytest.param(lambda told: answer(told)["headers"].update({"ETag": {}}), id="header"),
         pytest.param(lambda told: operation(told)["responses"].pop("413"), id="problem"),
         pytest.param(lambda told: schema(told, "PurchaseBody").update(description="Better said."), id="words"),
-        pytest.param(publish_patterns, id="patterns-of-the-same-texts"),
     ],
 )
 def test_what_may_come_is_let_pass(change: Change) -> None:

@@ -109,6 +109,24 @@ async def test_an_edit_names_the_one_tag_that_was_looked_at(
     assert (await edit(operator, path, body, tag, key=key)).status_code == 201
 
 
+@pytest.mark.parametrize("path", ["users", "merchants", "webhooks", "ruleset-drafts", "ruleset-drafts/publish"])
+async def test_of_two_headers_that_are_missing_it_is_the_key_that_is_told(
+    rest: Rest, operator: Caller, things: dict[str, str], path: str
+) -> None:
+    """In every process: the framework takes headers from a set, and names whichever it comes upon."""
+    kind, _, action = path.partition("/")
+    to = things[kind] + (action and f"/{action}")
+    before = await rest.stored()
+    body = EDITS[kind][0] if kind in EDITS else ({} if action else {"document": {}})
+    for headers in ([], [("Idempotency-Key", new_key())]):
+        refused = await operator.ask("POST", to, json=body, headers=headers)
+        if headers:
+            assert_problem(refused, 428, "precondition_required", parameter="If-Match")
+        else:
+            assert_problem(refused, 422, "idempotency_key_missing", parameter="Idempotency-Key")
+    assert await rest.stored() == before
+
+
 @pytest.mark.parametrize("kind", ["users", "merchants", "webhooks", "programmes", "campaigns", "ruleset-drafts"])
 async def test_who_has_it_already_is_told_that_it_is_still_that(
     operator: Caller, things: dict[str, str], kind: str

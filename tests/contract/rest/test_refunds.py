@@ -167,6 +167,8 @@ async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, opera
     [debtor] = (await operator.get("/v1/debts")).json()["items"]
     assert (debtor["user_id"], debtor["token_units"]) == (shop.user.id, "290000")
     order = {"person": "alice", "reason": "moved away"}
+    nothing = await operator.post(f"{path}/write-offs", {**order, "token_units": "0"})
+    assert_problem(nothing, 422, "field_invalid", pointer="/token_units")
     answer = (await operator.post(f"{path}/write-offs", order)).json()
     assert (answer["token_units"], answer["person"]) == ("290000", "alice")
     [programme] = (await operator.get("/v1/debts/programmes")).json()["items"]
@@ -179,9 +181,11 @@ async def test_debts_are_the_operators_to_see_and_to_give_up(world: World, opera
     assert_problem(await operator.get(f"/v1/debts/{stranger.id}/write-offs"), 404, "debt_unknown", parameter="user_id")
     of_stranger = await operator.post(f"/v1/debts/{stranger.id}/write-offs", order)
     assert_problem(of_stranger, 404, "debt_unknown", parameter="user_id")
-    paid = await operator.post(f"{path}/write-offs", order)
-    assert_problem(paid, 409, "nothing_owed")
-    assert paid.json()["user_id"] == shop.user.id
+    of_nobody = await operator.post("/v1/debts/nonsense/write-offs", order)
+    assert_problem(of_nobody, 404, "debt_unknown", parameter="user_id")
+    given_up_before = await operator.post(f"{path}/write-offs", order)
+    assert_problem(given_up_before, 409, "nothing_owed")
+    assert given_up_before.json()["user_id"] == shop.user.id
     for forbidden in (path, f"{path}/write-offs", "/v1/debts", "/v1/debts/programmes"):
         assert_problem(await shop.owner.get(forbidden), 403, "operator_only")
     assert_problem(await shop.owner.post(f"{path}/write-offs", order), 403, "operator_only")

@@ -176,7 +176,7 @@ def _validation(error: ValidationException) -> Response[bytes]:
     if isinstance(error.__cause__, KeyError):
         asked = str(error.__cause__.args[0])
         if asked in _MISSING:
-            return problem(*_MISSING[asked], fields={"parameter": asked.title()})
+            return _missing(asked)
         return problem(422, "request_invalid", f"the parameter {asked} is required", fields={"parameter": asked})
     extra = error.extra if isinstance(error.extra, list) else []
     found = [one for one in extra if isinstance(one, dict) and "key" in one]
@@ -185,6 +185,11 @@ def _validation(error: ValidationException) -> Response[bytes]:
     wrong = [(str(one["key"]), str(one["message"])) for one in found]
     told = gathered([ParameterInvalid(in_words(what, called=name), parameter=name) for name, what in wrong])
     return problem(422, told.code, told.detail, fields=told.fields)
+
+
+def _missing(header: str) -> Response[bytes]:
+    """Answer that a header which a route requires is not there."""
+    return problem(*_MISSING[header], fields={"parameter": header.title()})
 
 
 def _framework(error: HTTPException) -> Response[bytes]:
@@ -201,7 +206,14 @@ def _header(name: str, value: str) -> str:
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Answer a failure inside a route."""
+    """Answer a failure inside a route.
+
+    Of two headers that are missing the framework names either, by the process: then it is the idempotency key, which
+    every route requires that requires `If-Match`.
+    """
+    lacks = isinstance(error, ValidationException) and str(error.__cause__) == str(KeyError("if-match"))
+    if lacks and "idempotency-key" not in request.headers:
+        return _missing("idempotency-key")
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         for found in error.extra:
             if isinstance(found, dict) and "key" in found:

@@ -15,7 +15,7 @@ from cashback.kernel.ids import is_id
 from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import TokenUnits
 from cashback.kernel.telemetry import logger
-from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
+from cashback.purchases.model import FieldInvalid, Outcome, Recorded, Refused
 from cashback.purchases.model.refunds import DebtWriteOff, WriteOffAnswer
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
 from cashback.purchases.service.alone import do_alone
@@ -84,5 +84,9 @@ class _WriteOff:
 
 
 def _problem(command: DebtWriteOff) -> Rejected | None:
-    """Return what is wrong with whose debt is to be given up, or None."""
-    return None if is_id(command.user_id, "usr") else UserUnknown("there is no such user", parameter="user_id")
+    """Return what is wrong with whose debt is to be given up, or with how much of it, or None."""
+    if not is_id(command.user_id, "usr"):
+        return ledger.DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
+    if command.token_units == 0:
+        return FieldInvalid("what is given up must be 1 base unit at least", pointer="/token_units")
+    return None

@@ -9,7 +9,7 @@ import pytest
 
 from cashback.ledger.model import DebtUnknown
 from cashback.ledger.service.debts import DebtStory, OpenStory
-from cashback.purchases.model import OPERATOR, Refused, User, UserUnknown
+from cashback.purchases.model import OPERATOR, Refused, User
 from cashback.purchases.model.refunds import DebtWriteOff, WriteOffAnswer
 from tests.integration.ledger.refunding import (
     balance,
@@ -190,7 +190,8 @@ async def test_a_write_off_names_a_user_and_a_reason(world: World) -> None:
     """Refused with the place."""
     user = await world.user()
     for changes, code, place in (
-        ({"user_id": "usr_1"}, UserUnknown.code, "user_id"),
+        ({"user_id": "usr_1"}, DebtUnknown.code, "user_id"),
+        ({"token_units": 0}, "field_invalid", "/token_units"),
         ({"reason": ""}, "field_invalid", "/reason"),
         ({"reason": "   "}, "field_invalid", "/reason"),
         ({"reason": "x" * 501}, "field_invalid", "/reason"),

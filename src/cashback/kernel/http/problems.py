@@ -173,8 +173,7 @@ def _status_of(error: CashbackError) -> int:
 
 def _validation(error: ValidationException) -> Response[bytes]:
     """Answer a parameter that is missing or does not have the documented form; bodies fail in `kernel.http.body`."""
-    if isinstance(error.__cause__, KeyError):
-        asked = str(error.__cause__.args[0])
+    if asked := _lacked(error):
         if asked in _MISSING:
             return _missing(asked)
         return problem(422, "request_invalid", f"the parameter {asked} is required", fields={"parameter": asked})
@@ -185,6 +184,12 @@ def _validation(error: ValidationException) -> Response[bytes]:
     wrong = [(str(one["key"]), str(one["message"])) for one in found]
     told = gathered([ParameterInvalid(in_words(what, called=name), parameter=name) for name, what in wrong])
     return problem(422, told.code, told.detail, fields=told.fields)
+
+
+def _lacked(error: Exception) -> str | None:
+    """Return the header or parameter that a request lacks, by the framework's name for it, if that is what is wrong."""
+    cause = error.__cause__ if isinstance(error, ValidationException) else None
+    return str(cause.args[0]) if isinstance(cause, KeyError) else None
 
 
 def _missing(header: str) -> Response[bytes]:
@@ -211,8 +216,7 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     Of two headers that are missing the framework names either, by the process: then it is the idempotency key, which
     every route requires that requires `If-Match`.
     """
-    lacks = isinstance(error, ValidationException) and str(error.__cause__) == str(KeyError("if-match"))
-    if lacks and "idempotency-key" not in request.headers:
+    if _lacked(error) == "if-match" and "idempotency-key" not in request.headers:
         return _missing("idempotency-key")
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         for found in error.extra:

@@ -97,12 +97,14 @@ def test_an_endpoint_is_made_hears_of_a_purchase_and_is_told_again(
     ask("webhook", "disable", endpoint["id"])
 
 
-def test_an_endpoint_moves_and_hears_of_others(dev: Dev, ask: Ask, cashback: Cashback) -> None:
+def test_an_endpoint_moves_and_hears_of_others(dev: Dev, ask: Ask, cashback: Cashback, receiver: Receiver) -> None:
     """What is not named stays; where nothing may be delivered it does not move to, and nothing at all is no wish."""
+    # Somebody is there: what else happens in this system may be told to it, and a failure would show in the endpoint.
+    here = f"http://127.0.0.1:{receiver.server_port}"
     words = ("--type", "purchase.refunded", "--merchant", dev.merchant_id)
-    id_ = ask("webhook", "create", "http://127.0.0.1:9/one", *words)["id"]
-    moved = ask("webhook", "change", id_, "--url", "http://127.0.0.1:9/two")
-    assert (moved["url"], moved["types"]) == ("http://127.0.0.1:9/two", ["purchase.refunded"])
+    id_ = ask("webhook", "create", f"{here}/one", *words)["id"]
+    moved = ask("webhook", "change", id_, "--url", f"{here}/two")
+    assert (moved["url"], moved["types"]) == (f"{here}/two", ["purchase.refunded"])
     changed = ask("webhook", "change", id_, "--type", "token.minted", "--type", "purchase.created")
     assert (changed["url"], changed["types"]) == (moved["url"], ["token.minted", "purchase.created"])
     for more, code, told in (

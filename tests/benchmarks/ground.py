@@ -186,6 +186,7 @@ def purchase_event() -> Event:
         currency="USD",
         occurred_at=SystemClock().now(),
         cashback_id=new_id("cb"),
+        reference="order-20261128-1042",
     )
     with trace(None) as traceparent:
         return to_event(body, time=SystemClock().now(), traceparent=traceparent)

@@ -17,6 +17,7 @@ from cashback.events import KINDS, decode, to_event
 from cashback.events.documents import asyncapi, catalogue, fields, name_of
 from cashback.kernel.bus import event_message
 from cashback.kernel.outbox import partition_of
+from cashback.webhooks.model import Belonging
 from tests.contract.catalogue_documents import (
     DURABLES,
     PAGE,
@@ -84,6 +85,19 @@ def test_the_overview_of_the_page_is_what_the_structs_say() -> None:
     assert found == [
         (kind.TYPE, kind.TYPE.replace(".", ""), kind.SOURCE, kind.KEY, takers[kind.TYPE]) for kind in KINDS
     ]
+
+
+def test_the_page_says_what_is_posted_behind_an_events_own_members() -> None:
+    """In a table of its own, and by an example: an event as it lies in the stream, with those ids behind it."""
+    section = PAGE.read_text().partition("## What is posted\n")[2].partition("## Versions\n")[0]
+    ids = list(Belonging.__struct_fields__)
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == ids
+    shown = json.loads(section.partition("```json\n")[2].partition("```")[0])
+    assert list(shown) == ["type", "timestamp", "data"]
+    schema = json.loads((SCHEMAS / f"{shown['type']}.1.schema.json").read_text())
+    Draft202012Validator(schema).validate(shown["data"])
+    assert list(shown["data"])[-len(ids) :] == ids
+    assert not {*ids} & {*schema["properties"]}
 
 
 def test_a_type_without_its_table_is_seen() -> None:

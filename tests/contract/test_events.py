@@ -16,29 +16,31 @@ from tests.contract.golden_bytes import all_golden, golden
 AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 HASH = "0x" + "ab" * 32
 
+CREATED: Final = PurchaseCreated(
+    purchase_id="pur_1",
+    merchant_id="mer_1",
+    user_id="usr_1",
+    amount_minor="1999",
+    currency="USD",
+    occurred_at=AT,
+    cashback_id="cb_1",
+)
+REFUNDED: Final = PurchaseRefunded(
+    refund_id="rfd_1",
+    purchase_id="pur_1",
+    merchant_id="mer_1",
+    user_id="usr_1",
+    kind="refund",
+    amount_minor="999",
+    currency="USD",
+    cashback_id="cb_1",
+    net_minor="14",
+    cashback_currency="USD",
+    debt_units="0",
+)
 BODIES: Final[tuple[Body, ...]] = (
-    PurchaseCreated(
-        purchase_id="pur_1",
-        merchant_id="mer_1",
-        user_id="usr_1",
-        amount_minor="1999",
-        currency="USD",
-        occurred_at=AT,
-        cashback_id="cb_1",
-    ),
-    PurchaseRefunded(
-        refund_id="rfd_1",
-        purchase_id="pur_1",
-        merchant_id="mer_1",
-        user_id="usr_1",
-        kind="refund",
-        amount_minor="999",
-        currency="USD",
-        cashback_id="cb_1",
-        net_minor="14",
-        cashback_currency="USD",
-        debt_units="0",
-    ),
+    CREATED,
+    REFUNDED,
     CashbackApproved(
         cashback_id="cb_1",
         purchase_id="pur_1",
@@ -125,6 +127,18 @@ def test_an_outcome_after_a_reversal_says_how_many_there_were() -> None:
     again = msgspec.structs.replace(decode(data, TokenMinted, version=1), reversals=2)
     assert to_event(again, time=AT, traceparent=None).data == data[:-1] + b',"reversals":2}'
     assert decode(data[:-1] + b',"reversals":2}', TokenMinted, version=1) == again
+
+
+def test_what_a_merchant_calls_its_purchase_and_its_refund_stands_behind_all_else() -> None:
+    """Names were added later: without one the bytes are those of before, which are read as those without."""
+    named = msgspec.structs.replace(CREATED, reference="order-1042")
+    data = golden("purchase.created", 1)[:-1] + b',"reference":"order-1042"}'
+    assert to_event(named, time=AT, traceparent=None).data == data
+    assert decode(data, PurchaseCreated, version=1) == named
+    returned = msgspec.structs.replace(REFUNDED, reference="return-7", purchase_reference="order-1042")
+    data = golden("purchase.refunded", 1)[:-1] + b',"reference":"return-7","purchase_reference":"order-1042"}'
+    assert to_event(returned, time=AT, traceparent=None).data == data
+    assert decode(data, PurchaseRefunded, version=1) == returned
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"mint_number":"-7"}', b'{"mint_number":7}', b"\xff"])

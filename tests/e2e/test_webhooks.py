@@ -18,6 +18,9 @@ from tests.support.standard_webhooks import is_genuine
 
 TYPES: Final = ("purchase.created", "cashback.approved", "token.mint.requested", "token.minted", "purchase.refunded")
 BOUGHT: Final = {"purchase.created": 1, "cashback.approved": 1, "token.mint.requested": 1, "token.minted": 1}
+IDS: Final = ("purchase_id", "user_id", "merchant_id", "cashback_id")
+"""What every event tells, whichever it is: whoever hears of one knows of what."""
+
 ENDPOINTS: Final = "/v1/webhooks/endpoints"
 HEARD_WITHIN_S: Final = 30.0
 
@@ -62,12 +65,12 @@ async def heard(receiver: Receiver, path: str, types: dict[str, int]) -> None:
 async def test_a_purchase_reaches_the_merchants_endpoint_signed_and_once_per_event(
     stack: WholeSystem, shop: Shop, keeper: httpx.AsyncClient, receiver: Receiver
 ) -> None:
-    """Each event from the purchase to the mint, once (I5), of its own purchases alone; what was told can be read."""
+    """Each event from the purchase to the mint, once (I5), of its own purchases, with whose it is; and can be read."""
     endpoint = await order(keeper, ENDPOINTS, {"url": receiver.url("/hooks"), "types": list(TYPES)})
     secret = (await keeper.get(f"{ENDPOINTS}/{endpoint['id']}/secret")).json()["secret"]
     async with Shop.open(stack) as another:
         await another.settled((await another.buy(await another.customer()))["id"])
-    bought = await shop.buy(await shop.customer())
+    bought = await shop.post("/v1/purchases", {**shop.purchase(await shop.customer()), "reference": "order-1042"})
     await shop.settled(bought["id"])
     await heard(receiver, "/hooks", BOUGHT)
     now_s = SystemClock().now().timestamp()
@@ -75,9 +78,14 @@ async def test_a_purchase_reaches_the_merchants_endpoint_signed_and_once_per_eve
         assert is_genuine(secret, got.headers, got.body, now_s=now_s)
         assert not is_genuine(secret, got.headers, got.body + b" ", now_s=now_s)
         assert not is_genuine(secret, got.headers, got.body, now_s=now_s + 3_600)
-        data = msgspec.json.decode(got.body)["data"]
-        assert bought["id"] == data.get("purchase_id", bought["id"])
-        assert bought["cashback"]["id"] == data["cashback_id"]
+        type_, data = (msgspec.json.decode(got.body)[name] for name in ("type", "data"))
+        assert {name: data[name] for name in IDS} == {
+            "purchase_id": bought["id"],
+            "user_id": bought["user_id"],
+            "merchant_id": bought["merchant_id"],
+            "cashback_id": bought["cashback"]["id"],
+        }
+        assert data.get("reference") == ("order-1042" if type_ == "purchase.created" else None)
     ids = {got.id for got in receiver.at("/hooks")}
     keys = [bought["id"], bought["cashback"]["id"]]
     stored = [

@@ -90,10 +90,12 @@ def catalogue(kinds: Sequence[type[Body]]) -> Document:
 def fields(kind: type[Body]) -> list[tuple[str, str, str]]:
     """Return each field of a version: its name, what it looks like in JSON, and what it means."""
     told = schema(kind)
-    return [
-        (name, _form(one) + (f"; {one['default']} when left out" if "default" in one else ""), one["description"])
-        for name, one in told["properties"].items()
-    ]
+    return [(name, _form(one) + _unsaid(one), one["description"]) for name, one in told["properties"].items()]
+
+
+def _unsaid(told: Document) -> str:
+    """Return what a field is when it is left out, in words; nothing where it may not be."""
+    return f"; {msgspec.json.encode(told['default']).decode()} when left out" if "default" in told else ""
 
 
 def _form(told: Document) -> str:

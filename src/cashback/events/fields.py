@@ -28,8 +28,12 @@ Hash: TypeAlias = Annotated[str, Meta(pattern=HASH_PATTERN)]
 PurchaseId: TypeAlias = Annotated[str, Meta(description="The purchase, `pur_...`.")]
 MerchantId: TypeAlias = Annotated[str, Meta(description="The merchant where it was bought, `mer_...`.")]
 UserId: TypeAlias = Annotated[str, Meta(description="The customer, `usr_...`.")]
+PurchaseReference: TypeAlias = Annotated[
+    str | None, Meta(description="The merchant's own name of the purchase, such as the number of an order.")
+]
 CashbackId: TypeAlias = Annotated[str, Meta(description="The cashback, `cb_...`.")]
 RefundId: TypeAlias = Annotated[str, Meta(description="The refund, `rfd_...`.")]
+RefundReference: TypeAlias = Annotated[str | None, Meta(description="The merchant's own name of the refund.")]
 Currency: TypeAlias = Annotated[str, Meta(description="The currency of `amount_minor`, a code of ISO 4217.")]
 PurchaseOrNone: TypeAlias = Annotated[
     str | None, Meta(description="The purchase it was granted for; null when a person granted it, for none.")

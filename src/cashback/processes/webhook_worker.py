@@ -1,10 +1,10 @@
 """`cashback worker webhooks`: takes events in and delivers them to the endpoints that hear of them.
 
 events ──▶ consumer ──inbox──▶ webhooks.events, webhooks.deliveries ──▶ deliverer ──HTTPS, signed──▶ endpoints
-                 └── whose cashback? ──▶ ledger.cashback_ledger (id, merchant_id)       └── forgetter, once an hour
+                 └── whose cashback? ──▶ ledger.cashback_ledger                         └── forgetter, once an hour
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -12,9 +12,9 @@ import msgspec
 from cashback.kernel.bus import Consumer
 from cashback.kernel.clock import SystemClock
 from cashback.kernel.config import Dsn, Port
-from cashback.kernel.db import Database
+from cashback.kernel.db import Database, Tx
 from cashback.kernel.lifecycle import Probe, run_until_stopped
-from cashback.ledger.store.merchants import merchants_of
+from cashback.ledger.store.belonging import belonging
 from cashback.processes.broker import BrokerSettings, broker_of
 from cashback.processes.webhook_settings import (
     NO_KEY,
@@ -26,6 +26,7 @@ from cashback.processes.webhook_settings import (
 )
 from cashback.webhooks import Deliverer, Forgetter, Kept, open_post
 from cashback.webhooks.consumer import NAME, TYPES, WebhookEvents
+from cashback.webhooks.model import Belonging
 from cashback.webhooks.service.standing import gauges
 
 
@@ -57,6 +58,14 @@ class Settings(BrokerSettings, frozen=True, kw_only=True):
         yield from contradictions_of_loopback(settings)
 
 
+async def belongings_of(tx: Tx, cashback_ids: Sequence[str]) -> dict[str, Belonging]:
+    """Return whose each cashback is that the ledger has."""
+    return {
+        cashback_id: Belonging(purchase_id=purchase_id, user_id=user_id, merchant_id=merchant_id)
+        for cashback_id, purchase_id, user_id, merchant_id in await belonging(tx, cashback_ids)
+    }
+
+
 async def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; any number of these may run beside each other."""
     async with (
@@ -64,7 +73,7 @@ async def run(settings: Settings) -> None:
         broker_of(settings, "worker webhooks") as bus,
         open_post(allow_loopback=settings.webhook_allow_loopback, tls=trusting(settings.webhook_tls_ca)) as post,
     ):
-        events = WebhookEvents(merchants_of)
+        events = WebhookEvents(belongings_of)
         consumer = Consumer(bus, database, schema="webhooks", name=NAME, types=TYPES, handler=events.handle)
         keys = sealing_keys(settings.webhook_key, settings.webhook_key_before)
         deliverer = Deliverer(database, post, SystemClock(), keys=keys)

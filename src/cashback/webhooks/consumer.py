@@ -1,6 +1,6 @@
 """The way in: events of all types, in batches, inside the transaction of their inbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -8,10 +8,11 @@ import msgspec
 from cashback.kernel.bus import Delivery
 from cashback.kernel.db import Tx
 from cashback.kernel.errors import Invalid
-from cashback.webhooks.model import Happening
+from cashback.webhooks.model import Belonging, Happening
+from cashback.webhooks.rules.completing import Said, completed
 from cashback.webhooks.rules.signing import body_of
 from cashback.webhooks.service.event_types import EVENT_TYPES
-from cashback.webhooks.service.taking import MerchantsOf, take
+from cashback.webhooks.service.taking import BelongingsOf, take
 
 NAME: Final = "webhooks-deliveries"
 TYPES: Final = EVENT_TYPES
@@ -23,19 +24,12 @@ class WebhookUnreadable(Invalid):
     code = "event_unreadable"
 
 
-class Owner(msgspec.Struct, frozen=True):
-    """What of an event says whose it is; all else is passed on as it stands, whichever version it has."""
-
-    merchant_id: str | None = None
-    cashback_id: str | None = None
-
-
 class WebhookEvents:
     """The handler of all events."""
 
-    def __init__(self, merchants_of: MerchantsOf) -> None:
-        """Ask `merchants_of` whose cashback it is, where an event does not say."""
-        self._merchants_of = merchants_of
+    def __init__(self, belongings_of: BelongingsOf) -> None:
+        """Ask `belongings_of` whose a cashback is, where an event does not say."""
+        self._belongings_of = belongings_of
 
     async def handle(self, tx: Tx, deliveries: Sequence[Delivery]) -> None:
         """Take a batch of events in with `tx`; the same event again has no further effect.
@@ -43,31 +37,33 @@ class WebhookEvents:
         Raises:
             Invalid: one of them cannot be read.
         """
-        owners = [_owner(delivery) for delivery in deliveries]
-        asked = {owner.cashback_id for owner in owners if owner.merchant_id is None and owner.cashback_id is not None}
-        known = await self._merchants_of(tx, sorted(asked)) if asked else {}
-        await take(tx, [_happening(each, owner, known) for each, owner in zip(deliveries, owners, strict=True)])
+        said = [_said(delivery) for delivery in deliveries]
+        asked = {one.wanted for one in said if one.wanted is not None}
+        known = await self._belongings_of(tx, sorted(asked)) if asked else {}
+        await take(
+            tx, [_happening(each, one, known.get(one.wanted or "")) for each, one in zip(deliveries, said, strict=True)]
+        )
 
 
-def _owner(delivery: Delivery) -> Owner:
-    """Return whose an event is, as far as it says so.
+def _said(delivery: Delivery) -> Said:
+    """Return what an event says of whose it is.
 
     Raises:
         WebhookUnreadable: it is no JSON.
     """
     try:
-        return msgspec.json.decode(delivery.data, type=Owner)
+        return msgspec.json.decode(delivery.data, type=Said)
     except (msgspec.DecodeError, UnicodeDecodeError) as cause:
         raise WebhookUnreadable(f"{delivery.type} cannot be read: {cause}", type=delivery.type) from cause
 
 
-def _happening(delivery: Delivery, owner: Owner, known: Mapping[str, str]) -> Happening:
+def _happening(delivery: Delivery, said: Said, belonging: Belonging | None) -> Happening:
     """Return an event as endpoints hear of it."""
     return Happening(
         event_id=delivery.id,
         type=delivery.type,
         key=delivery.key,
-        merchant_id=owner.merchant_id or known.get(owner.cashback_id or ""),
+        merchant_id=said.merchant_id or (belonging.merchant_id if belonging else None),
         occurred_at=delivery.time,
-        body=body_of(delivery.type, delivery.time, delivery.data),
+        body=body_of(delivery.type, delivery.time, completed(delivery.data, said, belonging)),
     )

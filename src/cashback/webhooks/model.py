@@ -98,6 +98,17 @@ class SealedSecret(msgspec.Struct, frozen=True):
     sealed: bytes
 
 
+class Belonging(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose a cashback is: of which purchase and merchant, none of both where it was given by hand, and of which user.
+
+    The fields are named as the members of a body that tell of them.
+    """
+
+    purchase_id: str | None
+    user_id: str
+    merchant_id: str | None
+
+
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """An event as endpoints hear of it, about `key`, and whose it is: no merchant means the operator's alone."""
 

@@ -107,6 +107,7 @@ def _minted() -> tuple[Body, ...]:
             currency="USD",
             occurred_at=_now(),
             cashback_id=cashback,
+            reference="order-20261128-1042",
         ),
         CashbackApproved(
             cashback_id=cashback,

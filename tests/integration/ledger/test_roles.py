@@ -102,7 +102,9 @@ FORBIDDEN = {
         "select * from webhooks.endpoints",
     ],
     "cashback_webhooks": [
-        "select user_id from ledger.cashback_ledger",
+        "select recipient from ledger.cashback_ledger",
+        "select amount_minor from ledger.cashback_ledger",
+        "select request from ledger.cashback_ledger",
         "update ledger.cashback_ledger set merchant_id = null",
         "select * from ledger.transfers",
         "select * from ledger.outbox_events",

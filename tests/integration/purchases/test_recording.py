@@ -46,6 +46,16 @@ async def test_a_purchase_publishes_itself_and_its_cashback_in_its_own_trace(wor
     assert (created.traceparent, approved.traceparent) == (TRACE, TRACE)
 
 
+async def test_a_purchase_is_told_by_the_name_that_its_merchant_gave_it(world: World) -> None:
+    """Whoever hears of it knows their own order by it; one without a name is told without the member."""
+    await world.programme()
+    user, merchant = await world.user(), await world.merchant()
+    named, nameless = await world.record(buy(user, merchant, reference="A-17"), buy(user, merchant, reference=None))
+    told = {one.key: one.data for one in await world.events("purchases", "purchase.created")}
+    assert decode(told[named.id], PurchaseCreated, version=1).reference == "A-17"
+    assert b"reference" not in told[nameless.id]
+
+
 @pytest.mark.parametrize(
     "amount,currency,reason",
     [

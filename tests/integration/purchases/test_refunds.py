@@ -77,7 +77,7 @@ async def test_a_refund_is_made_once_and_answered_alike(world: World) -> None:
 async def test_a_refund_is_told_with_what_it_left(world: World) -> None:
     """One event of the purchase, in the transaction of the refund."""
     await world.programme()
-    [purchase] = await world.record(buy(await world.user(), await world.merchant()))
+    [purchase] = await world.record(buy(await world.user(), await world.merchant(), reference="A-17"))
     [answer] = await refunded(world, give_back(purchase, 3_333, kind=RefundKind.CHARGEBACK, reference="R-1"))
     [event] = await world.events("purchases", "purchase.refunded")
     assert event.key == purchase.id
@@ -93,6 +93,8 @@ async def test_a_refund_is_told_with_what_it_left(world: World) -> None:
         net_minor="100",
         cashback_currency="USD",
         debt_units="0",
+        reference="R-1",
+        purchase_reference="A-17",
     )
     assert await refunds_of(world).show(answer.id, merchant_id=None) == answer
 

@@ -14,7 +14,7 @@ from cashback.webhooks.model import EventsWanted, EventUnknown, Happening
 from cashback.webhooks.service import event_log, metrics
 from cashback.webhooks.service.event_log import EventLog
 from cashback.webhooks.store import forgetting
-from tests.integration.webhooks.world import World, event, eventually, refunded
+from tests.integration.webhooks.world import World, event, eventually, of_merchant, refunded
 
 KEPT = Kept(deliveries_days=30, events_days=30, journal_days=730)
 ANY = EventsWanted()
@@ -41,7 +41,7 @@ async def told(world: World, wanted: EventsWanted = ANY, *, limit: int = 200) ->
 
 async def test_what_is_taken_in_is_told_though_nobody_listens(world: World) -> None:
     """Each with what it is about, whose it is, and the body that an endpoint would be posted."""
-    world.merchants["cb_known"] = "mer_2"
+    world.belongings["cb_known"] = of_merchant("mer_2")
     first = refunded()
     second = event(CashbackApproved.TYPE, b'{"cashback_id":"cb_known"}', key="cb_known", time=first.time)
     third = event(CashbackApproved.TYPE, b'{"cashback_id":"cb_by_hand"}', key="cb_by_hand")
@@ -53,7 +53,10 @@ async def test_what_is_taken_in_is_told_though_nobody_listens(world: World) -> N
         second.id: (second.type, "cb_known", "mer_2", second.time),
         third.id: (third.type, "cb_by_hand", None, third.time),
     }
-    assert found[second.id].body.endswith(b'"data":{"cashback_id":"cb_known"}}')
+    assert found[second.id].body.endswith(
+        b'"data":{"cashback_id":"cb_known","purchase_id":"pur_1","user_id":"usr_1","merchant_id":"mer_2"}}'
+    )
+    assert found[third.id].body.endswith(b'"data":{"cashback_id":"cb_by_hand"}}')
 
 
 async def test_what_was_posted_is_found_by_its_id_with_the_same_bytes(world: World) -> None:

@@ -2,16 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import psycopg
 import pytest
 
 from cashback.events.ledger import CashbackApproved
-from cashback.ledger.store.merchants import merchants_of
+from cashback.processes.webhook_worker import belongings_of
 from cashback.webhooks import EndpointUnknown, NewEndpoint, TypesInvalid, UrlForbidden
 from cashback.webhooks.consumer import WebhookUnreadable
+from cashback.webhooks.model import Belonging
 from cashback.webhooks.store.endpoints import page
+from tests.contract.golden_bytes import all_golden, golden
+from tests.integration.ledger.adjusting import adjusted, credit_of
 from tests.integration.ledger.world import buy, open_world
-from tests.integration.webhooks.world import World, event, refunded
+from tests.integration.webhooks.world import World, event, of_merchant, refunded
 
 
 async def heard(world: World) -> set[tuple[str, str]]:
@@ -28,7 +32,7 @@ async def test_an_event_becomes_a_delivery_for_every_endpoint_of_its_merchant_an
     for path, merchant_id in (("/a", "mer_1"), ("/b", "mer_1"), ("/other", "mer_2"), ("/operator", None)):
         await world.endpoint(path, merchant_id=merchant_id)
     await world.endpoint("/types", merchant_id="mer_1", types=["token.minted"])
-    world.merchants["cb_known"] = "mer_2"
+    world.belongings["cb_known"] = of_merchant("mer_2")
     await world.take(
         refunded(id_="one"),
         event(CashbackApproved.TYPE, b'{"cashback_id":"cb_known"}', id_="two"),
@@ -71,14 +75,35 @@ async def test_what_is_no_json_is_refused_as_a_whole(world: World) -> None:
 
 
 async def test_the_ledger_tells_the_worker_whose_a_cashback_is(world: World) -> None:
-    """With the worker's own role; one that does not exist is nobody's."""
+    """With the worker's own role: what was bought, and what was given by hand; one that does not exist is nobody's."""
     async with open_world(world.dsns) as service:
-        await service.programme()
-        merchant = await service.merchant()
-        await service.record(buy(await service.user(), merchant))
-    [(cashback_id,)] = world.rows("select id from ledger.cashback_ledger")
+        programme = await service.programme()
+        user, merchant = await service.user(), await service.merchant()
+        [bought] = await service.record(buy(user, merchant))
+        given = await adjusted(service, credit_of(user, programme.id))
     async with world.worker.transaction() as tx:
-        assert await merchants_of(tx, [cashback_id, "cb_unknown"]) == {cashback_id: merchant.id}
+        assert await belongings_of(tx, [bought.cashback.id, given.cashback_id, "cb_unknown"]) == {
+            bought.cashback.id: Belonging(purchase_id=bought.id, user_id=user.id, merchant_id=merchant.id),
+            given.cashback_id: Belonging(purchase_id=None, user_id=user.id, merchant_id=None),
+        }
+
+
+@pytest.mark.parametrize("type_, version", all_golden())
+async def test_whatever_happens_is_told_with_whose_it_is(world: World, type_: str, version: int) -> None:
+    """Every version of every type, as any release wrote it: its own bytes, and every id that they do not say."""
+    world.belongings["cb_1"] = Belonging(purchase_id="pur_1", user_id="usr_1", merchant_id="mer_1")
+    data = golden(type_, version).replace(b"null", b'"pur_1"')
+    await world.endpoint(types=[type_])
+    await world.take(event(type_, data))
+    [(posted,), (logged,)] = world.rows(
+        "select body from webhooks.deliveries union all select body from webhooks.events"
+    )
+    assert posted == logged
+    assert b'"data":' + data[:-1] in posted
+    told = msgspec.json.decode(posted)["data"]
+    ids = {name: told[name] for name in ("purchase_id", "user_id", "merchant_id")}
+    assert ids == {"purchase_id": "pur_1", "user_id": "usr_1", "merchant_id": "mer_1"}
+    assert told == msgspec.json.decode(data) | ids
 
 
 async def test_a_disabled_endpoint_hears_of_nothing_until_it_is_enabled(world: World) -> None:

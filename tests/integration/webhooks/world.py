@@ -20,7 +20,7 @@ from cashback.kernel.ids import new_id
 from cashback.webhooks import Deliverer, Endpoint, Endpoints, NewEndpoint, SealingKeys, open_post
 from cashback.webhooks.consumer import TYPES, WebhookEvents
 from cashback.webhooks.gateway import Names
-from cashback.webhooks.model import EndpointChange
+from cashback.webhooks.model import Belonging, EndpointChange
 from cashback.webhooks.rules.editing import tag_of_endpoint
 from cashback.webhooks.rules.signing import secret_of, signature
 from tests.integration.ledger.world import Dsns
@@ -129,7 +129,7 @@ class World:
     def __init__(self, dsns: Dsns, *, api: Database, worker: Database, shop: Shop) -> None:
         """Work with two roles."""
         self.dsns, self.api, self.worker, self.shop = dsns, api, worker, shop
-        self.merchants: dict[str, str] = {}
+        self.belongings: dict[str, Belonging] = {}
         self._superuser: psycopg.Connection | None = None
         self.endpoints = Endpoints(SystemClock(), keys=KEYS, types=TYPES, allow_loopback=True)
 
@@ -161,7 +161,7 @@ class World:
 
     async def take(self, *deliveries: Delivery) -> None:
         """Have the consumer's handler take events in."""
-        handler = WebhookEvents(self._merchants_of)
+        handler = WebhookEvents(self._belongings_of)
         async with self.worker.transaction() as tx:
             await handler.handle(tx, deliveries)
 
@@ -223,10 +223,15 @@ class World:
         """Tell whether so many tries were noted."""
         return bool(self.rows("select count(*) from webhooks.attempts")[0][0] >= count)
 
-    async def _merchants_of(self, tx: Tx, cashback_ids: Sequence[str]) -> Mapping[str, str]:
+    async def _belongings_of(self, tx: Tx, cashback_ids: Sequence[str]) -> Mapping[str, Belonging]:
         """Return whose the cashbacks are, as the test has said."""
         del tx
-        return {one: self.merchants[one] for one in cashback_ids if one in self.merchants}
+        return {one: self.belongings[one] for one in cashback_ids if one in self.belongings}
+
+
+def of_merchant(merchant_id: str | None) -> Belonging:
+    """Return whose a cashback is that was bought at a merchant, or given by hand."""
+    return Belonging(purchase_id="pur_1" if merchant_id else None, user_id="usr_1", merchant_id=merchant_id)
 
 
 def leading(*places: str) -> Names:

@@ -1596,7 +1596,10 @@ class PauseStory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostedBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What endpoints are posted of an event, byte for byte; `data` is as its type has it in docs/events.md."""
+    """What endpoints are posted of an event, byte for byte.
+
+    `data` is as its type has it in docs/events.md, with `purchase_id`, `user_id` and `merchant_id` whichever it is.
+    """
 
     type: str
     timestamp: datetime

@@ -125,6 +125,7 @@ class Recording:
             currency=purchase.currency,
             occurred_at=purchase.occurred_at,
             cashback_id=accrual.cashback_id,
+            reference=purchase.reference,
         )
         return to_event(body, time=self._now, traceparent=purchase.traceparent)
 

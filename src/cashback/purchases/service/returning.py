@@ -139,6 +139,8 @@ def _done(one: Return, change: ledger.Reversed, now: datetime) -> Done:
         net_minor=str(change.net),
         cashback_currency=change.cashback.currency,
         debt_units=str(change.debt),
+        reference=refund.reference,
+        purchase_reference=purchase.reference,
     )
     event = to_event(body, time=now, traceparent=refund.traceparent)
     return Done(encoded(answer), event, change)

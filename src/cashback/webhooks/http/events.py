@@ -28,7 +28,10 @@ Until = Annotated[datetime | None, QueryParameter(description="RFC 3339: and bef
 
 
 class PostedBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What endpoints are posted of an event, byte for byte; `data` is as its type has it in docs/events.md."""
+    """What endpoints are posted of an event, byte for byte.
+
+    `data` is as its type has it in docs/events.md, with `purchase_id`, `user_id` and `merchant_id` whichever it is.
+    """
 
     type: str
     timestamp: datetime

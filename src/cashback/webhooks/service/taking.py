@@ -5,13 +5,13 @@ from typing import TypeAlias
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
-from cashback.webhooks.model import MISSED_DAYS, EndpointState, Happening, NewDelivery
+from cashback.webhooks.model import MISSED_DAYS, Belonging, EndpointState, Happening, NewDelivery
 from cashback.webhooks.rules.matching import pairs
 from cashback.webhooks.service import metrics
 from cashback.webhooks.store import deliveries, endpoints, events
 
-MerchantsOf: TypeAlias = Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, str]]]
-"""Returns the merchant of each cashback that has one; the process that knows the ledger gives it."""
+BelongingsOf: TypeAlias = Callable[[Tx, Sequence[str]], Awaitable[Mapping[str, Belonging]]]
+"""Returns whose each cashback is that there is; the process that knows the ledger gives it."""
 
 
 async def take(tx: Tx, happenings: Sequence[Happening]) -> int:

@@ -58,6 +58,7 @@ class PurchaseCreated(BaseModel):
     currency: str
     occurred_at: datetime
     cashback_id: str
+    reference: str | None
 
 
 class CashbackApproved(BaseModel):

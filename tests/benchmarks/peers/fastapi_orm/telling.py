@@ -47,6 +47,7 @@ def _created(recorded: Purchase, cashback_id: str) -> PurchaseEvent:
         currency=recorded.currency,
         occurred_at=recorded.occurred_at,
         cashback_id=cashback_id,
+        reference=recorded.reference,
     )
     return PurchaseEvent(
         event_id=new_id("evt"),
@@ -54,7 +55,7 @@ def _created(recorded: Purchase, cashback_id: str) -> PurchaseEvent:
         type="purchase.created",
         source="/cashback/purchases",
         key=recorded.id,
-        data=body.model_dump_json().encode(),
+        data=body.model_dump_json(exclude_none=True).encode(),
     )
 
 

@@ -1,14 +1,14 @@
 """What proves the books, and what others are told: seals, reconciliations, events, webhooks."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 import msgspec
 
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.db import Database, Tx
+from cashback.kernel.db import Database
 from cashback.ledger.service import Recomputer
+from cashback.processes.webhook_worker import belongings_of
 from cashback.webhooks.consumer import WebhookEvents
 from tests.contract.rest.examples.stage import DAY, Stage
 from tests.contract.rest.test_audits import RUN
@@ -43,18 +43,12 @@ async def books(stage: Stage) -> None:
 
 async def told_of(stage: Stage) -> None:
     """Have the endpoints hear of what happened to the purchase of tea."""
-    shop, world = stage.ids["shop"], stage.world
-
-    async def shop_of(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
-        """Return whose each cashback is."""
-        del tx
-        return dict.fromkeys(ids, shop)
-
+    world = stage.world
     events = await world.events("purchases", "purchase.created") + await world.events("ledger", "cashback.approved")
     at = SystemClock().now() + timedelta(seconds=1)
     heard = [msgspec.structs.replace(delivery(one), time=at) for one in events if one.key in stage.ids.values()]
     async with Database.open(world.dsns.of("cashback_webhooks"), name="webhooks") as worker, worker.transaction() as tx:
-        await WebhookEvents(shop_of).handle(tx, heard)
+        await WebhookEvents(belongings_of).handle(tx, heard)
 
 
 async def webhooks(stage: Stage) -> None:

@@ -17,7 +17,6 @@ from cashback.kernel.http import (
     no_body,
     principal_of,
     problems,
-    require_operator,
 )
 from cashback.kernel.telemetry import current_traceparent
 from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
@@ -48,7 +47,6 @@ async def export_user(
     for, with which key, stands among its `disclosures` for good.
     """
     caller = principal_of(request)
-    require_operator(caller)
     if is_head(request):
         await exports.require(user_id)
         return Stream(no_body(), media_type="application/json")

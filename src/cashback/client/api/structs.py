@@ -1636,7 +1636,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | UnsetType = UNSET
     """With `programme_exists`: the currency that another programme takes."""
     endpoint_id: str | UnsetType = UNSET
-    """With `endpoint_disabled`: the endpoint that is disabled."""
+    """With `endpoint_disabled`: the endpoint that is disabled. With `secret_unreadable`: the endpoint whose secret it is."""
     key_id: str | UnsetType = UNSET
     """With `api_key_ended`: the key that replaced it, or the one that has ended."""
     last: str | UnsetType = UNSET
@@ -1647,6 +1647,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """With `programme_exists`: the name that stands for other terms."""
     next: str | UnsetType = UNSET
     """With `rate_absurd`: the rate after it, as a fraction."""
+    number: int | UnsetType = UNSET
+    """With `secret_unreadable`: which of the endpoint's secrets."""
     problems: list[Finding] | UnsetType = UNSET
     """With `ruleset_invalid`: all that a lint finds, each with code, severity, pointer and words."""
     purchase_id: str | UnsetType = UNSET

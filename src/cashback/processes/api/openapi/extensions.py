@@ -11,6 +11,7 @@ from cashback.processes.api.problems import KnownProblem
 
 _FORMS: Final[Mapping[str, Mapping[str, object]]] = {
     "left_minor": {"type": "string", "pattern": AMOUNT_PATTERN},
+    "number": {"type": "integer"},
     "problems": {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}},
     "retry_after_s": {"type": "integer"},
     "seal": {"type": "integer"},

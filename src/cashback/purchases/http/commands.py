@@ -10,7 +10,7 @@ from cashback.kernel.http import Principal, Scope, principal_of
 from cashback.kernel.http.commands import command_route, kept
 from cashback.kernel.ids import is_id
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.model import OPERATOR, FieldInvalid, Order, Outcome, Refused
+from cashback.purchases.model import OPERATOR, FieldInvalid, MerchantUnknown, Order, Outcome, Refused, UserUnknown
 
 __all__ = [
     "Asked",
@@ -21,10 +21,12 @@ __all__ = [
     "asked_by",
     "command_route",
     "in_path",
+    "merchant_in_path",
     "merchant_of",
     "ordered_by",
     "owner_of",
     "signed_by",
+    "user_in_path",
 ]
 
 
@@ -101,6 +103,24 @@ def in_path(text: str, *, prefix: str, parameter: str, unknown: type[NotFound]) 
     if not is_id(text, prefix):
         raise unknown("there is nothing under this id", parameter=parameter)
     return text
+
+
+def user_in_path(user_id: str) -> str:
+    """Return the id of the user whom the path names.
+
+    Raises:
+        UserUnknown: it is none that a user could have.
+    """
+    return in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+
+
+def merchant_in_path(merchant_id: str) -> str:
+    """Return the id of the merchant whom the path names.
+
+    Raises:
+        MerchantUnknown: it is none that a merchant could have.
+    """
+    return in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
 
 
 def answer(outcome: Outcome) -> Response[Any]:

@@ -8,9 +8,9 @@ from litestar.params import QueryParameter
 
 from cashback.kernel.http import PAGE_DEFAULT, Cursor, InOrder, Limit, Page, page_of, principal_of, problems
 from cashback.kernel.listing import Order
-from cashback.purchases.http.commands import in_path
+from cashback.purchases.http.commands import user_in_path
 from cashback.purchases.http.people import UserId
-from cashback.purchases.model import Merchant, User, UserUnknown
+from cashback.purchases.model import Merchant, User
 from cashback.purchases.model.listing import MerchantFilter, UserFilter, WalletStory
 from cashback.purchases.service import Directory
 
@@ -74,7 +74,7 @@ async def list_wallets(
     cursor: Cursor = None,
 ) -> WalletPage:
     """Return one page of wallets in the order in which they were linked; the last one is in use."""
-    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    asked = user_in_path(user_id)
     return await page_of(WalletPage, "wallets", asked, directory.wallets, order=order, cursor=cursor, limit=limit)
 
 

@@ -27,8 +27,8 @@ from cashback.kernel.http import (
     tagged_problems,
 )
 from cashback.kernel.listing import Order
-from cashback.purchases.http.commands import answer, asked_by, command_route, in_path
-from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User, UserUnknown
+from cashback.purchases.http.commands import answer, asked_by, command_route, merchant_in_path, user_in_path
+from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User
 from cashback.purchases.service import BalanceStory, CashbackFilter, CashbackItem, Lists, People, UserStories
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
@@ -120,7 +120,7 @@ async def set_wallet(  # what the framework hands over, each by its name
     """
     command = NewWallet(
         **asked_by(request, idempotency_key),
-        user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown),
+        user_id=user_in_path(user_id),
         wallet=data.wallet,
         person=data.person,
         reason=data.reason,
@@ -138,7 +138,7 @@ async def set_wallet(  # what the framework hands over, each by its name
 )
 async def show_user(people: NamedDependency[People], user_id: UserId, if_none_match: Held = None) -> Response[User]:
     """Return a user with the wallet in use; what they earned moves no `ETag`."""
-    user = await people.user(in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown))
+    user = await people.user(user_in_path(user_id))
     return tagged(user, tag_of(user), if_none_match)
 
 
@@ -163,9 +163,7 @@ async def list_cashback(
     most 10,000 cashbacks of its own are looked at for one.
     """
     merchant_id = principal_of(request).merchant_id
-    asked = CashbackFilter(
-        user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown), merchant_id=merchant_id
-    )
+    asked = CashbackFilter(user_id=user_in_path(user_id), merchant_id=merchant_id)
     read = partial(lists.cashbacks, seen_by=merchant_id)
     return await page_of(CashbackPage, "cashback", asked, read, order=order, cursor=cursor, limit=limit)
 
@@ -215,7 +213,7 @@ async def show_merchant(
     if_none_match: Held = None,
 ) -> Response[Merchant]:
     """Return a merchant; a merchant sees itself only."""
-    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    asked = merchant_in_path(merchant_id)
     if not principal_of(request).may_see(asked):
         # In the very words of what does not exist, or they would tell that it does.
         raise MerchantUnknown("there is no such merchant", parameter="merchant_id")

@@ -19,9 +19,8 @@ from cashback.kernel.http import (
     problems,
 )
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
+from cashback.purchases.http.commands import OrderBody, answer, command_route, signed_by, user_in_path
 from cashback.purchases.http.people import UserId
-from cashback.purchases.model import UserUnknown
 from cashback.purchases.model.privacy import Asker, Erasure, ErasureAnswer
 from cashback.purchases.service import Erasing, Exports, UserExport
 
@@ -72,7 +71,7 @@ async def erase_user(
     wallet expires as its programme says. Do not name the user in `reason`: it is kept.
     """
     signed = signed_by(request, idempotency_key, data)
-    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    asked = user_in_path(user_id)
     return answer(await erasing.erase(Erasure(**signed, user_id=asked)))
 
 

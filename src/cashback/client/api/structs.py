@@ -1647,8 +1647,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """With `programme_exists`: the name that stands for other terms."""
     next: str | UnsetType = UNSET
     """With `rate_absurd`: the rate after it, as a fraction."""
-    number: int | UnsetType = UNSET
-    """With `secret_unreadable`: which of the endpoint's secrets."""
     problems: list[Finding] | UnsetType = UNSET
     """With `ruleset_invalid`: all that a lint finds, each with code, severity, pointer and words."""
     purchase_id: str | UnsetType = UNSET
@@ -1665,6 +1663,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """With `scope_missing`: the scope that the key would have to be made for."""
     seal: int | UnsetType = UNSET
     """With `proof_too_long`: the seal from which on there are more up to the one on the chain."""
+    secret_version: int | UnsetType = UNSET
+    """With `secret_unreadable`: which of the endpoint's secrets, from 1."""
     user_id: str | UnsetType = UNSET
     """With `nothing_owed`: the user who owes nothing."""
 

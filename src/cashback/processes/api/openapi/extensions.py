@@ -11,10 +11,10 @@ from cashback.processes.api.problems import KnownProblem
 
 _FORMS: Final[Mapping[str, Mapping[str, object]]] = {
     "left_minor": {"type": "string", "pattern": AMOUNT_PATTERN},
-    "number": {"type": "integer"},
     "problems": {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}},
     "retry_after_s": {"type": "integer"},
     "seal": {"type": "integer"},
+    "secret_version": {"type": "integer"},
 }
 """The form of those that are more than a text."""
 

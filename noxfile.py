@@ -120,8 +120,8 @@ def budget(session: nox.Session) -> None:
 @nox.session
 def generate(session: nox.Session) -> None:
     """Write src/cashback/wire anew from proto/, and src/cashback/client/api from docs/openapi.json."""
-    session.run("python", "proto/generate.py")
-    session.run("python", "openapi/generate.py")
+    session.run("python", "-m", "proto.generate")
+    session.run("python", "-m", "openapi.generate")
 
 
 @nox.session

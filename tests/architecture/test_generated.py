@@ -31,7 +31,8 @@ def differences(one: Path, other: Path) -> list[str]:
 
 def generate(source: str, out: Path, *options: str) -> None:
     """Generate what `source` gives into `out`."""
-    subprocess.run([sys.executable, str(ROOT / source / "generate.py"), "--out", str(out), *options], check=True)
+    command = [sys.executable, "-m", f"{source}.generate", "--out", str(out), *options]
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize("source", GENERATED)

@@ -15,6 +15,12 @@ class Scope(Enum):
     MERCHANT = "merchant"
 
 
+class OperatorOnly(Forbidden):
+    """Only an operator's key may do this."""
+
+    code = "operator_only"
+
+
 class ScopeMissing(Forbidden):
     """The key was not made for this; `scope` is what it would have to be made for."""
 
@@ -73,6 +79,15 @@ class Principal(msgspec.Struct, frozen=True):
             # In the very words of what does not exist, or they would tell that it does.
             raise MerchantUnknown("there is no such merchant", parameter="merchant_id")
         return self.merchant_id if named is None else named
+
+    def require_operator(self) -> None:
+        """Return when the caller is the operator.
+
+        Raises:
+            OperatorOnly: it is a merchant.
+        """
+        if self.scope is not Scope.OPERATOR:
+            raise OperatorOnly("this needs an operator's API key")
 
     def require(self, scope: str, *, pointer: str | None = None) -> None:
         """Return when the caller's key was made for `scope`; `pointer` names what of a body asks for it.

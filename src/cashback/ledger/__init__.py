@@ -23,7 +23,6 @@ from cashback.ledger.model import (
     Conditions,
     CurrencyUnknown,
     CurrencyWithdrawn,
-    DebtUnknown,
     Declined,
     Difference,
     Flaw,
@@ -42,6 +41,7 @@ from cashback.ledger.model import (
     State,
     Sum,
     Transition,
+    never_in_debt,
 )
 from cashback.ledger.model.adjustments import AdjustmentAnswer, AdjustmentKind, NewCredit, NewDebit
 from cashback.ledger.model.backtests import Backtest
@@ -162,7 +162,6 @@ __all__ = [
     "Conditions",
     "CurrencyUnknown",
     "CurrencyWithdrawn",
-    "DebtUnknown",
     "Debts",
     "Declined",
     "Difference",
@@ -253,6 +252,7 @@ __all__ = [
     "link_wallets",
     "lint",
     "lock_returned",
+    "never_in_debt",
     "programme_answer",
     "publish_draft",
     "put_rate",

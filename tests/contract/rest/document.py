@@ -15,6 +15,7 @@ from cashback.processes.api.problems import known_problems
 from cashback.processes.api.reference.document import read
 from cashback.processes.api.reference.operations import may_come
 
+_OFFSET: Final = re.compile(r"\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?[+-]\d\d:?\d\d\Z")
 _PROBLEM: Final = "application/problem+json"
 MEMBERS: Final = {one.name for one in msgspec.structs.fields(Problem)}
 """What any problem may have, of whichever code it is."""
@@ -58,7 +59,8 @@ class Document:
         complaints = self._against(documented["content"][told]["schema"], response.json())
         if told == _PROBLEM:
             complaints += self._untold(path, method, response.json())
-        complaints += [f"{operation['operationId']}: {each}" for each in _unnamed(response.json())]
+        strange = (*_unnamed(response.json()), *_elsewhere(response.json()))
+        complaints += [f"{operation['operationId']}: {each}" for each in strange]
         asked = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if response.is_success and request.content and asked is not None:
             complaints += self._against(asked["schema"], json.loads(request.content))
@@ -82,6 +84,15 @@ class Document:
             whole = {**schema, "components": self._components}
             validator = self._validators[id(schema)] = Draft202012Validator(whole, validate_formats=True)
         return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(instance)]
+
+
+def _elsewhere(told: object) -> Iterator[str]:
+    """Yield what is wrong with the texts of an answer that are an instant, or end with one."""
+    if isinstance(told, str) and _OFFSET.search(told):
+        yield f"{told} is told by another clock than that of UTC"
+    elif isinstance(told, dict | list):
+        for each in told.values() if isinstance(told, dict) else told:
+            yield from _elsewhere(each)
 
 
 def _unnamed(told: object) -> Iterator[str]:

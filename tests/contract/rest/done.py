@@ -25,7 +25,7 @@ WORKED: Final[dict[str, dict[str, object]]] = {
         "numerator": 11,
         "denominator": 10,
         "source": "of a test",
-        "as_of": "2026-02-28T00:00:00Z",
+        "as_of": "2026-02-28T02:00:00+02:00",
     },
     "POST /v1/api-keys": {"label": "of a test"},
     "POST /v1/api-keys/{key_id}/rotate": {},

@@ -13,7 +13,9 @@ from cashback.kernel.ids import new_id
 Schema: TypeAlias = Mapping[str, Any]
 Place: TypeAlias = tuple[str | int, ...]
 
-INSTANT: Final = "2026-03-01T12:00:00Z"
+INSTANT: Final = "2026-03-01T14:00:00+02:00"
+"""By another clock than the one that answers tell it by."""
+
 _SOUND: Final = ("x", "1", "USD", "EUR", "5411", "gold", '"1"', '"0123456789abcdef"')
 """One of these is of every form that a text has; of a new form there is one to add."""
 

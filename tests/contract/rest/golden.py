@@ -74,6 +74,6 @@ def with_problems(page: str) -> str:
 if __name__ == "__main__":
     GOLDEN.write_text(text_of(document()))
     PAGE.write_text(with_problems(PAGE.read_text()))
-    subprocess.run([sys.executable, str(DOCS.parent / "openapi" / "generate.py")], check=True)
+    subprocess.run([sys.executable, "-m", "openapi.generate"], cwd=DOCS.parent, check=True)
     if "--release" in sys.argv:
         RELEASED.write_text(json.dumps(released(last_release(), bare(document())), indent=1) + "\n")

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any, Final
 
+import psycopg
 import pytest
 
 from cashback.kernel.http import Terms, cursor_of
@@ -58,9 +59,30 @@ async def test_every_command_is_told_with_its_key_and_what_it_was_about(rest: Re
         if one.operation in WITHOUT:
             assert about == [None], one.name
         elif one.operation == "putRate":
-            assert about == ["EUR/USD 2026-02-28T00:00:00+00:00"]
+            assert about == ["EUR/USD 2026-02-28T00:00:00Z"]
         else:
             assert any(id_ and (id_ in one.url or id_ in one.answer.text) for id_ in about), (one.name, about)
+
+
+async def test_a_rate_is_told_by_its_instant_as_all_else_tells_it(rest: Rest) -> None:
+    """In UTC with `Z`, whichever clock it was put by or written down by; it is found by any."""
+    operator, instants = await rest.operator(), ("2026-02-28T02:00:00.5+02:00", "2026-02-28T00:00:00.500000Z")
+    put = {"base": "NOK", "quote": "USD", "numerator": 1, "denominator": 10, "source": "NB", "as_of": instants[0]}
+    assert (await operator.post("/v1/exchange-rates", put)).json()["as_of"] == instants[1]
+    [item] = await told(operator, key_id=operator.key_id)
+    assert item["resource"] == f"NOK/USD {instants[1]}"
+    for written in (instants[1], "2026-02-28T00:00:00.500000+00:00", "2026-02-28T02:00:00.500000+02:00"):
+        async with await psycopg.AsyncConnection.connect(rest.world.dsns.superuser) as connection:
+            # What stands there stays as it is: only so does it come to be as an older release wrote it.
+            await connection.execute("set session_replication_role = replica")
+            await connection.execute(
+                "update purchases.idempotency_keys set resource = %s where by_key = %s",
+                (f"NOK/USD {written}", operator.key_id),
+            )
+        for asked in (*instants, "2026-02-28T00:00:00.5+00:00"):
+            assert await told(operator, key_id=operator.key_id, resource=f"NOK/USD {asked}") == [item], (written, asked)
+        for other in ("SEK/USD 2026-02-28T00:00:00.5Z", "NOK/USD 2026-02-28T00:00:00Z", "NOK/USD", "x/y 2026-02-30Z"):
+            assert await told(operator, key_id=operator.key_id, resource=other) == []
 
 
 async def test_a_merchant_sees_what_was_done_in_its_name(rest: Rest, operator: Caller) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from cashback.kernel.principal import Principal
+from cashback.processes.api import scopes
 from tests.contract.rest.belongings import (
     KINDS,
     MERCHANTS,
@@ -58,8 +59,9 @@ async def assert_operators(rest: Rest, shop: Belongings, *, merchants: frozenset
         if asked.operation not in merchants:
             answer = await asked.by(shop.keeper)
             assert (answer.status_code, answer.json().get("code")) == (403, "operator_only"), (
-                f"{asked.operation} answers a merchant {answer.status_code} {answer.text[:200]}: have it refuse, or,"
-                " if merchants are to ask for it, add it to MERCHANTS in tests/contract/rest/belongings.py"
+                f"{asked.operation} answers a merchant {answer.status_code} {answer.text[:200]}: take it out of"
+                " MERCHANTS in processes/api/scopes.py, or, if merchants are to ask for it, add it to MERCHANTS in"
+                " tests/contract/rest/belongings.py"
             )
     assert await rest.stored() == before
 
@@ -73,13 +75,31 @@ def of_merchants(rest: Rest, shop: Belongings, *, method: str) -> list[Asked]:
 async def test_of_everything_that_an_operation_names_a_shop_has_something(rest: Rest, shops: Shops) -> None:
     """Else it would not be asked for; and what merchants may ask for is still there."""
     assert_sources(told(rest), shops[0])
-    assert set(by_operation(told(rest), {})) >= MERCHANTS
+    assert set(by_operation(told(rest), {})) >= MERCHANTS == scopes.MERCHANTS
     assert set(KINDS) >= SHARED
 
 
 async def test_what_is_not_a_merchants_is_the_operators_alone(rest: Rest, shops: Shops) -> None:
     """403 whatever a shop names, be it there, and be it its own."""
     await assert_operators(rest, shops[0])
+
+
+async def test_who_may_not_ask_at_all_is_told_that_before_what_else_is_wrong(rest: Rest, shops: Shops) -> None:
+    """No header that it needs, a parameter that no route knows, a body that is none (RFC 9110, section 13.2.1)."""
+    keeper, has = shops[0].keeper, shops[0].has
+    before = await rest.stored()
+    for operation, one in by_operation(told(rest), has).items():
+        if operation not in MERCHANTS:
+            for answer in (
+                await keeper.ask(one.method, one.url(path=has)),
+                await keeper.ask(one.method, one.url(path=has, query={"no_such": "1"})),
+                await keeper.ask(one.method, one.url(path=has), content=b"{", headers={"Content-Type": "text/html"}),
+            ):
+                assert (answer.status_code, answer.json().get("code")) == (403, "operator_only"), (
+                    operation,
+                    answer.text,
+                )
+    assert await rest.stored() == before
 
 
 async def test_what_a_shop_has_is_to_another_what_there_is_not(rest: Rest, shops: Shops) -> None:

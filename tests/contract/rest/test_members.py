@@ -46,4 +46,5 @@ def test_every_member_of_a_code_stands_in_the_schema_of_problems() -> None:
         "problems",
         "retry_after_s",
         "seal",
+        "secret_version",
     }

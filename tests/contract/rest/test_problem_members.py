@@ -5,64 +5,26 @@ Every problem that a test of REST meets is held against it (`Document.complaints
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
 
-import cashback
 from cashback.processes.api.problems import known_problems
 from tests.contract.rest.document import MEMBERS, Document
 from tests.contract.rest.golden import document
-
-SOURCE: Final = Path(cashback.__file__).parent
-EDGES: Final = ("kernel", "ledger", "purchases", "webhooks")
-"""Where what the API answers with is raised."""
+from tests.contract.rest.raised import all_codes, trees, unnamed
 
 ELSEWHERE: Final = {
     ("purchases/service/api_keys.py", "api_key_unknown", "key_id"): "of `cashback keys`",
     ("ledger/service/checking.py", "seal_unknown", "seal"): "of `cashback ledger verify`",
     ("ledger/service/checking_cashbacks.py", "cashback_unknown", "cashback_id"): "of `cashback ledger verify`",
     ("ledger/service/retirements.py", "cashback_unknown", "mint_number"): "of `cashback mint retry`",
+    ("ledger/rules/rates.py", "rate_absurd", "**"): "`last` or `next`, by what it is far from",
+    ("ledger/service/limits.py", "grant_above_limit", "**"): "what was found before is said again",
+    ("purchases/http/rulesets.py", "request_invalid", "**"): "of what a body was refused for, placed within the whole",
 }
-"""What is raised with a member that no answer over REST has."""
-
-
-@cache
-def trees() -> dict[str, ast.Module]:
-    """Return the modules of the contexts and of the kernel, by their paths."""
-    paths = [path for edge in EDGES for path in (SOURCE / edge).rglob("*.py")]
-    return {str(path.relative_to(SOURCE)): ast.parse(path.read_text()) for path in paths}
-
-
-def codes_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield each class that has a code, with it."""
-    for kind in (one for one in tree.body if isinstance(one, ast.ClassDef)):
-        for one in kind.body:
-            if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "code":
-                yield kind.name, ast.literal_eval(one.value)
-
-
-def unnamed(tree: ast.Module, codes: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
-    """Yield each code that is made in a module with a member that problems.toml does not name, and that member."""
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.keywords):
-        name = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
-        for code in codes.get(name, set()) & known_problems().keys():
-            named = MEMBERS | known_problems()[code].members.keys()
-            yield from ((code, one.arg) for one in call.keywords if one.arg is not None and one.arg not in named)
-
-
-@cache
-def all_codes() -> dict[str, set[str]]:
-    """Return the codes of all failures, by the names of their classes."""
-    found: dict[str, set[str]] = {}
-    for tree in trees().values():
-        for name, code in codes_of(tree):
-            found.setdefault(name, set()).add(code)
-    return found
+"""What is raised with a member that no answer over REST has, or with members that are written elsewhere (`**`)."""
 
 
 def test_every_member_that_a_failure_is_made_with_is_named() -> None:
@@ -76,6 +38,29 @@ def test_a_planted_member_is_seen_where_it_is_made() -> None:
     planted = ast.parse('raise NothingOwed("x", user_id="usr_1", colour="red")')
     assert list(unnamed(planted, all_codes())) == [("nothing_owed", "colour")]
     assert len(all_codes()) > 90
+
+
+@pytest.mark.parametrize(
+    "body, members",
+    [
+        ('raise NothingOwed("x", **{"user_id": "usr_1", "colour": "red"})', ["colour"]),
+        ('place = {} if told is None else {"colour": "red"}\n raise NothingOwed("x", **place)', ["colour"]),
+        (
+            'place: dict = {"shape": 1}\n if told:\n  place = {"colour": 1}\n return NothingOwed("x", **place)',
+            ["colour", "shape"],
+        ),
+        ('return [NothingOwed("x", **_placed(told)) for _ in told]', ["colour"]),
+        ('return NothingOwed("x", **{**_placed(told), "user_id": "usr_1"})', ["colour"]),
+        ('return NothingOwed("x", **told.fields)', ["**"]),
+        ('return NothingOwed("x", **{told: 1})', ["**"]),
+        ('return NothingOwed("x", **dict(told))', ["**"]),
+        ('return NothingOwed("x", **told)', ["**"]),
+    ],
+)
+def test_a_planted_member_is_seen_that_is_passed_on(body: str, members: list[str]) -> None:
+    """Where it is written; and where nobody can tell, that is said of it."""
+    planted = ast.parse(f'def _placed(told):\n return {{"colour": told}} if told else {{}}\ndef f(told):\n {body}')
+    assert list(unnamed(planted, all_codes())) == [("nothing_owed", each) for each in members]
 
 
 @pytest.fixture(scope="module")

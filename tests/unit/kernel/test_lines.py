@@ -209,3 +209,76 @@ async def test_lines_are_waited_for_as_long_as_they_go_on(monkeypatch: pytest.Mo
         monkeypatch.setattr(server, "LINES_WITHIN_S", 0.8)
         assert await slowly(port, server.LINES_MEDIA_TYPE, bytes_at_once=2**16, times=100) < 5
         assert whole == [10 * 2**16]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\n", id="head"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", id="body"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", id="chunks"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nContent-Type: application/x-ndjson\r\n\r\nhalf",
+            id="lines",
+        ),
+    ],
+)
+async def test_who_does_not_go_on_is_told_so(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    """408, as a problem, and then the connection ends (RFC 9110, section 15.5.9); what there is of it is not taken."""
+    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.2)
+    async with counting() as (port, whole):
+        reader, writer = await _connected(port)
+        writer.write(sent)
+        head, _, body = (await asyncio.wait_for(reader.read(), timeout=10)).partition(b"\r\n\r\n")
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert b"\r\nconnection: close\r\n" in head + b"\r\n"
+        assert msgspec.json.decode(body)["code"] == "request_unfinished"
+        assert whole == []
+
+
+async def test_who_said_a_whole_request_before_is_answered_that_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a connection that goes on to half a request: one answer for each, in their order."""
+    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.2)
+    whole = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    async with counting() as (port, _):
+        reader, writer = await _connected(port)
+        writer.write(whole + whole[:-2])
+        told = await asyncio.wait_for(reader.read(), timeout=10)
+        writer.close()
+        assert [line.split()[1] for line in told.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")] == [b"204", b"408"]
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\n", id="head"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", id="body"),
+    ],
+)
+async def test_nothing_is_said_into_the_answer_to_another_request(
+    monkeypatch: pytest.MonkeyPatch, unfinished: bytes
+) -> None:
+    """As long as one is still being answered, or has begun to be, the connection only ends."""
+    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.2)
+    begun, seen = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
+        """Begin an answer, and not end it before the client has seen what there is."""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        begun.set()
+        await seen.wait()
+
+    port, stop = free_port(), asyncio.Event()
+    serving = asyncio.create_task(serve_asgi(app, host=HOST, port=port, setting="TEST", stop=stop))
+    reader, writer = await _connected(port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await begun.wait()
+    writer.write(unfinished)
+    told = await asyncio.wait_for(reader.read(), timeout=10)
+    writer.close()
+    seen.set()
+    assert (told.count(b"HTTP/1.1"), told.partition(b"\r\n\r\n")[2]) == (1, b"half")
+    stop.set()
+    await serving

@@ -1639,7 +1639,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | UnsetType = UNSET
     """With `programme_exists`: the currency that another programme takes."""
     endpoint_id: str | UnsetType = UNSET
-    """With `endpoint_disabled`: the endpoint that is disabled."""
+    """With `endpoint_disabled`: the endpoint that is disabled. With `secret_unreadable`: the endpoint whose secret it is."""
     key_id: str | UnsetType = UNSET
     """With `api_key_ended`: the key that replaced it, or the one that has ended."""
     last: str | UnsetType = UNSET
@@ -1666,6 +1666,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """With `scope_missing`: the scope that the key would have to be made for."""
     seal: int | UnsetType = UNSET
     """With `proof_too_long`: the seal from which on there are more up to the one on the chain."""
+    secret_version: int | UnsetType = UNSET
+    """With `secret_unreadable`: which of the endpoint's secrets, from 1."""
     user_id: str | UnsetType = UNSET
     """With `nothing_owed`: the user who owes nothing."""
 

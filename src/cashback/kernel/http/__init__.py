@@ -6,7 +6,7 @@ Observe ─▶ Admission ─▶ Head ─▶ ApiKeyAuth ─▶ RateLimit ─▶ t
 
 from cashback.kernel.http.access import AccessLog
 from cashback.kernel.http.admission import Admission, held_by, left_behind, may_take
-from cashback.kernel.http.auth import ApiKeyAuth, principal_of, require_operator
+from cashback.kernel.http.auth import ApiKeyAuth, principal_of
 from cashback.kernel.http.body import JsonRequest
 from cashback.kernel.http.documentation import StructDocumentation
 from cashback.kernel.http.entity import TAG_HEADER, Held, Seen, SeenIfTold, tagged, tagged_problems
@@ -63,7 +63,6 @@ __all__ = [
     "place_of",
     "principal_of",
     "problems",
-    "require_operator",
     "tagged",
     "tagged_problems",
 ]

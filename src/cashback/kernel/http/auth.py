@@ -10,10 +10,9 @@ from typing import Any, Final, TypeAlias, cast
 
 from litestar.types import ASGIApp, Receive, Send
 
-from cashback.kernel.errors import Forbidden
 from cashback.kernel.http.limits import Guesses, limited
 from cashback.kernel.http.problems import problem, send_problem
-from cashback.kernel.principal import Principal, Scope
+from cashback.kernel.principal import Principal
 
 OPEN_PATHS: Final = frozenset({"/", "/livez", "/readyz", "/openapi", "/docs"})
 _OPEN_FOLDERS: Final = ("/openapi/", "/docs/")
@@ -35,12 +34,6 @@ HasMet: TypeAlias = Callable[[str], bool]
 """Tells, without asking anybody, whether a secret was let in before."""
 
 
-class OperatorOnly(Forbidden):
-    """Only an operator's key may do this."""
-
-    code = "operator_only"
-
-
 def principal_of(request: Any) -> Principal:  # noqa: ANN401  # litestar's Request has three type variables
     """Return the caller of an authenticated request."""
     return cast("Principal", request.scope["user"])
@@ -49,16 +42,6 @@ def principal_of(request: Any) -> Principal:  # noqa: ANN401  # litestar's Reque
 async def is_still_let_in(request: Any) -> bool:  # noqa: ANN401  # as above
     """Tell whether the key of a request that takes long still opens the same: it may have been revoked meanwhile."""
     return bool(await request.scope[_AGAIN]() == principal_of(request))
-
-
-def require_operator(principal: Principal) -> None:
-    """Return when the caller is the operator.
-
-    Raises:
-        OperatorOnly: it is a merchant.
-    """
-    if principal.scope is not Scope.OPERATOR:
-        raise OperatorOnly("this needs an operator's API key")
 
 
 class ApiKeyAuth:

@@ -1,7 +1,7 @@
 """Parameters that routes share, and the refusal of those that no route knows or that nothing can stand for."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from http import HTTPMethod
@@ -19,6 +19,7 @@ from cashback.kernel.errors import Invalid
 from cashback.kernel.http.contents import NUL
 from cashback.kernel.mistakes import MISTAKES_MAX, gathered
 from cashback.kernel.page import CURSOR_LENGTH_MAX, PAGE_MAX
+from cashback.kernel.principal import Principal
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _ONCE: Final = ((b"idempotency-key", IDEMPOTENCY_KEY), (b"if-match", "If-Match"))
@@ -79,21 +80,25 @@ class KnownParameters:
     """ASGI middleware inside the router that refuses what its route would not read: a typo is no wish.
 
     So are two idempotency keys, or two tags of what is edited: one of them would silently win. And before any of it,
-    whose key was not made for what the route does: the router alone knows which operation that is. An encoded slash in
-    a name finds nothing: to the router it parts the path, and what was meant as a name would choose another route. Nor
-    does a number in any other form than ours: it is written in one way.
+    whoever may not ask for what the route does, whatever else is wrong (RFC 9110, section 13.2.1): the router alone
+    knows which operation that is, and an operation is the operator's until it is said to be merchants' as well.
+
+    An encoded slash in a name finds nothing: to the router it parts the path, and what was meant as a name would choose
+    another route. Nor does a number in any other form than ours: it is written in one way.
     """
 
-    def __init__(self, app: ASGIApp, *, scopes: Mapping[str, str]) -> None:
-        """Guard `app`; `scopes` is what a key must have been made for, by operation."""
+    def __init__(self, app: ASGIApp, *, scopes: Mapping[str, str], merchants: Collection[str]) -> None:
+        """Guard `app`; `scopes` is what a key must have been made for, by operation, `merchants` what these may ask."""
         self._app = app
         self._scopes = scopes
+        self._merchants = merchants
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401  # ASGI's own dict
         """Pass the request on.
 
         Raises:
             NotFoundException: no path is written so.
+            OperatorOnly: the caller is a merchant, and this is none of its operations.
             ScopeMissing: the caller's key was not made for this.
             ParameterInvalid: it is not to be passed on.
         """
@@ -102,8 +107,8 @@ class KnownParameters:
             if _SLASH in scope.get("raw_path", b"").lower() or not _is_each_as_written(scope):
                 raise NotFoundException
             # Which methods a path takes stands in the document, which everybody may read.
-            if scope["user"].scopes is not None and scope["method"] != HTTPMethod.OPTIONS:
-                scope["user"].require(self._scopes[scope["route_handler"].operation_id])
+            if scope["method"] != HTTPMethod.OPTIONS:
+                self._let_in(scope["user"], scope["route_handler"].operation_id)
             known = _known(scope["route_handler"])
             problems: list[ParameterInvalid] = []
             if known or scope["query_string"]:
@@ -116,6 +121,18 @@ class KnownParameters:
                 raise gathered(problems)
             scope["path_params"] = {name: _storable(value) for name, value in scope["path_params"].items()}
         await self._app(scope, receive, send)
+
+    def _let_in(self, caller: Principal, operation: str) -> None:
+        """Return when a caller may ask for an operation.
+
+        Raises:
+            OperatorOnly: it is the operator's alone.
+            ScopeMissing: the caller's key was not made for it.
+        """
+        if operation not in self._merchants:
+            caller.require_operator()
+        if caller.scopes is not None:
+            caller.require(self._scopes[operation])
 
 
 def _is_each_as_written(scope: Any) -> bool:  # noqa: ANN401  # ASGI's own dict

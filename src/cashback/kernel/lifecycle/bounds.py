@@ -3,7 +3,7 @@
     connection ──▶ head ──────────────▶ body ──────────▶ whole ──▶ the next one
         │ idle        │ too large: 431     │
         │             │ malformed: 400     │
-        └── closed ───┴── late: closed ────┘
+        └── closed ───┴── late: 408 ───────┘
 
 What the body may hold is the application's to say. One of lines, which is worked on while it comes, may take longer as
 long as it goes on.
@@ -133,7 +133,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._lines_bytes, self._lines_until_s = 0, None
         self._stop_waiting()
         within_s = TURNED_AWAY_WITHIN_S if self._is_turned_away else REQUEST_WITHIN_S
-        self._deadline = self.loop.call_later(within_s, self.transport.close)
+        self._deadline = self.loop.call_later(within_s, self._give_up)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note a header; what comes after a chunked body (a trailer) is none, and would else reach the application."""
@@ -174,12 +174,30 @@ class BoundedHttp(HttpToolsProtocol):
         self._lines_bytes = 0
         self._stop_waiting()
         left_s = self._lines_until_s - self.loop.time()
-        self._deadline = self.loop.call_later(max(0.0, min(REQUEST_WITHIN_S, left_s)), self.transport.close)
+        self._deadline = self.loop.call_later(max(0.0, min(REQUEST_WITHIN_S, left_s)), self._give_up)
 
     def on_message_complete(self) -> None:
         """Stop waiting."""
         self._stop_waiting()
         super().on_message_complete()
+
+    def _give_up(self) -> None:
+        """End a connection on which a request did not come on, and say so where that is the answer that is due.
+
+        It is not while another request is answered, or this one by a program that wanted no more of it.
+        """
+        if self._is_in_head:
+            # Of a connection that has asked for nothing so far there is no answer that could be complete.
+            is_due = getattr(self.cycle, "response_complete", True)
+        else:
+            is_due = not self.cycle.response_started
+            # What is read of it by then ends here, whenever the connection does.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        is_due = is_due and not self.pipeline
+        if is_due and not self.transport.is_closing():
+            self._refuse(408, "request_unfinished", "the request did not come on in time, and is waited for no longer")
+        self.transport.close()
 
     def _look_again(self) -> None:
         """Look after as long as a request has whether another part of what waits was read."""

@@ -120,6 +120,7 @@ from cashback.ledger.model.refunds import (
     Reversed,
     Reversible,
     WriteOff,
+    never_in_debt,
 )
 from cashback.ledger.model.signatures import JudgedSignature, SignatureMisshapen, SignatureVerdict
 from cashback.ledger.model.stories import (
@@ -262,4 +263,5 @@ __all__ = [
     "Transfer",
     "Transition",
     "WriteOff",
+    "never_in_debt",
 ]

@@ -144,6 +144,11 @@ class DebtUnknown(NotFound):
     code = "debt_unknown"
 
 
+def never_in_debt() -> DebtUnknown:
+    """Return that nothing was ever asked back of a user, in the same words wherever somebody asks about the debt."""
+    return DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
+
+
 class NothingOwed(Conflict):
     """The user owes nothing that could be given up."""
 

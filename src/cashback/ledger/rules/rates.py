@@ -1,7 +1,7 @@
 """Which exchange rates are sound, alone and beside those before and after."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from cashback.kernel.errors import Rejected
@@ -17,7 +17,7 @@ PART_MAX: Final = 10**12
 
 
 def checked_rate(new: NewRate, *, now: datetime) -> Rate:
-    """Return a rate that is sound by itself.
+    """Return a rate that is sound by itself, its instant in UTC.
 
     Raises:
         RateInvalid, CurrencyUnknown, CurrencyWithdrawn: with pointers to all that is not.
@@ -32,7 +32,7 @@ def checked_rate(new: NewRate, *, now: datetime) -> Rate:
         numerator=new.numerator,
         denominator=new.denominator,
         source=new.source,
-        as_of=as_of,
+        as_of=as_of.astimezone(UTC),
         is_confirmed=new.is_confirmed,
         recorded_at=now,
     )

@@ -6,16 +6,16 @@ publish v2          start |-- v2 --| end             refused where v1 has an end
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
-from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.instants import WANTED, in_utc, is_in_range
 from cashback.ledger.model.drafts import Version, WindowEmpty, WindowInPast, WindowOverlaps
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """The window of a version to be, and the version whose open end is closed at its start."""
+    """The window of a version to be, in UTC, and the version whose open end is closed at its start."""
 
     starts_at: datetime
     ends_at: datetime | None
@@ -49,7 +49,7 @@ def place(
             continue
         pointer = "/ends_at" if start < version.starts_at else "/starts_at"
         raise WindowOverlaps(f"version {version.version} has this time already", pointer=pointer, ruleset_id=version.id)
-    return Placed(starts_at=start, ends_at=ends_at, closes=closes)
+    return Placed(starts_at=start.astimezone(UTC), ends_at=in_utc(ends_at), closes=closes)
 
 
 def continued(versions: Sequence[Version], withdrawn: Version) -> Version | None:

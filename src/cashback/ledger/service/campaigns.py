@@ -1,12 +1,12 @@
 """Campaigns: created with a budget, raised, lowered, evened out, closed; each in the transaction of its command."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from cashback.kernel.db import Tx
 from cashback.kernel.ids import new_id
-from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.instants import WANTED, in_utc, is_in_range
 from cashback.kernel.mistakes import first_of
 from cashback.kernel.money import INT63_MAX, Minor, TokenUnits
 from cashback.ledger.model import LargestGrant
@@ -57,7 +57,7 @@ async def create_campaign(tx: Tx, new: NewCampaign, *, now: datetime) -> Campaig
         exponent=programme.currency.exponent,
         time_zone=programme.conditions.time_zone,
         starts_at=starts_at,
-        ends_at=new.ends_at,
+        ends_at=in_utc(new.ends_at),
         day_limit=None if new.day_limit is None else Minor(new.day_limit),
         on_exhaustion=new.on_exhaustion,
         stripes=new.stripes,
@@ -163,7 +163,7 @@ def _check_largest(before: Mapping[str, LargestGrant], after: Mapping[str, Large
 
 
 def _checked(new: NewCampaign, now: datetime) -> datetime:
-    """Return the start of a campaign whose terms are sound.
+    """Return the start of a campaign whose terms are sound, in UTC.
 
     Raises:
         CampaignInvalid: with pointers to all that are not.
@@ -171,7 +171,7 @@ def _checked(new: NewCampaign, now: datetime) -> datetime:
     problem = first_of(*_problems(new, now))
     if problem is not None:
         raise problem
-    return new.starts_at or now
+    return (new.starts_at or now).astimezone(UTC)
 
 
 def _problems(new: NewCampaign, now: datetime) -> Iterator[CampaignInvalid]:

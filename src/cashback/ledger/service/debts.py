@@ -19,7 +19,7 @@ from cashback.kernel.errors import Unavailable
 from cashback.kernel.money import INT63_MAX, TOKEN_SYMBOL, Amount, TokenUnits
 from cashback.kernel.page import number_of
 from cashback.kernel.telemetry import logger
-from cashback.ledger.model import WRITE_OFF_BY_AGE, DebtFigures, DebtUnknown, NothingOwed, OpenDebt, WriteOff
+from cashback.ledger.model import WRITE_OFF_BY_AGE, DebtFigures, NothingOwed, OpenDebt, WriteOff, never_in_debt
 from cashback.ledger.rules import debt_of, due, oldest, written_off, written_off_of
 from cashback.ledger.service.posting import hold, post
 from cashback.ledger.store import debts as store
@@ -107,7 +107,7 @@ class Debts:
             figures = await store.figures_of_user(tx, user_id)
             parts = await store.open_debts(tx, [user_id], limit=PARTS_MAX)
         if figures.requested == 0:
-            raise DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
+            raise never_in_debt()
         return UserDebtStory(figures=_told(figures), open=[_part(part) for part in parts])
 
     async def write_offs(
@@ -122,7 +122,7 @@ class Debts:
         below = number_of(after, first=INT63_MAX)
         async with self._database.transaction() as tx:
             if (await store.figures_of_user(tx, user_id)).requested == 0:
-                raise DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
+                raise never_in_debt()
             found = await store.write_offs(tx, user_id, numbers_below=below, limit=limit + 1)
         kept = [_given_up(*one) for one in found[:limit]]
         return kept, kept[-1].number if len(found) > limit else None
@@ -150,7 +150,7 @@ async def write_off(
     given_up = parts if most is None else oldest(parts, most)
     if not given_up:
         if (await store.figures_of_user(tx, user_id)).requested == 0:
-            raise DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
+            raise never_in_debt()
         raise NothingOwed("this user owes nothing", user_id=user_id)
     await _give_up(tx, given_up, person=person, reason=reason, now=now)
     return TokenUnits(sum(part.token_units for part in given_up))

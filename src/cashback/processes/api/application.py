@@ -31,7 +31,7 @@ from cashback.processes.api.members import known_members
 from cashback.processes.api.openapi import document_of_one, document_routes
 from cashback.processes.api.operations import operations
 from cashback.processes.api.reference import reference_routes
-from cashback.processes.api.scopes import SCOPES
+from cashback.processes.api.scopes import MERCHANTS, SCOPES
 from cashback.purchases.service import ApiKeys, KeyOrders
 
 BODY_BYTES_MAX: Final = 65_536
@@ -47,7 +47,7 @@ def application(
     app = Litestar(
         route_handlers=[*routes, *operations(checks), *document_routes(), *reference_routes()],
         dependencies={name: Provide(_giving(service), sync_to_thread=False) for name, service in given.items()},
-        middleware=[DefineMiddleware(KnownParameters, scopes=SCOPES)],
+        middleware=[DefineMiddleware(KnownParameters, scopes=SCOPES, merchants=MERCHANTS)],
         plugins=[StructDocumentation(known_members())],
         exception_handlers=EXCEPTION_HANDLERS,
         request_class=JsonRequest,

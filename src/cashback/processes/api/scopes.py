@@ -1,13 +1,28 @@
-"""What an API key must have been made for, by operation. A scope is a subject and whether it is read or changed.
+"""Whose API key an operation takes, and what that must have been made for.
 
-What counts is what is learnt or becomes true, not the method: simulating, linting and backtesting change nothing, and
-whoever reads the secret of an endpoint can sign in our name. Health and the document are open to everybody.
+A scope is a subject and whether it is read or changed. What counts is what is learnt or becomes true, not the method:
+simulating, linting and backtesting change nothing, and whoever reads the secret of an endpoint can sign in our name.
+Health and the document are open to everybody.
 Who creates a user with a wallet needs the wallet's scope as well (`createUser`), who has refunds told with purchases
 that of refunds (`listPurchases`, `showPurchase`).
 """
 
 from collections.abc import Mapping
 from typing import Final
+
+MERCHANTS: Final = frozenset(
+    {
+        *("createPurchase", "createPurchases", "streamPurchases", "showPurchase", "listPurchases"),
+        *("createRefund", "showRefund", "listRefunds", "listPurchaseRefunds", "listParkedRefunds"),
+        *("showCashback", "listCashback", "listCashbacks", "listMints", "showMint", "listEvents", "showEvent"),
+        *("showMerchant", "listMerchants", "listDeeds"),
+        *("createApiKey", "rotateApiKey", "revokeApiKey", "listApiKeys", "showApiKey"),
+        *("createWebhookEndpoint", "listWebhookEndpoints", "showWebhookEndpoint", "changeWebhookEndpoint"),
+        *("enableWebhookEndpoint", "disableWebhookEndpoint", "showWebhookSecret", "rotateWebhookSecret"),
+        *("listWebhookDeliveries", "showWebhookDelivery", "replayWebhookDelivery", "replayWebhookEndpoint"),
+    }
+)
+"""What merchants may ask for as well, each of its own. Any other operation is the operator's alone, a new one too."""
 
 SCOPES: Final[Mapping[str, str]] = {
     "createPurchase": "purchases:write",

@@ -6,11 +6,11 @@ import msgspec
 from litestar import Request, Response
 
 from cashback.kernel.errors import NotFound
-from cashback.kernel.http import Principal, Scope, principal_of, require_operator
+from cashback.kernel.http import Principal, Scope, principal_of
 from cashback.kernel.http.commands import command_route, kept
 from cashback.kernel.ids import is_id
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.model import OPERATOR, FieldInvalid, Order, Outcome, Refused
+from cashback.purchases.model import OPERATOR, FieldInvalid, MerchantUnknown, Order, Outcome, Refused, UserUnknown
 
 __all__ = [
     "Asked",
@@ -21,10 +21,12 @@ __all__ = [
     "asked_by",
     "command_route",
     "in_path",
+    "merchant_in_path",
     "merchant_of",
     "ordered_by",
     "owner_of",
     "signed_by",
+    "user_in_path",
 ]
 
 
@@ -64,22 +66,12 @@ def asked_by(request: Request[Any, Any, Any], key: str) -> Asked:
 
 
 def ordered_by(request: Request[Any, Any, Any], key: str) -> Order:
-    """Return an order of the operator who calls, still without what it is about.
-
-    Raises:
-        OperatorOnly: a merchant calls.
-    """
-    require_operator(principal_of(request))
+    """Return an order of the operator, who alone may call, still without what it is about."""
     return Order(**asked_by(request, key))
 
 
 def signed_by(request: Request[Any, Any, Any], key: str, body: OrderBody) -> Said:
-    """Return the members that every command has which an operator gives in a person's name.
-
-    Raises:
-        OperatorOnly: a merchant calls.
-    """
-    require_operator(principal_of(request))
+    """Return the members that every command has which an operator gives in a person's name."""
     return Said(**asked_by(request, key), person=body.person, reason=body.reason)
 
 
@@ -111,6 +103,24 @@ def in_path(text: str, *, prefix: str, parameter: str, unknown: type[NotFound]) 
     if not is_id(text, prefix):
         raise unknown("there is nothing under this id", parameter=parameter)
     return text
+
+
+def user_in_path(user_id: str) -> str:
+    """Return the id of the user whom the path names.
+
+    Raises:
+        UserUnknown: it is none that a user could have.
+    """
+    return in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+
+
+def merchant_in_path(merchant_id: str) -> str:
+    """Return the id of the merchant whom the path names.
+
+    Raises:
+        MerchantUnknown: it is none that a merchant could have.
+    """
+    return in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
 
 
 def answer(outcome: Outcome) -> Response[Any]:

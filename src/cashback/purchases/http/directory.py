@@ -6,21 +6,11 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from cashback.kernel.http import (
-    PAGE_DEFAULT,
-    Cursor,
-    InOrder,
-    Limit,
-    Page,
-    page_of,
-    principal_of,
-    problems,
-    require_operator,
-)
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, InOrder, Limit, Page, page_of, principal_of, problems
 from cashback.kernel.listing import Order
-from cashback.purchases.http.commands import in_path
+from cashback.purchases.http.commands import user_in_path
 from cashback.purchases.http.people import UserId
-from cashback.purchases.model import Merchant, User, UserUnknown
+from cashback.purchases.model import Merchant, User
 from cashback.purchases.model.listing import MerchantFilter, UserFilter, WalletStory
 from cashback.purchases.service import Directory
 
@@ -53,7 +43,6 @@ class MerchantPage(Page[Merchant], frozen=True):
 
 @get("/v1/users", operation_id="listUsers", summary="Users, newest first", tags=["Users"], responses=problems(403))
 async def list_users(
-    request: Request[Any, Any, Any],
     directory: NamedDependency[Directory],
     reference: Named = None,
     wallet: InUse = None,
@@ -66,7 +55,6 @@ async def list_users(
 
     A page may be short, even empty, and have a `next_cursor`: at most 10,000 users are looked at for it.
     """
-    require_operator(principal_of(request))
     asked = UserFilter(reference=reference, wallet=wallet, is_blocked=is_blocked)
     return await page_of(UserPage, "users", asked, directory.users, order=order, cursor=cursor, limit=limit)
 
@@ -79,7 +67,6 @@ async def list_users(
     responses=problems(403, 404),
 )
 async def list_wallets(
-    request: Request[Any, Any, Any],
     directory: NamedDependency[Directory],
     user_id: UserId,
     order: InOrder = Order.DESC,
@@ -87,8 +74,7 @@ async def list_wallets(
     cursor: Cursor = None,
 ) -> WalletPage:
     """Return one page of wallets in the order in which they were linked; the last one is in use."""
-    require_operator(principal_of(request))
-    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    asked = user_in_path(user_id)
     return await page_of(WalletPage, "wallets", asked, directory.wallets, order=order, cursor=cursor, limit=limit)
 
 

@@ -8,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from cashback.kernel.http import IdempotencyKey, Reference, Seen
-from cashback.purchases.http.commands import answer, command_route, in_path, ordered_by
+from cashback.purchases.http.commands import answer, command_route, merchant_in_path, ordered_by, user_in_path
 from cashback.purchases.http.people import MerchantId, UserId
-from cashback.purchases.model import Merchant, MerchantUnknown, User, UserUnknown
+from cashback.purchases.model import Merchant, User
 from cashback.purchases.service.editing import Edits, MerchantName, UserReference
 
 
@@ -43,7 +43,7 @@ async def change_merchant(  # what the framework hands over, each by its name
 ) -> Response[Merchant]:
     """Call it so from now on, if it is still as the caller has seen it; category and owners are set by themselves."""
     order = ordered_by(request, idempotency_key)
-    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    asked = merchant_in_path(merchant_id)
     return answer(await edits.name_merchant(order, MerchantName(merchant_id=asked, name=data.name), seen=if_match))
 
 
@@ -64,7 +64,7 @@ async def change_user(  # as above
 ) -> Response[User]:
     """Call them so from now on, if they are still as the caller has seen them; tier and wallet are set elsewhere."""
     order = ordered_by(request, idempotency_key)
-    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    asked = user_in_path(user_id)
     change = UserReference(user_id=asked, reference=data.reference)
     return answer(await edits.refer_to_user(order, change, seen=if_match))
 

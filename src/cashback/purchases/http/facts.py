@@ -10,9 +10,9 @@ from litestar.params import JSONBody
 
 from cashback.kernel.http import IdempotencyKey, SeenIfTold
 from cashback.kernel.patterns import MCC_PATTERN, SLUG_PATTERN
-from cashback.purchases.http.commands import answer, command_route, in_path, ordered_by
+from cashback.purchases.http.commands import answer, command_route, merchant_in_path, ordered_by, user_in_path
 from cashback.purchases.http.people import MerchantId, UserId
-from cashback.purchases.model import Merchant, MerchantUnknown, User, UserUnknown
+from cashback.purchases.model import Merchant, User
 from cashback.purchases.service.facts import Facts, MerchantFacts, TierChange
 
 
@@ -51,7 +51,7 @@ async def set_merchant_facts(  # what the framework hands over, each by its name
     them sends the other as `GET /v1/merchants/{merchant_id}` tells it, with the `ETag` of that in `If-Match`.
     """
     order = ordered_by(request, idempotency_key)
-    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    asked = merchant_in_path(merchant_id)
     new = MerchantFacts(merchant_id=asked, mcc=data.mcc, owners=tuple(data.owners))
     return answer(await facts.set_merchant(order, new, seen=if_match))
 
@@ -73,7 +73,7 @@ async def set_tier(  # as above
 ) -> Response[User]:
     """Have rules know the user's tier from now on; what was decided stays."""
     order = ordered_by(request, idempotency_key)
-    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    asked = user_in_path(user_id)
     change = TierChange(user_id=asked, tier=data.tier, since=data.since)
     return answer(await facts.set_tier(order, change, seen=if_match))
 

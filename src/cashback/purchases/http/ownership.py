@@ -10,20 +10,17 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from cashback.kernel.http import (
-    PAGE_DEFAULT,
-    Cursor,
-    IdempotencyKey,
-    Limit,
-    Page,
-    Terms,
-    principal_of,
-    problems,
-    require_operator,
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, Terms, problems
+from cashback.purchases.http.commands import (
+    OrderBody,
+    answer,
+    asked_by,
+    command_route,
+    in_path,
+    signed_by,
+    user_in_path,
 )
-from cashback.purchases.http.commands import OrderBody, answer, asked_by, command_route, in_path, signed_by
 from cashback.purchases.http.people import UserId, Wallet
-from cashback.purchases.model import UserUnknown
 from cashback.purchases.model.ownership import (
     ChallengeAnswer,
     ChangeCancellation,
@@ -79,8 +76,7 @@ async def create_challenge(
 
     Show it to the user's wallet as it is, character for character, and send what that signs to `wallet-proofs`.
     """
-    require_operator(principal_of(request))
-    command = NewChallenge(**asked_by(request, idempotency_key), user_id=_user(user_id), wallet=data.wallet)
+    command = NewChallenge(**asked_by(request, idempotency_key), user_id=user_in_path(user_id), wallet=data.wallet)
     return answer(await ownership.challenge(command))
 
 
@@ -102,9 +98,8 @@ async def create_proof(
     A first wallet is used at once, and so is the one in use that is proved now. Another one waits until `effective_at`,
     and whatever waited before gives way to it.
     """
-    require_operator(principal_of(request))
     command = NewProof(
-        **asked_by(request, idempotency_key), user_id=_user(user_id), nonce=data.nonce, signature=data.signature
+        **asked_by(request, idempotency_key), user_id=user_in_path(user_id), nonce=data.nonce, signature=data.signature
     )
     return answer(await ownership.prove(command))
 
@@ -117,16 +112,11 @@ async def create_proof(
     responses=problems(403, 404),
 )
 async def list_changes(
-    request: Request[Any, Any, Any],
-    ownership: NamedDependency[Ownership],
-    user_id: UserId,
-    limit: Limit = PAGE_DEFAULT,
-    cursor: Cursor = None,
+    ownership: NamedDependency[Ownership], user_id: UserId, limit: Limit = PAGE_DEFAULT, cursor: Cursor = None
 ) -> WalletChangePage:
     """Return one page of proofs and of what persons decided, with how each ended; what waits is the newest."""
-    require_operator(principal_of(request))
     terms = Terms.of("wallet_changes", user_id=user_id)
-    items, place = await ownership.changes(_user(user_id), place=terms.place(cursor), limit=limit)
+    items, place = await ownership.changes(user_in_path(user_id), place=terms.place(cursor), limit=limit)
     return WalletChangePage.of(items, terms.bound(place))
 
 
@@ -147,16 +137,7 @@ async def cancel_change(
     """Have it take no effect: the wallet in use stays."""
     signed = signed_by(request, idempotency_key, data)
     asked = in_path(change_id, prefix="whc", parameter="change_id", unknown=WalletChangeUnknown)
-    return answer(await ownership.cancel(ChangeCancellation(**signed, user_id=_user(user_id), change_id=asked)))
-
-
-def _user(user_id: str) -> str:
-    """Return the user in the path.
-
-    Raises:
-        UserUnknown: it is no user's id.
-    """
-    return in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    return answer(await ownership.cancel(ChangeCancellation(**signed, user_id=user_in_path(user_id), change_id=asked)))
 
 
 OWNERSHIP_ROUTES = [create_challenge, create_proof, list_changes, cancel_change]

@@ -23,13 +23,12 @@ from cashback.kernel.http import (
     page_of,
     principal_of,
     problems,
-    require_operator,
     tagged,
     tagged_problems,
 )
 from cashback.kernel.listing import Order
-from cashback.purchases.http.commands import answer, asked_by, command_route, in_path
-from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User, UserUnknown
+from cashback.purchases.http.commands import answer, asked_by, command_route, merchant_in_path, user_in_path
+from cashback.purchases.model import Merchant, MerchantUnknown, NewMerchant, NewUser, NewWallet, User
 from cashback.purchases.service import BalanceStory, CashbackFilter, CashbackItem, Lists, People, UserStories
 
 UserId = Annotated[str, PathParameter(description="A user's id, `usr_...`.")]
@@ -90,11 +89,9 @@ async def create_user(
     idempotency_key: IdempotencyKey,
 ) -> Response[User]:
     """Create a user, with a wallet or without one for now; with one it needs the scope that setting a wallet needs."""
-    caller = principal_of(request)
-    require_operator(caller)
     if data.wallet is not None:
         # A wallet is where tokens go: a key for users alone links none, whichever way it takes.
-        caller.require("wallets:write", pointer="/wallet")
+        principal_of(request).require("wallets:write", pointer="/wallet")
     command = NewUser(
         **asked_by(request, idempotency_key), reference=data.reference, wallet=data.wallet, tier=data.tier
     )
@@ -121,10 +118,9 @@ async def set_wallet(  # what the framework hands over, each by its name
     A user who has proved a wallet keeps it (409 `wallet_proved`), unless a person decides otherwise and says why: then
     the wallet waits until `next_wallet_at`. Nobody gets a wallet of somebody else (409 `wallet_taken`).
     """
-    require_operator(principal_of(request))
     command = NewWallet(
         **asked_by(request, idempotency_key),
-        user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown),
+        user_id=user_in_path(user_id),
         wallet=data.wallet,
         person=data.person,
         reason=data.reason,
@@ -140,12 +136,9 @@ async def set_wallet(  # what the framework hands over, each by its name
     response_headers=[TAG_HEADER],
     responses=tagged_problems(403, 404),
 )
-async def show_user(
-    request: Request[Any, Any, Any], people: NamedDependency[People], user_id: UserId, if_none_match: Held = None
-) -> Response[User]:
+async def show_user(people: NamedDependency[People], user_id: UserId, if_none_match: Held = None) -> Response[User]:
     """Return a user with the wallet in use; what they earned moves no `ETag`."""
-    require_operator(principal_of(request))
-    user = await people.user(in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown))
+    user = await people.user(user_in_path(user_id))
     return tagged(user, tag_of(user), if_none_match)
 
 
@@ -170,9 +163,7 @@ async def list_cashback(
     most 10,000 cashbacks of its own are looked at for one.
     """
     merchant_id = principal_of(request).merchant_id
-    asked = CashbackFilter(
-        user_id=in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown), merchant_id=merchant_id
-    )
+    asked = CashbackFilter(user_id=user_in_path(user_id), merchant_id=merchant_id)
     read = partial(lists.cashbacks, seen_by=merchant_id)
     return await page_of(CashbackPage, "cashback", asked, read, order=order, cursor=cursor, limit=limit)
 
@@ -184,11 +175,8 @@ async def list_cashback(
     tags=["Users"],
     responses=problems(403, 404),
 )
-async def show_balance(
-    request: Request[Any, Any, Any], user_stories: NamedDependency[UserStories], user_id: UserId
-) -> BalanceStory:
+async def show_balance(user_stories: NamedDependency[UserStories], user_id: UserId) -> BalanceStory:
     """Return both figures; when the adapter does not answer in time, the ledger's alone, marked stale."""
-    require_operator(principal_of(request))
     return await user_stories.balance(user_id)
 
 
@@ -206,7 +194,6 @@ async def create_merchant(
     idempotency_key: IdempotencyKey,
 ) -> Response[Merchant]:
     """Create a merchant; `POST /v1/api-keys` then gives it an API key."""
-    require_operator(principal_of(request))
     command = NewMerchant(**asked_by(request, idempotency_key), name=data.name, mcc=data.mcc, owners=tuple(data.owners))
     return answer(await people.create_merchant(command))
 
@@ -226,7 +213,7 @@ async def show_merchant(
     if_none_match: Held = None,
 ) -> Response[Merchant]:
     """Return a merchant; a merchant sees itself only."""
-    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    asked = merchant_in_path(merchant_id)
     if not principal_of(request).may_see(asked):
         # In the very words of what does not exist, or they would tell that it does.
         raise MerchantUnknown("there is no such merchant", parameter="merchant_id")

@@ -17,12 +17,10 @@ from cashback.kernel.http import (
     no_body,
     principal_of,
     problems,
-    require_operator,
 )
 from cashback.kernel.telemetry import current_traceparent
-from cashback.purchases.http.commands import OrderBody, answer, command_route, in_path, signed_by
+from cashback.purchases.http.commands import OrderBody, answer, command_route, signed_by, user_in_path
 from cashback.purchases.http.people import UserId
-from cashback.purchases.model import UserUnknown
 from cashback.purchases.model.privacy import Asker, Erasure, ErasureAnswer
 from cashback.purchases.service import Erasing, Exports, UserExport
 
@@ -48,7 +46,6 @@ async def export_user(
     for, with which key, stands among its `disclosures` for good.
     """
     caller = principal_of(request)
-    require_operator(caller)
     if is_head(request):
         await exports.require(user_id)
         return Stream(no_body(), media_type="application/json")
@@ -74,7 +71,7 @@ async def erase_user(
     wallet expires as its programme says. Do not name the user in `reason`: it is kept.
     """
     signed = signed_by(request, idempotency_key, data)
-    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    asked = user_in_path(user_id)
     return answer(await erasing.erase(Erasure(**signed, user_id=asked)))
 
 

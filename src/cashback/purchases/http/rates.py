@@ -8,17 +8,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
-from cashback.kernel.http import (
-    PAGE_DEFAULT,
-    Cursor,
-    IdempotencyKey,
-    Limit,
-    Page,
-    Terms,
-    principal_of,
-    problems,
-    require_operator,
-)
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, Terms, problems
 from cashback.kernel.money import CURRENCY_PATTERN
 from cashback.purchases.http.commands import answer, command_route, ordered_by
 from cashback.purchases.service.rates import NewRate, Rate, RateReadings, Rates
@@ -77,15 +67,8 @@ async def put_rate(
     tags=["Exchange rates"],
     responses=problems(403, 404),
 )
-async def show_rate(
-    request: Request[Any, Any, Any],
-    rate_readings: NamedDependency[RateReadings],
-    base: Wanted,
-    quote: Wanted,
-    at: Instant,
-) -> Rate:
+async def show_rate(rate_readings: NamedDependency[RateReadings], base: Wanted, quote: Wanted, at: Instant) -> Rate:
     """Return the latest rate of a pair that is no later than the instant."""
-    require_operator(principal_of(request))
     return await rate_readings.in_force(base, quote, at=at)
 
 
@@ -97,7 +80,6 @@ async def show_rate(
     responses=problems(403),
 )
 async def list_rates(  # what the framework hands over, each by its name
-    request: Request[Any, Any, Any],
     rate_readings: NamedDependency[RateReadings],
     base: Picked = None,
     quote: Picked = None,
@@ -105,7 +87,6 @@ async def list_rates(  # what the framework hands over, each by its name
     cursor: Cursor = None,
 ) -> RatePage:
     """Return one page, of all pairs or of those that are named."""
-    require_operator(principal_of(request))
     terms = Terms.of("rates", base=base, quote=quote)
     items, place = await rate_readings.rates(base=base, quote=quote, after=terms.place(cursor), limit=limit)
     return RatePage.of(items, terms.bound(place))

@@ -6,21 +6,17 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from cashback.kernel.http import (
-    PAGE_DEFAULT,
-    Cursor,
-    IdempotencyKey,
-    Limit,
-    Page,
-    SeenIfTold,
-    Terms,
-    principal_of,
-    problems,
-    require_operator,
+from cashback.kernel.http import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, SeenIfTold, Terms, problems
+from cashback.purchases.http.commands import (
+    OrderBody,
+    Said,
+    answer,
+    command_route,
+    merchant_in_path,
+    signed_by,
+    user_in_path,
 )
-from cashback.purchases.http.commands import OrderBody, Said, answer, command_route, in_path, signed_by
 from cashback.purchases.http.people import MerchantId, UserId
-from cashback.purchases.model import MerchantUnknown, UserUnknown
 from cashback.purchases.model.standing import MerchantActivity, UserBlock
 from cashback.purchases.service import ActivityAnswer, ActivityItem, BlockAnswer, BlockItem, Standings
 
@@ -81,15 +77,10 @@ async def unblock_user(  # as above
     responses=problems(403, 404),
 )
 async def list_blocks(
-    request: Request[Any, Any, Any],
-    standings: NamedDependency[Standings],
-    user_id: UserId,
-    limit: Limit = PAGE_DEFAULT,
-    cursor: Cursor = None,
+    standings: NamedDependency[Standings], user_id: UserId, limit: Limit = PAGE_DEFAULT, cursor: Cursor = None
 ) -> BlockPage:
     """Return one page of each block and each end of one; what changed nothing is not among them."""
-    require_operator(principal_of(request))
-    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    asked = user_in_path(user_id)
     terms = Terms.of("blocks", user_id=asked)
     items, place = await standings.blocks(asked, place=terms.place(cursor), limit=limit)
     return BlockPage.of(items, terms.bound(place))
@@ -146,15 +137,10 @@ async def activate_merchant(  # as above
     responses=problems(403, 404),
 )
 async def list_deactivations(
-    request: Request[Any, Any, Any],
-    standings: NamedDependency[Standings],
-    merchant_id: MerchantId,
-    limit: Limit = PAGE_DEFAULT,
-    cursor: Cursor = None,
+    standings: NamedDependency[Standings], merchant_id: MerchantId, limit: Limit = PAGE_DEFAULT, cursor: Cursor = None
 ) -> ActivityPage:
     """Return one page of each deactivation and each end of one; a merchant is not told why, it sees since when."""
-    require_operator(principal_of(request))
-    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    asked = merchant_in_path(merchant_id)
     terms = Terms.of("deactivations", merchant_id=asked)
     items, place = await standings.deactivations(asked, place=terms.place(cursor), limit=limit)
     return ActivityPage.of(items, terms.bound(place))
@@ -162,13 +148,13 @@ async def list_deactivations(
 
 def _block(user_id: str, signed: Said, *, is_blocked: bool) -> UserBlock:
     """Return the command that blocks the user in the path, or ends that."""
-    asked = in_path(user_id, prefix="usr", parameter="user_id", unknown=UserUnknown)
+    asked = user_in_path(user_id)
     return UserBlock(**signed, user_id=asked, is_blocked=is_blocked)
 
 
 def _activity(merchant_id: str, signed: Said, *, is_active: bool) -> MerchantActivity:
     """Return the command that deactivates the merchant in the path, or ends that."""
-    asked = in_path(merchant_id, prefix="mer", parameter="merchant_id", unknown=MerchantUnknown)
+    asked = merchant_in_path(merchant_id)
     return MerchantActivity(**signed, merchant_id=asked, is_active=is_active)
 
 

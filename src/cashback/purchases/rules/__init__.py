@@ -17,7 +17,7 @@ from cashback.purchases.rules.commands import (
     problem_of_user,
     problem_of_wallet,
 )
-from cashback.purchases.rules.deeds import RECORDING, deed_of, rebuilt_as, told_deed
+from cashback.purchases.rules.deeds import RECORDING, deed_of, rate_named, rebuilt_as, told_deed, told_resource
 from cashback.purchases.rules.key_text import id_in_text, key_text
 from cashback.purchases.rules.lines import costs, decode_lines, encode_lines, told
 from cashback.purchases.rules.refunds import (
@@ -63,10 +63,12 @@ __all__ = [
     "problem_of_text",
     "problem_of_user",
     "problem_of_wallet",
+    "rate_named",
     "rebuilt_as",
     "scopes_within",
     "secret_hmac",
     "told",
     "told_deed",
     "told_parts",
+    "told_resource",
 ]

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.instants import WANTED, is_in_range
+from cashback.kernel.instants import WANTED, in_utc, is_in_range
 from cashback.kernel.mistakes import first_of
 from cashback.kernel.principal import BURST_MAX, BURST_MIN, RATE_PER_S_MAX, Principal, Rate
 from cashback.purchases.model import FieldInvalid
@@ -65,11 +65,11 @@ def scopes_within(scopes: tuple[str, ...] | None, by: Principal) -> tuple[str, .
 
 
 def end_within(expires_at: datetime | None, *, last: datetime | None) -> datetime | None:
-    """Return the end of a key that is asked for by one that itself ends at `last`: no later than that.
+    """Return the end of a key that is asked for by one that itself ends at `last`: no later than that, in UTC.
 
     Raises:
         FieldInvalid: a later one was asked for.
     """
     if last is not None and expires_at is not None and expires_at > last:
         raise FieldInvalid("a key asks for none that ends after it", pointer="/expires_at")
-    return expires_at or last
+    return in_utc(expires_at or last)

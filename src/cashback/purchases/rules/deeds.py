@@ -1,8 +1,13 @@
-"""What a command is called in the log of who did what."""
+"""What a command is called in the log of who did what, and what it was about."""
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
+import msgspec
+
+from cashback.kernel.instants import as_told, is_in_range
 from cashback.purchases.model import (
     STREAM_TO_COME,
     Command,
@@ -21,9 +26,13 @@ from cashback.purchases.model.refunds import DebtWriteOff, NewRefund
 from cashback.purchases.model.standing import MerchantActivity, UserBlock
 from cashback.purchases.model.verdicts import ProgrammePause, ReviewSaid
 
+RATE: Final = "put_rate"
+"""What puts an exchange rate, which has no id: it goes by its pair and instant."""
+
 RECORDING: Final = "create_purchase"
 """What a purchase is recorded by: it stands beside no key, since the purchase's id says it."""
 
+_RATE: Final = re.compile(r"([A-Z]+/[A-Z]+) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d))")
 _MADE_BY: Final[Mapping[str, str]] = {"pur": RECORDING, "rfd": "create_refund", "usr": "create_user"}
 """What makes such things, by what their ids begin with."""
 
@@ -82,3 +91,34 @@ def told_deed(what: str | None, resource: str | None) -> str | None:
     'create_purchase'
     """
     return RECORDING if what is None and resource is not None and resource.startswith("pur_") else what
+
+
+class RateNamed(msgspec.Struct, frozen=True):
+    """An exchange rate as the log knows it."""
+
+    pair: str
+    as_of: datetime
+
+
+def rate_named(resource: str) -> RateNamed | None:
+    """Return the exchange rate that a text names, None where it names none, whichever clock tells its instant.
+
+    >>> rate_named("EUR/USD 2026-02-28T02:00:00+02:00") == rate_named("EUR/USD 2026-02-28T00:00:00Z")
+    True
+    """
+    found = _RATE.fullmatch(resource)
+    try:
+        as_of = None if found is None else datetime.fromisoformat(found[2])
+    except ValueError:
+        return None
+    return None if found is None or as_of is None or not is_in_range(as_of) else RateNamed(found[1], as_of)
+
+
+def told_resource(what: str | None, resource: str | None) -> str | None:
+    """Return what a command was about; the instant of a rate was once written as whoever put it told it.
+
+    >>> told_resource("put_rate", "EUR/USD 2026-02-28T02:00:00+02:00")
+    'EUR/USD 2026-02-28T00:00:00Z'
+    """
+    rate = rate_named(resource) if what == RATE and resource is not None else None
+    return resource if rate is None else f"{rate.pair} {as_told(rate.as_of)}"

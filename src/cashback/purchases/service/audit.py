@@ -18,7 +18,7 @@ from cashback.kernel.page import CursorInvalid
 from cashback.kernel.sealing import Seal
 from cashback.purchases.model import OPERATOR, ApiKeyUnknown
 from cashback.purchases.model.audit import WINDOW_MAX, Deed, WindowInvalid
-from cashback.purchases.rules import told_deed
+from cashback.purchases.rules import rate_named, told_deed, told_resource
 from cashback.purchases.store import api_keys
 from cashback.purchases.store import audit as store
 from cashback.purchases.store.audit import Place, Row, Wanted
@@ -69,7 +69,15 @@ class AuditLog:
         first = Place(end, "")
         # Without an end the window ends now, which may lie before the place where the clock was set back.
         before = first if place is None else min(self._opened(place), first, key=lambda one: (one.at, one.name))
-        wanted = Wanted(since=start, owner=merchant_id, by_key=key_id, resource=resource)
+        rate = None if resource is None else rate_named(resource)
+        wanted = Wanted(
+            since=start,
+            owner=merchant_id,
+            by_key=key_id,
+            resource=resource,
+            pair=None if rate is None else rate.pair,
+            as_of=None if rate is None else rate.as_of,
+        )
         async with self._database.transaction() as tx:
             if key_id is not None:
                 await _must_be_seen(tx, key_id, merchant_id=merchant_id)
@@ -133,5 +141,5 @@ def _told(row: Row) -> Deed:
         key_id=row.by_key,
         merchant_id=None if row.owner == OPERATOR else row.owner,
         what=told_deed(row.what, row.resource),
-        resource=row.resource,
+        resource=told_resource(row.what, row.resource),
     )

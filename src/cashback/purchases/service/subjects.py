@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from cashback.kernel.instants import as_told
 from cashback.ledger import PauseAnswer, Rate, ReviewAnswer, WithdrawalAnswer
 from cashback.purchases.model import Command, Order
 from cashback.purchases.model.ownership import ChallengeAnswer
@@ -25,7 +26,7 @@ def subject_of(order: Command, answer: msgspec.Struct) -> str | None:
     if isinstance(answer, WithdrawalAnswer):
         return answer.withdrawn.id
     if isinstance(answer, Rate):
-        return f"{answer.base}/{answer.quote} {answer.as_of.isoformat()}"
+        return f"{answer.base}/{answer.quote} {as_told(answer.as_of)}"
     found = getattr(answer, _NAMED_BY.get(type(answer), "id"), None)
     if found is None and isinstance(order, Order):
         # An answer that is a number alone, as how many deliveries are made again: of whom, the order says.

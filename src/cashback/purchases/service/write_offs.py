@@ -86,7 +86,7 @@ class _WriteOff:
 def _problem(command: DebtWriteOff) -> Rejected | None:
     """Return what is wrong with whose debt is to be given up, or with how much of it, or None."""
     if not is_id(command.user_id, "usr"):
-        return ledger.DebtUnknown("nothing was ever asked back of this user", parameter="user_id")
+        return ledger.never_in_debt()
     if command.token_units == 0:
         return FieldInvalid("what is given up must be 1 base unit at least", pointer="/token_units")
     return None

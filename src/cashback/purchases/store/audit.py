@@ -1,10 +1,19 @@
 """Who did what, by time: the commands that stand beside their idempotency keys."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from cashback.kernel.db import Tx
+
+_IS_RATE: Final = """
+    case when what = 'put_rate' then
+        split_part(resource, ' ', 1) = %(pair)s
+        and split_part(resource, ' ', 2)::timestamptz = %(as_of)s
+    end
+"""
+"""Whether a command put that rate; nothing else is written as a rate is."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -25,12 +34,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which commands are asked for: since when, and where it is told of one owner, one API key, one resource."""
+    """Which commands are asked for: since when, and where it is told of one owner, one API key, one resource.
+
+    A rate is one by its pair and instant, in whichever words: `resource` is no id then.
+    """
 
     since: datetime
     owner: str | None
     by_key: str | None
     resource: str | None
+    pair: str | None
+    as_of: datetime | None
 
 
 async def page(
@@ -42,7 +56,7 @@ async def page(
     begin, None where there are none.
     """
     cursor = await tx.execute(
-        """
+        f"""
         with looked_at as materialized (
             select owner, by_key, what, resource, created_at, name
             from purchases.idempotency_keys
@@ -60,7 +74,7 @@ async def page(
             from looked_at
             where (%(owner)s::text is null or owner = %(owner)s)
               and (%(by_key)s::text is null or by_key = %(by_key)s)
-              and (%(resource)s::text is null or resource = %(resource)s)
+              and (%(resource)s::text is null or resource = %(resource)s or {_IS_RATE})
             order by created_at desc, name desc
             limit %(limit)s
         ),

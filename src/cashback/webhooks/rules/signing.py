@@ -82,7 +82,7 @@ def unseal(stored: SealedSecret, *, keys: SealingKeys) -> bytes:
         SecretUnreadable: it was sealed under another key, for another place, or is damaged.
     """
     mark, rest = stored.sealed[:_MARK_BYTES], stored.sealed[_MARK_BYTES:]
-    where = {"endpoint_id": stored.endpoint_id, "number": stored.number}
+    where = {"endpoint_id": stored.endpoint_id, "secret_version": stored.number}
     key = next((one for one in (keys.newest, keys.before) if one is not None and mark_of(one) == mark), None)
     if key is None:
         raise SecretUnreadable("a webhook secret was sealed under another CASHBACK_WEBHOOK_KEY", **where)

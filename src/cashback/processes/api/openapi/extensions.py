@@ -14,6 +14,7 @@ _FORMS: Final[Mapping[str, Mapping[str, object]]] = {
     "problems": {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}},
     "retry_after_s": {"type": "integer"},
     "seal": {"type": "integer"},
+    "secret_version": {"type": "integer"},
 }
 """The form of those that are more than a text."""
 

@@ -1,14 +1,18 @@
 """One purchase, from the REST API to the customer's wallet, and what callers may rely on along the way."""
 
 import asyncio
+from typing import Final
 
 from cashback.kernel.bus import Bus
 from cashback.kernel.bus.message import Delivery, read_delivery
 from cashback.kernel.bus.replay import _read
 from tests.e2e.conftest import Minted
 from tests.support.chain import ChainReader
+from tests.support.facts import eventually
 from tests.support.load import Shop, new_key, new_wallet
 from tests.support.stack import WholeSystem, rest_client
+
+HEARD_WITHIN_S: Final = 30.0
 
 
 async def test_one_purchase_becomes_a_final_mint_in_the_customers_wallet(minted: Minted, chain: ChainReader) -> None:
@@ -55,8 +59,7 @@ async def test_cashback_waits_for_a_wallet_and_is_minted_to_it_once_there_is_one
     """Without a wallet nothing is requested (I4: it waits on a person); the wallet set later gets all of it."""
     customer = await shop.customer(has_wallet=False)
     answers = [await shop.buy(customer), await shop.buy(customer)]
-    with_wallet = await shop.buy(await shop.customer())
-    await shop.settled(with_wallet["id"], "mint_requested")
+    await approvals_heard(stack, *(answer["cashback"]["id"] for answer in answers))
     waiting = [(await shop.get(f"/v1/purchases/{answer['id']}"))["cashback"] for answer in answers]
     assert [(cashback["state"], cashback["mint"]) for cashback in waiting] == [("approved", None)] * 2
     assert not (await stack.reconciled()).is_drained
@@ -117,6 +120,21 @@ async def test_the_balance_shows_the_chains_figure_with_its_block_beside_the_led
     [ledger] = balance["ledger"]
     assert ledger["minted"] == {"cashbacks": 1, "amount_minor": "99", "token_units": "990000"}
     assert ledger["granted"] == ledger["minted"]
+
+
+async def approvals_heard(stack: WholeSystem, *cashback_ids: str) -> None:
+    """Return once the ledger's worker has dealt with the approval of each, whatever came of it."""
+    query = """
+        select count(*)
+        from ledger.inbox
+        join ledger.outbox_events using (event_id)
+        where consumer = 'ledger-approvals' and type = 'cashback.approved' and outbox_events.key = any(%s)
+    """
+
+    async def look() -> bool | None:
+        return True if stack.rows("cashback", query, [*cashback_ids]) == [(len(cashback_ids),)] else None
+
+    await eventually(look, within_s=HEARD_WITHIN_S, what=f"the approvals of {cashback_ids} are dealt with")
 
 
 async def events_in_stream(stack: WholeSystem) -> list[Delivery]:

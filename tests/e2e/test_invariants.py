@@ -18,6 +18,7 @@ from tests.support.stack import WholeSystem
 
 TERMINAL = {"declined", "minted"}
 PURCHASES = 40
+OUTBOXES = (("purchases", "cashback"), ("ledger", "cashback"), ("minting", "minting"))
 CONSUMERS = ("ledger-approvals", "ledger-outcomes", "minting-requests", "webhooks-deliveries")
 DELIVERED_WITHIN_S = 20.0
 ANCHORED_WITHIN_S = 120.0
@@ -93,7 +94,7 @@ async def test_every_committed_event_is_published_in_order_and_applied_once(
     for event in events:
         streamed[f"{source_of(event)} {event.key}"].append(event.id)
     stored: dict[str, list[str]] = defaultdict(list)
-    for schema, database in (("purchases", "cashback"), ("ledger", "cashback"), ("minting", "minting")):
+    for schema, database in OUTBOXES:
         query = f"select key, event_id from {schema}.outbox_events order by position"
         for key, event_id in stack.rows(database, query):
             stored[f"{schema} {key}"].append(event_id)
@@ -125,16 +126,12 @@ async def test_every_committed_event_is_published_in_order_and_applied_once(
 async def test_replaying_everything_changes_nothing(purchases: list[str], stack: WholeSystem) -> None:
     """Every event of the stream delivered again, to everyone: no state, no posting, no mint is added (I5)."""
     await anchored(stack)
+    await heard(stack)
     before = counts(stack)
     async with Bus.connect(stack.nats.url(), name="test") as bus:
         await bus.wait_connected()
         replayed = await replay(bus, start=1)
-
-        async def look() -> bool | None:
-            backlogs = [await backlog(bus, stream=EVENTS.name, name=name, types=()) for name in CONSUMERS]
-            return None if any(count for count, _ in backlogs) else True
-
-        await eventually(look, within_s=DELIVERED_WITHIN_S, what="everything is delivered again")
+    await heard(stack)
     declined = PURCHASES // 10  # of which there is only the purchase to tell
     assert replayed.events >= 4 * len(purchases) - 3 * declined
     assert counts(stack) == before
@@ -177,6 +174,28 @@ async def anchored(stack: WholeSystem) -> None:
     await eventually(look, within_s=ANCHORED_WITHIN_S, what="all that was posted is anchored for good")
 
 
+async def heard(stack: WholeSystem) -> None:
+    """Return when every event is published, and each consumer has answered for all that it is to hear of.
+
+    Webhooks hear of what nothing else waits for, and of the end of a mint as late as the books.
+    """
+
+    async def look() -> bool | None:
+        stored = {
+            row[0]
+            for schema, database in OUTBOXES
+            for row in stack.rows(database, f"select event_id from {schema}.outbox_events")
+        }
+        if stored - {event.id for event in await events_in_stream(stack)}:
+            return None
+        async with Bus.connect(stack.nats.url(), name="test") as bus:
+            await bus.wait_connected()
+            backlogs = [await backlog(bus, stream=EVENTS.name, name=name, types=()) for name in CONSUMERS]
+        return None if any(count for count, _ in backlogs) else True
+
+    await eventually(look, within_s=DELIVERED_WITHIN_S, what="everything is published, and heard by everybody")
+
+
 def counts(stack: WholeSystem) -> dict[str, int]:
     """Return how many rows each table has that an event may add to."""
     tables = {
@@ -211,4 +230,5 @@ async def _bought(stack: WholeSystem) -> list[str]:
             *(shop.buy(customers[place % 4], amount_minor=amount) for place, amount in enumerate(amounts))
         )
     await stack.drained()
+    await heard(stack)
     return [str(answer["id"]) for answer in answers]

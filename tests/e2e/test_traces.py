@@ -62,13 +62,18 @@ def unreplayed(spans: list[Told]) -> list[Told]:
 
 
 async def whole(trace_id: str, collector: Collector) -> list[Told]:
-    """Return the spans of a purchase's trace, once each process has told its own: each does every second."""
+    """Return the spans of a purchase's trace, once each process has told its own: each does every second.
+
+    And what they are linked to, which ends after them.
+    """
 
     async def look() -> list[Told] | None:
         found = collector.of_trace(trace_id)
         missing = {*DOWN_TO_THE_CHAIN, *BACK} | {("relay", f"publish {type_}") for type_ in PUBLISHED}
         missing |= {(HEARS_OF_ALL, f"process {type_}") for type_ in PUBLISHED}
-        return None if missing - {(one.service, one.name) for one in found} else found
+        ids = {(one.trace_id, one.id) for one in collector.spans}
+        is_told = not missing - {(one.service, one.name) for one in found}
+        return found if is_told and all(link in ids for one in found for link in one.links) else None
 
     return await eventually(look, within_s=20, what="the whole trace is told")
 

@@ -1,20 +1,23 @@
 """How far behind a consumer is: how many events, and for how long the oldest of them has waited."""
 
+import asyncio
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from cashback.kernel.bus import Backoff, Bus, Retry, metrics, publish
+from cashback.kernel.bus import Backoff, Bus, Delivery, Retry, metrics, publish
 from cashback.kernel.bus.durable import backlog
 from cashback.kernel.bus.failures import Failures
 from cashback.kernel.bus.streams import EVENTS
 from cashback.kernel.clock import SystemClock
-from cashback.kernel.db import Database, DatabaseUnavailable
-from tests.integration.backbone.loops import Script, are_done, consumer
-from tests.integration.backbone.world import event, eventually, running, to_message
+from cashback.kernel.db import Database, DatabaseUnavailable, Tx
+from cashback.kernel.errors import Invalid
+from tests.integration.backbone.loops import are_done, consumer, have_applied
+from tests.integration.backbone.world import apply, event, eventually, running, to_message
 
 OLD, LATE = "thing.happened", "thing.happened.later"
 
@@ -27,16 +30,25 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_age_is_that_of_the_oldest_event_not_applied_and_falls_to_zero(shop: Database, bus: Bus) -> None:
     """It grows while an event is put back that fails, whatever is applied beside it, and ends with the event."""
-    poison = event("pur_poison")
-    slowly = Retry(attempts_max=3, backoff=Backoff(base_s=0.4, cap_s=0.4))
+    poison, is_hopeless = event("pur_poison"), asyncio.Event()
+
+    async def fail(tx: Tx, deliveries: Sequence[Delivery]) -> None:
+        """Apply all but the poison, which fails for as long as it is looked at, and then for good."""
+        if any(one.id == poison.id for one in deliveries):
+            raise Invalid("no") if is_hopeless.is_set() else ValueError("no")
+        await apply(tx, deliveries)
+
+    slowly = Retry(attempts_max=1_000, backoff=Backoff(base_s=0.4, cap_s=0.4))
     await publish(bus, [to_message(poison)])
-    worker = consumer(shop, bus, name="aged", handler=Script({poison.id: [ValueError("no")]}), retry=slowly)
-    async with running(worker.run):
+    async with running(consumer(shop, bus, name="aged", handler=fail, retry=slowly).run):
         await eventually(lambda: shows_more_than("cashback_consumer_oldest_seconds", 0.3))
         await publish(bus, [to_message(event("pur_other"))])
-        assert seen("cashback_consumer_lag_events") == 1
+        await eventually(lambda: have_applied(shop, 1))
+        await eventually(lambda: shows("cashback_consumer_lag_events", 1))
+        assert seen("cashback_consumer_oldest_seconds") > 0.3
         await eventually(lambda: shows("cashback_consumer_failing_keys", 1))
         await eventually(lambda: shows_more_than("cashback_consumer_failing_oldest_seconds", 0.1))
+        is_hopeless.set()
         await eventually(lambda: are_done(bus, "aged"))
         await eventually(lambda: shows("cashback_consumer_oldest_seconds", 0))
         await eventually(lambda: shows("cashback_consumer_lag_events", 0))

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -51,7 +50,7 @@ async def test_an_old_partition_is_dropped_whole_72_hours_after_it_was_published
 
 async def test_coming_days_are_made_beside_writers(shop: Database) -> None:
     """An append that is under way holds up no rotation, and the partitions that it made are like the others."""
-    last = f"outbox_events_{datetime.now(UTC) + timedelta(days=14):%Y%m%d}"
+    last = await _last_day(shop)
     before = await _definition(shop, last)
     await rows(shop, f"drop table {SCHEMA}.{last}")
     async with writing(shop), shop.session() as session:
@@ -62,7 +61,7 @@ async def test_coming_days_are_made_beside_writers(shop: Database) -> None:
 
 async def test_an_append_does_not_wait_for_a_rotation_that_makes_a_day(shop: Database) -> None:
     """The table is not locked against writers, however long the rotation's transaction takes to end."""
-    await rows(shop, f"drop table {SCHEMA}.outbox_events_{datetime.now(UTC) + timedelta(days=14):%Y%m%d}")
+    await rows(shop, f"drop table {SCHEMA}.{await _last_day(shop)}")
     async with shop.session() as session, session.transaction():
         await session.execute(ROTATION)
         await happened(shop, event())
@@ -71,7 +70,7 @@ async def test_an_append_does_not_wait_for_a_rotation_that_makes_a_day(shop: Dat
 
 async def test_a_day_that_writers_kept_from_being_dropped_is_dropped_later(shop: Database, bus: Bus) -> None:
     """Writers go first; it is said, a day that was missing is made all the same, and events flow."""
-    await rows(shop, f"drop table {SCHEMA}.outbox_events_{datetime.now(UTC) + timedelta(days=14):%Y%m%d}")
+    await rows(shop, f"drop table {SCHEMA}.{await _last_day(shop)}")
     await _old_day(shop)
     await rows(shop, f"insert into {SCHEMA}.outbox_days values ('2020-01-01', now() - interval '73 hours')")
     with capture_logs() as lines:
@@ -136,6 +135,16 @@ async def test_a_row_in_a_lane_that_nobody_publishes_is_not_dropped(shop: Databa
     async with shop.session() as session:
         assert await rotate(session, SCHEMA)
     assert await rows(shop, f"select day from {SCHEMA}.outbox_days where day = '2020-01-01'") == []
+
+
+async def _last_day(database: Database) -> str:
+    """Return the name of the last day's partition, whichever day it was when it was made."""
+    ((name,),) = await rows(
+        database,
+        "select max(inhrelid::regclass::text) from pg_inherits where inhparent = %s::regclass",
+        f"{SCHEMA}.outbox_events",
+    )
+    return str(name).partition(".")[2]
 
 
 async def _old_day(database: Database, *, events: int = 0, lane: int | None = None) -> None:

@@ -79,10 +79,16 @@ async def test_a_whole_run_is_had_at_its_hour_and_not_a_day_after_the_last(
     scene: Scene, database: Database, clock: ManualClock
 ) -> None:
     """People know when the database is busy: the hour is UTC's, whenever the worker was started."""
-    hour = (clock.now().hour + 1) % 24
-    ours = Reconciler(database, Auditing(every=HOUR, whole_hour=hour, settings=scene.settings), clock, holder="worker")
-    first = await ours.turn()
-    clock.advance(HOUR)
+    first = await reconciler(scene, database, clock).turn()
+    _, ended_at = await Reconciliations(database).last_ended()
+    assert ended_at is not None
+    # By when the run ended: the hour may have turned since the clock was set.
+    its_hour = ended_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + HOUR
+    auditing = Auditing(every=HOUR, whole_hour=its_hour.hour, settings=scene.settings)
+    ours = Reconciler(database, auditing, clock, holder="worker")
+    clock.advance(its_hour - timedelta(microseconds=1) - clock.now())
+    assert await ours.turn() is None
+    clock.advance(timedelta(microseconds=1))
     second = await ours.turn()
     assert first is not None
     assert second is not None

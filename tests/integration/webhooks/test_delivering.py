@@ -36,17 +36,22 @@ async def test_a_delivery_is_tried_as_published(world: World) -> None:
     world.shop.answers("/", 500)
     await world.endpoint()
     await world.take(refunded())
-    async with world.delivering():
-        for number, wait_s in enumerate(WAITS_S, start=1):
-            await world.tried(number)
-            query = "select extract(epoch from due_at - clock_timestamp()), state from webhooks.deliveries"
-            [(waits_s, state)] = world.rows(query)
-            # What a look takes comes off; no more than the five seconds of the first wait.
-            assert wait_s - 5 < float(waits_s) <= wait_s * 1.1
-            assert state == "due"
+    waits: list[tuple[float, str]] = []
+
+    def look(point: Point) -> None:
+        """Keep how long the next try has to wait, before anything else is done."""
+        if point == "delivery.noted":
+            query = "select extract(epoch from due_at - due_set_at), state from webhooks.deliveries"
+            waits.extend((float(wait_s or 0), state) for wait_s, state in world.rows(query))
             world.hasten()
-        await world.tried(10)
-    assert world.states() == ["failed"]
+
+    with watching(look):
+        async with world.delivering():
+            await eventually(lambda: world.are("failed"))
+    assert [state for _, state in waits] == ["due"] * len(WAITS_S) + ["failed"]
+    for wait_s, (waits_s, _) in zip(WAITS_S, waits, strict=False):
+        # Both instants are of the clock, one read after the other.
+        assert wait_s - 1 < waits_s <= wait_s * 1.1
     assert len({got.body for got in world.shop.got}) == 1
     assert len({got.id for got in world.shop.got}) == 1
     assert world.rows("select count(*), min(status) from webhooks.attempts") == [(10, 500)]

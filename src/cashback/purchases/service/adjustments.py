@@ -19,8 +19,8 @@ from cashback.ledger import AdjustmentAnswer, AdjustmentReadings, CashbackUnknow
 from cashback.purchases.model import Outcome, Recorded, Refused, UserUnknown
 from cashback.purchases.model.adjustments import CreditByHand, DebitByHand, UserBlocked
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature
-from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied, answered, done_or_refused
+from cashback.purchases.service.alone import do_alone, known_before
+from cashback.purchases.service.once import Applied, done_or_refused
 from cashback.purchases.store import people
 
 __all__ = ["AdjustmentAnswer", "AdjustmentReadings", "Adjustments"]
@@ -60,7 +60,7 @@ class Adjustments:
         """Make one adjustment."""
         if problem := first_of(problem_of_key(command), problem_of_signature(command), _problem_of(command)):
             return Refused(problem)
-        if (known := await answered(self._database, command, now=self._clock.now())) is not None:
+        if (known := await known_before(self._database, command, now=self._clock.now())) is not None:
             return known
         is_credit = isinstance(command, CreditByHand)
         limit = await self._mint_limit.told() if is_credit and self._mint_limit is not None else None

@@ -6,6 +6,9 @@ command ──▶ its key is asked for in this process ──▶ wait for that o
 
 Each of these waits takes from one patience. Without them eight repeats of one slow command would have all connections
 of a process, and nobody else's purchase would be recorded for as long as they wait.
+
+Before some commands the world is asked something, unless they were done before: that is looked up by one connection for
+all who ask for the same at once.
 """
 
 import asyncio
@@ -16,9 +19,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from cashback.kernel.clock import monotonic_s
 from cashback.kernel.db import Database
-from cashback.purchases.model import Command
+from cashback.purchases.model import Command, Outcome
+from cashback.purchases.rules import fingerprint
 from cashback.purchases.service.first_answers import busy, is_busy
-from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Once, Operation, Result
+from cashback.purchases.service.once import HASTY_MS, PATIENT_MS, Once, Operation, Result, answered
 from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder
 from cashback.purchases.store.idempotency import Key, owned_key
 
@@ -59,6 +63,35 @@ class _Waits:
 
 _WAITS: Final[WeakKeyDictionary[Database, _Waits]] = WeakKeyDictionary()
 """By the database whose connections they would have; there is one in a process."""
+
+_Looks: TypeAlias = dict[tuple[Key, bytes], asyncio.Task[Outcome | None]]
+"""Looks that are under way, by the key and the fingerprint of what is asked for."""
+
+_LOOKS: Final[WeakKeyDictionary[Database, _Looks]] = WeakKeyDictionary()
+"""As above."""
+
+
+async def known_before(database: Database, command: Command, *, now: datetime) -> Outcome | None:
+    """Return what a command's key stands for, None when for nothing yet, as `answered` does, by one look for many.
+
+    It is as the first of those saw it who ask at once; whoever does the command upon that finds out again. A caller
+    that is cancelled leaves the look to the others.
+
+    Raises:
+        CashbackError: as `answered`.
+    """
+    looks, asked = _LOOKS.setdefault(database, {}), (owned_key(command), fingerprint(command))
+    if asked not in looks:
+        looks[asked] = asyncio.create_task(answered(database, command, now=now))
+        looks[asked].add_done_callback(lambda look: _ended(looks, asked, look))
+    return await asyncio.shield(looks[asked])
+
+
+def _ended(looks: _Looks, asked: tuple[Key, bytes], look: asyncio.Task[Outcome | None]) -> None:
+    """Forget a look that is over; that it failed is nobody's news where all who asked were cancelled."""
+    del looks[asked]
+    if not look.cancelled():
+        look.exception()
 
 
 async def do_alone(

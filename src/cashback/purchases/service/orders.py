@@ -18,8 +18,8 @@ from cashback.kernel.mistakes import first_of
 from cashback.ledger import BudgetChange
 from cashback.purchases.model import Command, Order, Outcome, Refused, Signed
 from cashback.purchases.rules import as_kept, problem_of_key, problem_of_signature, problem_of_text
-from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import PATIENT_MS, Applied, answered, done_or_refused
+from cashback.purchases.service.alone import do_alone, known_before
+from cashback.purchases.service.once import PATIENT_MS, Applied, done_or_refused
 from cashback.purchases.service.rebuilding import REBUILDERS, Rebuilder
 from cashback.purchases.service.subjects import subject_of
 
@@ -48,7 +48,7 @@ class Orders:
 
     async def known(self, order: Command) -> Outcome | None:
         """Return what an order's key stands for, None when for nothing yet: before the world is asked anything."""
-        return None if problem_of_key(order) else await answered(self._database, order, now=self._clock.now())
+        return None if problem_of_key(order) else await known_before(self._database, order, now=self._clock.now())
 
     async def do(self, order: Command, act: Act, *, patience_ms: int = PATIENT_MS) -> Outcome:
         """Do an order that was not done before, by `act`; the answer is what that returns.

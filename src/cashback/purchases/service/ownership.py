@@ -54,7 +54,7 @@ from cashback.purchases.rules.ownership import (
     octets_of,
     told_challenge,
 )
-from cashback.purchases.service.alone import do_alone
+from cashback.purchases.service.alone import do_alone, known_before
 from cashback.purchases.service.once import Applied, answered, but_known, outcome_of
 from cashback.purchases.service.orders import Orders
 from cashback.purchases.service.presence import lock_present
@@ -107,7 +107,7 @@ class Ownership:
         """
         if problem := problem_of_key(proof):
             return Refused(problem)
-        if (known := await answered(self._database, proof, now=self._clock.now())) is not None:
+        if (known := await known_before(self._database, proof, now=self._clock.now())) is not None:
             return known
         try:
             return await self._prove(proof)

@@ -16,8 +16,8 @@ from cashback.kernel.telemetry import logger
 from cashback.ledger import Conditions, MintLimit, ProgrammeAnswer
 from cashback.purchases.model import Order, Outcome, ProgrammeStart, Recorded, Refused
 from cashback.purchases.rules import problem_of_key
-from cashback.purchases.service.alone import do_alone
-from cashback.purchases.service.once import Applied, answered, done_or_refused
+from cashback.purchases.service.alone import do_alone, known_before
+from cashback.purchases.service.once import Applied, done_or_refused
 from cashback.purchases.service.orders import Named, Orders
 
 __all__ = ["Conditions", "ProgrammeAnswer", "Programmes"]
@@ -43,7 +43,7 @@ class Programmes:
         """
         if problem := problem_of_key(start):
             return Refused(problem)
-        if (known := await answered(self._database, start, now=self._clock.now())) is not None:
+        if (known := await known_before(self._database, start, now=self._clock.now())) is not None:
             return known
         limit = None if self._mint_limit is None else await self._mint_limit.told()
         now = self._clock.now()

@@ -11,15 +11,22 @@ CONTEXTS = frozenset(
     {"cashback.purchases", "cashback.ledger", "cashback.webhooks", "cashback.minting", "cashback.chain"}
 )
 CHAIN_DRIVERS = frozenset({"aiobotocore", "botocore", "web3", "eth_account", "coincurve"})
+# What libraries would load beside themselves, and is spared them.
+UNUSED = frozenset({"rich"})
+WEB = frozenset({"aiohttp"})
 BANNED = {
-    "relay": CONTEXTS | CHAIN_DRIVERS | {"cashback.wire", "grpclib", "litestar"},
-    "api": CHAIN_DRIVERS | {"cashback.chain", "cashback.minting", "grpclib.server"},
-    "ledger_worker": CHAIN_DRIVERS | {"cashback.chain", "cashback.minting", "cashback.webhooks", "grpclib.server"},
+    "relay": CONTEXTS | CHAIN_DRIVERS | UNUSED | WEB | {"cashback.wire", "grpclib", "litestar"},
+    "api": CHAIN_DRIVERS | UNUSED | {"cashback.chain", "cashback.minting", "grpclib.server"},
+    "ledger_worker": CHAIN_DRIVERS
+    | UNUSED
+    | WEB
+    | {"cashback.chain", "cashback.minting", "cashback.webhooks", "grpclib.server"},
     "webhook_worker": CHAIN_DRIVERS
+    | UNUSED
     | (CONTEXTS - {"cashback.webhooks", "cashback.ledger"})
     | {"grpclib.server", "litestar"},
-    "mint_worker": CHAIN_DRIVERS | (CONTEXTS - {"cashback.minting"}) | {"grpclib.server", "litestar"},
-    "adapter": (CONTEXTS - {"cashback.chain"}) | {"aiobotocore", "botocore", "litestar"},
+    "mint_worker": CHAIN_DRIVERS | UNUSED | WEB | (CONTEXTS - {"cashback.minting"}) | {"grpclib.server", "litestar"},
+    "adapter": (CONTEXTS - {"cashback.chain"}) | UNUSED | {"aiobotocore", "botocore", "litestar"},
 }
 
 

@@ -259,8 +259,8 @@ MUTATIONS: Final = (
 )
 
 SEEN_BY: Final[dict[Mutation, int]] = {
-    without_what_the_chain_says_of_anchors: 65,
-    without_lease: 20,
+    without_what_the_chain_says_of_anchors: 46,
+    without_lease: 51,
     without_fence: 13,
     without_unwinding: 11,
 }

@@ -21,6 +21,7 @@ from cashback.client.api.structs import Problem
 from cashback.client.calls import JSON, Call
 from cashback.client.failures import ApiProblem, NoAnswer, Unchanged, Unsendable
 from cashback.client.patience import Patience, wait_after_answer, wait_after_nothing
+from cashback.client.trust import trusted
 
 ANSWER_WITHIN_S: Final = 15.0
 REPLAYED: Final = "Idempotency-Replayed"
@@ -60,7 +61,11 @@ class Client:
             Unsendable: the key cannot be sent.
         """
         self._http = httpx.Client(
-            base_url=url, headers=_authorised(api_key), timeout=answer_within_s, transport=transport
+            base_url=url,
+            headers=_authorised(api_key),
+            timeout=answer_within_s,
+            transport=transport,
+            verify=trusted(url),
         )
         self._patience = patience or Patience()
         self._is_closed = threading.Event()
@@ -126,6 +131,7 @@ class AsyncClient:
             # A call that waits for a connection of ours has not been sent: that is our own time.
             timeout=httpx.Timeout(answer_within_s, pool=None),
             transport=transport,
+            verify=trusted(url),
             limits=httpx.Limits(max_connections=connections_max, max_keepalive_connections=connections_max),
         )
         self._patience = patience or Patience()

@@ -8,7 +8,7 @@ value that they do not know for one of those; so both may come.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tests.contract.rest.schema_rules import Side, differences_of_schemas
+from tests.contract.rest.schema_rules import Documents, Side, differences_of_schemas
 
 Told = Mapping[str, Any]
 
@@ -17,7 +17,8 @@ SUCCESS: Final = ("200", "201")
 
 def differences(old: Told, new: Told) -> list[str]:
     """Return each change between two documents by which somebody who goes by the old one would break."""
-    return [each for path, method, operation in _operations(old) for each in _of(old, new, path, method, operation)]
+    both = Documents(old, new)
+    return [each for path, method, operation in _operations(old) for each in _of(both, path, method, operation)]
 
 
 def _operations(document: Told) -> Iterator[tuple[str, str, Told]]:
@@ -27,10 +28,10 @@ def _operations(document: Told) -> Iterator[tuple[str, str, Told]]:
             yield path, method, operation
 
 
-def _of(old: Told, new: Told, path: str, method: str, before: Told) -> Iterator[str]:
+def _of(both: Documents, path: str, method: str, before: Told) -> Iterator[str]:
     """Yield what changed of one operation."""
     name = f"{method.upper()} {path}"
-    after = new["paths"].get(path, {}).get(method)
+    after = both.new["paths"].get(path, {}).get(method)
     if after is None:
         yield f"{name} is gone"
         return
@@ -38,9 +39,9 @@ def _of(old: Told, new: Told, path: str, method: str, before: Told) -> Iterator[
         yield f"{name}: its name was {before['operationId']}, and is {after['operationId']}"
     if before.get("security") != after.get("security"):
         yield f"{name}: its scope was {_scope(before)}, and is {_scope(after)}"
-    yield from _of_parameters(old, new, name, before, after)
-    yield from _of_bodies(old, new, name, before, after)
-    yield from _of_answers(old, new, name, before["responses"], after["responses"])
+    yield from _of_parameters(both, name, before, after)
+    yield from _of_bodies(both, name, before, after)
+    yield from _of_answers(both, name, before["responses"], after["responses"])
 
 
 def _scope(operation: Told) -> str:
@@ -51,7 +52,7 @@ def _scope(operation: Told) -> str:
     )
 
 
-def _of_parameters(old: Told, new: Told, name: str, before: Told, after: Told) -> Iterator[str]:
+def _of_parameters(both: Documents, name: str, before: Told, after: Told) -> Iterator[str]:
     """Yield what changed of the parameters of an operation."""
     were, are = [{(one["in"], one["name"]): one for one in each.get("parameters", [])} for each in (before, after)]
     for place, was in were.items():
@@ -61,13 +62,13 @@ def _of_parameters(old: Told, new: Told, name: str, before: Told, after: Told) -
             continue
         if are[place]["required"] and not was["required"]:
             yield f"{where} is required"
-        yield from differences_of_schemas(old, new, where, (was["schema"], are[place]["schema"]), Side.REQUEST)
+        yield from differences_of_schemas(both, where, (was["schema"], are[place]["schema"]), Side.REQUEST)
     for place, one in are.items():
         if place not in were and one["required"]:
             yield f"{name}: {place[1]} is new, and required"
 
 
-def _of_bodies(old: Told, new: Told, name: str, before: Told, after: Told) -> Iterator[str]:
+def _of_bodies(both: Documents, name: str, before: Told, after: Told) -> Iterator[str]:
     """Yield what changed of the body that an operation takes."""
     was, is_ = before.get("requestBody", {}), after.get("requestBody", {})
     if is_.get("required", False) and not was.get("required", False):
@@ -77,10 +78,10 @@ def _of_bodies(old: Told, new: Told, name: str, before: Told, after: Told) -> It
             yield f"{name}: {kind} is not taken any more"
         else:
             pair = (content["schema"], is_["content"][kind]["schema"])
-            yield from differences_of_schemas(old, new, f"{name}: body", pair, Side.REQUEST)
+            yield from differences_of_schemas(both, f"{name}: body", pair, Side.REQUEST)
 
 
-def _of_answers(old: Told, new: Told, name: str, before: Told, after: Told) -> Iterator[str]:
+def _of_answers(both: Documents, name: str, before: Told, after: Told) -> Iterator[str]:
     """Yield what changed of the answers of an operation; problems it may meet may come and go."""
     were, are = [[status for status in each if status in SUCCESS] for each in (before, after)]
     if were != are:
@@ -94,4 +95,4 @@ def _of_answers(old: Told, new: Told, name: str, before: Told, after: Told) -> I
                 yield f"{name}: {status} is {kind} no more"
             else:
                 pair = (content["schema"], contents[kind]["schema"])
-                yield from differences_of_schemas(old, new, f"{name}: {status}", pair, Side.ANSWER)
+                yield from differences_of_schemas(both, f"{name}: {status}", pair, Side.ANSWER)

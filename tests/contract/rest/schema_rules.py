@@ -1,4 +1,7 @@
-"""What a schema of a request may differ in, and one of an answer: the one may take more, the other tell more."""
+"""What a schema of a request may differ in, and one of an answer: the one may take more, the other tell more.
+
+What two documents have alike, with all that it refers to, is not gone into: thousands of places refer to a few schemas.
+"""
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -11,6 +14,7 @@ Pair: TypeAlias = tuple[Told, Told]
 
 _LOWEST: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _HIGHEST: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+_SCHEMAS: Final = "#/components/schemas/"
 _FORMS: Final = ("pattern", "format", "const")
 
 
@@ -21,23 +25,37 @@ class Side(Enum):
     ANSWER = "answer"
 
 
-def differences_of_schemas(old: Told, new: Told, where: str, pair: Pair, side: Side) -> list[str]:
+class Documents:
+    """Two documents, of which the second follows the first; neither may change meanwhile."""
+
+    def __init__(self, old: Told, new: Told) -> None:
+        """Find out which of their schemas are alike, down to the last that they refer to."""
+        self.old, self.new = old, new
+        were, are = [each["components"]["schemas"] for each in (old, new)]
+        self.alike = {name for name in were.keys() & are.keys() if were[name] == are[name]}
+        told_of = {name: set(_told_of(were[name])) for name in self.alike}
+        while changed := {name for name in self.alike if not told_of[name] <= self.alike}:
+            self.alike -= changed
+
+
+def differences_of_schemas(documents: Documents, where: str, pair: Pair, side: Side) -> list[str]:
     """Return what breaks whoever goes by the first of a pair of schemas, each of its document."""
-    return _Comparison(old, new, side).of(where, pair)
+    return _Comparison(documents, side).of(where, pair)
 
 
 class _Comparison:
     """One comparison of two schemas; what is within itself is not gone into again."""
 
-    def __init__(self, old: Told, new: Told, side: Side) -> None:
+    def __init__(self, documents: Documents, side: Side) -> None:
         """Look up what schemas refer to in these documents."""
-        self._old, self._new, self._side = old, new, side
+        self._old, self._new, self._side = documents.old, documents.new, side
+        self._alike = {f"{_SCHEMAS}{name}" for name in documents.alike}
         self._within: list[tuple[str, str]] = []
 
     def of(self, where: str, pair: Pair) -> list[str]:
         """Return what breaks, of every form that the values may have."""
         names = (str(pair[0].get("$ref", "")), str(pair[1].get("$ref", "")))
-        if all(names) and names in self._within:
+        if all(names) and (names in self._within or (names[0] == names[1] and names[0] in self._alike)):
             return []
         self._within.append(names)
         found = self._of_forms(where, pair)
@@ -106,6 +124,18 @@ class _Comparison:
             and was.get("additionalProperties", True) is not False
         ):
             yield f"{where}: it takes no further members"
+
+
+def _told_of(told: Any) -> Iterator[str]:  # noqa: ANN401  # any JSON
+    """Yield the name of each schema that a part of a document refers to itself."""
+    if isinstance(told, Mapping):
+        if isinstance(name := told.get("$ref"), str):
+            yield name.removeprefix(_SCHEMAS)
+        for each in told.values():
+            yield from _told_of(each)
+    elif isinstance(told, list):
+        for each in told:
+            yield from _told_of(each)
 
 
 def _form_of(schema: Told, name: str) -> Any:  # noqa: ANN401  # any JSON

@@ -8,6 +8,11 @@ At least once on the wire, exactly once in effect (I5): message ids and the dupl
 the way out. A broker that is away stops nothing but the flow: everyone waits and goes on.
 """
 
+from cashback.kernel.spared import spared
+
+with spared("aiohttp"):  # it would carry websockets, and a broker's URL is nats:// or tls://
+    import nats.aio.client  # noqa: F401  # before any module of ours imports a part of it
+
 from cashback.kernel.bus.applying import Handler
 from cashback.kernel.bus.backoff import Backoff
 from cashback.kernel.bus.connection import Bus

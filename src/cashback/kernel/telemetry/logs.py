@@ -4,9 +4,11 @@ import logging
 import sys
 from typing import Any, TypeAlias
 
-import structlog
-
+from cashback.kernel.spared import spared
 from cashback.kernel.telemetry.context import current_traceparent
+
+with spared("rich"):  # it would draw tracebacks, and ours are plain
+    import structlog
 
 Logger: TypeAlias = Any
 """A structlog bound logger; its methods are made at run time."""

@@ -221,7 +221,7 @@ def test_the_problems_are_the_codes_own_each_with_its_status() -> None:
     expected = {code: status for code, status in expected.items() if code not in NOT_OVER_REST}
     for path in [*(ROOT / "src/cashback/kernel/http").glob("*.py"), ROOT / "src/cashback/kernel/lifecycle/bounds.py"]:
         source = path.read_text()
-        said = re.findall(r"\b(?:problem|_refuse)\((\d{3}), \"(\w+)\"", source)
+        said = re.findall(r"\b(?:problem|_refuse|_end)\((\d{3}), \"(\w+)\"", source)
         said += re.findall(r"(\d{3}): \"([a-z_]+)\"", source)
         said += re.findall(r"\"[\w-]+\": \(\s*(\d{3}),\s*\"(\w+)\"", source)
         expected |= {code: int(status) for status, code in said}

@@ -8,7 +8,7 @@ import msgspec
 UNTOLD_WAIT_S: Final = 1.0
 """How long is waited for who has no time for us and does not say how long that will be."""
 
-_LATER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_LATER: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Sending calls, in a thread or in an event loop: the same calls, the same answers, the same failures.
 
 Call ──> request ──> 2xx                     Answer: the struct, and what the headers say of it
-                ├──> 409 busy, 429, 503      the same request again, under the same key, while patience lasts
+                ├──> 408, 409 busy, 429, 503 the same request again, under the same key, while patience lasts
                 ├──> 304                     Unchanged
                 ├──> any other problem       ApiProblem
                 └──> no word of the API      NoAnswer

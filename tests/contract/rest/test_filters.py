@@ -121,6 +121,7 @@ async def test_cashbacks_are_found_by_state_user_merchant_and_programme(
     programme = await world.one("select id from ledger.programmes")
 
     async def found(caller: Caller, **query: object) -> set[str]:
+        """Return which of the market a caller finds."""
         items = [item for page in await pages_of(caller, "/v1/cashback", **query) for item in page]
         return market.named([item["purchase_id"] for item in items])
 

@@ -12,6 +12,7 @@ from cashback.processes.api.reference import FRESH_S, POLICY, Page, pages_of
 from cashback.processes.api.reference.document import read, schemas_in, slug_of
 from cashback.processes.api.reference.kinds import name_of
 from cashback.processes.api.reference.operations import may_come
+from cashback.processes.api.scopes import MERCHANTS
 from tests.contract.rest.golden import document
 from tests.contract.rest.html import FORBIDDEN, Seen
 from tests.contract.rest.world import Rest
@@ -53,6 +54,13 @@ def test_every_operation_is_told_whole(told: dict[str, Any], seen: Mapping[str, 
             wanted += [name for answer in one["responses"].values() for name in answer.get("headers", {})]
             wanted += sorted(members_in(told, [one.get("requestBody"), *answers_in(one)]))
             assert [each for each in wanted if each not in text] == [], one["operationId"]
+
+
+def test_whose_key_an_operation_takes_is_told_as_it_is_asked_for(told: dict[str, Any]) -> None:
+    """Where the problem may come by its own list it comes, and nowhere else: there are two lists of the same."""
+    is_operators = known_problems()["operator_only"].may_come_at
+    guarded = [operation for operation in read(told).operations if operation.scopes is not None]
+    assert {one.id for one in guarded if not is_operators(one.names)} == MERCHANTS
 
 
 def answers_in(operation: Mapping[str, Any]) -> list[Any]:

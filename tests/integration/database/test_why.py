@@ -115,6 +115,7 @@ async def test_what_the_server_says_by_its_number_is_told_in_words(
     """The number is a class to the driver, and nothing to a person."""
 
     async def doing_it() -> None:
+        """Do it in a transaction."""
         async with database.transaction() as tx:
             await doing(provided, tx)
 

@@ -69,6 +69,7 @@ async def told(lines: Sequence[Mapping[str, Any]], event: str) -> None:
     """Return as soon as a log has a line."""
 
     async def has_it() -> bool | None:
+        """Tell whether it was logged."""
         return any(line["event"] == event for line in lines) or None
 
     await eventually(has_it, within_s=10, what=event)

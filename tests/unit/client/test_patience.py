@@ -11,6 +11,7 @@ PATIENT = Patience(tries_max=3, wait_max_s=10.0)
 @pytest.mark.parametrize(
     "status, retry_after, wait_s",
     [
+        (408, None, UNTOLD_WAIT_S),
         (409, "2", 2.0),
         (409, None, None),
         (429, "3", 3.0),

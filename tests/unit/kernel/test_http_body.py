@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.kernel.http.body import BodyInvalid, JsonMalformed, JsonMemberRepeated, decode_body
+from cashback.kernel.http.body import BodyInvalid, JsonMemberRepeated, decode_body
+from cashback.kernel.http.broken_bodies import JsonMalformed
 from cashback.kernel.money import Amount
 
 PARTS: Final = [

@@ -11,15 +11,8 @@ import pytest
 
 from cashback.kernel.errors import CashbackError
 from cashback.kernel.http import turns
-from cashback.kernel.http.body import (
-    LARGE_BODIES,
-    LARGE_BYTES,
-    BodyInvalid,
-    JsonMalformed,
-    JsonMemberRepeated,
-    JsonRequest,
-    _decoded,
-)
+from cashback.kernel.http.body import LARGE_BODIES, LARGE_BYTES, BodyInvalid, JsonMemberRepeated, JsonRequest, _decoded
+from cashback.kernel.http.broken_bodies import JsonMalformed
 from cashback.kernel.http.repeated import is_each_named_once
 from cashback.kernel.http.turns import LargeBodies, Steps, in_turns
 from cashback.kernel.seats import Overloaded

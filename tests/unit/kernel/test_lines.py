@@ -1,8 +1,7 @@
 """A body of lines: read as it comes, in pieces of any size, each line bounded and in its order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,13 +11,12 @@ from hypothesis import strategies as st
 from litestar import Request
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
-from cashback.kernel.http.body import JsonMalformed
+from cashback.kernel.http.broken_bodies import JsonMalformed
 from cashback.kernel.http.lines import Line, LineBounds, LineTooLarge, batches_of_lines, check_lines, whole_line
 from cashback.kernel.http.media import UnsupportedMediaType
 from cashback.kernel.lifecycle import bounds as server
-from cashback.kernel.lifecycle.probe import serve_asgi
-from cashback.processes.embedded import HOST, free_port
 from tests.support.facts import eventually, pause
+from tests.support.small_servers import connected, counting
 
 BOUNDS = LineBounds(body_bytes_max=1_000, line_bytes_max=20, lines_max=50, batch_max=3, batch_bytes_max=1_000)
 LINES = {"content-type": "application/x-ndjson; charset=utf-8"}
@@ -107,46 +105,9 @@ async def test_what_is_no_body_of_lines_or_has_no_end_is_refused() -> None:
         await read([b"1\n2"], is_cut_off=True)
 
 
-@asynccontextmanager
-async def counting(*, answer: bytes = b"") -> AsyncIterator[tuple[int, list[int]]]:
-    """Give the port of a server that answers so, and the bytes of each body that it has read whole."""
-    port, stop, whole = free_port(), asyncio.Event(), list[int]()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
-        """Read a body to its end."""
-        size, has_more = 0, True
-        while has_more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            size, has_more = size + len(message["body"]), message.get("more_body", False)
-        whole.append(size)
-        status, length = (200, str(len(answer)).encode()) if answer else (204, b"")
-        headers = [(b"content-length", length)] if answer else []
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
-
-    serving = asyncio.create_task(serve_asgi(app, host=HOST, port=port, setting="TEST", stop=stop))
-    yield port, whole
-    stop.set()
-    await serving
-
-
-async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return a connection once the server listens."""
-
-    async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        try:
-            return await asyncio.open_connection(HOST, port)
-        except OSError:
-            return None
-
-    return await eventually(connected, within_s=10, what="the server listens")
-
-
 async def slowly(port: int, kind: str, *, bytes_at_once: int, times: int) -> int:
     """Send a body a part each 0.1 s and return to how many parts the server has listened."""
-    reader, writer = await _connected(port)
+    reader, writer = await connected(port)
     sent = 0
     length = bytes_at_once * times
     writer.write(f"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n".encode())
@@ -166,10 +127,11 @@ async def test_who_does_not_read_its_answers_is_cut_off(monkeypatch: pytest.Monk
     """A connection that takes nothing is closed by nobody: closing waits until all is read."""
     monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.3)
     async with counting(answer=b"x" * 2**24) as (port, whole):
-        reader, writer = await _connected(port)
+        reader, writer = await connected(port)
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
 
         async def is_cut_off() -> bool | None:
+            """Tell whether nothing more can be sent."""
             writer.write(b"\r\n")
             try:
                 await writer.drain()
@@ -188,7 +150,7 @@ async def test_who_reads_slowly_is_waited_for(monkeypatch: pytest.MonkeyPatch) -
     """As long as something is read all the time, however long the whole takes."""
     monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.5)
     async with counting(answer=b"x" * 2**22) as (port, _):
-        reader, writer = await _connected(port)
+        reader, writer = await connected(port)
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         size = 0
         while part := await reader.read(2**18):
@@ -209,76 +171,3 @@ async def test_lines_are_waited_for_as_long_as_they_go_on(monkeypatch: pytest.Mo
         monkeypatch.setattr(server, "LINES_WITHIN_S", 0.8)
         assert await slowly(port, server.LINES_MEDIA_TYPE, bytes_at_once=2**16, times=100) < 50
         assert whole == [10 * 2**16]
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\n", id="head"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", id="body"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", id="chunks"),
-        pytest.param(
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nContent-Type: application/x-ndjson\r\n\r\nhalf",
-            id="lines",
-        ),
-    ],
-)
-async def test_who_does_not_go_on_is_told_so(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    """408, as a problem, and then the connection ends (RFC 9110, section 15.5.9); what there is of it is not taken."""
-    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.2)
-    async with counting() as (port, whole):
-        reader, writer = await _connected(port)
-        writer.write(sent)
-        head, _, body = (await asyncio.wait_for(reader.read(), timeout=10)).partition(b"\r\n\r\n")
-        writer.close()
-        assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
-        assert b"\r\nconnection: close\r\n" in head + b"\r\n"
-        assert msgspec.json.decode(body)["code"] == "request_unfinished"
-        assert whole == []
-
-
-async def test_who_said_a_whole_request_before_is_answered_that_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a connection that goes on to half a request: one answer for each, in their order."""
-    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.2)
-    whole = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
-    async with counting() as (port, _):
-        reader, writer = await _connected(port)
-        writer.write(whole + whole[:-2])
-        told = await asyncio.wait_for(reader.read(), timeout=10)
-        writer.close()
-        assert [line.split()[1] for line in told.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")] == [b"204", b"408"]
-
-
-@pytest.mark.parametrize(
-    "unfinished",
-    [
-        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\n", id="head"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", id="body"),
-    ],
-)
-async def test_nothing_is_said_into_the_answer_to_another_request(
-    monkeypatch: pytest.MonkeyPatch, unfinished: bytes
-) -> None:
-    """As long as one is still being answered, or has begun to be, the connection only ends."""
-    monkeypatch.setattr(server, "REQUEST_WITHIN_S", 0.2)
-    begun, seen = asyncio.Event(), asyncio.Event()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's types
-        """Begin an answer, and not end it before the client has seen what there is."""
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
-        await send({"type": "http.response.body", "body": b"half", "more_body": True})
-        begun.set()
-        await seen.wait()
-
-    port, stop = free_port(), asyncio.Event()
-    serving = asyncio.create_task(serve_asgi(app, host=HOST, port=port, setting="TEST", stop=stop))
-    reader, writer = await _connected(port)
-    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    await begun.wait()
-    writer.write(unfinished)
-    told = await asyncio.wait_for(reader.read(), timeout=10)
-    writer.close()
-    seen.set()
-    assert (told.count(b"HTTP/1.1"), told.partition(b"\r\n\r\n")[2]) == (1, b"half")
-    stop.set()
-    await serving

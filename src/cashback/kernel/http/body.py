@@ -16,6 +16,7 @@ from litestar.types import Empty
 
 from cashback.kernel import instants
 from cashback.kernel.errors import Invalid, Rejected
+from cashback.kernel.http.broken_bodies import JsonMalformed, ended_early
 from cashback.kernel.http.contents import NUL_IN_JSON, out_of_range, pointer_of, unstorable_in_turns
 from cashback.kernel.http.faults import Fault, fault_told, faults_in_turns
 from cashback.kernel.http.media import check_json
@@ -36,12 +37,6 @@ LARGE_BODIES: Final = "cashback.large_bodies"
 _NOTHING: Final = b"{}"
 
 F = TypeVar("F")
-
-
-class JsonMalformed(Rejected):
-    """The body is not well-formed JSON, or ended early."""
-
-    code = "json_malformed"
 
 
 class JsonMemberRepeated(Rejected):
@@ -69,6 +64,7 @@ class JsonRequest(Request[Any, Any, Any]):
             UnsupportedMediaType: it has bytes, and its headers say that they are no JSON, or compressed.
             RequestEntityTooLarge: it has more bytes than the route allows.
             JsonMalformed: it is missing, though it has to say something, or the caller went away before its end.
+            RequestUnfinished: it did not come on in time.
         """
         if self._body is Empty:
             self._body = await self._read()
@@ -107,7 +103,7 @@ class JsonRequest(Request[Any, Any, Any]):
         while has_more:
             message = await self.receive()
             if message["type"] != "http.request":
-                raise JsonMalformed("the request ended before its body did")
+                raise ended_early(self)
             if message["body"] and not size:
                 self._check_media()
             parts.append(message["body"])

@@ -16,7 +16,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIType
 
 from cashback.kernel.errors import Rejected
-from cashback.kernel.http.body import JsonMalformed
+from cashback.kernel.http.broken_bodies import ended_early
 from cashback.kernel.http.media import UnsupportedMediaType, is_called
 from cashback.kernel.lifecycle.bounds import LINES_MEDIA_TYPE
 
@@ -59,6 +59,7 @@ async def batches_of_lines(request: Request[Any, Any, Any], bounds: LineBounds) 
     Raises:
         RequestEntityTooLarge: it has more bytes or lines than allowed; whole batches were yielded.
         JsonMalformed: the caller went away before its end.
+        RequestUnfinished: it did not go on in time.
     """
     batch: list[Line] = []
     number = size = 0
@@ -82,12 +83,13 @@ async def _lines(request: Request[Any, Any, Any], bounds: LineBounds) -> AsyncIt
     Raises:
         RequestEntityTooLarge: the body has more bytes than allowed.
         JsonMalformed: the caller went away.
+        RequestUnfinished: it did not go on.
     """
     size, rest, has_more = 0, b"", True
     while has_more:
         message = await request.receive()
         if message["type"] != "http.request":
-            raise JsonMalformed("the request ended before its body did")
+            raise ended_early(request)
         size += len(message["body"])
         if size > bounds.body_bytes_max:
             raise RequestEntityTooLarge(f"the body is larger than {bounds.body_bytes_max >> 20} MiB")

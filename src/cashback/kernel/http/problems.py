@@ -68,6 +68,7 @@ _FRAMEWORK: Final = {
     400: "http_malformed",
     404: "route_unknown",
     405: "method_not_allowed",
+    408: "request_unfinished",
     413: "body_too_large",
     415: "media_type_unsupported",
 }

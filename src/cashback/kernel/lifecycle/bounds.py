@@ -6,7 +6,8 @@
         └── closed ───┴── late: 408 ───────┘
 
 What the body may hold is the application's to say. One of lines, which is worked on while it comes, may take longer as
-long as it goes on.
+long as it goes on. Nothing is refused in the place of another request's answer: what comes before is answered, and then
+the connection ends.
 """
 
 import asyncio
@@ -27,7 +28,6 @@ HEAD_BYTES_MAX: Final = 32_768
 
 REQUEST_WITHIN_S: Final = 30.0
 """How long a request may take to arrive, from its first byte to its last."""
-
 
 CONNECTIONS_MAX: Final = 2_048
 TURNED_AWAY_MAX: Final = 128
@@ -53,6 +53,9 @@ MALFORMED: Final = "this is not well-formed HTTP/1.1"
 """What is told whoever sends something else, before any of it is read."""
 
 REFUSED: Final = Counter("cashback_http_connections_refused_total", "Connections that were too many.")
+UNFINISHED: Final = Counter("cashback_http_requests_unfinished_total", "Requests that did not come on in time.")
+GAVE_UP: Final = "cashback.gave_up"
+"""Where a request's scope tells that its body was waited for no longer."""
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,8 +73,11 @@ class BoundedHttp(HttpToolsProtocol):
     _asks_for_health = False
     _head_bytes = 0
     _is_in_head = False
+    _is_in_body = False
     _is_too_large = False
     _has_one_host = True
+    _is_ending = False
+    _is_held_up = False
     _deadline: asyncio.TimerHandle | None = None
     _lines_bytes = 0
     _lines_until_s: float | None = None
@@ -119,6 +125,8 @@ class BoundedHttp(HttpToolsProtocol):
                 if not self.transport.is_closing():
                     self._refuse(503, "overloaded", "too many connections are open; try again shortly")
                 return
+        if self._is_ending:
+            return
         super().data_received(data)
         if self._is_in_head:
             self._head_bytes += len(data)
@@ -131,6 +139,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._head_bytes, self._is_in_head = 0, True
         self._lines_bytes, self._lines_until_s = 0, None
+        self._is_held_up = False
         self._stop_waiting()
         within_s = TURNED_AWAY_WITHIN_S if self._is_turned_away else REQUEST_WITHIN_S
         self._deadline = self.loop.call_later(within_s, self._give_up)
@@ -159,6 +168,7 @@ class BoundedHttp(HttpToolsProtocol):
         if kinds == [LINES_MEDIA_TYPE.encode()]:
             self._lines_until_s = self.loop.time() + LINES_WITHIN_S
         super().on_headers_complete()
+        self._is_in_body = True
         if self.scope["method"] != "HEAD":
             self.cycle.transport = Together(self.transport)  # type: ignore[assignment]  # all that an answer asks of one
         if self._is_turned_away:
@@ -178,26 +188,57 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Stop waiting."""
+        self._is_in_body = False
         self._stop_waiting()
         super().on_message_complete()
 
-    def _give_up(self) -> None:
-        """End a connection on which a request did not come on, and say so where that is the answer that is due.
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or end where there is none to be answered before the end."""
+        if self._is_ending and not self.pipeline:
+            self.transport.close()
+        super().on_response_complete()
 
-        It is not while another request is answered, or this one by a program that wanted no more of it.
-        """
-        if self._is_in_head:
-            # Of a connection that has asked for nothing so far there is no answer that could be complete.
-            is_due = getattr(self.cycle, "response_complete", True)
-        else:
-            is_due = not self.cycle.response_started
-            # What is read of it by then ends here, whenever the connection does.
+    def _give_up(self) -> None:
+        """End a connection on which a request did not come on, and say so where that is the answer that is due."""
+        was_held_up, self._is_held_up = self._is_held_up, self.flow.read_paused
+        in_time = self._lines_until_s is None or self.loop.time() < self._lines_until_s
+        if in_time and (was_held_up or self._is_held_up):
+            # There is more, and those who are to take it had not come to it: since then it has as long again.
+            self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self._give_up)
+            return
+        UNFINISHED.inc()
+        if self._is_in_body:
+            self.scope[GAVE_UP] = True  # type: ignore[typeddict-unknown-key]  # a key of our own
+        self._end(408, "request_unfinished", "the request did not come on in time, and is waited for no longer")
+
+    def _end(self, status: int, code: str, detail: str) -> None:
+        """End a connection with a refusal of what came last; without a word where another answer is due before it."""
+        self._stop_waiting()
+        if self._is_ending or self.transport.is_closing():
+            return
+        self._is_ending, is_due, is_answered = True, self._is_due, self._is_answered_before
+        if self._is_in_body:
+            # Nobody is to take the part that has come for the whole, whenever the connection ends.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        is_due = is_due and not self.pipeline
-        if is_due and not self.transport.is_closing():
-            self._refuse(408, "request_unfinished", "the request did not come on in time, and is waited for no longer")
-        self.transport.close()
+            if is_answered:
+                self.pipeline.popleft()
+        if is_due:
+            self._refuse(status, code, detail)
+        if not is_answered:
+            self.transport.close()
+
+    @property
+    def _is_answered_before(self) -> bool:
+        """Whether something that came before what comes now is still to be answered."""
+        if self._is_in_body:
+            return bool(self.pipeline)
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether the next answer is that to what comes now: not where its own has begun."""
+        return not self._is_answered_before and not (self._is_in_body and self.cycle.response_started)
 
     def _look_again(self) -> None:
         """Look after as long as a request has whether another part of what waits was read."""
@@ -221,11 +262,11 @@ class BoundedHttp(HttpToolsProtocol):
         """Refuse what is no request, as a problem, and end the connection."""
         del msg
         if self._is_too_large:
-            self._refuse(431, "head_too_large", f"request line and headers may have {HEAD_BYTES_MAX} bytes together")
+            self._end(431, "head_too_large", f"request line and headers may have {HEAD_BYTES_MAX} bytes together")
         elif not self._has_one_host:
-            self._refuse(400, "http_malformed", "a request names its host in `Host`, and does so once")
+            self._end(400, "http_malformed", "a request names its host in `Host`, and does so once")
         else:
-            self._refuse(400, "http_malformed", MALFORMED)
+            self._end(400, "http_malformed", MALFORMED)
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         """Write one whole response and close."""

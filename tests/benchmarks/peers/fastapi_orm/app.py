@@ -51,6 +51,7 @@ def application(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        """Open the sessions, and close what they came from."""
         app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)
         app.state.pepper = settings.pepper.encode()
         app.state.callers = {}

@@ -2,7 +2,7 @@
 
 Minting knows a cashback by its id alone, and the ledger's events name no merchant. Whose a cashback is stands in the
 ledger since before the first event of it, and never changes: what is told here is exact, whichever release wrote the
-event (docs/adr/0091-what-is-posted-says-whose-it-is.md).
+event (docs/adr/0090-what-is-posted-says-whose-it-is.md).
 """
 
 from typing import Any

@@ -201,8 +201,8 @@ class BoundedHttp(HttpToolsProtocol):
     def _give_up(self) -> None:
         """End a connection on which a request did not come on, and say so where that is the answer that is due."""
         was_held_up, self._is_held_up = self._is_held_up, self.flow.read_paused
-        in_time = self._lines_until_s is None or self.loop.time() < self._lines_until_s
-        if in_time and (was_held_up or self._is_held_up):
+        is_in_time = self._lines_until_s is None or self.loop.time() < self._lines_until_s
+        if is_in_time and (was_held_up or self._is_held_up):
             # There is more, and those who are to take it had not come to it: since then it has as long again.
             self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self._give_up)
             return
